@@ -1,0 +1,1 @@
+"""ComfyUI workflows as typed, tested Python."""

@@ -1,0 +1,13 @@
+"""What a server's /object_info says: its node classes, their inputs and outputs."""
+
+from .dynamic import unfold_inputs as unfold_inputs
+from .input_schema import MISSING as MISSING
+from .input_schema import Autogrow as Autogrow
+from .input_schema import DynamicOption as DynamicOption
+from .input_schema import InputSchema as InputSchema
+from .load import load_schema as load_schema
+from .node_schema import NodeSchema as NodeSchema
+from .node_schema import OutputSchema as OutputSchema
+from .schema import Schema as Schema
+from .schema import SchemaProblem as SchemaProblem
+from .version import Version as Version

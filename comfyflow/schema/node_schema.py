@@ -1,0 +1,219 @@
+"""One node class, as a server's /object_info describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .input_schema import COMBO, MATCH_TYPE, InputSchema, malformed, read_inputs
+
+
+@dataclass(frozen=True)
+class OutputSchema:
+    """One output of a node class. Outputs are addressed by index: names may repeat.
+
+    Attributes:
+        index: The slot in a link.
+        name: The server's name; its type where it gives none.
+        type: The type; ``COMBO`` where the server gives a list of choices (`choices`).
+        is_list: Whether it hands on a list, one execution an element.
+        tooltip: The server's explanation, or ``""``.
+        match_template: For a MatchType output, the template id that it follows, or None.
+        choices: The list that a V1 node gives in place of a type, or None.
+    """
+
+    index: int
+    name: str
+    type: str
+    is_list: bool = False
+    tooltip: str = ""
+    match_template: str | None = None
+    choices: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True)
+class NodeSchema:
+    """One node class.
+
+    Attributes:
+        class_type: Its name in a prompt.
+        display_name: What the editor calls it; the class name where the server says nothing.
+        category: Its place in the editor's menu.
+        python_module: Where the server has it from, dotted.
+        inputs: What one gives it, in the server's order, without the hidden ones.
+        outputs: What it gives.
+        is_output_node: Whether it can be what a prompt is run for.
+        raw: The server's own object.
+    """
+
+    class_type: str
+    display_name: str
+    category: str
+    python_module: str
+    inputs: tuple[InputSchema, ...]
+    outputs: tuple[OutputSchema, ...]
+    is_output_node: bool
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, InputSchema]:
+        """The inputs by wire name (dynamic ones under their own names, not expanded)."""
+        return {entry.name: entry for entry in self.inputs}
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Names of the inputs that the server fills. They are never sent."""
+        groups = self.raw.get("input")
+        members = groups.get("hidden") if isinstance(groups, Mapping) else None
+        return tuple(map(str, members)) if isinstance(members, Mapping) else ()
+
+    @property
+    def hidden_types(self) -> frozenset[str]:
+        """What the hidden inputs are: ``UNIQUE_ID``, ``PROMPT``, …; both spellings."""
+        groups = self.raw.get("input")
+        members = groups.get("hidden") if isinstance(groups, Mapping) else None
+        if not isinstance(members, Mapping):
+            return frozenset()
+        kinds = (kind[0] if isinstance(kind, list) and kind else kind for kind in members.values())
+        return frozenset(kind for kind in kinds if isinstance(kind, str))
+
+    @property
+    def description(self) -> str:
+        """The server's description, or ``""``."""
+        return _text(self.raw.get("description"))
+
+    @property
+    def search_aliases(self) -> tuple[str, ...]:
+        """Other words by which the editor finds it."""
+        listed = self.raw.get("search_aliases")
+        return tuple(map(str, listed)) if isinstance(listed, list) else ()
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether the server calls it deprecated."""
+        return self.raw.get("deprecated") is True
+
+    @property
+    def experimental(self) -> bool:
+        """Whether the server calls it experimental."""
+        return self.raw.get("experimental") is True
+
+    @property
+    def api_node(self) -> bool:
+        """Whether it calls a paid service."""
+        return self.raw.get("api_node") is True
+
+    @property
+    def is_input_list(self) -> bool:
+        """Whether it is executed once over whole lists (0.12 and later say so)."""
+        return self.raw.get("is_input_list") is True
+
+    @property
+    def has_intermediate_output(self) -> bool:
+        """Whether it shows something although it is no output node (0.27 and later)."""
+        return self.raw.get("has_intermediate_output") is True
+
+    @property
+    def is_v3(self) -> bool:
+        """Whether it is written against the V3 API: such nodes carry every key, null or not."""
+        return "price_badge" in self.raw or "output_matchtypes" in self.raw
+
+    def output_types(self, template: str, link_types: Mapping[str, str]) -> str:
+        """What a MatchType output carries, given the types of what is linked to its inputs.
+
+        Args:
+            template: The template id of the output.
+            link_types: Input name to type of the output that is linked to it.
+        """
+        for entry in self.inputs:
+            if entry.match_template == template and entry.name in link_types:
+                return link_types[entry.name]
+        return "*"
+
+
+class MalformedNodeError(ValueError):
+    """A node that cannot be modelled; never leaves this package."""
+
+
+def read_node(class_type: str, raw: object) -> NodeSchema:
+    """Model one entry of an /object_info.
+
+    Args:
+        class_type: Its key.
+        raw: Its value: V1 or V3 form, any version.
+
+    Raises:
+        MalformedNodeError: It is no object, or an input of it has no usable definition.
+    """
+    if not isinstance(raw, Mapping):
+        raise MalformedNodeError(f"expected an object, got {raw!r:.80}")
+    groups = raw.get("input")
+    if groups is not None and not isinstance(groups, Mapping):
+        raise MalformedNodeError(f"its input is no object but {groups!r:.80}")
+    for group in ("required", "optional"):
+        members = (groups or {}).get(group)
+        if members is not None and not isinstance(members, Mapping):
+            raise MalformedNodeError(f"its {group} inputs are no object but {members!r:.80}")
+        for name, definition in (members or {}).items():
+            wrong = malformed(definition)
+            if wrong is not None:
+                raise MalformedNodeError(f"input {name!r}: {wrong}")
+    return NodeSchema(
+        class_type=class_type,
+        display_name=_text(raw.get("display_name")) or class_type,
+        category=_text(raw.get("category")),
+        python_module=_text(raw.get("python_module")) or "nodes",
+        inputs=read_inputs(_ordered(groups, raw.get("input_order"))),
+        outputs=tuple(_outputs(raw)),
+        is_output_node=raw.get("output_node") is True,
+        raw=raw,
+    )
+
+
+def _ordered(groups: Any, order: object) -> Any:
+    """The inputs in the order of ``input_order``, where a proxy has sorted the object's keys."""
+    if not isinstance(order, Mapping) or not isinstance(groups, Mapping):
+        return groups
+    sorted_groups: dict[str, Any] = {}
+    for group in ("required", "optional"):
+        members = groups.get(group)
+        names = order.get(group)
+        if isinstance(members, Mapping) and isinstance(names, list):
+            known = [name for name in names if isinstance(name, str) and name in members]
+            members = {name: members[name] for name in dict.fromkeys([*known, *members])}
+        if members is not None:
+            sorted_groups[group] = members
+    return sorted_groups
+
+
+def _outputs(raw: Mapping[str, Any]) -> Iterator[OutputSchema]:
+    kinds = raw.get("output") or []
+    if not isinstance(kinds, (list, tuple)):
+        raise MalformedNodeError(f"its output is no list but {kinds!r:.80}")
+    names, lists = _list(raw.get("output_name")), _list(raw.get("output_is_list"))
+    tooltips, matches = _list(raw.get("output_tooltips")), _list(raw.get("output_matchtypes"))
+    for index, kind in enumerate(kinds):
+        if not isinstance(kind, (str, list, tuple)):
+            raise MalformedNodeError(f"output {index}: expected a type, got {kind!r:.80}")
+        name = names[index] if index < len(names) else None
+        type_name = kind if isinstance(kind, str) else COMBO
+        matched = matches[index] if index < len(matches) else None
+        yield OutputSchema(
+            index=index,
+            name=name if isinstance(name, str) and name else type_name,
+            type=type_name,
+            is_list=index < len(lists) and lists[index] is True,
+            tooltip=_text(tooltips[index]) if index < len(tooltips) else "",
+            match_template=matched if type_name == MATCH_TYPE and isinstance(matched, str) else None,
+            choices=None if isinstance(kind, str) else tuple(kind),
+        )
+
+
+def _list(value: object) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

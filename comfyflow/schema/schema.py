@@ -1,0 +1,102 @@
+"""All node classes of a server."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .node_schema import MalformedNodeError, NodeSchema, read_node
+from .version import Version, infer_version
+
+
+@dataclass(frozen=True)
+class SchemaProblem:
+    """A node of an /object_info that could not be read, and why. It was left out."""
+
+    class_type: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.class_type}: left out: {self.reason}"
+
+
+class Schema(Mapping[str, NodeSchema]):
+    """The node classes of one server, by ``class_type``.
+
+    A node is modelled when it is first asked for, so that checking one workflow against a
+    server of a thousand nodes does not pay for all of them. One that is malformed is as good as
+    absent: `problems` says why.
+
+    Args:
+        raw: The object that the server's /object_info gives.
+        version: The server's version, or None to infer it from the shape of the nodes.
+        source: Where it came from, for messages.
+    """
+
+    def __init__(
+        self, raw: Mapping[str, Any], version: Version | str | None = None, source: str = "a dictionary"
+    ) -> None:
+        self.raw = raw
+        self.source = source
+        self._version = Version.parse(version) if isinstance(version, str) else version
+        self._nodes: dict[str, NodeSchema | None] = {}
+        self._reasons: dict[str, str] = {}
+
+    @property
+    def version(self) -> Version:
+        """The version of the server that it came from, given or inferred."""
+        if self._version is None:
+            self._version = infer_version(self.raw)
+        return self._version
+
+    def get(self, class_type: object, default: Any = None) -> Any:
+        """The node class of that name, or the default where there is none or it is malformed."""
+        if not isinstance(class_type, str):
+            return default
+        node = self._find(class_type)
+        return default if node is None else node
+
+    def __getitem__(self, class_type: str) -> NodeSchema:
+        node = self._find(class_type)
+        if node is None:
+            raise KeyError(class_type)
+        return node
+
+    def __contains__(self, class_type: object) -> bool:
+        return isinstance(class_type, str) and self._find(class_type) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.raw if self._find(name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<Schema of {len(self.raw)} nodes, ComfyUI {self.version}, from {self.source}>"
+
+    @property
+    def problems(self) -> tuple[SchemaProblem, ...]:
+        """Every node that had to be left out. Looks at all of them."""
+        for name in self.raw:
+            self._find(name)
+        return tuple(SchemaProblem(name, reason) for name, reason in self._reasons.items())
+
+    def nearest(self, class_type: str) -> str | None:
+        """The known class whose name is most like this one, or None where none is near."""
+        near = difflib.get_close_matches(class_type, self.raw, n=1, cutoff=0.6)
+        return near[0] if near else None
+
+    def _find(self, class_type: str) -> NodeSchema | None:
+        if class_type in self._nodes:
+            return self._nodes[class_type]
+        if class_type not in self.raw:
+            return None
+        try:
+            node: NodeSchema | None = read_node(class_type, self.raw[class_type])
+        except MalformedNodeError as error:
+            self._reasons[class_type] = str(error)
+            node = None
+        self._nodes[class_type] = node
+        return node

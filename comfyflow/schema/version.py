@@ -1,0 +1,53 @@
+"""Versions of ComfyUI servers: what one says of itself, or what its nodes betray."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+_DOTTED: Final = re.compile(r"\s*v?(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?")
+
+
+class Version(NamedTuple):
+    """A ComfyUI version; compares as numbers, so 0.3.64 is before 0.27.0."""
+
+    major: int
+    minor: int = 0
+    patch: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @classmethod
+    def parse(cls, text: str) -> Version | None:
+        """Read ``0.27.0``, ``v0.3.64`` or ``0.13``; None where it is no version."""
+        match = _DOTTED.match(text)
+        return cls(*(int(part or 0) for part in match.groups())) if match else None
+
+
+NEWEST: Final = Version(0, 27, 0)
+"""The newest server whose behaviour was recorded."""
+
+_SIGNS: Final = (
+    ("has_intermediate_output", NEWEST),
+    ("search_aliases", Version(0, 13, 0)),
+    ("is_input_list", Version(0, 12, 0)),
+)
+
+
+def infer_version(raw: Mapping[str, Any]) -> Version:
+    """The least version whose /object_info has this shape (protocol, section 9).
+
+    Keys that every node of a version carries are the signs: ``has_intermediate_output`` by
+    0.27, ``search_aliases`` by 0.13, ``is_input_list`` from 0.12; a dynamic V3 input from 0.4.
+    Nothing of the kind: 0.3.64. An empty object says nothing: the newest.
+    """
+    nodes = [node for node in raw.values() if isinstance(node, Mapping)]
+    if not nodes:
+        return NEWEST
+    for key, version in _SIGNS:
+        if any(key in node for node in nodes):
+            return version
+    dynamic = any("COMFY_DYNAMICCOMBO_V3" in str(node.get("input")) for node in nodes)
+    return Version(0, 4, 0) if dynamic else Version(0, 3, 64)
