@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from ..json_types import is_array, is_number, is_object, object_or_empty, text_or_empty
+
 DYNAMIC_COMBO: Final = "COMFY_DYNAMICCOMBO_V3"
 AUTOGROW: Final = "COMFY_AUTOGROW_V3"
 DYNAMIC_SLOT: Final = "COMFY_DYNAMICSLOT_V3"
@@ -106,7 +108,7 @@ class InputSchema:
         if self.legacy_combo:
             return self.legacy_choices
         listed = self.options.get("options")
-        if self.type == COMBO and isinstance(listed, (list, tuple)):
+        if self.type == COMBO and is_array(listed):
             return tuple(listed)
         return None
 
@@ -118,18 +120,19 @@ class InputSchema:
     @property
     def minimum(self) -> int | float | None:
         """The least value, where it is a number."""
-        return _number(self.options.get("min"))
+        value = self.options.get("min")
+        return value if is_number(value) else None
 
     @property
     def maximum(self) -> int | float | None:
         """The greatest value, where it is a number."""
-        return _number(self.options.get("max"))
+        value = self.options.get("max")
+        return value if is_number(value) else None
 
     @property
     def tooltip(self) -> str:
         """The server's explanation, or ``""``."""
-        tooltip = self.options.get("tooltip")
-        return tooltip if isinstance(tooltip, str) else ""
+        return text_or_empty(self.options.get("tooltip"))
 
     @property
     def multiselect(self) -> bool:
@@ -151,15 +154,13 @@ class InputSchema:
         """The id that ties the MatchType inputs and outputs of one node together, or None."""
         if self.type != MATCH_TYPE:
             return None
-        template = self.options.get("template")
-        name = template.get("template_id") if isinstance(template, Mapping) else None
+        name = object_or_empty(self.options.get("template")).get("template_id")
         return name if isinstance(name, str) else None
 
     @property
     def match_types(self) -> str:
         """The types that a MatchType input allows, as the server writes them (``*``, ``A,B``)."""
-        template = self.options.get("template")
-        allowed = template.get("allowed_types") if isinstance(template, Mapping) else None
+        allowed = object_or_empty(self.options.get("template")).get("allowed_types")
         return allowed if isinstance(allowed, str) else ANY
 
     @property
@@ -180,12 +181,12 @@ class InputSchema:
     def dynamic_options(self) -> tuple[DynamicOption, ...]:
         """The choices of a DynamicCombo, in the server's order; of any other input, none."""
         listed = self.options.get("options")
-        if self.type != DYNAMIC_COMBO or not isinstance(listed, (list, tuple)):
+        if self.type != DYNAMIC_COMBO or not is_array(listed):
             return ()
         return tuple(
             DynamicOption(option["key"], read_inputs(option.get("inputs")))
             for option in listed
-            if isinstance(option, Mapping) and isinstance(option.get("key"), str)
+            if is_object(option) and isinstance(option.get("key"), str)
         )
 
     @cached_property
@@ -197,14 +198,14 @@ class InputSchema:
     def autogrow(self) -> Autogrow | None:
         """The template of an Autogrow input, or None where it is none or cannot be used."""
         template = self.options.get("template")
-        if self.type != AUTOGROW or not isinstance(template, Mapping):
+        if self.type != AUTOGROW or not is_object(template):
             return None
         inner = next(iter(read_inputs(template.get("input"))), None)
         minimum = template.get("min", 1)
         if inner is None or isinstance(minimum, bool) or not isinstance(minimum, int):
             return None
         names = template.get("names")
-        if isinstance(names, (list, tuple)):
+        if is_array(names):
             known = tuple(name for name in names if isinstance(name, str))[:AUTOGROW_LIMIT]
             return Autogrow(known, minimum, inner, None)
         prefix, maximum = template.get("prefix"), template.get("max", 10)
@@ -217,7 +218,7 @@ class InputSchema:
     def group(self) -> tuple[InputSchema, ...]:
         """The fields of one row of a DynamicGroup."""
         template = self.options.get("template")
-        if self.type != DYNAMIC_GROUP or not isinstance(template, Mapping):
+        if self.type != DYNAMIC_GROUP or not is_object(template):
             return ()
         return read_inputs(template.get("input", template))
 
@@ -242,7 +243,7 @@ def malformed(definition: object) -> str | None:
     """What is wrong with an input's definition, or None: it must be ``[type]`` or
     ``[type, options]``, its type a string or a list of choices.
     """
-    if not isinstance(definition, (list, tuple)) or not definition:
+    if not is_array(definition) or not definition:
         return f"expected [type, options], got {definition!r:.80}"
     if not isinstance(definition[0], (str, list, tuple)):
         return f"expected a type name or a list of choices, got {definition[0]!r:.80}"
@@ -261,14 +262,10 @@ def read_input(name: str, definition: Any, required: bool) -> InputSchema:
 
 
 def _definitions(groups: object) -> Iterator[tuple[str, Any, bool]]:
-    if not isinstance(groups, Mapping):
+    if not is_object(groups):
         return
     for group in ("required", "optional"):
         members = groups.get(group)
-        if isinstance(members, Mapping):
+        if is_object(members):
             for name, definition in members.items():
-                yield str(name), definition, group == "required"
-
-
-def _number(value: object) -> int | float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+                yield name, definition, group == "required"

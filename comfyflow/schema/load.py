@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import SchemaError
+from ..json_types import is_object
 from .schema import Schema
 from .version import Version
 
@@ -18,6 +19,7 @@ MAX_BYTES: Final = 512 * 1024 * 1024
 """The largest /object_info that is read. Large real ones are some 20 MB."""
 
 TIMEOUT_SECONDS: Final = 30.0
+_OK: Final = 200
 
 
 def load_schema(source: str | os.PathLike[str] | Mapping[str, Any], version: str | None = None) -> Schema:
@@ -61,7 +63,7 @@ def parse_object_info(data: bytes, source: str) -> Mapping[str, Any]:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"{source} is not valid JSON: {error}") from None
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise SchemaError(
             f"{source} is no /object_info: expected an object of nodes, got {type(value).__name__}"
         )
@@ -69,7 +71,7 @@ def parse_object_info(data: bytes, source: str) -> Mapping[str, Any]:
 
 
 def _schema(raw: Mapping[str, Any], version: Version | None, source: str) -> Schema:
-    if "nodes" in raw and "comfyui_version" in raw and isinstance(raw["nodes"], Mapping):
+    if "nodes" in raw and "comfyui_version" in raw and is_object(raw["nodes"]):
         said = raw["comfyui_version"]
         version = version or (Version.parse(said) if isinstance(said, str) else None)
         raw = raw["nodes"]
@@ -110,9 +112,9 @@ def _from_server(url: str, version: Version | None) -> Schema:
             stats = client.get("/system_stats") if version is None else None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SchemaError(f"no ComfyUI server answers at {base}: {error}") from None
-    if answer.status_code != httpx.codes.OK:
+    if answer.status_code != _OK:
         raise SchemaError(f"{base}/object_info answered {answer.status_code}; is that a ComfyUI server?")
-    if stats is not None and stats.status_code == httpx.codes.OK:
+    if stats is not None and stats.status_code == _OK:
         version = _version_of(stats)
     return _schema(parse_object_info(answer.content, f"{base}/object_info"), version, base)
 

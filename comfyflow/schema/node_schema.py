@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
 from .input_schema import COMBO, MATCH_TYPE, InputSchema, malformed, read_inputs
 
 
@@ -65,30 +66,27 @@ class NodeSchema:
     @property
     def hidden(self) -> tuple[str, ...]:
         """Names of the inputs that the server fills. They are never sent."""
-        groups = self.raw.get("input")
-        members = groups.get("hidden") if isinstance(groups, Mapping) else None
-        return tuple(map(str, members)) if isinstance(members, Mapping) else ()
+        return tuple(self._hidden)
 
     @property
     def hidden_types(self) -> frozenset[str]:
         """What the hidden inputs are: ``UNIQUE_ID``, ``PROMPT``, …; both spellings."""
-        groups = self.raw.get("input")
-        members = groups.get("hidden") if isinstance(groups, Mapping) else None
-        if not isinstance(members, Mapping):
-            return frozenset()
-        kinds = (kind[0] if isinstance(kind, list) and kind else kind for kind in members.values())
+        kinds = (kind[0] if is_array(kind) and kind else kind for kind in self._hidden.values())
         return frozenset(kind for kind in kinds if isinstance(kind, str))
+
+    @property
+    def _hidden(self) -> Mapping[str, Any]:
+        return object_or_empty(object_or_empty(self.raw.get("input")).get("hidden"))
 
     @property
     def description(self) -> str:
         """The server's description, or ``""``."""
-        return _text(self.raw.get("description"))
+        return text_or_empty(self.raw.get("description"))
 
     @property
     def search_aliases(self) -> tuple[str, ...]:
         """Other words by which the editor finds it."""
-        listed = self.raw.get("search_aliases")
-        return tuple(map(str, listed)) if isinstance(listed, list) else ()
+        return tuple(map(str, array_or_empty(self.raw.get("search_aliases"))))
 
     @property
     def deprecated(self) -> bool:
@@ -106,7 +104,7 @@ class NodeSchema:
         return self.raw.get("api_node") is True
 
     @property
-    def is_input_list(self) -> bool:
+    def is_inputarray_or_empty(self) -> bool:
         """Whether it is executed once over whole lists (0.12 and later say so)."""
         return self.raw.get("is_input_list") is True
 
@@ -147,14 +145,14 @@ def read_node(class_type: str, raw: object) -> NodeSchema:
     Raises:
         MalformedNodeError: It is no object, or an input of it has no usable definition.
     """
-    if not isinstance(raw, Mapping):
+    if not is_object(raw):
         raise MalformedNodeError(f"expected an object, got {raw!r:.80}")
     groups = raw.get("input")
-    if groups is not None and not isinstance(groups, Mapping):
+    if groups is not None and not is_object(groups):
         raise MalformedNodeError(f"its input is no object but {groups!r:.80}")
     for group in ("required", "optional"):
         members = (groups or {}).get(group)
-        if members is not None and not isinstance(members, Mapping):
+        if members is not None and not is_object(members):
             raise MalformedNodeError(f"its {group} inputs are no object but {members!r:.80}")
         for name, definition in (members or {}).items():
             wrong = malformed(definition)
@@ -162,9 +160,9 @@ def read_node(class_type: str, raw: object) -> NodeSchema:
                 raise MalformedNodeError(f"input {name!r}: {wrong}")
     return NodeSchema(
         class_type=class_type,
-        display_name=_text(raw.get("display_name")) or class_type,
-        category=_text(raw.get("category")),
-        python_module=_text(raw.get("python_module")) or "nodes",
+        display_name=text_or_empty(raw.get("display_name")) or class_type,
+        category=text_or_empty(raw.get("category")),
+        python_module=text_or_empty(raw.get("python_module")) or "nodes",
         inputs=read_inputs(_ordered(groups, raw.get("input_order"))),
         outputs=tuple(_outputs(raw)),
         is_output_node=raw.get("output_node") is True,
@@ -174,13 +172,13 @@ def read_node(class_type: str, raw: object) -> NodeSchema:
 
 def _ordered(groups: Any, order: object) -> Any:
     """The inputs in the order of ``input_order``, where a proxy has sorted the object's keys."""
-    if not isinstance(order, Mapping) or not isinstance(groups, Mapping):
+    if not is_object(order) or not is_object(groups):
         return groups
     sorted_groups: dict[str, Any] = {}
     for group in ("required", "optional"):
         members = groups.get(group)
         names = order.get(group)
-        if isinstance(members, Mapping) and isinstance(names, list):
+        if is_object(members) and is_array(names):
             known = [name for name in names if isinstance(name, str) and name in members]
             members = {name: members[name] for name in dict.fromkeys([*known, *members])}
         if members is not None:
@@ -189,13 +187,16 @@ def _ordered(groups: Any, order: object) -> Any:
 
 
 def _outputs(raw: Mapping[str, Any]) -> Iterator[OutputSchema]:
-    kinds = raw.get("output") or []
-    if not isinstance(kinds, (list, tuple)):
+    kinds: Any = raw.get("output") or ()
+    if not is_array(kinds):
         raise MalformedNodeError(f"its output is no list but {kinds!r:.80}")
-    names, lists = _list(raw.get("output_name")), _list(raw.get("output_is_list"))
-    tooltips, matches = _list(raw.get("output_tooltips")), _list(raw.get("output_matchtypes"))
+    names, lists = array_or_empty(raw.get("output_name")), array_or_empty(raw.get("output_is_list"))
+    tooltips, matches = (
+        array_or_empty(raw.get("output_tooltips")),
+        array_or_empty(raw.get("output_matchtypes")),
+    )
     for index, kind in enumerate(kinds):
-        if not isinstance(kind, (str, list, tuple)):
+        if not isinstance(kind, str) and not is_array(kind):
             raise MalformedNodeError(f"output {index}: expected a type, got {kind!r:.80}")
         name = names[index] if index < len(names) else None
         type_name = kind if isinstance(kind, str) else COMBO
@@ -205,15 +206,7 @@ def _outputs(raw: Mapping[str, Any]) -> Iterator[OutputSchema]:
             name=name if isinstance(name, str) and name else type_name,
             type=type_name,
             is_list=index < len(lists) and lists[index] is True,
-            tooltip=_text(tooltips[index]) if index < len(tooltips) else "",
+            tooltip=text_or_empty(tooltips[index]) if index < len(tooltips) else "",
             match_template=matched if type_name == MATCH_TYPE and isinstance(matched, str) else None,
             choices=None if isinstance(kind, str) else tuple(kind),
         )
-
-
-def _list(value: object) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

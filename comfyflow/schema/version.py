@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from ..json_types import is_object
+
 _DOTTED: Final = re.compile(r"\s*v?(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?")
 
 
@@ -43,7 +45,7 @@ def infer_version(raw: Mapping[str, Any]) -> Version:
     0.27, ``search_aliases`` by 0.13, ``is_input_list`` from 0.12; a dynamic V3 input from 0.4.
     Nothing of the kind: 0.3.64. An empty object says nothing: the newest.
     """
-    nodes = [node for node in raw.values() if isinstance(node, Mapping)]
+    nodes = [node for node in raw.values() if is_object(node)]
     if not nodes:
         return NEWEST
     for key, version in _SIGNS:

@@ -1,0 +1,118 @@
+"""The one intermediate representation: everything that enters becomes a `Graph`, everything
+that leaves is written from one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .problem import Place
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class Link(NamedTuple):
+    """Where an input takes its value from: a node and the slot of one of its outputs."""
+
+    node_id: str
+    slot: int
+
+
+class GraphNode:
+    """One node of a graph.
+
+    Attributes:
+        node_id: Its id; unique in the graph.
+        class_type: The server's class.
+        inputs: By wire name: a `Link`, or a value as it stands in a prompt.
+        title: What people call it, or None.
+        place: Where the user's source made it, or None.
+        extra: Whatever else a prompt says of the node, kept as it is.
+    """
+
+    __slots__ = ("class_type", "extra", "inputs", "node_id", "place", "title")
+
+    def __init__(
+        self,
+        node_id: str,
+        class_type: str,
+        inputs: dict[str, Any],
+        title: str | None = None,
+        place: Place | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.node_id = node_id
+        self.class_type = class_type
+        self.inputs = inputs
+        self.title = title
+        self.place = place
+        self.extra = extra
+
+    @property
+    def links(self) -> Iterator[tuple[str, Link]]:
+        """The inputs that are linked, with what they are linked to."""
+        return ((name, value) for name, value in self.inputs.items() if type(value) is Link)
+
+    def __repr__(self) -> str:
+        return f"GraphNode({self.node_id!r}, {self.class_type!r}, {self.inputs!r})"
+
+
+class Graph(Mapping[str, GraphNode]):
+    """Nodes by id. Links are where the nodes' inputs say; they may lead to nothing.
+
+    Args:
+        nodes: The nodes, in the order in which they are to be written.
+
+    Raises:
+        ValueError: Two nodes have the same id.
+    """
+
+    __slots__ = ("_nodes",)
+
+    def __init__(self, nodes: Iterable[GraphNode] = ()) -> None:
+        self._nodes: dict[str, GraphNode] = {}
+        for node in nodes:
+            if node.node_id in self._nodes:
+                raise ValueError(f"two nodes have the id {node.node_id!r}")
+            self._nodes[node.node_id] = node
+
+    def __getitem__(self, node_id: str) -> GraphNode:
+        return self._nodes[node_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self)} nodes>"
+
+    def network(self) -> nx.MultiDiGraph[str]:
+        """The graph for networkx: an edge for each link, from source to user, keyed by the
+        input's name, with ``slot``. Links to nothing are left out.
+        """
+        import networkx as nx
+
+        network: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        network.add_nodes_from(self._nodes)
+        for node_id, node in self._nodes.items():
+            for name, link in node.links:
+                if link.node_id in self._nodes:
+                    network.add_edge(link.node_id, node_id, key=name, slot=link.slot)
+        return network
+
+    def upstream(self, node_ids: Iterable[str]) -> set[str]:
+        """The nodes that these depend on, and themselves. Ids that are not there are ignored."""
+        found: set[str] = set()
+        waiting = [node_id for node_id in node_ids if node_id in self._nodes]
+        while waiting:
+            node_id = waiting.pop()
+            if node_id not in found:
+                found.add(node_id)
+                waiting.extend(
+                    link.node_id for _, link in self._nodes[node_id].links if link.node_id in self._nodes
+                )
+        return found

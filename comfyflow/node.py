@@ -1,0 +1,474 @@
+"""What generated node classes derive from, and what people hold while they build a graph.
+
+Layout: an `Output` is something that a link can start from. `OutputSlot` makes a node's outputs
+attributes of it. `Node` is one node with its inputs; `SingleOutputNode` is its own output,
+`MultiOutputNode` can be unpacked, `OutputNode` gives files or text when it has run. Only the
+standard library is imported here: every generated module imports this one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterator, Mapping
+from types import CodeType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
+
+from .errors import NodeUsageError
+from .json_types import is_array, is_object
+from .problem import Place
+
+if TYPE_CHECKING:
+    from typing_extensions import Never, Self, TypeVarTuple, Unpack
+
+    Ts = TypeVarTuple("Ts")
+
+T_co = TypeVar("T_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
+NodeT = TypeVar("NodeT", bound="Node")
+
+
+class Output(Generic[T_co]):
+    """An output of a node: what may be linked to an input that takes a ``T_co``.
+
+    A node with one output is an `Output` itself and stands wherever that output is wanted.
+    """
+
+    __slots__ = ()
+
+    def __bool__(self) -> NoReturn:
+        raise NodeUsageError(
+            f"{_name(self)} has no truth value while the graph is built: what flows through it is known "
+            "only when the server runs it. To choose at run time use a switch node; to ask whether an "
+            "argument was given, write `is not None`."
+        )
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self):
+            raise NodeUsageError(
+                f"{_name(self)} is one output and cannot be unpacked or looped over; use it as it is"
+            )
+
+        def __getattr__(self, name):
+            raise AttributeError(f"{_name(self)} is an output and has no attribute {name!r}")
+
+
+class _Slot(Output[T_co]):
+    """The output in one slot of one node."""
+
+    __slots__ = ("_node", "_slot")
+
+    def __init__(self, node: Node, slot: int) -> None:
+        self._node = node
+        self._slot = slot
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Slot and other._node is self._node and other._slot == self._slot
+
+    def __hash__(self) -> int:
+        return hash((id(self._node), self._slot))
+
+    def __repr__(self) -> str:
+        return f"<{_name(self)}>"
+
+
+class OutputSlot(Generic[T_co]):
+    """Makes an output an attribute of its node class.
+
+    Args:
+        slot: The index of the output, as links count it.
+    """
+
+    __slots__ = ("_name", "_slot")
+
+    def __init__(self, slot: int) -> None:
+        self._slot = slot
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, node: None, owner: type) -> OutputSlot[T_co]: ...
+
+    @overload
+    def __get__(self, node: object, owner: type) -> Output[T_co]: ...
+
+    def __get__(self, node: Any, owner: type) -> Any:
+        if node is None:
+            return self
+        output: Output[Any] = _Slot(node, self._slot)
+        return output
+
+    def __set__(self, node: object, value: Never) -> None:
+        raise NodeUsageError(
+            f"{type(node).__name__}.{self._name} is an output and cannot be assigned; "
+            "give values to a node when you make it"
+        )
+
+    def __repr__(self) -> str:
+        return f"<output {self._name!r} of slot {self._slot}; take it from a node, not from the class>"
+
+
+class _Marks:
+    """What was said about a node after it was made; few nodes have any."""
+
+    __slots__ = ("bypassed", "node_id", "title")
+
+    def __init__(self) -> None:
+        self.title: str | None = None
+        self.node_id: str | None = None
+        self.bypassed = False
+
+
+class Node:
+    """One node of a graph: a class of the server and what it is given.
+
+    Its public attributes are its outputs, under the server's names. What one does with a node
+    are functions: `titled`, `with_id`, `bypassed`.
+    """
+
+    if not TYPE_CHECKING:  # a type checker would see a clash with the tuple of MultiOutputNode
+        __slots__ = ("__weakref__", "_code", "_inputs", "_instruction", "_marks")
+
+    _class_type: ClassVar[str] = ""
+    """The name of the class on the server, exactly."""
+    _display_name: ClassVar[str] = ""
+    """What the editor calls it: the title of a node that was given none."""
+    _output_types: ClassVar[tuple[str, ...]] = ()
+    """The server's type of each output, by slot."""
+
+    _inputs: dict[str, Any]
+    _code: CodeType
+    _instruction: int
+    _marks: _Marks | None
+
+    def _make(self, inputs: dict[str, Any]) -> None:
+        """Take what the constructor was given.
+
+        Args:
+            inputs: Values by wire name. An Autogrow or DynamicCombo value is unfolded into
+                dotted names.
+
+        Raises:
+            NodeUsageError: A value is a class, or a node of several outputs.
+        """
+        frame = sys._getframe(2)
+        self._code = frame.f_code
+        self._instruction = frame.f_lasti
+        self._marks = None
+        for value in inputs.values():
+            if type(value) not in _PLAIN:
+                self._inputs = dict(_unfold(self, inputs))
+                return
+        self._inputs = inputs
+
+    def __repr__(self) -> str:
+        return f"<{self._class_type} made at {place_of(self)}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            names = [key for key in dir(type(self)) if not key.startswith("_")]
+            if name in _SLOTS:
+                raise AttributeError(f"{type(self).__name__} was not made with its constructor")
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"its outputs are: {', '.join(names) or 'none'}"
+            raise AttributeError(f"{type(self).__name__} has no output {name!r}; {hint}")
+
+
+_SLOTS = frozenset({"__weakref__", "_code", "_inputs", "_instruction", "_marks"})
+
+
+class SingleOutputNode(Node, Output[T_co]):
+    """A node with one output: it stands for that output."""
+
+    __slots__ = ()
+
+
+if TYPE_CHECKING:
+
+    class MultiOutputNode(Node, tuple[Unpack[Ts]]):
+        """A node with several outputs: ``model, clip, vae = CheckpointLoaderSimple(...)``.
+
+        Type checkers see a tuple of its outputs, so that unpacking gives each its own type.
+        """
+
+        __slots__ = ()
+
+        def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: D102
+            ...
+else:
+
+    class MultiOutputNode(Node):
+        """A node with several outputs: ``model, clip, vae = CheckpointLoaderSimple(...)``."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, outputs):
+            return cls
+
+        def __iter__(self):
+            return (_Slot(self, slot) for slot in range(len(self._output_types)))
+
+        def __len__(self):
+            return len(self._output_types)
+
+        def __bool__(self):
+            return True
+
+        def __getitem__(self, slot):
+            return _Slot(self, range(len(self._output_types))[slot])
+
+
+class OutputNode(Node, Generic[R_co]):
+    """A node that a prompt can be run for. What it gives is an ``R_co`` (see `output_file`)."""
+
+    __slots__ = ()
+
+
+class RawNode(Node):
+    """A node of any class name, for what is in no stubs. Made by `raw_node`."""
+
+    __slots__ = ("_raw_class_type",)
+
+    def __init__(self, class_type: str, inputs: Mapping[str, Any]) -> None:
+        self._raw_class_type = class_type
+        self._make({name: value for name, value in inputs.items()})  # noqa: C416  # a copy of any mapping
+
+    @property
+    def _class_type(self) -> str:  # type: ignore[override]
+        return self._raw_class_type
+
+    def __getitem__(self, slot: int) -> Output[Any]:
+        """The output in a slot, counted from 0."""
+        if type(slot) is not int or slot < 0:
+            raise NodeUsageError(f"an output of a raw node is taken by its index, 0 or more, not {slot!r}")
+        return _Slot(self, slot)
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self):
+            raise NodeUsageError(
+                f"how many outputs {self._raw_class_type!r} has is not known; take each by index: node[0]"
+            )
+
+        def __getattr__(self, name):
+            if name in _SLOTS or name == "_raw_class_type":
+                raise AttributeError("RawNode was not made with raw_node()")
+            raise AttributeError(
+                f"the outputs of a raw node have no names; take them by index: node[0], not .{name}"
+            )
+
+
+def raw_node(class_type: str, inputs: Mapping[str, Any] | None = None) -> RawNode:
+    """A node of a class that is in no stubs.
+
+    Args:
+        class_type: The class's name on the server, whatever characters it has.
+        inputs: Values and outputs by wire name (``model.seconds`` for dynamic inputs). They are
+            not typed; `Workflow.validate` checks them where the schema knows the class.
+
+    Returns:
+        The node; its outputs are ``node[0]``, ``node[1]``, ….
+    """
+    node = RawNode.__new__(RawNode)
+    RawNode.__init__(node, class_type, inputs or {})
+    return _placed(node, 2)
+
+
+class DynamicChoice:
+    """One option of a DynamicCombo input, with the inputs that it brings.
+
+    Generated node classes have a class of this kind for each option.
+    """
+
+    __slots__ = ("_given",)
+
+    _key: ClassVar[str] = ""
+    _given: dict[str, Any]
+
+    def _make(self, given: dict[str, Any]) -> None:
+        self._given = given
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{k}={v!r}' for k, v in self._given.items())})"
+
+
+class Grown:
+    """The values of an Autogrow input, by slot name. Made by `autogrow`."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given = given
+
+
+class SlotChoice:
+    """What is linked to a DynamicSlot input, with the inputs that it then asks for."""
+
+    __slots__ = ("_given", "_source")
+
+    _source: Any
+    _given: dict[str, Any]
+
+    def _make(self, source: Any, given: dict[str, Any]) -> None:
+        self._source = source
+        self._given = given
+
+
+def autogrow(values: object, prefix: str, names: tuple[str, ...] | None = None) -> Any:
+    """The slots that a list or a dictionary of values fills.
+
+    Args:
+        values: A sequence, filled in order; or a mapping of slot names; or None for nothing.
+        prefix: What the slot names start with (``image`` for ``image0``, ``image1``, …).
+        names: The slot names, where the server lists them instead.
+
+    Raises:
+        NodeUsageError: More values than there are names, or a name that is none of them.
+    """
+    if values is None:
+        return None
+    if is_object(values):
+        unknown = [name for name in values if names is not None and name not in names]
+        if unknown:
+            near = difflib.get_close_matches(str(unknown[0]), names or (), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the names are {', '.join(names or ())}"
+            raise NodeUsageError(f"there is no slot {unknown[0]!r}; {hint}")
+        return Grown(dict(values))
+    if not is_array(values):
+        raise NodeUsageError(f"expected a list of values, one a slot, got {_shown(values)}")
+    if names is not None and len(values) > len(names):
+        raise NodeUsageError(f"{len(values)} values for {len(names)} slots ({', '.join(names)})")
+    slots = names if names is not None else [f"{prefix}{index}" for index in range(len(values))]
+    return Grown(dict(zip(slots, values)))  # noqa: B905  # the slots may outnumber the values
+
+
+def titled(node: NodeT, title: str) -> NodeT:
+    """Give a node a title: what the editor, messages and progress call it.
+
+    Returns:
+        The same node.
+    """
+    _marks_of(node).title = title
+    return node
+
+
+def with_id(node: NodeT, node_id: str | int) -> NodeT:
+    """Give a node its id in the prompt, instead of one that is counted.
+
+    Args:
+        node: The node.
+        node_id: Any text that is not empty, or a number: ``"12"``, ``12``, ``"sampler"``.
+
+    Returns:
+        The same node.
+    """
+    if type(node_id) not in (str, int) or node_id == "":
+        raise NodeUsageError(f"a node id is a text or a number, not {node_id!r}", place_of(node))
+    _marks_of(node).node_id = str(node_id)
+    return node
+
+
+def bypassed(node: NodeT, bypass: bool = True) -> NodeT:
+    """Leave a node out of the prompt and link what is behind it to what is before it.
+
+    As in the editor, each of its outputs becomes what is linked to the input of the same index,
+    if that is of the same type, else the first linked input of that type; else nothing.
+
+    Args:
+        node: The node.
+        bypass: False takes it back.
+
+    Returns:
+        The same node.
+    """
+    _marks_of(node).bypassed = bypass
+    return node
+
+
+def place_of(node: Node) -> Place:
+    """The file and line of the call that made a node."""
+    return Place.of(node._code, node._instruction)
+
+
+def slot_of(output: Output[Any]) -> tuple[Node, int]:
+    """The node and the slot of an output; of a node with one output, itself and 0."""
+    if isinstance(output, _Slot):
+        return output._node, output._slot
+    if isinstance(output, Node):
+        return output, 0
+    raise NodeUsageError(f"expected an output of a node, got {_shown(output)}")
+
+
+def _marks_of(node: Node) -> _Marks:
+    if not isinstance(node, Node):
+        raise NodeUsageError(f"expected a node, got {_shown(node)}")
+    if node._marks is None:
+        node._marks = _Marks()
+    return node._marks
+
+
+def _placed(node: RawNode, depth: int) -> RawNode:
+    frame = sys._getframe(depth)
+    node._code, node._instruction = frame.f_code, frame.f_lasti
+    return node
+
+
+def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in inputs.items():
+        name = prefix + key
+        if type(value) in _PLAIN:
+            yield name, value
+        elif isinstance(value, DynamicChoice):
+            yield name, value._key
+            yield from _unfold(node, value._given, f"{name}.")
+        elif isinstance(value, Grown):
+            yield from _unfold(node, value.given, f"{name}.")
+        elif isinstance(value, SlotChoice):
+            yield from _unfold(node, {key: value._source}, prefix)
+            yield from _unfold(node, value._given, f"{name}.")
+        else:
+            yield name, _accepted(node, name, value)
+
+
+def _accepted(node: Node, name: str, value: Any) -> object:
+    """A value that is not of the plainest kinds, if an input can take it at all."""
+    if isinstance(value, Output):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    what = f"input {name!r} of {node._class_type} got"
+    place = place_of(node)
+    if isinstance(value, Node):
+        names = ", ".join(key for key, slot in vars(type(value)).items() if isinstance(slot, OutputSlot))
+        which = f"choose one of its outputs: {names}" if names else "it has no output that could be linked"
+        if isinstance(value, RawNode):
+            which = "choose one of its outputs by index: node[0]"
+        raise NodeUsageError(f"{what} the node {type(value).__name__}; {which}", place)
+    if isinstance(value, type):
+        raise NodeUsageError(f"{what} the class {value.__name__}; call it to make a node", place)
+    if isinstance(value, OutputSlot):
+        raise NodeUsageError(f"{what} {value!r}", place)
+    if callable(value):
+        raise NodeUsageError(f"{what} the function {_shown(value)}; call it, and give what it returns", place)
+    return value
+
+
+def _shown(value: object) -> str:
+    name = getattr(value, "__name__", None)
+    return name if isinstance(name, str) else f"{value!r:.60} ({type(value).__name__})"
+
+
+def _name(output: object) -> str:
+    if not isinstance(output, _Slot):
+        return type(output).__name__
+    node = output._node
+    for name, slot in vars(type(node)).items():
+        if isinstance(slot, OutputSlot) and slot._slot == output._slot:
+            return f"{type(node).__name__}.{name}"
+    return f"output {output._slot} of {node._class_type}"
+
+
+_PLAIN = frozenset({str, int, float, bool, _Slot, type(None)})
+"""The types of nearly all values, which need no second look."""
