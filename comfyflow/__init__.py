@@ -1,1 +1,74 @@
-"""ComfyUI workflows as typed, tested Python."""
+"""ComfyUI workflows as typed, tested Python.
+
+Node classes are generated from a server's /object_info; graphs are composed of them, checked as
+the server will check them, compiled to prompt JSON and run.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._version import __version__ as __version__
+    from .client import AsyncClient as AsyncClient
+    from .client import Client as Client
+    from .errors import ComfyflowError as ComfyflowError
+    from .errors import CompileError as CompileError
+    from .graph import Graph as Graph
+    from .node import Node as Node
+    from .node import Output as Output
+    from .node import bypassed as bypassed
+    from .node import raw_node as raw_node
+    from .node import titled as titled
+    from .node import with_id as with_id
+    from .problem import Place as Place
+    from .problem import Problem as Problem
+    from .prompt import read_prompt as read_prompt
+    from .prompt import to_prompt as to_prompt
+    from .schema import Schema as Schema
+    from .schema import load_schema as load_schema
+    from .validate import Report as Report
+    from .validate import validate_prompt as validate_prompt
+    from .workflow import Workflow as Workflow
+    from .workflow import workflow as workflow
+
+_EXPORTS = {
+    "__version__": "_version",
+    "AsyncClient": "client",
+    "Client": "client",
+    "CompileError": "errors",
+    "ComfyflowError": "errors",
+    "Graph": "graph",
+    "Node": "node",
+    "Output": "node",
+    "Place": "problem",
+    "Problem": "problem",
+    "Report": "validate",
+    "Schema": "schema",
+    "Workflow": "workflow",
+    "bypassed": "node",
+    "load_schema": "schema",
+    "raw_node": "node",
+    "read_prompt": "prompt",
+    "titled": "node",
+    "to_prompt": "prompt",
+    "validate_prompt": "validate",
+    "with_id": "node",
+    "workflow": "workflow",
+}
+"""Where each public name is; a module is imported when a name of it is first used."""
+
+__all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    module = _EXPORTS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_EXPORTS)

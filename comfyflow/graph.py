@@ -5,6 +5,7 @@ that leaves is written from one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .problem import Place
@@ -28,11 +29,12 @@ class GraphNode:
         class_type: The server's class.
         inputs: By wire name: a `Link`, or a value as it stands in a prompt.
         title: What people call it, or None.
-        place: Where the user's source made it, or None.
+        origin: Where the user's source made it: a place, or a code object and an instruction,
+            from which `place` is found when somebody asks; or None.
         extra: Whatever else a prompt says of the node, kept as it is.
     """
 
-    __slots__ = ("class_type", "extra", "inputs", "node_id", "place", "title")
+    __slots__ = ("class_type", "extra", "inputs", "node_id", "origin", "title")
 
     def __init__(
         self,
@@ -40,15 +42,21 @@ class GraphNode:
         class_type: str,
         inputs: dict[str, Any],
         title: str | None = None,
-        place: Place | None = None,
+        origin: Place | tuple[CodeType, int] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.node_id = node_id
         self.class_type = class_type
         self.inputs = inputs
         self.title = title
-        self.place = place
+        self.origin = origin
         self.extra = extra
+
+    @property
+    def place(self) -> Place | None:
+        """Where the user's source made it, or None."""
+        origin = self.origin
+        return origin if origin is None or isinstance(origin, Place) else Place.of(*origin)
 
     @property
     def links(self) -> Iterator[tuple[str, Link]]:

@@ -12,7 +12,7 @@ import difflib
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeGuard, TypeVar, overload
 
 from .errors import NodeUsageError
 from .json_types import is_array, is_object
@@ -403,6 +403,11 @@ def slot_of(output: Output[Any]) -> tuple[Node, int]:
     raise NodeUsageError(f"expected an output of a node, got {_shown(output)}")
 
 
+def is_output(value: object) -> TypeGuard[Output[Any]]:
+    """Whether a value is an output of a node: what an input can be linked to."""
+    return isinstance(value, Output)
+
+
 def _marks_of(node: Node) -> _Marks:
     if not isinstance(node, Node):
         raise NodeUsageError(f"expected a node, got {_shown(node)}")
@@ -436,8 +441,8 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
 
 def _accepted(node: Node, name: str, value: Any) -> object:
     """A value that is not of the plainest kinds, if an input can take it at all."""
-    if isinstance(value, Output):
-        return value  # pyright: ignore[reportUnknownVariableType]
+    if is_output(value):
+        return value
     what = f"input {name!r} of {node._class_type} got"
     place = place_of(node)
     if isinstance(value, Node):

@@ -1,0 +1,59 @@
+"""The schema that stands beside generated node modules."""
+
+from __future__ import annotations
+
+import sys
+from collections import ChainMap
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final
+
+from ..errors import SchemaError
+from .load import load_schema
+from .schema import Schema
+
+SCHEMA_FILE: Final = "schema.json"
+"""The name of the file that `gen-stubs` writes beside the modules."""
+
+MARKER: Final = "py.typed"
+
+
+def package_schema(modules: Iterable[str]) -> Schema:
+    """The schema of the packages that these modules belong to.
+
+    Args:
+        modules: Names of imported modules of generated node classes; others are passed over.
+
+    Raises:
+        SchemaError: None of them is of a generated package, or its schema cannot be read.
+    """
+    files = dict.fromkeys(path for name in sorted(modules) if (path := _schema_file(name)) is not None)
+    if not files:
+        raise SchemaError(
+            "none of these nodes comes from a generated package; give a schema: "
+            'validate(load_schema("http://127.0.0.1:8188"))'
+        )
+    schemas = [_loaded(path, path.stat().st_mtime_ns) for path in files]
+    if len(schemas) == 1:
+        return schemas[0]
+    newest = max(schema.version for schema in schemas)
+    return Schema(ChainMap(*[dict(schema.raw) for schema in schemas]), newest, "several packages")
+
+
+@cache
+def _schema_file(module: str) -> Path | None:
+    """The schema beside a module, or above it in the same package."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return None
+    for folder in Path(file).parents[: module.count(".") + 1]:
+        candidate = folder / SCHEMA_FILE
+        if candidate.is_file() and (folder / MARKER).is_file():
+            return candidate
+    return None
+
+
+@lru_cache(maxsize=8)
+def _loaded(path: Path, _changed: int) -> Schema:
+    return load_schema(path)

@@ -1,0 +1,72 @@
+"""Functions that make workflows: ``@workflow``."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from .workflow import Workflow
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class WorkflowFunction(Generic[P, R]):
+    """A function that makes a workflow; calling it gives the `Workflow`.
+
+    Its parameters are the workflow's: on the command line they become options.
+
+    Args:
+        function: A function that returns the node, or the tuple of nodes, to be run.
+    """
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Workflow[R]:
+        """The workflow for these parameters."""
+        made = Workflow(self.function(*args, **kwargs))
+        made._name = self.name
+        return made
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return getattr(self.function, "__name__", "workflow")
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The parameters, their annotations resolved where they can be."""
+        try:
+            signature = inspect.signature(self.function, eval_str=True)
+        except (NameError, TypeError, SyntaxError, AttributeError):
+            signature = inspect.signature(self.function)
+        return dict(signature.parameters)
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.name}{inspect.signature(self.function)}>"
+
+
+def workflow(function: Callable[P, R]) -> WorkflowFunction[P, R]:
+    """Make a function that returns nodes into one that returns a `Workflow` of them.
+
+    ::
+
+        @workflow
+        def txt2img(prompt: str, seed: int = 0) -> SaveImage: ...
+
+
+        txt2img("a lighthouse").to_prompt()
+
+    Args:
+        function: Its parameters are the workflow's; it returns a node or a tuple of nodes.
+    """
+    return WorkflowFunction(function)
+
+
+def is_workflow(value: Any) -> bool:
+    """Whether something in a module is a workflow, or a function that makes one."""
+    return isinstance(value, (Workflow, WorkflowFunction))

@@ -1,0 +1,69 @@
+"""Values of Python as values of a prompt."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any, Final
+
+from ..errors import CompileError
+from ..json_types import is_array, is_object
+from ..node import Node, is_output, place_of
+
+MAX_NESTING: Final = 100
+"""How deep a value may be nested. A real server's worker dies at some 600 levels."""
+
+
+def wire_value(value: Any, node: Node, name: str) -> Any:
+    """A value as it stands in a prompt.
+
+    A list is wrapped as ``{"__value__": […]}``, because a bare one would be read as a link. A
+    path becomes its text. Numbers of NumPy and the like become plain ones.
+
+    Args:
+        value: What the node was given.
+        node: That node, for messages.
+        name: The input's wire name, for messages.
+
+    Raises:
+        CompileError: No prompt can hold it: NaN, infinity, an object that is no JSON.
+    """
+    plain = _plain(value, node, name, 0)
+    return {"__value__": plain} if is_array(plain) else plain
+
+
+def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a kind
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _refused(node, name, f"{value} is no number that JSON can hold")
+        return float(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, os.PathLike):
+        return str(os.fspath(value))  # pyright: ignore[reportUnknownArgumentType]
+    if depth >= MAX_NESTING:
+        raise _refused(node, name, f"the value is nested more than {MAX_NESTING} levels deep")
+    if is_output(value):
+        raise _refused(node, name, "an output stands inside a list or an object; only an input can take it")
+    if is_array(value):
+        return [_plain(element, node, name, depth + 1) for element in value]
+    if is_object(value):
+        return {_key(key, node, name): _plain(held, node, name, depth + 1) for key, held in value.items()}
+    scalar = getattr(value, "item", None)
+    if callable(scalar) and getattr(value, "ndim", 0) == 0:
+        return _plain(scalar(), node, name, depth + 1)
+    raise _refused(node, name, f"{value!r:.60} ({type(value).__name__}) is nothing that JSON can hold")
+
+
+def _key(key: object, node: Node, name: str) -> str:
+    if not isinstance(key, str):
+        raise _refused(node, name, f"the key {key!r:.60} of an object is no text")
+    return key
+
+
+def _refused(node: Node, name: str, why: str) -> CompileError:
+    return CompileError(f"input {name!r} of {node._class_type}: {why}", place_of(node))

@@ -1,0 +1,187 @@
+"""A workflow: what is reachable from the nodes that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from ..errors import GraphError, NodeUsageError
+from ..graph import Graph
+from ..json_types import is_array
+from ..node import Node, is_output, slot_of
+from ..problem import Place
+from ..prompt import Prompt, to_prompt
+from .compile import Ids, build_graph, number_nodes, reachable_nodes
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+    from ..validate import Report
+
+R_co = TypeVar("R_co", covariant=True)
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A workflow, compiled: its graph, its prompt, and the way back to the user's nodes.
+
+    Attributes:
+        graph: The graph.
+        ids: The id of each node that the user made and that is in the prompt.
+    """
+
+    graph: Graph
+    ids: Ids
+
+    @cached_property
+    def prompt(self) -> Prompt:
+        """The prompt JSON."""
+        return to_prompt(self.graph)
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Node]:
+        """The user's nodes by id."""
+        return {node_id: node for node, node_id in self.ids.items()}
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where the user made each node, by id; found when it is asked for."""
+        return _Places(self.graph)
+
+    def id_of(self, node: Node) -> str:
+        """The id of one of the user's nodes.
+
+        Raises:
+            GraphError: The node is not in this workflow, or it is bypassed.
+        """
+        node_id = self.ids.get(node)
+        if node_id is None:
+            raise GraphError(f"{node!r} is not in this workflow, or it is bypassed")
+        return node_id
+
+
+class Workflow(Generic[R_co]):
+    """A graph to be checked, compiled and run: its roots and all that they depend on.
+
+    Args:
+        roots: Nodes (or outputs of nodes) to run; tuples and lists of them too.
+
+    Raises:
+        NodeUsageError: A root is no node.
+    """
+
+    @overload
+    def __init__(self: Workflow[S], root: S, /) -> None: ...
+
+    @overload
+    def __init__(self: Workflow[tuple[Any, ...]], /, *roots: Any) -> None: ...
+
+    def __init__(self, /, *roots: Any) -> None:
+        self._root: Any = roots[0] if len(roots) == 1 else roots
+        self._roots = tuple(dict.fromkeys(_nodes_of(roots)))
+        if not self._roots:
+            raise NodeUsageError("a workflow needs at least one node; does the function return its nodes?")
+        self._name = ""
+
+    @property
+    def root(self) -> R_co:
+        """What the workflow was made of: the node, or the tuple of nodes, of its result."""
+        root: R_co = self._root
+        return root
+
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """The nodes that it is run for."""
+        return self._roots
+
+    @property
+    def name(self) -> str:
+        """The name of the function that made it, or ``""``."""
+        return self._name
+
+    def compile(self) -> Compiled:
+        """Compile the graph as it is now.
+
+        Raises:
+            CompileError: Two nodes have the same id, or a value is none that JSON can hold.
+        """
+        ids = number_nodes(reachable_nodes(self._roots))
+        return Compiled(build_graph(ids), ids)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph as it is now."""
+        return self.compile().graph
+
+    def to_prompt(self) -> Prompt:
+        """The prompt JSON: what ``POST /prompt`` takes as ``prompt``.
+
+        Raises:
+            CompileError: See `compile`.
+        """
+        return self.compile().prompt
+
+    def schema(self) -> Schema:
+        """The schema that its node classes were generated from.
+
+        Raises:
+            SchemaError: No node of it comes from a generated package.
+        """
+        from ..schema.package import package_schema
+
+        return package_schema({type(node).__module__ for node in reachable_nodes(self._roots)})
+
+    def validate(self, schema: Schema | None = None) -> Report:
+        """Check the graph as the server will, and for what the server does not see.
+
+        Args:
+            schema: The schema of the server in use; by default, the one that the node classes
+                were generated from.
+
+        Raises:
+            CompileError: See `compile`.
+            SchemaError: No schema was given, and none of the nodes has one.
+        """
+        from ..validate import validate_prompt
+
+        compiled = self.compile()
+        return validate_prompt(compiled.prompt, schema or self.schema(), places=compiled.places)
+
+    def __repr__(self) -> str:
+        return f"<Workflow {self._name or 'of ' + ', '.join(node._class_type for node in self._roots)}>"
+
+
+class _Places(Mapping[str, Place]):
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getitem__(self, node_id: str) -> Place:
+        place = self._graph[node_id].place
+        if place is None:
+            raise KeyError(node_id)
+        return place
+
+    def __iter__(self) -> Iterator[str]:
+        return (node_id for node_id, node in self._graph.items() if node.origin is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _nodes_of(roots: object) -> Iterator[Node]:
+    """The nodes in what a user gives as roots; lists and tuples may be nested, not deeply."""
+    waiting = [roots]
+    while waiting:
+        root = waiting.pop(0)
+        if isinstance(root, Node):
+            yield root
+        elif is_output(root):
+            yield slot_of(root)[0]
+        elif is_array(root):
+            waiting[:0] = root
+        elif isinstance(root, type):
+            raise NodeUsageError(f"{root.__name__} is a class; call it to make a node")
+        else:
+            raise NodeUsageError(f"a workflow is made of nodes, not of {root!r:.60} ({type(root).__name__})")
