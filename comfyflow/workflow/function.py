@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar
 
 from .workflow import Workflow
 
@@ -67,6 +67,6 @@ def workflow(function: Callable[P, R]) -> WorkflowFunction[P, R]:
     return WorkflowFunction(function)
 
 
-def is_workflow(value: Any) -> bool:
+def is_workflow(value: object) -> TypeGuard[Workflow[Any] | WorkflowFunction[..., Any]]:
     """Whether something in a module is a workflow, or a function that makes one."""
     return isinstance(value, (Workflow, WorkflowFunction))

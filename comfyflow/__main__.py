@@ -1,0 +1,5 @@
+"""``python -m comfyflow`` is the command ``comfyflow``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,32 @@
+"""The command ``comfyflow``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+PROBLEMS = 1
+"""Exit code: the thing was looked at and has problems."""
+UNUSABLE = 2
+"""Exit code: it could not be looked at: a bad file, a bad option, no server."""
+INTERRUPTED = 130
+"""Exit code: Ctrl-C, as shells have it."""
+
+
+def main() -> None:
+    """Run the command; every error of the project is one line and an exit code."""
+    from ..errors import ComfyflowError
+    from .app import app
+
+    try:
+        app(prog_name="comfyflow")
+    except ComfyflowError as error:
+        print(f"comfyflow: {error}", file=sys.stderr)
+        sys.exit(UNUSABLE)
+    except KeyboardInterrupt:
+        print("comfyflow: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not try to flush it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PROBLEMS)

@@ -1,0 +1,43 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import compile as compile_command
+from . import gen_stubs, nodes, validate
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="ComfyUI workflows as typed, tested Python.",
+)
+
+PARAMETERS = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""For commands that take a workflow's own parameters as options."""
+
+app.command("gen-stubs")(gen_stubs.gen_stubs)
+app.command("compile", context_settings=PARAMETERS)(compile_command.compile_workflow)
+app.command("validate", context_settings=PARAMETERS)(validate.validate)
+app.command("nodes")(nodes.nodes)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .._version import __version__
+
+        typer.echo(f"comfyflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """ComfyUI workflows as typed, tested Python."""

@@ -1,0 +1,75 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from ..errors import CommandError
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+Server: TypeAlias = Annotated[
+    str | None, typer.Option("--server", metavar="URL", help="A running ComfyUI: http://127.0.0.1:8188.")
+]
+ObjectInfo: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--object-info", metavar="FILE", help="A saved answer of GET /object_info (.gz too)."),
+]
+Out: TypeAlias = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here instead of to the screen.")
+]
+
+
+def given_schema(server: str | None, object_info: Path | None) -> Schema | None:
+    """The schema that the options name, or None where they name none.
+
+    Raises:
+        CommandError: Both options were given.
+        SchemaError: It cannot be read.
+    """
+    if server is not None and object_info is not None:
+        raise CommandError("give --server or --object-info, not both")
+    source = server if server is not None else object_info
+    if source is None:
+        return None
+    from ..schema import load_schema
+
+    return load_schema(server_url(server) if server is not None else str(object_info))
+
+
+def server_url(text: str) -> str:
+    """The URL of a server as people write it: ``127.0.0.1:8188`` will do."""
+    return text if "://" in text else f"http://{text}"
+
+
+def reference_schema() -> Schema:
+    """The schema of the node package that comes with comfyflow (or that stands in its place).
+
+    Raises:
+        SchemaError: There is no package ``comfynodes``.
+    """
+    import importlib
+
+    from ..schema.package import package_schema
+
+    importlib.import_module("comfynodes")
+    return package_schema({"comfynodes"})
+
+
+def write_text(text: str, out: Path | None) -> None:
+    """Put text on the screen or into a file.
+
+    Raises:
+        CommandError: The file cannot be written.
+    """
+    if out is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"cannot write {out}: {error.strerror}") from None

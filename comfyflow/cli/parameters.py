@@ -1,0 +1,133 @@
+"""A workflow function's parameters, given on the command line: ``--prompt "a cat" --seed 7``."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import inspect
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import CommandError
+
+
+def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """The arguments for a function that these words give.
+
+    ``--name VALUE``, ``--name=VALUE``; a flag is ``--name`` or ``--no-name``; an option given
+    several times makes a list. Hyphens and underscores in names are the same.
+
+    Args:
+        words: What stands on the command line behind the target.
+        parameters: The function's.
+
+    Raises:
+        CommandError: An unknown name, a value of the wrong kind, a required one missing.
+    """
+    given: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise CommandError(f"unexpected argument {word!r}; parameters are given as --name VALUE")
+        name, separator, attached = word[2:].partition("=")
+        key, negated = _parameter(name, parameters)
+        kind, many = _kind(parameters[key])
+        if kind is bool and not separator:
+            given[key] = not negated
+            continue
+        if not separator and not rest:
+            raise CommandError(f"--{name} needs a value")
+        value = _converted(attached if separator else rest.pop(0), kind, name)
+        given[key] = [*given.get(key, []), value] if many else value
+    missing = [
+        f"--{name.replace('_', '-')}"
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty
+        and name not in given
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    if missing:
+        raise CommandError(f"missing {', '.join(missing)}; parameters: {describe_parameters(parameters)}")
+    return given
+
+
+def describe_parameters(parameters: Mapping[str, inspect.Parameter]) -> str:
+    """The parameters in a line, as one would write them."""
+    shown: list[str] = []
+    for name, parameter in parameters.items():
+        kind, many = _kind(parameter)
+        option = f"--{name.replace('_', '-')}"
+        text = option if kind is bool else f"{option} {_kind_name(kind).upper()}"
+        text += " …" if many else ""
+        shown.append(text if parameter.default is parameter.empty else f"[{text}]")
+    return " ".join(shown) or "none"
+
+
+def _parameter(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, bool]:
+    key = name.replace("-", "_")
+    if key in parameters:
+        return key, False
+    if key.startswith("no_") and _is_flag(parameters.get(key[3:])):
+        return key[3:], True
+    near = difflib.get_close_matches(key, parameters, n=1)
+    hint = f"did you mean --{near[0].replace('_', '-')}?" if near else ""
+    raise CommandError(
+        f"there is no parameter --{name}; {hint or f'parameters: {describe_parameters(parameters)}'}"
+    )
+
+
+def _is_flag(parameter: inspect.Parameter | None) -> bool:
+    return parameter is not None and _kind(parameter)[0] is bool
+
+
+def _kind(parameter: inspect.Parameter) -> tuple[Any, bool]:
+    """What one value of a parameter is (a type or a Literal), and whether it takes several."""
+    annotation: Any = parameter.annotation
+    if annotation is parameter.empty or isinstance(annotation, str):
+        default = parameter.default
+        known = default is not parameter.empty and default is not None
+        annotation = type(default) if known else str
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        members = [member for member in typing.get_args(annotation) if member is not type(None)]
+        annotation = members[0] if members else str
+    if typing.get_origin(annotation) in (list, tuple, Sequence) or annotation in (list, tuple):
+        inner = [member for member in typing.get_args(annotation) if member is not Ellipsis]
+        return (inner[0] if inner else str), True
+    return annotation, False
+
+
+def _kind_name(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Literal:
+        return "|".join(map(str, typing.get_args(kind)))
+    return getattr(kind, "__name__", str(kind))
+
+
+def _converted(text: str, kind: Any, name: str) -> Any:
+    if typing.get_origin(kind) is typing.Literal:
+        choices = {str(choice): choice for choice in typing.get_args(kind)}
+    elif isinstance(kind, type) and issubclass(kind, enum.Enum):
+        choices = {member.name: member for member in kind}
+    elif kind is bool:
+        choices = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+        text = text.lower()
+    else:
+        return _plain(text, kind, name)
+    if text in choices:
+        return choices[text]
+    near = difflib.get_close_matches(text, choices, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(choices)}"
+    raise CommandError(f"--{name} got {text!r}; {hint}")
+
+
+def _plain(text: str, kind: Any, name: str) -> Any:
+    if kind not in (int, float, Path):
+        return text
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise CommandError(f"--{name} takes {wanted}, not {text!r}") from None

@@ -1,0 +1,178 @@
+"""What a command is told to work on: a Python workflow, a prompt, a workflow of the editor."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ComfyflowError, CommandError
+from ..json_types import is_object
+from ..problem import Place
+from ..workflow import Workflow, WorkflowFunction, is_workflow
+from .parameters import read_parameters
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+
+@dataclass(frozen=True)
+class Target:
+    """A workflow of any origin.
+
+    Attributes:
+        name: What to call it.
+        prompt: The prompt JSON.
+        places: Where the user's source made each node, for messages.
+        workflow: The workflow in Python, if it is one.
+        editor_workflow: The editor's JSON that it was converted from, if it was.
+        warnings: What reading or converting it had to say.
+    """
+
+    name: str
+    prompt: Any
+    places: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    workflow: Workflow[Any] | None = None
+    editor_workflow: Mapping[str, Any] | None = None
+    warnings: Sequence[object] = ()
+
+
+def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = None) -> Target:
+    """Load what a command was told to work on.
+
+    Args:
+        text: ``FILE.py``, ``FILE.py:NAME``, ``package.module:NAME``, or a file of another kind.
+        words: The parameters of a workflow function, as they stand on the command line.
+        schema: What to convert a workflow of the editor with; the reference schema otherwise.
+
+    Raises:
+        CommandError: There is no such thing, or several, or the parameters do not fit.
+        ComfyflowError: It cannot be compiled, read or converted.
+    """
+    file, name = _split(text)
+    if file.suffix == ".py" or (not file.exists() and _is_module(str(file))):
+        made = load_workflow(file, name, words)
+        compiled = made.compile()
+        return Target(made.name or file.stem, compiled.prompt, compiled.places, made)
+    if words:
+        raise CommandError(f"{text} is no Python workflow and has no parameters: {' '.join(words)}")
+    return _load_file(Path(text), schema)
+
+
+def load_workflow(file: Path, name: str | None, words: Sequence[str] = ()) -> Workflow[Any]:
+    """The workflow of that name in a Python file or module, made with these parameters.
+
+    Raises:
+        CommandError: See `load_target`.
+    """
+    module = _load_module(file)
+    chosen = _choose(module, name, str(file))
+    if isinstance(chosen, Workflow):
+        if words:
+            raise CommandError(f"{file}: that workflow has no parameters: {' '.join(words)}")
+        return chosen
+    arguments = read_parameters(words, chosen.parameters)
+    try:
+        made: Workflow[Any] = chosen(**arguments)
+    except ComfyflowError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        raise CommandError(_told(error, file)) from error
+    return made
+
+
+def _split(text: str) -> tuple[Path, str | None]:
+    head, separator, tail = text.rpartition(":")
+    if separator and tail.isidentifier() and (head.endswith(".py") or _is_module(head)):
+        return Path(head), tail
+    return Path(text), None
+
+
+def _is_module(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _load_module(file: Path) -> ModuleType:
+    if file.suffix == ".py" and not file.is_file():
+        raise CommandError(f"there is no file {file}")
+    try:
+        return _execute(file) if file.suffix == ".py" else importlib.import_module(str(file))
+    except ComfyflowError:
+        raise
+    except (Exception, SystemExit) as error:  # the user's own code may raise anything
+        raise CommandError(_told(error, file)) from error
+
+
+def _execute(file: Path) -> ModuleType:
+    """Run a file as a module, able to import its neighbours, as ``python FILE`` would."""
+    path = file.resolve()
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise CommandError(f"{file} is no Python file")
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _choose(module: ModuleType, name: str | None, file: str) -> Workflow[Any] | WorkflowFunction[..., Any]:
+    found = {
+        key: value for key, value in vars(module).items() if is_workflow(value) and not key.startswith("_")
+    }
+    if name is not None:
+        if name not in found:
+            raise CommandError(f"{file} has no workflow {name!r}; it has: {', '.join(found) or 'none'}")
+        return found[name]
+    own = {key: value for key, value in found.items() if _module_of(value) in (module.__name__, None)}
+    if len(own) != 1:
+        how = (
+            f"choose one: {', '.join(f'{file}:{key}' for key in own)}" if own else "mark a function @workflow"
+        )
+        raise CommandError(f"{file} has {len(own)} workflows; {how}")
+    return next(iter(own.values()))
+
+
+def _module_of(value: Workflow[Any] | WorkflowFunction[..., Any]) -> str | None:
+    return value.function.__module__ if isinstance(value, WorkflowFunction) else None
+
+
+def _told(error: BaseException, file: Path) -> str:
+    """An exception of the user's code in one line, at the last line of the user's file."""
+    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == file.resolve():
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f"{file}:{line}" if line else str(file)
+    return f"{where}: {type(error).__name__}: {error}"
+
+
+def _load_file(path: Path, _schema: Schema | None) -> Target:
+    """A prompt in JSON."""
+    prompt = _read_json(path)
+    if is_object(prompt) and is_object(prompt.get("prompt")):
+        prompt = prompt["prompt"]
+    return Target(path.name, prompt)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}") from None
+    if data.lstrip()[:1] == b"<":
+        raise CommandError(f"{path} is a web page, not JSON")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{path} is not valid JSON: {error}") from None
