@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .schema import load_schema as load_schema
     from .validate import Report as Report
     from .validate import validate_prompt as validate_prompt
-    from .workflow import Workflow as Workflow
-    from .workflow import workflow as workflow
+    from .workflows import Workflow as Workflow
+    from .workflows import workflow as workflow
 
 _EXPORTS = {
     "__version__": "_version",
@@ -43,7 +43,7 @@ _EXPORTS = {
     "Problem": "problem",
     "Report": "validate",
     "Schema": "schema",
-    "Workflow": "workflow",
+    "Workflow": "workflows",
     "bypassed": "node",
     "load_schema": "schema",
     "raw_node": "node",
@@ -52,7 +52,7 @@ _EXPORTS = {
     "to_prompt": "prompt",
     "validate_prompt": "validate",
     "with_id": "node",
-    "workflow": "workflow",
+    "workflow": "workflows",
 }
 """Where each public name is; a module is imported when a name of it is first used."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ComfyflowError, CommandError
 from ..json_types import is_object
 from ..problem import Place
-from ..workflow import Workflow, WorkflowFunction, is_workflow
+from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .parameters import read_parameters
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from ..errors import CompileError
 from ..graph import Graph, GraphNode, Link
-from ..node import Node, Output, _Slot, is_output, place_of, slot_of
+from ..node import Node, Output, is_output, place_of, slot_of
 from .value import wire_value
 
 Ids: TypeAlias = "dict[Node, str]"
@@ -24,7 +24,7 @@ _EXACT = frozenset({str, int, bool})
 
 
 def reachable_nodes(roots: Iterable[Node]) -> list[Node]:
-    """The nodes that the roots depend on, and the roots, sources first; bypassed ones too.
+    """The nodes that the roots depend on, and the roots, sources first; no bypassed ones.
 
     It does not recurse: graphs may be deep.
 
@@ -34,7 +34,7 @@ def reachable_nodes(roots: Iterable[Node]) -> list[Node]:
     finished: dict[Node, bool] = {}
     order: list[Node] = []
     for root in roots:
-        if root in finished:
+        if root in finished or is_bypassed(root):
             continue
         finished[root] = False
         stack = [(root, _sources(root))]
@@ -56,12 +56,12 @@ def reachable_nodes(roots: Iterable[Node]) -> list[Node]:
 
 
 def number_nodes(nodes: Iterable[Node]) -> Ids:
-    """Give each node that is not bypassed its id: its own, else the next free number.
+    """Give each node its id: its own, else the next free number.
 
     Raises:
         CompileError: Two nodes were given the same id.
     """
-    written = [node for node in nodes if node._marks is None or not node._marks.bypassed]
+    written = list(nodes)
     owners = _given_ids(written)
     if not owners:
         return {node: str(number) for number, node in enumerate(written, 1)}
@@ -79,13 +79,18 @@ def build_graph(ids: Ids) -> Graph:
     return Graph(_graph_node(node, node_id, ids) for node, node_id in ids.items())
 
 
+def is_bypassed(node: Node) -> bool:
+    """Whether a node is to be left out of the prompt."""
+    return node._marks is not None and node._marks.bypassed
+
+
 def _sources(node: Node) -> Iterator[Node]:
     found: list[Node] = []
     for value in node._inputs.values():
-        if type(value) is _Slot:
-            found.append(value._node)
-        elif isinstance(value, Node):
-            found.append(value)
+        if is_output(value):
+            source = _source(value)
+            if source is not None:
+                found.append(source[0])
     return iter(found)
 
 
@@ -107,9 +112,9 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
         if value.__class__ in _EXACT:
             inputs[name] = value
         elif is_output(value):
-            link = _link(value, ids)
-            if link is not None:
-                inputs[name] = link
+            source = _source(value)
+            if source is not None:
+                inputs[name] = Link(ids[source[0]], source[1])
         else:
             inputs[name] = wire_value(value, node, name)
     marks = node._marks
@@ -117,17 +122,15 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
     return GraphNode(node_id, node._class_type, inputs, title, (node._code, node._instruction))
 
 
-def _link(output: Output[Any], ids: Ids) -> Link | None:
-    """What an output is linked from, bypassed nodes left out; None for nothing."""
-    while True:
-        node, slot = slot_of(output)
-        node_id = ids.get(node)
-        if node_id is not None:
-            return Link(node_id, slot)
-        passed = _passed(node, slot)
+def _source(output: Output[Any]) -> tuple[Node, int] | None:
+    """The node and slot that an output stands for once the bypassed nodes are left out."""
+    source = slot_of(output)
+    while is_bypassed(source[0]):
+        passed = _passed(*source)
         if passed is None:
             return None
-        output = passed
+        source = slot_of(passed)
+    return source
 
 
 def _passed(node: Node, slot: int) -> Output[Any] | None:
