@@ -13,6 +13,7 @@
     ├── WorkflowFileError           a file that holds no workflow that can be read
     ├── ConversionError             an editor workflow that cannot become a prompt
     ├── CommandError                a command line that cannot be carried out
+    ├── SimulatorError              a simulated server that cannot be started or used so
     └── ClientError                 anything between us and a server
         ├── ServerUnreachable       nothing answered, or what answered is no ComfyUI
         ├── ServerError             an HTTP answer that is an error; has `.status`
@@ -90,3 +91,7 @@ class ConversionError(ComfyflowError):
 
 class CommandError(ComfyflowError):
     """A command that cannot be carried out as it was given; its message is one line."""
+
+
+class SimulatorError(ComfyflowError):
+    """A simulated server that cannot be started, or is asked for what it does not have."""

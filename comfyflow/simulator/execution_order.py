@@ -1,0 +1,121 @@
+"""Which node of a prompt comes next.
+
+The order is the one that real servers are seen to take (recordings, s01 and s04): nodes that an
+output needs are found from the output backwards, last input first; of those that can run, one
+that is an output goes first, then one that feeds an output, then one that is two links away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .json_value import is_list
+
+
+def is_link(value: object) -> bool:
+    """Whether an input's value is a link when the prompt is executed: ``[node id, slot]``."""
+    if not is_list(value) or len(value) != 2:
+        return False
+    return isinstance(value[0], str) and isinstance(value[1], (int, float))
+
+
+def links(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """The inputs that are links: name, node id, slot."""
+    for name, value in inputs.items():
+        if is_link(value):
+            yield name, value[0], int(value[1])
+
+
+class ExecutionOrder:
+    """The nodes that are still to be executed.
+
+    Args:
+        prompt: All nodes.
+        is_cached: Whether a node's outputs are there already.
+        is_lazy: Whether an input of a node is only fetched when the node asks for it.
+        is_output: Whether a node is an output node.
+    """
+
+    def __init__(
+        self,
+        prompt: Mapping[str, Any],
+        is_cached: Callable[[str], bool],
+        is_lazy: Callable[[str, str], bool],
+        is_output: Callable[[str], bool],
+    ) -> None:
+        self._prompt = prompt
+        self._is_cached = is_cached
+        self._is_lazy = is_lazy
+        self._is_output = is_output
+        self._waits_for: dict[str, set[str]] = {}
+        self._needed_by: dict[str, dict[str, None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waits_for)
+
+    def add(self, node_id: str) -> None:
+        """Ask for a node and for all that it needs.
+
+        Raises:
+            KeyError: It needs a node that is not in the prompt, or one without inputs.
+        """
+        stack, found = [node_id], list[tuple[str, str]]()
+        while stack:
+            current = stack.pop()
+            if current in self._waits_for:
+                continue
+            self._waits_for[current] = set()
+            self._needed_by[current] = {}
+            for name, source, _ in links(self._prompt[current]["inputs"]):
+                if self._is_lazy(current, name):
+                    continue
+                if not self._is_cached(source):
+                    stack.append(source)
+                found.append((source, current))
+        for source, consumer in found:
+            self._connect(source, consumer)
+
+    def require(self, node_id: str, input_name: str) -> None:
+        """Make a node wait for one of its lazy inputs too.
+
+        Raises:
+            ValueError: The input is no link.
+        """
+        value = self._prompt[node_id]["inputs"].get(input_name)
+        if not is_link(value):
+            raise ValueError(f"Node {node_id} needs its input {input_name}, which is no link")
+        source = value[0]
+        if not self._is_cached(source):
+            self.add(source)
+            self._connect(source, node_id)
+
+    def _connect(self, source: str, consumer: str) -> None:
+        if not self._is_cached(source) and consumer not in self._needed_by[source]:
+            self._needed_by[source][consumer] = None
+            self._waits_for[consumer].add(source)
+
+    def next(self) -> str | None:
+        """The node to execute now; None where all wait for one another."""
+        ready = [node_id for node_id, sources in self._waits_for.items() if not sources]
+        for distance in range(3):
+            for node_id in ready:
+                if any(map(self._is_output, self._ahead(node_id, distance))):
+                    return node_id
+        return ready[0] if ready else None
+
+    def _ahead(self, node_id: str, distance: int) -> list[str]:
+        reached = [node_id]
+        for _ in range(distance):
+            reached = [consumer for current in reached for consumer in self._needed_by[current]]
+        return reached
+
+    def done(self, node_id: str) -> None:
+        """A node has its outputs."""
+        del self._waits_for[node_id]
+        for consumer in self._needed_by.pop(node_id):
+            self._waits_for[consumer].discard(node_id)
+
+    def cycle(self) -> list[str]:
+        """The nodes that wait for one another when nothing else is left."""
+        return list(self._waits_for)

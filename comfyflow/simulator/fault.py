@@ -1,0 +1,143 @@
+"""What can be made to go wrong on a simulated server.
+
+Each fault is one that real servers have (recordings README) or that a network has. They are
+asked for in advance and used up one at a time, so that a test says what happens to which prompt.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .node_function import NodeContext
+    from .prompt_queue import QueueItem
+
+
+class WorkerKilledError(BaseException):
+    """Ends the worker thread; the server goes on answering. Never leaves the simulator."""
+
+
+class OutOfMemoryFault(MemoryError):
+    """A node that asks for more memory than there is."""
+
+
+class InjectedFault(RuntimeError):
+    """A node error that a test asked for, under the exception type that it named."""
+
+    def __init__(self, message: str, wire_type: str) -> None:
+        super().__init__(message)
+        self.wire_type = wire_type
+
+
+@dataclass(frozen=True)
+class NodeFault:
+    """A node that fails.
+
+    Attributes:
+        message: What it says.
+        exception_type: The exception's type on the wire.
+        class_type: Which nodes; None means any.
+        node_id: Which node; None means any.
+        out_of_memory: Whether it is an out-of-memory error.
+    """
+
+    message: str
+    exception_type: str = "RuntimeError"
+    class_type: str | None = None
+    node_id: str | None = None
+    out_of_memory: bool = False
+
+    def hits(self, context: NodeContext) -> bool:
+        """Whether it is meant for this node."""
+        return self.class_type in (None, context.class_type) and self.node_id in (None, context.node_id)
+
+    def error(self) -> Exception:
+        """What the node raises."""
+        if self.out_of_memory:
+            return OutOfMemoryFault(self.message)
+        return InjectedFault(self.message, self.exception_type)
+
+
+@dataclass
+class Faults:
+    """The faults that are due.
+
+    Attributes:
+        node_faults: Used up one by one, by the first node that each is meant for.
+        rejections: Bodies of the 400 that the next POSTs of a prompt get.
+        lost_replies: How many POSTs of a prompt are carried out but never answered.
+        server_errors: How many POSTs of a prompt are carried out but answered 500.
+        history_delay: Seconds between a prompt's end and its entry in the history.
+        slow_nodes: Class name to seconds that its nodes take longer; None for every class.
+        kill_worker: Whether the next prompt ends the worker.
+    """
+
+    node_faults: deque[NodeFault] = field(default_factory=deque[NodeFault])
+    rejections: deque[dict[str, Any]] = field(default_factory=deque[dict[str, Any]])
+    lost_replies: int = 0
+    server_errors: int = 0
+    history_delay: float = 0.0
+    slow_nodes: dict[str | None, float] = field(default_factory=dict[str | None, float])
+    kill_worker: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def before_run(self, _item: QueueItem) -> None:
+        """Called as a prompt starts.
+
+        Raises:
+            WorkerKilledError: It was asked for.
+        """
+        with self._lock:
+            kill, self.kill_worker = self.kill_worker, False
+        if kill:
+            raise WorkerKilledError
+
+    def before_node(self, context: NodeContext) -> None:
+        """Called before each execution of a node.
+
+        Raises:
+            Exception: The fault that is meant for it.
+        """
+        with self._lock:
+            fault = next((fault for fault in self.node_faults if fault.hits(context)), None)
+            if fault is not None:
+                self.node_faults.remove(fault)
+            seconds = self.slow_nodes.get(context.class_type, self.slow_nodes.get(None, 0.0))
+        if seconds:
+            context.sleep(seconds)
+        if fault is not None:
+            raise fault.error()
+
+    def take_rejection(self) -> dict[str, Any] | None:
+        """The next answer to a prompt that is to be refused, or None."""
+        with self._lock:
+            return self.rejections.popleft() if self.rejections else None
+
+    def take_lost_reply(self) -> bool:
+        """Whether the answer that is about to be given is to be lost."""
+        with self._lock:
+            if self.lost_replies <= 0:
+                return False
+            self.lost_replies -= 1
+            return True
+
+    def take_server_error(self) -> bool:
+        """Whether the answer that is about to be given is to be a 500 instead."""
+        with self._lock:
+            if self.server_errors <= 0:
+                return False
+            self.server_errors -= 1
+            return True
+
+    def clear(self) -> None:
+        """Let everything go right again."""
+        with self._lock:
+            self.node_faults.clear()
+            self.rejections.clear()
+            self.slow_nodes.clear()
+            self.lost_replies = self.server_errors = 0
+            self.history_delay = 0.0
+            self.kill_worker = False

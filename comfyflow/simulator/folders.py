@@ -1,0 +1,161 @@
+"""The folders of a simulated server: input, output, temp, models, user."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import string
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+FOLDER_TYPES: Final = ("input", "output", "temp")
+_ANNOTATIONS: Final = {f"[{kind}]": kind for kind in FOLDER_TYPES}
+_DATE_PARTS: Final = {
+    "%year%": "%Y", "%month%": "%m", "%day%": "%d", "%hour%": "%H", "%minute%": "%M", "%second%": "%S",
+}  # fmt: skip
+
+
+class PathEscapeError(ValueError):
+    """A name that points outside the folder that it belongs to."""
+
+
+@dataclass(frozen=True)
+class SavedFile:
+    """A file that a node wrote.
+
+    Attributes:
+        path: Where it is on disk.
+        filename: Its name.
+        subfolder: The folder in `type`'s folder, with ``/``, or ``""``.
+        type: ``output``, ``temp`` or ``input``.
+    """
+
+    path: Path
+    filename: str
+    subfolder: str
+    type: str
+
+    def to_json(self) -> dict[str, str]:
+        """The file as servers describe it in an output."""
+        return {"filename": self.filename, "subfolder": self.subfolder, "type": self.type}
+
+
+@dataclass
+class Folders:
+    """Where a simulated server keeps its files. Every path that leaves here is inside `root`.
+
+    Args:
+        root: The server's folder; made where it is missing.
+    """
+
+    root: Path
+    temp_prefix: str = field(default="")
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _counters: dict[tuple[Path, str], int] = field(default_factory=dict[tuple[Path, str], int], repr=False)
+
+    def __post_init__(self) -> None:
+        self.root = self.root.resolve()
+        for name in (*FOLDER_TYPES, "models", "user/default"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        letters = random.choices(string.ascii_lowercase, k=5)  # noqa: S311 (a name, not a secret)
+        self.temp_prefix = "_temp_" + "".join(letters)
+
+    def of(self, kind: str) -> Path:
+        """The folder of a type: ``input``, ``output`` or ``temp``."""
+        return self.root / kind
+
+    def inside(self, base: Path, *parts: str) -> Path:
+        """A path under a folder.
+
+        Raises:
+            PathEscapeError: The parts lead out of it, or hold a NUL.
+        """
+        if any("\0" in part for part in parts):
+            raise PathEscapeError("a NUL in a file name")
+        path = Path(os.path.normpath(base.joinpath(*parts)))
+        if path != base and base not in path.parents:
+            raise PathEscapeError(f"{'/'.join(parts)!r} leads out of {base.name}")
+        real = path.resolve()
+        if real != base and base.resolve() not in real.parents:
+            raise PathEscapeError(f"{'/'.join(parts)!r} leads out of {base.name} through a link")
+        return path
+
+    def annotated(self, name: str, default: str = "input") -> Path:
+        """The path of a name as prompts hold it: ``folder/file.png [output]``.
+
+        Raises:
+            PathEscapeError: It leads out of its folder.
+        """
+        bare, kind = split_annotation(name)
+        return self.inside(self.of(kind or default), bare)
+
+    def new_file(self, prefix: str, kind: str, extension: str, size: tuple[int, int] = (0, 0)) -> SavedFile:
+        """A name for a file that a save node is about to write: ``prefix_00001_.png``.
+
+        Args:
+            prefix: The node's ``filename_prefix``; may hold folders, ``%width%``, ``%year%``, ….
+            kind: ``output`` or ``temp``.
+            extension: Without a dot.
+            size: Width and height, for the placeholders.
+
+        Raises:
+            PathEscapeError: The prefix leads out of the folder.
+        """
+        base = self.of(kind)
+        wanted = self.inside(base, _filled(prefix, size))
+        folder, stem = wanted.parent, wanted.name
+        with self._lock:
+            folder.mkdir(parents=True, exist_ok=True)
+            number = max(self._counters.get((folder, stem), 0), _last_number(folder, stem)) + 1
+            self._counters[folder, stem] = number
+        subfolder = folder.relative_to(base).as_posix()
+        name = f"{stem}_{number:05}_.{extension}"
+        return SavedFile(folder / name, name, "" if subfolder == "." else subfolder, kind)
+
+    def models(self, kind: str) -> list[str]:
+        """The model files of a folder, as servers list them: with ``/``, sorted."""
+        try:
+            base = self.inside(self.root / "models", kind)
+        except PathEscapeError:
+            return []
+        return sorted(path.relative_to(base).as_posix() for path in _files(base))
+
+    def inputs(self) -> list[str]:
+        """The files of the input folder itself."""
+        return sorted(entry.name for entry in self.of("input").iterdir() if entry.is_file())
+
+
+def split_annotation(name: str) -> tuple[str, str | None]:
+    """A name and the folder type that it is annotated with (``a.png [temp]``), or None."""
+    for mark, kind in _ANNOTATIONS.items():
+        if name.endswith(mark):
+            return name[: -len(mark)].rstrip(), kind
+    return name, None
+
+
+def _filled(prefix: str, size: tuple[int, int]) -> str:
+    now = datetime.now().astimezone()
+    values: Mapping[str, str] = {
+        "%width%": str(size[0]),
+        "%height%": str(size[1]),
+        **{mark: now.strftime(part) for mark, part in _DATE_PARTS.items()},
+    }
+    for mark, value in values.items():
+        prefix = prefix.replace(mark, value)
+    return prefix
+
+
+def _last_number(folder: Path, stem: str) -> int:
+    pattern = re.compile(re.escape(stem) + r"_(\d{1,9})_?(\.|_)")
+    found = (pattern.match(entry.name) for entry in folder.iterdir())
+    return max((int(match.group(1)) for match in found if match), default=0)
+
+
+def _files(base: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(base):
+        yield from (Path(folder) / name for name in names if not name.startswith("."))

@@ -1,0 +1,109 @@
+"""One life of a simulated server, from its start to its end: queue, history, sockets, worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Any
+
+from .executor import Executor, Settings
+from .fault import WorkerKilledError
+from .prompt_queue import PromptQueue, QueueItem
+from .sockets import Sockets
+
+_log = logging.getLogger(__name__)
+
+
+class Instance:
+    """What a restart loses.
+
+    Args:
+        settings: What the server is like.
+        loop: Its loop.
+    """
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.settings = settings
+        self.sockets = Sockets(loop, self._greeting, settings.profile.features)
+        self.queue = PromptQueue(self._tell_status)
+        self.executor = Executor(settings, self.sockets)
+        self.number = 0
+        self.started = time.time()
+        self.logs: list[dict[str, str]] = []
+        self._worker = threading.Thread(target=self._work, name="comfyflow-simulator-worker", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker."""
+        self._worker.start()
+
+    def close(self) -> None:
+        """End the worker; the node that it is in ends at its next step."""
+        self.executor.closing = True
+        self.queue.close()
+        if self._worker.is_alive():
+            self._worker.join()
+
+    @property
+    def worker_alive(self) -> bool:
+        """Whether prompts are still executed."""
+        return self._worker.is_alive()
+
+    def next_number(self, front: bool) -> int:
+        """The number of a prompt that brought none. Refused prompts use one up too."""
+        number = self.number
+        self.number += 1
+        return -number if front else number
+
+    def status(self) -> dict[str, Any]:
+        """What ``GET /prompt`` and ``status`` messages say."""
+        return {"exec_info": {"queue_remaining": self.queue.remaining}}
+
+    def _tell_status(self) -> None:
+        self.sockets.send("status", {"status": self.status()})
+
+    def _greeting(self, client_id: str) -> list[tuple[str, Any]]:
+        greeting: list[tuple[str, Any]] = [("status", {"status": self.status(), "sid": client_id})]
+        run = self.executor.current
+        if run is not None and run.client_id == client_id and run.last_node is not None:
+            greeting.append(("executing", {"node": run.last_node}))
+        return greeting
+
+    def interrupt(self) -> None:
+        """Stop what runs at its next step."""
+        self.executor.interrupted = True
+
+    def _work(self) -> None:
+        try:
+            while not self.queue.closed:
+                self._work_once()
+        except WorkerKilledError:
+            _log.info("the worker was ended")
+        except Exception:  # noqa: BLE001 (whatever it is: a real server's worker ends by it too)
+            _log.warning("the worker ended; prompts that come now wait for ever", exc_info=True)
+
+    def _work_once(self) -> None:
+        taken = self.queue.get()
+        if taken is not None:
+            key, item = taken
+            self._run(key, item)
+        if self.queue.take_flags().get("free_memory"):
+            self.executor.cache.clear()
+
+    def _run(self, key: int, item: QueueItem) -> None:
+        self._log(f"got prompt {item.prompt_id}")
+        run, success = self.executor.execute(item)
+        delay = self.settings.faults.history_delay
+        if delay:
+            self.executor.interrupted = False
+            time.sleep(delay)
+        self.queue.done(key, run.history_entry(success))
+        if run.client_id is not None:
+            self.sockets.send("executing", {"node": None, "prompt_id": run.prompt_id}, run.client_id)
+        self._log(f"Prompt executed: {item.prompt_id}")
+
+    def _log(self, line: str) -> None:
+        entry = {"t": time.strftime("%Y-%m-%dT%H:%M:%S"), "m": line + "\n"}
+        self.logs.append(entry)
+        del self.logs[:-300]

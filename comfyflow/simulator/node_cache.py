@@ -1,0 +1,129 @@
+"""What nodes gave, for when the same is asked again.
+
+A node's key is made of its class, its constants, its fingerprint and the keys of the nodes that
+it is linked to; its id matters only to classes that are told it. So a renamed copy of a graph is
+cached, and identical nodes within one prompt are executed once (recordings, s02).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .execution_order import is_link, links
+from .json_value import is_list, is_object
+
+MAX_ENTRIES: Final = 2000
+"""How many outputs are kept. A real server drops them as memory runs short."""
+
+
+@dataclass
+class CacheEntry:
+    """What a node gave.
+
+    Attributes:
+        outputs: For each slot the values, one an execution.
+        ui: What its client got, with its meta; None where nothing.
+    """
+
+    outputs: list[list[Any]]
+    ui: dict[str, Any] | None
+
+
+class NodeCache:
+    """Outputs by what they depend on."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
+        self._keys: dict[str, str] = {}
+        self._nan = itertools.count()
+
+    def set_prompt(
+        self,
+        prompt: Mapping[str, Any],
+        fingerprint: Callable[[str], Any],
+        knows_its_id: Callable[[str], bool],
+    ) -> None:
+        """Find the keys of a prompt's nodes.
+
+        Args:
+            prompt: The nodes; one without ``inputs`` ends the worker, as on real servers.
+            fingerprint: A node's answer to "have you changed"; NaN means always.
+            knows_its_id: Whether a node's outputs may depend on its id.
+
+        Raises:
+            KeyError: A node has no inputs, or a link leads to none.
+        """
+        self._keys = {}
+        for start in prompt:
+            stack = [start]
+            on_path: set[str] = set()
+            while stack:
+                node_id = stack[-1]
+                inputs = prompt[node_id]["inputs"]
+                unknown = [source for _, source, _ in links(inputs) if source not in self._keys]
+                waiting = [source for source in unknown if source not in on_path]
+                if node_id in self._keys or not waiting:
+                    stack.pop()
+                    on_path.discard(node_id)
+                    if node_id not in self._keys:
+                        own = [prompt[node_id]["class_type"], fingerprint(node_id)]
+                        own.append(node_id if knows_its_id(node_id) else None)
+                        self._keys[node_id] = self._key(own, inputs)
+                else:
+                    on_path.add(node_id)
+                    stack.append(waiting[-1])
+
+    def _key(self, own: list[Any], inputs: Mapping[str, Any]) -> str:
+        parts: list[Any] = list(own)
+        for name in sorted(inputs):
+            value = inputs[name]
+            if is_link(value):
+                parts.append([name, "link", self._keys.get(value[0], ""), value[1]])
+            else:
+                parts.append([name, "value", value])
+        text = json.dumps(parts, sort_keys=True, default=self._unequal)
+        if "NaN" in text and _has_nan(parts):
+            text += str(next(self._nan))
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+    def _unequal(self, value: object) -> str:
+        return f"{type(value).__name__} {next(self._nan)}"
+
+    def get(self, node_id: str) -> CacheEntry | None:
+        """What a node of the current prompt gave, or None."""
+        key = self._keys.get(node_id)
+        if key is None or key not in self._entries:
+            return None
+        self._entries.move_to_end(key)
+        return self._entries[key]
+
+    def set(self, node_id: str, entry: CacheEntry) -> None:
+        """Keep what a node of the current prompt gave."""
+        self._entries[self._keys[node_id]] = entry
+        keep = MAX_ENTRIES + len(self._keys)
+        while len(self._entries) > keep:
+            self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+
+def _has_nan(value: object) -> bool:
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, float) and math.isnan(current):
+            return True
+        if is_object(current):
+            stack.extend(current.values())
+        elif is_list(current):
+            stack.extend(current)
+    return False

@@ -1,0 +1,113 @@
+"""How the versions of ComfyUI that the simulator can be differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import SimulatorError
+
+MAX_UPLOAD_BYTES: Final = 100 * 1024 * 1024
+"""What a server takes in one body, unless it is started with ``--max-upload-size``."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One version of ComfyUI, as a client sees it. The recordings of real servers are the source.
+
+    Attributes:
+        version: What ``/system_stats`` says.
+        features: What ``/features`` and the answer to ``feature_flags`` say.
+        jobs: Whether there is ``/api/jobs`` and its cancelling.
+        uuid_ids: Whether a prompt id must be a canonical lowercase UUID.
+        secrets_hidden: Whether ``/queue`` leaves out API keys.
+        create_time: Whether the server stamps ``extra_data.create_time``.
+        cached_outputs_without_client: Whether a prompt without client id has its cached outputs
+            in the history.
+        intermediate_outputs: Whether nodes with ``has_intermediate_output`` send ``executed``.
+        preview_method: Whether ``extra_data.preview_method`` is heard.
+        progress_interval: Seconds that must pass between two progress messages of a node.
+        userdata_milliseconds: Whether times of user files are whole milliseconds, not seconds.
+        annotated_internal_names: Whether ``/internal/files`` says ``name [input]``.
+        active_attachments: Whether ``/view`` sends HTML and SVG as attachments.
+        cross_site_refused: Whether ``Sec-Fetch-Site: cross-site`` is answered 403.
+        platform_names: Whether ``system.os`` is ``linux`` rather than ``posix``.
+        lenient_bodies: Whether a prompt that is no object gets a 400 rather than a 500.
+    """
+
+    version: str
+    features: dict[str, Any]
+    jobs: bool
+    uuid_ids: bool
+    secrets_hidden: bool
+    create_time: bool
+    cached_outputs_without_client: bool
+    intermediate_outputs: bool
+    preview_method: bool
+    progress_interval: float
+    userdata_milliseconds: bool
+    annotated_internal_names: bool
+    active_attachments: bool
+    cross_site_refused: bool
+    platform_names: bool
+    lenient_bodies: bool
+
+    @classmethod
+    def named(cls, version: str) -> Profile:
+        """The profile of a version.
+
+        Raises:
+            SimulatorError: No profile of that name.
+        """
+        profile = PROFILES.get(version)
+        if profile is None:
+            raise SimulatorError(f"no profile {version!r}; there are {', '.join(PROFILES)}")
+        return profile
+
+
+PROFILES: Final = {
+    "0.3.64": Profile(
+        version="0.3.64",
+        features={"supports_preview_metadata": True, "max_upload_size": MAX_UPLOAD_BYTES},
+        jobs=False,
+        uuid_ids=False,
+        secrets_hidden=False,
+        create_time=False,
+        cached_outputs_without_client=True,
+        intermediate_outputs=False,
+        preview_method=False,
+        progress_interval=0.0,
+        userdata_milliseconds=False,
+        annotated_internal_names=False,
+        active_attachments=False,
+        cross_site_refused=False,
+        platform_names=False,
+        lenient_bodies=True,
+    ),
+    "0.27.0": Profile(
+        version="0.27.0",
+        features={
+            "supports_preview_metadata": True,
+            "supports_model_type_tags": True,
+            "max_upload_size": MAX_UPLOAD_BYTES,
+            "extension": {"manager": {"supports_v4": True}},
+            "node_replacements": True,
+            "assets": False,
+        },
+        jobs=True,
+        uuid_ids=True,
+        secrets_hidden=True,
+        create_time=True,
+        cached_outputs_without_client=False,
+        intermediate_outputs=True,
+        preview_method=True,
+        progress_interval=0.1,
+        userdata_milliseconds=True,
+        annotated_internal_names=True,
+        active_attachments=True,
+        cross_site_refused=True,
+        platform_names=True,
+        lenient_bodies=False,
+    ),
+}
+DEFAULT_PROFILE: Final = "0.27.0"

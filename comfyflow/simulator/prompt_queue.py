@@ -1,0 +1,194 @@
+"""The queue and the history of a simulated server, with the rules of the real one."""
+
+from __future__ import annotations
+
+import copy
+import heapq
+import threading
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+MAX_HISTORY: Final = 10_000
+
+SECRET_KEYS: Final = ("auth_token_comfy_org", "api_key_comfy_org")
+
+
+class QueueItem(NamedTuple):
+    """A prompt in the queue. It is compared as the tuple that it is, as real servers do: two
+    with the same number and id compare their prompts, which fails (recordings, l01).
+    """
+
+    number: float
+    prompt_id: str
+    prompt: Any
+    extra_data: dict[str, Any]
+    outputs: list[str]
+    secrets: dict[str, Any]
+
+    def to_json(self, secrets_hidden: bool) -> list[Any]:
+        """The item as ``/queue`` and ``/history`` show it."""
+        extra = self.extra_data if secrets_hidden else {**self.extra_data, **self.secrets}
+        return [self.number, self.prompt_id, self.prompt, extra, self.outputs]
+
+
+class PromptQueue:
+    """A heap of waiting prompts, what runs, and what ran.
+
+    Args:
+        on_change: Called, with no lock held, whenever a ``status`` is due.
+    """
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._lock = threading.RLock()
+        self._filled = threading.Condition(self._lock)
+        self._heap: list[QueueItem] = []
+        self._running: dict[int, QueueItem] = {}
+        self._flags: dict[str, bool] = {}
+        self._history: dict[str, dict[str, Any]] = {}
+        self._count = 0
+        self._closed = False
+
+    def put(self, item: QueueItem) -> None:
+        """Queue a prompt.
+
+        Raises:
+            TypeError: One with its number and id is waiting already. It is queued all the same.
+        """
+        with self._lock:
+            try:
+                heapq.heappush(self._heap, item)
+            except TypeError:
+                self._filled.notify()
+                raise
+            self._on_change()
+            self._filled.notify()
+
+    def get(self) -> tuple[int, QueueItem] | None:
+        """Wait for the next prompt and mark it running; None when woken for flags or the end.
+
+        Raises:
+            TypeError: Two waiting prompts cannot be compared: what kills a real worker.
+        """
+        with self._filled:
+            if not self._heap and not self._flags and not self._closed:
+                self._filled.wait()
+            if not self._heap or self._closed:
+                return None
+            item = heapq.heappop(self._heap)
+            key = self._count
+            self._count += 1
+            self._running[key] = copy.deepcopy(item)
+            self._on_change()
+            return key, item
+
+    def done(self, key: int, entry: dict[str, Any], secrets_hidden: bool = True) -> None:
+        """Move a running prompt to the history.
+
+        Args:
+            key: What `get` gave with it.
+            entry: ``outputs``, ``meta`` and ``status``.
+            secrets_hidden: Whether the entry's prompt lacks the API keys. It always does.
+        """
+        with self._lock:
+            item = self._running.pop(key)
+            if len(self._history) > MAX_HISTORY:
+                self._history.pop(next(iter(self._history)))
+            self._history[item.prompt_id] = {"prompt": item.to_json(secrets_hidden), **entry}
+            self._on_change()
+
+    def close(self) -> None:
+        """Wake the worker for good."""
+        with self._lock:
+            self._closed = True
+            self._filled.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server is shutting down."""
+        return self._closed
+
+    @property
+    def remaining(self) -> int:
+        """Waiting and running prompts."""
+        with self._lock:
+            return len(self._heap) + len(self._running)
+
+    def snapshot(self) -> tuple[list[QueueItem], list[QueueItem]]:
+        """What runs, and what waits in heap order (not sorted: real servers do not)."""
+        with self._lock:
+            return list(self._running.values()), list(self._heap)
+
+    def is_running(self, prompt_id: object) -> bool:
+        """Whether that prompt runs."""
+        with self._lock:
+            return any(item.prompt_id == prompt_id for item in self._running.values())
+
+    def clear(self) -> None:
+        """Forget all that wait."""
+        with self._lock:
+            self._heap = []
+            self._on_change()
+
+    def delete(self, prompt_id: object) -> bool:
+        """Forget the first waiting prompt of that id.
+
+        A ``status`` is sent twice where it was the only one that waited, as real servers do.
+        """
+        with self._lock:
+            for index, item in enumerate(self._heap):
+                if item.prompt_id == prompt_id:
+                    if len(self._heap) == 1:
+                        self.clear()
+                    else:
+                        self._heap.pop(index)
+                        heapq.heapify(self._heap)
+                    self._on_change()
+                    return True
+        return False
+
+    def history(self, max_items: int | None = None, offset: int = -1) -> dict[str, Any]:
+        """Entries in the order in which their ids first ran.
+
+        Args:
+            max_items: How many; without an offset the last ones.
+            offset: How many of the oldest to leave out; below 0: none given.
+        """
+        with self._lock:
+            entries = list(self._history.items())
+        if offset < 0 and max_items is not None:
+            offset = len(entries) - max_items
+        chosen = entries[max(offset, 0) :]
+        # A real server looks at the limit only after it has taken an entry.
+        return dict(chosen if max_items is None else chosen[: max(max_items, 1)])
+
+    def entry(self, prompt_id: str) -> dict[str, Any] | None:
+        """The history of one prompt, or None."""
+        with self._lock:
+            return self._history.get(prompt_id)
+
+    def clear_history(self) -> None:
+        """Forget all that ran."""
+        with self._lock:
+            self._history = {}
+
+    def delete_history(self, prompt_id: object) -> None:
+        """Forget one that ran.
+
+        Raises:
+            TypeError: The id cannot be a key.
+        """
+        with self._lock:
+            self._history.pop(prompt_id, None)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def set_flag(self, name: str, value: bool) -> None:
+        """Ask the worker for something between two prompts."""
+        with self._lock:
+            self._flags[name] = value
+            self._filled.notify()
+
+    def take_flags(self) -> dict[str, bool]:
+        """What was asked for since the last call."""
+        with self._lock:
+            flags, self._flags = self._flags, {}
+            return flags

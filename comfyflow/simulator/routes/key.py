@@ -1,0 +1,23 @@
+"""How a handler gets at the server that it belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from ..instance import Instance
+    from ..simulator import Simulator
+
+SIMULATOR: web.AppKey[Simulator] = web.AppKey("simulator")
+
+
+def simulator_of(request: web.Request) -> Simulator:
+    """The simulator that was asked."""
+    return request.app[SIMULATOR]
+
+
+def instance_of(request: web.Request) -> Instance:
+    """Its current life."""
+    return request.app[SIMULATOR].instance

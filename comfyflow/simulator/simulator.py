@@ -1,0 +1,335 @@
+"""The simulated server: started, used from tests, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from aiohttp import web
+from typing_extensions import Self
+
+from ..errors import SimulatorError
+from ..schema import Schema, load_schema
+from .executor import Settings
+from .fault import Faults, NodeFault
+from .folders import Folders
+from .instance import Instance
+from .node_function import USER_FUNCTIONS, NodeFunction, NodeLibrary
+from .nodes import CORE
+from .profile import DEFAULT_PROFILE, Profile
+from .routes import make_app
+
+HOST: Final = "127.0.0.1"
+STOP_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class ReceivedPrompt:
+    """A prompt that the simulator accepted.
+
+    Attributes:
+        prompt_id: Its id.
+        prompt: Its nodes, as they run.
+        client_id: Who sent it.
+        body: The whole request.
+    """
+
+    prompt_id: str
+    prompt: Mapping[str, Any]
+    client_id: object
+    body: Mapping[str, Any]
+
+
+class Simulator:
+    """A ComfyUI server without models: real HTTP and WebSocket, real files, simulated pictures.
+
+    It listens on a port of its own, from a thread of its own, until it is stopped::
+
+        with Simulator() as server:
+            client = Client(server.url)
+
+    Args:
+        object_info: Its node classes: a schema, an /object_info, or a file with one. None: the
+            reference schema of ComfyUI's core nodes.
+        profile: The version of ComfyUI that it behaves as: ``0.27.0`` or ``0.3.64``.
+        port: Where it listens; 0 picks a free port.
+        root: Its folder for input, output, temp and models; None: a temporary one, removed when
+            it stops.
+        host: The address that it listens on.
+        previews: Whether samplers send previews unasked, like a server with ``--preview-method``.
+        caption: Whether simulated pictures say at their foot that they are.
+        step_seconds: How long a sampling step takes.
+
+    Raises:
+        SimulatorError: The profile is unknown, or there is no reference schema.
+        SchemaError: `object_info` cannot be read.
+    """
+
+    def __init__(
+        self,
+        object_info: Schema | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        profile: str = DEFAULT_PROFILE,
+        port: int = 0,
+        root: str | os.PathLike[str] | None = None,
+        *,
+        host: str = HOST,
+        previews: bool = False,
+        caption: bool = True,
+        step_seconds: float = 0.0,
+    ) -> None:
+        self.profile = Profile.named(profile)
+        self.schema = _schema(object_info, profile)
+        self.faults = Faults()
+        self.prompts: list[ReceivedPrompt] = []
+        self._functions = NodeLibrary(behind=NodeLibrary(USER_FUNCTIONS.functions, behind=CORE))
+        self._wanted_port = port
+        self._host = host
+        self._root = Path(root) if root is not None else None
+        self._look = (previews, caption, step_seconds)
+        self._temporary: Path | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._instance: Instance | None = None
+        self._folders: Folders | None = None
+        self._port = 0
+
+    # Starting and stopping
+
+    def start(self) -> Self:
+        """Start listening; returns when requests are answered.
+
+        Raises:
+            SimulatorError: It runs already, or the port cannot be had.
+        """
+        if self._thread is not None:
+            raise SimulatorError("the simulator runs already")
+        if self._folders is None:
+            if self._root is None:
+                self._temporary = Path(tempfile.mkdtemp(prefix="comfyflow-simulator-"))
+            self._folders = Folders(self._root or self._temporary or Path())
+        ready = threading.Event()
+        failure: list[BaseException] = []
+        self._thread = threading.Thread(
+            target=self._serve, args=(ready, failure), name="comfyflow-simulator", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+        if failure:
+            self._thread.join()
+            self._thread = None
+            self._remove_temporary()
+            raise SimulatorError(f"cannot listen on {self._host}:{self._wanted_port}: {failure[0]}")
+        return self
+
+    def stop(self) -> None:
+        """Stop listening, end the worker, close every socket; remove a temporary folder."""
+        self._halt()
+        self._remove_temporary()
+
+    def restart(self) -> None:
+        """Stop and start on the same port: queue, history and cache are lost, files are not."""
+        port = self.port
+        self._halt()
+        self._wanted_port = port
+        self.start()
+
+    def _halt(self) -> None:
+        thread, loop, stopping = self._thread, self._loop, self._stopping
+        if thread is None or loop is None or stopping is None:
+            return
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join()
+        self._thread = self._loop = self._stopping = None
+
+    def _remove_temporary(self) -> None:
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = self._folders = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def _serve(self, ready: threading.Event, failure: list[BaseException]) -> None:
+        try:
+            asyncio.run(self._main(ready))
+        except OSError as error:
+            failure.append(error)
+        finally:
+            ready.set()
+
+    async def _main(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        instance = self._instance = Instance(self._settings(), self._loop)
+        runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        publisher = asyncio.create_task(instance.sockets.publish())
+        try:
+            site = web.TCPSite(runner, self._host, self._wanted_port, reuse_address=True)
+            await site.start()
+            self._port = runner.addresses[0][1]
+            instance.start()
+            ready.set()
+            await self._stopping.wait()
+        finally:
+            await asyncio.to_thread(instance.close)
+            publisher.cancel()
+            await asyncio.gather(publisher, return_exceptions=True)
+            await instance.sockets.close()
+            await runner.cleanup()
+
+    def _settings(self) -> Settings:
+        previews, caption, step_seconds = self._look
+        return Settings(
+            profile=self.profile,
+            schema=self.schema,
+            library=self._functions,
+            folders=self.folders,
+            faults=self.faults,
+            previews=previews,
+            caption=caption,
+            step_seconds=step_seconds,
+        )
+
+    # What it is
+
+    @property
+    def url(self) -> str:
+        """Where it is: ``http://127.0.0.1:PORT``."""
+        return f"http://{self._host}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._port
+
+    @property
+    def folders(self) -> Folders:
+        """Its files.
+
+        Raises:
+            SimulatorError: It was never started.
+        """
+        if self._folders is None:
+            raise SimulatorError("the simulator has no files before it is started")
+        return self._folders
+
+    @property
+    def instance(self) -> Instance:
+        """Its current life: queue, sockets, worker.
+
+        Raises:
+            SimulatorError: It was never started.
+        """
+        if self._instance is None:
+            raise SimulatorError("the simulator was never started")
+        return self._instance
+
+    def object_info(self, class_type: str | None = None) -> dict[str, Any]:
+        """What ``/object_info`` answers.
+
+        Args:
+            class_type: One class; None means all.
+        """
+        if class_type is None:
+            return dict(self.schema.raw)
+        return {class_type: self.schema.raw[class_type]} if class_type in self.schema.raw else {}
+
+    def received(self, body: Mapping[str, Any], prompt_id: str) -> None:
+        """Keep a prompt that was accepted in `prompts`."""
+        self.prompts.append(ReceivedPrompt(prompt_id, body["prompt"], body.get("client_id"), body))
+
+    # What its nodes do
+
+    def simulate(self, class_type: str, function: Callable[..., Any] | None = None) -> Any:
+        """Say what nodes of a class do, in this simulator only; also as a decorator.
+
+        Args:
+            class_type: The node's class name.
+            function: See `simulates`. None: decorate one.
+        """
+        if function is None:
+            return self._functions.node(class_type)
+        self._functions.functions[class_type] = NodeFunction.of(function)
+        return function
+
+    # What goes wrong
+
+    def fail_next(
+        self,
+        message: str = "simulated failure",
+        *,
+        exception_type: str = "RuntimeError",
+        class_type: str | None = None,
+        node_id: str | None = None,
+        out_of_memory: bool = False,
+    ) -> None:
+        """Make the next node that fits raise.
+
+        Args:
+            message: What it says.
+            exception_type: The exception's type, as the client will see it.
+            class_type: Only nodes of this class.
+            node_id: Only the node of this id.
+            out_of_memory: Whether it is an out-of-memory error.
+        """
+        self.faults.node_faults.append(NodeFault(message, exception_type, class_type, node_id, out_of_memory))
+
+    def drop_socket(self, client_id: str | None = None) -> None:
+        """Cut WebSocket connections as a network does: no goodbye, no replay.
+
+        Args:
+            client_id: Whose; None means all.
+        """
+        self._on_loop(lambda: self.instance.sockets.drop(client_id))
+
+    def _on_loop(self, call: Callable[[], Any]) -> Any:
+        if self._loop is None:
+            raise SimulatorError("the simulator does not run")
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(STOP_SECONDS)
+
+
+def _schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | None, version: str) -> Schema:
+    if isinstance(source, Schema):
+        return source
+    if source is not None:
+        return load_schema(source, version)
+    path = reference_schema()
+    if path is None:
+        raise SimulatorError("there is no reference schema: give the object_info of a server")
+    return load_schema(path, version)
+
+
+def reference_schema() -> Path | None:
+    """The file with ComfyUI's core nodes that lies beside the reference node package."""
+    import importlib.util
+
+    found = importlib.util.find_spec("comfynodes")
+    for folder in found.submodule_search_locations or () if found is not None else ():
+        for name in ("schema.json", "schema.json.gz"):
+            path = Path(folder) / name
+            if path.is_file():
+                return path
+    return None

@@ -1,0 +1,134 @@
+"""What flows between simulated nodes.
+
+Pictures are float32 arrays of batch, height, width, channel between 0 and 1; masks lack the
+channel. The rest are the small descriptions below: enough to paint a picture from at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[Any]
+else:
+    FloatArray = Any
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was loaded, and what was done to it: all that tells two of them apart.
+
+    Attributes:
+        kind: ``MODEL``, ``CLIP``, ``VAE``, ``CONTROL_NET``, ….
+        name: The file.
+        patches: LoRAs and the like, in order.
+    """
+
+    kind: str
+    name: str
+    patches: tuple[str, ...] = ()
+
+    def patched(self, *patches: str) -> Model:
+        """The model with more done to it."""
+        return replace(self, patches=(*self.patches, *patches))
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Prompt texts and what was added to them."""
+
+    texts: tuple[str, ...]
+    extras: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The texts as one line."""
+        return ", ".join(text for text in self.texts if text)
+
+    def joined(self, other: Conditioning) -> Conditioning:
+        """Both of them."""
+        return Conditioning(self.texts + other.texts, self.extras + other.extras)
+
+    def with_extra(self, extra: str) -> Conditioning:
+        """The same with something added."""
+        return replace(self, extras=(*self.extras, extra))
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What a sampler decided: enough to paint the same picture again.
+
+    Attributes:
+        prompt: The positive prompt.
+        negative: The negative prompt.
+        seed: The seed.
+        recipe: Model, sampler, steps, …: whatever else changes the picture.
+        strength: How much of it is new; below 1 the latent's own image shows through.
+    """
+
+    prompt: str
+    negative: str
+    seed: int
+    recipe: tuple[str, ...] = ()
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A latent picture.
+
+    Attributes:
+        width: In pixels of the picture that it decodes to.
+        height: The same.
+        batch: How many.
+        channels: Latent channels.
+        frames: Frames of a video; 1 for pictures.
+        paintings: What was sampled, oldest first.
+        image: What was encoded into it, or None.
+        mask: Where sampling may change it, or None.
+        batch_index: Which pictures of a larger batch these are.
+    """
+
+    width: int
+    height: int
+    batch: int = 1
+    channels: int = 4
+    frames: int = 1
+    paintings: tuple[Painting, ...] = ()
+    image: FloatArray | None = field(default=None, compare=False)
+    mask: FloatArray | None = field(default=None, compare=False)
+    batch_index: tuple[int, ...] | None = None
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """The number of each picture in the batch it was made in."""
+        return self.batch_index if self.batch_index is not None else tuple(range(self.batch))
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Samples between -1 and 1 of shape batch, channel, sample; and their rate."""
+
+    samples: FloatArray
+    rate: int
+
+
+@dataclass(frozen=True)
+class Video:
+    """Frames, their rate, and the sound that goes with them."""
+
+    images: FloatArray
+    fps: float = 24.0
+    audio: Sound | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """What a node gives that the simulator does not know: its type, and where it came from."""
+
+    type: str
+    node: str
