@@ -104,7 +104,7 @@ class NodeSchema:
         return self.raw.get("api_node") is True
 
     @property
-    def is_inputarray_or_empty(self) -> bool:
+    def is_input_list(self) -> bool:
         """Whether it is executed once over whole lists (0.12 and later say so)."""
         return self.raw.get("is_input_list") is True
 

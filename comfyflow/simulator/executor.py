@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..json_types import is_object
 from ..schema import NodeSchema, Schema, unfold_inputs
 from .execution_order import ExecutionOrder, is_link
 from .fault import OutOfMemoryFault, WorkerKilledError
-from .json_value import is_list, is_object, is_tuple
+from .json_value import is_list, is_tuple
 from .node_cache import CacheEntry, NodeCache
 from .node_function import Blocked, InterruptedRunError, NodeContext, NodeFunction, NodeResult
 from .placeholder import placeholder_outputs

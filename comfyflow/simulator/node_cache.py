@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..json_types import is_object
 from .execution_order import is_link, links
-from .json_value import is_list, is_object
+from .json_value import is_list
 
 MAX_ENTRIES: Final = 2000
 """How many outputs are kept. A real server drops them as memory runs short."""
