@@ -134,10 +134,9 @@ def _choose(module: ModuleType, name: str | None, file: str) -> Workflow[Any] | 
         return found[name]
     own = {key: value for key, value in found.items() if _module_of(value) in (module.__name__, None)}
     if len(own) != 1:
-        how = (
-            f"choose one: {', '.join(f'{file}:{key}' for key in own)}" if own else "mark a function @workflow"
-        )
-        raise CommandError(f"{file} has {len(own)} workflows; {how}")
+        names = ", ".join(f"{file}:{key}" for key in own)
+        how = f"choose one: {names}" if own else "mark a function with @workflow"
+        raise CommandError(f"{file} has {len(own) or 'no'} workflows; {how}")
     return next(iter(own.values()))
 
 

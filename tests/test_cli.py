@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+
+WORKFLOW = """
+from comfyflow import raw_node, workflow
+
+@workflow
+def picture(width: int = 8, *, color: int = 0):
+    return raw_node("SaveImage", {"images": raw_node("EmptyImage", {"width": width, "color": color})[0]})
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "picture.py"
+    path.write_text(WORKFLOW)
+    return path
+
+
+def test_compile_writes_the_prompt(command: Command, script: Path, tmp_path: Path) -> None:
+    run = command("compile", str(script), "--width", "16", "--color=255")
+    assert run.code == 0
+    prompt = json.loads(run.out)
+    assert prompt["1"]["inputs"] == {"width": 16, "color": 255}
+    out = tmp_path / "prompt.json"
+    assert command("compile", f"{script}:picture", "-o", str(out), "--compact").code == 0
+    assert json.loads(out.read_text())["1"]["inputs"]["width"] == 8
+    assert out.read_text().count("\n") == 1
+
+
+def test_compile_reads_prompts_too(command: Command, script: Path, tmp_path: Path) -> None:
+    prompt = json.loads(command("compile", str(script)).out)
+    for name, value in (("bare.json", prompt), ("wrapped.json", {"prompt": prompt})):
+        (tmp_path / name).write_text(json.dumps(value))
+        assert json.loads(command("compile", str(tmp_path / name)).out) == prompt
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "why"),
+    [
+        ("x = ", (), "x.py:1: SyntaxError"),
+        ("import nothing_of_the_kind", (), "x.py:1: ModuleNotFoundError"),
+        ("\n1 / 0", (), "x.py:2: ZeroDivisionError"),
+        ("raise SystemExit('no')", (), "x.py:1: SystemExit: no"),
+        ("a = 1", (), "has no workflows; mark a function with @workflow"),
+        (WORKFLOW + WORKFLOW.replace("picture", "other"), (), "has 2 workflows; choose one"),
+        (WORKFLOW, ("--widht", "3"), "did you mean --width"),
+        (WORKFLOW, ("--width", "wide"), "--width takes a whole number"),
+        (WORKFLOW.replace("return", "1 / 0 #"), (), "x.py:6: ZeroDivisionError"),
+        (
+            WORKFLOW.replace("width,", "float('nan'),"),
+            (),
+            "x.py:6: input 'width' of EmptyImage: nan",
+        ),
+    ],
+)
+def test_bad_python_is_one_line_and_exit_code_2(
+    command: Command, tmp_path: Path, source: str, words: tuple[str, ...], why: str
+) -> None:
+    path = tmp_path / "x.py"
+    path.write_text(source)
+    run = command("compile", str(path), *words)
+    assert run.code == 2
+    assert why in run.err
+    assert run.err.count("\n") == 1
+    assert run.out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("none.json", None, "No such file"),
+        ("page.json", b"<html>", "is a web page"),
+        ("broken.json", b"{", "not valid JSON"),
+        ("deep.json", b"[" * 200_000, "not valid JSON"),
+        ("binary.json", b"\xff\xfe\x00", "not valid JSON"),
+    ],
+)
+def test_bad_files_are_one_line_and_exit_code_2(
+    command: Command, tmp_path: Path, name: str, data: bytes | None, why: str
+) -> None:
+    path = tmp_path / name
+    if data is not None:
+        path.write_bytes(data)
+    for words in (("compile", str(path)), ("nodes", "--object-info", str(path))):
+        run = command(*words)
+        assert run.code == 2
+        assert why in run.err
+        assert "Traceback" not in run.err
+
+
+def test_a_missing_script_or_name(command: Command, script: Path) -> None:
+    assert "there is no file" in command("compile", "none.py").err
+    run = command("compile", f"{script}:pictures")
+    assert run.code == 2
+    assert "has no workflow 'pictures'; it has: picture" in run.err
+
+
+def test_no_server(command: Command) -> None:
+    run = command("nodes", "--server", "127.0.0.1:9")
+    assert run.code == 2
+    assert "no ComfyUI server answers at http://127.0.0.1:9" in run.err
+
+
+def test_both_sources_at_once(command: Command) -> None:
+    run = command("nodes", "--server", "x", "--object-info", "y")
+    assert run.code == 2
+    assert "not both" in run.err
+
+
+OBJECT_INFO = {
+    "EmptyImage": {
+        "input": {
+            "required": {
+                "width": ["INT", {"default": 512, "min": 1, "max": 16384}],
+                "mode": [["a", "b"]],
+                "images": [
+                    "COMFY_AUTOGROW_V3",
+                    {
+                        "template": {
+                            "input": {"required": {"i": ["IMAGE", {}]}},
+                            "prefix": "i",
+                            "min": 1,
+                            "max": 9,
+                        }
+                    },
+                ],
+                "model": [
+                    "COMFY_DYNAMICCOMBO_V3",
+                    {"options": [{"key": "pro", "inputs": {"required": {"seconds": ["INT", {}]}}}]},
+                ],
+            }
+        },
+        "output": ["IMAGE"],
+        "display_name": "Empty Picture",
+        "category": "image",
+        "description": "Nothing to see.",
+        "experimental": True,
+    },
+    "SaveImage": {"output": [], "output_node": True, "search_aliases": ["write"], "category": "image"},
+}
+
+
+@pytest.fixture
+def object_info(tmp_path: Path) -> str:
+    path = tmp_path / "object_info.json"
+    path.write_text(json.dumps(OBJECT_INFO))
+    return str(path)
+
+
+def test_nodes_searches_names_titles_categories_and_aliases(command: Command, object_info: str) -> None:
+    for words, found in (
+        (("image",), ["EmptyImage", "SaveImage"]),
+        (("WRITE",), ["SaveImage"]),
+        (("empty", "picture"), ["EmptyImage"]),
+        ((), ["EmptyImage", "SaveImage"]),
+    ):
+        run = command("nodes", *words, "--object-info", object_info)
+        assert [line.split()[0] for line in run.out.splitlines()] == found
+    run = command("nodes", "SaveImagee", "--object-info", object_info)
+    assert run.code == 1
+    assert "the nearest class is SaveImage" in run.err
+
+
+def test_nodes_shows_one(command: Command, object_info: str) -> None:
+    run = command("nodes", "EmptyImage", "--object-info", object_info)
+    assert run.out.splitlines() == [
+        "EmptyImage: Empty Picture (image) [experimental]",
+        "  from nodes",
+        "  Nothing to see.",
+        "inputs:",
+        "  width: INT, default 512, 1 to 16384",
+        '  mode: COMBO, one of "a", "b"',
+        "  images: COMFY_AUTOGROW_V3",
+        "    1 to 9 of i0, i1, …: IMAGE",
+        "  model: COMFY_DYNAMICCOMBO_V3",
+        "    'pro':",
+        "      seconds: INT",
+        "outputs:",
+        "  0  IMAGE: IMAGE",
+    ]
+
+
+def test_version_and_help(command: Command) -> None:
+    assert command("--version").out.startswith("comfyflow ")
+    assert "compile" in command("--help").out
+    run = command("compil")
+    assert run.code == 2
+    assert "compile" in run.err
