@@ -1,0 +1,48 @@
+"""A server in a process of its own that answers GET /object_info, for peers that ask one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+
+@contextmanager
+def serving_object_info(path: Path) -> Iterator[str]:
+    """The URL of a loopback server with the nodes of a schema file, while the block runs."""
+    command = [sys.executable, __file__, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def serve(path: Path) -> None:
+    """Answer until the process is ended."""
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    pages = {"/object_info": json.dumps(schema.get("nodes", schema)).encode(), "/embeddings": b"[]"}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = pages.get(self.path.replace("//", "/"))
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_args: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    print(f"http://127.0.0.1:{server.server_port}/", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

@@ -1,0 +1,172 @@
+"""Build, validate and compile; start-up; generation: beside ``json.dumps`` and beside ComfyScript.
+
+ComfyScript is compared where it is installed: ``COMFYSCRIPT_PYTHON`` names the Python of an
+environment with ``comfy-script[default]`` and ``nest_asyncio2``.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ._object_info_server import serving_object_info
+from ._process import ROOT, compare
+
+SIZES = (10_000, 100_000)
+REPEATS = 5
+STEPS = ("build", "compile", "validate")
+OBJECT_INFO = ROOT / "stubs" / "comfynodes" / "schema.json"
+
+TXT2IMG = """
+import json
+from comfyflow import Workflow
+from comfynodes import CheckpointLoaderSimple, CLIPTextEncode, EmptyLatentImage
+from comfynodes import KSampler, SaveImage, VAEDecode
+ckpt = CheckpointLoaderSimple(ckpt_name="a.safetensors")
+latent = KSampler(
+    model=ckpt.MODEL, seed=1, steps=20, cfg=7.0, sampler_name="euler", scheduler="normal",
+    positive=CLIPTextEncode(text="a", clip=ckpt.CLIP), negative=CLIPTextEncode(text="b", clip=ckpt.CLIP),
+    latent_image=EmptyLatentImage(width=512, height=512, batch_size=1),
+)
+workflow = Workflow(SaveImage(images=VAEDecode(samples=latent, vae=ckpt.VAE)))
+report = workflow.validate()
+print(json.dumps(workflow.to_prompt()), report.ok)
+"""
+
+
+def main() -> None:
+    graphs()
+    start_up()
+    generation()
+
+
+def graphs() -> None:
+    """Cost a node of a graph of many txt2img blocks, over ``json.dumps`` of its prompt."""
+    wholes: dict[int, float] = {}
+    for size in SIZES:
+        run = subprocess.run(
+            [sys.executable, "-m", "tools.bench.spine", str(size)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stubs'}"},
+        )
+        cost = json.loads(run.stdout)
+        wholes[size] = sum(cost[step] for step in STEPS)
+        parts = ", ".join(f"{step} {cost[step] / cost['dumps']:.2f}" for step in STEPS)
+        print(f"{size:>7} nodes: {wholes[size] / cost['dumps']:.2f} x json.dumps ({parts}; aim: 6)")
+        print(
+            f"        json.dumps takes {cost['dumps'] / cost['nodes'] * 1e6:.2f} us a node; "
+            f"peak memory {cost['megabytes']:.0f} MB"
+        )
+    print(f"  ten times the nodes take {wholes[SIZES[1]] / wholes[SIZES[0]]:.1f} x the time (aim: 11)")
+
+
+def start_up() -> None:
+    """The whole process: import, build txt2img, validate, print the prompt."""
+    commands = {"floor": [sys.executable, "-c", "import json"], "comfyflow": [sys.executable, "-c", TXT2IMG]}
+    peer = os.environ.get("COMFYSCRIPT_PYTHON")
+    with serving_object_info(OBJECT_INFO) as url:
+        if peer:
+            commands["ComfyScript"] = [peer, str(Path(__file__).parent / "_comfyscript.py"), url]
+        costs = compare(commands)
+    _print_ratios("txt2img, whole process", costs, "comfyflow")
+
+
+def generation() -> None:
+    """gen-stubs of the reference schema, whole process, beside ComfyScript's load()."""
+    with tempfile.TemporaryDirectory() as folder, serving_object_info(OBJECT_INFO) as url:
+        commands = {
+            "floor": [sys.executable, "-c", "import json"],
+            "gen-stubs": [
+                *(sys.executable, "-m", "comfyflow", "gen-stubs", "--object-info", str(OBJECT_INFO)),
+                *("--out", str(Path(folder) / "generated")),
+            ],
+        }
+        peer = os.environ.get("COMFYSCRIPT_PYTHON")
+        if peer:
+            script = str(Path(__file__).parent / "_comfyscript.py")
+            commands["ComfyScript load()"] = [peer, script, url, "--load-only"]
+        costs = compare(commands, runs=3)
+    _print_ratios("node classes of the reference schema", costs, "gen-stubs")
+
+
+def _print_ratios(title: str, costs: dict[str, object], ours: str) -> None:
+    print(f"{title}:")
+    for name, cost in costs.items():
+        ratio = costs[ours].seconds / cost.seconds  # type: ignore[attr-defined]
+        note = "" if name == ours else f"   {ours} takes {ratio:.2f} x its time"
+        print(f"  {name:<20}{cost}{note}")
+
+
+def measure(size: int) -> dict[str, float]:
+    """Seconds of each step for a graph of some ``size`` nodes; the best of several runs."""
+    from comfynodes import CheckpointLoaderSimple
+
+    from comfyflow import validate_prompt
+    from comfyflow.workflows import Workflow
+
+    best: dict[str, float] = {}
+    for _ in range(REPEATS if size <= SIZES[0] else 3):
+        gc.collect()
+        started = time.perf_counter()
+        roots = build(size, CheckpointLoaderSimple)
+        built = time.perf_counter()
+        workflow = Workflow(*roots)
+        prompt = workflow.to_prompt()
+        compiled = time.perf_counter()
+        report = validate_prompt(prompt, workflow.schema())
+        validated = time.perf_counter()
+        text = json.dumps(prompt)
+        dumped = time.perf_counter()
+        assert text
+        assert report.ok, str(report)[:500]
+        steps = {
+            "build": built - started,
+            "compile": compiled - built,
+            "validate": validated - compiled,
+            "dumps": dumped - validated,
+        }
+        best = {step: min(seconds, best.get(step, seconds)) for step, seconds in steps.items()}
+        best["nodes"] = len(prompt)
+        del roots, workflow, prompt, report, text
+    best["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return best
+
+
+def build(size: int, loader: type) -> list[object]:
+    """Blocks of txt2img, 6 nodes each, that share a checkpoint."""
+    from comfynodes import CLIPTextEncode, EmptyLatentImage, KSampler, SaveImage, VAEDecode
+
+    ckpt = loader(ckpt_name="a.safetensors")
+    return [
+        SaveImage(
+            images=VAEDecode(
+                samples=KSampler(
+                    model=ckpt.MODEL,
+                    seed=block,
+                    steps=20,
+                    cfg=7.0,
+                    sampler_name="euler",
+                    scheduler="normal",
+                    positive=CLIPTextEncode(text="a lighthouse at dusk, oil painting", clip=ckpt.CLIP),
+                    negative=CLIPTextEncode(text="blurry, watermark", clip=ckpt.CLIP),
+                    latent_image=EmptyLatentImage(width=512, height=512),
+                ),
+                vae=ckpt.VAE,
+            ),
+        )
+        for block in range(size // 6)
+    ]
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]))))
