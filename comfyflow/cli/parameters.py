@@ -124,6 +124,9 @@ def _converted(text: str, kind: Any, name: str) -> Any:
 
 
 def _plain(text: str, kind: Any, name: str) -> Any:
+    parse = getattr(kind, "parse", None)
+    if parse is not None:
+        return parse(text)
     if kind not in (int, float, Path):
         return text
     try:
