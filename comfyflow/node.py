@@ -12,10 +12,10 @@ import difflib
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeGuard, TypeVar, overload
 
+from .dynamic_input import DynamicChoice, GroupRow, Grown, SlotChoice, shown, without_none
 from .errors import NodeUsageError
-from .json_types import is_array, is_object
 from .problem import Place
 
 if TYPE_CHECKING:
@@ -111,6 +111,11 @@ class OutputSlot(Generic[T_co]):
         return f"<output {self._name!r} of slot {self._slot}; take it from a node, not from the class>"
 
 
+AnyValue: TypeAlias = "str | int | float | bool | list[Any] | dict[str, Any] | Output[Any]"
+"""What may be given where the server takes anything: a JSON value or an output, but no node of
+several outputs and no class."""
+
+
 class _Marks:
     """What was said about a node after it was made; few nodes have any."""
 
@@ -144,12 +149,13 @@ class Node:
     _instruction: int
     _marks: _Marks | None
 
-    def _make(self, inputs: dict[str, Any]) -> None:
+    def _make(self, inputs: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
         """Take what the constructor was given.
 
         Args:
             inputs: Values by wire name. An Autogrow or DynamicCombo value is unfolded into
                 dotted names.
+            left_out: Names of optional inputs that None leaves out.
 
         Raises:
             NodeUsageError: A value is a class, or a node of several outputs.
@@ -158,6 +164,8 @@ class Node:
         self._code = frame.f_code
         self._instruction = frame.f_lasti
         self._marks = None
+        if left_out:
+            without_none(inputs, left_out)
         for value in inputs.values():
             if type(value) not in _PLAIN:
                 self._inputs = dict(_unfold(self, inputs))
@@ -187,6 +195,27 @@ class SingleOutputNode(Node, Output[T_co]):
     __slots__ = ()
 
 
+class PlainMultiOutputNode(Node):
+    """A node with several outputs that is no tuple for type checkers.
+
+    For nodes whose outputs have the names of a tuple's methods (``count``, ``index``).
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Output[Any]]:
+        return (_Slot(self, slot) for slot in range(len(self._output_types)))
+
+    def __len__(self) -> int:
+        return len(self._output_types)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, slot: int) -> Output[Any]:
+        return _Slot(self, range(len(self._output_types))[slot])
+
+
 if TYPE_CHECKING:
 
     class MultiOutputNode(Node, tuple[Unpack[Ts]]):
@@ -201,7 +230,7 @@ if TYPE_CHECKING:
             ...
 else:
 
-    class MultiOutputNode(Node):
+    class MultiOutputNode(PlainMultiOutputNode):
         """A node with several outputs: ``model, clip, vae = CheckpointLoaderSimple(...)``."""
 
         __slots__ = ()
@@ -209,23 +238,14 @@ else:
         def __class_getitem__(cls, outputs):
             return cls
 
-        def __iter__(self):
-            return (_Slot(self, slot) for slot in range(len(self._output_types)))
-
-        def __len__(self):
-            return len(self._output_types)
-
-        def __bool__(self):
-            return True
-
-        def __getitem__(self, slot):
-            return _Slot(self, range(len(self._output_types))[slot])
-
 
 class OutputNode(Node, Generic[R_co]):
     """A node that a prompt can be run for. What it gives is an ``R_co`` (see `output_file`)."""
 
     __slots__ = ()
+
+    _result_class: ClassVar[type[Any]]
+    """The class ``R_co``, for the client."""
 
 
 class RawNode(Node):
@@ -276,74 +296,6 @@ def raw_node(class_type: str, inputs: Mapping[str, Any] | None = None) -> RawNod
     node = RawNode.__new__(RawNode)
     RawNode.__init__(node, class_type, inputs or {})
     return _placed(node, 2)
-
-
-class DynamicChoice:
-    """One option of a DynamicCombo input, with the inputs that it brings.
-
-    Generated node classes have a class of this kind for each option.
-    """
-
-    __slots__ = ("_given",)
-
-    _key: ClassVar[str] = ""
-    _given: dict[str, Any]
-
-    def _make(self, given: dict[str, Any]) -> None:
-        self._given = given
-
-    def __repr__(self) -> str:
-        return f"{type(self).__qualname__}({', '.join(f'{k}={v!r}' for k, v in self._given.items())})"
-
-
-class Grown:
-    """The values of an Autogrow input, by slot name. Made by `autogrow`."""
-
-    __slots__ = ("given",)
-
-    def __init__(self, given: dict[str, Any]) -> None:
-        self.given = given
-
-
-class SlotChoice:
-    """What is linked to a DynamicSlot input, with the inputs that it then asks for."""
-
-    __slots__ = ("_given", "_source")
-
-    _source: Any
-    _given: dict[str, Any]
-
-    def _make(self, source: Any, given: dict[str, Any]) -> None:
-        self._source = source
-        self._given = given
-
-
-def autogrow(values: object, prefix: str, names: tuple[str, ...] | None = None) -> Any:
-    """The slots that a list or a dictionary of values fills.
-
-    Args:
-        values: A sequence, filled in order; or a mapping of slot names; or None for nothing.
-        prefix: What the slot names start with (``image`` for ``image0``, ``image1``, …).
-        names: The slot names, where the server lists them instead.
-
-    Raises:
-        NodeUsageError: More values than there are names, or a name that is none of them.
-    """
-    if values is None:
-        return None
-    if is_object(values):
-        unknown = [name for name in values if names is not None and name not in names]
-        if unknown:
-            near = difflib.get_close_matches(str(unknown[0]), names or (), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the names are {', '.join(names or ())}"
-            raise NodeUsageError(f"there is no slot {unknown[0]!r}; {hint}")
-        return Grown(dict(values))
-    if not is_array(values):
-        raise NodeUsageError(f"expected a list of values, one a slot, got {_shown(values)}")
-    if names is not None and len(values) > len(names):
-        raise NodeUsageError(f"{len(values)} values for {len(names)} slots ({', '.join(names)})")
-    slots = names if names is not None else [f"{prefix}{index}" for index in range(len(values))]
-    return Grown(dict(zip(slots, values)))  # noqa: B905  # the slots may outnumber the values
 
 
 def titled(node: NodeT, title: str) -> NodeT:
@@ -400,7 +352,7 @@ def slot_of(output: Output[Any]) -> tuple[Node, int]:
         return output._node, output._slot
     if isinstance(output, Node):
         return output, 0
-    raise NodeUsageError(f"expected an output of a node, got {_shown(output)}")
+    raise NodeUsageError(f"expected an output of a node, got {shown(output)}")
 
 
 def is_output(value: object) -> TypeGuard[Output[Any]]:
@@ -410,7 +362,7 @@ def is_output(value: object) -> TypeGuard[Output[Any]]:
 
 def _marks_of(node: Node) -> _Marks:
     if not isinstance(node, Node):
-        raise NodeUsageError(f"expected a node, got {_shown(node)}")
+        raise NodeUsageError(f"expected a node, got {shown(node)}")
     if node._marks is None:
         node._marks = _Marks()
     return node._marks
@@ -432,6 +384,8 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
             yield from _unfold(node, value._given, f"{name}.")
         elif isinstance(value, Grown):
             yield from _unfold(node, value.given, f"{name}.")
+        elif isinstance(value, GroupRow):
+            yield from _unfold(node, value._given, f"{name}.")
         elif isinstance(value, SlotChoice):
             yield from _unfold(node, {key: value._source}, prefix)
             yield from _unfold(node, value._given, f"{name}.")
@@ -456,13 +410,8 @@ def _accepted(node: Node, name: str, value: Any) -> object:
     if isinstance(value, OutputSlot):
         raise NodeUsageError(f"{what} {value!r}", place)
     if callable(value):
-        raise NodeUsageError(f"{what} the function {_shown(value)}; call it, and give what it returns", place)
+        raise NodeUsageError(f"{what} the function {shown(value)}; call it, and give what it returns", place)
     return value
-
-
-def _shown(value: object) -> str:
-    name = getattr(value, "__name__", None)
-    return name if isinstance(name, str) else f"{value!r:.60} ({type(value).__name__})"
 
 
 def _name(output: object) -> str:

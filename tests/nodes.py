@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from comfyflow.dynamic_input import DynamicChoice, autogrow
 from comfyflow.node import (
-    DynamicChoice,
     MultiOutputNode,
     Output,
     OutputNode,
     OutputSlot,
     SingleOutputNode,
-    autogrow,
 )
 from comfyflow.sockets import CLIP, CONDITIONING, IMAGE, LATENT, MODEL, VAE
 

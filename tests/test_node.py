@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from comfyflow import bypassed, raw_node, titled, with_id
+from comfyflow.dynamic_input import autogrow
 from comfyflow.errors import NodeUsageError
-from comfyflow.node import Output, autogrow, place_of, slot_of
+from comfyflow.node import Output, place_of, slot_of
 from tests.nodes import Batch, Empty, Encode, Invert, Loader, Resize, Save
 
 

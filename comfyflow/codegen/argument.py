@@ -1,0 +1,208 @@
+"""One argument of a generated constructor: its type, its default and what it puts in the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..json_types import is_array, is_number, is_object
+from ..schema import MISSING, InputSchema
+from .code import Code, literal_or_none, text, union
+from .combo import ChoiceAliases, fixed_choices, lists_files
+from .name import PythonName
+from .socket_type import SocketTypes, is_any, members
+
+_PYTHON_TYPES: Final = {"INT": "int", "FLOAT": "float", "STRING": "str", "BOOLEAN": "bool"}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument.
+
+    Attributes:
+        name: The argument's name.
+        wire: The input's name in the prompt, as a literal.
+        annotation: Its type.
+        default: Its default, or None where it must be given.
+        value: What goes into the prompt: the argument, or a call that unfolds it.
+        left_out: Whether None stands for leaving the input out.
+    """
+
+    name: PythonName
+    wire: Code
+    annotation: Code
+    default: Code | None
+    value: Code
+    left_out: bool
+
+
+def argument(
+    entry: InputSchema,
+    name: PythonName,
+    annotation: Code,
+    default: Code | None = None,
+    value: Code | None = None,
+) -> Argument:
+    """The argument for an input; one that is optional and has no default may be left out.
+
+    Args:
+        entry: The input.
+        name: The argument's name.
+        annotation: The type of what is given.
+        default: Its default, or None.
+        value: What goes into the prompt, if that is not the argument itself.
+    """
+    left_out = default is None and not entry.required
+    if left_out:
+        annotation, default = union([annotation, "None"]), Code("None")
+    return Argument(name, text(entry.name), annotation, default, value or Code(name), left_out)
+
+
+@dataclass
+class Scope:
+    """The class body in which annotations stand.
+
+    Attributes:
+        hidden: Built-in names that an output of the class hides.
+        type_variables: The type variable of each MatchType template.
+        imports: Names that the module must import; added to as they are used.
+    """
+
+    hidden: Collection[str] = ()
+    type_variables: Mapping[str, Code] = field(default_factory=dict[str, Code])
+    imports: set[str] = field(default_factory=set[str])
+
+    def builtin(self, name: str) -> str:
+        """A built-in type, whatever the class calls its outputs."""
+        if name not in self.hidden:
+            return name
+        self.imports.add("builtins")
+        return f"_b.{name}"
+
+    def use(self, name: str) -> str:
+        """A name that the module imports."""
+        self.imports.add(name)
+        return name
+
+    def output(self, carried: str) -> str:
+        """The type of an output that carries this."""
+        return f"{self.use('Output')}[{carried}]"
+
+
+class Annotator:
+    """Says what an input that is not dynamic takes.
+
+    Args:
+        sockets: The package's socket types.
+        choices: The package's aliases.
+        max_choices: The longest list that is a `Literal`.
+    """
+
+    def __init__(self, sockets: SocketTypes, choices: ChoiceAliases, max_choices: int) -> None:
+        self.sockets = sockets
+        self._choices = choices
+        self._max_choices = max_choices
+
+    def annotation(self, entry: InputSchema, scope: Scope) -> Code:
+        """The type of an argument, without the None of one that may be left out."""
+        if entry.match_template is not None:
+            return self._matched(entry, scope)
+        if is_any(entry.type) or (entry.type.startswith("COMFY_") and entry.type.endswith("_V3")):
+            return Code(scope.use("AnyValue"))
+        if entry.is_combo:
+            return union([*self._combo_values(entry, scope), scope.output("_t.COMBO")])
+        return union([*self._values(entry, scope), scope.output(self.sockets.input(entry.type))])
+
+    def default(self, entry: InputSchema) -> Code | None:
+        """The stated default, or None where there is none that the input would take.
+
+        A socket that the editor gives no widget (``forceInput``) has none: the editor never
+        sends it. Nor has a combo over installed files: what it states is this machine's.
+        """
+        stated = entry.default
+        if stated is MISSING or stated is None or entry.options.get("forceInput"):
+            return None
+        if entry.is_combo:
+            return self._combo_default(entry, stated)
+        kinds = members(entry.type)
+        if any(kind in _PYTHON_TYPES for kind in kinds):
+            return _primitive_default(kinds, stated)
+        return literal_or_none(stated)
+
+    def _matched(self, entry: InputSchema, scope: Scope) -> Code:
+        variable = scope.type_variables.get(entry.match_template or "")
+        if variable is not None:
+            return Code(scope.output(variable))
+        if is_any(entry.match_types):
+            return Code(scope.output(scope.use("Any")))
+        return Code(scope.output(self.sockets.input(entry.match_types)))
+
+    def _combo_values(self, entry: InputSchema, scope: Scope) -> list[str]:
+        value = self._choice(entry, scope)
+        if entry.multiselect:
+            return [value, f"{scope.use('Sequence')}[{value}]"]
+        return (
+            [value] if entry.upload is None else [value, f"{scope.use('PathLike')}[{scope.builtin('str')}]"]
+        )
+
+    def _choice(self, entry: InputSchema, scope: Scope) -> str:
+        fixed = fixed_choices(entry, self._max_choices)
+        if fixed is not None:
+            return f"_c.{self._choices.find(fixed)}"
+        choices = entry.choices or ()
+        if all(isinstance(choice, str) for choice in choices):
+            return scope.builtin("str")
+        if all(is_number(choice) for choice in choices):
+            return scope.builtin("float")
+        return scope.use("AnyValue")
+
+    def _combo_default(self, entry: InputSchema, stated: Any) -> Code | None:
+        if lists_files(entry):
+            return None
+        wanted: list[Any] = list(stated) if entry.multiselect and is_array(stated) else [stated]
+        known = [(type(choice), choice) for choice in entry.choices or ()]
+        return literal_or_none(stated) if all((type(one), one) in known for one in wanted) else None
+
+    def _values(self, entry: InputSchema, scope: Scope) -> list[str]:
+        """The types of the constants that an input takes: those of its primitive types, and
+        where the editor has a widget for another type, JSON values like its default.
+        """
+        kinds = [*members(entry.type), entry.options.get("widgetType")]
+        values = [
+            scope.builtin(_PYTHON_TYPES[kind])
+            for kind in kinds
+            if isinstance(kind, str) and kind in _PYTHON_TYPES
+        ]
+        if "COMBO" in kinds:
+            values.append(scope.builtin("str"))
+        if entry.upload is not None:
+            values.append(f"{scope.use('PathLike')}[{scope.builtin('str')}]")
+        if not values and not entry.options.get("forceInput"):
+            values += _like_default(entry, scope)
+        return values
+
+
+def _like_default(entry: InputSchema, scope: Scope) -> list[str]:
+    stated = entry.default
+    if is_object(stated):
+        return [f"{scope.use('Mapping')}[{scope.builtin('str')}, {scope.use('Any')}]"]
+    if is_array(stated):
+        return [f"{scope.use('Sequence')}[{scope.use('Any')}]"]
+    if isinstance(stated, str):
+        return [scope.builtin("str")]
+    if stated is not MISSING or entry.options.get("socketless") or entry.options.get("widgetType"):
+        return [scope.use("AnyValue")]
+    return []
+
+
+def _primitive_default(kinds: tuple[str, ...], stated: Any) -> Code | None:
+    if isinstance(stated, bool):
+        return literal_or_none(stated) if "BOOLEAN" in kinds else None
+    if isinstance(stated, str):
+        return text(stated) if "STRING" in kinds else None
+    if is_number(stated) and "FLOAT" in kinds:
+        return literal_or_none(stated)
+    if is_number(stated) and "INT" in kinds and stated == stated // 1:
+        return literal_or_none(int(stated))
+    return None

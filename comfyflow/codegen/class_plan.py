@@ -1,0 +1,165 @@
+"""The plan of one node's class."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from ..schema import InputSchema, NodeSchema, OutputSchema
+from ..schema.input_schema import MATCH_TYPE, MAX_NESTING
+from .argument import Annotator, Scope, argument
+from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, OutputPlan, Renamed, SkippedNodeError
+from .code import Code, text, texts
+from .docstring import docstring, node_lines
+from .dynamic_plan import DynamicInput, group_name
+from .name import PythonName, distinct_names, output_names
+from .result_class import result_class
+from .socket_type import is_any
+
+_BUILTIN_TYPES: Final = frozenset({"int", "float", "str", "bool"})
+_TUPLE_METHODS: Final = frozenset({"count", "index"})
+
+
+class ClassPlanner:
+    """Plans the classes of one package.
+
+    Args:
+        annotator: Says what plain inputs take.
+        docs: Whether docstrings hold the server's prose.
+    """
+
+    def __init__(self, annotator: Annotator, docs: bool) -> None:
+        self.annotator = annotator
+        self.docs = docs
+
+    def plan(self, node: NodeSchema, name: PythonName, type_variables: dict[str, Code]) -> ClassPlan:
+        """Plan the class of one node.
+
+        Args:
+            node: The node.
+            name: The class's name.
+            type_variables: The type variable of each of its `matched_templates`.
+
+        Raises:
+            SkippedNodeError: It cannot be generated.
+        """
+        names = output_names([output.name for output in node.outputs], IN_CLASS_BODIES)
+        plan = ClassPlan(node.class_type, name)
+        scope = Scope(_BUILTIN_TYPES & set(names), type_variables, plan.imports)
+        if name != node.class_type:
+            plan.renamed.append(Renamed(node.class_type, "node", node.class_type, name))
+        carried = [self._carried(output, scope) for output in node.outputs]
+        block = Block(Code(""), name, _bases(node, names, carried, scope), Code(""))
+        block.constants = _constants(node, scope)
+        for output, output_name in zip(node.outputs, names):  # noqa: B905  # a name for each
+            scope.use("OutputSlot")
+            block.outputs.append(OutputPlan(output_name, Code(carried[output.index]), output.index))
+            if output_name != output.name:
+                plan.renamed.append(Renamed(node.class_type, "output", output.name, output_name))
+        plan.blocks.append(block)
+        arguments = self.add_constructor(block, node.inputs, scope, plan, names, 0)
+        lines = node_lines(node, ((arguments[entry.name], entry) for entry in node.inputs), self.docs)
+        block.docstring = docstring(lines, INDENT)
+        return plan
+
+    def add_constructor(
+        self,
+        block: Block,
+        inputs: tuple[InputSchema, ...],
+        scope: Scope,
+        plan: ClassPlan,
+        taken: Collection[str],
+        depth: int,
+    ) -> dict[str, PythonName]:
+        """Give a block its arguments, and the plan the blocks that they need.
+
+        Args:
+            block: The class that gets the constructor.
+            inputs: What it takes.
+            scope: The class's body.
+            plan: The plan of the whole node.
+            taken: Names in the class's body that its inner classes must not have.
+            depth: How many dynamic inputs the block stands in.
+
+        Returns:
+            The argument of each input, by wire name.
+        """
+        if depth > MAX_NESTING:
+            raise SkippedNodeError(f"its dynamic inputs are nested more than {MAX_NESTING} deep")
+        reserved = {"self"} if block.source is None else {"self", "source"}
+        names = distinct_names((entry.name for entry in inputs), reserved)
+        dynamic = [entry.name for entry in inputs if entry.is_dynamic]
+        groups = distinct_names(dynamic, {*taken, *IN_CLASS_BODIES}, named=group_name)
+        block.arguments = []
+        for entry in inputs:
+            name = names[entry.name]
+            if name != entry.name:
+                plan.renamed.append(Renamed(plan.class_type, "input", entry.name, name))
+            group = groups.get(entry.name)
+            if group is None:
+                annotation, default = self.annotator.annotation(entry, scope), self.annotator.default(entry)
+                block.arguments.append(argument(entry, name, annotation, default))
+            else:
+                inner = DynamicInput(self, block, scope, plan, group, depth)
+                block.arguments.append(inner.argument(entry, name))
+        return names
+
+    def _carried(self, output: OutputSchema, scope: Scope) -> str:
+        if output.match_template is not None:
+            return scope.type_variables.get(output.match_template) or scope.use("Any")
+        if is_any(output.type) or output.type == MATCH_TYPE:
+            return scope.use("Any")
+        return self.annotator.sockets.output(output.type)
+
+
+def matched_templates(node: NodeSchema) -> dict[str, str]:
+    """The MatchType templates that an output of a node follows, with the types they allow.
+
+    Only inputs that stand at the top of the node count: a class within a class has no access to
+    the type variables of the outer one.
+    """
+    followed = {output.match_template for output in node.outputs if output.match_template}
+    if not followed:
+        return {}
+    found: dict[str, str] = {}
+    for entry in _top_inputs(node.inputs):
+        template = entry.match_template
+        if template in followed and template is not None:
+            found.setdefault(template, entry.match_types)
+    return found
+
+
+def _top_inputs(inputs: Iterable[InputSchema]) -> Iterator[InputSchema]:
+    for entry in inputs:
+        yield entry
+        if entry.autogrow is not None:
+            yield entry.autogrow.input
+
+
+def _bases(node: NodeSchema, names: list[PythonName], carried: list[str], scope: Scope) -> Code:
+    bases: list[str] = []
+    if node.is_output_node:
+        bases.append(f"{scope.use('OutputNode')}[{scope.use(result_class(node))}]")
+    if len(carried) == 1:
+        bases.append(f"{scope.use('SingleOutputNode')}[{carried[0]}]")
+    elif carried and _TUPLE_METHODS.isdisjoint(names):
+        bases.append(f"{scope.use('MultiOutputNode')}[{', '.join(map(scope.output, carried))}]")
+    elif carried:
+        bases.append(scope.use("PlainMultiOutputNode"))
+        variables = [kind for kind in dict.fromkeys(carried) if kind in scope.type_variables.values()]
+        if variables:
+            bases.append(f"{scope.use('Generic')}[{', '.join(variables)}]")
+    elif not bases:
+        bases.append(scope.use("Node"))
+    return Code(", ".join(bases))
+
+
+def _constants(node: NodeSchema, scope: Scope) -> list[tuple[Code, Code]]:
+    constants = [
+        (Code("_class_type"), text(node.class_type)),
+        (Code("_display_name"), text(node.display_name)),
+        (Code("_output_types"), texts(output.type for output in node.outputs)),
+    ]
+    if node.is_output_node:
+        constants.append((Code("_result_class"), Code(scope.use(result_class(node)))))
+    return constants

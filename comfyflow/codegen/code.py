@@ -1,0 +1,93 @@
+"""Pieces of Python source that are known to be safe.
+
+A schema is somebody else's text. It reaches generated source in two ways only: as a
+`PythonName`, or as a literal that `literal` has written. Templates refuse whatever is neither.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ..json_types import is_array, is_object
+
+MAX_LITERAL_DEPTH: Final = 16
+"""How deep a default may be nested. Real ones reach 4."""
+
+MAX_INTEGER: Final = 2**64
+"""Numbers beyond this are no values of any ComfyUI input, and Python may refuse to print them."""
+
+
+class Code(str):
+    """Python source that this package wrote itself."""
+
+    __slots__ = ()
+
+
+class NoLiteralError(ValueError):
+    """A value that cannot be written as a literal; never leaves this package."""
+
+
+def literal(value: Any) -> Code:
+    """A JSON value as Python source, in ASCII, on one line.
+
+    Raises:
+        NoLiteralError: It is nested too deep, too large a number, no finite one, or no JSON.
+    """
+    return Code(_literal(value, MAX_LITERAL_DEPTH))
+
+
+def literal_or_none(value: Any) -> Code | None:
+    """As `literal`, but None where there is none."""
+    try:
+        return literal(value)
+    except NoLiteralError:
+        return None
+
+
+def texts(values: Iterable[str]) -> Code:
+    """A tuple of texts as Python source."""
+    written = [text(value) for value in values]
+    return Code(f"({', '.join(written)}{',' if len(written) == 1 else ''})")
+
+
+def text(value: str) -> Code:
+    """A text as a literal in double quotes, in ASCII: lone surrogates and null bytes too."""
+    written = ascii(value)
+    if written[0] == "'" and '"' not in written:
+        written = '"' + written[1:-1].replace("\\'", "'") + '"'
+    return Code(written)
+
+
+def union(parts: Iterable[str]) -> Code:
+    """Types joined by ``|``, each once, in order."""
+    return Code(" | ".join(dict.fromkeys(parts)))
+
+
+def _literal(value: Any, depth: int) -> str:
+    if depth == 0:
+        raise NoLiteralError("nested too deep")
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise NoLiteralError("too large a number")
+        return repr(int(value))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NoLiteralError("no finite number")
+        return repr(float(value))
+    if is_array(value):
+        return f"[{', '.join(_literal(item, depth - 1) for item in value)}]"
+    if is_object(value):
+        return f"{{{', '.join(f'{_key(key)}: {_literal(item, depth - 1)}' for key, item in value.items())}}}"
+    raise NoLiteralError(f"no JSON value but {type(value).__name__}")
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise NoLiteralError("an object whose keys are no texts")
+    return text(key)

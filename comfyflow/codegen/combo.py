@@ -1,0 +1,185 @@
+"""Which type a combo gets: a `Literal` of its choices, or `str`.
+
+A short list that the node's own code fixes is a `Literal`. What depends on the machine is
+``str``, so that the same node pack gives the same stubs everywhere: lists of installed files,
+lists that are empty, and lists over a limit. `Workflow.validate` checks those against the schema
+of the server in use.
+
+A list is one of installed files when any of these holds:
+
+- the editor may upload to it, or asks a route of the server for it (``image_upload``, ``remote``);
+- one of its choices has the suffix of a model, picture, sound, font or configuration file;
+- it holds nothing but a word for nothing (``["None"]``): on another machine there is more;
+- its input is named like a folder or like a file of a model folder: `_FILE_INPUT`. This is for
+  lists that mix fixed entries with files (``vae_name`` has ``pixel_space`` on a fresh server).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..schema import InputSchema
+from .code import Code, text
+from .name import MAX_LENGTH, PythonName, capitalized, class_name, distinct_names, python_name
+
+MAX_CHARACTERS: Final = 8000
+"""A list whose choices are longer than this in all is over the limit, however few they are."""
+
+_FILE_SUFFIX: Final = re.compile(
+    r".\.(safetensors|sft|ckpt|pt2?|pth|pkl|bin|gguf|onnx|engine|trt|npz|npy|ya?ml|json|txt|csv"
+    r"|latent|png|jpe?g|webp|gif|bmp|tiff?|exr|hdr|avif|wav|mp3|flac|ogg|opus|m4a|mp4|webm|mov|mkv|avi"
+    r"|glb|gltf|obj|fbx|stl|usdz|ply|splat|spz|ksplat|ttf|otf|ttc|woff2?|cube|pdf)$",
+    re.IGNORECASE,
+)
+_FILE_INPUT: Final = re.compile(
+    r"(ckpt|checkpoint|lora|lycoris|vae|clip|clip_vision|unet|diffusion_model|control_net|controlnet"
+    r"|style_model|gligen|hypernetwork|upscale_model|model_patch|photomaker(_model)?|ip_?adapter"
+    r"|text_encoder|audio_encoder|bg_removal|embedding|motion_model|taesd)(_?(name|file|path))?_?\d*"
+    r"|existing_lora|(model_)?path|(sub)?folder|directory"
+)
+_NOTHING: Final = frozenset({"", "none", "[none]", "null", "undefined", "no models found"})
+
+
+def lists_files(entry: InputSchema) -> bool:
+    """Whether a combo's choices depend on what is installed on the server."""
+    options = entry.options
+    if entry.upload or options.get("image_folder") or options.get("remote") or options.get("remote_combo"):
+        return True
+    if _FILE_INPUT.fullmatch(entry.name.casefold()):
+        return True
+    choices = entry.choices or ()
+    if len(choices) == 1 and isinstance(choices[0], str) and choices[0].strip().casefold() in _NOTHING:
+        return True
+    return any(isinstance(choice, str) and _FILE_SUFFIX.search(choice) for choice in choices)
+
+
+def fixed_choices(entry: InputSchema, limit: int) -> tuple[Any, ...] | None:
+    """The choices of a combo that become a `Literal`, or None where it is ``str``.
+
+    Args:
+        entry: A combo.
+        limit: The greatest number of choices that become one.
+    """
+    choices = entry.choices
+    if not choices or len(choices) > limit or lists_files(entry):
+        return None
+    if not all(_literal_type(choice) for choice in choices):
+        return None
+    if sum(len(choice) for choice in choices if isinstance(choice, str)) > MAX_CHARACTERS:
+        return None
+    return tuple(dict.fromkeys(choices)) if _plain(choices) else _distinct(choices)
+
+
+def _plain(choices: tuple[Any, ...]) -> bool:
+    return all(type(choice) is str for choice in choices)
+
+
+def _distinct(choices: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple({(type(choice), choice): choice for choice in choices}.values())
+
+
+def _literal_type(choice: object) -> bool:
+    """Whether `Literal` takes it, and type checkers can print it: no float, no lone surrogate."""
+    if isinstance(choice, str):
+        return choice.isascii() or not any("\ud800" <= character <= "\udfff" for character in choice)
+    if isinstance(choice, int):
+        return abs(choice) < 2**63
+    return choice is None
+
+
+@dataclass(frozen=True)
+class ChoiceAlias:
+    """One distinct list of choices, and its name in ``choices.py``.
+
+    Attributes:
+        name: The alias's name.
+        choices: Its values as literals, in the server's order.
+    """
+
+    name: PythonName
+    choices: tuple[Code, ...]
+
+
+_Key = frozenset[tuple[type, Any]]
+
+
+class ChoiceAliases:
+    """The aliases of all fixed lists of a package.
+
+    A list is named after the inputs that use it (``sampler_name`` gives ``SamplerName``). Where
+    several lists have inputs of one name, the one that most node classes use has it alone, and
+    each other has the name of its first class in front (``IdeogramV3Resolution``).
+
+    Args:
+        uses: For each use of a combo, its node's class name, the combo and its fixed choices.
+    """
+
+    def __init__(self, uses: Iterable[tuple[PythonName, InputSchema, tuple[Any, ...]]]) -> None:
+        lists: dict[_Key, list[tuple[Any, ...]]] = defaultdict(list)
+        users: dict[_Key, list[tuple[PythonName, str]]] = defaultdict(list)
+        for owner, entry, choices in uses:
+            key = _key(choices)
+            lists[key].append(choices)
+            users[key].append((owner, entry.name))
+        names = _names(users)
+        self._aliases: Mapping[_Key, ChoiceAlias] = {
+            key: ChoiceAlias(names[key], _written(min(spellings, key=repr)))
+            for key, spellings in lists.items()
+        }
+
+    def find(self, choices: tuple[Any, ...]) -> PythonName:
+        """The alias of a list that was among the uses."""
+        return self._aliases[_key(choices)].name
+
+    def __iter__(self) -> Iterator[ChoiceAlias]:
+        return iter(sorted(self._aliases.values(), key=lambda alias: alias.name))
+
+
+def _key(choices: tuple[Any, ...]) -> _Key:
+    return frozenset((type(choice), choice) for choice in choices)
+
+
+def _written(choices: tuple[Any, ...]) -> tuple[Code, ...]:
+    return tuple(text(choice) if isinstance(choice, str) else Code(repr(choice)) for choice in choices)
+
+
+def _names(users: Mapping[_Key, list[tuple[PythonName, str]]]) -> dict[_Key, PythonName]:
+    by_base: defaultdict[str, list[_Key]] = defaultdict(list)
+    for key, uses in users.items():
+        by_base[_base(uses)].append(key)
+    wires: dict[_Key, str] = {}
+    for base, keys in by_base.items():
+        owners = {key: {owner for owner, _ in users[key]} for key in keys}
+        counts = sorted((len(found) for found in owners.values()), reverse=True)
+        for key in keys:
+            alone = len(keys) == 1 or (len(owners[key]) == counts[0] > counts[1])
+            wires[key] = base if alone else f"{min(owners[key])}{base}"
+    return _distinct_aliases(wires)
+
+
+def _distinct_aliases(wires: Mapping[_Key, str]) -> dict[_Key, PythonName]:
+    """Lists of one class whose inputs have one name are told apart by their choices."""
+    counts = Counter(wires.values())
+    unique = {
+        key: wire if counts[wire] == 1 else f"{wire} {sorted(map(repr, key))}" for key, wire in wires.items()
+    }
+    names = distinct_names(unique.values(), _RESERVED, named=_alias_name)
+    return {key: names[wire] for key, wire in unique.items()}
+
+
+def _alias_name(wire: str, reserved: Any) -> PythonName:
+    return class_name(wire.split(" ", 1)[0][:MAX_LENGTH], reserved)
+
+
+def _base(uses: list[tuple[PythonName, str]]) -> str:
+    counts = Counter(name for _, name in uses)
+    wire = min(counts, key=lambda name: (-counts[name], len(name), name))
+    name = python_name(wire)
+    return capitalized(name)
+
+
+_RESERVED: Final = frozenset({"Literal", "TypeAlias", "annotations"})

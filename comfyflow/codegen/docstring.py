@@ -1,0 +1,120 @@
+"""Docstrings of generated classes.
+
+What they say comes from the schema, so each line is escaped until it can hold nothing but text:
+only letters, digits, signs and spaces that Unicode 3.2 knows stay as they are.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final
+
+from ..schema import InputSchema, NodeSchema
+from .code import Code
+from .name import PythonName
+
+MAX_CHARACTERS: Final = 4000
+"""What one text of a server may add to a docstring; the rest is cut off."""
+
+_SHOWN: Final = frozenset("LMNPS")
+
+
+def docstring(lines: Iterable[str], pad: str) -> Code:
+    """Lines of text as a docstring.
+
+    Args:
+        lines: The text; a line may hold any character but is one line in the result.
+        pad: The indentation of the class's body.
+    """
+    written = [_escaped(line) for line in lines]
+    while written and not written[-1]:
+        written.pop()
+    if len(written) == 1:
+        return Code(f'"""{written[0]}"""')
+    rest = "\n".join(f"{pad}{line}" if line else "" for line in written[1:])
+    return Code(f'"""{written[0]}\n{rest}\n{pad}"""')
+
+
+def node_lines(
+    node: NodeSchema, arguments: Iterable[tuple[PythonName, InputSchema]], docs: bool
+) -> Iterator[str]:
+    """The docstring of a node class: what it is called and where it stands in the menu, what
+    numbers it takes, and with docs all that the server says.
+    """
+    category = f" ({node.category})" if node.category else ""
+    yield f"{node.display_name}{category}."
+    marks = [
+        word
+        for word, applies in (
+            ("Deprecated.", node.deprecated),
+            ("Experimental.", node.experimental),
+            ("Calls a paid service.", node.api_node),
+        )
+        if applies
+    ]
+    if marks:
+        yield ""
+        yield " ".join(marks)
+    if docs and node.description:
+        yield ""
+        yield from _cut(node.description)
+    yield from argument_lines(arguments, docs)
+    told = [output for output in node.outputs if output.tooltip] if docs else []
+    if told:
+        yield ""
+        yield "Outputs:"
+        for output in told:
+            yield from _entry(output.name, output.tooltip)
+
+
+def argument_lines(arguments: Iterable[tuple[PythonName, InputSchema]], docs: bool) -> Iterator[str]:
+    """The ``Args:`` of a docstring: those inputs of which there is something to say."""
+    said = [(name, _about(entry, docs)) for name, entry in arguments]
+    if any(about for _, about in said):
+        yield ""
+        yield "Args:"
+        for name, about in said:
+            if about:
+                yield from _entry(name, about)
+
+
+def _about(entry: InputSchema, docs: bool) -> str:
+    parts = [entry.tooltip.strip()] if docs and entry.tooltip.strip() else []
+    if parts and parts[0][-1] not in ".!?":
+        parts[0] += "."
+    least, most = entry.minimum, entry.maximum
+    if least is not None and most is not None:
+        parts.append(f"{least!s} to {most!s}.")
+    elif least is not None or most is not None:
+        parts.append(f"At {'least' if most is None else 'most'} {least if most is None else most!s}.")
+    return " ".join(parts)
+
+
+def _entry(name: str, about: str) -> Iterator[str]:
+    first, *rest = _cut(about)
+    yield f"    {name}: {first}"
+    for line in rest:
+        yield f"        {line}" if line else ""
+
+
+def _cut(text: str) -> list[str]:
+    if len(text) > MAX_CHARACTERS:
+        text = f"{text[:MAX_CHARACTERS]}…"
+    return [line.strip() for line in text.strip().replace("\r\n", "\n").split("\n")]
+
+
+def _escaped(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line.replace("\\", "\\\\").replace('"', '\\"') if "\\" in line or '"' in line else line
+    return "".join(map(_character, line))
+
+
+@lru_cache(maxsize=4096)
+def _character(character: str) -> str:
+    if character in '\\"':
+        return f"\\{character}"
+    if character == " " or unicodedata.ucd_3_2_0.category(character)[0] in _SHOWN:
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,146 @@
+"""The arguments for dynamic inputs, and the classes within a class that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..schema import Autogrow, InputSchema
+from ..schema.input_schema import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP
+from .argument import Argument, Scope, argument
+from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, Renamed
+from .code import Code, text, texts, union
+from .docstring import argument_lines, docstring
+from .name import PythonName, capitalized, distinct_names, python_name
+from .socket_type import is_any
+
+if TYPE_CHECKING:
+    from .class_plan import ClassPlanner
+
+
+@dataclass
+class DynamicInput:
+    """One dynamic input of a block.
+
+    Attributes:
+        planner: Plans the constructors of inner classes.
+        block: The class whose argument it is.
+        scope: That class's body.
+        plan: The plan of the whole node.
+        group: What an inner class for it is called.
+        depth: How many dynamic inputs the block stands in.
+    """
+
+    planner: ClassPlanner
+    block: Block
+    scope: Scope
+    plan: ClassPlan
+    group: PythonName
+    depth: int
+
+    def argument(self, entry: InputSchema, name: PythonName) -> Argument:
+        """The argument for it; its inner classes are added to the plan."""
+        if entry.type == DYNAMIC_COMBO:
+            return self._combo(entry, name)
+        if entry.type == AUTOGROW:
+            return self._autogrow(entry, name)
+        if entry.type == DYNAMIC_GROUP:
+            return self._rows(entry, name)
+        return self._slot(entry, name)
+
+    def _combo(self, entry: InputSchema, name: PythonName) -> Argument:
+        options = {option.key: option for option in entry.dynamic_options}
+        if not options:
+            return argument(entry, name, Code(self.scope.builtin("str")))
+        names = distinct_names(options, IN_CLASS_BODIES)
+        title = docstring([f"The options of {entry.name}."], self._pad + INDENT)
+        self.plan.blocks.append(Block(self._pad, self.group, Code(""), title))
+        self.scope.use("DynamicChoice")
+        bare: list[str] = []
+        for key, option in options.items():
+            pad = Code(self._pad + INDENT)
+            block = self._inner_block(pad, names[key], "DynamicChoice", option.inputs, f"{key}.")
+            block.constants.append((Code("_key"), text(key)))
+            if not block.must_be_given:
+                bare.append(key)
+            if names[key] != key:
+                wire = f"{entry.name}={key}"
+                self.plan.renamed.append(Renamed(self.plan.class_type, "option", wire, names[key]))
+        types = [f"{self.group}.{names[key]}" for key in options]
+        if not bare:
+            return argument(entry, name, union(types))
+        types.append(f"{self.scope.use('Literal')}[{', '.join(map(text, bare))}]")
+        classes = ", ".join(f"self.{self.group}.{names[key]}" for key in bare)
+        self.scope.use("choose")
+        return argument(entry, name, union(types), value=Code(f"_choose({name}, {classes})"))
+
+    def _autogrow(self, entry: InputSchema, name: PythonName) -> Argument:
+        template = entry.autogrow
+        if template is None:
+            return argument(entry, name, Code(self.scope.use("AnyValue")))
+        inner: str = (
+            self.scope.use("AnyValue")
+            if template.input.is_dynamic
+            else self.planner.annotator.annotation(template.input, self.scope)
+        )
+        kind = f"{self.scope.use('Sequence')}[{inner}]"
+        self.scope.use("autogrow")
+        needed = entry.required and template.input.required and template.minimum > 0
+        default = None if needed else Code("()")
+        if template.prefix is not None:
+            value = Code(f"_autogrow({name}, {text(template.prefix)})")
+            return argument(entry, name, Code(kind), default, value)
+        annotation = union([f"{self.scope.use('Mapping')}[{self._slot_names(template)}, {inner}]", kind])
+        value = Code(f'_autogrow({name}, "", {texts(template.names)})')
+        return argument(entry, name, annotation, default, value)
+
+    def _slot_names(self, template: Autogrow) -> str:
+        if not template.names:
+            return self.scope.builtin("str")
+        return f"{self.scope.use('Literal')}[{', '.join(map(text, dict.fromkeys(template.names)))}]"
+
+    def _rows(self, entry: InputSchema, name: PythonName) -> Argument:
+        self._inner_block(self._pad, self.group, "GroupRow", entry.group, f"A row of {entry.name}.")
+        self.scope.imports.update(("GroupRow", "autogrow"))
+        least = entry.options.get("min")
+        default = None if entry.required and isinstance(least, int) and least > 0 else Code("()")
+        annotation = Code(f"{self.scope.use('Sequence')}[{self.group}]")
+        return argument(entry, name, annotation, default, Code(f'_autogrow({name}, "")'))
+
+    def _slot(self, entry: InputSchema, name: PythonName) -> Argument:
+        kind = entry.options.get("slotType")
+        if isinstance(kind, str) and not is_any(kind):
+            source = Code(self.scope.output(self.planner.annotator.sockets.input(kind)))
+        else:
+            source = Code(self.scope.output(self.scope.use("Any")))
+        title = f"What is linked to {entry.name}, and what it then asks for."
+        self.scope.use("SlotChoice")
+        block = self._inner_block(self._pad, self.group, "SlotChoice", entry.slot_inputs, title, source)
+        return argument(entry, name, union([self.group] if block.must_be_given else [self.group, source]))
+
+    @property
+    def _pad(self) -> Code:
+        return Code(self.block.pad + INDENT)
+
+    def _inner_block(
+        self,
+        pad: Code,
+        name: PythonName,
+        base: str,
+        inputs: tuple[InputSchema, ...],
+        title: str,
+        source: Code | None = None,
+    ) -> Block:
+        block = Block(pad, name, Code(base), Code(""), source=source)
+        self.plan.blocks.append(block)
+        scope = Scope(imports=self.scope.imports)
+        names = self.planner.add_constructor(block, inputs, scope, self.plan, (), self.depth + 1)
+        about = argument_lines(((names[entry.name], entry) for entry in inputs), self.planner.docs)
+        block.docstring = docstring([title, *about], pad + INDENT)
+        return block
+
+
+def group_name(wire: str, reserved: Collection[str]) -> PythonName:
+    """What an inner class for the input of this name is called: ``ResizeType``."""
+    return python_name(capitalized(python_name(wire)), reserved)

@@ -1,0 +1,52 @@
+"""From a schema to a package of Python node classes."""
+
+from __future__ import annotations
+
+from ..errors import CodegenError
+from ..schema import Schema
+from .package import Package
+from .package_plan import Options, Skipped, plan_package
+from .render import render
+from .schema_file import FILE_NAME, NotJsonError, node_line, schema_file
+
+
+def generate(schema: Schema, options: Options | None = None) -> Package:
+    """Generate the node classes of a server.
+
+    The same schema and options always give the same bytes. Nothing is written: see
+    `Package.write`. A node that cannot be generated is left out and reported.
+
+    Args:
+        schema: The server's nodes.
+        options: What to generate; all of it with docs, if left out.
+
+    Raises:
+        CodegenError: There is no node to generate.
+    """
+    options = options or Options()
+    lines: dict[str, str] = {}
+    skipped = [Skipped(problem.class_type, problem.reason) for problem in schema.problems]
+    for name in sorted(schema):
+        if options.wants(schema[name]):
+            try:
+                lines[name] = node_line(schema[name], options.docs)
+            except NotJsonError as error:
+                skipped.append(Skipped(name, str(error)))
+    plan = plan_package([schema[name] for name in lines], options)
+    skipped = sorted((*skipped, *plan.skipped), key=lambda entry: entry.class_type)
+    lines = {node.class_type: lines[node.class_type] for node in plan.nodes}
+    if not lines:
+        raise CodegenError(f"there is no node to generate in {schema.source}")
+    files = dict(render(plan, str(schema.version)))
+    for path, source in files.items():
+        _compile(path, source)
+    files["py.typed"] = ""
+    files[FILE_NAME] = schema_file(lines, str(schema.version))
+    return Package(files, tuple(lines), tuple(skipped), tuple(plan.renamed))
+
+
+def _compile(path: str, source: str) -> None:
+    try:
+        compile(source, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise CodegenError(f"{path} does not compile: {error}; nothing was written") from None

@@ -1,0 +1,170 @@
+"""Python names for a server's names.
+
+A name is derived from the wire name alone, once. The same Unicode tables (3.2, which never
+change) are used on every Python, so the same schema gives the same names everywhere. Where two
+wire names come out alike, the one that is spelled just so keeps the name and each other gets a
+suffix made from its own wire name: adding a node or an input renames nothing that is there.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import keyword
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MAX_LENGTH: Final = 80
+"""The longest name that is made; longer ones are cut and get a suffix."""
+
+_START: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
+_CONTINUE: Final = _START | {"Mn", "Mc", "Nd"}
+_KEYWORDS: Final = frozenset(keyword.kwlist)
+_BUILTINS: Final = frozenset(dir(builtins))
+_DEVICES: Final = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+)
+
+
+class PythonName(str):
+    """A legal Python identifier: no keyword, no leading underscore, of bounded length.
+
+    Raises:
+        ValueError: The text is none.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:  # noqa: D102
+        legal = text.isidentifier() and text not in _KEYWORDS and not text.startswith("_")
+        if not legal or len(text) > MAX_LENGTH + 48 or unicodedata.normalize("NFKC", text) != text:
+            raise ValueError(f"not a name: {text!r:.80}")
+        return super().__new__(cls, text)
+
+
+def python_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
+    """The Python name of a wire name, before collisions are looked for.
+
+    Args:
+        wire: Any text at all.
+        reserved: Names that it must not be; it gets an underscore behind it.
+    """
+    name = _identifier(wire)
+    return PythonName(f"{name}_") if name in reserved or name in _KEYWORDS else PythonName(name)
+
+
+def file_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
+    """The name of a module for one part of a server's module name: ASCII, and a legal file name
+    on every system.
+    """
+    name = python_name(wire, reserved)
+    if not name.isascii():
+        plain = "".join(character if character.isascii() else "_" for character in name).strip("_")
+        name = PythonName(_with_suffix(plain if plain[:1].isalpha() else "unnamed", wire, 8))
+    return PythonName(f"{name}_") if name.casefold() in _DEVICES else name
+
+
+def class_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
+    """The name of a class: one that hides no built-in."""
+    name = python_name(wire, reserved)
+    return PythonName(f"{name}_") if name in _BUILTINS else name
+
+
+def capitalized(name: str) -> str:
+    """``resize_type`` as ``ResizeType``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_")) or name
+
+
+def distinct_names(
+    wires: Iterable[str],
+    reserved: Collection[str] = (),
+    *,
+    named: Callable[[str, Collection[str]], PythonName] = python_name,
+    fold: bool = False,
+) -> dict[str, PythonName]:
+    """A Python name for each wire name, no two alike, whatever order they come in.
+
+    Args:
+        wires: The wire names of one scope.
+        reserved: Names that none of them may have.
+        named: Makes the name of one.
+        fold: Whether names that differ only in case are alike (files).
+    """
+
+    def key(name: str) -> str:
+        return name.casefold() if fold else name
+
+    groups: defaultdict[str, list[tuple[str, PythonName]]] = defaultdict(list)
+    for wire in sorted(set(wires)):
+        name = named(wire, reserved)
+        groups[key(name)].append((wire, name))
+    taken = {*groups, *map(key, reserved)}
+    result: dict[str, PythonName] = {}
+    for members in groups.values():
+        keeper = members[0][0] if len(members) == 1 else next((w for w, name in members if w == name), None)
+        for wire, name in members:
+            result[wire] = name if wire == keeper else _suffixed(name, wire, taken, key)
+            taken.add(key(result[wire]))
+    return result
+
+
+def output_names(wires: Sequence[str], reserved: Collection[str] = ()) -> list[PythonName]:
+    """A Python name for each output of a node, in slot order.
+
+    Outputs may share a wire name; the second ``IMAGE`` becomes ``IMAGE_2``.
+    """
+    first = distinct_names(wires, reserved)
+    taken: set[str] = {*first.values(), *reserved}
+    seen: set[str] = set()
+    names: list[PythonName] = []
+    for wire in wires:
+        name = first[wire]
+        if wire in seen:
+            number = 2
+            while f"{first[wire]}_{number}" in taken:
+                number += 1
+            name = PythonName(f"{first[wire]}_{number}")
+            taken.add(name)
+        seen.add(wire)
+        names.append(name)
+    return names
+
+
+@lru_cache(maxsize=16384)
+def _identifier(wire: str) -> str:
+    if wire.isascii() and wire.isidentifier() and wire[0] != "_" != wire[-1] and len(wire) <= MAX_LENGTH:
+        return wire
+    known = "".join(_legal(character) for character in wire[: 8 * MAX_LENGTH])
+    folded = unicodedata.normalize("NFKC", known)
+    name = "_".join(part for part in "".join(map(_legal, folded)).split("_") if part)
+    if not name or not (name.isidentifier() or name[0].isdigit() or f"n_{name}".isidentifier()):
+        return _with_suffix("unnamed", wire, 8)
+    if not name.isidentifier():
+        name = f"n_{name}"
+    if unicodedata.normalize("NFKC", name) != name or not name.isidentifier():
+        return _with_suffix("unnamed", wire, 8)
+    if len(wire) > MAX_LENGTH or len(name) > MAX_LENGTH:
+        return _with_suffix(name[: MAX_LENGTH - 9].rstrip("_"), wire, 8)
+    return name
+
+
+def _legal(character: str) -> str:
+    return character if unicodedata.ucd_3_2_0.category(character) in _CONTINUE else "_"
+
+
+def _suffixed(name: str, wire: str, taken: Collection[str], key: Callable[[str], str]) -> PythonName:
+    for length in (4, 8, 16, 40):
+        suffixed = _with_suffix(name.rstrip("_"), wire, length)
+        if key(suffixed) not in taken:
+            return PythonName(suffixed)
+    raise AssertionError(f"two wire names have one SHA-1: {wire!r:.80}")
+
+
+def _with_suffix(name: str, wire: str, length: int) -> str:
+    return f"{name}_{hashlib.sha1(wire.encode('utf-8', 'surrogatepass')).hexdigest()[:length]}"  # noqa: S324

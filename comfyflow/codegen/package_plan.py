@@ -1,0 +1,211 @@
+"""The plan of a whole package: which modules there are, and what stands in each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from ..schema import InputSchema, NodeSchema
+from ..schema.input_schema import DYNAMIC, MATCH_TYPE
+from .argument import Annotator
+from .block import ClassPlan, Renamed, SkippedNodeError
+from .class_plan import ClassPlanner, matched_templates
+from .code import Code
+from .combo import ChoiceAlias, ChoiceAliases, fixed_choices
+from .module_path import ModulePath, module_paths
+from .name import PythonName, class_name, distinct_names
+from .socket_type import SocketClass, SocketTypes, is_any, walk_inputs
+
+DEFAULT_MAX_CHOICES: Final = 100
+
+_MODULE_NAMES: Final = frozenset(
+    {
+        "Any", "AnyValue", "DynamicChoice", "Generic", "GroupRow", "Literal", "Mapping", "MultiOutputNode",
+        "Node", "Output", "OutputNode", "OutputSlot", "PathLike", "PlainMultiOutputNode", "Sequence",
+        "SingleOutputNode", "SlotChoice", "TYPE_CHECKING", "TypeVar", "annotations",
+        "AudioOutput", "ImageOutput", "LatentOutput", "Model3DOutput", "NodeOutput", "TextOutput",
+        "VideoOutput",
+    }
+)  # fmt: skip
+"""What a generated module imports: no node class may be called so."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to generate, and how.
+
+    Attributes:
+        docs: Whether docstrings and the schema file hold the server's prose.
+        max_choices: The longest list of choices that is a `Literal`; a longer one is ``str``.
+        include: Patterns (``*``, ``?``, ``[...]``) of class types or of the server's modules;
+            none means all.
+        exclude: The same, of nodes to leave out.
+    """
+
+    docs: bool = True
+    max_choices: int = DEFAULT_MAX_CHOICES
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def wants(self, node: NodeSchema) -> bool:
+        """Whether a node is to be generated."""
+        names = (node.class_type, node.python_module)
+
+        def matches(patterns: tuple[str, ...]) -> bool:
+            return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+
+        return (not self.include or matches(self.include)) and not matches(self.exclude)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A node that is not in the package, and why."""
+
+    class_type: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.class_type!r:.200}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class TypeVariable:
+    """The type variable of a MatchType template.
+
+    Attributes:
+        name: Its name in the module.
+        constraints: The types it may stand for, each with its comma in front, or ``""`` for any.
+    """
+
+    name: Code
+    constraints: Code
+
+
+@dataclass
+class ModulePlan:
+    """One module with nodes."""
+
+    path: ModulePath
+    python_module: str
+    classes: list[ClassPlan] = field(default_factory=list[ClassPlan])
+    type_variables: list[TypeVariable] = field(default_factory=list[TypeVariable])
+
+    @property
+    def imports(self) -> set[str]:
+        """Every name that its classes need."""
+        return set[str]().union(*(plan.imports for plan in self.classes))
+
+    def variable(self, allowed: str, index: int, sockets: SocketTypes) -> Code:
+        """The type variable for the ``index``-th template of a node that allows these types."""
+        carried = Code("") if is_any(allowed) else sockets.input(allowed)
+        members = carried.split(" | ") if carried else []
+        if len(members) == 1:
+            return carried
+        constraints = Code("".join(f", {member}" for member in members))
+        alike = [known for known in self.type_variables if known.constraints == constraints]
+        if index < len(alike):
+            return alike[index].name
+        made = TypeVariable(Code(f"_T{len(self.type_variables)}"), constraints)
+        self.type_variables.append(made)
+        return made.name
+
+
+@dataclass
+class PackagePlan:
+    """Everything that the templates need.
+
+    Attributes:
+        modules: The modules with nodes, by path.
+        packages: The packages between them that have none of their own.
+        sockets: The socket types that the package adds.
+        choices: Its aliases for lists of choices.
+        nodes: The nodes that are in it, by class type.
+        skipped: Those that are not.
+        renamed: Names that differ from the server's.
+    """
+
+    modules: list[ModulePlan]
+    packages: list[ModulePath]
+    sockets: list[SocketClass]
+    choices: list[ChoiceAlias]
+    nodes: list[NodeSchema]
+    skipped: list[Skipped]
+    renamed: list[Renamed]
+
+
+def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
+    """Plan the package for these nodes, which are sorted by their class types."""
+    skipped: list[Skipped] = []
+    paths, packages = module_paths({node.python_module for node in nodes})
+    taken = {part for path in paths.values() for part in path.parts} | _MODULE_NAMES
+    names = distinct_names((node.class_type for node in nodes), taken, named=class_name)
+    sockets = _socket_types(nodes)
+    choices = ChoiceAliases(_fixed_lists(nodes, names, options.max_choices))
+    planner = ClassPlanner(Annotator(sockets, choices, options.max_choices), options.docs)
+    modules: dict[str, ModulePlan] = {}
+    planned: list[NodeSchema] = []
+    for node in nodes:
+        module = modules.get(node.python_module) or ModulePlan(paths[node.python_module], node.python_module)
+        try:
+            module.classes.append(_plan_class(planner, module, node, names[node.class_type], sockets))
+        except SkippedNodeError as error:
+            skipped.append(Skipped(node.class_type, str(error)))
+            continue
+        modules[node.python_module] = module
+        planned.append(node)
+    ordered = sorted(modules.values(), key=lambda module: module.path.parts)
+    renamed = [
+        *_renamed_modules(ordered),
+        *(entry for module in ordered for one in module.classes for entry in one.renamed),
+    ]
+    return PackagePlan(ordered, packages, list(sockets), list(choices), planned, skipped, renamed)
+
+
+def _plan_class(
+    planner: ClassPlanner, module: ModulePlan, node: NodeSchema, name: PythonName, sockets: SocketTypes
+) -> ClassPlan:
+    variables: dict[str, Code] = {}
+    seen: defaultdict[str, int] = defaultdict(int)
+    for template, allowed in sorted(matched_templates(node).items()):
+        variables[template] = module.variable(allowed, seen[allowed], sockets)
+        seen[allowed] += 1
+    return planner.plan(node, name, variables)
+
+
+def _socket_types(nodes: Iterable[NodeSchema]) -> SocketTypes:
+    kinds: set[str] = set()
+    unions: set[str] = set()
+    for node in nodes:
+        kinds.update(kind for entry in walk_inputs(node) for kind in _kinds(entry))
+        for output in node.outputs:
+            if output.type == MATCH_TYPE or is_any(output.type):
+                continue
+            (unions if "," in output.type else kinds).add(output.type)
+    return SocketTypes(kinds, unions)
+
+
+def _kinds(entry: InputSchema) -> Iterator[str]:
+    slot_type = entry.options.get("slotType")
+    for kind in (entry.type, entry.match_types if entry.type == MATCH_TYPE else "*", slot_type):
+        if isinstance(kind, str) and kind not in DYNAMIC and kind != MATCH_TYPE and not is_any(kind):
+            yield kind
+
+
+def _fixed_lists(
+    nodes: Iterable[NodeSchema], names: Mapping[str, PythonName], limit: int
+) -> Iterator[tuple[PythonName, InputSchema, tuple[Any, ...]]]:
+    for node in nodes:
+        for entry in walk_inputs(node):
+            choices = fixed_choices(entry, limit) if entry.is_combo else None
+            if choices is not None:
+                yield names[node.class_type], entry, choices
+
+
+def _renamed_modules(modules: Iterable[ModulePlan]) -> Iterator[Renamed]:
+    for module in modules:
+        name = ".".join(module.path.parts)
+        if name != module.python_module:
+            yield Renamed("", "module", module.python_module, name)

@@ -1,0 +1,162 @@
+"""The schema that stands beside generated modules, for checks that types cannot make.
+
+It is an /object_info again, sorted and with one node a line so that changes read well, in an
+object that says which server it came from. Without docs it holds facts only: names, types,
+ranges, defaults, choices and flags, but no sentence of the server's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..json_types import is_array, is_object
+from ..schema import NodeSchema
+
+FILE_NAME: Final = "schema.json"
+
+MAX_DEPTH: Final = 100
+"""How deep a node's object may be nested. Dynamic inputs may stand 32 deep, each of 3 levels."""
+
+_NODE_KEYS: Final = (
+    "name", "display_name", "category", "python_module", "output_node", "deprecated", "experimental",
+    "dev_only", "api_node", "is_input_list", "has_intermediate_output", "input", "input_order", "output",
+    "output_is_list", "output_name", "output_matchtypes",
+)  # fmt: skip
+_PROSE_KEYS: Final = ("description", "output_tooltips", "search_aliases")
+_OPTION_PROSE: Final = frozenset({"tooltip", "placeholder", "description", "label_on", "label_off"})
+
+
+class NotJsonError(ValueError):
+    """A node that no JSON can hold; never leaves this package."""
+
+
+def node_line(node: NodeSchema, docs: bool) -> str:
+    """The JSON of one node, on one line.
+
+    Args:
+        node: The node.
+        docs: Whether prose is kept.
+
+    Raises:
+        NotJsonError: It is nested too deep, or holds something that is no JSON.
+    """
+    raw = node.raw
+    kept: dict[str, Any] = {
+        key: _plain(raw[key], MAX_DEPTH) for key in _NODE_KEYS if key in raw and key != "input"
+    }
+    kept["input"] = _groups(raw.get("input"), raw.get("input_order"), docs, MAX_DEPTH)
+    if raw.get("price_badge") is not None:
+        kept["price_badge"] = _plain(raw["price_badge"], MAX_DEPTH) if docs else {}
+    elif "price_badge" in raw:
+        kept["price_badge"] = None
+    if docs:
+        kept.update({key: _plain(raw[key], MAX_DEPTH) for key in _PROSE_KEYS if key in raw})
+    return json.dumps(kept, separators=(",", ":"))
+
+
+def schema_file(lines: Mapping[str, str], version: str) -> str:
+    """The file's text.
+
+    Args:
+        lines: `node_line` of each node, by class type.
+        version: The server's version.
+    """
+    nodes = ",\n".join(f"{json.dumps(name)}:{lines[name]}" for name in sorted(lines))
+    digest = hashlib.sha256(f"{version}\n{nodes}".encode()).hexdigest()
+    return (
+        f'{{"comfyui_version":{json.dumps(version)},\n"hash":"sha256:{digest}",\n'
+        f'"generator":"comfyflow gen-stubs",\n"nodes":{{\n{nodes}\n}}}}\n'
+    )
+
+
+def _groups(groups: object, order: object, docs: bool, depth: int) -> Any:
+    """The ``{"required": …, "optional": …}`` of a node or a dynamic option: inputs keep the
+    server's order, all else is sorted.
+    """
+    if not is_object(groups):
+        return _plain(groups, depth)
+    written: dict[str, Any] = {}
+    for group in ("required", "optional", "hidden"):
+        members = groups.get(group)
+        if not is_object(members):
+            continue
+        listed = order.get(group) if is_object(order) else None
+        first = (
+            [name for name in listed if isinstance(name, str) and name in members] if is_array(listed) else []
+        )
+        names = dict.fromkeys([*first, *map(_text, members)])
+        written[group] = {name: _definition(members[name], docs, depth - 2) for name in names}
+    return written
+
+
+def _definition(definition: Any, docs: bool, depth: int) -> Any:
+    if not is_array(definition) or len(definition) < 2 or not is_object(definition[1]):
+        return _plain(definition, depth)
+    kind, options = definition[0], definition[1]
+    kept = {
+        key: _option(key, options[key], docs, depth - 2)
+        for key in sorted(map(_text, options))
+        if docs or key not in _OPTION_PROSE
+    }
+    return [_plain(kind, depth - 1), kept]
+
+
+def _option(key: str, value: Any, docs: bool, depth: int) -> Any:
+    """An option; in the three that hold inputs, those are treated like a node's."""
+    if depth < 0:
+        raise NotJsonError(_TOO_DEEP)
+    if key == "inputs":
+        return _groups(value, None, docs, depth - 1)
+    if key == "template" and is_object(value):
+        return {
+            name: _groups(value[name], None, docs, depth - 2)
+            if name == "input"
+            else _plain(value[name], depth - 1)
+            for name in sorted(map(_text, value))
+        }
+    if key == "options" and is_array(value):
+        return [_dynamic_option(option, docs, depth - 1) for option in value]
+    return _plain(value, depth)
+
+
+def _dynamic_option(option: Any, docs: bool, depth: int) -> Any:
+    if not is_object(option):
+        return _plain(option, depth)
+    return {
+        key: _groups(option[key], None, docs, depth - 1)
+        if key == "inputs"
+        else _plain(option[key], depth - 1)
+        for key in sorted(map(_text, option))
+        if docs or key not in _OPTION_PROSE
+    }
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """A JSON value whose objects are sorted."""
+    if depth < 0:
+        raise NotJsonError(_TOO_DEEP)
+    if value is None or isinstance(value, (str, bool, float)):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > _MAX_BITS:
+            raise NotJsonError("it holds too large a number")
+        return value
+    if is_array(value):
+        return [_plain(item, depth - 1) for item in value]
+    if is_object(value):
+        return {key: _plain(value[key], depth - 1) for key in sorted(map(_text, value))}
+    raise NotJsonError(f"it holds a {type(value).__name__}, which is no JSON")
+
+
+def _text(key: object) -> str:
+    if not isinstance(key, str):
+        raise NotJsonError(f"it has {key!r:.80} for a name, which is no text")
+    return key
+
+
+_TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
+_MAX_BITS: Final = 4096
+"""Python refuses to print numbers of many more digits."""

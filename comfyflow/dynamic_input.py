@@ -1,0 +1,126 @@
+"""Values of dynamic inputs: those that stand for inputs of their own.
+
+A generated node class has a class for each option of a DynamicCombo (`DynamicChoice`), for a
+DynamicSlot (`SlotChoice`) and for the rows of a DynamicGroup (`GroupRow`); an Autogrow input
+takes a list. `comfyflow.node` unfolds them into the dotted names of a prompt.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, ClassVar
+
+from .errors import NodeUsageError
+from .json_types import is_array, is_object
+
+
+class DynamicChoice:
+    """One option of a DynamicCombo input, with the inputs that it brings.
+
+    Generated node classes have a class of this kind for each option.
+    """
+
+    __slots__ = ("_given",)
+
+    _key: ClassVar[str] = ""
+    _given: dict[str, Any]
+
+    def _make(self, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
+        self._given = without_none(given, left_out)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{k}={v!r}' for k, v in self._given.items())})"
+
+
+class Grown:
+    """The values of an Autogrow input, by slot name. Made by `autogrow`."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given = given
+
+
+class SlotChoice:
+    """What is linked to a DynamicSlot input, with the inputs that it then asks for."""
+
+    __slots__ = ("_given", "_source")
+
+    _source: Any
+    _given: dict[str, Any]
+
+    def _make(self, source: Any, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
+        self._source = source
+        self._given = without_none(given, left_out)
+
+
+class GroupRow:
+    """One row of a DynamicGroup input."""
+
+    __slots__ = ("_given",)
+
+    _given: dict[str, Any]
+
+    def _make(self, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
+        self._given = without_none(given, left_out)
+
+
+def choose(value: object, *options: type[DynamicChoice]) -> Any:
+    """The option that a bare key stands for; anything else as it is.
+
+    Args:
+        value: What was given for a DynamicCombo.
+        options: The options that can be made from nothing.
+    """
+    if type(value) is str:
+        for option in options:
+            if option._key == value:
+                return option()
+    return value
+
+
+def autogrow(values: object, prefix: str, names: tuple[str, ...] | None = None) -> Any:
+    """The slots that a list or a dictionary of values fills.
+
+    Args:
+        values: A sequence, filled in order; or a mapping of slot names; or None for nothing.
+        prefix: What the slot names start with (``image`` for ``image0``, ``image1``, …).
+        names: The slot names, where the server lists them instead.
+
+    Raises:
+        NodeUsageError: More values than there are names, or a name that is none of them.
+    """
+    if values is None:
+        return None
+    if is_object(values):
+        unknown = [name for name in values if names is not None and name not in names]
+        if unknown:
+            near = difflib.get_close_matches(str(unknown[0]), names or (), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the names are {', '.join(names or ())}"
+            raise NodeUsageError(f"there is no slot {unknown[0]!r}; {hint}")
+        return Grown(dict(values))
+    if not is_array(values):
+        raise NodeUsageError(f"expected a list of values, one a slot, got {shown(values)}")
+    if names is not None and len(values) > len(names):
+        raise NodeUsageError(f"{len(values)} values for {len(names)} slots ({', '.join(names)})")
+    slots = names if names is not None else [f"{prefix}{index}" for index in range(len(values))]
+    return Grown(dict(zip(slots, values)))  # noqa: B905  # the slots may outnumber the values
+
+
+def without_none(given: dict[str, Any], left_out: tuple[str, ...]) -> dict[str, Any]:
+    """What was given, without those optional inputs that are None.
+
+    Args:
+        given: Values by wire name; it is changed.
+        left_out: The names that None leaves out.
+    """
+    for name in left_out:
+        if given[name] is None:
+            del given[name]
+    return given
+
+
+def shown(value: object) -> str:
+    """A value as a message names it."""
+    name = getattr(value, "__name__", None)
+    return name if isinstance(name, str) else f"{value!r:.60} ({type(value).__name__})"
