@@ -71,6 +71,7 @@ class Faults:
         lost_replies: How many POSTs of a prompt are carried out but never answered.
         server_errors: How many POSTs of a prompt are carried out but answered 500.
         history_delay: Seconds between a prompt's end and its entry in the history.
+        reply_delay: Seconds between queueing a prompt and answering its POST.
         slow_nodes: Class name to seconds that its nodes take longer; None for every class.
         kill_worker: Whether the next prompt ends the worker.
     """
@@ -80,6 +81,7 @@ class Faults:
     lost_replies: int = 0
     server_errors: int = 0
     history_delay: float = 0.0
+    reply_delay: float = 0.0
     slow_nodes: dict[str | None, float] = field(default_factory=dict[str | None, float])
     kill_worker: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -139,5 +141,5 @@ class Faults:
             self.rejections.clear()
             self.slow_nodes.clear()
             self.lost_replies = self.server_errors = 0
-            self.history_delay = 0.0
+            self.history_delay = self.reply_delay = 0.0
             self.kill_worker = False

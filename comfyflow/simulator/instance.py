@@ -32,6 +32,7 @@ class Instance:
         self.number = 0
         self.started = time.time()
         self.logs: list[dict[str, str]] = []
+        self.log_watchers: set[object] = set()
         self._worker = threading.Thread(target=self._work, name="comfyflow-simulator-worker", daemon=True)
 
     def start(self) -> None:
@@ -94,10 +95,8 @@ class Instance:
     def _run(self, key: int, item: QueueItem) -> None:
         self._log(f"got prompt {item.prompt_id}")
         run, success = self.executor.execute(item)
-        delay = self.settings.faults.history_delay
-        if delay:
-            self.executor.interrupted = False
-            time.sleep(delay)
+        if self.settings.faults.history_delay:
+            self.executor.rest(self.settings.faults.history_delay)
         self.queue.done(key, run.history_entry(success))
         if run.client_id is not None:
             self.sockets.send("executing", {"node": None, "prompt_id": run.prompt_id}, run.client_id)
@@ -107,3 +106,5 @@ class Instance:
         entry = {"t": time.strftime("%Y-%m-%dT%H:%M:%S"), "m": line + "\n"}
         self.logs.append(entry)
         del self.logs[:-300]
+        for client_id in list(self.log_watchers):
+            self.sockets.send("logs", {"entries": [entry], "size": None}, client_id)

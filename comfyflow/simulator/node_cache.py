@@ -12,7 +12,7 @@ import itertools
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,13 @@ from .json_value import is_list
 
 MAX_ENTRIES: Final = 2000
 """How many outputs are kept. A real server drops them as memory runs short."""
+
+
+MAX_CHAIN: Final = 970
+"""A node behind more nodes than this ends a real server's worker (recordings, l24b)."""
+
+MAX_NESTING: Final = 600
+"""A constant nested deeper than this does so too (recordings, l08)."""
 
 
 @dataclass
@@ -62,24 +69,17 @@ class NodeCache:
             KeyError: A node has no inputs, or a link leads to none.
         """
         self._keys = {}
+        depths: dict[str, int] = {}
         for start in prompt:
-            stack = [start]
-            on_path: set[str] = set()
-            while stack:
-                node_id = stack[-1]
+            for node_id in _ancestors_first(prompt, start, self._keys):
                 inputs = prompt[node_id]["inputs"]
-                unknown = [source for _, source, _ in links(inputs) if source not in self._keys]
-                waiting = [source for source in unknown if source not in on_path]
-                if node_id in self._keys or not waiting:
-                    stack.pop()
-                    on_path.discard(node_id)
-                    if node_id not in self._keys:
-                        own = [prompt[node_id]["class_type"], fingerprint(node_id)]
-                        own.append(node_id if knows_its_id(node_id) else None)
-                        self._keys[node_id] = self._key(own, inputs)
-                else:
-                    on_path.add(node_id)
-                    stack.append(waiting[-1])
+                sources = {source for _, source, _ in links(inputs)}
+                depths[node_id] = 1 + max((depths.get(source, 0) for source in sources), default=0)
+                if depths[node_id] > MAX_CHAIN:
+                    raise RecursionError(f"node {node_id} stands behind more than {MAX_CHAIN} others")
+                own = [prompt[node_id]["class_type"], fingerprint(node_id)]
+                own.append(node_id if knows_its_id(node_id) else None)
+                self._keys[node_id] = self._key(own, inputs)
 
     def _key(self, own: list[Any], inputs: Mapping[str, Any]) -> str:
         parts: list[Any] = list(own)
@@ -89,6 +89,8 @@ class NodeCache:
                 parts.append([name, "link", self._keys.get(value[0], ""), value[1]])
             else:
                 parts.append([name, "value", value])
+        if _nested_too_deep(parts):
+            raise RecursionError(f"a constant is nested more than {MAX_NESTING} levels deep")
         text = json.dumps(parts, sort_keys=True, default=self._unequal)
         if "NaN" in text and _has_nan(parts):
             text += str(next(self._nan))
@@ -115,6 +117,41 @@ class NodeCache:
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
+
+
+def _ancestors_first(prompt: Mapping[str, Any], start: str, known: Mapping[str, str]) -> Iterator[str]:
+    """A node and the unknown ones that it depends on, the farthest first; a cycle is cut."""
+    stack, on_path, given = [start], set[str](), set[str]()
+    while stack:
+        node_id = stack[-1]
+        waiting = [
+            source
+            for _, source, _ in links(prompt[node_id]["inputs"])
+            if source in prompt and source not in known and source not in on_path and source not in given
+        ]
+        if node_id in known or not waiting:
+            stack.pop()
+            on_path.discard(node_id)
+            if node_id not in known and node_id not in given:
+                given.add(node_id)
+                yield node_id
+        else:
+            on_path.add(node_id)
+            stack.append(waiting[-1])
+
+
+def _nested_too_deep(value: object) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_NESTING + 2):
+        level = [
+            member
+            for item in level
+            if is_object(item) or is_list(item)
+            for member in (item.values() if is_object(item) else item)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _has_nan(value: object) -> bool:

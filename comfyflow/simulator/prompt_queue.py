@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import heapq
 import threading
 from collections.abc import Callable
@@ -27,8 +26,16 @@ class QueueItem(NamedTuple):
 
     def to_json(self, secrets_hidden: bool) -> list[Any]:
         """The item as ``/queue`` and ``/history`` show it."""
-        extra = self.extra_data if secrets_hidden else {**self.extra_data, **self.secrets}
+        extra = self.extra_data
+        if secrets_hidden:
+            extra = {key: value for key, value in extra.items() if key not in SECRET_KEYS}
         return [self.number, self.prompt_id, self.prompt, extra, self.outputs]
+
+    def kept(self) -> QueueItem:
+        """The item as the server remembers it while it runs, when nodes note in the prompt that
+        runs whether they have changed.
+        """
+        return self._replace(prompt={node_id: dict(node) for node_id, node in self.prompt.items()})
 
 
 class PromptQueue:
@@ -48,6 +55,7 @@ class PromptQueue:
         self._history: dict[str, dict[str, Any]] = {}
         self._count = 0
         self._closed = False
+        self._held = False
 
     def put(self, item: QueueItem) -> None:
         """Queue a prompt.
@@ -71,31 +79,38 @@ class PromptQueue:
             TypeError: Two waiting prompts cannot be compared: what kills a real worker.
         """
         with self._filled:
+            while self._held and not self._closed:
+                self._filled.wait()
             if not self._heap and not self._flags and not self._closed:
                 self._filled.wait()
-            if not self._heap or self._closed:
+            if not self._heap or self._closed or self._held:
                 return None
             item = heapq.heappop(self._heap)
             key = self._count
             self._count += 1
-            self._running[key] = copy.deepcopy(item)
+            self._running[key] = item.kept()
             self._on_change()
             return key, item
 
-    def done(self, key: int, entry: dict[str, Any], secrets_hidden: bool = True) -> None:
-        """Move a running prompt to the history.
+    def done(self, key: int, entry: dict[str, Any]) -> None:
+        """Move a running prompt to the history, where API keys never show.
 
         Args:
             key: What `get` gave with it.
             entry: ``outputs``, ``meta`` and ``status``.
-            secrets_hidden: Whether the entry's prompt lacks the API keys. It always does.
         """
         with self._lock:
             item = self._running.pop(key)
             if len(self._history) > MAX_HISTORY:
                 self._history.pop(next(iter(self._history)))
-            self._history[item.prompt_id] = {"prompt": item.to_json(secrets_hidden), **entry}
+            self._history[item.prompt_id] = {"prompt": item.to_json(secrets_hidden=True), **entry}
             self._on_change()
+
+    def hold(self, held: bool) -> None:
+        """Let no waiting prompt start, or let them start again."""
+        with self._lock:
+            self._held = held
+            self._filled.notify_all()
 
     def close(self) -> None:
         """Wake the worker for good."""

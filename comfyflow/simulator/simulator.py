@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +22,12 @@ from ..schema import Schema, load_schema
 from .executor import Settings
 from .fault import Faults, NodeFault
 from .folders import Folders
+from .foreign import OCCUPY, foreign_item, with_foreign_work
 from .instance import Instance
+from .live_schema import LiveNodes
+from .model_files import ModelFiles
 from .node_function import USER_FUNCTIONS, NodeFunction, NodeLibrary
+from .node_replacement import Replacements
 from .nodes import CORE
 from .profile import DEFAULT_PROFILE, Profile
 from .routes import make_app
@@ -64,6 +69,11 @@ class Simulator:
         root: Its folder for input, output, temp and models; None: a temporary one, removed when
             it stops.
         host: The address that it listens on.
+        models: Folder (``checkpoints``, ``loras``, …) to the only files in it. None: every name that
+            ends like a model file is taken for an installed one.
+        editor: The folder of the editor's files (``static`` of the package
+            ``comfyui-frontend-package``), served at ``/``; None: a page with the last pictures.
+        node_replacements: What ``/node_replacements`` says (0.14 and later).
         previews: Whether samplers send previews unasked, like a server with ``--preview-method``.
         caption: Whether simulated pictures say at their foot that they are.
         step_seconds: How long a sampling step takes.
@@ -81,6 +91,9 @@ class Simulator:
         root: str | os.PathLike[str] | None = None,
         *,
         host: str = HOST,
+        models: Mapping[str, Sequence[str]] | None = None,
+        editor: str | os.PathLike[str] | None = None,
+        node_replacements: Replacements | None = None,
         previews: bool = False,
         caption: bool = True,
         step_seconds: float = 0.0,
@@ -89,7 +102,14 @@ class Simulator:
         self.schema = _schema(object_info, profile)
         self.faults = Faults()
         self.prompts: list[ReceivedPrompt] = []
-        self._functions = NodeLibrary(behind=NodeLibrary(USER_FUNCTIONS.functions, behind=CORE))
+        self.users: dict[str, str] = {"default": "default"}
+        self.user_settings: dict[str, Any] = {}
+        self.node_replacements: Replacements = node_replacements or {}
+        self.editor = Path(editor).resolve() if editor is not None else None
+        self._installed = models
+        self._functions = NodeLibrary(
+            {OCCUPY.class_type: OCCUPY.function}, behind=NodeLibrary(USER_FUNCTIONS.functions, behind=CORE)
+        )
         self._wanted_port = port
         self._host = host
         self._root = Path(root) if root is not None else None
@@ -146,7 +166,8 @@ class Simulator:
         thread, loop, stopping = self._thread, self._loop, self._stopping
         if thread is None or loop is None or stopping is None:
             return
-        loop.call_soon_threadsafe(stopping.set)
+        with contextlib.suppress(RuntimeError):  # its loop may have ended by itself
+            loop.call_soon_threadsafe(stopping.set)
         thread.join()
         self._thread = self._loop = self._stopping = None
 
@@ -181,18 +202,20 @@ class Simulator:
 
     async def _main(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
+        stopping = self._stopping = asyncio.Event()
         instance = self._instance = Instance(self._settings(), self._loop)
         runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         publisher = asyncio.create_task(instance.sockets.publish())
+        # What cannot be sent ends a real server's process (recordings, l07 and l19).
+        publisher.add_done_callback(lambda _: stopping.set())
         try:
             site = web.TCPSite(runner, self._host, self._wanted_port, reuse_address=True)
             await site.start()
             self._port = runner.addresses[0][1]
             instance.start()
             ready.set()
-            await self._stopping.wait()
+            await stopping.wait()
         finally:
             await asyncio.to_thread(instance.close)
             publisher.cancel()
@@ -204,7 +227,7 @@ class Simulator:
         previews, caption, step_seconds = self._look
         return Settings(
             profile=self.profile,
-            schema=self.schema,
+            schema=with_foreign_work(self.schema),
             library=self._functions,
             folders=self.folders,
             faults=self.faults,
@@ -247,15 +270,30 @@ class Simulator:
             raise SimulatorError("the simulator was never started")
         return self._instance
 
+    @property
+    def models(self) -> ModelFiles:
+        """Its model files."""
+        return ModelFiles(self.schema, self.folders, self._installed)
+
+    def live_schema(self, named: Sequence[str] = ()) -> Schema:
+        """Its classes, with the files of now in their combos.
+
+        Args:
+            named: Model files that count as installed.
+        """
+        nodes = LiveNodes(self.schema, self.folders, self.models, named)
+        return Schema(nodes, self.profile.version, "the simulator")
+
     def object_info(self, class_type: str | None = None) -> dict[str, Any]:
         """What ``/object_info`` answers.
 
         Args:
             class_type: One class; None means all.
         """
+        nodes = LiveNodes(self.schema, self.folders, self.models)
         if class_type is None:
-            return dict(self.schema.raw)
-        return {class_type: self.schema.raw[class_type]} if class_type in self.schema.raw else {}
+            return dict(nodes)
+        return {class_type: nodes[class_type]} if class_type in nodes else {}
 
     def received(self, body: Mapping[str, Any], prompt_id: str) -> None:
         """Keep a prompt that was accepted in `prompts`."""
@@ -304,6 +342,108 @@ class Simulator:
             client_id: Whose; None means all.
         """
         self._on_loop(lambda: self.instance.sockets.drop(client_id))
+
+    @contextlib.contextmanager
+    def silent_sockets(self) -> Generator[None, None, None]:
+        """Send nothing to anybody, though the sockets stay open; what would be sent is lost."""
+        self.instance.sockets.silent = True
+        try:
+            yield
+        finally:
+            self.instance.sockets.silent = False
+
+    @contextlib.contextmanager
+    def stalled_sockets(self) -> Generator[None, None, None]:
+        """Hold messages back, as while one client does not read and starves all others.
+
+        They are sent when it is over. HTTP and execution go on.
+        """
+        sockets = self.instance.sockets
+        sockets.stall()
+        try:
+            yield
+        finally:
+            sockets.resume()
+
+    @contextlib.contextmanager
+    def held_queue(self) -> Generator[None, None, None]:
+        """Let no waiting prompt start, so that a test can look at the queue."""
+        queue = self.instance.queue
+        queue.hold(True)
+        try:
+            yield
+        finally:
+            queue.hold(False)
+
+    def reject_next(
+        self,
+        kind: str = "prompt_outputs_failed_validation",
+        message: str = "Prompt outputs failed validation",
+        node_errors: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Refuse the next prompt with a 400, whatever it is.
+
+        Args:
+            kind: The error's type.
+            message: Its message.
+            node_errors: What is said to be wrong with which node.
+        """
+        error: dict[str, Any] = {"type": kind, "message": message, "details": "", "extra_info": {}}
+        self.faults.rejections.append({"error": error, "node_errors": dict(node_errors or {})})
+
+    def lose_reply(self, count: int = 1) -> None:
+        """Queue the next prompts, but cut the connection instead of answering."""
+        self.faults.lost_replies += count
+
+    def answer_500(self, count: int = 1) -> None:
+        """Queue the next prompts, but answer 500."""
+        self.faults.server_errors += count
+
+    def delay_reply(self, seconds: float) -> None:
+        """Answer a prompt only so long after it is queued: its events come first."""
+        self.faults.reply_delay = seconds
+
+    def delay_history(self, seconds: float) -> None:
+        """Write a prompt's history only so long after ``execution_success``."""
+        self.faults.history_delay = seconds
+
+    def slow_down(self, seconds: float, class_type: str | None = None) -> None:
+        """Make nodes take longer.
+
+        Args:
+            seconds: How much longer, each.
+            class_type: Only nodes of this class.
+        """
+        self.faults.slow_nodes[class_type] = seconds
+
+    def kill_worker(self) -> None:
+        """End the worker at the next prompt: it stays running for ever, later ones wait for ever."""
+        self.faults.kill_worker = True
+
+    def add_foreign_prompt(self, seconds: float = 0.0, number: float | None = None) -> str:
+        """Queue a prompt of another client.
+
+        Args:
+            seconds: How long it runs; an interrupt ends it.
+            number: Its place in the queue: the lowest goes first. None: behind all.
+
+        Returns:
+            Its id.
+        """
+        instance = self.instance
+        item = foreign_item(seconds, instance.next_number(False) if number is None else number)
+        instance.queue.put(item)
+        return item.prompt_id
+
+    def send(self, kind: str, data: Any, client_id: object = None) -> None:
+        """Send a message of your own, as custom nodes do.
+
+        Args:
+            kind: Its type.
+            data: Its data; of bytes, a binary frame is made, and the type does not matter.
+            client_id: Whom to; None means everybody.
+        """
+        self.instance.sockets.send(kind, data, client_id)
 
     def _on_loop(self, call: Callable[[], Any]) -> Any:
         if self._loop is None:

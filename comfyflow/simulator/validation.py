@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..schema import Schema, unfold_inputs
 from .execution_order import links
+from .live_schema import named_models
 from .profile import Profile
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
 
 
 @dataclass
@@ -26,17 +29,15 @@ class Verdict:
     node_errors: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def check_prompt(
-    prompt: dict[str, Any], schema: Schema, profile: Profile, targets: Collection[str] | None = None
-) -> Verdict:
+def check_prompt(simulator: Simulator, prompt: dict[str, Any], targets: Any = None) -> Verdict:
     """Check a prompt as the server does, and coerce its values in place.
 
     Args:
+        simulator: The server.
         prompt: The nodes.
-        schema: The server's classes.
-        profile: The server's version.
         targets: The output nodes that are wanted; None means all.
     """
+    schema, profile = simulator.live_schema(named_models(prompt, simulator.models)), simulator.profile
     for node_id, node in prompt.items():
         class_type = node.get("class_type")
         if class_type not in schema:

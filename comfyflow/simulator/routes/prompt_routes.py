@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -10,9 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
+from ..fault import Faults
 from ..instance import Instance
+from ..node_replacement import apply_replacements
+from ..profile import Profile
 from ..prompt_queue import SECRET_KEYS, QueueItem
 from ..validation import check_prompt
+from .job_routes import is_job_id
 from .key import instance_of, simulator_of
 
 ROUTES = web.RouteTableDef()
@@ -46,35 +51,50 @@ async def post_prompt(request: web.Request) -> web.Response:
     if injected is not None:
         return web.json_response(injected, status=400)
     prompt = body["prompt"]
-    verdict = check_prompt(prompt, simulator.schema, simulator.profile, body.get("partial_execution_targets"))
+    if simulator.profile.jobs:
+        apply_replacements(prompt, simulator.node_replacements, simulator.schema)
+    verdict = check_prompt(simulator, prompt, body.get("partial_execution_targets"))
     extra_data = body.get("extra_data", {})
     if "client_id" in body:
         extra_data["client_id"] = body["client_id"]
     if not verdict.outputs:
         return web.json_response({"error": verdict.error, "node_errors": verdict.node_errors}, status=400)
-    secrets = {key: extra_data.pop(key) for key in SECRET_KEYS if key in extra_data}
-    if simulator.profile.create_time:
-        extra_data["create_time"] = int(time.time() * 1000)
+    secrets = _taken_out(simulator.profile, extra_data, request.headers.get("Comfy-Usage-Source"))
     simulator.received(body, prompt_id)
     instance.queue.put(QueueItem(number, prompt_id, prompt, extra_data, verdict.outputs, secrets))
-    if simulator.faults.take_lost_reply() and request.transport is not None:
-        request.transport.abort()
-    if simulator.faults.take_server_error():
-        raise web.HTTPInternalServerError
+    await _spoil_reply(request, simulator.faults)
     return web.json_response({"prompt_id": prompt_id, "number": number, "node_errors": verdict.node_errors})
+
+
+def _taken_out(profile: Profile, extra_data: Any, usage_source: str | None) -> dict[str, Any]:
+    """The API keys, taken out of the extra data; and the server's own additions put in."""
+    if not profile.secrets_hidden:
+        return {}
+    if usage_source and "comfy_usage_source" not in extra_data:
+        extra_data["comfy_usage_source"] = usage_source
+    secrets = {key: extra_data.pop(key) for key in SECRET_KEYS if key in extra_data}
+    extra_data["create_time"] = int(time.time() * 1000)
+    return secrets
+
+
+async def _spoil_reply(request: web.Request, faults: Faults) -> None:
+    """What a test wants to happen to the answer to a prompt that is queued already."""
+    if faults.reply_delay:
+        await asyncio.sleep(faults.reply_delay)
+    if faults.take_lost_reply() and request.transport is not None:
+        request.transport.abort()
+    if faults.take_server_error():
+        raise RuntimeError("a test asked for this")
 
 
 def _prompt_id(body: dict[str, Any], uuid_only: bool) -> str | None:
     """The prompt's id: the client's or a new one; None where the server refuses it."""
     if not uuid_only:
-        return str(body["prompt_id"]) if "prompt_id" in body else uuid.uuid4().hex
+        return str(body.get("prompt_id", uuid.uuid4()))
     wanted = body.get("prompt_id")
     if wanted is None:
         return str(uuid.uuid4())
-    try:
-        return wanted if str(uuid.UUID(wanted)) == wanted else None
-    except (ValueError, AttributeError, TypeError):
-        return None
+    return wanted if is_job_id(wanted) else None
 
 
 def _refused(kind: str, message: str, details: str) -> web.Response:

@@ -1,0 +1,117 @@
+"""A schema whose lists of files are those that the simulated server has now.
+
+A real server lists its folders anew at each ``/object_info`` and each validation; so does this.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ..json_types import is_array, object_or_empty
+from ..schema import Schema
+from .folders import Folders
+from .model_files import LOADERS, PLACEHOLDER, ModelFiles, lists_models
+
+_UPLOADS: Final[Mapping[str, tuple[str, ...]]] = {
+    "image_upload": ("image",),
+    "audio_upload": ("audio", "video"),
+    "video_upload": ("video",),
+}
+_FOLDER_OF: Final = {loader: folder for folder, loaders in LOADERS.items() for loader in loaders}
+_FILE_NAMES: Final = ("text_encoder", "model_path", "name")
+_LATENTS: Final = ("LoadLatent", "latent")
+
+
+class LiveNodes(Mapping[str, Any]):
+    """An /object_info with the files of now in its combos; a node is looked at when it is asked for.
+
+    Args:
+        schema: The server's classes.
+        folders: Its files.
+        models: Its models.
+        named: Model files that a prompt names, which are taken for installed ones.
+    """
+
+    def __init__(
+        self, schema: Schema, folders: Folders, models: ModelFiles, named: Iterable[str] = ()
+    ) -> None:
+        self._raw = schema.raw
+        self._folders = folders
+        self._models = models
+        self._named = tuple(dict.fromkeys(named))
+
+    def __getitem__(self, class_type: str) -> Any:
+        node = self._raw[class_type]
+        groups = object_or_empty(object_or_empty(node).get("input"))
+        changed: dict[str, dict[str, Any]] = {}
+        for group in ("required", "optional"):
+            for name, definition in object_or_empty(groups.get(group)).items():
+                choices = _choices(definition)
+                files = self._files(class_type, name, definition, choices) if choices is not None else None
+                if files is not None:
+                    changed.setdefault(group, dict(groups[group]))[name] = _with_choices(definition, files)
+        return {**node, "input": {**groups, **changed}} if changed else node
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __contains__(self, class_type: object) -> bool:
+        return class_type in self._raw
+
+    def _files(self, class_type: str, name: str, definition: Any, choices: Sequence[Any]) -> list[Any] | None:
+        """What a combo lists now, or None where it is no list of files."""
+        options = object_or_empty(definition[1] if len(definition) > 1 else None)
+        for upload, kinds in _UPLOADS.items():
+            if options.get(upload) and "image_folder" not in options:
+                return [file for file in self._folders.inputs() if _is_kind(file, kinds)]
+        if (class_type, name) == _LATENTS:
+            return [file for file in self._folders.inputs() if file.endswith(".latent")]
+        folder = _FOLDER_OF.get((class_type, name))
+        if folder is None and not lists_models(choices) and not (not choices and _names_file(name)):
+            return None
+        listed = [*choices, *(self._models.files(folder) if folder is not None else ())]
+        if self._models.takes_any_name(PLACEHOLDER):
+            listed += [*self._named, *([] if listed else [PLACEHOLDER])]
+        elif folder is not None:
+            listed = [
+                *(choice for choice in choices if not lists_models([choice])),
+                *self._models.files(folder),
+            ]
+        return list(dict.fromkeys(listed))
+
+
+def _choices(definition: Any) -> Sequence[Any] | None:
+    if not is_array(definition) or not definition:
+        return None
+    if is_array(definition[0]):
+        return definition[0]
+    kind, *options = definition
+    listed = object_or_empty(options[0]).get("options") if options else None
+    return listed if kind == "COMBO" and is_array(listed) else None
+
+
+def _with_choices(definition: Any, choices: list[Any]) -> list[Any]:
+    if is_array(definition[0]):
+        return [choices, *definition[1:]]
+    return [definition[0], {**definition[1], "options": choices}]
+
+
+def _names_file(name: str) -> bool:
+    return name.rstrip("0123456789").endswith("_name") or name in _FILE_NAMES
+
+
+def _is_kind(file: str, kinds: Sequence[str]) -> bool:
+    guessed = mimetypes.guess_type(file)[0] or ""
+    return guessed.split("/", 1)[0] in kinds
+
+
+def named_models(prompt: Mapping[str, Any], models: ModelFiles) -> list[str]:
+    """The model files that a prompt names and the server takes although nothing lists them."""
+    nodes = (object_or_empty(node) for node in prompt.values())
+    values = (value for node in nodes for value in object_or_empty(node.get("inputs")).values())
+    return [value for value in values if isinstance(value, str) and models.takes_any_name(value)]

@@ -1,0 +1,91 @@
+"""Which model files a simulated server has: those of its schema, and those on its disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ..schema import InputSchema, Schema
+from .folders import Folders
+
+EXTENSIONS: Final = frozenset(
+    {".bin", ".ckpt", ".gguf", ".onnx", ".pkl", ".pt", ".pt2", ".pth", ".safetensors", ".sft"}
+)
+
+LOADERS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "checkpoints": (("CheckpointLoaderSimple", "ckpt_name"), ("ImageOnlyCheckpointLoader", "ckpt_name")),
+    "configs": (("CheckpointLoader", "config_name"),),
+    "loras": (("LoraLoader", "lora_name"), ("LoraLoaderModelOnly", "lora_name")),
+    "vae": (("VAELoader", "vae_name"),),
+    "text_encoders": (("CLIPLoader", "clip_name"), ("DualCLIPLoader", "clip_name1")),
+    "diffusion_models": (("UNETLoader", "unet_name"),),
+    "clip_vision": (("CLIPVisionLoader", "clip_name"),),
+    "style_models": (("StyleModelLoader", "style_model_name"),),
+    "embeddings": (),
+    "diffusers": (),
+    "vae_approx": (),
+    "controlnet": (("ControlNetLoader", "control_net_name"),),
+    "gligen": (("GLIGENLoader", "gligen_name"),),
+    "upscale_models": (("UpscaleModelLoader", "model_name"),),
+    "custom_nodes": (),
+    "hypernetworks": (("HypernetworkLoader", "hypernetwork_name"),),
+    "photomaker": (("PhotoMakerLoader", "photomaker_model_name"),),
+    "classifiers": (),
+    "model_patches": (("ModelPatchLoader", "name"),),
+    "audio_encoders": (("AudioEncoderLoader", "audio_encoder_name"),),
+}
+"""Folder to the inputs that list its files."""
+
+PLACEHOLDER: Final = "simulated.safetensors"
+"""Offered where a schema lists no file at all, so that the editor has something to choose."""
+
+
+class ModelFiles:
+    """The model files of a simulated server.
+
+    Args:
+        schema: Whose combos list files.
+        folders: The server's files.
+        installed: Folder to the only files in it; None means that every name that ends like a
+            model file is taken, for no model is loaded anyway.
+    """
+
+    extensions = EXTENSIONS
+
+    def __init__(
+        self, schema: Schema, folders: Folders, installed: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self._schema = schema
+        self._folders = folders
+        self._installed = installed
+
+    def folder_names(self) -> list[str]:
+        """The kinds of model files."""
+        return list(dict.fromkeys([*LOADERS, *(self._installed or {})]))
+
+    def files(self, folder: str) -> list[str]:
+        """The files of a kind, sorted."""
+        found = set(self._folders.models(folder))
+        if self._installed is not None:
+            return sorted(found | set(self._installed.get(folder, ())))
+        for class_type, input_name in LOADERS.get(folder, ()):
+            node = self._schema.get(class_type)
+            entry: InputSchema | None = node.by_name.get(input_name) if node is not None else None
+            found.update(
+                name for name in (entry.choices or () if entry is not None else ()) if isinstance(name, str)
+            )
+        return sorted(found)
+
+    def takes_any_name(self, value: object) -> bool:
+        """Whether a value is taken as a model file although nothing lists it."""
+        return self._installed is None and is_model_name(value)
+
+
+def is_model_name(value: object) -> bool:
+    """Whether a value ends like a model file."""
+    return isinstance(value, str) and value.lower().endswith(tuple(EXTENSIONS))
+
+
+def lists_models(choices: Sequence[Any]) -> bool:
+    """Whether the choices of a combo are model files: one of them ends like one."""
+    return any(is_model_name(choice) for choice in choices)
