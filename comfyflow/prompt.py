@@ -25,17 +25,16 @@ def to_prompt(graph: Graph) -> Prompt:
     """
     prompt: Prompt = {}
     for node_id, node in graph.items():
-        entry: dict[str, Any] = {
-            "inputs": {
-                name: [value[0], value[1]] if type(value) is Link else value
-                for name, value in node.inputs.items()
-            },
-            "class_type": node.class_type,
-        }
+        inputs = node.inputs.copy()
+        for name, value in inputs.items():
+            if value.__class__ is Link:
+                inputs[name] = [*value]
+        entry: dict[str, Any] = {"inputs": inputs, "class_type": node.class_type}
         if node.extra is not None:
             entry.update(node.extra)
         if node.title is not None:
-            entry["_meta"] = {**entry.get("_meta", {}), "title": node.title}
+            meta = entry.get("_meta")
+            entry["_meta"] = {"title": node.title} if meta is None else {**meta, "title": node.title}
         prompt[node_id] = entry
     return prompt
 

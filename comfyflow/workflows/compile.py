@@ -22,6 +22,9 @@ Ids: TypeAlias = "dict[Node, str]"
 _EXACT = frozenset({str, int, bool})
 """Types of values that stand in a prompt as they are."""
 
+_PLAIN = _EXACT | {float, type(None)}
+"""Types of values that are no outputs; asking for them first is faster than asking for those."""
+
 
 def reachable_nodes(roots: Iterable[Node]) -> list[Node]:
     """The nodes that the roots depend on, and the roots, sources first; no bypassed ones.
@@ -87,7 +90,7 @@ def is_bypassed(node: Node) -> bool:
 def _sources(node: Node) -> Iterator[Node]:
     found: list[Node] = []
     for value in node._inputs.values():
-        if is_output(value):
+        if value.__class__ not in _PLAIN and is_output(value):
             source = _source(value)
             if source is not None:
                 found.append(source[0])
@@ -107,16 +110,22 @@ def _given_ids(nodes: Iterable[Node]) -> dict[str, Node]:
 
 
 def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
-    inputs: dict[str, Any] = {}
-    for name, value in node._inputs.items():
+    # Most values stay as they are: copying all and replacing some is the fastest way.
+    inputs = node._inputs.copy()
+    unlinked: list[str] = []
+    for name, value in inputs.items():
         if value.__class__ in _EXACT:
-            inputs[name] = value
-        elif is_output(value):
+            continue
+        if is_output(value):
             source = _source(value)
-            if source is not None:
+            if source is None:
+                unlinked.append(name)
+            else:
                 inputs[name] = Link(ids[source[0]], source[1])
-        else:
+        elif value.__class__ is not float or value * 0 != 0:
             inputs[name] = wire_value(value, node, name)
+    for name in unlinked:
+        del inputs[name]
     marks = node._marks
     title = (marks.title if marks is not None else None) or node._display_name or node._class_type
     return GraphNode(node_id, node._class_type, inputs, title, (node._code, node._instruction))
@@ -125,7 +134,7 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
 def _source(output: Output[Any]) -> tuple[Node, int] | None:
     """The node and slot that an output stands for once the bypassed nodes are left out."""
     source = slot_of(output)
-    while is_bypassed(source[0]):
+    while source[0]._marks is not None and source[0]._marks.bypassed:
         passed = _passed(*source)
         if passed is None:
             return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from ..collector import collector_paused
 from ..errors import GraphError, NodeUsageError
 from ..graph import Graph
 from ..json_types import is_array
@@ -38,7 +39,8 @@ class Compiled:
     @cached_property
     def prompt(self) -> Prompt:
         """The prompt JSON."""
-        return to_prompt(self.graph)
+        with collector_paused():
+            return to_prompt(self.graph)
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
@@ -107,8 +109,9 @@ class Workflow(Generic[R_co]):
         Raises:
             CompileError: Two nodes have the same id, or a value is none that JSON can hold.
         """
-        ids = number_nodes(reachable_nodes(self._roots))
-        return Compiled(build_graph(ids), ids)
+        with collector_paused():
+            ids = number_nodes(reachable_nodes(self._roots))
+            return Compiled(build_graph(ids), ids)
 
     @property
     def graph(self) -> Graph:
