@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from comfyflow import load_schema
 from comfyflow.errors import SchemaError
-from comfyflow.schema import MISSING, Schema, Version, unfold_inputs
+from comfyflow.schema import MISSING, Schema, Version, lists_files, unfold_inputs
 
 V1_NODE: dict[str, Any] = {
     "input": {
@@ -220,6 +220,31 @@ def test_input_order_wins_over_the_order_of_the_object() -> None:
 )
 def test_the_version_is_inferred_from_the_shape(nodes: dict[str, Any], version: Version) -> None:
     assert load_schema(nodes).version == version
+
+
+def test_a_schema_beside_generated_modules_knows_no_files() -> None:
+    assert load_schema({"A": V1_NODE}).files_known
+    written = load_schema({"comfyui_version": "0.20.0", "hash": "x", "nodes": {"A": V1_NODE}})
+    assert not written.files_known
+    assert written.version == (0, 20, 0)
+    assert list(written) == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("name", "definition", "files"),
+    [
+        ("ckpt_name", [[]], True),
+        ("model", [["a.safetensors"]], True),
+        ("image", [["x"], {"image_upload": True}], True),
+        ("vae_name", ["COMBO", {"options": ["pixel_space"]}], True),
+        ("thing", [["None"]], True),
+        ("sampler_name", [["euler", "ddim"]], False),
+        ("format", [["png", "webp"]], False),
+    ],
+)
+def test_lists_of_installed_files_are_told_from_fixed_ones(name: str, definition: Any, files: bool) -> None:
+    entry = load_schema({"A": {"input": {"required": {name: definition}}}})["A"].inputs[0]
+    assert lists_files(entry) is files
 
 
 def test_versions_compare_as_numbers() -> None:

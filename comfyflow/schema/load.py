@@ -74,7 +74,7 @@ def _schema(raw: Mapping[str, Any], version: Version | None, source: str) -> Sch
     if "nodes" in raw and "comfyui_version" in raw and is_object(raw["nodes"]):
         said = raw["comfyui_version"]
         version = version or (Version.parse(said) if isinstance(said, str) else None)
-        raw = raw["nodes"]
+        return Schema(raw["nodes"], version, source, files_known=False)
     return Schema(raw, version, source)
 
 

@@ -38,7 +38,7 @@ def package_schema(modules: Iterable[str]) -> Schema:
     if len(schemas) == 1:
         return schemas[0]
     newest = max(schema.version for schema in schemas)
-    return Schema(ChainMap(*[dict(schema.raw) for schema in schemas]), newest, "several packages")
+    return Schema(ChainMap(*[dict(schema.raw) for schema in schemas]), newest, "several packages", False)
 
 
 @cache

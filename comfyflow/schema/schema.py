@@ -33,11 +33,19 @@ class Schema(Mapping[str, NodeSchema]):
         raw: The object that the server's /object_info gives.
         version: The server's version, or None to infer it from the shape of the nodes.
         source: Where it came from, for messages.
+        files_known: Whether its lists of installed files are those of the server in use. They
+            are not for a schema that stands beside generated modules: nothing is checked
+            against them (see `lists_files`).
     """
 
     def __init__(
-        self, raw: Mapping[str, Any], version: Version | str | None = None, source: str = "a dictionary"
+        self,
+        raw: Mapping[str, Any],
+        version: Version | str | None = None,
+        source: str = "a dictionary",
+        files_known: bool = True,
     ) -> None:
+        self.files_known = files_known
         self.raw = raw
         self.source = source
         self._version = Version.parse(version) if isinstance(version, str) else version
