@@ -38,7 +38,7 @@ Catch the branch that you can act on::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .problem import Place
@@ -95,3 +95,131 @@ class CommandError(ComfyflowError):
 
 class SimulatorError(ComfyflowError):
     """A simulated server that cannot be started, or is asked for what it does not have."""
+
+
+class ClientError(ComfyflowError):
+    """Anything that goes wrong between us and a server. No credential is ever in its text."""
+
+
+class ServerUnreachable(ClientError):
+    """Nothing answered, or the answer broke off.
+
+    Args:
+        message: What happened and at which address.
+        unsent: Whether it is certain that the server never saw the request, so that it can be
+            sent again without doing anything twice.
+    """
+
+    def __init__(self, message: str, unsent: bool = False) -> None:
+        super().__init__(message)
+        self.unsent = unsent
+
+
+class ServerError(ClientError):
+    """An HTTP answer that is an error.
+
+    Args:
+        message: What was asked and what the server said.
+        status: The HTTP status.
+        body: What the server sent with it, cut to a readable length.
+    """
+
+    def __init__(self, message: str, status: int, body: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+
+class PromptRejected(ClientError):
+    """The server refused a prompt; nothing was queued.
+
+    Args:
+        message: The server's own sentence, with every problem below it.
+        report: The problems, as local validation would give them.
+        status: The HTTP status.
+    """
+
+    def __init__(self, message: str, report: Any, status: int) -> None:
+        super().__init__(message)
+        self.report = report
+        self.status = status
+
+
+class RunError(ClientError):
+    """A prompt that was queued and gave no result.
+
+    Args:
+        message: What happened.
+        prompt_id: The prompt's id, by which the server's history knows it.
+    """
+
+    def __init__(self, message: str, prompt_id: str) -> None:
+        super().__init__(message)
+        self.prompt_id = prompt_id
+
+
+class ExecutionError(RunError):
+    """A node raised while the server ran it.
+
+    Args:
+        message: Node, place, exception and the user's line, ready to be shown.
+        prompt_id: The prompt's id.
+        node_id: The node in the prompt, or None where the server does not say.
+        class_type: That node's class.
+        exception_type: The exception's type on the server (``ValueError``).
+        exception_message: Its text.
+        traceback: The server's traceback, a string a line or frame.
+        place: Where the user's source made the node, where that is known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        prompt_id: str,
+        *,
+        node_id: str | None = None,
+        class_type: str | None = None,
+        exception_type: str = "",
+        exception_message: str = "",
+        traceback: tuple[str, ...] = (),
+        place: Place | None = None,
+    ) -> None:
+        super().__init__(message, prompt_id)
+        self.node_id = node_id
+        self.class_type = class_type
+        self.exception_type = exception_type
+        self.exception_message = exception_message
+        self.traceback = traceback
+        self.place = place
+
+
+class OutOfMemory(ExecutionError):
+    """A node ran out of memory. A smaller picture or batch, or `Client.free`, may help."""
+
+
+class Interrupted(RunError):
+    """The run was stopped by somebody: by us, or by another client of the server."""
+
+
+class PromptLost(RunError):
+    """The prompt is in neither queue nor history any more.
+
+    Somebody deleted it, or the server restarted: both lists live in its memory only.
+    """
+
+
+class WaitTimeout(ClientError):
+    """The time that a wait was given has passed. The prompt goes on.
+
+    Args:
+        message: What was waited for and what was last seen.
+        prompt_id: The prompt's id; `Client.attach` waits for it again.
+    """
+
+    def __init__(self, message: str, prompt_id: str | None = None) -> None:
+        super().__init__(message)
+        self.prompt_id = prompt_id
+
+
+class DownloadError(ClientError):
+    """An output file that did not arrive whole, or that must not be written where it says."""
