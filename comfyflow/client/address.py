@@ -1,0 +1,160 @@
+"""Where a server is, and which credentials go there and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+from ..errors import ClientError
+
+DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
+SERVER_VARIABLE: Final = "COMFYFLOW_SERVER"
+"""The environment variable that names the server where a program does not."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What shows a server who we are.
+
+    They are added below httpx's own logging, to requests of one origin only, and are shown
+    nowhere.
+
+    Attributes:
+        headers: By name.
+        query: Names and values for the query.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return "<Credentials>" if self else "<no Credentials>"
+
+    def __bool__(self) -> bool:
+        return bool(self.headers or self.query)
+
+    def hide(self, text: str) -> str:
+        """A text without any secret that it might hold."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every form in which a secret may stand in a text, the longest first."""
+        found: set[str] = set()
+        for value in (*self.headers.values(), *(value for _, value in self.query)):
+            kind, _, bare = value.rpartition(" ")
+            found.update((value, bare))
+            if kind == "Basic":
+                found.add(base64.b64decode(bare).decode().partition(":")[2])
+        found.update([quote(secret, safe="") for secret in found])
+        return tuple(sorted((secret for secret in found if len(secret) > 3), key=len, reverse=True))
+
+
+@dataclass(frozen=True)
+class Address:
+    """A server's address.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: The host, an IPv6 address in brackets.
+        port: The port.
+        base: The path below which the server's routes are: ``""`` or ``/comfy``.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    base: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: what credentials are bound to."""
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}"
+
+    @property
+    def url(self) -> str:
+        """The address as people write it."""
+        return self.origin + self.base
+
+    def url_of(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> str:
+        """The address of a route.
+
+        Args:
+            path: Percent-encoded, starting with ``/``.
+            query: Names and values.
+        """
+        return f"{self.url}{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+
+    def socket_url(self, client_id: str) -> str:
+        """The address of the WebSocket, without credentials."""
+        scheme = "wss" if self.scheme == "https" else "ws"
+        return f"{scheme}{self.url[len(self.scheme) :]}/ws?clientId={quote(client_id, safe='')}"
+
+    def owns(self, url: str) -> bool:
+        """Whether an address is of the same origin."""
+        parts = urlsplit(url)
+        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+        try:
+            port = parts.port or _PORTS.get(scheme)
+        except ValueError:
+            return False
+        return (scheme, _host(parts.hostname or ""), port) == (self.scheme, self.host, self.port)
+
+    def __str__(self) -> str:
+        return self.url
+
+
+def read_address(url: str | None = None) -> tuple[Address, Credentials]:
+    """The address in what a user writes, and the credentials that stand in it.
+
+    Args:
+        url: ``http://127.0.0.1:8188``, ``https://user:word@host/base?token=…``, or only
+            ``host:port``. None means ``COMFYFLOW_SERVER``, or else `DEFAULT_SERVER`.
+
+    Raises:
+        ClientError: It is no address of a server.
+    """
+    text = (url if url is not None else os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER).strip()
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    try:
+        port = parts.port or _PORTS.get(scheme)
+        host = _host(parts.hostname or "")
+    except ValueError:
+        port, host = None, ""
+    if port is None or not host:
+        shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        raise ClientError(f"{shown!r} is no address of a server; write it like {DEFAULT_SERVER}")
+    base = parts.path.rstrip("/").removesuffix("/api")
+    return Address(scheme, host, port, quote(base, safe="/%:@!$&'()*+,;=~-._")), _credentials_in(parts)
+
+
+def bearer(token: str) -> str:
+    """The value of an ``Authorization`` header for a token."""
+    return f"Bearer {token}"
+
+
+def basic(name: str, password: str) -> str:
+    """The value of an ``Authorization`` header for a name and a password."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode("ascii")
+
+
+def _credentials_in(parts: SplitResult) -> Credentials:
+    headers: dict[str, str] = {}
+    if parts.username is not None:
+        headers["Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
+    return Credentials(headers, tuple(parse_qsl(parts.query, keep_blank_values=True)))
+
+
+def _host(host: str) -> str:
+    host = host.lower()
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,234 @@
+"""Carrying flows out by awaiting: httpx's and websockets' asyncio sides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from ..errors import ClientError
+from .core import Core
+from .flow import (
+    Answer,
+    Effect,
+    Flow,
+    OpenSocket,
+    Receive,
+    Send,
+    Signal,
+    Sleep,
+    SocketEffect,
+    SocketFailure,
+    Transmit,
+    Watch,
+)
+from .http import LARGEST, build_arguments, head_of, unreachable, with_credentials
+from .options import ClientOptions, ConnectionOptions
+from .socket_flow import socket_flow
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+T = TypeVar("T")
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """Puts the credentials to requests of their own origin, and to no other."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, core: Core) -> None:
+        self._inner = inner
+        self._core = core
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(with_credentials(self._core, request))
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class AwaitingDriver:
+    """Carries out what flows want; other tasks run while it waits.
+
+    Args:
+        core: The client.
+        options: What it was made with.
+        transport: An httpx transport instead of the network.
+    """
+
+    def __init__(self, core: Core, options: ClientOptions, transport: httpx.AsyncBaseTransport | None) -> None:
+        self.core = core
+        self._options = ConnectionOptions(core, options)
+        inner = transport or httpx.AsyncHTTPTransport(verify=self._options.tls, proxy=self._options.proxy)
+        self._http = httpx.AsyncClient(
+            transport=_Transport(inner, core),
+            timeout=self._options.timeout,
+            event_hooks=self._options.event_hooks,
+        )
+        self._socket = AwaitingSocket(core, self._options)
+        core.hub.hang_up = self._socket.hang_up
+
+    async def drive(self, flow: Flow[T]) -> T:
+        """Carry out a flow and return what it returns."""
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    value = await self._perform(effect)
+                except Exception as error:  # noqa: BLE001  # the flow decides
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    async def close(self) -> None:
+        """Close everything. Whoever waits is told."""
+        self.core.hub.close()
+        await self._socket.close()
+        await self._http.aclose()
+
+    async def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Send):
+            return await self._send(effect)
+        if isinstance(effect, Watch):
+            return await watch(effect.signal, effect.seconds)
+        if isinstance(effect, Sleep):
+            return await asyncio.sleep(effect.seconds)
+        return self._socket.start()
+
+    async def _send(self, effect: Send) -> Answer:
+        request = effect.request
+        own = request.url is None or self.core.address.owns(request.url)
+        with ExitStack() as files:
+            arguments = build_arguments(self.core, request, files)
+            try:
+                built = self._http.build_request(**arguments)
+                response = await self._http.send(built, stream=True, auth=self._options.auth if own else None)
+                async with contextlib.aclosing(response):
+                    return await self._receive(response, effect)
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                raise unreachable(self.core, request, error) from None
+            except httpx.InvalidURL as error:
+                raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
+
+    async def _receive(self, response: httpx.Response, effect: Send) -> Answer:
+        head = head_of(response)
+        if effect.sink is not None and effect.sink.start(head):
+            async for chunk in response.aiter_bytes():
+                effect.sink.write(chunk)
+            return head
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > LARGEST:
+                raise ClientError(f"{effect.request.label}: the answer is larger than {LARGEST} bytes")
+        return Answer(head.status, head.headers, bytes(content))
+
+
+class AwaitingSocket:
+    """The WebSocket, read by a task of its own.
+
+    Args:
+        core: The client.
+        options: How connections are made.
+    """
+
+    def __init__(self, core: Core, options: ConnectionOptions) -> None:
+        self._core = core
+        self._options = options
+        self._connection: ClientConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Have the task running."""
+        if self._task is None and not self._core.hub.stop.is_set():
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="comfyflow-socket")
+
+    def hang_up(self) -> None:
+        """Break the connection; the task opens it again."""
+        if self._connection is not None:
+            task = asyncio.get_running_loop().create_task(self._connection.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """End the task."""
+        task = self._task
+        if task is None:
+            return
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+        task.cancel()
+        await asyncio.gather(task, *self._closing, return_exceptions=True)
+
+    async def _run(self) -> None:
+        flow = socket_flow(self._core)
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    value = await self._perform(effect)
+                except SocketFailure as failure:
+                    effect = flow.throw(failure)
+                else:
+                    effect = flow.send(value)
+        except StopIteration:
+            return
+
+    async def _perform(self, effect: SocketEffect) -> Any:
+        if isinstance(effect, Watch):
+            return await watch(effect.signal, effect.seconds)
+        with _failures():
+            if isinstance(effect, Receive):
+                return await self._open_connection().recv()
+            if isinstance(effect, OpenSocket):
+                return await self._open(effect.timeout)
+            if isinstance(effect, Transmit):
+                return await self._open_connection().send(effect.text)
+            return await self._hang_up()
+
+    async def _open(self, timeout: float) -> None:
+        from websockets.asyncio.client import connect
+
+        arguments = self._options.socket(self._core)
+        self._connection = await connect(**{**arguments, "open_timeout": timeout})
+
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    def _open_connection(self) -> ClientConnection:
+        if self._connection is None:
+            raise SocketFailure("the socket is closed")
+        return self._connection
+
+
+async def watch(signal: Signal, seconds: float) -> bool:
+    """Wait until a signal is set or the seconds have passed; says whether it is set."""
+    if not isinstance(signal, asyncio.Event):
+        raise TypeError("an asyncio client waits for asyncio events")
+    if signal.is_set():
+        return True
+    try:
+        return await asyncio.wait_for(signal.wait(), seconds)
+    except asyncio.TimeoutError:  # noqa: UP041  # another class before Python 3.11
+        return False
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what websockets raises into `SocketFailure`."""
+    from websockets.exceptions import WebSocketException
+
+    try:
+        yield
+    except (WebSocketException, OSError, EOFError, ValueError, asyncio.TimeoutError) as error:
+        raise SocketFailure(str(error) or type(error).__name__) from None

@@ -1,0 +1,229 @@
+"""Carrying flows out by blocking: httpx, threads, and websockets' own thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from ..errors import ClientError
+from .core import Core
+from .flow import (
+    Answer,
+    Effect,
+    Flow,
+    OpenSocket,
+    Receive,
+    Send,
+    Signal,
+    Sleep,
+    SocketEffect,
+    SocketFailure,
+    Transmit,
+    Watch,
+)
+from .http import LARGEST, build_arguments, head_of, unreachable, with_credentials
+from .options import ClientOptions, ConnectionOptions
+from .socket_flow import socket_flow
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+T = TypeVar("T")
+
+
+class _Transport(httpx.BaseTransport):
+    """Puts the credentials to requests of their own origin, and to no other."""
+
+    def __init__(self, inner: httpx.BaseTransport, core: Core) -> None:
+        self._inner = inner
+        self._core = core
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._inner.handle_request(with_credentials(self._core, request))
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class BlockingDriver:
+    """Carries out what flows want, one thing after the other, in the thread that asks.
+
+    Args:
+        core: The client.
+        options: What it was made with.
+        transport: An httpx transport instead of the network.
+    """
+
+    def __init__(self, core: Core, options: ClientOptions, transport: httpx.BaseTransport | None) -> None:
+        self.core = core
+        self._options = ConnectionOptions(core, options)
+        inner = transport or httpx.HTTPTransport(verify=self._options.tls, proxy=self._options.proxy)
+        self._http = httpx.Client(
+            transport=_Transport(inner, core),
+            timeout=self._options.timeout,
+            event_hooks=self._options.event_hooks,
+        )
+        self._socket = BlockingSocket(core, self._options)
+        core.hub.hang_up = self._socket.hang_up
+
+    def drive(self, flow: Flow[T]) -> T:
+        """Carry out a flow and return what it returns."""
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    value = self._perform(effect)
+                except Exception as error:  # noqa: BLE001  # the flow decides
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def close(self) -> None:
+        """Close everything. Whoever waits is told."""
+        self.core.hub.close()
+        self._socket.close()
+        self._http.close()
+
+    def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, Watch):
+            return watch(effect.signal, effect.seconds)
+        if isinstance(effect, Sleep):
+            return time.sleep(effect.seconds)
+        return self._socket.start()
+
+    def _send(self, effect: Send) -> Answer:
+        request = effect.request
+        own = request.url is None or self.core.address.owns(request.url)
+        with ExitStack() as files:
+            arguments = build_arguments(self.core, request, files)
+            try:
+                built = self._http.build_request(**arguments)
+                response = self._http.send(built, stream=True, auth=self._options.auth if own else None)
+                with contextlib.closing(response):
+                    return self._receive(response, effect)
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                raise unreachable(self.core, request, error) from None
+            except httpx.InvalidURL as error:
+                raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
+
+    def _receive(self, response: httpx.Response, effect: Send) -> Answer:
+        head = head_of(response)
+        if effect.sink is not None and effect.sink.start(head):
+            for chunk in response.iter_bytes():
+                effect.sink.write(chunk)
+            return head
+        content = bytearray()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > LARGEST:
+                raise ClientError(f"{effect.request.label}: the answer is larger than {LARGEST} bytes")
+        return Answer(head.status, head.headers, bytes(content))
+
+
+class BlockingSocket:
+    """The WebSocket, read by a thread of its own.
+
+    Args:
+        core: The client.
+        options: How connections are made.
+    """
+
+    def __init__(self, core: Core, options: ConnectionOptions) -> None:
+        self._core = core
+        self._options = options
+        self._connection: ClientConnection | None = None
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Have the thread running."""
+        with self._lock:
+            if self._thread is None and not self._core.hub.stop.is_set():
+                self._thread = threading.Thread(target=self._run, name="comfyflow-socket", daemon=True)
+                self._thread.start()
+
+    def hang_up(self) -> None:
+        """Break the connection; the thread opens it again."""
+        connection = self._connection
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        """End the thread."""
+        self.hang_up()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(self._core.limits.connect + 5)
+
+    def _run(self) -> None:
+        flow = socket_flow(self._core)
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    value = self._perform(effect)
+                except SocketFailure as failure:
+                    effect = flow.throw(failure)
+                else:
+                    effect = flow.send(value)
+        except StopIteration:
+            return
+
+    def _perform(self, effect: SocketEffect) -> Any:
+        if isinstance(effect, Watch):
+            return watch(effect.signal, effect.seconds)
+        with _failures():
+            if isinstance(effect, Receive):
+                return self._open_connection().recv()
+            if isinstance(effect, OpenSocket):
+                return self._open(effect.timeout)
+            if isinstance(effect, Transmit):
+                return self._open_connection().send(effect.text)
+            return self._hang_up()
+
+    def _open(self, timeout: float) -> None:
+        from websockets.sync.client import connect
+
+        arguments = self._options.socket(self._core)
+        self._connection = connect(**{**arguments, "open_timeout": timeout})
+        if self._core.hub.stop.is_set():
+            self._connection.close()
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open_connection(self) -> ClientConnection:
+        if self._connection is None:
+            raise SocketFailure("the socket is closed")
+        return self._connection
+
+
+def watch(signal: Signal, seconds: float) -> bool:
+    """Wait until a signal is set or the seconds have passed; says whether it is set."""
+    if not isinstance(signal, threading.Event):
+        raise TypeError("a blocking client waits for threading events")
+    return signal.wait(seconds)
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what websockets raises into `SocketFailure`."""
+    from websockets.exceptions import WebSocketException
+
+    try:
+        yield
+    except (WebSocketException, OSError, EOFError, ValueError) as error:
+        raise SocketFailure(str(error) or type(error).__name__) from None

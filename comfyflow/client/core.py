@@ -1,0 +1,226 @@
+"""What all flows share: the address, the limits, the retries, and how an error answer is read."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urljoin
+
+from ..errors import ServerError, ServerUnreachable
+from ..json_types import is_object
+from .address import Address, Credentials
+from .flow import Answer, Flow, Middleware, Request, Signal, Sink, send, sleep
+from .hub import Hub
+
+_MAX_REDIRECTS: Final = 5
+_REPEATED: Final = frozenset({408, 425, 429, 502, 503, 504})
+"""Answers of something in between, or of a server that is busy: worth asking again."""
+_SHOWN: Final = 400
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a client waits, and how often it tries; seconds.
+
+    Attributes:
+        connect: For a connection.
+        answer: For an answer, and between two pieces of it.
+        socket: For the WebSocket before a prompt is sent without it.
+        quiet: How long the socket may say nothing about a prompt before the server is asked.
+        quiet_most: The longest pause between two such questions.
+        poll: The first pause between two questions where there is no socket.
+        poll_most: The longest one.
+        history: How long a prompt that has ended may be missing in the history.
+        patience: How long the server may be away while something is waited for.
+        retries: How often a request is repeated that did not arrive.
+        backoff: The first pause before a repetition; it doubles.
+        backoff_most: The longest one.
+    """
+
+    connect: float = 10.0
+    answer: float = 120.0
+    socket: float = 5.0
+    quiet: float = 2.0
+    quiet_most: float = 10.0
+    poll: float = 0.05
+    poll_most: float = 1.0
+    history: float = 15.0
+    patience: float = 120.0
+    retries: int = 4
+    backoff: float = 0.1
+    backoff_most: float = 10.0
+
+
+class Core:
+    """What a client is, apart from its connections.
+
+    Args:
+        address: Where the server is.
+        credentials: What must never be shown.
+        client_id: The id under which the server knows the socket.
+        limits: Times and tries.
+        middleware: What every request goes through, outermost first.
+        new_signal: Makes a `Signal` of the driver's kind.
+        use_socket: Whether there is to be a socket at all.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        credentials: Credentials,
+        new_signal: Callable[[], Signal],
+        *,
+        client_id: str | None = None,
+        limits: Limits | None = None,
+        middleware: Sequence[Middleware] = (),
+        use_socket: bool = True,
+    ) -> None:
+        self.address = address
+        self.credentials = credentials
+        self.client_id = client_id or str(uuid.uuid4())
+        self.limits = limits or Limits()
+        self.middleware = tuple(middleware)
+        self.new_signal = new_signal
+        self.use_socket = use_socket
+        self.clock: Callable[[], float] = time.monotonic
+        self.random = random.Random()  # noqa: S311  # jitter
+        self.hub = Hub(new_signal, lambda: self.clock())
+
+    def jitter(self, attempt: int) -> float:
+        """The pause before a repetition: it doubles each time, and is anything above its half."""
+        longest = min(self.limits.backoff * 2**min(attempt, 30), self.limits.backoff_most)
+        return longest * self.random.uniform(0.5, 1.0)
+
+
+def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
+    """Send a request and return its answer, if it is no error.
+
+    What can be repeated without doing more is repeated, with growing pauses, when it did not
+    arrive or when something between says that the server is busy.
+
+    Raises:
+        ServerUnreachable: No answer came.
+        ServerError: The answer is an error.
+    """
+    for attempt in range(core.limits.retries + 1):
+        last = attempt == core.limits.retries
+        try:
+            answer = yield from ask(core, request, sink)
+        except ServerUnreachable as error:
+            if last or not (request.repeatable or error.unsent):
+                raise
+            pause = core.jitter(attempt)
+        else:
+            if answer.ok:
+                return answer
+            if last or answer.status not in _REPEATED or not request.repeatable:
+                raise error_of(core, request, answer)
+            pause = max(core.jitter(attempt), retry_after(answer))
+        yield from sleep(pause)
+    raise AssertionError("unreachable")
+
+
+def ask(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
+    """Send a request once, through the middleware, and follow redirects; any status returns."""
+    forward: Callable[[Request], Flow[Answer]] = lambda asked: _follow(core, asked, sink)  # noqa: E731
+    for layer in reversed(core.middleware):
+        forward = _wrapped(layer, forward)
+    return (yield from forward(request))
+
+
+def fetch_json(core: Core, request: Request) -> Flow[Any]:
+    """Send a request and return the JSON value of its answer; None for an empty one.
+
+    Raises:
+        ServerUnreachable: No answer came.
+        ServerError: The answer is an error, or no JSON.
+    """
+    answer = yield from call(core, request)
+    if not answer.content:
+        return None
+    return parse_json(core, request, answer)
+
+
+def parse_json(core: Core, request: Request, answer: Answer) -> Any:
+    """The JSON value of an answer. ``NaN`` and ``Infinity`` are let through: servers write them.
+
+    Raises:
+        ServerError: It is no JSON.
+    """
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        page = answer.content.lstrip()[:1] == b"<"
+        what = "a web page" if page else "no JSON"
+        raise ServerError(
+            f"{request.label} of {core.address} gave {what}; is that a ComfyUI server?",
+            answer.status,
+            _shown(core, answer),
+        ) from None
+
+
+def error_of(core: Core, request: Request, answer: Answer) -> ServerError:
+    """The error that an answer is."""
+    said = server_words(answer)
+    detail = f": {core.credentials.hide(said)}" if said else ""
+    if 300 <= answer.status < 400:
+        detail = "; it points elsewhere: use that address for the client"
+    hint = {
+        401: " (the server wants credentials)",
+        403: " (the server refuses; are the credentials right?)",
+        413: " (too large for this server; it is started with --max-upload-size)",
+    }.get(answer.status, "")
+    message = f"{request.label} of {core.address} gave {answer.status}{hint}{detail}"
+    return ServerError(message, answer.status, _shown(core, answer))
+
+
+def server_words(answer: Answer) -> str:
+    """The sentence in an error answer: JSON in one of the servers' forms, or short plain text."""
+    try:
+        value: object = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        text = answer.content[:_SHOWN].decode("utf-8", "replace").strip()
+        return "" if text.startswith("<") else text.split("\n", 1)[0]
+    if is_object(value):
+        for key in ("error", "message", "detail"):
+            said = value.get(key)
+            if is_object(said):
+                said = said.get("message")
+            if isinstance(said, str):
+                return said[:_SHOWN]
+    return ""
+
+
+def retry_after(answer: Answer) -> float:
+    """The seconds that the server asks us to wait, at most a minute."""
+    try:
+        return min(max(float(answer.headers.get("retry-after", "0")), 0.0), 60.0)
+    except ValueError:
+        return 0.0
+
+
+def _wrapped(layer: Middleware, forward: Callable[[Request], Flow[Answer]]) -> Callable[[Request], Flow[Answer]]:
+    return lambda request: layer(request, forward)
+
+
+def _follow(core: Core, request: Request, sink: Sink | None) -> Flow[Answer]:
+    """Send a request; GET and HEAD follow redirects. Another origin gets no credentials."""
+    answer = yield from send(request, sink)
+    for _ in range(_MAX_REDIRECTS):
+        target = answer.headers.get("location")
+        if answer.status not in (301, 302, 303, 307, 308) or request.method not in ("GET", "HEAD") or not target:
+            break
+        base = request.url or core.address.url_of(request.path, request.query)
+        request = replace(request, url=urljoin(base, target))
+        answer = yield from send(request, sink)
+    return answer
+
+
+def _shown(core: Core, answer: Answer) -> str:
+    text = answer.content[: 10 * _SHOWN].decode("utf-8", "replace")
+    return core.credentials.hide(text)

@@ -1,0 +1,239 @@
+"""What a server says over its WebSocket, as types. `message.parse_message` makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ServerEvent:
+    """Anything that comes over the socket."""
+
+
+@dataclass(frozen=True)
+class PromptEvent(ServerEvent):
+    """Anything that belongs to one prompt.
+
+    Attributes:
+        prompt_id: The prompt; None where an old form of the message does not say.
+    """
+
+    prompt_id: str | None
+
+
+@dataclass(frozen=True)
+class Connected(ServerEvent):
+    """The socket is open. What happened while it was not is not told again."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Disconnected(ServerEvent):
+    """The socket is closed; it is opened again."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Status(ServerEvent):
+    """How many prompts are pending or running, of all clients."""
+
+    queue_remaining: int | None
+    sid: str | None = None
+
+
+@dataclass(frozen=True)
+class FeatureFlags(ServerEvent):
+    """What the server can do."""
+
+    flags: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ExecutionStart(PromptEvent):
+    """The server has begun with the prompt."""
+
+    timestamp: float | None = None
+
+
+@dataclass(frozen=True)
+class ExecutionCached(PromptEvent):
+    """The nodes that need not run, because their results are still there."""
+
+    nodes: tuple[str, ...] = ()
+    timestamp: float | None = None
+
+
+@dataclass(frozen=True)
+class Executing(PromptEvent):
+    """A node begins; with no node, the prompt has ended and is in the history.
+
+    Attributes:
+        node: The node, perhaps one that another was expanded into (``5.0.0.1``).
+        display_node: The node of the prompt that stands for it.
+    """
+
+    node: str | None
+    display_node: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress(PromptEvent):
+    """How far a node is."""
+
+    node: str | None
+    value: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """What `ProgressState` says of one node.
+
+    Attributes:
+        state: ``running`` or ``finished``. A node that failed stays ``running``.
+    """
+
+    node_id: str
+    value: float
+    maximum: float
+    state: str
+    display_node: str
+
+
+@dataclass(frozen=True)
+class ProgressState(PromptEvent):
+    """How far every node is that has begun. It says everything again each time."""
+
+    nodes: Mapping[str, NodeState] = field(default_factory=dict[str, NodeState])
+
+
+@dataclass(frozen=True)
+class Executed(PromptEvent):
+    """What a node gave; None for a blocked node, or a cached one that gave nothing."""
+
+    node: str
+    display_node: str
+    output: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class ExecutionSuccess(PromptEvent):
+    """The prompt has run. The history may not have it yet."""
+
+    timestamp: float | None = None
+
+
+@dataclass(frozen=True)
+class ExecutionFailed(PromptEvent):
+    """A node raised. Without a timestamp it was only blocked, and the run goes on."""
+
+    node_id: str | None
+    node_type: str | None
+    exception_type: str
+    exception_message: str
+    traceback: tuple[str, ...] = ()
+    executed: tuple[str, ...] = ()
+    timestamp: float | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it is an ExecutionBlocker's message, which does not end the run."""
+        return self.exception_type == "ExecutionBlocked" and self.timestamp is None
+
+
+@dataclass(frozen=True)
+class ExecutionInterrupted(PromptEvent):
+    """The run was stopped."""
+
+    node_id: str | None
+    node_type: str | None
+    executed: tuple[str, ...] = ()
+    timestamp: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture(PromptEvent):
+    """A picture sent over the socket: a live preview, or an output of ``SaveImageWebsocket``.
+
+    Attributes:
+        image: The encoded picture.
+        format: ``jpeg`` or ``png``; ``""`` where the server says something else.
+        node: The node, or None in the old form, which belongs to the node that is executing.
+        display_node: The node of the prompt that stands for it.
+    """
+
+    image: bytes = field(repr=False)
+    format: str
+    node: str | None = None
+    display_node: str | None = None
+
+
+@dataclass(frozen=True)
+class NodeMessage(PromptEvent):
+    """A text that a node shows while it runs. It is sent to every client."""
+
+    node: str
+    text: str
+
+
+@dataclass(frozen=True)
+class LogEntries(ServerEvent):
+    """Lines of the server's log, after `subscribe_logs`."""
+
+    entries: tuple[str, ...]
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class AssetEvent(ServerEvent):
+    """News of the server's assets: ``assets.seed.…`` and ``asset_download``."""
+
+    type: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Notification(ServerEvent):
+    """A sentence for people (Comfy Cloud)."""
+
+    value: str
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class UnknownMessage(ServerEvent):
+    """A message of a type that comfyflow does not know: custom nodes send their own.
+
+    Attributes:
+        type: Its type.
+        data: Its data, any JSON value.
+    """
+
+    type: str
+    data: Any
+
+
+@dataclass(frozen=True)
+class UnknownFrame(ServerEvent):
+    """A binary frame of an unknown kind, or a known one that is cut short.
+
+    Attributes:
+        kind: Its first four bytes as a number, or None where there are fewer.
+        data: All bytes.
+    """
+
+    kind: int | None
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class UnreadableMessage(ServerEvent):
+    """A message that is no JSON, or a known one without what it must have."""
+
+    text: str
+    reason: str

@@ -1,0 +1,200 @@
+"""What a client does, without doing it.
+
+A flow is a generator: it yields what it wants (`Send`, `Sleep`, …) and is sent what came of it.
+`Client` and `AsyncClient` each have a driver that carries the wishes out, one by blocking, one
+by awaiting; everything else is written once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a multipart body.
+
+    Attributes:
+        name: The form field.
+        filename: What the server is told that the file is called.
+        content: The bytes, or the file to read them from when the request is sent.
+    """
+
+    name: str
+    filename: str
+    content: bytes | Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request, before the server's address and the credentials are put to it.
+
+    Attributes:
+        method: ``GET``, ``POST``, ….
+        path: Below the server's base path, percent-encoded, starting with ``/``.
+        query: Names and values, in order.
+        headers: Further headers.
+        content: The body, or None.
+        fields: Text fields of a multipart body.
+        parts: Files of a multipart body.
+        timeout: Seconds to wait for an answer, or None for the client's own.
+        repeatable: Whether sending it twice does no more than sending it once.
+        private: Whether the body holds a secret, so that nothing of it is shown.
+        url: An absolute address instead of `path`, for redirects.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content: bytes | None = None
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    parts: tuple[Part, ...] = ()
+    timeout: float | None = None
+    repeatable: bool = True
+    url: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What to call it in messages: no query, which might hold a secret."""
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By lowercase name.
+        content: The body; empty where it went into a sink.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is no error and no redirect."""
+        return 200 <= self.status < 300
+
+
+class Sink(Protocol):
+    """Takes the body of an answer as it arrives, so that it need not fit into memory."""
+
+    def start(self, answer: Answer) -> bool:
+        """Told of the status and the headers; says whether it takes the body."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Takes the next bytes."""
+        ...
+
+
+class Signal(Protocol):
+    """Something that a flow can wait for. It may be set from another thread."""
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        ...
+
+    def clear(self) -> None:
+        """Make the next one wait."""
+        ...
+
+    def is_set(self) -> bool:
+        """Whether nobody need wait."""
+        ...
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send a request; gives an `Answer`. Raises `ServerUnreachable` where none comes whole."""
+
+    request: Request
+    sink: Sink | None = None
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Do nothing for some seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Wait until a signal is set or the seconds have passed."""
+
+    signal: Signal
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StartSocket:
+    """Have the socket's own flow running, if it is not."""
+
+
+@dataclass(frozen=True)
+class OpenSocket:
+    """Open the socket. Raises `SocketFailure`."""
+
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Transmit:
+    """Send a text message over the socket. Raises `SocketFailure`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Receive:
+    """The next message of the socket, text or bytes. Raises `SocketFailure`."""
+
+
+@dataclass(frozen=True)
+class CloseSocket:
+    """Close the socket, and come back when it is closed."""
+
+
+Effect: TypeAlias = "Send | Sleep | Watch | StartSocket"
+SocketEffect: TypeAlias = "OpenSocket | Transmit | Receive | CloseSocket | Watch"
+Flow: TypeAlias = Generator[Effect, Any, T]
+SocketFlow: TypeAlias = Generator[SocketEffect, Any, None]
+Middleware: TypeAlias = Callable[[Request, Callable[[Request], "Flow[Answer]"]], "Flow[Answer]"]
+"""Wraps every request: it is given the request and the way on, and returns the answer's flow."""
+
+
+class SocketFailure(Exception):  # noqa: N818  # it never leaves this package
+    """The socket could not be opened, or is closed."""
+
+
+def send(request: Request, sink: Sink | None = None) -> Flow[Answer]:
+    """Send a request once and return what comes back, whatever its status."""
+    answer: Answer = yield Send(request, sink)
+    return answer
+
+
+def sleep(seconds: float) -> Flow[None]:
+    """Do nothing for some seconds."""
+    yield Sleep(seconds)
+
+
+def json_body(value: object) -> bytes:
+    """A JSON body in UTF-8, as small as it can be.
+
+    Raises:
+        ValueError: It holds NaN or infinity, or is nested too deep.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )

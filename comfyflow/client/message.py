@@ -1,0 +1,257 @@
+"""Messages and binary frames of the WebSocket to events. Nothing here ever raises.
+
+Sources: the recordings of 0.3.64 and 0.27.0; frames 3 and 4 as 0.27.0 sends them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..json_types import array_or_empty, is_array, is_number, is_object, text_or_empty
+from . import event as events
+from .event import ServerEvent
+
+PREVIEW_IMAGE: Final = 1
+TEXT: Final = 3
+PREVIEW_IMAGE_WITH_METADATA: Final = 4
+
+FEATURE_FLAGS: Final = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
+"""What a client sends first: previews are to say to which node they belong.
+
+``supports_progress_text_metadata`` is left out: it changes the form of frame 3.
+"""
+
+_FORMATS: Final = {1: "jpeg", 2: "png"}
+_SHOWN: Final = 200
+
+
+def parse_message(message: str | bytes) -> ServerEvent:
+    """What one message of the socket says.
+
+    Args:
+        message: A text message or a binary frame.
+
+    Returns:
+        An event; `UnknownMessage`, `UnknownFrame` or `UnreadableMessage` where it is not known
+        or not whole.
+    """
+    return parse_text(message) if isinstance(message, str) else parse_frame(message)
+
+
+def parse_text(text: str) -> ServerEvent:
+    """What a text message says."""
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return events.UnreadableMessage(text[:_SHOWN], f"no JSON: {error}")
+    if not is_object(value) or not isinstance(value.get("type"), str):
+        return events.UnreadableMessage(text[:_SHOWN], "no object with a type")
+    kind, data = value["type"], value.get("data")
+    reader = _READERS.get(kind)
+    if reader is None:
+        if is_object(data) and (kind.startswith("assets.") or kind == "asset_download"):
+            return events.AssetEvent(kind, data)
+        return events.UnknownMessage(kind, data)
+    if not is_object(data):
+        return events.UnreadableMessage(text[:_SHOWN], f"{kind} has no object of data")
+    event = reader(data)
+    return event if event is not None else events.UnreadableMessage(text[:_SHOWN], f"{kind} lacks what it needs")
+
+
+def parse_frame(data: bytes) -> ServerEvent:
+    """What a binary frame says."""
+    kind = _number_at(data, 0)
+    event: ServerEvent | None = None
+    if kind == PREVIEW_IMAGE and len(data) > 8:
+        event = events.Picture(None, data[8:], _FORMATS.get(_number_at(data, 4) or 0, ""))
+    elif kind == TEXT:
+        node, at = _text_at(data, 4)
+        if node is not None:
+            event = events.NodeMessage(None, node, data[at:].decode("utf-8", "replace"))
+    elif kind == PREVIEW_IMAGE_WITH_METADATA:
+        event = _picture(data)
+    return event if event is not None else events.UnknownFrame(kind, data)
+
+
+def _picture(data: bytes) -> ServerEvent | None:
+    text, at = _text_at(data, 4)
+    if text is None or at >= len(data):
+        return None
+    try:
+        said: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not is_object(said):
+        return None
+    node = _name(said, "node_id")
+    kind = text_or_empty(said.get("image_type")).lower().removeprefix("image/")
+    return events.Picture(
+        _name(said, "prompt_id"),
+        data[at:],
+        {"jpg": "jpeg"}.get(kind, kind),
+        node,
+        _name(said, "display_node_id") or _name(said, "real_node_id") or node,
+    )
+
+
+def _number_at(data: bytes, at: int) -> int | None:
+    return int.from_bytes(data[at : at + 4], "big") if len(data) >= at + 4 else None
+
+
+def _text_at(data: bytes, at: int) -> tuple[str | None, int]:
+    length = _number_at(data, at)
+    end = at + 4 + (length or 0)
+    if length is None or end > len(data):
+        return None, at
+    return data[at + 4 : end].decode("utf-8", "replace"), end
+
+
+def _status(data: Mapping[str, Any]) -> ServerEvent | None:
+    status = data.get("status")
+    info = status.get("exec_info") if is_object(status) else None
+    remaining = info.get("queue_remaining") if is_object(info) else None
+    known = isinstance(remaining, int) and not isinstance(remaining, bool)
+    return events.Status(remaining if known else None, _name(data, "sid"))
+
+
+def _feature_flags(data: Mapping[str, Any]) -> ServerEvent | None:
+    return events.FeatureFlags(data)
+
+
+def _start(data: Mapping[str, Any]) -> ServerEvent | None:
+    prompt_id = _name(data, "prompt_id")
+    return events.ExecutionStart(prompt_id, _time(data)) if prompt_id else None
+
+
+def _cached(data: Mapping[str, Any]) -> ServerEvent | None:
+    prompt_id = _name(data, "prompt_id")
+    return events.ExecutionCached(prompt_id, _names(data, "nodes"), _time(data)) if prompt_id else None
+
+
+def _executing(data: Mapping[str, Any]) -> ServerEvent | None:
+    if "node" not in data:
+        return None
+    node, prompt_id = _name(data, "node"), _name(data, "prompt_id")
+    if (node is None and data["node"] is not None) or (node is None and prompt_id is None):
+        return None
+    return events.Executing(prompt_id, node, _name(data, "display_node") or node)
+
+
+def _progress(data: Mapping[str, Any]) -> ServerEvent | None:
+    value, maximum = _amount(data.get("value")), _amount(data.get("max"))
+    if value is None or maximum is None:
+        return None
+    return events.Progress(_name(data, "prompt_id"), _name(data, "node"), value, maximum)
+
+
+def _progress_state(data: Mapping[str, Any]) -> ServerEvent | None:
+    prompt_id, nodes = _name(data, "prompt_id"), data.get("nodes")
+    if prompt_id is None or not is_object(nodes):
+        return None
+    states: dict[str, events.NodeState] = {}
+    for node_id, entry in nodes.items():
+        if not is_object(entry):
+            continue
+        value, maximum = _amount(entry.get("value")), _amount(entry.get("max"))
+        states[node_id] = events.NodeState(
+            node_id,
+            value if value is not None else 0.0,
+            maximum if maximum is not None else 1.0,
+            text_or_empty(entry.get("state")),
+            _name(entry, "display_node_id") or node_id,
+        )
+    return events.ProgressState(prompt_id, states)
+
+
+def _executed(data: Mapping[str, Any]) -> ServerEvent | None:
+    prompt_id, node, output = _name(data, "prompt_id"), _name(data, "node"), data.get("output")
+    if prompt_id is None or node is None:
+        return None
+    shown = _name(data, "display_node") or node
+    return events.Executed(prompt_id, node, shown, output if is_object(output) else None)
+
+
+def _success(data: Mapping[str, Any]) -> ServerEvent | None:
+    prompt_id = _name(data, "prompt_id")
+    return events.ExecutionSuccess(prompt_id, _time(data)) if prompt_id else None
+
+
+def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
+    """An ``execution_error``, from the socket or from a history entry."""
+    prompt_id = _name(data, "prompt_id")
+    if prompt_id is None:
+        return None
+    return events.ExecutionFailed(
+        prompt_id,
+        _name(data, "node_id"),
+        _name(data, "node_type"),
+        text_or_empty(data.get("exception_type")),
+        text_or_empty(data.get("exception_message")).rstrip("\n"),
+        _names(data, "traceback"),
+        _names(data, "executed"),
+        _time(data),
+        data,
+    )
+
+
+def read_interruption(data: Mapping[str, Any]) -> events.ExecutionInterrupted | None:
+    """An ``execution_interrupted``, from the socket or from a history entry."""
+    prompt_id = _name(data, "prompt_id")
+    if prompt_id is None:
+        return None
+    return events.ExecutionInterrupted(
+        prompt_id, _name(data, "node_id"), _name(data, "node_type"), _names(data, "executed"), _time(data)
+    )
+
+
+def _logs(data: Mapping[str, Any]) -> ServerEvent | None:
+    entries = data.get("entries")
+    if not is_array(entries):
+        return None
+    return events.LogEntries(
+        tuple(text_or_empty(entry.get("m")) for entry in entries if is_object(entry)), data
+    )
+
+
+def _notification(data: Mapping[str, Any]) -> ServerEvent | None:
+    return events.Notification(text_or_empty(data.get("value")), _name(data, "id"))
+
+
+def _name(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(name for name in array_or_empty(data.get(key)) if isinstance(name, str))
+
+
+def _time(data: Mapping[str, Any]) -> float | None:
+    return _amount(data.get("timestamp"))
+
+
+def _amount(value: object) -> float | None:
+    try:
+        return float(value) if is_number(value) and math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ServerEvent | None]]] = {
+    "status": _status,
+    "feature_flags": _feature_flags,
+    "execution_start": _start,
+    "execution_cached": _cached,
+    "executing": _executing,
+    "progress": _progress,
+    "progress_state": _progress_state,
+    "executed": _executed,
+    "execution_success": _success,
+    "execution_error": read_failure,
+    "execution_interrupted": read_interruption,
+    "logs": _logs,
+    "notification": _notification,
+}

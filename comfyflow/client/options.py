@@ -1,0 +1,179 @@
+"""What a client is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import TypedDict
+
+from .address import Address, Credentials, basic, bearer, read_address
+from .core import Core, Limits
+from .flow import Middleware, Signal
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    import httpx
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `Client` and `AsyncClient` take beside the server's address.
+
+    Attributes:
+        token: Sent as ``?token=…``, as login extensions of ComfyUI want it.
+        bearer: Sent as ``Authorization: Bearer …``.
+        basic: Name and password, sent as ``Authorization: Basic …``.
+        api_key: Sent as ``X-API-Key``, as Comfy Cloud wants it.
+        user: Sent as ``Comfy-User``, for a server with several users.
+        headers: Further headers. Like all of the above they go to this server only.
+        auth: An httpx auth class, for anything else.
+        client_id: The id of the socket; a new one by default. Two clients must not share one.
+        limits: How long to wait and how often to try.
+        middleware: What every request goes through, outermost first.
+        websocket: False does without the socket and asks the server instead.
+        event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
+        verify: As httpx takes it: False, or an SSL context, for https.
+        proxy: The address of a proxy, instead of the environment's.
+    """
+
+    token: str | None
+    bearer: str | None
+    basic: tuple[str, str] | None
+    api_key: str | None
+    user: str | None
+    headers: Mapping[str, str] | None
+    auth: httpx.Auth | None
+    client_id: str | None
+    limits: Limits | None
+    middleware: Sequence[Middleware]
+    websocket: bool
+    event_hooks: Mapping[str, list[Callable[..., Any]]] | None
+    verify: ssl.SSLContext | bool
+    proxy: str | None
+
+
+def make_core(url: str | None, new_signal: Callable[[], Signal], options: ClientOptions) -> Core:
+    """The core of a client.
+
+    Args:
+        url: The server; see `read_address`.
+        new_signal: Makes a signal of the driver's kind.
+        options: What the client was made with.
+
+    Raises:
+        ClientError: The address is none.
+    """
+    address, given = read_address(url)
+    headers = dict(given.headers)
+    query = list(given.query)
+    if (token := options.get("token")) is not None:
+        query.append(("token", token))
+    if (name_and_password := options.get("basic")) is not None:
+        headers["Authorization"] = basic(*name_and_password)
+    if (secret := options.get("bearer")) is not None:
+        headers["Authorization"] = bearer(secret)
+    if (key := options.get("api_key")) is not None:
+        headers["X-API-Key"] = key
+    if (user := options.get("user")) is not None:
+        headers["Comfy-User"] = user
+    headers.update(options.get("headers") or {})
+    return Core(
+        address,
+        Credentials(headers, tuple(query)),
+        new_signal,
+        client_id=options.get("client_id"),
+        limits=options.get("limits"),
+        middleware=options.get("middleware", ()),
+        use_socket=options.get("websocket", True),
+    )
+
+
+class ConnectionOptions:
+    """How connections are made, for both drivers.
+
+    Args:
+        core: The client.
+        options: What the client was made with.
+    """
+
+    def __init__(self, core: Core, options: ClientOptions) -> None:
+        import httpx
+
+        self.auth = options.get("auth")
+        self.proxy = options.get("proxy") or environment_proxy(core.address)
+        self.event_hooks = options.get("event_hooks")
+        verify = options.get("verify", True)
+        self.tls: ssl.SSLContext | bool = verify
+        if core.address.scheme == "https" and isinstance(verify, bool):
+            self.tls = httpx.create_ssl_context(verify=verify)
+        limits = core.limits
+        self.timeout = httpx.Timeout(limits.answer, connect=limits.connect)
+
+    def socket(self, core: Core) -> dict[str, Any]:
+        """The arguments of websockets' ``connect``."""
+        import ssl
+
+        address = core.address
+        headers = {**core.credentials.headers, **_auth_headers(self.auth, address)}
+        secure = address.scheme == "https" and isinstance(self.tls, ssl.SSLContext)
+        return {
+            "uri": _with_query(address.socket_url(core.client_id), core.credentials),
+            "ssl": self.tls if secure else None,
+            "additional_headers": headers,
+            "proxy": self.proxy,
+            "open_timeout": core.limits.connect,
+            "ping_timeout": 60.0,
+            "close_timeout": 2.0,
+            "max_size": None,
+            "max_queue": 1024,
+            "compression": None if _is_local(address) else "deflate",
+            "logger": _silent_logger(),
+        }
+
+
+def environment_proxy(address: Address) -> str | None:
+    """The proxy that the environment names for an address, if any."""
+    from urllib.request import getproxies, proxy_bypass
+
+    host = address.host.strip("[]")
+    if _is_local(address) or proxy_bypass(host):
+        return None
+    found = getproxies()
+    proxy = found.get(address.scheme) or found.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def _is_local(address: Address) -> bool:
+    return address.host in ("localhost", "[::1]") or address.host.startswith("127.")
+
+
+def _with_query(url: str, credentials: Credentials) -> str:
+    from urllib.parse import urlencode
+
+    return f"{url}&{urlencode(credentials.query)}" if credentials.query else url
+
+
+def _auth_headers(auth: httpx.Auth | None, address: Address) -> dict[str, str]:
+    """What an httpx auth class adds to a request, for the socket's own handshake."""
+    if auth is None:
+        return {}
+    import httpx
+
+    request = httpx.Request("GET", address.url_of("/ws"))
+    before = set(request.headers)
+    try:
+        signed = next(auth.sync_auth_flow(request))
+    except (StopIteration, RuntimeError, NotImplementedError):
+        return {}
+    return {name: value for name, value in signed.headers.items() if name not in before}
+
+
+def _silent_logger() -> Any:
+    """A logger that tells nobody: websockets logs headers and addresses, with their secrets."""
+    import logging
+
+    logger = logging.Logger("comfyflow.websocket", logging.CRITICAL + 1)  # noqa: LOG001  # no child of the root
+    logger.propagate = False
+    return logger

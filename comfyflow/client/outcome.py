@@ -1,0 +1,112 @@
+"""How a prompt ended, and how a server's history tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
+from .event import ExecutionFailed, ExecutionInterrupted, Picture
+from .message import read_failure, read_interruption
+
+Ending: TypeAlias = Literal["success", "error", "interrupted", "lost"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a prompt ended.
+
+    Attributes:
+        ending: ``success``, ``error``, ``interrupted``, or ``lost``: it is in neither queue nor
+            history any more.
+        outputs: What nodes gave, by their ids; ids of expanded nodes too (``5.0.0.1``).
+        owners: The node of the prompt that stands for an expanded one.
+        pictures: What nodes sent over the socket as their outputs, by id.
+        failure: The exception, for ``error``.
+        interruption: Where it was stopped, for ``interrupted``.
+        blocked: Nodes that did not run because something before them blocked them.
+        cached: Nodes that needed not run.
+        from_history: Whether the server's history says so, or only its events.
+        reason: A sentence about an ending that has no event of its own.
+        entry: The history's entry.
+    """
+
+    ending: Ending
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    owners: Mapping[str, str] = field(default_factory=dict[str, str])
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict[str, "tuple[Picture, ...]"])
+    failure: ExecutionFailed | None = None
+    interruption: ExecutionInterrupted | None = None
+    blocked: tuple[ExecutionFailed, ...] = ()
+    cached: tuple[str, ...] = ()
+    from_history: bool = False
+    reason: str = ""
+    entry: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+
+
+def read_history_entry(entry: object, prompt_id: str) -> Outcome | None:
+    """How a prompt ended, by its entry in the history.
+
+    The messages decide, not ``status_str``: of a cycle found at run time 0.3.64 and 0.27.0
+    say ``success`` beside an ``execution_error``.
+
+    Args:
+        entry: The value under the prompt's id in ``GET /history/{id}``.
+        prompt_id: That id.
+
+    Returns:
+        The outcome, or None where the entry does not tell of an end.
+    """
+    if not is_object(entry):
+        return None
+    outputs = {
+        node_id: output
+        for node_id, output in object_or_empty(entry.get("outputs")).items()
+        if is_object(output)
+    }
+    owners = {
+        node_id: shown
+        for node_id, said in object_or_empty(entry.get("meta")).items()
+        if is_object(said) and isinstance(shown := said.get("display_node"), str)
+    }
+    status = object_or_empty(entry.get("status"))
+    messages = [
+        (message[0], object_or_empty(message[1]))
+        for message in array_or_empty(status.get("messages"))
+        if is_array(message) and len(message) > 1 and isinstance(message[0], str)
+    ]
+    told = dict(messages)
+    failure = told.get("execution_error")
+    interruption = told.get("execution_interrupted")
+    cached = tuple(
+        node_id
+        for node_id in array_or_empty(object_or_empty(told.get("execution_cached")).get("nodes"))
+        if isinstance(node_id, str)
+    )
+    ending = _ending(status, told)
+    if ending is None:
+        return None
+    return Outcome(
+        ending,
+        outputs,
+        owners,
+        failure=read_failure({"prompt_id": prompt_id, **failure}) if failure is not None else None,
+        interruption=(
+            read_interruption({"prompt_id": prompt_id, **interruption}) if interruption is not None else None
+        ),
+        cached=cached,
+        from_history=True,
+        entry=entry,
+    )
+
+
+def _ending(status: Mapping[str, Any], told: Mapping[str, Any]) -> Ending | None:
+    if "execution_error" in told:
+        return "error"
+    if "execution_interrupted" in told:
+        return "interrupted"
+    said = text_or_empty(status.get("status_str"))
+    if "execution_success" in told or (said == "success" and status.get("completed") is True):
+        return "success"
+    return "error" if said == "error" else None

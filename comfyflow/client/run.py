@@ -1,0 +1,387 @@
+"""One prompt in flight: what is known of it, from events, history and queue.
+
+`Run` does no I/O and never raises on what it is fed. It may be fed from one thread and asked
+from another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from ..json_types import object_or_empty, text_or_empty
+from ..problem import Place
+from ..prompt import is_link
+from . import event as server
+from . import run_event as told
+from .flow import Signal
+from .outcome import Ending, Outcome
+from .run_event import RunEvent, RunNode
+
+_KEPT: Final = 2_000
+"""How many events are kept for somebody who asks for them late."""
+_PREVIEWS: Final = 4
+"""How many of them may be previews: pictures are large."""
+_PICTURE_CLASSES: Final = frozenset({"SaveImageWebsocket"})
+
+
+class Feed:
+    """Events of a run for one reader; a slow one loses previews first, then the oldest.
+
+    Args:
+        signal: Set when there is something to read, or None while nobody reads.
+        limit: How many events are kept.
+        previews: How many previews are kept.
+    """
+
+    def __init__(self, signal: Signal | None, limit: int = _KEPT, previews: int = _PREVIEWS) -> None:
+        self._signal = signal
+        self._events: deque[RunEvent] = deque(maxlen=limit)
+        self._limit = previews
+        self._previews = 0
+
+    def put(self, event: RunEvent) -> None:
+        """Add an event."""
+        if type(event) is told.NodePreview:
+            if self._previews >= self._limit:
+                self._drop_preview()
+            else:
+                self._previews += 1
+        self._events.append(event)
+        if self._signal is not None:
+            self._signal.set()
+
+    def take(self) -> RunEvent | None:
+        """The next event, or None if there is none at the moment."""
+        try:
+            event = self._events.popleft()
+        except IndexError:
+            return None
+        if type(event) is told.NodePreview:
+            self._previews = max(self._previews - 1, 0)
+        return event
+
+    def wake(self) -> None:
+        """Have the reader look again."""
+        if self._signal is not None:
+            self._signal.set()
+
+    @property
+    def signal(self) -> Signal | None:
+        """Set when there is something to read."""
+        return self._signal
+
+    def copy_for(self, signal: Signal) -> Feed:
+        """The same events for another reader."""
+        feed = Feed(signal, 10 * _KEPT, 16 * _PREVIEWS)
+        for event in self._events:
+            feed.put(event)
+        return feed
+
+    def _drop_preview(self) -> None:
+        for index, event in enumerate(self._events):
+            if type(event) is told.NodePreview:
+                del self._events[index]
+                return
+
+
+class Run:
+    """What is known of one prompt.
+
+    Args:
+        prompt_id: Its id.
+        prompt: The prompt JSON; empty for a prompt of somebody else.
+        new_signal: Makes a signal of the driver's kind.
+        clock: Seconds, monotonic.
+        places: Where the user's source made the nodes, by id.
+    """
+
+    def __init__(
+        self,
+        prompt_id: str,
+        prompt: Mapping[str, Any],
+        new_signal: Callable[[], Signal],
+        clock: Callable[[], float],
+        places: Mapping[str, Place] | None = None,
+    ) -> None:
+        self.prompt_id = prompt_id
+        self.nodes = run_nodes(prompt, places or {})
+        self.signal = new_signal()
+        """Set when the run may have ended, or when the server should be asked."""
+        self.seen = False
+        """Whether any event has named the prompt: then the server has it."""
+        self.started = False
+        self.ending: Ending | None = None
+        """What the events say of the end; the history decides."""
+        self.recorded = False
+        """Whether the server has said that the prompt is in the history."""
+        self.gap = False
+        """Whether the socket was away, so that events may be missing."""
+        self.unsure = False
+        """Whether the server should be asked at once."""
+        self.doubtful = False
+        """Whether it may have been queued twice."""
+        self.cancelled = False
+        """Whether we asked for its end."""
+        self.ahead: int | None = None
+        self.misses = 0
+        self.last_news = clock()
+        self.outcome: Outcome | None = None
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._backlog = Feed(None)
+        self._feeds: list[Feed] = []
+        self._current: str | None = None
+        self._progress: dict[str, tuple[float, float]] = {}
+        self._finished: set[str] = set()
+        self._outputs: dict[str, Mapping[str, Any]] = {}
+        self._owners: dict[str, str] = {}
+        self._pictures: dict[str, list[server.Picture]] = {}
+        self._blocked: list[server.ExecutionFailed] = []
+        self._cached: tuple[str, ...] = ()
+        self._failure: server.ExecutionFailed | None = None
+        self._interruption: server.ExecutionInterrupted | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether anything says that the run is over."""
+        return self.outcome is not None or self.ending is not None or self.recorded
+
+    def feed(self, event: server.PromptEvent) -> None:
+        """Take in an event of this prompt."""
+        with self._lock:
+            self.seen = True
+            self.misses = 0
+            self.last_news = self._clock()
+            reader = _READERS.get(type(event))
+            if reader is not None and self.outcome is None:
+                reader(self, event)
+
+    def missed(self) -> None:
+        """The socket has come or gone: events may be missing, so the server is to be asked."""
+        with self._lock:
+            self.gap = True
+            self.unsure = True
+            self._wake()
+
+    def poke(self) -> None:
+        """Have whoever waits look again."""
+        with self._lock:
+            self._wake()
+
+    def queued(self, ahead: int, running: bool) -> None:
+        """The server's queue has the prompt.
+
+        Args:
+            ahead: How many prompts run or wait before it.
+            running: Whether it runs.
+        """
+        with self._lock:
+            self.misses = 0
+            self.seen = True
+            if running and not self.started:
+                self.started = True
+                self._emit(told.RunStarted(self.prompt_id))
+            elif not running and ahead != self.ahead:
+                self._emit(told.RunQueued(self.prompt_id, ahead))
+            self.ahead = 0 if running else ahead
+
+    def finish(self, outcome: Outcome) -> None:
+        """The run is over. Only the first outcome counts."""
+        with self._lock:
+            if self.outcome is not None:
+                return
+            pictures = {node_id: tuple(pictures) for node_id, pictures in self._pictures.items()}
+            self.outcome = replace(
+                outcome,
+                pictures=pictures,
+                blocked=tuple(self._blocked),
+                owners={**self._owners, **outcome.owners},
+                cached=outcome.cached or self._cached,
+            )
+            self._emit(told.RunDone(self.prompt_id, self.outcome))
+            self._wake()
+
+    def told_outcome(self) -> Outcome | None:
+        """The outcome as the events alone tell it; None where they do not tell it wholly."""
+        with self._lock:
+            if self.ending == "error" and self._failure is not None:
+                return Outcome("error", dict(self._outputs), failure=self._failure)
+            if self.ending == "interrupted":
+                return Outcome("interrupted", dict(self._outputs), interruption=self._interruption)
+            if self.ending == "success" and not self.gap:
+                return Outcome("success", dict(self._outputs))
+            return None
+
+    def feed_for(self, signal: Signal) -> Feed:
+        """All events so far and from now on, for one reader."""
+        with self._lock:
+            feed = self._backlog.copy_for(signal)
+            self._feeds.append(feed)
+            return feed
+
+    def drop(self, feed: Feed) -> None:
+        """A reader reads no more."""
+        with self._lock:
+            if feed in self._feeds:
+                self._feeds.remove(feed)
+
+    def node(self, node_id: str, shown: str | None = None) -> RunNode:
+        """The node of the prompt that an id means, also that of a node that was expanded into."""
+        for candidate in (shown, node_id, self._owners.get(node_id), node_id.partition(".")[0]):
+            if candidate is not None and candidate in self.nodes:
+                return self.nodes[candidate]
+        return RunNode(shown or node_id, "", "", {})
+
+    def describe(self) -> str:
+        """Where it is, as the end of a sentence."""
+        with self._lock:
+            if self.outcome is not None:
+                return f"it has ended ({self.outcome.ending})"
+            if self.ended:
+                return "it has ended, but is not in the server's history yet"
+            if self._current is not None:
+                value, maximum = self._progress.get(self._current, (0.0, 0.0))
+                steps = f", {value:g} of {maximum:g}" if maximum > 1 else ""
+                return f"the server is at {self.node(self._current)}{steps}"
+            if self.started:
+                return "the server has begun with it"
+            if self.ahead:
+                return f"{self.ahead} prompts are before it in the queue"
+            return "it waits in the queue" if self.seen else "nothing was heard of it"
+
+    def _wake(self) -> None:
+        self.signal.set()
+        for feed in self._feeds:
+            feed.wake()
+
+    def _emit(self, event: RunEvent) -> None:
+        self._backlog.put(event)
+        for feed in self._feeds:
+            feed.put(event)
+
+    def _start(self, event: server.ExecutionStart) -> None:
+        if not self.started:
+            self.started = True
+            self._emit(told.RunStarted(self.prompt_id))
+
+    def _cache(self, event: server.ExecutionCached) -> None:
+        self._cached = event.nodes
+        self._emit(told.NodesCached(self.prompt_id, tuple(self.node(name) for name in event.nodes)))
+
+    def _execute(self, event: server.Executing) -> None:
+        if event.node is None:
+            self.recorded = True
+            self._wake()
+            return
+        if not self.started:
+            self.started = True
+            self._emit(told.RunStarted(self.prompt_id))
+        self._current = event.node
+        self._emit(told.NodeStarted(self.prompt_id, self.node(event.node, event.display_node)))
+
+    def _step(self, node: str, shown: str | None, value: float, maximum: float) -> None:
+        if self._progress.get(node) != (value, maximum):
+            self._progress[node] = (value, maximum)
+            self._emit(told.NodeProgress(self.prompt_id, self.node(node, shown), value, maximum))
+
+    def _progressed(self, event: server.Progress) -> None:
+        node = event.node or self._current
+        if node is not None:
+            self._step(node, None, event.value, event.maximum)
+
+    def _states(self, event: server.ProgressState) -> None:
+        for node_id, state in event.nodes.items():
+            if node_id in self._finished:
+                continue
+            if state.maximum > 1:
+                self._step(node_id, state.display_node, state.value, state.maximum)
+            if state.state == "finished":
+                self._finished.add(node_id)
+                node = self.node(node_id, state.display_node)
+                self._emit(told.NodeFinished(self.prompt_id, node))
+
+    def _output(self, event: server.Executed) -> None:
+        self._owners[event.node] = event.display_node
+        if event.output is not None:
+            self._outputs[event.node] = event.output
+        node = self.node(event.node, event.display_node)
+        self._emit(told.NodeOutputs(self.prompt_id, node, event.output))
+
+    def _picture(self, event: server.Picture) -> None:
+        node_id = event.node or self._current
+        if node_id is None:
+            return
+        node = self.node(node_id, event.display_node)
+        if is_output_picture(node, event):
+            self._pictures.setdefault(node.node_id, []).append(event)
+            self._emit(told.NodePicture(self.prompt_id, node, event.image, event.format))
+        else:
+            self._emit(told.NodePreview(self.prompt_id, node, event.image, event.format))
+
+    def _message(self, event: server.NodeMessage) -> None:
+        self._emit(told.NodeText(self.prompt_id, self.node(event.node), event.text))
+
+    def _succeed(self, event: server.ExecutionSuccess) -> None:
+        self._end("success")
+
+    def _fail(self, event: server.ExecutionFailed) -> None:
+        if event.blocked:
+            self._blocked.append(event)
+            node = self.node(event.node_id or "")
+            self._emit(told.NodeBlocked(self.prompt_id, node, event.exception_message))
+            return
+        self._failure = self._failure or event
+        self._end("error")
+
+    def _interrupt(self, event: server.ExecutionInterrupted) -> None:
+        self._interruption = event
+        self._end("interrupted")
+
+    def _end(self, ending: Ending) -> None:
+        self.ending = self.ending or ending
+        self._wake()
+
+
+def is_output_picture(node: RunNode, picture: server.Picture) -> bool:
+    """Whether a picture from the socket is an output: not a preview of something unfinished.
+
+    ``SaveImageWebsocket`` sends its outputs as previews. Nodes of other packs that do the same
+    are known by this: previews are JPEG, and come from a node that others depend on.
+    """
+    return node.class_type in _PICTURE_CLASSES or (node.sink and picture.format == "png")
+
+
+def run_nodes(prompt: Mapping[str, Any], places: Mapping[str, Place]) -> dict[str, RunNode]:
+    """The nodes of a prompt, for events to refer to."""
+    used = {
+        value[0]
+        for node in prompt.values()
+        for value in object_or_empty(object_or_empty(node).get("inputs")).values()
+        if is_link(value)
+    }
+    nodes: dict[str, RunNode] = {}
+    for node_id, node in prompt.items():
+        entry = object_or_empty(node)
+        title = text_or_empty(object_or_empty(entry.get("_meta")).get("title"))
+        class_type = text_or_empty(entry.get("class_type"))
+        nodes[node_id] = RunNode(node_id, class_type, title, places, node_id not in used)
+    return nodes
+
+
+_READERS: Final[Mapping[type[server.PromptEvent], Callable[[Run, Any], None]]] = {
+    server.ExecutionStart: Run._start,
+    server.ExecutionCached: Run._cache,
+    server.Executing: Run._execute,
+    server.Progress: Run._progressed,
+    server.ProgressState: Run._states,
+    server.Executed: Run._output,
+    server.Picture: Run._picture,
+    server.NodeMessage: Run._message,
+    server.ExecutionSuccess: Run._succeed,
+    server.ExecutionFailed: Run._fail,
+    server.ExecutionInterrupted: Run._interrupt,
+}

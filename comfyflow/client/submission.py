@@ -1,0 +1,185 @@
+"""Putting a prompt into a server's queue: exactly once, whatever the network does.
+
+A server runs a repeated prompt id twice, and may answer 500 to a prompt that it has queued
+(recordings of 0.3.64 and 0.27.0, s14 and l01). So nothing is sent again before the queue and the
+history have been searched for the first attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ..errors import PromptRejected, ServerError, ServerUnreachable
+from ..json_types import array_or_empty, is_number, is_object
+from ..problem import Place
+from .core import Core, ask, error_of, parse_json, server_words
+from .flow import Answer, Flow, Request, json_body, sleep
+from .queue import history_entry, queue
+from .run import Run
+
+_LOOKS: Final = (0.0, 0.1, 0.3, 0.8)
+"""Pauses before each search for a prompt of which nobody knows whether it arrived."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A prompt that the server has queued.
+
+    Attributes:
+        number: Its priority; None where the server's answer was lost.
+        node_errors: What is wrong with outputs that the server has dropped, as it sent it.
+    """
+
+    number: float | None
+    node_errors: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is sent with a prompt.
+
+    Attributes:
+        prompt: The prompt JSON.
+        front: Whether it goes before all that wait.
+        number: Its priority; the lowest runs first. Not sent again after a lost reply.
+        extra_data: What the server stores with it: ``extra_pnginfo``, ``preview_method``, ….
+        targets: Output nodes to run; None for all.
+    """
+
+    prompt: Mapping[str, Any]
+    front: bool = False
+    number: float | None = None
+    extra_data: Mapping[str, Any] | None = None
+    targets: Sequence[str] | None = None
+
+
+def submit(core: Core, run: Run, submission: Submission, places: Mapping[str, Place]) -> Flow[Accepted]:
+    """Queue a prompt.
+
+    Args:
+        core: The client.
+        run: Hears the events; its prompt id is the one that is sent.
+        submission: The prompt and what goes with it.
+        places: Where the user's source made the nodes, for messages.
+
+    Raises:
+        PromptRejected: The server refuses it.
+        ServerError: Another error answer; the prompt is not queued.
+        ServerUnreachable: The server did not answer, and may not have the prompt.
+    """
+    request = _request(core, run, submission)
+    for attempt in range(core.limits.retries + 1):
+        last = attempt == core.limits.retries
+        try:
+            answer = yield from ask(core, request)
+            if answer.ok:
+                accepted = _read_accepted(core, request, answer)
+                if run.doubtful:
+                    yield from remove_double(core, run)
+                return accepted
+            failure: ServerError | ServerUnreachable = _refusal(core, request, answer, places)
+        except ServerUnreachable as error:
+            failure = error
+        if not (isinstance(failure, ServerUnreachable) and failure.unsent):
+            if (yield from _arrived(core, run)):
+                return Accepted(None, {})
+            if isinstance(failure, ServerError) and failure.status == 500:
+                raise failure
+            run.doubtful = True
+            request = _request(core, run, replace(submission, number=None))
+        if last:
+            raise failure
+        yield from sleep(core.jitter(attempt))
+    raise AssertionError("unreachable")
+
+
+def remove_double(core: Core, run: Run) -> Flow[None]:
+    """Delete the second copy of a prompt that turns out to have been queued twice."""
+    listed = yield from queue(core)
+    copies = [entry for entry in (*listed.running, *listed.pending) if entry.prompt_id == run.prompt_id]
+    entry = None
+    if len(copies) == 1 and copies[0] in listed.pending:
+        entry = yield from history_entry(core, run.prompt_id)
+    if len(copies) > 1 or entry is not None:
+        body = json_body({"delete": [run.prompt_id]})
+        yield from ask(core, Request("POST", "/api/queue", content=body))
+
+
+def _arrived(core: Core, run: Run) -> Flow[bool]:
+    """Whether the server has a prompt, after time enough for it to come in."""
+    for pause in _LOOKS:
+        if pause:
+            yield from sleep(pause)
+        if run.seen:
+            return True
+        listed = yield from queue(core)
+        if listed.find(run.prompt_id) is not None:
+            return True
+        if (yield from history_entry(core, run.prompt_id)) is not None:
+            return True
+    return run.seen
+
+
+def _request(core: Core, run: Run, submission: Submission) -> Request:
+    body: dict[str, Any] = {
+        "prompt": submission.prompt,
+        "prompt_id": run.prompt_id,
+        "client_id": core.client_id,
+        "extra_data": submission.extra_data or {},
+    }
+    if submission.number is not None:
+        body["number"] = submission.number
+    elif submission.front:
+        body["front"] = True
+    if submission.targets is not None:
+        body["partial_execution_targets"] = list(submission.targets)
+    return Request("POST", "/api/prompt", content=json_body(body), repeatable=False)
+
+
+def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:
+    said = parse_json(core, request, answer)
+    if not is_object(said) or "prompt_id" not in said:
+        raise ServerError(
+            f"{request.label} of {core.address} did not give a prompt id; is that a ComfyUI server?",
+            answer.status,
+            "",
+        )
+    number, errors = said.get("number"), said.get("node_errors")
+    return Accepted(number if is_number(number) else None, errors if is_object(errors) else {})
+
+
+def _refusal(core: Core, request: Request, answer: Answer, places: Mapping[str, Place]) -> ServerError:
+    """The error of an answer; raises at once where asking again cannot help."""
+    error = error_of(core, request, answer)
+    if answer.status == 400:
+        raise rejected(answer, places, error)
+    if answer.status < 500 and answer.status not in (408, 425, 429):
+        raise error
+    return error
+
+
+def rejected(answer: Answer, places: Mapping[str, Place], error: ServerError) -> Exception:
+    """The refusal of a prompt as an error with its problems.
+
+    Args:
+        answer: The server's 400.
+        places: Where the user's source made the nodes.
+        error: What to raise where the answer is in no form that a server uses.
+    """
+    import json
+
+    from ..validate import Report
+
+    try:
+        body: object = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return error
+    if not is_object(body) or "error" not in body:
+        return error
+    report = Report.from_server(body, answer.status, places=places)
+    words = server_words(answer) or "the server refused the prompt"
+    problems = array_or_empty(report.problems)
+    listed = "".join(f"\n  {problem}" for problem in problems)
+    return PromptRejected(f"{words}{listed}", report, answer.status)

@@ -1,0 +1,241 @@
+"""Waiting for a prompt to end.
+
+Events come first, the history decides, and while the socket is silent the server is asked: so it
+works with the socket blocked, and nothing that a server forgets can make a wait endless.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..errors import ClientError, ServerError, ServerUnreachable, WaitTimeout
+from .core import Core
+from .flow import Flow, Signal, Watch, sleep
+from .outcome import Outcome
+from .queue import history_entry, queue
+from .run import Feed, Run
+from .run_event import RunEvent
+from .submission import remove_double
+
+_RECORD_PAUSE: Final = 0.25
+"""How long ``executing {node: null}`` is waited for after ``execution_success``; it says that the
+history has the prompt (missing at the success itself in 17 of 50 runs of 0.27.0)."""
+_MISS_PAUSE: Final = 0.3
+"""Between the two times that a prompt must be found in neither list."""
+_SUSPICION_PAUSE: Final = 0.25
+"""How long events may be on their way when the history already has the end."""
+
+
+class Deadline:
+    """When a wait is over.
+
+    Args:
+        core: Its clock counts.
+        seconds: From now on; None for no end.
+    """
+
+    def __init__(self, core: Core, seconds: float | None) -> None:
+        self._clock = core.clock
+        self._end = None if seconds is None else core.clock() + max(seconds, 0.0)
+        self.seconds = seconds
+
+    def within(self, seconds: float) -> float:
+        """A pause that does not go beyond the end."""
+        return seconds if self._end is None else max(min(seconds, self._end - self._clock()), 0.0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the time is over."""
+        return self._end is not None and self._clock() >= self._end
+
+
+class Wait:
+    """One wait for one run: how often the server is to be asked.
+
+    Args:
+        core: The client.
+        run: The run.
+        seconds: How long to wait; None for as long as it takes.
+    """
+
+    def __init__(self, core: Core, run: Run, seconds: float | None) -> None:
+        self.core = core
+        self.run = run
+        self.deadline = Deadline(core, seconds)
+        self._asked = core.clock()
+        self._pause = 0.0
+        self._away: float | None = None
+
+    def outcome(self) -> Flow[Outcome]:
+        """The outcome, when there is one.
+
+        Raises:
+            WaitTimeout: The time is over.
+            ServerUnreachable: The server has been away for too long.
+        """
+        while self.run.outcome is None:
+            yield from self.step(None)
+        return self.run.outcome
+
+    def next_event(self, feed: Feed) -> Flow[RunEvent | None]:
+        """The next event, or None after the last one.
+
+        Raises:
+            WaitTimeout: The time is over.
+            ServerUnreachable: The server has been away for too long.
+        """
+        while True:
+            event = feed.take()
+            if event is not None or self.run.outcome is not None:
+                return event if event is not None else feed.take()
+            yield from self.step(feed.signal)
+
+    def step(self, signal: Signal | None) -> Flow[None]:
+        """Wait until something happens, or do what is to be done.
+
+        Args:
+            signal: What tells of something; None for the end of the run only.
+        """
+        run = self.run
+        if self.core.hub.stop.is_set():
+            raise ClientError(f"the client was closed while it waited for prompt {run.prompt_id}")
+        if run.ended:
+            yield from self._settle()
+            return
+        self._check_time()
+        pause = self._until_asking()
+        if pause > 0:
+            yield Watch(signal or run.signal, self.deadline.within(pause))
+            (signal or run.signal).clear()
+        else:
+            yield from self._ask()
+
+    def _check_time(self) -> None:
+        if self.deadline.passed:
+            raise WaitTimeout(
+                f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:g} s; "
+                f"{self.run.describe()}. It goes on: wait again, or cancel it",
+                self.run.prompt_id,
+            )
+
+    def _until_asking(self) -> float:
+        """The seconds until the server is to be asked, if nothing happens before."""
+        run, limits = self.run, self.core.limits
+        if run.unsure:
+            return 0.0
+        connected = self.core.hub.connected
+        if connected:
+            if self._pause == 0.0 or run.last_news > self._asked:
+                self._pause = limits.quiet
+            since = max(run.last_news, self._asked)
+        else:
+            self._pause = self._pause or limits.poll
+            since = self._asked
+        return since + self._pause - self.core.clock()
+
+    def _ask(self) -> Flow[None]:
+        run, limits = self.run, self.core.limits
+        run.unsure = False
+        connected = self.core.hub.connected
+        try:
+            found = yield from self._look()
+        except (ServerUnreachable, ServerError) as error:
+            yield from self._bear(error)
+            found = False
+        else:
+            self._away = None
+        self._asked = self.core.clock()
+        longest = limits.quiet_most if connected else limits.poll_most
+        self._pause = min(max(self._pause, limits.poll) * (2.0 if connected else 1.5), longest)
+        if found and connected and run.gap is False:
+            yield from self._suspect()
+
+    def _look(self) -> Flow[bool]:
+        """Ask history, queue, and history again: between the two no prompt can slip through.
+
+        Returns:
+            Whether the history says how it ended.
+        """
+        run = self.run
+        if (yield from self._recorded()):
+            return True
+        listed = yield from queue(self.core)
+        ahead = listed.find(run.prompt_id)
+        if ahead is not None:
+            run.queued(ahead, listed.runs(run.prompt_id))
+            return False
+        if (yield from self._recorded()):
+            return True
+        run.misses += 1
+        if run.misses > 1:
+            run.finish(Outcome("lost", reason="it is in neither queue nor history any more"))
+        else:
+            yield from sleep(self.deadline.within(_MISS_PAUSE))
+            run.unsure = True
+        return False
+
+    def _recorded(self) -> Flow[bool]:
+        entry = yield from history_entry(self.core, self.run.prompt_id)
+        if entry is None or entry.outcome is None:
+            return False
+        yield from self._finish(entry.outcome)
+        return True
+
+    def _suspect(self) -> Flow[None]:
+        """A run has ended and the socket has not said so: have it opened anew."""
+        yield from sleep(_SUSPICION_PAUSE)
+        if self.run.ending is None and not self.run.recorded:
+            self.core.hub.hang_up()
+
+    def _settle(self) -> Flow[None]:
+        """The events say that it is over: find out how."""
+        run = self.run
+        told = run.told_outcome()
+        if told is not None and told.ending != "success":
+            yield from self._finish(told)
+            return
+        run.signal.clear()
+        if run.ending == "success" and not run.recorded:
+            yield Watch(run.signal, self.deadline.within(_RECORD_PAUSE))
+        over = Deadline(self.core, self.core.limits.history)
+        pause = 0.01
+        while run.outcome is None:
+            try:
+                if (yield from self._recorded()):
+                    return
+                self._away = None
+            except (ServerUnreachable, ServerError) as error:
+                yield from self._bear(error)
+            if over.passed and self._away is None:
+                told = run.told_outcome()
+                reason = "it has ended, but the server's history does not have it"
+                yield from self._finish(told or Outcome("lost", reason=reason))
+                return
+            self._check_time()
+            yield from sleep(self.deadline.within(pause))
+            pause = min(pause * 2, 1.0)
+
+    def _bear(self, error: ServerUnreachable | ServerError) -> Flow[None]:
+        """The server did not answer: go on for a while. Raises where that cannot help."""
+        if isinstance(error, ServerError) and error.status < 500 and error.status not in (408, 425, 429):
+            raise error
+        now = self.core.clock()
+        self._away = self._away if self._away is not None else now
+        if now - self._away > self.core.limits.patience:
+            raise ServerUnreachable(
+                f"prompt {self.run.prompt_id} was queued, but the server has not answered for "
+                f"{now - self._away:.0f} s: {error}"
+            ) from None
+        self._check_time()
+        yield from sleep(self.deadline.within(self.core.limits.poll_most * self.core.random.uniform(0.5, 1.0)))
+
+    def _finish(self, outcome: Outcome) -> Flow[None]:
+        run, core = self.run, self.core
+        run.finish(outcome)
+        core.hub.remove(run)
+        if run.doubtful:
+            run.doubtful = False
+            try:
+                yield from remove_double(core, run)
+            except (ServerUnreachable, ServerError):
+                run.doubtful = True  # the result is here; a second copy is only a waste
