@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import mimetypes
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -122,9 +123,11 @@ class OutputFile:
             The file that was written.
 
         Raises:
-            DownloadError: It did not arrive whole, or its name would leave the folder.
+            DownloadError: It did not arrive whole.
         """
-        target = target_path(self, Path(path))
+        target = Path(path)
+        if target.is_dir():
+            target /= clean_name(self.name)
         if self._data is None:
             return self._fetcher().save_file(self, target)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -193,42 +196,28 @@ class Model3DFile(OutputFile):
     __slots__ = ()
 
 
-def safe_name(name: str) -> str:
-    """A server's file name as the name of a file in a folder of ours, or ``""`` if it cannot be one.
+def clean_name(name: str) -> str:
+    """A server's file name as the name of a file in a folder of ours.
 
-    Anything with a separator, a drive, a parent folder or a control character is refused: a
-    server is not to choose where we write.
+    A server is not to choose where we write: of a path only the last part is kept, and what no
+    system takes in a name (separators, drives, control characters, ``con``) is replaced.
     """
-    if name in ("", ".", "..") or any(character in name for character in '/\\:\0<>"|?*'):
-        return ""
-    if any(ord(character) < 32 for character in name) or name != name.strip() or name.endswith("."):
-        return ""
-    return "" if PurePosixPath(name).stem.upper().split(".")[0] in _RESERVED else name
+    last = re.split(r"[/\\]", name)[-1]
+    cleaned = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", last).strip().rstrip(".")
+    stem, dot, suffix = cleaned.rpartition(".")
+    if len(cleaned.encode()) > _LONGEST:
+        cleaned = f"{stem[:40]}{dot}{suffix[:8]}"
+    if not cleaned:
+        return "file"
+    return f"_{cleaned}" if cleaned.split(".")[0].upper() in _RESERVED else cleaned
 
 
+_LONGEST: Final = 200
+"""Bytes; a file system takes 255, and a partial file's name is longer."""
 _RESERVED: Final = frozenset(
     {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
 )
 """Names that are devices on Windows, whatever follows the dot."""
-
-
-def target_path(file: OutputFile, path: Path) -> Path:
-    """Where a file is written when it is saved to a path, which may be a folder.
-
-    Raises:
-        DownloadError: The path is a folder, and the file's own name would leave it.
-    """
-    if not path.is_dir():
-        return path
-    name = safe_name(file.name)
-    if not name:
-        from .errors import DownloadError
-
-        raise DownloadError(
-            f"the server calls a file {file.name!r:.200}, which is no name for a file in {path}; "
-            "give a file name to save it as"
-        )
-    return path / name
 
 
 class NodeOutput:

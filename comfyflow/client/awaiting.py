@@ -16,6 +16,7 @@ from .flow import (
     Answer,
     Effect,
     Flow,
+    Gather,
     OpenSocket,
     Receive,
     Send,
@@ -59,7 +60,9 @@ class AwaitingDriver:
         transport: An httpx transport instead of the network.
     """
 
-    def __init__(self, core: Core, options: ClientOptions, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self, core: Core, options: ClientOptions, transport: httpx.AsyncBaseTransport | None
+    ) -> None:
         self.core = core
         self._options = ConnectionOptions(core, options)
         inner = transport or httpx.AsyncHTTPTransport(verify=self._options.tls, proxy=self._options.proxy)
@@ -99,7 +102,22 @@ class AwaitingDriver:
             return await watch(effect.signal, effect.seconds)
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
+        if isinstance(effect, Gather):
+            return await self._gather(effect)
         return self._socket.start()
+
+    async def _gather(self, effect: Gather) -> list[Any]:
+        free = asyncio.Semaphore(effect.limit)
+
+        async def one(flow: Flow[Any]) -> Any:
+            async with free:
+                return await self.drive(flow)
+
+        results = await asyncio.gather(*map(one, effect.flows), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return results
 
     async def _send(self, effect: Send) -> Answer:
         request = effect.request
@@ -219,7 +237,7 @@ async def watch(signal: Signal, seconds: float) -> bool:
         return True
     try:
         return await asyncio.wait_for(signal.wait(), seconds)
-    except asyncio.TimeoutError:  # noqa: UP041  # another class before Python 3.11
+    except asyncio.TimeoutError:  # another class before Python 3.11
         return False
 
 

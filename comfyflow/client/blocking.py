@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ from .flow import (
     Answer,
     Effect,
     Flow,
+    Gather,
     OpenSocket,
     Receive,
     Send,
@@ -100,7 +102,14 @@ class BlockingDriver:
             return watch(effect.signal, effect.seconds)
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
+        if isinstance(effect, Gather):
+            return self._gather(effect)
         return self._socket.start()
+
+    def _gather(self, effect: Gather) -> list[Any]:
+        with ThreadPoolExecutor(effect.limit, "comfyflow") as pool:
+            running = [pool.submit(self.drive, flow) for flow in effect.flows]
+        return [future.result() for future in running]
 
     def _send(self, effect: Send) -> Answer:
         request = effect.request

@@ -6,18 +6,20 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urljoin
 
 from ..errors import ServerError, ServerUnreachable
 from ..json_types import is_object
+from ..schema import Schema
 from .address import Address, Credentials
-from .flow import Answer, Flow, Middleware, Request, Signal, Sink, send, sleep
+from .flow import Answer, Flow, Forward, Middleware, Request, Signal, Sink, send, sleep
 from .hub import Hub
 
 _MAX_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REPEATED: Final = frozenset({408, 425, 429, 502, 503, 504})
 """Answers of something in between, or of a server that is busy: worth asking again."""
 _SHOWN: Final = 400
@@ -67,6 +69,7 @@ class Core:
         middleware: What every request goes through, outermost first.
         new_signal: Makes a `Signal` of the driver's kind.
         use_socket: Whether there is to be a socket at all.
+        clock: Seconds, monotonic.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Core:
         limits: Limits | None = None,
         middleware: Sequence[Middleware] = (),
         use_socket: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = address
         self.credentials = credentials
@@ -87,13 +91,16 @@ class Core:
         self.middleware = tuple(middleware)
         self.new_signal = new_signal
         self.use_socket = use_socket
-        self.clock: Callable[[], float] = time.monotonic
+        self.clock = clock
         self.random = random.Random()  # noqa: S311  # jitter
-        self.hub = Hub(new_signal, lambda: self.clock())
+        self.uploads: dict[tuple[str, str], Any] = {}
+        """What was uploaded, by name and content."""
+        self.schemas: dict[str | None, tuple[float, Schema]] = {}
+        self.hub = Hub(new_signal, self.clock)
 
     def jitter(self, attempt: int) -> float:
         """The pause before a repetition: it doubles each time, and is anything above its half."""
-        longest = min(self.limits.backoff * 2**min(attempt, 30), self.limits.backoff_most)
+        longest = min(self.limits.backoff * 2 ** min(attempt, 30), self.limits.backoff_most)
         return longest * self.random.uniform(0.5, 1.0)
 
 
@@ -127,7 +134,7 @@ def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]
 
 def ask(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
     """Send a request once, through the middleware, and follow redirects; any status returns."""
-    forward: Callable[[Request], Flow[Answer]] = lambda asked: _follow(core, asked, sink)  # noqa: E731
+    forward: Forward = lambda asked: _follow(core, asked, sink)  # noqa: E731  # the innermost layer
     for layer in reversed(core.middleware):
         forward = _wrapped(layer, forward)
     return (yield from forward(request))
@@ -204,7 +211,9 @@ def retry_after(answer: Answer) -> float:
         return 0.0
 
 
-def _wrapped(layer: Middleware, forward: Callable[[Request], Flow[Answer]]) -> Callable[[Request], Flow[Answer]]:
+def _wrapped(
+    layer: Middleware, forward: Callable[[Request], Flow[Answer]]
+) -> Callable[[Request], Flow[Answer]]:
     return lambda request: layer(request, forward)
 
 
@@ -213,7 +222,11 @@ def _follow(core: Core, request: Request, sink: Sink | None) -> Flow[Answer]:
     answer = yield from send(request, sink)
     for _ in range(_MAX_REDIRECTS):
         target = answer.headers.get("location")
-        if answer.status not in (301, 302, 303, 307, 308) or request.method not in ("GET", "HEAD") or not target:
+        if (
+            answer.status not in (301, 302, 303, 307, 308)
+            or request.method not in ("GET", "HEAD")
+            or not target
+        ):
             break
         base = request.url or core.address.url_of(request.path, request.query)
         request = replace(request, url=urljoin(base, target))

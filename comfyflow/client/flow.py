@@ -8,7 +8,7 @@ by awaiting; everything else is written once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -138,6 +138,17 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Gather:
+    """Carry out several flows at once, at most `limit` of them; gives their results in order.
+
+    The first error is raised when all have come to an end.
+    """
+
+    flows: Sequence[Generator[Any, Any, Any]]
+    limit: int
+
+
+@dataclass(frozen=True)
 class StartSocket:
     """Have the socket's own flow running, if it is not."""
 
@@ -166,15 +177,17 @@ class CloseSocket:
     """Close the socket, and come back when it is closed."""
 
 
-Effect: TypeAlias = "Send | Sleep | Watch | StartSocket"
+Effect: TypeAlias = "Send | Sleep | Watch | Gather | StartSocket"
 SocketEffect: TypeAlias = "OpenSocket | Transmit | Receive | CloseSocket | Watch"
 Flow: TypeAlias = Generator[Effect, Any, T]
 SocketFlow: TypeAlias = Generator[SocketEffect, Any, None]
-Middleware: TypeAlias = Callable[[Request, Callable[[Request], "Flow[Answer]"]], "Flow[Answer]"]
+Forward: TypeAlias = Callable[[Request], "Flow[Answer]"]
+"""The way on for a request: its flow gives the answer."""
+Middleware: TypeAlias = Callable[[Request, Forward], "Flow[Answer]"]
 """Wraps every request: it is given the request and the way on, and returns the answer's flow."""
 
 
-class SocketFailure(Exception):  # noqa: N818  # it never leaves this package
+class SocketFailure(Exception):  # it never leaves this package
     """The socket could not be opened, or is closed."""
 
 

@@ -70,7 +70,9 @@ def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
     url = request.url.copy_merge_params(dict(credentials.query)) if credentials.query else request.url
     headers = request.headers.copy()
     headers.update(credentials.headers)
-    return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
+    return httpx.Request(
+        request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
+    )
 
 
 def head_of(response: httpx.Response) -> Answer:
@@ -85,7 +87,13 @@ def unreachable(core: Core, request: Request, error: Exception) -> ServerUnreach
 
     unsent = isinstance(
         error,
-        (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.LocalProtocolError),
+        (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.ProxyError,
+            httpx.LocalProtocolError,
+        ),
     )
     where = core.address.url if request.url is None else "the address that the server points to"
     if unsent:

@@ -58,7 +58,9 @@ def parse_text(text: str) -> ServerEvent:
     if not is_object(data):
         return events.UnreadableMessage(text[:_SHOWN], f"{kind} has no object of data")
     event = reader(data)
-    return event if event is not None else events.UnreadableMessage(text[:_SHOWN], f"{kind} lacks what it needs")
+    return (
+        event if event is not None else events.UnreadableMessage(text[:_SHOWN], f"{kind} lacks what it needs")
+    )
 
 
 def parse_frame(data: bytes) -> ServerEvent:

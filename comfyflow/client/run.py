@@ -25,7 +25,7 @@ _KEPT: Final = 2_000
 """How many events are kept for somebody who asks for them late."""
 _PREVIEWS: Final = 4
 """How many of them may be previews: pictures are large."""
-_PICTURE_CLASSES: Final = frozenset({"SaveImageWebsocket"})
+PICTURE_CLASSES: Final = frozenset({"SaveImageWebsocket"})
 
 
 class Feed:
@@ -263,7 +263,7 @@ class Run:
         for feed in self._feeds:
             feed.put(event)
 
-    def _start(self, event: server.ExecutionStart) -> None:
+    def _start(self, _: server.ExecutionStart) -> None:
         if not self.started:
             self.started = True
             self._emit(told.RunStarted(self.prompt_id))
@@ -325,7 +325,7 @@ class Run:
     def _message(self, event: server.NodeMessage) -> None:
         self._emit(told.NodeText(self.prompt_id, self.node(event.node), event.text))
 
-    def _succeed(self, event: server.ExecutionSuccess) -> None:
+    def _succeed(self, _: server.ExecutionSuccess) -> None:
         self._end("success")
 
     def _fail(self, event: server.ExecutionFailed) -> None:
@@ -352,7 +352,7 @@ def is_output_picture(node: RunNode, picture: server.Picture) -> bool:
     ``SaveImageWebsocket`` sends its outputs as previews. Nodes of other packs that do the same
     are known by this: previews are JPEG, and come from a node that others depend on.
     """
-    return node.class_type in _PICTURE_CLASSES or (node.sink and picture.format == "png")
+    return node.class_type in PICTURE_CLASSES or (node.sink and picture.format == "png")
 
 
 def run_nodes(prompt: Mapping[str, Any], places: Mapping[str, Place]) -> dict[str, RunNode]:

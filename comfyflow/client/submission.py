@@ -16,7 +16,7 @@ from ..json_types import array_or_empty, is_number, is_object
 from ..problem import Place
 from .core import Core, ask, error_of, parse_json, server_words
 from .flow import Answer, Flow, Request, json_body, sleep
-from .queue import history_entry, queue
+from .queue_routes import history_entry, queue
 from .run import Run
 
 _LOOKS: Final = (0.0, 0.1, 0.3, 0.8)

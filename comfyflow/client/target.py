@@ -13,7 +13,7 @@ from ..node import Node, is_output, slot_of
 from ..problem import Place
 
 if TYPE_CHECKING:
-    from ..workflow import Compiled, Workflow
+    from ..workflows import Compiled, Workflow
 
 Target: TypeAlias = "Workflow[Any] | Node | Mapping[str, Any]"
 """A workflow, a node, or prompt JSON."""
@@ -75,7 +75,7 @@ def prepare(target: Target) -> Prepared:
         ClientError: It is none of them.
         CompileError: See `Workflow.compile`.
     """
-    from ..workflow import Workflow
+    from ..workflows import Workflow
 
     if isinstance(target, Node):
         target = Workflow(target)

@@ -12,7 +12,7 @@ from ..errors import ClientError, ServerError, ServerUnreachable, WaitTimeout
 from .core import Core
 from .flow import Flow, Signal, Watch, sleep
 from .outcome import Outcome
-from .queue import history_entry, queue
+from .queue_routes import history_entry, queue
 from .run import Feed, Run
 from .run_event import RunEvent
 from .submission import remove_double
@@ -42,6 +42,11 @@ class Deadline:
     def within(self, seconds: float) -> float:
         """A pause that does not go beyond the end."""
         return seconds if self._end is None else max(min(seconds, self._end - self._clock()), 0.0)
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that are left; None for no end."""
+        return None if self._end is None else max(self._end - self._clock(), 0.0)
 
     @property
     def passed(self) -> bool:
@@ -227,7 +232,9 @@ class Wait:
                 f"{now - self._away:.0f} s: {error}"
             ) from None
         self._check_time()
-        yield from sleep(self.deadline.within(self.core.limits.poll_most * self.core.random.uniform(0.5, 1.0)))
+        yield from sleep(
+            self.deadline.within(self.core.limits.poll_most * self.core.random.uniform(0.5, 1.0))
+        )
 
     def _finish(self, outcome: Outcome) -> Flow[None]:
         run, core = self.run, self.core

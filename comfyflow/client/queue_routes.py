@@ -102,7 +102,9 @@ def clear_queue(core: Core) -> Flow[None]:
     yield from call(core, Request("POST", "/api/queue", content=json_body({"clear": True})))
 
 
-def history(core: Core, *, max_items: int | None = None, offset: int | None = None) -> Flow[dict[str, HistoryEntry]]:
+def history(
+    core: Core, *, max_items: int | None = None, offset: int | None = None
+) -> Flow[dict[str, HistoryEntry]]:
     """Prompts that have ended, by id, the oldest first.
 
     Args:
@@ -112,7 +114,9 @@ def history(core: Core, *, max_items: int | None = None, offset: int | None = No
     asked = (("max_items", max_items), ("offset", offset))
     query = tuple((name, str(value)) for name, value in asked if value is not None)
     said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/history", query))))
-    return {prompt_id: _history_entry(prompt_id, entry) for prompt_id, entry in said.items() if is_object(entry)}
+    return {
+        prompt_id: _history_entry(prompt_id, entry) for prompt_id, entry in said.items() if is_object(entry)
+    }
 
 
 def history_entry(core: Core, prompt_id: str) -> Flow[HistoryEntry | None]:

@@ -1,0 +1,413 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from typing_extensions import Self, Unpack
+
+from ..errors import ClientError
+from ..node import OutputNode
+from ..output_file import NodeOutput, OutputFile
+from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
+from .awaiting import AwaitingDriver
+from .base import BaseClient
+from .event import ServerEvent
+from .handle import DEFAULT_TIMEOUT, HandleCore, is_last
+from .hub import Listener
+from .listening import next_event
+from .methods import awaiting
+from .options import ClientOptions, make_core
+from .outcome import Outcome
+from .result import Result
+from .run_event import RunEvent
+from .running import RunOptions, RunStatus
+from .target import Target
+from .waiting import Deadline, Wait
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..workflows import Workflow
+
+R = TypeVar("R", bound=NodeOutput)
+R1 = TypeVar("R1", bound=NodeOutput)
+R2 = TypeVar("R2", bound=NodeOutput)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class AsyncHandle(HandleCore[T_co]):
+    """A prompt that the server has. Made by `Client.submit`."""
+
+    _driver: AwaitingDriver
+
+    async def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Outcome:
+        """Wait until the prompt has ended, well or not.
+
+        Args:
+            timeout: Seconds; None for as long as it takes.
+
+        Raises:
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server has been away for too long.
+        """
+        return await self._driver.drive(Wait(self._core, self._run, timeout).outcome())
+
+    async def result(self, timeout: float | None = DEFAULT_TIMEOUT) -> T_co:
+        """Wait until the prompt has ended, and give what it gave.
+
+        Args:
+            timeout: Seconds; None for as long as it takes.
+
+        Raises:
+            ExecutionError: A node raised.
+            Interrupted: The run was stopped.
+            PromptLost: The prompt was deleted, or the server restarted.
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server has been away for too long.
+        """
+        return await self._driver.drive(self._result(timeout))
+
+    async def events(self, timeout: float | None = DEFAULT_TIMEOUT) -> AsyncIterator[RunEvent]:
+        """What happens to the prompt, from its beginning; the last one is `RunDone`.
+
+        Args:
+            timeout: Seconds for all of it; None for as long as it takes.
+
+        Raises:
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server has been away for too long.
+        """
+        feed = self._run.feed_for(self._core.new_signal())
+        waiting = Wait(self._core, self._run, timeout)
+        try:
+            while True:
+                event = await self._driver.drive(waiting.next_event(feed))
+                if event is not None:
+                    yield event
+                if is_last(event):
+                    return
+        finally:
+            self._run.drop(feed)
+
+    async def status(self) -> RunStatus:
+        """Where the prompt is now, by asking the server."""
+        return await self._driver.drive(self._status())
+
+    async def cancel(self, timeout: float = 30.0) -> bool:
+        """Take the prompt out of the queue, or stop it; returns when it is out.
+
+        Args:
+            timeout: Seconds to wait for its end.
+
+        Returns:
+            Whether there was anything to cancel.
+
+        Raises:
+            WaitTimeout: It still runs.
+        """
+        return await self._driver.drive(self._cancel(timeout))
+
+
+class AsyncClient(BaseClient):
+    """A ComfyUI server, over HTTP and WebSocket.
+
+    ::
+
+        async with AsyncClient("http://127.0.0.1:8188") as client:
+            result = await client.run(txt2img("a lighthouse at dusk"))
+            await client.save(result.output.images[0], "lighthouse.png")
+
+    Everything is as in `Client`, but awaited; its files are read and saved by the client. It
+    belongs to one event loop. The WebSocket is opened when it is first needed.
+
+    Args:
+        url: The server; None means ``COMFYFLOW_SERVER``, or else ``http://127.0.0.1:8188``.
+        transport: An httpx transport instead of the network, for tests.
+        options: See `ClientOptions`.
+
+    Raises:
+        ClientError: The address is none.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        super().__init__(make_core(url, asyncio.Event, options))
+        self._driver = AwaitingDriver(self._core, options, transport)
+
+    async def close(self) -> None:
+        """Close all connections. Prompts in flight go on; whoever waits gets a `ClientError`."""
+        await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # Running
+
+    @overload
+    async def run(
+        self,
+        target: Workflow[OutputNode[R]] | OutputNode[R],
+        *,
+        resolver: Callable[[Result[R]], T],
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> T: ...
+
+    @overload
+    async def run(
+        self,
+        target: Workflow[OutputNode[R]] | OutputNode[R],
+        *,
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> Result[R]: ...
+
+    @overload
+    async def run(
+        self,
+        target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]],
+        *,
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> Result[tuple[R1, R2]]: ...
+
+    @overload
+    async def run(
+        self,
+        target: Target,
+        *,
+        resolver: Callable[[Result[Any]], T],
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> T: ...
+
+    @overload
+    async def run(
+        self,
+        target: Target,
+        *,
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> Result[NodeOutput]: ...
+
+    async def run(
+        self,
+        target: Target,
+        *,
+        resolver: Callable[[Any], Any] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        on_event: Callable[[RunEvent], object] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Any:
+        """Run something and wait for what it gives.
+
+        Args:
+            target: A workflow, a node, or prompt JSON. Local files given to nodes such as
+                ``LoadImage`` are uploaded.
+            resolver: What to make of the result; its value is returned instead.
+            timeout: Seconds to wait; None for as long as it takes.
+            on_event: Told what happens meanwhile.
+            options: See `RunOptions`.
+
+        Returns:
+            The `Result`: ``result.output`` is what the root gives, ``result[node]`` what a node
+            gives.
+
+        Raises:
+            ValidationError: It has problems; nothing was sent.
+            PromptRejected: The server found problems; nothing was queued.
+            ExecutionError: A node raised.
+            Interrupted: The run was stopped.
+            PromptLost: The prompt was deleted, or the server restarted.
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server does not answer.
+        """
+        deadline = Deadline(self._core, timeout)
+        handle: AsyncHandle[Any] = await self._submit(target, resolver, options)
+        if on_event is not None:
+            async for event in handle.events(deadline.left):
+                on_event(event)
+        return await handle.result(deadline.left)
+
+    @overload
+    async def submit(
+        self,
+        target: Workflow[OutputNode[R]] | OutputNode[R],
+        *,
+        resolver: Callable[[Result[R]], T],
+        **options: Unpack[RunOptions],
+    ) -> AsyncHandle[T]: ...
+
+    @overload
+    async def submit(
+        self, target: Workflow[OutputNode[R]] | OutputNode[R], **options: Unpack[RunOptions]
+    ) -> AsyncHandle[Result[R]]: ...
+
+    @overload
+    async def submit(
+        self, target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]], **options: Unpack[RunOptions]
+    ) -> AsyncHandle[Result[tuple[R1, R2]]]: ...
+
+    @overload
+    async def submit(
+        self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
+    ) -> AsyncHandle[T]: ...
+
+    @overload
+    async def submit(
+        self, target: Target, **options: Unpack[RunOptions]
+    ) -> AsyncHandle[Result[NodeOutput]]: ...
+
+    async def submit(
+        self,
+        target: Target,
+        *,
+        resolver: Callable[[Any], Any] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Any:
+        """Queue something, and do not wait for it.
+
+        Args:
+            target: A workflow, a node, or prompt JSON.
+            resolver: What ``handle.result()`` makes of the result.
+            options: See `RunOptions`.
+
+        Returns:
+            A `AsyncHandle`.
+
+        Raises:
+            ValidationError: It has problems; nothing was sent.
+            PromptRejected: The server found problems; nothing was queued.
+            ServerUnreachable: The server does not answer.
+        """
+        return await self._submit(target, resolver, options)
+
+    async def attach(self, prompt_id: str) -> AsyncHandle[Result[NodeOutput]]:
+        """Take up a prompt that is on the server: of an earlier program, or of somebody else.
+
+        Args:
+            prompt_id: Its id.
+
+        Raises:
+            PromptLost: The server does not know it.
+        """
+        return self._handle(await self._driver.drive(running.attach(self._core, prompt_id)), None)
+
+    async def events(self, timeout: float | None = None) -> AsyncIterator[ServerEvent]:
+        """Everything that comes over the socket, from now on, until the client is closed.
+
+        Args:
+            timeout: Seconds after which it ends; None for no end.
+        """
+        listener: Listener[ServerEvent] = Listener(self._core.new_signal())
+        deadline = Deadline(self._core, timeout)
+        self._core.hub.listen(listener)
+        try:
+            while (event := await self._driver.drive(next_event(self._core, listener, deadline))) is not None:
+                yield event
+        finally:
+            self._core.hub.unlisten(listener)
+
+    def read_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.bytes`, which cannot wait: refuses."""
+        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await client.read(file)`")
+
+    def save_file(self, file: OutputFile, path: Path) -> Path:
+        """For `OutputFile.save`, which cannot wait: refuses."""
+        raise ClientError(
+            f"{file.name} belongs to an AsyncClient: write `await client.save(file, {str(path)!r})`"
+        )
+
+    async def _submit(
+        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions
+    ) -> AsyncHandle[Any]:
+        return self._handle(await self._driver.drive(running.start(self._core, target, options)), resolve)
+
+    def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> AsyncHandle[Any]:
+        handle: AsyncHandle[Any] = AsyncHandle(self._core, started, self, resolve, self._resolvers)
+        handle._driver = self._driver
+        return handle
+
+    # Routes
+
+    request = awaiting(server_routes.request)
+    queue = awaiting(queue_routes.queue)
+    queue_remaining = awaiting(queue_routes.queue_remaining)
+    delete_queued = awaiting(queue_routes.delete_queued)
+    clear_queue = awaiting(queue_routes.clear_queue)
+    history = awaiting(queue_routes.history)
+    history_entry = awaiting(queue_routes.history_entry)
+    delete_history = awaiting(queue_routes.delete_history)
+    clear_history = awaiting(queue_routes.clear_history)
+    interrupt = awaiting(queue_routes.interrupt)
+    jobs = awaiting(job_routes.jobs)
+    job = awaiting(job_routes.job)
+    cancel_jobs = awaiting(job_routes.cancel_jobs)
+
+    view = awaiting(file_routes.view)
+    read = awaiting(file_routes.read)
+    save = awaiting(file_routes.save)
+    download = awaiting(file_routes.download)
+    upload_image = awaiting(file_routes.upload_image)
+    upload_mask = awaiting(file_routes.upload_mask)
+
+    system_stats = awaiting(server_routes.system_stats)
+    features = awaiting(server_routes.features)
+    object_info = awaiting(server_routes.object_info)
+    schema = awaiting(server_routes.schema)
+    free = awaiting(server_routes.free)
+    embeddings = awaiting(server_routes.embeddings)
+    extensions = awaiting(server_routes.extensions)
+    model_folders = awaiting(server_routes.model_folders)
+    models = awaiting(server_routes.models)
+    model_files = awaiting(server_routes.model_files)
+    model_metadata = awaiting(server_routes.model_metadata)
+    samplers = awaiting(server_routes.samplers)
+    schedulers = awaiting(server_routes.schedulers)
+    checkpoints = awaiting(server_routes.checkpoints)
+    loras = awaiting(server_routes.loras)
+    vaes = awaiting(server_routes.vaes)
+    controlnets = awaiting(server_routes.controlnets)
+    upscale_models = awaiting(server_routes.upscale_models)
+    hypernetworks = awaiting(server_routes.hypernetworks)
+    workflow_templates = awaiting(server_routes.workflow_templates)
+    translations = awaiting(server_routes.translations)
+    node_replacements = awaiting(server_routes.node_replacements)
+    global_subgraphs = awaiting(server_routes.global_subgraphs)
+    logs = awaiting(server_routes.logs)
+    log_entries = awaiting(server_routes.log_entries)
+    subscribe_logs = awaiting(server_routes.subscribe_logs)
+
+    users = awaiting(user_routes.users)
+    create_user = awaiting(user_routes.create_user)
+    settings = awaiting(user_routes.settings)
+    setting = awaiting(user_routes.setting)
+    store_settings = awaiting(user_routes.store_settings)
+    store_setting = awaiting(user_routes.store_setting)
+    list_userdata = awaiting(user_routes.list_userdata)
+    browse_userdata = awaiting(user_routes.browse_userdata)
+    get_userdata = awaiting(user_routes.get_userdata)
+    put_userdata = awaiting(user_routes.put_userdata)
+    move_userdata = awaiting(user_routes.move_userdata)
+    delete_userdata = awaiting(user_routes.delete_userdata)

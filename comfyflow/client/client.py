@@ -1,0 +1,407 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from typing_extensions import Self, Unpack
+
+from ..node import OutputNode
+from ..output_file import NodeOutput, OutputFile
+from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
+from .base import BaseClient
+from .blocking import BlockingDriver
+from .event import ServerEvent
+from .handle import DEFAULT_TIMEOUT, HandleCore, is_last
+from .hub import Listener
+from .listening import next_event
+from .methods import blocking
+from .options import ClientOptions, make_core
+from .outcome import Outcome
+from .result import Result
+from .run_event import RunEvent
+from .running import RunOptions, RunStatus
+from .target import Target
+from .waiting import Deadline, Wait
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..workflows import Workflow
+
+R = TypeVar("R", bound=NodeOutput)
+R1 = TypeVar("R1", bound=NodeOutput)
+R2 = TypeVar("R2", bound=NodeOutput)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Handle(HandleCore[T_co]):
+    """A prompt that the server has. Made by `Client.submit`."""
+
+    _driver: BlockingDriver
+
+    def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Outcome:
+        """Wait until the prompt has ended, well or not.
+
+        Args:
+            timeout: Seconds; None for as long as it takes.
+
+        Raises:
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server has been away for too long.
+        """
+        return self._driver.drive(Wait(self._core, self._run, timeout).outcome())
+
+    def result(self, timeout: float | None = DEFAULT_TIMEOUT) -> T_co:
+        """Wait until the prompt has ended, and give what it gave.
+
+        Args:
+            timeout: Seconds; None for as long as it takes.
+
+        Raises:
+            ExecutionError: A node raised.
+            Interrupted: The run was stopped.
+            PromptLost: The prompt was deleted, or the server restarted.
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server has been away for too long.
+        """
+        return self._driver.drive(self._result(timeout))
+
+    def events(self, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[RunEvent]:
+        """What happens to the prompt, from its beginning; the last one is `RunDone`.
+
+        Args:
+            timeout: Seconds for all of it; None for as long as it takes.
+
+        Raises:
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server has been away for too long.
+        """
+        feed = self._run.feed_for(self._core.new_signal())
+        waiting = Wait(self._core, self._run, timeout)
+        try:
+            while True:
+                event = self._driver.drive(waiting.next_event(feed))
+                if event is not None:
+                    yield event
+                if is_last(event):
+                    return
+        finally:
+            self._run.drop(feed)
+
+    def status(self) -> RunStatus:
+        """Where the prompt is now, by asking the server."""
+        return self._driver.drive(self._status())
+
+    def cancel(self, timeout: float = 30.0) -> bool:
+        """Take the prompt out of the queue, or stop it; returns when it is out.
+
+        Args:
+            timeout: Seconds to wait for its end.
+
+        Returns:
+            Whether there was anything to cancel.
+
+        Raises:
+            WaitTimeout: It still runs.
+        """
+        return self._driver.drive(self._cancel(timeout))
+
+
+class Client(BaseClient):
+    """A ComfyUI server, over HTTP and WebSocket.
+
+    ::
+
+        with Client("http://127.0.0.1:8188") as client:
+            result = client.run(txt2img("a lighthouse at dusk"))
+            result.output.images[0].save("lighthouse.png")
+
+    It may be used from several threads. The WebSocket is opened when it is first needed.
+
+    Args:
+        url: The server; None means ``COMFYFLOW_SERVER``, or else ``http://127.0.0.1:8188``.
+        transport: An httpx transport instead of the network, for tests.
+        options: See `ClientOptions`.
+
+    Raises:
+        ClientError: The address is none.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        super().__init__(make_core(url, threading.Event, options))
+        self._driver = BlockingDriver(self._core, options, transport)
+
+    def close(self) -> None:
+        """Close all connections. Prompts in flight go on; whoever waits gets a `ClientError`."""
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Running
+
+    @overload
+    def run(
+        self,
+        target: Workflow[OutputNode[R]] | OutputNode[R],
+        *,
+        resolver: Callable[[Result[R]], T],
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> T: ...
+
+    @overload
+    def run(
+        self,
+        target: Workflow[OutputNode[R]] | OutputNode[R],
+        *,
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> Result[R]: ...
+
+    @overload
+    def run(
+        self,
+        target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]],
+        *,
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> Result[tuple[R1, R2]]: ...
+
+    @overload
+    def run(
+        self,
+        target: Target,
+        *,
+        resolver: Callable[[Result[Any]], T],
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> T: ...
+
+    @overload
+    def run(
+        self,
+        target: Target,
+        *,
+        timeout: float | None = ...,
+        on_event: Callable[[RunEvent], object] | None = ...,
+        **options: Unpack[RunOptions],
+    ) -> Result[NodeOutput]: ...
+
+    def run(
+        self,
+        target: Target,
+        *,
+        resolver: Callable[[Any], Any] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        on_event: Callable[[RunEvent], object] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Any:
+        """Run something and wait for what it gives.
+
+        Args:
+            target: A workflow, a node, or prompt JSON. Local files given to nodes such as
+                ``LoadImage`` are uploaded.
+            resolver: What to make of the result; its value is returned instead.
+            timeout: Seconds to wait; None for as long as it takes.
+            on_event: Told what happens meanwhile.
+            options: See `RunOptions`.
+
+        Returns:
+            The `Result`: ``result.output`` is what the root gives, ``result[node]`` what a node
+            gives.
+
+        Raises:
+            ValidationError: It has problems; nothing was sent.
+            PromptRejected: The server found problems; nothing was queued.
+            ExecutionError: A node raised.
+            Interrupted: The run was stopped.
+            PromptLost: The prompt was deleted, or the server restarted.
+            WaitTimeout: The time is over. The prompt goes on.
+            ServerUnreachable: The server does not answer.
+        """
+        deadline = Deadline(self._core, timeout)
+        handle: Handle[Any] = self._submit(target, resolver, options)
+        if on_event is not None:
+            for event in handle.events(deadline.left):
+                on_event(event)
+        return handle.result(deadline.left)
+
+    @overload
+    def submit(
+        self,
+        target: Workflow[OutputNode[R]] | OutputNode[R],
+        *,
+        resolver: Callable[[Result[R]], T],
+        **options: Unpack[RunOptions],
+    ) -> Handle[T]: ...
+
+    @overload
+    def submit(
+        self, target: Workflow[OutputNode[R]] | OutputNode[R], **options: Unpack[RunOptions]
+    ) -> Handle[Result[R]]: ...
+
+    @overload
+    def submit(
+        self, target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]], **options: Unpack[RunOptions]
+    ) -> Handle[Result[tuple[R1, R2]]]: ...
+
+    @overload
+    def submit(
+        self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
+    ) -> Handle[T]: ...
+
+    @overload
+    def submit(self, target: Target, **options: Unpack[RunOptions]) -> Handle[Result[NodeOutput]]: ...
+
+    def submit(
+        self,
+        target: Target,
+        *,
+        resolver: Callable[[Any], Any] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Any:
+        """Queue something, and do not wait for it.
+
+        Args:
+            target: A workflow, a node, or prompt JSON.
+            resolver: What ``handle.result()`` makes of the result.
+            options: See `RunOptions`.
+
+        Returns:
+            A `Handle`.
+
+        Raises:
+            ValidationError: It has problems; nothing was sent.
+            PromptRejected: The server found problems; nothing was queued.
+            ServerUnreachable: The server does not answer.
+        """
+        return self._submit(target, resolver, options)
+
+    def attach(self, prompt_id: str) -> Handle[Result[NodeOutput]]:
+        """Take up a prompt that is on the server: of an earlier program, or of somebody else.
+
+        Args:
+            prompt_id: Its id.
+
+        Raises:
+            PromptLost: The server does not know it.
+        """
+        return self._handle(self._driver.drive(running.attach(self._core, prompt_id)), None)
+
+    def events(self, timeout: float | None = None) -> Iterator[ServerEvent]:
+        """Everything that comes over the socket, from now on, until the client is closed.
+
+        Args:
+            timeout: Seconds after which it ends; None for no end.
+        """
+        listener: Listener[ServerEvent] = Listener(self._core.new_signal())
+        deadline = Deadline(self._core, timeout)
+        self._core.hub.listen(listener)
+        try:
+            while (event := self._driver.drive(next_event(self._core, listener, deadline))) is not None:
+                yield event
+        finally:
+            self._core.hub.unlisten(listener)
+
+    def read_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.bytes`."""
+        return self.read(file)
+
+    def save_file(self, file: OutputFile, path: Path) -> Path:
+        """For `OutputFile.save`."""
+        return self.save(file, path)
+
+    def _submit(
+        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions
+    ) -> Handle[Any]:
+        return self._handle(self._driver.drive(running.start(self._core, target, options)), resolve)
+
+    def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> Handle[Any]:
+        handle: Handle[Any] = Handle(self._core, started, self, resolve, self._resolvers)
+        handle._driver = self._driver
+        return handle
+
+    # Routes
+
+    request = blocking(server_routes.request)
+    queue = blocking(queue_routes.queue)
+    queue_remaining = blocking(queue_routes.queue_remaining)
+    delete_queued = blocking(queue_routes.delete_queued)
+    clear_queue = blocking(queue_routes.clear_queue)
+    history = blocking(queue_routes.history)
+    history_entry = blocking(queue_routes.history_entry)
+    delete_history = blocking(queue_routes.delete_history)
+    clear_history = blocking(queue_routes.clear_history)
+    interrupt = blocking(queue_routes.interrupt)
+    jobs = blocking(job_routes.jobs)
+    job = blocking(job_routes.job)
+    cancel_jobs = blocking(job_routes.cancel_jobs)
+
+    view = blocking(file_routes.view)
+    read = blocking(file_routes.read)
+    save = blocking(file_routes.save)
+    download = blocking(file_routes.download)
+    upload_image = blocking(file_routes.upload_image)
+    upload_mask = blocking(file_routes.upload_mask)
+
+    system_stats = blocking(server_routes.system_stats)
+    features = blocking(server_routes.features)
+    object_info = blocking(server_routes.object_info)
+    schema = blocking(server_routes.schema)
+    free = blocking(server_routes.free)
+    embeddings = blocking(server_routes.embeddings)
+    extensions = blocking(server_routes.extensions)
+    model_folders = blocking(server_routes.model_folders)
+    models = blocking(server_routes.models)
+    model_files = blocking(server_routes.model_files)
+    model_metadata = blocking(server_routes.model_metadata)
+    samplers = blocking(server_routes.samplers)
+    schedulers = blocking(server_routes.schedulers)
+    checkpoints = blocking(server_routes.checkpoints)
+    loras = blocking(server_routes.loras)
+    vaes = blocking(server_routes.vaes)
+    controlnets = blocking(server_routes.controlnets)
+    upscale_models = blocking(server_routes.upscale_models)
+    hypernetworks = blocking(server_routes.hypernetworks)
+    workflow_templates = blocking(server_routes.workflow_templates)
+    translations = blocking(server_routes.translations)
+    node_replacements = blocking(server_routes.node_replacements)
+    global_subgraphs = blocking(server_routes.global_subgraphs)
+    logs = blocking(server_routes.logs)
+    log_entries = blocking(server_routes.log_entries)
+    subscribe_logs = blocking(server_routes.subscribe_logs)
+
+    users = blocking(user_routes.users)
+    create_user = blocking(user_routes.create_user)
+    settings = blocking(user_routes.settings)
+    setting = blocking(user_routes.setting)
+    store_settings = blocking(user_routes.store_settings)
+    store_setting = blocking(user_routes.store_setting)
+    list_userdata = blocking(user_routes.list_userdata)
+    browse_userdata = blocking(user_routes.browse_userdata)
+    get_userdata = blocking(user_routes.get_userdata)
+    put_userdata = blocking(user_routes.put_userdata)
+    move_userdata = blocking(user_routes.move_userdata)
+    delete_userdata = blocking(user_routes.delete_userdata)

@@ -1,0 +1,357 @@
+"""Files on the server: looking at them, uploading them, downloading them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import IO, Any, Final
+
+from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
+from ..json_types import is_object, text_or_empty
+from ..output_file import NodeOutput, OutputFile, clean_name
+from .core import Core, ask, call, error_of, fetch_json, retry_after
+from .flow import Answer, Flow, Gather, Part, Request, json_body, sleep
+from .result import Result
+
+_IDENTITY: Final = {"Accept-Encoding": "identity"}
+"""A compressed answer could neither be resumed nor be checked for its length."""
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file in one of the server's folders.
+
+    Attributes:
+        name: Its name there; perhaps another than was asked for.
+        subfolder: The folder below, or ``""``.
+        type: ``input``, ``temp`` or ``output``.
+    """
+
+    name: str
+    subfolder: str = ""
+    type: str = "input"
+
+    @property
+    def reference(self) -> str:
+        """How an input such as ``LoadImage.image`` names it."""
+        path = f"{self.subfolder}/{self.name}" if self.subfolder else self.name
+        return path if self.type == "input" else f"{path} [{self.type}]"
+
+
+def view_request(
+    filename: str,
+    subfolder: str = "",
+    type: str = "output",  # noqa: A002  # the server's word
+    preview: str | None = None,
+    channel: str | None = None,
+) -> Request:
+    """The request for a file of the server."""
+    query = [("filename", filename), ("type", type)]
+    given = (("subfolder", subfolder), ("preview", preview), ("channel", channel))
+    query += [(name, value) for name, value in given if value]
+    return Request("GET", "/api/view", tuple(query), _IDENTITY)
+
+
+def view_url(
+    core: Core,
+    filename: str,
+    subfolder: str,
+    type: str,  # noqa: A002  # the server's word
+    preview: str | None,
+    channel: str | None,
+) -> str:
+    """The address of a file of the server, without credentials."""
+    request = view_request(filename, subfolder, type, preview, channel)
+    return core.address.url_of(request.path, request.query)
+
+
+def view(
+    core: Core,
+    filename: str,
+    *,
+    subfolder: str = "",
+    type: str = "output",  # noqa: A002  # the server's word
+    preview: str | None = None,
+    channel: str | None = None,
+) -> Flow[bytes]:
+    """The bytes of a file of the server.
+
+    Args:
+        filename: Its name.
+        subfolder: The folder below `type`.
+        type: ``output``, ``input`` or ``temp``.
+        preview: ``webp`` or ``jpeg``, with ``;`` and a quality: a smaller picture.
+        channel: ``rgb``, ``rgba`` or ``a``: only these channels, as PNG.
+
+    Raises:
+        ServerError: There is no such file (404), or the server refuses the name.
+    """
+    answer = yield from call(core, view_request(filename, subfolder, type, preview, channel))
+    return answer.content
+
+
+def read(core: Core, file: OutputFile) -> Flow[bytes]:
+    """The bytes of an output file.
+
+    Args:
+        file: A file of a result.
+
+    Raises:
+        DownloadError: The server has it no more.
+    """
+    if file.loaded:
+        return file.bytes()
+    try:
+        return (yield from view(core, file.name, subfolder=file.subfolder, type=file.type))
+    except ServerError as error:
+        raise _missing(file, error) from None
+
+
+def save(core: Core, file: OutputFile, path: str | os.PathLike[str]) -> Flow[Path]:
+    """Write an output file; a download that breaks off goes on where it stopped.
+
+    Args:
+        file: A file of a result.
+        path: The file to write, or a folder that exists, in which it gets its own name.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        DownloadError: It did not arrive whole, or the server has it no more.
+    """
+    target = Path(path)
+    if target.is_dir():
+        target /= clean_name(file.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.loaded:
+        target.write_bytes(file.bytes())
+        return target
+    partial = target.with_name(f".{target.name[:200]}.{core.random.getrandbits(32):08x}.part")
+    try:
+        with partial.open("wb") as opened:
+            yield from _fetch(core, file, opened)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def download(
+    core: Core,
+    files: OutputFile | NodeOutput | Result[Any] | Iterable[OutputFile],
+    folder: str | os.PathLike[str],
+    *,
+    parallel: int = 4,
+    overwrite: bool = False,
+) -> Flow[list[Path]]:
+    """Write files into a folder, several at once.
+
+    Args:
+        files: Files, what a node gave, or a whole result.
+        folder: Where to; it is made if it is not there. No name of the server leaves it.
+        parallel: How many at once.
+        overwrite: Whether a file of the same name is replaced; otherwise the new one gets a
+            number.
+
+    Returns:
+        The files that were written, in the order of `files`.
+
+    Raises:
+        DownloadError: One did not arrive whole.
+    """
+    root = Path(folder)
+    root.mkdir(parents=True, exist_ok=True)
+    taken: set[Path] = set()
+    flows: list[Flow[Path]] = []
+    for file in _listed(files):
+        target = _free(root / clean_name(file.name), taken, overwrite)
+        taken.add(target)
+        flows.append(save(core, file, target))
+    written: list[Path] = yield Gather(flows, max(parallel, 1))
+    return written
+
+
+def upload_image(
+    core: Core,
+    source: str | os.PathLike[str] | bytes,
+    *,
+    name: str | None = None,
+    subfolder: str = "",
+    type: str = "input",  # noqa: A002  # the server's word
+    overwrite: bool = False,
+) -> Flow[UploadedFile]:
+    """Put a file into one of the server's folders: a picture, or anything else.
+
+    Args:
+        source: A file, or its bytes.
+        name: What it is to be called; by default the file's own name. The server chooses
+            another where one of that name with other content is there already.
+        subfolder: The folder below `type`.
+        type: ``input``, ``temp`` or ``output``.
+        overwrite: Whether to replace one of that name.
+
+    Returns:
+        What the server calls it: use its ``reference``.
+
+    Raises:
+        ClientError: The file cannot be read.
+        ServerError: The server refuses it.
+    """
+    request = _upload("/api/upload/image", source, name, subfolder, type, overwrite, {})
+    return (yield from _uploaded(core, request))
+
+
+def upload_mask(
+    core: Core,
+    source: str | os.PathLike[str] | bytes,
+    original: UploadedFile | OutputFile,
+    *,
+    name: str | None = None,
+    subfolder: str = "",
+    type: str = "input",  # noqa: A002  # the server's word
+    overwrite: bool = False,
+) -> Flow[UploadedFile]:
+    """Make the alpha of a picture the mask of a picture that the server has.
+
+    Args:
+        source: A PNG with the mask as its alpha, or its bytes.
+        original: The picture on the server.
+        name: What the new picture is to be called.
+        subfolder: See `upload_image`.
+        type: See `upload_image`.
+        overwrite: See `upload_image`.
+
+    Returns:
+        The new picture. Where the original is missing, the server says nothing and writes
+        nothing.
+    """
+    reference = {"filename": original.name, "subfolder": original.subfolder, "type": original.type}
+    fields = {"original_ref": json_body(reference).decode()}
+    request = _upload("/api/upload/mask", source, name, subfolder, type, overwrite, fields)
+    return (yield from _uploaded(core, request))
+
+
+def _upload(
+    path: str,
+    source: str | os.PathLike[str] | bytes,
+    name: str | None,
+    subfolder: str,
+    kind: str,
+    overwrite: bool,
+    more: dict[str, str],
+) -> Request:
+    content = source if isinstance(source, bytes) else Path(source)
+    called = name or ("upload.png" if isinstance(content, bytes) else content.name)
+    fields = {"type": kind, "subfolder": subfolder, **more}
+    if overwrite:
+        fields["overwrite"] = "true"
+    return Request("POST", path, fields=fields, parts=(Part("image", PurePath(called).name, content),))
+
+
+def _uploaded(core: Core, request: Request) -> Flow[UploadedFile]:
+    said = yield from fetch_json(core, request)
+    if not is_object(said) or not isinstance(said.get("name"), str):
+        raise ServerError(f"{request.label} of {core.address} did not say what it wrote", 200)
+    return UploadedFile(
+        said["name"], text_or_empty(said.get("subfolder")), text_or_empty(said.get("type")) or "input"
+    )
+
+
+def _listed(files: OutputFile | NodeOutput | Result[Any] | Iterable[OutputFile]) -> Sequence[OutputFile]:
+    if isinstance(files, OutputFile):
+        return (files,)
+    if isinstance(files, (NodeOutput, Result)):
+        return files.files
+    return tuple(files)
+
+
+def _free(target: Path, taken: set[Path], overwrite: bool) -> Path:
+    """A path that no other file of this download has, and no file on disk."""
+    candidate, number = target, 1
+    while candidate in taken or (not overwrite and candidate.exists()):
+        candidate = target.with_name(f"{target.stem} ({number}){target.suffix}")
+        number += 1
+    return candidate
+
+
+class _PartialFile:
+    """Takes a file as it arrives, and what is left of it after a break.
+
+    Args:
+        opened: Where it is written.
+    """
+
+    def __init__(self, opened: IO[bytes]) -> None:
+        self._opened = opened
+        self.received = 0
+        self.expected: int | None = None
+        self.tag = ""
+
+    def headers(self) -> dict[str, str]:
+        """What asks for the rest."""
+        if not self.received or not self.tag:
+            return {}
+        return {"Range": f"bytes={self.received}-", "If-Range": self.tag}
+
+    def start(self, answer: Answer) -> bool:
+        """Takes the body of a file, whole or the rest."""
+        if answer.status not in (200, 206):
+            return False
+        if answer.status == 200 or not _continues(answer, self.received):
+            self._opened.seek(0)
+            self._opened.truncate()
+            self.received = 0
+            if answer.status == 206:
+                self.tag, self.expected = "", -1
+                return False
+        tag = answer.headers.get("etag", "")
+        self.tag = "" if tag.startswith("W/") else tag
+        length = answer.headers.get("content-length", "")
+        self.expected = self.received + int(length) if length.isdigit() else None
+        return True
+
+    def write(self, chunk: bytes) -> None:
+        """Takes the next bytes."""
+        self._opened.write(chunk)
+        self.received += len(chunk)
+
+
+def _continues(answer: Answer, received: int) -> bool:
+    return answer.headers.get("content-range", "").startswith(f"bytes {received}-")
+
+
+def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
+    partial = _PartialFile(opened)
+    attempt = 0
+    while True:
+        request = view_request(file.name, file.subfolder, file.type)
+        request = Request("GET", request.path, request.query, {**request.headers, **partial.headers()})
+        before = partial.received
+        pause = 0.0
+        try:
+            answer = yield from ask(core, request, partial)
+            if answer.status in (200, 206) and partial.expected in (None, partial.received):
+                return
+            reason = f"{partial.received} of {partial.expected} bytes came"
+            if answer.status not in (200, 206):
+                error = error_of(core, request, answer)
+                if answer.status < 500 and answer.status not in (408, 416, 425, 429):
+                    raise _missing(file, error)
+                reason, pause = str(error), retry_after(answer)
+        except ServerUnreachable as error:
+            reason = str(error)
+        attempt = 0 if partial.received > before else attempt + 1
+        if attempt > core.limits.retries:
+            raise DownloadError(f"{file.annotated_name} did not arrive whole: {reason}")
+        yield from sleep(max(core.jitter(attempt), pause))
+
+
+def _missing(file: OutputFile, error: ServerError) -> ClientError:
+    if error.status == 404:
+        return DownloadError(
+            f"the server has {file.annotated_name} no more; a cached result may name a file that was deleted"
+        )
+    return error

@@ -1,0 +1,315 @@
+"""What a prompt gave, typed by its nodes; and the error, if it gave nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+
+from ..errors import (
+    ClientError,
+    DownloadError,
+    ExecutionError,
+    Interrupted,
+    OutOfMemory,
+    PromptLost,
+    PromptRejected,
+    RunError,
+)
+from ..json_types import is_array
+from ..node import Node, OutputNode
+from ..output_file import (
+    AudioFile,
+    AudioOutput,
+    FileSource,
+    ImageFile,
+    ImageOutput,
+    LatentFile,
+    LatentOutput,
+    Model3DFile,
+    Model3DOutput,
+    NodeOutput,
+    OutputFile,
+    TextOutput,
+    VideoFile,
+    VideoOutput,
+)
+from .outcome import Outcome
+from .run import PICTURE_CLASSES, Run
+from .target import Prepared
+
+if TYPE_CHECKING:
+    from ..validate import Report
+
+R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R", bound=NodeOutput)
+O = TypeVar("O", bound=NodeOutput)  # noqa: E741  # an output
+T = TypeVar("T")
+
+
+class Resolver(Generic[O, T]):
+    """What is made of the output of one node class. Made by `resolver`.
+
+    Args:
+        node_class: The class.
+        function: Given the output of a node of it.
+    """
+
+    def __init__(self, node_class: type[OutputNode[O]], function: Callable[[O], T]) -> None:
+        self.node_class = node_class
+        self.function = function
+
+    def __call__(self, result: Result[O]) -> T:
+        """What is made of a result whose root is a node of the class."""
+        return self.function(result.output)
+
+
+def resolver(node_class: type[OutputNode[O]]) -> Callable[[Callable[[O], T]], Resolver[O, T]]:
+    """Say what is made of the output of a node class; a decorator.
+
+    ::
+
+        @resolver(DetectObjects)
+        def boxes(output: NodeOutput) -> list[Box]: ...
+
+
+        found = client.run(detect(image), resolver=boxes)  # list[Box]: the root's
+        every = client.run(detect(image))[boxes]  # tuple[list[Box], ...]: one a node
+
+    Args:
+        node_class: The class, of a generated package.
+    """
+    return lambda function: Resolver(node_class, function)
+
+
+class Result(Generic[R_co]):
+    """What a prompt gave.
+
+    Args:
+        run: The run that has ended.
+        prepared: What was run.
+        report: What the server found wrong with outputs that it dropped.
+        source: Fetches files.
+        resolvers: What to make of the outputs of some classes, for `resolve`.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        prepared: Prepared,
+        report: Report | None,
+        source: FileSource,
+        resolvers: Mapping[type[Node], Resolver[Any, Any]] | None = None,
+    ) -> None:
+        if run.outcome is None:
+            raise ClientError(f"prompt {run.prompt_id} has not ended")
+        self.prompt_id = run.prompt_id
+        self.outcome: Outcome = run.outcome
+        self.prompt = prepared.prompt
+        self.report = report
+        self._run = run
+        self._prepared = prepared
+        self._source = source
+        self._resolvers = resolvers or {}
+        self._made: dict[str, NodeOutput] = {}
+
+    @property
+    def output(self) -> R_co:
+        """What the workflow's root gave: typed by its class, a tuple for a tuple of nodes.
+
+        For prompt JSON, the output of its only output node.
+
+        Raises:
+            ClientError: The prompt is JSON, and several nodes of it gave something.
+        """
+        found: R_co = self._of(self._prepared.root)
+        return found
+
+    @overload
+    def __getitem__(self, key: OutputNode[R]) -> R: ...
+
+    @overload
+    def __getitem__(self, key: Resolver[Any, T]) -> tuple[T, ...]: ...
+
+    @overload
+    def __getitem__(self, key: str | Node) -> NodeOutput: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """What a node gave.
+
+        Args:
+            key: A node of the workflow, the id of one in the prompt, or a `Resolver`, which
+                gives what it makes of each node of its class.
+
+        Raises:
+            GraphError: The node is not in the workflow.
+            PromptRejected: The server dropped this output.
+            DownloadError: The node sends its pictures over the socket, which was not there.
+        """
+        if isinstance(key, Resolver):
+            nodes = self._prepared.compiled.nodes if self._prepared.compiled is not None else {}
+            return tuple(
+                key.function(self._output(node_id))
+                for node_id, node in nodes.items()
+                if isinstance(node, key.node_class)
+            )
+        return self._output(key if isinstance(key, str) else self._prepared.id_of(key))
+
+    def resolve(self, node: Node) -> Any:
+        """What the resolver that the client knows for a node's class makes of it.
+
+        Args:
+            node: A node of the workflow.
+
+        Raises:
+            ClientError: The client knows none: see `Client.register`.
+        """
+        for node_class in type(node).__mro__:
+            if node_class in self._resolvers:
+                return self._resolvers[node_class].function(self._output(self._prepared.id_of(node)))
+        raise ClientError(f"no resolver is registered for {type(node).__name__}")
+
+    @property
+    def outputs(self) -> Mapping[str, NodeOutput]:
+        """What every node gave that gave something, by id; the pictures of previews too."""
+        ids = (*self.outcome.outputs, *self.outcome.pictures)
+        return {node_id: self._output(node_id) for node_id in dict.fromkeys(map(self._owner, ids))}
+
+    @property
+    def files(self) -> tuple[OutputFile, ...]:
+        """Every file of every node."""
+        return tuple(file for output in self.outputs.values() for file in output.files)
+
+    def __repr__(self) -> str:
+        return f"<Result of prompt {self.prompt_id}: {len(self.files)} files>"
+
+    def _of(self, root: Any) -> Any:
+        if is_array(root):
+            return tuple(self._of(member) for member in root)
+        if isinstance(root, str):
+            return self._output(root)
+        outputs = list(self.outputs)
+        if len(outputs) != 1:
+            named = ", ".join(outputs) or "none"
+            raise ClientError(f"the prompt has no one output; nodes that gave something: {named}")
+        return self._output(outputs[0])
+
+    def _output(self, node_id: str) -> NodeOutput:
+        if node_id not in self._made:
+            self._made[node_id] = self._make(node_id)
+        return self._made[node_id]
+
+    def _make(self, node_id: str) -> NodeOutput:
+        self._check(node_id)
+        raw = merged(
+            output for key, output in self.outcome.outputs.items() if node_id in (key, self._owner(key))
+        )
+        pictures = tuple(
+            ImageFile(
+                f"{node_id}_{index:05}.{picture.format or 'bin'}",
+                type="websocket",
+                key="images",
+                node_id=node_id,
+                prompt_id=self.prompt_id,
+                data=picture.image,
+            )
+            for index, picture in enumerate(self.outcome.pictures.get(node_id, ()), 1)
+        )
+        node_class = self._prepared.class_of(node_id)
+        wanted = getattr(node_class, "_result_class", None)
+        output = NodeOutput(raw, node_id, self.prompt_id, self._source, pictures)
+        if isinstance(wanted, type) and issubclass(wanted, NodeOutput):
+            return wanted(raw, node_id, self.prompt_id, self._source, pictures)
+        return _fitting(output)(raw, node_id, self.prompt_id, self._source, pictures)
+
+    def _check(self, node_id: str) -> None:
+        """Raise where the node's output is missing and somebody knows why."""
+        if self.report is not None and any(problem.node_id == node_id for problem in self.report.problems):
+            raise PromptRejected(f"the server dropped node #{node_id}:\n{self.report}", self.report, 200)
+        node = self._run.node(node_id)
+        blocked = any(self._owner(failure.node_id or "") == node_id for failure in self.outcome.blocked)
+        if node.class_type in PICTURE_CLASSES and node_id not in self.outcome.pictures and not blocked:
+            raise DownloadError(
+                f"{node} sends its pictures over the WebSocket, and none came: the socket was not open "
+                "while it ran. A node that saves them (SaveImage, PreviewImage) needs no socket"
+            )
+
+    def _owner(self, node_id: str) -> str:
+        """The node of the prompt that an id means; ids of expanded nodes mean their first part.
+
+        The ids of outputs are right as they are: the history's ``meta`` of a cached node may
+        name the node of an earlier prompt.
+        """
+        if node_id in self._run.nodes or not self._run.nodes:
+            return node_id
+        for owner in (self.outcome.owners.get(node_id), node_id.partition(".")[0]):
+            if owner in self._run.nodes:
+                return owner or node_id
+        return node_id
+
+
+def merged(outputs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The outputs of one node that was expanded into several, put together by key."""
+    found: dict[str, Any] = {}
+    for output in outputs:
+        for key, value in output.items():
+            known = found.get(key)
+            found[key] = [*known, *value] if is_array(known) and is_array(value) else value
+    return found
+
+
+_KINDS: Final[Mapping[type[OutputFile], type[NodeOutput]]] = {
+    ImageFile: ImageOutput,
+    AudioFile: AudioOutput,
+    VideoFile: VideoOutput,
+    LatentFile: LatentOutput,
+    Model3DFile: Model3DOutput,
+}
+
+
+def _fitting(output: NodeOutput) -> type[NodeOutput]:
+    """The class for what a node gave whose own class says nothing."""
+    kinds = {type(file) for file in output.files}
+    if len(kinds) == 1:
+        return _KINDS.get(kinds.pop(), NodeOutput)
+    return TextOutput if output.texts and not kinds else NodeOutput
+
+
+_MEMORY: Final = ("OutOfMemoryError", "MemoryError")
+
+
+def error_of_outcome(run: Run, outcome: Outcome) -> RunError | None:
+    """The error of a run that did not succeed; None for one that did."""
+    name = f"prompt {run.prompt_id}"
+    if outcome.ending == "success":
+        return None
+    if outcome.ending == "interrupted" or (outcome.ending == "lost" and run.cancelled):
+        stopped = outcome.interruption
+        where = f" at {run.node(stopped.node_id)}" if stopped is not None and stopped.node_id else ""
+        return Interrupted(
+            f"{name} was {'cancelled' if run.cancelled else 'interrupted'}{where}", run.prompt_id
+        )
+    if outcome.ending == "lost":
+        return PromptLost(
+            f"{name} is lost: {outcome.reason}. Somebody deleted it, or the server restarted", run.prompt_id
+        )
+    failure = outcome.failure
+    if failure is None:
+        return RunError(f"{name} failed; the server does not say why", run.prompt_id)
+    node = run.node(failure.node_id or "")
+    place = node.place
+    kind = OutOfMemory if failure.exception_type.endswith(_MEMORY) else ExecutionError
+    where = f"{place}: " if place is not None else ""
+    source = f"\n  {place.source}" if place is not None and place.source else ""
+    traced = "".join(f"\n  {line.rstrip()}" for line in failure.traceback)
+    who = f"{failure.node_type or node.class_type} #{node.node_id}"
+    message = f"{where}{who} raised {failure.exception_type}: {failure.exception_message}{source}"
+    return kind(
+        message + (f"\nOn the server:{traced}" if traced else ""),
+        run.prompt_id,
+        node_id=failure.node_id,
+        class_type=failure.node_type or node.class_type,
+        exception_type=failure.exception_type,
+        exception_message=failure.exception_message,
+        traceback=failure.traceback,
+        place=place,
+    )

@@ -1,0 +1,259 @@
+"""From something to run to a run in flight; and what can be asked of one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from typing_extensions import TypedDict
+
+from ..errors import ClientError, PromptLost
+from ..json_types import is_object
+from ..schema import Schema
+from .core import Core
+from .flow import Flow, StartSocket, Watch
+from .inputs import schema_of, upload_inputs
+from .queue_routes import delete_queued, history_entry, interrupt, queue
+from .run import Run
+from .submission import Submission, submit
+from .target import Prepared, Target, prepare
+from .waiting import Deadline, Wait
+
+if TYPE_CHECKING:
+    from ..validate import Report
+
+State = Literal["pending", "running", "success", "error", "interrupted", "lost"]
+
+_CANCEL_PAUSE: Final = 0.25
+
+
+class RunOptions(TypedDict, total=False):
+    """How a prompt is run.
+
+    Attributes:
+        front: Before all that wait.
+        number: Its priority; the lowest runs first. It is not sent again after a lost reply.
+        prompt_id: Its id, a lowercase UUID; a new one by default.
+        extra_data: What the server stores with it.
+        editor_workflow: The editor's workflow, to be embedded in the files.
+        partner_api_key: The key for nodes that call paid services.
+        targets: The output nodes to run, nodes or ids; None for all.
+        validate: Whether to check it before it is sent. What would damage the server is refused
+            in any case.
+        schema: What to check it against, instead of what the node classes were generated from.
+    """
+
+    front: bool
+    number: float | None
+    prompt_id: str | None
+    extra_data: Mapping[str, Any] | None
+    editor_workflow: Mapping[str, Any] | None
+    partner_api_key: str | None
+    targets: Sequence[Any] | None
+    validate: bool
+    schema: Schema | None
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Where a prompt is.
+
+    Attributes:
+        state: ``pending``, ``running``, or how it ended.
+        ahead: How many prompts run or wait before it, while it is pending.
+    """
+
+    state: State
+    ahead: int = 0
+
+
+@dataclass(frozen=True)
+class Started:
+    """A prompt that the server has.
+
+    Attributes:
+        run: What is known of it.
+        prepared: What is run.
+        report: What is wrong with outputs that the server has dropped, or None.
+        number: Its priority, where the server said it.
+    """
+
+    run: Run
+    prepared: Prepared
+    report: Report | None
+    number: float | None
+
+
+def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
+    """Check something, upload its files, and queue it.
+
+    Raises:
+        ValidationError: It has problems that the server would refuse, or be damaged by.
+        PromptRejected: The server refuses it.
+        ClientError: The server cannot be reached, or gives an error.
+    """
+    from dataclasses import replace
+
+    prepared = prepare(target)
+    schema = options.get("schema") or schema_of(prepared)
+    prompt = yield from upload_inputs(core, prepared, schema)
+    prepared = replace(prepared, prompt=prompt)
+    check(prepared, schema, options.get("validate", True))
+    run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
+    if options.get("prompt_id") is not None:
+        yield from _refuse_used(core, run.prompt_id)
+    yield from ready_socket(core)
+    core.hub.add(run)
+    accepted = yield from submit(core, run, _submission(prepared, options), prepared.places)
+    report: Report | None = None
+    if accepted.node_errors:
+        from ..validate import Report
+
+        report = Report.from_server({"node_errors": accepted.node_errors}, 200, places=prepared.places)
+    return Started(run, prepared, report, accepted.number)
+
+
+def check(prepared: Prepared, schema: Schema | None, whole: bool) -> None:
+    """Refuse a prompt with problems before it is sent.
+
+    Args:
+        prepared: The prompt.
+        schema: What to check it against; None where there is none.
+        whole: False refuses only what would damage the server.
+
+    Raises:
+        ValidationError: It has some.
+    """
+
+
+def ready_socket(core: Core) -> Flow[None]:
+    """Have the socket open, or know that it cannot be had, before a prompt is sent."""
+    if core.use_socket and not core.hub.connected:
+        yield StartSocket()
+        yield Watch(core.hub.settled, core.limits.socket)
+
+
+def attach(core: Core, prompt_id: str) -> Flow[Started]:
+    """Take up a prompt that is on the server: of an earlier program, or of somebody else.
+
+    Args:
+        core: The client.
+        prompt_id: Its id.
+
+    Raises:
+        PromptLost: The server does not know it.
+    """
+    yield from ready_socket(core)
+    prompt: Mapping[str, Any] | None = None
+    for _ in range(2):
+        listed = yield from queue(core)
+        found = [entry for entry in (*listed.running, *listed.pending) if entry.prompt_id == prompt_id]
+        if found:
+            prompt = found[0].prompt
+            break
+        entry = yield from history_entry(core, prompt_id)
+        if entry is not None:
+            prompt = entry.prompt
+            break
+    if prompt is None:
+        raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
+    run = Run(prompt_id, prompt, core.new_signal, core.clock)
+    run.gap = run.unsure = True
+    core.hub.add(run)
+    return Started(run, Prepared(prompt, {}), None, None)
+
+
+def status(core: Core, run: Run) -> Flow[RunStatus]:
+    """Where a prompt is now, by asking the server.
+
+    Raises:
+        ServerUnreachable: The server does not answer.
+    """
+    for _ in range(2):
+        if run.outcome is not None:
+            return RunStatus(run.outcome.ending)
+        listed = yield from queue(core)
+        ahead = listed.find(run.prompt_id)
+        if ahead is not None:
+            running = listed.runs(run.prompt_id)
+            run.queued(ahead, running)
+            return RunStatus("running" if running else "pending", ahead)
+        entry = yield from history_entry(core, run.prompt_id)
+        if entry is not None and entry.outcome is not None:
+            return RunStatus(entry.outcome.ending)
+    return RunStatus("lost")
+
+
+def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
+    """Take a prompt out of the queue, or stop it; come back when it is out.
+
+    An interrupt that comes between two prompts is lost on a real server, so it is repeated.
+
+    Args:
+        core: The client.
+        run: The prompt.
+        timeout: Seconds to wait for its end.
+
+    Returns:
+        Whether there was anything to cancel.
+
+    Raises:
+        WaitTimeout: It still runs.
+    """
+    deadline, asked = Deadline(core, timeout), False
+    while run.outcome is None and not run.ended:
+        listed = yield from queue(core)
+        if listed.find(run.prompt_id) is None:
+            break
+        asked = run.cancelled = True
+        if listed.runs(run.prompt_id):
+            yield from interrupt(core, run.prompt_id)
+        else:
+            yield from delete_queued(core, [run.prompt_id])
+        if deadline.passed:
+            yield from Wait(core, run, 0.0).step(None)
+        yield Watch(run.signal, deadline.within(_CANCEL_PAUSE))
+        run.signal.clear()
+    run.unsure = True
+    run.poke()
+    return asked
+
+
+def _prompt_id(options: RunOptions) -> str:
+    wanted = options.get("prompt_id")
+    if wanted is None:
+        return str(uuid.uuid4())
+    try:
+        canonical = str(uuid.UUID(wanted))
+    except (ValueError, AttributeError, TypeError):
+        canonical = ""
+    if canonical != wanted:
+        raise ClientError(f"a prompt id is a lowercase UUID with hyphens, not {wanted!r:.80}")
+    return wanted
+
+
+def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
+    """A server runs a repeated id twice and mixes the two up: so it is refused here."""
+    listed = yield from queue(core)
+    if listed.find(prompt_id) is not None or (yield from history_entry(core, prompt_id)) is not None:
+        raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
+
+
+def _submission(prepared: Prepared, options: RunOptions) -> Submission:
+    extra = dict(options.get("extra_data") or {})
+    if (editor := options.get("editor_workflow")) is not None:
+        known = extra.get("extra_pnginfo")
+        extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}
+    if (key := options.get("partner_api_key")) is not None:
+        extra["api_key_comfy_org"] = key
+    if not is_object(extra.get("extra_pnginfo", {})):
+        raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
+    targets = options.get("targets")
+    ids = None if targets is None else [_target_id(prepared, target) for target in targets]
+    return Submission(prepared.prompt, options.get("front", False), options.get("number"), extra, ids)
+
+
+def _target_id(prepared: Prepared, target: Any) -> str:
+    return target if isinstance(target, str) else prepared.id_of(target)

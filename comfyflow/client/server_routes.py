@@ -1,0 +1,273 @@
+"""Routes about the server itself: what it is, what it can do, what it has installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ServerError
+from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
+from ..schema import Schema
+from .core import Core, ask, call, fetch_json
+from .flow import Answer, Flow, Part, Request, json_body
+from .route import segment
+
+
+def request(
+    core: Core,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    json: object = None,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    files: Mapping[str, tuple[str, bytes]] | None = None,
+    timeout: float | None = None,
+) -> Flow[Answer]:
+    """Send any request to the server, for routes that have no method of their own.
+
+    Args:
+        method: ``GET``, ``POST``, ….
+        path: Below the server's base path: ``/api/…`` or ``/my_nodes/…``.
+        query: Names and values.
+        json: The body, as JSON.
+        content: The body, as it is.
+        headers: Further headers.
+        files: Files of a multipart body: name and bytes, by field.
+        timeout: Seconds to wait for the answer.
+
+    Returns:
+        The answer, whatever its status.
+
+    Raises:
+        ServerUnreachable: No answer came. A request that may have done something is not
+            repeated.
+    """
+    body = json_body(json) if json is not None else content
+    parts = tuple(Part(name, *file) for name, file in (files or {}).items())
+    asked = Request(
+        method.upper(),
+        path if path.startswith("/") else f"/{path}",
+        tuple((query or {}).items()),
+        headers or {},
+        body,
+        parts=parts,
+        timeout=timeout,
+        repeatable=method.upper() in ("GET", "HEAD"),
+    )
+    return (yield from ask(core, asked))
+
+
+def system_stats(core: Core) -> Flow[dict[str, Any]]:
+    """The server's version, system, and memory: ``system`` and ``devices``."""
+    return (yield from _object(core, "/api/system_stats"))
+
+
+def features(core: Core) -> Flow[dict[str, Any]]:
+    """What the server can do, by name."""
+    return (yield from _object(core, "/api/features"))
+
+
+def object_info(core: Core, class_type: str | None = None) -> Flow[dict[str, Any]]:
+    """The node classes of the server, as it describes them.
+
+    Args:
+        class_type: Only this class; the answer is empty where there is none. None gives all.
+    """
+    path = "/api/object_info" if class_type is None else f"/api/object_info/{segment(class_type)}"
+    return (yield from _object(core, path))
+
+
+def schema(core: Core, *, max_age: float = 0.0) -> Flow[Schema]:
+    """The node classes of the server, for validation.
+
+    Args:
+        max_age: Seconds for which one that was fetched before is taken again, while the server's
+            version is the same. A file that is put into a models folder is not seen before.
+    """
+    stats = yield from system_stats(core)
+    version = text_or_empty(object_or_empty(stats.get("system")).get("comfyui_version")) or None
+    cached = core.schemas.get(version)
+    if cached is not None and core.clock() - cached[0] < max_age:
+        return cached[1]
+    raw = yield from object_info(core)
+    made = Schema(raw, version, core.address.url)
+    core.schemas.clear()
+    core.schemas[version] = (core.clock(), made)
+    return made
+
+
+def embeddings(core: Core) -> Flow[list[str]]:
+    """The textual inversions, by name without suffix."""
+    return (yield from _texts(core, "/api/embeddings"))
+
+
+def extensions(core: Core) -> Flow[list[str]]:
+    """The addresses of the editor's extensions."""
+    return (yield from _texts(core, "/api/extensions"))
+
+
+def model_folders(core: Core) -> Flow[list[str]]:
+    """The kinds of models: ``checkpoints``, ``loras``, …."""
+    return (yield from _texts(core, "/api/models"))
+
+
+def models(core: Core, folder: str) -> Flow[list[str]]:
+    """The files in one of the model folders.
+
+    Args:
+        folder: Its kind.
+
+    Raises:
+        ServerError: There is no such folder (404).
+    """
+    return (yield from _texts(core, f"/api/models/{segment(folder)}"))
+
+
+def model_files(core: Core, folder: str) -> Flow[list[dict[str, Any]]]:
+    """The files in one of the model folders, with their size and times.
+
+    Args:
+        folder: Its kind.
+    """
+    path = f"/api/experiment/models/{segment(folder)}"
+    said = yield from fetch_json(core, Request("GET", path))
+    return [dict(entry) for entry in array_or_empty(said) if is_object(entry)]
+
+
+def model_metadata(core: Core, folder: str, filename: str) -> Flow[dict[str, Any] | None]:
+    """The metadata in a safetensors file; None where it has none.
+
+    Args:
+        folder: Its kind.
+        filename: The file.
+    """
+    path = f"/api/view_metadata/{segment(folder)}"
+    return (yield from find_object(core, Request("GET", path, (("filename", filename),))))
+
+
+def samplers(core: Core) -> Flow[list[str]]:
+    """The samplers that ``KSampler`` takes."""
+    return (yield from _choices(core, "KSampler", "sampler_name"))
+
+
+def schedulers(core: Core) -> Flow[list[str]]:
+    """The schedulers that ``KSampler`` takes."""
+    return (yield from _choices(core, "KSampler", "scheduler"))
+
+
+def checkpoints(core: Core) -> Flow[list[str]]:
+    """The checkpoints that are installed."""
+    return (yield from _choices(core, "CheckpointLoaderSimple", "ckpt_name"))
+
+
+def loras(core: Core) -> Flow[list[str]]:
+    """The LoRAs that are installed."""
+    return (yield from _choices(core, "LoraLoader", "lora_name"))
+
+
+def vaes(core: Core) -> Flow[list[str]]:
+    """The VAEs that are installed."""
+    return (yield from _choices(core, "VAELoader", "vae_name"))
+
+
+def controlnets(core: Core) -> Flow[list[str]]:
+    """The ControlNets that are installed."""
+    return (yield from _choices(core, "ControlNetLoader", "control_net_name"))
+
+
+def upscale_models(core: Core) -> Flow[list[str]]:
+    """The upscale models that are installed."""
+    return (yield from _choices(core, "UpscaleModelLoader", "model_name"))
+
+
+def hypernetworks(core: Core) -> Flow[list[str]]:
+    """The hypernetworks that are installed."""
+    return (yield from _choices(core, "HypernetworkLoader", "hypernetwork_name"))
+
+
+def free(core: Core, *, unload_models: bool = True, free_memory: bool = False) -> Flow[None]:
+    """Have the server give memory back.
+
+    Args:
+        unload_models: Whether models leave the graphics memory.
+        free_memory: Whether cached results go too.
+    """
+    body = json_body({"unload_models": unload_models, "free_memory": free_memory})
+    yield from call(core, Request("POST", "/api/free", content=body))
+
+
+def logs(core: Core) -> Flow[str]:
+    """The server's log."""
+    said = yield from fetch_json(core, Request("GET", "/internal/logs"))
+    return text_or_empty(said)
+
+
+def log_entries(core: Core) -> Flow[list[dict[str, Any]]]:
+    """The server's log by entry: ``t`` the time, ``m`` the text."""
+    said = yield from _object(core, "/internal/logs/raw")
+    return [dict(entry) for entry in array_or_empty(said.get("entries")) if is_object(entry)]
+
+
+def subscribe_logs(core: Core, *, enabled: bool = True) -> Flow[None]:
+    """Have the log sent over the socket, as `LogEntries` events.
+
+    Args:
+        enabled: False ends it.
+    """
+    body = json_body({"clientId": core.client_id, "enabled": enabled})
+    yield from call(core, Request("PATCH", "/internal/logs/subscribe", content=body))
+
+
+def workflow_templates(core: Core) -> Flow[dict[str, Any]]:
+    """The workflow templates of custom node packs: names, by pack."""
+    return (yield from _object(core, "/api/workflow_templates"))
+
+
+def translations(core: Core) -> Flow[dict[str, Any]]:
+    """The translations of custom node packs."""
+    return (yield from _object(core, "/api/i18n"))
+
+
+def node_replacements(core: Core) -> Flow[dict[str, Any]]:
+    """Which classes the server takes in place of old ones (0.14 and later; else empty)."""
+    return (yield from find_object(core, Request("GET", "/api/node_replacements"))) or {}
+
+
+def global_subgraphs(core: Core) -> Flow[dict[str, Any]]:
+    """The subgraphs that the server offers (0.3.67 and later; else empty)."""
+    return (yield from find_object(core, Request("GET", "/api/global_subgraphs"))) or {}
+
+
+def _object(core: Core, path: str) -> Flow[dict[str, Any]]:
+    asked = Request("GET", path)
+    said = yield from fetch_json(core, asked)
+    if not is_object(said):
+        raise ServerError(f"{asked.label} of {core.address} gave no object; is that a ComfyUI server?", 200)
+    return dict(said)
+
+
+def _texts(core: Core, path: str) -> Flow[list[str]]:
+    said = yield from fetch_json(core, Request("GET", path))
+    return [text for text in array_or_empty(said) if isinstance(text, str)]
+
+
+def find_object(core: Core, asked: Request) -> Flow[dict[str, Any] | None]:
+    """The object of an answer; None where the server has none (404)."""
+    try:
+        said = yield from fetch_json(core, asked)
+    except ServerError as error:
+        if error.status == 404:
+            return None
+        raise
+    return dict(said) if is_object(said) else None
+
+
+def _choices(core: Core, class_type: str, name: str) -> Flow[list[str]]:
+    """The choices of a combo, in the V1 and the V3 form; none where the class is not there."""
+    found = Schema((yield from object_info(core, class_type))).get(class_type)
+    entry = found.by_name.get(name) if found is not None else None
+    return [
+        choice for choice in (entry.choices if entry is not None else None) or () if isinstance(choice, str)
+    ]
