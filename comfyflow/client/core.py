@@ -100,7 +100,8 @@ class Core:
 
     def jitter(self, attempt: int) -> float:
         """The pause before a repetition: it doubles each time, and is anything above its half."""
-        longest = min(self.limits.backoff * 2 ** min(attempt, 30), self.limits.backoff_most)
+        doubled = self.limits.backoff * float(1 << min(attempt, 30))
+        longest = min(doubled, self.limits.backoff_most)
         return longest * self.random.uniform(0.5, 1.0)
 
 

@@ -106,12 +106,13 @@ def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
         yield from _refuse_used(core, run.prompt_id)
     yield from ready_socket(core)
     core.hub.add(run)
-    accepted = yield from submit(core, run, _submission(prepared, options), prepared.places)
+    accepted = yield from submit(core, run, _submission(prepared, options), prepared)
     report: Report | None = None
     if accepted.node_errors:
         from ..validate import Report
 
-        report = Report.from_server({"node_errors": accepted.node_errors}, 200, places=prepared.places)
+        said = {"node_errors": accepted.node_errors}
+        report = Report.from_server(said, 200, prompt=prompt, places=prepared.places)
     return Started(run, prepared, report, accepted.number)
 
 

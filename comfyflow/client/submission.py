@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import PromptRejected, ServerError, ServerUnreachable
-from ..json_types import array_or_empty, is_number, is_object
+from ..json_types import is_number, is_object
 from ..problem import Place
 from .core import Core, ask, error_of, parse_json, server_words
 from .flow import Answer, Flow, Request, json_body, sleep
 from .queue_routes import history_entry, queue
 from .run import Run
+from .target import Prepared
 
 _LOOKS: Final = (0.0, 0.1, 0.3, 0.8)
 """Pauses before each search for a prompt of which nobody knows whether it arrived."""
@@ -55,14 +56,14 @@ class Submission:
     targets: Sequence[str] | None = None
 
 
-def submit(core: Core, run: Run, submission: Submission, places: Mapping[str, Place]) -> Flow[Accepted]:
+def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> Flow[Accepted]:
     """Queue a prompt.
 
     Args:
         core: The client.
         run: Hears the events; its prompt id is the one that is sent.
         submission: The prompt and what goes with it.
-        places: Where the user's source made the nodes, for messages.
+        prepared: What the prompt was made of, for messages.
 
     Raises:
         PromptRejected: The server refuses it.
@@ -79,7 +80,7 @@ def submit(core: Core, run: Run, submission: Submission, places: Mapping[str, Pl
                 if run.doubtful:
                     yield from remove_double(core, run)
                 return accepted
-            failure: ServerError | ServerUnreachable = _refusal(core, request, answer, places)
+            failure: ServerError | ServerUnreachable = _refusal(core, request, answer, prepared)
         except ServerUnreachable as error:
             failure = error
         if not (isinstance(failure, ServerUnreachable) and failure.unsent):
@@ -150,21 +151,24 @@ def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:
     return Accepted(number if is_number(number) else None, errors if is_object(errors) else {})
 
 
-def _refusal(core: Core, request: Request, answer: Answer, places: Mapping[str, Place]) -> ServerError:
+def _refusal(core: Core, request: Request, answer: Answer, prepared: Prepared) -> ServerError:
     """The error of an answer; raises at once where asking again cannot help."""
     error = error_of(core, request, answer)
     if answer.status == 400:
-        raise rejected(answer, places, error)
+        raise rejected(answer, prepared.prompt, prepared.places, error)
     if answer.status < 500 and answer.status not in (408, 425, 429):
         raise error
     return error
 
 
-def rejected(answer: Answer, places: Mapping[str, Place], error: ServerError) -> Exception:
+def rejected(
+    answer: Answer, prompt: Mapping[str, Any], places: Mapping[str, Place], error: ServerError
+) -> Exception:
     """The refusal of a prompt as an error with its problems.
 
     Args:
         answer: The server's 400.
+        prompt: What was sent.
         places: Where the user's source made the nodes.
         error: What to raise where the answer is in no form that a server uses.
     """
@@ -178,8 +182,6 @@ def rejected(answer: Answer, places: Mapping[str, Place], error: ServerError) ->
         return error
     if not is_object(body) or "error" not in body:
         return error
-    report = Report.from_server(body, answer.status, places=places)
+    report = Report.from_server(body, answer.status, prompt=prompt, places=places)
     words = server_words(answer) or "the server refused the prompt"
-    problems = array_or_empty(report.problems)
-    listed = "".join(f"\n  {problem}" for problem in problems)
-    return PromptRejected(f"{words}{listed}", report, answer.status)
+    return PromptRejected(f"{words}\n{report}", report, answer.status)
