@@ -1,0 +1,1 @@
+"""Workflows under test: queries, assertions and goldens; a pytest plugin; strategies."""

@@ -1,0 +1,7 @@
+"""Hypothesis strategies that draw workflows from any schema."""
+
+from .graph import graphs as graphs
+from .graph import prompts as prompts
+from .graph import workflow_of as workflow_of
+from .graph import workflows as workflows
+from .node import node_inputs as node_inputs

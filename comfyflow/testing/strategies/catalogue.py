@@ -1,0 +1,403 @@
+"""What can be made of a schema: which nodes, at what least cost, and what can stand before and
+behind them. Found once for a schema, so that drawing only chooses.
+
+The cost of a node is the number of nodes of the smallest tree that gives it all it needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from ...schema import InputSchema, NodeSchema, OutputSchema, Schema
+from ...schema.input_schema import (
+    ANY,
+    AUTOGROW,
+    DYNAMIC_COMBO,
+    DYNAMIC_GROUP,
+    DYNAMIC_SLOT,
+    MATCH_TYPE,
+    MAX_NESTING,
+    Autogrow,
+)
+from ...schema.version import Version
+from .core_values import core_values
+from .widget import Widget, widget_of
+
+NEVER: Final = math.inf
+"""The cost of what cannot be made."""
+
+WILD_SINCE: Final = Version(0, 4, 0)
+"""Since then a server takes an output of type ``*`` for any input; 0.3.64 compares the text."""
+
+Bound = Mapping[str, str]
+"""The type that each MatchType template of a node stands for."""
+
+Choose = Callable[[NodeSchema], bool]
+
+GivenValues = Mapping[str, Mapping[str, st.SearchStrategy[Any]]]
+"""Class, input: its values."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An output of a node class that a link can start from.
+
+    Attributes:
+        cost: The least number of nodes that it takes.
+        class_type: The class.
+        slot: The output.
+        bound: What its templates must stand for, so that the output has the wanted type.
+    """
+
+    cost: float
+    class_type: str
+    slot: int
+    bound: Bound
+
+
+@dataclass(frozen=True)
+class Sink:
+    """An input of a node class that a link of some type can lead to.
+
+    Attributes:
+        cost: The least number of nodes from the link to the end of an output node.
+        class_type: The class.
+        input_name: The input's full name.
+        bound: What its templates must stand for.
+    """
+
+    cost: float
+    class_type: str
+    input_name: str
+    bound: Bound
+
+
+class Catalogue:
+    """What can be made of a schema.
+
+    Args:
+        schema: The schema.
+        choose: Says which node classes may be used; by default, all.
+        values: What some inputs, by class and name, are given in place of all that the schema
+            allows. Nothing is linked to them.
+    """
+
+    def __init__(
+        self, schema: Schema, choose: Choose | None = None, values: GivenValues | None = None
+    ) -> None:
+        self.schema = schema
+        self.nodes: dict[str, NodeSchema] = {
+            name: node for name, node in schema.items() if choose is None or choose(node)
+        }
+        self.wild = schema.version >= WILD_SINCE
+        self._linkable: dict[str, tuple[InputSchema, ...]] = {}
+        self._widgets: dict[int, tuple[InputSchema, Widget | None]] = {}
+        self._fixed: set[int] = set()
+        self._fix(values or {})
+        self._by_types: dict[tuple[str, ...], list[Source]] = {}
+        self._sinks: dict[str, list[Sink]] = {}
+        self.type_costs: dict[str, float] = {}
+        self.costs: dict[str, float] = {}
+        self._find_costs()
+        self.ends: dict[str, float] = {}
+        self._find_ends()
+
+    def _fix(self, values: GivenValues) -> None:
+        for name, node in self.nodes.items():
+            fixed = {**core_values(node), **values.get(name, {})}
+            for entry in node.inputs:
+                if entry.name in fixed:
+                    self._widgets[id(entry)] = entry, Widget(fixed[entry.name])
+                    self._fixed.add(id(entry))
+
+    def widget(self, entry: InputSchema) -> Widget | None:
+        """The constants of an input, found once; None for a socket."""
+        known = self._widgets.get(id(entry))
+        if known is None or known[0] is not entry:
+            known = entry, widget_of(entry)
+            self._widgets[id(entry)] = known
+        return known[1]
+
+    def linkable(self, node: NodeSchema) -> tuple[InputSchema, ...]:
+        """The inputs of a class that a link can lead to whatever else it is given."""
+        known = self._linkable.get(node.class_type)
+        if known is None:
+            known = self._linkable[node.class_type] = tuple(_linkable_inputs(node))
+        return known
+
+    def templates(self, node: NodeSchema) -> list[str]:
+        """The MatchType templates of a node class."""
+        inputs = [entry.match_template for entry in self.linkable(node)]
+        outputs = [output.match_template for output in node.outputs]
+        return list(dict.fromkeys(name for name in [*inputs, *outputs] if name is not None))
+
+    def is_socket(self, entry: InputSchema) -> bool:
+        """Whether an input is to be linked rather than typed in, if that can be done."""
+        return bool(entry.options.get("forceInput")) or self.widget(entry) is None
+
+    def accepted(self, entry: InputSchema, bound: Bound) -> tuple[str, ...]:
+        """The types of outputs that an input takes, sorted; ``("*",)`` for any.
+
+        Empty where nothing is to be linked to it: a choice, or an input without a socket.
+        """
+        if entry.is_combo or entry.options.get("socketless") or id(entry) in self._fixed:
+            return ()
+        if entry.type == MATCH_TYPE:
+            wanted = bound.get(entry.match_template or "") or entry.match_types
+        elif entry.type == DYNAMIC_SLOT:
+            kind = entry.options.get("slotType")
+            wanted = kind if isinstance(kind, str) else ANY
+        else:
+            wanted = entry.type
+        types = {part.strip() for part in wanted.split(",")}
+        return (ANY,) if ANY in types else tuple(sorted(types))
+
+    def cost_of_types(self, types: Iterable[str]) -> float:
+        """The least number of nodes that give one of these types."""
+        return min((self._cost_of_type(kind) for kind in types), default=NEVER)
+
+    def _cost_of_type(self, kind: str) -> float:
+        if kind == ANY:
+            return min(self.type_costs.values(), default=NEVER)
+        cost = self.type_costs.get(kind, NEVER)
+        return min(cost, self.type_costs.get(ANY, NEVER)) if self.wild else cost
+
+    def cost_of_inputs(self, entries: Iterable[InputSchema], bound: Bound, depth: int = 0) -> float:
+        """The least number of nodes that these inputs need."""
+        return sum(self.cost_of_input(entry, bound, depth) for entry in entries)
+
+    def cost_of_input(self, entry: InputSchema, bound: Bound, depth: int = 0) -> float:
+        """The least number of nodes that an input needs; 0 where it can be left out."""
+        if depth > MAX_NESTING:
+            return NEVER
+        if entry.type == AUTOGROW:
+            grown = entry.autogrow
+            return 0 if grown is None else self._cost_of_slots(grown, bound, depth)
+        if not entry.required:
+            return 0
+        return self.cost_of_given(entry, bound, depth)
+
+    def cost_of_given(self, entry: InputSchema, bound: Bound, depth: int = 0) -> float:
+        """The least number of nodes that an input needs that is not left out."""
+        if entry.type == DYNAMIC_COMBO:
+            options = entry.dynamic_options
+            return min(
+                (self.cost_of_inputs(option.inputs, bound, depth + 1) for option in options), default=NEVER
+            )
+        if entry.type == DYNAMIC_SLOT:
+            inner = self.cost_of_inputs(entry.slot_inputs, bound, depth + 1)
+            return inner + self.cost_of_types(self.accepted(entry, bound))
+        if entry.type == DYNAMIC_GROUP:
+            return rows_needed(entry) * self.cost_of_inputs(entry.group, bound, depth + 1)
+        if self.widget(entry) is not None:
+            return 0
+        return self.cost_of_types(self.accepted(entry, bound))
+
+    def _cost_of_slots(self, grown: Autogrow, bound: Bound, depth: int) -> float:
+        needed = min(grown.minimum, len(grown.names)) if grown.input.required else 0
+        return needed * self.cost_of_given(grown.input, bound, depth + 1) if needed > 0 else 0
+
+    def cost_of_node(self, node: NodeSchema, bound: Bound) -> float:
+        """The least number of nodes of a tree that ends in a node of this class."""
+        return 1 + self.cost_of_inputs(node.inputs, bound)
+
+    def _find_costs(self) -> None:
+        """The least fixed point: costs only fall, each round looks one node farther."""
+        changed = True
+        while changed:
+            changed = False
+            for name, node in self.nodes.items():
+                cost = self.cost_of_node(node, {})
+                if cost >= self.costs.get(name, NEVER):
+                    continue
+                self.costs[name] = cost
+                for output in node.outputs:
+                    for kind in output_types(output, {}):
+                        if cost < self.type_costs.get(kind, NEVER):
+                            self.type_costs[kind] = cost
+                            changed = True
+
+    def _find_ends(self) -> None:
+        """For each class, how many nodes it takes from its outputs to the end of an output
+        node, and the same for each type of link.
+        """
+        self.link_ends: dict[str, float] = {}
+        makeable = [(name, self.nodes[name]) for name in self.costs]
+        for name, node in makeable:
+            if node.is_output_node:
+                self.ends[name] = 0
+        changed = True
+        while changed:
+            changed = self._find_link_ends(makeable)
+            for name, node in makeable:
+                cost = min(
+                    (self.cost_bound(node, bound, True) for bound in self._bindings(node)), default=NEVER
+                )
+                if cost - self.costs[name] < self.ends.get(name, NEVER):
+                    self.ends[name] = cost - self.costs[name]
+                    changed = True
+
+    def _find_link_ends(self, makeable: Iterable[tuple[str, NodeSchema]]) -> bool:
+        changed = False
+        for name, node in makeable:
+            end = self.ends.get(name, NEVER)
+            if end == NEVER:
+                continue
+            for entry in self.linkable(node):
+                for kind in self.accepted(entry, {}):
+                    if entry.type == MATCH_TYPE and kind == ANY:
+                        continue  # what it costs depends on the type: `sinks` knows
+                    cost = self.costs[name] - self._spared(entry, {}) + end
+                    if cost < self.link_ends.get(kind, NEVER):
+                        self.link_ends[kind] = cost
+                        changed = True
+        return changed
+
+    def link_end(self, kind: str) -> float:
+        """The least number of nodes from a link of some type to the end of an output node."""
+        kinds = [kind, ANY] if kind != ANY or not self.wild else list(self.link_ends)
+        return min((self.link_ends.get(each, NEVER) for each in kinds), default=NEVER)
+
+    def spared(self, node: NodeSchema, name: str, bound: Bound) -> float:
+        """What a node costs less because the input of this name is linked already."""
+        return sum(self._spared(entry, bound) for entry in self.linkable(node) if entry.name == name)
+
+    def cost_bound(self, node: NodeSchema, bound: Bound, to_the_end: bool) -> float:
+        """The cost of a node whose templates stand for these types, and of the way to the end."""
+        cost = self.cost_of_node(node, bound)
+        return cost + self.end_of(node, bound) if to_the_end else cost
+
+    def _spared(self, entry: InputSchema, bound: Bound) -> float:
+        return self.cost_of_input(entry, bound) if entry.required else 0
+
+    def _bindings(self, node: NodeSchema) -> Iterator[Bound]:
+        """What the templates of a node can stand for; several are tried with one type each."""
+        names = self.templates(node)
+        if not names:
+            yield {}
+        for name in names:
+            for kind in self.types_of_template(node, name):
+                yield {name: kind}
+
+    def types_of_template(self, node: NodeSchema, template: str) -> list[str]:
+        """The types that a MatchType template of a node can stand for, the cheapest first."""
+        allowed: set[str] | None = None
+        for entry in self.linkable(node):
+            if entry.match_template == template:
+                kinds = set(self.accepted(entry, {}))
+                if ANY not in kinds:
+                    allowed = kinds if allowed is None else allowed & kinds
+        known = (kind for kind in self.type_costs if kind not in (ANY, MATCH_TYPE))
+        usable = (kind for kind in known if allowed is None or kind in allowed)
+        return sorted(usable, key=lambda kind: (self.type_costs[kind], kind))
+
+    @cached_property
+    def _sources(self) -> Mapping[str, list[Source]]:
+        """The outputs of each type. Outputs of a MatchType template stand under every type
+        that it can stand for.
+        """
+        found: defaultdict[str, list[Source]] = defaultdict(list)
+        for name, cost in self.costs.items():
+            node = self.nodes[name]
+            for output in node.outputs:
+                for kind in output_types(output, {}):
+                    found[kind].append(Source(cost, name, output.index, {}))
+                if output.match_template is not None:
+                    for kind in self.types_of_template(node, output.match_template):
+                        bound = {output.match_template: kind}
+                        matched = self.cost_of_node(node, bound)
+                        if matched < NEVER:
+                            found[kind].append(Source(matched, name, output.index, bound))
+        return found
+
+    def sources(self, types: tuple[str, ...]) -> list[Source]:
+        """The outputs that can be linked to an input that takes these types, cheapest first."""
+        known = self._by_types.get(types)
+        if known is None:
+            wanted = self._sources if ANY in types else [*types, *([ANY] if self.wild else [])]
+            unique = {
+                (source.class_type, source.slot, *source.bound.values()): source
+                for kind in wanted
+                for source in self._sources.get(kind, ())
+            }
+            known = sorted(unique.values(), key=lambda source: (source.cost, source.class_type, source.slot))
+            self._by_types[types] = known
+        return known
+
+    @cached_property
+    def _inputs_by_type(self) -> Mapping[str, list[tuple[str, InputSchema]]]:
+        found: defaultdict[str, list[tuple[str, InputSchema]]] = defaultdict(list)
+        for name in self.costs:
+            if self.ends.get(name, NEVER) < NEVER:
+                for entry in self.linkable(self.nodes[name]):
+                    for kind in self.accepted(entry, {}):
+                        found[kind].append((name, entry))
+        return found
+
+    def sinks(self, kind: str) -> list[Sink]:
+        """The inputs that a link of this type can lead to, the nearest to an end first."""
+        known = self._sinks.get(kind)
+        if known is None:
+            kinds = self._inputs_by_type if kind == ANY and self.wild else (kind, ANY)
+            found = {
+                (name, entry.name): sink
+                for each in kinds
+                for name, entry in self._inputs_by_type.get(each, ())
+                if (sink := self._sink(name, entry, kind)).cost < NEVER
+            }
+            known = sorted(found.values(), key=lambda sink: (sink.cost, sink.class_type, sink.input_name))
+            self._sinks[kind] = known
+        return known
+
+    def _sink(self, name: str, entry: InputSchema, kind: str) -> Sink:
+        node = self.nodes[name]
+        template = entry.match_template
+        if template is None:
+            return Sink(self.costs[name] - self._spared(entry, {}) + self.ends[name], name, entry.name, {})
+        bound = {template: kind}
+        cost = self.cost_of_node(node, bound) - self._spared(entry, bound) + self.end_of(node, bound)
+        return Sink(cost, name, entry.name, bound)
+
+    def end_of(self, node: NodeSchema, bound: Bound) -> float:
+        """How many nodes it takes from a node to the end of an output node, at least."""
+        if node.is_output_node:
+            return 0
+        kinds = (kind for output in node.outputs for kind in output_types(output, bound))
+        return min((self.link_end(kind) for kind in kinds), default=NEVER)
+
+
+def output_types(output: OutputSchema, bound: Bound) -> tuple[str, ...]:
+    """The types of an output; none where it gives a choice or its template is not bound."""
+    if output.match_template is not None:
+        kind = bound.get(output.match_template)
+        return () if kind is None else (kind,)
+    if output.choices is not None or output.type == MATCH_TYPE:
+        return ()
+    return tuple(part.strip() for part in output.type.split(","))
+
+
+def _linkable_inputs(node: NodeSchema) -> Iterator[InputSchema]:
+    """The inputs of a class that a link can lead to whatever else it is given, under their full
+    names: its own, and the first slot of each that grows.
+    """
+    for entry in node.inputs:
+        grown = entry.autogrow
+        if grown is not None:
+            if grown.names:
+                needed = grown.minimum > 0 and grown.input.required
+                yield replace(grown.input, name=f"{entry.name}.{grown.names[0]}", required=needed)
+        elif not entry.is_dynamic:
+            yield entry
+
+
+def rows_needed(entry: InputSchema) -> int:
+    """How many rows a DynamicGroup must have."""
+    needed = entry.options.get("min", 0)
+    return needed if isinstance(needed, int) and 0 <= needed <= 1000 else 0

@@ -1,0 +1,33 @@
+"""Values that ComfyUI's own nodes ask for in their Python, where no /object_info says so.
+
+As in 0.3.64 and 0.27.0. Nodes of other packages may have such checks too: `graphs` takes
+``values`` for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from ...schema import NodeSchema
+
+_BFL: Final = "comfy_api_nodes.nodes_bfl"
+_KLING: Final = "comfy_api_nodes.nodes_kling"
+
+CORE_VALUES: Final[Mapping[str, tuple[str, Mapping[str, st.SearchStrategy[Any]]]]] = {
+    "FluxProUltraImageNode": (
+        _BFL,
+        {"aspect_ratio": st.sampled_from(["16:9", "1:1", "9:16", "4:3", "1:4", "4:1"])},
+    ),
+    # At least one of its six movements must not be zero.
+    "KlingCameraControls": (_KLING, {"zoom": st.sampled_from([0.5, -0.5]) | st.floats(0.5, 10.0)}),
+}
+"""By class: the module that defines it, and what some of its inputs take."""
+
+
+def core_values(node: NodeSchema) -> Mapping[str, st.SearchStrategy[Any]]:
+    """By input, what a node class takes of all that its schema allows; mostly nothing is said."""
+    known = CORE_VALUES.get(node.class_type)
+    return known[1] if known is not None and known[0] == node.python_module else {}

@@ -1,0 +1,159 @@
+"""Values that can be typed into an input: what a server takes for it as a constant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any, Final, TypeAlias
+
+from hypothesis import strategies as st
+
+from ...json_types import is_array, is_number
+from ...schema import MISSING, InputSchema
+from ...schema.input_schema import DYNAMIC, MATCH_TYPE, PRIMITIVES
+
+Values: TypeAlias = "st.SearchStrategy[Any]"
+
+INT_RANGE: Final = (-(2**31), 2**31 - 1)
+"""What stands for the ends that an INT input does not state."""
+
+FLOAT_RANGE: Final = (-1e6, 1e6)
+"""What stands for the ends that a FLOAT input does not state."""
+
+TEXT: Final = st.text(st.characters(codec="utf-8"), max_size=24)
+
+_INFINITE: Final = float("inf")
+_LARGEST: Final = math.nextafter(_INFINITE, 0)
+
+
+class Widget:
+    """What one input takes as a constant.
+
+    Attributes:
+        values: Draws a value as it stands in a prompt; the stated default is the simplest.
+        plain: The stated default, if a server would take it, or `MISSING`.
+    """
+
+    __slots__ = ("plain", "values")
+
+    def __init__(self, values: Values, plain: Any = MISSING) -> None:
+        self.values = values if plain is MISSING else st.just(plain) | values
+        self.plain = plain
+
+
+def widget_of(entry: InputSchema) -> Widget | None:
+    """The constants of an input, or None where there are none.
+
+    None for a pure socket, for a list of files of which none is installed, and for a range
+    that nothing is in.
+
+    Args:
+        entry: Any input that is not dynamic.
+    """
+    if entry.is_combo:
+        return _choice(entry)
+    if entry.type == MATCH_TYPE or entry.type in DYNAMIC:
+        return None
+    kinds = [kind for kind in map(str.strip, entry.type.split(",")) if kind in PRIMITIVES]
+    if not kinds:
+        return _object(entry)
+    parts = [part for kind in kinds if (part := _primitive(entry, kind)) is not None]
+    if not parts:
+        return None
+    plain = next((part.plain for part in parts if part.plain is not MISSING), MISSING)
+    return Widget(reduce(lambda one, other: one | other, (part.values for part in parts)), plain)
+
+
+def in_range(entry: InputSchema, value: float) -> bool:
+    """Whether a number is neither below the input's minimum nor above its maximum."""
+    lowest, highest = entry.minimum, entry.maximum
+    return not ((lowest is not None and value < lowest) or (highest is not None and value > highest))
+
+
+def is_choice(choices: Iterable[object], value: object) -> bool:
+    """Whether a value is one of the choices, and of the same kind: 1 is not True."""
+    return any(type(choice) is type(value) and choice == value for choice in choices)
+
+
+def _primitive(entry: InputSchema, kind: str) -> Widget | None:
+    if kind == "INT":
+        return _whole(entry)
+    if kind == "FLOAT":
+        return _decimal(entry)
+    default = entry.default
+    if kind == "BOOLEAN":
+        return Widget(st.booleans(), default if isinstance(default, bool) else MISSING)
+    if "min" in entry.options or "max" in entry.options:
+        return None  # a server compares even a text with them, and fails
+    return Widget(TEXT, default if isinstance(default, str) else MISSING)
+
+
+def _whole(entry: InputSchema) -> Widget | None:
+    lowest, highest = _ends(entry, INT_RANGE)
+    low, high = math.ceil(lowest), math.floor(highest)
+    if low > high:
+        return None
+    default = entry.default
+    plain = isinstance(default, int) and not isinstance(default, bool) and in_range(entry, default)
+    return Widget(st.integers(low, high), default if plain else MISSING)
+
+
+def _decimal(entry: InputSchema) -> Widget | None:
+    lowest, highest = _ends(entry, FLOAT_RANGE)
+    low, high = _above(lowest), _below(highest)
+    if low > high:
+        return None
+    default = entry.default
+    plain = is_number(default) and low <= default <= high
+    return Widget(st.floats(low, high, allow_nan=False), float(default) if plain else MISSING)
+
+
+def _ends(entry: InputSchema, otherwise: tuple[float, float]) -> tuple[float, float]:
+    """The least and the greatest value; where one end is not stated, the other may move it."""
+    lowest, highest = _stated(entry.minimum), _stated(entry.maximum)
+    low = lowest if lowest is not None else otherwise[0]
+    high = highest if highest is not None else max(low, otherwise[1])
+    return (low if lowest is not None else min(low, high)), high
+
+
+def _stated(end: float | None) -> float | None:
+    return None if end is None or (isinstance(end, float) and not math.isfinite(end)) else end
+
+
+def _above(end: float) -> float:
+    """The least float that is not below a number (an int may have no float of its own)."""
+    near = _float(end)
+    return near if near >= end else math.nextafter(near, _INFINITE)
+
+
+def _below(end: float) -> float:
+    near = _float(end)
+    return near if near <= end else math.nextafter(near, -_INFINITE)
+
+
+def _float(end: float) -> float:
+    try:
+        return float(end)
+    except OverflowError:
+        return _LARGEST if end > 0 else -_LARGEST
+
+
+def _choice(entry: InputSchema) -> Widget | None:
+    choices = [choice for choice in entry.choices or () if _is_scalar(choice)]
+    if not choices:
+        return None
+    default = entry.default
+    return Widget(st.sampled_from(choices), default if is_choice(choices, default) else MISSING)
+
+
+def _is_scalar(choice: object) -> bool:
+    return isinstance(choice, (str, int)) or (isinstance(choice, float) and math.isfinite(choice))
+
+
+def _object(entry: InputSchema) -> Widget | None:
+    """The default of a widget whose values are objects or lists (a colour, a box, a curve)."""
+    default = entry.default
+    if default is MISSING or default is None:
+        return None
+    return Widget(st.just({"__value__": list(default)} if is_array(default) else default))
