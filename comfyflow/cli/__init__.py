@@ -9,6 +9,10 @@ PROBLEMS = 1
 """Exit code: the thing was looked at and has problems."""
 UNUSABLE = 2
 """Exit code: it could not be looked at: a bad file, a bad option, no server."""
+FAILED = 3
+"""Exit code: a run that the server began and that failed there."""
+TIMED_OUT = 4
+"""Exit code: the time that was given is over."""
 INTERRUPTED = 130
 """Exit code: Ctrl-C, as shells have it."""
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from . import compile as compile_command
-from . import gen_stubs, nodes, validate
+from . import gen_stubs, nodes, server, simulate, validate
+from . import run as run_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +25,19 @@ app.command("gen-stubs")(gen_stubs.gen_stubs)
 app.command("compile", context_settings=PARAMETERS)(compile_command.compile_workflow)
 app.command("validate", context_settings=PARAMETERS)(validate.validate)
 app.command("nodes")(nodes.nodes)
+app.command("run", context_settings=PARAMETERS)(run_command.run)
+app.command("simulate")(simulate.simulate)
+for command in (
+    server.status,
+    server.queue,
+    server.history,
+    server.cancel,
+    server.models,
+    server.download,
+    server.view,
+    server.upload,
+):
+    app.command(command.__name__)(command)
 
 
 def _version(wanted: bool) -> None:

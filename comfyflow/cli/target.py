@@ -8,12 +8,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ComfyflowError, CommandError
 from ..json_types import is_object
+from ..node import Node
 from ..problem import Place
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .parameters import read_parameters
@@ -31,6 +33,7 @@ class Target:
         prompt: The prompt JSON.
         places: Where the user's source made each node, for messages.
         workflow: The workflow in Python, if it is one.
+        nodes: The nodes of that workflow, by id.
         editor_workflow: The editor's JSON that it was converted from, if it was.
         warnings: What reading or converting it had to say.
     """
@@ -39,6 +42,7 @@ class Target:
     prompt: Any
     places: Mapping[str, Place] = field(default_factory=dict[str, Place])
     workflow: Workflow[Any] | None = None
+    nodes: Mapping[str, Node] = field(default_factory=dict[str, Node])
     editor_workflow: Mapping[str, Any] | None = None
     warnings: Sequence[object] = ()
 
@@ -56,13 +60,26 @@ def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = No
         ComfyflowError: It cannot be compiled, read or converted.
     """
     file, name = _split(text)
-    if file.suffix == ".py" or (not file.exists() and _is_module(str(file))):
+    if _is_python(file):
         made = load_workflow(file, name, words)
         compiled = made.compile()
-        return Target(made.name or file.stem, compiled.prompt, compiled.places, made)
+        return Target(made.name or file.stem, compiled.prompt, compiled.places, made, compiled.nodes)
     if words:
         raise CommandError(f"{text} is no Python workflow and has no parameters: {' '.join(words)}")
     return _load_file(Path(text), schema)
+
+
+def find_workflow(text: str) -> WorkflowFunction[..., Any] | None:
+    """The workflow function that a target names; None where it is something else.
+
+    Raises:
+        CommandError: There is no such file or function.
+    """
+    file, name = _split(text)
+    if not _is_python(file):
+        return None
+    chosen = _choose(_load_module(file), name, str(file))
+    return chosen if isinstance(chosen, WorkflowFunction) else None
 
 
 def load_workflow(file: Path, name: str | None, words: Sequence[str] = ()) -> Workflow[Any]:
@@ -94,10 +111,15 @@ def _split(text: str) -> tuple[Path, str | None]:
     return Path(text), None
 
 
+def _is_python(file: Path) -> bool:
+    return file.suffix == ".py" or (not file.exists() and _is_module(str(file)))
+
+
 def _is_module(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
+@cache
 def _load_module(file: Path) -> ModuleType:
     if file.suffix == ".py" and not file.is_file():
         raise CommandError(f"there is no file {file}")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..json_types import is_array, is_number, is_object
-from ..schema import MISSING, InputSchema
+from ..schema import MISSING, InputSchema, lists_files
 from .code import Code, literal_or_none, text, union
-from .combo import ChoiceAliases, fixed_choices, lists_files
+from .combo import ChoiceAliases, fixed_choices
 from .name import PythonName
 from .socket_type import SocketTypes, is_any, members
 

@@ -1,0 +1,99 @@
+"""Which server a command talks to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import CommandError, ServerUnreachable
+from .options import server_url
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+DEFAULT: Final = "http://127.0.0.1:8188"
+VARIABLE: Final = "COMFYFLOW_SERVER"
+
+
+def config_file() -> Path:
+    """Where the config file is: ``comfyflow/config.toml`` in the user's folder for such files.
+
+    It may hold ``server = "http://127.0.0.1:8188"``. ``COMFYFLOW_CONFIG`` names another file.
+    """
+    given = os.environ.get("COMFYFLOW_CONFIG")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        folder = Path(os.environ.get("APPDATA", "~"))
+    else:
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+    return folder.expanduser() / "comfyflow" / "config.toml"
+
+
+def chosen_server(option: str | None) -> str:
+    """The server to use: the option, ``COMFYFLOW_SERVER``, the config file, or this machine.
+
+    Raises:
+        CommandError: The config file cannot be read.
+    """
+    said = option or os.environ.get(VARIABLE) or _config().get("server") or DEFAULT
+    if not isinstance(said, str):
+        raise CommandError(f"{config_file()}: server is to be a text, not {said!r}")
+    return server_url(said)
+
+
+@contextlib.contextmanager
+def connected(server: str | None, simulate: bool = False) -> Iterator[Client]:
+    """A client of the chosen server, or of a simulator that lives as long as the block.
+
+    Raises:
+        CommandError: Both were asked for, or the simulator's extra is not installed.
+        ServerUnreachable: No server answers; says how to start one.
+    """
+    from ..client import Client
+
+    if simulate:
+        if server is not None:
+            raise CommandError("give --server or --simulate, not both")
+        with _simulator() as url, Client(url) as client:
+            yield client
+        return
+    with Client(chosen_server(server)) as client:
+        try:
+            client.system_stats()
+        except ServerUnreachable as error:
+            raise CommandError(
+                f"{error}. Start ComfyUI (python main.py) or name a server with --server URL or "
+                f"{VARIABLE}; without one, run with --simulate, or start `comfyflow simulate`"
+            ) from None
+        yield client
+
+
+@contextlib.contextmanager
+def _simulator() -> Iterator[str]:
+    try:
+        from ..simulator import Simulator
+    except ImportError as error:
+        raise CommandError(
+            f"--simulate needs the extra: pip install 'comfyflow-dsl[simulator]' ({error})"
+        ) from None
+    with Simulator(previews=True, step_seconds=0.03) as simulator:
+        yield simulator.url
+
+
+def _config() -> dict[str, Any]:
+    path = config_file()
+    if not path.is_file():
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"cannot read {path}: {error}") from None

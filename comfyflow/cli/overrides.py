@@ -1,0 +1,146 @@
+"""Values given on the command line that stand in place of a workflow's own."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import CommandError
+from ..json_types import is_array, is_object
+from .target import Target
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+SEED_NAMES: Final = ("seed", "noise_seed")
+RANDOM: Final = "random"
+LARGEST_SEED: Final = 2**63 - 1
+"""Of a random seed: every node takes it that takes large ones at all."""
+
+
+def random_seed(largest: int = LARGEST_SEED) -> int:
+    """A seed that nobody can guess."""
+    return secrets.randbelow(largest + 1)
+
+
+def set_inputs(target: Target, settings: Sequence[str]) -> None:
+    """Put ``NODE.INPUT=VALUE`` settings into a target's prompt, in place.
+
+    NODE is an id, a title, or a class of which there is one node. VALUE is JSON where it can be
+    read as such, else text.
+
+    Raises:
+        CommandError: There is no such node or input, or several nodes fit.
+    """
+    for setting in settings:
+        where, separator, text = setting.partition("=")
+        node_name, dot, input_name = where.partition(".")
+        if not separator or not dot:
+            raise CommandError(f"--set takes NODE.INPUT=VALUE, not {setting!r}")
+        node_id, name = _find(target.prompt, where) or (_node(target.prompt, node_name), input_name)
+        inputs = target.prompt[node_id]["inputs"]
+        if name not in inputs:
+            near = difflib.get_close_matches(name, inputs, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(inputs) or 'none'}"
+            raise CommandError(f"node #{node_id} has no input {name!r} to set; {hint}")
+        set_value(target, node_id, name, _value(text))
+
+
+def set_seeds(target: Target, text: str, schema: Schema | None) -> int:
+    """Give every seed of a prompt the same value; ``random`` draws one.
+
+    A seed is an INT input that the editor would change after each run
+    (``control_after_generate``), or one that is called ``seed`` or ``noise_seed``.
+
+    Returns:
+        The value.
+
+    Raises:
+        CommandError: The value is no whole number, or the prompt has no seed.
+    """
+    found = [
+        (node_id, name, limit)
+        for node_id, node in _nodes(target.prompt).items()
+        for name, value in node["inputs"].items()
+        if isinstance(value, int) and not isinstance(value, bool)
+        if (limit := _seed_limit(schema, node.get("class_type"), name)) is not None
+    ]
+    if not found:
+        raise CommandError(f"{target.name} has no seed to set")
+    seed = random_seed(min(limit for _, _, limit in found)) if text == RANDOM else _whole(text)
+    for node_id, name, _ in found:
+        set_value(target, node_id, name, seed)
+    return seed
+
+
+def set_value(target: Target, node_id: str, name: str, value: Any) -> None:
+    """Change an input, in the prompt and in the user's node where there is one."""
+    target.prompt[node_id]["inputs"][name] = {"__value__": value} if is_array(value) else value
+    node = target.nodes.get(node_id)
+    if node is not None:
+        node._inputs[name] = value
+
+
+def _nodes(prompt: Any) -> Mapping[str, Any]:
+    if not is_object(prompt):
+        raise CommandError("it is no prompt")
+    return {
+        node_id: node for node_id, node in prompt.items() if is_object(node) and is_object(node.get("inputs"))
+    }
+
+
+def _find(prompt: Any, where: str) -> tuple[str, str] | None:
+    """Ids, titles and names of inputs may have dots: take the split that fits."""
+    for node_id, node in _nodes(prompt).items():
+        for name in node["inputs"]:
+            if where in (f"{node_id}.{name}", f"{_title(node)}.{name}"):
+                return node_id, name
+    return None
+
+
+def _node(prompt: Any, name: str) -> str:
+    nodes = _nodes(prompt)
+    if name in nodes:
+        return name
+    fitting = [node_id for node_id, node in nodes.items() if name in (_title(node), node.get("class_type"))]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise CommandError(f"{len(fitting)} nodes are called {name!r}; name one by id: {', '.join(fitting)}")
+    known = {str(word): word for node in nodes.values() for word in (_title(node), node.get("class_type"))}
+    near = difflib.get_close_matches(name, [*known, *nodes], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(nodes)}"
+    raise CommandError(f"there is no node {name!r}; {hint}")
+
+
+def _title(node: Mapping[str, Any]) -> Any:
+    meta = node.get("_meta")
+    return meta.get("title") if is_object(meta) else None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=str)
+    except ValueError:
+        return text
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise CommandError(f"--seed takes a whole number or {RANDOM}, not {text!r}") from None
+
+
+def _seed_limit(schema: Schema | None, class_type: Any, name: str) -> int | None:
+    """The largest value of a seed; None where the input is none."""
+    node = schema.get(class_type) if schema is not None else None
+    entry = node.by_name.get(name) if node is not None else None
+    if entry is None:
+        return LARGEST_SEED if name in SEED_NAMES else None
+    if entry.type != "INT" or not (entry.options.get("control_after_generate") or name in SEED_NAMES):
+        return None
+    return min(int(entry.maximum), LARGEST_SEED) if entry.maximum is not None else LARGEST_SEED

@@ -1,0 +1,170 @@
+"""What a run looks like while it runs: for people, for scripts, and for nobody."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..client.run_event import (
+    NodeBlocked,
+    NodeOutputs,
+    NodeProgress,
+    NodesCached,
+    NodeStarted,
+    NodeText,
+    RunDone,
+    RunEvent,
+    RunQueued,
+    RunStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+class Display(Protocol):
+    """Something that is told what happens."""
+
+    def show(self, event: RunEvent) -> None:
+        """Show an event."""
+        ...
+
+    def close(self) -> None:
+        """Leave the screen as it is to stay."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def show(self, event: RunEvent) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class JsonLines:
+    """One JSON object a line, on standard output."""
+
+    def show(self, event: RunEvent) -> None:
+        """Write the event, if it has anything that fits a line."""
+        shown = event_json(event)
+        if shown is not None:
+            write_line(shown)
+
+    def close(self) -> None:
+        """Nothing: every line is out already."""
+
+
+class Bars:
+    """Bars on standard error: the queue, the node that runs, its steps, rate and time."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._progress.start()
+        self._all: TaskID = self._progress.add_task("waiting", total=None, rate="")
+        self._nodes: dict[str, TaskID] = {}
+
+    def show(self, event: RunEvent) -> None:
+        """Move the bars."""
+        if isinstance(event, RunQueued):
+            self._progress.update(self._all, description=f"in the queue, {event.ahead} before it")
+        elif isinstance(event, RunStarted):
+            self._progress.update(self._all, description="running")
+        elif isinstance(event, NodesCached) and event.nodes:
+            self._progress.console.print(f"{len(event.nodes)} nodes are cached", style="dim")
+        elif isinstance(event, NodeStarted):
+            self._only(event.node.node_id, str(event.node))
+        elif isinstance(event, NodeProgress):
+            bar = self._only(event.node.node_id, str(event.node))
+            self._progress.update(bar, completed=event.value, total=event.maximum, rate=self._rate(bar))
+        elif isinstance(event, (NodeText, NodeBlocked)):
+            text = event.text if isinstance(event, NodeText) else f"blocked: {event.message}"
+            self._progress.console.print(f"{event.node}: {text}", markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Take the bars off the screen."""
+        self._progress.stop()
+
+    def _only(self, node_id: str, name: str) -> TaskID:
+        """The bar of a node; those of others go."""
+        for other in [key for key in self._nodes if key != node_id]:
+            self._progress.remove_task(self._nodes.pop(other))
+        if node_id not in self._nodes:
+            from rich.markup import escape
+
+            self._nodes[node_id] = self._progress.add_task(f"  {escape(name)}", total=None, rate="")
+        return self._nodes[node_id]
+
+    def _rate(self, bar: TaskID) -> str:
+        task = next((task for task in self._progress.tasks if task.id == bar), None)
+        speed = task.speed if task is not None else None
+        return f"{speed:.1f}/s" if speed else ""
+
+
+class Lines:
+    """A line a node, on standard error, where no terminal can show bars."""
+
+    def show(self, event: RunEvent) -> None:
+        """Write the node that begins."""
+        if isinstance(event, NodeStarted):
+            print(f"running {event.node}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def display(*, as_json: bool, quiet: bool) -> Display:
+    """The display that fits where the output goes."""
+    if as_json:
+        return JsonLines()
+    if quiet:
+        return Silent()
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+def event_json(event: RunEvent) -> dict[str, Any] | None:
+    """An event as plain JSON; None for what is not worth a line (pictures, ends of nodes)."""
+    shown: dict[str, Any] | None = None
+    if isinstance(event, RunQueued):
+        shown = {"event": "queued", "ahead": event.ahead}
+    elif isinstance(event, RunStarted):
+        shown = {"event": "started"}
+    elif isinstance(event, NodesCached):
+        shown = {"event": "cached", "nodes": [node.node_id for node in event.nodes]}
+    elif isinstance(event, NodeStarted):
+        shown = {"event": "node", **_node(event)}
+    elif isinstance(event, NodeProgress):
+        shown = {"event": "progress", **_node(event), "value": event.value, "max": event.maximum}
+    elif isinstance(event, NodeText):
+        shown = {"event": "text", **_node(event), "text": event.text}
+    elif isinstance(event, NodeBlocked):
+        shown = {"event": "blocked", **_node(event), "message": event.message}
+    elif isinstance(event, NodeOutputs):
+        shown = {"event": "output", **_node(event), "output": event.raw}
+    elif isinstance(event, RunDone):
+        shown = {"event": "done", "ending": event.outcome.ending}
+    return None if shown is None else {"prompt_id": event.prompt_id, **shown}
+
+
+def write_line(value: dict[str, Any]) -> None:
+    """A JSON object on a line of standard output, at once."""
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+
+
+def _node(event: NodeStarted | NodeProgress | NodeText | NodeBlocked | NodeOutputs) -> dict[str, Any]:
+    node = event.node
+    return {"node": node.node_id, "class_type": node.class_type, "title": node.title}
