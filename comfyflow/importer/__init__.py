@@ -1,0 +1,4 @@
+"""Workflows in: files of every kind that the editor loads, and editor JSON turned into a prompt."""
+
+from .conversion import Conversion as Conversion
+from .conversion import convert_workflow as convert_workflow

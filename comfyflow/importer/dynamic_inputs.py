@@ -1,0 +1,205 @@
+"""Inputs that come and go: DynamicCombo, Autogrow, MatchType and the options of CustomCombo.
+
+A dynamic combo brings the inputs of its chosen option, named ``combo.input``; an Autogrow input
+shows one slot more than are linked. In the editor both happen while the saved values are put in,
+one after the other, so that the place of each later value depends on the ones before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..schema import InputSchema
+from ..schema.input_schema import read_inputs
+from .frontend_widgets import DYNAMIC_COMBO, OPTION
+from .input_spec import AUTOGROW, MATCH_TYPE, Autogrow, InputSpec
+from .javascript import UNDEFINED, js_text, truthy
+from .json_kinds import is_object
+from .live_graph import Graph, Input, Node, Widget
+
+if TYPE_CHECKING:
+    from .node_shape import NodeShape
+
+
+class NewNode:
+    """The slots and widgets of a node that is being put together.
+
+    Args:
+        shape: The shape that is being filled, or whose node is being changed.
+        node: The node that is being changed in place, or None for a new one.
+    """
+
+    def __init__(self, shape: NodeShape, node: Node | None = None) -> None:
+        self.shape = shape
+        self.inputs: list[Input] = node.inputs if node is not None else []
+        self.widgets: list[Widget] = node.widgets if node is not None else []
+        self._graph: Graph | None = node.graph if node is not None else None
+
+    def add_input(self, spec: InputSpec) -> None:
+        """Add the socket, then the widget of an input."""
+        self.add_socket(spec)
+        self.add_widget(spec)
+
+    def add_socket(self, spec: InputSpec) -> None:
+        """Add the socket of an input that has no widget."""
+        if spec.widgets:
+            return
+        if self.shape.rules.dynamic_inputs:
+            if spec.type == AUTOGROW:
+                self._start_growing(spec)
+                return
+            if spec.type == MATCH_TYPE:
+                self._match(spec)
+                return
+        self.inputs.append(Input(spec.name, spec.type))
+
+    def add_widget(self, spec: InputSpec) -> None:
+        """Add the widgets of an input, and the slot by which they can be replaced."""
+        if not spec.widgets:
+            return
+        made = [widget.copy() for widget in spec.widgets]
+        self.widgets.extend(made)
+        if made[0].kind == DYNAMIC_COMBO:
+            self.choose(made[0])
+        self.inputs.append(Input(spec.name, spec.type, None, spec.name))
+
+    def choose(self, combo: Widget) -> None:
+        """Bring the inputs of the option that a dynamic combo holds, and take away the others'."""
+        group = f"{combo.name}."
+        removed = [slot for slot in self.inputs if slot.name.startswith(group)]
+        self.inputs[:] = [slot for slot in self.inputs if not slot.name.startswith(group)]
+        self.widgets[:] = [widget for widget in self.widgets if not widget.name.startswith(group)]
+        options = self.shape.options.get(combo.name, {})
+        chosen = options.get(js_text(combo.value)) if truthy(combo.value) else None
+        if chosen is None:
+            return
+        place = self.widgets.index(combo) + 1
+        first_widget, first_input = len(self.widgets), len(self.inputs)
+        for spec in chosen:
+            self.add_input(spec)
+        brought = self.widgets[first_widget:]
+        del self.widgets[first_widget:]
+        self.widgets[place:place] = brought
+        own = next((i + 1 for i, slot in enumerate(self.inputs) if slot.name == combo.name), 0)
+        if own == 0:
+            return
+        slots = self.inputs[first_input:]
+        del self.inputs[first_input:]
+        self.inputs[own:own] = slots
+        self._keep_links(removed)
+
+    def _keep_links(self, removed: Sequence[Input]) -> None:
+        """Give the links of removed slots to new ones of the same name; others are cut."""
+        for old in removed:
+            new = next((slot for slot in self.inputs if slot.name == old.name), None)
+            if new is not None:
+                new.link = old.link
+                self.grow_behind(new)
+
+    def grow_behind(self, slot: Input) -> None:
+        """If it is a linked slot of an Autogrow input, add the next one."""
+        group = self.shape.autogrow.get(slot.name.rpartition(".")[0])
+        if group is None or self._graph is None or not slot.link or self._graph.link(slot.link) is None:
+            return
+        ordinal = group.ordinal(slot.name)
+        if ordinal is not None:
+            self.grow(group, ordinal + 1)
+
+    def _start_growing(self, spec: InputSpec) -> None:
+        template = spec.options.get("template")
+        if not is_object(template):
+            self.inputs.append(Input(spec.name, spec.type))
+            return
+        group = self.shape.autogrow.get(spec.name)
+        if group is None:
+            group = Autogrow(spec.name, template, read_inputs(template.get("input")))
+            self.shape.autogrow[spec.name] = group
+        for ordinal in range(max(1, group.minimum + 1)):
+            self.grow(group, ordinal)
+
+    def grow(self, group: Autogrow, ordinal: int) -> None:
+        """Add one slot of an Autogrow input, behind the slot before it."""
+        if ordinal >= group.maximum or not group.inputs:
+            return
+        grown: list[Input] = []
+        for entry, name in zip(group.inputs, group.slot_names(ordinal), strict=True):
+            self.add_input(self.shape.spec(_optional(entry, ordinal >= group.minimum), name))
+            slot = self.inputs.pop()
+            if len(group.inputs) != 1:
+                self._shim(slot)
+            grown.append(slot)
+        for slot in grown:
+            for existing in [other for other in self.inputs if other.name == slot.name]:
+                self.inputs.remove(existing)
+                if slot.link is None:
+                    slot.link = existing.link
+        self._insert_grown(group, ordinal, grown)
+
+    def _insert_grown(self, group: Autogrow, ordinal: int, grown: list[Input]) -> None:
+        place = len(self.inputs)
+        if ordinal > 0:
+            before = group.slot_names(ordinal - 1)[-1]
+            for index in range(len(self.inputs) - 1, -1, -1):
+                if self.inputs[index].name.startswith(before):
+                    place = index + 1
+                    break
+        self.inputs[place:place] = grown
+
+    def _shim(self, slot: Input) -> None:
+        """Give a slot a widget in name only."""
+        if slot.widget is None or all(widget.name != slot.widget for widget in self.widgets):
+            self.widgets.append(shim(slot.name))
+            slot.widget = slot.name
+
+    def _match(self, spec: InputSpec) -> None:
+        template = spec.options.get("template")
+        if not is_object(template):
+            return
+        allowed, group = template.get("allowed_types"), template.get("template_id")
+        if not isinstance(allowed, str) or not isinstance(group, str):
+            return
+        self.inputs.append(Input(spec.name, allowed))
+        self.shape.match_groups.setdefault(group, {})[spec.name] = allowed
+
+
+def shim(name: str) -> Widget:
+    """A widget that only holds a slot's place: it is sent without a value and never saved."""
+    return Widget(name, "shim", UNDEFINED, saved=False)
+
+
+def _optional(entry: InputSchema, optional: bool) -> InputSchema:
+    if not optional or not entry.required:
+        return entry
+    return InputSchema(entry.name, entry.type, False, entry.options, entry.legacy_combo, entry.legacy_choices)
+
+
+def grow_where_linked(node: Node, shape: NodeShape) -> None:
+    """Let the Autogrow inputs of a node that was just filled grow behind each linked slot."""
+    new = NewNode(shape, node)
+    index = 0
+    while index < len(node.inputs):
+        slot = node.inputs[index]
+        index += 1
+        if slot.name.rpartition(".")[0] not in shape.autogrow:
+            continue
+        if slot.widget is not None and node.widget(slot.widget) is None:
+            new.widgets.append(shim(slot.name))
+            slot.widget = slot.name
+        new.grow_behind(slot)
+
+
+def choose(node: Node, combo: Widget) -> None:
+    """Bring the inputs of what a node's dynamic combo now holds."""
+    if node.shape is not None:
+        NewNode(node.shape, node).choose(combo)
+
+
+def set_option(node: Node, option: Widget, value: Any) -> None:
+    """Set one of CustomCombo's options; the last one that is filled brings an empty one more."""
+    option.value = value
+    if node.widgets[-1] is option:
+        if truthy(value):
+            node.widgets.append(Widget(f"option{len(node.widgets) - 1}", OPTION, ""))
+    elif not truthy(value) and node.widgets[-2] is option and not truthy(node.widgets[-1].value):
+        node.widgets.pop()

@@ -1,0 +1,316 @@
+"""The one table of what the editor adds to nodes by itself: widgets that no server describes.
+
+Most come from the editor's own extensions (audio players, upload buttons, 3D viewers). They
+matter to a prompt in two ways: some are sent although the server never asked for them, and some
+take a place in ``widgets_values`` although they are not sent, so that every later value shifts.
+
+Read off frontend 1.45.20 and 1.27.10.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from .javascript import UNDEFINED, js_text, truthy
+from .json_kinds import is_list, is_object
+from .live_graph import Widget
+
+if TYPE_CHECKING:
+    from .editor_rules import EditorRules
+    from .input_spec import InputSpec
+
+NUMBER: Final = "number"
+TOGGLE: Final = "toggle"
+TEXT: Final = "text"
+MULTILINE: Final = "multiline"
+MARKDOWN: Final = "markdown"
+COMBO: Final = "combo"
+DYNAMIC_COMBO: Final = "dynamic_combo"
+FILE: Final = "file"
+"""A combo with an upload button, in editors that write its value as a path."""
+CURVE: Final = "curve"
+PLAIN: Final = "plain"
+"""A widget that takes any value as it is."""
+FIXED: Final = "fixed"
+"""A widget that shows something and takes no value."""
+RENDERED: Final = "rendered"
+"""A widget whose value only the editor itself can make: a picture of a 3D scene, of the webcam."""
+OPTION: Final = "option"
+"""One of CustomCombo's options."""
+OPTION_INDEX: Final = "option_index"
+"""Which of CustomCombo's options is chosen."""
+
+CONTROL_VALUES: Final = ("fixed", "increment", "decrement", "randomize")
+SEED_NAMES: Final = ("seed", "noise_seed")
+
+VIEWPORT_CLASSES: Final = frozenset({"Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud"})
+"""Nodes whose 3D viewer is called ``viewport_state`` and sends its camera."""
+
+_ANNOTATED: Final = re.compile(r"\[(input|output|temp)\]", re.IGNORECASE)
+_BOX: Final = {"x": 0, "y": 0, "width": 512, "height": 512}
+_CURVE: Final = {"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}
+
+
+def default_of(spec: InputSpec, otherwise: Any) -> Any:
+    """The stated default; null counts as none."""
+    default = spec.options.get("default")
+    return otherwise if default is None else default
+
+
+def _control(spec: InputSpec, filter_list: bool) -> Iterator[Widget]:
+    """What follows a seed: how it changes after each run, and for combos a filter beside it."""
+    named = spec.options.get("control_after_generate")
+    yield Widget(
+        named if isinstance(named, str) else "control_after_generate", COMBO, "randomize", sent=False
+    )
+    if filter_list:
+        yield Widget("control_filter_list", TEXT, "", sent=False)
+
+
+def _int(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, NUMBER, default_of(spec, 0), spec=spec)
+    control = spec.options.get("control_after_generate")
+    if truthy(spec.name in SEED_NAMES if control is None else control):
+        yield from _control(spec, filter_list=False)
+
+
+def _float(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, NUMBER, default_of(spec, 0), spec=spec)
+    if rules.float_control and truthy(spec.options.get("control_after_generate")):
+        yield from _control(spec, filter_list=False)
+
+
+def _boolean(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, TOGGLE, default_of(spec, False), spec=spec)
+
+
+def _string(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    kind = MULTILINE if truthy(spec.options.get("multiline")) else TEXT
+    yield Widget(spec.name, kind, default_of(spec, ""), spec=spec)
+
+
+def _markdown(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, MARKDOWN, "", spec=spec)
+
+
+def _combo(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+    if truthy(spec.options.get("multi_select")):
+        yield Widget(spec.name, PLAIN, [], spec=spec)
+        if rules.float_control and truthy(spec.options.get("control_after_generate")):
+            yield from _control(spec, filter_list=False)
+        return
+    default = spec.options.get("default")
+    remote = spec.options.get("remote")
+    if not truthy(default):
+        default = spec.choices[0] if spec.choices else "Loading..." if truthy(remote) else None
+    if rules.paths_of_files and takes_media(spec.options):
+        yield Widget(
+            spec.name, FILE, file_path(js_text(UNDEFINED if default is None else default), spec), spec=spec
+        )
+    else:
+        yield Widget(spec.name, COMBO, default, spec=spec)
+    if is_object(remote):
+        yield Widget("Auto-refresh after generation", TOGGLE, False, sent=False)
+        if truthy(remote.get("refresh_button")):
+            yield Widget("refresh", PLAIN, "refresh")
+    if truthy(spec.options.get("control_after_generate")):
+        yield from _control(spec, filter_list=True)
+
+
+def _dynamic_combo(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, DYNAMIC_COMBO, spec.choices[0] if spec.choices else None, spec=spec)
+
+
+def _upload_button(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, PLAIN, "image", sent=False)
+
+
+def _audio_player(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, FIXED, "", saved=False)
+
+
+def _audio_recorder(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, FIXED, "")
+    yield Widget(spec.name, PLAIN, "", sent=False)
+
+
+def _webcam(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, RENDERED, "", spec=spec)
+
+
+def _viewer(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget("image", FIXED, "", spec=spec)
+
+
+def _loader_3d(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+    if spec.class_type in VIEWPORT_CLASSES and rules.dynamic_inputs:
+        yield Widget("viewport_state", RENDERED, "", spec=spec)
+        return
+    if not rules.dynamic_inputs or spec.beside_model_file:
+        yield Widget("upload 3d model", PLAIN, "upload3dmodel")
+        yield Widget("upload extra resources", PLAIN, "uploadExtraResources")
+        yield Widget("clear", PLAIN, "clear")
+    yield Widget("image", RENDERED, "", spec=spec)
+
+
+def _loader_3d_advanced(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget("viewport_state", RENDERED, "", spec=spec)
+
+
+def _color(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+    default = spec.options.get("default") if rules.dynamic_inputs else None
+    yield Widget(spec.name, PLAIN, "#000000" if default is None else default, spec=spec)
+
+
+def _image_compare(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, PLAIN, ["", ""], saved=not rules.dynamic_inputs, spec=spec)
+
+
+def _bounding_box(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    default = default_of(spec, _BOX)
+    yield Widget(spec.name, PLAIN, default, spec=spec)
+    for field in _BOX:
+        value = default.get(field) if is_object(default) else None
+        yield Widget(field, NUMBER, value, sent=False)
+
+
+def _curve(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, CURVE, default_of(spec, _CURVE), spec=spec)
+
+
+def _plain(otherwise: Any) -> Callable[[InputSpec, EditorRules], Iterator[Widget]]:
+    def make(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+        yield Widget(spec.name, PLAIN, default_of(spec, otherwise), spec=spec)
+
+    return make
+
+
+WidgetMaker = Callable[["InputSpec", "EditorRules"], Iterator[Widget]]
+
+_BOTH: Final[dict[str, WidgetMaker]] = {
+    "INT": _int,
+    "FLOAT": _float,
+    "BOOLEAN": _boolean,
+    "STRING": _string,
+    "MARKDOWN": _markdown,
+    "COMBO": _combo,
+    "IMAGEUPLOAD": _upload_button,
+    "AUDIOUPLOAD": _upload_button,
+    "AUDIO_UI": _audio_player,
+    "AUDIO_RECORD": _audio_recorder,
+    "WEBCAM": _webcam,
+    "PREVIEW_3D": _viewer,
+    "LOAD_3D": _loader_3d,
+    "COLOR": _color,
+    "IMAGECOMPARE": _image_compare,
+    "CHART": _plain({}),
+    "GALLERIA": _plain([]),
+    "TEXTAREA": _plain(""),
+}
+
+WIDGET_TYPES: Final[dict[str, dict[str, WidgetMaker]]] = {
+    "1.45": {
+        **_BOTH,
+        "COMFY_DYNAMICCOMBO_V3": _dynamic_combo,
+        "LOAD_3D_ADVANCED": _loader_3d_advanced,
+        "BOUNDING_BOX": _bounding_box,
+        "BOUNDING_BOXES": _plain([]),
+        "COLORS": _plain([]),
+        "CURVE": _curve,
+        "PAINTER": _plain(""),
+        "RANGE": _plain({"min": 0.0, "max": 1.0}),
+    },
+    "1.27": {
+        **_BOTH,
+        "LOAD_3D_ANIMATION": _loader_3d,
+        "PREVIEW_3D_ANIMATION": _viewer,
+        "FILEUPLOAD": _plain(""),
+        "TREESELECT": _plain(""),
+        "MULTISELECT": _plain([]),
+        "SELECTBUTTON": _plain(None),
+    },
+}
+"""For each version of the editor: which types of inputs have a widget, and what it consists of."""
+
+
+def added_inputs(
+    class_type: str, required: Mapping[str, Any], rules: EditorRules
+) -> Iterator[tuple[str, str]]:
+    """The inputs (name, type) that the editor adds to a class as if the server had asked for them.
+
+    Args:
+        class_type: The class.
+        required: The required inputs that the server describes: name to [type, options].
+        rules: The version of the editor.
+    """
+    if class_type in rules.audio_classes:
+        yield "audioUI", "AUDIO_UI"
+    if any(_takes_media(definition) for definition in required.values()):
+        yield "upload", "IMAGEUPLOAD"
+    audio = required.get("audio")
+    if is_list(audio) and len(audio) > 1 and _flag(audio[1], "audio_upload"):
+        yield "upload", "AUDIOUPLOAD"
+    if class_type in ("SaveGLB", "Preview3D"):
+        yield "image", "PREVIEW_3D"
+    if class_type == "Preview3DAnimation" and rules.name == "1.27":
+        yield "image", "PREVIEW_3D_ANIMATION"
+
+
+def added_widgets(class_type: str, rules: EditorRules) -> Iterator[Widget]:
+    """The widgets without an input that the editor puts behind the others of a class."""
+    if class_type == "PreviewAny":
+        if rules.dynamic_inputs:
+            yield Widget("preview_markdown", MARKDOWN, "", sent=False, saved=False)
+            yield Widget("preview_text", MULTILINE, "", sent=False, saved=False)
+            yield Widget("previewMode", TOGGLE, False, sent=False)
+        else:
+            yield Widget("preview", MULTILINE, "", saved=False)
+    elif class_type == "CustomCombo" and rules.dynamic_inputs:
+        yield Widget("index", OPTION_INDEX, -1)
+        yield Widget("option1", OPTION, "")
+    elif class_type == "WebcamCapture":
+        yield Widget("waiting for camera...", PLAIN, "capture", sent=False)
+
+
+def _takes_media(definition: Any) -> bool:
+    if not is_list(definition) or len(definition) < 2:
+        return False
+    kind, options = definition[0], definition[1]
+    return (kind == "COMBO" or is_list(kind)) and takes_media(options)
+
+
+def takes_media(options: Any) -> bool:
+    """Whether the options of a combo give it an upload button for pictures or videos."""
+    return any(_flag(options, name) for name in ("image_upload", "video_upload", "animated_image_upload"))
+
+
+def file_path(value: Any, spec: InputSpec) -> Any:
+    """What an upload combo of 1.27 makes of its value: ``subfolder/name [folder]``."""
+    folder = spec.options.get("image_folder")
+    mark = f" [{folder}]" if isinstance(folder, str) and folder != "input" else ""
+    if is_list(value) and value:
+        if truthy(spec.options.get("allow_batch")):
+            return [_one_path(item, mark) for item in value]
+        value = value[0]
+    if not truthy(value) or is_list(value):
+        value = spec.options.get("default") or (spec.choices[0] if spec.choices else UNDEFINED)
+        return js_text(value)
+    return _one_path(value, mark)
+
+
+def _one_path(value: Any, mark: str) -> str:
+    if isinstance(value, str):
+        return value if _ANNOTATED.search(value) else value + mark
+    if not is_object(value):
+        return ""
+    name, subfolder, folder = value.get("filename"), value.get("subfolder"), value.get("type")
+    path = js_text(name) if name is not None else ""
+    if truthy(subfolder):
+        path = f"{js_text(subfolder)}/{path}"
+    return path + mark if truthy(folder) and not _ANNOTATED.search(js_text(folder)) else path
+
+
+def _flag(options: Any, name: str) -> bool:
+    return is_object(options) and options.get(name) is True

@@ -1,0 +1,290 @@
+"""From an input of a node to the output that feeds it: through reroutes, bypassed nodes and subgraphs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..errors import ConversionError
+from .editor_rules import EditorRules
+from .javascript import js_text
+from .live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
+from .slot_types import connects
+from .subgraph_host import promoted_value
+
+MAX_NESTING: Final = 200
+"""How deep subgraphs may stand in one another."""
+
+MAX_INSTANCES: Final = 500_000
+"""How many nodes a workflow may have once its subgraphs are expanded."""
+
+LONG_WAY: Final = 64
+"""From this many steps on, what a link resolves to is remembered for all that join it."""
+
+
+class Scope:
+    """The canvas, or one use of a subgraph.
+
+    Attributes:
+        graph: Its nodes and links.
+        prefix: What stands in front of its nodes' ids in the prompt.
+        host: The node that stands for it outside, or None for the canvas.
+        parent: Where that node stands, or None for the canvas.
+        depth: How many subgraphs it is in.
+    """
+
+    __slots__ = ("_children", "depth", "graph", "host", "parent", "prefix")
+
+    def __init__(self, graph: Graph, host: Node | None = None, parent: Scope | None = None) -> None:
+        self.graph = graph
+        self.host = host
+        self.parent = parent
+        self.prefix: str = f"{parent.prefix}{host.key}:" if parent is not None and host is not None else ""
+        self.depth: int = parent.depth + 1 if parent is not None else 0
+        self._children: dict[int, Scope] = {}
+
+    def inside(self, host: Node) -> Scope:
+        """The use of the subgraph that a node of this scope stands for.
+
+        Raises:
+            ConversionError: Subgraphs contain one another in a circle, or are nested too deep.
+        """
+        known = self._children.get(id(host))
+        if known is not None:
+            return known
+        if host.definition is None:
+            raise ConversionError(f"node {self.prefix}{host.key} is no subgraph")
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.graph is host.definition:
+                raise ConversionError(
+                    f"subgraph {host.definition.name!r} contains itself (by node {self.prefix}{host.key})"
+                )
+            scope = scope.parent
+        if self.depth >= MAX_NESTING:
+            raise ConversionError(f"subgraphs are nested more than {MAX_NESTING} deep")
+        made = Scope(host.definition, host, self)
+        self._children[id(host)] = made
+        return made
+
+
+class Source:
+    """What feeds an input: the output of a node, or the value of a widget.
+
+    Attributes:
+        key: The id of the node in the prompt, or None for a value.
+        slot: The output.
+        widget: The promoted widget that gives the value, or None for an output.
+    """
+
+    __slots__ = ("key", "slot", "widget")
+
+    def __init__(self, key: str | None, slot: int, widget: Widget | None = None) -> None:
+        self.key = key
+        self.slot = slot
+        self.widget = widget
+
+
+class LinkError(ConversionError):
+    """A link at which the editor itself fails."""
+
+
+class Place:
+    """Where one stands on the way from an input to its source: at an input or output of a node.
+
+    Attributes:
+        at_input: Which of both.
+        scope: Where the node stands.
+        node: The node.
+        slot: The input or output.
+        type: The type that the input at the start takes, once it is known.
+    """
+
+    __slots__ = ("at_input", "node", "scope", "slot", "type")
+
+    def __init__(self, at_input: bool, scope: Scope, node: Node, slot: Any, type_: Any) -> None:
+        self.at_input = at_input
+        self.scope = scope
+        self.node = node
+        self.slot = slot
+        self.type = type_
+
+
+class LinkResolver:
+    """Follows links, step by step: a way may be as long as the file is large.
+
+    Args:
+        rules: The version of the editor.
+        tolerant: Whether a subgraph may be used twice on one way. The editor takes that for a
+            circle and fails.
+    """
+
+    def __init__(self, rules: EditorRules, tolerant: bool = False) -> None:
+        self._rules = rules
+        self._tolerant = tolerant
+        self._known: dict[tuple[int, int, Any, Any], Source | None] = {}
+
+    def resolve(self, scope: Scope, node: Node, slot: int, way: list[Place] | None = None) -> Source | None:
+        """What feeds an input, or None where nothing does.
+
+        Args:
+            scope: Where the node stands.
+            node: The node.
+            slot: The place of the input.
+            way: A list that is given the places on the way, or None.
+
+        Raises:
+            LinkError: The editor fails at this link: it or its origin is missing, or it runs in
+                a circle.
+        """
+        if node.inputs[slot].link is None:
+            return None
+        place = Place(True, scope, node, slot, None)
+        visited: set[tuple[object, str, bool, Any]] = set()
+        passed: list[tuple[int, int, Any, Any]] = []
+        while True:
+            self._visit(place, visited)
+            reached = self._from_input(place) if place.at_input else self._from_output(place)
+            if not isinstance(reached, Place):
+                break
+            place = reached
+            if way is not None:
+                way.append(place)
+            elif not place.at_input:
+                step = (id(place.scope), id(place.node), place.slot, place.type)
+                if _hashable(place.type):
+                    if step in self._known:
+                        reached = self._known[step]
+                        break
+                    passed.append(step)
+        if len(passed) > LONG_WAY:
+            self._known.update(dict.fromkeys(passed, reached))
+        return reached
+
+    def _visit(self, place: Place, visited: set[tuple[object, str, bool, Any]]) -> None:
+        """Note a place; the editor knows places by subgraph definition, not by each use of it."""
+        where = id(place.scope) if self._tolerant else place.scope.graph.id
+        mark = (where, place.node.key, place.at_input, place.slot)
+        if mark in visited:
+            raise LinkError(f"the link to node {place.scope.prefix}{place.node.key} runs in a circle")
+        visited.add(mark)
+
+    def _from_input(self, place: Place) -> Place | Source | None:
+        scope, node = place.scope, place.node
+        slot = _at(node.inputs, place.slot)
+        if slot is None:
+            raise LinkError(f"node {scope.prefix}{node.key} has no input {place.slot}")
+        if slot.link is None:
+            return None
+        link = scope.graph.link(slot.link)
+        if link is None:
+            raise LinkError(
+                f"input {slot.name!r} of node {scope.prefix}{node.key} has link {slot.link!r},"
+                " which does not exist"
+            )
+        if link.origin == SUBGRAPH_INPUT and scope.host is not None and scope.parent is not None:
+            return _outside(scope, scope.host, scope.parent, link)
+        origin = scope.graph.by_key.get(js_text(link.origin))
+        if origin is None:
+            raise LinkError(
+                f"input {slot.name!r} of node {scope.prefix}{node.key} is linked to node {link.origin!r},"
+                " which does not exist"
+            )
+        return Place(False, scope, origin, link.origin_slot, slot.type if place.type is None else place.type)
+
+    def _from_output(self, place: Place) -> Place | Source | None:
+        scope, node = place.scope, place.node
+        if node.mode == MUTED and self._rules.mute_cuts:
+            return None
+        if node.mode == BYPASSED:
+            index = bypass_input(node, place.slot, place.type)
+            return None if index is None else Place(True, scope, node, index, None)
+        if node.role == "host":
+            return _inside(scope, node, place)
+        if node.is_virtual:
+            slot = place.slot
+            if isinstance(slot, int) and 0 <= slot < len(node.inputs) and node.inputs[slot].link is not None:
+                return Place(True, scope, node, slot, place.type)
+            return None
+        return Source(f"{scope.prefix}{node.key}", place.slot)
+
+
+def _hashable(type_: Any) -> bool:
+    return type_ is None or isinstance(type_, (str, int, float))
+
+
+def _at(slots: list[Any], index: Any) -> Any:
+    """The slot at an index; negative ones count from the end."""
+    if not isinstance(index, int) or not -len(slots) <= index < len(slots):
+        return None
+    return slots[index]
+
+
+def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Source | None:
+    """Go out of a subgraph, to what feeds its node outside; or take the promoted value."""
+    slot: Input | None = _at(host.inputs, link.origin_slot)
+    if slot is None:
+        raise LinkError(
+            f"{scope.graph.host_names()} has no input {link.origin_slot}, but links inside start there"
+        )
+    if slot.link is None:
+        widget = promoted_value(slot, scope.graph)
+        return None if widget is None else Source(None, -1, widget)
+    outer = parent.graph.link(slot.link)
+    if outer is None:
+        raise LinkError(
+            f"input {slot.name!r} of node {parent.prefix}{host.key} has link {slot.link!r},"
+            " which does not exist"
+        )
+    return Place(True, parent, host, outer.target_slot, None)
+
+
+def _inside(scope: Scope, host: Node, place: Place) -> Place | None:
+    """Go into a subgraph, to what feeds one of its outputs."""
+    graph = host.definition
+    boundary = _at(graph.outputs, place.slot) if graph is not None else None
+    if graph is None or boundary is None:
+        raise LinkError(f"node {scope.prefix}{host.key} has no output {place.slot}")
+    link = next((graph.link(id_) for id_ in boundary.links if graph.link(id_) is not None), None)
+    if link is None:
+        return None
+    inner = graph.by_key.get(js_text(link.origin))
+    if inner is None:
+        raise LinkError(
+            f"output {boundary.name!r} of node {scope.prefix}{host.key} comes "
+            + ("straight from an input" if link.origin == SUBGRAPH_INPUT else f"from node {link.origin!r}")
+            + ", not from a node in the subgraph"
+        )
+    return Place(False, scope.inside(host), inner, link.origin_slot, place.type)
+
+
+def bypass_input(node: Node, output: Any, wanted: Any) -> int | None:
+    """Which input a bypassed node hands on in place of one of its outputs [12].
+
+    Args:
+        node: The bypassed node.
+        output: The output.
+        wanted: The type that the consumer takes.
+
+    Returns:
+        The input of the same place if its type fits; else the first of exactly that type; else
+        the first that fits; None if none does.
+    """
+    inputs = node.inputs
+    if not isinstance(output, int) or not 0 <= output < len(node.outputs):
+        raise LinkError(f"bypassed node {node.key} has no output {output}")
+    slot = node.outputs[output]
+    if wanted in ("*", ""):
+        return output if len(inputs) > output else 0
+    if (
+        output < len(inputs)
+        and connects(inputs[output].type, slot.type)
+        and connects(inputs[output].type, wanted)
+    ):
+        return output
+    for index, candidate in enumerate(inputs):
+        if candidate.type == wanted:
+            return index
+    for index, candidate in enumerate(inputs):
+        if connects(candidate.type, slot.type) and connects(candidate.type, wanted):
+            return index
+    return None

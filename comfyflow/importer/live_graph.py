@@ -1,0 +1,241 @@
+"""A workflow as the editor holds it once it is loaded: nodes with slots and widgets, and links.
+
+Unlike the saved JSON, slots and widgets here are those of the node's class, filled from what was
+saved. A subgraph definition is one graph, however many nodes stand for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .input_spec import InputSpec
+    from .node_shape import NodeShape
+
+MUTED: Final = 2
+BYPASSED: Final = 4
+SUBGRAPH_INPUT: Final = -10
+"""The origin of links that come into a subgraph from outside."""
+SUBGRAPH_OUTPUT: Final = -20
+"""The target of links that leave a subgraph."""
+
+
+class Widget:
+    """A value that one can type into a node.
+
+    Attributes:
+        name: Its name in the prompt; two widgets of a node may share one.
+        kind: How values are taken in and given out (see `node_shape`).
+        value: What it holds.
+        sent: Whether it is written into the prompt.
+        saved: Whether it takes a place in ``widgets_values``.
+        spec: The input that it belongs to, or None.
+        origin: Where the value came from, for `Conversion.explain`: None for the default, the
+            place in ``widgets_values``, or a sentence.
+    """
+
+    __slots__ = ("kind", "name", "origin", "saved", "sent", "spec", "value")
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        value: Any,
+        *,
+        sent: bool = True,
+        saved: bool = True,
+        spec: InputSpec | None = None,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.value = value
+        self.sent = sent
+        self.saved = saved
+        self.spec = spec
+        self.origin: int | str | None = None
+
+    def copy(self) -> Widget:
+        """A widget of its own with the same value."""
+        made = Widget.__new__(Widget)
+        made.name = self.name
+        made.kind = self.kind
+        made.value = self.value
+        made.sent = self.sent
+        made.saved = self.saved
+        made.spec = self.spec
+        made.origin = None
+        return made
+
+
+class Input:
+    """An input slot.
+
+    Attributes:
+        name: Its name in the prompt.
+        type: What it takes, as the editor writes types.
+        link: The id of the link that ends here, or None.
+        widget: The name of the widget that it can replace, or None.
+        boundary: For a subgraph node: the place of the subgraph's input that it feeds.
+        promoted: For a subgraph node: the widget inside that it stands for.
+    """
+
+    __slots__ = ("boundary", "link", "name", "promoted", "type", "widget")
+
+    def __init__(self, name: str, type_: Any, link: Any = None, widget: str | None = None) -> None:
+        self.name = name
+        self.type = type_
+        self.link = link
+        self.widget = widget
+        self.boundary: int | None = None
+        self.promoted: Promoted | None = None
+
+
+class Output:
+    """An output slot: its type, and the ids of the links that start here, as saved."""
+
+    __slots__ = ("links", "name", "type")
+
+    def __init__(self, name: str, type_: Any, links: list[Any]) -> None:
+        self.name = name
+        self.type = type_
+        self.links = links
+
+
+class Promoted:
+    """A widget inside a subgraph that the subgraph's node shows as its own.
+
+    Attributes:
+        node: The node inside whose widget it is; a subgraph node again where it is nested.
+        name: The name of the widget, or of the promoted one of the nested subgraph node.
+        own: The copy that the subgraph node holds itself, in editors where it does [20].
+    """
+
+    __slots__ = ("name", "node", "own")
+
+    def __init__(self, node: Node, name: str, own: Widget | None = None) -> None:
+        self.node = node
+        self.name = name
+        self.own = own
+
+
+class Link:
+    """A link: from an output slot of one node to an input slot of another."""
+
+    __slots__ = ("id", "origin", "origin_slot", "target", "target_slot")
+
+    def __init__(self, id_: Any, origin: Any, origin_slot: Any, target: Any, target_slot: Any) -> None:
+        self.id = id_
+        self.origin = origin
+        self.origin_slot = origin_slot
+        self.target = target
+        self.target_slot = target_slot
+
+
+class Node:
+    """A node on the canvas.
+
+    Attributes:
+        id: The id as it was saved (a number, rarely a string).
+        key: The id as text: nodes are looked up by it.
+        type: The class, or the id of a subgraph definition.
+        role: ``class``, ``host`` (of a subgraph), ``unknown``, or what kind of virtual node.
+        title: What the editor shows.
+        mode: 0, `MUTED` or `BYPASSED`; others are of the drawing library and mean nothing.
+        inputs: Its input slots.
+        outputs: Its output slots.
+        widgets: Its widgets, in the editor's order.
+        graph: The graph that it stands in.
+        shape: What its class gives it, or None where it has no class.
+        definition: For a host, the graph of its subgraph.
+        properties: What was saved under ``properties``.
+        raw: The saved object.
+    """
+
+    __slots__ = (
+        "definition", "graph", "id", "inputs", "key", "mode", "outputs", "properties", "raw", "role", "shape",
+        "title", "type", "widgets",
+    )  # fmt: skip
+
+    def __init__(
+        self, id_: Any, key: str, type_: str, role: str, graph: Graph, raw: Mapping[str, Any]
+    ) -> None:
+        self.id = id_
+        self.key = key
+        self.type = type_
+        self.role = role
+        self.graph = graph
+        self.raw = raw
+        self.title = ""
+        self.mode: Any = 0
+        self.inputs: list[Input] = []
+        self.outputs: list[Output] = []
+        self.widgets: list[Widget] = []
+        self.shape: NodeShape | None = None
+        self.definition: Graph | None = None
+        self.properties: Mapping[str, Any] = {}
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether it exists in the editor only and never reaches the prompt."""
+        return self.role not in ("class", "unknown")
+
+    def widget(self, name: str | None) -> Widget | None:
+        """The first widget of that name, or None."""
+        for widget in self.widgets:
+            if widget.name == name:
+                return widget
+        return None
+
+    def __repr__(self) -> str:
+        return f"<{self.type} #{self.key}>"
+
+
+class Boundary:
+    """An input or output of a subgraph definition: its name, type, and links inside, in order."""
+
+    __slots__ = ("label", "links", "name", "type")
+
+    def __init__(self, name: str, type_: Any, links: list[Any], label: str | None) -> None:
+        self.name = name
+        self.type = type_
+        self.links = links
+        self.label = label
+
+
+class Graph:
+    """The canvas, or the inside of a subgraph.
+
+    Attributes:
+        id: The definition's id, or None for the canvas.
+        name: The subgraph's name.
+        nodes: Its nodes, in the order of the file.
+        by_key: The nodes by id. Where ids repeat, the last one counts.
+        links: The links by id, as the ids were saved: ``1`` and ``"1"`` are different links.
+        inputs: For a subgraph, what comes in.
+        outputs: For a subgraph, what goes out.
+        raw: The saved object.
+    """
+
+    __slots__ = ("by_key", "id", "inputs", "links", "name", "nodes", "outputs", "raw")
+
+    def __init__(self, id_: str | None, name: str, raw: Mapping[str, Any]) -> None:
+        self.id = id_
+        self.name = name
+        self.raw = raw
+        self.nodes: list[Node] = []
+        self.by_key: dict[str, Node] = {}
+        self.links: dict[Any, Link] = {}
+        self.inputs: list[Boundary] = []
+        self.outputs: list[Boundary] = []
+
+    def link(self, id_: Any) -> Link | None:
+        """The link of that id, or None."""
+        try:
+            return self.links.get(id_)
+        except TypeError:  # an id that is a list or an object
+            return None
+
+    def host_names(self) -> str:
+        """What to call it in a message."""
+        return f"subgraph {self.name!r}" if self.id is not None else "the workflow"

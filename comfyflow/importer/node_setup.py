@@ -1,0 +1,260 @@
+"""Filling a node from its saved JSON, as the editor does while it loads a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from .dynamic_inputs import choose, grow_where_linked, set_option
+from .editor_rules import EditorRules
+from .frontend_widgets import (
+    DYNAMIC_COMBO,
+    FILE,
+    FIXED,
+    MULTILINE,
+    NUMBER,
+    OPTION,
+    OPTION_INDEX,
+    PLAIN,
+    TEXT,
+    TOGGLE,
+    file_path,
+)
+from .javascript import UNDEFINED, Undefined, js_text
+from .json_kinds import is_list, is_object, list_of
+from .live_graph import Input, Node, Output, Widget
+from .node_shape import NodeShape
+
+SHORT_TEXT: Final = 20
+"""Longer texts of unknown nodes are shown in multiline widgets."""
+
+
+def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
+    """Give a node the slots and widgets of its class, with what was saved of them."""
+    raw = node.raw
+    node.shape = shape
+    node.title = title_of(raw, shape.title)
+    node.widgets = [widget.copy() for widget in shape.widgets]
+    node.inputs = merged_inputs(shape.inputs, raw.get("inputs"))
+    node.outputs = _merged_outputs(shape, raw.get("outputs"))
+    if shape.dynamic and shape.autogrow:
+        grow_where_linked(node, shape)
+    _fill_widgets(node, _saved_values(node, shape), rules)
+
+
+def fill_unknown_node(node: Node, rules: EditorRules) -> None:
+    """Keep a node of an unknown class as it was saved [17].
+
+    Its values have no names: the editor shows each in a widget called UNKNOWN, and the last one
+    is what the prompt gets.
+    """
+    raw = node.raw
+    node.title = title_of(raw, "")
+    node.inputs = merged_inputs((), raw.get("inputs"))
+    node.outputs = saved_outputs(raw.get("outputs"))
+    values = raw.get("widgets_values")
+    for index, value in enumerate(_sequence(values)):
+        node.widgets.append(_unknown_widget(value, index, rules))
+
+
+def fill_virtual_node(node: Node) -> None:
+    """Keep a node that exists in the editor only as it was saved."""
+    raw = node.raw
+    node.title = title_of(raw, node.type)
+    node.inputs = merged_inputs((), raw.get("inputs"))
+    node.outputs = saved_outputs(raw.get("outputs"))
+    if node.role == "reroute":
+        if not node.inputs:
+            node.inputs.append(Input("", "*"))
+        if not node.outputs:
+            node.outputs.append(Output("", "*", []))
+
+
+def set_value(node: Node, widget: Widget, value: Any, rules: EditorRules, origin: int | str | None) -> None:
+    """Put a value into a widget, with what the editor makes of it on the way.
+
+    Args:
+        node: The node of the widget; a dynamic combo changes its slots and widgets.
+        widget: The widget.
+        value: Any JSON value, or UNDEFINED.
+        rules: The version of the editor.
+        origin: Where the value comes from, for `Conversion.explain`.
+    """
+    kind = widget.kind
+    if kind in (FIXED, OPTION_INDEX):
+        return
+    widget.origin = origin
+    if kind == MULTILINE:
+        widget.value = text_area_value(value, rules)
+    elif kind == DYNAMIC_COMBO:
+        widget.value = value
+        choose(node, widget)
+    elif kind == OPTION:
+        set_option(node, widget, value)
+    elif kind == FILE and widget.spec is not None:
+        widget.value = file_path(value, widget.spec)
+    else:
+        widget.value = value
+
+
+def text_area_value(value: Any, rules: EditorRules) -> Any:
+    """What a multiline widget holds after a value was put into it [5, 6]."""
+    if value is None:
+        return ""
+    if isinstance(value, Undefined):
+        return "undefined"
+    if rules.text_keeps_type:
+        return value
+    return js_text(value).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def title_of(raw: Mapping[str, Any], otherwise: str) -> str:
+    """The title that was saved, or that of the class."""
+    title = raw.get("title")
+    return title if isinstance(title, str) and title else otherwise
+
+
+def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
+    """The slots of the class with the links that were saved for them, then other saved slots.
+
+    Slots are matched by name; where one was saved twice, the last counts.
+    """
+    entries = [entry for entry in saved if is_object(entry)] if is_list(saved) else ()
+    if not entries:
+        return [Input(slot.name, slot.type, None, slot.widget) for slot in defined]
+    by_name = {entry.get("name"): entry for entry in entries if isinstance(entry.get("name"), str)}
+    inputs: list[Input] = []
+    for slot in defined:
+        entry = by_name.get(slot.name)
+        link = None if entry is None else entry.get("link")
+        widget = slot.widget
+        if widget is None and entry is not None and entry.get("widget"):
+            widget = _widget_name(entry)
+        inputs.append(Input(slot.name, slot.type, link, widget))
+    names = {slot.name for slot in defined}
+    for entry in entries:
+        name = entry.get("name")
+        if name not in names:
+            text = name if isinstance(name, str) else js_text(name)
+            inputs.append(Input(text, entry.get("type"), entry.get("link"), _widget_name(entry)))
+    return inputs
+
+
+def saved_outputs(saved: Any) -> list[Output]:
+    """The output slots as they were saved."""
+    if not is_list(saved):
+        return []
+    return [
+        Output(js_text(entry.get("name", "")), entry.get("type"), _links(entry))
+        for entry in saved
+        if is_object(entry)
+    ]
+
+
+def _merged_outputs(shape: NodeShape, saved: Any) -> list[Output]:
+    entries = saved if is_list(saved) else ()
+    count = len(entries)
+    outputs = [
+        Output(name, type_, _links(entries[index]) if index < count else [])
+        for index, (name, type_) in enumerate(shape.outputs)
+    ]
+    if count > len(outputs):
+        outputs.extend(saved_outputs(entries[len(outputs) :]))
+    return outputs
+
+
+def _links(entry: Any) -> list[Any]:
+    links = entry.get("links") if is_object(entry) else None
+    return list(links) if is_list(links) else []
+
+
+def _widget_name(entry: Mapping[str, Any]) -> str | None:
+    widget = entry.get("widget")
+    if not is_object(widget):
+        return None
+    name = widget.get("name")
+    return name if isinstance(name, str) else js_text(name)
+
+
+def _saved_values(node: Node, shape: NodeShape) -> Any:
+    """The saved values, without those of inputs that were widgets in an older version of the class."""
+    values = node.raw.get("widgets_values")
+    if values is None:
+        return []
+    marks = shape.forced
+    if marks is not None and is_list(values) and len(marks) == len(values):
+        return [value for value, forced in zip(values, marks, strict=True) if not forced]
+    return values
+
+
+def _fill_widgets(node: Node, values: Any, rules: EditorRules) -> None:
+    """Put the saved values into the widgets, strictly by position [2].
+
+    A dynamic combo changes the widgets behind it while this goes on [7].
+    """
+    if is_object(values):
+        _fill_unordered(node, values, rules)
+        return
+    saved = _sequence(values)
+    place = index = 0
+    while index < len(node.widgets) and place < len(saved):
+        widget = node.widgets[index]
+        index += 1
+        if widget.saved:
+            set_value(node, widget, saved[place], rules, place)
+            place += 1
+
+
+def _fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -> None:
+    """Values that were saved in an object.
+
+    Only the code of a custom node writes such values, and puts them back by name. The editor
+    itself looks for places in the object, finds none and clears the widgets [5].
+    """
+    shape = node.shape
+    if shape is not None and not shape.core:
+        index = 0
+        while index < len(node.widgets):
+            widget = node.widgets[index]
+            index += 1
+            if widget.saved and widget.name in values:
+                set_value(node, widget, values[widget.name], rules, f"saved under {widget.name!r}")
+        return
+    if rules.unnamed_values_clear:
+        index = place = 0
+        while index < len(node.widgets):
+            widget = node.widgets[index]
+            index += 1
+            if widget.saved:
+                set_value(
+                    node, widget, values.get(str(place), UNDEFINED), rules, "saved in an object, not by place"
+                )
+                place += 1
+
+
+def _sequence(values: Any) -> Sequence[Any]:
+    return values if isinstance(values, str) else list_of(values)
+
+
+def _unknown_widget(value: Any, index: int, rules: EditorRules) -> Widget:
+    if isinstance(value, str):
+        kind = MULTILINE if len(value) > SHORT_TEXT else TEXT
+        text = text_area_value(value, rules) if kind == MULTILINE else value
+        made = Widget("UNKNOWN", kind, text)
+    elif isinstance(value, bool):
+        made = Widget("UNKNOWN", TOGGLE, value)
+    elif isinstance(value, (int, float)):
+        made = Widget("UNKNOWN", NUMBER, value)
+    else:
+        made = Widget("UNKNOWN", PLAIN, _json_text(value))
+    made.origin = index
+    return made
+
+
+def _json_text(value: Any) -> str:
+    """What ``JSON.stringify`` gives."""
+    import json
+
+    from .javascript import json_value
+
+    return json.dumps(json_value(value), ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,174 @@
+"""What a node class gives its nodes in the editor: slots and widgets, in the editor's order."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..schema import InputSchema, NodeSchema, Schema
+from .dynamic_inputs import NewNode
+from .editor_rules import EditorRules
+from .frontend_widgets import WIDGET_TYPES, added_inputs, added_widgets
+from .input_spec import DYNAMIC_COMBO, MATCH_TYPE, Autogrow, InputSpec
+from .javascript import truthy
+from .json_kinds import is_object
+from .live_graph import Input, Widget
+
+MAX_OPTION_DEPTH: Final = 32
+"""How deep dynamic combos may stand in one another. Real ones reach 2."""
+
+
+class NodeShape:
+    """What a class gives each of its nodes.
+
+    A node of a plain class gets copies of `inputs` and `widgets`. One with dynamic inputs starts
+    so and then changes with its values (see `dynamic_inputs`).
+
+    Attributes:
+        class_type: The class.
+        title: What the editor calls it.
+        core: Whether it comes with ComfyUI, not with a pack of custom nodes.
+        inputs: The slots that a new node has, in the editor's order: sockets, then widgets.
+        widgets: The widgets that it has.
+        outputs: Name and type of what it gives.
+        dynamic: Whether its inputs depend on values or links.
+        autogrow: Its inputs that grow, by name.
+        options: For each dynamic combo and choice: what the choice brings.
+        match_groups: For each MatchType template: the inputs that share a type, with what each
+            allows.
+        match_outputs: For each output: the template that it follows, or None.
+        forced: Which saved values belong to inputs that were widgets once, or None where none.
+        text_name: The name by which ``%Node.widget%`` finds a node that was saved without one.
+    """
+
+    def __init__(self, node: NodeSchema, rules: EditorRules) -> None:
+        self.class_type = node.class_type
+        self.title = node.display_name
+        self.core = not node.python_module.startswith("custom_nodes")
+        self.rules = rules
+        self.inputs: list[Input] = []
+        self.widgets: list[Widget] = []
+        self.outputs = [(o.name, "*" if o.type == MATCH_TYPE else o.type) for o in node.outputs]
+        self.dynamic = False
+        self.autogrow: dict[str, Autogrow] = {}
+        self.options: dict[str, dict[str, tuple[InputSpec, ...]]] = {}
+        self.specs: dict[str, InputSpec] = {}
+        self.match_groups: dict[str, dict[str, str]] = {}
+        self.match_outputs = [output.match_template for output in node.outputs]
+        self.text_name = None if node.class_type in rules.save_classes else node.class_type
+        self._makers = WIDGET_TYPES[rules.name]
+        entries = _ordered(node, rules)
+        specs = [self.spec(entry, entry.name) for entry in entries]
+        self._note_model_file(specs)
+        self._fill(specs)
+        for widget in added_widgets(node.class_type, rules):
+            self.widgets.append(widget)
+        self.forced = self._forced(specs)
+
+    def spec(self, entry: InputSchema, name: str, depth: int = 0) -> InputSpec:
+        """The input of that whole name; what it consists of is worked out once."""
+        known = self.specs.get(name)
+        if known is not None and known.options is entry.options and known.type == entry.type:
+            return known
+        made = InputSpec(entry, name, self.class_type, depth)
+        self.specs[name] = made
+        if made.type == DYNAMIC_COMBO and self.rules.dynamic_inputs and depth < MAX_OPTION_DEPTH:
+            self.options[name] = {
+                option.key: tuple(self.spec(e, f"{name}.{e.name}", depth + 1) for e in option.inputs)
+                for option in entry.dynamic_options
+            }
+        if not made.force_input:
+            maker = self._makers.get(made.widget_type)
+            made.widgets = tuple(maker(made, self.rules)) if maker is not None else ()
+        return made
+
+    def _note_model_file(self, specs: list[InputSpec]) -> None:
+        """Tell the 3D loaders of old whether they stand behind a list of files."""
+        if not any(spec.name == "model_file" and spec.widgets for spec in specs):
+            return
+        maker = self._makers.get("LOAD_3D")
+        for spec in specs:
+            if spec.type == "LOAD_3D" and maker is not None:
+                spec.beside_model_file = True
+                spec.widgets = tuple(maker(spec, self.rules))
+
+    def _fill(self, specs: list[InputSpec]) -> None:
+        new = NewNode(self)
+        for spec in specs:
+            new.add_socket(spec)
+        for spec in specs:
+            new.add_widget(spec)
+        self.inputs = new.inputs
+        self.widgets = new.widgets
+        self.dynamic = bool(self.autogrow) or bool(self.options) or self.class_type == "CustomCombo"
+
+    def _forced(self, specs: list[InputSpec]) -> list[bool] | None:
+        if not any(spec.force_input for spec in specs):
+            return None
+        names = {widget.name for widget in self.widgets}
+        marks: list[bool] = []
+        for spec in specs:
+            if spec.name in names or spec.force_input:
+                marks.append(spec.force_input)
+                if truthy(spec.options.get("control_after_generate")):
+                    marks.append(False)
+        return marks
+
+
+def _ordered(node: NodeSchema, rules: EditorRules) -> list[InputSchema]:
+    """The inputs with those that the editor adds.
+
+    These stand at the end where the server gives an order of inputs, else behind the required ones.
+    """
+    required = {entry.name: entry for entry in node.inputs if entry.required}
+    optional = [entry for entry in node.inputs if not entry.required]
+    given = {name: _definition(entry) for name, entry in required.items()}
+    added = {
+        name: InputSchema(name, kind, True) for name, kind in added_inputs(node.class_type, given, rules)
+    }
+    if not is_object(node.raw.get("input_order")):
+        return [*{**required, **added}.values(), *optional]
+    kept = [added.pop(entry.name, entry) for entry in required.values()]
+    return [*kept, *optional, *added.values()]
+
+
+def _definition(entry: InputSchema) -> tuple[Any, Mapping[str, Any]]:
+    return (list(entry.legacy_choices) if entry.legacy_combo else entry.type, entry.options)
+
+
+class NodeShapes:
+    """The shapes of a server's classes under one version of the editor, made when first wanted."""
+
+    def __init__(self, schema: Schema, rules: EditorRules) -> None:
+        self._schema = schema
+        self._rules = rules
+        self._shapes: dict[str, NodeShape | None] = {}
+
+    def get(self, class_type: str) -> NodeShape | None:
+        """The shape of that class, or None where the server does not know it."""
+        if class_type in self._shapes:
+            return self._shapes[class_type]
+        node = self._schema.get(class_type)
+        shape = NodeShape(node, self._rules) if isinstance(node, NodeSchema) else None
+        self._shapes[class_type] = shape
+        return shape
+
+
+_cache: dict[int, tuple[weakref.ref[Schema], dict[str, NodeShapes]]] = {}
+
+
+def _forget(key: int) -> None:
+    _cache.pop(key, None)
+
+
+def node_shapes(schema: Schema, rules: EditorRules) -> NodeShapes:
+    """The shapes for a schema; one schema's are made once and live as long as it does."""
+    key = id(schema)
+    holder, by_version = _cache.get(key, (None, dict[str, NodeShapes]()))
+    if holder is None or holder() is not schema:
+        by_version = {}
+        _cache[key] = (weakref.ref(schema, lambda _: _forget(key)), by_version)
+    if rules.name not in by_version:
+        by_version[rules.name] = NodeShapes(schema, rules)
+    return by_version[rules.name]

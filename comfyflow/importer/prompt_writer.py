@@ -1,0 +1,241 @@
+"""Writing the prompt: one entry for each node that runs, subgraphs expanded."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from ..errors import ConversionError
+from .editor_rules import EditorRules
+from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED
+from .javascript import js_text, json_value, truthy
+from .json_kinds import is_list
+from .link_resolver import MAX_INSTANCES, LinkError, LinkResolver, Scope, Source
+from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
+from .node_lookup import NodeLookup
+from .prompt_text import choose, replace_in_file_name
+from .report import Report
+
+_INACTIVE: Final = (MUTED, BYPASSED)
+
+
+class Instance:
+    """A node as it stands in the prompt: a node of the canvas, or one use of an inner one."""
+
+    __slots__ = ("node", "scope")
+
+    def __init__(self, scope: Scope, node: Node) -> None:
+        self.scope = scope
+        self.node = node
+
+    @property
+    def key(self) -> str:
+        """Its id in the prompt."""
+        return f"{self.scope.prefix}{self.node.key}"
+
+
+class PromptWriter:
+    """Turns loaded graphs into a prompt.
+
+    Args:
+        root: The canvas.
+        rules: The version of the editor.
+        repair: Whether to write what the author meant where the editor plainly does not.
+        random_source: Where choices in texts come from.
+        report: Takes the warnings.
+    """
+
+    def __init__(
+        self, root: Graph, rules: EditorRules, repair: bool, random_source: random.Random, report: Report
+    ) -> None:
+        self.scope = Scope(root)
+        self.rules = rules
+        self.repair = repair
+        self.random_source = random_source
+        self.report = report
+        self.resolver = LinkResolver(rules, tolerant=repair)
+        self.lookup = NodeLookup(root)
+        self.now = datetime.now()
+
+    def instances(self) -> list[Instance]:
+        """All nodes with their uses inside subgraphs, in the editor's order; hosts among them."""
+        by_key: dict[str, Instance] = {}
+        for node in execution_order(self.scope.graph):
+            by_key[node.key] = Instance(self.scope, node)
+            if node.role != "host":
+                continue
+            if node.mode in _INACTIVE and (self.rules.inactive_hosts_vanish or self.repair):
+                continue
+            for instance in self._inner(self.scope, node):
+                by_key[instance.key] = instance
+                if len(by_key) > MAX_INSTANCES:
+                    raise ConversionError(
+                        f"the subgraphs expand to more than {MAX_INSTANCES} nodes; that is not converted"
+                    )
+        return list(by_key.values())
+
+    def _inner(self, scope: Scope, host: Node) -> Iterator[Instance]:
+        inside = scope.inside(host)
+        stack = [(inside, iter(inside.graph.nodes))]
+        while stack:
+            current, nodes = stack[-1]
+            node = next(nodes, None)
+            if node is None:
+                stack.pop()
+                continue
+            yield Instance(current, node)
+            if node.role == "host":
+                if node.mode in _INACTIVE:
+                    if self.repair:
+                        continue
+                    self.report.inactive_host_runs(f"{current.prefix}{node.key}", node)
+                deeper = current.inside(node)
+                stack.append((deeper, iter(deeper.graph.nodes)))
+
+    def write(self) -> dict[str, dict[str, Any]]:
+        """The prompt."""
+        prompt: dict[str, dict[str, Any]] = {}
+        links: list[tuple[dict[str, Any], str, str]] = []
+        for instance in self.instances():
+            node = instance.node
+            if node.is_virtual or node.mode in _INACTIVE:
+                continue
+            inputs = self._values(instance)
+            self._links(instance, inputs, links)
+            prompt[instance.key] = {
+                "inputs": inputs,
+                "class_type": node.type if node.role == "class" else None,
+                "_meta": {"title": node.title},
+            }
+        for inputs, name, origin in links:
+            if origin not in prompt:
+                inputs.pop(name, None)
+        return prompt
+
+    def _values(self, instance: Instance) -> dict[str, Any]:
+        inputs: dict[str, Any] = {}
+        for widget in instance.node.widgets:
+            if widget.sent and widget.name:
+                value = json_value(self.sent_value(instance, widget))
+                inputs[widget.name] = _wrapped(value, widget) if is_list(value) else value
+        return inputs
+
+    def _links(
+        self, instance: Instance, inputs: dict[str, Any], links: list[tuple[dict[str, Any], str, str]]
+    ) -> None:
+        node = instance.node
+        for index, slot in enumerate(node.inputs):
+            if slot.link is None:
+                continue
+            source = self.source(instance, index)
+            if source is None:
+                continue
+            if source.key is None:
+                value = json_value(source.widget.value) if source.widget is not None else None
+                inputs[slot.name] = {"__value__": value} if is_list(value) else value
+                continue
+            inputs[slot.name] = [source.key, source.slot]
+            links.append((inputs, slot.name, source.key))
+
+    def source(self, instance: Instance, index: int, way: list[Any] | None = None) -> Source | None:
+        """What feeds an input. With `repair`, a link that the editor fails at counts as none."""
+        try:
+            return self.resolver.resolve(instance.scope, instance.node, index, way)
+        except LinkError as error:
+            if not self.repair:
+                raise
+            self.report.broken_link(instance.key, instance.node, index, str(error))
+            return None
+
+    def sent_value(self, instance: Instance, widget: Widget) -> Any:
+        """What a widget sends: what it holds, or what the editor makes of that."""
+        node, value = instance.node, widget.value
+        if widget.kind == OPTION_INDEX:
+            return option_index(node)
+        if widget.kind == RENDERED:
+            self.report.rendered(instance.key, node, widget.name)
+            return value
+        if widget.name == "filename_prefix" and node.type in self.rules.save_classes:
+            return self._file_name(instance, value)
+        if isinstance(value, str) and is_dynamic_prompt(widget):
+            return self._dynamic_prompt(instance, widget, value)
+        if type(value) is int:
+            self.report.integer(instance.key, node, widget.name, value)
+        return value
+
+    def _dynamic_prompt(self, instance: Instance, widget: Widget, value: str) -> str:
+        if "{" not in value and "/" not in value and "\\" not in value:
+            return value
+        text = choose(value, self.random_source, keep=self.repair)
+        if text != value:
+            self.report.rewritten(instance.key, instance.node, widget.name, value, text)
+        return text
+
+    def _file_name(self, instance: Instance, value: Any) -> Any:
+        if not isinstance(value, str):
+            if self.repair:
+                return value
+            raise ConversionError(
+                f"node {instance.key} has {value!r:.40} as filename_prefix, which is no text;"
+                " the editor fails at it"
+            )
+        return replace_in_file_name(value, self.lookup.text, self.now) if "%" in value else value
+
+
+def is_dynamic_prompt(widget: Widget) -> bool:
+    """Whether the editor rewrites the widget's text. Inputs of a dynamic combo's option are not."""
+    spec = widget.spec
+    return spec is not None and spec.options.get("dynamicPrompts") is True and spec.depth == 0
+
+
+def option_index(node: Node) -> int:
+    """Which of CustomCombo's options is the chosen one; -1 where none is."""
+    chosen = node.widgets[0].value
+    for index, option in enumerate(node.widgets[2:]):
+        if option.value == chosen:
+            return index
+    return -1
+
+
+def _wrapped(value: Sequence[Any], widget: Widget) -> dict[str, Any]:
+    """A list as the server wants it: a bare one would be a link [6]."""
+    return {"__type__": "CURVE", "__value__": value} if widget.kind == CURVE else {"__value__": value}
+
+
+def execution_order(graph: Graph) -> list[Node]:
+    """The nodes of the canvas in the editor's order: each as soon as all its links are served."""
+    waiting: dict[str, int] = {}
+    ready: list[Node] = []
+    pending: dict[str, Node] = {}
+    for node in graph.nodes:
+        pending[node.key] = node
+        count = sum(1 for slot in node.inputs if slot.link is not None)
+        if count:
+            waiting[node.key] = count
+        else:
+            ready.append(node)
+    served: set[Any] = set()
+    for node in ready:
+        pending.pop(node.key, None)
+        for output in node.outputs:
+            for link_id in output.links:
+                link = graph.link(link_id)
+                if link is None or link_id in served:
+                    continue
+                served.add(link_id)
+                key = js_text(link.target)
+                if key in waiting:
+                    waiting[key] -= 1
+                    if waiting[key] == 0:
+                        ready.append(graph.by_key[key])
+    return [*ready, *pending.values()]
+
+
+Replace = Callable[[str], str]
+
+
+def replaces(lookup: NodeLookup, now: datetime) -> Replace:
+    """A function that replaces ``%Node.widget%`` in a text, for primitive nodes."""
+    return lambda text: replace_in_file_name(text, lookup.text, now) if truthy(text) else text

@@ -1,0 +1,132 @@
+"""The warnings of a conversion: what the editor does that would surprise, and what nobody can know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..problem import Problem
+from .javascript import json_value, loses_digits
+from .live_graph import Node
+from .prompt_text import has_choice
+
+
+class Report:
+    """Collects the warnings of one conversion, each about one node or input, once.
+
+    Attributes:
+        seed: The seed of the random choices, for the message about them.
+    """
+
+    def __init__(self, seed: int, repair: bool) -> None:
+        self.seed = seed
+        self.chose = False
+        self._repair = repair
+        self._problems: dict[tuple[str, str | None, str | None], Problem] = {}
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The warnings, in the order in which they were found."""
+        return list(self._problems.values())
+
+    def add(
+        self,
+        type_: str,
+        message: str,
+        key: str | None = None,
+        node: Node | None = None,
+        input_name: str | None = None,
+        **extra: Any,
+    ) -> None:
+        """Add a warning, unless there is one of that kind about the same input."""
+        self._problems.setdefault(
+            (type_, key, input_name),
+            Problem(
+                type=type_,
+                message=message,
+                severity="warning",
+                node_id=key,
+                class_type=node.type if node is not None else None,
+                input_name=input_name,
+                title=node.title or None if node is not None else None,
+                extra_info=extra,
+            ),
+        )
+
+    def unknown_class(self, key: str, node: Node) -> None:
+        """The server has no such class, and it is no virtual node of a pack that is known here."""
+        self.add(
+            "unknown_class",
+            f"the server does not know the class {node.type!r}; it may be a node that only its pack's own"
+            " JavaScript understands. Its values have no names, so the prompt cannot run with it",
+            key,
+            node,
+        )
+
+    def inactive_host_runs(self, key: str, node: Node) -> None:
+        """The editor expands a muted or bypassed subgraph node inside another subgraph [14]."""
+        state = "muted" if node.mode == 2 else "bypassed"
+        self.add(
+            "inactive_subgraph_runs",
+            f"this subgraph is {state}, but inside another subgraph the editor sends its nodes all the same;"
+            " repair leaves them out",
+            key,
+            node,
+        )
+
+    def broken_link(self, key: str, node: Node, index: int, reason: str) -> None:
+        """A link was left out that the editor fails at."""
+        self.add("broken_link", f"left out: {reason}", key, node, node.inputs[index].name)
+
+    def rendered(self, key: str, node: Node, name: str) -> None:
+        """A value that only the editor can make [frontend-only widgets]."""
+        self.add(
+            "value_made_by_editor",
+            "the editor itself makes this value (a picture of a scene, of the webcam, a camera position)"
+            " and uploads it; here it is empty",
+            key,
+            node,
+            name,
+        )
+
+    def rewritten(self, key: str, node: Node, name: str, before: str, after: str) -> None:
+        """A text that is not sent as it was typed [10]."""
+        if has_choice(before):
+            self.chose = True
+            self.add(
+                "random_choice",
+                f"one of the alternatives in braces was chosen at random, with seed {self.seed}",
+                key,
+                node,
+                name,
+                seed=self.seed,
+            )
+        if not self._repair and _lost(before):
+            self.add(
+                "text_rewritten",
+                "the editor takes // and /* for comments and braces for choices, and changes this text;"
+                " repair keeps it",
+                key,
+                node,
+                name,
+                before=before,
+                after=after,
+            )
+
+    def integer(self, key: str, node: Node, name: str, value: int) -> None:
+        """An integer that JavaScript cannot hold [1]."""
+        if not self._repair and loses_digits(value):
+            self.add(
+                "integer_loses_digits",
+                f"the editor sends {json_value(value)} for {value}: JavaScript has no exact integers"
+                " above 2**53; repair keeps the exact one",
+                key,
+                node,
+                name,
+            )
+
+
+def _lost(text: str) -> bool:
+    """Whether more is lost than the braces of a choice."""
+    if "//" in text or "/*" in text:
+        return True
+    return "{" in text and not has_choice(text)

@@ -1,0 +1,238 @@
+"""What the editor still changes once all nodes of a workflow are filled.
+
+Slots whose widget is gone are removed, old spellings are corrected, primitive nodes write their
+value into the widgets that they are linked to, reroutes and MatchType nodes take the type of
+what is linked to them and drop links that do not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+from .dynamic_inputs import choose
+from .editor_rules import EditorRules
+from .frontend_widgets import COMBO, DYNAMIC_COMBO, OPTION
+from .javascript import Undefined, js_text, truthy
+from .live_graph import SUBGRAPH_INPUT, Graph, Input, Node, Widget
+from .slot_types import common_type, connects
+from .workflow_graph import LoadedWorkflow
+
+_SAMPLERS: Final = ("KSampler", "KSamplerAdvanced")
+
+
+def settle(workflow: LoadedWorkflow, rules: EditorRules) -> None:
+    """Carry out what follows the loading of a workflow, up to the point where it is shown."""
+    for graph in workflow.graphs:
+        for node in graph.nodes:
+            if node.role == "class":
+                _drop_stale_slots(graph, node)
+                _correct_values(node, rules)
+        _place_links(graph)
+
+
+def settle_types(workflow: LoadedWorkflow) -> None:
+    """Let reroutes and MatchType nodes take their types; links that no longer fit are dropped."""
+    for graph in workflow.graphs:
+        matching = [node for node in graph.nodes if node.shape is not None and node.shape.match_groups]
+        reroutes = [node for node in graph.nodes if node.role == "reroute"]
+        _match_all(graph, matching)
+        for node in reroutes:
+            if not _follows_reroute(graph, node):
+                _reroute(graph, node)
+        if reroutes:
+            _match_all(graph, matching)
+
+
+def _match_all(graph: Graph, nodes: list[Node]) -> None:
+    for node in nodes:
+        groups = node.shape.match_groups if node.shape is not None else {}
+        _match(graph, [(node, name) for group in groups.values() for name in group])
+
+
+def _follows_reroute(graph: Graph, node: Node) -> bool:
+    link = graph.link(node.inputs[0].link) if node.inputs else None
+    origin = graph.by_key.get(js_text(link.origin)) if link is not None else None
+    return origin is not None and origin.role == "reroute"
+
+
+def _drop_stale_slots(graph: Graph, node: Node) -> None:
+    """Remove slots that stand for a widget which the node does not have.
+
+    The slot behind a removed one is passed over, as in the editor.
+    """
+    if not any(slot.widget is not None for slot in node.inputs):
+        return
+    names = {widget.name for widget in node.widgets}
+    index = 0
+    while index < len(node.inputs):
+        slot = node.inputs[index]
+        if slot.widget is not None and slot.widget not in names:
+            del node.inputs[index]
+            if graph.link(slot.link) is not None:
+                del graph.links[slot.link]
+        index += 1
+
+
+def _place_links(graph: Graph) -> None:
+    """Point each link at the slot that names it: slots may have moved since it was saved."""
+    for node in graph.nodes:
+        for index, slot in enumerate(node.inputs):
+            link_id = slot.link
+            if link_id:
+                link = graph.link(link_id)
+                if link is not None:
+                    link.target_slot = index
+
+
+def _correct_values(node: Node, rules: EditorRules) -> None:
+    if node.type in _SAMPLERS:
+        sampler = node.widget("sampler_name")
+        if sampler is not None and isinstance(sampler.value, str) and sampler.value.startswith("sample_"):
+            sampler.value = sampler.value[len("sample_") :]
+    if not rules.null_combo_first:
+        return
+    for widget in list(node.widgets):
+        if widget.value is None or not truthy(widget.value):
+            _first_choice(node, widget)
+
+
+def _first_choice(node: Node, widget: Widget) -> None:
+    """Put the first choice into a combo that was saved as null [5]."""
+    if widget.kind not in (COMBO, DYNAMIC_COMBO) or not _is_nothing(widget.value):
+        return
+    choices = choices_of(node, widget)
+    if choices:
+        widget.value = choices[0]
+        widget.origin = "the first choice, in place of null"
+        if widget.kind == DYNAMIC_COMBO:
+            choose(node, widget)
+
+
+def choices_of(node: Node, widget: Widget) -> list[Any]:
+    """What a combo offers; CustomCombo offers what its options say."""
+    if node.type == "CustomCombo" and widget is node.widgets[0]:
+        return [
+            js_text(option.value) for option in node.widgets if option.kind == OPTION and truthy(option.value)
+        ]
+    return list(widget.spec.choices) if widget.spec is not None else []
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or isinstance(value, Undefined)
+
+
+def _match(graph: Graph, pending: list[tuple[Node, str]]) -> None:
+    """Give the inputs and outputs of MatchType groups the types that their links leave.
+
+    Args:
+        graph: Where the nodes stand.
+        pending: Nodes and inputs whose links have changed, in order.
+    """
+    budget = 4 * len(graph.nodes) + 64
+    for node, name in pending:
+        budget -= 1
+        if budget < 0 or node.shape is None:
+            return
+        for template, group in node.shape.match_groups.items():
+            if name in group:
+                pending.extend(_match_group(graph, node, template, group))
+
+
+def _match_group(
+    graph: Graph, node: Node, template: str, group: dict[str, str]
+) -> Iterator[tuple[Node, str]]:
+    slots = [slot for slot in node.inputs if slot.name in group]
+    linked = [_origin_type(graph, slot) for slot in slots]
+    for index, slot in enumerate(slots):
+        others = [*linked[:index], *linked[index + 1 :], group[slot.name]]
+        combined = common_type(others)
+        if combined is None:
+            return
+        slot.type = combined
+    output_type = common_type(linked)
+    if output_type is None or node.shape is None:
+        return
+    for index, output in enumerate(node.outputs):
+        follows = index < len(node.shape.match_outputs) and node.shape.match_outputs[index] == template
+        if not follows or output.type == output_type:
+            continue
+        output.type = output_type
+        for id_ in output.links:
+            link = graph.link(id_)
+            target = graph.by_key.get(js_text(link.target)) if link is not None else None
+            if link is None or target is None:
+                continue
+            slot_at = _at(target.inputs, link.target_slot)
+            if slot_at is None:
+                continue
+            if slot_at.type and not connects(output_type, slot_at.type):
+                _cut(graph, slot_at)
+            yield target, slot_at.name
+
+
+def _origin_type(graph: Graph, slot: Input) -> Any:
+    link = graph.link(slot.link) if slot.link else None
+    if link is None:
+        return "*"
+    if link.origin == SUBGRAPH_INPUT and graph.id is not None:
+        boundary = _at(graph.inputs, link.origin_slot)
+        return boundary.type if boundary is not None else "*"
+    origin = graph.by_key.get(js_text(link.origin))
+    output = _at(origin.outputs, link.origin_slot) if origin is not None else None
+    return (output.type if output is not None else None) or "*"
+
+
+_Slot = TypeVar("_Slot")
+
+
+def _at(slots: list[_Slot], index: Any) -> _Slot | None:
+    return slots[index] if isinstance(index, int) and 0 <= index < len(slots) else None
+
+
+def _cut(graph: Graph, slot: Input) -> None:
+    """Take a link away from an input."""
+    link_id, slot.link = slot.link, None
+    if graph.link(link_id) is not None:
+        del graph.links[link_id]
+
+
+def _reroute(graph: Graph, node: Node) -> None:
+    """Give a chain of reroutes the type of what feeds it, and drop what does not take that type."""
+    feeding = _feeding_type(graph, node)
+    if feeding is _BROKEN:
+        return
+    chain = [node]
+    seen = {id(node)}
+    for current in chain:
+        for id_ in list(current.outputs[0].links) if current.outputs else ():
+            link = graph.link(id_)
+            target = graph.by_key.get(js_text(link.target)) if link is not None else None
+            if link is None or target is None:
+                continue
+            if target.role == "reroute":
+                if id(target) not in seen:
+                    seen.add(id(target))
+                    chain.append(target)
+                continue
+            slot = _at(target.inputs, link.target_slot)
+            if slot is not None and feeding and slot.type and not connects(feeding, slot.type):
+                _cut(graph, slot)
+    for current in chain:
+        if current.outputs:
+            current.outputs[0].type = feeding or "*"
+
+
+_BROKEN: Final = object()
+
+
+def _feeding_type(graph: Graph, node: Node) -> Any:
+    """The type of the output in front of a reroute; None without one."""
+    if not node.inputs or node.inputs[0].link is None:
+        return None
+    link = graph.link(node.inputs[0].link)
+    origin = graph.by_key.get(js_text(link.origin)) if link is not None else None
+    if link is None or origin is None:
+        return _BROKEN
+    output = _at(origin.outputs, link.origin_slot)
+    return output.type if output is not None else None

@@ -1,0 +1,37 @@
+"""The editor's types of slots: which may be linked to which, and what several have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .javascript import js_text
+
+
+def connects(one: Any, other: Any) -> bool:
+    """Whether the editor lets two slots be linked.
+
+    ``*``, nothing and 0 go with everything; types are compared without regard to case; in a union
+    (``A,B``) one common member is enough.
+    """
+    if one in ("", "*", 0, None) or other in ("", "*", 0, None) or one == other:
+        return True
+    left, right = js_text(one).lower(), js_text(other).lower()
+    if "," not in left and "," not in right:
+        return left == right
+    others = right.split(",")
+    return any(a == b or a in ("", "*") or b in ("", "*") for a in left.split(",") for b in others)
+
+
+def common_type(types: Iterable[Any]) -> str | None:
+    """What all of the types have in common, ``*`` if none says anything, None if nothing."""
+    stated: list[list[str]] = []
+    for type_ in types:
+        if not isinstance(type_, str):
+            return None
+        if type_ != "*":
+            stated.append(type_.split(","))
+    if not stated:
+        return "*"
+    shared = [member for member in dict.fromkeys(stated[0]) if all(member in other for other in stated[1:])]
+    return ",".join(shared) or None

@@ -1,0 +1,211 @@
+"""Nodes that stand for a subgraph, and the widgets that they show of what is inside.
+
+A widget inside whose slot is fed by an input of the subgraph is *promoted*: the node outside shows
+it. Editor 1.45 reads and writes the widget inside; 1.27 keeps a copy on the node outside [20].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from .editor_rules import EditorRules
+from .frontend_widgets import MARKDOWN, MULTILINE
+from .javascript import UNDEFINED, js_text
+from .json_kinds import is_list
+from .live_graph import Boundary, Graph, Input, Node, Output, Promoted, Widget
+from .node_setup import merged_inputs, saved_outputs, set_value, title_of
+
+MAX_NESTING: Final = 100
+"""How many subgraphs a promoted widget is followed through. The editor's own limit."""
+
+_SHARED: Final = (MULTILINE, MARKDOWN)
+"""Text fields: in the browser a copy of one is the same field, so that all copies share a value."""
+
+
+def fill_host(node: Node, rules: EditorRules) -> None:
+    """Give a subgraph's node its slots, links and promoted widgets."""
+    graph = node.definition
+    if graph is None:
+        return
+    node.title = title_of(node.raw, graph.name)
+    slots = [Input(boundary.name, boundary.type) for boundary in graph.inputs]
+    node.inputs = merged_inputs(slots, node.raw.get("inputs"))
+    _bind(node, graph)
+    if rules.renumbers:  # later editors drop slots that the subgraph does not have
+        node.inputs = [slot for slot in node.inputs if slot.boundary is not None]
+    saved = saved_outputs(node.raw.get("outputs"))
+    for index, boundary in enumerate(graph.outputs):
+        links = saved[index].links if index < len(saved) else []
+        node.outputs.append(Output(boundary.name, boundary.type, links))
+    _promote(node, graph, rules)
+    if rules.host_values_win:
+        _take_values(node, rules)
+
+
+def _bind(node: Node, graph: Graph) -> None:
+    """Tell each slot which input of the subgraph it feeds: the first free one of its name."""
+    free: dict[str, list[int]] = {}
+    for index, boundary in enumerate(graph.inputs):
+        free.setdefault(boundary.name, []).append(index)
+    for slot in node.inputs:
+        places = free.get(slot.name)
+        if not places:
+            continue
+        same = [place for place in places if graph.inputs[place].type == slot.type]
+        slot.boundary = same[0] if same else places[0]
+        places.remove(slot.boundary)
+
+
+def inner_slots(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]]:
+    """What an input of a subgraph feeds inside, in the order of its links."""
+    for id_ in boundary.links:
+        link = graph.link(id_)
+        node = graph.by_key.get(js_text(link.target)) if link is not None else None
+        if node is None:
+            continue
+        for slot in node.inputs:
+            if slot.link == id_:
+                yield node, slot
+                break
+
+
+def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
+    for slot in node.inputs:
+        if slot.boundary is None:
+            continue
+        boundary = graph.inputs[slot.boundary]
+        for inner, inner_slot in inner_slots(graph, boundary):
+            promoted = _promotable(inner, inner_slot)
+            if promoted is None:
+                continue
+            if rules.host_values_win:
+                promoted.own = _own_widget(promoted, boundary.name)
+                place = sum(1 for other in node.inputs if other.widget is not None)
+                node.widgets.insert(place, promoted.own)
+            slot.promoted = promoted
+            slot.widget = boundary.name
+            break
+
+
+def _promotable(inner: Node, slot: Input) -> Promoted | None:
+    """What stands behind a slot inside: a widget, or a promoted one of a nested subgraph."""
+    if inner.role == "host":
+        return Promoted(inner, slot.name) if slot.promoted is not None else None
+    if slot.widget is None or inner.widget(slot.widget) is None:
+        return None
+    return Promoted(inner, slot.widget)
+
+
+def _own_widget(promoted: Promoted, name: str) -> Widget:
+    source = source_widget(promoted)
+    if source is None:
+        return Widget(name, "plain", UNDEFINED)
+    if source.kind in _SHARED:
+        return source
+    made = source.copy()
+    made.name = name
+    return made
+
+
+def source_widget(promoted: Promoted) -> Widget | None:
+    """The widget that a promoted one shows, through nested subgraphs."""
+    node, name = promoted.node, promoted.name
+    for _ in range(MAX_NESTING):
+        if node.role != "host":
+            return node.widget(name)
+        slot = next((slot for slot in node.inputs if slot.name == name and slot.promoted is not None), None)
+        if slot is None or slot.promoted is None:
+            return None
+        if slot.promoted.own is not None:
+            return slot.promoted.own
+        node, name = slot.promoted.node, slot.promoted.name
+    return None
+
+
+def promoted_widgets(slot: Input, graph: Graph) -> list[Widget]:
+    """All widgets inside that one promoted widget stands for; the first one gives its value.
+
+    Widgets that the subgraph's input feeds directly come before those of nested subgraphs.
+    """
+    if slot.promoted is None or slot.boundary is None:
+        return []
+    if slot.promoted.own is not None:
+        return [slot.promoted.own]
+    direct: list[Widget] = []
+    for inner, inner_slot in inner_slots(graph, graph.inputs[slot.boundary]):
+        if inner.role != "host" and inner_slot.widget is not None:
+            widget = inner.widget(inner_slot.widget)
+            if widget is not None:
+                direct.append(widget)
+    source = source_widget(slot.promoted)
+    if source is not None and source not in direct:
+        direct.append(source)
+    return direct
+
+
+def promoted_value(slot: Input, graph: Graph) -> Widget | None:
+    """The widget whose value a subgraph's node sends for an input that nothing is linked to."""
+    widgets = promoted_widgets(slot, graph)
+    return widgets[0] if widgets else None
+
+
+def _take_values(node: Node, rules: EditorRules) -> None:
+    """Put the values saved on the node into its own copies, by position [20]."""
+    values = node.raw.get("widgets_values")
+    if not is_list(values):
+        return
+    own = [widget for widget in node.widgets if widget.saved]
+    for place, (widget, value) in enumerate(zip(own, values, strict=False)):
+        set_value(node, widget, value, rules, f"value {place} saved on the subgraph's node")
+
+
+def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
+    """Promote widgets on nodes that were made before their subgraph was filled (1.27).
+
+    It happens only for inputs whose first link ends at a widget of the input's own name, and
+    after the saved values were put in.
+    """
+    for node in hosts:
+        if node.definition is not graph:
+            continue
+        for slot in node.inputs:
+            if slot.boundary is None:
+                continue
+            boundary = graph.inputs[slot.boundary]
+            first = next(inner_slots(graph, boundary), None)
+            if first is None or not boundary.links:
+                continue
+            inner, inner_slot = first
+            if inner.widget(boundary.name) is None or inner_slot.link != boundary.links[0]:
+                continue
+            promoted = Promoted(inner, boundary.name)
+            promoted.own = _own_widget(promoted, boundary.name)
+            place = sum(1 for other in node.inputs if other.widget is not None)
+            node.widgets.insert(place, promoted.own)
+            slot.promoted = promoted
+            slot.widget = boundary.name
+
+
+def sync_promoted(graph: Graph) -> None:
+    """Copy each promoted value to all widgets that it stands for, as the editor does on saving."""
+    for node in graph.nodes:
+        if node.role != "host" or node.definition is None:
+            continue
+        for slot in node.inputs:
+            if slot.promoted is None or slot.boundary is None:
+                continue
+            _copy_inside(slot, node.definition)
+
+
+def _copy_inside(slot: Input, graph: Graph) -> None:
+    chosen = promoted_value(slot, graph)
+    if chosen is None or slot.boundary is None:
+        return
+    for inner, inner_slot in inner_slots(graph, graph.inputs[slot.boundary]):
+        if inner.role == "host" or inner_slot.widget is None:
+            continue
+        widget = inner.widget(inner_slot.widget)
+        if widget is not None and widget is not chosen:
+            widget.value = chosen.value
+            widget.origin = "the value of another widget that the same subgraph input feeds"

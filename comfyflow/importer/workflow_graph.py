@@ -1,0 +1,305 @@
+"""Loading editor JSON: from the saved file to the graphs that the editor would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ..errors import ConversionError
+from .editor_rules import EditorRules
+from .javascript import js_text
+from .json_kinds import is_list, is_number, is_object
+from .live_graph import Boundary, Graph, Link, Node
+from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
+from .node_shape import NodeShapes
+from .subgraph_host import fill_host, rebind_hosts
+from .virtual_nodes import virtual_role
+
+MAX_NODES: Final = 500_000
+"""How many nodes a workflow may have in all its graphs. Large real ones have some 2,000."""
+
+MAX_NODE_ID: Final = 100_000_000
+"""The editor gives out no higher id."""
+
+_DROPPED_FROM_NAMES: Final = str.maketrans("", "", "&<>\"'`=")
+
+
+class LoadedWorkflow:
+    """The graphs of a workflow.
+
+    Attributes:
+        root: The canvas.
+        definitions: The subgraph definitions by id.
+        graphs: The definitions in the order in which the editor fills them, then the canvas.
+        raw: The saved object.
+    """
+
+    def __init__(
+        self, root: Graph, definitions: dict[str, Graph], graphs: list[Graph], raw: Mapping[str, Any]
+    ) -> None:
+        self.root = root
+        self.definitions = definitions
+        self.graphs = graphs
+        self.raw = raw
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes, inner ones first."""
+        for graph in self.graphs:
+            yield from graph.nodes
+
+
+def load_workflow(raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules) -> LoadedWorkflow:
+    """Load editor JSON, version 0.4 or 1.
+
+    Args:
+        raw: The object; links as arrays or objects.
+        shapes: What the server's classes give their nodes.
+        rules: The version of the editor.
+
+    Raises:
+        ConversionError: It is no workflow of the editor, or larger than any can be.
+    """
+    _check(raw)
+    saved = list(_saved_definitions(raw))
+    _check_size(raw, saved)
+    renumbered = _renumbered(raw, saved) if rules.renumbers else {}
+    loader = _Loader(shapes, rules)
+    root = Graph(None, "", raw)
+    definitions: dict[str, Graph] = {}
+    for index, definition in enumerate(saved):
+        graph = Graph(js_text(definition.get("id")), js_text(definition.get("name") or ""), definition)
+        _add_links(graph, renumbered.get(index, {}))
+        _add_boundaries(graph)
+        definitions[graph.id or ""] = graph
+    loader.definitions = definitions
+    _add_links(root, {})
+    order = _leaves_first(definitions) if rules.renumbers else list(definitions.values())
+    places = {id(definition): index for index, definition in enumerate(saved)}
+    for graph in order:
+        loader.add_nodes(graph, renumbered.get(places[id(graph.raw)], {}))
+        if rules.host_values_win:
+            rebind_hosts(graph, loader.hosts)
+    loader.add_nodes(root, {})
+    return LoadedWorkflow(root, definitions, [*order, root], raw)
+
+
+class _Loader:
+    def __init__(self, shapes: NodeShapes, rules: EditorRules) -> None:
+        self.shapes = shapes
+        self.rules = rules
+        self.definitions: dict[str, Graph] = {}
+        self.hosts: list[Node] = []
+        self._old_names = dict(rules.old_names)
+        self._last_id = 0
+
+    def add_nodes(self, graph: Graph, ids: Mapping[Any, int]) -> None:
+        """Make the nodes of a graph, then fill them: hosts look at what is inside."""
+        for saved in _mappings(graph.raw.get("nodes")):
+            graph.nodes.append(self._node(graph, saved, ids))
+        for node in graph.nodes:
+            graph.by_key[node.key] = node
+        for node in graph.nodes:
+            self._fill(node)
+
+    def _node(self, graph: Graph, saved: Mapping[str, Any], ids: Mapping[Any, int]) -> Node:
+        id_ = saved.get("id")
+        if id_ is None or id_ == -1:
+            self._last_id += 1
+            id_ = self._last_id
+        elif type(id_) is int:
+            id_ = ids.get(id_, id_)
+            self._last_id = max(self._last_id, id_)
+        type_ = js_text(saved.get("type"))
+        type_ = self._old_names.get(type_, type_)
+        role = self._role(type_)
+        if role == "unknown":
+            type_ = type_.translate(_DROPPED_FROM_NAMES)
+            role = self._role(type_)
+        node = Node(id_, js_text(id_), type_, role, graph, saved)
+        mode = saved.get("mode")
+        node.mode = mode if isinstance(mode, (int, float)) else 0
+        properties = saved.get("properties")
+        node.properties = properties if is_object(properties) else {}
+        return node
+
+    def _role(self, type_: str) -> str:
+        if type_ in self.definitions:
+            return "host"
+        role = virtual_role(type_, known=False)
+        if role is not None:
+            return role
+        if self.shapes.get(type_) is not None:
+            return "class"
+        return virtual_role(type_, known=True) or "unknown"
+
+    def _fill(self, node: Node) -> None:
+        if node.role == "class":
+            shape = self.shapes.get(node.type)
+            if shape is not None:
+                fill_class_node(node, shape, self.rules)
+        elif node.role == "host":
+            node.definition = self.definitions[node.type]
+            self.hosts.append(node)
+            fill_host(node, self.rules)
+        elif node.role == "unknown":
+            fill_unknown_node(node, self.rules)
+        else:
+            fill_virtual_node(node)
+
+
+def _check(raw: Mapping[str, Any]) -> None:
+    if not is_object(raw):
+        raise ConversionError(f"a workflow is an object with nodes, not {type(raw).__name__}")
+    if not is_list(raw.get("nodes")):
+        hint = ""
+        if any(is_object(node) and "class_type" in node for node in raw.values()):
+            hint = ": it is a prompt already (API format) and needs no conversion"
+        raise ConversionError(f"this is no workflow of the editor: it has no list of nodes{hint}")
+
+
+def _check_size(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> None:
+    count = sum(len(graph["nodes"]) for graph in (raw, *saved) if is_list(graph.get("nodes")))
+    if count > MAX_NODES:
+        raise ConversionError(f"the workflow has {count} nodes; more than {MAX_NODES} are not converted")
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    if is_object(value):
+        value = list(value.values())
+    if is_list(value):
+        for item in value:
+            if is_object(item):
+                yield item
+
+
+def _saved_definitions(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The definitions in the order of the file, then those that stand inside definitions."""
+    level = [raw]
+    seen: set[int] = set()
+    while level:
+        following: list[Mapping[str, Any]] = []
+        for holder in level:
+            held = holder.get("definitions")
+            for definition in _mappings(held.get("subgraphs") if is_object(held) else None):
+                if id(definition) not in seen:
+                    seen.add(id(definition))
+                    following.append(definition)
+                    yield definition
+        level = following
+
+
+def _add_links(graph: Graph, ids: Mapping[Any, int]) -> None:
+    saved = graph.raw.get("links")
+    for entry in saved.values() if is_object(saved) else saved if is_list(saved) else ():
+        if is_list(entry):
+            if len(entry) < 5:
+                continue
+            id_, origin, origin_slot, target, target_slot = entry[:5]
+        elif is_object(entry):
+            id_, origin, origin_slot = entry.get("id"), entry.get("origin_id"), entry.get("origin_slot")
+            target, target_slot = entry.get("target_id"), entry.get("target_slot")
+        else:
+            continue
+        if isinstance(id_, (list, dict)):
+            continue
+        if type(origin) is int:
+            origin = ids.get(origin, origin)
+        if type(target) is int:
+            target = ids.get(target, target)
+        graph.links[id_] = Link(id_, origin, _slot(origin_slot), target, _slot(target_slot))
+
+
+def _slot(value: Any) -> Any:
+    """A slot's index: old files have it as text, too."""
+    if type(value) is int:
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        digits = value.strip()
+        return int(digits) if digits.isdecimal() and len(digits) < 10 else None
+    return None
+
+
+def _add_boundaries(graph: Graph) -> None:
+    for side, boundaries in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+        for entry in _mappings(graph.raw.get(side)):
+            links, label = entry.get("linkIds"), entry.get("label")
+            boundaries.append(
+                Boundary(
+                    js_text(entry.get("name", "")),
+                    entry.get("type"),
+                    [link for link in links if not isinstance(link, (list, dict))] if is_list(links) else [],
+                    label if isinstance(label, str) else None,
+                )
+            )
+
+
+def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[int, dict[Any, int]]:
+    """New ids for nodes inside subgraphs whose ids are taken, by place of the definition [19].
+
+    Ids of the canvas stay. Then definition by definition, node by node in the order of the file:
+    an id that is free is taken, one that is not becomes the next free one.
+    """
+    taken = {node.get("id") for node in _mappings(raw.get("nodes")) if is_number(node.get("id"))}
+    last = _last_id(raw)
+    own = raw.get("definitions")
+    top = sum(1 for _ in _mappings(own.get("subgraphs") if is_object(own) else None))
+    renumbered: dict[int, dict[Any, int]] = {}
+    for index, definition in enumerate(saved[:top]):
+        ids: dict[Any, int] = {}
+        for node in _mappings(definition.get("nodes")):
+            id_ = node.get("id")
+            if not is_number(id_):
+                continue
+            if id_ not in taken:
+                taken.add(id_)
+                last = max(last, int(id_))
+                continue
+            last += 1
+            while last in taken:
+                last += 1
+            if last > MAX_NODE_ID:
+                raise ConversionError("the workflow has no free node id left: its last_node_id is too high")
+            ids[id_] = last
+            taken.add(last)
+        renumbered[index] = ids
+    return renumbered
+
+
+def _last_id(raw: Mapping[str, Any]) -> int:
+    last = raw.get("last_node_id")
+    if is_number(last):
+        return _whole(last)
+    state = raw.get("state")
+    if raw.get("version") != 0.4 and is_object(state) and is_number(state.get("lastNodeId")):
+        return _whole(state["lastNodeId"])
+    return 0
+
+
+def _whole(value: float) -> int:
+    try:
+        return int(value)
+    except (OverflowError, ValueError):
+        return 0
+
+
+def _leaves_first(definitions: dict[str, Graph]) -> list[Graph]:
+    """The definitions, those that use no other first; in file order where they use one another in circles."""
+    users: dict[str, list[str]] = {key: [] for key in definitions}
+    waiting = dict.fromkeys(definitions, 0)
+    for key, graph in definitions.items():
+        used = dict.fromkeys(js_text(node.get("type")) for node in _mappings(graph.raw.get("nodes")))
+        for type_ in used:
+            if type_ in definitions:
+                users[type_].append(key)
+                waiting[key] += 1
+    ready = [key for key, count in waiting.items() if count == 0]
+    for key in ready:
+        for user in users[key]:
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                ready.append(user)
+    return (
+        [definitions[key] for key in ready] if len(ready) == len(definitions) else list(definitions.values())
+    )
