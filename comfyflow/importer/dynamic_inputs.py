@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..json_types import is_object
 from ..schema import InputSchema
 from ..schema.input_schema import read_inputs
 from .frontend_widgets import DYNAMIC_COMBO, OPTION
 from .input_spec import AUTOGROW, MATCH_TYPE, Autogrow, InputSpec
 from .javascript import UNDEFINED, js_text, truthy
-from .json_kinds import is_object
 from .live_graph import Graph, Input, Node, Widget
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ..json_types import is_array, is_object
 from .javascript import UNDEFINED, js_text, truthy
-from .json_kinds import is_list, is_object
 from .live_graph import Widget
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def added_inputs(
     if any(_takes_media(definition) for definition in required.values()):
         yield "upload", "IMAGEUPLOAD"
     audio = required.get("audio")
-    if is_list(audio) and len(audio) > 1 and _flag(audio[1], "audio_upload"):
+    if is_array(audio) and len(audio) > 1 and _flag(audio[1], "audio_upload"):
         yield "upload", "AUDIOUPLOAD"
     if class_type in ("SaveGLB", "Preview3D"):
         yield "image", "PREVIEW_3D"
@@ -275,10 +275,10 @@ def added_widgets(class_type: str, rules: EditorRules) -> Iterator[Widget]:
 
 
 def _takes_media(definition: Any) -> bool:
-    if not is_list(definition) or len(definition) < 2:
+    if not is_array(definition) or len(definition) < 2:
         return False
     kind, options = definition[0], definition[1]
-    return (kind == "COMBO" or is_list(kind)) and takes_media(options)
+    return (kind == "COMBO" or is_array(kind)) and takes_media(options)
 
 
 def takes_media(options: Any) -> bool:
@@ -290,11 +290,11 @@ def file_path(value: Any, spec: InputSpec) -> Any:
     """What an upload combo of 1.27 makes of its value: ``subfolder/name [folder]``."""
     folder = spec.options.get("image_folder")
     mark = f" [{folder}]" if isinstance(folder, str) and folder != "input" else ""
-    if is_list(value) and value:
+    if is_array(value) and value:
         if truthy(spec.options.get("allow_batch")):
             return [_one_path(item, mark) for item in value]
         value = value[0]
-    if not truthy(value) or is_list(value):
+    if not truthy(value) or is_array(value):
         value = spec.options.get("default") or (spec.choices[0] if spec.choices else UNDEFINED)
         return js_text(value)
     return _one_path(value, mark)

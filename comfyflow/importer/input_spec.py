@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..json_types import is_array
 from ..schema import InputSchema
 from .javascript import truthy
-from .json_kinds import is_list
 from .live_graph import Widget
 
 AUTOGROW: Final = "COMFY_AUTOGROW_V3"
@@ -81,7 +81,7 @@ class Autogrow:
         names, prefix = template.get("names"), template.get("prefix")
         minimum, maximum = template.get("min"), template.get("max")
         self.name = name
-        self.names = [n for n in names if isinstance(n, str)][:MAX_GROWN] if is_list(names) else None
+        self.names = [n for n in names if isinstance(n, str)][:MAX_GROWN] if is_array(names) else None
         self.prefix = prefix if isinstance(prefix, str) else ""
         self.minimum = min(minimum, MAX_GROWN) if isinstance(minimum, int) else 1
         limit = min(maximum, MAX_GROWN) if isinstance(maximum, int) else MAX_GROWN

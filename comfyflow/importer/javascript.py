@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from ..errors import ConversionError
-from .json_kinds import is_list, is_object
+from ..json_types import is_array, is_object
 
 MAX_SAFE_INTEGER: Final = 2**53
 """Integers up to this one are exact in JavaScript."""
@@ -51,7 +51,7 @@ def js_text(value: object, depth: int = 0) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return _number_text(value)
-    if is_list(value):
+    if is_array(value):
         if depth > MAX_DEPTH:
             return ""
         return ",".join("" if item is None else js_text(item, depth + 1) for item in value)
@@ -143,7 +143,7 @@ def _copied(value: Any) -> Any:
             for name, item in source.items():
                 made[js_text(name)] = None
                 work.append((item, made, js_text(name), depth + 1))
-        elif is_list(source):
+        elif is_array(source):
             made = [None] * len(source)
             target[key] = made
             work.extend((item, made, index, depth + 1) for index, item in enumerate(source))
@@ -169,7 +169,7 @@ def _written_float(value: float) -> Any:
 
 
 def _number_text(value: float) -> str:
-    if math.isnan(value):
+    if value != value:
         return "NaN"
     number = json_value(value)
     if number is None:
@@ -180,7 +180,7 @@ def _number_text(value: float) -> str:
     if "e" not in text:
         return text
     mantissa, _, power = text.partition("e")
-    if -7 <= int(power) < 0:
+    if -7 < int(power) < 0:
         return format(Decimal(text), "f")
     sign = "-" if power[0] == "-" else "+"
     return f"{mantissa.removesuffix('.0')}e{sign}{power.lstrip('+-').lstrip('0')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..json_types import array_or_empty, is_array, is_object
 from .dynamic_inputs import choose, grow_where_linked, set_option
 from .editor_rules import EditorRules
 from .frontend_widgets import (
@@ -21,7 +22,6 @@ from .frontend_widgets import (
     file_path,
 )
 from .javascript import UNDEFINED, Undefined, js_text
-from .json_kinds import is_list, is_object, list_of
 from .live_graph import Input, Node, Output, Widget
 from .node_shape import NodeShape
 
@@ -119,7 +119,7 @@ def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
 
     Slots are matched by name; where one was saved twice, the last counts.
     """
-    entries = [entry for entry in saved if is_object(entry)] if is_list(saved) else ()
+    entries = [entry for entry in saved if is_object(entry)] if is_array(saved) else ()
     if not entries:
         return [Input(slot.name, slot.type, None, slot.widget) for slot in defined]
     by_name = {entry.get("name"): entry for entry in entries if isinstance(entry.get("name"), str)}
@@ -142,7 +142,7 @@ def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
 
 def saved_outputs(saved: Any) -> list[Output]:
     """The output slots as they were saved."""
-    if not is_list(saved):
+    if not is_array(saved):
         return []
     return [
         Output(js_text(entry.get("name", "")), entry.get("type"), _links(entry))
@@ -152,7 +152,7 @@ def saved_outputs(saved: Any) -> list[Output]:
 
 
 def _merged_outputs(shape: NodeShape, saved: Any) -> list[Output]:
-    entries = saved if is_list(saved) else ()
+    entries = saved if is_array(saved) else ()
     count = len(entries)
     outputs = [
         Output(name, type_, _links(entries[index]) if index < count else [])
@@ -165,7 +165,7 @@ def _merged_outputs(shape: NodeShape, saved: Any) -> list[Output]:
 
 def _links(entry: Any) -> list[Any]:
     links = entry.get("links") if is_object(entry) else None
-    return list(links) if is_list(links) else []
+    return list(links) if is_array(links) else []
 
 
 def _widget_name(entry: Mapping[str, Any]) -> str | None:
@@ -182,7 +182,7 @@ def _saved_values(node: Node, shape: NodeShape) -> Any:
     if values is None:
         return []
     marks = shape.forced
-    if marks is not None and is_list(values) and len(marks) == len(values):
+    if marks is not None and is_array(values) and len(marks) == len(values):
         return [value for value, forced in zip(values, marks, strict=True) if not forced]
     return values
 
@@ -233,7 +233,7 @@ def _fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -
 
 
 def _sequence(values: Any) -> Sequence[Any]:
-    return values if isinstance(values, str) else list_of(values)
+    return values if isinstance(values, str) else array_or_empty(values)
 
 
 def _unknown_widget(value: Any, index: int, rules: EditorRules) -> Widget:

@@ -6,13 +6,13 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..json_types import is_object
 from ..schema import InputSchema, NodeSchema, Schema
 from .dynamic_inputs import NewNode
 from .editor_rules import EditorRules
 from .frontend_widgets import WIDGET_TYPES, added_inputs, added_widgets
 from .input_spec import DYNAMIC_COMBO, MATCH_TYPE, Autogrow, InputSpec
 from .javascript import truthy
-from .json_kinds import is_object
 from .live_graph import Input, Widget
 
 MAX_OPTION_DEPTH: Final = 32

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from ..json_types import is_array, is_number
 from .editor_rules import EditorRules
 from .frontend_widgets import NUMBER
 from .input_spec import InputSpec
 from .javascript import js_number, js_round, js_text, truthy
-from .json_kinds import is_list, is_number
 from .live_graph import Graph, Input, Node, Widget
 from .node_setup import set_value
 from .settling import choices_of
@@ -89,7 +89,7 @@ def _spec_of(node: Node, slot: Input, widget: Widget | None) -> InputSpec | None
 
 def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None) -> Any:
     saved = node.raw.get("widgets_values")
-    if is_list(saved) and saved:
+    if is_array(saved) and saved:
         value = saved[0]
         if value is None and widget is not None and widget.kind == "combo":
             choices = choices_of(first[0], widget)

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from ..errors import ConversionError
+from ..json_types import is_array
 from .editor_rules import EditorRules
 from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED
 from .javascript import js_text, json_value, truthy
-from .json_kinds import is_list
 from .link_resolver import MAX_INSTANCES, LinkError, LinkResolver, Scope, Source
 from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
 from .node_lookup import NodeLookup
@@ -119,7 +119,7 @@ class PromptWriter:
         for widget in instance.node.widgets:
             if widget.sent and widget.name:
                 value = json_value(self.sent_value(instance, widget))
-                inputs[widget.name] = _wrapped(value, widget) if is_list(value) else value
+                inputs[widget.name] = _wrapped(value, widget) if is_array(value) else value
         return inputs
 
     def _links(
@@ -134,7 +134,7 @@ class PromptWriter:
                 continue
             if source.key is None:
                 value = json_value(source.widget.value) if source.widget is not None else None
-                inputs[slot.name] = {"__value__": value} if is_list(value) else value
+                inputs[slot.name] = {"__value__": value} if is_array(value) else value
                 continue
             inputs[slot.name] = [source.key, source.slot]
             links.append((inputs, slot.name, source.key))

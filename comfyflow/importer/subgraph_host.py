@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ..json_types import is_array
 from .editor_rules import EditorRules
 from .frontend_widgets import MARKDOWN, MULTILINE
 from .javascript import UNDEFINED, js_text
-from .json_kinds import is_list
 from .live_graph import Boundary, Graph, Input, Node, Output, Promoted, Widget
 from .node_setup import merged_inputs, saved_outputs, set_value, title_of
 
@@ -153,7 +153,7 @@ def promoted_value(slot: Input, graph: Graph) -> Widget | None:
 def _take_values(node: Node, rules: EditorRules) -> None:
     """Put the values saved on the node into its own copies, by position [20]."""
     values = node.raw.get("widgets_values")
-    if not is_list(values):
+    if not is_array(values):
         return
     own = [widget for widget in node.widgets if widget.saved]
     for place, (widget, value) in enumerate(zip(own, values, strict=False)):

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ..errors import ConversionError
+from ..json_types import is_array, is_number, is_object
 from .editor_rules import EditorRules
 from .javascript import js_text
-from .json_kinds import is_list, is_number, is_object
 from .live_graph import Boundary, Graph, Link, Node
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
@@ -150,7 +150,7 @@ class _Loader:
 def _check(raw: Mapping[str, Any]) -> None:
     if not is_object(raw):
         raise ConversionError(f"a workflow is an object with nodes, not {type(raw).__name__}")
-    if not is_list(raw.get("nodes")):
+    if not is_array(raw.get("nodes")):
         hint = ""
         if any(is_object(node) and "class_type" in node for node in raw.values()):
             hint = ": it is a prompt already (API format) and needs no conversion"
@@ -158,7 +158,7 @@ def _check(raw: Mapping[str, Any]) -> None:
 
 
 def _check_size(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> None:
-    count = sum(len(graph["nodes"]) for graph in (raw, *saved) if is_list(graph.get("nodes")))
+    count = sum(len(graph["nodes"]) for graph in (raw, *saved) if is_array(graph.get("nodes")))
     if count > MAX_NODES:
         raise ConversionError(f"the workflow has {count} nodes; more than {MAX_NODES} are not converted")
 
@@ -166,7 +166,7 @@ def _check_size(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> None:
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
     if is_object(value):
         value = list(value.values())
-    if is_list(value):
+    if is_array(value):
         for item in value:
             if is_object(item):
                 yield item
@@ -190,8 +190,8 @@ def _saved_definitions(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _add_links(graph: Graph, ids: Mapping[Any, int]) -> None:
     saved = graph.raw.get("links")
-    for entry in saved.values() if is_object(saved) else saved if is_list(saved) else ():
-        if is_list(entry):
+    for entry in saved.values() if is_object(saved) else saved if is_array(saved) else ():
+        if is_array(entry):
             if len(entry) < 5:
                 continue
             id_, origin, origin_slot, target, target_slot = entry[:5]
@@ -229,7 +229,7 @@ def _add_boundaries(graph: Graph) -> None:
                 Boundary(
                     js_text(entry.get("name", "")),
                     entry.get("type"),
-                    [link for link in links if not isinstance(link, (list, dict))] if is_list(links) else [],
+                    [link for link in links if not isinstance(link, (list, dict))] if is_array(links) else [],
                     label if isinstance(label, str) else None,
                 )
             )
