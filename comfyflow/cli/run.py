@@ -20,7 +20,6 @@ from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT
 from .connection import connected
 from .options import Server, reference_schema
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
-from .progress import display, write_line
 from .target import Target, load_target
 
 if TYPE_CHECKING:
@@ -112,6 +111,8 @@ def _run(
     if seed is not None and not as_json and not quiet:
         typer.echo(f"seed {seed}", err=True)
     subject: Any = target.workflow if target.workflow is not None else target.prompt
+    from .progress import write_line
+
     handle = client.submit(subject, editor_workflow=target.editor_workflow)
     if as_json:
         write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
@@ -122,6 +123,8 @@ def _run(
 
 
 def _follow(handle: Handle[Any], timeout: float | None, *, as_json: bool, quiet: bool) -> Any:
+    from .progress import display
+
     shown = display(as_json=as_json, quiet=quiet)
     try:
         for event in handle.events(timeout):
@@ -147,6 +150,8 @@ def _cancel(handle: Handle[Any]) -> None:
 
 
 def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, quiet: bool) -> None:
+    from .progress import write_line
+
     for node_id, output in result.outputs.items():
         try:
             paths = client.download(output, out)
@@ -175,6 +180,8 @@ def _output_json(result: Result[Any], node_id: str, output: NodeOutput, paths: l
 
 def _tell(error: Exception, code: int, as_json: bool) -> int:
     if as_json:
+        from .progress import write_line
+
         report = getattr(error, "report", None)
         shown = {"event": "error", "error": type(error).__name__, "message": str(error), "exit_code": code}
         write_line({**shown, "report": report.to_json()} if report is not None else shown)
