@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .problem import Place
+    from .validate import Report
 
 
 class ComfyflowError(Exception):
@@ -79,6 +80,18 @@ class CompileError(GraphError, ValueError):
 
 class PromptError(ComfyflowError):
     """JSON that is not a prompt: nodes that are no objects, links that are no links."""
+
+
+class ValidationError(ComfyflowError):
+    """A prompt that is not sent: a server would reject it, or be damaged by it.
+
+    Args:
+        report: All that is wrong with it; the message is the report as text.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(str(report))
+        self.report = report
 
 
 class WorkflowFileError(ComfyflowError):

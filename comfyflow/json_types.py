@@ -16,6 +16,11 @@ def is_array(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     return isinstance(value, (list, tuple))
 
 
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether a value is a JSON array as a server has it after reading: no tuple."""
+    return isinstance(value, list)
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a JSON number: true and false are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -51,6 +51,8 @@ class Schema(Mapping[str, NodeSchema]):
         self._version = Version.parse(version) if isinstance(version, str) else version
         self._nodes: dict[str, NodeSchema | None] = {}
         self._reasons: dict[str, str] = {}
+        self.derived: dict[object, Any] = {}
+        """What later layers work out of it and keep, under keys of their own."""
 
     @property
     def version(self) -> Version:

@@ -1,0 +1,264 @@
+"""Warnings about one node: what the server lets through and then dies on, or quietly changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ..json_types import is_array, is_object
+from ..schema import InputSchema
+from ..schema.input_schema import (
+    AUTOGROW,
+    COMBO,
+    DYNAMIC,
+    DYNAMIC_COMBO,
+    MATCH_TYPE,
+    MAX_NESTING,
+    PRIMITIVES,
+    DynamicOption,
+)
+from .constant import converted, unwrapped
+from .findings import is_link
+from .note import Note, shown
+from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
+from .rules import DEEPEST_VALUE
+
+_WIDGETS: Final = PRIMITIVES | DYNAMIC | {COMBO, MATCH_TYPE, "*"}
+_WIDGET_SIGNS: Final = ("default", "widgetType", "component", "socketless")
+
+
+def on_values(node_id: str, given: Mapping[str, Any]) -> Iterator[Note]:
+    """Constants that no prompt should hold: nested too deep, or no JSON."""
+    for name, value in given.items():
+        if isinstance(value, (str, int, float)) or value is None or is_link(value):
+            continue
+        depth, strange = nesting(value)
+        if strange is not None:
+            yield Note("not_json", f"holds {shown(strange)}, which is no JSON", node_id, name, "refusal")
+        elif depth > DEEPEST_VALUE:
+            yield Note(
+                "nested_too_deep",
+                f"is nested {'more than ' if depth > _COUNTED else ''}{min(depth, _COUNTED)} levels deep; "
+                f"a server's worker dies of more than about {DEEPEST_VALUE}",
+                node_id,
+                name,
+                "refusal",
+            )
+
+
+_COUNTED: Final = 2000
+
+
+def nesting(value: object) -> tuple[int, object]:
+    """How deep lists and objects stand in one another, and something in them that is no JSON.
+
+    Counts no further than 2,001 levels, so that what contains itself ends too.
+
+    Args:
+        value: A constant of a prompt.
+    """
+    level: dict[int, Any] = {id(value): value}
+    depth = 0
+    while level and depth <= _COUNTED:
+        below: dict[int, Any] = {}
+        for item in level.values():
+            if is_object(item):
+                below.update((id(inner), inner) for inner in item.values())
+            elif is_array(item):
+                below.update((id(inner), inner) for inner in item)
+            elif not isinstance(item, (str, int, float, type(None))):
+                return depth, item
+        depth += bool(below)
+        level = below
+    return depth, None
+
+
+def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) -> Iterator[Note]:
+    """A constant that the server accepts: what becomes of it.
+
+    Args:
+        node_id: The node.
+        entry: The input, for which the server accepts the constant.
+        value: The constant.
+        plans: The plans of the schema.
+    """
+    kind = entry.entry.type
+    inner = unwrapped(value)
+    if kind in PRIMITIVES:
+        stored = converted(entry, value)
+        if not _same(inner, stored):
+            message = f"is {shown(inner)}; the server makes {shown(stored)} of it"
+            yield Note("value_converted", message, node_id, entry.name)
+        elif isinstance(stored, float) and not math.isfinite(stored):
+            yield Note("not_finite", f"is {stored}; nodes hardly expect that", node_id, entry.name)
+    elif kind == COMBO:
+        yield from _unlisted(node_id, entry, inner)
+    elif _is_socket(entry.entry, plans):
+        message = f"is a {kind} socket, and a constant is given: {shown(inner)}; the node will fail"
+        yield Note("constant_for_socket", message, node_id, entry.name)
+
+
+def _same(given: object, stored: object) -> bool:
+    if isinstance(given, bool) != isinstance(stored, bool) or isinstance(given, str) != isinstance(
+        stored, str
+    ):
+        return False
+    return given == stored or given != given
+
+
+def _unlisted(node_id: str, entry: InputPlan, value: object) -> Iterator[Note]:
+    """Choices that this server version does not check."""
+    choices = entry.entry.choices
+    if not choices or not entry.limited or isinstance(value, (list, dict)) or value in choices:
+        return
+    message = f"is {shown(value)}, which is none of its choices; this server does not check them"
+    texts = [choice for choice in choices if isinstance(choice, str)]
+    yield Note("value_not_in_list", message, node_id, entry.name, near=(str(value), texts))
+
+
+def _is_socket(entry: InputSchema, plans: SchemaPlans) -> bool:
+    """Whether only a link can be meant: no widget, and something puts the type out."""
+    if entry.types & _WIDGETS or any(sign in entry.options for sign in _WIDGET_SIGNS):
+        return False
+    return bool(entry.types & plans.linkable_types) and not entry.types & _TYPED_IN
+
+
+_TYPED_IN: Final = frozenset(
+    {
+        "ARRAY",
+        "AUDIO_RECORD",
+        "BOUNDING_BOX",
+        "BOUNDING_BOXES",
+        "COLOR",
+        "COLORS",
+        "CURVE",
+        "DICT",
+        "FLOATS",
+        "HISTOGRAM",
+        "IMAGECOMPARE",
+        "LOAD3D_CAMERA",
+        "LOAD_3D",
+        "LOAD_3D_ANIMATION",
+        "RANGE",
+        "WEBCAM",
+    }
+)
+"""Types that have a widget of their own in the editor, although nodes put them out as well."""
+
+
+def on_slot(node_id: str, name: str, slot: Any, count: int) -> Iterator[Note]:
+    """Slots that the server takes, but that no editor writes."""
+    if isinstance(slot, bool) or slot < 0:
+        index = int(slot) % count
+        message = f"links to slot {slot!r}, which the server takes for {index}; write {index}"
+        yield Note("odd_slot", message, node_id, name)
+
+
+def on_file(node_id: str, name: str) -> Note:
+    """A file that cannot be looked for from here."""
+    return Note(
+        "file_not_checked", f"names the file {shown(name)}; whether it is there is not known", node_id
+    )
+
+
+def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[Note]:
+    """DynamicCombos with a missing or an unknown key: no server notices before the node fails."""
+    for name, entry in dynamic_combos(plan, given):
+        if entry.type != DYNAMIC_COMBO:
+            continue
+        keys = [option.key for option in entry.dynamic_options]
+        if name not in given:
+            if entry.required:
+                listed = f" ({', '.join(map(repr, keys[:5]))})" if keys else ""
+                message = f"is missing; it needs a choice{listed}, and the node fails without"
+                yield Note("dynamic_key_missing", message, node_id, name)
+        elif chosen_option(entry, given[name]) is None:
+            message = f"is {shown(given[name])}, which is none of its choices; the node will fail"
+            yield Note(
+                "dynamic_key_unknown", message, node_id, name, near=(str(shown_key(given[name])), keys)
+            )
+
+
+def shown_key(value: object) -> str:
+    """What was given as a key, as far as it can be compared with keys."""
+    inner = unwrapped(value)
+    return inner if isinstance(inner, str) else shown(inner)
+
+
+def chosen_option(entry: InputSchema, key: object) -> DynamicOption | None:
+    """The option of a DynamicCombo that a key selects."""
+    return next((option for option in entry.dynamic_options if option.key == key), None)
+
+
+def dynamic_combos(plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[tuple[str, InputSchema]]:
+    """The dynamic inputs that are in effect, nested ones too, by full name."""
+    if not plan.is_dynamic or plan.node is None:
+        return
+    waiting = [("", plan.node.inputs, 0)]
+    while waiting:
+        prefix, entries, depth = waiting.pop()
+        for entry in entries:
+            if not entry.is_dynamic or depth >= MAX_NESTING:
+                continue
+            name = prefix + entry.name
+            yield name, entry
+            option = chosen_option(entry, given[name]) if name in given else None
+            if option is not None:
+                waiting.append((f"{name}.", option.inputs, depth + 1))
+
+
+def on_unknown(
+    node_id: str,
+    plan: ClassPlan,
+    name: str,
+    value: Any,
+    unfolded: Unfolded,
+    given: Mapping[str, Any],
+) -> Iterator[Note]:
+    """An input that the node does not have.
+
+    Args:
+        node_id: The node.
+        plan: Its class.
+        name: The input.
+        value: What is given for it.
+        unfolded: The inputs that the node has.
+        given: All that it is given.
+    """
+    owner = next(
+        ((start, entry) for start, entry in dynamic_combos(plan, given) if _is_under(name, start)), None
+    )
+    if owner is not None and name == owner[0]:
+        return  # told by on_choices
+    keeps = plan.own is not None and plan.own.keeps_all
+    free = [known for known in unfolded.inputs if known not in given]
+    if is_link(value):
+        message = _link_to_nothing(plan, owner)
+        yield Note("unknown_link", message, node_id, name, near=(name, free))
+    elif keeps:
+        return
+    elif name in plan.hidden:
+        yield Note("unknown_input", "is filled by the server; what is given is ignored", node_id, name)
+    else:
+        what = f"{plan.class_type} has no such input" if owner is None else _not_under(owner, given)
+        yield Note("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
+
+
+def _is_under(name: str, start: str) -> bool:
+    return name == start or name.startswith(f"{start}.")
+
+
+def _link_to_nothing(plan: ClassPlan, owner: tuple[str, InputSchema] | None) -> str:
+    if owner is not None and owner[1].type == AUTOGROW and owner[1].autogrow is not None:
+        last = owner[1].autogrow.names[-1:]
+        upto = f" (the last is {owner[0]}.{last[0]})" if last else ""
+        return f"is beyond what {owner[0]!r} grows to{upto}; the node will fail"
+    return f"{plan.class_type} has no such input; the server runs what is linked, and then the node fails"
+
+
+def _not_under(owner: tuple[str, InputSchema], given: Mapping[str, Any]) -> str:
+    name, entry = owner
+    if entry.type == DYNAMIC_COMBO and name in given:
+        return f"{name!r} has no such input when it is {shown(given[name])}"
+    return f"{name!r} has no such input"

@@ -1,0 +1,156 @@
+"""Which classes the nodes of a prompt are of, and what a server says before it looks at inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from ..json_types import is_list, is_object, object_or_empty
+from .note import shown
+from .plan import ClassPlan, SchemaPlans
+from .rules import ServerRules
+from .server_answer import INTERNAL_ERROR, ServerAnswer, rejected
+from .server_error import ServerError
+
+
+@dataclass
+class Classes:
+    """The classes of a prompt's nodes.
+
+    Attributes:
+        plans: The plan of each node's class; None where there is none.
+        outputs: The output nodes, in the prompt's order.
+        missing: What the server says of nodes without a class that it has, by node.
+        answer: Its answer, where the prompt fails here as a whole.
+    """
+
+    plans: dict[str, ClassPlan | None] = field(default_factory=dict[str, ClassPlan | None])
+    outputs: list[str] = field(default_factory=list[str])
+    missing: dict[str, ServerError] = field(default_factory=dict[str, ServerError])
+    answer: ServerAnswer | None = None
+
+
+def crash(why: str) -> ServerAnswer:
+    """The answer where the server's own code fails: a 500 without JSON."""
+    error = ServerError("internal_server_error", "500 Internal Server Error", why, {})
+    return rejected(error, INTERNAL_ERROR)
+
+
+def no_outputs() -> ServerAnswer:
+    """The answer to a prompt that has nothing to run."""
+    return rejected(ServerError("prompt_no_outputs", "Prompt has no outputs", "", {}))
+
+
+def find_classes(prompt: Mapping[str, Any], plans: SchemaPlans) -> Classes:
+    """Find the class of every node.
+
+    Args:
+        prompt: The prompt.
+        plans: The plans of the server's classes.
+    """
+    found = Classes(answer=_replacing(prompt) if plans.rules.replaces_nodes else None)
+    by_class: dict[str, ClassPlan] = {}
+    for node_id, node in prompt.items():
+        try:
+            plan = by_class[node["class_type"]]
+        except (KeyError, TypeError, IndexError):
+            plan_or_none = _first_of_class(found, node_id, node, plans)
+            if plan_or_none is None:
+                found.plans[node_id] = None
+                continue
+            plan = by_class[plan_or_none.class_type] = plan_or_none
+        found.plans[node_id] = plan
+        if plan.is_output:
+            found.outputs.append(node_id)
+    return found
+
+
+def _first_of_class(found: Classes, node_id: str, node: Any, plans: SchemaPlans) -> ClassPlan | None:
+    class_type = node.get("class_type") if is_object(node) else None
+    plan = plans.get(class_type)
+    if plan is None:
+        answer, error = _missing(node_id, node, plans.rules)
+        found.missing[node_id] = error
+        found.answer = found.answer or answer
+    return plan
+
+
+def _replacing(prompt: Mapping[str, Any]) -> ServerAnswer | None:
+    """0.14 and later walk all inputs before anything is checked, to replace old nodes."""
+    for node_id, node in prompt.items():
+        if is_object(node):
+            if "class_type" not in node or "inputs" not in node:
+                continue
+            if isinstance(node["class_type"], (list, dict)):
+                return crash(f"node {shown(node_id)} has a class that is no text")
+            if not is_object(node["inputs"]):
+                return crash(f"node {shown(node_id)} has inputs that are no object")
+        elif not isinstance(node, (str, list)):
+            return crash(f"node {shown(node_id)} is no object but {shown(node)}")
+    return None
+
+
+def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer, ServerError]:
+    """What the server says of a node of no class that it has."""
+    if not is_object(node):
+        is_text_or_list = isinstance(node, str) or is_list(node)
+        if rules.names_missing_node or not is_text_or_list or "class_type" in node:
+            answer = crash(f"node {shown(node_id)} is no object but {shown(node)}")
+            return answer, answer.error or _no_class(node_id, {}, rules)
+        error = _no_class(node_id, {}, rules)
+        return rejected(error), error
+    if isinstance(node.get("class_type"), (list, dict)):
+        answer = crash(f"node {shown(node_id)} has a class that is no text")
+        return answer, _unknown_class(node_id, node, rules)
+    if rules.names_missing_node and not is_object(node.get("_meta", {})):
+        return crash(f"node {shown(node_id)} has a _meta that is no object"), _no_class(node_id, {}, rules)
+    error = (_unknown_class if "class_type" in node else _no_class)(node_id, node, rules)
+    return rejected(error), error
+
+
+def _no_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) -> ServerError:
+    details = f"Node ID '#{node_id}'"
+    if not rules.names_missing_node:
+        message = "Cannot execute because a node is missing the class_type property."
+        return ServerError("invalid_prompt", message, details, {})
+    title = object_or_empty(node.get("_meta")).get("title")
+    message = (
+        f"Node '{title or f'ID #{node_id}'}' has no class_type. "
+        "The workflow may be corrupted or a custom node is missing."
+    )
+    info = {"node_id": node_id, "class_type": None, "node_title": title}
+    return ServerError("missing_node_type", message, details, info)
+
+
+def _unknown_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) -> ServerError:
+    class_type = node.get("class_type")
+    details = f"Node ID '#{node_id}'"
+    if not rules.names_missing_node:
+        message = f"Cannot execute because node {class_type} does not exist."
+        return ServerError("invalid_prompt", message, details, {})
+    title = object_or_empty(node.get("_meta")).get("title", class_type)
+    message = f"Node '{title}' not found. The custom node may not be installed."
+    info = {"node_id": node_id, "class_type": class_type, "node_title": title}
+    return ServerError("missing_node_type", message, details, info)
+
+
+def targeted(outputs: list[str], targets: object) -> list[str] | None:
+    """The outputs that the request asks for, or None where the server's code fails at them.
+
+    Args:
+        outputs: The output nodes of the prompt.
+        targets: ``partial_execution_targets``: anything that Python can look into.
+    """
+    if targets is None:
+        return outputs
+    if not _is_container(targets):
+        return None if outputs else []
+    try:
+        return [output for output in outputs if output in targets]
+    except TypeError:
+        return None
+
+
+def _is_container(value: object) -> TypeGuard[Container[Any]]:
+    return isinstance(value, Container)

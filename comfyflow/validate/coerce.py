@@ -1,0 +1,61 @@
+"""What a server makes of a prompt's constants while it validates it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..json_types import is_object
+from .classes import find_classes, targeted
+from .constant import FAILURES, converted, unwrapped
+from .findings import is_link
+from .plan import ClassPlan, SchemaPlans
+from .scan import upstream
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+
+def coerce_prompt(
+    prompt: Mapping[str, Any], schema: Schema, *, partial_execution_targets: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The prompt as a server stores it: constants unwrapped and converted to their inputs' types.
+
+    A server does so to the nodes that it validates: those that an output needs. The prompt
+    itself is left as it is.
+
+    Args:
+        prompt: A prompt; what is no node in it is kept.
+        schema: The server's node classes.
+        partial_execution_targets: As in the request.
+    """
+    plans = SchemaPlans.of(schema)
+    classes = find_classes(prompt, plans)
+    sources = {node_id: _sources(node, prompt) for node_id, node in prompt.items()}
+    outputs = targeted(classes.outputs, partial_execution_targets) or []
+    validated = upstream(outputs, sources)
+    return {
+        node_id: _coerced(node, classes.plans[node_id]) if node_id in validated else node
+        for node_id, node in prompt.items()
+    }
+
+
+def _sources(node: object, prompt: Mapping[str, Any]) -> list[str]:
+    inputs = node.get("inputs") if is_object(node) else None
+    values = inputs.values() if is_object(inputs) else ()
+    return [value[0] for value in values if is_link(value) and value[0] in prompt]
+
+
+def _coerced(node: Any, plan: ClassPlan | None) -> Any:
+    inputs = node.get("inputs")
+    if plan is None or not is_object(inputs):
+        return node
+    known = plan.unfold(inputs).inputs
+    stored = dict(inputs)
+    for name, value in inputs.items():
+        if name in known and not isinstance(value, list):
+            try:
+                stored[name] = converted(known[name], value)
+            except FAILURES:
+                stored[name] = unwrapped(value)
+    return {**node, "inputs": stored}

@@ -1,0 +1,202 @@
+"""A server's error in the user's terms: what is wrong, and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from ..json_types import is_array, is_object
+from .note import shown
+from .plan import ClassPlan, InputPlan
+from .rules import types_match
+from .server_error import (
+    BAD_LINKED_INPUT,
+    CUSTOM_VALIDATION_FAILED,
+    DEPENDENCY_CYCLE,
+    EXCEPTION_INNER,
+    EXCEPTION_OUTPUT,
+    INVALID_INPUT_TYPE,
+    REQUIRED_INPUT_MISSING,
+    RETURN_TYPE_MISMATCH,
+    VALUE_BIGGER_THAN_MAX,
+    VALUE_NOT_IN_LIST,
+    VALUE_SMALLER_THAN_MIN,
+    ServerError,
+)
+
+Nearest = Callable[[str, Iterable[str]], str | None]
+
+
+def message_of(error: ServerError) -> str:
+    """One sentence about an error, ours or a server's, without the input's name."""
+    if error.explained is not None:
+        name = error.explained.input_name
+        return f"{f'input {name!r} ' if name else ''}{error.explained.message}"
+    sentence = _SENTENCES.get(error.type)
+    said = sentence(error.extra_info, error.details) if sentence is not None else None
+    if said is not None:
+        return said
+    return f"{error.message}: {error.details}" if error.details else error.message
+
+
+def _missing(_info: Mapping[str, Any], _details: str) -> str:
+    return "is required and missing"
+
+
+def _bad_link(info: Mapping[str, Any], _details: str) -> str | None:
+    if "received_value" not in info:
+        return None
+    return f"is {shown(info['received_value'])}; a link is [node id, slot], and a list is {_WRAPPED}"
+
+
+_WRAPPED: Final = 'written {"__value__": [...]}'
+
+
+def _mismatch(info: Mapping[str, Any], _details: str) -> str | None:
+    wanted, received = _config_type(info), info.get("received_type")
+    if wanted is None or received is None:
+        return None
+    link = info.get("linked_node")
+    source = f" of node {link[0]!r}" if is_array(link) and link else ""
+    return f"takes {_type(wanted)}, and output {_slot(link)}{source} is {_type(received)}"
+
+
+def _slot(link: object) -> str:
+    return shown(link[1]) if is_array(link) and len(link) > 1 else "?"
+
+
+def _type(kind: object) -> str:
+    return "a choice" if is_array(kind) else str(kind)
+
+
+def _not_converted(info: Mapping[str, Any], _details: str) -> str | None:
+    wanted = _config_type(info)
+    if wanted is None or "received_value" not in info:
+        return None
+    return f"is {shown(info['received_value'])}, which is no {wanted}"
+
+
+def _too_small(info: Mapping[str, Any], _details: str) -> str | None:
+    return _bound(info, "min", "less than the least value")
+
+
+def _too_big(info: Mapping[str, Any], _details: str) -> str | None:
+    return _bound(info, "max", "more than the greatest value")
+
+
+def _bound(info: Mapping[str, Any], name: str, what: str) -> str | None:
+    options = _config_options(info)
+    if options is None or name not in options or "received_value" not in info:
+        return None
+    return f"is {shown(info['received_value'])}, {what}, {shown(options[name])}"
+
+
+def _not_listed(info: Mapping[str, Any], _details: str) -> str | None:
+    if "received_value" not in info:
+        return None
+    return f"is {shown(info['received_value'])}, which is none of its choices"
+
+
+def _own_check(info: Mapping[str, Any], details: str) -> str | None:
+    name = info.get("input_name")
+    reason = details.removeprefix(f"{name} - ") if isinstance(name, str) else details
+    return f"is refused by the node's own check: {reason}" if reason and reason != name else None
+
+
+def _cycle(_info: Mapping[str, Any], details: str) -> str:
+    return f"is part of a circle: {details}"
+
+
+def _raised(_info: Mapping[str, Any], details: str) -> str:
+    return f"makes the server's check fail: {details}"
+
+
+_SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], str], str | None]]] = {
+    REQUIRED_INPUT_MISSING: _missing,
+    BAD_LINKED_INPUT: _bad_link,
+    RETURN_TYPE_MISMATCH: _mismatch,
+    INVALID_INPUT_TYPE: _not_converted,
+    VALUE_SMALLER_THAN_MIN: _too_small,
+    VALUE_BIGGER_THAN_MAX: _too_big,
+    VALUE_NOT_IN_LIST: _not_listed,
+    CUSTOM_VALIDATION_FAILED: _own_check,
+    DEPENDENCY_CYCLE: _cycle,
+    EXCEPTION_INNER: _raised,
+    EXCEPTION_OUTPUT: _raised,
+}
+
+
+def _config_type(info: Mapping[str, Any]) -> Any:
+    config = info.get("input_config")
+    return config[0] if is_array(config) and config else None
+
+
+def _config_options(info: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    config = info.get("input_config")
+    return config[1] if is_array(config) and len(config) > 1 and is_object(config[1]) else None
+
+
+def suggestion_for(
+    error: ServerError,
+    entry: InputPlan | None,
+    strangers: Iterable[str],
+    source: ClassPlan | None,
+    nearest: Nearest,
+) -> str | None:
+    """What would be right, ready to be shown, or None.
+
+    Args:
+        error: The error.
+        entry: The input that it is about, where the schema has it.
+        strangers: The node's inputs that its class does not have.
+        source: The class of the node that the input is linked to, where it is.
+        nearest: Finds the nearest of some names.
+    """
+    if error.type == VALUE_NOT_IN_LIST:
+        return _nearest_choice(error, entry, nearest)
+    if error.type in (VALUE_SMALLER_THAN_MIN, VALUE_BIGGER_THAN_MAX):
+        options = _config_options(error.extra_info) or {}
+        bound = options.get("min" if error.type == VALUE_SMALLER_THAN_MIN else "max")
+        return None if bound is None else f"The nearest right value is {shown(bound)}."
+    if error.type == INVALID_INPUT_TYPE:
+        return _nearest_number(error)
+    if error.type == REQUIRED_INPUT_MISSING and entry is not None:
+        near = nearest(entry.name, strangers)
+        return f"There is {near!r}, which the node does not have." if near else None
+    if error.type == RETURN_TYPE_MISMATCH and entry is not None and source is not None:
+        kinds = enumerate(source.return_types)
+        fitting = [index for index, kind in kinds if types_match(kind, entry.input_type, source.rules)]
+        return f"Output {fitting[0]} of that node would fit." if fitting else None
+    return None
+
+
+def _nearest_number(error: ServerError) -> str | None:
+    """For ``"3.7"`` where a whole number is wanted."""
+    given = error.extra_info.get("received_value")
+    if _config_type(error.extra_info) != "INT" or not isinstance(given, str):
+        return None
+    try:
+        return f"The nearest right value is {round(float(given))}."
+    except (ValueError, OverflowError):
+        return None
+
+
+def _nearest_choice(error: ServerError, entry: InputPlan | None, nearest: Nearest) -> str | None:
+    choices = entry.entry.choices if entry is not None else None
+    if choices is None:
+        kind, options = _config_type(error.extra_info), _config_options(error.extra_info)
+        listed = kind if is_array(kind) else (options or {}).get("options")
+        if not is_array(listed):
+            return None
+        choices = tuple(listed)
+    if not choices:
+        return "This server has nothing to choose from."
+    given = error.extra_info.get("received_value")
+    near = nearest(str(given), (choice for choice in choices if isinstance(choice, str)))
+    if near is not None:
+        return f"Did you mean {near!r}?"
+    few = ", ".join(shown(choice) for choice in choices[:_SHOWN])
+    return f"Choose from {few}{', …' if len(choices) > _SHOWN else ''}."
+
+
+_SHOWN: Final = 5

@@ -1,0 +1,77 @@
+"""What looking at one node brings to light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeGuard
+
+from ..json_types import is_list
+from .note import Note
+from .server_error import Raised, ServerError
+
+
+class LinkStep(NamedTuple):
+    """A link that the server follows when it validates a node.
+
+    Attributes:
+        source: The node that it leads to.
+        name: The input.
+        config: The input's ``input_config``.
+        link: The link as it stands in the prompt.
+    """
+
+    source: str
+    name: str
+    config: Any
+    link: Any
+
+
+Step = LinkStep | ServerError | Raised
+"""What the server comes upon at one input, in the schema's order of inputs."""
+
+
+@dataclass
+class Findings:
+    """One node, looked at closely.
+
+    Attributes:
+        steps: What the server comes upon; it stops at the first `Raised`.
+        notes: What we have to say beyond that.
+        sources: Every node that it is linked to, also by inputs that the class does not have.
+        strays: Unknown inputs with links to nodes that do not exist.
+        matches: Whether a MatchType decides what flows through one of its links.
+    """
+
+    steps: list[Step] = field(default_factory=list[Step])
+    notes: list[Note] = field(default_factory=list[Note])
+    sources: list[str] = field(default_factory=list[str])
+    strays: list[str] = field(default_factory=list[str])
+    matches: bool = False
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the server objects to something in it."""
+        return any(True for _ in self.errors())
+
+    def errors(self) -> Iterator[ServerError | Raised]:
+        """All that the server objects to, as if nothing stopped it."""
+        return (step for step in self.steps if not isinstance(step, LinkStep))
+
+    def hidden_errors(self) -> Iterator[ServerError | Raised]:
+        """What the server does not get to, because it stopped before."""
+        stopped = False
+        for step in self.steps:
+            if stopped and not isinstance(step, LinkStep):
+                yield step
+            stopped = stopped or isinstance(step, Raised)
+
+
+def is_link(value: object) -> TypeGuard[list[Any]]:
+    """Whether the server *executes* a value as a link. It validates any list as one."""
+    return (
+        is_list(value)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], (int, float))
+    )

@@ -1,0 +1,168 @@
+"""Warnings and refusals about a prompt as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..json_types import is_array
+from ..schema.input_schema import MATCH_TYPE
+from .findings import is_link
+from .note import Note, shown
+from .plan import ClassPlan
+from .rules import DEEPEST_RUN, types_match
+from .scan import Scan, upstream
+
+
+def on_strays(seen: Scan, outputs: Iterable[str]) -> Iterator[Note]:
+    """Unknown inputs with links to nodes that do not exist: deadly where the node runs."""
+    strays = [(node_id, name) for node_id, found in seen.findings.items() for name in found.strays]
+    running = upstream(outputs, seen.sources) if strays else set[str]()
+    message = "is no input of the node, and links to a node that is not in the prompt"
+    for node_id, name in strays:
+        if node_id in running:
+            deadly = f"{message}; this kills the server's worker"
+            yield Note("stray_link", deadly, node_id, name, "refusal")
+        else:
+            yield Note("stray_link", message, node_id, name)
+
+
+def on_depth(seen: Scan) -> Iterator[Note]:
+    """Chains that no server can recurse through."""
+    if seen.depth > DEEPEST_RUN:
+        deepest = max(seen.depths, key=seen.depths.__getitem__)
+        message = (
+            f"is the end of a chain of {seen.depth} nodes; a server recurses through about "
+            f"{DEEPEST_RUN}, and its worker dies of more"
+        )
+        yield Note("too_deep", message, deepest, None, "refusal")
+
+
+def on_unused(seen: Scan, outputs: list[str]) -> Iterator[Note]:
+    """Nodes that no output needs: the server neither checks nor runs them."""
+    if not seen.has_cycle:
+        used = seen.linked
+        used.update(outputs)
+        if len(used) == len(seen.depths):
+            return
+    needed = upstream(outputs, seen.sources)
+    for node_id in seen.sources:
+        if node_id not in needed:
+            yield Note("reaches_no_output", "is needed by no output; it will not run", node_id)
+
+
+def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Note]:
+    """Deprecated, experimental and paid classes, each once; classes that cannot be read."""
+    counts = Counter(plan for plan in plans.values() if plan is not None)
+    flagged = {plan: _flags(plan) for plan in counts}
+    if not any(flagged.values()):
+        return
+    first: dict[ClassPlan, str] = {}
+    for node_id, plan in plans.items():
+        if plan is not None and flagged[plan]:
+            first.setdefault(plan, node_id)
+    for plan, node_id in first.items():
+        others = f" (and {counts[plan] - 1} more nodes of this class)" if counts[plan] > 1 else ""
+        for kind, message in flagged[plan]:
+            yield Note(kind, f"{message}{others}", node_id)
+
+
+def _flags(plan: ClassPlan) -> list[tuple[str, str]]:
+    node = plan.node
+    if node is None:
+        return [("unreadable_class", "has a class that the schema does not describe; it is not checked")]
+    flags: list[tuple[str, str]] = []
+    if node.deprecated:
+        flags.append(("deprecated_node", "is deprecated"))
+    if node.experimental:
+        flags.append(("experimental_node", "is experimental: it may change or go"))
+    if node.api_node:
+        flags.append(("paid_node", "calls a paid service, and needs an account with it"))
+    return flags
+
+
+def on_targets(targets: object, prompt: Mapping[str, Any], outputs: Iterable[str]) -> Iterator[Note]:
+    """Targets of a partial run that are no outputs."""
+    if not is_array(targets):
+        return
+    known = set(outputs)
+    for target in targets:
+        if not isinstance(target, str) or target not in prompt:
+            message = f"{shown(target)} is a target of the run, and not in the prompt"
+            yield Note("target_without_output", message)
+        elif target not in known:
+            yield Note("target_without_output", "is a target of the run, and no output node", target)
+
+
+def on_matches(
+    prompt: Mapping[str, Any], plans: Mapping[str, ClassPlan | None], seen: Scan
+) -> Iterator[Note]:
+    """MatchType sockets: the server takes any link, the node then gets the wrong thing."""
+    if not any(found.matches for found in seen.findings.values()):
+        return
+    flow = _Flow(prompt, plans)
+    for node_id, found in seen.findings.items():
+        plan = plans[node_id]
+        if found.matches and plan is not None:
+            yield from flow.mismatches(node_id, plan)
+
+
+class _Flow:
+    """What really flows through links when MatchType outputs take after their inputs."""
+
+    def __init__(self, prompt: Mapping[str, Any], plans: Mapping[str, ClassPlan | None]) -> None:
+        self._prompt = prompt
+        self._plans = plans
+        self._known: dict[tuple[str, int], str] = {}
+
+    def mismatches(self, node_id: str, plan: ClassPlan) -> Iterator[Note]:
+        """Links of one node through which the wrong type flows."""
+        given = self._prompt[node_id]["inputs"]
+        bound: dict[str, tuple[str, str]] = {}
+        for name, entry in plan.unfold(given).inputs.items():
+            link = given.get(name)
+            if not is_link(link) or link[0] not in self._plans:
+                continue
+            received = self._type(link[0], int(link[1]))
+            if received == "*":
+                continue
+            template = entry.entry.match_template
+            wanted = entry.entry.match_types if template is not None else entry.input_type
+            if not types_match(received, wanted, plan.rules):
+                message = f"takes {wanted}, and {received} flows through the link; the server does not notice"
+                yield Note("match_type_mismatch", message, node_id, name)
+            elif template is not None:
+                first, bound_to = bound.setdefault(template, (name, received))
+                if not types_match(received, bound_to, plan.rules):
+                    message = f"is {received}, and {first!r} is {bound_to}: they must be of one type"
+                    yield Note("match_type_mismatch", message, node_id, name)
+
+    def _type(self, node_id: str, slot: int) -> str:
+        """The type of what an output puts out; ``*`` where it cannot be known."""
+        way: list[tuple[str, int]] = []
+        step: tuple[str, int] | None = (node_id, slot)
+        kind = "*"
+        while step is not None and step not in self._known:
+            self._known[step] = "*"  # so that a circle ends
+            way.append(step)
+            kind, step = self._step(*step)
+        if step is not None:
+            kind = self._known[step]
+        self._known.update(dict.fromkeys(way, kind))
+        return kind
+
+    def _step(self, node_id: str, slot: int) -> tuple[str, tuple[str, int] | None]:
+        """The type of an output, or the output that it takes its type from."""
+        plan = self._plans.get(node_id)
+        if plan is None or plan.node is None or not 0 <= slot < len(plan.node.outputs):
+            return "*", None
+        output = plan.node.outputs[slot]
+        if output.type != MATCH_TYPE:
+            return (output.type if output.choices is None else "*"), None
+        given = self._prompt[node_id].get("inputs")
+        for name, entry in plan.unfold(given).inputs.items():
+            link = given.get(name)
+            if entry.entry.match_template == output.match_template and is_link(link):
+                return "*", (link[0], int(link[1]))
+        return "*", None

@@ -1,0 +1,282 @@
+"""A close look at one node: everything that the server would come upon, and what it misses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..json_types import is_array, is_list, is_object
+from ..schema.input_schema import DYNAMIC_SLOT, MATCH_TYPE
+from . import advice
+from .constant import FAILURES, check_constant, converted, unwrapped
+from .findings import Findings, LinkStep, is_link
+from .note import Note, shown
+from .own_check import FileCheck, OwnCheckError
+from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
+from .rules import types_match
+from .server_error import (
+    BAD_LINKED_INPUT,
+    CUSTOM_VALIDATION_FAILED,
+    REQUIRED_INPUT_MISSING,
+    RETURN_TYPE_MISMATCH,
+    Explained,
+    Raised,
+    ServerError,
+)
+
+
+class Looker:
+    """Looks at the nodes of one prompt.
+
+    Args:
+        classes: The plan of each node's class; None where the server has no such class.
+        plans: The plans of the schema.
+        exists: Whether a file is on the server.
+    """
+
+    def __init__(
+        self, classes: Mapping[str, ClassPlan | None], plans: SchemaPlans, exists: FileCheck
+    ) -> None:
+        self._classes = classes
+        self._plans = plans
+        self._rules = plans.rules
+        self._exists = exists
+
+    def look(self, node_id: str, node: object) -> Findings:
+        """Look at one node.
+
+        Args:
+            node_id: Its id.
+            node: What stands in the prompt under it.
+        """
+        findings = Findings()
+        plan = self._classes.get(node_id)
+        inputs = node.get("inputs", self) if is_object(node) else self
+        if not is_object(inputs):
+            self._without_inputs(findings, plan, node_id, inputs)
+            return findings
+        given = {str(name): _as_json(value) for name, value in inputs.items()}
+        findings.sources.extend(
+            value[0] for value in given.values() if is_link(value) and value[0] in self._classes
+        )
+        findings.notes.extend(advice.on_values(node_id, given))
+        if is_object(node) and "is_changed" in node:
+            message = "has is_changed, as saved pictures do; the server then takes old results for new"
+            findings.notes.append(Note("is_changed_given", message, node_id))
+        if plan is None or plan.node is None:
+            return findings
+        unfolded = plan.unfold(given)
+        for name, entry in unfolded.inputs.items():
+            self._input(findings, node_id, plan, entry, given.get(name, self))
+        findings.notes.extend(advice.on_choices(node_id, plan, given))
+        self._unknown(findings, node_id, plan, unfolded, given)
+        if plan.own is not None:
+            self._own_check(findings, node_id, plan, unfolded, given)
+        return findings
+
+    def _input(self, findings: Findings, node_id: str, plan: ClassPlan, entry: InputPlan, value: Any) -> None:
+        if value is self:
+            if entry.entry.required:
+                findings.steps.append(_missing(entry))
+        elif is_list(value):
+            self._link(findings, node_id, plan, entry, value)
+        else:
+            wrong = check_constant(entry, value, self._rules)
+            if wrong is not None:
+                findings.steps.append(wrong)
+            else:
+                findings.notes.extend(advice.on_constant(node_id, entry, value, self._plans))
+
+    def _link(
+        self, findings: Findings, node_id: str, plan: ClassPlan, entry: InputPlan, link: list[Any]
+    ) -> None:
+        if len(link) != 2:
+            findings.steps.append(_no_link(entry, link))
+            return
+        source, slot = link
+        try:
+            their_plan = self._classes[source]
+        except (KeyError, TypeError) as error:
+            why = Explained(f"links to node {shown(source)}, which is not in the prompt", entry.name)
+            findings.steps.append(Raised.by(error, why))
+            return
+        step = LinkStep(source, entry.name, entry.config, link)
+        if their_plan is None or their_plan.node is None:
+            findings.steps.append(step)
+            return
+        try:
+            received = their_plan.return_types[slot]
+        except (IndexError, TypeError) as error:
+            findings.steps.append(Raised.by(error, _no_slot(entry, source, slot, their_plan)))
+            return
+        if not self._fits(findings, plan, entry, received):
+            findings.steps.append(_mismatch(entry, received, link))
+            return
+        findings.steps.append(step)
+        findings.notes.extend(advice.on_slot(node_id, entry.name, slot, len(their_plan.output_types)))
+
+    def _fits(self, findings: Findings, plan: ClassPlan, entry: InputPlan, received: Any) -> bool:
+        if plan.own is not None and plan.own.takes_types:
+            return True
+        wanted: Any = entry.input_type
+        if wanted == DYNAMIC_SLOT:
+            wanted = entry.options.get("slotType", "*")
+        if not types_match(received, wanted, self._rules):
+            return False
+        if MATCH_TYPE in (received, wanted):
+            findings.matches = True  # what really flows is followed later
+        elif isinstance(received, str):
+            entry.accepted.add(received)
+        return True
+
+    def _unknown(
+        self,
+        findings: Findings,
+        node_id: str,
+        plan: ClassPlan,
+        unfolded: Unfolded,
+        given: Mapping[str, Any],
+    ) -> None:
+        for name, value in given.items():
+            if name in unfolded.inputs:
+                continue
+            if is_link(value) and value[0] not in self._classes:
+                findings.strays.append(name)
+            else:
+                findings.notes.extend(advice.on_unknown(node_id, plan, name, value, unfolded, given))
+
+    def _own_check(
+        self,
+        findings: Findings,
+        node_id: str,
+        plan: ClassPlan,
+        unfolded: Unfolded,
+        given: Mapping[str, Any],
+    ) -> None:
+        own = plan.own
+        if own is None or any(isinstance(step, Raised) for step in findings.steps):
+            return
+        values = {name: value for name, value in _passed(unfolded, given, own.keeps_all) if own.takes(name)}
+        types = dict(self._received(unfolded, given))
+        unsure: list[str] = []
+        absent: list[str] = []
+
+        def exists(name: str) -> bool | None:
+            there = self._exists(name)
+            if not there:
+                (unsure if there is None else absent).append(name)
+            return there
+
+        try:
+            raised = own.missing(values)
+            answer = True if raised is not None else own.run(values, types, exists)
+        except OwnCheckError as error:
+            answer, raised = True, error.raised
+        findings.notes.extend(advice.on_file(node_id, name) for name in unsure)
+        if raised is not None:
+            why = Explained(f"{plan.class_type}'s own check fails: {raised.message}")
+            findings.steps.append(raised._replace(explained=why))
+        elif answer is not True:
+            names = [*values, "input_types"] if own.takes_types else list(values)
+            lacking = _absent(absent[0]) if absent else None
+            findings.steps.extend(_own_failed(name, answer, lacking) for name in names)
+
+    def _received(self, unfolded: Unfolded, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name in unfolded.inputs:
+            value = given.get(name)
+            if is_list(value) and len(value) == 2:
+                plan = self._classes.get(value[0])
+                if plan is not None and plan.node is not None:
+                    yield name, plan.return_types[value[1]]
+
+    def _without_inputs(
+        self, findings: Findings, plan: ClassPlan | None, node_id: str, inputs: object
+    ) -> None:
+        """A node whose ``inputs`` is missing or no object: what the server's Python makes of it."""
+        if inputs is self:
+            why = Explained("has no inputs object")
+            findings.steps.append(Raised("KeyError", "'inputs'", why))
+        elif plan is not None:
+            findings.steps.extend(_odd_inputs(plan, inputs))
+        message = "has no inputs; this kills the server's worker, even where no output needs the node"
+        findings.notes.append(Note("node_without_inputs", message, node_id, severity="refusal"))
+
+
+def _as_json(value: Any) -> Any:
+    return [*value] if is_array(value) else value
+
+
+def _missing(entry: InputPlan) -> ServerError:
+    info = {"input_name": entry.name}
+    return ServerError(REQUIRED_INPUT_MISSING, "Required input is missing", entry.leaf, info)
+
+
+def _no_link(entry: InputPlan, link: list[Any]) -> ServerError:
+    info = {"input_name": entry.name, "input_config": entry.config, "received_value": link}
+    message = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
+    return ServerError(BAD_LINKED_INPUT, message, entry.name, info)
+
+
+def _no_slot(entry: InputPlan, source: str, slot: object, plan: ClassPlan) -> Explained:
+    count = len(plan.output_types)
+    what = f"{count} output{'' if count == 1 else 's'}"
+    return Explained(
+        f"links to output {shown(slot)} of node {shown(source)}; {plan.class_type} has {what}", entry.name
+    )
+
+
+def _mismatch(entry: InputPlan, received: Any, link: list[Any]) -> ServerError:
+    info = {
+        "input_name": entry.name,
+        "input_config": entry.config,
+        "received_type": received,
+        "linked_node": link,
+    }
+    details = f"{entry.name}, received_type({received}) mismatch input_type({entry.input_type})"
+    return ServerError(RETURN_TYPE_MISMATCH, "Return type mismatch between linked nodes", details, info)
+
+
+def _absent(name: str) -> Explained:
+    message = f"names the file {shown(name)}, which the server does not have, as far as its lists tell"
+    return Explained(message, is_file=True)
+
+
+def _own_failed(name: str, answer: str | bool, why: Explained | None) -> ServerError:
+    details = name if answer is False else f"{name} - {answer}"
+    message = "Custom validation failed for node"
+    return ServerError(CUSTOM_VALIDATION_FAILED, message, details, {"input_name": name}, why)
+
+
+def _passed(unfolded: Unfolded, given: Mapping[str, Any], keeps_all: bool) -> Iterator[tuple[str, Any]]:
+    """What the server has in hand of each input after it converted them: None for a link."""
+    for name, value in given.items():
+        entry = unfolded.inputs.get(name)
+        if is_link(value) and not (entry is not None and entry.options.get("rawLink", False)):
+            yield name, None
+        elif entry is not None and not isinstance(value, list):
+            yield name, _stored(entry, value)
+        elif entry is not None or keeps_all:
+            yield name, value
+
+
+def _stored(entry: InputPlan, value: Any) -> Any:
+    try:
+        return converted(entry, value)
+    except FAILURES:
+        return unwrapped(value)
+
+
+def _odd_inputs(plan: ClassPlan, inputs: Any) -> Iterator[ServerError | Raised]:
+    """0.3.64: names are looked for in whatever ``inputs`` is."""
+    why = Explained(f"has inputs that are no object but {shown(inputs)}")
+    for entry in plan.unfold({}).inputs.values():
+        if not isinstance(inputs, (str, list)):
+            yield Raised("TypeError", f"argument of type {type(inputs).__name__!r} is not iterable", why)
+            return
+        if entry.name in inputs:
+            kind = "string" if isinstance(inputs, str) else "list"
+            tail = "integers, not 'str'" if isinstance(inputs, str) else "integers or slices, not str"
+            yield Raised("TypeError", f"{kind} indices must be {tail}", why)
+            return
+        if entry.entry.required:
+            yield _missing(entry)

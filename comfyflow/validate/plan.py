@@ -1,0 +1,291 @@
+"""What there is to check of a node class, worked out once and kept with the schema."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from ..json_types import is_array, is_object
+from ..schema import InputSchema, NodeSchema, OutputSchema, Schema, unfold_inputs
+from ..schema.input_schema import (
+    AUTOGROW,
+    COMBO,
+    DYNAMIC_COMBO,
+    DYNAMIC_GROUP,
+    DYNAMIC_SLOT,
+    MATCH_TYPE,
+    MAX_NESTING,
+)
+from .core_checks import own_check
+from .input_files import listed_files
+from .own_check import OwnCheck
+from .rules import ServerRules
+
+SOCKET: Final = 0
+INT: Final = 1
+FLOAT: Final = 2
+STRING: Final = 3
+BOOLEAN: Final = 4
+CHOICE: Final = 5
+_WIDGETS: Final = {"INT": INT, "FLOAT": FLOAT, "STRING": STRING, "BOOLEAN": BOOLEAN}
+
+Check = tuple[int, bool, Any, Any, set[str]]
+"""What the fast pass needs of an input: its kind, whether it is required, the least and the
+greatest value (or the choices), and the types known to fit it."""
+
+_KEPT_SELECTIONS: Final = 1000
+_LARGEST: Final = sys.float_info.max
+
+
+class InputPlan:
+    """One input, ready to be checked.
+
+    Attributes:
+        entry: What the schema says of it, under its full dotted name.
+        input_type: The type as the server has it: a string, or a V1 combo's list.
+        options: The input's options.
+        limited: Whether the server checks range and choices (the class may do so itself).
+        leaf: The name as the server shows it when it is missing.
+        check: See `Check`.
+    """
+
+    __slots__ = ("check", "entry", "input_type", "leaf", "limited", "options")
+
+    def __init__(self, entry: InputSchema, rules: ServerRules, own: OwnCheck | None, is_inner: bool) -> None:
+        self.entry = entry
+        self.input_type: str | list[Any] = list(entry.legacy_choices) if entry.legacy_combo else entry.type
+        self.options = entry.options
+        self.limited = own is None or not own.takes(entry.name)
+        self.leaf = entry.name.rsplit(".", 1)[-1] if is_inner and rules.checks_combos else entry.name
+        self.check: Check = (*_kind(entry), set())
+
+    @property
+    def name(self) -> str:
+        """The full dotted name in a prompt."""
+        return self.entry.name
+
+    @property
+    def config(self) -> list[Any]:
+        """The ``input_config`` of the server's errors."""
+        return [self.input_type, self.options]
+
+    @property
+    def accepted(self) -> set[str]:
+        """Output types that are known to fit; the fast pass looks nowhere else."""
+        return self.check[4]
+
+
+def _kind(entry: InputSchema) -> tuple[int, bool, Any, Any]:
+    required = entry.required
+    kind = CHOICE if entry.type in (COMBO, DYNAMIC_COMBO) else _WIDGETS.get(entry.type, SOCKET)
+    low, high = entry.options.get("min", -_LARGEST), entry.options.get("max", _LARGEST)
+    if kind == CHOICE:
+        keys = (option.key for option in entry.dynamic_options)
+        texts = frozenset(choice for choice in entry.choices or keys if isinstance(choice, str))
+        return (kind, required, texts, None) if low == -_LARGEST and high == _LARGEST else _slow(required)
+    if kind in (INT, FLOAT):
+        return (kind, required, low, high) if _is_bound(low) and _is_bound(high) else _slow(required)
+    if kind in (STRING, BOOLEAN) and (low != -_LARGEST or high != _LARGEST):
+        return _slow(required)
+    return kind, required, None, None
+
+
+def _slow(required: bool) -> tuple[int, bool, Any, Any]:
+    return SOCKET, required, None, None
+
+
+def _is_bound(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+
+
+class Unfolded(NamedTuple):
+    """The inputs that a node has, given what was chosen in its dynamic ones.
+
+    Attributes:
+        inputs: By full name, in the schema's order.
+        checks: The same, for the fast pass.
+        needed: How many of them are required.
+    """
+
+    inputs: Mapping[str, InputPlan]
+    checks: Mapping[str, Check]
+    needed: int
+
+
+class ClassPlan:
+    """What there is to check of one node class.
+
+    Attributes:
+        class_type: Its name.
+        node: Its schema; None where the schema's entry cannot be read. Such a class exists on
+            the server, but nothing can be said of its nodes.
+        is_output: Whether its nodes are what a prompt is run for.
+        output_types: The type of each output, for the fast pass; a list's is no string.
+        own: The check that the class makes itself, or None.
+    """
+
+    def __init__(self, class_type: str, node: NodeSchema | None, is_output: bool, rules: ServerRules) -> None:
+        self.class_type = class_type
+        self.node = node
+        self.is_output = is_output
+        self.rules = rules
+        self.own = own_check(node, rules) if node is not None else None
+        outputs = node.outputs if node is not None else ()
+        self.output_types = tuple(_output_type(output) for output in outputs)
+        self._dynamic = node is not None and any(entry.is_dynamic for entry in node.inputs)
+        self._selections: dict[tuple[Any, ...], Unfolded] = {}
+        self._fixed = None if self._dynamic else self._unfold({})
+
+    @cached_property
+    def return_types(self) -> list[Any] | tuple[Any, ...]:
+        """The outputs as the server indexes them: a list for V3 classes, else a tuple."""
+        kinds: list[Any] = [[*kind] if is_array(kind) else kind for kind in self.output_types]
+        return kinds if self.node is not None and self.node.is_v3 else tuple(kinds)
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether its inputs depend on what it is given."""
+        return self._dynamic
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """Names that the server fills itself."""
+        return frozenset(self.node.hidden) if self.node is not None else frozenset()
+
+    def unfold(self, given: Mapping[str, Any]) -> Unfolded:
+        """The inputs for these values of the dynamic ones."""
+        if self._fixed is not None:
+            return self._fixed
+        key = self._selection(given)
+        unfolded = self._selections.get(key)
+        if unfolded is None:
+            if len(self._selections) >= _KEPT_SELECTIONS:
+                self._selections.clear()
+            unfolded = self._selections[key] = self._unfold(given)
+        return unfolded
+
+    def _unfold(self, given: Mapping[str, Any]) -> Unfolded:
+        own_names: Mapping[str, InputSchema] = self.node.by_name if self.node is not None else {}
+        inputs: dict[str, InputPlan] = {}
+        for entry in unfold_inputs(self.node.inputs if self.node is not None else (), given):
+            before = inputs.get(entry.name)
+            if before is None or (entry.required and not before.entry.required):
+                inputs[entry.name] = InputPlan(entry, self.rules, self.own, entry.name not in own_names)
+        checks = {name: plan.check for name, plan in inputs.items()}
+        return Unfolded(inputs, checks, sum(check[1] for check in checks.values()))
+
+    def _selection(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What decides which inputs there are: the chosen keys, in the order they are met."""
+        key: list[Any] = []
+        waiting = [("", self.node.inputs if self.node is not None else (), 0)]
+        while waiting:
+            prefix, entries, depth = waiting.pop()
+            for entry in entries:
+                if entry.is_dynamic and depth < MAX_NESTING:
+                    name = prefix + entry.name
+                    chosen, inner = _chosen(entry, name, given)
+                    key.append(chosen)
+                    waiting.extend((start, found, depth + 1) for start, found in inner)
+        return tuple(key)
+
+
+_Inner = list[tuple[str, tuple[InputSchema, ...]]]
+
+
+def _chosen(entry: InputSchema, name: str, given: Mapping[str, Any]) -> tuple[Any, _Inner]:
+    if entry.type == AUTOGROW:
+        return None, []
+    if entry.type == DYNAMIC_GROUP:
+        start = f"{name}."
+        rows = sorted({key[len(start) :].split(".", 1)[0] for key in given if key.startswith(start)})
+        return tuple(rows), [(f"{start}{row}.", entry.group) for row in rows]
+    if name not in given:
+        return None, []
+    if entry.type == DYNAMIC_SLOT:
+        return True, [(f"{name}.", entry.slot_inputs)]
+    key = given[name]
+    for option in entry.dynamic_options:
+        if option.key == key:
+            return option.key, [(f"{name}.", option.inputs)]
+    return None, []
+
+
+def _output_type(output: OutputSchema) -> Any:
+    return output.type if output.choices is None else output.choices
+
+
+class SchemaPlans:
+    """The plans of all classes of a schema, made when first asked for.
+
+    Args:
+        schema: The schema.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.rules = ServerRules.of(schema.version)
+        self._plans: dict[str, ClassPlan | None] = {}
+
+    @classmethod
+    def of(cls, schema: Schema) -> SchemaPlans:
+        """The plans of a schema; the same object each time."""
+        plans: SchemaPlans | None = schema.derived.get(cls)
+        if plans is None:
+            plans = schema.derived[cls] = cls(schema)
+        return plans
+
+    def get(self, class_type: object) -> ClassPlan | None:
+        """The plan of a class, or None where the server does not have it."""
+        if not isinstance(class_type, str):
+            return None
+        try:
+            return self._plans[class_type]
+        except KeyError:
+            plan = self._plans[class_type] = self._plan(class_type)
+            return plan
+
+    def _plan(self, class_type: str) -> ClassPlan | None:
+        node = self.schema.get(class_type)
+        if node is not None:
+            return ClassPlan(class_type, node, node.is_output_node, self.rules)
+        if class_type not in self.schema.raw:
+            return None
+        raw = self.schema.raw[class_type]
+        is_output = is_object(raw) and raw.get("output_node") is True
+        return ClassPlan(class_type, None, is_output, self.rules)
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The files in the server's input folder, as far as its combos list them."""
+        return frozenset(listed_files(self.schema))
+
+    @cached_property
+    def linkable_types(self) -> frozenset[str]:
+        """Every type that some class of the schema puts out."""
+        return frozenset(_put_out(self.schema.raw.values()))
+
+
+def _put_out(nodes: Iterable[Any]) -> Iterable[str]:
+    for node in nodes:
+        kinds = node.get("output") if is_object(node) else None
+        if is_array(kinds):
+            yield from (part for kind in kinds if isinstance(kind, str) for part in kind.split(","))
+
+
+__all__ = [
+    "BOOLEAN",
+    "CHOICE",
+    "FLOAT",
+    "INT",
+    "MATCH_TYPE",
+    "SOCKET",
+    "STRING",
+    "Check",
+    "ClassPlan",
+    "InputPlan",
+    "SchemaPlans",
+    "Unfolded",
+]

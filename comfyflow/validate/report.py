@@ -1,0 +1,346 @@
+"""The outcome of a validation, ours or a server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import ValidationError
+from ..json_types import is_array, object_or_empty
+from ..problem import Place, Problem, Severity
+from .describe import message_of, suggestion_for
+from .nearest import nearest
+from .note import Note
+from .server_answer import ServerAnswer, read_answer
+from .server_error import ServerError
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+    from .plan import ClassPlan, InputPlan, SchemaPlans
+
+_COMPARED: Final = 250_000
+"""How many names are compared for suggestions in one report; then there are no more."""
+
+_PRINTED: Final = 100
+_SEVERITIES: Final[tuple[Severity, ...]] = ("error", "refusal", "warning")
+
+
+class Subject:
+    """What a report is about: where its problems find titles, places and right values.
+
+    Args:
+        prompt: The prompt.
+        places: Node id to where the user's source made the node.
+        plans: The plans of the schema, or None.
+    """
+
+    def __init__(
+        self,
+        prompt: Mapping[str, Any],
+        places: Mapping[str, Place] | None = None,
+        plans: SchemaPlans | None = None,
+    ) -> None:
+        self.prompt = prompt
+        self.places = places or {}
+        self.plans = plans
+        self._left = _COMPARED
+        self._found: dict[tuple[str, int], str | None] = {}
+
+    def node(self, node_id: str | None) -> Mapping[str, Any]:
+        """A node of the prompt; an empty object where it is none."""
+        return object_or_empty(self.prompt.get(node_id)) if isinstance(node_id, str) else {}
+
+    def inputs(self, node_id: str | None) -> Mapping[str, Any]:
+        """What a node is given."""
+        return object_or_empty(self.node(node_id).get("inputs"))
+
+    def class_type(self, node_id: str | None) -> str | None:
+        """A node's class."""
+        class_type = self.node(node_id).get("class_type")
+        return class_type if isinstance(class_type, str) else None
+
+    def plan(self, node_id: object) -> ClassPlan | None:
+        """The plan of a node's class."""
+        if self.plans is None or not isinstance(node_id, str):
+            return None
+        plan = self.plans.get(self.class_type(node_id))
+        return plan if plan is not None and plan.node is not None else None
+
+    def title(self, node_id: str | None) -> str | None:
+        """A node's title."""
+        title = object_or_empty(self.node(node_id).get("_meta")).get("title")
+        return title if isinstance(title, str) else None
+
+    def nearest(self, given: str, names: Iterable[str]) -> str | None:
+        """The nearest of some names, as long as there is patience left."""
+        known = tuple(names)
+        key = (given, hash(known))
+        if key not in self._found:
+            if self._left < len(known):
+                return None
+            self._left -= len(known)
+            self._found[key] = nearest(given, known)
+        return self._found[key]
+
+    def problem(self, node_id: str | None, note: Note) -> Problem:
+        """A remark of ours as a problem."""
+        suggestion = self.nearest(*note.near) if note.near is not None else None
+        return Problem(
+            type=note.type,
+            message=note.message,
+            severity=note.severity,
+            node_id=node_id,
+            class_type=self.class_type(node_id),
+            input_name=note.input_name,
+            suggestion=f"Did you mean {suggestion!r}?" if suggestion is not None else None,
+            place=self.places.get(node_id) if node_id is not None else None,
+            title=self.title(node_id),
+        )
+
+    def problem_of(self, node_id: str | None, error: ServerError) -> Problem:
+        """A server's error as a problem."""
+        return Problem(
+            type=error.type,
+            message=message_of(error),
+            node_id=node_id,
+            class_type=self.class_type(node_id),
+            input_name=error.input_name,
+            details=error.details,
+            suggestion=self._suggestion(node_id, error),
+            place=self.places.get(node_id) if node_id is not None else None,
+            title=self.title(node_id),
+            extra_info=error.extra_info,
+        )
+
+    def _suggestion(self, node_id: str | None, error: ServerError) -> str | None:
+        if error.type in ("missing_node_type", "invalid_prompt"):
+            given = self.class_type(node_id)
+            near = self.nearest(given, self.plans.schema.raw) if given and self.plans is not None else None
+            return f"Did you mean {near!r}?" if near is not None else None
+        plan, given_inputs = self.plan(node_id), self.inputs(node_id)
+        entry: InputPlan | None = None
+        strangers: Sequence[str] = ()
+        if plan is not None:
+            known = plan.unfold(given_inputs).inputs
+            entry = known.get(error.input_name or "")
+            strangers = [str(name) for name in given_inputs if name not in known]
+        link = error.extra_info.get("linked_node")
+        source = self.plan(link[0]) if is_array(link) and link else None
+        return suggestion_for(error, entry, strangers, source, self.nearest)
+
+
+class Report:
+    """What is wrong with a prompt, and what a server says of it.
+
+    It prints as a list of problems by node, with the places in the user's source.
+
+    Args:
+        answer: What the server says.
+        subject: What the report is about.
+        notes: What we have to say beyond the server.
+        hidden: Errors that the server would come upon once others are repaired.
+    """
+
+    def __init__(
+        self,
+        answer: ServerAnswer,
+        subject: Subject,
+        notes: Sequence[Note] = (),
+        hidden: Sequence[tuple[str, ServerError]] = (),
+    ) -> None:
+        self._answer = answer
+        self._subject = subject
+        self._notes = notes
+        self._hidden = hidden
+
+    @classmethod
+    def from_server(
+        cls,
+        body: object,
+        status: int,
+        *,
+        prompt: object = None,
+        places: Mapping[str, Place] | None = None,
+        schema: Schema | None = None,
+    ) -> Report:
+        """Read a server's answer to ``POST /prompt``.
+
+        Args:
+            body: The JSON of the answer, whatever it is.
+            status: The HTTP status. 200 is valid, also with ``node_errors``: the server then
+                leaves some outputs out.
+            prompt: The prompt that was sent, for titles and suggestions.
+            places: Where the user's source made the nodes.
+            schema: The server's schema, for suggestions.
+        """
+        from .plan import SchemaPlans
+
+        plans = SchemaPlans.of(schema) if schema is not None else None
+        subject = Subject(object_or_empty(prompt), places, plans)
+        answer = read_answer(body, status)
+        return cls(answer, subject, list(answer.dropped_notes()))
+
+    @property
+    def valid(self) -> bool:
+        """Whether the server accepts the prompt; it may leave outputs out all the same."""
+        return self._answer.valid
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server accepts it, and nothing speaks against sending it."""
+        return self.valid and not self.refusals
+
+    @property
+    def rests_on_files(self) -> bool:
+        """Whether it is invalid only because of files that the schema does not list.
+
+        They may be there all the same: uploaded since the schema was read, or put out by an
+        earlier run. A server that is at hand can be asked.
+        """
+        entries = self._answer.node_errors.values()
+        found = [error for entry in entries for error in entry.errors]
+        found += [error for _, error in self._hidden]
+        files = [error.explained is not None and error.explained.is_file for error in found]
+        return not self.valid and bool(files) and all(files)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the server's answer: 200, 400, or 500 where its code fails."""
+        return self._answer.status
+
+    @property
+    def error(self) -> str | None:
+        """The type of the server's top-level error, or None."""
+        return self._answer.error.type if self._answer.error is not None else None
+
+    @property
+    def error_message(self) -> str | None:
+        """The server's sentence about that error, or None."""
+        return self._answer.error.message if self._answer.error is not None else None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The output nodes that would run, in the prompt's order."""
+        return tuple(self._answer.outputs)
+
+    @cached_property
+    def node_errors(self) -> Mapping[str, tuple[Problem, ...]]:
+        """The server's errors by node, in its order, named as the server names them."""
+        return {
+            node_id: tuple(self._subject.problem_of(node_id, error) for error in entry.errors)
+            for node_id, entry in self._answer.node_errors.items()
+        }
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything: errors first, then refusals, then warnings."""
+        found = [*self._top_level(), *(problem for node in self.node_errors.values() for problem in node)]
+        found += [self._subject.problem_of(node_id, error) for node_id, error in self._hidden]
+        found += [self._subject.problem(note.node_id, note) for note in self._notes]
+        return tuple(sorted(found, key=lambda problem: _SEVERITIES.index(problem.severity)))
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """What the server would reject, also what it would only find out later."""
+        return self._of("error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What the server lets through, but hardly as it was meant."""
+        return self._of("warning")
+
+    @property
+    def refusals(self) -> tuple[Problem, ...]:
+        """What the server would accept and be damaged by."""
+        return self._of("refusal")
+
+    def _of(self, severity: Severity) -> tuple[Problem, ...]:
+        if severity != "error" and not any(note.severity == severity for note in self._notes):
+            return ()
+        return tuple(problem for problem in self.problems if problem.severity == severity)
+
+    def _top_level(self) -> Iterator[Problem]:
+        error = self._answer.error
+        if error is None or (error.type == "prompt_outputs_failed_validation" and self._answer.node_errors):
+            return
+        node_id = error.extra_info.get("node_id")
+        yield self._subject.problem_of(node_id if isinstance(node_id, str) else None, error)
+
+    def raise_for_problems(self) -> None:
+        """Raise if it is not `ok`.
+
+        Raises:
+            ValidationError: It is not; the error has this report.
+        """
+        if not self.ok:
+            raise ValidationError(self)
+
+    def to_server_json(self) -> dict[str, Any]:
+        """The server's answer: ``{"error": …, "node_errors": …}``, in its own words.
+
+        Tracebacks are empty. A 500 has no JSON; what is given then is only for people.
+        """
+        return self._answer.to_json()
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "valid": self.valid,
+            "ok": self.ok,
+            "error": self.error,
+            "outputs": list(self.outputs),
+            "node_errors": {
+                node_id: [problem.to_json() for problem in problems]
+                for node_id, problems in self.node_errors.items()
+            },
+            "problems": [_with_node(problem) for problem in self.errors],
+            "refusals": [_with_node(problem) for problem in self.refusals],
+            "warnings": [_with_node(problem) for problem in self.warnings],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), *self._lines()])
+
+    def __repr__(self) -> str:
+        return f"<Report: {self._headline()}>"
+
+    def _headline(self) -> str:
+        counts = [len(self._of(severity)) for severity in _SEVERITIES]
+        named = [
+            f"{count} {word}{'' if count == 1 else 's'}"
+            for count, word in zip(counts, _SEVERITIES, strict=True)
+            if count
+        ]
+        verdict = "valid" if self.valid else f"invalid ({self.error or 'rejected'})"
+        if self.valid and not self.ok:
+            verdict = "refused (the server would accept it)"
+        return f"{verdict}: {', '.join(named)}" if named else verdict
+
+    def _lines(self) -> Iterator[str]:
+        by_node: dict[str | None, list[Problem]] = {}
+        for problem in self.problems[:_PRINTED]:
+            by_node.setdefault(problem.node_id, []).append(problem)
+        for node_id, problems in by_node.items():
+            if node_id is not None:
+                yield _node_line(problems[0])
+            yield from (_problem_line(problem) for problem in problems)
+        rest = len(self.problems) - _PRINTED
+        if rest > 0:
+            yield f"… and {rest} more"
+
+
+def _with_node(problem: Problem) -> dict[str, Any]:
+    return {"node_id": problem.node_id, "class_type": problem.class_type, **problem.to_json()}
+
+
+def _node_line(problem: Problem) -> str:
+    title = f" ({problem.title!r})" if problem.title and problem.title != problem.class_type else ""
+    where = f"  at {problem.place}" if problem.place is not None else ""
+    return f"{problem.class_type or 'node'} #{problem.node_id}{title}{where}"
+
+
+def _problem_line(problem: Problem) -> str:
+    name = f"{problem.input_name} " if problem.input_name is not None else ""
+    hint = f" {problem.suggestion}" if problem.suggestion else ""
+    return f"  {problem.severity}: {name}{problem.message}{hint} [{problem.type}]"

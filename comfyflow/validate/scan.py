@@ -1,0 +1,201 @@
+"""The fast pass: every node in the prompt's order, and a close look only where needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+from .findings import Findings
+from .plan import BOOLEAN, CHOICE, FLOAT, INT, STRING, ClassPlan
+
+_DICT: Final[Any] = dict
+_LIST: Final[Any] = list
+"""Compared with the type of a value of which the type checker then knows no more than before."""
+
+
+class Scan:
+    """What the fast pass found.
+
+    Links are kept in one list for all nodes: a list a node would keep Python's garbage
+    collector busy.
+
+    Args:
+        ends: How far the links of each node reach in the list, in the prompt's order.
+        links: The nodes that all nodes are linked to, one node after the other.
+        depths: The longest way down from each node in nodes, or None where a node stands before
+            one that it needs.
+        findings: The nodes that were looked at closely: all of which something is to be said.
+    """
+
+    def __init__(
+        self,
+        ends: dict[str, int],
+        links: list[str],
+        depths: dict[str, int] | None,
+        findings: dict[str, Findings],
+    ) -> None:
+        self._ends = ends
+        self._links = links
+        self._depths = depths
+        self.findings = findings
+
+    @property
+    def linked(self) -> set[str]:
+        """Every node that another one is linked to."""
+        return set(self._links)
+
+    @cached_property
+    def sources(self) -> Mapping[str, Sequence[str]]:
+        """The nodes that each node is linked to."""
+        start = 0
+        sources: dict[str, Sequence[str]] = {}
+        for node_id, end in self._ends.items():
+            sources[node_id] = tuple(self._links[start:end])
+            start = end
+        return sources
+
+    @cached_property
+    def depths(self) -> Mapping[str, int]:
+        """The longest way down from each node, in nodes.
+
+        Nodes on a circle, and those that need one, are missing.
+        """
+        return longest_ways(self.sources) if self._depths is None else self._depths
+
+    @property
+    def has_cycle(self) -> bool:
+        """Whether links lead in a circle somewhere, reachable or not."""
+        return len(self.depths) < len(self._ends)
+
+    @cached_property
+    def depth(self) -> int:
+        """The length of the longest chain, in nodes."""
+        return max(self.depths.values(), default=0)
+
+
+def scan(
+    prompt: Mapping[str, Any],
+    classes: Mapping[str, ClassPlan | None],
+    look: Callable[[str, object], Findings],
+) -> Scan:
+    """Go through all nodes once.
+
+    Args:
+        prompt: The prompt.
+        classes: The plan of each node's class.
+        look: Looks at one node closely.
+    """
+    types = {node_id: plan.output_types for node_id, plan in classes.items() if plan is not None}
+    ends: dict[str, int] = {}
+    links: list[str] = []
+    depths: dict[str, int] = {}
+    findings: dict[str, Findings] = {}
+    ordered = True
+    start = 0
+    for node_id, node in prompt.items():
+        plan = classes[node_id]
+        if plan is None or not _pass(plan, node, types, links):
+            del links[start:]
+            found = findings[node_id] = look(node_id, node)
+            links.extend(found.sources)
+        deepest = 0
+        for source in links[start:]:
+            depth = depths.get(source)
+            if depth is None:
+                ordered = False
+            elif depth > deepest:
+                deepest = depth
+        depths[node_id] = deepest + 1
+        start = ends[node_id] = len(links)
+    return Scan(ends, links, depths if ordered else None, findings)
+
+
+def _pass(  # noqa: C901  (one loop without calls: this is what validation costs)
+    plan: ClassPlan, node: Any, types: Mapping[Any, tuple[Any, ...]], links: list[str]
+) -> bool:
+    """Whether all is well with a node; if not, it must be looked at closely.
+
+    All is well if each of its inputs is known, and is a link between types that are known to
+    fit, or a constant of just the right type and in range.
+
+    Args:
+        plan: Its class.
+        node: The node.
+        types: The output types of each node.
+        links: Where the nodes go that it is linked to.
+    """
+    if plan.own is not None or type(node) is not _DICT or "is_changed" in node:
+        return False
+    inputs: Any = node.get("inputs")
+    if type(inputs) is not _DICT:
+        return False
+    _, checks, needed = plan.unfold(inputs)
+    try:
+        for name, value in inputs.items():
+            kind, required, low, high, accepted = checks[name]
+            needed -= required
+            found: Any = type(value)
+            if found is _LIST:
+                source, slot = value
+                if type(slot) is not int or slot < 0 or types[source][slot] not in accepted:
+                    return False
+                links.append(source)
+            elif kind == INT:
+                if found is not int or not low <= value <= high:
+                    return False
+            elif kind == FLOAT:
+                if (found is not float and found is not int) or not low <= value <= high:
+                    return False
+            elif kind == CHOICE:
+                if found is not str or value not in low:
+                    return False
+            elif (kind == STRING and found is str) or (kind == BOOLEAN and found is bool):
+                continue
+            else:
+                return False
+    except (LookupError, TypeError, ValueError):
+        return False  # an unknown input, or a link that is none
+    return needed == 0
+
+
+def longest_ways(sources: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """The longest way down from each node, in nodes; without those that need a circle.
+
+    Args:
+        sources: The nodes that each node is linked to; all of them are keys themselves.
+    """
+    depths: dict[str, int] = {}
+    opened: set[str] = set()
+    for root in sources:
+        waiting = [root]
+        while waiting:
+            node_id = waiting[-1]
+            above = sources[node_id]
+            if node_id not in opened:
+                opened.add(node_id)
+                waiting.extend(source for source in above if source not in opened)
+                continue
+            waiting.pop()
+            if node_id not in depths:
+                found = [depths.get(source, 0) for source in above]
+                if 0 not in found:
+                    depths[node_id] = max(found, default=0) + 1
+    return depths
+
+
+def upstream(roots: Iterable[str], sources: Mapping[str, Sequence[str]]) -> set[str]:
+    """The nodes that some nodes need, and themselves.
+
+    Args:
+        roots: The nodes.
+        sources: The nodes that each node is linked to.
+    """
+    found: set[str] = set(roots)
+    waiting = list(found)
+    while waiting:
+        for source in sources.get(waiting.pop(), ()):
+            if source not in found:
+                found.add(source)
+                waiting.append(source)
+    return found

@@ -1,0 +1,163 @@
+"""The validation of a prompt: as the server does it, and beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..json_types import is_object
+from ..problem import Place
+from . import graph_advice
+from .classes import Classes, crash, find_classes, no_outputs, targeted
+from .findings import LinkStep, Step
+from .input_files import find_file
+from .look import Looker
+from .note import Note, shown
+from .own_check import FileCheck
+from .plan import ClassPlan, SchemaPlans
+from .report import Report, Subject
+from .rules import SERVER_RECURSION
+from .scan import Scan, scan, upstream
+from .server_answer import ServerAnswer, dropped_note, rejected
+from .server_error import Raised, ServerError
+from .walk import Verdicts, Walk
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+
+def validate_prompt(
+    prompt: object,
+    schema: Schema,
+    *,
+    places: Mapping[str, Place] | None = None,
+    partial_execution_targets: Sequence[str] | None = None,
+    file_exists: FileCheck | None = None,
+) -> Report:
+    """Say what a server will say of a prompt, and what it will not say but should.
+
+    Never raises, whatever the prompt is, and never recurses.
+
+    Args:
+        prompt: The prompt JSON: what ``POST /prompt`` takes as ``prompt``.
+        schema: The server's node classes; its version decides on the rules.
+        places: Node id to where the user's source made the node, for the problems.
+        partial_execution_targets: As in the request: only these outputs are run.
+        file_exists: Says whether a file that a loader names is on the server (None: nobody
+            knows). By default the schema's lists of files are asked.
+    """
+    plans = SchemaPlans.of(schema)
+    if not is_object(prompt):
+        return _no_object(prompt, plans, places)
+    nodes = _with_text_ids(prompt)
+    classes = find_classes(nodes, plans)
+    looker = Looker(classes.plans, plans, file_exists or (lambda name: find_file(name, plans.files)))
+    seen = scan(nodes, classes.plans, looker.look)
+    return _Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
+
+
+def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] | None) -> Report:
+    """Not even an object: an empty list or text was a prompt without outputs before 0.14."""
+    empty = not plans.rules.replaces_nodes and prompt in ([], "")
+    answer = no_outputs() if empty else crash(f"the prompt is no object but {shown(prompt)}")
+    return Report(answer, Subject({}, places, plans))
+
+
+def _with_text_ids(prompt: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """The prompt as JSON would have it: ids are texts."""
+    if all(type(node_id) is str for node_id in prompt):
+        return prompt
+    return {node_id if isinstance(node_id, str) else str(node_id): node for node_id, node in prompt.items()}
+
+
+class _Validation:
+    """One prompt, once all of its nodes have been looked at."""
+
+    def __init__(self, prompt: Mapping[str, Any], plans: SchemaPlans, classes: Classes, seen: Scan) -> None:
+        self._prompt = prompt
+        self._plans = plans
+        self._classes = classes
+        self._seen = seen
+
+    def report(self, targets: object, places: Mapping[str, Place] | None) -> Report:
+        """The report."""
+        outputs = targeted(self._classes.outputs, targets)
+        verdicts: Verdicts | None = None
+        answer = self._classes.answer
+        if answer is None and outputs is None:
+            answer = crash(f"partial_execution_targets is {shown(targets)}")
+        if answer is None and not outputs:
+            answer = no_outputs()
+        if answer is None:
+            verdicts = self._verdicts(outputs or [])
+            answer = _answer(verdicts)
+        notes = list(self._notes(answer, outputs or [], targets))
+        hidden = list(self._hidden(verdicts, outputs or []))
+        return Report(answer, Subject(self._prompt, places, self._plans), notes, hidden)
+
+    def _verdicts(self, outputs: list[str]) -> Verdicts:
+        """What the server finds; the walk is only made where something can be wrong."""
+        wrong = any(found.is_wrong for found in self._seen.findings.values())
+        if not wrong and not self._seen.has_cycle and self._seen.depth <= SERVER_RECURSION:
+            return Verdicts(outputs)
+        return Walk(self._steps, self._class_of, self._plans.rules).run(outputs)
+
+    def _steps(self, node_id: str) -> Iterable[Step]:
+        found = self._seen.findings.get(node_id)
+        if found is not None:
+            return found.steps
+        return _links(self._classes.plans[node_id], self._prompt[node_id]["inputs"])
+
+    def _class_of(self, node_id: str) -> Any:
+        return self._prompt[node_id]["class_type"]
+
+    def _hidden(self, verdicts: Verdicts | None, outputs: list[str]) -> Iterator[tuple[str, ServerError]]:
+        """What the server has not come to: all of it, where it stopped at a class; else what
+        an exception kept it from.
+        """
+        for node_id, error in self._classes.missing.items():
+            if self._classes.answer is None or error is not self._classes.answer.error:
+                yield node_id, error
+        if verdicts is not None and len(verdicts.outputs) == len(outputs):
+            return
+        needed = None if verdicts is None else upstream(outputs, self._seen.sources)
+        for node_id, found in self._seen.findings.items():
+            if verdicts is None or node_id not in verdicts.visited:
+                hidden = list(found.errors())
+            else:
+                hidden = list(found.hidden_errors())
+            if needed is None or node_id in needed:
+                for step in hidden:
+                    yield node_id, step.as_output() if isinstance(step, Raised) else step
+
+    def _notes(self, answer: ServerAnswer, outputs: list[str], targets: object) -> Iterator[Note]:
+        running = set(answer.outputs)
+        if answer.valid:
+            yield from (dropped_note(output) for output in outputs if output not in running)
+        for found in self._seen.findings.values():
+            yield from found.notes
+        yield from graph_advice.on_strays(self._seen, answer.outputs if answer.valid else outputs)
+        yield from graph_advice.on_depth(self._seen)
+        yield from graph_advice.on_unused(self._seen, self._classes.outputs)
+        yield from graph_advice.on_classes(self._classes.plans)
+        yield from graph_advice.on_matches(self._prompt, self._classes.plans, self._seen)
+        yield from graph_advice.on_targets(targets, self._prompt, self._classes.outputs)
+
+
+def _answer(verdicts: Verdicts) -> ServerAnswer:
+    if verdicts.outputs:
+        return ServerAnswer(True, None, verdicts.outputs, verdicts.node_errors)
+    details = "\n".join(f"{error.message}: {error.details}" for error in verdicts.output_errors)
+    error = ServerError("prompt_outputs_failed_validation", "Prompt outputs failed validation", details, {})
+    answer = rejected(error)
+    answer.node_errors = verdicts.node_errors
+    return answer
+
+
+def _links(plan: ClassPlan | None, inputs: Mapping[str, Any]) -> Iterator[LinkStep]:
+    """The links of a node that the fast pass found right, in the schema's order."""
+    if plan is not None:
+        for name, entry in plan.unfold(inputs).inputs.items():
+            value = inputs.get(name)
+            if type(value) is list:
+                yield LinkStep(value[0], name, entry.config, value)
