@@ -15,8 +15,8 @@ from .fault import OutOfMemoryFault, WorkerKilledError
 from .json_value import is_list, is_tuple
 from .node_cache import CacheEntry, NodeCache
 from .node_function import Blocked, InterruptedRunError, NodeContext, NodeFunction, NodeResult
-from .placeholder import placeholder_outputs
 from .run import Run, output_entry
+from .typed_output import typed_outputs
 
 if TYPE_CHECKING:
     from .fault import Faults
@@ -140,8 +140,8 @@ class Executor:
         inputs: dict[str, list[Any]] | None = None
         try:
             run.started(node_id)
-            inputs = self._inputs(run, node_id)
-            needed = self._lazy_needs(run, node_id, inputs)
+            inputs, missing = self._inputs(run, node_id)
+            needed = self._lazy_needs(run, node_id, inputs, missing)
             if needed:
                 for name in needed:
                     order.require(node_id, name)
@@ -177,7 +177,8 @@ class Executor:
         self, function: NodeFunction | None, context: NodeContext, schema: NodeSchema, values: dict[str, Any]
     ) -> NodeResult:
         if function is None:
-            return placeholder_outputs(context, values)
+            _refuse_unknown(schema, values)
+            return typed_outputs(context, values)
         nested = _nested(schema, values)
         given = {**nested, "context": context} if function.wants_context else nested
         return _as_result(function.call(**given))
@@ -249,23 +250,31 @@ class Executor:
             self.interrupted = False
             raise InterruptedRunError
 
-    def _inputs(self, run: Run, node_id: str) -> dict[str, list[Any]]:
-        """A node's values by name: constants that its class declares, and all links."""
+    def _inputs(self, run: Run, node_id: str) -> tuple[dict[str, list[Any]], set[str]]:
+        """A node's values by name: constants that its class declares, and all links.
+
+        Returns:
+            The values, and the names of those lazy inputs which are None for now.
+        """
         node = run.item.prompt[node_id]
         schema = self._schema(run.item.prompt, node_id)
         given: Mapping[str, Any] = node["inputs"]
         declared = {entry.name for entry in unfold_inputs(schema.inputs, given)}
         values: dict[str, list[Any]] = {}
+        missing: set[str] = set()
         for name, value in given.items():
             if is_link(value):
                 entry = self.cache.get(value[0])
-                if entry is not None:
-                    values[name] = entry.outputs[int(value[1])]
+                values[name] = [None] if entry is None else entry.outputs[int(value[1])]
+                if entry is None:
+                    missing.add(name)
             elif name in declared:
                 values[name] = [value]
-        return values
+        return values, missing
 
-    def _lazy_needs(self, run: Run, node_id: str, inputs: dict[str, list[Any]]) -> list[str]:
+    def _lazy_needs(
+        self, run: Run, node_id: str, inputs: dict[str, list[Any]], missing: set[str]
+    ) -> list[str]:
         prompt = run.item.prompt
         schema = self._schema(prompt, node_id)
         function = self.settings.library.get(schema.class_type)
@@ -274,7 +283,7 @@ class Executor:
         wanted: dict[str, None] = {}
         for values in _zipped(inputs, schema.is_input_list):
             wanted.update(dict.fromkeys(function.needs(values)))
-        return [name for name in wanted if name in prompt[node_id]["inputs"] and name not in inputs]
+        return [name for name in wanted if name in missing or name not in inputs]
 
     def _fingerprint(self, run: Run, node_id: str) -> Any:
         node = run.item.prompt[node_id]
@@ -386,6 +395,13 @@ def _nested(schema: NodeSchema, values: dict[str, Any]) -> dict[str, Any]:
                 place = place.setdefault(part, {})
             place[parts[-1]] = value
     return nested
+
+
+def _refuse_unknown(schema: NodeSchema, values: dict[str, Any]) -> None:
+    declared = {entry.name for entry in unfold_inputs(schema.inputs, values)}
+    for name in values:
+        if name not in declared and name.split(".", 1)[0] not in schema.by_name:
+            raise TypeError(f"{schema.class_type} got an unexpected keyword argument {name!r}")
 
 
 def _as_result(returned: Any) -> NodeResult:

@@ -94,7 +94,9 @@ class Folders:
         bare, kind = split_annotation(name)
         return self.inside(self.of(kind or default), bare)
 
-    def new_file(self, prefix: str, kind: str, extension: str, size: tuple[int, int] = (0, 0)) -> SavedFile:
+    def new_file(
+        self, prefix: str, kind: str, extension: str, size: tuple[int, int] = (0, 0), mark: str = "_"
+    ) -> SavedFile:
         """A name for a file that a save node is about to write: ``prefix_00001_.png``.
 
         Args:
@@ -102,6 +104,7 @@ class Folders:
             kind: ``output`` or ``temp``.
             extension: Without a dot.
             size: Width and height, for the placeholders.
+            mark: What stands behind the number: pictures have ``_``, sounds and texts nothing.
 
         Raises:
             PathEscapeError: The prefix leads out of the folder.
@@ -114,7 +117,7 @@ class Folders:
             number = max(self._counters.get((folder, stem), 0), _last_number(folder, stem)) + 1
             self._counters[folder, stem] = number
         subfolder = folder.relative_to(base).as_posix()
-        name = f"{stem}_{number:05}_.{extension}"
+        name = f"{stem}_{number:05}{mark}.{extension}"
         return SavedFile(folder / name, name, "" if subfolder == "." else subfolder, kind)
 
     def models(self, kind: str) -> list[str]:

@@ -7,14 +7,8 @@ channel. The rest are the small descriptions below: enough to paint a picture fr
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[Any]
-else:
-    FloatArray = Any
+from .arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -90,6 +84,7 @@ class Latent:
         image: What was encoded into it, or None.
         mask: Where sampling may change it, or None.
         batch_index: Which pictures of a larger batch these are.
+        seconds: Of sound, where it is the latent of a sound; 0 for pictures.
     """
 
     width: int
@@ -101,6 +96,7 @@ class Latent:
     image: FloatArray | None = field(default=None, compare=False)
     mask: FloatArray | None = field(default=None, compare=False)
     batch_index: tuple[int, ...] | None = None
+    seconds: float = 0.0
 
     @property
     def indexes(self) -> tuple[int, ...]:
@@ -124,6 +120,54 @@ class Video:
     fps: float = 24.0
     audio: Sound | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True)
+class Sigmas:
+    """A noise schedule.
+
+    Attributes:
+        values: From much noise to none: one more than there are steps.
+        denoise: Which share of a whole schedule it is.
+    """
+
+    values: tuple[float, ...]
+    denoise: float = 1.0
+
+    @classmethod
+    def linear(cls, steps: int, denoise: float = 1.0, highest: float = 14.6) -> Sigmas:
+        """Equal steps down to none."""
+        top = highest * denoise
+        return cls((*(top * (steps - step) / steps for step in range(steps)), 0.0), denoise)
+
+    @property
+    def steps(self) -> int:
+        """How many steps a sampler takes."""
+        return max(len(self.values) - 1, 0)
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A sampling algorithm, by name and settings."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Where a sampler's noise comes from: a seed, or None for no noise."""
+
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Guider:
+    """What guides a sampler: a model and its conditionings."""
+
+    model: Model
+    positive: Conditioning
+    negative: Conditioning
+    settings: str
 
 
 @dataclass(frozen=True)

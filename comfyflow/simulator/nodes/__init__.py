@@ -1,14 +1,43 @@
 """What the core nodes do in the simulator."""
 
 from ..node_function import NodeLibrary
-from . import image_nodes, loader_nodes, sampling_nodes, save_nodes
+from . import (
+    audio_nodes,
+    batch_nodes,
+    color_nodes,
+    compositing_nodes,
+    file_nodes,
+    image_nodes,
+    latent_nodes,
+    loader_nodes,
+    logic_nodes,
+    mask_nodes,
+    resize_nodes,
+    sampling_nodes,
+    save_nodes,
+    text_nodes,
+    video_nodes,
+)
+
+_MODULES = (
+    audio_nodes,
+    batch_nodes,
+    color_nodes,
+    compositing_nodes,
+    file_nodes,
+    image_nodes,
+    latent_nodes,
+    loader_nodes,
+    logic_nodes,
+    mask_nodes,
+    resize_nodes,
+    sampling_nodes,
+    save_nodes,
+    text_nodes,
+    video_nodes,
+)
 
 CORE = NodeLibrary(
-    {
-        **image_nodes.LIBRARY.functions,
-        **loader_nodes.LIBRARY.functions,
-        **sampling_nodes.LIBRARY.functions,
-        **save_nodes.LIBRARY.functions,
-    }
+    {name: function for module in _MODULES for name, function in module.LIBRARY.functions.items()}
 )
 """The functions of ComfyUI's own nodes."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image, ImageOps
 
+from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary
 from ..painting import bounded
-from ..values import FloatArray
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +60,17 @@ def _transparency(image: Image.Image) -> FloatArray:
     return np.zeros((64, 64), dtype=np.float32)
 
 
+def picture_channels(path: Path) -> FloatArray:
+    """A file's first picture as it is: height, width, and 3 or 4 channels."""
+    opened = Image.open(path)
+    with opened:
+        upright = ImageOps.exif_transpose(opened)
+        return (
+            np.asarray(upright.convert("RGBA" if "A" in upright.getbands() else "RGB"), dtype=np.float32)
+            / 255.0
+        )
+
+
 @node("EmptyImage")
 def empty_image(width: int, height: int, batch_size: int = 1, color: int = 0) -> FloatArray:
     """Pictures of one colour."""
@@ -72,9 +82,3 @@ def empty_image(width: int, height: int, batch_size: int = 1, color: int = 0) ->
 def load_image(context: NodeContext, image: str) -> tuple[FloatArray, FloatArray]:
     """A file of the input folder."""
     return read_picture(context.folders.annotated(image))
-
-
-@node("ImageInvert")
-def image_invert(image: FloatArray) -> FloatArray:
-    """The negative."""
-    return 1.0 - image

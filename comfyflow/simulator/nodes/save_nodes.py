@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL.PngImagePlugin import PngInfo
 
+from ..arrays import FloatArray
 from ..folders import SavedFile
 from ..node_function import NodeContext, NodeLibrary, NodeResult
-from ..values import FloatArray
 from .image_nodes import picture
 
 if TYPE_CHECKING:
@@ -64,12 +64,33 @@ def save_image(context: NodeContext, images: FloatArray, filename_prefix: str = 
     return NodeResult((images,), {"images": save_pictures(context, images, filename_prefix, "output")})
 
 
+def preview_pictures(context: NodeContext, images: FloatArray) -> list[dict[str, str]]:
+    """Write a batch as PNGs into the temp folder."""
+    prefix = "ComfyUI" + context.folders.temp_prefix
+    return save_pictures(context, images, prefix, "temp", PREVIEW_COMPRESSION)
+
+
 @node("PreviewImage")
 def preview_image(context: NodeContext, images: FloatArray) -> NodeResult:
     """PNGs in the temp folder."""
-    prefix = "ComfyUI" + context.folders.temp_prefix
-    saved = save_pictures(context, images, prefix, "temp", PREVIEW_COMPRESSION)
-    return NodeResult((images,), {"images": saved})
+    return NodeResult((images,), {"images": preview_pictures(context, images)})
+
+
+@node("ImageCompare")
+def image_compare(
+    context: NodeContext,
+    compare_view: Any = None,  # noqa: ARG001 (the editor's state)
+    image_a: FloatArray | None = None,
+    image_b: FloatArray | None = None,
+) -> NodeResult:
+    """Two batches, to be looked at side by side."""
+    shown = {"a_images": image_a, "b_images": image_b}
+    ui = {
+        key: save_pictures(context, images, f"comfy.compare.{key[0]}", "temp", PREVIEW_COMPRESSION)
+        for key, images in shown.items()
+        if images is not None and len(images)
+    }
+    return NodeResult((), {"a_images": [], "b_images": [], **ui})
 
 
 def always(_context: NodeContext, _inputs: Any) -> float:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-
+from ..arrays import FloatArray, Random, np
 from .landscape import color, mix
 from .mood import Mood
 from .noise import bounded, clouds
 
-if TYPE_CHECKING:
-    from ..values import FloatArray
 
-
-def flow(rng: np.random.Generator, mood: Mood, width: int, height: int) -> FloatArray:
+def flow(rng: Random, mood: Mood, width: int, height: int) -> FloatArray:
     """Paint one, in the colours of the mood's hour.
 
     Args:

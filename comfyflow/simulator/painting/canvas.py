@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from PIL import Image
 
+from ..arrays import FloatArray, Random, np
 from .abstract import flow
 from .landscape import landscape
 from .mood import mood_of
@@ -16,7 +16,7 @@ from .noise import bounded, enlarge
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-    from ..values import FloatArray, Painting
+    from ..values import Painting
 
 MAX_SIDE: Final = 1280
 """Larger pictures are painted at this size and enlarged."""
@@ -71,7 +71,7 @@ def _seed(painting: Painting, index: int) -> list[int]:
     return [int.from_bytes(digest[at : at + 4], "big") for at in range(0, 16, 4)]
 
 
-def _finished(rng: np.random.Generator, picture: FloatArray) -> FloatArray:
+def _finished(rng: Random, picture: FloatArray) -> FloatArray:
     """Grain, darker corners, and colours within bounds."""
     height, width = picture.shape[:2]
     across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..arrays import FloatArray, np
 from .noise import bounded
-
-if TYPE_CHECKING:
-    from ..values import FloatArray
 
 MIN_WIDTH: Final = 96
 """Pictures narrower than this have no room for words."""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-
+from ..arrays import FloatArray, Random, np
 from .mood import Color, Mood
 from .noise import bounded, clouds, ridge
 from .silhouette import add_subjects, skyline, treeline
 
-if TYPE_CHECKING:
-    from ..values import FloatArray
 
-
-def landscape(rng: np.random.Generator, mood: Mood, width: int, height: int) -> FloatArray:
+def landscape(rng: Random, mood: Mood, width: int, height: int) -> FloatArray:
     """Paint one.
 
     Args:
@@ -34,7 +28,7 @@ def landscape(rng: np.random.Generator, mood: Mood, width: int, height: int) -> 
 
 
 def _sky(
-    rng: np.random.Generator, mood: Mood, width: int, height: int, horizon: int, light: tuple[float, float]
+    rng: Random, mood: Mood, width: int, height: int, horizon: int, light: tuple[float, float]
 ) -> FloatArray:
     palette = mood.palette
     down = np.linspace(0, 1, height, dtype=np.float32) * height / max(horizon, 1)
@@ -53,7 +47,7 @@ def _sky(
     return _cloud_cover(rng, mood, sky, distance)
 
 
-def _cloud_cover(rng: np.random.Generator, mood: Mood, sky: FloatArray, distance: FloatArray) -> FloatArray:
+def _cloud_cover(rng: Random, mood: Mood, sky: FloatArray, distance: FloatArray) -> FloatArray:
     height, width = sky.shape[:2]
     noise = clouds(rng, width, height, 2.6, 6, stretch=2.8)
     threshold = 0.46 if mood.hour == "storm" else 0.54 + 0.05 * rng.random()
@@ -66,7 +60,7 @@ def _cloud_cover(rng: np.random.Generator, mood: Mood, sky: FloatArray, distance
     return mix(sky, mix(dark, lit, shade), cover[..., None] * strength)
 
 
-def _stars(rng: np.random.Generator, sky: FloatArray, amount: float, horizon: int) -> None:
+def _stars(rng: Random, sky: FloatArray, amount: float, horizon: int) -> None:
     width = sky.shape[1]
     count = int(amount * width * max(horizon, 1) / 700)
     rows = (rng.random(count) ** 1.3 * horizon * 0.95).astype(np.int64)
@@ -74,7 +68,7 @@ def _stars(rng: np.random.Generator, sky: FloatArray, amount: float, horizon: in
     sky[rows, columns] += (rng.random((count, 1)) ** 2 * 0.85).astype(np.float32)
 
 
-def _hills(rng: np.random.Generator, mood: Mood, picture: FloatArray, horizon: int) -> None:
+def _hills(rng: Random, mood: Mood, picture: FloatArray, horizon: int) -> None:
     height, width = picture.shape[:2]
     rows = np.arange(height, dtype=np.float32)[:, None]
     layers = 3 if mood.land == "sea" else 6
@@ -98,7 +92,7 @@ def _hills(rng: np.random.Generator, mood: Mood, picture: FloatArray, horizon: i
 
 
 def _with_growth(
-    rng: np.random.Generator, mood: Mood, line: FloatArray, layer: int, layers: int, height: int
+    rng: Random, mood: Mood, line: FloatArray, layer: int, layers: int, height: int
 ) -> FloatArray:
     """The ridge, with trees or houses on it."""
     if mood.land == "forest" and layer >= layers - 4:
@@ -108,9 +102,7 @@ def _with_growth(
     return line
 
 
-def _water(
-    rng: np.random.Generator, mood: Mood, picture: FloatArray, horizon: int, light: tuple[float, float]
-) -> None:
+def _water(rng: Random, mood: Mood, picture: FloatArray, horizon: int, light: tuple[float, float]) -> None:
     height, width = picture.shape[:2]
     depth = height - horizon
     rows = np.arange(depth, dtype=np.float32)[:, None]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 from PIL import Image
 
-if TYPE_CHECKING:
-    from ..values import FloatArray
+from ..arrays import FloatArray, Random, np
 
 
 def bounded(field: FloatArray, low: float = 0.0, high: float = 1.0) -> FloatArray:
@@ -23,7 +19,7 @@ def enlarge(field: FloatArray, width: int, height: int) -> FloatArray:
 
 
 def clouds(
-    rng: np.random.Generator,
+    rng: Random,
     width: int,
     height: int,
     cells: float = 3.0,
@@ -55,7 +51,7 @@ def clouds(
     return total / max(sum_of_weights, 1e-6)
 
 
-def ridge(rng: np.random.Generator, width: int, bumps: float, roughness: float) -> FloatArray:
+def ridge(rng: Random, width: int, bumps: float, roughness: float) -> FloatArray:
     """The line of a range of hills: a height from about -1 to 1 for each column.
 
     Args:

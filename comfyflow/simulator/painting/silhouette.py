@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from ..arrays import FloatArray, Random, np
 from .mood import Mood
-
-if TYPE_CHECKING:
-    from ..values import FloatArray
 
 _FINE = 3
 """Shapes are drawn this much larger and shrunk, for smooth edges."""
 
 
-def treeline(rng: np.random.Generator, width: int, tall: float) -> FloatArray:
+def treeline(rng: Random, width: int, tall: float) -> FloatArray:
     """How high the firs on a ridge reach, for each column."""
     columns = np.arange(width, dtype=np.float32)
     line = np.zeros(width, dtype=np.float32)
@@ -28,7 +23,7 @@ def treeline(rng: np.random.Generator, width: int, tall: float) -> FloatArray:
     return line.astype(np.float32)
 
 
-def skyline(rng: np.random.Generator, width: int, tall: float) -> FloatArray:
+def skyline(rng: Random, width: int, tall: float) -> FloatArray:
     """How high the houses on a ridge reach, for each column."""
     line = np.zeros(width, dtype=np.float32)
     at = 0
@@ -41,7 +36,7 @@ def skyline(rng: np.random.Generator, width: int, tall: float) -> FloatArray:
     return line
 
 
-def add_subjects(rng: np.random.Generator, mood: Mood, picture: FloatArray, horizon: int) -> None:
+def add_subjects(rng: Random, mood: Mood, picture: FloatArray, horizon: int) -> None:
     """Draw what the prompt names into a picture.
 
     Args:
@@ -79,7 +74,7 @@ def _polygon(pen: ImageDraw.ImageDraw, points: list[tuple[float, float]]) -> Non
 def _lighthouse(
     pen: ImageDraw.ImageDraw,
     light: ImageDraw.ImageDraw,
-    rng: np.random.Generator,
+    rng: Random,
     x: float,
     y: float,
     h: float,
@@ -117,7 +112,7 @@ def _lighthouse(
 def _boat(
     pen: ImageDraw.ImageDraw,
     _light: ImageDraw.ImageDraw,
-    rng: np.random.Generator,
+    rng: Random,
     x: float,
     y: float,
     h: float,
@@ -141,7 +136,7 @@ def _boat(
 def _house(
     pen: ImageDraw.ImageDraw,
     light: ImageDraw.ImageDraw,
-    rng: np.random.Generator,
+    rng: Random,
     x: float,
     y: float,
     h: float,
@@ -169,7 +164,7 @@ def _house(
 def _castle(
     pen: ImageDraw.ImageDraw,
     light: ImageDraw.ImageDraw,
-    rng: np.random.Generator,
+    rng: Random,
     x: float,
     y: float,
     h: float,
@@ -209,7 +204,7 @@ def _castle(
 def _tree(
     pen: ImageDraw.ImageDraw,
     _light: ImageDraw.ImageDraw,
-    rng: np.random.Generator,
+    rng: Random,
     x: float,
     y: float,
     h: float,
@@ -235,7 +230,7 @@ def _tree(
 def _birds(
     pen: ImageDraw.ImageDraw,
     _light: ImageDraw.ImageDraw,
-    rng: np.random.Generator,
+    rng: Random,
     x: float,
     y: float,
     h: float,
@@ -264,7 +259,7 @@ _DRAW = {
 }
 
 
-def _windows(rng: np.random.Generator, picture: FloatArray, horizon: int) -> None:
+def _windows(rng: Random, picture: FloatArray, horizon: int) -> None:
     """Lit windows, where a city is dark."""
     height, width = picture.shape[:2]
     count = width * height // 260

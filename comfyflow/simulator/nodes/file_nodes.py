@@ -1,0 +1,77 @@
+"""Files of latents, 3D models and drawings."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+from ..media.glb import encode_glb
+from ..node_function import NodeContext, NodeLibrary, NodeResult
+from ..values import Latent
+from .audio_nodes import file_tags
+from .image_nodes import file_digest
+
+LIBRARY = NodeLibrary()
+node = LIBRARY.node
+
+
+@node("SaveLatent")
+def save_latent(
+    context: NodeContext, samples: Latent, filename_prefix: str = "latents/ComfyUI"
+) -> NodeResult:
+    """A file of zeros in the shape of the latent, in the form of safetensors."""
+    shape = [samples.batch, samples.channels, samples.height // 8, samples.width // 8]
+    size = 4 * shape[0] * shape[1] * shape[2] * shape[3]
+    head: dict[str, Any] = {
+        "__metadata__": file_tags(context),
+        "latent_tensor": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]},
+        "latent_format_version_0": {"dtype": "F32", "shape": [0], "data_offsets": [size, size]},
+    }
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    file = context.folders.new_file(filename_prefix, "output", "latent")
+    file.path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(size))
+    return NodeResult((samples,), {"latents": [file.to_json()]})
+
+
+@node("LoadLatent", fingerprint=file_digest)
+def load_latent(context: NodeContext, latent: str) -> Latent:
+    """The shape of a file of the input folder.
+
+    Raises:
+        ValueError: It holds no latent.
+    """
+    data = context.folders.annotated(latent).read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    try:
+        batch, channels, height, width = json.loads(data[8 : 8 + length])["latent_tensor"]["shape"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{latent} holds no latent: {error}") from None
+    return Latent(int(width) * 8, int(height) * 8, int(batch), int(channels))
+
+
+@node("SaveGLB", "Save3DAdvanced")
+def save_glb(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **values: Any) -> NodeResult:
+    """A cube in the output folder, whatever the mesh is."""
+    file = context.folders.new_file(filename_prefix, "output", "glb")
+    file.path.write_bytes(encode_glb(file_tags(context)))
+    passed = values.get("model_3d", values.get("mesh"))
+    outputs = (passed, *(None for _ in context.schema.outputs[1:])) if context.schema.outputs else ()
+    return NodeResult(outputs, {"3d": [file.to_json()]})
+
+
+@node("Preview3D")
+def preview_3d(model_file: Any = "", camera_info: Any = None, **_rest: Any) -> NodeResult:
+    """A model's file name, for the editor's viewer."""
+    name = model_file if isinstance(model_file, str) else "simulated.glb"
+    return NodeResult((), {"result": [name, camera_info, None]})
+
+
+@node("SaveSVGNode")
+def save_svg(context: NodeContext, svg: Any, filename_prefix: str = "svg/ComfyUI") -> NodeResult:
+    """A drawing in the output folder: of a text that is SVG that one, else an empty one."""
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"></svg>'
+    file = context.folders.new_file(filename_prefix, "output", "svg")
+    file.path.write_text(svg if isinstance(svg, str) and "<svg" in svg else empty, encoding="utf-8")
+    return NodeResult((svg,), {"images": [file.to_json()]})
