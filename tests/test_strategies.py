@@ -6,11 +6,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
-from comfyflow import Graph, Schema, raw_node, read_prompt
+from comfyflow import Graph, Schema, raw_node, read_prompt, validate_prompt
 from comfyflow.errors import SchemaError
 from comfyflow.graph import Link
 from comfyflow.schema import InputSchema
-from comfyflow.testing.strategies import graphs, node_inputs, prompts, workflow_of, workflows
+from comfyflow.testing.strategies import (
+    InvalidPrompt,
+    graphs,
+    invalid_prompts,
+    node_inputs,
+    prompts,
+    workflow_of,
+    workflows,
+)
 from comfyflow.testing.strategies.catalogue import Catalogue
 from comfyflow.testing.strategies.widget import widget_of
 
@@ -438,3 +446,61 @@ def test_options_nested_deeply_are_no_trouble(depth: int) -> None:
     graph = smallest(lambda _: True, schema)
     assert len(graph) == 1
     assert ("Deep" in Catalogue(schema).costs) == (depth < 32)
+
+
+@QUICK
+@given(invalid_prompts(SCHEMA, max_nodes=8))
+def test_invalid_prompts_have_the_problem_that_they_say(example: InvalidPrompt) -> None:
+    report = validate_prompt(example.prompt, SCHEMA)
+    assert not report.valid
+    if example.node_id is None or example.type == "missing_node_type":
+        assert report.error == example.type
+    else:
+        found = {(each.type, each.input_name) for each in report.node_errors[example.node_id]}
+        assert (example.type, example.input_name) in found
+
+
+@QUICK
+@given(prompts(SCHEMA))
+def test_drawn_prompts_are_valid(prompt: dict[str, dict[str, Any]]) -> None:
+    report = validate_prompt(prompt, SCHEMA)
+    assert report.ok
+    assert not report.problems
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "required_input_missing",
+        "value_smaller_than_min",
+        "value_bigger_than_max",
+        "value_not_in_list",
+        "invalid_input_type",
+        "bad_linked_input",
+        "return_type_mismatch",
+        "dependency_cycle",
+        "exception_during_inner_validation",
+        "exception_during_validation",
+        "missing_node_type",
+        "prompt_no_outputs",
+    ],
+)
+def test_each_kind_of_problem_is_drawn_and_shrinks(kind: str) -> None:
+    example = find(
+        invalid_prompts(SCHEMA), lambda each: each.type == kind, settings=settings(QUICK, max_examples=5000)
+    )
+    assert len(example.prompt) <= 4
+
+
+def test_old_servers_have_their_own_words_for_problems() -> None:
+    old = Schema({name: SCHEMA.raw[name] for name in ("Make", "Blend", "Save")}, "0.3.64")
+    kinds: set[str] = set()
+
+    @settings(QUICK, max_examples=500, phases=[Phase.generate])
+    @given(invalid_prompts(old))
+    def collect(example: InvalidPrompt) -> None:
+        kinds.add(example.type)
+
+    collect()
+    assert "invalid_prompt" in kinds
+    assert not {"missing_node_type", "dependency_cycle"} & kinds

@@ -1,5 +1,7 @@
 """Hypothesis strategies that draw workflows from any schema."""
 
+from .fault import InvalidPrompt as InvalidPrompt
+from .fault import invalid_prompts as invalid_prompts
 from .graph import graphs as graphs
 from .graph import prompts as prompts
 from .graph import workflow_of as workflow_of

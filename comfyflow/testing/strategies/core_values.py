@@ -15,14 +15,21 @@ from ...schema import NodeSchema
 
 _BFL: Final = "comfy_api_nodes.nodes_bfl"
 _KLING: Final = "comfy_api_nodes.nodes_kling"
+_MOVES: Final = st.floats(-10.0, 10.0)
 
 CORE_VALUES: Final[Mapping[str, tuple[str, Mapping[str, st.SearchStrategy[Any]]]]] = {
     "FluxProUltraImageNode": (
         _BFL,
         {"aspect_ratio": st.sampled_from(["16:9", "1:1", "9:16", "4:3", "1:4", "4:1"])},
     ),
-    # At least one of its six movements must not be zero.
-    "KlingCameraControls": (_KLING, {"zoom": st.sampled_from([0.5, -0.5]) | st.floats(0.5, 10.0)}),
+    # All six must be numbers, not links, and at least one of them not zero.
+    "KlingCameraControls": (
+        _KLING,
+        {
+            **dict.fromkeys(("horizontal_movement", "vertical_movement", "pan", "tilt", "roll"), _MOVES),
+            "zoom": st.sampled_from([0.5, -0.5]) | st.floats(0.5, 10.0),
+        },
+    ),
 }
 """By class: the module that defines it, and what some of its inputs take."""
 

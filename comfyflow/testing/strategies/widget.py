@@ -118,7 +118,8 @@ def _ends(entry: InputSchema, otherwise: tuple[float, float]) -> tuple[float, fl
 
 
 def _stated(end: float | None) -> float | None:
-    return None if end is None or (isinstance(end, float) and not math.isfinite(end)) else end
+    """An end of a range, unless it is NaN or infinite; an int may be too large to ask."""
+    return None if end is None or end != end or abs(end) == _INFINITE else end
 
 
 def _above(end: float) -> float:
