@@ -92,7 +92,7 @@ class Problem:
             if self.input_name is not None:
                 what = f"{what}, input {self.input_name!r}"
             what += ": "
-        hint = f" {self.suggestion}" if self.suggestion else ""
+        hint = f". {self.suggestion}" if self.suggestion else ""
         return f"{where}{self.severity}: {what}{self.message}{hint} [{self.type}]"
 
     def to_json(self) -> dict[str, Any]:

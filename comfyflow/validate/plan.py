@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ..json_types import is_array, is_object
-from ..schema import InputSchema, NodeSchema, OutputSchema, Schema, unfold_inputs
+from ..schema import InputSchema, NodeSchema, OutputSchema, Schema, lists_files, unfold_inputs
 from ..schema.input_schema import (
     AUTOGROW,
     COMBO,
@@ -47,7 +47,8 @@ class InputPlan:
         entry: What the schema says of it, under its full dotted name.
         input_type: The type as the server has it: a string, or a V1 combo's list.
         options: The input's options.
-        limited: Whether the server checks range and choices (the class may do so itself).
+        limited: Whether range and choices are checked: the class may do so itself, and what is
+            installed on the server may be unknown.
         leaf: The name as the server shows it when it is missing.
         check: See `Check`.
     """
@@ -58,7 +59,7 @@ class InputPlan:
         self.entry = entry
         self.input_type: str | list[Any] = list(entry.legacy_choices) if entry.legacy_combo else entry.type
         self.options = entry.options
-        self.limited = own is None or not own.takes(entry.name)
+        self.limited = (own is None or not own.takes(entry.name)) and not _unlisted(entry, rules)
         self.leaf = entry.name.rsplit(".", 1)[-1] if is_inner and rules.checks_combos else entry.name
         self.check: Check = (*_kind(entry), set())
 
@@ -76,6 +77,11 @@ class InputPlan:
     def accepted(self) -> set[str]:
         """Output types that are known to fit; the fast pass looks nowhere else."""
         return self.check[4]
+
+
+def _unlisted(entry: InputSchema, rules: ServerRules) -> bool:
+    """Whether it chooses among installed files, and nobody knows which are installed."""
+    return not rules.files_known and entry.is_combo and (not entry.choices or lists_files(entry))
 
 
 def _kind(entry: InputSchema) -> tuple[int, bool, Any, Any]:
@@ -226,7 +232,7 @@ class SchemaPlans:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self.rules = ServerRules.of(schema.version)
+        self.rules = ServerRules.of(schema.version, schema.files_known)
         self._plans: dict[str, ClassPlan | None] = {}
 
     @classmethod

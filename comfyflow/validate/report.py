@@ -342,5 +342,5 @@ def _node_line(problem: Problem) -> str:
 
 def _problem_line(problem: Problem) -> str:
     name = f"{problem.input_name} " if problem.input_name is not None else ""
-    hint = f" {problem.suggestion}" if problem.suggestion else ""
+    hint = f". {problem.suggestion}" if problem.suggestion else ""
     return f"  {problem.severity}: {name}{problem.message}{hint} [{problem.type}]"

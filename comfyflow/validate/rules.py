@@ -49,6 +49,8 @@ class ServerRules:
         names_cycles: A cycle is ``dependency_cycle`` (0.20), before a RecursionError of which
             nothing is left in the answer.
         multiselect: A multiselect combo takes a list of its choices (0.21).
+        files_known: The lists of installed files are this server's (see `Schema`); where they
+            are not, nothing is checked against them.
     """
 
     version: Version
@@ -58,9 +60,10 @@ class ServerRules:
     replaces_nodes: bool
     names_cycles: bool
     multiselect: bool
+    files_known: bool = True
 
     @classmethod
-    def of(cls, version: Version) -> ServerRules:
+    def of(cls, version: Version, files_known: bool = True) -> ServerRules:
         """The rules of a version; each release was traced in ComfyUI's history."""
         return cls(
             version=version,
@@ -70,6 +73,7 @@ class ServerRules:
             replaces_nodes=version >= _REPLACEMENTS,
             names_cycles=version >= _CYCLES_NAMED,
             multiselect=version >= _MULTISELECT,
+            files_known=files_known,
         )
 
 

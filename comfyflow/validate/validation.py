@@ -51,7 +51,8 @@ def validate_prompt(
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
-    looker = Looker(classes.plans, plans, file_exists or (lambda name: find_file(name, plans.files)))
+    exists = file_exists or (lambda name: find_file(name, plans.files) if schema.files_known else None)
+    looker = Looker(classes.plans, plans, exists)
     seen = scan(nodes, classes.plans, looker.look)
     return _Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
 

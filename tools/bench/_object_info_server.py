@@ -26,7 +26,9 @@ def serving_object_info(path: Path) -> Iterator[str]:
 def serve(path: Path) -> None:
     """Answer until the process is ended."""
     schema = json.loads(path.read_text(encoding="utf-8"))
-    pages = {"/object_info": json.dumps(schema.get("nodes", schema)).encode(), "/embeddings": b"[]"}
+    # The reference schema has no prose; peers take for granted that each node has some.
+    nodes = {name: {"description": "", **node} for name, node in schema.get("nodes", schema).items()}
+    pages = {"/object_info": json.dumps(nodes).encode(), "/embeddings": b"[]"}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
