@@ -11,11 +11,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import comfynodes
 import pytest
 
 from comfyflow.cli.target import load_workflow
 from comfyflow.client import Client
+from comfyflow.schema.package import package_schema
 from comfyflow.simulator import Simulator
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -31,9 +34,23 @@ WORKFLOWS = sorted(
 )
 
 
+CUSTOM = {
+    "input": {"required": {"image": ["IMAGE"]}},
+    "output": [],
+    "output_node": True,
+    "python_module": "custom_nodes.measure",
+}
+
+
+def measure(image: Any) -> dict[str, Any]:
+    return {"ui": {"text": [f"{float(image.mean()):.4f}"]}}
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Simulator]:
-    with Simulator() as simulator:
+    nodes = {**package_schema({comfynodes.__name__}).raw, "MeasureBrightness": CUSTOM}
+    with Simulator(nodes) as simulator:
+        simulator.simulate("MeasureBrightness", measure)
         yield simulator
 
 
@@ -60,7 +77,6 @@ def test_an_example_is_valid_and_runs(name: str, server: Simulator) -> None:
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
 def test_a_script_prints_what_it_says(name: str, server: Simulator) -> None:
-    server.simulate("MeasureBrightness", lambda image: {"ui": {"text": [f"{float(image.mean()):.4f}"]}})
     run = subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py")],
         env={**os.environ, "COMFYFLOW_SERVER": server.url, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -205,7 +205,8 @@ class BlockingSocket:
         from websockets.sync.client import connect
 
         arguments = self._options.socket(self._core)
-        self._connection = connect(**{**arguments, "open_timeout": timeout})
+        # websockets 17.1 and later wants it entered; its __enter__ does nothing else.
+        self._connection = connect(**{**arguments, "open_timeout": timeout}).__enter__()
         if self._core.hub.stop.is_set():
             self._connection.close()
 

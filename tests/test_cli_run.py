@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfyflow.client import Client
+from comfyflow.simulator import Simulator
+from tests.command import Command
+
+SCRIPT = """
+from comfyflow import titled, workflow
+from comfynodes import EmptyImage, PreviewAny, SaveImage, StringConcatenate
+
+@workflow
+def plain(width: int = 16, seed: int = 0):
+    image = titled(EmptyImage(width=width, height=8, color=seed), "sky")
+    text = PreviewAny(source=StringConcatenate(string_a="Hello", string_b="you", delimiter=" "))
+    return SaveImage(images=image, filename_prefix="plain"), text
+
+@workflow
+def broken():
+    return SaveImage(images=EmptyImage(width=0, height=8))
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    path = tmp_path / "plain.py"
+    path.write_text(SCRIPT)
+    return str(path)
+
+
+def sent(server: Simulator) -> dict[str, Any]:
+    """The inputs of the nodes that were last sent, by class."""
+    return {node["class_type"]: node["inputs"] for node in server.prompts[-1].prompt.values()}
+
+
+def test_run_writes_files_and_prints_paths_and_text(
+    command: Command, server: Simulator, script: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run = command("run", f"{script}:plain", "--server", server.url, "--out", str(out), "--width", "32")
+    assert run.code == 0, run.err
+    paths = [line for line in run.out.splitlines() if line.endswith(".png")]
+    assert [Path(path).parent for path in paths] == [out]
+    assert Path(paths[0]).read_bytes().startswith(b"\x89PNG")
+    assert "Hello you" in run.out
+    assert "running sky" in run.err
+
+
+def test_quiet_prints_paths_alone(command: Command, server: Simulator, script: str, tmp_path: Path) -> None:
+    run = command("run", f"{script}:plain", "--server", server.url, "--out", str(tmp_path), "-q")
+    assert run.err == ""
+    assert [line[-4:] for line in run.out.splitlines()] == [".png"]
+
+
+def test_json_is_one_object_a_line(command: Command, server: Simulator, script: str, tmp_path: Path) -> None:
+    words = ("--server", server.url, "--out", str(tmp_path), "--json", "--seed", "5")
+    lines = [json.loads(line) for line in command("run", f"{script}:plain", *words).out.splitlines()]
+    events = [line["event"] for line in lines]
+    assert events[0] == "submitted"
+    assert {"started", "node", "output", "done", "files"} <= set(events)
+    files = [line for line in lines if line["event"] == "files"]
+    assert [len(line["files"]) for line in files if line["text"] is None] == [1]
+    assert [line["text"] for line in files if line["text"]] == ["Hello you"]
+    assert len({line["prompt_id"] for line in lines}) == 1
+
+
+def test_set_changes_inputs_by_id_title_and_class(
+    command: Command, server: Simulator, script: str, tmp_path: Path
+) -> None:
+    words = ("--server", server.url, "--out", str(tmp_path), "-q")
+    settings = ("--set", "sky.width=64", "--set", "EmptyImage.height=48", "--set", "2.filename_prefix=x y")
+    run = command("run", f"{script}:plain", *words, *settings)
+    assert run.code == 0, run.err
+    assert sent(server)["EmptyImage"] == {"width": 64, "height": 48, "batch_size": 1, "color": 0}
+    assert sent(server)["SaveImage"]["filename_prefix"] == "x y"
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("sky.widht=3", "no input 'widht' to set; did you mean 'width'"),
+        ("skye.width=3", "there is no node 'skye'; did you mean 'sky'"),
+        ("width", "--set takes NODE.INPUT=VALUE"),
+    ],
+)
+def test_set_says_what_would_be_right(command: Command, script: str, setting: str, why: str) -> None:
+    run = command("run", f"{script}:plain", "--server", "127.0.0.1:9", "--set", setting)
+    assert run.code == 2
+    assert why in run.err
+
+
+def test_a_random_seed_is_drawn_and_told(
+    command: Command, server: Simulator, script: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "prompt.json"
+    sampler = {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 20}}
+    unused = {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}}
+    save = {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "a"}}
+    path.write_text(json.dumps({"1": unused, "2": save, "3": sampler}))
+    run = command("run", str(path), "--server", server.url, "--out", str(tmp_path), "--seed", "random")
+    assert run.code == 0, run.err
+    drawn = sent(server)["KSampler"]["seed"]
+    assert drawn != 1
+    assert f"seed {drawn}" in run.err
+    assert "no seed to set" in command("run", f"{script}:broken", "--seed", "3").err
+
+
+def test_problems_exit_with_1_and_send_nothing(command: Command, server: Simulator, script: str) -> None:
+    before = len(server.prompts)
+    run = command("run", f"{script}:broken", "--server", server.url)
+    assert run.code == 1
+    assert "plain.py:13" in run.err
+    assert "width is 0" in run.err
+    assert len(server.prompts) == before
+    lines = command("run", f"{script}:broken", "--server", server.url, "--json").out.splitlines()
+    assert json.loads(lines[-1])["report"]["error"] == "prompt_outputs_failed_validation"
+
+
+def test_a_failure_on_the_server_exits_with_3(command: Command, server: Simulator, script: str) -> None:
+    server.fail_next("the disk is full", class_type="SaveImage")
+    run = command("run", f"{script}:plain", "--server", server.url, "--seed", "99")
+    assert run.code == 3
+    assert "plain.py:9" in run.err
+    assert "the disk is full" in run.err
+
+
+def test_no_server_says_what_to_do(command: Command, script: str) -> None:
+    run = command("run", f"{script}:plain", "--server", "http://127.0.0.1:9")
+    assert run.code == 2
+    assert "--simulate" in run.err
+    assert run.err.count("\n") == 1
+    assert command("run", f"{script}:plain", "--server", "x", "--simulate").code == 2
+
+
+def test_simulate_runs_without_a_server(command: Command, script: str, tmp_path: Path) -> None:
+    run = command("run", f"{script}:plain", "--simulate", "--out", str(tmp_path), "-q")
+    assert run.code == 0, run.err
+    assert Path(run.out.strip()).is_file()
+
+
+def test_the_server_can_be_named_by_environment_and_config_file(
+    command: Command, server: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'server = "{server.url}"\n')
+    monkeypatch.setenv("COMFYFLOW_CONFIG", str(config))
+    monkeypatch.delenv("COMFYFLOW_SERVER", raising=False)
+    assert server.url in command("status").out
+    monkeypatch.setenv("COMFYFLOW_SERVER", "http://127.0.0.1:9")
+    assert command("status").code == 2
+    monkeypatch.delenv("COMFYFLOW_SERVER")
+    config.write_text("server = ")
+    run = command("status")
+    assert run.code == 2
+    assert "config.toml" in run.err
+
+
+def test_the_servers_commands(command: Command, server: Simulator, script: str, tmp_path: Path) -> None:
+    words = ("--server", server.url)
+    assert json.loads(command("status", *words, "--json").out)["queue_remaining"] == 0
+    assert "nothing runs or waits" in command("queue", *words).out
+    command("run", f"{script}:plain", *words, "--out", str(tmp_path / "first"), "--width", "24")
+    prompt_id = server.prompts[-1].prompt_id
+    listed = command("history", *words).out.splitlines()
+    assert [line for line in listed if prompt_id in line and line.startswith("success")]
+    assert json.loads(command("history", prompt_id, *words).out)["status"]["status_str"] == "success"
+    assert command("history", "nothing", *words).code == 2
+    run = command("download", prompt_id, *words, "--out", str(tmp_path / "second"))
+    written = Path(run.out.strip())
+    assert written.is_file()
+    target = tmp_path / "seen.png"
+    assert command("view", written.name, *words, "-o", str(target)).code == 0
+    assert target.read_bytes() == written.read_bytes()
+    assert command("upload", str(target), *words).out.strip() == "seen.png"
+    assert "checkpoints" in command("models", *words).out
+    assert command("models", "checkpoints", *words, "--json").code == 0
+    assert command("cancel", *words).code == 2
+    assert "cleared" in command("cancel", "--all", *words).out
+
+
+def test_ctrl_c_cancels_the_prompt_on_the_server(script: str) -> None:
+    with Simulator() as server:
+        server.simulate("EmptyImage", lambda **_inputs: time.sleep(20))
+        with subprocess.Popen(
+            [sys.executable, "-m", "comfyflow", "run", f"{script}:plain", "--server", server.url],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "sky" in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            told = process.stderr.read()
+        assert process.returncode == 130
+        assert "is cancelled on the server" in told
+        with Client(server.url) as client:
+            assert not client.queue().running
