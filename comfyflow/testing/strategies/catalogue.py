@@ -145,15 +145,14 @@ class Catalogue:
     def accepted(self, entry: InputSchema, bound: Bound) -> tuple[str, ...]:
         """The types of outputs that an input takes, sorted; ``("*",)`` for any.
 
-        Empty where nothing is to be linked to it: a choice, or an input without a socket.
+        Empty where nothing is to be linked to it: a choice, or an input without a socket. What a
+        DynamicSlot takes is not its ``slotType``: 0.27.0 compares a link with the word
+        ``COMFY_DYNAMICSLOT_V3`` itself, so that only an output of type ``*`` fits.
         """
         if entry.is_combo or entry.options.get("socketless") or id(entry) in self._fixed:
             return ()
         if entry.type == MATCH_TYPE:
             wanted = bound.get(entry.match_template or "") or entry.match_types
-        elif entry.type == DYNAMIC_SLOT:
-            kind = entry.options.get("slotType")
-            wanted = kind if isinstance(kind, str) else ANY
         else:
             wanted = entry.type
         types = {part.strip() for part in wanted.split(",")}
