@@ -154,7 +154,7 @@ def _choose(module: ModuleType, name: str | None, file: str) -> Workflow[Any] | 
         if name not in found:
             raise CommandError(f"{file} has no workflow {name!r}; it has: {', '.join(found) or 'none'}")
         return found[name]
-    own = {key: value for key, value in found.items() if _module_of(value) in (module.__name__, None)}
+    own = {key: value for key, value in found.items() if _is_of(value, module.__name__)}
     if len(own) != 1:
         names = ", ".join(f"{file}:{key}" for key in own)
         how = f"choose one: {names}" if own else "mark a function with @workflow"
@@ -162,8 +162,10 @@ def _choose(module: ModuleType, name: str | None, file: str) -> Workflow[Any] | 
     return next(iter(own.values()))
 
 
-def _module_of(value: Workflow[Any] | WorkflowFunction[..., Any]) -> str | None:
-    return value.function.__module__ if isinstance(value, WorkflowFunction) else None
+def _is_of(value: Workflow[Any] | WorkflowFunction[..., Any], module: str) -> bool:
+    """Whether a workflow was made in a module or below it, and not only imported there."""
+    made_in = value.function.__module__ if isinstance(value, WorkflowFunction) else module
+    return made_in == module or made_in.startswith(f"{module}.")
 
 
 def _told(error: BaseException, file: Path) -> str:
