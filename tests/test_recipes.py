@@ -94,6 +94,6 @@ def test_a_recipe_on_a_command_line(command: Command, tmp_path: Path) -> None:
     run = command("compile", "comfyflow.recipes:txt2img", *words)
     assert run.code == 0, run.err
     assert '"strength_clip": 0.3' in run.out
-    assert "choose one of" in command("compile", "comfyflow.recipes").err
+    assert "choose one: " in command("compile", "comfyflow.recipes").err
     wrong = command("compile", "comfyflow.recipes:txt2img", "--prompt", "x", "--sampler", "eulr")
     assert "did you mean 'euler'" in wrong.err
