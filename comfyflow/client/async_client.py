@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -25,7 +25,7 @@ from .options import ClientOptions, make_core
 from .outcome import Outcome
 from .result import Result
 from .run_event import RunEvent
-from .running import RunOptions, RunStatus
+from .running import RunOptions, RunStatus, WaitOptions
 from .target import Target
 from .waiting import Deadline, Wait
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=NodeOutput)
 R1 = TypeVar("R1", bound=NodeOutput)
 R2 = TypeVar("R2", bound=NodeOutput)
+R3 = TypeVar("R3", bound=NodeOutput)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -165,60 +166,43 @@ class AsyncClient(BaseClient):
         target: Workflow[OutputNode[R]] | OutputNode[R],
         *,
         resolver: Callable[[Result[R]], T],
-        timeout: float | None = ...,
-        on_event: Callable[[RunEvent], object] | None = ...,
-        **options: Unpack[RunOptions],
+        **options: Unpack[WaitOptions],
     ) -> T: ...
 
     @overload
     async def run(
-        self,
-        target: Workflow[OutputNode[R]] | OutputNode[R],
-        *,
-        timeout: float | None = ...,
-        on_event: Callable[[RunEvent], object] | None = ...,
-        **options: Unpack[RunOptions],
+        self, target: Workflow[OutputNode[R]] | OutputNode[R], **options: Unpack[WaitOptions]
     ) -> Result[R]: ...
 
     @overload
     async def run(
-        self,
-        target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]],
-        *,
-        timeout: float | None = ...,
-        on_event: Callable[[RunEvent], object] | None = ...,
-        **options: Unpack[RunOptions],
+        self, target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]], **options: Unpack[WaitOptions]
     ) -> Result[tuple[R1, R2]]: ...
 
     @overload
     async def run(
         self,
-        target: Target,
-        *,
-        resolver: Callable[[Result[Any]], T],
-        timeout: float | None = ...,
-        on_event: Callable[[RunEvent], object] | None = ...,
-        **options: Unpack[RunOptions],
-    ) -> T: ...
+        target: Workflow[tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3]]],
+        **options: Unpack[WaitOptions],
+    ) -> Result[tuple[R1, R2, R3]]: ...
 
     @overload
     async def run(
-        self,
-        target: Target,
-        *,
-        timeout: float | None = ...,
-        on_event: Callable[[RunEvent], object] | None = ...,
-        **options: Unpack[RunOptions],
-    ) -> Result[NodeOutput]: ...
+        self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[WaitOptions]
+    ) -> T: ...
+
+    @overload
+    async def run(self, target: Mapping[str, Any], **options: Unpack[WaitOptions]) -> Result[NodeOutput]: ...
+
+    @overload
+    async def run(self, target: Target, **options: Unpack[WaitOptions]) -> Result[Any]: ...
 
     async def run(
         self,
         target: Target,
         *,
         resolver: Callable[[Any], Any] | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
-        on_event: Callable[[RunEvent], object] | None = None,
-        **options: Unpack[RunOptions],
+        **options: Unpack[WaitOptions],
     ) -> Any:
         """Run something and wait for what it gives.
 
@@ -226,9 +210,7 @@ class AsyncClient(BaseClient):
             target: A workflow, a node, or prompt JSON. Local files given to nodes such as
                 ``LoadImage`` are uploaded.
             resolver: What to make of the result; its value is returned instead.
-            timeout: Seconds to wait; None for as long as it takes.
-            on_event: Told what happens meanwhile.
-            options: See `RunOptions`.
+            options: See `WaitOptions`.
 
         Returns:
             The `Result`: ``result.output`` is what the root gives, ``result[node]`` what a node
@@ -243,7 +225,8 @@ class AsyncClient(BaseClient):
             WaitTimeout: The time is over. The prompt goes on.
             ServerUnreachable: The server does not answer.
         """
-        deadline = Deadline(self._core, timeout)
+        deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
+        on_event = options.get("on_event")
         handle: AsyncHandle[Any] = await self._submit(target, resolver, options)
         if on_event is not None:
             async for event in handle.events(deadline.left):
@@ -271,13 +254,23 @@ class AsyncClient(BaseClient):
 
     @overload
     async def submit(
+        self,
+        target: Workflow[tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3]]],
+        **options: Unpack[RunOptions],
+    ) -> AsyncHandle[Result[tuple[R1, R2, R3]]]: ...
+
+    @overload
+    async def submit(
         self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
     ) -> AsyncHandle[T]: ...
 
     @overload
     async def submit(
-        self, target: Target, **options: Unpack[RunOptions]
+        self, target: Mapping[str, Any], **options: Unpack[RunOptions]
     ) -> AsyncHandle[Result[NodeOutput]]: ...
+
+    @overload
+    async def submit(self, target: Target, **options: Unpack[RunOptions]) -> AsyncHandle[Result[Any]]: ...
 
     async def submit(
         self,

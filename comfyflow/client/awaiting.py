@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -207,16 +207,15 @@ class AwaitingSocket:
             if isinstance(effect, Receive):
                 return await self._open_connection().recv()
             if isinstance(effect, OpenSocket):
-                return await self._open(effect.timeout)
+                return await self._open()
             if isinstance(effect, Transmit):
                 return await self._open_connection().send(effect.text)
             return await self._hang_up()
 
-    async def _open(self, timeout: float) -> None:
+    async def _open(self) -> None:
         from websockets.asyncio.client import connect
 
-        arguments = self._options.socket(self._core)
-        self._connection = await connect(**{**arguments, "open_timeout": timeout})
+        self._connection = await connect(**self._options.socket(self._core))
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
@@ -242,7 +241,7 @@ async def watch(signal: Signal, seconds: float) -> bool:
 
 
 @contextlib.contextmanager
-def _failures() -> Iterator[None]:
+def _failures() -> Generator[None]:
     """Turn what websockets raises into `SocketFailure`."""
     from websockets.exceptions import WebSocketException
 

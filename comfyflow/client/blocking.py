@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
@@ -196,19 +196,18 @@ class BlockingSocket:
             if isinstance(effect, Receive):
                 return self._open_connection().recv()
             if isinstance(effect, OpenSocket):
-                return self._open(effect.timeout)
+                return self._open()
             if isinstance(effect, Transmit):
                 return self._open_connection().send(effect.text)
             return self._hang_up()
 
-    def _open(self, timeout: float) -> None:
+    def _open(self) -> None:
         from websockets.sync.client import connect
 
-        arguments = self._options.socket(self._core)
-        # websockets 17.1 and later wants it entered; its __enter__ does nothing else.
-        self._connection = connect(**{**arguments, "open_timeout": timeout}).__enter__()
+        connection = cast("ClientConnection", connect(**self._options.socket(self._core)))
+        self._connection = connection
         if self._core.hub.stop.is_set():
-            self._connection.close()
+            connection.close()
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
@@ -229,7 +228,7 @@ def watch(signal: Signal, seconds: float) -> bool:
 
 
 @contextlib.contextmanager
-def _failures() -> Iterator[None]:
+def _failures() -> Generator[None]:
     """Turn what websockets raises into `SocketFailure`."""
     from websockets.exceptions import WebSocketException
 

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urljoin
 
 from ..errors import ServerError, ServerUnreachable
@@ -17,6 +17,8 @@ from ..schema import Schema
 from .address import Address, Credentials
 from .flow import Answer, Flow, Forward, Middleware, Request, Signal, Sink, send, sleep
 from .hub import Hub
+
+T = TypeVar("T")
 
 _MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -93,8 +95,8 @@ class Core:
         self.use_socket = use_socket
         self.clock = clock
         self.random = random.Random()  # noqa: S311  # jitter
-        self.uploads: dict[tuple[str, str], Any] = {}
-        """What was uploaded, by name and content."""
+        self.uploads: dict[tuple[int, str, str], Any] = {}
+        """What was uploaded, by connection, name and content."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub = Hub(new_signal, self.clock)
 
@@ -131,6 +133,34 @@ def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]
             pause = max(core.jitter(attempt), retry_after(answer))
         yield from sleep(pause)
     raise AssertionError("unreachable")
+
+
+def patiently(core: Core, start: Callable[[], Flow[T]]) -> Flow[T]:
+    """Do something until the server answers, for as long as patience lasts.
+
+    Args:
+        core: The client.
+        start: Begins the flow; it must do no harm when it is done again.
+
+    Raises:
+        ServerUnreachable: The server has been away for too long.
+        ServerError: It gives an error that waiting does not help against.
+    """
+    since, attempt = core.clock(), 0
+    while True:
+        try:
+            return (yield from start())
+        except (ServerUnreachable, ServerError) as error:
+            waited = core.clock() - since
+            if not may_pass(error) or waited > core.limits.patience:
+                raise
+            yield from sleep(core.jitter(attempt))
+            attempt += 1
+
+
+def may_pass(error: ServerUnreachable | ServerError) -> bool:
+    """Whether an error may be gone when one asks again."""
+    return isinstance(error, ServerUnreachable) or error.status >= 500 or error.status in _REPEATED
 
 
 def ask(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:

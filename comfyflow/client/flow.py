@@ -157,8 +157,6 @@ class StartSocket:
 class OpenSocket:
     """Open the socket. Raises `SocketFailure`."""
 
-    timeout: float
-
 
 @dataclass(frozen=True)
 class Transmit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from ..output_file import FileSource
 from .core import Core
@@ -71,9 +71,10 @@ class HandleCore(Generic[T_co]):
         error = error_of_outcome(self._run, outcome)
         if error is not None:
             raise error
-        result: Any = Result(self._run, self._started.prepared, self.report, self._source, self._resolvers)
-        made: T_co = result if self._resolve is None else self._resolve(result)
-        return made
+        prepared = self._started.prepared
+        result: Result[Any] = Result(self._run, prepared, self.report, self._source, self._resolvers)
+        made: Any = result if self._resolve is None else self._resolve(result)
+        return cast("T_co", made)
 
     def _status(self) -> Flow[RunStatus]:
         return status(self._core, self._run)

@@ -16,11 +16,12 @@ from .file_routes import UploadedFile, upload_image
 from .flow import Flow
 from .target import Prepared
 
-_SUBFOLDER: Final = ""
 _CHUNK: Final = 1 << 20
 
 
-def upload_inputs(core: Core, prepared: Prepared, schema: Schema | None) -> Flow[Mapping[str, Any]]:
+def upload_inputs(
+    core: Core, prepared: Prepared, schema: Schema | None
+) -> Flow[tuple[Mapping[str, Any], set[str]]]:
     """Upload the local files that a prompt names, and name them as the server does.
 
     A file is a local one if it was given as a path object (``Path("photo.png")``), or as a text
@@ -34,32 +35,37 @@ def upload_inputs(core: Core, prepared: Prepared, schema: Schema | None) -> Flow
             objects count.
 
     Returns:
-        The prompt with the server's names.
+        The prompt with the server's names, and these names.
 
     Raises:
         ClientError: A path object names no file that can be read.
     """
     found = list(_local_files(prepared, schema))
+    names: set[str] = set()
     if not found:
-        return prepared.prompt
+        return prepared.prompt, names
     prompt: dict[str, Any] = dict(prepared.prompt)
     for node_id, name, path in found:
         uploaded = yield from upload_once(core, path)
         node = prompt[node_id]
         prompt[node_id] = {**node, "inputs": {**node["inputs"], name: uploaded.reference}}
-    return prompt
+        names.add(uploaded.reference)
+    return prompt, names
 
 
 def upload_once(core: Core, path: Path) -> Flow[UploadedFile]:
     """Upload a file, if this client has not yet uploaded one of the same name and content.
 
+    After the socket was away it is uploaded again: the server may be another one by then. A
+    server that has it keeps its own file.
+
     Raises:
         ClientError: It cannot be read.
     """
-    key = (path.name, _digest(path))
-    known = core.uploads.get(key)
+    key = (core.hub.connections, path.name, _digest(path))
+    known: UploadedFile | None = core.uploads.get(key)
     if known is None:
-        known = yield from upload_image(core, path, subfolder=_SUBFOLDER)
+        known = yield from upload_image(core, path)
         core.uploads[key] = known
     return known
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
+from ..json_types import array_or_empty, is_number, is_object, object_or_empty
 from .core import Core, call, fetch_json
 from .flow import Flow, Request, json_body
 from .outcome import Outcome, read_history_entry
@@ -164,9 +164,10 @@ def _entries(listed: object) -> tuple[QueueEntry, ...]:
 
 
 def _entry(value: object) -> QueueEntry | None:
-    if not is_array(value) or len(value) < 2 or not isinstance(value[1], str):
+    parts = [*array_or_empty(value), None, None, None, None, None][:5]
+    number, prompt_id, prompt, extra, targets = parts
+    if not isinstance(prompt_id, str):
         return None
-    number, prompt_id, prompt, extra, targets = (*value, None, None, None)[:5]
     shown = {
         name: said
         for name, said in object_or_empty(extra).items()
@@ -183,5 +184,5 @@ def _entry(value: object) -> QueueEntry | None:
 
 def _history_entry(prompt_id: str, entry: Mapping[str, Any]) -> HistoryEntry:
     stored = array_or_empty(entry.get("prompt"))
-    prompt = object_or_empty(stored[2]) if len(stored) > 2 else {}
+    prompt = object_or_empty(stored[2] if len(stored) > 2 else None)
     return HistoryEntry(prompt_id, read_history_entry(entry, prompt_id), prompt, entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from ..errors import (
     ClientError,
@@ -146,12 +146,7 @@ class Result(Generic[R_co]):
             DownloadError: The node sends its pictures over the socket, which was not there.
         """
         if isinstance(key, Resolver):
-            nodes = self._prepared.compiled.nodes if self._prepared.compiled is not None else {}
-            return tuple(
-                key.function(self._output(node_id))
-                for node_id, node in nodes.items()
-                if isinstance(node, key.node_class)
-            )
+            return self._resolved(cast("Resolver[Any, Any]", key))
         return self._output(key if isinstance(key, str) else self._prepared.id_of(key))
 
     def resolve(self, node: Node) -> Any:
@@ -181,6 +176,11 @@ class Result(Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"<Result of prompt {self.prompt_id}: {len(self.files)} files>"
+
+    def _resolved(self, resolver: Resolver[Any, T]) -> tuple[T, ...]:
+        nodes = self._prepared.nodes.items()
+        wanted = [node_id for node_id, node in nodes if isinstance(node, resolver.node_class)]
+        return tuple(resolver.function(self._output(node_id)) for node_id in wanted)
 
     def _of(self, root: Any) -> Any:
         if is_array(root):
@@ -227,10 +227,10 @@ class Result(Generic[R_co]):
             raise PromptRejected(f"the server dropped node #{node_id}:\n{self.report}", self.report, 200)
         node = self._run.node(node_id)
         blocked = any(self._owner(failure.node_id or "") == node_id for failure in self.outcome.blocked)
-        if node.class_type in PICTURE_CLASSES and node_id not in self.outcome.pictures and not blocked:
+        if node.class_type in PICTURE_CLASSES and not blocked and not self._run.pictures_whole(node_id):
             raise DownloadError(
-                f"{node} sends its pictures over the WebSocket, and none came: the socket was not open "
-                "while it ran. A node that saves them (SaveImage, PreviewImage) needs no socket"
+                f"{node} sends its pictures over the WebSocket, and not all of them came: the socket was "
+                "not open all the time. A node that saves them (SaveImage, PreviewImage) needs no socket"
             )
 
     def _owner(self, node_id: str) -> str:

@@ -216,6 +216,12 @@ class Run:
                 return Outcome("success", dict(self._outputs))
             return None
 
+    def pictures_whole(self, node_id: str) -> bool:
+        """Whether every picture of a node that sends its pictures over the socket is here."""
+        with self._lock:
+            sent = len(self._pictures.get(node_id, ()))
+            return sent > 0 and (not self.gap or self._progress.get(node_id) == (sent, sent))
+
     def feed_for(self, signal: Signal) -> Feed:
         """All events so far and from now on, for one reader."""
         with self._lock:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from typing_extensions import TypedDict
 
-from ..errors import ClientError, PromptLost
+from ..errors import ClientError, PromptLost, ValidationError
 from ..json_types import is_object
 from ..schema import Schema
 from .core import Core
@@ -17,9 +17,10 @@ from .flow import Flow, StartSocket, Watch
 from .inputs import schema_of, upload_inputs
 from .queue_routes import delete_queued, history_entry, interrupt, queue
 from .run import Run
+from .run_event import RunEvent
 from .submission import Submission, submit
 from .target import Prepared, Target, prepare
-from .waiting import Deadline, Wait
+from .waiting import Wait
 
 if TYPE_CHECKING:
     from ..validate import Report
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 State = Literal["pending", "running", "success", "error", "interrupted", "lost"]
 
 _CANCEL_PAUSE: Final = 0.25
+_NEWEST: Final = "0.27.0"
+"""Whose rules a prompt is looked at by where nobody knows the server's version."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -54,6 +57,18 @@ class RunOptions(TypedDict, total=False):
     targets: Sequence[Any] | None
     validate: bool
     schema: Schema | None
+
+
+class WaitOptions(RunOptions, total=False):
+    """How a prompt is run and waited for.
+
+    Attributes:
+        timeout: Seconds for all of it; None for as long as it takes; an hour by default.
+        on_event: Told what happens meanwhile.
+    """
+
+    timeout: float | None
+    on_event: Callable[[RunEvent], object] | None
 
 
 @dataclass(frozen=True)
@@ -94,13 +109,11 @@ def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
         PromptRejected: The server refuses it.
         ClientError: The server cannot be reached, or gives an error.
     """
-    from dataclasses import replace
-
     prepared = prepare(target)
     schema = options.get("schema") or schema_of(prepared)
-    prompt = yield from upload_inputs(core, prepared, schema)
+    prompt, uploaded = yield from upload_inputs(core, prepared, schema)
     prepared = replace(prepared, prompt=prompt)
-    check(prepared, schema, options.get("validate", True))
+    check(prepared, schema, uploaded, options)
     run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
     if options.get("prompt_id") is not None:
         yield from _refuse_used(core, run.prompt_id)
@@ -116,17 +129,39 @@ def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
     return Started(run, prepared, report, accepted.number)
 
 
-def check(prepared: Prepared, schema: Schema | None, whole: bool) -> None:
+def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], options: RunOptions) -> None:
     """Refuse a prompt with problems before it is sent.
+
+    Without a schema nothing is known of its nodes; then only its shape is looked at, for what
+    kills a server's worker.
 
     Args:
         prepared: The prompt.
         schema: What to check it against; None where there is none.
-        whole: False refuses only what would damage the server.
+        uploaded: Names of files that the server has by now, whatever the schema lists.
+        options: With ``validate`` false, only what would damage the server is refused.
 
     Raises:
         ValidationError: It has some.
     """
+    from ..validate import validate_prompt
+    from ..validate.input_files import find_file
+    from ..validate.plan import SchemaPlans
+
+    known = schema if schema is not None else Schema({}, _NEWEST)
+    listed = SchemaPlans.of(known).files
+    targets = options.get("targets")
+    report = validate_prompt(
+        prepared.prompt,
+        known,
+        places=prepared.places,
+        partial_execution_targets=None if targets is None else _target_ids(prepared, targets),
+        file_exists=lambda name: name in uploaded or find_file(name, listed),
+    )
+    if schema is not None and options.get("validate", True):
+        report.raise_for_problems()
+    elif report.refusals:
+        raise ValidationError(report)
 
 
 def ready_socket(core: Core) -> Flow[None]:
@@ -203,7 +238,7 @@ def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
     Raises:
         WaitTimeout: It still runs.
     """
-    deadline, asked = Deadline(core, timeout), False
+    waiting, asked = Wait(core, run, timeout), False
     while run.outcome is None and not run.ended:
         listed = yield from queue(core)
         if listed.find(run.prompt_id) is None:
@@ -213,9 +248,8 @@ def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
             yield from interrupt(core, run.prompt_id)
         else:
             yield from delete_queued(core, [run.prompt_id])
-        if deadline.passed:
-            yield from Wait(core, run, 0.0).step(None)
-        yield Watch(run.signal, deadline.within(_CANCEL_PAUSE))
+        waiting.check_time()
+        yield Watch(run.signal, waiting.deadline.within(_CANCEL_PAUSE))
         run.signal.clear()
     run.unsure = True
     run.poke()
@@ -252,9 +286,9 @@ def _submission(prepared: Prepared, options: RunOptions) -> Submission:
     if not is_object(extra.get("extra_pnginfo", {})):
         raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
     targets = options.get("targets")
-    ids = None if targets is None else [_target_id(prepared, target) for target in targets]
+    ids = None if targets is None else _target_ids(prepared, targets)
     return Submission(prepared.prompt, options.get("front", False), options.get("number"), extra, ids)
 
 
-def _target_id(prepared: Prepared, target: Any) -> str:
-    return target if isinstance(target, str) else prepared.id_of(target)
+def _target_ids(prepared: Prepared, targets: Sequence[Any]) -> list[str]:
+    return [target if isinstance(target, str) else prepared.id_of(target) for target in targets]

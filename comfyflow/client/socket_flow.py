@@ -17,7 +17,7 @@ def socket_flow(core: Core) -> SocketFlow:
     hub, attempt = core.hub, 0
     while not hub.stop.is_set():
         try:
-            yield OpenSocket(core.limits.connect)
+            yield OpenSocket()
             yield Transmit(FEATURE_FLAGS)
             while True:
                 message: str | bytes = yield Receive()

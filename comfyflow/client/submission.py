@@ -14,7 +14,7 @@ from typing import Any, Final
 from ..errors import PromptRejected, ServerError, ServerUnreachable
 from ..json_types import is_number, is_object
 from ..problem import Place
-from .core import Core, ask, error_of, parse_json, server_words
+from .core import Core, ask, error_of, parse_json, patiently, server_words
 from .flow import Answer, Flow, Request, json_body, sleep
 from .queue_routes import history_entry, queue
 from .run import Run
@@ -109,18 +109,30 @@ def remove_double(core: Core, run: Run) -> Flow[None]:
 
 
 def _arrived(core: Core, run: Run) -> Flow[bool]:
-    """Whether the server has a prompt, after time enough for it to come in."""
+    """Whether the server has a prompt, after time enough for it to come in.
+
+    Raises:
+        ServerUnreachable: Nobody knows: the server has been away for too long.
+    """
     for pause in _LOOKS:
         if pause:
             yield from sleep(pause)
-        if run.seen:
-            return True
-        listed = yield from queue(core)
-        if listed.find(run.prompt_id) is not None:
-            return True
-        if (yield from history_entry(core, run.prompt_id)) is not None:
-            return True
+        try:
+            if run.seen or (yield from patiently(core, lambda: _is_there(core, run))):
+                return True
+        except ServerUnreachable as error:
+            raise ServerUnreachable(
+                f"the answer to prompt {run.prompt_id} was lost, and since then the server has not "
+                f"answered: it may be queued or not. {error}"
+            ) from None
     return run.seen
+
+
+def _is_there(core: Core, run: Run) -> Flow[bool]:
+    listed = yield from queue(core)
+    if listed.find(run.prompt_id) is not None:
+        return True
+    return (yield from history_entry(core, run.prompt_id)) is not None
 
 
 def _request(core: Core, run: Run, submission: Submission) -> Request:

@@ -38,6 +38,12 @@ class Prepared:
     compiled: Compiled | None = None
     workflow: Workflow[Any] | None = None
 
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """The user's nodes by id; none where the prompt is only JSON."""
+        nothing: Mapping[str, Node] = {}
+        return self.compiled.nodes if self.compiled is not None else nothing
+
     def id_of(self, node: Node) -> str:
         """The id of one of the user's nodes.
 
@@ -50,16 +56,14 @@ class Prepared:
 
     def class_of(self, node_id: str) -> type[Node] | None:
         """The class of the user's node with that id, if there is one."""
-        node = self.compiled.nodes.get(node_id) if self.compiled is not None else None
+        node = self.nodes.get(node_id)
         return None if node is None else type(node)
 
     def paths(self) -> dict[tuple[str, str], os.PathLike[str]]:
         """The inputs that were given a path object, by node id and input name."""
-        if self.compiled is None:
-            return {}
         return {
             (node_id, name): value
-            for node_id, node in self.compiled.nodes.items()
+            for node_id, node in self.nodes.items()
             for name, value in node._inputs.items()
             if isinstance(value, os.PathLike)
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..errors import ClientError, ServerError, ServerUnreachable, WaitTimeout
-from .core import Core
+from .core import Core, may_pass
 from .flow import Flow, Signal, Watch, sleep
 from .outcome import Outcome
 from .queue_routes import history_entry, queue
@@ -107,7 +107,7 @@ class Wait:
         if run.ended:
             yield from self._settle()
             return
-        self._check_time()
+        self.check_time()
         pause = self._until_asking()
         if pause > 0:
             yield Watch(signal or run.signal, self.deadline.within(pause))
@@ -115,7 +115,12 @@ class Wait:
         else:
             yield from self._ask()
 
-    def _check_time(self) -> None:
+    def check_time(self) -> None:
+        """Raise where the time is over.
+
+        Raises:
+            WaitTimeout: It is.
+        """
         if self.deadline.passed:
             raise WaitTimeout(
                 f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:g} s; "
@@ -173,7 +178,7 @@ class Wait:
             return True
         run.misses += 1
         if run.misses > 1:
-            run.finish(Outcome("lost", reason="it is in neither queue nor history any more"))
+            yield from self._finish(_gone(run, "it is in neither queue nor history any more"))
         else:
             yield from sleep(self.deadline.within(_MISS_PAUSE))
             run.unsure = True
@@ -214,15 +219,15 @@ class Wait:
             if over.passed and self._away is None:
                 told = run.told_outcome()
                 reason = "it has ended, but the server's history does not have it"
-                yield from self._finish(told or Outcome("lost", reason=reason))
+                yield from self._finish(told or _gone(run, reason))
                 return
-            self._check_time()
+            self.check_time()
             yield from sleep(self.deadline.within(pause))
             pause = min(pause * 2, 1.0)
 
     def _bear(self, error: ServerUnreachable | ServerError) -> Flow[None]:
         """The server did not answer: go on for a while. Raises where that cannot help."""
-        if isinstance(error, ServerError) and error.status < 500 and error.status not in (408, 425, 429):
+        if not may_pass(error):
             raise error
         now = self.core.clock()
         self._away = self._away if self._away is not None else now
@@ -231,7 +236,7 @@ class Wait:
                 f"prompt {self.run.prompt_id} was queued, but the server has not answered for "
                 f"{now - self._away:.0f} s: {error}"
             ) from None
-        self._check_time()
+        self.check_time()
         yield from sleep(
             self.deadline.within(self.core.limits.poll_most * self.core.random.uniform(0.5, 1.0))
         )
@@ -246,3 +251,8 @@ class Wait:
                 yield from remove_double(core, run)
             except (ServerUnreachable, ServerError):
                 run.doubtful = True  # the result is here; a second copy is only a waste
+
+
+def _gone(run: Run, reason: str) -> Outcome:
+    """The end of a prompt that the server does not know any more. Ours, if we cancelled it."""
+    return Outcome("interrupted" if run.cancelled else "lost", reason=reason)
