@@ -62,7 +62,7 @@ class World:
             for _ in range(most):
                 try:
                     value = self._perform(effect)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001, PERF203  # the flow decides
                     effect = flow.throw(error)
                 else:
                     effect = flow.send(value)

@@ -125,12 +125,16 @@ def _feature_flags(data: Mapping[str, Any]) -> ServerEvent | None:
 
 def _start(data: Mapping[str, Any]) -> ServerEvent | None:
     prompt_id = _name(data, "prompt_id")
-    return events.ExecutionStart(prompt_id, _time(data)) if prompt_id else None
+    return events.ExecutionStart(prompt_id, _time(data)) if prompt_id is not None else None
 
 
 def _cached(data: Mapping[str, Any]) -> ServerEvent | None:
     prompt_id = _name(data, "prompt_id")
-    return events.ExecutionCached(prompt_id, _names(data, "nodes"), _time(data)) if prompt_id else None
+    return (
+        events.ExecutionCached(prompt_id, _names(data, "nodes"), _time(data))
+        if prompt_id is not None
+        else None
+    )
 
 
 def _executing(data: Mapping[str, Any]) -> ServerEvent | None:
@@ -178,7 +182,7 @@ def _executed(data: Mapping[str, Any]) -> ServerEvent | None:
 
 def _success(data: Mapping[str, Any]) -> ServerEvent | None:
     prompt_id = _name(data, "prompt_id")
-    return events.ExecutionSuccess(prompt_id, _time(data)) if prompt_id else None
+    return events.ExecutionSuccess(prompt_id, _time(data)) if prompt_id is not None else None
 
 
 def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
@@ -224,7 +228,7 @@ def _notification(data: Mapping[str, Any]) -> ServerEvent | None:
 
 def _name(data: Mapping[str, Any], key: str) -> str | None:
     value = data.get(key)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) else None
 
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar, overload
 
 from ..errors import (
     ClientError,
@@ -61,6 +61,10 @@ class Resolver(Generic[O, T]):
     def __call__(self, result: Result[O]) -> T:
         """What is made of a result whose root is a node of the class."""
         return self.function(result.output)
+
+
+def _is_resolver(value: object) -> TypeGuard[Resolver[Any, Any]]:
+    return isinstance(value, Resolver)
 
 
 def resolver(node_class: type[OutputNode[O]]) -> Callable[[Callable[[O], T]], Resolver[O, T]]:
@@ -145,8 +149,8 @@ class Result(Generic[R_co]):
             PromptRejected: The server dropped this output.
             DownloadError: The node sends its pictures over the socket, which was not there.
         """
-        if isinstance(key, Resolver):
-            return self._resolved(cast("Resolver[Any, Any]", key))
+        if _is_resolver(key):
+            return self._resolved(key)
         return self._output(key if isinstance(key, str) else self._prepared.id_of(key))
 
     def resolve(self, node: Node) -> Any:
