@@ -161,7 +161,7 @@ def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], 
     if schema is not None and options.get("validate", True):
         report.raise_for_problems()
     elif report.refusals:
-        raise ValidationError(report)
+        raise ValidationError(report.refused())
 
 
 def ready_socket(core: Core) -> Flow[None]:
@@ -263,7 +263,7 @@ def _prompt_id(options: RunOptions) -> str:
     try:
         canonical = str(uuid.UUID(wanted))
     except (ValueError, AttributeError, TypeError):
-        canonical = ""
+        canonical = None
     if canonical != wanted:
         raise ClientError(f"a prompt id is a lowercase UUID with hyphens, not {wanted!r:.80}")
     return wanted

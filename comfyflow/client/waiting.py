@@ -6,6 +6,7 @@ works with the socket blocked, and nothing that a server forgets can make a wait
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from ..errors import ClientError, ServerError, ServerUnreachable, WaitTimeout
@@ -20,8 +21,8 @@ from .submission import remove_double
 _RECORD_PAUSE: Final = 0.25
 """How long ``executing {node: null}`` is waited for after ``execution_success``; it says that the
 history has the prompt (missing at the success itself in 17 of 50 runs of 0.27.0)."""
-_MISS_PAUSE: Final = 0.3
-"""Between the two times that a prompt must be found in neither list."""
+_MISS_PAUSES: Final = (0.3, 1.0)
+"""Between the times that a prompt must be found in neither list before it is given up."""
 _SUSPICION_PAUSE: Final = 0.25
 """How long events may be on their way when the history already has the end."""
 
@@ -70,6 +71,7 @@ class Wait:
         self._asked = core.clock()
         self._pause = 0.0
         self._away: float | None = None
+        self._searched = False
 
     def outcome(self) -> Flow[Outcome]:
         """The outcome, when there is one.
@@ -104,6 +106,9 @@ class Wait:
         run = self.run
         if self.core.hub.stop.is_set():
             raise ClientError(f"the client was closed while it waited for prompt {run.prompt_id}")
+        if run.doubtful and run.started and not self._searched:
+            self._searched = True
+            yield from self._remove_double()
         if run.ended:
             yield from self._settle()
             return
@@ -176,11 +181,11 @@ class Wait:
             return False
         if (yield from self._recorded()):
             return True
-        run.misses += 1
-        if run.misses > 1:
+        if run.misses == len(_MISS_PAUSES):
             yield from self._finish(_gone(run, "it is in neither queue nor history any more"))
         else:
-            yield from sleep(self.deadline.within(_MISS_PAUSE))
+            yield from sleep(self.deadline.within(_MISS_PAUSES[run.misses]))
+            run.misses += 1
             run.unsure = True
         return False
 
@@ -242,15 +247,16 @@ class Wait:
         )
 
     def _finish(self, outcome: Outcome) -> Flow[None]:
-        run, core = self.run, self.core
+        run = self.run
         run.finish(outcome)
-        core.hub.remove(run)
+        self.core.hub.remove(run)
         if run.doubtful:
-            run.doubtful = False
-            try:
-                yield from remove_double(core, run)
-            except (ServerUnreachable, ServerError):
-                run.doubtful = True  # the result is here; a second copy is only a waste
+            yield from self._remove_double()
+
+    def _remove_double(self) -> Flow[None]:
+        """Delete a second copy before it can run. Should that fail, it costs time, not the result."""
+        with contextlib.suppress(ServerUnreachable, ServerError):
+            yield from remove_double(self.core, self.run)
 
 
 def _gone(run: Run, reason: str) -> Outcome:

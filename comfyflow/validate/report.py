@@ -255,6 +255,11 @@ class Report:
         """What the server would accept and be damaged by."""
         return self._of("refusal")
 
+    def refused(self) -> Report:
+        """The refusals alone, for a prompt of whose node classes nothing is known."""
+        notes = [note for note in self._notes if note.severity == "refusal"]
+        return Report(ServerAnswer(valid=True), self._subject, notes)
+
     def _of(self, severity: Severity) -> tuple[Problem, ...]:
         if severity != "error" and not any(note.severity == severity for note in self._notes):
             return ()
