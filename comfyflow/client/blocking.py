@@ -204,9 +204,9 @@ class BlockingSocket:
     def _open(self) -> None:
         from websockets.sync.client import connect
 
+        connecting = cast("ClientConnection", connect(**self._options.socket(self._core)))
         # websockets 17.1 and later wants it entered; its __enter__ does nothing else.
-        entered = connect(**self._options.socket(self._core)).__enter__()
-        connection = cast("ClientConnection", entered)
+        connection = connecting.__enter__()
         self._connection = connection
         if self._core.hub.stop.is_set():
             connection.close()
