@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from . import compile as compile_command
+from . import diff as diff_command
 from . import gen_stubs, nodes, server, simulate, validate
+from . import hash as hash_command
 from . import run as run_command
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ PARAMETERS = {"ignore_unknown_options": True, "allow_extra_args": True}
 app.command("gen-stubs")(gen_stubs.gen_stubs)
 app.command("compile", context_settings=PARAMETERS)(compile_command.compile_workflow)
 app.command("validate", context_settings=PARAMETERS)(validate.validate)
+app.command("diff")(diff_command.diff)
+app.command("hash", context_settings=PARAMETERS)(hash_command.hash_workflows)
 app.command("nodes")(nodes.nodes)
 app.command("run", context_settings=PARAMETERS)(run_command.run)
 app.command("simulate")(simulate.simulate)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -58,6 +59,21 @@ def reference_schema() -> Schema:
 
     importlib.import_module("comfynodes")
     return package_schema({"comfynodes"})
+
+
+def print_json(value: Any) -> None:
+    """Print plain JSON values for a program to read.
+
+    Raises:
+        CommandError: They are nested too deep to be written.
+    """
+    for indent in (2, None):
+        try:
+            typer.echo(json.dumps(value, indent=indent))
+        except RecursionError:
+            continue
+        return
+    raise CommandError("there is a value in it that is nested too deep to be printed")
 
 
 def write_text(text: str, out: Path | None) -> None:

@@ -55,6 +55,18 @@ def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Param
     return given
 
 
+def split_targets(targets: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Targets and the parameters behind them, where typer has put both among the targets.
+
+    Args:
+        targets: What typer took for targets: unknown options stand among them.
+        extra: What it did not know where to put.
+    """
+    words = [*targets, *extra]
+    first = next((index for index, word in enumerate(words) if word.startswith("--")), len(words))
+    return words[:first], words[first:]
+
+
 def describe_parameters(parameters: Mapping[str, inspect.Parameter]) -> str:
     """The parameters in a line, as one would write them."""
     shown: list[str] = []

@@ -18,6 +18,7 @@ from ..json_types import is_object
 from ..node import Node
 from ..problem import Place
 from ..workflows import Workflow, WorkflowFunction, is_workflow
+from .options import reference_schema
 from .parameters import read_parameters
 
 if TYPE_CHECKING:
@@ -67,6 +68,15 @@ def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = No
     if words:
         raise CommandError(f"{text} is no Python workflow and has no parameters: {' '.join(words)}")
     return _load_file(Path(text), schema)
+
+
+def own_schema(target: Target) -> Schema:
+    """The schema that a target is checked against if none is given.
+
+    Raises:
+        SchemaError: There is none.
+    """
+    return target.workflow.schema() if target.workflow is not None else reference_schema()
 
 
 def find_workflow(text: str) -> WorkflowFunction[..., Any] | None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from . import PROBLEMS
-from .options import ObjectInfo, Server, given_schema, reference_schema
-
-if TYPE_CHECKING:
-    from ..schema import Schema
-    from .target import Target
+from .options import ObjectInfo, Server, given_schema
+from .parameters import split_targets
 
 
 class Format(str, Enum):
@@ -32,15 +29,15 @@ def validate(
 ) -> None:
     """Check workflows as the server will; exit code 1 where one has problems."""
     from ..validate import validate_prompt
-    from .target import load_target
+    from .target import load_target, own_schema
 
-    files, words = _split(targets, context.args)
+    files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info)
     reports: dict[str, Any] = {}
     sound = True
     for text in files:
         target = load_target(text, words, schema)
-        report = validate_prompt(target.prompt, schema or _own_schema(target), places=target.places)
+        report = validate_prompt(target.prompt, schema or own_schema(target), places=target.places)
         sound = sound and report.ok
         reports[text] = report.to_json()
         if form is Format.TEXT:
@@ -52,14 +49,3 @@ def validate(
         typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     if not sound:
         raise typer.Exit(PROBLEMS)
-
-
-def _split(targets: list[str], extra: list[str]) -> tuple[list[str], list[str]]:
-    """Targets and parameters: unknown options and their values end up among the targets."""
-    words = [*targets, *extra]
-    first = next((index for index, word in enumerate(words) if word.startswith("--")), len(words))
-    return words[:first], words[first:]
-
-
-def _own_schema(target: Target) -> Schema:
-    return target.workflow.schema() if target.workflow is not None else reference_schema()

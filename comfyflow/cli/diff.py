@@ -1,0 +1,75 @@
+"""``comfyflow diff``: what is different between two workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from ..errors import CommandError
+from . import PROBLEMS
+from .options import ObjectInfo, Server, given_schema, print_json
+
+if TYPE_CHECKING:
+    from ..graph import Graph
+    from ..schema import Schema
+
+HISTORY: Final = "history:"
+"""What a target that is a prompt in a server's history begins with."""
+
+
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="FILE.py[:NAME], another workflow, history:ID.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The same.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    object_info: ObjectInfo = None,
+    server: Server = None,
+) -> None:
+    """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble."""
+    from ..diff import diff as compare
+
+    schema = given_schema(server, object_info)
+    found = compare(load_graph(before, schema, server), load_graph(after, schema, server))
+    if as_json:
+        print_json(found.to_json())
+    elif not found.empty or found.renumbered:
+        typer.echo(str(found))
+    if not found.empty:
+        raise typer.Exit(PROBLEMS)
+
+
+def load_graph(
+    text: str, schema: Schema | None = None, server: str | None = None, words: list[str] | None = None
+) -> Graph:
+    """The graph of a target.
+
+    Args:
+        text: What `load_target` takes, or ``history:ID``: a prompt that has run on the server.
+        schema: What to convert a workflow of the editor with.
+        server: The server that has the history; see `chosen_server`.
+        words: The parameters of a workflow function.
+
+    Raises:
+        ComfyflowError: It cannot be loaded, or is no prompt.
+    """
+    from ..prompt import read_prompt
+    from .target import load_target
+
+    if text.startswith(HISTORY):
+        return read_prompt(_prompt_that_ran(text[len(HISTORY) :], server))
+    target = load_target(text, words or (), schema)
+    graph = read_prompt(target.prompt)
+    for node_id, place in target.places.items():
+        if node_id in graph:
+            graph[node_id].origin = place
+    return graph
+
+
+def _prompt_that_ran(prompt_id: str, server: str | None) -> Any:
+    from .connection import connected
+
+    with connected(server) as client:
+        entry = client.history_entry(prompt_id)
+        if entry is None:
+            raise CommandError(f"the history of {client.url} has no prompt {prompt_id}")
+        return entry.prompt

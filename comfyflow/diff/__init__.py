@@ -1,0 +1,31 @@
+"""The semantic diff: what is different between two graphs, whatever their ids and order."""
+
+from __future__ import annotations
+
+from ..graph import Graph
+from .canonical import canonical_hash as canonical_hash
+from .canonical import used_nodes as used_nodes
+from .difference import Diff as Diff
+from .difference import InputChange as InputChange
+from .difference import Retitled as Retitled
+from .difference import describe
+from .matching import match
+from .shown import ABSENT as ABSENT
+from .wiring import Wiring
+
+
+def diff(before: Graph, after: Graph) -> Diff:
+    """Compare two graphs by structure.
+
+    Nodes are recognised by their class, their values and what is around them, however they are
+    numbered and ordered; ids decide only between explanations that are equally good. Values are
+    the same when a server takes them for the same: 1 equals 1.0.
+
+    Args:
+        before: The first graph.
+        after: The second.
+
+    Raises:
+        PromptError: A value is nothing that JSON can hold.
+    """
+    return describe(before, after, match(Wiring([before, after])))

@@ -1,0 +1,132 @@
+"""Which node of one graph is which node of the other, and what that leaves as differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple, TypeAlias
+
+from .value import value_key
+from .wiring import Wiring
+
+NONE: Final = -1
+"""In place of a node: there is none."""
+
+Input: TypeAlias = "str | tuple[int, int] | None"
+"""An input, to be compared: a value's normal form, a link as (source, slot), None for neither."""
+
+
+class Cost(NamedTuple):
+    """How much two graphs differ under a pairing; less is a better explanation.
+
+    Attributes:
+        changes: Nodes without a partner, with each of their inputs, and inputs that differ.
+        titles: Pairs whose titles differ.
+        ids: Pairs whose ids differ.
+    """
+
+    changes: int
+    titles: int
+    ids: int
+
+    def plus(self, other: Cost) -> Cost:
+        """Both together."""
+        return Cost(self.changes + other.changes, self.titles + other.titles, self.ids + other.ids)
+
+
+class Pairing:
+    """Pairs of nodes of two graphs.
+
+    Args:
+        wiring: Both graphs; the nodes of the first come first.
+
+    Attributes:
+        wiring: The same.
+        split: The first node of the second graph.
+        partner: For each node its partner in the other graph, or `NONE`.
+    """
+
+    __slots__ = ("_values", "partner", "split", "wiring")
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self.split = wiring.starts[1]
+        self.partner = [NONE] * len(wiring)
+        self._values: list[dict[str, Input]] = [{} for _ in wiring.nodes]
+
+    def pair(self, ours: int, theirs: int) -> None:
+        """Make a node of the first graph and one of the second partners."""
+        self.partner[ours] = theirs
+        self.partner[theirs] = ours
+
+    def part(self, node: int) -> None:
+        """Take a node's partner away."""
+        other = self.partner[node]
+        self.partner[node] = self.partner[other] = NONE
+
+    def copy(self) -> Pairing:
+        """Another pairing with the same pairs."""
+        other = Pairing(self.wiring)
+        other.partner = self.partner.copy()
+        other._values = self._values
+        return other
+
+    def unpaired(self) -> tuple[list[int], list[int]]:
+        """The nodes without a partner, of each graph."""
+        left = [node for node, other in enumerate(self.partner) if other == NONE]
+        return [node for node in left if node < self.split], [node for node in left if node >= self.split]
+
+    def cost(self, nodes: Iterable[int] | None = None) -> Cost:
+        """What some nodes cost, or all: a pair counts at its member in the first graph."""
+        total = Cost(0, 0, 0)
+        for node in range(len(self.partner)) if nodes is None else nodes:
+            other = self.partner[node]
+            if other == NONE:
+                total = total.plus(Cost(1 + len(self.wiring.nodes[node].inputs), 0, 0))
+            elif node < self.split:
+                total = total.plus(self._pair_cost(node, other))
+        return total
+
+    def differing_inputs(self, ours: int, theirs: int) -> list[str]:
+        """The names of the inputs in which two nodes differ, links taken through the pairing."""
+        ours_inputs, theirs_inputs = self._inputs(ours), self._inputs(theirs)
+        if self.wiring.contents[ours] == self.wiring.contents[theirs]:
+            names = [name for name, value in ours_inputs.items() if type(value) is tuple]
+        else:
+            names = list({**ours_inputs, **theirs_inputs})
+        return [name for name in names if not self._agree(ours_inputs.get(name), theirs_inputs.get(name))]
+
+    def equal_values(self, ours: int, theirs: int) -> int:
+        """How many inputs of two nodes have equal values, links apart."""
+        inputs = self._inputs(theirs)
+        ours_inputs = self._inputs(ours).items()
+        return sum(1 for name, value in ours_inputs if type(value) is str and inputs.get(name) == value)
+
+    def value_keys(self, node: int) -> list[tuple[str, str]]:
+        """The names and normal forms of a node's values, links apart."""
+        return [(name, value) for name, value in self._inputs(node).items() if isinstance(value, str)]
+
+    def _agree(self, ours: Input, theirs: Input) -> bool:
+        if isinstance(ours, tuple) and isinstance(theirs, tuple):
+            return self.partner[ours[0]] == theirs[0] and ours[1] == theirs[1]
+        return ours == theirs
+
+    def _inputs(self, node: int) -> dict[str, Input]:
+        """A node's inputs: a link as (source, slot), anything else as its normal form."""
+        known = self._values[node]
+        if not known:
+            wiring = self.wiring
+            entry = wiring.nodes[node]
+            for label, source in wiring.sources[node]:
+                name, slot = wiring.labels[label]
+                known[name] = source, slot
+            dangling = {name: f"dangling {link.slot}" for name, link in entry.links if name not in known}
+            for name, value in entry.inputs.items():
+                if name not in known:
+                    known[name] = dangling.get(name) or value_key(value)
+        return known
+
+    def _pair_cost(self, ours: int, theirs: int) -> Cost:
+        one, other = self.wiring.nodes[ours], self.wiring.nodes[theirs]
+        return Cost(
+            len(self.differing_inputs(ours, theirs)), one.title != other.title, one.node_id != other.node_id
+        )
