@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from .embedded_text import embedded_values
 from .json_types import array_or_empty, is_array, is_object, text_or_empty
 
 if TYPE_CHECKING:
@@ -111,6 +112,15 @@ class OutputFile:
         if self._data is not None:
             return self._data
         return self._fetcher().read_file(self)
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the file carries beside its content: ``prompt`` and ``workflow``, as JSON values.
+
+        The file is fetched for it. Read from PNG, latents and other safetensors; of other kinds
+        nothing is known.
+        """
+        return embedded_values(self.bytes())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the file; a download that breaks off goes on where it stopped.

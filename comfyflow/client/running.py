@@ -15,7 +15,7 @@ from ..schema import Schema
 from .core import Core
 from .flow import Flow, StartSocket, Watch
 from .inputs import schema_of, upload_inputs
-from .queue_routes import delete_queued, history_entry, interrupt, queue
+from .queue_routes import Queue, delete_queued, history_entry, interrupt, queue
 from .run import Run
 from .run_event import RunEvent
 from .submission import Submission, submit
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 State = Literal["pending", "running", "success", "error", "interrupted", "lost"]
 
-_CANCEL_PAUSE: Final = 0.25
+_CANCEL_PAUSE: Final = 0.5
 _NEWEST: Final = "0.27.0"
 """Whose rules a prompt is looked at by where nobody knows the server's version."""
 
@@ -238,22 +238,28 @@ def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
     Raises:
         WaitTimeout: It still runs.
     """
-    waiting, asked = Wait(core, run, timeout), False
-    while run.outcome is None and not run.ended:
+    waiting, asked, pause = Wait(core, run, timeout), False, 0.02
+    while True:
         listed = yield from queue(core)
         if listed.find(run.prompt_id) is None:
             break
-        asked = run.cancelled = True
-        if listed.runs(run.prompt_id):
-            yield from interrupt(core, run.prompt_id)
-        else:
-            yield from delete_queued(core, [run.prompt_id])
+        if not run.ended:
+            asked = run.cancelled = True
+            yield from _stop(core, run, listed)
         waiting.check_time()
-        yield Watch(run.signal, waiting.deadline.within(_CANCEL_PAUSE))
+        yield Watch(run.signal, waiting.deadline.within(pause))
         run.signal.clear()
+        pause = min(2 * pause, _CANCEL_PAUSE)
     run.unsure = True
     run.poke()
     return asked
+
+
+def _stop(core: Core, run: Run, listed: Queue) -> Flow[None]:
+    if listed.runs(run.prompt_id):
+        yield from interrupt(core, run.prompt_id)
+    else:
+        yield from delete_queued(core, [run.prompt_id])
 
 
 def _prompt_id(options: RunOptions) -> str:

@@ -66,11 +66,11 @@ def store_setting(core: Core, setting_id: str, value: object) -> Flow[None]:
     yield from call(core, Request("POST", f"/api/settings/{segment(setting_id)}", content=json_body(value)))
 
 
-def list_userdata(core: Core, folder: str = "", *, recurse: bool = True) -> Flow[list[str]]:
+def list_userdata(core: Core, folder: str = ".", *, recurse: bool = True) -> Flow[list[str]]:
     """The paths of the user's files below a folder, relative to it; none where it is not there.
 
     Args:
-        folder: ``workflows``, for one.
+        folder: ``workflows``, for one; by default all.
         recurse: Whether to look into its folders.
     """
     query = (("dir", folder), ("recurse", "true" if recurse else "false"))

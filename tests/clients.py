@@ -1,0 +1,83 @@
+"""Both clients under one face, so that a test says what is true of either."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from comfyflow.client import AsyncClient, AsyncHandle, Client
+
+KINDS = ["Client", "AsyncClient"]
+
+
+class Awaited:
+    """An `AsyncClient`, or what it gives, whose methods block: its loop runs in a thread.
+
+    Args:
+        inner: The client or the handle.
+        loop: The loop that it belongs to.
+    """
+
+    def __init__(self, inner: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._inner = inner
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._inner, name)
+        return self._call(value) if inspect.ismethod(value) or inspect.isfunction(value) else value
+
+    def _call(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            result = method(*args, **options)
+            if inspect.isasyncgen(result):
+                return self._iterate(result)
+            if inspect.iscoroutine(result):
+                result = self._await(result)
+            return Awaited(result, self._loop) if isinstance(result, AsyncHandle) else result
+
+        return call
+
+    def _await(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(120)
+
+    def _iterate(self, events: Any) -> Iterator[Any]:
+        try:
+            while (event := self._await(_next(events))) is not None:
+                yield event
+        finally:
+            self._await(events.aclose())
+
+
+async def _next(events: Any) -> Any:
+    try:
+        return await events.__anext__()
+    except StopAsyncIteration:
+        return None
+
+
+@contextmanager
+def connected(kind: str, url: str, **options: Any) -> Iterator[Any]:
+    """A client of one kind, with blocking methods in either case."""
+    if kind == "Client":
+        with Client(url, **options) as client:
+            yield client
+        return
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def make() -> AsyncClient:
+        return AsyncClient(url, **options)
+
+    client = Awaited(asyncio.run_coroutine_threadsafe(make(), loop).result(10), loop)
+    try:
+        yield client
+    finally:
+        client.close()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
