@@ -139,7 +139,7 @@ class _Validation:
             yield from found.notes
         yield from graph_advice.on_strays(self._seen, answer.outputs if answer.valid else outputs)
         yield from graph_advice.on_depth(self._seen)
-        yield from graph_advice.on_unused(self._seen, self._classes.outputs)
+        yield from graph_advice.on_unused(self._seen, [*self._classes.outputs, *self._classes.missing])
         yield from graph_advice.on_classes(self._classes.plans)
         yield from graph_advice.on_matches(self._prompt, self._classes.plans, self._seen)
         yield from graph_advice.on_targets(targets, self._prompt, self._classes.outputs)
