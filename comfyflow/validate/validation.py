@@ -51,10 +51,18 @@ def validate_prompt(
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
-    exists = file_exists or (lambda name: find_file(name, plans.files) if schema.files_known else None)
-    looker = Looker(classes.plans, plans, exists)
+    looker = Looker(classes.plans, plans, file_exists or _by_lists(plans))
     seen = scan(nodes, classes.plans, looker.look)
     return _Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
+
+
+def _by_lists(plans: SchemaPlans) -> FileCheck:
+    """Whether a file is there by what the schema lists, if its lists are this server's."""
+
+    def exists(name: str) -> bool | None:
+        return find_file(name, plans.files) if plans.rules.files_known else None
+
+    return exists
 
 
 def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] | None) -> Report:
