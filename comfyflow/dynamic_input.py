@@ -23,6 +23,8 @@ class DynamicChoice:
     __slots__ = ("_given",)
 
     _key: ClassVar[str] = ""
+    _bare_key: ClassVar[str | None] = None
+    """The key again, if it alone says everything: no argument must be given."""
     _given: dict[str, Any]
 
     def _make(self, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
@@ -65,16 +67,17 @@ class GroupRow:
         self._given = without_none(given, left_out)
 
 
-def choose(value: object, *options: type[DynamicChoice]) -> Any:
+def choose(value: object, options: type) -> Any:
     """The option that a bare key stands for; anything else as it is.
 
     Args:
         value: What was given for a DynamicCombo.
-        options: The options that can be made from nothing.
+        options: The class that holds the classes of its options. Those that need no argument
+            have a `_bare_key`.
     """
     if type(value) is str:
-        for option in options:
-            if option._key == value:
+        for option in vars(options).values():
+            if isinstance(option, type) and issubclass(option, DynamicChoice) and option._bare_key == value:
                 return option()
     return value
 

@@ -111,7 +111,7 @@ class OutputSlot(Generic[T_co]):
         return f"<output {self._name!r} of slot {self._slot}; take it from a node, not from the class>"
 
 
-AnyValue: TypeAlias = "str | int | float | bool | list[Any] | dict[str, Any] | Output[Any]"
+AnyValue: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | Output[Any]
 """What may be given where the server takes anything: a JSON value or an output, but no node of
 several outputs and no class."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING, InputSchema, lists_files
-from .code import Code, literal_or_none, text, union
-from .combo import ChoiceAliases, fixed_choices
+from .code import Code, Types, literal_or_none, text, union
+from .combo import ChoiceAliases, exact, fixed_choices
 from .name import PythonName
 from .socket_type import SocketTypes, is_any, members
 
@@ -23,7 +23,7 @@ class Argument:
     Attributes:
         name: The argument's name.
         wire: The input's name in the prompt, as a literal.
-        annotation: Its type.
+        types: The members of its type.
         default: Its default, or None where it must be given.
         value: What goes into the prompt: the argument, or a call that unfolds it.
         left_out: Whether None stands for leaving the input out.
@@ -31,16 +31,21 @@ class Argument:
 
     name: PythonName
     wire: Code
-    annotation: Code
+    types: Types
     default: Code | None
     value: Code
     left_out: bool
+
+    @property
+    def annotation(self) -> Code:
+        """Its type, on one line."""
+        return union(self.types)
 
 
 def argument(
     entry: InputSchema,
     name: PythonName,
-    annotation: Code,
+    types: Iterable[str],
     default: Code | None = None,
     value: Code | None = None,
 ) -> Argument:
@@ -49,14 +54,16 @@ def argument(
     Args:
         entry: The input.
         name: The argument's name.
-        annotation: The type of what is given.
+        types: The members of the type of what is given.
         default: Its default, or None.
         value: What goes into the prompt, if that is not the argument itself.
     """
     left_out = default is None and not entry.required
     if left_out:
-        annotation, default = union([annotation, "None"]), Code("None")
-    return Argument(name, text(entry.name), annotation, default, value or Code(name), left_out)
+        types, default = (*types, "None"), Code("None")
+    return Argument(
+        name, text(entry.name), tuple(dict.fromkeys(types)), default, value or Code(name), left_out
+    )
 
 
 @dataclass
@@ -87,7 +94,13 @@ class Scope:
 
     def output(self, carried: str) -> str:
         """The type of an output that carries this."""
-        return f"{self.use('Output')}[{carried}]"
+        return f"{self.use('Output')}[{self.socket(carried)}]"
+
+    def socket(self, carried: str) -> str:
+        """What an output carries: where that is a socket type, the module needs those."""
+        if carried.startswith("_t."):
+            self.imports.add("sockets")
+        return carried
 
 
 class Annotator:
@@ -104,15 +117,15 @@ class Annotator:
         self._choices = choices
         self._max_choices = max_choices
 
-    def annotation(self, entry: InputSchema, scope: Scope) -> Code:
-        """The type of an argument, without the None of one that may be left out."""
+    def types(self, entry: InputSchema, scope: Scope) -> list[str]:
+        """The members of an argument's type, without the None of one that may be left out."""
         if entry.match_template is not None:
-            return self._matched(entry, scope)
+            return [self._matched(entry, scope)]
         if is_any(entry.type) or (entry.type.startswith("COMFY_") and entry.type.endswith("_V3")):
-            return Code(scope.use("AnyValue"))
+            return [scope.use("AnyValue")]
         if entry.is_combo:
-            return union([*self._combo_values(entry, scope), scope.output("_t.COMBO")])
-        return union([*self._values(entry, scope), scope.output(self.sockets.input(entry.type))])
+            return [*self._combo_values(entry, scope), scope.output("_t.COMBO")]
+        return [*self._values(entry, scope), scope.output(self.sockets.input(entry.type))]
 
     def default(self, entry: InputSchema) -> Code | None:
         """The stated default, or None where there is none that the input would take.
@@ -130,13 +143,13 @@ class Annotator:
             return _primitive_default(kinds, stated)
         return literal_or_none(stated)
 
-    def _matched(self, entry: InputSchema, scope: Scope) -> Code:
+    def _matched(self, entry: InputSchema, scope: Scope) -> str:
         variable = scope.type_variables.get(entry.match_template or "")
         if variable is not None:
-            return Code(scope.output(variable))
+            return scope.output(variable)
         if is_any(entry.match_types):
-            return Code(scope.output(scope.use("Any")))
-        return Code(scope.output(self.sockets.input(entry.match_types)))
+            return scope.output(scope.use("Any"))
+        return scope.output(self.sockets.input(entry.match_types))
 
     def _combo_values(self, entry: InputSchema, scope: Scope) -> list[str]:
         value = self._choice(entry, scope)
@@ -149,6 +162,7 @@ class Annotator:
     def _choice(self, entry: InputSchema, scope: Scope) -> str:
         fixed = fixed_choices(entry, self._max_choices)
         if fixed is not None:
+            scope.imports.add("choices")
             return f"_c.{self._choices.find(fixed)}"
         choices = entry.choices or ()
         if all(isinstance(choice, str) for choice in choices):
@@ -161,8 +175,8 @@ class Annotator:
         if lists_files(entry):
             return None
         wanted: list[Any] = list(stated) if entry.multiselect and is_array(stated) else [stated]
-        known = [(type(choice), choice) for choice in entry.choices or ()]
-        return literal_or_none(stated) if all((type(one), one) in known for one in wanted) else None
+        known = [exact(choice) for choice in entry.choices or ()]
+        return literal_or_none(stated) if all(exact(one) in known for one in wanted) else None
 
     def _values(self, entry: InputSchema, scope: Scope) -> list[str]:
         """The types of the constants that an input takes: those of its primitive types, and

@@ -97,8 +97,8 @@ class ClassPlanner:
                 plan.renamed.append(Renamed(plan.class_type, "input", entry.name, name))
             group = groups.get(entry.name)
             if group is None:
-                annotation, default = self.annotator.annotation(entry, scope), self.annotator.default(entry)
-                block.arguments.append(argument(entry, name, annotation, default))
+                types, default = self.annotator.types(entry, scope), self.annotator.default(entry)
+                block.arguments.append(argument(entry, name, types, default))
             else:
                 inner = DynamicInput(self, block, scope, plan, group, depth)
                 block.arguments.append(inner.argument(entry, name))
@@ -106,10 +106,11 @@ class ClassPlanner:
 
     def _carried(self, output: OutputSchema, scope: Scope) -> str:
         if output.match_template is not None:
-            return scope.type_variables.get(output.match_template) or scope.use("Any")
+            variable = scope.type_variables.get(output.match_template)
+            return scope.use("Any") if variable is None else scope.socket(variable)
         if is_any(output.type) or output.type == MATCH_TYPE:
             return scope.use("Any")
-        return self.annotator.sockets.output(output.type)
+        return scope.socket(self.annotator.sockets.output(output.type))
 
 
 def matched_templates(node: NodeSchema) -> dict[str, str]:
@@ -123,9 +124,8 @@ def matched_templates(node: NodeSchema) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for entry in _top_inputs(node.inputs):
-        template = entry.match_template
-        if template in followed and template is not None:
-            found.setdefault(template, entry.match_types)
+        if entry.match_template is not None and entry.match_template in followed:
+            found.setdefault(entry.match_template, entry.match_types)
     return found
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..json_types import is_array, is_object
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MAX_LITERAL_DEPTH: Final = 16
 """How deep a default may be nested. Real ones reach 4."""
@@ -30,7 +33,7 @@ class NoLiteralError(ValueError):
 
 
 def literal(value: Any) -> Code:
-    """A JSON value as Python source, in ASCII, on one line.
+    """A JSON value as Python source, in ASCII, on one line. The keys of objects are sorted.
 
     Raises:
         NoLiteralError: It is nested too deep, too large a number, no finite one, or no JSON.
@@ -60,9 +63,31 @@ def text(value: str) -> Code:
     return Code(written)
 
 
-def union(parts: Iterable[str]) -> Code:
+Types = tuple[str, ...]
+"""The members of a union, as source."""
+
+
+def union(types: Iterable[str]) -> Code:
     """Types joined by ``|``, each once, in order."""
-    return Code(" | ".join(dict.fromkeys(parts)))
+    return Code(" | ".join(dict.fromkeys(types)))
+
+
+class LiteralType(Code):
+    """A ``Literal[...]`` of texts, each once, in order.
+
+    Args:
+        values: The texts.
+    """
+
+    __slots__ = ("values",)
+
+    values: tuple[Code, ...]
+
+    def __new__(cls, values: Iterable[str]) -> Self:  # noqa: D102
+        written = tuple(map(text, dict.fromkeys(values)))
+        literal_type = super().__new__(cls, f"Literal[{', '.join(written)}]")
+        literal_type.values = written
+        return literal_type
 
 
 def _literal(value: Any, depth: int) -> str:
@@ -83,11 +108,12 @@ def _literal(value: Any, depth: int) -> str:
     if is_array(value):
         return f"[{', '.join(_literal(item, depth - 1) for item in value)}]"
     if is_object(value):
-        return f"{{{', '.join(f'{_key(key)}: {_literal(item, depth - 1)}' for key, item in value.items())}}}"
+        members = (f"{text(key)}: {_literal(value[key], depth - 1)}" for key in sorted(map(_key, value)))
+        return f"{{{', '.join(members)}}}"
     raise NoLiteralError(f"no JSON value but {type(value).__name__}")
 
 
 def _key(key: object) -> str:
     if not isinstance(key, str):
         raise NoLiteralError("an object whose keys are no texts")
-    return text(key)
+    return key

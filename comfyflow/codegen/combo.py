@@ -38,12 +38,17 @@ def fixed_choices(entry: InputSchema, limit: int) -> tuple[Any, ...] | None:
     return tuple(dict.fromkeys(choices)) if _plain(choices) else _distinct(choices)
 
 
+def exact(choice: object) -> tuple[type, object]:
+    """A choice as a key that tells 1 from 1.0 and from true, as `Literal` does."""
+    return type(choice), choice
+
+
 def _plain(choices: tuple[Any, ...]) -> bool:
     return all(type(choice) is str for choice in choices)
 
 
 def _distinct(choices: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple({(type(choice), choice): choice for choice in choices}.values())
+    return tuple({exact(choice): choice for choice in choices}.values())
 
 
 def _literal_type(choice: object) -> bool:
@@ -68,7 +73,7 @@ class ChoiceAlias:
     choices: tuple[Code, ...]
 
 
-_Key = frozenset[tuple[type, Any]]
+_Key = frozenset[tuple[type, object]]
 
 
 class ChoiceAliases:
@@ -104,7 +109,7 @@ class ChoiceAliases:
 
 
 def _key(choices: tuple[Any, ...]) -> _Key:
-    return frozenset((type(choice), choice) for choice in choices)
+    return frozenset(map(exact, choices))
 
 
 def _written(choices: tuple[Any, ...]) -> tuple[Code, ...]:

@@ -29,7 +29,7 @@ def docstring(lines: Iterable[str], pad: str) -> Code:
         pad: The indentation of the class's body.
     """
     written = [_escaped(line) for line in lines]
-    while written and not written[-1]:
+    while len(written) > 1 and not written[-1]:
         written.pop()
     if len(written) == 1:
         return Code(f'"""{written[0]}"""')
@@ -115,6 +115,8 @@ def _escaped(line: str) -> str:
 def _character(character: str) -> str:
     if character in '\\"':
         return f"\\{character}"
+    if "\ud800" <= character <= "\udfff":
+        return "\\ufffd"  # no class can have a lone surrogate in its docstring
     if character == " " or unicodedata.ucd_3_2_0.category(character)[0] in _SHOWN:
         return character
     return character.encode("unicode_escape").decode("ascii")

@@ -10,10 +10,10 @@ from ..schema import Autogrow, InputSchema
 from ..schema.input_schema import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP
 from .argument import Argument, Scope, argument
 from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, Renamed
-from .code import Code, text, texts, union
+from .code import Code, LiteralType, text, texts, union
 from .docstring import argument_lines, docstring
 from .name import PythonName, capitalized, distinct_names, python_name
-from .socket_type import is_any
+from .socket_type import is_any, slot_type
 
 if TYPE_CHECKING:
     from .class_plan import ClassPlanner
@@ -52,7 +52,7 @@ class DynamicInput:
     def _combo(self, entry: InputSchema, name: PythonName) -> Argument:
         options = {option.key: option for option in entry.dynamic_options}
         if not options:
-            return argument(entry, name, Code(self.scope.builtin("str")))
+            return argument(entry, name, [self.scope.builtin("str")])
         names = distinct_names(options, IN_CLASS_BODIES)
         title = docstring([f"The options of {entry.name}."], self._pad + INDENT)
         self.plan.blocks.append(Block(self._pad, self.group, Code(""), title))
@@ -63,26 +63,26 @@ class DynamicInput:
             block = self._inner_block(pad, names[key], "DynamicChoice", option.inputs, f"{key}.")
             block.constants.append((Code("_key"), text(key)))
             if not block.must_be_given:
+                block.constants.append((Code("_bare_key"), text(key)))
                 bare.append(key)
             if names[key] != key:
                 wire = f"{entry.name}={key}"
                 self.plan.renamed.append(Renamed(self.plan.class_type, "option", wire, names[key]))
-        types = [f"{self.group}.{names[key]}" for key in options]
+        types: list[str] = [f"{self.group}.{names[key]}" for key in options]
         if not bare:
-            return argument(entry, name, union(types))
-        types.append(f"{self.scope.use('Literal')}[{', '.join(map(text, bare))}]")
-        classes = ", ".join(f"self.{self.group}.{names[key]}" for key in bare)
-        self.scope.use("choose")
-        return argument(entry, name, union(types), value=Code(f"_choose({name}, {classes})"))
+            return argument(entry, name, types)
+        types.append(LiteralType(bare))
+        self.scope.imports |= {"Literal", "choose"}
+        return argument(entry, name, types, value=Code(f"_choose({name}, self.{self.group})"))
 
     def _autogrow(self, entry: InputSchema, name: PythonName) -> Argument:
         template = entry.autogrow
         if template is None:
-            return argument(entry, name, Code(self.scope.use("AnyValue")))
+            return argument(entry, name, [self.scope.use("AnyValue")])
         inner: str = (
             self.scope.use("AnyValue")
             if template.input.is_dynamic
-            else self.planner.annotator.annotation(template.input, self.scope)
+            else union(self.planner.annotator.types(template.input, self.scope))
         )
         kind = f"{self.scope.use('Sequence')}[{inner}]"
         self.scope.use("autogrow")
@@ -90,34 +90,33 @@ class DynamicInput:
         default = None if needed else Code("()")
         if template.prefix is not None:
             value = Code(f"_autogrow({name}, {text(template.prefix)})")
-            return argument(entry, name, Code(kind), default, value)
-        annotation = union([f"{self.scope.use('Mapping')}[{self._slot_names(template)}, {inner}]", kind])
+            return argument(entry, name, [kind], default, value)
+        named = f"{self.scope.use('Mapping')}[{self._slot_names(template)}, {inner}]"
         value = Code(f'_autogrow({name}, "", {texts(template.names)})')
-        return argument(entry, name, annotation, default, value)
+        return argument(entry, name, [named, kind], default, value)
 
     def _slot_names(self, template: Autogrow) -> str:
         if not template.names:
             return self.scope.builtin("str")
-        return f"{self.scope.use('Literal')}[{', '.join(map(text, dict.fromkeys(template.names)))}]"
+        self.scope.use("Literal")
+        return LiteralType(template.names)
 
     def _rows(self, entry: InputSchema, name: PythonName) -> Argument:
         self._inner_block(self._pad, self.group, "GroupRow", entry.group, f"A row of {entry.name}.")
         self.scope.imports.update(("GroupRow", "autogrow"))
         least = entry.options.get("min")
         default = None if entry.required and isinstance(least, int) and least > 0 else Code("()")
-        annotation = Code(f"{self.scope.use('Sequence')}[{self.group}]")
-        return argument(entry, name, annotation, default, Code(f'_autogrow({name}, "")'))
+        rows = f"{self.scope.use('Sequence')}[{self.group}]"
+        return argument(entry, name, [rows], default, Code(f'_autogrow({name}, "")'))
 
     def _slot(self, entry: InputSchema, name: PythonName) -> Argument:
-        kind = entry.options.get("slotType")
-        if isinstance(kind, str) and not is_any(kind):
-            source = Code(self.scope.output(self.planner.annotator.sockets.input(kind)))
-        else:
-            source = Code(self.scope.output(self.scope.use("Any")))
+        kind = slot_type(entry)
+        carried = self.scope.use("Any") if is_any(kind) else self.planner.annotator.sockets.input(kind)
+        source = Code(self.scope.output(carried))
         title = f"What is linked to {entry.name}, and what it then asks for."
         self.scope.use("SlotChoice")
         block = self._inner_block(self._pad, self.group, "SlotChoice", entry.slot_inputs, title, source)
-        return argument(entry, name, union([self.group] if block.must_be_given else [self.group, source]))
+        return argument(entry, name, [self.group] if block.must_be_given else [self.group, source])
 
     @property
     def _pad(self) -> Code:

@@ -55,25 +55,25 @@ def python_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
         wire: Any text at all.
         reserved: Names that it must not be; it gets an underscore behind it.
     """
-    name = _identifier(wire)
-    return PythonName(f"{name}_") if name in reserved or name in _KEYWORDS else PythonName(name)
+    return _free(_identifier(wire), reserved, _KEYWORDS)
 
 
 def file_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
     """The name of a module for one part of a server's module name: ASCII, and a legal file name
     on every system.
     """
-    name = python_name(wire, reserved)
+    name = _identifier(wire)
     if not name.isascii():
         plain = "".join(character if character.isascii() else "_" for character in name).strip("_")
-        name = PythonName(_with_suffix(plain if plain[:1].isalpha() else "unnamed", wire, 8))
-    return PythonName(f"{name}_") if name.casefold() in _DEVICES else name
+        name = _with_suffix(plain if plain[:1].isalpha() else "unnamed", wire, 8)
+    if name.casefold() in _DEVICES:
+        name = f"{name}_"
+    return _free(name, reserved, _KEYWORDS)
 
 
 def class_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
     """The name of a class: one that hides no built-in."""
-    name = python_name(wire, reserved)
-    return PythonName(f"{name}_") if name in _BUILTINS else name
+    return _free(_identifier(wire), reserved, _KEYWORDS, _BUILTINS)
 
 
 def capitalized(name: str) -> str:
@@ -100,12 +100,13 @@ def distinct_names(
     def key(name: str) -> str:
         return name.casefold() if fold else name
 
+    result = {wire: named(wire, reserved) for wire in sorted(set(wires))}
+    if len(set(map(key, result.values()))) == len(result):
+        return result
     groups: defaultdict[str, list[tuple[str, PythonName]]] = defaultdict(list)
-    for wire in sorted(set(wires)):
-        name = named(wire, reserved)
+    for wire, name in result.items():
         groups[key(name)].append((wire, name))
     taken = {*groups, *map(key, reserved)}
-    result: dict[str, PythonName] = {}
     for members in groups.values():
         keeper = members[0][0] if len(members) == 1 else next((w for w, name in members if w == name), None)
         for wire, name in members:
@@ -152,6 +153,12 @@ def _identifier(wire: str) -> str:
     if len(wire) > MAX_LENGTH or len(name) > MAX_LENGTH:
         return _with_suffix(name[: MAX_LENGTH - 9].rstrip("_"), wire, 8)
     return name
+
+
+def _free(name: str, *taken: Collection[str]) -> PythonName:
+    while any(name in names for names in taken):
+        name = f"{name}_"
+    return PythonName(name)
 
 
 def _legal(character: str) -> str:

@@ -17,7 +17,6 @@ from .render import HEADER
 from .schema_file import FILE_NAME
 
 _OURS: Final = HEADER.encode()
-_EMPTY_FILES: Final = frozenset({"py.typed"})
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Package:
     def write(self, out_dir: str | os.PathLike[str]) -> None:
         """Write the package, and delete the modules of an earlier one that are not in it.
 
-        Every file is written beside the folder first and then moved into its place, so that a
-        full disk leaves what was there. Files that were not generated stay as they are.
+        Every file is written to a hidden folder in it first and then moved into its place, so
+        that a full disk leaves what was there. Files that were not generated stay as they are.
 
         Args:
             out_dir: The package's folder; it is made where it does not exist.
@@ -65,14 +64,15 @@ class Package:
         folder = Path(out_dir)
         try:
             self._write(folder)
-        except OSError as error:
-            raise CodegenError(f"cannot write {folder}: {error.strerror or error}") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise CodegenError(f"cannot write {str(folder)!r}: {reason or error}") from None
 
     def _write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.files:
             _refuse_foreign(folder, path)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.resolve().parent) as beside:
+        with tempfile.TemporaryDirectory(prefix=".gen-stubs-", dir=folder) as beside:
             for path, text in self.files.items():
                 target = Path(beside, path)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class Package:
             for path in self.files:
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(os.fspath(Path(beside, path)), target)
+                Path(beside, path).replace(target)
         for path in _left_over(folder, self.files):
             (folder / path).unlink()
             _remove_empty(folder, (folder / path).parent)

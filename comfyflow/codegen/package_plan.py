@@ -9,15 +9,15 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from ..schema import InputSchema, NodeSchema
-from ..schema.input_schema import DYNAMIC, MATCH_TYPE
+from ..schema.input_schema import DYNAMIC, DYNAMIC_SLOT, MATCH_TYPE
 from .argument import Annotator
 from .block import ClassPlan, Renamed, SkippedNodeError
 from .class_plan import ClassPlanner, matched_templates
 from .code import Code
 from .combo import ChoiceAlias, ChoiceAliases, fixed_choices
-from .module_path import ModulePath, module_paths
+from .module_path import RESERVED, ModulePath, module_paths
 from .name import PythonName, class_name, distinct_names
-from .socket_type import SocketClass, SocketTypes, is_any, walk_inputs
+from .socket_type import SocketClass, SocketTypes, is_any, slot_type, walk_inputs
 
 DEFAULT_MAX_CHOICES: Final = 100
 
@@ -140,10 +140,9 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     """Plan the package for these nodes, which are sorted by their class types."""
     skipped: list[Skipped] = []
     paths, packages = module_paths({node.python_module for node in nodes})
-    taken = {part for path in paths.values() for part in path.parts} | _MODULE_NAMES
+    taken = {part for path in paths.values() for part in path.parts} | _MODULE_NAMES | RESERVED
     names = distinct_names((node.class_type for node in nodes), taken, named=class_name)
-    sockets = _socket_types(nodes)
-    choices = ChoiceAliases(_fixed_lists(nodes, names, options.max_choices))
+    sockets, choices = _shared_types(nodes, names, options.max_choices)
     planner = ClassPlanner(Annotator(sockets, choices, options.max_choices), options.docs)
     modules: dict[str, ModulePlan] = {}
     planned: list[NodeSchema] = []
@@ -175,33 +174,34 @@ def _plan_class(
     return planner.plan(node, name, variables)
 
 
-def _socket_types(nodes: Iterable[NodeSchema]) -> SocketTypes:
+def _shared_types(
+    nodes: Iterable[NodeSchema], names: Mapping[str, PythonName], limit: int
+) -> tuple[SocketTypes, ChoiceAliases]:
+    """What the classes of a package share: its socket types and its lists of choices."""
     kinds: set[str] = set()
     unions: set[str] = set()
+    lists: list[tuple[PythonName, InputSchema, tuple[Any, ...]]] = []
     for node in nodes:
-        kinds.update(kind for entry in walk_inputs(node) for kind in _kinds(entry))
+        for entry in walk_inputs(node):
+            kinds.update(_kinds(entry))
+            fixed = fixed_choices(entry, limit) if entry.is_combo else None
+            if fixed is not None:
+                lists.append((names[node.class_type], entry, fixed))
         for output in node.outputs:
-            if output.type == MATCH_TYPE or is_any(output.type):
-                continue
-            (unions if "," in output.type else kinds).add(output.type)
-    return SocketTypes(kinds, unions)
+            if output.type != MATCH_TYPE and not is_any(output.type):
+                (unions if "," in output.type else kinds).add(output.type)
+    return SocketTypes(kinds, unions), ChoiceAliases(lists)
 
 
 def _kinds(entry: InputSchema) -> Iterator[str]:
-    slot_type = entry.options.get("slotType")
-    for kind in (entry.type, entry.match_types if entry.type == MATCH_TYPE else "*", slot_type):
-        if isinstance(kind, str) and kind not in DYNAMIC and kind != MATCH_TYPE and not is_any(kind):
-            yield kind
-
-
-def _fixed_lists(
-    nodes: Iterable[NodeSchema], names: Mapping[str, PythonName], limit: int
-) -> Iterator[tuple[PythonName, InputSchema, tuple[Any, ...]]]:
-    for node in nodes:
-        for entry in walk_inputs(node):
-            choices = fixed_choices(entry, limit) if entry.is_combo else None
-            if choices is not None:
-                yield names[node.class_type], entry, choices
+    """The socket types that an input's annotation names."""
+    kind = entry.type
+    if kind == MATCH_TYPE:
+        kind = entry.match_types
+    elif kind == DYNAMIC_SLOT:
+        kind = slot_type(entry)
+    if kind not in DYNAMIC and not is_any(kind):
+        yield kind
 
 
 def _renamed_modules(modules: Iterable[ModulePlan]) -> Iterator[Renamed]:

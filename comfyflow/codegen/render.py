@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import CodegenError
 from .code import Code, text, texts
 from .docstring import docstring
+from .layout import constructor
 from .module_path import ModulePath
 from .name import PythonName
 from .package_plan import ModulePlan, PackagePlan
@@ -89,12 +90,17 @@ def _module(module: ModulePlan) -> str:
         docstring=docstring([f"The nodes of {module.python_module}."], ""),
         imports=list(_imports(module)),
         type_variables=module.type_variables,
-        classes=module.classes,
+        blocks=[block for plan in module.classes for block in plan.blocks],
+        constructor=constructor,
     )
 
 
 def _imports(module: ModulePlan) -> Iterator[Code]:
-    used = {*module.imports, *(["TypeVar"] if module.type_variables else [])}
+    used = set(module.imports)
+    if module.type_variables:
+        used.add("TypeVar")
+    if any(variable.constraints for variable in module.type_variables):
+        used.add("sockets")
     if "builtins" in used:
         yield Code("import builtins as _b")
     for source, names in _SOURCES.items():
@@ -104,8 +110,9 @@ def _imports(module: ModulePlan) -> Iterator[Code]:
         if wanted:
             yield Code(f"from {source} import {', '.join(wanted)}")
     yield Code("")
-    yield Code(f"from {module.path.root} import choices as _c")
-    yield Code(f"from {module.path.root} import sockets as _t")
+    for name, short in (("choices", "_c"), ("sockets", "_t")):
+        if name in used:
+            yield Code(f"from {module.path.root} import {name} as {short}")
 
 
 def _init(plan: PackagePlan, schema_version: str) -> str:

@@ -25,6 +25,7 @@ _NODE_KEYS: Final = (
     "dev_only", "api_node", "is_input_list", "has_intermediate_output", "input", "input_order", "output",
     "output_is_list", "output_name", "output_matchtypes",
 )  # fmt: skip
+_INPUTS: Final = frozenset({"input", "required", "optional", "hidden"})
 _PROSE_KEYS: Final = ("description", "output_tooltips", "search_aliases")
 _OPTION_PROSE: Final = frozenset({"tooltip", "placeholder", "description", "label_on", "label_off"})
 
@@ -78,8 +79,9 @@ def _groups(groups: object, order: object, docs: bool, depth: int) -> Any:
     """
     if not is_object(groups):
         return _plain(groups, depth)
-    written: dict[str, Any] = {}
-    for group in ("required", "optional", "hidden"):
+    hidden = groups.get("hidden")
+    written: dict[str, Any] = {} if hidden is None else {"hidden": _plain(hidden, depth - 1)}
+    for group in ("required", "optional"):
         members = groups.get(group)
         if not is_object(members):
             continue
@@ -111,12 +113,11 @@ def _option(key: str, value: Any, docs: bool, depth: int) -> Any:
     if key == "inputs":
         return _groups(value, None, docs, depth - 1)
     if key == "template" and is_object(value):
-        return {
-            name: _groups(value[name], None, docs, depth - 2)
-            if name == "input"
-            else _plain(value[name], depth - 1)
-            for name in sorted(map(_text, value))
+        rest = {
+            name: _plain(value[name], depth - 1) for name in sorted(map(_text, value)) if name not in _INPUTS
         }
+        inner = {"input": _groups(value["input"], None, docs, depth - 2)} if "input" in value else {}
+        return {**rest, **_groups(value, None, docs, depth - 1), **inner}
     if key == "options" and is_array(value):
         return [_dynamic_option(option, docs, depth - 1) for option in value]
     return _plain(value, depth)

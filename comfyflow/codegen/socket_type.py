@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import Final
 
 from .. import sockets
+from ..json_types import text_or_empty
 from ..schema import InputSchema, NodeSchema
+from ..schema.input_schema import ANY, MAX_NESTING
 from .code import Code
 from .name import PythonName, class_name, distinct_names, python_name
 
@@ -56,7 +58,7 @@ class SocketTypes:
     def __init__(self, kinds: Iterable[str], unions: Iterable[str]) -> None:
         plain = {part for kind in (*kinds, *unions) for part in members(kind)}
         own = plain - COMMON
-        joined = {kind: " or ".join(sorted(members(kind))) for kind in unions}
+        joined = {kind: " or ".join(sorted(members(kind))) for kind in unions if len(members(kind)) > 1}
         reserved = _RESERVED | COMMON
         names = distinct_names([*own, *joined.values()], reserved, named=class_name)
         self._names = {kind: names.get(kind) or python_name(kind) for kind in plain}
@@ -89,14 +91,25 @@ def is_any(kind: str) -> bool:
     return "*" in members(kind)
 
 
+def slot_type(entry: InputSchema) -> str:
+    """The type of what may be linked to a DynamicSlot; ``*`` where the server does not say."""
+    return text_or_empty(entry.options.get("slotType")) or ANY
+
+
 def walk_inputs(node: NodeSchema) -> Iterator[InputSchema]:
-    """All inputs of a node class, those inside dynamic inputs too."""
-    waiting = list(reversed(node.inputs))
+    """All inputs of a node class, those inside dynamic inputs too, but none that are nested
+    deeper than is generated.
+    """
+    waiting = [(entry, 0) for entry in reversed(node.inputs)]
     while waiting:
-        entry = waiting.pop()
+        entry, depth = waiting.pop()
         yield entry
-        for option in entry.dynamic_options:
-            waiting.extend(reversed(option.inputs))
-        waiting.extend(reversed((*entry.slot_inputs, *entry.group)))
-        if entry.autogrow is not None:
-            waiting.append(entry.autogrow.input)
+        if entry.is_dynamic and depth < MAX_NESTING:
+            waiting.extend((inner, depth + 1) for inner in reversed(_inner(entry)))
+
+
+def _inner(entry: InputSchema) -> tuple[InputSchema, ...]:
+    if entry.autogrow is not None:
+        return (entry.autogrow.input,)
+    options = (inner for option in entry.dynamic_options for inner in option.inputs)
+    return (*options, *entry.slot_inputs, *entry.group)

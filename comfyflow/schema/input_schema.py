@@ -264,8 +264,11 @@ def read_input(name: str, definition: Any, required: bool) -> InputSchema:
 def _definitions(groups: object) -> Iterator[tuple[str, Any, bool]]:
     if not is_object(groups):
         return
+    seen: set[str] = set()
     for group in ("required", "optional"):
         members = groups.get(group)
         if is_object(members):
             for name, definition in members.items():
-                yield name, definition, group == "required"
+                if name not in seen:  # the server looks among the required inputs first
+                    yield name, definition, group == "required"
+            seen.update(members)

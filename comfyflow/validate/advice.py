@@ -95,15 +95,15 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
     elif kind == COMBO:
         yield from _unlisted(node_id, entry, inner)
     elif _is_socket(entry.entry, plans):
-        message = f"takes a link that carries {kind}, and is given {shown(inner)}; the node will fail"
+        message = f"is a {kind} socket, and a constant is given: {shown(inner)}; the node will fail"
         yield Note("constant_for_socket", message, node_id, entry.name)
 
 
 def _same(given: object, stored: object) -> bool:
-    if isinstance(given, str) != isinstance(stored, str):
+    if isinstance(given, bool) != isinstance(stored, bool) or isinstance(given, str) != isinstance(
+        stored, str
+    ):
         return False
-    if isinstance(given, bool) != isinstance(stored, bool):
-        return isinstance(stored, bool) and given in (0, 1)
     return given == stored or given != given
 
 
@@ -208,12 +208,6 @@ def dynamic_combos(plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[tuple[
                 waiting.append((f"{name}.", option.inputs, depth + 1))
 
 
-_EDITOR_WIDGETS: Final = frozenset(
-    {"audioUI", "clear", "refresh", "upload", "upload 3d model", "upload extra resources"}
-)
-"""Buttons and players of the editor that it writes into prompts as if they were inputs."""
-
-
 def on_unknown(
     node_id: str,
     plan: ClassPlan,
@@ -242,12 +236,12 @@ def on_unknown(
     if is_link(value):
         message = _link_to_nothing(plan, owner)
         yield Note("unknown_link", message, node_id, name, near=(name, free))
-    elif keeps or name in _EDITOR_WIDGETS:
+    elif keeps:
         return
     elif name in plan.hidden:
         yield Note("unknown_input", "is filled by the server; what is given is ignored", node_id, name)
     else:
-        what = f"is no input of {plan.class_type}" if owner is None else _not_under(owner, given)
+        what = f"{plan.class_type} has no such input" if owner is None else _not_under(owner, given)
         yield Note("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
 
 
@@ -260,11 +254,11 @@ def _link_to_nothing(plan: ClassPlan, owner: tuple[str, InputSchema] | None) -> 
         last = owner[1].autogrow.names[-1:]
         upto = f" (the last is {owner[0]}.{last[0]})" if last else ""
         return f"is beyond what {owner[0]!r} grows to{upto}; the node will fail"
-    return f"is no input of {plan.class_type}; the server runs what is linked, and then the node fails"
+    return f"{plan.class_type} has no such input; the server runs what is linked, and then the node fails"
 
 
 def _not_under(owner: tuple[str, InputSchema], given: Mapping[str, Any]) -> str:
     name, entry = owner
     if entry.type == DYNAMIC_COMBO and name in given:
-        return f"is no input that {name!r} brings when it is {shown(given[name])}"
-    return f"is no input that {name!r} brings"
+        return f"{name!r} has no such input when it is {shown(given[name])}"
+    return f"{name!r} has no such input"

@@ -59,10 +59,12 @@ class Findings:
         return (step for step in self.steps if not isinstance(step, LinkStep))
 
     def hidden_errors(self) -> Iterator[ServerError | Raised]:
-        """What is missing in the server's answer, because an exception took its place."""
-        first = next((step for step in self.steps if isinstance(step, Raised)), None)
-        if first is not None:
-            yield from (step for step in self.errors() if step is not first)
+        """What the server does not get to, because it stopped before."""
+        stopped = False
+        for step in self.steps:
+            if stopped and not isinstance(step, LinkStep):
+                yield step
+            stopped = stopped or isinstance(step, Raised)
 
 
 def is_link(value: object) -> TypeGuard[list[Any]]:

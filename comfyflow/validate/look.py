@@ -86,15 +86,6 @@ class Looker:
                 findings.steps.append(wrong)
             else:
                 findings.notes.extend(advice.on_constant(node_id, entry, value, self._plans))
-            self._wrapped(findings, node_id, entry.name, unwrapped(value))
-
-    def _wrapped(self, findings: Findings, node_id: str, name: str, value: Any) -> None:
-        """What the server unwraps and stores looks like a link to it when it runs the node."""
-        if is_link(value) and value[0] in self._classes:
-            message = f"wraps {shown(value)}, which the server takes for a link once it is unwrapped"
-            findings.notes.append(Note("unknown_link", message, node_id, name))
-        elif is_link(value):
-            findings.strays.append(name)
 
     def _link(
         self, findings: Findings, node_id: str, plan: ClassPlan, entry: InputPlan, link: list[Any]
@@ -260,11 +251,12 @@ def _passed(unfolded: Unfolded, given: Mapping[str, Any], keeps_all: bool) -> It
     """What the server has in hand of each input after it converted them: None for a link."""
     for name, value in given.items():
         entry = unfolded.inputs.get(name)
-        stored = value if entry is None or is_list(value) else _stored(entry, value)
-        if is_link(stored) and not (entry is not None and entry.options.get("rawLink", False)):
+        if is_link(value) and not (entry is not None and entry.options.get("rawLink", False)):
             yield name, None
+        elif entry is not None and not isinstance(value, list):
+            yield name, _stored(entry, value)
         elif entry is not None or keeps_all:
-            yield name, stored
+            yield name, value
 
 
 def _stored(entry: InputPlan, value: Any) -> Any:

@@ -180,8 +180,6 @@ class ClassPlan:
             before = inputs.get(entry.name)
             if before is None or (entry.required and not before.entry.required):
                 inputs[entry.name] = InputPlan(entry, self.rules, self.own, entry.name not in own_names)
-        ordered = sorted(inputs.items(), key=lambda item: not item[1].entry.required)
-        inputs = dict(ordered)
         checks = {name: plan.check for name, plan in inputs.items()}
         return Unfolded(inputs, checks, sum(check[1] for check in checks.values()))
 

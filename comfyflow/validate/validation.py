@@ -51,18 +51,10 @@ def validate_prompt(
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
-    looker = Looker(classes.plans, plans, file_exists or _by_lists(plans))
+    exists = file_exists or (lambda name: find_file(name, plans.files) if schema.files_known else None)
+    looker = Looker(classes.plans, plans, exists)
     seen = scan(nodes, classes.plans, looker.look)
     return _Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
-
-
-def _by_lists(plans: SchemaPlans) -> FileCheck:
-    """Whether a file is there by what the schema lists, if its lists are this server's."""
-
-    def exists(name: str) -> bool | None:
-        return find_file(name, plans.files) if plans.rules.files_known else None
-
-    return exists
 
 
 def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] | None) -> Report:
@@ -147,7 +139,7 @@ class _Validation:
             yield from found.notes
         yield from graph_advice.on_strays(self._seen, answer.outputs if answer.valid else outputs)
         yield from graph_advice.on_depth(self._seen)
-        yield from graph_advice.on_unused(self._seen, [*self._classes.outputs, *self._classes.missing])
+        yield from graph_advice.on_unused(self._seen, self._classes.outputs)
         yield from graph_advice.on_classes(self._classes.plans)
         yield from graph_advice.on_matches(self._prompt, self._classes.plans, self._seen)
         yield from graph_advice.on_targets(targets, self._prompt, self._classes.outputs)

@@ -28,14 +28,7 @@ class CLIPLoader(SingleOutputNode[_t.CLIP]):
         type: _c.CLIPLoaderType | Output[_t.COMBO],
         device: _c.Device | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "clip_name": clip_name,
-                "type": type,
-                "device": device,
-            },
-            ("device",),
-        )
+        self._make({"clip_name": clip_name, "type": type, "device": device}, ("device",))
 
 
 class CLIPSetLastLayer(SingleOutputNode[_t.CLIP]):
@@ -51,18 +44,8 @@ class CLIPSetLastLayer(SingleOutputNode[_t.CLIP]):
     _output_types = ("CLIP",)
     CLIP = OutputSlot[_t.CLIP](0)
 
-    def __init__(
-        self,
-        *,
-        clip: Output[_t.CLIP],
-        stop_at_clip_layer: int | Output[_t.INT] = -1,
-    ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "stop_at_clip_layer": stop_at_clip_layer,
-            },
-        )
+    def __init__(self, *, clip: Output[_t.CLIP], stop_at_clip_layer: int | Output[_t.INT] = -1) -> None:
+        self._make({"clip": clip, "stop_at_clip_layer": stop_at_clip_layer})
 
 
 class CLIPTextEncode(SingleOutputNode[_t.CONDITIONING]):
@@ -74,18 +57,8 @@ class CLIPTextEncode(SingleOutputNode[_t.CONDITIONING]):
     _output_types = ("CONDITIONING",)
     CONDITIONING = OutputSlot[_t.CONDITIONING](0)
 
-    def __init__(
-        self,
-        *,
-        text: str | Output[_t.STRING],
-        clip: Output[_t.CLIP],
-    ) -> None:
-        self._make(
-            {
-                "text": text,
-                "clip": clip,
-            },
-        )
+    def __init__(self, *, text: str | Output[_t.STRING], clip: Output[_t.CLIP]) -> None:
+        self._make({"text": text, "clip": clip})
 
 
 class CLIPVisionEncode(SingleOutputNode[_t.CLIP_VISION_OUTPUT]):
@@ -104,13 +77,7 @@ class CLIPVisionEncode(SingleOutputNode[_t.CLIP_VISION_OUTPUT]):
         image: Output[_t.IMAGE],
         crop: _c.CLIPVisionEncodeCrop | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "clip_vision": clip_vision,
-                "image": image,
-                "crop": crop,
-            },
-        )
+        self._make({"clip_vision": clip_vision, "image": image, "crop": crop})
 
 
 class CLIPVisionLoader(SingleOutputNode[_t.CLIP_VISION]):
@@ -122,16 +89,8 @@ class CLIPVisionLoader(SingleOutputNode[_t.CLIP_VISION]):
     _output_types = ("CLIP_VISION",)
     CLIP_VISION = OutputSlot[_t.CLIP_VISION](0)
 
-    def __init__(
-        self,
-        *,
-        clip_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "clip_name": clip_name,
-            },
-        )
+    def __init__(self, *, clip_name: str | Output[_t.COMBO]) -> None:
+        self._make({"clip_name": clip_name})
 
 
 class CheckpointLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], Output[_t.VAE]]):
@@ -148,18 +107,8 @@ class CheckpointLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], Output
     CLIP = OutputSlot[_t.CLIP](1)
     VAE = OutputSlot[_t.VAE](2)
 
-    def __init__(
-        self,
-        *,
-        config_name: str | Output[_t.COMBO],
-        ckpt_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "config_name": config_name,
-                "ckpt_name": ckpt_name,
-            },
-        )
+    def __init__(self, *, config_name: str | Output[_t.COMBO], ckpt_name: str | Output[_t.COMBO]) -> None:
+        self._make({"config_name": config_name, "ckpt_name": ckpt_name})
 
 
 class CheckpointLoaderSimple(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], Output[_t.VAE]]):
@@ -173,16 +122,8 @@ class CheckpointLoaderSimple(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], 
     CLIP = OutputSlot[_t.CLIP](1)
     VAE = OutputSlot[_t.VAE](2)
 
-    def __init__(
-        self,
-        *,
-        ckpt_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "ckpt_name": ckpt_name,
-            },
-        )
+    def __init__(self, *, ckpt_name: str | Output[_t.COMBO]) -> None:
+        self._make({"ckpt_name": ckpt_name})
 
 
 class ConditioningAverage(SingleOutputNode[_t.CONDITIONING]):
@@ -205,13 +146,11 @@ class ConditioningAverage(SingleOutputNode[_t.CONDITIONING]):
         conditioning_from: Output[_t.CONDITIONING],
         conditioning_to_strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning_to": conditioning_to,
-                "conditioning_from": conditioning_from,
-                "conditioning_to_strength": conditioning_to_strength,
-            },
-        )
+        self._make({
+            "conditioning_to": conditioning_to,
+            "conditioning_from": conditioning_from,
+            "conditioning_to_strength": conditioning_to_strength,
+        })
 
 
 class ConditioningCombine(SingleOutputNode[_t.CONDITIONING]):
@@ -229,12 +168,7 @@ class ConditioningCombine(SingleOutputNode[_t.CONDITIONING]):
         conditioning_1: Output[_t.CONDITIONING],
         conditioning_2: Output[_t.CONDITIONING],
     ) -> None:
-        self._make(
-            {
-                "conditioning_1": conditioning_1,
-                "conditioning_2": conditioning_2,
-            },
-        )
+        self._make({"conditioning_1": conditioning_1, "conditioning_2": conditioning_2})
 
 
 class ConditioningConcat(SingleOutputNode[_t.CONDITIONING]):
@@ -252,12 +186,7 @@ class ConditioningConcat(SingleOutputNode[_t.CONDITIONING]):
         conditioning_to: Output[_t.CONDITIONING],
         conditioning_from: Output[_t.CONDITIONING],
     ) -> None:
-        self._make(
-            {
-                "conditioning_to": conditioning_to,
-                "conditioning_from": conditioning_from,
-            },
-        )
+        self._make({"conditioning_to": conditioning_to, "conditioning_from": conditioning_from})
 
 
 class ConditioningMultiply(SingleOutputNode[_t.CONDITIONING]):
@@ -279,12 +208,7 @@ class ConditioningMultiply(SingleOutputNode[_t.CONDITIONING]):
         conditioning: Output[_t.CONDITIONING],
         multiplier: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "multiplier": multiplier,
-            },
-        )
+        self._make({"conditioning": conditioning, "multiplier": multiplier})
 
 
 class ConditioningSetArea(SingleOutputNode[_t.CONDITIONING]):
@@ -314,16 +238,14 @@ class ConditioningSetArea(SingleOutputNode[_t.CONDITIONING]):
         y: int | Output[_t.INT] = 0,
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "width": width,
-                "height": height,
-                "x": x,
-                "y": y,
-                "strength": strength,
-            },
-        )
+        self._make({
+            "conditioning": conditioning,
+            "width": width,
+            "height": height,
+            "x": x,
+            "y": y,
+            "strength": strength,
+        })
 
 
 class ConditioningSetAreaPercentage(SingleOutputNode[_t.CONDITIONING]):
@@ -353,16 +275,14 @@ class ConditioningSetAreaPercentage(SingleOutputNode[_t.CONDITIONING]):
         y: float | Output[_t.FLOAT] = 0,
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "width": width,
-                "height": height,
-                "x": x,
-                "y": y,
-                "strength": strength,
-            },
-        )
+        self._make({
+            "conditioning": conditioning,
+            "width": width,
+            "height": height,
+            "x": x,
+            "y": y,
+            "strength": strength,
+        })
 
 
 class ConditioningSetAreaStrength(SingleOutputNode[_t.CONDITIONING]):
@@ -384,12 +304,7 @@ class ConditioningSetAreaStrength(SingleOutputNode[_t.CONDITIONING]):
         conditioning: Output[_t.CONDITIONING],
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "strength": strength,
-            },
-        )
+        self._make({"conditioning": conditioning, "strength": strength})
 
 
 class ConditioningSetMask(SingleOutputNode[_t.CONDITIONING]):
@@ -413,14 +328,12 @@ class ConditioningSetMask(SingleOutputNode[_t.CONDITIONING]):
         strength: float | Output[_t.FLOAT] = 1.0,
         set_cond_area: _c.SetCondArea | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "mask": mask,
-                "strength": strength,
-                "set_cond_area": set_cond_area,
-            },
-        )
+        self._make({
+            "conditioning": conditioning,
+            "mask": mask,
+            "strength": strength,
+            "set_cond_area": set_cond_area,
+        })
 
 
 class ConditioningSetTimestepRange(SingleOutputNode[_t.CONDITIONING]):
@@ -444,13 +357,7 @@ class ConditioningSetTimestepRange(SingleOutputNode[_t.CONDITIONING]):
         start: float | Output[_t.FLOAT] = 0.0,
         end: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "start": start,
-                "end": end,
-            },
-        )
+        self._make({"conditioning": conditioning, "start": start, "end": end})
 
 
 class ConditioningZeroOut(SingleOutputNode[_t.CONDITIONING]):
@@ -462,16 +369,8 @@ class ConditioningZeroOut(SingleOutputNode[_t.CONDITIONING]):
     _output_types = ("CONDITIONING",)
     CONDITIONING = OutputSlot[_t.CONDITIONING](0)
 
-    def __init__(
-        self,
-        *,
-        conditioning: Output[_t.CONDITIONING],
-    ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-            },
-        )
+    def __init__(self, *, conditioning: Output[_t.CONDITIONING]) -> None:
+        self._make({"conditioning": conditioning})
 
 
 class ControlNetApply(SingleOutputNode[_t.CONDITIONING]):
@@ -497,14 +396,12 @@ class ControlNetApply(SingleOutputNode[_t.CONDITIONING]):
         image: Output[_t.IMAGE],
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "control_net": control_net,
-                "image": image,
-                "strength": strength,
-            },
-        )
+        self._make({
+            "conditioning": conditioning,
+            "control_net": control_net,
+            "image": image,
+            "strength": strength,
+        })
 
 
 class ControlNetApplyAdvanced(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -535,19 +432,16 @@ class ControlNetApplyAdvanced(MultiOutputNode[Output[_t.CONDITIONING], Output[_t
         end_percent: float | Output[_t.FLOAT] = 1.0,
         vae: Output[_t.VAE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "control_net": control_net,
-                "image": image,
-                "strength": strength,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "vae": vae,
-            },
-            ("vae",),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "control_net": control_net,
+            "image": image,
+            "strength": strength,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "vae": vae,
+        }, ("vae",))
 
 
 class ControlNetLoader(SingleOutputNode[_t.CONTROL_NET]):
@@ -559,16 +453,8 @@ class ControlNetLoader(SingleOutputNode[_t.CONTROL_NET]):
     _output_types = ("CONTROL_NET",)
     CONTROL_NET = OutputSlot[_t.CONTROL_NET](0)
 
-    def __init__(
-        self,
-        *,
-        control_net_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "control_net_name": control_net_name,
-            },
-        )
+    def __init__(self, *, control_net_name: str | Output[_t.COMBO]) -> None:
+        self._make({"control_net_name": control_net_name})
 
 
 class DiffControlNetLoader(SingleOutputNode[_t.CONTROL_NET]):
@@ -580,18 +466,8 @@ class DiffControlNetLoader(SingleOutputNode[_t.CONTROL_NET]):
     _output_types = ("CONTROL_NET",)
     CONTROL_NET = OutputSlot[_t.CONTROL_NET](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        control_net_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "control_net_name": control_net_name,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], control_net_name: str | Output[_t.COMBO]) -> None:
+        self._make({"model": model, "control_net_name": control_net_name})
 
 
 class DiffusersLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], Output[_t.VAE]]):
@@ -608,16 +484,8 @@ class DiffusersLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], Output[
     CLIP = OutputSlot[_t.CLIP](1)
     VAE = OutputSlot[_t.VAE](2)
 
-    def __init__(
-        self,
-        *,
-        model_path: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model_path": model_path,
-            },
-        )
+    def __init__(self, *, model_path: str | Output[_t.COMBO]) -> None:
+        self._make({"model_path": model_path})
 
 
 class DualCLIPLoader(SingleOutputNode[_t.CLIP]):
@@ -637,15 +505,12 @@ class DualCLIPLoader(SingleOutputNode[_t.CLIP]):
         type: _c.DualCLIPLoaderType | Output[_t.COMBO],
         device: _c.Device | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "clip_name1": clip_name1,
-                "clip_name2": clip_name2,
-                "type": type,
-                "device": device,
-            },
-            ("device",),
-        )
+        self._make({
+            "clip_name1": clip_name1,
+            "clip_name2": clip_name2,
+            "type": type,
+            "device": device,
+        }, ("device",))
 
 
 class EmptyImage(SingleOutputNode[_t.IMAGE]):
@@ -672,14 +537,7 @@ class EmptyImage(SingleOutputNode[_t.IMAGE]):
         batch_size: int | Output[_t.INT] = 1,
         color: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-                "color": color,
-            },
-        )
+        self._make({"width": width, "height": height, "batch_size": batch_size, "color": color})
 
 
 class EmptyLatentImage(SingleOutputNode[_t.LATENT]):
@@ -704,13 +562,7 @@ class EmptyLatentImage(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 512,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "batch_size": batch_size})
 
 
 class GLIGENLoader(SingleOutputNode[_t.GLIGEN]):
@@ -722,16 +574,8 @@ class GLIGENLoader(SingleOutputNode[_t.GLIGEN]):
     _output_types = ("GLIGEN",)
     GLIGEN = OutputSlot[_t.GLIGEN](0)
 
-    def __init__(
-        self,
-        *,
-        gligen_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "gligen_name": gligen_name,
-            },
-        )
+    def __init__(self, *, gligen_name: str | Output[_t.COMBO]) -> None:
+        self._make({"gligen_name": gligen_name})
 
 
 class GLIGENTextBoxApply(SingleOutputNode[_t.CONDITIONING]):
@@ -762,18 +606,16 @@ class GLIGENTextBoxApply(SingleOutputNode[_t.CONDITIONING]):
         x: int | Output[_t.INT] = 0,
         y: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "conditioning_to": conditioning_to,
-                "clip": clip,
-                "gligen_textbox_model": gligen_textbox_model,
-                "text": text,
-                "width": width,
-                "height": height,
-                "x": x,
-                "y": y,
-            },
-        )
+        self._make({
+            "conditioning_to": conditioning_to,
+            "clip": clip,
+            "gligen_textbox_model": gligen_textbox_model,
+            "text": text,
+            "width": width,
+            "height": height,
+            "x": x,
+            "y": y,
+        })
 
 
 class ImageBatch(SingleOutputNode[_t.IMAGE]):
@@ -788,18 +630,8 @@ class ImageBatch(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image1: Output[_t.IMAGE],
-        image2: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image1": image1,
-                "image2": image2,
-            },
-        )
+    def __init__(self, *, image1: Output[_t.IMAGE], image2: Output[_t.IMAGE]) -> None:
+        self._make({"image1": image1, "image2": image2})
 
 
 class ImageInvert(SingleOutputNode[_t.IMAGE]):
@@ -811,16 +643,8 @@ class ImageInvert(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})
 
 
 class ImagePadForOutpaint(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -851,16 +675,14 @@ class ImagePadForOutpaint(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
         bottom: int | Output[_t.INT] = 0,
         feathering: int | Output[_t.INT] = 40,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "left": left,
-                "top": top,
-                "right": right,
-                "bottom": bottom,
-                "feathering": feathering,
-            },
-        )
+        self._make({
+            "image": image,
+            "left": left,
+            "top": top,
+            "right": right,
+            "bottom": bottom,
+            "feathering": feathering,
+        })
 
 
 class ImageScale(SingleOutputNode[_t.IMAGE]):
@@ -886,15 +708,13 @@ class ImageScale(SingleOutputNode[_t.IMAGE]):
         height: int | Output[_t.INT] = 512,
         crop: _c.Crop | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "upscale_method": upscale_method,
-                "width": width,
-                "height": height,
-                "crop": crop,
-            },
-        )
+        self._make({
+            "image": image,
+            "upscale_method": upscale_method,
+            "width": width,
+            "height": height,
+            "crop": crop,
+        })
 
 
 class ImageScaleBy(SingleOutputNode[_t.IMAGE]):
@@ -917,13 +737,7 @@ class ImageScaleBy(SingleOutputNode[_t.IMAGE]):
         upscale_method: _c.UpscaleMethod | Output[_t.COMBO],
         scale_by: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "upscale_method": upscale_method,
-                "scale_by": scale_by,
-            },
-        )
+        self._make({"image": image, "upscale_method": upscale_method, "scale_by": scale_by})
 
 
 class InpaintModelConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -947,16 +761,14 @@ class InpaintModelConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_
         mask: Output[_t.MASK],
         noise_mask: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "pixels": pixels,
-                "mask": mask,
-                "noise_mask": noise_mask,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "pixels": pixels,
+            "mask": mask,
+            "noise_mask": noise_mask,
+        })
 
 
 class KSampler(SingleOutputNode[_t.LATENT]):
@@ -989,20 +801,18 @@ class KSampler(SingleOutputNode[_t.LATENT]):
         latent_image: Output[_t.LATENT],
         denoise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "steps": steps,
-                "cfg": cfg,
-                "sampler_name": sampler_name,
-                "scheduler": scheduler,
-                "positive": positive,
-                "negative": negative,
-                "latent_image": latent_image,
-                "denoise": denoise,
-            },
-        )
+        self._make({
+            "model": model,
+            "seed": seed,
+            "steps": steps,
+            "cfg": cfg,
+            "sampler_name": sampler_name,
+            "scheduler": scheduler,
+            "positive": positive,
+            "negative": negative,
+            "latent_image": latent_image,
+            "denoise": denoise,
+        })
 
 
 class KSamplerAdvanced(SingleOutputNode[_t.LATENT]):
@@ -1039,23 +849,21 @@ class KSamplerAdvanced(SingleOutputNode[_t.LATENT]):
         end_at_step: int | Output[_t.INT] = 10000,
         return_with_leftover_noise: _c.AddNoise | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "add_noise": add_noise,
-                "noise_seed": noise_seed,
-                "steps": steps,
-                "cfg": cfg,
-                "sampler_name": sampler_name,
-                "scheduler": scheduler,
-                "positive": positive,
-                "negative": negative,
-                "latent_image": latent_image,
-                "start_at_step": start_at_step,
-                "end_at_step": end_at_step,
-                "return_with_leftover_noise": return_with_leftover_noise,
-            },
-        )
+        self._make({
+            "model": model,
+            "add_noise": add_noise,
+            "noise_seed": noise_seed,
+            "steps": steps,
+            "cfg": cfg,
+            "sampler_name": sampler_name,
+            "scheduler": scheduler,
+            "positive": positive,
+            "negative": negative,
+            "latent_image": latent_image,
+            "start_at_step": start_at_step,
+            "end_at_step": end_at_step,
+            "return_with_leftover_noise": return_with_leftover_noise,
+        })
 
 
 class LatentBlend(SingleOutputNode[_t.LATENT]):
@@ -1078,13 +886,7 @@ class LatentBlend(SingleOutputNode[_t.LATENT]):
         samples2: Output[_t.LATENT],
         blend_factor: float | Output[_t.FLOAT] = 0.5,
     ) -> None:
-        self._make(
-            {
-                "samples1": samples1,
-                "samples2": samples2,
-                "blend_factor": blend_factor,
-            },
-        )
+        self._make({"samples1": samples1, "samples2": samples2, "blend_factor": blend_factor})
 
 
 class LatentComposite(SingleOutputNode[_t.LATENT]):
@@ -1111,15 +913,13 @@ class LatentComposite(SingleOutputNode[_t.LATENT]):
         y: int | Output[_t.INT] = 0,
         feather: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "samples_to": samples_to,
-                "samples_from": samples_from,
-                "x": x,
-                "y": y,
-                "feather": feather,
-            },
-        )
+        self._make({
+            "samples_to": samples_to,
+            "samples_from": samples_from,
+            "x": x,
+            "y": y,
+            "feather": feather,
+        })
 
 
 class LatentCrop(SingleOutputNode[_t.LATENT]):
@@ -1147,15 +947,7 @@ class LatentCrop(SingleOutputNode[_t.LATENT]):
         x: int | Output[_t.INT] = 0,
         y: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "width": width,
-                "height": height,
-                "x": x,
-                "y": y,
-            },
-        )
+        self._make({"samples": samples, "width": width, "height": height, "x": x, "y": y})
 
 
 class LatentFlip(SingleOutputNode[_t.LATENT]):
@@ -1167,18 +959,8 @@ class LatentFlip(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        flip_method: _c.FlipMethod | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "flip_method": flip_method,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], flip_method: _c.FlipMethod | Output[_t.COMBO]) -> None:
+        self._make({"samples": samples, "flip_method": flip_method})
 
 
 class LatentFromBatch(SingleOutputNode[_t.LATENT]):
@@ -1202,13 +984,7 @@ class LatentFromBatch(SingleOutputNode[_t.LATENT]):
         batch_index: int | Output[_t.INT] = 0,
         length: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "batch_index": batch_index,
-                "length": length,
-            },
-        )
+        self._make({"samples": samples, "batch_index": batch_index, "length": length})
 
 
 class LatentRotate(SingleOutputNode[_t.LATENT]):
@@ -1220,18 +996,8 @@ class LatentRotate(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        rotation: _c.Rotation | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "rotation": rotation,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], rotation: _c.Rotation | Output[_t.COMBO]) -> None:
+        self._make({"samples": samples, "rotation": rotation})
 
 
 class LatentUpscale(SingleOutputNode[_t.LATENT]):
@@ -1257,15 +1023,13 @@ class LatentUpscale(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 512,
         crop: _c.Crop | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "upscale_method": upscale_method,
-                "width": width,
-                "height": height,
-                "crop": crop,
-            },
-        )
+        self._make({
+            "samples": samples,
+            "upscale_method": upscale_method,
+            "width": width,
+            "height": height,
+            "crop": crop,
+        })
 
 
 class LatentUpscaleBy(SingleOutputNode[_t.LATENT]):
@@ -1288,13 +1052,7 @@ class LatentUpscaleBy(SingleOutputNode[_t.LATENT]):
         upscale_method: _c.HunyuanVideo15LatentUpscaleWithModelUpscaleMethod | Output[_t.COMBO],
         scale_by: float | Output[_t.FLOAT] = 1.5,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "upscale_method": upscale_method,
-                "scale_by": scale_by,
-            },
-        )
+        self._make({"samples": samples, "upscale_method": upscale_method, "scale_by": scale_by})
 
 
 class LoadImage(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -1307,16 +1065,8 @@ class LoadImage(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
     IMAGE = OutputSlot[_t.IMAGE](0)
     MASK = OutputSlot[_t.MASK](1)
 
-    def __init__(
-        self,
-        *,
-        image: str | PathLike[str] | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: str | PathLike[str] | Output[_t.COMBO]) -> None:
+        self._make({"image": image})
 
 
 class LoadImageMask(SingleOutputNode[_t.MASK]):
@@ -1334,12 +1084,7 @@ class LoadImageMask(SingleOutputNode[_t.MASK]):
         image: str | PathLike[str] | Output[_t.COMBO],
         channel: _c.Channel | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "channel": channel,
-            },
-        )
+        self._make({"image": image, "channel": channel})
 
 
 class LoadImageOutput(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -1355,16 +1100,8 @@ class LoadImageOutput(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
     IMAGE = OutputSlot[_t.IMAGE](0)
     MASK = OutputSlot[_t.MASK](1)
 
-    def __init__(
-        self,
-        *,
-        image: str | PathLike[str] | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: str | PathLike[str] | Output[_t.COMBO]) -> None:
+        self._make({"image": image})
 
 
 class LoadLatent(SingleOutputNode[_t.LATENT]):
@@ -1376,16 +1113,8 @@ class LoadLatent(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        latent: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "latent": latent,
-            },
-        )
+    def __init__(self, *, latent: str | Output[_t.COMBO]) -> None:
+        self._make({"latent": latent})
 
 
 class LoraLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP]]):
@@ -1412,15 +1141,13 @@ class LoraLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP]]):
         strength_model: float | Output[_t.FLOAT] = 1.0,
         strength_clip: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "clip": clip,
-                "lora_name": lora_name,
-                "strength_model": strength_model,
-                "strength_clip": strength_clip,
-            },
-        )
+        self._make({
+            "model": model,
+            "clip": clip,
+            "lora_name": lora_name,
+            "strength_model": strength_model,
+            "strength_clip": strength_clip,
+        })
 
 
 class LoraLoaderModelOnly(SingleOutputNode[_t.MODEL]):
@@ -1443,13 +1170,7 @@ class LoraLoaderModelOnly(SingleOutputNode[_t.MODEL]):
         lora_name: str | Output[_t.COMBO],
         strength_model: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "lora_name": lora_name,
-                "strength_model": strength_model,
-            },
-        )
+        self._make({"model": model, "lora_name": lora_name, "strength_model": strength_model})
 
 
 class PreviewImage(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
@@ -1462,16 +1183,8 @@ class PreviewImage(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
     _result_class = ImageOutput
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE]) -> None:
+        self._make({"images": images})
 
 
 class RepeatLatentBatch(SingleOutputNode[_t.LATENT]):
@@ -1487,18 +1200,8 @@ class RepeatLatentBatch(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        amount: int | Output[_t.INT] = 1,
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "amount": amount,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], amount: int | Output[_t.INT] = 1) -> None:
+        self._make({"samples": samples, "amount": amount})
 
 
 class SaveImage(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
@@ -1517,12 +1220,7 @@ class SaveImage(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
         images: Output[_t.IMAGE],
         filename_prefix: str | Output[_t.STRING] = "ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"images": images, "filename_prefix": filename_prefix})
 
 
 class SaveLatent(OutputNode[LatentOutput], SingleOutputNode[_t.LATENT]):
@@ -1541,12 +1239,7 @@ class SaveLatent(OutputNode[LatentOutput], SingleOutputNode[_t.LATENT]):
         samples: Output[_t.LATENT],
         filename_prefix: str | Output[_t.STRING] = "latents/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"samples": samples, "filename_prefix": filename_prefix})
 
 
 class SetLatentNoiseMask(SingleOutputNode[_t.LATENT]):
@@ -1558,18 +1251,8 @@ class SetLatentNoiseMask(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        mask: Output[_t.MASK],
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "mask": mask,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], mask: Output[_t.MASK]) -> None:
+        self._make({"samples": samples, "mask": mask})
 
 
 class StyleModelApply(SingleOutputNode[_t.CONDITIONING]):
@@ -1594,15 +1277,13 @@ class StyleModelApply(SingleOutputNode[_t.CONDITIONING]):
         strength: float | Output[_t.FLOAT] = 1.0,
         strength_type: _c.StrengthType | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "style_model": style_model,
-                "clip_vision_output": clip_vision_output,
-                "strength": strength,
-                "strength_type": strength_type,
-            },
-        )
+        self._make({
+            "conditioning": conditioning,
+            "style_model": style_model,
+            "clip_vision_output": clip_vision_output,
+            "strength": strength,
+            "strength_type": strength_type,
+        })
 
 
 class StyleModelLoader(SingleOutputNode[_t.STYLE_MODEL]):
@@ -1614,16 +1295,8 @@ class StyleModelLoader(SingleOutputNode[_t.STYLE_MODEL]):
     _output_types = ("STYLE_MODEL",)
     STYLE_MODEL = OutputSlot[_t.STYLE_MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        style_model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "style_model_name": style_model_name,
-            },
-        )
+    def __init__(self, *, style_model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"style_model_name": style_model_name})
 
 
 class UNETLoader(SingleOutputNode[_t.MODEL]):
@@ -1641,12 +1314,7 @@ class UNETLoader(SingleOutputNode[_t.MODEL]):
         unet_name: str | Output[_t.COMBO],
         weight_dtype: _c.WeightDtype | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "unet_name": unet_name,
-                "weight_dtype": weight_dtype,
-            },
-        )
+        self._make({"unet_name": unet_name, "weight_dtype": weight_dtype})
 
 
 class VAEDecode(SingleOutputNode[_t.IMAGE]):
@@ -1658,18 +1326,8 @@ class VAEDecode(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        vae: Output[_t.VAE],
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "vae": vae,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], vae: Output[_t.VAE]) -> None:
+        self._make({"samples": samples, "vae": vae})
 
 
 class VAEDecodeTiled(SingleOutputNode[_t.IMAGE]):
@@ -1698,16 +1356,14 @@ class VAEDecodeTiled(SingleOutputNode[_t.IMAGE]):
         temporal_size: int | Output[_t.INT] = 64,
         temporal_overlap: int | Output[_t.INT] = 8,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "vae": vae,
-                "tile_size": tile_size,
-                "overlap": overlap,
-                "temporal_size": temporal_size,
-                "temporal_overlap": temporal_overlap,
-            },
-        )
+        self._make({
+            "samples": samples,
+            "vae": vae,
+            "tile_size": tile_size,
+            "overlap": overlap,
+            "temporal_size": temporal_size,
+            "temporal_overlap": temporal_overlap,
+        })
 
 
 class VAEEncode(SingleOutputNode[_t.LATENT]):
@@ -1719,18 +1375,8 @@ class VAEEncode(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        pixels: Output[_t.IMAGE],
-        vae: Output[_t.VAE],
-    ) -> None:
-        self._make(
-            {
-                "pixels": pixels,
-                "vae": vae,
-            },
-        )
+    def __init__(self, *, pixels: Output[_t.IMAGE], vae: Output[_t.VAE]) -> None:
+        self._make({"pixels": pixels, "vae": vae})
 
 
 class VAEEncodeForInpaint(SingleOutputNode[_t.LATENT]):
@@ -1754,14 +1400,7 @@ class VAEEncodeForInpaint(SingleOutputNode[_t.LATENT]):
         mask: Output[_t.MASK],
         grow_mask_by: int | Output[_t.INT] = 6,
     ) -> None:
-        self._make(
-            {
-                "pixels": pixels,
-                "vae": vae,
-                "mask": mask,
-                "grow_mask_by": grow_mask_by,
-            },
-        )
+        self._make({"pixels": pixels, "vae": vae, "mask": mask, "grow_mask_by": grow_mask_by})
 
 
 class VAEEncodeTiled(SingleOutputNode[_t.LATENT]):
@@ -1790,16 +1429,14 @@ class VAEEncodeTiled(SingleOutputNode[_t.LATENT]):
         temporal_size: int | Output[_t.INT] = 64,
         temporal_overlap: int | Output[_t.INT] = 8,
     ) -> None:
-        self._make(
-            {
-                "pixels": pixels,
-                "vae": vae,
-                "tile_size": tile_size,
-                "overlap": overlap,
-                "temporal_size": temporal_size,
-                "temporal_overlap": temporal_overlap,
-            },
-        )
+        self._make({
+            "pixels": pixels,
+            "vae": vae,
+            "tile_size": tile_size,
+            "overlap": overlap,
+            "temporal_size": temporal_size,
+            "temporal_overlap": temporal_overlap,
+        })
 
 
 class VAELoader(SingleOutputNode[_t.VAE]):
@@ -1811,16 +1448,8 @@ class VAELoader(SingleOutputNode[_t.VAE]):
     _output_types = ("VAE",)
     VAE = OutputSlot[_t.VAE](0)
 
-    def __init__(
-        self,
-        *,
-        vae_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "vae_name": vae_name,
-            },
-        )
+    def __init__(self, *, vae_name: str | Output[_t.COMBO]) -> None:
+        self._make({"vae_name": vae_name})
 
 
 class unCLIPCheckpointLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], Output[_t.VAE], Output[_t.CLIP_VISION]]):
@@ -1835,16 +1464,8 @@ class unCLIPCheckpointLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP], 
     VAE = OutputSlot[_t.VAE](2)
     CLIP_VISION = OutputSlot[_t.CLIP_VISION](3)
 
-    def __init__(
-        self,
-        *,
-        ckpt_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "ckpt_name": ckpt_name,
-            },
-        )
+    def __init__(self, *, ckpt_name: str | Output[_t.COMBO]) -> None:
+        self._make({"ckpt_name": ckpt_name})
 
 
 class unCLIPConditioning(SingleOutputNode[_t.CONDITIONING]):
@@ -1869,11 +1490,9 @@ class unCLIPConditioning(SingleOutputNode[_t.CONDITIONING]):
         strength: float | Output[_t.FLOAT] = 1.0,
         noise_augmentation: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "clip_vision_output": clip_vision_output,
-                "strength": strength,
-                "noise_augmentation": noise_augmentation,
-            },
-        )
+        self._make({
+            "conditioning": conditioning,
+            "clip_vision_output": clip_vision_output,
+            "strength": strength,
+            "noise_augmentation": noise_augmentation,
+        })

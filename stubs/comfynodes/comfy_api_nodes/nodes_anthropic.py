@@ -32,20 +32,28 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.Opus_4_7 | Model.Opus_4_6 | Model.Sonnet_4_6 | Model.Sonnet_4_5 | Model.Haiku_4_5 | Literal["Opus 4.7", "Opus 4.6", "Sonnet 4.6", "Sonnet 4.5", "Haiku 4.5"],
+        model: (
+            Model.Opus_4_7
+            | Model.Opus_4_6
+            | Model.Sonnet_4_6
+            | Model.Sonnet_4_5
+            | Model.Haiku_4_5
+            | Literal["Opus 4.7", "Opus 4.6", "Sonnet 4.6", "Sonnet 4.5", "Haiku 4.5"]
+        ),
         seed: int | Output[_t.INT] = 0,
-        images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+        images: (
+            Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+            | Sequence[Output[_t.IMAGE]]
+        ) = (),
         system_prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.Opus_4_7, self.Model.Opus_4_6, self.Model.Sonnet_4_6, self.Model.Sonnet_4_5, self.Model.Haiku_4_5),
-                "seed": seed,
-                "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                "system_prompt": system_prompt,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": _choose(model, self.Model),
+            "seed": seed,
+            "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+            "system_prompt": system_prompt,
+        })
 
     class Model:
         """The options of model."""
@@ -62,6 +70,7 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Opus 4.7"
+            _bare_key = "Opus 4.7"
 
             def __init__(
                 self,
@@ -70,13 +79,11 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
                 temperature: float | Output[_t.FLOAT] = 1.0,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
             ) -> None:
-                self._make(
-                    {
-                        "max_tokens": max_tokens,
-                        "temperature": temperature,
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+                self._make({
+                    "max_tokens": max_tokens,
+                    "temperature": temperature,
+                    "reasoning_effort": reasoning_effort,
+                })
 
         class Opus_4_6(DynamicChoice):
             """Opus 4.6.
@@ -88,6 +95,7 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Opus 4.6"
+            _bare_key = "Opus 4.6"
 
             def __init__(
                 self,
@@ -96,13 +104,11 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
                 temperature: float | Output[_t.FLOAT] = 1.0,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
             ) -> None:
-                self._make(
-                    {
-                        "max_tokens": max_tokens,
-                        "temperature": temperature,
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+                self._make({
+                    "max_tokens": max_tokens,
+                    "temperature": temperature,
+                    "reasoning_effort": reasoning_effort,
+                })
 
         class Sonnet_4_6(DynamicChoice):
             """Sonnet 4.6.
@@ -114,6 +120,7 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Sonnet 4.6"
+            _bare_key = "Sonnet 4.6"
 
             def __init__(
                 self,
@@ -122,13 +129,11 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
                 temperature: float | Output[_t.FLOAT] = 1.0,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
             ) -> None:
-                self._make(
-                    {
-                        "max_tokens": max_tokens,
-                        "temperature": temperature,
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+                self._make({
+                    "max_tokens": max_tokens,
+                    "temperature": temperature,
+                    "reasoning_effort": reasoning_effort,
+                })
 
         class Sonnet_4_5(DynamicChoice):
             """Sonnet 4.5.
@@ -140,6 +145,7 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Sonnet 4.5"
+            _bare_key = "Sonnet 4.5"
 
             def __init__(
                 self,
@@ -148,13 +154,11 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
                 temperature: float | Output[_t.FLOAT] = 1.0,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
             ) -> None:
-                self._make(
-                    {
-                        "max_tokens": max_tokens,
-                        "temperature": temperature,
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+                self._make({
+                    "max_tokens": max_tokens,
+                    "temperature": temperature,
+                    "reasoning_effort": reasoning_effort,
+                })
 
         class Haiku_4_5(DynamicChoice):
             """Haiku 4.5.
@@ -166,6 +170,7 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Haiku 4.5"
+            _bare_key = "Haiku 4.5"
 
             def __init__(
                 self,
@@ -173,9 +178,4 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
                 max_tokens: int | Output[_t.INT] = 32768,
                 temperature: float | Output[_t.FLOAT] = 1.0,
             ) -> None:
-                self._make(
-                    {
-                        "max_tokens": max_tokens,
-                        "temperature": temperature,
-                    },
-                )
+                self._make({"max_tokens": max_tokens, "temperature": temperature})

@@ -33,22 +33,25 @@ class BeebleSwitchXImageEdit(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]])
         *,
         image: Output[_t.IMAGE],
         prompt: str | Output[_t.STRING] = "",
-        alpha_mode: AlphaMode.auto | AlphaMode.fill | AlphaMode.select | AlphaMode.custom | Literal["auto", "fill"],
+        alpha_mode: (
+            AlphaMode.auto
+            | AlphaMode.fill
+            | AlphaMode.select
+            | AlphaMode.custom
+            | Literal["auto", "fill"]
+        ),
         max_resolution: _c.Resolution | Output[_t.COMBO] = "1080p",
         seed: int | Output[_t.INT] = 0,
         reference_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "alpha_mode": _choose(alpha_mode, self.AlphaMode.auto, self.AlphaMode.fill),
-                "max_resolution": max_resolution,
-                "seed": seed,
-                "reference_image": reference_image,
-            },
-            ("reference_image",),
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "alpha_mode": _choose(alpha_mode, self.AlphaMode),
+            "max_resolution": max_resolution,
+            "seed": seed,
+            "reference_image": reference_image,
+        }, ("reference_image",))
 
     class AlphaMode:
         """The options of alpha_mode."""
@@ -60,24 +63,20 @@ class BeebleSwitchXImageEdit(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]])
 
             __slots__ = ()
             _key = "auto"
+            _bare_key = "auto"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class fill(DynamicChoice):
             """fill."""
 
             __slots__ = ()
             _key = "fill"
+            _bare_key = "fill"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class select(DynamicChoice):
             """select."""
@@ -85,16 +84,8 @@ class BeebleSwitchXImageEdit(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]])
             __slots__ = ()
             _key = "select"
 
-            def __init__(
-                self,
-                *,
-                alpha_keyframe: Output[_t.MASK],
-            ) -> None:
-                self._make(
-                    {
-                        "alpha_keyframe": alpha_keyframe,
-                    },
-                )
+            def __init__(self, *, alpha_keyframe: Output[_t.MASK]) -> None:
+                self._make({"alpha_keyframe": alpha_keyframe})
 
         class custom(DynamicChoice):
             """custom."""
@@ -102,16 +93,8 @@ class BeebleSwitchXImageEdit(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]])
             __slots__ = ()
             _key = "custom"
 
-            def __init__(
-                self,
-                *,
-                alpha_mask: Output[_t.MASK],
-            ) -> None:
-                self._make(
-                    {
-                        "alpha_mask": alpha_mask,
-                    },
-                )
+            def __init__(self, *, alpha_mask: Output[_t.MASK]) -> None:
+                self._make({"alpha_mask": alpha_mask})
 
 
 class BeebleSwitchXVideoEdit(MultiOutputNode[Output[_t.VIDEO], Output[_t.VIDEO]]):
@@ -135,22 +118,25 @@ class BeebleSwitchXVideoEdit(MultiOutputNode[Output[_t.VIDEO], Output[_t.VIDEO]]
         *,
         video: Output[_t.VIDEO],
         prompt: str | Output[_t.STRING] = "",
-        alpha_mode: AlphaMode.auto | AlphaMode.fill | AlphaMode.select | AlphaMode.custom | Literal["auto", "fill"],
+        alpha_mode: (
+            AlphaMode.auto
+            | AlphaMode.fill
+            | AlphaMode.select
+            | AlphaMode.custom
+            | Literal["auto", "fill"]
+        ),
         max_resolution: _c.Resolution | Output[_t.COMBO] = "1080p",
         seed: int | Output[_t.INT] = 0,
         reference_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "prompt": prompt,
-                "alpha_mode": _choose(alpha_mode, self.AlphaMode.auto, self.AlphaMode.fill),
-                "max_resolution": max_resolution,
-                "seed": seed,
-                "reference_image": reference_image,
-            },
-            ("reference_image",),
-        )
+        self._make({
+            "video": video,
+            "prompt": prompt,
+            "alpha_mode": _choose(alpha_mode, self.AlphaMode),
+            "max_resolution": max_resolution,
+            "seed": seed,
+            "reference_image": reference_image,
+        }, ("reference_image",))
 
     class AlphaMode:
         """The options of alpha_mode."""
@@ -162,24 +148,20 @@ class BeebleSwitchXVideoEdit(MultiOutputNode[Output[_t.VIDEO], Output[_t.VIDEO]]
 
             __slots__ = ()
             _key = "auto"
+            _bare_key = "auto"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class fill(DynamicChoice):
             """fill."""
 
             __slots__ = ()
             _key = "fill"
+            _bare_key = "fill"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class select(DynamicChoice):
             """select."""
@@ -187,16 +169,8 @@ class BeebleSwitchXVideoEdit(MultiOutputNode[Output[_t.VIDEO], Output[_t.VIDEO]]
             __slots__ = ()
             _key = "select"
 
-            def __init__(
-                self,
-                *,
-                alpha_keyframe: Output[_t.MASK],
-            ) -> None:
-                self._make(
-                    {
-                        "alpha_keyframe": alpha_keyframe,
-                    },
-                )
+            def __init__(self, *, alpha_keyframe: Output[_t.MASK]) -> None:
+                self._make({"alpha_keyframe": alpha_keyframe})
 
         class custom(DynamicChoice):
             """custom."""
@@ -204,13 +178,5 @@ class BeebleSwitchXVideoEdit(MultiOutputNode[Output[_t.VIDEO], Output[_t.VIDEO]]
             __slots__ = ()
             _key = "custom"
 
-            def __init__(
-                self,
-                *,
-                alpha_mask: Output[_t.MASK],
-            ) -> None:
-                self._make(
-                    {
-                        "alpha_mask": alpha_mask,
-                    },
-                )
+            def __init__(self, *, alpha_mask: Output[_t.MASK]) -> None:
+                self._make({"alpha_mask": alpha_mask})

@@ -9,7 +9,6 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,13 +34,7 @@ class Flux2ImageNode(SingleOutputNode[_t.IMAGE]):
         model: Model.Flux_2_pro | Model.Flux_2_max | Literal["Flux.2 [pro]", "Flux.2 [max]"],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.Flux_2_pro, self.Model.Flux_2_max),
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "model": _choose(model, self.Model), "seed": seed})
 
     class Model:
         """The options of model."""
@@ -58,21 +51,23 @@ class Flux2ImageNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "Flux.2 [pro]"
+            _bare_key = "Flux.2 [pro]"
 
             def __init__(
                 self,
                 *,
                 width: int | Output[_t.INT] = 1024,
                 height: int | Output[_t.INT] = 768,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "width": width,
-                        "height": height,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
-                    },
-                )
+                self._make({
+                    "width": width,
+                    "height": height,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
+                })
 
         class Flux_2_max(DynamicChoice):
             """Flux.2 [max].
@@ -84,21 +79,23 @@ class Flux2ImageNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "Flux.2 [max]"
+            _bare_key = "Flux.2 [max]"
 
             def __init__(
                 self,
                 *,
                 width: int | Output[_t.INT] = 1024,
                 height: int | Output[_t.INT] = 768,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "width": width,
-                        "height": height,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
-                    },
-                )
+                self._make({
+                    "width": width,
+                    "height": height,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
+                })
 
 
 class Flux2MaxImageNode(SingleOutputNode[_t.IMAGE]):
@@ -128,17 +125,14 @@ class Flux2MaxImageNode(SingleOutputNode[_t.IMAGE]):
         prompt_upsampling: bool | Output[_t.BOOLEAN] = True,
         images: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "width": width,
-                "height": height,
-                "seed": seed,
-                "prompt_upsampling": prompt_upsampling,
-                "images": images,
-            },
-            ("images",),
-        )
+        self._make({
+            "prompt": prompt,
+            "width": width,
+            "height": height,
+            "seed": seed,
+            "prompt_upsampling": prompt_upsampling,
+            "images": images,
+        }, ("images",))
 
 
 class Flux2ProImageNode(SingleOutputNode[_t.IMAGE]):
@@ -168,17 +162,14 @@ class Flux2ProImageNode(SingleOutputNode[_t.IMAGE]):
         prompt_upsampling: bool | Output[_t.BOOLEAN] = True,
         images: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "width": width,
-                "height": height,
-                "seed": seed,
-                "prompt_upsampling": prompt_upsampling,
-                "images": images,
-            },
-            ("images",),
-        )
+        self._make({
+            "prompt": prompt,
+            "width": width,
+            "height": height,
+            "seed": seed,
+            "prompt_upsampling": prompt_upsampling,
+            "images": images,
+        }, ("images",))
 
 
 class FluxEraseNode(SingleOutputNode[_t.IMAGE]):
@@ -205,14 +196,7 @@ class FluxEraseNode(SingleOutputNode[_t.IMAGE]):
         dilate_pixels: int | Output[_t.INT] = 10,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "mask": mask,
-                "dilate_pixels": dilate_pixels,
-                "seed": seed,
-            },
-        )
+        self._make({"image": image, "mask": mask, "dilate_pixels": dilate_pixels, "seed": seed})
 
 
 class FluxKontextMaxImageNode(SingleOutputNode[_t.IMAGE]):
@@ -243,18 +227,15 @@ class FluxKontextMaxImageNode(SingleOutputNode[_t.IMAGE]):
         prompt_upsampling: bool | Output[_t.BOOLEAN] = False,
         input_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "guidance": guidance,
-                "steps": steps,
-                "seed": seed,
-                "prompt_upsampling": prompt_upsampling,
-                "input_image": input_image,
-            },
-            ("input_image",),
-        )
+        self._make({
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "guidance": guidance,
+            "steps": steps,
+            "seed": seed,
+            "prompt_upsampling": prompt_upsampling,
+            "input_image": input_image,
+        }, ("input_image",))
 
 
 class FluxKontextProImageNode(SingleOutputNode[_t.IMAGE]):
@@ -285,18 +266,15 @@ class FluxKontextProImageNode(SingleOutputNode[_t.IMAGE]):
         prompt_upsampling: bool | Output[_t.BOOLEAN] = False,
         input_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "guidance": guidance,
-                "steps": steps,
-                "seed": seed,
-                "prompt_upsampling": prompt_upsampling,
-                "input_image": input_image,
-            },
-            ("input_image",),
-        )
+        self._make({
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "guidance": guidance,
+            "steps": steps,
+            "seed": seed,
+            "prompt_upsampling": prompt_upsampling,
+            "input_image": input_image,
+        }, ("input_image",))
 
 
 class FluxProExpandNode(SingleOutputNode[_t.IMAGE]):
@@ -334,20 +312,18 @@ class FluxProExpandNode(SingleOutputNode[_t.IMAGE]):
         steps: int | Output[_t.INT] = 50,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "prompt_upsampling": prompt_upsampling,
-                "top": top,
-                "bottom": bottom,
-                "left": left,
-                "right": right,
-                "guidance": guidance,
-                "steps": steps,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "prompt_upsampling": prompt_upsampling,
+            "top": top,
+            "bottom": bottom,
+            "left": left,
+            "right": right,
+            "guidance": guidance,
+            "steps": steps,
+            "seed": seed,
+        })
 
 
 class FluxProFillNode(SingleOutputNode[_t.IMAGE]):
@@ -378,17 +354,15 @@ class FluxProFillNode(SingleOutputNode[_t.IMAGE]):
         steps: int | Output[_t.INT] = 50,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "mask": mask,
-                "prompt": prompt,
-                "prompt_upsampling": prompt_upsampling,
-                "guidance": guidance,
-                "steps": steps,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "image": image,
+            "mask": mask,
+            "prompt": prompt,
+            "prompt_upsampling": prompt_upsampling,
+            "guidance": guidance,
+            "steps": steps,
+            "seed": seed,
+        })
 
 
 class FluxProUltraImageNode(SingleOutputNode[_t.IMAGE]):
@@ -418,18 +392,15 @@ class FluxProUltraImageNode(SingleOutputNode[_t.IMAGE]):
         image_prompt: Output[_t.IMAGE] | None = None,
         image_prompt_strength: float | Output[_t.FLOAT] = 0.1,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "prompt_upsampling": prompt_upsampling,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-                "raw": raw,
-                "image_prompt": image_prompt,
-                "image_prompt_strength": image_prompt_strength,
-            },
-            ("image_prompt",),
-        )
+        self._make({
+            "prompt": prompt,
+            "prompt_upsampling": prompt_upsampling,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+            "raw": raw,
+            "image_prompt": image_prompt,
+            "image_prompt_strength": image_prompt_strength,
+        }, ("image_prompt",))
 
 
 class FluxVTONode(SingleOutputNode[_t.IMAGE]):
@@ -455,11 +426,4 @@ class FluxVTONode(SingleOutputNode[_t.IMAGE]):
         prompt: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "person": person,
-                "garment": garment,
-                "prompt": prompt,
-                "seed": seed,
-            },
-        )
+        self._make({"person": person, "garment": garment, "prompt": prompt, "seed": seed})

@@ -44,21 +44,18 @@ class BriaImageEditNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
         moderation: Moderation.false | Moderation.true | Literal["false", "true"],
         mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "structured_prompt": structured_prompt,
-                "seed": seed,
-                "guidance_scale": guidance_scale,
-                "steps": steps,
-                "moderation": _choose(moderation, self.Moderation.false, self.Moderation.true),
-                "mask": mask,
-            },
-            ("mask",),
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "structured_prompt": structured_prompt,
+            "seed": seed,
+            "guidance_scale": guidance_scale,
+            "steps": steps,
+            "moderation": _choose(moderation, self.Moderation),
+            "mask": mask,
+        }, ("mask",))
 
     class Moderation:
         """The options of moderation."""
@@ -70,18 +67,17 @@ class BriaImageEditNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
 
             __slots__ = ()
             _key = "false"
+            _bare_key = "false"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class true(DynamicChoice):
             """true."""
 
             __slots__ = ()
             _key = "true"
+            _bare_key = "true"
 
             def __init__(
                 self,
@@ -90,13 +86,11 @@ class BriaImageEditNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
                 visual_input_moderation: bool | Output[_t.BOOLEAN] = False,
                 visual_output_moderation: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "prompt_content_moderation": prompt_content_moderation,
-                        "visual_input_moderation": visual_input_moderation,
-                        "visual_output_moderation": visual_output_moderation,
-                    },
-                )
+                self._make({
+                    "prompt_content_moderation": prompt_content_moderation,
+                    "visual_input_moderation": visual_input_moderation,
+                    "visual_output_moderation": visual_output_moderation,
+                })
 
 
 class BriaRemoveImageBackground(SingleOutputNode[_t.IMAGE]):
@@ -121,13 +115,7 @@ class BriaRemoveImageBackground(SingleOutputNode[_t.IMAGE]):
         moderation: Moderation.false | Moderation.true | Literal["false", "true"],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "moderation": _choose(moderation, self.Moderation.false, self.Moderation.true),
-                "seed": seed,
-            },
-        )
+        self._make({"image": image, "moderation": _choose(moderation, self.Moderation), "seed": seed})
 
     class Moderation:
         """The options of moderation."""
@@ -139,18 +127,17 @@ class BriaRemoveImageBackground(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "false"
+            _bare_key = "false"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class true(DynamicChoice):
             """true."""
 
             __slots__ = ()
             _key = "true"
+            _bare_key = "true"
 
             def __init__(
                 self,
@@ -158,12 +145,10 @@ class BriaRemoveImageBackground(SingleOutputNode[_t.IMAGE]):
                 visual_input_moderation: bool | Output[_t.BOOLEAN] = False,
                 visual_output_moderation: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "visual_input_moderation": visual_input_moderation,
-                        "visual_output_moderation": visual_output_moderation,
-                    },
-                )
+                self._make({
+                    "visual_input_moderation": visual_input_moderation,
+                    "visual_output_moderation": visual_output_moderation,
+                })
 
 
 class BriaRemoveVideoBackground(SingleOutputNode[_t.VIDEO]):
@@ -188,13 +173,7 @@ class BriaRemoveVideoBackground(SingleOutputNode[_t.VIDEO]):
         background_color: _c.BackgroundColor | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "background_color": background_color,
-                "seed": seed,
-            },
-        )
+        self._make({"video": video, "background_color": background_color, "seed": seed})
 
 
 class BriaTransparentVideoBackground(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -213,18 +192,8 @@ class BriaTransparentVideoBackground(MultiOutputNode[Output[_t.IMAGE], Output[_t
     images = OutputSlot[_t.IMAGE](0)
     mask = OutputSlot[_t.MASK](1)
 
-    def __init__(
-        self,
-        *,
-        video: Output[_t.VIDEO],
-        seed: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "video": video,
-                "seed": seed,
-            },
-        )
+    def __init__(self, *, video: Output[_t.VIDEO], seed: int | Output[_t.INT] = 0) -> None:
+        self._make({"video": video, "seed": seed})
 
 
 class BriaVideoGreenScreen(SingleOutputNode[_t.VIDEO]):
@@ -249,13 +218,7 @@ class BriaVideoGreenScreen(SingleOutputNode[_t.VIDEO]):
         green_shade: _c.GreenShade | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "green_shade": green_shade,
-                "seed": seed,
-            },
-        )
+        self._make({"video": video, "green_shade": green_shade, "seed": seed})
 
 
 class BriaVideoReplaceBackground(SingleOutputNode[_t.VIDEO]):
@@ -281,12 +244,9 @@ class BriaVideoReplaceBackground(SingleOutputNode[_t.VIDEO]):
         background_image: Output[_t.IMAGE] | None = None,
         background_video: Output[_t.VIDEO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "seed": seed,
-                "background_image": background_image,
-                "background_video": background_video,
-            },
-            ("background_image", "background_video"),
-        )
+        self._make({
+            "video": video,
+            "seed": seed,
+            "background_image": background_image,
+            "background_video": background_video,
+        }, ("background_image", "background_video"))

@@ -39,18 +39,15 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         first_frame_asset_id: str | Output[_t.STRING] = "",
         last_frame_asset_id: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "watermark": watermark,
-                "first_frame": first_frame,
-                "last_frame": last_frame,
-                "first_frame_asset_id": first_frame_asset_id,
-                "last_frame_asset_id": last_frame_asset_id,
-            },
-            ("first_frame", "last_frame"),
-        )
+        self._make({
+            "model": model,
+            "seed": seed,
+            "watermark": watermark,
+            "first_frame": first_frame,
+            "last_frame": last_frame,
+            "first_frame_asset_id": first_frame_asset_id,
+            "last_frame_asset_id": last_frame_asset_id,
+        }, ("first_frame", "last_frame"))
 
     class Model:
         """The options of model."""
@@ -76,15 +73,13 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                })
 
         class Seedance_2_0_Fast(DynamicChoice):
             """Seedance 2.0 Fast.
@@ -105,15 +100,13 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                })
 
         class Seedance_2_0_Mini(DynamicChoice):
             """Seedance 2.0 Mini.
@@ -134,15 +127,13 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                })
 
 
 class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
@@ -167,13 +158,7 @@ class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({"model": model, "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
@@ -198,28 +183,38 @@ class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
                 ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
-                reference_images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                reference_videos: Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
-                reference_audios: Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
-                reference_assets: Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]] | Sequence[str | Output[_t.STRING]] = (),
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
                 auto_downscale: bool | Output[_t.BOOLEAN] = True,
                 auto_upscale: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                        "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
-                        "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
-                        "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
-                        "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
-                        "auto_downscale": auto_downscale,
-                        "auto_upscale": auto_upscale,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
 
         class Seedance_2_0_Fast(DynamicChoice):
             """Seedance 2.0 Fast.
@@ -239,28 +234,38 @@ class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
                 ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
-                reference_images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                reference_videos: Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
-                reference_audios: Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
-                reference_assets: Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]] | Sequence[str | Output[_t.STRING]] = (),
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
                 auto_downscale: bool | Output[_t.BOOLEAN] = True,
                 auto_upscale: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                        "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
-                        "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
-                        "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
-                        "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
-                        "auto_downscale": auto_downscale,
-                        "auto_upscale": auto_upscale,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
 
         class Seedance_2_0_Mini(DynamicChoice):
             """Seedance 2.0 Mini.
@@ -280,28 +285,38 @@ class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
                 ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
-                reference_images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                reference_videos: Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
-                reference_audios: Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
-                reference_assets: Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]] | Sequence[str | Output[_t.STRING]] = (),
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
                 auto_downscale: bool | Output[_t.BOOLEAN] = True,
                 auto_upscale: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                        "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
-                        "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
-                        "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
-                        "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
-                        "auto_downscale": auto_downscale,
-                        "auto_upscale": auto_upscale,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
 
 
 class ByteDance2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -326,13 +341,7 @@ class ByteDance2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({"model": model, "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
@@ -358,15 +367,13 @@ class ByteDance2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                })
 
         class Seedance_2_0_Fast(DynamicChoice):
             """Seedance 2.0 Fast.
@@ -387,15 +394,13 @@ class ByteDance2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                })
 
         class Seedance_2_0_Mini(DynamicChoice):
             """Seedance 2.0 Mini.
@@ -416,15 +421,13 @@ class ByteDance2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 7,
                 generate_audio: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "generate_audio": generate_audio,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                })
 
 
 class ByteDanceCreateImageAsset(MultiOutputNode[Output[_t.STRING], Output[_t.STRING]]):
@@ -437,18 +440,8 @@ class ByteDanceCreateImageAsset(MultiOutputNode[Output[_t.STRING], Output[_t.STR
     asset_id = OutputSlot[_t.STRING](0)
     group_id = OutputSlot[_t.STRING](1)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        group_id: str | Output[_t.STRING] = "",
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "group_id": group_id,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], group_id: str | Output[_t.STRING] = "") -> None:
+        self._make({"image": image, "group_id": group_id})
 
 
 class ByteDanceCreateVideoAsset(MultiOutputNode[Output[_t.STRING], Output[_t.STRING]]):
@@ -461,18 +454,8 @@ class ByteDanceCreateVideoAsset(MultiOutputNode[Output[_t.STRING], Output[_t.STR
     asset_id = OutputSlot[_t.STRING](0)
     group_id = OutputSlot[_t.STRING](1)
 
-    def __init__(
-        self,
-        *,
-        video: Output[_t.VIDEO],
-        group_id: str | Output[_t.STRING] = "",
-    ) -> None:
-        self._make(
-            {
-                "video": video,
-                "group_id": group_id,
-            },
-        )
+    def __init__(self, *, video: Output[_t.VIDEO], group_id: str | Output[_t.STRING] = "") -> None:
+        self._make({"video": video, "group_id": group_id})
 
 
 class ByteDanceFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
@@ -506,21 +489,19 @@ class ByteDanceFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "first_frame": first_frame,
-                "last_frame": last_frame,
-                "resolution": resolution,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "seed": seed,
-                "camera_fixed": camera_fixed,
-                "watermark": watermark,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "first_frame": first_frame,
+            "last_frame": last_frame,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "seed": seed,
+            "camera_fixed": camera_fixed,
+            "watermark": watermark,
+            "generate_audio": generate_audio,
+        })
 
 
 class ByteDanceImageNode(SingleOutputNode[_t.IMAGE]):
@@ -553,18 +534,16 @@ class ByteDanceImageNode(SingleOutputNode[_t.IMAGE]):
         guidance_scale: float | Output[_t.FLOAT] = 2.5,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "size_preset": size_preset,
-                "width": width,
-                "height": height,
-                "seed": seed,
-                "guidance_scale": guidance_scale,
-                "watermark": watermark,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "size_preset": size_preset,
+            "width": width,
+            "height": height,
+            "seed": seed,
+            "guidance_scale": guidance_scale,
+            "watermark": watermark,
+        })
 
 
 class ByteDanceImageReferenceNode(SingleOutputNode[_t.VIDEO]):
@@ -595,18 +574,16 @@ class ByteDanceImageReferenceNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "images": images,
-                "resolution": resolution,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "images": images,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "seed": seed,
+            "watermark": watermark,
+        })
 
 
 class ByteDanceImageToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -639,20 +616,18 @@ class ByteDanceImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "image": image,
-                "resolution": resolution,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "seed": seed,
-                "camera_fixed": camera_fixed,
-                "watermark": watermark,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "image": image,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "seed": seed,
+            "camera_fixed": camera_fixed,
+            "watermark": watermark,
+            "generate_audio": generate_audio,
+        })
 
 
 class ByteDanceSeedAudio(SingleOutputNode[_t.AUDIO]):
@@ -677,24 +652,28 @@ class ByteDanceSeedAudio(SingleOutputNode[_t.AUDIO]):
         self,
         *,
         text_prompt: str | Output[_t.STRING] = "",
-        reference_mode: ReferenceMode.text_only | ReferenceMode.audio_reference | ReferenceMode.image_reference | ReferenceMode.preset_voice | Literal["text only", "audio reference", "image reference", "preset voice"],
+        reference_mode: (
+            ReferenceMode.text_only
+            | ReferenceMode.audio_reference
+            | ReferenceMode.image_reference
+            | ReferenceMode.preset_voice
+            | Literal["text only", "audio reference", "image reference", "preset voice"]
+        ),
         sample_rate: _c.SampleRate | Output[_t.COMBO] = "24000",
         speech_rate: int | Output[_t.INT] = 0,
         loudness_rate: int | Output[_t.INT] = 0,
         pitch_rate: int | Output[_t.INT] = 0,
         seed: int | Output[_t.INT] = 42,
     ) -> None:
-        self._make(
-            {
-                "text_prompt": text_prompt,
-                "reference_mode": _choose(reference_mode, self.ReferenceMode.text_only, self.ReferenceMode.audio_reference, self.ReferenceMode.image_reference, self.ReferenceMode.preset_voice),
-                "sample_rate": sample_rate,
-                "speech_rate": speech_rate,
-                "loudness_rate": loudness_rate,
-                "pitch_rate": pitch_rate,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "text_prompt": text_prompt,
+            "reference_mode": _choose(reference_mode, self.ReferenceMode),
+            "sample_rate": sample_rate,
+            "speech_rate": speech_rate,
+            "loudness_rate": loudness_rate,
+            "pitch_rate": pitch_rate,
+            "seed": seed,
+        })
 
     class ReferenceMode:
         """The options of reference_mode."""
@@ -706,18 +685,17 @@ class ByteDanceSeedAudio(SingleOutputNode[_t.AUDIO]):
 
             __slots__ = ()
             _key = "text only"
+            _bare_key = "text only"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class audio_reference(DynamicChoice):
             """audio reference."""
 
             __slots__ = ()
             _key = "audio reference"
+            _bare_key = "audio reference"
 
             def __init__(
                 self,
@@ -726,49 +704,35 @@ class ByteDanceSeedAudio(SingleOutputNode[_t.AUDIO]):
                 reference_audio_2: Output[_t.AUDIO] | None = None,
                 reference_audio_3: Output[_t.AUDIO] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "reference_audio_1": reference_audio_1,
-                        "reference_audio_2": reference_audio_2,
-                        "reference_audio_3": reference_audio_3,
-                    },
-                    ("reference_audio_1", "reference_audio_2", "reference_audio_3"),
-                )
+                self._make({
+                    "reference_audio_1": reference_audio_1,
+                    "reference_audio_2": reference_audio_2,
+                    "reference_audio_3": reference_audio_3,
+                }, ("reference_audio_1", "reference_audio_2", "reference_audio_3"))
 
         class image_reference(DynamicChoice):
             """image reference."""
 
             __slots__ = ()
             _key = "image reference"
+            _bare_key = "image reference"
 
-            def __init__(
-                self,
-                *,
-                reference_image: Output[_t.IMAGE] | None = None,
-            ) -> None:
-                self._make(
-                    {
-                        "reference_image": reference_image,
-                    },
-                    ("reference_image",),
-                )
+            def __init__(self, *, reference_image: Output[_t.IMAGE] | None = None) -> None:
+                self._make({"reference_image": reference_image}, ("reference_image",))
 
         class preset_voice(DynamicChoice):
             """preset voice."""
 
             __slots__ = ()
             _key = "preset voice"
+            _bare_key = "preset voice"
 
             def __init__(
                 self,
                 *,
                 preset_voice: _c.PresetVoice | Output[_t.COMBO] = "Vivi (Female, multilingual)",
             ) -> None:
-                self._make(
-                    {
-                        "preset_voice": preset_voice,
-                    },
-                )
+                self._make({"preset_voice": preset_voice})
 
 
 class ByteDanceSeedreamNode(SingleOutputNode[_t.IMAGE]):
@@ -804,22 +768,19 @@ class ByteDanceSeedreamNode(SingleOutputNode[_t.IMAGE]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         fail_on_partial: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "size_preset": size_preset,
-                "image": image,
-                "width": width,
-                "height": height,
-                "sequential_image_generation": sequential_image_generation,
-                "max_images": max_images,
-                "seed": seed,
-                "watermark": watermark,
-                "fail_on_partial": fail_on_partial,
-            },
-            ("image", "sequential_image_generation"),
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "size_preset": size_preset,
+            "image": image,
+            "width": width,
+            "height": height,
+            "sequential_image_generation": sequential_image_generation,
+            "max_images": max_images,
+            "seed": seed,
+            "watermark": watermark,
+            "fail_on_partial": fail_on_partial,
+        }, ("image", "sequential_image_generation"))
 
 
 class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
@@ -841,20 +802,23 @@ class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.seedream_5_0_pro | Model.seedream_5_0_lite | Model.seedream_4_5_251128 | Model.seedream_4_0_250828,
+        model: (
+            Model.seedream_5_0_pro
+            | Model.seedream_5_0_lite
+            | Model.seedream_4_5_251128
+            | Model.seedream_4_0_250828
+        ),
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
         thinking: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-                "watermark": watermark,
-                "thinking": thinking,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "seed": seed,
+            "watermark": watermark,
+            "thinking": thinking,
+        })
 
     class Model:
         """The options of model."""
@@ -878,16 +842,17 @@ class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
                 size_preset: _c.ByteDanceSeedreamNodeV2SizePreset_24e0 | Output[_t.COMBO],
                 width: int | Output[_t.INT] = 2048,
                 height: int | Output[_t.INT] = 2048,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "size_preset": size_preset,
-                        "width": width,
-                        "height": height,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
-                    },
-                )
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                })
 
         class seedream_5_0_lite(DynamicChoice):
             """seedream 5.0 lite.
@@ -908,19 +873,20 @@ class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
                 width: int | Output[_t.INT] = 2048,
                 height: int | Output[_t.INT] = 2048,
                 max_images: int | Output[_t.INT] = 1,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 fail_on_partial: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "size_preset": size_preset,
-                        "width": width,
-                        "height": height,
-                        "max_images": max_images,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
-                        "fail_on_partial": fail_on_partial,
-                    },
-                )
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "max_images": max_images,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
+                    "fail_on_partial": fail_on_partial,
+                })
 
         class seedream_4_5_251128(DynamicChoice):
             """seedream-4-5-251128.
@@ -941,19 +907,20 @@ class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
                 width: int | Output[_t.INT] = 2048,
                 height: int | Output[_t.INT] = 2048,
                 max_images: int | Output[_t.INT] = 1,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 fail_on_partial: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "size_preset": size_preset,
-                        "width": width,
-                        "height": height,
-                        "max_images": max_images,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
-                        "fail_on_partial": fail_on_partial,
-                    },
-                )
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "max_images": max_images,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                    "fail_on_partial": fail_on_partial,
+                })
 
         class seedream_4_0_250828(DynamicChoice):
             """seedream-4-0-250828.
@@ -974,19 +941,20 @@ class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
                 width: int | Output[_t.INT] = 2048,
                 height: int | Output[_t.INT] = 2048,
                 max_images: int | Output[_t.INT] = 1,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 fail_on_partial: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "size_preset": size_preset,
-                        "width": width,
-                        "height": height,
-                        "max_images": max_images,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
-                        "fail_on_partial": fail_on_partial,
-                    },
-                )
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "max_images": max_images,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                    "fail_on_partial": fail_on_partial,
+                })
 
 
 class ByteDanceTextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -1018,16 +986,14 @@ class ByteDanceTextToVideoNode(SingleOutputNode[_t.VIDEO]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "resolution": resolution,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "seed": seed,
-                "camera_fixed": camera_fixed,
-                "watermark": watermark,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "seed": seed,
+            "camera_fixed": camera_fixed,
+            "watermark": watermark,
+            "generate_audio": generate_audio,
+        })

@@ -9,7 +9,6 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -32,18 +31,21 @@ class ByteDanceSeedNode(SingleOutputNode[_t.STRING]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.Seed_2_0_Pro | Model.Seed_2_0_Lite | Model.Seed_2_0_Mini | Literal["Seed 2.0 Pro", "Seed 2.0 Lite", "Seed 2.0 Mini"],
+        model: (
+            Model.Seed_2_0_Pro
+            | Model.Seed_2_0_Lite
+            | Model.Seed_2_0_Mini
+            | Literal["Seed 2.0 Pro", "Seed 2.0 Lite", "Seed 2.0 Mini"]
+        ),
         seed: int | Output[_t.INT] = 0,
         system_prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.Seed_2_0_Pro, self.Model.Seed_2_0_Lite, self.Model.Seed_2_0_Mini),
-                "seed": seed,
-                "system_prompt": system_prompt,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": _choose(model, self.Model),
+            "seed": seed,
+            "system_prompt": system_prompt,
+        })
 
     class Model:
         """The options of model."""
@@ -59,21 +61,26 @@ class ByteDanceSeedNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Seed 2.0 Pro"
+            _bare_key = "Seed 2.0 Pro"
 
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                videos: Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
                 temperature: float | Output[_t.FLOAT] = 1.0,
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                        "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
-                        "temperature": temperature,
-                    },
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                    "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
+                    "temperature": temperature,
+                })
 
         class Seed_2_0_Lite(DynamicChoice):
             """Seed 2.0 Lite.
@@ -84,21 +91,26 @@ class ByteDanceSeedNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Seed 2.0 Lite"
+            _bare_key = "Seed 2.0 Lite"
 
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                videos: Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
                 temperature: float | Output[_t.FLOAT] = 1.0,
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                        "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
-                        "temperature": temperature,
-                    },
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                    "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
+                    "temperature": temperature,
+                })
 
         class Seed_2_0_Mini(DynamicChoice):
             """Seed 2.0 Mini.
@@ -109,18 +121,23 @@ class ByteDanceSeedNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Seed 2.0 Mini"
+            _bare_key = "Seed 2.0 Mini"
 
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                videos: Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
                 temperature: float | Output[_t.FLOAT] = 1.0,
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                        "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
-                        "temperature": temperature,
-                    },
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                    "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
+                    "temperature": temperature,
+                })

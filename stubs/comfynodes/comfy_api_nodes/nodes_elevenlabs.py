@@ -25,16 +25,8 @@ class ElevenLabsAudioIsolation(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     AUDIO = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        audio: Output[_t.AUDIO],
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-            },
-        )
+    def __init__(self, *, audio: Output[_t.AUDIO]) -> None:
+        self._make({"audio": audio})
 
 
 class ElevenLabsInstantVoiceClone(SingleOutputNode[_t.ELEVENLABS_VOICE]):
@@ -55,12 +47,7 @@ class ElevenLabsInstantVoiceClone(SingleOutputNode[_t.ELEVENLABS_VOICE]):
         files: Sequence[Output[_t.AUDIO]],
         remove_background_noise: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "files": _autogrow(files, "audio"),
-                "remove_background_noise": remove_background_noise,
-            },
-        )
+        self._make({"files": _autogrow(files, "audio"), "remove_background_noise": remove_background_noise})
 
 
 class ElevenLabsSpeechToSpeech(SingleOutputNode[_t.AUDIO]):
@@ -85,22 +72,24 @@ class ElevenLabsSpeechToSpeech(SingleOutputNode[_t.AUDIO]):
         voice: Output[_t.ELEVENLABS_VOICE],
         audio: Output[_t.AUDIO],
         stability: float | Output[_t.FLOAT] = 0.5,
-        model: Model.eleven_multilingual_sts_v2 | Model.eleven_english_sts_v2 | Literal["eleven_multilingual_sts_v2", "eleven_english_sts_v2"],
+        model: (
+            Model.eleven_multilingual_sts_v2
+            | Model.eleven_english_sts_v2
+            | Literal["eleven_multilingual_sts_v2", "eleven_english_sts_v2"]
+        ),
         output_format: _c.OutputFormat | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
         remove_background_noise: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "voice": voice,
-                "audio": audio,
-                "stability": stability,
-                "model": _choose(model, self.Model.eleven_multilingual_sts_v2, self.Model.eleven_english_sts_v2),
-                "output_format": output_format,
-                "seed": seed,
-                "remove_background_noise": remove_background_noise,
-            },
-        )
+        self._make({
+            "voice": voice,
+            "audio": audio,
+            "stability": stability,
+            "model": _choose(model, self.Model),
+            "output_format": output_format,
+            "seed": seed,
+            "remove_background_noise": remove_background_noise,
+        })
 
     class Model:
         """The options of model."""
@@ -118,6 +107,7 @@ class ElevenLabsSpeechToSpeech(SingleOutputNode[_t.AUDIO]):
 
             __slots__ = ()
             _key = "eleven_multilingual_sts_v2"
+            _bare_key = "eleven_multilingual_sts_v2"
 
             def __init__(
                 self,
@@ -127,14 +117,12 @@ class ElevenLabsSpeechToSpeech(SingleOutputNode[_t.AUDIO]):
                 use_speaker_boost: bool | Output[_t.BOOLEAN] = False,
                 style: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "speed": speed,
-                        "similarity_boost": similarity_boost,
-                        "use_speaker_boost": use_speaker_boost,
-                        "style": style,
-                    },
-                )
+                self._make({
+                    "speed": speed,
+                    "similarity_boost": similarity_boost,
+                    "use_speaker_boost": use_speaker_boost,
+                    "style": style,
+                })
 
         class eleven_english_sts_v2(DynamicChoice):
             """eleven_english_sts_v2.
@@ -147,6 +135,7 @@ class ElevenLabsSpeechToSpeech(SingleOutputNode[_t.AUDIO]):
 
             __slots__ = ()
             _key = "eleven_english_sts_v2"
+            _bare_key = "eleven_english_sts_v2"
 
             def __init__(
                 self,
@@ -156,14 +145,12 @@ class ElevenLabsSpeechToSpeech(SingleOutputNode[_t.AUDIO]):
                 use_speaker_boost: bool | Output[_t.BOOLEAN] = False,
                 style: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "speed": speed,
-                        "similarity_boost": similarity_boost,
-                        "use_speaker_boost": use_speaker_boost,
-                        "style": style,
-                    },
-                )
+                self._make({
+                    "speed": speed,
+                    "similarity_boost": similarity_boost,
+                    "use_speaker_boost": use_speaker_boost,
+                    "style": style,
+                })
 
 
 class ElevenLabsSpeechToText(MultiOutputNode[Output[_t.STRING], Output[_t.STRING], Output[_t.STRING]]):
@@ -193,15 +180,13 @@ class ElevenLabsSpeechToText(MultiOutputNode[Output[_t.STRING], Output[_t.STRING
         num_speakers: int | Output[_t.INT] = 0,
         seed: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "model": _choose(model, self.Model.scribe_v2),
-                "language_code": language_code,
-                "num_speakers": num_speakers,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "audio": audio,
+            "model": _choose(model, self.Model),
+            "language_code": language_code,
+            "num_speakers": num_speakers,
+            "seed": seed,
+        })
 
     class Model:
         """The options of model."""
@@ -218,6 +203,7 @@ class ElevenLabsSpeechToText(MultiOutputNode[Output[_t.STRING], Output[_t.STRING
 
             __slots__ = ()
             _key = "scribe_v2"
+            _bare_key = "scribe_v2"
 
             def __init__(
                 self,
@@ -228,15 +214,13 @@ class ElevenLabsSpeechToText(MultiOutputNode[Output[_t.STRING], Output[_t.STRING
                 temperature: float | Output[_t.FLOAT] = 0.0,
                 timestamps_granularity: _c.TimestampsGranularity | Output[_t.COMBO] = "word",
             ) -> None:
-                self._make(
-                    {
-                        "tag_audio_events": tag_audio_events,
-                        "diarize": diarize,
-                        "diarization_threshold": diarization_threshold,
-                        "temperature": temperature,
-                        "timestamps_granularity": timestamps_granularity,
-                    },
-                )
+                self._make({
+                    "tag_audio_events": tag_audio_events,
+                    "diarize": diarize,
+                    "diarization_threshold": diarization_threshold,
+                    "temperature": temperature,
+                    "timestamps_granularity": timestamps_granularity,
+                })
 
 
 class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
@@ -261,22 +245,31 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
         stability: float | Output[_t.FLOAT] = 0.5,
         apply_text_normalization: _c.SymmetryMode | Output[_t.COMBO],
         model: _c.ElevenLabsTextToDialogueModel | Output[_t.COMBO],
-        inputs: Inputs.n_1 | Inputs.n_2 | Inputs.n_3 | Inputs.n_4 | Inputs.n_5 | Inputs.n_6 | Inputs.n_7 | Inputs.n_8 | Inputs.n_9 | Inputs.n_10,
+        inputs: (
+            Inputs.n_1
+            | Inputs.n_2
+            | Inputs.n_3
+            | Inputs.n_4
+            | Inputs.n_5
+            | Inputs.n_6
+            | Inputs.n_7
+            | Inputs.n_8
+            | Inputs.n_9
+            | Inputs.n_10
+        ),
         language_code: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 1,
         output_format: _c.OutputFormat | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "stability": stability,
-                "apply_text_normalization": apply_text_normalization,
-                "model": model,
-                "inputs": inputs,
-                "language_code": language_code,
-                "seed": seed,
-                "output_format": output_format,
-            },
-        )
+        self._make({
+            "stability": stability,
+            "apply_text_normalization": apply_text_normalization,
+            "model": model,
+            "inputs": inputs,
+            "language_code": language_code,
+            "seed": seed,
+            "output_format": output_format,
+        })
 
     class Inputs:
         """The options of inputs."""
@@ -295,12 +288,7 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text1: str | Output[_t.STRING] = "",
                 voice1: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                    },
-                )
+                self._make({"text1": text1, "voice1": voice1})
 
         class n_2(DynamicChoice):
             """2."""
@@ -316,14 +304,7 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text2: str | Output[_t.STRING] = "",
                 voice2: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                    },
-                )
+                self._make({"text1": text1, "voice1": voice1, "text2": text2, "voice2": voice2})
 
         class n_3(DynamicChoice):
             """3."""
@@ -341,16 +322,14 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text3: str | Output[_t.STRING] = "",
                 voice3: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                })
 
         class n_4(DynamicChoice):
             """4."""
@@ -370,18 +349,16 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text4: str | Output[_t.STRING] = "",
                 voice4: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                        "text4": text4,
-                        "voice4": voice4,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                    "text4": text4,
+                    "voice4": voice4,
+                })
 
         class n_5(DynamicChoice):
             """5."""
@@ -403,20 +380,18 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text5: str | Output[_t.STRING] = "",
                 voice5: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                        "text4": text4,
-                        "voice4": voice4,
-                        "text5": text5,
-                        "voice5": voice5,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                    "text4": text4,
+                    "voice4": voice4,
+                    "text5": text5,
+                    "voice5": voice5,
+                })
 
         class n_6(DynamicChoice):
             """6."""
@@ -440,22 +415,20 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text6: str | Output[_t.STRING] = "",
                 voice6: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                        "text4": text4,
-                        "voice4": voice4,
-                        "text5": text5,
-                        "voice5": voice5,
-                        "text6": text6,
-                        "voice6": voice6,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                    "text4": text4,
+                    "voice4": voice4,
+                    "text5": text5,
+                    "voice5": voice5,
+                    "text6": text6,
+                    "voice6": voice6,
+                })
 
         class n_7(DynamicChoice):
             """7."""
@@ -481,24 +454,22 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text7: str | Output[_t.STRING] = "",
                 voice7: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                        "text4": text4,
-                        "voice4": voice4,
-                        "text5": text5,
-                        "voice5": voice5,
-                        "text6": text6,
-                        "voice6": voice6,
-                        "text7": text7,
-                        "voice7": voice7,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                    "text4": text4,
+                    "voice4": voice4,
+                    "text5": text5,
+                    "voice5": voice5,
+                    "text6": text6,
+                    "voice6": voice6,
+                    "text7": text7,
+                    "voice7": voice7,
+                })
 
         class n_8(DynamicChoice):
             """8."""
@@ -526,26 +497,24 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text8: str | Output[_t.STRING] = "",
                 voice8: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                        "text4": text4,
-                        "voice4": voice4,
-                        "text5": text5,
-                        "voice5": voice5,
-                        "text6": text6,
-                        "voice6": voice6,
-                        "text7": text7,
-                        "voice7": voice7,
-                        "text8": text8,
-                        "voice8": voice8,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                    "text4": text4,
+                    "voice4": voice4,
+                    "text5": text5,
+                    "voice5": voice5,
+                    "text6": text6,
+                    "voice6": voice6,
+                    "text7": text7,
+                    "voice7": voice7,
+                    "text8": text8,
+                    "voice8": voice8,
+                })
 
         class n_9(DynamicChoice):
             """9."""
@@ -575,28 +544,26 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text9: str | Output[_t.STRING] = "",
                 voice9: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                        "text4": text4,
-                        "voice4": voice4,
-                        "text5": text5,
-                        "voice5": voice5,
-                        "text6": text6,
-                        "voice6": voice6,
-                        "text7": text7,
-                        "voice7": voice7,
-                        "text8": text8,
-                        "voice8": voice8,
-                        "text9": text9,
-                        "voice9": voice9,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                    "text4": text4,
+                    "voice4": voice4,
+                    "text5": text5,
+                    "voice5": voice5,
+                    "text6": text6,
+                    "voice6": voice6,
+                    "text7": text7,
+                    "voice7": voice7,
+                    "text8": text8,
+                    "voice8": voice8,
+                    "text9": text9,
+                    "voice9": voice9,
+                })
 
         class n_10(DynamicChoice):
             """10."""
@@ -628,30 +595,28 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
                 text10: str | Output[_t.STRING] = "",
                 voice10: Output[_t.ELEVENLABS_VOICE],
             ) -> None:
-                self._make(
-                    {
-                        "text1": text1,
-                        "voice1": voice1,
-                        "text2": text2,
-                        "voice2": voice2,
-                        "text3": text3,
-                        "voice3": voice3,
-                        "text4": text4,
-                        "voice4": voice4,
-                        "text5": text5,
-                        "voice5": voice5,
-                        "text6": text6,
-                        "voice6": voice6,
-                        "text7": text7,
-                        "voice7": voice7,
-                        "text8": text8,
-                        "voice8": voice8,
-                        "text9": text9,
-                        "voice9": voice9,
-                        "text10": text10,
-                        "voice10": voice10,
-                    },
-                )
+                self._make({
+                    "text1": text1,
+                    "voice1": voice1,
+                    "text2": text2,
+                    "voice2": voice2,
+                    "text3": text3,
+                    "voice3": voice3,
+                    "text4": text4,
+                    "voice4": voice4,
+                    "text5": text5,
+                    "voice5": voice5,
+                    "text6": text6,
+                    "voice6": voice6,
+                    "text7": text7,
+                    "voice7": voice7,
+                    "text8": text8,
+                    "voice8": voice8,
+                    "text9": text9,
+                    "voice9": voice9,
+                    "text10": text10,
+                    "voice10": voice10,
+                })
 
 
 class ElevenLabsTextToSoundEffects(SingleOutputNode[_t.AUDIO]):
@@ -673,13 +638,7 @@ class ElevenLabsTextToSoundEffects(SingleOutputNode[_t.AUDIO]):
         model: Model.eleven_sfx_v2 | Literal["eleven_sfx_v2"],
         output_format: _c.OutputFormat | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "text": text,
-                "model": _choose(model, self.Model.eleven_sfx_v2),
-                "output_format": output_format,
-            },
-        )
+        self._make({"text": text, "model": _choose(model, self.Model), "output_format": output_format})
 
     class Model:
         """The options of model."""
@@ -696,6 +655,7 @@ class ElevenLabsTextToSoundEffects(SingleOutputNode[_t.AUDIO]):
 
             __slots__ = ()
             _key = "eleven_sfx_v2"
+            _bare_key = "eleven_sfx_v2"
 
             def __init__(
                 self,
@@ -704,13 +664,7 @@ class ElevenLabsTextToSoundEffects(SingleOutputNode[_t.AUDIO]):
                 loop: bool | Output[_t.BOOLEAN] = False,
                 prompt_influence: float | Output[_t.FLOAT] = 0.3,
             ) -> None:
-                self._make(
-                    {
-                        "duration": duration,
-                        "loop": loop,
-                        "prompt_influence": prompt_influence,
-                    },
-                )
+                self._make({"duration": duration, "loop": loop, "prompt_influence": prompt_influence})
 
 
 class ElevenLabsTextToSpeech(SingleOutputNode[_t.AUDIO]):
@@ -736,23 +690,25 @@ class ElevenLabsTextToSpeech(SingleOutputNode[_t.AUDIO]):
         text: str | Output[_t.STRING] = "",
         stability: float | Output[_t.FLOAT] = 0.5,
         apply_text_normalization: _c.SymmetryMode | Output[_t.COMBO],
-        model: Model.eleven_multilingual_v2 | Model.eleven_v3 | Literal["eleven_multilingual_v2", "eleven_v3"],
+        model: (
+            Model.eleven_multilingual_v2
+            | Model.eleven_v3
+            | Literal["eleven_multilingual_v2", "eleven_v3"]
+        ),
         language_code: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 1,
         output_format: _c.OutputFormat | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "voice": voice,
-                "text": text,
-                "stability": stability,
-                "apply_text_normalization": apply_text_normalization,
-                "model": _choose(model, self.Model.eleven_multilingual_v2, self.Model.eleven_v3),
-                "language_code": language_code,
-                "seed": seed,
-                "output_format": output_format,
-            },
-        )
+        self._make({
+            "voice": voice,
+            "text": text,
+            "stability": stability,
+            "apply_text_normalization": apply_text_normalization,
+            "model": _choose(model, self.Model),
+            "language_code": language_code,
+            "seed": seed,
+            "output_format": output_format,
+        })
 
     class Model:
         """The options of model."""
@@ -770,6 +726,7 @@ class ElevenLabsTextToSpeech(SingleOutputNode[_t.AUDIO]):
 
             __slots__ = ()
             _key = "eleven_multilingual_v2"
+            _bare_key = "eleven_multilingual_v2"
 
             def __init__(
                 self,
@@ -779,14 +736,12 @@ class ElevenLabsTextToSpeech(SingleOutputNode[_t.AUDIO]):
                 use_speaker_boost: bool | Output[_t.BOOLEAN] = False,
                 style: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "speed": speed,
-                        "similarity_boost": similarity_boost,
-                        "use_speaker_boost": use_speaker_boost,
-                        "style": style,
-                    },
-                )
+                self._make({
+                    "speed": speed,
+                    "similarity_boost": similarity_boost,
+                    "use_speaker_boost": use_speaker_boost,
+                    "style": style,
+                })
 
         class eleven_v3(DynamicChoice):
             """eleven_v3.
@@ -798,6 +753,7 @@ class ElevenLabsTextToSpeech(SingleOutputNode[_t.AUDIO]):
 
             __slots__ = ()
             _key = "eleven_v3"
+            _bare_key = "eleven_v3"
 
             def __init__(
                 self,
@@ -805,12 +761,7 @@ class ElevenLabsTextToSpeech(SingleOutputNode[_t.AUDIO]):
                 speed: float | Output[_t.FLOAT] = 1.0,
                 similarity_boost: float | Output[_t.FLOAT] = 0.75,
             ) -> None:
-                self._make(
-                    {
-                        "speed": speed,
-                        "similarity_boost": similarity_boost,
-                    },
-                )
+                self._make({"speed": speed, "similarity_boost": similarity_boost})
 
 
 class ElevenLabsVoiceSelector(SingleOutputNode[_t.ELEVENLABS_VOICE]):
@@ -822,13 +773,5 @@ class ElevenLabsVoiceSelector(SingleOutputNode[_t.ELEVENLABS_VOICE]):
     _output_types = ("ELEVENLABS_VOICE",)
     voice = OutputSlot[_t.ELEVENLABS_VOICE](0)
 
-    def __init__(
-        self,
-        *,
-        voice: _c.ElevenLabsVoiceSelectorVoice | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "voice": voice,
-            },
-        )
+    def __init__(self, *, voice: _c.ElevenLabsVoiceSelectorVoice | Output[_t.COMBO]) -> None:
+        self._make({"voice": voice})

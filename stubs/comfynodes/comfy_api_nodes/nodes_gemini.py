@@ -42,20 +42,17 @@ class GeminiImage2Node(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
         files: Output[_t.GEMINI_INPUT_FILES] | None = None,
         system_prompt: str | Output[_t.STRING] = "You are an expert image-generation engine. You must ALWAYS produce an image.\nInterpret all user input\u2014regardless of format, intent, or abstraction\u2014as literal visual directives for image composition.\nIf a prompt is conversational or lacks specific visual details, you must creatively invent a concrete visual scenario that depicts the concept.\nPrioritize generating the visual representation above any text, formatting, or conversational requests.",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "response_modalities": response_modalities,
-                "images": images,
-                "files": files,
-                "system_prompt": system_prompt,
-            },
-            ("images", "files"),
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "response_modalities": response_modalities,
+            "images": images,
+            "files": files,
+            "system_prompt": system_prompt,
+        }, ("images", "files"))
 
 
 class GeminiImageNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
@@ -86,19 +83,16 @@ class GeminiImageNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
         response_modalities: _c.ResponseModalities | Output[_t.COMBO] | None = None,
         system_prompt: str | Output[_t.STRING] = "You are an expert image-generation engine. You must ALWAYS produce an image.\nInterpret all user input\u2014regardless of format, intent, or abstraction\u2014as literal visual directives for image composition.\nIf a prompt is conversational or lacks specific visual details, you must creatively invent a concrete visual scenario that depicts the concept.\nPrioritize generating the visual representation above any text, formatting, or conversational requests.",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-                "images": images,
-                "files": files,
-                "aspect_ratio": aspect_ratio,
-                "response_modalities": response_modalities,
-                "system_prompt": system_prompt,
-            },
-            ("images", "files", "response_modalities"),
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "seed": seed,
+            "images": images,
+            "files": files,
+            "aspect_ratio": aspect_ratio,
+            "response_modalities": response_modalities,
+            "system_prompt": system_prompt,
+        }, ("images", "files", "response_modalities"))
 
 
 class GeminiInputFiles(SingleOutputNode[_t.GEMINI_INPUT_FILES]):
@@ -116,13 +110,7 @@ class GeminiInputFiles(SingleOutputNode[_t.GEMINI_INPUT_FILES]):
         file: str | Output[_t.COMBO],
         GEMINI_INPUT_FILES: Output[_t.GEMINI_INPUT_FILES] | None = None,
     ) -> None:
-        self._make(
-            {
-                "file": file,
-                "GEMINI_INPUT_FILES": GEMINI_INPUT_FILES,
-            },
-            ("GEMINI_INPUT_FILES",),
-        )
+        self._make({"file": file, "GEMINI_INPUT_FILES": GEMINI_INPUT_FILES}, ("GEMINI_INPUT_FILES",))
 
 
 class GeminiNanoBanana2(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING], Output[_t.IMAGE]]):
@@ -156,21 +144,18 @@ class GeminiNanoBanana2(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING], Out
         files: Output[_t.GEMINI_INPUT_FILES] | None = None,
         system_prompt: str | Output[_t.STRING] = "You are an expert image-generation engine. You must ALWAYS produce an image.\nInterpret all user input\u2014regardless of format, intent, or abstraction\u2014as literal visual directives for image composition.\nIf a prompt is conversational or lacks specific visual details, you must creatively invent a concrete visual scenario that depicts the concept.\nPrioritize generating the visual representation above any text, formatting, or conversational requests.",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "response_modalities": response_modalities,
-                "thinking_level": thinking_level,
-                "images": images,
-                "files": files,
-                "system_prompt": system_prompt,
-            },
-            ("images", "files"),
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "response_modalities": response_modalities,
+            "thinking_level": thinking_level,
+            "images": images,
+            "files": files,
+            "system_prompt": system_prompt,
+        }, ("images", "files"))
 
 
 class GeminiNanoBanana2V2(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING], Output[_t.IMAGE]]):
@@ -203,17 +188,15 @@ class GeminiNanoBanana2V2(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING], O
         temperature: float | Output[_t.FLOAT] = 1.0,
         top_p: float | Output[_t.FLOAT] = 0.95,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-                "response_modalities": response_modalities,
-                "system_prompt": system_prompt,
-                "temperature": temperature,
-                "top_p": top_p,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "seed": seed,
+            "response_modalities": response_modalities,
+            "system_prompt": system_prompt,
+            "temperature": temperature,
+            "top_p": top_p,
+        })
 
     class Model:
         """The options of model."""
@@ -232,19 +215,19 @@ class GeminiNanoBanana2V2(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING], O
                 aspect_ratio: _c.GeminiNanoBanana2V2AspectRatio | Output[_t.COMBO] = "auto",
                 resolution: _c.GeminiImage2NodeResolution | Output[_t.COMBO],
                 thinking_level: _c.ThinkingLevel | Output[_t.COMBO],
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 files: Output[_t.GEMINI_INPUT_FILES] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "resolution": resolution,
-                        "thinking_level": thinking_level,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
-                        "files": files,
-                    },
-                    ("files",),
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "resolution": resolution,
+                    "thinking_level": thinking_level,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
+                    "files": files,
+                }, ("files",))
 
         class Nano_Banana_2_Lite(DynamicChoice):
             """Nano Banana 2 Lite."""
@@ -258,19 +241,19 @@ class GeminiNanoBanana2V2(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING], O
                 aspect_ratio: _c.GeminiNanoBanana2V2AspectRatio | Output[_t.COMBO] = "auto",
                 resolution: _c.GeminiNanoBanana2V2Resolution | Output[_t.COMBO],
                 thinking_level: _c.ThinkingLevel | Output[_t.COMBO],
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 files: Output[_t.GEMINI_INPUT_FILES] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "resolution": resolution,
-                        "thinking_level": thinking_level,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
-                        "files": files,
-                    },
-                    ("files",),
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "resolution": resolution,
+                    "thinking_level": thinking_level,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
+                    "files": files,
+                }, ("files",))
 
 
 class GeminiNode(SingleOutputNode[_t.STRING]):
@@ -300,19 +283,16 @@ class GeminiNode(SingleOutputNode[_t.STRING]):
         files: Output[_t.GEMINI_INPUT_FILES] | None = None,
         system_prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-                "images": images,
-                "audio": audio,
-                "video": video,
-                "files": files,
-                "system_prompt": system_prompt,
-            },
-            ("images", "audio", "video", "files"),
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "seed": seed,
+            "images": images,
+            "audio": audio,
+            "video": video,
+            "files": files,
+            "system_prompt": system_prompt,
+        }, ("images", "audio", "video", "files"))
 
 
 class GeminiNodeV2(SingleOutputNode[_t.STRING]):
@@ -334,18 +314,20 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.Gemini_3_1_Pro | Model.Gemini_3_1_Flash_Lite | Literal["Gemini 3.1 Pro", "Gemini 3.1 Flash-Lite"],
+        model: (
+            Model.Gemini_3_1_Pro
+            | Model.Gemini_3_1_Flash_Lite
+            | Literal["Gemini 3.1 Pro", "Gemini 3.1 Flash-Lite"]
+        ),
         seed: int | Output[_t.INT] = 42,
         system_prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.Gemini_3_1_Pro, self.Model.Gemini_3_1_Flash_Lite),
-                "seed": seed,
-                "system_prompt": system_prompt,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": _choose(model, self.Model),
+            "seed": seed,
+            "system_prompt": system_prompt,
+        })
 
     class Model:
         """The options of model."""
@@ -363,11 +345,15 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Gemini 3.1 Pro"
+            _bare_key = "Gemini 3.1 Pro"
 
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 audio: Mapping[Literal["audio_1"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
                 video: Mapping[Literal["video_1"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
                 thinking_level: _c.GeminiNodeV2ThinkingLevel | Output[_t.COMBO] = "HIGH",
@@ -376,19 +362,16 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
                 max_output_tokens: int | Output[_t.INT] = 32768,
                 files: Output[_t.GEMINI_INPUT_FILES] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
-                        "audio": _autogrow(audio, "", ("audio_1",)),
-                        "video": _autogrow(video, "", ("video_1",)),
-                        "thinking_level": thinking_level,
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "max_output_tokens": max_output_tokens,
-                        "files": files,
-                    },
-                    ("files",),
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+                    "audio": _autogrow(audio, "", ("audio_1",)),
+                    "video": _autogrow(video, "", ("video_1",)),
+                    "thinking_level": thinking_level,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "max_output_tokens": max_output_tokens,
+                    "files": files,
+                }, ("files",))
 
         class Gemini_3_1_Flash_Lite(DynamicChoice):
             """Gemini 3.1 Flash-Lite.
@@ -401,11 +384,15 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "Gemini 3.1 Flash-Lite"
+            _bare_key = "Gemini 3.1 Flash-Lite"
 
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 audio: Mapping[Literal["audio_1"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
                 video: Mapping[Literal["video_1"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
                 thinking_level: _c.GeminiNodeV2ThinkingLevel | Output[_t.COMBO] = "LOW",
@@ -414,19 +401,16 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
                 max_output_tokens: int | Output[_t.INT] = 32768,
                 files: Output[_t.GEMINI_INPUT_FILES] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
-                        "audio": _autogrow(audio, "", ("audio_1",)),
-                        "video": _autogrow(video, "", ("video_1",)),
-                        "thinking_level": thinking_level,
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "max_output_tokens": max_output_tokens,
-                        "files": files,
-                    },
-                    ("files",),
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+                    "audio": _autogrow(audio, "", ("audio_1",)),
+                    "video": _autogrow(video, "", ("video_1",)),
+                    "thinking_level": thinking_level,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "max_output_tokens": max_output_tokens,
+                    "files": files,
+                }, ("files",))
 
 
 class GeminiVideoOmni(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -451,12 +435,7 @@ class GeminiVideoOmni(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
         model: Model.Omni_Flash | Literal["Omni Flash"],
         seed: int | Output[_t.INT] = 42,
     ) -> None:
-        self._make(
-            {
-                "model": _choose(model, self.Model.Omni_Flash),
-                "seed": seed,
-            },
-        )
+        self._make({"model": _choose(model, self.Model), "seed": seed})
 
     class Model:
         """The options of model."""
@@ -473,22 +452,27 @@ class GeminiVideoOmni(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
 
             __slots__ = ()
             _key = "Omni Flash"
+            _bare_key = "Omni Flash"
 
             def __init__(
                 self,
                 *,
                 prompt: str | Output[_t.STRING] = "",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                videos: Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
                 temperature: float | Output[_t.FLOAT] = 1.0,
                 top_p: float | Output[_t.FLOAT] = 0.95,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
-                        "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3")),
-                        "temperature": temperature,
-                        "top_p": top_p,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
+                    "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3")),
+                    "temperature": temperature,
+                    "top_p": top_p,
+                })

@@ -40,18 +40,15 @@ class GrokImageEditNode(SingleOutputNode[_t.IMAGE]):
         seed: int | Output[_t.INT] = 0,
         aspect_ratio: _c.GrokImageEditNodeAspectRatio | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "resolution": resolution,
-                "number_of_images": number_of_images,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-            },
-            ("aspect_ratio",),
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "prompt": prompt,
+            "resolution": resolution,
+            "number_of_images": number_of_images,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+        }, ("aspect_ratio",))
 
 
 class GrokImageEditNodeV2(SingleOutputNode[_t.IMAGE]):
@@ -76,13 +73,7 @@ class GrokImageEditNodeV2(SingleOutputNode[_t.IMAGE]):
         model: Model.grok_imagine_image_quality | Model.grok_imagine_image_pro | Model.grok_imagine_image,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "model": model, "seed": seed})
 
     class Model:
         """The options of model."""
@@ -102,19 +93,20 @@ class GrokImageEditNodeV2(SingleOutputNode[_t.IMAGE]):
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]],
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ),
                 resolution: _c.GrokImageEditNodeResolution | Output[_t.COMBO],
                 number_of_images: int | Output[_t.INT] = 1,
                 aspect_ratio: _c.GrokImageEditNodeAspectRatio | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3")),
-                        "resolution": resolution,
-                        "number_of_images": number_of_images,
-                        "aspect_ratio": aspect_ratio,
-                    },
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3")),
+                    "resolution": resolution,
+                    "number_of_images": number_of_images,
+                    "aspect_ratio": aspect_ratio,
+                })
 
         class grok_imagine_image_pro(DynamicChoice):
             """grok-imagine-image-pro.
@@ -133,13 +125,11 @@ class GrokImageEditNodeV2(SingleOutputNode[_t.IMAGE]):
                 resolution: _c.GrokImageEditNodeResolution | Output[_t.COMBO],
                 number_of_images: int | Output[_t.INT] = 1,
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1",)),
-                        "resolution": resolution,
-                        "number_of_images": number_of_images,
-                    },
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1",)),
+                    "resolution": resolution,
+                    "number_of_images": number_of_images,
+                })
 
         class grok_imagine_image(DynamicChoice):
             """grok-imagine-image.
@@ -154,19 +144,20 @@ class GrokImageEditNodeV2(SingleOutputNode[_t.IMAGE]):
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]],
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ),
                 resolution: _c.GrokImageEditNodeResolution | Output[_t.COMBO],
                 number_of_images: int | Output[_t.INT] = 1,
                 aspect_ratio: _c.GrokImageEditNodeAspectRatio | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3")),
-                        "resolution": resolution,
-                        "number_of_images": number_of_images,
-                        "aspect_ratio": aspect_ratio,
-                    },
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3")),
+                    "resolution": resolution,
+                    "number_of_images": number_of_images,
+                    "aspect_ratio": aspect_ratio,
+                })
 
 
 class GrokImageNode(SingleOutputNode[_t.IMAGE]):
@@ -195,17 +186,14 @@ class GrokImageNode(SingleOutputNode[_t.IMAGE]):
         seed: int | Output[_t.INT] = 0,
         resolution: _c.GrokImageEditNodeResolution | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "number_of_images": number_of_images,
-                "seed": seed,
-                "resolution": resolution,
-            },
-            ("resolution",),
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "number_of_images": number_of_images,
+            "seed": seed,
+            "resolution": resolution,
+        }, ("resolution",))
 
 
 class GrokVideoEditNode(SingleOutputNode[_t.VIDEO]):
@@ -231,14 +219,7 @@ class GrokVideoEditNode(SingleOutputNode[_t.VIDEO]):
         video: Output[_t.VIDEO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "video": video,
-                "seed": seed,
-            },
-        )
+        self._make({"model": model, "prompt": prompt, "video": video, "seed": seed})
 
 
 class GrokVideoExtendNode(SingleOutputNode[_t.VIDEO]):
@@ -264,14 +245,7 @@ class GrokVideoExtendNode(SingleOutputNode[_t.VIDEO]):
         model: Model.grok_imagine_video | Literal["grok-imagine-video"],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "video": video,
-                "model": _choose(model, self.Model.grok_imagine_video),
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "video": video, "model": _choose(model, self.Model), "seed": seed})
 
     class Model:
         """The options of model."""
@@ -287,17 +261,10 @@ class GrokVideoExtendNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "grok-imagine-video"
+            _bare_key = "grok-imagine-video"
 
-            def __init__(
-                self,
-                *,
-                duration: int | Output[_t.INT] = 8,
-            ) -> None:
-                self._make(
-                    {
-                        "duration": duration,
-                    },
-                )
+            def __init__(self, *, duration: int | Output[_t.INT] = 8) -> None:
+                self._make({"duration": duration})
 
 
 class GrokVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -327,18 +294,15 @@ class GrokVideoNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "resolution": resolution,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "seed": seed,
-                "image": image,
-            },
-            ("image",),
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "seed": seed,
+            "image": image,
+        }, ("image",))
 
 
 class GrokVideoReferenceNode(SingleOutputNode[_t.VIDEO]):
@@ -363,13 +327,7 @@ class GrokVideoReferenceNode(SingleOutputNode[_t.VIDEO]):
         model: Model.grok_imagine_video,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "model": model, "seed": seed})
 
     class Model:
         """The options of model."""
@@ -394,11 +352,9 @@ class GrokVideoReferenceNode(SingleOutputNode[_t.VIDEO]):
                 aspect_ratio: _c.GrokVideoReferenceNodeAspectRatio | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 6,
             ) -> None:
-                self._make(
-                    {
-                        "reference_images": _autogrow(reference_images, "reference_"),
-                        "resolution": resolution,
-                        "aspect_ratio": aspect_ratio,
-                        "duration": duration,
-                    },
-                )
+                self._make({
+                    "reference_images": _autogrow(reference_images, "reference_"),
+                    "resolution": resolution,
+                    "aspect_ratio": aspect_ratio,
+                    "duration": duration,
+                })

@@ -31,14 +31,12 @@ class HitPawGeneralImageEnhance(SingleOutputNode[_t.IMAGE]):
         upscale_factor: _c.UpscaleFactor | Output[_t.COMBO],
         auto_downscale: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "upscale_factor": upscale_factor,
-                "auto_downscale": auto_downscale,
-            },
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "upscale_factor": upscale_factor,
+            "auto_downscale": auto_downscale,
+        })
 
 
 class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
@@ -56,15 +54,18 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
     def __init__(
         self,
         *,
-        model: Model.Portrait_Restore_Model_1x | Model.Portrait_Restore_Model_2x | Model.General_Restore_Model_1x | Model.General_Restore_Model_2x | Model.General_Restore_Model_4x | Model.Ultra_HD_Model_2x | Model.Generative_Model_1x,
+        model: (
+            Model.Portrait_Restore_Model_1x
+            | Model.Portrait_Restore_Model_2x
+            | Model.General_Restore_Model_1x
+            | Model.General_Restore_Model_2x
+            | Model.General_Restore_Model_4x
+            | Model.Ultra_HD_Model_2x
+            | Model.Generative_Model_1x
+        ),
         video: Output[_t.VIDEO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "video": video,
-            },
-        )
+        self._make({"model": model, "video": video})
 
     class Model:
         """The options of model."""
@@ -82,11 +83,7 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
                 *,
                 resolution: _c.HitPawVideoEnhanceResolution_63d9 | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})
 
         class Portrait_Restore_Model_2x(DynamicChoice):
             """Portrait Restore Model (2x)."""
@@ -99,11 +96,7 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
                 *,
                 resolution: _c.HitPawVideoEnhanceResolution_63d9 | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})
 
         class General_Restore_Model_1x(DynamicChoice):
             """General Restore Model (1x)."""
@@ -116,11 +109,7 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
                 *,
                 resolution: _c.HitPawVideoEnhanceResolution_63d9 | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})
 
         class General_Restore_Model_2x(DynamicChoice):
             """General Restore Model (2x)."""
@@ -133,11 +122,7 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
                 *,
                 resolution: _c.HitPawVideoEnhanceResolution_63d9 | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})
 
         class General_Restore_Model_4x(DynamicChoice):
             """General Restore Model (4x)."""
@@ -150,11 +135,7 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
                 *,
                 resolution: _c.HitPawVideoEnhanceResolution_63d9 | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})
 
         class Ultra_HD_Model_2x(DynamicChoice):
             """Ultra HD Model (2x)."""
@@ -167,11 +148,7 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
                 *,
                 resolution: _c.HitPawVideoEnhanceResolution_63d9 | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})
 
         class Generative_Model_1x(DynamicChoice):
             """Generative Model (1x)."""
@@ -184,8 +161,4 @@ class HitPawVideoEnhance(SingleOutputNode[_t.VIDEO]):
                 *,
                 resolution: _c.HitPawVideoEnhanceResolution_7483 | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})

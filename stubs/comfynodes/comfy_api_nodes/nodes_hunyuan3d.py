@@ -34,12 +34,7 @@ class Tencent3DPartNode(SingleOutputNode[_t.FILE_3D_FBX]):
         model_3d: Output[_t.FILE_3D_FBX | _t.FILE_3D],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "seed": seed,
-            },
-        )
+        self._make({"model_3d": model_3d, "seed": seed})
 
 
 class Tencent3DTextureEditNode(MultiOutputNode[Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_OBJ], Output[_t.IMAGE]]):
@@ -66,13 +61,7 @@ class Tencent3DTextureEditNode(MultiOutputNode[Output[_t.FILE_3D_GLB], Output[_t
         prompt: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "prompt": prompt,
-                "seed": seed,
-            },
-        )
+        self._make({"model_3d": model_3d, "prompt": prompt, "seed": seed})
 
 
 class TencentImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_OBJ], Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.IMAGE]]):
@@ -104,25 +93,27 @@ class TencentImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[
         model: _c.TencentImageToModelNodeModel | Output[_t.COMBO],
         image: Output[_t.IMAGE],
         face_count: int | Output[_t.INT] = 500000,
-        generate_type: GenerateType.Normal | GenerateType.LowPoly | GenerateType.Geometry | Literal["Normal", "Geometry"],
+        generate_type: (
+            GenerateType.Normal
+            | GenerateType.LowPoly
+            | GenerateType.Geometry
+            | Literal["Normal", "Geometry"]
+        ),
         seed: int | Output[_t.INT] = 0,
         image_left: Output[_t.IMAGE] | None = None,
         image_right: Output[_t.IMAGE] | None = None,
         image_back: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "face_count": face_count,
-                "generate_type": _choose(generate_type, self.GenerateType.Normal, self.GenerateType.Geometry),
-                "seed": seed,
-                "image_left": image_left,
-                "image_right": image_right,
-                "image_back": image_back,
-            },
-            ("image_left", "image_right", "image_back"),
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "face_count": face_count,
+            "generate_type": _choose(generate_type, self.GenerateType),
+            "seed": seed,
+            "image_left": image_left,
+            "image_right": image_right,
+            "image_back": image_back,
+        }, ("image_left", "image_right", "image_back"))
 
     class GenerateType:
         """The options of generate_type."""
@@ -134,17 +125,10 @@ class TencentImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[
 
             __slots__ = ()
             _key = "Normal"
+            _bare_key = "Normal"
 
-            def __init__(
-                self,
-                *,
-                pbr: bool | Output[_t.BOOLEAN] = False,
-            ) -> None:
-                self._make(
-                    {
-                        "pbr": pbr,
-                    },
-                )
+            def __init__(self, *, pbr: bool | Output[_t.BOOLEAN] = False) -> None:
+                self._make({"pbr": pbr})
 
         class LowPoly(DynamicChoice):
             """LowPoly."""
@@ -158,24 +142,17 @@ class TencentImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[
                 polygon_type: _c.PolygonType | Output[_t.COMBO],
                 pbr: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "polygon_type": polygon_type,
-                        "pbr": pbr,
-                    },
-                )
+                self._make({"polygon_type": polygon_type, "pbr": pbr})
 
         class Geometry(DynamicChoice):
             """Geometry."""
 
             __slots__ = ()
             _key = "Geometry"
+            _bare_key = "Geometry"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
 
 class TencentModelTo3DUVNode(MultiOutputNode[Output[_t.FILE_3D_OBJ], Output[_t.FILE_3D_FBX], Output[_t.IMAGE]]):
@@ -201,12 +178,7 @@ class TencentModelTo3DUVNode(MultiOutputNode[Output[_t.FILE_3D_OBJ], Output[_t.F
         model_3d: Output[_t.FILE_3D_GLB | _t.FILE_3D_OBJ | _t.FILE_3D_FBX | _t.FILE_3D],
         seed: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "seed": seed,
-            },
-        )
+        self._make({"model_3d": model_3d, "seed": seed})
 
 
 class TencentSmartTopologyNode(SingleOutputNode[_t.FILE_3D_OBJ]):
@@ -232,14 +204,12 @@ class TencentSmartTopologyNode(SingleOutputNode[_t.FILE_3D_OBJ]):
         face_level: _c.Quality | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "polygon_type": polygon_type,
-                "face_level": face_level,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "model_3d": model_3d,
+            "polygon_type": polygon_type,
+            "face_level": face_level,
+            "seed": seed,
+        })
 
 
 class TencentTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_OBJ], Output[_t.IMAGE]]):
@@ -268,18 +238,21 @@ class TencentTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_
         model: _c.TencentImageToModelNodeModel | Output[_t.COMBO],
         prompt: str | Output[_t.STRING] = "",
         face_count: int | Output[_t.INT] = 500000,
-        generate_type: GenerateType.Normal | GenerateType.LowPoly | GenerateType.Geometry | Literal["Normal", "Geometry"],
+        generate_type: (
+            GenerateType.Normal
+            | GenerateType.LowPoly
+            | GenerateType.Geometry
+            | Literal["Normal", "Geometry"]
+        ),
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "face_count": face_count,
-                "generate_type": _choose(generate_type, self.GenerateType.Normal, self.GenerateType.Geometry),
-                "seed": seed,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "face_count": face_count,
+            "generate_type": _choose(generate_type, self.GenerateType),
+            "seed": seed,
+        })
 
     class GenerateType:
         """The options of generate_type."""
@@ -291,17 +264,10 @@ class TencentTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_
 
             __slots__ = ()
             _key = "Normal"
+            _bare_key = "Normal"
 
-            def __init__(
-                self,
-                *,
-                pbr: bool | Output[_t.BOOLEAN] = False,
-            ) -> None:
-                self._make(
-                    {
-                        "pbr": pbr,
-                    },
-                )
+            def __init__(self, *, pbr: bool | Output[_t.BOOLEAN] = False) -> None:
+                self._make({"pbr": pbr})
 
         class LowPoly(DynamicChoice):
             """LowPoly."""
@@ -315,21 +281,14 @@ class TencentTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_
                 polygon_type: _c.PolygonType | Output[_t.COMBO],
                 pbr: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "polygon_type": polygon_type,
-                        "pbr": pbr,
-                    },
-                )
+                self._make({"polygon_type": polygon_type, "pbr": pbr})
 
         class Geometry(DynamicChoice):
             """Geometry."""
 
             __slots__ = ()
             _key = "Geometry"
+            _bare_key = "Geometry"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})

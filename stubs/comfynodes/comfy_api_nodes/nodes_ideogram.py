@@ -41,22 +41,19 @@ class IdeogramV3(SingleOutputNode[_t.IMAGE]):
         character_image: Output[_t.IMAGE] | None = None,
         character_mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "image": image,
-                "mask": mask,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "magic_prompt_option": magic_prompt_option,
-                "seed": seed,
-                "num_images": num_images,
-                "rendering_speed": rendering_speed,
-                "character_image": character_image,
-                "character_mask": character_mask,
-            },
-            ("image", "mask", "character_image", "character_mask"),
-        )
+        self._make({
+            "prompt": prompt,
+            "image": image,
+            "mask": mask,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "magic_prompt_option": magic_prompt_option,
+            "seed": seed,
+            "num_images": num_images,
+            "rendering_speed": rendering_speed,
+            "character_image": character_image,
+            "character_mask": character_mask,
+        }, ("image", "mask", "character_image", "character_mask"))
 
 
 class IdeogramV4(SingleOutputNode[_t.IMAGE]):
@@ -82,11 +79,9 @@ class IdeogramV4(SingleOutputNode[_t.IMAGE]):
         rendering_speed: _c.RenderingSpeed | Output[_t.COMBO] = "DEFAULT",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "resolution": resolution,
-                "rendering_speed": rendering_speed,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "resolution": resolution,
+            "rendering_speed": rendering_speed,
+            "seed": seed,
+        })

@@ -36,15 +36,7 @@ class KlingAvatarNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "sound_file": sound_file,
-                "mode": mode,
-                "seed": seed,
-                "prompt": prompt,
-            },
-        )
+        self._make({"image": image, "sound_file": sound_file, "mode": mode, "seed": seed, "prompt": prompt})
 
 
 class KlingCameraControlI2VNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -74,16 +66,14 @@ class KlingCameraControlI2VNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRI
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
         camera_control: Output[_t.CAMERA_CONTROL],
     ) -> None:
-        self._make(
-            {
-                "start_frame": start_frame,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "cfg_scale": cfg_scale,
-                "aspect_ratio": aspect_ratio,
-                "camera_control": camera_control,
-            },
-        )
+        self._make({
+            "start_frame": start_frame,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "cfg_scale": cfg_scale,
+            "aspect_ratio": aspect_ratio,
+            "camera_control": camera_control,
+        })
 
 
 class KlingCameraControlT2VNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -112,15 +102,13 @@ class KlingCameraControlT2VNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRI
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
         camera_control: Output[_t.CAMERA_CONTROL],
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "cfg_scale": cfg_scale,
-                "aspect_ratio": aspect_ratio,
-                "camera_control": camera_control,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "cfg_scale": cfg_scale,
+            "aspect_ratio": aspect_ratio,
+            "camera_control": camera_control,
+        })
 
 
 class KlingCameraControls(SingleOutputNode[_t.CAMERA_CONTROL]):
@@ -152,17 +140,15 @@ class KlingCameraControls(SingleOutputNode[_t.CAMERA_CONTROL]):
         roll: float | Output[_t.FLOAT] = 0.0,
         zoom: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "camera_control_type": camera_control_type,
-                "horizontal_movement": horizontal_movement,
-                "vertical_movement": vertical_movement,
-                "pan": pan,
-                "tilt": tilt,
-                "roll": roll,
-                "zoom": zoom,
-            },
-        )
+        self._make({
+            "camera_control_type": camera_control_type,
+            "horizontal_movement": horizontal_movement,
+            "vertical_movement": vertical_movement,
+            "pan": pan,
+            "tilt": tilt,
+            "roll": roll,
+            "zoom": zoom,
+        })
 
 
 class KlingDualCharacterVideoEffectNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -188,16 +174,14 @@ class KlingDualCharacterVideoEffectNode(MultiOutputNode[Output[_t.VIDEO], Output
         mode: _c.Mode | Output[_t.COMBO] = "std",
         duration: _c.KlingDualCharacterVideoEffectNodeDuration | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "image_left": image_left,
-                "image_right": image_right,
-                "effect_scene": effect_scene,
-                "model_name": model_name,
-                "mode": mode,
-                "duration": duration,
-            },
-        )
+        self._make({
+            "image_left": image_left,
+            "image_right": image_right,
+            "effect_scene": effect_scene,
+            "model_name": model_name,
+            "mode": mode,
+            "duration": duration,
+        })
 
 
 class KlingFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
@@ -227,17 +211,15 @@ class KlingFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         model: Model.kling_v3 | Literal["kling-v3"],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "duration": duration,
-                "first_frame": first_frame,
-                "end_frame": end_frame,
-                "generate_audio": generate_audio,
-                "model": _choose(model, self.Model.kling_v3),
-                "seed": seed,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "duration": duration,
+            "first_frame": first_frame,
+            "end_frame": end_frame,
+            "generate_audio": generate_audio,
+            "model": _choose(model, self.Model),
+            "seed": seed,
+        })
 
     class Model:
         """The options of model."""
@@ -249,17 +231,14 @@ class KlingFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "kling-v3"
+            _bare_key = "kling-v3"
 
             def __init__(
                 self,
                 *,
                 resolution: _c.KlingFirstLastFrameNodeResolution | Output[_t.COMBO] = "1080p",
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"resolution": resolution})
 
 
 class KlingImage2VideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -291,18 +270,16 @@ class KlingImage2VideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], 
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
         duration: _c.KlingDualCharacterVideoEffectNodeDuration | Output[_t.COMBO] = "5",
     ) -> None:
-        self._make(
-            {
-                "start_frame": start_frame,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "model_name": model_name,
-                "cfg_scale": cfg_scale,
-                "mode": mode,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-            },
-        )
+        self._make({
+            "start_frame": start_frame,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "model_name": model_name,
+            "cfg_scale": cfg_scale,
+            "mode": mode,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+        })
 
 
 class KlingImageGenerationNode(SingleOutputNode[_t.IMAGE]):
@@ -337,21 +314,18 @@ class KlingImageGenerationNode(SingleOutputNode[_t.IMAGE]):
         image: Output[_t.IMAGE] | None = None,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "image_type": image_type,
-                "image_fidelity": image_fidelity,
-                "human_fidelity": human_fidelity,
-                "model_name": model_name,
-                "aspect_ratio": aspect_ratio,
-                "n": n,
-                "image": image,
-                "seed": seed,
-            },
-            ("image",),
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "image_type": image_type,
+            "image_fidelity": image_fidelity,
+            "human_fidelity": human_fidelity,
+            "model_name": model_name,
+            "aspect_ratio": aspect_ratio,
+            "n": n,
+            "image": image,
+            "seed": seed,
+        }, ("image",))
 
 
 class KlingImageToVideoWithAudio(SingleOutputNode[_t.VIDEO]):
@@ -376,16 +350,14 @@ class KlingImageToVideoWithAudio(SingleOutputNode[_t.VIDEO]):
         duration: _c.Duration | Output[_t.COMBO],
         generate_audio: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "start_frame": start_frame,
-                "prompt": prompt,
-                "mode": mode,
-                "duration": duration,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "model_name": model_name,
+            "start_frame": start_frame,
+            "prompt": prompt,
+            "mode": mode,
+            "duration": duration,
+            "generate_audio": generate_audio,
+        })
 
 
 class KlingLipSyncAudioToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -409,13 +381,7 @@ class KlingLipSyncAudioToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.S
         audio: Output[_t.AUDIO],
         voice_language: _c.VoiceLanguage | Output[_t.COMBO] = "en",
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "audio": audio,
-                "voice_language": voice_language,
-            },
-        )
+        self._make({"video": video, "audio": audio, "voice_language": voice_language})
 
 
 class KlingLipSyncTextToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -443,14 +409,7 @@ class KlingLipSyncTextToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.ST
         voice: _c.KlingLipSyncTextToVideoNodeVoice | Output[_t.COMBO] = "Melody",
         voice_speed: float | Output[_t.FLOAT] = 1,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "text": text,
-                "voice": voice,
-                "voice_speed": voice_speed,
-            },
-        )
+        self._make({"video": video, "text": text, "voice": voice, "voice_speed": voice_speed})
 
 
 class KlingMotionControl(SingleOutputNode[_t.VIDEO]):
@@ -476,18 +435,15 @@ class KlingMotionControl(SingleOutputNode[_t.VIDEO]):
         mode: _c.Mode | Output[_t.COMBO],
         model: _c.KlingMotionControlModel | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "reference_image": reference_image,
-                "reference_video": reference_video,
-                "keep_original_sound": keep_original_sound,
-                "character_orientation": character_orientation,
-                "mode": mode,
-                "model": model,
-            },
-            ("model",),
-        )
+        self._make({
+            "prompt": prompt,
+            "reference_image": reference_image,
+            "reference_video": reference_video,
+            "keep_original_sound": keep_original_sound,
+            "character_orientation": character_orientation,
+            "mode": mode,
+            "model": model,
+        }, ("model",))
 
 
 class KlingOmniProEditVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -516,18 +472,15 @@ class KlingOmniProEditVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.Resolution | Output[_t.COMBO] | None = None,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "prompt": prompt,
-                "video": video,
-                "keep_original_sound": keep_original_sound,
-                "reference_images": reference_images,
-                "resolution": resolution,
-                "seed": seed,
-            },
-            ("reference_images", "resolution"),
-        )
+        self._make({
+            "model_name": model_name,
+            "prompt": prompt,
+            "video": video,
+            "keep_original_sound": keep_original_sound,
+            "reference_images": reference_images,
+            "resolution": resolution,
+            "seed": seed,
+        }, ("reference_images", "resolution"))
 
 
 class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
@@ -556,25 +509,40 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         end_frame: Output[_t.IMAGE] | None = None,
         reference_images: Output[_t.IMAGE] | None = None,
         resolution: _c.KlingFirstLastFrameNodeResolution | Output[_t.COMBO] = "1080p",
-        storyboards: Storyboards.disabled | Storyboards.n_1_storyboard | Storyboards.n_2_storyboards | Storyboards.n_3_storyboards | Storyboards.n_4_storyboards | Storyboards.n_5_storyboards | Storyboards.n_6_storyboards | Literal["disabled", "1 storyboard", "2 storyboards", "3 storyboards", "4 storyboards", "5 storyboards", "6 storyboards"] | None = None,
+        storyboards: (
+            Storyboards.disabled
+            | Storyboards.n_1_storyboard
+            | Storyboards.n_2_storyboards
+            | Storyboards.n_3_storyboards
+            | Storyboards.n_4_storyboards
+            | Storyboards.n_5_storyboards
+            | Storyboards.n_6_storyboards
+            | Literal[
+                "disabled",
+                "1 storyboard",
+                "2 storyboards",
+                "3 storyboards",
+                "4 storyboards",
+                "5 storyboards",
+                "6 storyboards",
+            ]
+            | None
+        ) = None,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "prompt": prompt,
-                "duration": duration,
-                "first_frame": first_frame,
-                "end_frame": end_frame,
-                "reference_images": reference_images,
-                "resolution": resolution,
-                "storyboards": _choose(storyboards, self.Storyboards.disabled, self.Storyboards.n_1_storyboard, self.Storyboards.n_2_storyboards, self.Storyboards.n_3_storyboards, self.Storyboards.n_4_storyboards, self.Storyboards.n_5_storyboards, self.Storyboards.n_6_storyboards),
-                "generate_audio": generate_audio,
-                "seed": seed,
-            },
-            ("end_frame", "reference_images", "storyboards"),
-        )
+        self._make({
+            "model_name": model_name,
+            "prompt": prompt,
+            "duration": duration,
+            "first_frame": first_frame,
+            "end_frame": end_frame,
+            "reference_images": reference_images,
+            "resolution": resolution,
+            "storyboards": _choose(storyboards, self.Storyboards),
+            "generate_audio": generate_audio,
+            "seed": seed,
+        }, ("end_frame", "reference_images", "storyboards"))
 
     class Storyboards:
         """The options of storyboards."""
@@ -586,12 +554,10 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class n_1_storyboard(DynamicChoice):
             """1 storyboard.
@@ -602,6 +568,7 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "1 storyboard"
+            _bare_key = "1 storyboard"
 
             def __init__(
                 self,
@@ -609,12 +576,10 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_1_prompt: str | Output[_t.STRING] = "",
                 storyboard_1_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                })
 
         class n_2_storyboards(DynamicChoice):
             """2 storyboards.
@@ -626,6 +591,7 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "2 storyboards"
+            _bare_key = "2 storyboards"
 
             def __init__(
                 self,
@@ -635,14 +601,12 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_2_prompt: str | Output[_t.STRING] = "",
                 storyboard_2_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                })
 
         class n_3_storyboards(DynamicChoice):
             """3 storyboards.
@@ -655,6 +619,7 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "3 storyboards"
+            _bare_key = "3 storyboards"
 
             def __init__(
                 self,
@@ -666,16 +631,14 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_3_prompt: str | Output[_t.STRING] = "",
                 storyboard_3_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                })
 
         class n_4_storyboards(DynamicChoice):
             """4 storyboards.
@@ -689,6 +652,7 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "4 storyboards"
+            _bare_key = "4 storyboards"
 
             def __init__(
                 self,
@@ -702,18 +666,16 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_4_prompt: str | Output[_t.STRING] = "",
                 storyboard_4_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                })
 
         class n_5_storyboards(DynamicChoice):
             """5 storyboards.
@@ -728,6 +690,7 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "5 storyboards"
+            _bare_key = "5 storyboards"
 
             def __init__(
                 self,
@@ -743,20 +706,18 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_5_prompt: str | Output[_t.STRING] = "",
                 storyboard_5_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                })
 
         class n_6_storyboards(DynamicChoice):
             """6 storyboards.
@@ -772,6 +733,7 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "6 storyboards"
+            _bare_key = "6 storyboards"
 
             def __init__(
                 self,
@@ -789,22 +751,20 @@ class KlingOmniProFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_6_prompt: str | Output[_t.STRING] = "",
                 storyboard_6_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                        "storyboard_6_prompt": storyboard_6_prompt,
-                        "storyboard_6_duration": storyboard_6_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                    "storyboard_6_prompt": storyboard_6_prompt,
+                    "storyboard_6_duration": storyboard_6_duration,
+                })
 
 
 class KlingOmniProImageNode(SingleOutputNode[_t.IMAGE]):
@@ -833,18 +793,15 @@ class KlingOmniProImageNode(SingleOutputNode[_t.IMAGE]):
         reference_images: Output[_t.IMAGE] | None = None,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "prompt": prompt,
-                "resolution": resolution,
-                "aspect_ratio": aspect_ratio,
-                "series_amount": series_amount,
-                "reference_images": reference_images,
-                "seed": seed,
-            },
-            ("reference_images",),
-        )
+        self._make({
+            "model_name": model_name,
+            "prompt": prompt,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "series_amount": series_amount,
+            "reference_images": reference_images,
+            "seed": seed,
+        }, ("reference_images",))
 
 
 class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -872,24 +829,39 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         duration: int | Output[_t.INT] = 5,
         reference_images: Output[_t.IMAGE],
         resolution: _c.KlingFirstLastFrameNodeResolution | Output[_t.COMBO] = "1080p",
-        storyboards: Storyboards.disabled | Storyboards.n_1_storyboard | Storyboards.n_2_storyboards | Storyboards.n_3_storyboards | Storyboards.n_4_storyboards | Storyboards.n_5_storyboards | Storyboards.n_6_storyboards | Literal["disabled", "1 storyboard", "2 storyboards", "3 storyboards", "4 storyboards", "5 storyboards", "6 storyboards"] | None = None,
+        storyboards: (
+            Storyboards.disabled
+            | Storyboards.n_1_storyboard
+            | Storyboards.n_2_storyboards
+            | Storyboards.n_3_storyboards
+            | Storyboards.n_4_storyboards
+            | Storyboards.n_5_storyboards
+            | Storyboards.n_6_storyboards
+            | Literal[
+                "disabled",
+                "1 storyboard",
+                "2 storyboards",
+                "3 storyboards",
+                "4 storyboards",
+                "5 storyboards",
+                "6 storyboards",
+            ]
+            | None
+        ) = None,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "reference_images": reference_images,
-                "resolution": resolution,
-                "storyboards": _choose(storyboards, self.Storyboards.disabled, self.Storyboards.n_1_storyboard, self.Storyboards.n_2_storyboards, self.Storyboards.n_3_storyboards, self.Storyboards.n_4_storyboards, self.Storyboards.n_5_storyboards, self.Storyboards.n_6_storyboards),
-                "generate_audio": generate_audio,
-                "seed": seed,
-            },
-            ("storyboards",),
-        )
+        self._make({
+            "model_name": model_name,
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "reference_images": reference_images,
+            "resolution": resolution,
+            "storyboards": _choose(storyboards, self.Storyboards),
+            "generate_audio": generate_audio,
+            "seed": seed,
+        }, ("storyboards",))
 
     class Storyboards:
         """The options of storyboards."""
@@ -901,12 +873,10 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class n_1_storyboard(DynamicChoice):
             """1 storyboard.
@@ -917,6 +887,7 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "1 storyboard"
+            _bare_key = "1 storyboard"
 
             def __init__(
                 self,
@@ -924,12 +895,10 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_1_prompt: str | Output[_t.STRING] = "",
                 storyboard_1_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                })
 
         class n_2_storyboards(DynamicChoice):
             """2 storyboards.
@@ -941,6 +910,7 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "2 storyboards"
+            _bare_key = "2 storyboards"
 
             def __init__(
                 self,
@@ -950,14 +920,12 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_2_prompt: str | Output[_t.STRING] = "",
                 storyboard_2_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                })
 
         class n_3_storyboards(DynamicChoice):
             """3 storyboards.
@@ -970,6 +938,7 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "3 storyboards"
+            _bare_key = "3 storyboards"
 
             def __init__(
                 self,
@@ -981,16 +950,14 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_3_prompt: str | Output[_t.STRING] = "",
                 storyboard_3_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                })
 
         class n_4_storyboards(DynamicChoice):
             """4 storyboards.
@@ -1004,6 +971,7 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "4 storyboards"
+            _bare_key = "4 storyboards"
 
             def __init__(
                 self,
@@ -1017,18 +985,16 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_4_prompt: str | Output[_t.STRING] = "",
                 storyboard_4_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                })
 
         class n_5_storyboards(DynamicChoice):
             """5 storyboards.
@@ -1043,6 +1009,7 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "5 storyboards"
+            _bare_key = "5 storyboards"
 
             def __init__(
                 self,
@@ -1058,20 +1025,18 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_5_prompt: str | Output[_t.STRING] = "",
                 storyboard_5_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                })
 
         class n_6_storyboards(DynamicChoice):
             """6 storyboards.
@@ -1087,6 +1052,7 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "6 storyboards"
+            _bare_key = "6 storyboards"
 
             def __init__(
                 self,
@@ -1104,22 +1070,20 @@ class KlingOmniProImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_6_prompt: str | Output[_t.STRING] = "",
                 storyboard_6_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                        "storyboard_6_prompt": storyboard_6_prompt,
-                        "storyboard_6_duration": storyboard_6_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                    "storyboard_6_prompt": storyboard_6_prompt,
+                    "storyboard_6_duration": storyboard_6_duration,
+                })
 
 
 class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -1146,23 +1110,38 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO],
         duration: int | Output[_t.INT] = 5,
         resolution: _c.KlingFirstLastFrameNodeResolution | Output[_t.COMBO] = "1080p",
-        storyboards: Storyboards.disabled | Storyboards.n_1_storyboard | Storyboards.n_2_storyboards | Storyboards.n_3_storyboards | Storyboards.n_4_storyboards | Storyboards.n_5_storyboards | Storyboards.n_6_storyboards | Literal["disabled", "1 storyboard", "2 storyboards", "3 storyboards", "4 storyboards", "5 storyboards", "6 storyboards"] | None = None,
+        storyboards: (
+            Storyboards.disabled
+            | Storyboards.n_1_storyboard
+            | Storyboards.n_2_storyboards
+            | Storyboards.n_3_storyboards
+            | Storyboards.n_4_storyboards
+            | Storyboards.n_5_storyboards
+            | Storyboards.n_6_storyboards
+            | Literal[
+                "disabled",
+                "1 storyboard",
+                "2 storyboards",
+                "3 storyboards",
+                "4 storyboards",
+                "5 storyboards",
+                "6 storyboards",
+            ]
+            | None
+        ) = None,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "resolution": resolution,
-                "storyboards": _choose(storyboards, self.Storyboards.disabled, self.Storyboards.n_1_storyboard, self.Storyboards.n_2_storyboards, self.Storyboards.n_3_storyboards, self.Storyboards.n_4_storyboards, self.Storyboards.n_5_storyboards, self.Storyboards.n_6_storyboards),
-                "generate_audio": generate_audio,
-                "seed": seed,
-            },
-            ("storyboards",),
-        )
+        self._make({
+            "model_name": model_name,
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "resolution": resolution,
+            "storyboards": _choose(storyboards, self.Storyboards),
+            "generate_audio": generate_audio,
+            "seed": seed,
+        }, ("storyboards",))
 
     class Storyboards:
         """The options of storyboards."""
@@ -1174,12 +1153,10 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class n_1_storyboard(DynamicChoice):
             """1 storyboard.
@@ -1190,6 +1167,7 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "1 storyboard"
+            _bare_key = "1 storyboard"
 
             def __init__(
                 self,
@@ -1197,12 +1175,10 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_1_prompt: str | Output[_t.STRING] = "",
                 storyboard_1_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                })
 
         class n_2_storyboards(DynamicChoice):
             """2 storyboards.
@@ -1214,6 +1190,7 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "2 storyboards"
+            _bare_key = "2 storyboards"
 
             def __init__(
                 self,
@@ -1223,14 +1200,12 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_2_prompt: str | Output[_t.STRING] = "",
                 storyboard_2_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                })
 
         class n_3_storyboards(DynamicChoice):
             """3 storyboards.
@@ -1243,6 +1218,7 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "3 storyboards"
+            _bare_key = "3 storyboards"
 
             def __init__(
                 self,
@@ -1254,16 +1230,14 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_3_prompt: str | Output[_t.STRING] = "",
                 storyboard_3_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                })
 
         class n_4_storyboards(DynamicChoice):
             """4 storyboards.
@@ -1277,6 +1251,7 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "4 storyboards"
+            _bare_key = "4 storyboards"
 
             def __init__(
                 self,
@@ -1290,18 +1265,16 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_4_prompt: str | Output[_t.STRING] = "",
                 storyboard_4_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                })
 
         class n_5_storyboards(DynamicChoice):
             """5 storyboards.
@@ -1316,6 +1289,7 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "5 storyboards"
+            _bare_key = "5 storyboards"
 
             def __init__(
                 self,
@@ -1331,20 +1305,18 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_5_prompt: str | Output[_t.STRING] = "",
                 storyboard_5_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                })
 
         class n_6_storyboards(DynamicChoice):
             """6 storyboards.
@@ -1360,6 +1332,7 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "6 storyboards"
+            _bare_key = "6 storyboards"
 
             def __init__(
                 self,
@@ -1377,22 +1350,20 @@ class KlingOmniProTextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_6_prompt: str | Output[_t.STRING] = "",
                 storyboard_6_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                        "storyboard_6_prompt": storyboard_6_prompt,
-                        "storyboard_6_duration": storyboard_6_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                    "storyboard_6_prompt": storyboard_6_prompt,
+                    "storyboard_6_duration": storyboard_6_duration,
+                })
 
 
 class KlingOmniProVideoToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -1424,20 +1395,17 @@ class KlingOmniProVideoToVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.Resolution | Output[_t.COMBO] | None = None,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "reference_video": reference_video,
-                "keep_original_sound": keep_original_sound,
-                "reference_images": reference_images,
-                "resolution": resolution,
-                "seed": seed,
-            },
-            ("reference_images", "resolution"),
-        )
+        self._make({
+            "model_name": model_name,
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "reference_video": reference_video,
+            "keep_original_sound": keep_original_sound,
+            "reference_images": reference_images,
+            "resolution": resolution,
+            "seed": seed,
+        }, ("reference_images", "resolution"))
 
 
 class KlingSingleImageVideoEffectNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -1462,14 +1430,12 @@ class KlingSingleImageVideoEffectNode(MultiOutputNode[Output[_t.VIDEO], Output[_
         model_name: _c.KlingSingleImageVideoEffectNodeModelName | Output[_t.COMBO],
         duration: _c.KlingDualCharacterVideoEffectNodeDuration | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "effect_scene": effect_scene,
-                "model_name": model_name,
-                "duration": duration,
-            },
-        )
+        self._make({
+            "image": image,
+            "effect_scene": effect_scene,
+            "model_name": model_name,
+            "duration": duration,
+        })
 
 
 class KlingStartEndFrameNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -1500,17 +1466,15 @@ class KlingStartEndFrameNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO],
         mode: _c.KlingStartEndFrameNodeMode | Output[_t.COMBO] = "pro mode / 5s duration / kling-v2-5-turbo",
     ) -> None:
-        self._make(
-            {
-                "start_frame": start_frame,
-                "end_frame": end_frame,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "cfg_scale": cfg_scale,
-                "aspect_ratio": aspect_ratio,
-                "mode": mode,
-            },
-        )
+        self._make({
+            "start_frame": start_frame,
+            "end_frame": end_frame,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "cfg_scale": cfg_scale,
+            "aspect_ratio": aspect_ratio,
+            "mode": mode,
+        })
 
 
 class KlingTextToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -1539,15 +1503,13 @@ class KlingTextToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], 
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
         mode: _c.KlingTextToVideoNodeMode | Output[_t.COMBO] = "pro mode / 5s duration / kling-v2-5-turbo",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "cfg_scale": cfg_scale,
-                "aspect_ratio": aspect_ratio,
-                "mode": mode,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "cfg_scale": cfg_scale,
+            "aspect_ratio": aspect_ratio,
+            "mode": mode,
+        })
 
 
 class KlingTextToVideoWithAudio(SingleOutputNode[_t.VIDEO]):
@@ -1572,16 +1534,14 @@ class KlingTextToVideoWithAudio(SingleOutputNode[_t.VIDEO]):
         duration: _c.Duration | Output[_t.COMBO],
         generate_audio: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "prompt": prompt,
-                "mode": mode,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "model_name": model_name,
+            "prompt": prompt,
+            "mode": mode,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "generate_audio": generate_audio,
+        })
 
 
 class KlingVideoExtendNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
@@ -1609,14 +1569,12 @@ class KlingVideoExtendNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], 
         cfg_scale: float | Output[_t.FLOAT] = 0.5,
         video_id: str | Output[_t.STRING],
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "cfg_scale": cfg_scale,
-                "video_id": video_id,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "cfg_scale": cfg_scale,
+            "video_id": video_id,
+        })
 
 
 class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -1637,22 +1595,36 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
     def __init__(
         self,
         *,
-        multi_shot: MultiShot.disabled | MultiShot.n_1_storyboard | MultiShot.n_2_storyboards | MultiShot.n_3_storyboards | MultiShot.n_4_storyboards | MultiShot.n_5_storyboards | MultiShot.n_6_storyboards | Literal["disabled", "1 storyboard", "2 storyboards", "3 storyboards", "4 storyboards", "5 storyboards", "6 storyboards"],
+        multi_shot: (
+            MultiShot.disabled
+            | MultiShot.n_1_storyboard
+            | MultiShot.n_2_storyboards
+            | MultiShot.n_3_storyboards
+            | MultiShot.n_4_storyboards
+            | MultiShot.n_5_storyboards
+            | MultiShot.n_6_storyboards
+            | Literal[
+                "disabled",
+                "1 storyboard",
+                "2 storyboards",
+                "3 storyboards",
+                "4 storyboards",
+                "5 storyboards",
+                "6 storyboards",
+            ]
+        ),
         generate_audio: bool | Output[_t.BOOLEAN] = True,
         model: Model.kling_v3 | Model.kling_3_0_turbo,
         seed: int | Output[_t.INT] = 0,
         start_frame: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "multi_shot": _choose(multi_shot, self.MultiShot.disabled, self.MultiShot.n_1_storyboard, self.MultiShot.n_2_storyboards, self.MultiShot.n_3_storyboards, self.MultiShot.n_4_storyboards, self.MultiShot.n_5_storyboards, self.MultiShot.n_6_storyboards),
-                "generate_audio": generate_audio,
-                "model": model,
-                "seed": seed,
-                "start_frame": start_frame,
-            },
-            ("start_frame",),
-        )
+        self._make({
+            "multi_shot": _choose(multi_shot, self.MultiShot),
+            "generate_audio": generate_audio,
+            "model": model,
+            "seed": seed,
+            "start_frame": start_frame,
+        }, ("start_frame",))
 
     class MultiShot:
         """The options of multi_shot."""
@@ -1668,6 +1640,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(
                 self,
@@ -1676,13 +1649,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 negative_prompt: str | Output[_t.STRING] = "",
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "negative_prompt": negative_prompt,
-                        "duration": duration,
-                    },
-                )
+                self._make({"prompt": prompt, "negative_prompt": negative_prompt, "duration": duration})
 
         class n_1_storyboard(DynamicChoice):
             """1 storyboard.
@@ -1693,6 +1660,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "1 storyboard"
+            _bare_key = "1 storyboard"
 
             def __init__(
                 self,
@@ -1700,12 +1668,10 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_1_prompt: str | Output[_t.STRING] = "",
                 storyboard_1_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                })
 
         class n_2_storyboards(DynamicChoice):
             """2 storyboards.
@@ -1717,6 +1683,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "2 storyboards"
+            _bare_key = "2 storyboards"
 
             def __init__(
                 self,
@@ -1726,14 +1693,12 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_2_prompt: str | Output[_t.STRING] = "",
                 storyboard_2_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                })
 
         class n_3_storyboards(DynamicChoice):
             """3 storyboards.
@@ -1746,6 +1711,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "3 storyboards"
+            _bare_key = "3 storyboards"
 
             def __init__(
                 self,
@@ -1757,16 +1723,14 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_3_prompt: str | Output[_t.STRING] = "",
                 storyboard_3_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                })
 
         class n_4_storyboards(DynamicChoice):
             """4 storyboards.
@@ -1780,6 +1744,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "4 storyboards"
+            _bare_key = "4 storyboards"
 
             def __init__(
                 self,
@@ -1793,18 +1758,16 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_4_prompt: str | Output[_t.STRING] = "",
                 storyboard_4_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                })
 
         class n_5_storyboards(DynamicChoice):
             """5 storyboards.
@@ -1819,6 +1782,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "5 storyboards"
+            _bare_key = "5 storyboards"
 
             def __init__(
                 self,
@@ -1834,20 +1798,18 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_5_prompt: str | Output[_t.STRING] = "",
                 storyboard_5_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                })
 
         class n_6_storyboards(DynamicChoice):
             """6 storyboards.
@@ -1863,6 +1825,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "6 storyboards"
+            _bare_key = "6 storyboards"
 
             def __init__(
                 self,
@@ -1880,22 +1843,20 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 storyboard_6_prompt: str | Output[_t.STRING] = "",
                 storyboard_6_duration: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "storyboard_1_prompt": storyboard_1_prompt,
-                        "storyboard_1_duration": storyboard_1_duration,
-                        "storyboard_2_prompt": storyboard_2_prompt,
-                        "storyboard_2_duration": storyboard_2_duration,
-                        "storyboard_3_prompt": storyboard_3_prompt,
-                        "storyboard_3_duration": storyboard_3_duration,
-                        "storyboard_4_prompt": storyboard_4_prompt,
-                        "storyboard_4_duration": storyboard_4_duration,
-                        "storyboard_5_prompt": storyboard_5_prompt,
-                        "storyboard_5_duration": storyboard_5_duration,
-                        "storyboard_6_prompt": storyboard_6_prompt,
-                        "storyboard_6_duration": storyboard_6_duration,
-                    },
-                )
+                self._make({
+                    "storyboard_1_prompt": storyboard_1_prompt,
+                    "storyboard_1_duration": storyboard_1_duration,
+                    "storyboard_2_prompt": storyboard_2_prompt,
+                    "storyboard_2_duration": storyboard_2_duration,
+                    "storyboard_3_prompt": storyboard_3_prompt,
+                    "storyboard_3_duration": storyboard_3_duration,
+                    "storyboard_4_prompt": storyboard_4_prompt,
+                    "storyboard_4_duration": storyboard_4_duration,
+                    "storyboard_5_prompt": storyboard_5_prompt,
+                    "storyboard_5_duration": storyboard_5_duration,
+                    "storyboard_6_prompt": storyboard_6_prompt,
+                    "storyboard_6_duration": storyboard_6_duration,
+                })
 
     class Model:
         """The options of model."""
@@ -1914,12 +1875,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.KlingFirstLastFrameNodeResolution | Output[_t.COMBO] = "1080p",
                 aspect_ratio: _c.AspectRatio | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                        "aspect_ratio": aspect_ratio,
-                    },
-                )
+                self._make({"resolution": resolution, "aspect_ratio": aspect_ratio})
 
         class kling_3_0_turbo(DynamicChoice):
             """kling-3.0-turbo."""
@@ -1933,12 +1889,7 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.Resolution | Output[_t.COMBO] = "720p",
                 aspect_ratio: _c.AspectRatio | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                        "aspect_ratio": aspect_ratio,
-                    },
-                )
+                self._make({"resolution": resolution, "aspect_ratio": aspect_ratio})
 
 
 class KlingVirtualTryOnNode(SingleOutputNode[_t.IMAGE]):
@@ -1960,10 +1911,4 @@ class KlingVirtualTryOnNode(SingleOutputNode[_t.IMAGE]):
         cloth_image: Output[_t.IMAGE],
         model_name: _c.KlingVirtualTryOnNodeModelName | Output[_t.COMBO] = "kolors-virtual-try-on-v1",
     ) -> None:
-        self._make(
-            {
-                "human_image": human_image,
-                "cloth_image": cloth_image,
-                "model_name": model_name,
-            },
-        )
+        self._make({"human_image": human_image, "cloth_image": cloth_image, "model_name": model_name})

@@ -33,13 +33,7 @@ class Krea2ImageNode(SingleOutputNode[_t.IMAGE]):
         model: Model.Krea_2_Medium | Model.Krea_2_Medium_Turbo | Model.Krea_2_Large,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "model": model, "seed": seed})
 
     class Model:
         """The options of model."""
@@ -66,17 +60,14 @@ class Krea2ImageNode(SingleOutputNode[_t.IMAGE]):
                 moodboard_strength: float | Output[_t.FLOAT] = 0.35,
                 style_reference: Output[_t.KREA_STYLE_REF] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "resolution": resolution,
-                        "creativity": creativity,
-                        "moodboard_id": moodboard_id,
-                        "moodboard_strength": moodboard_strength,
-                        "style_reference": style_reference,
-                    },
-                    ("style_reference",),
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "resolution": resolution,
+                    "creativity": creativity,
+                    "moodboard_id": moodboard_id,
+                    "moodboard_strength": moodboard_strength,
+                    "style_reference": style_reference,
+                }, ("style_reference",))
 
         class Krea_2_Medium_Turbo(DynamicChoice):
             """Krea 2 Medium Turbo.
@@ -98,17 +89,14 @@ class Krea2ImageNode(SingleOutputNode[_t.IMAGE]):
                 moodboard_strength: float | Output[_t.FLOAT] = 0.35,
                 style_reference: Output[_t.KREA_STYLE_REF] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "resolution": resolution,
-                        "creativity": creativity,
-                        "moodboard_id": moodboard_id,
-                        "moodboard_strength": moodboard_strength,
-                        "style_reference": style_reference,
-                    },
-                    ("style_reference",),
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "resolution": resolution,
+                    "creativity": creativity,
+                    "moodboard_id": moodboard_id,
+                    "moodboard_strength": moodboard_strength,
+                    "style_reference": style_reference,
+                }, ("style_reference",))
 
         class Krea_2_Large(DynamicChoice):
             """Krea 2 Large.
@@ -130,17 +118,14 @@ class Krea2ImageNode(SingleOutputNode[_t.IMAGE]):
                 moodboard_strength: float | Output[_t.FLOAT] = 0.35,
                 style_reference: Output[_t.KREA_STYLE_REF] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "resolution": resolution,
-                        "creativity": creativity,
-                        "moodboard_id": moodboard_id,
-                        "moodboard_strength": moodboard_strength,
-                        "style_reference": style_reference,
-                    },
-                    ("style_reference",),
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "resolution": resolution,
+                    "creativity": creativity,
+                    "moodboard_id": moodboard_id,
+                    "moodboard_strength": moodboard_strength,
+                    "style_reference": style_reference,
+                }, ("style_reference",))
 
 
 class Krea2StyleReferenceNode(SingleOutputNode[_t.KREA_STYLE_REF]):
@@ -163,11 +148,8 @@ class Krea2StyleReferenceNode(SingleOutputNode[_t.KREA_STYLE_REF]):
         strength: float | Output[_t.FLOAT] = 1.0,
         style_reference: Output[_t.KREA_STYLE_REF] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "strength": strength,
-                "style_reference": style_reference,
-            },
-            ("style_reference",),
-        )
+        self._make({
+            "image": image,
+            "strength": strength,
+            "style_reference": style_reference,
+        }, ("style_reference",))

@@ -33,17 +33,15 @@ class LtxvApiImageToVideo(SingleOutputNode[_t.VIDEO]):
         fps: _c.Fps | Output[_t.COMBO] = 25,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "model": model,
-                "prompt": prompt,
-                "duration": duration,
-                "resolution": resolution,
-                "fps": fps,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "image": image,
+            "model": model,
+            "prompt": prompt,
+            "duration": duration,
+            "resolution": resolution,
+            "fps": fps,
+            "generate_audio": generate_audio,
+        })
 
 
 class LtxvApiTextToVideo(SingleOutputNode[_t.VIDEO]):
@@ -68,13 +66,11 @@ class LtxvApiTextToVideo(SingleOutputNode[_t.VIDEO]):
         fps: _c.Fps | Output[_t.COMBO] = 25,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "duration": duration,
-                "resolution": resolution,
-                "fps": fps,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "duration": duration,
+            "resolution": resolution,
+            "fps": fps,
+            "generate_audio": generate_audio,
+        })

@@ -31,16 +31,13 @@ class LumaConceptsNode(SingleOutputNode[_t.LUMA_CONCEPTS]):
         concept4: _c.Concept1 | Output[_t.COMBO],
         luma_concepts: Output[_t.LUMA_CONCEPTS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "concept1": concept1,
-                "concept2": concept2,
-                "concept3": concept3,
-                "concept4": concept4,
-                "luma_concepts": luma_concepts,
-            },
-            ("luma_concepts",),
-        )
+        self._make({
+            "concept1": concept1,
+            "concept2": concept2,
+            "concept3": concept3,
+            "concept4": concept4,
+            "luma_concepts": luma_concepts,
+        }, ("luma_concepts",))
 
 
 class LumaImageEditNode2(SingleOutputNode[_t.IMAGE]):
@@ -66,14 +63,7 @@ class LumaImageEditNode2(SingleOutputNode[_t.IMAGE]):
         model: Model.uni_1 | Model.uni_1_max | Literal["uni-1", "uni-1-max"],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "source": source,
-                "prompt": prompt,
-                "model": _choose(model, self.Model.uni_1, self.Model.uni_1_max),
-                "seed": seed,
-            },
-        )
+        self._make({"source": source, "prompt": prompt, "model": _choose(model, self.Model), "seed": seed})
 
     class Model:
         """The options of model."""
@@ -85,42 +75,46 @@ class LumaImageEditNode2(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "uni-1"
+            _bare_key = "uni-1"
 
             def __init__(
                 self,
                 *,
                 style: _c.LumaImageEditNode2Style | Output[_t.COMBO] = "auto",
                 web_search: bool | Output[_t.BOOLEAN] = False,
-                image_ref: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                image_ref: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "style": style,
-                        "web_search": web_search,
-                        "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
-                    },
-                )
+                self._make({
+                    "style": style,
+                    "web_search": web_search,
+                    "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
+                })
 
         class uni_1_max(DynamicChoice):
             """uni-1-max."""
 
             __slots__ = ()
             _key = "uni-1-max"
+            _bare_key = "uni-1-max"
 
             def __init__(
                 self,
                 *,
                 style: _c.LumaImageEditNode2Style | Output[_t.COMBO] = "auto",
                 web_search: bool | Output[_t.BOOLEAN] = False,
-                image_ref: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                image_ref: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "style": style,
-                        "web_search": web_search,
-                        "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
-                    },
-                )
+                self._make({
+                    "style": style,
+                    "web_search": web_search,
+                    "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
+                })
 
 
 class LumaImageModifyNode(SingleOutputNode[_t.IMAGE]):
@@ -148,15 +142,13 @@ class LumaImageModifyNode(SingleOutputNode[_t.IMAGE]):
         model: _c.LumaImageModifyNodeModel | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "image_weight": image_weight,
-                "model": model,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "image_weight": image_weight,
+            "model": model,
+            "seed": seed,
+        })
 
 
 class LumaImageNode(SingleOutputNode[_t.IMAGE]):
@@ -187,19 +179,16 @@ class LumaImageNode(SingleOutputNode[_t.IMAGE]):
         style_image: Output[_t.IMAGE] | None = None,
         character_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "aspect_ratio": aspect_ratio,
-                "seed": seed,
-                "style_image_weight": style_image_weight,
-                "image_luma_ref": image_luma_ref,
-                "style_image": style_image,
-                "character_image": character_image,
-            },
-            ("image_luma_ref", "style_image", "character_image"),
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "aspect_ratio": aspect_ratio,
+            "seed": seed,
+            "style_image_weight": style_image_weight,
+            "image_luma_ref": image_luma_ref,
+            "style_image": style_image,
+            "character_image": character_image,
+        }, ("image_luma_ref", "style_image", "character_image"))
 
 
 class LumaImageNode2(SingleOutputNode[_t.IMAGE]):
@@ -224,13 +213,7 @@ class LumaImageNode2(SingleOutputNode[_t.IMAGE]):
         model: Model.uni_1 | Model.uni_1_max | Literal["uni-1", "uni-1-max"],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.uni_1, self.Model.uni_1_max),
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "model": _choose(model, self.Model), "seed": seed})
 
     class Model:
         """The options of model."""
@@ -242,6 +225,7 @@ class LumaImageNode2(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "uni-1"
+            _bare_key = "uni-1"
 
             def __init__(
                 self,
@@ -249,22 +233,24 @@ class LumaImageNode2(SingleOutputNode[_t.IMAGE]):
                 aspect_ratio: _c.LumaImageNode2AspectRatio | Output[_t.COMBO] = "auto",
                 style: _c.LumaImageEditNode2Style | Output[_t.COMBO] = "auto",
                 web_search: bool | Output[_t.BOOLEAN] = False,
-                image_ref: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                image_ref: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "style": style,
-                        "web_search": web_search,
-                        "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
-                    },
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "style": style,
+                    "web_search": web_search,
+                    "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                })
 
         class uni_1_max(DynamicChoice):
             """uni-1-max."""
 
             __slots__ = ()
             _key = "uni-1-max"
+            _bare_key = "uni-1-max"
 
             def __init__(
                 self,
@@ -272,16 +258,17 @@ class LumaImageNode2(SingleOutputNode[_t.IMAGE]):
                 aspect_ratio: _c.LumaImageNode2AspectRatio | Output[_t.COMBO] = "auto",
                 style: _c.LumaImageEditNode2Style | Output[_t.COMBO] = "auto",
                 web_search: bool | Output[_t.BOOLEAN] = False,
-                image_ref: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                image_ref: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "style": style,
-                        "web_search": web_search,
-                        "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
-                    },
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "style": style,
+                    "web_search": web_search,
+                    "image_ref": _autogrow(image_ref, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                })
 
 
 class LumaImageToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -312,20 +299,17 @@ class LumaImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         last_image: Output[_t.IMAGE] | None = None,
         luma_concepts: Output[_t.LUMA_CONCEPTS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "resolution": resolution,
-                "duration": duration,
-                "loop": loop,
-                "seed": seed,
-                "first_image": first_image,
-                "last_image": last_image,
-                "luma_concepts": luma_concepts,
-            },
-            ("first_image", "last_image", "luma_concepts"),
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "resolution": resolution,
+            "duration": duration,
+            "loop": loop,
+            "seed": seed,
+            "first_image": first_image,
+            "last_image": last_image,
+            "luma_concepts": luma_concepts,
+        }, ("first_image", "last_image", "luma_concepts"))
 
 
 class LumaRay32ExtendVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -348,20 +332,22 @@ class LumaRay32ExtendVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRIN
         self,
         *,
         source_generation_id: str | Output[_t.STRING] = "",
-        direction: Direction.Forward_continue_after | Direction.Backward_lead_in_before | Literal["Forward (continue after)", "Backward (lead-in before)"],
+        direction: (
+            Direction.Forward_continue_after
+            | Direction.Backward_lead_in_before
+            | Literal["Forward (continue after)", "Backward (lead-in before)"]
+        ),
         prompt: str | Output[_t.STRING] = "",
         resolution: _c.LumaRay32ExtendVideoNodeResolution | Output[_t.COMBO] = "720p",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "source_generation_id": source_generation_id,
-                "direction": _choose(direction, self.Direction.Forward_continue_after, self.Direction.Backward_lead_in_before),
-                "prompt": prompt,
-                "resolution": resolution,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "source_generation_id": source_generation_id,
+            "direction": _choose(direction, self.Direction),
+            "prompt": prompt,
+            "resolution": resolution,
+            "seed": seed,
+        })
 
     class Direction:
         """The options of direction."""
@@ -373,29 +359,20 @@ class LumaRay32ExtendVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRIN
 
             __slots__ = ()
             _key = "Forward (continue after)"
+            _bare_key = "Forward (continue after)"
 
-            def __init__(
-                self,
-                *,
-                loop: bool | Output[_t.BOOLEAN] = False,
-            ) -> None:
-                self._make(
-                    {
-                        "loop": loop,
-                    },
-                )
+            def __init__(self, *, loop: bool | Output[_t.BOOLEAN] = False) -> None:
+                self._make({"loop": loop})
 
         class Backward_lead_in_before(DynamicChoice):
             """Backward (lead-in before)."""
 
             __slots__ = ()
             _key = "Backward (lead-in before)"
+            _bare_key = "Backward (lead-in before)"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
 
 class LumaRay32ImageToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -424,17 +401,14 @@ class LumaRay32ImageToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRI
         start_frame: Output[_t.IMAGE] | None = None,
         end_frame: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "resolution": resolution,
-                "loop": loop,
-                "seed": seed,
-                "start_frame": start_frame,
-                "end_frame": end_frame,
-            },
-            ("start_frame", "end_frame"),
-        )
+        self._make({
+            "prompt": prompt,
+            "resolution": resolution,
+            "loop": loop,
+            "seed": seed,
+            "start_frame": start_frame,
+            "end_frame": end_frame,
+        }, ("start_frame", "end_frame"))
 
 
 class LumaRay32KeyframeNode(SingleOutputNode[_t.LUMA_RAY32_KEYFRAME]):
@@ -450,17 +424,18 @@ class LumaRay32KeyframeNode(SingleOutputNode[_t.LUMA_RAY32_KEYFRAME]):
         self,
         *,
         image: Output[_t.IMAGE],
-        position: Position.Fraction_of_duration_0_0_1_0 | Position.Absolute_time_seconds | Literal["Fraction of duration (0.0-1.0)", "Absolute time (seconds)"],
+        position: (
+            Position.Fraction_of_duration_0_0_1_0
+            | Position.Absolute_time_seconds
+            | Literal["Fraction of duration (0.0-1.0)", "Absolute time (seconds)"]
+        ),
         keyframes: Output[_t.LUMA_RAY32_KEYFRAME] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "position": _choose(position, self.Position.Fraction_of_duration_0_0_1_0, self.Position.Absolute_time_seconds),
-                "keyframes": keyframes,
-            },
-            ("keyframes",),
-        )
+        self._make({
+            "image": image,
+            "position": _choose(position, self.Position),
+            "keyframes": keyframes,
+        }, ("keyframes",))
 
     class Position:
         """The options of position."""
@@ -476,17 +451,10 @@ class LumaRay32KeyframeNode(SingleOutputNode[_t.LUMA_RAY32_KEYFRAME]):
 
             __slots__ = ()
             _key = "Fraction of duration (0.0-1.0)"
+            _bare_key = "Fraction of duration (0.0-1.0)"
 
-            def __init__(
-                self,
-                *,
-                fraction: float | Output[_t.FLOAT] = 0.0,
-            ) -> None:
-                self._make(
-                    {
-                        "fraction": fraction,
-                    },
-                )
+            def __init__(self, *, fraction: float | Output[_t.FLOAT] = 0.0) -> None:
+                self._make({"fraction": fraction})
 
         class Absolute_time_seconds(DynamicChoice):
             """Absolute time (seconds).
@@ -497,17 +465,10 @@ class LumaRay32KeyframeNode(SingleOutputNode[_t.LUMA_RAY32_KEYFRAME]):
 
             __slots__ = ()
             _key = "Absolute time (seconds)"
+            _bare_key = "Absolute time (seconds)"
 
-            def __init__(
-                self,
-                *,
-                seconds: float | Output[_t.FLOAT] = 0.0,
-            ) -> None:
-                self._make(
-                    {
-                        "seconds": seconds,
-                    },
-                )
+            def __init__(self, *, seconds: float | Output[_t.FLOAT] = 0.0) -> None:
+                self._make({"seconds": seconds})
 
 
 class LumaRay32KeyframesToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -535,15 +496,13 @@ class LumaRay32KeyframesToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.
         seed: int | Output[_t.INT] = 0,
         keyframes: Output[_t.LUMA_RAY32_KEYFRAME],
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "resolution": resolution,
-                "duration": duration,
-                "seed": seed,
-                "keyframes": keyframes,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "resolution": resolution,
+            "duration": duration,
+            "seed": seed,
+            "keyframes": keyframes,
+        })
 
 
 class LumaRay32TextToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -572,16 +531,14 @@ class LumaRay32TextToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRIN
         loop: bool | Output[_t.BOOLEAN] = False,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "duration": duration,
-                "loop": loop,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "duration": duration,
+            "loop": loop,
+            "seed": seed,
+        })
 
 
 class LumaRay32VideoEditNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -609,15 +566,13 @@ class LumaRay32VideoEditNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]
         strength: _c.Strength | Output[_t.COMBO] = "auto",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "prompt": prompt,
-                "resolution": resolution,
-                "strength": strength,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "video": video,
+            "prompt": prompt,
+            "resolution": resolution,
+            "strength": strength,
+            "seed": seed,
+        })
 
 
 class LumaRay32VideoReframeNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
@@ -645,15 +600,13 @@ class LumaRay32VideoReframeNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRI
         resolution: _c.LumaRay32ImageToVideoNodeResolution | Output[_t.COMBO] = "720p",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "video": video,
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "seed": seed,
+        })
 
 
 class LumaReferenceNode(SingleOutputNode[_t.LUMA_REF]):
@@ -676,14 +629,7 @@ class LumaReferenceNode(SingleOutputNode[_t.LUMA_REF]):
         weight: float | Output[_t.FLOAT] = 1.0,
         luma_ref: Output[_t.LUMA_REF] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "weight": weight,
-                "luma_ref": luma_ref,
-            },
-            ("luma_ref",),
-        )
+        self._make({"image": image, "weight": weight, "luma_ref": luma_ref}, ("luma_ref",))
 
 
 class LumaVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -713,16 +659,13 @@ class LumaVideoNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         luma_concepts: Output[_t.LUMA_CONCEPTS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "duration": duration,
-                "loop": loop,
-                "seed": seed,
-                "luma_concepts": luma_concepts,
-            },
-            ("luma_concepts",),
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "duration": duration,
+            "loop": loop,
+            "seed": seed,
+            "luma_concepts": luma_concepts,
+        }, ("luma_concepts",))

@@ -40,20 +40,17 @@ class MagnificImageRelightNode(SingleOutputNode[_t.IMAGE]):
         advanced_settings: AdvancedSettings.disabled | AdvancedSettings.enabled | Literal["disabled"],
         reference_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "light_transfer_strength": light_transfer_strength,
-                "style": style,
-                "interpolate_from_original": interpolate_from_original,
-                "change_background": change_background,
-                "preserve_details": preserve_details,
-                "advanced_settings": _choose(advanced_settings, self.AdvancedSettings.disabled),
-                "reference_image": reference_image,
-            },
-            ("reference_image",),
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "light_transfer_strength": light_transfer_strength,
+            "style": style,
+            "interpolate_from_original": interpolate_from_original,
+            "change_background": change_background,
+            "preserve_details": preserve_details,
+            "advanced_settings": _choose(advanced_settings, self.AdvancedSettings),
+            "reference_image": reference_image,
+        }, ("reference_image",))
 
     class AdvancedSettings:
         """The options of advanced_settings."""
@@ -65,12 +62,10 @@ class MagnificImageRelightNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class enabled(DynamicChoice):
             """enabled.
@@ -99,19 +94,17 @@ class MagnificImageRelightNode(SingleOutputNode[_t.IMAGE]):
                 transfer_light_b: _c.TransferLightB | Output[_t.COMBO],
                 fixed_generation: bool | Output[_t.BOOLEAN] = True,
             ) -> None:
-                self._make(
-                    {
-                        "whites": whites,
-                        "blacks": blacks,
-                        "brightness": brightness,
-                        "contrast": contrast,
-                        "saturation": saturation,
-                        "engine": engine,
-                        "transfer_light_a": transfer_light_a,
-                        "transfer_light_b": transfer_light_b,
-                        "fixed_generation": fixed_generation,
-                    },
-                )
+                self._make({
+                    "whites": whites,
+                    "blacks": blacks,
+                    "brightness": brightness,
+                    "contrast": contrast,
+                    "saturation": saturation,
+                    "engine": engine,
+                    "transfer_light_a": transfer_light_a,
+                    "transfer_light_b": transfer_light_b,
+                    "fixed_generation": fixed_generation,
+                })
 
 
 class MagnificImageSkinEnhancerNode(SingleOutputNode[_t.IMAGE]):
@@ -138,14 +131,12 @@ class MagnificImageSkinEnhancerNode(SingleOutputNode[_t.IMAGE]):
         smart_grain: int | Output[_t.INT] = 2,
         mode: Mode.creative | Mode.faithful | Mode.flexible | Literal["creative", "faithful"],
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "sharpen": sharpen,
-                "smart_grain": smart_grain,
-                "mode": _choose(mode, self.Mode.creative, self.Mode.faithful),
-            },
-        )
+        self._make({
+            "image": image,
+            "sharpen": sharpen,
+            "smart_grain": smart_grain,
+            "mode": _choose(mode, self.Mode),
+        })
 
     class Mode:
         """The options of mode."""
@@ -157,12 +148,10 @@ class MagnificImageSkinEnhancerNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "creative"
+            _bare_key = "creative"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class faithful(DynamicChoice):
             """faithful.
@@ -173,17 +162,10 @@ class MagnificImageSkinEnhancerNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "faithful"
+            _bare_key = "faithful"
 
-            def __init__(
-                self,
-                *,
-                skin_detail: int | Output[_t.INT] = 80,
-            ) -> None:
-                self._make(
-                    {
-                        "skin_detail": skin_detail,
-                    },
-                )
+            def __init__(self, *, skin_detail: int | Output[_t.INT] = 80) -> None:
+                self._make({"skin_detail": skin_detail})
 
         class flexible(DynamicChoice):
             """flexible."""
@@ -196,11 +178,7 @@ class MagnificImageSkinEnhancerNode(SingleOutputNode[_t.IMAGE]):
                 *,
                 optimized_for: _c.MagnificImageSkinEnhancerNodeOptimizedFor | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "optimized_for": optimized_for,
-                    },
-                )
+                self._make({"optimized_for": optimized_for})
 
 
 class MagnificImageStyleTransferNode(SingleOutputNode[_t.IMAGE]):
@@ -232,19 +210,17 @@ class MagnificImageStyleTransferNode(SingleOutputNode[_t.IMAGE]):
         portrait_mode: PortraitMode.disabled | PortraitMode.enabled | Literal["disabled"],
         fixed_generation: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "reference_image": reference_image,
-                "prompt": prompt,
-                "style_strength": style_strength,
-                "structure_strength": structure_strength,
-                "flavor": flavor,
-                "engine": engine,
-                "portrait_mode": _choose(portrait_mode, self.PortraitMode.disabled),
-                "fixed_generation": fixed_generation,
-            },
-        )
+        self._make({
+            "image": image,
+            "reference_image": reference_image,
+            "prompt": prompt,
+            "style_strength": style_strength,
+            "structure_strength": structure_strength,
+            "flavor": flavor,
+            "engine": engine,
+            "portrait_mode": _choose(portrait_mode, self.PortraitMode),
+            "fixed_generation": fixed_generation,
+        })
 
     class PortraitMode:
         """The options of portrait_mode."""
@@ -256,12 +232,10 @@ class MagnificImageStyleTransferNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class enabled(DynamicChoice):
             """enabled."""
@@ -275,12 +249,7 @@ class MagnificImageStyleTransferNode(SingleOutputNode[_t.IMAGE]):
                 portrait_style: _c.PortraitStyle | Output[_t.COMBO],
                 portrait_beautifier: _c.PortraitBeautifier | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "portrait_style": portrait_style,
-                        "portrait_beautifier": portrait_beautifier,
-                    },
-                )
+                self._make({"portrait_style": portrait_style, "portrait_beautifier": portrait_beautifier})
 
 
 class MagnificImageUpscalerCreativeNode(SingleOutputNode[_t.IMAGE]):
@@ -315,20 +284,18 @@ class MagnificImageUpscalerCreativeNode(SingleOutputNode[_t.IMAGE]):
         engine: _c.MagnificImageUpscalerCreativeNodeEngine | Output[_t.COMBO],
         auto_downscale: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "scale_factor": scale_factor,
-                "optimized_for": optimized_for,
-                "creativity": creativity,
-                "hdr": hdr,
-                "resemblance": resemblance,
-                "fractality": fractality,
-                "engine": engine,
-                "auto_downscale": auto_downscale,
-            },
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "scale_factor": scale_factor,
+            "optimized_for": optimized_for,
+            "creativity": creativity,
+            "hdr": hdr,
+            "resemblance": resemblance,
+            "fractality": fractality,
+            "engine": engine,
+            "auto_downscale": auto_downscale,
+        })
 
 
 class MagnificImageUpscalerPreciseV2Node(SingleOutputNode[_t.IMAGE]):
@@ -359,14 +326,12 @@ class MagnificImageUpscalerPreciseV2Node(SingleOutputNode[_t.IMAGE]):
         ultra_detail: int | Output[_t.INT] = 30,
         auto_downscale: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "scale_factor": scale_factor,
-                "flavor": flavor,
-                "sharpen": sharpen,
-                "smart_grain": smart_grain,
-                "ultra_detail": ultra_detail,
-                "auto_downscale": auto_downscale,
-            },
-        )
+        self._make({
+            "image": image,
+            "scale_factor": scale_factor,
+            "flavor": flavor,
+            "sharpen": sharpen,
+            "smart_grain": smart_grain,
+            "ultra_detail": ultra_detail,
+            "auto_downscale": auto_downscale,
+        })

@@ -38,12 +38,7 @@ class MeshyAnimateModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
         rig_task_id: Output[_t.MESHY_RIGGED_TASK_ID],
         action_id: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "rig_task_id": rig_task_id,
-                "action_id": action_id,
-            },
-        )
+        self._make({"rig_task_id": rig_task_id, "action_id": action_id})
 
 
 class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
@@ -76,17 +71,15 @@ class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
         pose_mode: _c.PoseMode | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "should_remesh": _choose(should_remesh, self.ShouldRemesh.false),
-                "symmetry_mode": symmetry_mode,
-                "should_texture": _choose(should_texture, self.ShouldTexture.true, self.ShouldTexture.false),
-                "pose_mode": pose_mode,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "should_remesh": _choose(should_remesh, self.ShouldRemesh),
+            "symmetry_mode": symmetry_mode,
+            "should_texture": _choose(should_texture, self.ShouldTexture),
+            "pose_mode": pose_mode,
+            "seed": seed,
+        })
 
     class ShouldRemesh:
         """The options of should_remesh."""
@@ -109,24 +102,17 @@ class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
                 topology: _c.Topology | Output[_t.COMBO],
                 target_polycount: int | Output[_t.INT] = 300000,
             ) -> None:
-                self._make(
-                    {
-                        "topology": topology,
-                        "target_polycount": target_polycount,
-                    },
-                )
+                self._make({"topology": topology, "target_polycount": target_polycount})
 
         class false(DynamicChoice):
             """false."""
 
             __slots__ = ()
             _key = "false"
+            _bare_key = "false"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
     class ShouldTexture:
         """The options of should_texture."""
@@ -138,6 +124,7 @@ class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
 
             __slots__ = ()
             _key = "true"
+            _bare_key = "true"
 
             def __init__(
                 self,
@@ -146,26 +133,21 @@ class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
                 texture_prompt: str | Output[_t.STRING] = "",
                 texture_image: Output[_t.IMAGE] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "enable_pbr": enable_pbr,
-                        "texture_prompt": texture_prompt,
-                        "texture_image": texture_image,
-                    },
-                    ("texture_image",),
-                )
+                self._make({
+                    "enable_pbr": enable_pbr,
+                    "texture_prompt": texture_prompt,
+                    "texture_image": texture_image,
+                }, ("texture_image",))
 
         class false(DynamicChoice):
             """false."""
 
             __slots__ = ()
             _key = "false"
+            _bare_key = "false"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
 
 class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
@@ -198,17 +180,15 @@ class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outp
         pose_mode: _c.PoseMode | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "images": _autogrow(images, "image"),
-                "should_remesh": _choose(should_remesh, self.ShouldRemesh.false),
-                "symmetry_mode": symmetry_mode,
-                "should_texture": _choose(should_texture, self.ShouldTexture.true, self.ShouldTexture.false),
-                "pose_mode": pose_mode,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "model": model,
+            "images": _autogrow(images, "image"),
+            "should_remesh": _choose(should_remesh, self.ShouldRemesh),
+            "symmetry_mode": symmetry_mode,
+            "should_texture": _choose(should_texture, self.ShouldTexture),
+            "pose_mode": pose_mode,
+            "seed": seed,
+        })
 
     class ShouldRemesh:
         """The options of should_remesh."""
@@ -231,24 +211,17 @@ class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outp
                 topology: _c.Topology | Output[_t.COMBO],
                 target_polycount: int | Output[_t.INT] = 300000,
             ) -> None:
-                self._make(
-                    {
-                        "topology": topology,
-                        "target_polycount": target_polycount,
-                    },
-                )
+                self._make({"topology": topology, "target_polycount": target_polycount})
 
         class false(DynamicChoice):
             """false."""
 
             __slots__ = ()
             _key = "false"
+            _bare_key = "false"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
     class ShouldTexture:
         """The options of should_texture."""
@@ -260,6 +233,7 @@ class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outp
 
             __slots__ = ()
             _key = "true"
+            _bare_key = "true"
 
             def __init__(
                 self,
@@ -268,26 +242,21 @@ class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outp
                 texture_prompt: str | Output[_t.STRING] = "",
                 texture_image: Output[_t.IMAGE] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "enable_pbr": enable_pbr,
-                        "texture_prompt": texture_prompt,
-                        "texture_image": texture_image,
-                    },
-                    ("texture_image",),
-                )
+                self._make({
+                    "enable_pbr": enable_pbr,
+                    "texture_prompt": texture_prompt,
+                    "texture_image": texture_image,
+                }, ("texture_image",))
 
         class false(DynamicChoice):
             """false."""
 
             __slots__ = ()
             _key = "false"
+            _bare_key = "false"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
 
 class MeshyRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
@@ -315,16 +284,13 @@ class MeshyRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRIN
         texture_prompt: str | Output[_t.STRING] = "",
         texture_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "meshy_task_id": meshy_task_id,
-                "enable_pbr": enable_pbr,
-                "texture_prompt": texture_prompt,
-                "texture_image": texture_image,
-            },
-            ("texture_image",),
-        )
+        self._make({
+            "model": model,
+            "meshy_task_id": meshy_task_id,
+            "enable_pbr": enable_pbr,
+            "texture_prompt": texture_prompt,
+            "texture_image": texture_image,
+        }, ("texture_image",))
 
 
 class MeshyRigModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_RIGGED_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
@@ -353,14 +319,11 @@ class MeshyRigModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STR
         height_meters: float | Output[_t.FLOAT] = 1.7,
         texture_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "meshy_task_id": meshy_task_id,
-                "height_meters": height_meters,
-                "texture_image": texture_image,
-            },
-            ("texture_image",),
-        )
+        self._make({
+            "meshy_task_id": meshy_task_id,
+            "height_meters": height_meters,
+            "texture_image": texture_image,
+        }, ("texture_image",))
 
 
 class MeshyTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
@@ -393,17 +356,15 @@ class MeshyTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
         pose_mode: _c.PoseMode | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "style": style,
-                "should_remesh": _choose(should_remesh, self.ShouldRemesh.false),
-                "symmetry_mode": symmetry_mode,
-                "pose_mode": pose_mode,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "style": style,
+            "should_remesh": _choose(should_remesh, self.ShouldRemesh),
+            "symmetry_mode": symmetry_mode,
+            "pose_mode": pose_mode,
+            "seed": seed,
+        })
 
     class ShouldRemesh:
         """The options of should_remesh."""
@@ -426,24 +387,17 @@ class MeshyTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
                 topology: _c.Topology | Output[_t.COMBO],
                 target_polycount: int | Output[_t.INT] = 300000,
             ) -> None:
-                self._make(
-                    {
-                        "topology": topology,
-                        "target_polycount": target_polycount,
-                    },
-                )
+                self._make({"topology": topology, "target_polycount": target_polycount})
 
         class false(DynamicChoice):
             """false."""
 
             __slots__ = ()
             _key = "false"
+            _bare_key = "false"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
 
 class MeshyTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
@@ -472,14 +426,11 @@ class MeshyTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRI
         text_style_prompt: str | Output[_t.STRING] = "",
         image_style: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "meshy_task_id": meshy_task_id,
-                "enable_original_uv": enable_original_uv,
-                "pbr": pbr,
-                "text_style_prompt": text_style_prompt,
-                "image_style": image_style,
-            },
-            ("image_style",),
-        )
+        self._make({
+            "model": model,
+            "meshy_task_id": meshy_task_id,
+            "enable_original_uv": enable_original_uv,
+            "pbr": pbr,
+            "text_style_prompt": text_style_prompt,
+            "image_style": image_style,
+        }, ("image_style",))

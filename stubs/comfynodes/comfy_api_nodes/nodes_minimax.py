@@ -35,17 +35,14 @@ class MinimaxHailuoVideoNode(SingleOutputNode[_t.VIDEO]):
         duration: _c.MinimaxHailuoVideoNodeDuration | Output[_t.COMBO] = 6,
         resolution: _c.MinimaxHailuoVideoNodeResolution | Output[_t.COMBO] = "768P",
     ) -> None:
-        self._make(
-            {
-                "prompt_text": prompt_text,
-                "seed": seed,
-                "first_frame_image": first_frame_image,
-                "prompt_optimizer": prompt_optimizer,
-                "duration": duration,
-                "resolution": resolution,
-            },
-            ("first_frame_image",),
-        )
+        self._make({
+            "prompt_text": prompt_text,
+            "seed": seed,
+            "first_frame_image": first_frame_image,
+            "prompt_optimizer": prompt_optimizer,
+            "duration": duration,
+            "resolution": resolution,
+        }, ("first_frame_image",))
 
 
 class MinimaxImageToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -71,14 +68,7 @@ class MinimaxImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         model: _c.MinimaxImageToVideoNodeModel | Output[_t.COMBO] = "I2V-01",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt_text": prompt_text,
-                "model": model,
-                "seed": seed,
-            },
-        )
+        self._make({"image": image, "prompt_text": prompt_text, "model": model, "seed": seed})
 
 
 class MinimaxTextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -103,10 +93,4 @@ class MinimaxTextToVideoNode(SingleOutputNode[_t.VIDEO]):
         model: _c.MinimaxTextToVideoNodeModel | Output[_t.COMBO] = "T2V-01",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt_text": prompt_text,
-                "model": model,
-                "seed": seed,
-            },
-        )
+        self._make({"prompt_text": prompt_text, "model": model, "seed": seed})

@@ -33,14 +33,11 @@ class OpenAIChatConfig(SingleOutputNode[_t.OPENAI_CHAT_CONFIG]):
         max_output_tokens: int | Output[_t.INT] = 4096,
         instructions: str | Output[_t.STRING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "truncation": truncation,
-                "max_output_tokens": max_output_tokens,
-                "instructions": instructions,
-            },
-            ("instructions",),
-        )
+        self._make({
+            "truncation": truncation,
+            "max_output_tokens": max_output_tokens,
+            "instructions": instructions,
+        }, ("instructions",))
 
 
 class OpenAIChatNode(SingleOutputNode[_t.STRING]):
@@ -65,17 +62,14 @@ class OpenAIChatNode(SingleOutputNode[_t.STRING]):
         files: Output[_t.OPENAI_INPUT_FILES] | None = None,
         advanced_options: Output[_t.OPENAI_CHAT_CONFIG] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "persist_context": persist_context,
-                "model": model,
-                "images": images,
-                "files": files,
-                "advanced_options": advanced_options,
-            },
-            ("images", "files", "advanced_options"),
-        )
+        self._make({
+            "prompt": prompt,
+            "persist_context": persist_context,
+            "model": model,
+            "images": images,
+            "files": files,
+            "advanced_options": advanced_options,
+        }, ("images", "files", "advanced_options"))
 
 
 class OpenAIDalle2(SingleOutputNode[_t.IMAGE]):
@@ -104,17 +98,14 @@ class OpenAIDalle2(SingleOutputNode[_t.IMAGE]):
         image: Output[_t.IMAGE] | None = None,
         mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "seed": seed,
-                "size": size,
-                "n": n,
-                "image": image,
-                "mask": mask,
-            },
-            ("image", "mask"),
-        )
+        self._make({
+            "prompt": prompt,
+            "seed": seed,
+            "size": size,
+            "n": n,
+            "image": image,
+            "mask": mask,
+        }, ("image", "mask"))
 
 
 class OpenAIDalle3(SingleOutputNode[_t.IMAGE]):
@@ -141,15 +132,7 @@ class OpenAIDalle3(SingleOutputNode[_t.IMAGE]):
         style: _c.OpenAIDalle3Style | Output[_t.COMBO] = "natural",
         size: _c.OpenAIDalle3Size | Output[_t.COMBO] = "1024x1024",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "seed": seed,
-                "quality": quality,
-                "style": style,
-                "size": size,
-            },
-        )
+        self._make({"prompt": prompt, "seed": seed, "quality": quality, "style": style, "size": size})
 
 
 class OpenAIGPTImage1(SingleOutputNode[_t.IMAGE]):
@@ -185,22 +168,19 @@ class OpenAIGPTImage1(SingleOutputNode[_t.IMAGE]):
         custom_width: int | Output[_t.INT] = 1024,
         custom_height: int | Output[_t.INT] = 1024,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "seed": seed,
-                "quality": quality,
-                "background": background,
-                "size": size,
-                "n": n,
-                "image": image,
-                "mask": mask,
-                "model": model,
-                "custom_width": custom_width,
-                "custom_height": custom_height,
-            },
-            ("image", "mask"),
-        )
+        self._make({
+            "prompt": prompt,
+            "seed": seed,
+            "quality": quality,
+            "background": background,
+            "size": size,
+            "n": n,
+            "image": image,
+            "mask": mask,
+            "model": model,
+            "custom_width": custom_width,
+            "custom_height": custom_height,
+        }, ("image", "mask"))
 
 
 class OpenAIGPTImageNodeV2(SingleOutputNode[_t.IMAGE]):
@@ -223,18 +203,16 @@ class OpenAIGPTImageNodeV2(SingleOutputNode[_t.IMAGE]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.gpt_image_2 | Model.gpt_image_1_5 | Model.gpt_image_1 | Literal["gpt-image-2", "gpt-image-1.5", "gpt-image-1"],
+        model: (
+            Model.gpt_image_2
+            | Model.gpt_image_1_5
+            | Model.gpt_image_1
+            | Literal["gpt-image-2", "gpt-image-1.5", "gpt-image-1"]
+        ),
         n: int | Output[_t.INT] = 1,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.gpt_image_2, self.Model.gpt_image_1_5, self.Model.gpt_image_1),
-                "n": n,
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "model": _choose(model, self.Model), "n": n, "seed": seed})
 
     class Model:
         """The options of model."""
@@ -251,6 +229,7 @@ class OpenAIGPTImageNodeV2(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "gpt-image-2"
+            _bare_key = "gpt-image-2"
 
             def __init__(
                 self,
@@ -260,27 +239,28 @@ class OpenAIGPTImageNodeV2(SingleOutputNode[_t.IMAGE]):
                 custom_height: int | Output[_t.INT] = 1024,
                 background: _c.OpenAIGPTImageNodeV2Background | Output[_t.COMBO] = "auto",
                 quality: _c.Quality | Output[_t.COMBO] = "low",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 mask: Output[_t.MASK] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "size": size,
-                        "custom_width": custom_width,
-                        "custom_height": custom_height,
-                        "background": background,
-                        "quality": quality,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
-                        "mask": mask,
-                    },
-                    ("mask",),
-                )
+                self._make({
+                    "size": size,
+                    "custom_width": custom_width,
+                    "custom_height": custom_height,
+                    "background": background,
+                    "quality": quality,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+                    "mask": mask,
+                }, ("mask",))
 
         class gpt_image_1_5(DynamicChoice):
             """gpt-image-1.5."""
 
             __slots__ = ()
             _key = "gpt-image-1.5"
+            _bare_key = "gpt-image-1.5"
 
             def __init__(
                 self,
@@ -288,25 +268,26 @@ class OpenAIGPTImageNodeV2(SingleOutputNode[_t.IMAGE]):
                 size: _c.OpenAIGPTImageNodeV2Size | Output[_t.COMBO] = "auto",
                 background: _c.Background | Output[_t.COMBO] = "auto",
                 quality: _c.Quality | Output[_t.COMBO] = "low",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 mask: Output[_t.MASK] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "size": size,
-                        "background": background,
-                        "quality": quality,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
-                        "mask": mask,
-                    },
-                    ("mask",),
-                )
+                self._make({
+                    "size": size,
+                    "background": background,
+                    "quality": quality,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+                    "mask": mask,
+                }, ("mask",))
 
         class gpt_image_1(DynamicChoice):
             """gpt-image-1."""
 
             __slots__ = ()
             _key = "gpt-image-1"
+            _bare_key = "gpt-image-1"
 
             def __init__(
                 self,
@@ -314,19 +295,19 @@ class OpenAIGPTImageNodeV2(SingleOutputNode[_t.IMAGE]):
                 size: _c.OpenAIGPTImageNodeV2Size | Output[_t.COMBO] = "auto",
                 background: _c.Background | Output[_t.COMBO] = "auto",
                 quality: _c.Quality | Output[_t.COMBO] = "low",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
                 mask: Output[_t.MASK] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "size": size,
-                        "background": background,
-                        "quality": quality,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
-                        "mask": mask,
-                    },
-                    ("mask",),
-                )
+                self._make({
+                    "size": size,
+                    "background": background,
+                    "quality": quality,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+                    "mask": mask,
+                }, ("mask",))
 
 
 class OpenAIInputFiles(SingleOutputNode[_t.OPENAI_INPUT_FILES]):
@@ -344,10 +325,4 @@ class OpenAIInputFiles(SingleOutputNode[_t.OPENAI_INPUT_FILES]):
         file: str | Output[_t.COMBO],
         OPENAI_INPUT_FILES: Output[_t.OPENAI_INPUT_FILES] | None = None,
     ) -> None:
-        self._make(
-            {
-                "file": file,
-                "OPENAI_INPUT_FILES": OPENAI_INPUT_FILES,
-            },
-            ("OPENAI_INPUT_FILES",),
-        )
+        self._make({"file": file, "OPENAI_INPUT_FILES": OPENAI_INPUT_FILES}, ("OPENAI_INPUT_FILES",))

@@ -32,18 +32,61 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.anthropic_claude_opus_4_7 | Model.openai_gpt_5_5_pro | Model.openai_gpt_5_5 | Model.google_gemini_3_5_flash | Model.x_ai_grok_4_20 | Model.x_ai_grok_4_3 | Model.deepseek_deepseek_v4_pro | Model.deepseek_deepseek_v4_flash | Model.deepseek_deepseek_v3_2 | Model.qwen_qwen3_6_max_preview | Model.qwen_qwen3_6_plus | Model.qwen_qwen3_6_flash | Model.mistralai_mistral_large_2512 | Model.mistralai_mistral_medium_3_5 | Model.z_ai_glm_4_6 | Model.z_ai_glm_5 | Model.moonshotai_kimi_k2_6 | Model.moonshotai_kimi_k2_thinking | Model.perplexity_sonar_pro | Model.perplexity_sonar_reasoning_pro | Model.perplexity_sonar_deep_research | Literal["anthropic/claude-opus-4.7", "openai/gpt-5.5-pro", "openai/gpt-5.5", "google/gemini-3.5-flash", "x-ai/grok-4.20", "x-ai/grok-4.3", "deepseek/deepseek-v4-pro", "deepseek/deepseek-v4-flash", "deepseek/deepseek-v3.2", "qwen/qwen3.6-max-preview", "qwen/qwen3.6-plus", "qwen/qwen3.6-flash", "mistralai/mistral-large-2512", "mistralai/mistral-medium-3-5", "z-ai/glm-4.6", "z-ai/glm-5", "moonshotai/kimi-k2.6", "moonshotai/kimi-k2-thinking", "perplexity/sonar-pro", "perplexity/sonar-reasoning-pro", "perplexity/sonar-deep-research"],
+        model: (
+            Model.anthropic_claude_opus_4_7
+            | Model.openai_gpt_5_5_pro
+            | Model.openai_gpt_5_5
+            | Model.google_gemini_3_5_flash
+            | Model.x_ai_grok_4_20
+            | Model.x_ai_grok_4_3
+            | Model.deepseek_deepseek_v4_pro
+            | Model.deepseek_deepseek_v4_flash
+            | Model.deepseek_deepseek_v3_2
+            | Model.qwen_qwen3_6_max_preview
+            | Model.qwen_qwen3_6_plus
+            | Model.qwen_qwen3_6_flash
+            | Model.mistralai_mistral_large_2512
+            | Model.mistralai_mistral_medium_3_5
+            | Model.z_ai_glm_4_6
+            | Model.z_ai_glm_5
+            | Model.moonshotai_kimi_k2_6
+            | Model.moonshotai_kimi_k2_thinking
+            | Model.perplexity_sonar_pro
+            | Model.perplexity_sonar_reasoning_pro
+            | Model.perplexity_sonar_deep_research
+            | Literal[
+                "anthropic/claude-opus-4.7",
+                "openai/gpt-5.5-pro",
+                "openai/gpt-5.5",
+                "google/gemini-3.5-flash",
+                "x-ai/grok-4.20",
+                "x-ai/grok-4.3",
+                "deepseek/deepseek-v4-pro",
+                "deepseek/deepseek-v4-flash",
+                "deepseek/deepseek-v3.2",
+                "qwen/qwen3.6-max-preview",
+                "qwen/qwen3.6-plus",
+                "qwen/qwen3.6-flash",
+                "mistralai/mistral-large-2512",
+                "mistralai/mistral-medium-3-5",
+                "z-ai/glm-4.6",
+                "z-ai/glm-5",
+                "moonshotai/kimi-k2.6",
+                "moonshotai/kimi-k2-thinking",
+                "perplexity/sonar-pro",
+                "perplexity/sonar-reasoning-pro",
+                "perplexity/sonar-deep-research",
+            ]
+        ),
         seed: int | Output[_t.INT] = 0,
         system_prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.anthropic_claude_opus_4_7, self.Model.openai_gpt_5_5_pro, self.Model.openai_gpt_5_5, self.Model.google_gemini_3_5_flash, self.Model.x_ai_grok_4_20, self.Model.x_ai_grok_4_3, self.Model.deepseek_deepseek_v4_pro, self.Model.deepseek_deepseek_v4_flash, self.Model.deepseek_deepseek_v3_2, self.Model.qwen_qwen3_6_max_preview, self.Model.qwen_qwen3_6_plus, self.Model.qwen_qwen3_6_flash, self.Model.mistralai_mistral_large_2512, self.Model.mistralai_mistral_medium_3_5, self.Model.z_ai_glm_4_6, self.Model.z_ai_glm_5, self.Model.moonshotai_kimi_k2_6, self.Model.moonshotai_kimi_k2_thinking, self.Model.perplexity_sonar_pro, self.Model.perplexity_sonar_reasoning_pro, self.Model.perplexity_sonar_deep_research),
-                "seed": seed,
-                "system_prompt": system_prompt,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": _choose(model, self.Model),
+            "seed": seed,
+            "system_prompt": system_prompt,
+        })
 
     class Model:
         """The options of model."""
@@ -55,355 +98,331 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "anthropic/claude-opus-4.7"
+            _bare_key = "anthropic/claude-opus-4.7"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
 
         class openai_gpt_5_5_pro(DynamicChoice):
             """openai/gpt-5.5-pro."""
 
             __slots__ = ()
             _key = "openai/gpt-5.5-pro"
+            _bare_key = "openai/gpt-5.5-pro"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
 
         class openai_gpt_5_5(DynamicChoice):
             """openai/gpt-5.5."""
 
             __slots__ = ()
             _key = "openai/gpt-5.5"
+            _bare_key = "openai/gpt-5.5"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
 
         class google_gemini_3_5_flash(DynamicChoice):
             """google/gemini-3.5-flash."""
 
             __slots__ = ()
             _key = "google/gemini-3.5-flash"
+            _bare_key = "google/gemini-3.5-flash"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                videos: Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                        "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                    "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
+                })
 
         class x_ai_grok_4_20(DynamicChoice):
             """x-ai/grok-4.20."""
 
             __slots__ = ()
             _key = "x-ai/grok-4.20"
+            _bare_key = "x-ai/grok-4.20"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
 
         class x_ai_grok_4_3(DynamicChoice):
             """x-ai/grok-4.3."""
 
             __slots__ = ()
             _key = "x-ai/grok-4.3"
+            _bare_key = "x-ai/grok-4.3"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
 
         class deepseek_deepseek_v4_pro(DynamicChoice):
             """deepseek/deepseek-v4-pro."""
 
             __slots__ = ()
             _key = "deepseek/deepseek-v4-pro"
+            _bare_key = "deepseek/deepseek-v4-pro"
 
-            def __init__(
-                self,
-                *,
-                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-            ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+            def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
+                self._make({"reasoning_effort": reasoning_effort})
 
         class deepseek_deepseek_v4_flash(DynamicChoice):
             """deepseek/deepseek-v4-flash."""
 
             __slots__ = ()
             _key = "deepseek/deepseek-v4-flash"
+            _bare_key = "deepseek/deepseek-v4-flash"
 
-            def __init__(
-                self,
-                *,
-                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-            ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+            def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
+                self._make({"reasoning_effort": reasoning_effort})
 
         class deepseek_deepseek_v3_2(DynamicChoice):
             """deepseek/deepseek-v3.2."""
 
             __slots__ = ()
             _key = "deepseek/deepseek-v3.2"
+            _bare_key = "deepseek/deepseek-v3.2"
 
-            def __init__(
-                self,
-                *,
-                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-            ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+            def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
+                self._make({"reasoning_effort": reasoning_effort})
 
         class qwen_qwen3_6_max_preview(DynamicChoice):
             """qwen/qwen3.6-max-preview."""
 
             __slots__ = ()
             _key = "qwen/qwen3.6-max-preview"
+            _bare_key = "qwen/qwen3.6-max-preview"
 
-            def __init__(
-                self,
-                *,
-                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-            ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+            def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
+                self._make({"reasoning_effort": reasoning_effort})
 
         class qwen_qwen3_6_plus(DynamicChoice):
             """qwen/qwen3.6-plus."""
 
             __slots__ = ()
             _key = "qwen/qwen3.6-plus"
+            _bare_key = "qwen/qwen3.6-plus"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                videos: Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
-                        "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                    "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
+                })
 
         class qwen_qwen3_6_flash(DynamicChoice):
             """qwen/qwen3.6-flash."""
 
             __slots__ = ()
             _key = "qwen/qwen3.6-flash"
+            _bare_key = "qwen/qwen3.6-flash"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
-                videos: Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
-                        "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                    "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
+                })
 
         class mistralai_mistral_large_2512(DynamicChoice):
             """mistralai/mistral-large-2512."""
 
             __slots__ = ()
             _key = "mistralai/mistral-large-2512"
+            _bare_key = "mistralai/mistral-large-2512"
 
             def __init__(
                 self,
                 *,
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
-                    },
-                )
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
+                })
 
         class mistralai_mistral_medium_3_5(DynamicChoice):
             """mistralai/mistral-medium-3-5."""
 
             __slots__ = ()
             _key = "mistralai/mistral-medium-3-5"
+            _bare_key = "mistralai/mistral-medium-3-5"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8")),
+                })
 
         class z_ai_glm_4_6(DynamicChoice):
             """z-ai/glm-4.6."""
 
             __slots__ = ()
             _key = "z-ai/glm-4.6"
+            _bare_key = "z-ai/glm-4.6"
 
-            def __init__(
-                self,
-                *,
-                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-            ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+            def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
+                self._make({"reasoning_effort": reasoning_effort})
 
         class z_ai_glm_5(DynamicChoice):
             """z-ai/glm-5."""
 
             __slots__ = ()
             _key = "z-ai/glm-5"
+            _bare_key = "z-ai/glm-5"
 
-            def __init__(
-                self,
-                *,
-                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-            ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+            def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
+                self._make({"reasoning_effort": reasoning_effort})
 
         class moonshotai_kimi_k2_6(DynamicChoice):
             """moonshotai/kimi-k2.6."""
 
             __slots__ = ()
             _key = "moonshotai/kimi-k2.6"
+            _bare_key = "moonshotai/kimi-k2.6"
 
             def __init__(
                 self,
                 *,
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-                images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                        "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
-                    },
-                )
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                })
 
         class moonshotai_kimi_k2_thinking(DynamicChoice):
             """moonshotai/kimi-k2-thinking."""
 
             __slots__ = ()
             _key = "moonshotai/kimi-k2-thinking"
+            _bare_key = "moonshotai/kimi-k2-thinking"
 
-            def __init__(
-                self,
-                *,
-                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
-            ) -> None:
-                self._make(
-                    {
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+            def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
+                self._make({"reasoning_effort": reasoning_effort})
 
         class perplexity_sonar_pro(DynamicChoice):
             """perplexity/sonar-pro."""
 
             __slots__ = ()
             _key = "perplexity/sonar-pro"
+            _bare_key = "perplexity/sonar-pro"
 
-            def __init__(
-                self,
-                *,
-                search_context_size: _c.Quality | Output[_t.COMBO] = "medium",
-            ) -> None:
-                self._make(
-                    {
-                        "search_context_size": search_context_size,
-                    },
-                )
+            def __init__(self, *, search_context_size: _c.Quality | Output[_t.COMBO] = "medium") -> None:
+                self._make({"search_context_size": search_context_size})
 
         class perplexity_sonar_reasoning_pro(DynamicChoice):
             """perplexity/sonar-reasoning-pro."""
 
             __slots__ = ()
             _key = "perplexity/sonar-reasoning-pro"
+            _bare_key = "perplexity/sonar-reasoning-pro"
 
             def __init__(
                 self,
@@ -411,18 +430,14 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
                 search_context_size: _c.Quality | Output[_t.COMBO] = "medium",
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
             ) -> None:
-                self._make(
-                    {
-                        "search_context_size": search_context_size,
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+                self._make({"search_context_size": search_context_size, "reasoning_effort": reasoning_effort})
 
         class perplexity_sonar_deep_research(DynamicChoice):
             """perplexity/sonar-deep-research."""
 
             __slots__ = ()
             _key = "perplexity/sonar-deep-research"
+            _bare_key = "perplexity/sonar-deep-research"
 
             def __init__(
                 self,
@@ -430,9 +445,4 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
                 search_context_size: _c.Quality | Output[_t.COMBO] = "medium",
                 reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
             ) -> None:
-                self._make(
-                    {
-                        "search_context_size": search_context_size,
-                        "reasoning_effort": reasoning_effort,
-                    },
-                )
+                self._make({"search_context_size": search_context_size, "reasoning_effort": reasoning_effort})

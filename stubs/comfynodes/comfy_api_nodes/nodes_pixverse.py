@@ -37,19 +37,16 @@ class PixverseImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         negative_prompt: str | Output[_t.STRING] = "",
         pixverse_template: Output[_t.PIXVERSE_TEMPLATE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "quality": quality,
-                "duration_seconds": duration_seconds,
-                "motion_mode": motion_mode,
-                "seed": seed,
-                "negative_prompt": negative_prompt,
-                "pixverse_template": pixverse_template,
-            },
-            ("pixverse_template",),
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "quality": quality,
+            "duration_seconds": duration_seconds,
+            "motion_mode": motion_mode,
+            "seed": seed,
+            "negative_prompt": negative_prompt,
+            "pixverse_template": pixverse_template,
+        }, ("pixverse_template",))
 
 
 class PixverseTemplateNode(SingleOutputNode[_t.PIXVERSE_TEMPLATE]):
@@ -61,16 +58,8 @@ class PixverseTemplateNode(SingleOutputNode[_t.PIXVERSE_TEMPLATE]):
     _output_types = ("PIXVERSE_TEMPLATE",)
     pixverse_template = OutputSlot[_t.PIXVERSE_TEMPLATE](0)
 
-    def __init__(
-        self,
-        *,
-        template: _c.Template | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "template": template,
-            },
-        )
+    def __init__(self, *, template: _c.Template | Output[_t.COMBO]) -> None:
+        self._make({"template": template})
 
 
 class PixverseTextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -100,19 +89,16 @@ class PixverseTextToVideoNode(SingleOutputNode[_t.VIDEO]):
         negative_prompt: str | Output[_t.STRING] = "",
         pixverse_template: Output[_t.PIXVERSE_TEMPLATE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "quality": quality,
-                "duration_seconds": duration_seconds,
-                "motion_mode": motion_mode,
-                "seed": seed,
-                "negative_prompt": negative_prompt,
-                "pixverse_template": pixverse_template,
-            },
-            ("pixverse_template",),
-        )
+        self._make({
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "quality": quality,
+            "duration_seconds": duration_seconds,
+            "motion_mode": motion_mode,
+            "seed": seed,
+            "negative_prompt": negative_prompt,
+            "pixverse_template": pixverse_template,
+        }, ("pixverse_template",))
 
 
 class PixverseTransitionVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -142,15 +128,13 @@ class PixverseTransitionVideoNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         negative_prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "first_frame": first_frame,
-                "last_frame": last_frame,
-                "prompt": prompt,
-                "quality": quality,
-                "duration_seconds": duration_seconds,
-                "motion_mode": motion_mode,
-                "seed": seed,
-                "negative_prompt": negative_prompt,
-            },
-        )
+        self._make({
+            "first_frame": first_frame,
+            "last_frame": last_frame,
+            "prompt": prompt,
+            "quality": quality,
+            "duration_seconds": duration_seconds,
+            "motion_mode": motion_mode,
+            "seed": seed,
+            "negative_prompt": negative_prompt,
+        })

@@ -9,7 +9,6 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -33,17 +32,20 @@ class QuiverImageToSVGNode(SingleOutputNode[_t.SVG]):
         *,
         image: Output[_t.IMAGE],
         auto_crop: bool | Output[_t.BOOLEAN] = False,
-        model: Model.arrow_1_1 | Model.arrow_1_1_max | Model.arrow_preview | Literal["arrow-1.1", "arrow-1.1-max", "arrow-preview"],
+        model: (
+            Model.arrow_1_1
+            | Model.arrow_1_1_max
+            | Model.arrow_preview
+            | Literal["arrow-1.1", "arrow-1.1-max", "arrow-preview"]
+        ),
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "auto_crop": auto_crop,
-                "model": _choose(model, self.Model.arrow_1_1, self.Model.arrow_1_1_max, self.Model.arrow_preview),
-                "seed": seed,
-            },
-        )
+        self._make({
+            "image": image,
+            "auto_crop": auto_crop,
+            "model": _choose(model, self.Model),
+            "seed": seed,
+        })
 
     class Model:
         """The options of model."""
@@ -62,6 +64,7 @@ class QuiverImageToSVGNode(SingleOutputNode[_t.SVG]):
 
             __slots__ = ()
             _key = "arrow-1.1"
+            _bare_key = "arrow-1.1"
 
             def __init__(
                 self,
@@ -71,14 +74,12 @@ class QuiverImageToSVGNode(SingleOutputNode[_t.SVG]):
                 top_p: float | Output[_t.FLOAT] = 1.0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "target_size": target_size,
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({
+                    "target_size": target_size,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "presence_penalty": presence_penalty,
+                })
 
         class arrow_1_1_max(DynamicChoice):
             """arrow-1.1-max.
@@ -92,6 +93,7 @@ class QuiverImageToSVGNode(SingleOutputNode[_t.SVG]):
 
             __slots__ = ()
             _key = "arrow-1.1-max"
+            _bare_key = "arrow-1.1-max"
 
             def __init__(
                 self,
@@ -101,14 +103,12 @@ class QuiverImageToSVGNode(SingleOutputNode[_t.SVG]):
                 top_p: float | Output[_t.FLOAT] = 1.0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "target_size": target_size,
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({
+                    "target_size": target_size,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "presence_penalty": presence_penalty,
+                })
 
         class arrow_preview(DynamicChoice):
             """arrow-preview.
@@ -122,6 +122,7 @@ class QuiverImageToSVGNode(SingleOutputNode[_t.SVG]):
 
             __slots__ = ()
             _key = "arrow-preview"
+            _bare_key = "arrow-preview"
 
             def __init__(
                 self,
@@ -131,14 +132,12 @@ class QuiverImageToSVGNode(SingleOutputNode[_t.SVG]):
                 top_p: float | Output[_t.FLOAT] = 1.0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "target_size": target_size,
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({
+                    "target_size": target_size,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "presence_penalty": presence_penalty,
+                })
 
 
 class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
@@ -160,20 +159,23 @@ class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.arrow_1_1 | Model.arrow_1_1_max | Model.arrow_preview | Literal["arrow-1.1", "arrow-1.1-max", "arrow-preview"],
+        model: (
+            Model.arrow_1_1
+            | Model.arrow_1_1_max
+            | Model.arrow_preview
+            | Literal["arrow-1.1", "arrow-1.1-max", "arrow-preview"]
+        ),
         seed: int | Output[_t.INT] = 0,
         instructions: str | Output[_t.STRING] = "",
         reference_images: Sequence[Output[_t.IMAGE]] = (),
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": _choose(model, self.Model.arrow_1_1, self.Model.arrow_1_1_max, self.Model.arrow_preview),
-                "seed": seed,
-                "instructions": instructions,
-                "reference_images": _autogrow(reference_images, "ref_"),
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": _choose(model, self.Model),
+            "seed": seed,
+            "instructions": instructions,
+            "reference_images": _autogrow(reference_images, "ref_"),
+        })
 
     class Model:
         """The options of model."""
@@ -191,6 +193,7 @@ class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
 
             __slots__ = ()
             _key = "arrow-1.1"
+            _bare_key = "arrow-1.1"
 
             def __init__(
                 self,
@@ -199,13 +202,7 @@ class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
                 top_p: float | Output[_t.FLOAT] = 1.0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({"temperature": temperature, "top_p": top_p, "presence_penalty": presence_penalty})
 
         class arrow_1_1_max(DynamicChoice):
             """arrow-1.1-max.
@@ -218,6 +215,7 @@ class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
 
             __slots__ = ()
             _key = "arrow-1.1-max"
+            _bare_key = "arrow-1.1-max"
 
             def __init__(
                 self,
@@ -226,13 +224,7 @@ class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
                 top_p: float | Output[_t.FLOAT] = 1.0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({"temperature": temperature, "top_p": top_p, "presence_penalty": presence_penalty})
 
         class arrow_preview(DynamicChoice):
             """arrow-preview.
@@ -245,6 +237,7 @@ class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
 
             __slots__ = ()
             _key = "arrow-preview"
+            _bare_key = "arrow-preview"
 
             def __init__(
                 self,
@@ -253,10 +246,4 @@ class QuiverTextToSVGNode(SingleOutputNode[_t.SVG]):
                 top_p: float | Output[_t.FLOAT] = 1.0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "temperature": temperature,
-                        "top_p": top_p,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({"temperature": temperature, "top_p": top_p, "presence_penalty": presence_penalty})

@@ -36,15 +36,7 @@ class RecraftColorRGB(SingleOutputNode[_t.RECRAFT_COLOR]):
         b: int | Output[_t.INT] = 0,
         recraft_color: Output[_t.RECRAFT_COLOR] | None = None,
     ) -> None:
-        self._make(
-            {
-                "r": r,
-                "g": g,
-                "b": b,
-                "recraft_color": recraft_color,
-            },
-            ("recraft_color",),
-        )
+        self._make({"r": r, "g": g, "b": b, "recraft_color": recraft_color}, ("recraft_color",))
 
 
 class RecraftControls(SingleOutputNode[_t.RECRAFT_CONTROLS]):
@@ -62,13 +54,7 @@ class RecraftControls(SingleOutputNode[_t.RECRAFT_CONTROLS]):
         colors: Output[_t.RECRAFT_COLOR] | None = None,
         background_color: Output[_t.RECRAFT_COLOR] | None = None,
     ) -> None:
-        self._make(
-            {
-                "colors": colors,
-                "background_color": background_color,
-            },
-            ("colors", "background_color"),
-        )
+        self._make({"colors": colors, "background_color": background_color}, ("colors", "background_color"))
 
 
 class RecraftCreateStyleNode(SingleOutputNode[_t.STRING]):
@@ -89,12 +75,7 @@ class RecraftCreateStyleNode(SingleOutputNode[_t.STRING]):
         style: _c.RecraftCreateStyleNodeStyle | Output[_t.COMBO],
         images: Sequence[Output[_t.IMAGE]],
     ) -> None:
-        self._make(
-            {
-                "style": style,
-                "images": _autogrow(images, "image"),
-            },
-        )
+        self._make({"style": style, "images": _autogrow(images, "image")})
 
 
 class RecraftCreativeUpscaleNode(SingleOutputNode[_t.IMAGE]):
@@ -109,16 +90,8 @@ class RecraftCreativeUpscaleNode(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})
 
 
 class RecraftCrispUpscaleNode(SingleOutputNode[_t.IMAGE]):
@@ -133,16 +106,8 @@ class RecraftCrispUpscaleNode(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})
 
 
 class RecraftImageInpaintingNode(SingleOutputNode[_t.IMAGE]):
@@ -172,18 +137,15 @@ class RecraftImageInpaintingNode(SingleOutputNode[_t.IMAGE]):
         recraft_style: Output[_t.RECRAFT_V3_STYLE] | None = None,
         negative_prompt: str | Output[_t.STRING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "mask": mask,
-                "prompt": prompt,
-                "n": n,
-                "seed": seed,
-                "recraft_style": recraft_style,
-                "negative_prompt": negative_prompt,
-            },
-            ("recraft_style", "negative_prompt"),
-        )
+        self._make({
+            "image": image,
+            "mask": mask,
+            "prompt": prompt,
+            "n": n,
+            "seed": seed,
+            "recraft_style": recraft_style,
+            "negative_prompt": negative_prompt,
+        }, ("recraft_style", "negative_prompt"))
 
 
 class RecraftImageToImageNode(SingleOutputNode[_t.IMAGE]):
@@ -215,19 +177,16 @@ class RecraftImageToImageNode(SingleOutputNode[_t.IMAGE]):
         negative_prompt: str | Output[_t.STRING] | None = None,
         recraft_controls: Output[_t.RECRAFT_CONTROLS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "n": n,
-                "strength": strength,
-                "seed": seed,
-                "recraft_style": recraft_style,
-                "negative_prompt": negative_prompt,
-                "recraft_controls": recraft_controls,
-            },
-            ("recraft_style", "negative_prompt", "recraft_controls"),
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "n": n,
+            "strength": strength,
+            "seed": seed,
+            "recraft_style": recraft_style,
+            "negative_prompt": negative_prompt,
+            "recraft_controls": recraft_controls,
+        }, ("recraft_style", "negative_prompt", "recraft_controls"))
 
 
 class RecraftRemoveBackgroundNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -243,16 +202,8 @@ class RecraftRemoveBackgroundNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.MA
     IMAGE = OutputSlot[_t.IMAGE](0)
     MASK = OutputSlot[_t.MASK](1)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})
 
 
 class RecraftReplaceBackgroundNode(SingleOutputNode[_t.IMAGE]):
@@ -281,17 +232,14 @@ class RecraftReplaceBackgroundNode(SingleOutputNode[_t.IMAGE]):
         recraft_style: Output[_t.RECRAFT_V3_STYLE] | None = None,
         negative_prompt: str | Output[_t.STRING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "prompt": prompt,
-                "n": n,
-                "seed": seed,
-                "recraft_style": recraft_style,
-                "negative_prompt": negative_prompt,
-            },
-            ("recraft_style", "negative_prompt"),
-        )
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "n": n,
+            "seed": seed,
+            "recraft_style": recraft_style,
+            "negative_prompt": negative_prompt,
+        }, ("recraft_style", "negative_prompt"))
 
 
 class RecraftStyleV3DigitalIllustration(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
@@ -303,16 +251,8 @@ class RecraftStyleV3DigitalIllustration(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
     _output_types = ("RECRAFT_V3_STYLE",)
     recraft_style = OutputSlot[_t.RECRAFT_V3_STYLE](0)
 
-    def __init__(
-        self,
-        *,
-        substyle: _c.RecraftStyleV3DigitalIllustrationSubstyle | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "substyle": substyle,
-            },
-        )
+    def __init__(self, *, substyle: _c.RecraftStyleV3DigitalIllustrationSubstyle | Output[_t.COMBO]) -> None:
+        self._make({"substyle": substyle})
 
 
 class RecraftStyleV3InfiniteStyleLibrary(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
@@ -324,16 +264,8 @@ class RecraftStyleV3InfiniteStyleLibrary(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
     _output_types = ("RECRAFT_V3_STYLE",)
     recraft_style = OutputSlot[_t.RECRAFT_V3_STYLE](0)
 
-    def __init__(
-        self,
-        *,
-        style_id: str | Output[_t.STRING] = "",
-    ) -> None:
-        self._make(
-            {
-                "style_id": style_id,
-            },
-        )
+    def __init__(self, *, style_id: str | Output[_t.STRING] = "") -> None:
+        self._make({"style_id": style_id})
 
 
 class RecraftStyleV3LogoRaster(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
@@ -345,16 +277,8 @@ class RecraftStyleV3LogoRaster(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
     _output_types = ("RECRAFT_V3_STYLE",)
     recraft_style = OutputSlot[_t.RECRAFT_V3_STYLE](0)
 
-    def __init__(
-        self,
-        *,
-        substyle: _c.RecraftStyleV3LogoRasterSubstyle | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "substyle": substyle,
-            },
-        )
+    def __init__(self, *, substyle: _c.RecraftStyleV3LogoRasterSubstyle | Output[_t.COMBO]) -> None:
+        self._make({"substyle": substyle})
 
 
 class RecraftStyleV3RealisticImage(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
@@ -366,16 +290,8 @@ class RecraftStyleV3RealisticImage(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
     _output_types = ("RECRAFT_V3_STYLE",)
     recraft_style = OutputSlot[_t.RECRAFT_V3_STYLE](0)
 
-    def __init__(
-        self,
-        *,
-        substyle: _c.RecraftStyleV3RealisticImageSubstyle | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "substyle": substyle,
-            },
-        )
+    def __init__(self, *, substyle: _c.RecraftStyleV3RealisticImageSubstyle | Output[_t.COMBO]) -> None:
+        self._make({"substyle": substyle})
 
 
 class RecraftTextToImageNode(SingleOutputNode[_t.IMAGE]):
@@ -405,18 +321,15 @@ class RecraftTextToImageNode(SingleOutputNode[_t.IMAGE]):
         negative_prompt: str | Output[_t.STRING] | None = None,
         recraft_controls: Output[_t.RECRAFT_CONTROLS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "size": size,
-                "n": n,
-                "seed": seed,
-                "recraft_style": recraft_style,
-                "negative_prompt": negative_prompt,
-                "recraft_controls": recraft_controls,
-            },
-            ("recraft_style", "negative_prompt", "recraft_controls"),
-        )
+        self._make({
+            "prompt": prompt,
+            "size": size,
+            "n": n,
+            "seed": seed,
+            "recraft_style": recraft_style,
+            "negative_prompt": negative_prompt,
+            "recraft_controls": recraft_controls,
+        }, ("recraft_style", "negative_prompt", "recraft_controls"))
 
 
 class RecraftTextToVectorNode(SingleOutputNode[_t.SVG]):
@@ -446,18 +359,15 @@ class RecraftTextToVectorNode(SingleOutputNode[_t.SVG]):
         negative_prompt: str | Output[_t.STRING] | None = None,
         recraft_controls: Output[_t.RECRAFT_CONTROLS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "substyle": substyle,
-                "size": size,
-                "n": n,
-                "seed": seed,
-                "negative_prompt": negative_prompt,
-                "recraft_controls": recraft_controls,
-            },
-            ("negative_prompt", "recraft_controls"),
-        )
+        self._make({
+            "prompt": prompt,
+            "substyle": substyle,
+            "size": size,
+            "n": n,
+            "seed": seed,
+            "negative_prompt": negative_prompt,
+            "recraft_controls": recraft_controls,
+        }, ("negative_prompt", "recraft_controls"))
 
 
 class RecraftV4TextToImageNode(SingleOutputNode[_t.IMAGE]):
@@ -486,17 +396,14 @@ class RecraftV4TextToImageNode(SingleOutputNode[_t.IMAGE]):
         seed: int | Output[_t.INT] = 0,
         recraft_controls: Output[_t.RECRAFT_CONTROLS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "model": _choose(model, self.Model.recraftv4, self.Model.recraftv4_pro),
-                "n": n,
-                "seed": seed,
-                "recraft_controls": recraft_controls,
-            },
-            ("recraft_controls",),
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "model": _choose(model, self.Model),
+            "n": n,
+            "seed": seed,
+            "recraft_controls": recraft_controls,
+        }, ("recraft_controls",))
 
     class Model:
         """The options of model."""
@@ -508,34 +415,28 @@ class RecraftV4TextToImageNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "recraftv4"
+            _bare_key = "recraftv4"
 
             def __init__(
                 self,
                 *,
                 size: _c.RecraftV4TextToImageNodeSize_f6e0 | Output[_t.COMBO] = "1024x1024",
             ) -> None:
-                self._make(
-                    {
-                        "size": size,
-                    },
-                )
+                self._make({"size": size})
 
         class recraftv4_pro(DynamicChoice):
             """recraftv4_pro."""
 
             __slots__ = ()
             _key = "recraftv4_pro"
+            _bare_key = "recraftv4_pro"
 
             def __init__(
                 self,
                 *,
                 size: _c.RecraftV4TextToImageNodeSize_bc7c | Output[_t.COMBO] = "2048x2048",
             ) -> None:
-                self._make(
-                    {
-                        "size": size,
-                    },
-                )
+                self._make({"size": size})
 
 
 class RecraftV4TextToVectorNode(SingleOutputNode[_t.SVG]):
@@ -564,17 +465,14 @@ class RecraftV4TextToVectorNode(SingleOutputNode[_t.SVG]):
         seed: int | Output[_t.INT] = 0,
         recraft_controls: Output[_t.RECRAFT_CONTROLS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "model": _choose(model, self.Model.recraftv4, self.Model.recraftv4_pro),
-                "n": n,
-                "seed": seed,
-                "recraft_controls": recraft_controls,
-            },
-            ("recraft_controls",),
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "model": _choose(model, self.Model),
+            "n": n,
+            "seed": seed,
+            "recraft_controls": recraft_controls,
+        }, ("recraft_controls",))
 
     class Model:
         """The options of model."""
@@ -586,34 +484,28 @@ class RecraftV4TextToVectorNode(SingleOutputNode[_t.SVG]):
 
             __slots__ = ()
             _key = "recraftv4"
+            _bare_key = "recraftv4"
 
             def __init__(
                 self,
                 *,
                 size: _c.RecraftV4TextToImageNodeSize_f6e0 | Output[_t.COMBO] = "1024x1024",
             ) -> None:
-                self._make(
-                    {
-                        "size": size,
-                    },
-                )
+                self._make({"size": size})
 
         class recraftv4_pro(DynamicChoice):
             """recraftv4_pro."""
 
             __slots__ = ()
             _key = "recraftv4_pro"
+            _bare_key = "recraftv4_pro"
 
             def __init__(
                 self,
                 *,
                 size: _c.RecraftV4TextToImageNodeSize_bc7c | Output[_t.COMBO] = "2048x2048",
             ) -> None:
-                self._make(
-                    {
-                        "size": size,
-                    },
-                )
+                self._make({"size": size})
 
 
 class RecraftVectorizeImageNode(SingleOutputNode[_t.SVG]):
@@ -628,13 +520,5 @@ class RecraftVectorizeImageNode(SingleOutputNode[_t.SVG]):
     _output_types = ("SVG",)
     SVG = OutputSlot[_t.SVG](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})

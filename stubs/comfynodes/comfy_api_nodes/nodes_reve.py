@@ -37,15 +37,13 @@ class ReveImageCreateNode(SingleOutputNode[_t.IMAGE]):
         remove_background: bool | Output[_t.BOOLEAN] = False,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "model": model,
-                "upscale": _choose(upscale, self.Upscale.disabled, self.Upscale.enabled),
-                "remove_background": remove_background,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "model": model,
+            "upscale": _choose(upscale, self.Upscale),
+            "remove_background": remove_background,
+            "seed": seed,
+        })
 
     class Model:
         """The options of model."""
@@ -68,12 +66,7 @@ class ReveImageCreateNode(SingleOutputNode[_t.IMAGE]):
                 aspect_ratio: _c.GrokVideoReferenceNodeAspectRatio | Output[_t.COMBO],
                 test_time_scaling: int | Output[_t.INT] = 1,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "test_time_scaling": test_time_scaling,
-                    },
-                )
+                self._make({"aspect_ratio": aspect_ratio, "test_time_scaling": test_time_scaling})
 
     class Upscale:
         """The options of upscale."""
@@ -85,12 +78,10 @@ class ReveImageCreateNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class enabled(DynamicChoice):
             """enabled.
@@ -101,17 +92,10 @@ class ReveImageCreateNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "enabled"
+            _bare_key = "enabled"
 
-            def __init__(
-                self,
-                *,
-                upscale_factor: int | Output[_t.INT] = 2,
-            ) -> None:
-                self._make(
-                    {
-                        "upscale_factor": upscale_factor,
-                    },
-                )
+            def __init__(self, *, upscale_factor: int | Output[_t.INT] = 2) -> None:
+                self._make({"upscale_factor": upscale_factor})
 
 
 class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
@@ -139,16 +123,14 @@ class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
         remove_background: bool | Output[_t.BOOLEAN] = False,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "edit_instruction": edit_instruction,
-                "model": model,
-                "upscale": _choose(upscale, self.Upscale.disabled, self.Upscale.enabled),
-                "remove_background": remove_background,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "image": image,
+            "edit_instruction": edit_instruction,
+            "model": model,
+            "upscale": _choose(upscale, self.Upscale),
+            "remove_background": remove_background,
+            "seed": seed,
+        })
 
     class Model:
         """The options of model."""
@@ -171,12 +153,7 @@ class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
                 aspect_ratio: _c.GrokVideoNodeAspectRatio | Output[_t.COMBO],
                 test_time_scaling: int | Output[_t.INT] = 1,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "test_time_scaling": test_time_scaling,
-                    },
-                )
+                self._make({"aspect_ratio": aspect_ratio, "test_time_scaling": test_time_scaling})
 
         class reve_edit_fast_20251030(DynamicChoice):
             """reve-edit-fast@20251030.
@@ -194,12 +171,7 @@ class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
                 aspect_ratio: _c.GrokVideoNodeAspectRatio | Output[_t.COMBO],
                 test_time_scaling: int | Output[_t.INT] = 1,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "test_time_scaling": test_time_scaling,
-                    },
-                )
+                self._make({"aspect_ratio": aspect_ratio, "test_time_scaling": test_time_scaling})
 
     class Upscale:
         """The options of upscale."""
@@ -211,12 +183,10 @@ class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class enabled(DynamicChoice):
             """enabled.
@@ -227,17 +197,10 @@ class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "enabled"
+            _bare_key = "enabled"
 
-            def __init__(
-                self,
-                *,
-                upscale_factor: int | Output[_t.INT] = 2,
-            ) -> None:
-                self._make(
-                    {
-                        "upscale_factor": upscale_factor,
-                    },
-                )
+            def __init__(self, *, upscale_factor: int | Output[_t.INT] = 2) -> None:
+                self._make({"upscale_factor": upscale_factor})
 
 
 class ReveImageRemixNode(SingleOutputNode[_t.IMAGE]):
@@ -265,16 +228,14 @@ class ReveImageRemixNode(SingleOutputNode[_t.IMAGE]):
         remove_background: bool | Output[_t.BOOLEAN] = False,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "reference_images": _autogrow(reference_images, "image_"),
-                "prompt": prompt,
-                "model": model,
-                "upscale": _choose(upscale, self.Upscale.disabled, self.Upscale.enabled),
-                "remove_background": remove_background,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "reference_images": _autogrow(reference_images, "image_"),
+            "prompt": prompt,
+            "model": model,
+            "upscale": _choose(upscale, self.Upscale),
+            "remove_background": remove_background,
+            "seed": seed,
+        })
 
     class Model:
         """The options of model."""
@@ -297,12 +258,7 @@ class ReveImageRemixNode(SingleOutputNode[_t.IMAGE]):
                 aspect_ratio: _c.GrokVideoNodeAspectRatio | Output[_t.COMBO],
                 test_time_scaling: int | Output[_t.INT] = 1,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "test_time_scaling": test_time_scaling,
-                    },
-                )
+                self._make({"aspect_ratio": aspect_ratio, "test_time_scaling": test_time_scaling})
 
         class reve_remix_fast_20251030(DynamicChoice):
             """reve-remix-fast@20251030.
@@ -320,12 +276,7 @@ class ReveImageRemixNode(SingleOutputNode[_t.IMAGE]):
                 aspect_ratio: _c.GrokVideoNodeAspectRatio | Output[_t.COMBO],
                 test_time_scaling: int | Output[_t.INT] = 1,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "test_time_scaling": test_time_scaling,
-                    },
-                )
+                self._make({"aspect_ratio": aspect_ratio, "test_time_scaling": test_time_scaling})
 
     class Upscale:
         """The options of upscale."""
@@ -337,12 +288,10 @@ class ReveImageRemixNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "disabled"
+            _bare_key = "disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class enabled(DynamicChoice):
             """enabled.
@@ -353,14 +302,7 @@ class ReveImageRemixNode(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "enabled"
+            _bare_key = "enabled"
 
-            def __init__(
-                self,
-                *,
-                upscale_factor: int | Output[_t.INT] = 2,
-            ) -> None:
-                self._make(
-                    {
-                        "upscale_factor": upscale_factor,
-                    },
-                )
+            def __init__(self, *, upscale_factor: int | Output[_t.INT] = 2) -> None:
+                self._make({"upscale_factor": upscale_factor})

@@ -37,14 +37,12 @@ class Rodin3D_Detail(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]])
         Material_Type: _c.MaterialType | Output[_t.COMBO] = "PBR",
         Polygon_count: _c.PolygonCount | Output[_t.COMBO] = "18K-Quad",
     ) -> None:
-        self._make(
-            {
-                "Images": Images,
-                "Seed": Seed,
-                "Material_Type": Material_Type,
-                "Polygon_count": Polygon_count,
-            },
-        )
+        self._make({
+            "Images": Images,
+            "Seed": Seed,
+            "Material_Type": Material_Type,
+            "Polygon_count": Polygon_count,
+        })
 
 
 class Rodin3D_Gen2(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]]):
@@ -72,15 +70,13 @@ class Rodin3D_Gen2(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]]):
         Material_Type: _c.MaterialType | Output[_t.COMBO] = "PBR",
         Polygon_count: _c.Rodin3D_Gen2PolygonCount | Output[_t.COMBO] = "500K-Triangle",
     ) -> None:
-        self._make(
-            {
-                "Images": Images,
-                "TAPose": TAPose,
-                "Seed": Seed,
-                "Material_Type": Material_Type,
-                "Polygon_count": Polygon_count,
-            },
-        )
+        self._make({
+            "Images": Images,
+            "TAPose": TAPose,
+            "Seed": Seed,
+            "Material_Type": Material_Type,
+            "Polygon_count": Polygon_count,
+        })
 
 
 class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
@@ -121,25 +117,23 @@ class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
         bbox_length: int | Output[_t.INT] = 0,
         height_cm: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "images": _autogrow(images, "image"),
-                "mode": _choose(mode, self.Mode.Regular, self.Mode.Fast, self.Mode.Extreme_High),
-                "material": material,
-                "geometry_file_format": geometry_file_format,
-                "texture_mode": texture_mode,
-                "seed": seed,
-                "TAPose": TAPose,
-                "hd_texture": hd_texture,
-                "texture_delight": texture_delight,
-                "use_original_alpha": use_original_alpha,
-                "addon_highpack": addon_highpack,
-                "bbox_width": bbox_width,
-                "bbox_height": bbox_height,
-                "bbox_length": bbox_length,
-                "height_cm": height_cm,
-            },
-        )
+        self._make({
+            "images": _autogrow(images, "image"),
+            "mode": _choose(mode, self.Mode),
+            "material": material,
+            "geometry_file_format": geometry_file_format,
+            "texture_mode": texture_mode,
+            "seed": seed,
+            "TAPose": TAPose,
+            "hd_texture": hd_texture,
+            "texture_delight": texture_delight,
+            "use_original_alpha": use_original_alpha,
+            "addon_highpack": addon_highpack,
+            "bbox_width": bbox_width,
+            "bbox_height": bbox_height,
+            "bbox_length": bbox_length,
+            "height_cm": height_cm,
+        })
 
     class Mode:
         """The options of mode."""
@@ -151,6 +145,7 @@ class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
 
             __slots__ = ()
             _key = "Regular"
+            _bare_key = "Regular"
 
             def __init__(
                 self,
@@ -159,13 +154,7 @@ class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
                 polygon_count: _c.Rodin3D_Gen25_ImagePolygonCount | Output[_t.COMBO] = "Default",
                 creative: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "tier": tier,
-                        "polygon_count": polygon_count,
-                        "creative": creative,
-                    },
-                )
+                self._make({"tier": tier, "polygon_count": polygon_count, "creative": creative})
 
         class Fast(DynamicChoice):
             """Fast.
@@ -176,6 +165,7 @@ class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
 
             __slots__ = ()
             _key = "Fast"
+            _bare_key = "Fast"
 
             def __init__(
                 self,
@@ -183,12 +173,7 @@ class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
                 tier: _c.Rodin3D_Gen25_ImageTier_b0b3 | Output[_t.COMBO] = "Gen-2.5-Low",
                 mesh_faces: int | Output[_t.INT] = 20000,
             ) -> None:
-                self._make(
-                    {
-                        "tier": tier,
-                        "mesh_faces": mesh_faces,
-                    },
-                )
+                self._make({"tier": tier, "mesh_faces": mesh_faces})
 
         class Extreme_High(DynamicChoice):
             """Extreme-High.
@@ -199,6 +184,7 @@ class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
 
             __slots__ = ()
             _key = "Extreme-High"
+            _bare_key = "Extreme-High"
 
             def __init__(
                 self,
@@ -208,14 +194,12 @@ class Rodin3D_Gen25_Image(SingleOutputNode[_t.FILE_3D]):
                 is_micro: bool | Output[_t.BOOLEAN] = False,
                 creative: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "mesh_mode": mesh_mode,
-                        "mesh_faces": mesh_faces,
-                        "is_micro": is_micro,
-                        "creative": creative,
-                    },
-                )
+                self._make({
+                    "mesh_mode": mesh_mode,
+                    "mesh_faces": mesh_faces,
+                    "is_micro": is_micro,
+                    "creative": creative,
+                })
 
 
 class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
@@ -255,24 +239,22 @@ class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
         bbox_length: int | Output[_t.INT] = 0,
         height_cm: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "mode": _choose(mode, self.Mode.Regular, self.Mode.Fast, self.Mode.Extreme_High),
-                "material": material,
-                "geometry_file_format": geometry_file_format,
-                "texture_mode": texture_mode,
-                "seed": seed,
-                "TAPose": TAPose,
-                "hd_texture": hd_texture,
-                "texture_delight": texture_delight,
-                "addon_highpack": addon_highpack,
-                "bbox_width": bbox_width,
-                "bbox_height": bbox_height,
-                "bbox_length": bbox_length,
-                "height_cm": height_cm,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "mode": _choose(mode, self.Mode),
+            "material": material,
+            "geometry_file_format": geometry_file_format,
+            "texture_mode": texture_mode,
+            "seed": seed,
+            "TAPose": TAPose,
+            "hd_texture": hd_texture,
+            "texture_delight": texture_delight,
+            "addon_highpack": addon_highpack,
+            "bbox_width": bbox_width,
+            "bbox_height": bbox_height,
+            "bbox_length": bbox_length,
+            "height_cm": height_cm,
+        })
 
     class Mode:
         """The options of mode."""
@@ -284,6 +266,7 @@ class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
 
             __slots__ = ()
             _key = "Regular"
+            _bare_key = "Regular"
 
             def __init__(
                 self,
@@ -292,13 +275,7 @@ class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
                 polygon_count: _c.Rodin3D_Gen25_ImagePolygonCount | Output[_t.COMBO] = "Default",
                 creative: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "tier": tier,
-                        "polygon_count": polygon_count,
-                        "creative": creative,
-                    },
-                )
+                self._make({"tier": tier, "polygon_count": polygon_count, "creative": creative})
 
         class Fast(DynamicChoice):
             """Fast.
@@ -309,6 +286,7 @@ class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
 
             __slots__ = ()
             _key = "Fast"
+            _bare_key = "Fast"
 
             def __init__(
                 self,
@@ -316,12 +294,7 @@ class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
                 tier: _c.Rodin3D_Gen25_ImageTier_b0b3 | Output[_t.COMBO] = "Gen-2.5-Low",
                 mesh_faces: int | Output[_t.INT] = 20000,
             ) -> None:
-                self._make(
-                    {
-                        "tier": tier,
-                        "mesh_faces": mesh_faces,
-                    },
-                )
+                self._make({"tier": tier, "mesh_faces": mesh_faces})
 
         class Extreme_High(DynamicChoice):
             """Extreme-High.
@@ -332,6 +305,7 @@ class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
 
             __slots__ = ()
             _key = "Extreme-High"
+            _bare_key = "Extreme-High"
 
             def __init__(
                 self,
@@ -341,14 +315,12 @@ class Rodin3D_Gen25_Text(SingleOutputNode[_t.FILE_3D]):
                 is_micro: bool | Output[_t.BOOLEAN] = False,
                 creative: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "mesh_mode": mesh_mode,
-                        "mesh_faces": mesh_faces,
-                        "is_micro": is_micro,
-                        "creative": creative,
-                    },
-                )
+                self._make({
+                    "mesh_mode": mesh_mode,
+                    "mesh_faces": mesh_faces,
+                    "is_micro": is_micro,
+                    "creative": creative,
+                })
 
 
 class Rodin3D_Regular(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]]):
@@ -375,14 +347,12 @@ class Rodin3D_Regular(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]]
         Material_Type: _c.MaterialType | Output[_t.COMBO] = "PBR",
         Polygon_count: _c.PolygonCount | Output[_t.COMBO] = "18K-Quad",
     ) -> None:
-        self._make(
-            {
-                "Images": Images,
-                "Seed": Seed,
-                "Material_Type": Material_Type,
-                "Polygon_count": Polygon_count,
-            },
-        )
+        self._make({
+            "Images": Images,
+            "Seed": Seed,
+            "Material_Type": Material_Type,
+            "Polygon_count": Polygon_count,
+        })
 
 
 class Rodin3D_Sketch(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]]):
@@ -401,18 +371,8 @@ class Rodin3D_Sketch(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]])
     n_3D_Model_Path = OutputSlot[_t.STRING](0)
     GLB = OutputSlot[_t.FILE_3D_GLB](1)
 
-    def __init__(
-        self,
-        *,
-        Images: Output[_t.IMAGE],
-        Seed: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "Images": Images,
-                "Seed": Seed,
-            },
-        )
+    def __init__(self, *, Images: Output[_t.IMAGE], Seed: int | Output[_t.INT] = 0) -> None:
+        self._make({"Images": Images, "Seed": Seed})
 
 
 class Rodin3D_Smooth(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]]):
@@ -439,11 +399,9 @@ class Rodin3D_Smooth(MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB]])
         Material_Type: _c.MaterialType | Output[_t.COMBO] = "PBR",
         Polygon_count: _c.PolygonCount | Output[_t.COMBO] = "18K-Quad",
     ) -> None:
-        self._make(
-            {
-                "Images": Images,
-                "Seed": Seed,
-                "Material_Type": Material_Type,
-                "Polygon_count": Polygon_count,
-            },
-        )
+        self._make({
+            "Images": Images,
+            "Seed": Seed,
+            "Material_Type": Material_Type,
+            "Polygon_count": Polygon_count,
+        })

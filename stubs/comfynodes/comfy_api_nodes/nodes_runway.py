@@ -25,17 +25,18 @@ class RunwayAleph2KeyframeNode(SingleOutputNode[_t.RUNWAY_ALEPH2_KEYFRAME]):
         self,
         *,
         image: Output[_t.IMAGE],
-        timing: Timing.Absolute_time_seconds | Timing.Fraction_of_duration_0_0_1_0 | Literal["Absolute time (seconds)", "Fraction of duration (0.0-1.0)"],
+        timing: (
+            Timing.Absolute_time_seconds
+            | Timing.Fraction_of_duration_0_0_1_0
+            | Literal["Absolute time (seconds)", "Fraction of duration (0.0-1.0)"]
+        ),
         keyframes: Output[_t.RUNWAY_ALEPH2_KEYFRAME] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "timing": _choose(timing, self.Timing.Absolute_time_seconds, self.Timing.Fraction_of_duration_0_0_1_0),
-                "keyframes": keyframes,
-            },
-            ("keyframes",),
-        )
+        self._make({
+            "image": image,
+            "timing": _choose(timing, self.Timing),
+            "keyframes": keyframes,
+        }, ("keyframes",))
 
     class Timing:
         """The options of timing."""
@@ -51,17 +52,10 @@ class RunwayAleph2KeyframeNode(SingleOutputNode[_t.RUNWAY_ALEPH2_KEYFRAME]):
 
             __slots__ = ()
             _key = "Absolute time (seconds)"
+            _bare_key = "Absolute time (seconds)"
 
-            def __init__(
-                self,
-                *,
-                seconds: float | Output[_t.FLOAT] = 0.0,
-            ) -> None:
-                self._make(
-                    {
-                        "seconds": seconds,
-                    },
-                )
+            def __init__(self, *, seconds: float | Output[_t.FLOAT] = 0.0) -> None:
+                self._make({"seconds": seconds})
 
         class Fraction_of_duration_0_0_1_0(DynamicChoice):
             """Fraction of duration (0.0-1.0).
@@ -72,17 +66,10 @@ class RunwayAleph2KeyframeNode(SingleOutputNode[_t.RUNWAY_ALEPH2_KEYFRAME]):
 
             __slots__ = ()
             _key = "Fraction of duration (0.0-1.0)"
+            _bare_key = "Fraction of duration (0.0-1.0)"
 
-            def __init__(
-                self,
-                *,
-                fraction: float | Output[_t.FLOAT] = 0.0,
-            ) -> None:
-                self._make(
-                    {
-                        "fraction": fraction,
-                    },
-                )
+            def __init__(self, *, fraction: float | Output[_t.FLOAT] = 0.0) -> None:
+                self._make({"fraction": fraction})
 
 
 class RunwayAleph2PromptImageNode(SingleOutputNode[_t.RUNWAY_ALEPH2_PROMPT_IMAGE]):
@@ -98,17 +85,18 @@ class RunwayAleph2PromptImageNode(SingleOutputNode[_t.RUNWAY_ALEPH2_PROMPT_IMAGE
         self,
         *,
         image: Output[_t.IMAGE],
-        position: Position.Absolute_time_seconds | Position.Fraction_of_duration_0_0_1_0 | Literal["Absolute time (seconds)", "Fraction of duration (0.0-1.0)"],
+        position: (
+            Position.Absolute_time_seconds
+            | Position.Fraction_of_duration_0_0_1_0
+            | Literal["Absolute time (seconds)", "Fraction of duration (0.0-1.0)"]
+        ),
         prompt_images: Output[_t.RUNWAY_ALEPH2_PROMPT_IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "position": _choose(position, self.Position.Absolute_time_seconds, self.Position.Fraction_of_duration_0_0_1_0),
-                "prompt_images": prompt_images,
-            },
-            ("prompt_images",),
-        )
+        self._make({
+            "image": image,
+            "position": _choose(position, self.Position),
+            "prompt_images": prompt_images,
+        }, ("prompt_images",))
 
     class Position:
         """The options of position."""
@@ -124,17 +112,10 @@ class RunwayAleph2PromptImageNode(SingleOutputNode[_t.RUNWAY_ALEPH2_PROMPT_IMAGE
 
             __slots__ = ()
             _key = "Absolute time (seconds)"
+            _bare_key = "Absolute time (seconds)"
 
-            def __init__(
-                self,
-                *,
-                seconds: float | Output[_t.FLOAT] = 0.0,
-            ) -> None:
-                self._make(
-                    {
-                        "seconds": seconds,
-                    },
-                )
+            def __init__(self, *, seconds: float | Output[_t.FLOAT] = 0.0) -> None:
+                self._make({"seconds": seconds})
 
         class Fraction_of_duration_0_0_1_0(DynamicChoice):
             """Fraction of duration (0.0-1.0).
@@ -145,17 +126,10 @@ class RunwayAleph2PromptImageNode(SingleOutputNode[_t.RUNWAY_ALEPH2_PROMPT_IMAGE
 
             __slots__ = ()
             _key = "Fraction of duration (0.0-1.0)"
+            _bare_key = "Fraction of duration (0.0-1.0)"
 
-            def __init__(
-                self,
-                *,
-                fraction: float | Output[_t.FLOAT] = 0.0,
-            ) -> None:
-                self._make(
-                    {
-                        "fraction": fraction,
-                    },
-                )
+            def __init__(self, *, fraction: float | Output[_t.FLOAT] = 0.0) -> None:
+                self._make({"fraction": fraction})
 
 
 class RunwayAleph2VideoToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -183,17 +157,14 @@ class RunwayAleph2VideoToVideoNode(SingleOutputNode[_t.VIDEO]):
         keyframes: Output[_t.RUNWAY_ALEPH2_KEYFRAME] | None = None,
         prompt_images: Output[_t.RUNWAY_ALEPH2_PROMPT_IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "video": video,
-                "seed": seed,
-                "public_figure_threshold": public_figure_threshold,
-                "keyframes": keyframes,
-                "prompt_images": prompt_images,
-            },
-            ("keyframes", "prompt_images"),
-        )
+        self._make({
+            "prompt": prompt,
+            "video": video,
+            "seed": seed,
+            "public_figure_threshold": public_figure_threshold,
+            "keyframes": keyframes,
+            "prompt_images": prompt_images,
+        }, ("keyframes", "prompt_images"))
 
 
 class RunwayFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
@@ -221,16 +192,14 @@ class RunwayFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         ratio: _c.RunwayFirstLastFrameNodeRatio | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "start_frame": start_frame,
-                "end_frame": end_frame,
-                "duration": duration,
-                "ratio": ratio,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "start_frame": start_frame,
+            "end_frame": end_frame,
+            "duration": duration,
+            "ratio": ratio,
+            "seed": seed,
+        })
 
 
 class RunwayImageToVideoNodeGen3a(SingleOutputNode[_t.VIDEO]):
@@ -257,15 +226,13 @@ class RunwayImageToVideoNodeGen3a(SingleOutputNode[_t.VIDEO]):
         ratio: _c.RunwayFirstLastFrameNodeRatio | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "start_frame": start_frame,
-                "duration": duration,
-                "ratio": ratio,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "start_frame": start_frame,
+            "duration": duration,
+            "ratio": ratio,
+            "seed": seed,
+        })
 
 
 class RunwayImageToVideoNodeGen4(SingleOutputNode[_t.VIDEO]):
@@ -292,15 +259,13 @@ class RunwayImageToVideoNodeGen4(SingleOutputNode[_t.VIDEO]):
         ratio: _c.RunwayImageToVideoNodeGen4Ratio | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "start_frame": start_frame,
-                "duration": duration,
-                "ratio": ratio,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "start_frame": start_frame,
+            "duration": duration,
+            "ratio": ratio,
+            "seed": seed,
+        })
 
 
 class RunwayTextToImageNode(SingleOutputNode[_t.IMAGE]):
@@ -322,11 +287,8 @@ class RunwayTextToImageNode(SingleOutputNode[_t.IMAGE]):
         ratio: _c.RunwayTextToImageNodeRatio | Output[_t.COMBO],
         reference_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "ratio": ratio,
-                "reference_image": reference_image,
-            },
-            ("reference_image",),
-        )
+        self._make({
+            "prompt": prompt,
+            "ratio": ratio,
+            "reference_image": reference_image,
+        }, ("reference_image",))

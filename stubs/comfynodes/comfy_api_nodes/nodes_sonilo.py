@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -33,13 +32,7 @@ class SoniloTextToMusic(SingleOutputNode[_t.AUDIO]):
         duration: int | Output[_t.INT] = 30,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-            },
-        )
+        self._make({"prompt": prompt, "duration": duration, "seed": seed})
 
 
 class SoniloVideoToMusic(SingleOutputNode[_t.AUDIO]):
@@ -64,10 +57,4 @@ class SoniloVideoToMusic(SingleOutputNode[_t.AUDIO]):
         prompt: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "prompt": prompt,
-                "seed": seed,
-            },
-        )
+        self._make({"video": video, "prompt": prompt, "seed": seed})

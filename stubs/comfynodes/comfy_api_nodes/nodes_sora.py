@@ -35,14 +35,11 @@ class OpenAIVideoSora2(SingleOutputNode[_t.VIDEO]):
         image: Output[_t.IMAGE] | None = None,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "size": size,
-                "duration": duration,
-                "image": image,
-                "seed": seed,
-            },
-            ("image",),
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "size": size,
+            "duration": duration,
+            "image": image,
+            "seed": seed,
+        }, ("image",))

@@ -48,24 +48,21 @@ class TopazImageEnhance(SingleOutputNode[_t.IMAGE]):
         face_preservation: bool | Output[_t.BOOLEAN] = True,
         color_preservation: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "subject_detection": subject_detection,
-                "face_enhancement": face_enhancement,
-                "face_enhancement_creativity": face_enhancement_creativity,
-                "face_enhancement_strength": face_enhancement_strength,
-                "crop_to_fill": crop_to_fill,
-                "output_width": output_width,
-                "output_height": output_height,
-                "creativity": creativity,
-                "face_preservation": face_preservation,
-                "color_preservation": color_preservation,
-            },
-            ("subject_detection",),
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "prompt": prompt,
+            "subject_detection": subject_detection,
+            "face_enhancement": face_enhancement,
+            "face_enhancement_creativity": face_enhancement_creativity,
+            "face_enhancement_strength": face_enhancement_strength,
+            "crop_to_fill": crop_to_fill,
+            "output_width": output_width,
+            "output_height": output_height,
+            "creativity": creativity,
+            "face_preservation": face_preservation,
+            "color_preservation": color_preservation,
+        }, ("subject_detection",))
 
 
 class TopazVideoEnhance(SingleOutputNode[_t.VIDEO]):
@@ -101,22 +98,20 @@ class TopazVideoEnhance(SingleOutputNode[_t.VIDEO]):
         interpolation_duplicate_threshold: float | Output[_t.FLOAT] = 0.01,
         dynamic_compression_level: _c.DynamicCompressionLevel | Output[_t.COMBO] = "Low",
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "upscaler_enabled": upscaler_enabled,
-                "upscaler_model": upscaler_model,
-                "upscaler_resolution": upscaler_resolution,
-                "upscaler_creativity": upscaler_creativity,
-                "interpolation_enabled": interpolation_enabled,
-                "interpolation_model": interpolation_model,
-                "interpolation_slowmo": interpolation_slowmo,
-                "interpolation_frame_rate": interpolation_frame_rate,
-                "interpolation_duplicate": interpolation_duplicate,
-                "interpolation_duplicate_threshold": interpolation_duplicate_threshold,
-                "dynamic_compression_level": dynamic_compression_level,
-            },
-        )
+        self._make({
+            "video": video,
+            "upscaler_enabled": upscaler_enabled,
+            "upscaler_model": upscaler_model,
+            "upscaler_resolution": upscaler_resolution,
+            "upscaler_creativity": upscaler_creativity,
+            "interpolation_enabled": interpolation_enabled,
+            "interpolation_model": interpolation_model,
+            "interpolation_slowmo": interpolation_slowmo,
+            "interpolation_frame_rate": interpolation_frame_rate,
+            "interpolation_duplicate": interpolation_duplicate,
+            "interpolation_duplicate_threshold": interpolation_duplicate_threshold,
+            "dynamic_compression_level": dynamic_compression_level,
+        })
 
 
 class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
@@ -135,18 +130,27 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
         self,
         *,
         video: Output[_t.VIDEO],
-        upscaler_model: UpscalerModel.Astra_2 | UpscalerModel.Starlight_Astra_Fast | UpscalerModel.Starlight_Astra_Creative | UpscalerModel.Starlight_Precise_2_5 | UpscalerModel.Disabled | Literal["Disabled"],
-        interpolation_model: InterpolationModel.Disabled | InterpolationModel.apo_8 | Literal["Disabled", "apo-8"],
+        upscaler_model: (
+            UpscalerModel.Astra_2
+            | UpscalerModel.Starlight_Astra_Fast
+            | UpscalerModel.Starlight_Astra_Creative
+            | UpscalerModel.Starlight_Precise_2_5
+            | UpscalerModel.Disabled
+            | Literal["Disabled"]
+        ),
+        interpolation_model: (
+            InterpolationModel.Disabled
+            | InterpolationModel.apo_8
+            | Literal["Disabled", "apo-8"]
+        ),
         dynamic_compression_level: _c.DynamicCompressionLevel | Output[_t.COMBO] = "Low",
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "upscaler_model": _choose(upscaler_model, self.UpscalerModel.Disabled),
-                "interpolation_model": _choose(interpolation_model, self.InterpolationModel.Disabled, self.InterpolationModel.apo_8),
-                "dynamic_compression_level": dynamic_compression_level,
-            },
-        )
+        self._make({
+            "video": video,
+            "upscaler_model": _choose(upscaler_model, self.UpscalerModel),
+            "interpolation_model": _choose(interpolation_model, self.InterpolationModel),
+            "dynamic_compression_level": dynamic_compression_level,
+        })
 
     class UpscalerModel:
         """The options of upscaler_model."""
@@ -174,15 +178,13 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
                 sharp: float | Output[_t.FLOAT] = 0.5,
                 realism: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "upscaler_resolution": upscaler_resolution,
-                        "creativity": creativity,
-                        "prompt": prompt,
-                        "sharp": sharp,
-                        "realism": realism,
-                    },
-                )
+                self._make({
+                    "upscaler_resolution": upscaler_resolution,
+                    "creativity": creativity,
+                    "prompt": prompt,
+                    "sharp": sharp,
+                    "realism": realism,
+                })
 
         class Starlight_Astra_Fast(DynamicChoice):
             """Starlight (Astra) Fast."""
@@ -190,16 +192,8 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
             __slots__ = ()
             _key = "Starlight (Astra) Fast"
 
-            def __init__(
-                self,
-                *,
-                upscaler_resolution: _c.UpscalerResolution | Output[_t.COMBO],
-            ) -> None:
-                self._make(
-                    {
-                        "upscaler_resolution": upscaler_resolution,
-                    },
-                )
+            def __init__(self, *, upscaler_resolution: _c.UpscalerResolution | Output[_t.COMBO]) -> None:
+                self._make({"upscaler_resolution": upscaler_resolution})
 
         class Starlight_Astra_Creative(DynamicChoice):
             """Starlight (Astra) Creative."""
@@ -213,12 +207,7 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
                 upscaler_resolution: _c.UpscalerResolution | Output[_t.COMBO],
                 creativity: _c.Creativity | Output[_t.COMBO] = "low",
             ) -> None:
-                self._make(
-                    {
-                        "upscaler_resolution": upscaler_resolution,
-                        "creativity": creativity,
-                    },
-                )
+                self._make({"upscaler_resolution": upscaler_resolution, "creativity": creativity})
 
         class Starlight_Precise_2_5(DynamicChoice):
             """Starlight Precise 2.5."""
@@ -226,28 +215,18 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
             __slots__ = ()
             _key = "Starlight Precise 2.5"
 
-            def __init__(
-                self,
-                *,
-                upscaler_resolution: _c.UpscalerResolution | Output[_t.COMBO],
-            ) -> None:
-                self._make(
-                    {
-                        "upscaler_resolution": upscaler_resolution,
-                    },
-                )
+            def __init__(self, *, upscaler_resolution: _c.UpscalerResolution | Output[_t.COMBO]) -> None:
+                self._make({"upscaler_resolution": upscaler_resolution})
 
         class Disabled(DynamicChoice):
             """Disabled."""
 
             __slots__ = ()
             _key = "Disabled"
+            _bare_key = "Disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
     class InterpolationModel:
         """The options of interpolation_model."""
@@ -259,12 +238,10 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "Disabled"
+            _bare_key = "Disabled"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class apo_8(DynamicChoice):
             """apo-8.
@@ -277,6 +254,7 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
 
             __slots__ = ()
             _key = "apo-8"
+            _bare_key = "apo-8"
 
             def __init__(
                 self,
@@ -286,11 +264,9 @@ class TopazVideoEnhanceV2(SingleOutputNode[_t.VIDEO]):
                 interpolation_duplicate: bool | Output[_t.BOOLEAN] = False,
                 interpolation_duplicate_threshold: float | Output[_t.FLOAT] = 0.01,
             ) -> None:
-                self._make(
-                    {
-                        "interpolation_frame_rate": interpolation_frame_rate,
-                        "interpolation_slowmo": interpolation_slowmo,
-                        "interpolation_duplicate": interpolation_duplicate,
-                        "interpolation_duplicate_threshold": interpolation_duplicate_threshold,
-                    },
-                )
+                self._make({
+                    "interpolation_frame_rate": interpolation_frame_rate,
+                    "interpolation_slowmo": interpolation_slowmo,
+                    "interpolation_duplicate": interpolation_duplicate,
+                    "interpolation_duplicate_threshold": interpolation_duplicate_threshold,
+                })

@@ -54,29 +54,27 @@ class TripoConversionNode(OutputNode[NodeOutput]):
         export_orientation: _c.Orientation | Output[_t.COMBO] = "default",
         animate_in_place: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "original_model_task_id": original_model_task_id,
-                "format": format,
-                "quad": quad,
-                "face_limit": face_limit,
-                "texture_size": texture_size,
-                "texture_format": texture_format,
-                "force_symmetry": force_symmetry,
-                "flatten_bottom": flatten_bottom,
-                "flatten_bottom_threshold": flatten_bottom_threshold,
-                "pivot_to_center_bottom": pivot_to_center_bottom,
-                "scale_factor": scale_factor,
-                "with_animation": with_animation,
-                "pack_uv": pack_uv,
-                "bake": bake,
-                "part_names": part_names,
-                "fbx_preset": fbx_preset,
-                "export_vertex_colors": export_vertex_colors,
-                "export_orientation": export_orientation,
-                "animate_in_place": animate_in_place,
-            },
-        )
+        self._make({
+            "original_model_task_id": original_model_task_id,
+            "format": format,
+            "quad": quad,
+            "face_limit": face_limit,
+            "texture_size": texture_size,
+            "texture_format": texture_format,
+            "force_symmetry": force_symmetry,
+            "flatten_bottom": flatten_bottom,
+            "flatten_bottom_threshold": flatten_bottom_threshold,
+            "pivot_to_center_bottom": pivot_to_center_bottom,
+            "scale_factor": scale_factor,
+            "with_animation": with_animation,
+            "pack_uv": pack_uv,
+            "bake": bake,
+            "part_names": part_names,
+            "fbx_preset": fbx_preset,
+            "export_vertex_colors": export_vertex_colors,
+            "export_orientation": export_orientation,
+            "animate_in_place": animate_in_place,
+        })
 
 
 class TripoImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -114,24 +112,21 @@ class TripoImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
         quad: bool | Output[_t.BOOLEAN] = False,
         geometry_quality: _c.TextureQuality | Output[_t.COMBO] = "standard",
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "model_version": model_version,
-                "style": style,
-                "texture": texture,
-                "pbr": pbr,
-                "model_seed": model_seed,
-                "orientation": orientation,
-                "texture_seed": texture_seed,
-                "texture_quality": texture_quality,
-                "texture_alignment": texture_alignment,
-                "face_limit": face_limit,
-                "quad": quad,
-                "geometry_quality": geometry_quality,
-            },
-            ("model_version",),
-        )
+        self._make({
+            "image": image,
+            "model_version": model_version,
+            "style": style,
+            "texture": texture,
+            "pbr": pbr,
+            "model_seed": model_seed,
+            "orientation": orientation,
+            "texture_seed": texture_seed,
+            "texture_quality": texture_quality,
+            "texture_alignment": texture_alignment,
+            "face_limit": face_limit,
+            "quad": quad,
+            "geometry_quality": geometry_quality,
+        }, ("model_version",))
 
 
 class TripoImportModelNode(SingleOutputNode[_t.MODEL_TASK_ID]):
@@ -151,11 +146,7 @@ class TripoImportModelNode(SingleOutputNode[_t.MODEL_TASK_ID]):
         *,
         model_3d: Output[_t.FILE_3D_GLB | _t.FILE_3D_FBX | _t.FILE_3D_OBJ | _t.FILE_3D_STL | _t.FILE_3D],
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-            },
-        )
+        self._make({"model_3d": model_3d})
 
 
 class TripoMultiviewToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -195,26 +186,23 @@ class TripoMultiviewToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outpu
         quad: bool | Output[_t.BOOLEAN] = False,
         geometry_quality: _c.TextureQuality | Output[_t.COMBO] = "standard",
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "image_left": image_left,
-                "image_back": image_back,
-                "image_right": image_right,
-                "model_version": model_version,
-                "orientation": orientation,
-                "texture": texture,
-                "pbr": pbr,
-                "model_seed": model_seed,
-                "texture_seed": texture_seed,
-                "texture_quality": texture_quality,
-                "texture_alignment": texture_alignment,
-                "face_limit": face_limit,
-                "quad": quad,
-                "geometry_quality": geometry_quality,
-            },
-            ("image_left", "image_back", "image_right", "model_version"),
-        )
+        self._make({
+            "image": image,
+            "image_left": image_left,
+            "image_back": image_back,
+            "image_right": image_right,
+            "model_version": model_version,
+            "orientation": orientation,
+            "texture": texture,
+            "pbr": pbr,
+            "model_seed": model_seed,
+            "texture_seed": texture_seed,
+            "texture_quality": texture_quality,
+            "texture_alignment": texture_alignment,
+            "face_limit": face_limit,
+            "quad": quad,
+            "geometry_quality": geometry_quality,
+        }, ("image_left", "image_back", "image_right", "model_version"))
 
 
 class TripoP1ImageToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -246,18 +234,16 @@ class TripoP1ImageToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL
         export_uv: bool | Output[_t.BOOLEAN] = True,
         compress_geometry: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "output_mode": _choose(output_mode, self.OutputMode.Geometry_only, self.OutputMode.Textured),
-                "enable_image_autofix": enable_image_autofix,
-                "face_limit": face_limit,
-                "model_seed": model_seed,
-                "auto_size": auto_size,
-                "export_uv": export_uv,
-                "compress_geometry": compress_geometry,
-            },
-        )
+        self._make({
+            "image": image,
+            "output_mode": _choose(output_mode, self.OutputMode),
+            "enable_image_autofix": enable_image_autofix,
+            "face_limit": face_limit,
+            "model_seed": model_seed,
+            "auto_size": auto_size,
+            "export_uv": export_uv,
+            "compress_geometry": compress_geometry,
+        })
 
     class OutputMode:
         """The options of output_mode."""
@@ -269,18 +255,17 @@ class TripoP1ImageToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL
 
             __slots__ = ()
             _key = "Geometry only"
+            _bare_key = "Geometry only"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class Textured(DynamicChoice):
             """Textured."""
 
             __slots__ = ()
             _key = "Textured"
+            _bare_key = "Textured"
 
             def __init__(
                 self,
@@ -291,15 +276,13 @@ class TripoP1ImageToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL
                 orientation: _c.Orientation | Output[_t.COMBO] = "default",
                 texture_seed: int | Output[_t.INT] = 42,
             ) -> None:
-                self._make(
-                    {
-                        "pbr": pbr,
-                        "texture_quality": texture_quality,
-                        "texture_alignment": texture_alignment,
-                        "orientation": orientation,
-                        "texture_seed": texture_seed,
-                    },
-                )
+                self._make({
+                    "pbr": pbr,
+                    "texture_quality": texture_quality,
+                    "texture_alignment": texture_alignment,
+                    "orientation": orientation,
+                    "texture_seed": texture_seed,
+                })
 
 
 class TripoP1MultiviewToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -333,21 +316,18 @@ class TripoP1MultiviewToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.M
         export_uv: bool | Output[_t.BOOLEAN] = True,
         compress_geometry: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "output_mode": _choose(output_mode, self.OutputMode.Geometry_only, self.OutputMode.Textured),
-                "image_left": image_left,
-                "image_back": image_back,
-                "image_right": image_right,
-                "face_limit": face_limit,
-                "model_seed": model_seed,
-                "auto_size": auto_size,
-                "export_uv": export_uv,
-                "compress_geometry": compress_geometry,
-            },
-            ("image_left", "image_back", "image_right"),
-        )
+        self._make({
+            "image": image,
+            "output_mode": _choose(output_mode, self.OutputMode),
+            "image_left": image_left,
+            "image_back": image_back,
+            "image_right": image_right,
+            "face_limit": face_limit,
+            "model_seed": model_seed,
+            "auto_size": auto_size,
+            "export_uv": export_uv,
+            "compress_geometry": compress_geometry,
+        }, ("image_left", "image_back", "image_right"))
 
     class OutputMode:
         """The options of output_mode."""
@@ -359,18 +339,17 @@ class TripoP1MultiviewToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.M
 
             __slots__ = ()
             _key = "Geometry only"
+            _bare_key = "Geometry only"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class Textured(DynamicChoice):
             """Textured."""
 
             __slots__ = ()
             _key = "Textured"
+            _bare_key = "Textured"
 
             def __init__(
                 self,
@@ -381,15 +360,13 @@ class TripoP1MultiviewToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.M
                 orientation: _c.Orientation | Output[_t.COMBO] = "default",
                 texture_seed: int | Output[_t.INT] = 42,
             ) -> None:
-                self._make(
-                    {
-                        "pbr": pbr,
-                        "texture_quality": texture_quality,
-                        "texture_alignment": texture_alignment,
-                        "orientation": orientation,
-                        "texture_seed": texture_seed,
-                    },
-                )
+                self._make({
+                    "pbr": pbr,
+                    "texture_quality": texture_quality,
+                    "texture_alignment": texture_alignment,
+                    "orientation": orientation,
+                    "texture_seed": texture_seed,
+                })
 
 
 class TripoP1TextToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -422,20 +399,17 @@ class TripoP1TextToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_
         export_uv: bool | Output[_t.BOOLEAN] = True,
         compress_geometry: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "output_mode": _choose(output_mode, self.OutputMode.Geometry_only, self.OutputMode.Textured),
-                "negative_prompt": negative_prompt,
-                "image_seed": image_seed,
-                "face_limit": face_limit,
-                "model_seed": model_seed,
-                "auto_size": auto_size,
-                "export_uv": export_uv,
-                "compress_geometry": compress_geometry,
-            },
-            ("negative_prompt",),
-        )
+        self._make({
+            "prompt": prompt,
+            "output_mode": _choose(output_mode, self.OutputMode),
+            "negative_prompt": negative_prompt,
+            "image_seed": image_seed,
+            "face_limit": face_limit,
+            "model_seed": model_seed,
+            "auto_size": auto_size,
+            "export_uv": export_uv,
+            "compress_geometry": compress_geometry,
+        }, ("negative_prompt",))
 
     class OutputMode:
         """The options of output_mode."""
@@ -447,18 +421,17 @@ class TripoP1TextToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_
 
             __slots__ = ()
             _key = "Geometry only"
+            _bare_key = "Geometry only"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class Textured(DynamicChoice):
             """Textured."""
 
             __slots__ = ()
             _key = "Textured"
+            _bare_key = "Textured"
 
             def __init__(
                 self,
@@ -467,13 +440,7 @@ class TripoP1TextToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_
                 texture_quality: _c.TextureQuality | Output[_t.COMBO] = "standard",
                 texture_seed: int | Output[_t.INT] = 42,
             ) -> None:
-                self._make(
-                    {
-                        "pbr": pbr,
-                        "texture_quality": texture_quality,
-                        "texture_seed": texture_seed,
-                    },
-                )
+                self._make({"pbr": pbr, "texture_quality": texture_quality, "texture_seed": texture_seed})
 
 
 class TripoRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -491,16 +458,8 @@ class TripoRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRIN
     model_task_id = OutputSlot[_t.MODEL_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
 
-    def __init__(
-        self,
-        *,
-        model_task_id: Output[_t.MODEL_TASK_ID],
-    ) -> None:
-        self._make(
-            {
-                "model_task_id": model_task_id,
-            },
-        )
+    def __init__(self, *, model_task_id: Output[_t.MODEL_TASK_ID]) -> None:
+        self._make({"model_task_id": model_task_id})
 
 
 class TripoRetargetNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.RETARGET_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -524,12 +483,7 @@ class TripoRetargetNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STR
         original_model_task_id: Output[_t.RIG_TASK_ID],
         animation: _c.Animation | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "original_model_task_id": original_model_task_id,
-                "animation": animation,
-            },
-        )
+        self._make({"original_model_task_id": original_model_task_id, "animation": animation})
 
 
 class TripoRigNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.RIG_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -547,16 +501,8 @@ class TripoRigNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING],
     rig_task_id = OutputSlot[_t.RIG_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
 
-    def __init__(
-        self,
-        *,
-        original_model_task_id: Output[_t.MODEL_TASK_ID],
-    ) -> None:
-        self._make(
-            {
-                "original_model_task_id": original_model_task_id,
-            },
-        )
+    def __init__(self, *, original_model_task_id: Output[_t.MODEL_TASK_ID]) -> None:
+        self._make({"original_model_task_id": original_model_task_id})
 
 
 class TripoTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -594,24 +540,21 @@ class TripoTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
         quad: bool | Output[_t.BOOLEAN] = False,
         geometry_quality: _c.TextureQuality | Output[_t.COMBO] = "standard",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "model_version": model_version,
-                "style": style,
-                "texture": texture,
-                "pbr": pbr,
-                "image_seed": image_seed,
-                "model_seed": model_seed,
-                "texture_seed": texture_seed,
-                "texture_quality": texture_quality,
-                "face_limit": face_limit,
-                "quad": quad,
-                "geometry_quality": geometry_quality,
-            },
-            ("negative_prompt",),
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "model_version": model_version,
+            "style": style,
+            "texture": texture,
+            "pbr": pbr,
+            "image_seed": image_seed,
+            "model_seed": model_seed,
+            "texture_seed": texture_seed,
+            "texture_quality": texture_quality,
+            "face_limit": face_limit,
+            "quad": quad,
+            "geometry_quality": geometry_quality,
+        }, ("negative_prompt",))
 
 
 class TripoTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
@@ -640,14 +583,12 @@ class TripoTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRI
         texture_alignment: _c.TextureAlignment | Output[_t.COMBO] = "original_image",
         texture_prompt: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "model_task_id": model_task_id,
-                "texture": texture,
-                "pbr": pbr,
-                "texture_seed": texture_seed,
-                "texture_quality": texture_quality,
-                "texture_alignment": texture_alignment,
-                "texture_prompt": texture_prompt,
-            },
-        )
+        self._make({
+            "model_task_id": model_task_id,
+            "texture": texture,
+            "pbr": pbr,
+            "texture_seed": texture_seed,
+            "texture_quality": texture_quality,
+            "texture_alignment": texture_alignment,
+            "texture_prompt": texture_prompt,
+        })

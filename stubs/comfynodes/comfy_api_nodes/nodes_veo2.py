@@ -40,20 +40,18 @@ class Veo3FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         model: _c.Veo3FirstLastFrameNodeModel | Output[_t.COMBO],
         generate_audio: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "resolution": resolution,
-                "aspect_ratio": aspect_ratio,
-                "duration": duration,
-                "seed": seed,
-                "first_frame": first_frame,
-                "last_frame": last_frame,
-                "model": model,
-                "generate_audio": generate_audio,
-            },
-        )
+        self._make({
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "seed": seed,
+            "first_frame": first_frame,
+            "last_frame": last_frame,
+            "model": model,
+            "generate_audio": generate_audio,
+        })
 
 
 class Veo3VideoGenerationNode(SingleOutputNode[_t.VIDEO]):
@@ -87,22 +85,19 @@ class Veo3VideoGenerationNode(SingleOutputNode[_t.VIDEO]):
         model: _c.Veo3VideoGenerationNodeModel | Output[_t.COMBO] | None = None,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "negative_prompt": negative_prompt,
-                "duration_seconds": duration_seconds,
-                "enhance_prompt": enhance_prompt,
-                "person_generation": person_generation,
-                "seed": seed,
-                "image": image,
-                "model": model,
-                "generate_audio": generate_audio,
-            },
-            ("image", "model"),
-        )
+        self._make({
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "negative_prompt": negative_prompt,
+            "duration_seconds": duration_seconds,
+            "enhance_prompt": enhance_prompt,
+            "person_generation": person_generation,
+            "seed": seed,
+            "image": image,
+            "model": model,
+            "generate_audio": generate_audio,
+        }, ("image", "model"))
 
 
 class VeoVideoGenerationNode(SingleOutputNode[_t.VIDEO]):
@@ -134,17 +129,14 @@ class VeoVideoGenerationNode(SingleOutputNode[_t.VIDEO]):
         image: Output[_t.IMAGE] | None = None,
         model: _c.VeoVideoGenerationNodeModel | Output[_t.COMBO] = "veo-2.0-generate-001",
     ) -> None:
-        self._make(
-            {
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "negative_prompt": negative_prompt,
-                "duration_seconds": duration_seconds,
-                "enhance_prompt": enhance_prompt,
-                "person_generation": person_generation,
-                "seed": seed,
-                "image": image,
-                "model": model,
-            },
-            ("image",),
-        )
+        self._make({
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "negative_prompt": negative_prompt,
+            "duration_seconds": duration_seconds,
+            "enhance_prompt": enhance_prompt,
+            "person_generation": person_generation,
+            "seed": seed,
+            "image": image,
+            "model": model,
+        }, ("image",))

@@ -40,17 +40,15 @@ class Vidu2ImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.Resolution | Output[_t.COMBO],
         movement_amplitude: _c.MovementAmplitude | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-                "resolution": resolution,
-                "movement_amplitude": movement_amplitude,
-            },
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "prompt": prompt,
+            "duration": duration,
+            "seed": seed,
+            "resolution": resolution,
+            "movement_amplitude": movement_amplitude,
+        })
 
 
 class Vidu2ReferenceVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -73,7 +71,10 @@ class Vidu2ReferenceVideoNode(SingleOutputNode[_t.VIDEO]):
         self,
         *,
         model: _c.Vidu2ReferenceVideoNodeModel | Output[_t.COMBO],
-        subjects: Mapping[Literal["subject1", "subject2", "subject3", "subject4", "subject5", "subject6", "subject7"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]],
+        subjects: (
+            Mapping[Literal["subject1", "subject2", "subject3", "subject4", "subject5", "subject6", "subject7"], Output[_t.IMAGE]]
+            | Sequence[Output[_t.IMAGE]]
+        ),
         prompt: str | Output[_t.STRING],
         audio: bool | Output[_t.BOOLEAN] = False,
         duration: int | Output[_t.INT] = 5,
@@ -82,19 +83,17 @@ class Vidu2ReferenceVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.Resolution | Output[_t.COMBO],
         movement_amplitude: _c.MovementAmplitude | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "subjects": _autogrow(subjects, "", ("subject1", "subject2", "subject3", "subject4", "subject5", "subject6", "subject7")),
-                "prompt": prompt,
-                "audio": audio,
-                "duration": duration,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "movement_amplitude": movement_amplitude,
-            },
-        )
+        self._make({
+            "model": model,
+            "subjects": _autogrow(subjects, "", ("subject1", "subject2", "subject3", "subject4", "subject5", "subject6", "subject7")),
+            "prompt": prompt,
+            "audio": audio,
+            "duration": duration,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "movement_amplitude": movement_amplitude,
+        })
 
 
 class Vidu2StartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -125,18 +124,16 @@ class Vidu2StartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.Resolution | Output[_t.COMBO],
         movement_amplitude: _c.MovementAmplitude | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "first_frame": first_frame,
-                "end_frame": end_frame,
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-                "resolution": resolution,
-                "movement_amplitude": movement_amplitude,
-            },
-        )
+        self._make({
+            "model": model,
+            "first_frame": first_frame,
+            "end_frame": end_frame,
+            "prompt": prompt,
+            "duration": duration,
+            "seed": seed,
+            "resolution": resolution,
+            "movement_amplitude": movement_amplitude,
+        })
 
 
 class Vidu2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -166,17 +163,15 @@ class Vidu2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.Resolution | Output[_t.COMBO],
         background_music: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "background_music": background_music,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "duration": duration,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "background_music": background_music,
+        })
 
 
 class Vidu3ImageToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -202,14 +197,7 @@ class Vidu3ImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         prompt: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "seed": seed,
-            },
-        )
+        self._make({"model": model, "image": image, "prompt": prompt, "seed": seed})
 
     class Model:
         """The options of model."""
@@ -233,13 +221,7 @@ class Vidu3ImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 5,
                 audio: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                        "duration": duration,
-                        "audio": audio,
-                    },
-                )
+                self._make({"resolution": resolution, "duration": duration, "audio": audio})
 
         class viduq3_turbo(DynamicChoice):
             """viduq3-turbo.
@@ -258,13 +240,7 @@ class Vidu3ImageToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 5,
                 audio: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                        "duration": duration,
-                        "audio": audio,
-                    },
-                )
+                self._make({"resolution": resolution, "duration": duration, "audio": audio})
 
 
 class Vidu3StartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -291,15 +267,13 @@ class Vidu3StartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
         prompt: str | Output[_t.STRING],
         seed: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "first_frame": first_frame,
-                "end_frame": end_frame,
-                "prompt": prompt,
-                "seed": seed,
-            },
-        )
+        self._make({
+            "model": model,
+            "first_frame": first_frame,
+            "end_frame": end_frame,
+            "prompt": prompt,
+            "seed": seed,
+        })
 
     class Model:
         """The options of model."""
@@ -323,13 +297,7 @@ class Vidu3StartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 5,
                 audio: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                        "duration": duration,
-                        "audio": audio,
-                    },
-                )
+                self._make({"resolution": resolution, "duration": duration, "audio": audio})
 
         class viduq3_turbo(DynamicChoice):
             """viduq3-turbo.
@@ -348,13 +316,7 @@ class Vidu3StartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 5,
                 audio: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "resolution": resolution,
-                        "duration": duration,
-                        "audio": audio,
-                    },
-                )
+                self._make({"resolution": resolution, "duration": duration, "audio": audio})
 
 
 class Vidu3TextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -379,13 +341,7 @@ class Vidu3TextToVideoNode(SingleOutputNode[_t.VIDEO]):
         prompt: str | Output[_t.STRING],
         seed: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "seed": seed,
-            },
-        )
+        self._make({"model": model, "prompt": prompt, "seed": seed})
 
     class Model:
         """The options of model."""
@@ -410,14 +366,12 @@ class Vidu3TextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 5,
                 audio: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "resolution": resolution,
-                        "duration": duration,
-                        "audio": audio,
-                    },
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "resolution": resolution,
+                    "duration": duration,
+                    "audio": audio,
+                })
 
         class viduq3_turbo(DynamicChoice):
             """viduq3-turbo.
@@ -437,14 +391,12 @@ class Vidu3TextToVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 5,
                 audio: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "aspect_ratio": aspect_ratio,
-                        "resolution": resolution,
-                        "duration": duration,
-                        "audio": audio,
-                    },
-                )
+                self._make({
+                    "aspect_ratio": aspect_ratio,
+                    "resolution": resolution,
+                    "duration": duration,
+                    "audio": audio,
+                })
 
 
 class ViduExtendVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -471,16 +423,13 @@ class ViduExtendVideoNode(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 1,
         end_frame: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "video": video,
-                "prompt": prompt,
-                "seed": seed,
-                "end_frame": end_frame,
-            },
-            ("end_frame",),
-        )
+        self._make({
+            "model": model,
+            "video": video,
+            "prompt": prompt,
+            "seed": seed,
+            "end_frame": end_frame,
+        }, ("end_frame",))
 
     class Model:
         """The options of model."""
@@ -503,12 +452,7 @@ class ViduExtendVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 4,
                 resolution: _c.Resolution | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "duration": duration,
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"duration": duration, "resolution": resolution})
 
         class viduq2_turbo(DynamicChoice):
             """viduq2-turbo.
@@ -526,12 +470,7 @@ class ViduExtendVideoNode(SingleOutputNode[_t.VIDEO]):
                 duration: int | Output[_t.INT] = 4,
                 resolution: _c.Resolution | Output[_t.COMBO],
             ) -> None:
-                self._make(
-                    {
-                        "duration": duration,
-                        "resolution": resolution,
-                    },
-                )
+                self._make({"duration": duration, "resolution": resolution})
 
 
 class ViduImageToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -561,18 +500,15 @@ class ViduImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.ViduImageToVideoNodeResolution | Output[_t.COMBO] | None = None,
         movement_amplitude: _c.MovementAmplitude | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-                "resolution": resolution,
-                "movement_amplitude": movement_amplitude,
-            },
-            ("resolution", "movement_amplitude"),
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "prompt": prompt,
+            "duration": duration,
+            "seed": seed,
+            "resolution": resolution,
+            "movement_amplitude": movement_amplitude,
+        }, ("resolution", "movement_amplitude"))
 
 
 class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -597,17 +533,24 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
         start_image: Output[_t.IMAGE],
         seed: int | Output[_t.INT] = 1,
         resolution: _c.Resolution | Output[_t.COMBO],
-        frames: Frames.n_2 | Frames.n_3 | Frames.n_4 | Frames.n_5 | Frames.n_6 | Frames.n_7 | Frames.n_8 | Frames.n_9,
+        frames: (
+            Frames.n_2
+            | Frames.n_3
+            | Frames.n_4
+            | Frames.n_5
+            | Frames.n_6
+            | Frames.n_7
+            | Frames.n_8
+            | Frames.n_9
+        ),
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "start_image": start_image,
-                "seed": seed,
-                "resolution": resolution,
-                "frames": frames,
-            },
-        )
+        self._make({
+            "model": model,
+            "start_image": start_image,
+            "seed": seed,
+            "resolution": resolution,
+            "frames": frames,
+        })
 
     class Frames:
         """The options of frames."""
@@ -635,16 +578,14 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image2: Output[_t.IMAGE],
                 duration2: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                })
 
         class n_3(DynamicChoice):
             """3.
@@ -671,19 +612,17 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image3: Output[_t.IMAGE],
                 duration3: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                        "prompt3": prompt3,
-                        "end_image3": end_image3,
-                        "duration3": duration3,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                    "prompt3": prompt3,
+                    "end_image3": end_image3,
+                    "duration3": duration3,
+                })
 
         class n_4(DynamicChoice):
             """4.
@@ -714,22 +653,20 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image4: Output[_t.IMAGE],
                 duration4: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                        "prompt3": prompt3,
-                        "end_image3": end_image3,
-                        "duration3": duration3,
-                        "prompt4": prompt4,
-                        "end_image4": end_image4,
-                        "duration4": duration4,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                    "prompt3": prompt3,
+                    "end_image3": end_image3,
+                    "duration3": duration3,
+                    "prompt4": prompt4,
+                    "end_image4": end_image4,
+                    "duration4": duration4,
+                })
 
         class n_5(DynamicChoice):
             """5.
@@ -764,25 +701,23 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image5: Output[_t.IMAGE],
                 duration5: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                        "prompt3": prompt3,
-                        "end_image3": end_image3,
-                        "duration3": duration3,
-                        "prompt4": prompt4,
-                        "end_image4": end_image4,
-                        "duration4": duration4,
-                        "prompt5": prompt5,
-                        "end_image5": end_image5,
-                        "duration5": duration5,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                    "prompt3": prompt3,
+                    "end_image3": end_image3,
+                    "duration3": duration3,
+                    "prompt4": prompt4,
+                    "end_image4": end_image4,
+                    "duration4": duration4,
+                    "prompt5": prompt5,
+                    "end_image5": end_image5,
+                    "duration5": duration5,
+                })
 
         class n_6(DynamicChoice):
             """6.
@@ -821,28 +756,26 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image6: Output[_t.IMAGE],
                 duration6: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                        "prompt3": prompt3,
-                        "end_image3": end_image3,
-                        "duration3": duration3,
-                        "prompt4": prompt4,
-                        "end_image4": end_image4,
-                        "duration4": duration4,
-                        "prompt5": prompt5,
-                        "end_image5": end_image5,
-                        "duration5": duration5,
-                        "prompt6": prompt6,
-                        "end_image6": end_image6,
-                        "duration6": duration6,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                    "prompt3": prompt3,
+                    "end_image3": end_image3,
+                    "duration3": duration3,
+                    "prompt4": prompt4,
+                    "end_image4": end_image4,
+                    "duration4": duration4,
+                    "prompt5": prompt5,
+                    "end_image5": end_image5,
+                    "duration5": duration5,
+                    "prompt6": prompt6,
+                    "end_image6": end_image6,
+                    "duration6": duration6,
+                })
 
         class n_7(DynamicChoice):
             """7.
@@ -885,31 +818,29 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image7: Output[_t.IMAGE],
                 duration7: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                        "prompt3": prompt3,
-                        "end_image3": end_image3,
-                        "duration3": duration3,
-                        "prompt4": prompt4,
-                        "end_image4": end_image4,
-                        "duration4": duration4,
-                        "prompt5": prompt5,
-                        "end_image5": end_image5,
-                        "duration5": duration5,
-                        "prompt6": prompt6,
-                        "end_image6": end_image6,
-                        "duration6": duration6,
-                        "prompt7": prompt7,
-                        "end_image7": end_image7,
-                        "duration7": duration7,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                    "prompt3": prompt3,
+                    "end_image3": end_image3,
+                    "duration3": duration3,
+                    "prompt4": prompt4,
+                    "end_image4": end_image4,
+                    "duration4": duration4,
+                    "prompt5": prompt5,
+                    "end_image5": end_image5,
+                    "duration5": duration5,
+                    "prompt6": prompt6,
+                    "end_image6": end_image6,
+                    "duration6": duration6,
+                    "prompt7": prompt7,
+                    "end_image7": end_image7,
+                    "duration7": duration7,
+                })
 
         class n_8(DynamicChoice):
             """8.
@@ -956,34 +887,32 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image8: Output[_t.IMAGE],
                 duration8: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                        "prompt3": prompt3,
-                        "end_image3": end_image3,
-                        "duration3": duration3,
-                        "prompt4": prompt4,
-                        "end_image4": end_image4,
-                        "duration4": duration4,
-                        "prompt5": prompt5,
-                        "end_image5": end_image5,
-                        "duration5": duration5,
-                        "prompt6": prompt6,
-                        "end_image6": end_image6,
-                        "duration6": duration6,
-                        "prompt7": prompt7,
-                        "end_image7": end_image7,
-                        "duration7": duration7,
-                        "prompt8": prompt8,
-                        "end_image8": end_image8,
-                        "duration8": duration8,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                    "prompt3": prompt3,
+                    "end_image3": end_image3,
+                    "duration3": duration3,
+                    "prompt4": prompt4,
+                    "end_image4": end_image4,
+                    "duration4": duration4,
+                    "prompt5": prompt5,
+                    "end_image5": end_image5,
+                    "duration5": duration5,
+                    "prompt6": prompt6,
+                    "end_image6": end_image6,
+                    "duration6": duration6,
+                    "prompt7": prompt7,
+                    "end_image7": end_image7,
+                    "duration7": duration7,
+                    "prompt8": prompt8,
+                    "end_image8": end_image8,
+                    "duration8": duration8,
+                })
 
         class n_9(DynamicChoice):
             """9.
@@ -1034,37 +963,35 @@ class ViduMultiFrameVideoNode(SingleOutputNode[_t.VIDEO]):
                 end_image9: Output[_t.IMAGE],
                 duration9: int | Output[_t.INT] = 4,
             ) -> None:
-                self._make(
-                    {
-                        "prompt1": prompt1,
-                        "end_image1": end_image1,
-                        "duration1": duration1,
-                        "prompt2": prompt2,
-                        "end_image2": end_image2,
-                        "duration2": duration2,
-                        "prompt3": prompt3,
-                        "end_image3": end_image3,
-                        "duration3": duration3,
-                        "prompt4": prompt4,
-                        "end_image4": end_image4,
-                        "duration4": duration4,
-                        "prompt5": prompt5,
-                        "end_image5": end_image5,
-                        "duration5": duration5,
-                        "prompt6": prompt6,
-                        "end_image6": end_image6,
-                        "duration6": duration6,
-                        "prompt7": prompt7,
-                        "end_image7": end_image7,
-                        "duration7": duration7,
-                        "prompt8": prompt8,
-                        "end_image8": end_image8,
-                        "duration8": duration8,
-                        "prompt9": prompt9,
-                        "end_image9": end_image9,
-                        "duration9": duration9,
-                    },
-                )
+                self._make({
+                    "prompt1": prompt1,
+                    "end_image1": end_image1,
+                    "duration1": duration1,
+                    "prompt2": prompt2,
+                    "end_image2": end_image2,
+                    "duration2": duration2,
+                    "prompt3": prompt3,
+                    "end_image3": end_image3,
+                    "duration3": duration3,
+                    "prompt4": prompt4,
+                    "end_image4": end_image4,
+                    "duration4": duration4,
+                    "prompt5": prompt5,
+                    "end_image5": end_image5,
+                    "duration5": duration5,
+                    "prompt6": prompt6,
+                    "end_image6": end_image6,
+                    "duration6": duration6,
+                    "prompt7": prompt7,
+                    "end_image7": end_image7,
+                    "duration7": duration7,
+                    "prompt8": prompt8,
+                    "end_image8": end_image8,
+                    "duration8": duration8,
+                    "prompt9": prompt9,
+                    "end_image9": end_image9,
+                    "duration9": duration9,
+                })
 
 
 class ViduReferenceVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -1095,19 +1022,16 @@ class ViduReferenceVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.ViduImageToVideoNodeResolution | Output[_t.COMBO] | None = None,
         movement_amplitude: _c.MovementAmplitude | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "images": images,
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "movement_amplitude": movement_amplitude,
-            },
-            ("aspect_ratio", "resolution", "movement_amplitude"),
-        )
+        self._make({
+            "model": model,
+            "images": images,
+            "prompt": prompt,
+            "duration": duration,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "movement_amplitude": movement_amplitude,
+        }, ("aspect_ratio", "resolution", "movement_amplitude"))
 
 
 class ViduStartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -1138,19 +1062,16 @@ class ViduStartEndToVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.ViduImageToVideoNodeResolution | Output[_t.COMBO] | None = None,
         movement_amplitude: _c.MovementAmplitude | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "first_frame": first_frame,
-                "end_frame": end_frame,
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-                "resolution": resolution,
-                "movement_amplitude": movement_amplitude,
-            },
-            ("prompt", "resolution", "movement_amplitude"),
-        )
+        self._make({
+            "model": model,
+            "first_frame": first_frame,
+            "end_frame": end_frame,
+            "prompt": prompt,
+            "duration": duration,
+            "seed": seed,
+            "resolution": resolution,
+            "movement_amplitude": movement_amplitude,
+        }, ("prompt", "resolution", "movement_amplitude"))
 
 
 class ViduTextToVideoNode(SingleOutputNode[_t.VIDEO]):
@@ -1180,15 +1101,12 @@ class ViduTextToVideoNode(SingleOutputNode[_t.VIDEO]):
         resolution: _c.ViduImageToVideoNodeResolution | Output[_t.COMBO] | None = None,
         movement_amplitude: _c.MovementAmplitude | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "duration": duration,
-                "seed": seed,
-                "aspect_ratio": aspect_ratio,
-                "resolution": resolution,
-                "movement_amplitude": movement_amplitude,
-            },
-            ("aspect_ratio", "resolution", "movement_amplitude"),
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "duration": duration,
+            "seed": seed,
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "movement_amplitude": movement_amplitude,
+        }, ("aspect_ratio", "resolution", "movement_amplitude"))

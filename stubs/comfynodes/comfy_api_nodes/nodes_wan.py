@@ -36,14 +36,7 @@ class HappyHorseImageToVideoApi(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "first_frame": first_frame,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({"model": model, "first_frame": first_frame, "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
@@ -67,13 +60,7 @@ class HappyHorseImageToVideoApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "duration": duration,
-                    },
-                )
+                self._make({"prompt": prompt, "resolution": resolution, "duration": duration})
 
         class happyhorse_1_0_i2v(DynamicChoice):
             """happyhorse-1.0-i2v.
@@ -92,13 +79,7 @@ class HappyHorseImageToVideoApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "duration": duration,
-                    },
-                )
+                self._make({"prompt": prompt, "resolution": resolution, "duration": duration})
 
 
 class HappyHorseReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -123,13 +104,7 @@ class HappyHorseReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({"model": model, "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
@@ -153,17 +128,18 @@ class HappyHorseReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 ratio: _c.HappyHorseReferenceVideoApiRatio | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
-                reference_images: Mapping[Literal["image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]],
+                reference_images: (
+                    Mapping[Literal["image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ),
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9")),
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9")),
+                })
 
         class happyhorse_1_0_r2v(DynamicChoice):
             """happyhorse-1.0-r2v.
@@ -182,17 +158,18 @@ class HappyHorseReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 ratio: _c.Ratio | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
-                reference_images: Mapping[Literal["image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]],
+                reference_images: (
+                    Mapping[Literal["image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ),
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9")),
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5", "image6", "image7", "image8", "image9")),
+                })
 
 
 class HappyHorseTextToVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -217,13 +194,7 @@ class HappyHorseTextToVideoApi(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({"model": model, "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
@@ -248,14 +219,7 @@ class HappyHorseTextToVideoApi(SingleOutputNode[_t.VIDEO]):
                 ratio: _c.HappyHorseReferenceVideoApiRatio | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                    },
-                )
+                self._make({"prompt": prompt, "resolution": resolution, "ratio": ratio, "duration": duration})
 
         class happyhorse_1_0_t2v(DynamicChoice):
             """happyhorse-1.0-t2v.
@@ -275,14 +239,7 @@ class HappyHorseTextToVideoApi(SingleOutputNode[_t.VIDEO]):
                 ratio: _c.Ratio | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                    },
-                )
+                self._make({"prompt": prompt, "resolution": resolution, "ratio": ratio, "duration": duration})
 
 
 class HappyHorseVideoEditApi(SingleOutputNode[_t.VIDEO]):
@@ -308,14 +265,7 @@ class HappyHorseVideoEditApi(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "video": video,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({"model": model, "video": video, "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
@@ -334,16 +284,17 @@ class HappyHorseVideoEditApi(SingleOutputNode[_t.VIDEO]):
                 prompt: str | Output[_t.STRING] = "",
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 ratio: _c.Ratio | Output[_t.COMBO],
-                reference_images: Mapping[Literal["image1", "image2", "image3", "image4", "image5"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                reference_images: (
+                    Mapping[Literal["image1", "image2", "image3", "image4", "image5"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5")),
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5")),
+                })
 
 
 class Wan2ImageToVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -372,18 +323,15 @@ class Wan2ImageToVideoApi(SingleOutputNode[_t.VIDEO]):
         last_frame: Output[_t.IMAGE] | None = None,
         audio: Output[_t.AUDIO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "first_frame": first_frame,
-                "seed": seed,
-                "prompt_extend": prompt_extend,
-                "watermark": watermark,
-                "last_frame": last_frame,
-                "audio": audio,
-            },
-            ("last_frame", "audio"),
-        )
+        self._make({
+            "model": model,
+            "first_frame": first_frame,
+            "seed": seed,
+            "prompt_extend": prompt_extend,
+            "watermark": watermark,
+            "last_frame": last_frame,
+            "audio": audio,
+        }, ("last_frame", "audio"))
 
     class Model:
         """The options of model."""
@@ -408,14 +356,12 @@ class Wan2ImageToVideoApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "negative_prompt": negative_prompt,
-                        "resolution": resolution,
-                        "duration": duration,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "negative_prompt": negative_prompt,
+                    "resolution": resolution,
+                    "duration": duration,
+                })
 
 
 class Wan2ReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -440,13 +386,7 @@ class Wan2ReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({"model": model, "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
@@ -471,20 +411,24 @@ class Wan2ReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 ratio: _c.Ratio | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
-                reference_videos: Mapping[Literal["video1", "video2", "video3"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
-                reference_images: Mapping[Literal["image1", "image2", "image3", "image4", "image5"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                reference_videos: (
+                    Mapping[Literal["video1", "video2", "video3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_images: (
+                    Mapping[Literal["image1", "image2", "image3", "image4", "image5"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "negative_prompt": negative_prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "reference_videos": _autogrow(reference_videos, "", ("video1", "video2", "video3")),
-                        "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5")),
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "negative_prompt": negative_prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "reference_videos": _autogrow(reference_videos, "", ("video1", "video2", "video3")),
+                    "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4", "image5")),
+                })
 
 
 class Wan2TextToVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -511,16 +455,13 @@ class Wan2TextToVideoApi(SingleOutputNode[_t.VIDEO]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         audio: Output[_t.AUDIO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "seed": seed,
-                "prompt_extend": prompt_extend,
-                "watermark": watermark,
-                "audio": audio,
-            },
-            ("audio",),
-        )
+        self._make({
+            "model": model,
+            "seed": seed,
+            "prompt_extend": prompt_extend,
+            "watermark": watermark,
+            "audio": audio,
+        }, ("audio",))
 
     class Model:
         """The options of model."""
@@ -546,15 +487,13 @@ class Wan2TextToVideoApi(SingleOutputNode[_t.VIDEO]):
                 ratio: _c.Ratio | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "negative_prompt": negative_prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "negative_prompt": negative_prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                })
 
 
 class Wan2VideoContinuationApi(SingleOutputNode[_t.VIDEO]):
@@ -582,17 +521,14 @@ class Wan2VideoContinuationApi(SingleOutputNode[_t.VIDEO]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         last_frame: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "first_clip": first_clip,
-                "seed": seed,
-                "prompt_extend": prompt_extend,
-                "watermark": watermark,
-                "last_frame": last_frame,
-            },
-            ("last_frame",),
-        )
+        self._make({
+            "model": model,
+            "first_clip": first_clip,
+            "seed": seed,
+            "prompt_extend": prompt_extend,
+            "watermark": watermark,
+            "last_frame": last_frame,
+        }, ("last_frame",))
 
     class Model:
         """The options of model."""
@@ -617,14 +553,12 @@ class Wan2VideoContinuationApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 duration: int | Output[_t.INT] = 5,
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "negative_prompt": negative_prompt,
-                        "resolution": resolution,
-                        "duration": duration,
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "negative_prompt": negative_prompt,
+                    "resolution": resolution,
+                    "duration": duration,
+                })
 
 
 class Wan2VideoEditApi(SingleOutputNode[_t.VIDEO]):
@@ -651,15 +585,13 @@ class Wan2VideoEditApi(SingleOutputNode[_t.VIDEO]):
         audio_setting: _c.AudioSetting | Output[_t.COMBO] = "auto",
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "video": video,
-                "seed": seed,
-                "audio_setting": audio_setting,
-                "watermark": watermark,
-            },
-        )
+        self._make({
+            "model": model,
+            "video": video,
+            "seed": seed,
+            "audio_setting": audio_setting,
+            "watermark": watermark,
+        })
 
     class Model:
         """The options of model."""
@@ -679,17 +611,18 @@ class Wan2VideoEditApi(SingleOutputNode[_t.VIDEO]):
                 resolution: _c.HappyHorseImageToVideoApiResolution | Output[_t.COMBO],
                 ratio: _c.Ratio | Output[_t.COMBO],
                 duration: _c.Wan2VideoEditApiDuration | Output[_t.COMBO] = "auto",
-                reference_images: Mapping[Literal["image1", "image2", "image3", "image4"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+                reference_images: (
+                    Mapping[Literal["image1", "image2", "image3", "image4"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
             ) -> None:
-                self._make(
-                    {
-                        "prompt": prompt,
-                        "resolution": resolution,
-                        "ratio": ratio,
-                        "duration": duration,
-                        "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4")),
-                    },
-                )
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "reference_images": _autogrow(reference_images, "", ("image1", "image2", "image3", "image4")),
+                })
 
 
 class WanImageToImageApi(SingleOutputNode[_t.IMAGE]):
@@ -717,16 +650,14 @@ class WanImageToImageApi(SingleOutputNode[_t.IMAGE]):
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "seed": seed,
-                "watermark": watermark,
-            },
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "seed": seed,
+            "watermark": watermark,
+        })
 
 
 class WanImageToVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -761,23 +692,20 @@ class WanImageToVideoApi(SingleOutputNode[_t.VIDEO]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         shot_type: _c.ShotType | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "resolution": resolution,
-                "duration": duration,
-                "audio": audio,
-                "seed": seed,
-                "generate_audio": generate_audio,
-                "prompt_extend": prompt_extend,
-                "watermark": watermark,
-                "shot_type": shot_type,
-            },
-            ("audio", "shot_type"),
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "resolution": resolution,
+            "duration": duration,
+            "audio": audio,
+            "seed": seed,
+            "generate_audio": generate_audio,
+            "prompt_extend": prompt_extend,
+            "watermark": watermark,
+            "shot_type": shot_type,
+        }, ("audio", "shot_type"))
 
 
 class WanReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -802,26 +730,27 @@ class WanReferenceVideoApi(SingleOutputNode[_t.VIDEO]):
         model: _c.WanReferenceVideoApiModel | Output[_t.COMBO],
         prompt: str | Output[_t.STRING] = "",
         negative_prompt: str | Output[_t.STRING] = "",
-        reference_videos: Mapping[Literal["character1", "character2", "character3"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]],
+        reference_videos: (
+            Mapping[Literal["character1", "character2", "character3"], Output[_t.VIDEO]]
+            | Sequence[Output[_t.VIDEO]]
+        ),
         size: _c.WanReferenceVideoApiSize | Output[_t.COMBO],
         duration: int | Output[_t.INT] = 5,
         seed: int | Output[_t.INT] = 0,
         shot_type: _c.ShotType | Output[_t.COMBO],
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "reference_videos": _autogrow(reference_videos, "", ("character1", "character2", "character3")),
-                "size": size,
-                "duration": duration,
-                "seed": seed,
-                "shot_type": shot_type,
-                "watermark": watermark,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "reference_videos": _autogrow(reference_videos, "", ("character1", "character2", "character3")),
+            "size": size,
+            "duration": duration,
+            "seed": seed,
+            "shot_type": shot_type,
+            "watermark": watermark,
+        })
 
 
 class WanTextToImageApi(SingleOutputNode[_t.IMAGE]):
@@ -853,18 +782,16 @@ class WanTextToImageApi(SingleOutputNode[_t.IMAGE]):
         prompt_extend: bool | Output[_t.BOOLEAN] = True,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "width": width,
-                "height": height,
-                "seed": seed,
-                "prompt_extend": prompt_extend,
-                "watermark": watermark,
-            },
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "width": width,
+            "height": height,
+            "seed": seed,
+            "prompt_extend": prompt_extend,
+            "watermark": watermark,
+        })
 
 
 class WanTextToVideoApi(SingleOutputNode[_t.VIDEO]):
@@ -898,19 +825,16 @@ class WanTextToVideoApi(SingleOutputNode[_t.VIDEO]):
         watermark: bool | Output[_t.BOOLEAN] = False,
         shot_type: _c.ShotType | Output[_t.COMBO] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "size": size,
-                "duration": duration,
-                "audio": audio,
-                "seed": seed,
-                "generate_audio": generate_audio,
-                "prompt_extend": prompt_extend,
-                "watermark": watermark,
-                "shot_type": shot_type,
-            },
-            ("audio", "shot_type"),
-        )
+        self._make({
+            "model": model,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "size": size,
+            "duration": duration,
+            "audio": audio,
+            "seed": seed,
+            "generate_audio": generate_audio,
+            "prompt_extend": prompt_extend,
+            "watermark": watermark,
+            "shot_type": shot_type,
+        }, ("audio", "shot_type"))

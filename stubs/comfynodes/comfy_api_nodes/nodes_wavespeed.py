@@ -28,12 +28,7 @@ class WavespeedFlashVSRNode(SingleOutputNode[_t.VIDEO]):
         video: Output[_t.VIDEO],
         target_resolution: _c.WavespeedFlashVSRNodeTargetResolution | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "target_resolution": target_resolution,
-            },
-        )
+        self._make({"video": video, "target_resolution": target_resolution})
 
 
 class WavespeedImageUpscaleNode(SingleOutputNode[_t.IMAGE]):
@@ -55,10 +50,4 @@ class WavespeedImageUpscaleNode(SingleOutputNode[_t.IMAGE]):
         image: Output[_t.IMAGE],
         target_resolution: _c.WavespeedImageUpscaleNodeTargetResolution | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "target_resolution": target_resolution,
-            },
-        )
+        self._make({"model": model, "image": image, "target_resolution": target_resolution})

@@ -30,12 +30,7 @@ class EmptyAceStep1_5LatentAudio(SingleOutputNode[_t.LATENT]):
         seconds: float | Output[_t.FLOAT] = 120.0,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "seconds": seconds,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"seconds": seconds, "batch_size": batch_size})
 
 
 class EmptyAceStepLatentAudio(SingleOutputNode[_t.LATENT]):
@@ -58,12 +53,7 @@ class EmptyAceStepLatentAudio(SingleOutputNode[_t.LATENT]):
         seconds: float | Output[_t.FLOAT] = 120.0,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "seconds": seconds,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"seconds": seconds, "batch_size": batch_size})
 
 
 class ReferenceTimbreAudio(SingleOutputNode[_t.CONDITIONING]):
@@ -84,13 +74,7 @@ class ReferenceTimbreAudio(SingleOutputNode[_t.CONDITIONING]):
         conditioning: Output[_t.CONDITIONING],
         latent: Output[_t.LATENT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "latent": latent,
-            },
-            ("latent",),
-        )
+        self._make({"conditioning": conditioning, "latent": latent}, ("latent",))
 
 
 class TextEncodeAceStepAudio(SingleOutputNode[_t.CONDITIONING]):
@@ -114,14 +98,7 @@ class TextEncodeAceStepAudio(SingleOutputNode[_t.CONDITIONING]):
         lyrics: str | Output[_t.STRING],
         lyrics_strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "tags": tags,
-                "lyrics": lyrics,
-                "lyrics_strength": lyrics_strength,
-            },
-        )
+        self._make({"clip": clip, "tags": tags, "lyrics": lyrics, "lyrics_strength": lyrics_strength})
 
 
 class TextEncodeAceStepAudio1_5(SingleOutputNode[_t.CONDITIONING]):
@@ -163,22 +140,20 @@ class TextEncodeAceStepAudio1_5(SingleOutputNode[_t.CONDITIONING]):
         top_k: int | Output[_t.INT] = 0,
         min_p: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "tags": tags,
-                "lyrics": lyrics,
-                "seed": seed,
-                "bpm": bpm,
-                "duration": duration,
-                "timesignature": timesignature,
-                "language": language,
-                "keyscale": keyscale,
-                "generate_audio_codes": generate_audio_codes,
-                "cfg_scale": cfg_scale,
-                "temperature": temperature,
-                "top_p": top_p,
-                "top_k": top_k,
-                "min_p": min_p,
-            },
-        )
+        self._make({
+            "clip": clip,
+            "tags": tags,
+            "lyrics": lyrics,
+            "seed": seed,
+            "bpm": bpm,
+            "duration": duration,
+            "timesignature": timesignature,
+            "language": language,
+            "keyscale": keyscale,
+            "generate_audio_codes": generate_audio_codes,
+            "cfg_scale": cfg_scale,
+            "temperature": temperature,
+            "top_p": top_p,
+            "top_k": top_k,
+            "min_p": min_p,
+        })

@@ -22,16 +22,8 @@ class SamplerEulerCFGpp(SingleOutputNode[_t.SAMPLER]):
     _output_types = ("SAMPLER",)
     SAMPLER = OutputSlot[_t.SAMPLER](0)
 
-    def __init__(
-        self,
-        *,
-        version: _c.Version | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "version": version,
-            },
-        )
+    def __init__(self, *, version: _c.Version | Output[_t.COMBO]) -> None:
+        self._make({"version": version})
 
 
 class SamplerLCM(SingleOutputNode[_t.SAMPLER]):
@@ -56,13 +48,7 @@ class SamplerLCM(SingleOutputNode[_t.SAMPLER]):
         s_noise_end: float | Output[_t.FLOAT] = 1.0,
         noise_clip_std: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "s_noise": s_noise,
-                "s_noise_end": s_noise_end,
-                "noise_clip_std": noise_clip_std,
-            },
-        )
+        self._make({"s_noise": s_noise, "s_noise_end": s_noise_end, "noise_clip_std": noise_clip_std})
 
 
 class SamplerLCMUpscale(SingleOutputNode[_t.SAMPLER]):
@@ -86,10 +72,4 @@ class SamplerLCMUpscale(SingleOutputNode[_t.SAMPLER]):
         scale_steps: int | Output[_t.INT] = -1,
         upscale_method: _c.HunyuanVideo15LatentUpscaleWithModelUpscaleMethod | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "scale_ratio": scale_ratio,
-                "scale_steps": scale_steps,
-                "upscale_method": upscale_method,
-            },
-        )
+        self._make({"scale_ratio": scale_ratio, "scale_steps": scale_steps, "upscale_method": upscale_method})

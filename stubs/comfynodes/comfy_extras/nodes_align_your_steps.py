@@ -31,10 +31,4 @@ class AlignYourStepsScheduler(SingleOutputNode[_t.SIGMAS]):
         steps: int | Output[_t.INT] = 10,
         denoise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model_type": model_type,
-                "steps": steps,
-                "denoise": denoise,
-            },
-        )
+        self._make({"model_type": model_type, "steps": steps, "denoise": denoise})

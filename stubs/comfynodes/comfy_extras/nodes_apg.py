@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -33,11 +32,4 @@ class APG(SingleOutputNode[_t.MODEL]):
         norm_threshold: float | Output[_t.FLOAT] = 5.0,
         momentum: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "eta": eta,
-                "norm_threshold": norm_threshold,
-                "momentum": momentum,
-            },
-        )
+        self._make({"model": model, "eta": eta, "norm_threshold": norm_threshold, "momentum": momentum})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -38,17 +37,15 @@ class ARVideoI2V(MultiOutputNode[Output[_t.MODEL], Output[_t.LATENT]]):
         length: int | Output[_t.INT] = 81,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "vae": vae,
-                "start_image": start_image,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({
+            "model": model,
+            "vae": vae,
+            "start_image": start_image,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+        })
 
 
 class EmptyARVideoLatent(SingleOutputNode[_t.LATENT]):
@@ -75,14 +72,7 @@ class EmptyARVideoLatent(SingleOutputNode[_t.LATENT]):
         length: int | Output[_t.INT] = 81,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "length": length, "batch_size": batch_size})
 
 
 class SamplerARVideo(SingleOutputNode[_t.SAMPLER]):
@@ -98,13 +88,5 @@ class SamplerARVideo(SingleOutputNode[_t.SAMPLER]):
     _output_types = ("SAMPLER",)
     SAMPLER = OutputSlot[_t.SAMPLER](0)
 
-    def __init__(
-        self,
-        *,
-        num_frame_per_block: int | Output[_t.INT] = 1,
-    ) -> None:
-        self._make(
-            {
-                "num_frame_per_block": num_frame_per_block,
-            },
-        )
+    def __init__(self, *, num_frame_per_block: int | Output[_t.INT] = 1) -> None:
+        self._make({"num_frame_per_block": num_frame_per_block})

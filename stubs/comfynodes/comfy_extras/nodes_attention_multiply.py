@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -37,15 +36,7 @@ class CLIPAttentionMultiply(SingleOutputNode[_t.CLIP]):
         v: float | Output[_t.FLOAT] = 1.0,
         out: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "q": q,
-                "k": k,
-                "v": v,
-                "out": out,
-            },
-        )
+        self._make({"clip": clip, "q": q, "k": k, "v": v, "out": out})
 
 
 class UNetCrossAttentionMultiply(SingleOutputNode[_t.MODEL]):
@@ -75,15 +66,7 @@ class UNetCrossAttentionMultiply(SingleOutputNode[_t.MODEL]):
         v: float | Output[_t.FLOAT] = 1.0,
         out: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "q": q,
-                "k": k,
-                "v": v,
-                "out": out,
-            },
-        )
+        self._make({"model": model, "q": q, "k": k, "v": v, "out": out})
 
 
 class UNetSelfAttentionMultiply(SingleOutputNode[_t.MODEL]):
@@ -113,15 +96,7 @@ class UNetSelfAttentionMultiply(SingleOutputNode[_t.MODEL]):
         v: float | Output[_t.FLOAT] = 1.0,
         out: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "q": q,
-                "k": k,
-                "v": v,
-                "out": out,
-            },
-        )
+        self._make({"model": model, "q": q, "k": k, "v": v, "out": out})
 
 
 class UNetTemporalAttentionMultiply(SingleOutputNode[_t.MODEL]):
@@ -151,12 +126,10 @@ class UNetTemporalAttentionMultiply(SingleOutputNode[_t.MODEL]):
         cross_structural: float | Output[_t.FLOAT] = 1.0,
         cross_temporal: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "self_structural": self_structural,
-                "self_temporal": self_temporal,
-                "cross_structural": cross_structural,
-                "cross_temporal": cross_temporal,
-            },
-        )
+        self._make({
+            "model": model,
+            "self_structural": self_structural,
+            "self_temporal": self_temporal,
+            "cross_structural": cross_structural,
+            "cross_temporal": cross_temporal,
+        })

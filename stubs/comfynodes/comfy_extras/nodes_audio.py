@@ -27,18 +27,8 @@ class AudioAdjustVolume(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     AUDIO = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        audio: Output[_t.AUDIO],
-        volume: int | Output[_t.INT] = 1,
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "volume": volume,
-            },
-        )
+    def __init__(self, *, audio: Output[_t.AUDIO], volume: int | Output[_t.INT] = 1) -> None:
+        self._make({"audio": audio, "volume": volume})
 
 
 class AudioConcat(SingleOutputNode[_t.AUDIO]):
@@ -57,13 +47,7 @@ class AudioConcat(SingleOutputNode[_t.AUDIO]):
         audio2: Output[_t.AUDIO],
         direction: _c.AudioConcatDirection | Output[_t.COMBO] = "after",
     ) -> None:
-        self._make(
-            {
-                "audio1": audio1,
-                "audio2": audio2,
-                "direction": direction,
-            },
-        )
+        self._make({"audio1": audio1, "audio2": audio2, "direction": direction})
 
 
 class AudioEqualizer3Band(SingleOutputNode[_t.AUDIO]):
@@ -99,18 +83,16 @@ class AudioEqualizer3Band(SingleOutputNode[_t.AUDIO]):
         high_gain_dB: float | Output[_t.FLOAT] = 0.0,
         high_freq: int | Output[_t.INT] = 5000,
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "low_gain_dB": low_gain_dB,
-                "low_freq": low_freq,
-                "mid_gain_dB": mid_gain_dB,
-                "mid_freq": mid_freq,
-                "mid_q": mid_q,
-                "high_gain_dB": high_gain_dB,
-                "high_freq": high_freq,
-            },
-        )
+        self._make({
+            "audio": audio,
+            "low_gain_dB": low_gain_dB,
+            "low_freq": low_freq,
+            "mid_gain_dB": mid_gain_dB,
+            "mid_freq": mid_freq,
+            "mid_q": mid_q,
+            "high_gain_dB": high_gain_dB,
+            "high_freq": high_freq,
+        })
 
 
 class AudioMerge(SingleOutputNode[_t.AUDIO]):
@@ -129,13 +111,7 @@ class AudioMerge(SingleOutputNode[_t.AUDIO]):
         audio2: Output[_t.AUDIO],
         merge_method: _c.MergeMethod | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "audio1": audio1,
-                "audio2": audio2,
-                "merge_method": merge_method,
-            },
-        )
+        self._make({"audio1": audio1, "audio2": audio2, "merge_method": merge_method})
 
 
 class ConditioningStableAudio(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -161,14 +137,12 @@ class ConditioningStableAudio(MultiOutputNode[Output[_t.CONDITIONING], Output[_t
         seconds_start: float | Output[_t.FLOAT] = 0.0,
         seconds_total: float | Output[_t.FLOAT] = 47.0,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "seconds_start": seconds_start,
-                "seconds_total": seconds_total,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "seconds_start": seconds_start,
+            "seconds_total": seconds_total,
+        })
 
 
 class EmptyAudio(SingleOutputNode[_t.AUDIO]):
@@ -193,13 +167,7 @@ class EmptyAudio(SingleOutputNode[_t.AUDIO]):
         sample_rate: int | Output[_t.INT] = 44100,
         channels: int | Output[_t.INT] = 2,
     ) -> None:
-        self._make(
-            {
-                "duration": duration,
-                "sample_rate": sample_rate,
-                "channels": channels,
-            },
-        )
+        self._make({"duration": duration, "sample_rate": sample_rate, "channels": channels})
 
 
 class EmptyLatentAudio(SingleOutputNode[_t.LATENT]):
@@ -222,12 +190,7 @@ class EmptyLatentAudio(SingleOutputNode[_t.LATENT]):
         seconds: float | Output[_t.FLOAT] = 47.6,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "seconds": seconds,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"seconds": seconds, "batch_size": batch_size})
 
 
 class JoinAudioChannels(SingleOutputNode[_t.AUDIO]):
@@ -239,18 +202,8 @@ class JoinAudioChannels(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     audio = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        audio_left: Output[_t.AUDIO],
-        audio_right: Output[_t.AUDIO],
-    ) -> None:
-        self._make(
-            {
-                "audio_left": audio_left,
-                "audio_right": audio_right,
-            },
-        )
+    def __init__(self, *, audio_left: Output[_t.AUDIO], audio_right: Output[_t.AUDIO]) -> None:
+        self._make({"audio_left": audio_left, "audio_right": audio_right})
 
 
 class LoadAudio(SingleOutputNode[_t.AUDIO]):
@@ -262,16 +215,8 @@ class LoadAudio(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     AUDIO = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        audio: str | PathLike[str] | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-            },
-        )
+    def __init__(self, *, audio: str | PathLike[str] | Output[_t.COMBO]) -> None:
+        self._make({"audio": audio})
 
 
 class PreviewAudio(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
@@ -284,16 +229,8 @@ class PreviewAudio(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
     _result_class = AudioOutput
     audio = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        audio: Output[_t.AUDIO],
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-            },
-        )
+    def __init__(self, *, audio: Output[_t.AUDIO]) -> None:
+        self._make({"audio": audio})
 
 
 class RecordAudio(SingleOutputNode[_t.AUDIO]):
@@ -305,16 +242,8 @@ class RecordAudio(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     AUDIO = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        audio: Output[_t.AUDIO_RECORD],
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-            },
-        )
+    def __init__(self, *, audio: Output[_t.AUDIO_RECORD]) -> None:
+        self._make({"audio": audio})
 
 
 class SaveAudio(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
@@ -336,12 +265,7 @@ class SaveAudio(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
         audio: Output[_t.AUDIO],
         filename_prefix: str | Output[_t.STRING] = "audio/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"audio": audio, "filename_prefix": filename_prefix})
 
 
 class SaveAudioAdvanced(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
@@ -361,13 +285,11 @@ class SaveAudioAdvanced(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
         filename_prefix: str | Output[_t.STRING] = "audio/ComfyUI",
         format: Format.flac | Format.mp3 | Format.opus | Literal["flac", "mp3", "opus"],
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "filename_prefix": filename_prefix,
-                "format": _choose(format, self.Format.flac, self.Format.mp3, self.Format.opus),
-            },
-        )
+        self._make({
+            "audio": audio,
+            "filename_prefix": filename_prefix,
+            "format": _choose(format, self.Format),
+        })
 
     class Format:
         """The options of format."""
@@ -379,46 +301,38 @@ class SaveAudioAdvanced(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
 
             __slots__ = ()
             _key = "flac"
+            _bare_key = "flac"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class mp3(DynamicChoice):
             """mp3."""
 
             __slots__ = ()
             _key = "mp3"
+            _bare_key = "mp3"
 
             def __init__(
                 self,
                 *,
                 quality: _c.SaveAudioAdvancedQuality_645b | Output[_t.COMBO] = "V0",
             ) -> None:
-                self._make(
-                    {
-                        "quality": quality,
-                    },
-                )
+                self._make({"quality": quality})
 
         class opus(DynamicChoice):
             """opus."""
 
             __slots__ = ()
             _key = "opus"
+            _bare_key = "opus"
 
             def __init__(
                 self,
                 *,
                 quality: _c.SaveAudioAdvancedQuality_c0e6 | Output[_t.COMBO] = "128k",
             ) -> None:
-                self._make(
-                    {
-                        "quality": quality,
-                    },
-                )
+                self._make({"quality": quality})
 
 
 class SaveAudioMP3(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
@@ -441,13 +355,7 @@ class SaveAudioMP3(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
         filename_prefix: str | Output[_t.STRING] = "audio/ComfyUI",
         quality: _c.SaveAudioAdvancedQuality_645b | Output[_t.COMBO] = "V0",
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "filename_prefix": filename_prefix,
-                "quality": quality,
-            },
-        )
+        self._make({"audio": audio, "filename_prefix": filename_prefix, "quality": quality})
 
 
 class SaveAudioOpus(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
@@ -470,13 +378,7 @@ class SaveAudioOpus(OutputNode[AudioOutput], SingleOutputNode[_t.AUDIO]):
         filename_prefix: str | Output[_t.STRING] = "audio/ComfyUI",
         quality: _c.SaveAudioAdvancedQuality_c0e6 | Output[_t.COMBO] = "128k",
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "filename_prefix": filename_prefix,
-                "quality": quality,
-            },
-        )
+        self._make({"audio": audio, "filename_prefix": filename_prefix, "quality": quality})
 
 
 class SplitAudioChannels(MultiOutputNode[Output[_t.AUDIO], Output[_t.AUDIO]]):
@@ -489,16 +391,8 @@ class SplitAudioChannels(MultiOutputNode[Output[_t.AUDIO], Output[_t.AUDIO]]):
     left = OutputSlot[_t.AUDIO](0)
     right = OutputSlot[_t.AUDIO](1)
 
-    def __init__(
-        self,
-        *,
-        audio: Output[_t.AUDIO],
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-            },
-        )
+    def __init__(self, *, audio: Output[_t.AUDIO]) -> None:
+        self._make({"audio": audio})
 
 
 class TrimAudioDuration(SingleOutputNode[_t.AUDIO]):
@@ -522,13 +416,7 @@ class TrimAudioDuration(SingleOutputNode[_t.AUDIO]):
         start_index: float | Output[_t.FLOAT] = 0.0,
         duration: float | Output[_t.FLOAT] = 60.0,
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "start_index": start_index,
-                "duration": duration,
-            },
-        )
+        self._make({"audio": audio, "start_index": start_index, "duration": duration})
 
 
 class VAEDecodeAudio(SingleOutputNode[_t.AUDIO]):
@@ -540,18 +428,8 @@ class VAEDecodeAudio(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     AUDIO = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        vae: Output[_t.VAE],
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "vae": vae,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], vae: Output[_t.VAE]) -> None:
+        self._make({"samples": samples, "vae": vae})
 
 
 class VAEDecodeAudioTiled(SingleOutputNode[_t.AUDIO]):
@@ -576,14 +454,7 @@ class VAEDecodeAudioTiled(SingleOutputNode[_t.AUDIO]):
         tile_size: int | Output[_t.INT] = 512,
         overlap: int | Output[_t.INT] = 64,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "vae": vae,
-                "tile_size": tile_size,
-                "overlap": overlap,
-            },
-        )
+        self._make({"samples": samples, "vae": vae, "tile_size": tile_size, "overlap": overlap})
 
 
 class VAEEncodeAudio(SingleOutputNode[_t.LATENT]):
@@ -595,15 +466,5 @@ class VAEEncodeAudio(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        audio: Output[_t.AUDIO],
-        vae: Output[_t.VAE],
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "vae": vae,
-            },
-        )
+    def __init__(self, *, audio: Output[_t.AUDIO], vae: Output[_t.VAE]) -> None:
+        self._make({"audio": audio, "vae": vae})

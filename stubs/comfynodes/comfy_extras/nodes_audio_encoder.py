@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -19,18 +18,8 @@ class AudioEncoderEncode(SingleOutputNode[_t.AUDIO_ENCODER_OUTPUT]):
     _output_types = ("AUDIO_ENCODER_OUTPUT",)
     AUDIO_ENCODER_OUTPUT = OutputSlot[_t.AUDIO_ENCODER_OUTPUT](0)
 
-    def __init__(
-        self,
-        *,
-        audio_encoder: Output[_t.AUDIO_ENCODER],
-        audio: Output[_t.AUDIO],
-    ) -> None:
-        self._make(
-            {
-                "audio_encoder": audio_encoder,
-                "audio": audio,
-            },
-        )
+    def __init__(self, *, audio_encoder: Output[_t.AUDIO_ENCODER], audio: Output[_t.AUDIO]) -> None:
+        self._make({"audio_encoder": audio_encoder, "audio": audio})
 
 
 class AudioEncoderLoader(SingleOutputNode[_t.AUDIO_ENCODER]):
@@ -42,13 +31,5 @@ class AudioEncoderLoader(SingleOutputNode[_t.AUDIO_ENCODER]):
     _output_types = ("AUDIO_ENCODER",)
     AUDIO_ENCODER = OutputSlot[_t.AUDIO_ENCODER](0)
 
-    def __init__(
-        self,
-        *,
-        audio_encoder_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "audio_encoder_name": audio_encoder_name,
-            },
-        )
+    def __init__(self, *, audio_encoder_name: str | Output[_t.COMBO]) -> None:
+        self._make({"audio_encoder_name": audio_encoder_name})

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from comfyflow.dynamic_input import autogrow as _autogrow
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -46,19 +45,16 @@ class BerniniConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CON
         reference_images: Sequence[Output[_t.IMAGE]] = (),
         ref_max_size: int | Output[_t.INT] = 848,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "source_video": source_video,
-                "reference_video": reference_video,
-                "reference_images": _autogrow(reference_images, "reference_image_"),
-                "ref_max_size": ref_max_size,
-            },
-            ("source_video", "reference_video"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "source_video": source_video,
+            "reference_video": reference_video,
+            "reference_images": _autogrow(reference_images, "reference_image_"),
+            "ref_max_size": ref_max_size,
+        }, ("source_video", "reference_video"))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -19,16 +18,8 @@ class LoadBackgroundRemovalModel(SingleOutputNode[_t.BACKGROUND_REMOVAL]):
     _output_types = ("BACKGROUND_REMOVAL",)
     bg_model = OutputSlot[_t.BACKGROUND_REMOVAL](0)
 
-    def __init__(
-        self,
-        *,
-        bg_removal_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "bg_removal_name": bg_removal_name,
-            },
-        )
+    def __init__(self, *, bg_removal_name: str | Output[_t.COMBO]) -> None:
+        self._make({"bg_removal_name": bg_removal_name})
 
 
 class RemoveBackground(SingleOutputNode[_t.MASK]):
@@ -40,15 +31,5 @@ class RemoveBackground(SingleOutputNode[_t.MASK]):
     _output_types = ("MASK",)
     mask = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        bg_removal_model: Output[_t.BACKGROUND_REMOVAL],
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "bg_removal_model": bg_removal_model,
-                "image": image,
-            },
-        )
+    def __init__(self, *, bg_removal_model: Output[_t.BACKGROUND_REMOVAL], image: Output[_t.IMAGE]) -> None:
+        self._make({"bg_removal_model": bg_removal_model, "image": image})

@@ -9,7 +9,6 @@ from typing import Literal
 from comfyflow.dynamic_input import autogrow as _autogrow
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -30,14 +29,15 @@ class TextEncodeBooguEdit(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CON
         prompt: str | Output[_t.STRING],
         negative_prompt: str | Output[_t.STRING],
         vae: Output[_t.VAE],
-        images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]] = (),
+        images: (
+            Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+            | Sequence[Output[_t.IMAGE]]
+        ) = (),
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "vae": vae,
-                "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
-            },
-        )
+        self._make({
+            "clip": clip,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "vae": vae,
+            "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+        })

@@ -9,7 +9,6 @@ from typing import Any
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
 from comfyflow.output_file import ImageOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -42,14 +41,11 @@ class CreateBoundingBoxes(OutputNode[ImageOutput], MultiOutputNode[Output[_t.IMA
         bboxes: str | Output[_t.BOUNDING_BOX | _t.ARRAY | _t.STRING] | None = None,
         last_incoming: Sequence[Any] | Output[_t.BOUNDING_BOXES] = [],
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "editor_state": editor_state,
-                "background": background,
-                "bboxes": bboxes,
-                "last_incoming": last_incoming,
-            },
-            ("background", "bboxes"),
-        )
+        self._make({
+            "width": width,
+            "height": height,
+            "editor_state": editor_state,
+            "background": background,
+            "bboxes": bboxes,
+            "last_incoming": last_incoming,
+        }, ("background", "bboxes"))

@@ -46,16 +46,14 @@ class WanCameraEmbedding(MultiOutputNode[Output[_t.WAN_CAMERA_EMBEDDING], Output
         cx: float | Output[_t.FLOAT] = 0.5,
         cy: float | Output[_t.FLOAT] = 0.5,
     ) -> None:
-        self._make(
-            {
-                "camera_pose": camera_pose,
-                "width": width,
-                "height": height,
-                "length": length,
-                "speed": speed,
-                "fx": fx,
-                "fy": fy,
-                "cx": cx,
-                "cy": cy,
-            },
-        )
+        self._make({
+            "camera_pose": camera_pose,
+            "width": width,
+            "height": height,
+            "length": length,
+            "speed": speed,
+            "fx": fx,
+            "fy": fy,
+            "cx": cx,
+            "cy": cy,
+        })

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -31,10 +30,4 @@ class Canny(SingleOutputNode[_t.IMAGE]):
         low_threshold: float | Output[_t.FLOAT] = 0.4,
         high_threshold: float | Output[_t.FLOAT] = 0.8,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "low_threshold": low_threshold,
-                "high_threshold": high_threshold,
-            },
-        )
+        self._make({"image": image, "low_threshold": low_threshold, "high_threshold": high_threshold})

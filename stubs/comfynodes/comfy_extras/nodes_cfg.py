@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -32,13 +31,7 @@ class CFGNorm(SingleOutputNode[_t.MODEL]):
         strength: float | Output[_t.FLOAT] = 1.0,
         pre_cfg: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "strength": strength,
-                "pre_cfg": pre_cfg,
-            },
-        )
+        self._make({"model": model, "strength": strength, "pre_cfg": pre_cfg})
 
 
 class CFGZeroStar(SingleOutputNode[_t.MODEL]):
@@ -50,13 +43,5 @@ class CFGZeroStar(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     patched_model = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL]) -> None:
+        self._make({"model": model})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,16 +34,14 @@ class ChromaRadianceOptions(SingleOutputNode[_t.MODEL]):
         nerf_tile_size: int | Output[_t.INT] = -1,
         force_sequential_txt_ids: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "preserve_wrapper": preserve_wrapper,
-                "start_sigma": start_sigma,
-                "end_sigma": end_sigma,
-                "nerf_tile_size": nerf_tile_size,
-                "force_sequential_txt_ids": force_sequential_txt_ids,
-            },
-        )
+        self._make({
+            "model": model,
+            "preserve_wrapper": preserve_wrapper,
+            "start_sigma": start_sigma,
+            "end_sigma": end_sigma,
+            "nerf_tile_size": nerf_tile_size,
+            "force_sequential_txt_ids": force_sequential_txt_ids,
+        })
 
 
 class EmptyChromaRadianceLatentImage(SingleOutputNode[_t.LATENT]):
@@ -69,10 +66,4 @@ class EmptyChromaRadianceLatentImage(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 1024,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "batch_size": batch_size})

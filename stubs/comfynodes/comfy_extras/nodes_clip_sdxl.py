@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -41,19 +40,17 @@ class CLIPTextEncodeSDXL(SingleOutputNode[_t.CONDITIONING]):
         text_g: str | Output[_t.STRING],
         text_l: str | Output[_t.STRING],
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "width": width,
-                "height": height,
-                "crop_w": crop_w,
-                "crop_h": crop_h,
-                "target_width": target_width,
-                "target_height": target_height,
-                "text_g": text_g,
-                "text_l": text_l,
-            },
-        )
+        self._make({
+            "clip": clip,
+            "width": width,
+            "height": height,
+            "crop_w": crop_w,
+            "crop_h": crop_h,
+            "target_width": target_width,
+            "target_height": target_height,
+            "text_g": text_g,
+            "text_l": text_l,
+        })
 
 
 class CLIPTextEncodeSDXLRefiner(SingleOutputNode[_t.CONDITIONING]):
@@ -80,12 +77,4 @@ class CLIPTextEncodeSDXLRefiner(SingleOutputNode[_t.CONDITIONING]):
         text: str | Output[_t.STRING],
         clip: Output[_t.CLIP],
     ) -> None:
-        self._make(
-            {
-                "ascore": ascore,
-                "width": width,
-                "height": height,
-                "text": text,
-                "clip": clip,
-            },
-        )
+        self._make({"ascore": ascore, "width": width, "height": height, "text": text, "clip": clip})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -21,13 +20,5 @@ class ColorToRGBInt(MultiOutputNode[Output[_t.INT], Output[_t.COLOR], Output[_t.
     hex = OutputSlot[_t.COLOR](1)
     alpha = OutputSlot[_t.FLOAT](2)
 
-    def __init__(
-        self,
-        *,
-        color: str | Output[_t.COLOR] = "#ffffff",
-    ) -> None:
-        self._make(
-            {
-                "color": color,
-            },
-        )
+    def __init__(self, *, color: str | Output[_t.COLOR] = "#ffffff") -> None:
+        self._make({"color": color})

@@ -19,18 +19,8 @@ class JoinImageWithAlpha(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        alpha: Output[_t.MASK],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "alpha": alpha,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], alpha: Output[_t.MASK]) -> None:
+        self._make({"image": image, "alpha": alpha})
 
 
 class PorterDuffImageComposite(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -52,15 +42,13 @@ class PorterDuffImageComposite(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]
         destination_alpha: Output[_t.MASK],
         mode: _c.PorterDuffImageCompositeMode | Output[_t.COMBO] = "DST",
     ) -> None:
-        self._make(
-            {
-                "source": source,
-                "source_alpha": source_alpha,
-                "destination": destination,
-                "destination_alpha": destination_alpha,
-                "mode": mode,
-            },
-        )
+        self._make({
+            "source": source,
+            "source_alpha": source_alpha,
+            "destination": destination,
+            "destination_alpha": destination_alpha,
+            "mode": mode,
+        })
 
 
 class SplitImageWithAlpha(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -73,13 +61,5 @@ class SplitImageWithAlpha(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
     IMAGE = OutputSlot[_t.IMAGE](0)
     MASK = OutputSlot[_t.MASK](1)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})

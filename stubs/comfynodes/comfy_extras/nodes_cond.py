@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -29,13 +28,7 @@ class CLIPTextEncodeControlnet(SingleOutputNode[_t.CONDITIONING]):
         conditioning: Output[_t.CONDITIONING],
         text: str | Output[_t.STRING],
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "conditioning": conditioning,
-                "text": text,
-            },
-        )
+        self._make({"clip": clip, "conditioning": conditioning, "text": text})
 
 
 class T5TokenizerOptions(SingleOutputNode[_t.CLIP]):
@@ -61,10 +54,4 @@ class T5TokenizerOptions(SingleOutputNode[_t.CLIP]):
         min_padding: int | Output[_t.INT] = 0,
         min_length: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "min_padding": min_padding,
-                "min_length": min_length,
-            },
-        )
+        self._make({"clip": clip, "min_padding": min_padding, "min_length": min_length})

@@ -45,23 +45,21 @@ class ContextWindowsManual(SingleOutputNode[_t.MODEL]):
         latent_retain_index_list: str | Output[_t.STRING] = "",
         causal_window_fix: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "context_length": context_length,
-                "context_overlap": context_overlap,
-                "context_schedule": context_schedule,
-                "context_stride": context_stride,
-                "closed_loop": closed_loop,
-                "fuse_method": fuse_method,
-                "dim": dim,
-                "freenoise": freenoise,
-                "cond_retain_index_list": cond_retain_index_list,
-                "split_conds_to_windows": split_conds_to_windows,
-                "latent_retain_index_list": latent_retain_index_list,
-                "causal_window_fix": causal_window_fix,
-            },
-        )
+        self._make({
+            "model": model,
+            "context_length": context_length,
+            "context_overlap": context_overlap,
+            "context_schedule": context_schedule,
+            "context_stride": context_stride,
+            "closed_loop": closed_loop,
+            "fuse_method": fuse_method,
+            "dim": dim,
+            "freenoise": freenoise,
+            "cond_retain_index_list": cond_retain_index_list,
+            "split_conds_to_windows": split_conds_to_windows,
+            "latent_retain_index_list": latent_retain_index_list,
+            "causal_window_fix": causal_window_fix,
+        })
 
 
 class LTXVContextWindows(SingleOutputNode[_t.MODEL]):
@@ -95,20 +93,18 @@ class LTXVContextWindows(SingleOutputNode[_t.MODEL]):
         retain_first_frame: bool | Output[_t.BOOLEAN] = False,
         split_conds_to_windows: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "context_length": context_length,
-                "context_overlap": context_overlap,
-                "context_schedule": context_schedule,
-                "context_stride": context_stride,
-                "closed_loop": closed_loop,
-                "fuse_method": fuse_method,
-                "freenoise": freenoise,
-                "retain_first_frame": retain_first_frame,
-                "split_conds_to_windows": split_conds_to_windows,
-            },
-        )
+        self._make({
+            "model": model,
+            "context_length": context_length,
+            "context_overlap": context_overlap,
+            "context_schedule": context_schedule,
+            "context_stride": context_stride,
+            "closed_loop": closed_loop,
+            "fuse_method": fuse_method,
+            "freenoise": freenoise,
+            "retain_first_frame": retain_first_frame,
+            "split_conds_to_windows": split_conds_to_windows,
+        })
 
 
 class WanContextWindowsManual(SingleOutputNode[_t.MODEL]):
@@ -142,17 +138,15 @@ class WanContextWindowsManual(SingleOutputNode[_t.MODEL]):
         retain_first_frame: bool | Output[_t.BOOLEAN] = False,
         split_conds_to_windows: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "context_length": context_length,
-                "context_overlap": context_overlap,
-                "context_schedule": context_schedule,
-                "context_stride": context_stride,
-                "closed_loop": closed_loop,
-                "fuse_method": fuse_method,
-                "freenoise": freenoise,
-                "retain_first_frame": retain_first_frame,
-                "split_conds_to_windows": split_conds_to_windows,
-            },
-        )
+        self._make({
+            "model": model,
+            "context_length": context_length,
+            "context_overlap": context_overlap,
+            "context_schedule": context_schedule,
+            "context_stride": context_stride,
+            "closed_loop": closed_loop,
+            "fuse_method": fuse_method,
+            "freenoise": freenoise,
+            "retain_first_frame": retain_first_frame,
+            "split_conds_to_windows": split_conds_to_windows,
+        })

@@ -39,19 +39,17 @@ class ControlNetInpaintingAliMamaApply(MultiOutputNode[Output[_t.CONDITIONING], 
         start_percent: float | Output[_t.FLOAT] = 0.0,
         end_percent: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "control_net": control_net,
-                "vae": vae,
-                "image": image,
-                "mask": mask,
-                "strength": strength,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "control_net": control_net,
+            "vae": vae,
+            "image": image,
+            "mask": mask,
+            "strength": strength,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })
 
 
 class SetUnionControlNetType(SingleOutputNode[_t.CONTROL_NET]):
@@ -69,9 +67,4 @@ class SetUnionControlNetType(SingleOutputNode[_t.CONTROL_NET]):
         control_net: Output[_t.CONTROL_NET],
         type: _c.SetUnionControlNetTypeType | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "control_net": control_net,
-                "type": type,
-            },
-        )
+        self._make({"control_net": control_net, "type": type})

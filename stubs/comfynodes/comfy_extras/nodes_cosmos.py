@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -37,18 +36,15 @@ class CosmosImageToVideoLatent(SingleOutputNode[_t.LATENT]):
         start_image: Output[_t.IMAGE] | None = None,
         end_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "start_image": start_image,
-                "end_image": end_image,
-            },
-            ("start_image", "end_image"),
-        )
+        self._make({
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "start_image": start_image,
+            "end_image": end_image,
+        }, ("start_image", "end_image"))
 
 
 class CosmosPredict2ImageToVideoLatent(SingleOutputNode[_t.LATENT]):
@@ -78,18 +74,15 @@ class CosmosPredict2ImageToVideoLatent(SingleOutputNode[_t.LATENT]):
         start_image: Output[_t.IMAGE] | None = None,
         end_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "start_image": start_image,
-                "end_image": end_image,
-            },
-            ("start_image", "end_image"),
-        )
+        self._make({
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "start_image": start_image,
+            "end_image": end_image,
+        }, ("start_image", "end_image"))
 
 
 class EmptyCosmosLatentVideo(SingleOutputNode[_t.LATENT]):
@@ -116,11 +109,4 @@ class EmptyCosmosLatentVideo(SingleOutputNode[_t.LATENT]):
         length: int | Output[_t.INT] = 121,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "length": length, "batch_size": batch_size})

@@ -8,7 +8,6 @@ from typing import Any
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -24,16 +23,10 @@ class CurveEditor(SingleOutputNode[_t.CURVE]):
     def __init__(
         self,
         *,
-        curve: Mapping[str, Any] | Output[_t.CURVE] = {"points": [[0.0, 0.0], [1.0, 1.0]], "interpolation": "monotone_cubic"},
+        curve: Mapping[str, Any] | Output[_t.CURVE] = {"interpolation": "monotone_cubic", "points": [[0.0, 0.0], [1.0, 1.0]]},
         histogram: Output[_t.HISTOGRAM] | None = None,
     ) -> None:
-        self._make(
-            {
-                "curve": curve,
-                "histogram": histogram,
-            },
-            ("histogram",),
-        )
+        self._make({"curve": curve, "histogram": histogram}, ("histogram",))
 
 
 class ImageHistogram(MultiOutputNode[Output[_t.HISTOGRAM], Output[_t.HISTOGRAM], Output[_t.HISTOGRAM], Output[_t.HISTOGRAM], Output[_t.HISTOGRAM]]):
@@ -49,13 +42,5 @@ class ImageHistogram(MultiOutputNode[Output[_t.HISTOGRAM], Output[_t.HISTOGRAM],
     green = OutputSlot[_t.HISTOGRAM](3)
     blue = OutputSlot[_t.HISTOGRAM](4)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})

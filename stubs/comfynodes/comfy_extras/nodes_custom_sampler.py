@@ -30,14 +30,7 @@ class AddNoise(SingleOutputNode[_t.LATENT]):
         sigmas: Output[_t.SIGMAS],
         latent_image: Output[_t.LATENT],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "noise": noise,
-                "sigmas": sigmas,
-                "latent_image": latent_image,
-            },
-        )
+        self._make({"model": model, "noise": noise, "sigmas": sigmas, "latent_image": latent_image})
 
 
 class BasicGuider(SingleOutputNode[_t.GUIDER]):
@@ -49,18 +42,8 @@ class BasicGuider(SingleOutputNode[_t.GUIDER]):
     _output_types = ("GUIDER",)
     GUIDER = OutputSlot[_t.GUIDER](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        conditioning: Output[_t.CONDITIONING],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "conditioning": conditioning,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], conditioning: Output[_t.CONDITIONING]) -> None:
+        self._make({"model": model, "conditioning": conditioning})
 
 
 class BasicScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -85,14 +68,7 @@ class BasicScheduler(SingleOutputNode[_t.SIGMAS]):
         steps: int | Output[_t.INT] = 20,
         denoise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "scheduler": scheduler,
-                "steps": steps,
-                "denoise": denoise,
-            },
-        )
+        self._make({"model": model, "scheduler": scheduler, "steps": steps, "denoise": denoise})
 
 
 class BetaSamplingScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -118,14 +94,7 @@ class BetaSamplingScheduler(SingleOutputNode[_t.SIGMAS]):
         alpha: float | Output[_t.FLOAT] = 0.6,
         beta: float | Output[_t.FLOAT] = 0.6,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "steps": steps,
-                "alpha": alpha,
-                "beta": beta,
-            },
-        )
+        self._make({"model": model, "steps": steps, "alpha": alpha, "beta": beta})
 
 
 class CFGGuider(SingleOutputNode[_t.GUIDER]):
@@ -149,14 +118,7 @@ class CFGGuider(SingleOutputNode[_t.GUIDER]):
         negative: Output[_t.CONDITIONING],
         cfg: float | Output[_t.FLOAT] = 8.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "positive": positive,
-                "negative": negative,
-                "cfg": cfg,
-            },
-        )
+        self._make({"model": model, "positive": positive, "negative": negative, "cfg": cfg})
 
 
 class CFGOverride(SingleOutputNode[_t.MODEL]):
@@ -182,14 +144,7 @@ class CFGOverride(SingleOutputNode[_t.MODEL]):
         start_percent: float | Output[_t.FLOAT] = 0.0,
         end_percent: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "cfg": cfg,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-            },
-        )
+        self._make({"model": model, "cfg": cfg, "start_percent": start_percent, "end_percent": end_percent})
 
 
 class DisableNoise(SingleOutputNode[_t.NOISE]):
@@ -202,10 +157,7 @@ class DisableNoise(SingleOutputNode[_t.NOISE]):
     NOISE = OutputSlot[_t.NOISE](0)
 
     def __init__(self) -> None:
-        self._make(
-            {
-            },
-        )
+        self._make({})
 
 
 class DualCFGGuider(SingleOutputNode[_t.GUIDER]):
@@ -233,17 +185,15 @@ class DualCFGGuider(SingleOutputNode[_t.GUIDER]):
         cfg_cond2_negative: float | Output[_t.FLOAT] = 8.0,
         style: _c.DualCFGGuiderStyle | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "cond1": cond1,
-                "cond2": cond2,
-                "negative": negative,
-                "cfg_conds": cfg_conds,
-                "cfg_cond2_negative": cfg_cond2_negative,
-                "style": style,
-            },
-        )
+        self._make({
+            "model": model,
+            "cond1": cond1,
+            "cond2": cond2,
+            "negative": negative,
+            "cfg_conds": cfg_conds,
+            "cfg_cond2_negative": cfg_cond2_negative,
+            "style": style,
+        })
 
 
 class DualModelGuider(SingleOutputNode[_t.GUIDER]):
@@ -270,16 +220,13 @@ class DualModelGuider(SingleOutputNode[_t.GUIDER]):
         model_negative: Output[_t.MODEL] | None = None,
         negative: Output[_t.CONDITIONING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "positive": positive,
-                "cfg": cfg,
-                "model_negative": model_negative,
-                "negative": negative,
-            },
-            ("model_negative", "negative"),
-        )
+        self._make({
+            "model": model,
+            "positive": positive,
+            "cfg": cfg,
+            "model_negative": model_negative,
+            "negative": negative,
+        }, ("model_negative", "negative"))
 
 
 class ExponentialScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -304,13 +251,7 @@ class ExponentialScheduler(SingleOutputNode[_t.SIGMAS]):
         sigma_max: float | Output[_t.FLOAT] = 14.614642,
         sigma_min: float | Output[_t.FLOAT] = 0.0291675,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "sigma_max": sigma_max,
-                "sigma_min": sigma_min,
-            },
-        )
+        self._make({"steps": steps, "sigma_max": sigma_max, "sigma_min": sigma_min})
 
 
 class ExtendIntermediateSigmas(SingleOutputNode[_t.SIGMAS]):
@@ -337,15 +278,13 @@ class ExtendIntermediateSigmas(SingleOutputNode[_t.SIGMAS]):
         end_at_sigma: float | Output[_t.FLOAT] = 12.0,
         spacing: _c.Spacing | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "sigmas": sigmas,
-                "steps": steps,
-                "start_at_sigma": start_at_sigma,
-                "end_at_sigma": end_at_sigma,
-                "spacing": spacing,
-            },
-        )
+        self._make({
+            "sigmas": sigmas,
+            "steps": steps,
+            "start_at_sigma": start_at_sigma,
+            "end_at_sigma": end_at_sigma,
+            "spacing": spacing,
+        })
 
 
 class FlipSigmas(SingleOutputNode[_t.SIGMAS]):
@@ -357,16 +296,8 @@ class FlipSigmas(SingleOutputNode[_t.SIGMAS]):
     _output_types = ("SIGMAS",)
     SIGMAS = OutputSlot[_t.SIGMAS](0)
 
-    def __init__(
-        self,
-        *,
-        sigmas: Output[_t.SIGMAS],
-    ) -> None:
-        self._make(
-            {
-                "sigmas": sigmas,
-            },
-        )
+    def __init__(self, *, sigmas: Output[_t.SIGMAS]) -> None:
+        self._make({"sigmas": sigmas})
 
 
 class KSamplerSelect(SingleOutputNode[_t.SAMPLER]):
@@ -378,16 +309,8 @@ class KSamplerSelect(SingleOutputNode[_t.SAMPLER]):
     _output_types = ("SAMPLER",)
     SAMPLER = OutputSlot[_t.SAMPLER](0)
 
-    def __init__(
-        self,
-        *,
-        sampler_name: _c.SamplerName | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "sampler_name": sampler_name,
-            },
-        )
+    def __init__(self, *, sampler_name: _c.SamplerName | Output[_t.COMBO]) -> None:
+        self._make({"sampler_name": sampler_name})
 
 
 class KarrasScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -414,14 +337,7 @@ class KarrasScheduler(SingleOutputNode[_t.SIGMAS]):
         sigma_min: float | Output[_t.FLOAT] = 0.0291675,
         rho: float | Output[_t.FLOAT] = 7.0,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "sigma_max": sigma_max,
-                "sigma_min": sigma_min,
-                "rho": rho,
-            },
-        )
+        self._make({"steps": steps, "sigma_max": sigma_max, "sigma_min": sigma_min, "rho": rho})
 
 
 class LaplaceScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -450,15 +366,7 @@ class LaplaceScheduler(SingleOutputNode[_t.SIGMAS]):
         mu: float | Output[_t.FLOAT] = 0.0,
         beta: float | Output[_t.FLOAT] = 0.5,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "sigma_max": sigma_max,
-                "sigma_min": sigma_min,
-                "mu": mu,
-                "beta": beta,
-            },
-        )
+        self._make({"steps": steps, "sigma_max": sigma_max, "sigma_min": sigma_min, "mu": mu, "beta": beta})
 
 
 class ManualSigmas(SingleOutputNode[_t.SIGMAS]):
@@ -473,16 +381,8 @@ class ManualSigmas(SingleOutputNode[_t.SIGMAS]):
     _output_types = ("SIGMAS",)
     SIGMAS = OutputSlot[_t.SIGMAS](0)
 
-    def __init__(
-        self,
-        *,
-        sigmas: str | Output[_t.STRING] = "1, 0.5",
-    ) -> None:
-        self._make(
-            {
-                "sigmas": sigmas,
-            },
-        )
+    def __init__(self, *, sigmas: str | Output[_t.STRING] = "1, 0.5") -> None:
+        self._make({"sigmas": sigmas})
 
 
 class PolyexponentialScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -509,14 +409,7 @@ class PolyexponentialScheduler(SingleOutputNode[_t.SIGMAS]):
         sigma_min: float | Output[_t.FLOAT] = 0.0291675,
         rho: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "sigma_max": sigma_max,
-                "sigma_min": sigma_min,
-                "rho": rho,
-            },
-        )
+        self._make({"steps": steps, "sigma_max": sigma_max, "sigma_min": sigma_min, "rho": rho})
 
 
 class RandomNoise(SingleOutputNode[_t.NOISE]):
@@ -532,16 +425,8 @@ class RandomNoise(SingleOutputNode[_t.NOISE]):
     _output_types = ("NOISE",)
     NOISE = OutputSlot[_t.NOISE](0)
 
-    def __init__(
-        self,
-        *,
-        noise_seed: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "noise_seed": noise_seed,
-            },
-        )
+    def __init__(self, *, noise_seed: int | Output[_t.INT] = 0) -> None:
+        self._make({"noise_seed": noise_seed})
 
 
 class SDTurboScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -565,13 +450,7 @@ class SDTurboScheduler(SingleOutputNode[_t.SIGMAS]):
         steps: int | Output[_t.INT] = 1,
         denoise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "steps": steps,
-                "denoise": denoise,
-            },
-        )
+        self._make({"model": model, "steps": steps, "denoise": denoise})
 
 
 class SamplerCustom(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]]):
@@ -602,19 +481,17 @@ class SamplerCustom(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]]):
         sigmas: Output[_t.SIGMAS],
         latent_image: Output[_t.LATENT],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "add_noise": add_noise,
-                "noise_seed": noise_seed,
-                "cfg": cfg,
-                "positive": positive,
-                "negative": negative,
-                "sampler": sampler,
-                "sigmas": sigmas,
-                "latent_image": latent_image,
-            },
-        )
+        self._make({
+            "model": model,
+            "add_noise": add_noise,
+            "noise_seed": noise_seed,
+            "cfg": cfg,
+            "positive": positive,
+            "negative": negative,
+            "sampler": sampler,
+            "sigmas": sigmas,
+            "latent_image": latent_image,
+        })
 
 
 class SamplerCustomAdvanced(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]]):
@@ -636,15 +513,13 @@ class SamplerCustomAdvanced(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]
         sigmas: Output[_t.SIGMAS],
         latent_image: Output[_t.LATENT],
     ) -> None:
-        self._make(
-            {
-                "noise": noise,
-                "guider": guider,
-                "sampler": sampler,
-                "sigmas": sigmas,
-                "latent_image": latent_image,
-            },
-        )
+        self._make({
+            "noise": noise,
+            "guider": guider,
+            "sampler": sampler,
+            "sigmas": sigmas,
+            "latent_image": latent_image,
+        })
 
 
 class SamplerDPMAdaptative(SingleOutputNode[_t.SAMPLER]):
@@ -683,20 +558,18 @@ class SamplerDPMAdaptative(SingleOutputNode[_t.SAMPLER]):
         eta: float | Output[_t.FLOAT] = 0.0,
         s_noise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "order": order,
-                "rtol": rtol,
-                "atol": atol,
-                "h_init": h_init,
-                "pcoeff": pcoeff,
-                "icoeff": icoeff,
-                "dcoeff": dcoeff,
-                "accept_safety": accept_safety,
-                "eta": eta,
-                "s_noise": s_noise,
-            },
-        )
+        self._make({
+            "order": order,
+            "rtol": rtol,
+            "atol": atol,
+            "h_init": h_init,
+            "pcoeff": pcoeff,
+            "icoeff": icoeff,
+            "dcoeff": dcoeff,
+            "accept_safety": accept_safety,
+            "eta": eta,
+            "s_noise": s_noise,
+        })
 
 
 class SamplerDPMPP_2M_SDE(SingleOutputNode[_t.SAMPLER]):
@@ -721,14 +594,7 @@ class SamplerDPMPP_2M_SDE(SingleOutputNode[_t.SAMPLER]):
         s_noise: float | Output[_t.FLOAT] = 1.0,
         noise_device: _c.NoiseDevice | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "solver_type": solver_type,
-                "eta": eta,
-                "s_noise": s_noise,
-                "noise_device": noise_device,
-            },
-        )
+        self._make({"solver_type": solver_type, "eta": eta, "s_noise": s_noise, "noise_device": noise_device})
 
 
 class SamplerDPMPP_2S_Ancestral(SingleOutputNode[_t.SAMPLER]):
@@ -751,12 +617,7 @@ class SamplerDPMPP_2S_Ancestral(SingleOutputNode[_t.SAMPLER]):
         eta: float | Output[_t.FLOAT] = 1.0,
         s_noise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "eta": eta,
-                "s_noise": s_noise,
-            },
-        )
+        self._make({"eta": eta, "s_noise": s_noise})
 
 
 class SamplerDPMPP_3M_SDE(SingleOutputNode[_t.SAMPLER]):
@@ -780,13 +641,7 @@ class SamplerDPMPP_3M_SDE(SingleOutputNode[_t.SAMPLER]):
         s_noise: float | Output[_t.FLOAT] = 1.0,
         noise_device: _c.NoiseDevice | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "eta": eta,
-                "s_noise": s_noise,
-                "noise_device": noise_device,
-            },
-        )
+        self._make({"eta": eta, "s_noise": s_noise, "noise_device": noise_device})
 
 
 class SamplerDPMPP_SDE(SingleOutputNode[_t.SAMPLER]):
@@ -812,14 +667,7 @@ class SamplerDPMPP_SDE(SingleOutputNode[_t.SAMPLER]):
         r: float | Output[_t.FLOAT] = 0.5,
         noise_device: _c.NoiseDevice | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "eta": eta,
-                "s_noise": s_noise,
-                "r": r,
-                "noise_device": noise_device,
-            },
-        )
+        self._make({"eta": eta, "s_noise": s_noise, "r": r, "noise_device": noise_device})
 
 
 class SamplerER_SDE(SingleOutputNode[_t.SAMPLER]):
@@ -845,14 +693,7 @@ class SamplerER_SDE(SingleOutputNode[_t.SAMPLER]):
         eta: float | Output[_t.FLOAT] = 1.0,
         s_noise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "solver_type": solver_type,
-                "max_stage": max_stage,
-                "eta": eta,
-                "s_noise": s_noise,
-            },
-        )
+        self._make({"solver_type": solver_type, "max_stage": max_stage, "eta": eta, "s_noise": s_noise})
 
 
 class SamplerEulerAncestral(SingleOutputNode[_t.SAMPLER]):
@@ -875,12 +716,7 @@ class SamplerEulerAncestral(SingleOutputNode[_t.SAMPLER]):
         eta: float | Output[_t.FLOAT] = 1.0,
         s_noise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "eta": eta,
-                "s_noise": s_noise,
-            },
-        )
+        self._make({"eta": eta, "s_noise": s_noise})
 
 
 class SamplerEulerAncestralCFGPP(SingleOutputNode[_t.SAMPLER]):
@@ -903,12 +739,7 @@ class SamplerEulerAncestralCFGPP(SingleOutputNode[_t.SAMPLER]):
         eta: float | Output[_t.FLOAT] = 1.0,
         s_noise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "eta": eta,
-                "s_noise": s_noise,
-            },
-        )
+        self._make({"eta": eta, "s_noise": s_noise})
 
 
 class SamplerLMS(SingleOutputNode[_t.SAMPLER]):
@@ -924,16 +755,8 @@ class SamplerLMS(SingleOutputNode[_t.SAMPLER]):
     _output_types = ("SAMPLER",)
     SAMPLER = OutputSlot[_t.SAMPLER](0)
 
-    def __init__(
-        self,
-        *,
-        order: int | Output[_t.INT] = 4,
-    ) -> None:
-        self._make(
-            {
-                "order": order,
-            },
-        )
+    def __init__(self, *, order: int | Output[_t.INT] = 4) -> None:
+        self._make({"order": order})
 
 
 class SamplerSASolver(SingleOutputNode[_t.SAMPLER]):
@@ -967,19 +790,17 @@ class SamplerSASolver(SingleOutputNode[_t.SAMPLER]):
         use_pece: bool | Output[_t.BOOLEAN],
         simple_order_2: bool | Output[_t.BOOLEAN],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "eta": eta,
-                "sde_start_percent": sde_start_percent,
-                "sde_end_percent": sde_end_percent,
-                "s_noise": s_noise,
-                "predictor_order": predictor_order,
-                "corrector_order": corrector_order,
-                "use_pece": use_pece,
-                "simple_order_2": simple_order_2,
-            },
-        )
+        self._make({
+            "model": model,
+            "eta": eta,
+            "sde_start_percent": sde_start_percent,
+            "sde_end_percent": sde_end_percent,
+            "s_noise": s_noise,
+            "predictor_order": predictor_order,
+            "corrector_order": corrector_order,
+            "use_pece": use_pece,
+            "simple_order_2": simple_order_2,
+        })
 
 
 class SamplerSEEDS2(SingleOutputNode[_t.SAMPLER]):
@@ -1005,14 +826,7 @@ class SamplerSEEDS2(SingleOutputNode[_t.SAMPLER]):
         s_noise: float | Output[_t.FLOAT] = 1.0,
         r: float | Output[_t.FLOAT] = 0.5,
     ) -> None:
-        self._make(
-            {
-                "solver_type": solver_type,
-                "eta": eta,
-                "s_noise": s_noise,
-                "r": r,
-            },
-        )
+        self._make({"solver_type": solver_type, "eta": eta, "s_noise": s_noise, "r": r})
 
 
 class SamplingPercentToSigma(SingleOutputNode[_t.FLOAT]):
@@ -1035,13 +849,11 @@ class SamplingPercentToSigma(SingleOutputNode[_t.FLOAT]):
         sampling_percent: float | Output[_t.FLOAT] = 0.0,
         return_actual_sigma: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "sampling_percent": sampling_percent,
-                "return_actual_sigma": return_actual_sigma,
-            },
-        )
+        self._make({
+            "model": model,
+            "sampling_percent": sampling_percent,
+            "return_actual_sigma": return_actual_sigma,
+        })
 
 
 class SetFirstSigma(SingleOutputNode[_t.SIGMAS]):
@@ -1057,18 +869,8 @@ class SetFirstSigma(SingleOutputNode[_t.SIGMAS]):
     _output_types = ("SIGMAS",)
     SIGMAS = OutputSlot[_t.SIGMAS](0)
 
-    def __init__(
-        self,
-        *,
-        sigmas: Output[_t.SIGMAS],
-        sigma: float | Output[_t.FLOAT] = 136.0,
-    ) -> None:
-        self._make(
-            {
-                "sigmas": sigmas,
-                "sigma": sigma,
-            },
-        )
+    def __init__(self, *, sigmas: Output[_t.SIGMAS], sigma: float | Output[_t.FLOAT] = 136.0) -> None:
+        self._make({"sigmas": sigmas, "sigma": sigma})
 
 
 class SplitSigmas(MultiOutputNode[Output[_t.SIGMAS], Output[_t.SIGMAS]]):
@@ -1085,18 +887,8 @@ class SplitSigmas(MultiOutputNode[Output[_t.SIGMAS], Output[_t.SIGMAS]]):
     high_sigmas = OutputSlot[_t.SIGMAS](0)
     low_sigmas = OutputSlot[_t.SIGMAS](1)
 
-    def __init__(
-        self,
-        *,
-        sigmas: Output[_t.SIGMAS],
-        step: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "sigmas": sigmas,
-                "step": step,
-            },
-        )
+    def __init__(self, *, sigmas: Output[_t.SIGMAS], step: int | Output[_t.INT] = 0) -> None:
+        self._make({"sigmas": sigmas, "step": step})
 
 
 class SplitSigmasDenoise(MultiOutputNode[Output[_t.SIGMAS], Output[_t.SIGMAS]]):
@@ -1113,18 +905,8 @@ class SplitSigmasDenoise(MultiOutputNode[Output[_t.SIGMAS], Output[_t.SIGMAS]]):
     high_sigmas = OutputSlot[_t.SIGMAS](0)
     low_sigmas = OutputSlot[_t.SIGMAS](1)
 
-    def __init__(
-        self,
-        *,
-        sigmas: Output[_t.SIGMAS],
-        denoise: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "sigmas": sigmas,
-                "denoise": denoise,
-            },
-        )
+    def __init__(self, *, sigmas: Output[_t.SIGMAS], denoise: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"sigmas": sigmas, "denoise": denoise})
 
 
 class VPScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -1151,11 +933,4 @@ class VPScheduler(SingleOutputNode[_t.SIGMAS]):
         beta_min: float | Output[_t.FLOAT] = 0.1,
         eps_s: float | Output[_t.FLOAT] = 0.001,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "beta_d": beta_d,
-                "beta_min": beta_min,
-                "eps_s": eps_s,
-            },
-        )
+        self._make({"steps": steps, "beta_d": beta_d, "beta_min": beta_min, "eps_s": eps_s})

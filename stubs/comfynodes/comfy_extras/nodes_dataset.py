@@ -23,18 +23,8 @@ class AddTextPrefix(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     texts = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        texts: str | Output[_t.STRING],
-        prefix: str | Output[_t.STRING] = "",
-    ) -> None:
-        self._make(
-            {
-                "texts": texts,
-                "prefix": prefix,
-            },
-        )
+    def __init__(self, *, texts: str | Output[_t.STRING], prefix: str | Output[_t.STRING] = "") -> None:
+        self._make({"texts": texts, "prefix": prefix})
 
 
 class AddTextSuffix(SingleOutputNode[_t.STRING]):
@@ -49,18 +39,8 @@ class AddTextSuffix(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     texts = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        texts: str | Output[_t.STRING],
-        suffix: str | Output[_t.STRING] = "",
-    ) -> None:
-        self._make(
-            {
-                "texts": texts,
-                "suffix": suffix,
-            },
-        )
+    def __init__(self, *, texts: str | Output[_t.STRING], suffix: str | Output[_t.STRING] = "") -> None:
+        self._make({"texts": texts, "suffix": suffix})
 
 
 class AdjustBrightness(SingleOutputNode[_t.IMAGE]):
@@ -78,18 +58,8 @@ class AdjustBrightness(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-        factor: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-                "factor": factor,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE], factor: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"images": images, "factor": factor})
 
 
 class AdjustContrast(SingleOutputNode[_t.IMAGE]):
@@ -107,18 +77,8 @@ class AdjustContrast(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-        factor: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-                "factor": factor,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE], factor: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"images": images, "factor": factor})
 
 
 class CenterCropImages(SingleOutputNode[_t.IMAGE]):
@@ -144,13 +104,7 @@ class CenterCropImages(SingleOutputNode[_t.IMAGE]):
         width: int | Output[_t.INT] = 512,
         height: int | Output[_t.INT] = 512,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({"images": images, "width": width, "height": height})
 
 
 class ImageDeduplication(SingleOutputNode[_t.IMAGE]):
@@ -174,12 +128,7 @@ class ImageDeduplication(SingleOutputNode[_t.IMAGE]):
         images: Output[_t.IMAGE],
         similarity_threshold: float | Output[_t.FLOAT] = 0.95,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "similarity_threshold": similarity_threshold,
-            },
-        )
+        self._make({"images": images, "similarity_threshold": similarity_threshold})
 
 
 class ImageGrid(SingleOutputNode[_t.IMAGE]):
@@ -209,15 +158,13 @@ class ImageGrid(SingleOutputNode[_t.IMAGE]):
         cell_height: int | Output[_t.INT] = 256,
         padding: int | Output[_t.INT] = 4,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "columns": columns,
-                "cell_width": cell_width,
-                "cell_height": cell_height,
-                "padding": padding,
-            },
-        )
+        self._make({
+            "images": images,
+            "columns": columns,
+            "cell_width": cell_width,
+            "cell_height": cell_height,
+            "padding": padding,
+        })
 
 
 class LoadImageDataSetFromFolder(SingleOutputNode[_t.IMAGE]):
@@ -232,16 +179,8 @@ class LoadImageDataSetFromFolder(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        folder: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "folder": folder,
-            },
-        )
+    def __init__(self, *, folder: str | Output[_t.COMBO]) -> None:
+        self._make({"folder": folder})
 
 
 class LoadImageTextDataSetFromFolder(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
@@ -257,16 +196,8 @@ class LoadImageTextDataSetFromFolder(MultiOutputNode[Output[_t.IMAGE], Output[_t
     images = OutputSlot[_t.IMAGE](0)
     texts = OutputSlot[_t.STRING](1)
 
-    def __init__(
-        self,
-        *,
-        folder: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "folder": folder,
-            },
-        )
+    def __init__(self, *, folder: str | Output[_t.COMBO]) -> None:
+        self._make({"folder": folder})
 
 
 class LoadTrainingDataset(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITIONING]]):
@@ -282,16 +213,8 @@ class LoadTrainingDataset(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITION
     latents = OutputSlot[_t.LATENT](0)
     conditioning = OutputSlot[_t.CONDITIONING](1)
 
-    def __init__(
-        self,
-        *,
-        folder_name: str | Output[_t.STRING] = "training_dataset",
-    ) -> None:
-        self._make(
-            {
-                "folder_name": folder_name,
-            },
-        )
+    def __init__(self, *, folder_name: str | Output[_t.STRING] = "training_dataset") -> None:
+        self._make({"folder_name": folder_name})
 
 
 class MakeTrainingDataset(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITIONING]]):
@@ -315,15 +238,7 @@ class MakeTrainingDataset(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITION
         clip: Output[_t.CLIP],
         texts: str | Output[_t.STRING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "vae": vae,
-                "clip": clip,
-                "texts": texts,
-            },
-            ("texts",),
-        )
+        self._make({"images": images, "vae": vae, "clip": clip, "texts": texts}, ("texts",))
 
 
 class MergeImageLists(SingleOutputNode[_t.IMAGE]):
@@ -338,16 +253,8 @@ class MergeImageLists(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE]) -> None:
+        self._make({"images": images})
 
 
 class MergeTextLists(SingleOutputNode[_t.STRING]):
@@ -362,16 +269,8 @@ class MergeTextLists(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     texts = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        texts: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "texts": texts,
-            },
-        )
+    def __init__(self, *, texts: str | Output[_t.STRING]) -> None:
+        self._make({"texts": texts})
 
 
 class NormalizeImages(SingleOutputNode[_t.IMAGE]):
@@ -397,13 +296,7 @@ class NormalizeImages(SingleOutputNode[_t.IMAGE]):
         mean: float | Output[_t.FLOAT] = 0.5,
         std: float | Output[_t.FLOAT] = 0.5,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "mean": mean,
-                "std": std,
-            },
-        )
+        self._make({"images": images, "mean": mean, "std": std})
 
 
 class RandomCropImages(SingleOutputNode[_t.IMAGE]):
@@ -431,14 +324,7 @@ class RandomCropImages(SingleOutputNode[_t.IMAGE]):
         height: int | Output[_t.INT] = 512,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "width": width,
-                "height": height,
-                "seed": seed,
-            },
-        )
+        self._make({"images": images, "width": width, "height": height, "seed": seed})
 
 
 class ReplaceText(SingleOutputNode[_t.STRING]):
@@ -460,13 +346,7 @@ class ReplaceText(SingleOutputNode[_t.STRING]):
         find: str | Output[_t.STRING] = "",
         replace: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "texts": texts,
-                "find": find,
-                "replace": replace,
-            },
-        )
+        self._make({"texts": texts, "find": find, "replace": replace})
 
 
 class ResizeImagesByLongerEdge(SingleOutputNode[_t.IMAGE]):
@@ -484,18 +364,8 @@ class ResizeImagesByLongerEdge(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-        longer_edge: int | Output[_t.INT] = 1024,
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-                "longer_edge": longer_edge,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE], longer_edge: int | Output[_t.INT] = 1024) -> None:
+        self._make({"images": images, "longer_edge": longer_edge})
 
 
 class ResizeImagesByShorterEdge(SingleOutputNode[_t.IMAGE]):
@@ -513,18 +383,8 @@ class ResizeImagesByShorterEdge(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-        shorter_edge: int | Output[_t.INT] = 512,
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-                "shorter_edge": shorter_edge,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE], shorter_edge: int | Output[_t.INT] = 512) -> None:
+        self._make({"images": images, "shorter_edge": shorter_edge})
 
 
 class ResolutionBucket(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITIONING]]):
@@ -540,18 +400,8 @@ class ResolutionBucket(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITIONING
     latents = OutputSlot[_t.LATENT](0)
     conditioning = OutputSlot[_t.CONDITIONING](1)
 
-    def __init__(
-        self,
-        *,
-        latents: Output[_t.LATENT],
-        conditioning: Output[_t.CONDITIONING],
-    ) -> None:
-        self._make(
-            {
-                "latents": latents,
-                "conditioning": conditioning,
-            },
-        )
+    def __init__(self, *, latents: Output[_t.LATENT], conditioning: Output[_t.CONDITIONING]) -> None:
+        self._make({"latents": latents, "conditioning": conditioning})
 
 
 class SaveImageDataSetToFolder(OutputNode[NodeOutput]):
@@ -574,14 +424,12 @@ class SaveImageDataSetToFolder(OutputNode[NodeOutput]):
         filename_prefix: str | Output[_t.STRING] = "image",
         mode: _c.SaveImageDataSetToFolderMode | Output[_t.COMBO] = "overwrite",
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "folder_name": folder_name,
-                "filename_prefix": filename_prefix,
-                "mode": mode,
-            },
-        )
+        self._make({
+            "images": images,
+            "folder_name": folder_name,
+            "filename_prefix": filename_prefix,
+            "mode": mode,
+        })
 
 
 class SaveImageTextDataSetToFolder(OutputNode[NodeOutput]):
@@ -605,16 +453,13 @@ class SaveImageTextDataSetToFolder(OutputNode[NodeOutput]):
         mode: _c.SaveImageDataSetToFolderMode | Output[_t.COMBO] = "overwrite",
         texts: str | Output[_t.STRING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "folder_name": folder_name,
-                "filename_prefix": filename_prefix,
-                "mode": mode,
-                "texts": texts,
-            },
-            ("texts",),
-        )
+        self._make({
+            "images": images,
+            "folder_name": folder_name,
+            "filename_prefix": filename_prefix,
+            "mode": mode,
+            "texts": texts,
+        }, ("texts",))
 
 
 class SaveTrainingDataset(OutputNode[NodeOutput]):
@@ -640,14 +485,12 @@ class SaveTrainingDataset(OutputNode[NodeOutput]):
         folder_name: str | Output[_t.STRING] = "training_dataset",
         shard_size: int | Output[_t.INT] = 1000,
     ) -> None:
-        self._make(
-            {
-                "latents": latents,
-                "conditioning": conditioning,
-                "folder_name": folder_name,
-                "shard_size": shard_size,
-            },
-        )
+        self._make({
+            "latents": latents,
+            "conditioning": conditioning,
+            "folder_name": folder_name,
+            "shard_size": shard_size,
+        })
 
 
 class ShuffleDataset(SingleOutputNode[_t.IMAGE]):
@@ -665,18 +508,8 @@ class ShuffleDataset(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-        seed: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-                "seed": seed,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE], seed: int | Output[_t.INT] = 0) -> None:
+        self._make({"images": images, "seed": seed})
 
 
 class ShuffleImageTextDataset(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
@@ -702,13 +535,7 @@ class ShuffleImageTextDataset(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING
         texts: str | Output[_t.STRING],
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "texts": texts,
-                "seed": seed,
-            },
-        )
+        self._make({"images": images, "texts": texts, "seed": seed})
 
 
 class StripWhitespace(SingleOutputNode[_t.STRING]):
@@ -723,16 +550,8 @@ class StripWhitespace(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     texts = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        texts: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "texts": texts,
-            },
-        )
+    def __init__(self, *, texts: str | Output[_t.STRING]) -> None:
+        self._make({"texts": texts})
 
 
 class TextToLowercase(SingleOutputNode[_t.STRING]):
@@ -747,16 +566,8 @@ class TextToLowercase(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     texts = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        texts: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "texts": texts,
-            },
-        )
+    def __init__(self, *, texts: str | Output[_t.STRING]) -> None:
+        self._make({"texts": texts})
 
 
 class TextToUppercase(SingleOutputNode[_t.STRING]):
@@ -771,16 +582,8 @@ class TextToUppercase(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     texts = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        texts: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "texts": texts,
-            },
-        )
+    def __init__(self, *, texts: str | Output[_t.STRING]) -> None:
+        self._make({"texts": texts})
 
 
 class TruncateText(SingleOutputNode[_t.STRING]):
@@ -798,15 +601,5 @@ class TruncateText(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     texts = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        texts: str | Output[_t.STRING],
-        max_length: int | Output[_t.INT] = 77,
-    ) -> None:
-        self._make(
-            {
-                "texts": texts,
-                "max_length": max_length,
-            },
-        )
+    def __init__(self, *, texts: str | Output[_t.STRING], max_length: int | Output[_t.INT] = 77) -> None:
+        self._make({"texts": texts, "max_length": max_length})

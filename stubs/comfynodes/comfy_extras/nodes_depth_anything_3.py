@@ -39,17 +39,15 @@ class DA3GeometryToMesh(SingleOutputNode[_t.MESH]):
         use_sky_mask: bool | Output[_t.BOOLEAN] = True,
         texture: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "da3_geometry": da3_geometry,
-                "batch_index": batch_index,
-                "decimation": decimation,
-                "discontinuity_threshold": discontinuity_threshold,
-                "confidence_threshold": confidence_threshold,
-                "use_sky_mask": use_sky_mask,
-                "texture": texture,
-            },
-        )
+        self._make({
+            "da3_geometry": da3_geometry,
+            "batch_index": batch_index,
+            "decimation": decimation,
+            "discontinuity_threshold": discontinuity_threshold,
+            "confidence_threshold": confidence_threshold,
+            "use_sky_mask": use_sky_mask,
+            "texture": texture,
+        })
 
 
 class DA3Inference(SingleOutputNode[_t.DA3_GEOMETRY]):
@@ -74,15 +72,13 @@ class DA3Inference(SingleOutputNode[_t.DA3_GEOMETRY]):
         resize_method: _c.ResizeMethod | Output[_t.COMBO] = "upper_bound_resize",
         mode: Mode.mono | Mode.multiview | Literal["mono", "multiview"],
     ) -> None:
-        self._make(
-            {
-                "da3_model": da3_model,
-                "image": image,
-                "resolution": resolution,
-                "resize_method": resize_method,
-                "mode": _choose(mode, self.Mode.mono, self.Mode.multiview),
-            },
-        )
+        self._make({
+            "da3_model": da3_model,
+            "image": image,
+            "resolution": resolution,
+            "resize_method": resize_method,
+            "mode": _choose(mode, self.Mode),
+        })
 
     class Mode:
         """The options of mode."""
@@ -94,18 +90,17 @@ class DA3Inference(SingleOutputNode[_t.DA3_GEOMETRY]):
 
             __slots__ = ()
             _key = "mono"
+            _bare_key = "mono"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class multiview(DynamicChoice):
             """multiview."""
 
             __slots__ = ()
             _key = "multiview"
+            _bare_key = "multiview"
 
             def __init__(
                 self,
@@ -113,12 +108,7 @@ class DA3Inference(SingleOutputNode[_t.DA3_GEOMETRY]):
                 ref_view_strategy: _c.RefViewStrategy | Output[_t.COMBO] = "saddle_balanced",
                 pose_method: _c.PoseMethod | Output[_t.COMBO] = "cam_dec",
             ) -> None:
-                self._make(
-                    {
-                        "ref_view_strategy": ref_view_strategy,
-                        "pose_method": pose_method,
-                    },
-                )
+                self._make({"ref_view_strategy": ref_view_strategy, "pose_method": pose_method})
 
 
 class DA3Render(SingleOutputNode[_t.IMAGE]):
@@ -134,14 +124,15 @@ class DA3Render(SingleOutputNode[_t.IMAGE]):
         self,
         *,
         da3_geometry: Output[_t.DA3_GEOMETRY],
-        output: Output_.depth | Output_.depth_colored | Output_.sky_mask | Output_.confidence | Literal["depth", "depth_colored", "sky_mask", "confidence"],
+        output: (
+            Output_.depth
+            | Output_.depth_colored
+            | Output_.sky_mask
+            | Output_.confidence
+            | Literal["depth", "depth_colored", "sky_mask", "confidence"]
+        ),
     ) -> None:
-        self._make(
-            {
-                "da3_geometry": da3_geometry,
-                "output": _choose(output, self.Output_.depth, self.Output_.depth_colored, self.Output_.sky_mask, self.Output_.confidence),
-            },
-        )
+        self._make({"da3_geometry": da3_geometry, "output": _choose(output, self.Output_)})
 
     class Output_:
         """The options of output."""
@@ -153,6 +144,7 @@ class DA3Render(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "depth"
+            _bare_key = "depth"
 
             def __init__(
                 self,
@@ -160,18 +152,14 @@ class DA3Render(SingleOutputNode[_t.IMAGE]):
                 normalization: _c.Normalization | Output[_t.COMBO] = "v2_style",
                 apply_sky_clip: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "normalization": normalization,
-                        "apply_sky_clip": apply_sky_clip,
-                    },
-                )
+                self._make({"normalization": normalization, "apply_sky_clip": apply_sky_clip})
 
         class depth_colored(DynamicChoice):
             """depth_colored."""
 
             __slots__ = ()
             _key = "depth_colored"
+            _bare_key = "depth_colored"
 
             def __init__(
                 self,
@@ -179,46 +167,27 @@ class DA3Render(SingleOutputNode[_t.IMAGE]):
                 normalization: _c.Normalization | Output[_t.COMBO] = "v2_style",
                 apply_sky_clip: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "normalization": normalization,
-                        "apply_sky_clip": apply_sky_clip,
-                    },
-                )
+                self._make({"normalization": normalization, "apply_sky_clip": apply_sky_clip})
 
         class sky_mask(DynamicChoice):
             """sky_mask."""
 
             __slots__ = ()
             _key = "sky_mask"
+            _bare_key = "sky_mask"
 
-            def __init__(
-                self,
-                *,
-                colored: bool | Output[_t.BOOLEAN] = False,
-            ) -> None:
-                self._make(
-                    {
-                        "colored": colored,
-                    },
-                )
+            def __init__(self, *, colored: bool | Output[_t.BOOLEAN] = False) -> None:
+                self._make({"colored": colored})
 
         class confidence(DynamicChoice):
             """confidence."""
 
             __slots__ = ()
             _key = "confidence"
+            _bare_key = "confidence"
 
-            def __init__(
-                self,
-                *,
-                colored: bool | Output[_t.BOOLEAN] = False,
-            ) -> None:
-                self._make(
-                    {
-                        "colored": colored,
-                    },
-                )
+            def __init__(self, *, colored: bool | Output[_t.BOOLEAN] = False) -> None:
+                self._make({"colored": colored})
 
 
 class LoadDA3Model(SingleOutputNode[_t.DA3_MODEL]):
@@ -236,9 +205,4 @@ class LoadDA3Model(SingleOutputNode[_t.DA3_MODEL]):
         model_name: str | Output[_t.COMBO],
         weight_dtype: _c.Dtype | Output[_t.COMBO] = "default",
     ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-                "weight_dtype": weight_dtype,
-            },
-        )
+        self._make({"model_name": model_name, "weight_dtype": weight_dtype})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -25,15 +24,5 @@ class DifferentialDiffusion(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        strength: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "strength": strength,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], strength: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"model": model, "strength": strength})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -36,15 +35,13 @@ class EasyCache(SingleOutputNode[_t.MODEL]):
         end_percent: float | Output[_t.FLOAT] = 0.95,
         verbose: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "reuse_threshold": reuse_threshold,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "verbose": verbose,
-            },
-        )
+        self._make({
+            "model": model,
+            "reuse_threshold": reuse_threshold,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "verbose": verbose,
+        })
 
 
 class LazyCache(SingleOutputNode[_t.MODEL]):
@@ -73,12 +70,10 @@ class LazyCache(SingleOutputNode[_t.MODEL]):
         end_percent: float | Output[_t.FLOAT] = 0.95,
         verbose: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "reuse_threshold": reuse_threshold,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "verbose": verbose,
-            },
-        )
+        self._make({
+            "model": model,
+            "reuse_threshold": reuse_threshold,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "verbose": verbose,
+        })

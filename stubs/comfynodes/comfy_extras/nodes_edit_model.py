@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -25,10 +24,4 @@ class ReferenceLatent(SingleOutputNode[_t.CONDITIONING]):
         conditioning: Output[_t.CONDITIONING],
         latent: Output[_t.LATENT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "latent": latent,
-            },
-            ("latent",),
-        )
+        self._make({"conditioning": conditioning, "latent": latent}, ("latent",))

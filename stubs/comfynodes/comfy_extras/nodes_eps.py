@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -23,18 +22,8 @@ class Epsilon_Scaling(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        scaling_factor: float | Output[_t.FLOAT] = 1.005,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "scaling_factor": scaling_factor,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], scaling_factor: float | Output[_t.FLOAT] = 1.005) -> None:
+        self._make({"model": model, "scaling_factor": scaling_factor})
 
 
 class TemporalScoreRescaling(SingleOutputNode[_t.MODEL]):
@@ -58,10 +47,4 @@ class TemporalScoreRescaling(SingleOutputNode[_t.MODEL]):
         tsr_k: float | Output[_t.FLOAT] = 0.95,
         tsr_sigma: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "tsr_k": tsr_k,
-                "tsr_sigma": tsr_sigma,
-            },
-        )
+        self._make({"model": model, "tsr_k": tsr_k, "tsr_sigma": tsr_sigma})

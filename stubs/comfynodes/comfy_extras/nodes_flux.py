@@ -31,14 +31,7 @@ class CLIPTextEncodeFlux(SingleOutputNode[_t.CONDITIONING]):
         t5xxl: str | Output[_t.STRING],
         guidance: float | Output[_t.FLOAT] = 3.5,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "clip_l": clip_l,
-                "t5xxl": t5xxl,
-                "guidance": guidance,
-            },
-        )
+        self._make({"clip": clip, "clip_l": clip_l, "t5xxl": t5xxl, "guidance": guidance})
 
 
 class EmptyFlux2LatentImage(SingleOutputNode[_t.LATENT]):
@@ -63,13 +56,7 @@ class EmptyFlux2LatentImage(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 1024,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "batch_size": batch_size})
 
 
 class Flux2Scheduler(SingleOutputNode[_t.SIGMAS]):
@@ -94,13 +81,7 @@ class Flux2Scheduler(SingleOutputNode[_t.SIGMAS]):
         width: int | Output[_t.INT] = 1024,
         height: int | Output[_t.INT] = 1024,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({"steps": steps, "width": width, "height": height})
 
 
 class FluxDisableGuidance(SingleOutputNode[_t.CONDITIONING]):
@@ -112,16 +93,8 @@ class FluxDisableGuidance(SingleOutputNode[_t.CONDITIONING]):
     _output_types = ("CONDITIONING",)
     CONDITIONING = OutputSlot[_t.CONDITIONING](0)
 
-    def __init__(
-        self,
-        *,
-        conditioning: Output[_t.CONDITIONING],
-    ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-            },
-        )
+    def __init__(self, *, conditioning: Output[_t.CONDITIONING]) -> None:
+        self._make({"conditioning": conditioning})
 
 
 class FluxGuidance(SingleOutputNode[_t.CONDITIONING]):
@@ -143,12 +116,7 @@ class FluxGuidance(SingleOutputNode[_t.CONDITIONING]):
         conditioning: Output[_t.CONDITIONING],
         guidance: float | Output[_t.FLOAT] = 3.5,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "guidance": guidance,
-            },
-        )
+        self._make({"conditioning": conditioning, "guidance": guidance})
 
 
 class FluxKVCache(SingleOutputNode[_t.MODEL]):
@@ -163,16 +131,8 @@ class FluxKVCache(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL]) -> None:
+        self._make({"model": model})
 
 
 class FluxKontextImageScale(SingleOutputNode[_t.IMAGE]):
@@ -184,16 +144,8 @@ class FluxKontextImageScale(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})
 
 
 class FluxKontextMultiReferenceLatentMethod(SingleOutputNode[_t.CONDITIONING]):
@@ -214,9 +166,4 @@ class FluxKontextMultiReferenceLatentMethod(SingleOutputNode[_t.CONDITIONING]):
         conditioning: Output[_t.CONDITIONING],
         reference_latents_method: _c.ReferenceLatentsMethod | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "reference_latents_method": reference_latents_method,
-            },
-        )
+        self._make({"conditioning": conditioning, "reference_latents_method": reference_latents_method})

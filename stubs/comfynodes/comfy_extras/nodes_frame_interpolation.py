@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -30,13 +29,7 @@ class FrameInterpolate(SingleOutputNode[_t.IMAGE]):
         images: Output[_t.IMAGE],
         multiplier: int | Output[_t.INT] = 2,
     ) -> None:
-        self._make(
-            {
-                "interp_model": interp_model,
-                "images": images,
-                "multiplier": multiplier,
-            },
-        )
+        self._make({"interp_model": interp_model, "images": images, "multiplier": multiplier})
 
 
 class FrameInterpolationModelLoader(SingleOutputNode[_t.INTERP_MODEL]):
@@ -48,13 +41,5 @@ class FrameInterpolationModelLoader(SingleOutputNode[_t.INTERP_MODEL]):
     _output_types = ("INTERP_MODEL",)
     INTERP_MODEL = OutputSlot[_t.INTERP_MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-            },
-        )
+    def __init__(self, *, model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"model_name": model_name})

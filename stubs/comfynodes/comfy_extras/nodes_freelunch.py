@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,15 +34,7 @@ class FreeU(SingleOutputNode[_t.MODEL]):
         s1: float | Output[_t.FLOAT] = 0.9,
         s2: float | Output[_t.FLOAT] = 0.2,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "b1": b1,
-                "b2": b2,
-                "s1": s1,
-                "s2": s2,
-            },
-        )
+        self._make({"model": model, "b1": b1, "b2": b2, "s1": s1, "s2": s2})
 
 
 class FreeU_V2(SingleOutputNode[_t.MODEL]):
@@ -71,12 +62,4 @@ class FreeU_V2(SingleOutputNode[_t.MODEL]):
         s1: float | Output[_t.FLOAT] = 0.9,
         s2: float | Output[_t.FLOAT] = 0.2,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "b1": b1,
-                "b2": b2,
-                "s1": s1,
-                "s2": s2,
-            },
-        )
+        self._make({"model": model, "b1": b1, "b2": b2, "s1": s1, "s2": s2})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,11 +34,9 @@ class FreSca(SingleOutputNode[_t.MODEL]):
         scale_high: float | Output[_t.FLOAT] = 1.25,
         freq_cutoff: int | Output[_t.INT] = 20,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "scale_low": scale_low,
-                "scale_high": scale_high,
-                "freq_cutoff": freq_cutoff,
-            },
-        )
+        self._make({
+            "model": model,
+            "scale_low": scale_low,
+            "scale_high": scale_high,
+            "freq_cutoff": freq_cutoff,
+        })

@@ -43,18 +43,16 @@ class CreateCameraInfo(SingleOutputNode[_t.LOAD3D_CAMERA]):
         zoom: float | Output[_t.FLOAT] = 1.0,
         camera_type: _c.CameraType | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "mode": _choose(mode, self.Mode.orbit, self.Mode.look_at, self.Mode.quaternion),
-                "target_x": target_x,
-                "target_y": target_y,
-                "target_z": target_z,
-                "roll": roll,
-                "fov": fov,
-                "zoom": zoom,
-                "camera_type": camera_type,
-            },
-        )
+        self._make({
+            "mode": _choose(mode, self.Mode),
+            "target_x": target_x,
+            "target_y": target_y,
+            "target_z": target_z,
+            "roll": roll,
+            "fov": fov,
+            "zoom": zoom,
+            "camera_type": camera_type,
+        })
 
     class Mode:
         """The options of mode."""
@@ -72,6 +70,7 @@ class CreateCameraInfo(SingleOutputNode[_t.LOAD3D_CAMERA]):
 
             __slots__ = ()
             _key = "orbit"
+            _bare_key = "orbit"
 
             def __init__(
                 self,
@@ -80,13 +79,7 @@ class CreateCameraInfo(SingleOutputNode[_t.LOAD3D_CAMERA]):
                 pitch: float | Output[_t.FLOAT] = 30.0,
                 distance: float | Output[_t.FLOAT] = 4.0,
             ) -> None:
-                self._make(
-                    {
-                        "yaw": yaw,
-                        "pitch": pitch,
-                        "distance": distance,
-                    },
-                )
+                self._make({"yaw": yaw, "pitch": pitch, "distance": distance})
 
         class look_at(DynamicChoice):
             """look_at.
@@ -99,6 +92,7 @@ class CreateCameraInfo(SingleOutputNode[_t.LOAD3D_CAMERA]):
 
             __slots__ = ()
             _key = "look_at"
+            _bare_key = "look_at"
 
             def __init__(
                 self,
@@ -107,13 +101,7 @@ class CreateCameraInfo(SingleOutputNode[_t.LOAD3D_CAMERA]):
                 position_y: float | Output[_t.FLOAT] = 4.0,
                 position_z: float | Output[_t.FLOAT] = 4.0,
             ) -> None:
-                self._make(
-                    {
-                        "position_x": position_x,
-                        "position_y": position_y,
-                        "position_z": position_z,
-                    },
-                )
+                self._make({"position_x": position_x, "position_y": position_y, "position_z": position_z})
 
         class quaternion(DynamicChoice):
             """quaternion.
@@ -130,6 +118,7 @@ class CreateCameraInfo(SingleOutputNode[_t.LOAD3D_CAMERA]):
 
             __slots__ = ()
             _key = "quaternion"
+            _bare_key = "quaternion"
 
             def __init__(
                 self,
@@ -142,17 +131,15 @@ class CreateCameraInfo(SingleOutputNode[_t.LOAD3D_CAMERA]):
                 quat_z: float | Output[_t.FLOAT] = 0.0,
                 quat_w: float | Output[_t.FLOAT] = 1.0,
             ) -> None:
-                self._make(
-                    {
-                        "position_x": position_x,
-                        "position_y": position_y,
-                        "position_z": position_z,
-                        "quat_x": quat_x,
-                        "quat_y": quat_y,
-                        "quat_z": quat_z,
-                        "quat_w": quat_w,
-                    },
-                )
+                self._make({
+                    "position_x": position_x,
+                    "position_y": position_y,
+                    "position_z": position_z,
+                    "quat_x": quat_x,
+                    "quat_y": quat_y,
+                    "quat_z": quat_z,
+                    "quat_w": quat_w,
+                })
 
 
 class File3DToSplat(SingleOutputNode[_t.SPLAT]):
@@ -169,11 +156,7 @@ class File3DToSplat(SingleOutputNode[_t.SPLAT]):
         *,
         model_3d: Output[_t.FILE_3D | _t.FILE_3D_SPLAT_ANY | _t.FILE_3D_PLY | _t.FILE_3D_SPLAT | _t.FILE_3D_KSPLAT | _t.FILE_3D_SPZ],
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-            },
-        )
+        self._make({"model_3d": model_3d})
 
 
 class GetSplatCount(PlainMultiOutputNode):
@@ -186,16 +169,8 @@ class GetSplatCount(PlainMultiOutputNode):
     splat = OutputSlot[_t.SPLAT](0)
     count = OutputSlot[_t.INT](1)
 
-    def __init__(
-        self,
-        *,
-        splat: Output[_t.SPLAT],
-    ) -> None:
-        self._make(
-            {
-                "splat": splat,
-            },
-        )
+    def __init__(self, *, splat: Output[_t.SPLAT]) -> None:
+        self._make({"splat": splat})
 
 
 class MergeSplat(SingleOutputNode[_t.SPLAT]):
@@ -207,16 +182,8 @@ class MergeSplat(SingleOutputNode[_t.SPLAT]):
     _output_types = ("SPLAT",)
     splat = OutputSlot[_t.SPLAT](0)
 
-    def __init__(
-        self,
-        *,
-        splats: Sequence[Output[_t.SPLAT]],
-    ) -> None:
-        self._make(
-            {
-                "splats": _autogrow(splats, "splat"),
-            },
-        )
+    def __init__(self, *, splats: Sequence[Output[_t.SPLAT]]) -> None:
+        self._make({"splats": _autogrow(splats, "splat")})
 
 
 class RenderSplat(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
@@ -255,23 +222,20 @@ class RenderSplat(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
         bg_image: Output[_t.IMAGE] | None = None,
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
     ) -> None:
-        self._make(
-            {
-                "splat": splat,
-                "width": width,
-                "height": height,
-                "frames": frames,
-                "splat_scale": splat_scale,
-                "sharpen": sharpen,
-                "headlight_shading": headlight_shading,
-                "opacity_threshold": opacity_threshold,
-                "render_style": render_style,
-                "background": background,
-                "bg_image": bg_image,
-                "camera_info": camera_info,
-            },
-            ("bg_image", "camera_info"),
-        )
+        self._make({
+            "splat": splat,
+            "width": width,
+            "height": height,
+            "frames": frames,
+            "splat_scale": splat_scale,
+            "sharpen": sharpen,
+            "headlight_shading": headlight_shading,
+            "opacity_threshold": opacity_threshold,
+            "render_style": render_style,
+            "background": background,
+            "bg_image": bg_image,
+            "camera_info": camera_info,
+        }, ("bg_image", "camera_info"))
 
 
 class SplatToFile3D(SingleOutputNode[_t.FILE_3D_SPLAT_ANY]):
@@ -283,18 +247,8 @@ class SplatToFile3D(SingleOutputNode[_t.FILE_3D_SPLAT_ANY]):
     _output_types = ("FILE_3D_SPLAT_ANY",)
     model_3d = OutputSlot[_t.FILE_3D_SPLAT_ANY](0)
 
-    def __init__(
-        self,
-        *,
-        splat: Output[_t.SPLAT],
-        format: _c.SplatToFile3DFormat | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "splat": splat,
-                "format": format,
-            },
-        )
+    def __init__(self, *, splat: Output[_t.SPLAT], format: _c.SplatToFile3DFormat | Output[_t.COMBO]) -> None:
+        self._make({"splat": splat, "format": format})
 
 
 class SplatToMesh(SingleOutputNode[_t.MESH]):
@@ -328,18 +282,16 @@ class SplatToMesh(SingleOutputNode[_t.MESH]):
         min_opacity: float | Output[_t.FLOAT] = 0.02,
         color_sharpen: float | Output[_t.FLOAT] = 2.0,
     ) -> None:
-        self._make(
-            {
-                "splat": splat,
-                "resolution": resolution,
-                "kernel": kernel,
-                "smooth": smooth,
-                "level": level,
-                "min_component": min_component,
-                "min_opacity": min_opacity,
-                "color_sharpen": color_sharpen,
-            },
-        )
+        self._make({
+            "splat": splat,
+            "resolution": resolution,
+            "kernel": kernel,
+            "smooth": smooth,
+            "level": level,
+            "min_component": min_component,
+            "min_opacity": min_opacity,
+            "color_sharpen": color_sharpen,
+        })
 
 
 class TransformSplat(SingleOutputNode[_t.SPLAT]):
@@ -377,17 +329,15 @@ class TransformSplat(SingleOutputNode[_t.SPLAT]):
         scale_y: float | Output[_t.FLOAT] = 1.0,
         scale_z: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "splat": splat,
-                "translate_x": translate_x,
-                "translate_y": translate_y,
-                "translate_z": translate_z,
-                "rotate_x": rotate_x,
-                "rotate_y": rotate_y,
-                "rotate_z": rotate_z,
-                "scale_x": scale_x,
-                "scale_y": scale_y,
-                "scale_z": scale_z,
-            },
-        )
+        self._make({
+            "splat": splat,
+            "translate_x": translate_x,
+            "translate_y": translate_y,
+            "translate_z": translate_z,
+            "rotate_x": rotate_x,
+            "rotate_y": rotate_y,
+            "rotate_z": rotate_z,
+            "scale_x": scale_x,
+            "scale_y": scale_y,
+            "scale_z": scale_z,
+        })

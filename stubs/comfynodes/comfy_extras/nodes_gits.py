@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -32,10 +31,4 @@ class GITSScheduler(SingleOutputNode[_t.SIGMAS]):
         steps: int | Output[_t.INT] = 10,
         denoise: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "coeff": coeff,
-                "steps": steps,
-                "denoise": denoise,
-            },
-        )
+        self._make({"coeff": coeff, "steps": steps, "denoise": denoise})

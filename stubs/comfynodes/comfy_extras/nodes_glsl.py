@@ -9,7 +9,6 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -39,17 +38,15 @@ class GLSLShader(MultiOutputNode[Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.I
         bools: Sequence[bool | Output[_t.BOOLEAN]] = (),
         curves: Sequence[Output[_t.CURVE]] = (),
     ) -> None:
-        self._make(
-            {
-                "fragment_shader": fragment_shader,
-                "size_mode": _choose(size_mode, self.SizeMode.from_input, self.SizeMode.custom),
-                "images": _autogrow(images, "image"),
-                "floats": _autogrow(floats, "u_float"),
-                "ints": _autogrow(ints, "u_int"),
-                "bools": _autogrow(bools, "u_bool"),
-                "curves": _autogrow(curves, "u_curve"),
-            },
-        )
+        self._make({
+            "fragment_shader": fragment_shader,
+            "size_mode": _choose(size_mode, self.SizeMode),
+            "images": _autogrow(images, "image"),
+            "floats": _autogrow(floats, "u_float"),
+            "ints": _autogrow(ints, "u_int"),
+            "bools": _autogrow(bools, "u_bool"),
+            "curves": _autogrow(curves, "u_curve"),
+        })
 
     class SizeMode:
         """The options of size_mode."""
@@ -61,12 +58,10 @@ class GLSLShader(MultiOutputNode[Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.I
 
             __slots__ = ()
             _key = "from_input"
+            _bare_key = "from_input"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class custom(DynamicChoice):
             """custom.
@@ -78,6 +73,7 @@ class GLSLShader(MultiOutputNode[Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.I
 
             __slots__ = ()
             _key = "custom"
+            _bare_key = "custom"
 
             def __init__(
                 self,
@@ -85,9 +81,4 @@ class GLSLShader(MultiOutputNode[Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.I
                 width: int | Output[_t.INT] = 512,
                 height: int | Output[_t.INT] = 512,
             ) -> None:
-                self._make(
-                    {
-                        "width": width,
-                        "height": height,
-                    },
-                )
+                self._make({"width": width, "height": height})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -28,15 +27,7 @@ class CLIPTextEncodeHiDream(SingleOutputNode[_t.CONDITIONING]):
         t5xxl: str | Output[_t.STRING],
         llama: str | Output[_t.STRING],
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "clip_l": clip_l,
-                "clip_g": clip_g,
-                "t5xxl": t5xxl,
-                "llama": llama,
-            },
-        )
+        self._make({"clip": clip, "clip_l": clip_l, "clip_g": clip_g, "t5xxl": t5xxl, "llama": llama})
 
 
 class QuadrupleCLIPLoader(SingleOutputNode[_t.CLIP]):
@@ -56,11 +47,9 @@ class QuadrupleCLIPLoader(SingleOutputNode[_t.CLIP]):
         clip_name3: str | Output[_t.COMBO],
         clip_name4: str | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "clip_name1": clip_name1,
-                "clip_name2": clip_name2,
-                "clip_name3": clip_name3,
-                "clip_name4": clip_name4,
-            },
-        )
+        self._make({
+            "clip_name1": clip_name1,
+            "clip_name2": clip_name2,
+            "clip_name3": clip_name3,
+            "clip_name4": clip_name4,
+        })

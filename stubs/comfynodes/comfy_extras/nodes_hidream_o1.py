@@ -35,13 +35,7 @@ class EmptyHiDreamO1LatentImage(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 2048,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "batch_size": batch_size})
 
 
 class HiDreamO1PatchSeamSmoothing(SingleOutputNode[_t.MODEL]):
@@ -72,17 +66,15 @@ class HiDreamO1PatchSeamSmoothing(SingleOutputNode[_t.MODEL]):
         blend: _c.Blend | Output[_t.COMBO] = "average",
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "pattern": pattern,
-                "passes": passes,
-                "blend": blend,
-                "strength": strength,
-            },
-        )
+        self._make({
+            "model": model,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "pattern": pattern,
+            "passes": passes,
+            "blend": blend,
+            "strength": strength,
+        })
 
 
 class HiDreamO1ReferenceImages(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -100,12 +92,13 @@ class HiDreamO1ReferenceImages(MultiOutputNode[Output[_t.CONDITIONING], Output[_
         *,
         positive: Output[_t.CONDITIONING],
         negative: Output[_t.CONDITIONING],
-        images: Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]] | Sequence[Output[_t.IMAGE]],
+        images: (
+            Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+            | Sequence[Output[_t.IMAGE]]
+        ),
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+        })

@@ -28,13 +28,7 @@ class CombineHooks2(SingleOutputNode[_t.HOOKS]):
         hooks_A: Output[_t.HOOKS] | None = None,
         hooks_B: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "hooks_A": hooks_A,
-                "hooks_B": hooks_B,
-            },
-            ("hooks_A", "hooks_B"),
-        )
+        self._make({"hooks_A": hooks_A, "hooks_B": hooks_B}, ("hooks_A", "hooks_B"))
 
 
 class CombineHooks4(SingleOutputNode[_t.HOOKS]):
@@ -57,15 +51,12 @@ class CombineHooks4(SingleOutputNode[_t.HOOKS]):
         hooks_C: Output[_t.HOOKS] | None = None,
         hooks_D: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "hooks_A": hooks_A,
-                "hooks_B": hooks_B,
-                "hooks_C": hooks_C,
-                "hooks_D": hooks_D,
-            },
-            ("hooks_A", "hooks_B", "hooks_C", "hooks_D"),
-        )
+        self._make({
+            "hooks_A": hooks_A,
+            "hooks_B": hooks_B,
+            "hooks_C": hooks_C,
+            "hooks_D": hooks_D,
+        }, ("hooks_A", "hooks_B", "hooks_C", "hooks_D"))
 
 
 class CombineHooks8(SingleOutputNode[_t.HOOKS]):
@@ -92,19 +83,16 @@ class CombineHooks8(SingleOutputNode[_t.HOOKS]):
         hooks_G: Output[_t.HOOKS] | None = None,
         hooks_H: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "hooks_A": hooks_A,
-                "hooks_B": hooks_B,
-                "hooks_C": hooks_C,
-                "hooks_D": hooks_D,
-                "hooks_E": hooks_E,
-                "hooks_F": hooks_F,
-                "hooks_G": hooks_G,
-                "hooks_H": hooks_H,
-            },
-            ("hooks_A", "hooks_B", "hooks_C", "hooks_D", "hooks_E", "hooks_F", "hooks_G", "hooks_H"),
-        )
+        self._make({
+            "hooks_A": hooks_A,
+            "hooks_B": hooks_B,
+            "hooks_C": hooks_C,
+            "hooks_D": hooks_D,
+            "hooks_E": hooks_E,
+            "hooks_F": hooks_F,
+            "hooks_G": hooks_G,
+            "hooks_H": hooks_H,
+        }, ("hooks_A", "hooks_B", "hooks_C", "hooks_D", "hooks_E", "hooks_F", "hooks_G", "hooks_H"))
 
 
 class ConditioningSetDefaultCombine(SingleOutputNode[_t.CONDITIONING]):
@@ -126,14 +114,7 @@ class ConditioningSetDefaultCombine(SingleOutputNode[_t.CONDITIONING]):
         cond_DEFAULT: Output[_t.CONDITIONING],
         hooks: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "cond": cond,
-                "cond_DEFAULT": cond_DEFAULT,
-                "hooks": hooks,
-            },
-            ("hooks",),
-        )
+        self._make({"cond": cond, "cond_DEFAULT": cond_DEFAULT, "hooks": hooks}, ("hooks",))
 
 
 class ConditioningSetProperties(SingleOutputNode[_t.CONDITIONING]):
@@ -161,17 +142,14 @@ class ConditioningSetProperties(SingleOutputNode[_t.CONDITIONING]):
         hooks: Output[_t.HOOKS] | None = None,
         timesteps: Output[_t.TIMESTEPS_RANGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "cond_NEW": cond_NEW,
-                "strength": strength,
-                "set_cond_area": set_cond_area,
-                "mask": mask,
-                "hooks": hooks,
-                "timesteps": timesteps,
-            },
-            ("mask", "hooks", "timesteps"),
-        )
+        self._make({
+            "cond_NEW": cond_NEW,
+            "strength": strength,
+            "set_cond_area": set_cond_area,
+            "mask": mask,
+            "hooks": hooks,
+            "timesteps": timesteps,
+        }, ("mask", "hooks", "timesteps"))
 
 
 class ConditioningSetPropertiesAndCombine(SingleOutputNode[_t.CONDITIONING]):
@@ -200,18 +178,15 @@ class ConditioningSetPropertiesAndCombine(SingleOutputNode[_t.CONDITIONING]):
         hooks: Output[_t.HOOKS] | None = None,
         timesteps: Output[_t.TIMESTEPS_RANGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "cond": cond,
-                "cond_NEW": cond_NEW,
-                "strength": strength,
-                "set_cond_area": set_cond_area,
-                "mask": mask,
-                "hooks": hooks,
-                "timesteps": timesteps,
-            },
-            ("mask", "hooks", "timesteps"),
-        )
+        self._make({
+            "cond": cond,
+            "cond_NEW": cond_NEW,
+            "strength": strength,
+            "set_cond_area": set_cond_area,
+            "mask": mask,
+            "hooks": hooks,
+            "timesteps": timesteps,
+        }, ("mask", "hooks", "timesteps"))
 
 
 class ConditioningTimestepsRange(MultiOutputNode[Output[_t.TIMESTEPS_RANGE], Output[_t.TIMESTEPS_RANGE], Output[_t.TIMESTEPS_RANGE]]):
@@ -238,12 +213,7 @@ class ConditioningTimestepsRange(MultiOutputNode[Output[_t.TIMESTEPS_RANGE], Out
         start_percent: float | Output[_t.FLOAT] = 0.0,
         end_percent: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-            },
-        )
+        self._make({"start_percent": start_percent, "end_percent": end_percent})
 
 
 class CreateHookKeyframe(SingleOutputNode[_t.HOOK_KEYFRAMES]):
@@ -269,14 +239,11 @@ class CreateHookKeyframe(SingleOutputNode[_t.HOOK_KEYFRAMES]):
         start_percent: float | Output[_t.FLOAT] = 0.0,
         prev_hook_kf: Output[_t.HOOK_KEYFRAMES] | None = None,
     ) -> None:
-        self._make(
-            {
-                "strength_mult": strength_mult,
-                "start_percent": start_percent,
-                "prev_hook_kf": prev_hook_kf,
-            },
-            ("prev_hook_kf",),
-        )
+        self._make({
+            "strength_mult": strength_mult,
+            "start_percent": start_percent,
+            "prev_hook_kf": prev_hook_kf,
+        }, ("prev_hook_kf",))
 
 
 class CreateHookKeyframesFromFloats(SingleOutputNode[_t.HOOK_KEYFRAMES]):
@@ -305,16 +272,13 @@ class CreateHookKeyframesFromFloats(SingleOutputNode[_t.HOOK_KEYFRAMES]):
         print_keyframes: bool | Output[_t.BOOLEAN] = False,
         prev_hook_kf: Output[_t.HOOK_KEYFRAMES] | None = None,
     ) -> None:
-        self._make(
-            {
-                "floats_strength": floats_strength,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "print_keyframes": print_keyframes,
-                "prev_hook_kf": prev_hook_kf,
-            },
-            ("prev_hook_kf",),
-        )
+        self._make({
+            "floats_strength": floats_strength,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "print_keyframes": print_keyframes,
+            "prev_hook_kf": prev_hook_kf,
+        }, ("prev_hook_kf",))
 
 
 class CreateHookKeyframesInterpolated(SingleOutputNode[_t.HOOK_KEYFRAMES]):
@@ -348,19 +312,16 @@ class CreateHookKeyframesInterpolated(SingleOutputNode[_t.HOOK_KEYFRAMES]):
         print_keyframes: bool | Output[_t.BOOLEAN] = False,
         prev_hook_kf: Output[_t.HOOK_KEYFRAMES] | None = None,
     ) -> None:
-        self._make(
-            {
-                "strength_start": strength_start,
-                "strength_end": strength_end,
-                "interpolation": interpolation,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "keyframes_count": keyframes_count,
-                "print_keyframes": print_keyframes,
-                "prev_hook_kf": prev_hook_kf,
-            },
-            ("prev_hook_kf",),
-        )
+        self._make({
+            "strength_start": strength_start,
+            "strength_end": strength_end,
+            "interpolation": interpolation,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "keyframes_count": keyframes_count,
+            "print_keyframes": print_keyframes,
+            "prev_hook_kf": prev_hook_kf,
+        }, ("prev_hook_kf",))
 
 
 class CreateHookLora(SingleOutputNode[_t.HOOKS]):
@@ -387,15 +348,12 @@ class CreateHookLora(SingleOutputNode[_t.HOOKS]):
         strength_clip: float | Output[_t.FLOAT] = 1.0,
         prev_hooks: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "lora_name": lora_name,
-                "strength_model": strength_model,
-                "strength_clip": strength_clip,
-                "prev_hooks": prev_hooks,
-            },
-            ("prev_hooks",),
-        )
+        self._make({
+            "lora_name": lora_name,
+            "strength_model": strength_model,
+            "strength_clip": strength_clip,
+            "prev_hooks": prev_hooks,
+        }, ("prev_hooks",))
 
 
 class CreateHookLoraModelOnly(SingleOutputNode[_t.HOOKS]):
@@ -420,14 +378,11 @@ class CreateHookLoraModelOnly(SingleOutputNode[_t.HOOKS]):
         strength_model: float | Output[_t.FLOAT] = 1.0,
         prev_hooks: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "lora_name": lora_name,
-                "strength_model": strength_model,
-                "prev_hooks": prev_hooks,
-            },
-            ("prev_hooks",),
-        )
+        self._make({
+            "lora_name": lora_name,
+            "strength_model": strength_model,
+            "prev_hooks": prev_hooks,
+        }, ("prev_hooks",))
 
 
 class CreateHookModelAsLora(SingleOutputNode[_t.HOOKS]):
@@ -454,15 +409,12 @@ class CreateHookModelAsLora(SingleOutputNode[_t.HOOKS]):
         strength_clip: float | Output[_t.FLOAT] = 1.0,
         prev_hooks: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "ckpt_name": ckpt_name,
-                "strength_model": strength_model,
-                "strength_clip": strength_clip,
-                "prev_hooks": prev_hooks,
-            },
-            ("prev_hooks",),
-        )
+        self._make({
+            "ckpt_name": ckpt_name,
+            "strength_model": strength_model,
+            "strength_clip": strength_clip,
+            "prev_hooks": prev_hooks,
+        }, ("prev_hooks",))
 
 
 class CreateHookModelAsLoraModelOnly(SingleOutputNode[_t.HOOKS]):
@@ -487,14 +439,11 @@ class CreateHookModelAsLoraModelOnly(SingleOutputNode[_t.HOOKS]):
         strength_model: float | Output[_t.FLOAT] = 1.0,
         prev_hooks: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "ckpt_name": ckpt_name,
-                "strength_model": strength_model,
-                "prev_hooks": prev_hooks,
-            },
-            ("prev_hooks",),
-        )
+        self._make({
+            "ckpt_name": ckpt_name,
+            "strength_model": strength_model,
+            "prev_hooks": prev_hooks,
+        }, ("prev_hooks",))
 
 
 class PairConditioningCombine(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -518,14 +467,12 @@ class PairConditioningCombine(MultiOutputNode[Output[_t.CONDITIONING], Output[_t
         positive_B: Output[_t.CONDITIONING],
         negative_B: Output[_t.CONDITIONING],
     ) -> None:
-        self._make(
-            {
-                "positive_A": positive_A,
-                "negative_A": negative_A,
-                "positive_B": positive_B,
-                "negative_B": negative_B,
-            },
-        )
+        self._make({
+            "positive_A": positive_A,
+            "negative_A": negative_A,
+            "positive_B": positive_B,
+            "negative_B": negative_B,
+        })
 
 
 class PairConditioningSetDefaultCombine(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -550,16 +497,13 @@ class PairConditioningSetDefaultCombine(MultiOutputNode[Output[_t.CONDITIONING],
         negative_DEFAULT: Output[_t.CONDITIONING],
         hooks: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "positive_DEFAULT": positive_DEFAULT,
-                "negative_DEFAULT": negative_DEFAULT,
-                "hooks": hooks,
-            },
-            ("hooks",),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "positive_DEFAULT": positive_DEFAULT,
+            "negative_DEFAULT": negative_DEFAULT,
+            "hooks": hooks,
+        }, ("hooks",))
 
 
 class PairConditioningSetProperties(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -589,18 +533,15 @@ class PairConditioningSetProperties(MultiOutputNode[Output[_t.CONDITIONING], Out
         hooks: Output[_t.HOOKS] | None = None,
         timesteps: Output[_t.TIMESTEPS_RANGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive_NEW": positive_NEW,
-                "negative_NEW": negative_NEW,
-                "strength": strength,
-                "set_cond_area": set_cond_area,
-                "mask": mask,
-                "hooks": hooks,
-                "timesteps": timesteps,
-            },
-            ("mask", "hooks", "timesteps"),
-        )
+        self._make({
+            "positive_NEW": positive_NEW,
+            "negative_NEW": negative_NEW,
+            "strength": strength,
+            "set_cond_area": set_cond_area,
+            "mask": mask,
+            "hooks": hooks,
+            "timesteps": timesteps,
+        }, ("mask", "hooks", "timesteps"))
 
 
 class PairConditioningSetPropertiesAndCombine(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -632,20 +573,17 @@ class PairConditioningSetPropertiesAndCombine(MultiOutputNode[Output[_t.CONDITIO
         hooks: Output[_t.HOOKS] | None = None,
         timesteps: Output[_t.TIMESTEPS_RANGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "positive_NEW": positive_NEW,
-                "negative_NEW": negative_NEW,
-                "strength": strength,
-                "set_cond_area": set_cond_area,
-                "mask": mask,
-                "hooks": hooks,
-                "timesteps": timesteps,
-            },
-            ("mask", "hooks", "timesteps"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "positive_NEW": positive_NEW,
+            "negative_NEW": negative_NEW,
+            "strength": strength,
+            "set_cond_area": set_cond_area,
+            "mask": mask,
+            "hooks": hooks,
+            "timesteps": timesteps,
+        }, ("mask", "hooks", "timesteps"))
 
 
 class SetClipHooks(SingleOutputNode[_t.CLIP]):
@@ -668,15 +606,12 @@ class SetClipHooks(SingleOutputNode[_t.CLIP]):
         schedule_clip: bool | Output[_t.BOOLEAN] = False,
         hooks: Output[_t.HOOKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "apply_to_conds": apply_to_conds,
-                "schedule_clip": schedule_clip,
-                "hooks": hooks,
-            },
-            ("hooks",),
-        )
+        self._make({
+            "clip": clip,
+            "apply_to_conds": apply_to_conds,
+            "schedule_clip": schedule_clip,
+            "hooks": hooks,
+        }, ("hooks",))
 
 
 class SetHookKeyframes(SingleOutputNode[_t.HOOKS]):
@@ -691,16 +626,5 @@ class SetHookKeyframes(SingleOutputNode[_t.HOOKS]):
     _output_types = ("HOOKS",)
     HOOKS = OutputSlot[_t.HOOKS](0)
 
-    def __init__(
-        self,
-        *,
-        hooks: Output[_t.HOOKS],
-        hook_kf: Output[_t.HOOK_KEYFRAMES] | None = None,
-    ) -> None:
-        self._make(
-            {
-                "hooks": hooks,
-                "hook_kf": hook_kf,
-            },
-            ("hook_kf",),
-        )
+    def __init__(self, *, hooks: Output[_t.HOOKS], hook_kf: Output[_t.HOOK_KEYFRAMES] | None = None) -> None:
+        self._make({"hooks": hooks, "hook_kf": hook_kf}, ("hook_kf",))

@@ -26,13 +26,7 @@ class CLIPTextEncodeHunyuanDiT(SingleOutputNode[_t.CONDITIONING]):
         bert: str | Output[_t.STRING],
         mt5xl: str | Output[_t.STRING],
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "bert": bert,
-                "mt5xl": mt5xl,
-            },
-        )
+        self._make({"clip": clip, "bert": bert, "mt5xl": mt5xl})
 
 
 class EmptyHunyuanImageLatent(SingleOutputNode[_t.LATENT]):
@@ -57,13 +51,7 @@ class EmptyHunyuanImageLatent(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 2048,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "batch_size": batch_size})
 
 
 class EmptyHunyuanLatentVideo(SingleOutputNode[_t.LATENT]):
@@ -90,14 +78,7 @@ class EmptyHunyuanLatentVideo(SingleOutputNode[_t.LATENT]):
         length: int | Output[_t.INT] = 25,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "length": length, "batch_size": batch_size})
 
 
 class EmptyHunyuanVideo15Latent(SingleOutputNode[_t.LATENT]):
@@ -124,14 +105,7 @@ class EmptyHunyuanVideo15Latent(SingleOutputNode[_t.LATENT]):
         length: int | Output[_t.INT] = 25,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "length": length, "batch_size": batch_size})
 
 
 class HunyuanImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -163,19 +137,16 @@ class HunyuanImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.LAT
         guidance_type: _c.GuidanceType | Output[_t.COMBO],
         start_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "guidance_type": guidance_type,
-                "start_image": start_image,
-            },
-            ("start_image",),
-        )
+        self._make({
+            "positive": positive,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "guidance_type": guidance_type,
+            "start_image": start_image,
+        }, ("start_image",))
 
 
 class HunyuanRefinerLatent(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -201,14 +172,12 @@ class HunyuanRefinerLatent(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CO
         latent: Output[_t.LATENT],
         noise_augmentation: float | Output[_t.FLOAT] = 0.1,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "latent": latent,
-                "noise_augmentation": noise_augmentation,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "latent": latent,
+            "noise_augmentation": noise_augmentation,
+        })
 
 
 class HunyuanVideo15ImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -242,20 +211,17 @@ class HunyuanVideo15ImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output
         start_image: Output[_t.IMAGE] | None = None,
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "start_image": start_image,
-                "clip_vision_output": clip_vision_output,
-            },
-            ("start_image", "clip_vision_output"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "start_image": start_image,
+            "clip_vision_output": clip_vision_output,
+        }, ("start_image", "clip_vision_output"))
 
 
 class HunyuanVideo15LatentUpscaleWithModel(SingleOutputNode[_t.LATENT]):
@@ -282,16 +248,14 @@ class HunyuanVideo15LatentUpscaleWithModel(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 720,
         crop: _c.Crop | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "samples": samples,
-                "upscale_method": upscale_method,
-                "width": width,
-                "height": height,
-                "crop": crop,
-            },
-        )
+        self._make({
+            "model": model,
+            "samples": samples,
+            "upscale_method": upscale_method,
+            "width": width,
+            "height": height,
+            "crop": crop,
+        })
 
 
 class HunyuanVideo15SuperResolution(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -320,18 +284,15 @@ class HunyuanVideo15SuperResolution(MultiOutputNode[Output[_t.CONDITIONING], Out
         start_image: Output[_t.IMAGE] | None = None,
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "latent": latent,
-                "noise_augmentation": noise_augmentation,
-                "vae": vae,
-                "start_image": start_image,
-                "clip_vision_output": clip_vision_output,
-            },
-            ("vae", "start_image", "clip_vision_output"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "latent": latent,
+            "noise_augmentation": noise_augmentation,
+            "vae": vae,
+            "start_image": start_image,
+            "clip_vision_output": clip_vision_output,
+        }, ("vae", "start_image", "clip_vision_output"))
 
 
 class LatentUpscaleModelLoader(SingleOutputNode[_t.LATENT_UPSCALE_MODEL]):
@@ -343,16 +304,8 @@ class LatentUpscaleModelLoader(SingleOutputNode[_t.LATENT_UPSCALE_MODEL]):
     _output_types = ("LATENT_UPSCALE_MODEL",)
     LATENT_UPSCALE_MODEL = OutputSlot[_t.LATENT_UPSCALE_MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-            },
-        )
+    def __init__(self, *, model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"model_name": model_name})
 
 
 class TextEncodeHunyuanVideo_ImageToVideo(SingleOutputNode[_t.CONDITIONING]):
@@ -376,11 +329,9 @@ class TextEncodeHunyuanVideo_ImageToVideo(SingleOutputNode[_t.CONDITIONING]):
         prompt: str | Output[_t.STRING],
         image_interleave: int | Output[_t.INT] = 2,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "clip_vision_output": clip_vision_output,
-                "prompt": prompt,
-                "image_interleave": image_interleave,
-            },
-        )
+        self._make({
+            "clip": clip,
+            "clip_vision_output": clip_vision_output,
+            "prompt": prompt,
+            "image_interleave": image_interleave,
+        })

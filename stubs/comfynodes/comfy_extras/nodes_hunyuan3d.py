@@ -30,12 +30,7 @@ class EmptyLatentHunyuan3Dv2(SingleOutputNode[_t.LATENT]):
         resolution: int | Output[_t.INT] = 3072,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "resolution": resolution,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"resolution": resolution, "batch_size": batch_size})
 
 
 class Hunyuan3Dv2Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -48,16 +43,8 @@ class Hunyuan3Dv2Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t
     positive = OutputSlot[_t.CONDITIONING](0)
     negative = OutputSlot[_t.CONDITIONING](1)
 
-    def __init__(
-        self,
-        *,
-        clip_vision_output: Output[_t.CLIP_VISION_OUTPUT],
-    ) -> None:
-        self._make(
-            {
-                "clip_vision_output": clip_vision_output,
-            },
-        )
+    def __init__(self, *, clip_vision_output: Output[_t.CLIP_VISION_OUTPUT]) -> None:
+        self._make({"clip_vision_output": clip_vision_output})
 
 
 class Hunyuan3Dv2ConditioningMultiView(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -78,15 +65,12 @@ class Hunyuan3Dv2ConditioningMultiView(MultiOutputNode[Output[_t.CONDITIONING], 
         back: Output[_t.CLIP_VISION_OUTPUT] | None = None,
         right: Output[_t.CLIP_VISION_OUTPUT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "front": front,
-                "left": left,
-                "back": back,
-                "right": right,
-            },
-            ("front", "left", "back", "right"),
-        )
+        self._make({
+            "front": front,
+            "left": left,
+            "back": back,
+            "right": right,
+        }, ("front", "left", "back", "right"))
 
 
 class VAEDecodeHunyuan3D(SingleOutputNode[_t.VOXEL]):
@@ -111,14 +95,12 @@ class VAEDecodeHunyuan3D(SingleOutputNode[_t.VOXEL]):
         num_chunks: int | Output[_t.INT] = 8000,
         octree_resolution: int | Output[_t.INT] = 256,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "vae": vae,
-                "num_chunks": num_chunks,
-                "octree_resolution": octree_resolution,
-            },
-        )
+        self._make({
+            "samples": samples,
+            "vae": vae,
+            "num_chunks": num_chunks,
+            "octree_resolution": octree_resolution,
+        })
 
 
 class VoxelToMesh(SingleOutputNode[_t.MESH]):
@@ -141,13 +123,7 @@ class VoxelToMesh(SingleOutputNode[_t.MESH]):
         algorithm: _c.VoxelToMeshAlgorithm | Output[_t.COMBO],
         threshold: float | Output[_t.FLOAT] = 0.6,
     ) -> None:
-        self._make(
-            {
-                "voxel": voxel,
-                "algorithm": algorithm,
-                "threshold": threshold,
-            },
-        )
+        self._make({"voxel": voxel, "algorithm": algorithm, "threshold": threshold})
 
 
 class VoxelToMeshBasic(SingleOutputNode[_t.MESH]):
@@ -165,15 +141,5 @@ class VoxelToMeshBasic(SingleOutputNode[_t.MESH]):
     _output_types = ("MESH",)
     MESH = OutputSlot[_t.MESH](0)
 
-    def __init__(
-        self,
-        *,
-        voxel: Output[_t.VOXEL],
-        threshold: float | Output[_t.FLOAT] = 0.6,
-    ) -> None:
-        self._make(
-            {
-                "voxel": voxel,
-                "threshold": threshold,
-            },
-        )
+    def __init__(self, *, voxel: Output[_t.VOXEL], threshold: float | Output[_t.FLOAT] = 0.6) -> None:
+        self._make({"voxel": voxel, "threshold": threshold})

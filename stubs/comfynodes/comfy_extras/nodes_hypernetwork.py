@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -30,10 +29,4 @@ class HypernetworkLoader(SingleOutputNode[_t.MODEL]):
         hypernetwork_name: str | Output[_t.COMBO],
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "hypernetwork_name": hypernetwork_name,
-                "strength": strength,
-            },
-        )
+        self._make({"model": model, "hypernetwork_name": hypernetwork_name, "strength": strength})

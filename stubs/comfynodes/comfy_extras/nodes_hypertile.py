@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -34,12 +33,10 @@ class HyperTile(SingleOutputNode[_t.MODEL]):
         max_depth: int | Output[_t.INT] = 0,
         scale_depth: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "tile_size": tile_size,
-                "swap_size": swap_size,
-                "max_depth": max_depth,
-                "scale_depth": scale_depth,
-            },
-        )
+        self._make({
+            "model": model,
+            "tile_size": tile_size,
+            "swap_size": swap_size,
+            "max_depth": max_depth,
+            "scale_depth": scale_depth,
+        })

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -36,12 +35,4 @@ class Ideogram4Scheduler(SingleOutputNode[_t.SIGMAS]):
         mu: float | Output[_t.FLOAT] = 0.0,
         std: float | Output[_t.FLOAT] = 1.75,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "width": width,
-                "height": height,
-                "mu": mu,
-                "std": std,
-            },
-        )
+        self._make({"steps": steps, "width": width, "height": height, "mu": mu, "std": std})

@@ -7,7 +7,6 @@ from __future__ import annotations
 from comfyflow.node import AnyValue, Output, OutputNode
 from comfyflow.output_file import ImageOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -30,11 +29,8 @@ class ImageCompare(OutputNode[ImageOutput]):
         image_a: Output[_t.IMAGE] | None = None,
         image_b: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "compare_view": compare_view,
-                "image_a": image_a,
-                "image_b": image_b,
-            },
-            ("image_a", "image_b"),
-        )
+        self._make({
+            "compare_view": compare_view,
+            "image_a": image_a,
+            "image_b": image_b,
+        }, ("image_a", "image_b"))

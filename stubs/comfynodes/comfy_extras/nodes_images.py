@@ -25,16 +25,8 @@ class GetImageSize(MultiOutputNode[Output[_t.INT], Output[_t.INT], Output[_t.INT
     height = OutputSlot[_t.INT](1)
     batch_size = OutputSlot[_t.INT](2)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})
 
 
 class ImageAddNoise(SingleOutputNode[_t.IMAGE]):
@@ -58,13 +50,7 @@ class ImageAddNoise(SingleOutputNode[_t.IMAGE]):
         seed: int | Output[_t.INT] = 0,
         strength: float | Output[_t.FLOAT] = 0.5,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "seed": seed,
-                "strength": strength,
-            },
-        )
+        self._make({"image": image, "seed": seed, "strength": strength})
 
 
 class ImageCrop(SingleOutputNode[_t.IMAGE]):
@@ -94,15 +80,7 @@ class ImageCrop(SingleOutputNode[_t.IMAGE]):
         x: int | Output[_t.INT] = 0,
         y: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "width": width,
-                "height": height,
-                "x": x,
-                "y": y,
-            },
-        )
+        self._make({"image": image, "width": width, "height": height, "x": x, "y": y})
 
 
 class ImageCropV2(SingleOutputNode[_t.IMAGE]):
@@ -118,14 +96,9 @@ class ImageCropV2(SingleOutputNode[_t.IMAGE]):
         self,
         *,
         image: Output[_t.IMAGE],
-        crop_region: Mapping[str, Any] | Output[_t.BOUNDING_BOX] = {"x": 0, "y": 0, "width": 512, "height": 512},
+        crop_region: Mapping[str, Any] | Output[_t.BOUNDING_BOX] = {"height": 512, "width": 512, "x": 0, "y": 0},
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "crop_region": crop_region,
-            },
-        )
+        self._make({"image": image, "crop_region": crop_region})
 
 
 class ImageFlip(SingleOutputNode[_t.IMAGE]):
@@ -137,18 +110,8 @@ class ImageFlip(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        flip_method: _c.FlipMethod | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "flip_method": flip_method,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], flip_method: _c.FlipMethod | Output[_t.COMBO]) -> None:
+        self._make({"image": image, "flip_method": flip_method})
 
 
 class ImageFromBatch(SingleOutputNode[_t.IMAGE]):
@@ -172,13 +135,7 @@ class ImageFromBatch(SingleOutputNode[_t.IMAGE]):
         batch_index: int | Output[_t.INT] = 0,
         length: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "batch_index": batch_index,
-                "length": length,
-            },
-        )
+        self._make({"image": image, "batch_index": batch_index, "length": length})
 
 
 class ImageMergeTileList(SingleOutputNode[_t.IMAGE]):
@@ -204,14 +161,12 @@ class ImageMergeTileList(SingleOutputNode[_t.IMAGE]):
         final_height: int | Output[_t.INT] = 1024,
         overlap: int | Output[_t.INT] = 128,
     ) -> None:
-        self._make(
-            {
-                "image_list": image_list,
-                "final_width": final_width,
-                "final_height": final_height,
-                "overlap": overlap,
-            },
-        )
+        self._make({
+            "image_list": image_list,
+            "final_width": final_width,
+            "final_height": final_height,
+            "overlap": overlap,
+        })
 
 
 class ImageRotate(SingleOutputNode[_t.IMAGE]):
@@ -223,18 +178,8 @@ class ImageRotate(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        rotation: _c.Rotation | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "rotation": rotation,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], rotation: _c.Rotation | Output[_t.COMBO]) -> None:
+        self._make({"image": image, "rotation": rotation})
 
 
 class ImageScaleToMaxDimension(SingleOutputNode[_t.IMAGE]):
@@ -257,13 +202,7 @@ class ImageScaleToMaxDimension(SingleOutputNode[_t.IMAGE]):
         upscale_method: _c.UpscaleMethod | Output[_t.COMBO],
         largest_size: int | Output[_t.INT] = 512,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "upscale_method": upscale_method,
-                "largest_size": largest_size,
-            },
-        )
+        self._make({"image": image, "upscale_method": upscale_method, "largest_size": largest_size})
 
 
 class ImageStitch(SingleOutputNode[_t.IMAGE]):
@@ -289,17 +228,14 @@ class ImageStitch(SingleOutputNode[_t.IMAGE]):
         spacing_color: _c.SpacingColor | Output[_t.COMBO] = "white",
         image2: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "image1": image1,
-                "direction": direction,
-                "match_image_size": match_image_size,
-                "spacing_width": spacing_width,
-                "spacing_color": spacing_color,
-                "image2": image2,
-            },
-            ("image2",),
-        )
+        self._make({
+            "image1": image1,
+            "direction": direction,
+            "match_image_size": match_image_size,
+            "spacing_width": spacing_width,
+            "spacing_color": spacing_color,
+            "image2": image2,
+        }, ("image2",))
 
 
 class PrimitiveBoundingBox(SingleOutputNode[_t.BOUNDING_BOX]):
@@ -326,14 +262,7 @@ class PrimitiveBoundingBox(SingleOutputNode[_t.BOUNDING_BOX]):
         width: int | Output[_t.INT] = 512,
         height: int | Output[_t.INT] = 512,
     ) -> None:
-        self._make(
-            {
-                "x": x,
-                "y": y,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({"x": x, "y": y, "width": width, "height": height})
 
 
 class RepeatImageBatch(SingleOutputNode[_t.IMAGE]):
@@ -349,18 +278,8 @@ class RepeatImageBatch(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        amount: int | Output[_t.INT] = 1,
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "amount": amount,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], amount: int | Output[_t.INT] = 1) -> None:
+        self._make({"image": image, "amount": amount})
 
 
 class ResizeAndPadImage(SingleOutputNode[_t.IMAGE]):
@@ -386,15 +305,13 @@ class ResizeAndPadImage(SingleOutputNode[_t.IMAGE]):
         padding_color: _c.PaddingColor | Output[_t.COMBO],
         interpolation: _c.UpscaleMethod | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "target_width": target_width,
-                "target_height": target_height,
-                "padding_color": padding_color,
-                "interpolation": interpolation,
-            },
-        )
+        self._make({
+            "image": image,
+            "target_width": target_width,
+            "target_height": target_height,
+            "padding_color": padding_color,
+            "interpolation": interpolation,
+        })
 
 
 class SaveAnimatedPNG(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
@@ -420,14 +337,12 @@ class SaveAnimatedPNG(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
         fps: float | Output[_t.FLOAT] = 6.0,
         compress_level: int | Output[_t.INT] = 4,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "filename_prefix": filename_prefix,
-                "fps": fps,
-                "compress_level": compress_level,
-            },
-        )
+        self._make({
+            "images": images,
+            "filename_prefix": filename_prefix,
+            "fps": fps,
+            "compress_level": compress_level,
+        })
 
 
 class SaveAnimatedWEBP(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
@@ -455,16 +370,14 @@ class SaveAnimatedWEBP(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
         quality: int | Output[_t.INT] = 80,
         method: _c.SaveAnimatedWEBPMethod | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "filename_prefix": filename_prefix,
-                "fps": fps,
-                "lossless": lossless,
-                "quality": quality,
-                "method": method,
-            },
-        )
+        self._make({
+            "images": images,
+            "filename_prefix": filename_prefix,
+            "fps": fps,
+            "lossless": lossless,
+            "quality": quality,
+            "method": method,
+        })
 
 
 class SaveImageAdvanced(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
@@ -484,13 +397,11 @@ class SaveImageAdvanced(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
         filename_prefix: str | Output[_t.STRING] = "ComfyUI",
         format: Format.png | Format.exr | Literal["png", "exr"],
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "filename_prefix": filename_prefix,
-                "format": _choose(format, self.Format.png, self.Format.exr),
-            },
-        )
+        self._make({
+            "images": images,
+            "filename_prefix": filename_prefix,
+            "format": _choose(format, self.Format),
+        })
 
     class Format:
         """The options of format."""
@@ -502,6 +413,7 @@ class SaveImageAdvanced(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "png"
+            _bare_key = "png"
 
             def __init__(
                 self,
@@ -509,18 +421,14 @@ class SaveImageAdvanced(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
                 bit_depth: _c.SaveImageAdvancedBitDepth_d975 | Output[_t.COMBO] = "8-bit",
                 input_color_space: _c.SaveImageAdvancedInputColorSpace_0170 | Output[_t.COMBO] = "sRGB",
             ) -> None:
-                self._make(
-                    {
-                        "bit_depth": bit_depth,
-                        "input_color_space": input_color_space,
-                    },
-                )
+                self._make({"bit_depth": bit_depth, "input_color_space": input_color_space})
 
         class exr(DynamicChoice):
             """exr."""
 
             __slots__ = ()
             _key = "exr"
+            _bare_key = "exr"
 
             def __init__(
                 self,
@@ -528,12 +436,7 @@ class SaveImageAdvanced(OutputNode[ImageOutput], SingleOutputNode[_t.IMAGE]):
                 bit_depth: _c.SaveImageAdvancedBitDepth_06a8 | Output[_t.COMBO] = "32-bit float",
                 input_color_space: _c.SaveImageAdvancedInputColorSpace_1796 | Output[_t.COMBO] = "sRGB",
             ) -> None:
-                self._make(
-                    {
-                        "bit_depth": bit_depth,
-                        "input_color_space": input_color_space,
-                    },
-                )
+                self._make({"bit_depth": bit_depth, "input_color_space": input_color_space})
 
 
 class SaveSVGNode(OutputNode[ImageOutput], SingleOutputNode[_t.SVG]):
@@ -552,12 +455,7 @@ class SaveSVGNode(OutputNode[ImageOutput], SingleOutputNode[_t.SVG]):
         svg: Output[_t.SVG],
         filename_prefix: str | Output[_t.STRING] = "svg/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "svg": svg,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"svg": svg, "filename_prefix": filename_prefix})
 
 
 class SplitImageToTileList(SingleOutputNode[_t.IMAGE]):
@@ -583,11 +481,4 @@ class SplitImageToTileList(SingleOutputNode[_t.IMAGE]):
         tile_height: int | Output[_t.INT] = 1024,
         overlap: int | Output[_t.INT] = 128,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "tile_width": tile_width,
-                "tile_height": tile_height,
-                "overlap": overlap,
-            },
-        )
+        self._make({"image": image, "tile_width": tile_width, "tile_height": tile_height, "overlap": overlap})

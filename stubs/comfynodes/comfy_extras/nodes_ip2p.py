@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -29,11 +28,4 @@ class InstructPixToPixConditioning(MultiOutputNode[Output[_t.CONDITIONING], Outp
         vae: Output[_t.VAE],
         pixels: Output[_t.IMAGE],
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "pixels": pixels,
-            },
-        )
+        self._make({"positive": positive, "negative": negative, "vae": vae, "pixels": pixels})

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -37,18 +36,16 @@ class BuildJsonPromptIdeogram(SingleOutputNode[_t.DICT]):
         medium: str | Output[_t.STRING] = "",
         color_palette: Sequence[Any] | Output[_t.COLORS] = [],
     ) -> None:
-        self._make(
-            {
-                "element": element,
-                "high_level_description": high_level_description,
-                "background": background,
-                "style": _choose(style, self.Style.none, self.Style.photo, self.Style.art_style),
-                "aesthetics": aesthetics,
-                "lighting": lighting,
-                "medium": medium,
-                "color_palette": color_palette,
-            },
-        )
+        self._make({
+            "element": element,
+            "high_level_description": high_level_description,
+            "background": background,
+            "style": _choose(style, self.Style),
+            "aesthetics": aesthetics,
+            "lighting": lighting,
+            "medium": medium,
+            "color_palette": color_palette,
+        })
 
     class Style:
         """The options of style."""
@@ -60,43 +57,27 @@ class BuildJsonPromptIdeogram(SingleOutputNode[_t.DICT]):
 
             __slots__ = ()
             _key = "none"
+            _bare_key = "none"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class photo(DynamicChoice):
             """photo."""
 
             __slots__ = ()
             _key = "photo"
+            _bare_key = "photo"
 
-            def __init__(
-                self,
-                *,
-                photo: str | Output[_t.STRING] = "",
-            ) -> None:
-                self._make(
-                    {
-                        "photo": photo,
-                    },
-                )
+            def __init__(self, *, photo: str | Output[_t.STRING] = "") -> None:
+                self._make({"photo": photo})
 
         class art_style(DynamicChoice):
             """art_style."""
 
             __slots__ = ()
             _key = "art_style"
+            _bare_key = "art_style"
 
-            def __init__(
-                self,
-                *,
-                art_style: str | Output[_t.STRING] = "",
-            ) -> None:
-                self._make(
-                    {
-                        "art_style": art_style,
-                    },
-                )
+            def __init__(self, *, art_style: str | Output[_t.STRING] = "") -> None:
+                self._make({"art_style": art_style})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -26,13 +25,7 @@ class CLIPTextEncodeKandinsky5(SingleOutputNode[_t.CONDITIONING]):
         clip_l: str | Output[_t.STRING],
         qwen25_7b: str | Output[_t.STRING],
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "clip_l": clip_l,
-                "qwen25_7b": qwen25_7b,
-            },
-        )
+        self._make({"clip": clip, "clip_l": clip_l, "qwen25_7b": qwen25_7b})
 
 
 class Kandinsky5ImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT], Output[_t.LATENT]]):
@@ -66,19 +59,16 @@ class Kandinsky5ImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.
         batch_size: int | Output[_t.INT] = 1,
         start_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "start_image": start_image,
-            },
-            ("start_image",),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "start_image": start_image,
+        }, ("start_image",))
 
 
 class NormalizeVideoLatentStart(SingleOutputNode[_t.LATENT]):
@@ -102,10 +92,8 @@ class NormalizeVideoLatentStart(SingleOutputNode[_t.LATENT]):
         start_frame_count: int | Output[_t.INT] = 4,
         reference_frame_count: int | Output[_t.INT] = 5,
     ) -> None:
-        self._make(
-            {
-                "latent": latent,
-                "start_frame_count": start_frame_count,
-                "reference_frame_count": reference_frame_count,
-            },
-        )
+        self._make({
+            "latent": latent,
+            "start_frame_count": start_frame_count,
+            "reference_frame_count": reference_frame_count,
+        })

@@ -19,18 +19,8 @@ class LatentAdd(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples1: Output[_t.LATENT],
-        samples2: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "samples1": samples1,
-                "samples2": samples2,
-            },
-        )
+    def __init__(self, *, samples1: Output[_t.LATENT], samples2: Output[_t.LATENT]) -> None:
+        self._make({"samples1": samples1, "samples2": samples2})
 
 
 class LatentApplyOperation(SingleOutputNode[_t.LATENT]):
@@ -45,18 +35,8 @@ class LatentApplyOperation(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        operation: Output[_t.LATENT_OPERATION],
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "operation": operation,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], operation: Output[_t.LATENT_OPERATION]) -> None:
+        self._make({"samples": samples, "operation": operation})
 
 
 class LatentApplyOperationCFG(SingleOutputNode[_t.MODEL]):
@@ -71,18 +51,8 @@ class LatentApplyOperationCFG(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        operation: Output[_t.LATENT_OPERATION],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "operation": operation,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], operation: Output[_t.LATENT_OPERATION]) -> None:
+        self._make({"model": model, "operation": operation})
 
 
 class LatentBatch(SingleOutputNode[_t.LATENT]):
@@ -97,18 +67,8 @@ class LatentBatch(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples1: Output[_t.LATENT],
-        samples2: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "samples1": samples1,
-                "samples2": samples2,
-            },
-        )
+    def __init__(self, *, samples1: Output[_t.LATENT], samples2: Output[_t.LATENT]) -> None:
+        self._make({"samples1": samples1, "samples2": samples2})
 
 
 class LatentBatchSeedBehavior(SingleOutputNode[_t.LATENT]):
@@ -126,12 +86,7 @@ class LatentBatchSeedBehavior(SingleOutputNode[_t.LATENT]):
         samples: Output[_t.LATENT],
         seed_behavior: _c.SeedBehavior | Output[_t.COMBO] = "fixed",
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "seed_behavior": seed_behavior,
-            },
-        )
+        self._make({"samples": samples, "seed_behavior": seed_behavior})
 
 
 class LatentConcat(SingleOutputNode[_t.LATENT]):
@@ -150,13 +105,7 @@ class LatentConcat(SingleOutputNode[_t.LATENT]):
         samples2: Output[_t.LATENT],
         dim: _c.LatentConcatDim | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "samples1": samples1,
-                "samples2": samples2,
-                "dim": dim,
-            },
-        )
+        self._make({"samples1": samples1, "samples2": samples2, "dim": dim})
 
 
 class LatentCut(SingleOutputNode[_t.LATENT]):
@@ -181,14 +130,7 @@ class LatentCut(SingleOutputNode[_t.LATENT]):
         index: int | Output[_t.INT] = 0,
         amount: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "dim": dim,
-                "index": index,
-                "amount": amount,
-            },
-        )
+        self._make({"samples": samples, "dim": dim, "index": index, "amount": amount})
 
 
 class LatentCutToBatch(SingleOutputNode[_t.LATENT]):
@@ -211,13 +153,7 @@ class LatentCutToBatch(SingleOutputNode[_t.LATENT]):
         dim: _c.Dim | Output[_t.COMBO],
         slice_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "dim": dim,
-                "slice_size": slice_size,
-            },
-        )
+        self._make({"samples": samples, "dim": dim, "slice_size": slice_size})
 
 
 class LatentInterpolate(SingleOutputNode[_t.LATENT]):
@@ -240,13 +176,7 @@ class LatentInterpolate(SingleOutputNode[_t.LATENT]):
         samples2: Output[_t.LATENT],
         ratio: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "samples1": samples1,
-                "samples2": samples2,
-                "ratio": ratio,
-            },
-        )
+        self._make({"samples1": samples1, "samples2": samples2, "ratio": ratio})
 
 
 class LatentMultiply(SingleOutputNode[_t.LATENT]):
@@ -262,18 +192,8 @@ class LatentMultiply(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        multiplier: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "multiplier": multiplier,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], multiplier: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"samples": samples, "multiplier": multiplier})
 
 
 class LatentOperationSharpen(SingleOutputNode[_t.LATENT_OPERATION]):
@@ -300,13 +220,7 @@ class LatentOperationSharpen(SingleOutputNode[_t.LATENT_OPERATION]):
         sigma: float | Output[_t.FLOAT] = 1.0,
         alpha: float | Output[_t.FLOAT] = 0.1,
     ) -> None:
-        self._make(
-            {
-                "sharpen_radius": sharpen_radius,
-                "sigma": sigma,
-                "alpha": alpha,
-            },
-        )
+        self._make({"sharpen_radius": sharpen_radius, "sigma": sigma, "alpha": alpha})
 
 
 class LatentOperationTonemapReinhard(SingleOutputNode[_t.LATENT_OPERATION]):
@@ -324,16 +238,8 @@ class LatentOperationTonemapReinhard(SingleOutputNode[_t.LATENT_OPERATION]):
     _output_types = ("LATENT_OPERATION",)
     LATENT_OPERATION = OutputSlot[_t.LATENT_OPERATION](0)
 
-    def __init__(
-        self,
-        *,
-        multiplier: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "multiplier": multiplier,
-            },
-        )
+    def __init__(self, *, multiplier: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"multiplier": multiplier})
 
 
 class LatentSubtract(SingleOutputNode[_t.LATENT]):
@@ -345,18 +251,8 @@ class LatentSubtract(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples1: Output[_t.LATENT],
-        samples2: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "samples1": samples1,
-                "samples2": samples2,
-            },
-        )
+    def __init__(self, *, samples1: Output[_t.LATENT], samples2: Output[_t.LATENT]) -> None:
+        self._make({"samples1": samples1, "samples2": samples2})
 
 
 class ReplaceVideoLatentFrames(SingleOutputNode[_t.LATENT]):
@@ -379,11 +275,4 @@ class ReplaceVideoLatentFrames(SingleOutputNode[_t.LATENT]):
         index: int | Output[_t.INT] = 0,
         source: Output[_t.LATENT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "destination": destination,
-                "index": index,
-                "source": source,
-            },
-            ("source",),
-        )
+        self._make({"destination": destination, "index": index, "source": source}, ("source",))

@@ -8,7 +8,6 @@ from os import PathLike
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
 from comfyflow.output_file import Model3DOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -43,14 +42,7 @@ class Load3D(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK], Output[_t.STRING
         width: int | Output[_t.INT] = 1024,
         height: int | Output[_t.INT] = 1024,
     ) -> None:
-        self._make(
-            {
-                "model_file": model_file,
-                "image": image,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({"model_file": model_file, "image": image, "width": width, "height": height})
 
 
 class Load3DAdvanced(MultiOutputNode[Output[_t.FILE_3D], Output[_t.LOAD3D_MODEL_INFO], Output[_t.LOAD3D_CAMERA], Output[_t.INT], Output[_t.INT]]):
@@ -81,14 +73,12 @@ class Load3DAdvanced(MultiOutputNode[Output[_t.FILE_3D], Output[_t.LOAD3D_MODEL_
         width: int | Output[_t.INT] = 1024,
         height: int | Output[_t.INT] = 1024,
     ) -> None:
-        self._make(
-            {
-                "model_file": model_file,
-                "viewport_state": viewport_state,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({
+            "model_file": model_file,
+            "viewport_state": viewport_state,
+            "width": width,
+            "height": height,
+        })
 
 
 class Preview3D(OutputNode[Model3DOutput]):
@@ -106,18 +96,18 @@ class Preview3D(OutputNode[Model3DOutput]):
     def __init__(
         self,
         *,
-        model_file: str | Output[_t.STRING | _t.FILE_3D_GLB | _t.FILE_3D_GLTF | _t.FILE_3D_FBX | _t.FILE_3D_OBJ | _t.FILE_3D_STL | _t.FILE_3D_USDZ | _t.FILE_3D] = "",
+        model_file: (
+            str
+            | Output[_t.STRING | _t.FILE_3D_GLB | _t.FILE_3D_GLTF | _t.FILE_3D_FBX | _t.FILE_3D_OBJ | _t.FILE_3D_STL | _t.FILE_3D_USDZ | _t.FILE_3D]
+        ) = "",
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
         bg_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model_file": model_file,
-                "camera_info": camera_info,
-                "bg_image": bg_image,
-            },
-            ("camera_info", "bg_image"),
-        )
+        self._make({
+            "model_file": model_file,
+            "camera_info": camera_info,
+            "bg_image": bg_image,
+        }, ("camera_info", "bg_image"))
 
 
 class Preview3DAdvanced(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3D], Output[_t.LOAD3D_MODEL_INFO], Output[_t.LOAD3D_CAMERA], Output[_t.INT], Output[_t.INT]]):
@@ -151,17 +141,14 @@ class Preview3DAdvanced(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FIL
         model_3d_info: Output[_t.LOAD3D_MODEL_INFO] | None = None,
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "viewport_state": viewport_state,
-                "width": width,
-                "height": height,
-                "model_3d_info": model_3d_info,
-                "camera_info": camera_info,
-            },
-            ("model_3d_info", "camera_info"),
-        )
+        self._make({
+            "model_3d": model_3d,
+            "viewport_state": viewport_state,
+            "width": width,
+            "height": height,
+            "model_3d_info": model_3d_info,
+            "camera_info": camera_info,
+        }, ("model_3d_info", "camera_info"))
 
 
 class PreviewGaussianSplat(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3D_SPLAT_ANY], Output[_t.LOAD3D_MODEL_INFO], Output[_t.LOAD3D_CAMERA], Output[_t.INT], Output[_t.INT]]):
@@ -195,17 +182,14 @@ class PreviewGaussianSplat(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
         model_3d_info: Output[_t.LOAD3D_MODEL_INFO] | None = None,
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "viewport_state": viewport_state,
-                "width": width,
-                "height": height,
-                "model_3d_info": model_3d_info,
-                "camera_info": camera_info,
-            },
-            ("model_3d_info", "camera_info"),
-        )
+        self._make({
+            "model_3d": model_3d,
+            "viewport_state": viewport_state,
+            "width": width,
+            "height": height,
+            "model_3d_info": model_3d_info,
+            "camera_info": camera_info,
+        }, ("model_3d_info", "camera_info"))
 
 
 class PreviewPointCloud(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3D_POINT_CLOUD_ANY], Output[_t.LOAD3D_MODEL_INFO], Output[_t.LOAD3D_CAMERA], Output[_t.INT], Output[_t.INT]]):
@@ -239,14 +223,11 @@ class PreviewPointCloud(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FIL
         model_3d_info: Output[_t.LOAD3D_MODEL_INFO] | None = None,
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "viewport_state": viewport_state,
-                "width": width,
-                "height": height,
-                "model_3d_info": model_3d_info,
-                "camera_info": camera_info,
-            },
-            ("model_3d_info", "camera_info"),
-        )
+        self._make({
+            "model_3d": model_3d,
+            "viewport_state": viewport_state,
+            "width": width,
+            "height": height,
+            "model_3d_info": model_3d_info,
+            "camera_info": camera_info,
+        }, ("model_3d_info", "camera_info"))

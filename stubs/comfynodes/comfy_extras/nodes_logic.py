@@ -9,7 +9,6 @@ from typing import TypeVar
 from comfyflow.dynamic_input import autogrow as _autogrow
 from comfyflow.node import AnyValue, MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 _T0 = TypeVar("_T0")
@@ -24,16 +23,8 @@ class ComfyAndNode(SingleOutputNode[_t.BOOLEAN]):
     _output_types = ("BOOLEAN",)
     BOOLEAN = OutputSlot[_t.BOOLEAN](0)
 
-    def __init__(
-        self,
-        *,
-        values: Sequence[AnyValue],
-    ) -> None:
-        self._make(
-            {
-                "values": _autogrow(values, "value"),
-            },
-        )
+    def __init__(self, *, values: Sequence[AnyValue]) -> None:
+        self._make({"values": _autogrow(values, "value")})
 
 
 class ComfyNotNode(SingleOutputNode[_t.BOOLEAN]):
@@ -45,16 +36,8 @@ class ComfyNotNode(SingleOutputNode[_t.BOOLEAN]):
     _output_types = ("BOOLEAN",)
     BOOLEAN = OutputSlot[_t.BOOLEAN](0)
 
-    def __init__(
-        self,
-        *,
-        value: AnyValue,
-    ) -> None:
-        self._make(
-            {
-                "value": value,
-            },
-        )
+    def __init__(self, *, value: AnyValue) -> None:
+        self._make({"value": value})
 
 
 class ComfyOrNode(SingleOutputNode[_t.BOOLEAN]):
@@ -66,16 +49,8 @@ class ComfyOrNode(SingleOutputNode[_t.BOOLEAN]):
     _output_types = ("BOOLEAN",)
     BOOLEAN = OutputSlot[_t.BOOLEAN](0)
 
-    def __init__(
-        self,
-        *,
-        values: Sequence[AnyValue],
-    ) -> None:
-        self._make(
-            {
-                "values": _autogrow(values, "value"),
-            },
-        )
+    def __init__(self, *, values: Sequence[AnyValue]) -> None:
+        self._make({"values": _autogrow(values, "value")})
 
 
 class ComfySwitchNode(SingleOutputNode[_T0]):
@@ -97,13 +72,7 @@ class ComfySwitchNode(SingleOutputNode[_T0]):
         on_false: Output[_T0],
         on_true: Output[_T0],
     ) -> None:
-        self._make(
-            {
-                "switch": switch,
-                "on_false": on_false,
-                "on_true": on_true,
-            },
-        )
+        self._make({"switch": switch, "on_false": on_false, "on_true": on_true})
 
 
 class CustomCombo(MultiOutputNode[Output[_t.STRING], Output[_t.INT]]):
@@ -119,13 +88,5 @@ class CustomCombo(MultiOutputNode[Output[_t.STRING], Output[_t.INT]]):
     STRING = OutputSlot[_t.STRING](0)
     INDEX = OutputSlot[_t.INT](1)
 
-    def __init__(
-        self,
-        *,
-        choice: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "choice": choice,
-            },
-        )
+    def __init__(self, *, choice: str | Output[_t.COMBO]) -> None:
+        self._make({"choice": choice})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -36,15 +35,13 @@ class LoraLoaderBypass(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP]]):
         strength_model: float | Output[_t.FLOAT] = 1.0,
         strength_clip: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "clip": clip,
-                "lora_name": lora_name,
-                "strength_model": strength_model,
-                "strength_clip": strength_clip,
-            },
-        )
+        self._make({
+            "model": model,
+            "clip": clip,
+            "lora_name": lora_name,
+            "strength_model": strength_model,
+            "strength_clip": strength_clip,
+        })
 
 
 class LoraLoaderBypassModelOnly(SingleOutputNode[_t.MODEL]):
@@ -69,10 +66,4 @@ class LoraLoaderBypassModelOnly(SingleOutputNode[_t.MODEL]):
         lora_name: str | Output[_t.COMBO],
         strength_model: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "lora_name": lora_name,
-                "strength_model": strength_model,
-            },
-        )
+        self._make({"model": model, "lora_name": lora_name, "strength_model": strength_model})

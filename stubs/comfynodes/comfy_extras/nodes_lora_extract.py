@@ -36,14 +36,11 @@ class LoraSave(OutputNode[NodeOutput]):
         model_diff: Output[_t.MODEL] | None = None,
         text_encoder_diff: Output[_t.CLIP] | None = None,
     ) -> None:
-        self._make(
-            {
-                "filename_prefix": filename_prefix,
-                "rank": rank,
-                "lora_type": lora_type,
-                "bias_diff": bias_diff,
-                "model_diff": model_diff,
-                "text_encoder_diff": text_encoder_diff,
-            },
-            ("model_diff", "text_encoder_diff"),
-        )
+        self._make({
+            "filename_prefix": filename_prefix,
+            "rank": rank,
+            "lora_type": lora_type,
+            "bias_diff": bias_diff,
+            "model_diff": model_diff,
+            "text_encoder_diff": text_encoder_diff,
+        }, ("model_diff", "text_encoder_diff"))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -20,7 +19,4 @@ class LotusConditioning(SingleOutputNode[_t.CONDITIONING]):
     conditioning = OutputSlot[_t.CONDITIONING](0)
 
     def __init__(self) -> None:
-        self._make(
-            {
-            },
-        )
+        self._make({})

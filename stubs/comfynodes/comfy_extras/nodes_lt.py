@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -34,14 +33,7 @@ class EmptyLTXVLatentVideo(SingleOutputNode[_t.LATENT]):
         length: int | Output[_t.INT] = 97,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "length": length, "batch_size": batch_size})
 
 
 class GetICLoRAParameters(SingleOutputNode[_t.IC_LORA_PARAMETERS]):
@@ -53,16 +45,8 @@ class GetICLoRAParameters(SingleOutputNode[_t.IC_LORA_PARAMETERS]):
     _output_types = ("IC_LORA_PARAMETERS",)
     iclora_parameters = OutputSlot[_t.IC_LORA_PARAMETERS](0)
 
-    def __init__(
-        self,
-        *,
-        iclora_model: Output[_t.MODEL],
-    ) -> None:
-        self._make(
-            {
-                "iclora_model": iclora_model,
-            },
-        )
+    def __init__(self, *, iclora_model: Output[_t.MODEL]) -> None:
+        self._make({"iclora_model": iclora_model})
 
 
 class LTXVAddGuide(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -94,20 +78,17 @@ class LTXVAddGuide(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONI
         attention_mask: Output[_t.MASK] | None = None,
         iclora_parameters: Output[_t.IC_LORA_PARAMETERS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "latent": latent,
-                "image": image,
-                "frame_idx": frame_idx,
-                "strength": strength,
-                "attention_mask": attention_mask,
-                "iclora_parameters": iclora_parameters,
-            },
-            ("attention_mask", "iclora_parameters"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "latent": latent,
+            "image": image,
+            "frame_idx": frame_idx,
+            "strength": strength,
+            "attention_mask": attention_mask,
+            "iclora_parameters": iclora_parameters,
+        }, ("attention_mask", "iclora_parameters"))
 
 
 class LTXVConcatAVLatent(SingleOutputNode[_t.LATENT]):
@@ -119,18 +100,8 @@ class LTXVConcatAVLatent(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     latent = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        video_latent: Output[_t.LATENT],
-        audio_latent: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "video_latent": video_latent,
-                "audio_latent": audio_latent,
-            },
-        )
+    def __init__(self, *, video_latent: Output[_t.LATENT], audio_latent: Output[_t.LATENT]) -> None:
+        self._make({"video_latent": video_latent, "audio_latent": audio_latent})
 
 
 class LTXVConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -154,13 +125,7 @@ class LTXVConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDIT
         negative: Output[_t.CONDITIONING],
         frame_rate: float | Output[_t.FLOAT] = 25.0,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "frame_rate": frame_rate,
-            },
-        )
+        self._make({"positive": positive, "negative": negative, "frame_rate": frame_rate})
 
 
 class LTXVCropGuides(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -181,13 +146,7 @@ class LTXVCropGuides(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIO
         negative: Output[_t.CONDITIONING],
         latent: Output[_t.LATENT],
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "latent": latent,
-            },
-        )
+        self._make({"positive": positive, "negative": negative, "latent": latent})
 
 
 class LTXVImgToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -222,19 +181,17 @@ class LTXVImgToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIO
         batch_size: int | Output[_t.INT] = 1,
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "image": image,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "strength": strength,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "image": image,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "strength": strength,
+        })
 
 
 class LTXVImgToVideoInplace(SingleOutputNode[_t.LATENT]):
@@ -259,15 +216,7 @@ class LTXVImgToVideoInplace(SingleOutputNode[_t.LATENT]):
         strength: float | Output[_t.FLOAT] = 1.0,
         bypass: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "vae": vae,
-                "image": image,
-                "latent": latent,
-                "strength": strength,
-                "bypass": bypass,
-            },
-        )
+        self._make({"vae": vae, "image": image, "latent": latent, "strength": strength, "bypass": bypass})
 
 
 class LTXVPreprocess(SingleOutputNode[_t.IMAGE]):
@@ -283,18 +232,8 @@ class LTXVPreprocess(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     output_image = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        img_compression: int | Output[_t.INT] = 35,
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "img_compression": img_compression,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], img_compression: int | Output[_t.INT] = 35) -> None:
+        self._make({"image": image, "img_compression": img_compression})
 
 
 class LTXVReferenceAudio(MultiOutputNode[Output[_t.MODEL], Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -326,18 +265,16 @@ class LTXVReferenceAudio(MultiOutputNode[Output[_t.MODEL], Output[_t.CONDITIONIN
         start_percent: float | Output[_t.FLOAT] = 0.0,
         end_percent: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "positive": positive,
-                "negative": negative,
-                "reference_audio": reference_audio,
-                "audio_vae": audio_vae,
-                "identity_guidance_scale": identity_guidance_scale,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-            },
-        )
+        self._make({
+            "model": model,
+            "positive": positive,
+            "negative": negative,
+            "reference_audio": reference_audio,
+            "audio_vae": audio_vae,
+            "identity_guidance_scale": identity_guidance_scale,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })
 
 
 class LTXVScheduler(SingleOutputNode[_t.SIGMAS]):
@@ -366,17 +303,14 @@ class LTXVScheduler(SingleOutputNode[_t.SIGMAS]):
         terminal: float | Output[_t.FLOAT] = 0.1,
         latent: Output[_t.LATENT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "steps": steps,
-                "max_shift": max_shift,
-                "base_shift": base_shift,
-                "stretch": stretch,
-                "terminal": terminal,
-                "latent": latent,
-            },
-            ("latent",),
-        )
+        self._make({
+            "steps": steps,
+            "max_shift": max_shift,
+            "base_shift": base_shift,
+            "stretch": stretch,
+            "terminal": terminal,
+            "latent": latent,
+        }, ("latent",))
 
 
 class LTXVSeparateAVLatent(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]]):
@@ -389,16 +323,8 @@ class LTXVSeparateAVLatent(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]]
     video_latent = OutputSlot[_t.LATENT](0)
     audio_latent = OutputSlot[_t.LATENT](1)
 
-    def __init__(
-        self,
-        *,
-        av_latent: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "av_latent": av_latent,
-            },
-        )
+    def __init__(self, *, av_latent: Output[_t.LATENT]) -> None:
+        self._make({"av_latent": av_latent})
 
 
 class ModelSamplingLTXV(SingleOutputNode[_t.MODEL]):
@@ -423,12 +349,9 @@ class ModelSamplingLTXV(SingleOutputNode[_t.MODEL]):
         base_shift: float | Output[_t.FLOAT] = 0.95,
         latent: Output[_t.LATENT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "max_shift": max_shift,
-                "base_shift": base_shift,
-                "latent": latent,
-            },
-            ("latent",),
-        )
+        self._make({
+            "model": model,
+            "max_shift": max_shift,
+            "base_shift": base_shift,
+            "latent": latent,
+        }, ("latent",))

@@ -26,13 +26,7 @@ class LTXAVTextEncoderLoader(SingleOutputNode[_t.CLIP]):
         ckpt_name: str | Output[_t.COMBO],
         device: _c.Device | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "text_encoder": text_encoder,
-                "ckpt_name": ckpt_name,
-                "device": device,
-            },
-        )
+        self._make({"text_encoder": text_encoder, "ckpt_name": ckpt_name, "device": device})
 
 
 class LTXVAudioVAEDecode(SingleOutputNode[_t.AUDIO]):
@@ -44,18 +38,8 @@ class LTXVAudioVAEDecode(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     Audio = OutputSlot[_t.AUDIO](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        audio_vae: Output[_t.VAE],
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "audio_vae": audio_vae,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], audio_vae: Output[_t.VAE]) -> None:
+        self._make({"samples": samples, "audio_vae": audio_vae})
 
 
 class LTXVAudioVAEEncode(SingleOutputNode[_t.LATENT]):
@@ -67,18 +51,8 @@ class LTXVAudioVAEEncode(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     Audio_Latent = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        audio: Output[_t.AUDIO],
-        audio_vae: Output[_t.VAE],
-    ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "audio_vae": audio_vae,
-            },
-        )
+    def __init__(self, *, audio: Output[_t.AUDIO], audio_vae: Output[_t.VAE]) -> None:
+        self._make({"audio": audio, "audio_vae": audio_vae})
 
 
 class LTXVAudioVAELoader(SingleOutputNode[_t.VAE]):
@@ -90,16 +64,8 @@ class LTXVAudioVAELoader(SingleOutputNode[_t.VAE]):
     _output_types = ("VAE",)
     Audio_VAE = OutputSlot[_t.VAE](0)
 
-    def __init__(
-        self,
-        *,
-        ckpt_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "ckpt_name": ckpt_name,
-            },
-        )
+    def __init__(self, *, ckpt_name: str | Output[_t.COMBO]) -> None:
+        self._make({"ckpt_name": ckpt_name})
 
 
 class LTXVEmptyLatentAudio(SingleOutputNode[_t.LATENT]):
@@ -125,11 +91,9 @@ class LTXVEmptyLatentAudio(SingleOutputNode[_t.LATENT]):
         batch_size: int | Output[_t.INT] = 1,
         audio_vae: Output[_t.VAE],
     ) -> None:
-        self._make(
-            {
-                "frames_number": frames_number,
-                "frame_rate": frame_rate,
-                "batch_size": batch_size,
-                "audio_vae": audio_vae,
-            },
-        )
+        self._make({
+            "frames_number": frames_number,
+            "frame_rate": frame_rate,
+            "batch_size": batch_size,
+            "audio_vae": audio_vae,
+        })

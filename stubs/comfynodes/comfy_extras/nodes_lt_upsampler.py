@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -29,10 +28,4 @@ class LTXVLatentUpsampler(SingleOutputNode[_t.LATENT]):
         upscale_model: Output[_t.LATENT_UPSCALE_MODEL],
         vae: Output[_t.VAE],
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "upscale_model": upscale_model,
-                "vae": vae,
-            },
-        )
+        self._make({"samples": samples, "upscale_model": upscale_model, "vae": vae})

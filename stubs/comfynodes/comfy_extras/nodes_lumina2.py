@@ -26,13 +26,7 @@ class CLIPTextEncodeLumina2(SingleOutputNode[_t.CONDITIONING]):
         user_prompt: str | Output[_t.STRING],
         clip: Output[_t.CLIP],
     ) -> None:
-        self._make(
-            {
-                "system_prompt": system_prompt,
-                "user_prompt": user_prompt,
-                "clip": clip,
-            },
-        )
+        self._make({"system_prompt": system_prompt, "user_prompt": user_prompt, "clip": clip})
 
 
 class RenormCFG(SingleOutputNode[_t.MODEL]):
@@ -56,10 +50,4 @@ class RenormCFG(SingleOutputNode[_t.MODEL]):
         cfg_trunc: float | Output[_t.FLOAT] = 100,
         renorm_cfg: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "cfg_trunc": cfg_trunc,
-                "renorm_cfg": renorm_cfg,
-            },
-        )
+        self._make({"model": model, "cfg_trunc": cfg_trunc, "renorm_cfg": renorm_cfg})

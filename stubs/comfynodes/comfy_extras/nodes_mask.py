@@ -36,15 +36,7 @@ class CropMask(SingleOutputNode[_t.MASK]):
         width: int | Output[_t.INT] = 512,
         height: int | Output[_t.INT] = 512,
     ) -> None:
-        self._make(
-            {
-                "mask": mask,
-                "x": x,
-                "y": y,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({"mask": mask, "x": x, "y": y, "width": width, "height": height})
 
 
 class FeatherMask(SingleOutputNode[_t.MASK]):
@@ -72,15 +64,7 @@ class FeatherMask(SingleOutputNode[_t.MASK]):
         right: int | Output[_t.INT] = 0,
         bottom: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "mask": mask,
-                "left": left,
-                "top": top,
-                "right": right,
-                "bottom": bottom,
-            },
-        )
+        self._make({"mask": mask, "left": left, "top": top, "right": right, "bottom": bottom})
 
 
 class GrowMask(SingleOutputNode[_t.MASK]):
@@ -103,13 +87,7 @@ class GrowMask(SingleOutputNode[_t.MASK]):
         expand: int | Output[_t.INT] = 0,
         tapered_corners: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "mask": mask,
-                "expand": expand,
-                "tapered_corners": tapered_corners,
-            },
-        )
+        self._make({"mask": mask, "expand": expand, "tapered_corners": tapered_corners})
 
 
 class ImageColorToMask(SingleOutputNode[_t.MASK]):
@@ -125,18 +103,8 @@ class ImageColorToMask(SingleOutputNode[_t.MASK]):
     _output_types = ("MASK",)
     MASK = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        color: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "color": color,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], color: int | Output[_t.INT] = 0) -> None:
+        self._make({"image": image, "color": color})
 
 
 class ImageCompositeMasked(SingleOutputNode[_t.IMAGE]):
@@ -163,17 +131,14 @@ class ImageCompositeMasked(SingleOutputNode[_t.IMAGE]):
         resize_source: bool | Output[_t.BOOLEAN] = False,
         mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "destination": destination,
-                "source": source,
-                "x": x,
-                "y": y,
-                "resize_source": resize_source,
-                "mask": mask,
-            },
-            ("mask",),
-        )
+        self._make({
+            "destination": destination,
+            "source": source,
+            "x": x,
+            "y": y,
+            "resize_source": resize_source,
+            "mask": mask,
+        }, ("mask",))
 
 
 class ImageToMask(SingleOutputNode[_t.MASK]):
@@ -185,18 +150,8 @@ class ImageToMask(SingleOutputNode[_t.MASK]):
     _output_types = ("MASK",)
     MASK = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        channel: _c.Channel | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "channel": channel,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], channel: _c.Channel | Output[_t.COMBO]) -> None:
+        self._make({"image": image, "channel": channel})
 
 
 class InvertMask(SingleOutputNode[_t.MASK]):
@@ -208,16 +163,8 @@ class InvertMask(SingleOutputNode[_t.MASK]):
     _output_types = ("MASK",)
     MASK = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        mask: Output[_t.MASK],
-    ) -> None:
-        self._make(
-            {
-                "mask": mask,
-            },
-        )
+    def __init__(self, *, mask: Output[_t.MASK]) -> None:
+        self._make({"mask": mask})
 
 
 class LatentCompositeMasked(SingleOutputNode[_t.LATENT]):
@@ -244,17 +191,14 @@ class LatentCompositeMasked(SingleOutputNode[_t.LATENT]):
         resize_source: bool | Output[_t.BOOLEAN] = False,
         mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "destination": destination,
-                "source": source,
-                "x": x,
-                "y": y,
-                "resize_source": resize_source,
-                "mask": mask,
-            },
-            ("mask",),
-        )
+        self._make({
+            "destination": destination,
+            "source": source,
+            "x": x,
+            "y": y,
+            "resize_source": resize_source,
+            "mask": mask,
+        }, ("mask",))
 
 
 class MaskComposite(SingleOutputNode[_t.MASK]):
@@ -280,15 +224,7 @@ class MaskComposite(SingleOutputNode[_t.MASK]):
         y: int | Output[_t.INT] = 0,
         operation: _c.MaskCompositeOperation | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "destination": destination,
-                "source": source,
-                "x": x,
-                "y": y,
-                "operation": operation,
-            },
-        )
+        self._make({"destination": destination, "source": source, "x": x, "y": y, "operation": operation})
 
 
 class MaskPreview(OutputNode[ImageOutput], SingleOutputNode[_t.MASK]):
@@ -301,16 +237,8 @@ class MaskPreview(OutputNode[ImageOutput], SingleOutputNode[_t.MASK]):
     _result_class = ImageOutput
     mask = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        mask: Output[_t.MASK],
-    ) -> None:
-        self._make(
-            {
-                "mask": mask,
-            },
-        )
+    def __init__(self, *, mask: Output[_t.MASK]) -> None:
+        self._make({"mask": mask})
 
 
 class MaskToImage(SingleOutputNode[_t.IMAGE]):
@@ -322,16 +250,8 @@ class MaskToImage(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        mask: Output[_t.MASK],
-    ) -> None:
-        self._make(
-            {
-                "mask": mask,
-            },
-        )
+    def __init__(self, *, mask: Output[_t.MASK]) -> None:
+        self._make({"mask": mask})
 
 
 class SolidMask(SingleOutputNode[_t.MASK]):
@@ -356,13 +276,7 @@ class SolidMask(SingleOutputNode[_t.MASK]):
         width: int | Output[_t.INT] = 512,
         height: int | Output[_t.INT] = 512,
     ) -> None:
-        self._make(
-            {
-                "value": value,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({"value": value, "width": width, "height": height})
 
 
 class ThresholdMask(SingleOutputNode[_t.MASK]):
@@ -378,15 +292,5 @@ class ThresholdMask(SingleOutputNode[_t.MASK]):
     _output_types = ("MASK",)
     MASK = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        mask: Output[_t.MASK],
-        value: float | Output[_t.FLOAT] = 0.5,
-    ) -> None:
-        self._make(
-            {
-                "mask": mask,
-                "value": value,
-            },
-        )
+    def __init__(self, *, mask: Output[_t.MASK], value: float | Output[_t.FLOAT] = 0.5) -> None:
+        self._make({"mask": mask, "value": value})

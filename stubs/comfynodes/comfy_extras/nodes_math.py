@@ -9,7 +9,6 @@ from typing import Literal
 from comfyflow.dynamic_input import autogrow as _autogrow
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -28,11 +27,12 @@ class ComfyMathExpression(MultiOutputNode[Output[_t.FLOAT], Output[_t.INT], Outp
         self,
         *,
         expression: str | Output[_t.STRING] = "a + b",
-        values: Mapping[Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z"], float | int | bool | Output[_t.FLOAT | _t.INT | _t.BOOLEAN]] | Sequence[float | int | bool | Output[_t.FLOAT | _t.INT | _t.BOOLEAN]],
+        values: (
+            Mapping[Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z"], float | int | bool | Output[_t.FLOAT | _t.INT | _t.BOOLEAN]]
+            | Sequence[float | int | bool | Output[_t.FLOAT | _t.INT | _t.BOOLEAN]]
+        ),
     ) -> None:
-        self._make(
-            {
-                "expression": expression,
-                "values": _autogrow(values, "", ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z")),
-            },
-        )
+        self._make({
+            "expression": expression,
+            "values": _autogrow(values, "", ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z")),
+        })

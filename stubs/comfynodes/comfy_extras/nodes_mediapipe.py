@@ -21,16 +21,8 @@ class LoadMediaPipeFaceLandmarker(SingleOutputNode[_t.FACE_DETECTION_MODEL]):
     _output_types = ("FACE_DETECTION_MODEL",)
     FACE_DETECTION_MODEL = OutputSlot[_t.FACE_DETECTION_MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-            },
-        )
+    def __init__(self, *, model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"model_name": model_name})
 
 
 class MediaPipeFaceLandmarker(MultiOutputNode[Output[_t.FACE_LANDMARKS], Output[_t.BOUNDING_BOX]]):
@@ -58,16 +50,14 @@ class MediaPipeFaceLandmarker(MultiOutputNode[Output[_t.FACE_LANDMARKS], Output[
         min_confidence: float | Output[_t.FLOAT] = 0.5,
         missing_frame_fallback: _c.MissingFrameFallback | Output[_t.COMBO] = "empty",
     ) -> None:
-        self._make(
-            {
-                "face_detection_model": face_detection_model,
-                "image": image,
-                "detector_variant": detector_variant,
-                "num_faces": num_faces,
-                "min_confidence": min_confidence,
-                "missing_frame_fallback": missing_frame_fallback,
-            },
-        )
+        self._make({
+            "face_detection_model": face_detection_model,
+            "image": image,
+            "detector_variant": detector_variant,
+            "num_faces": num_faces,
+            "min_confidence": min_confidence,
+            "missing_frame_fallback": missing_frame_fallback,
+        })
 
 
 class MediaPipeFaceMask(SingleOutputNode[_t.MASK]):
@@ -85,12 +75,7 @@ class MediaPipeFaceMask(SingleOutputNode[_t.MASK]):
         face_landmarks: Output[_t.FACE_LANDMARKS],
         regions: Regions.all | Regions.custom | Literal["all", "custom"],
     ) -> None:
-        self._make(
-            {
-                "face_landmarks": face_landmarks,
-                "regions": _choose(regions, self.Regions.all, self.Regions.custom),
-            },
-        )
+        self._make({"face_landmarks": face_landmarks, "regions": _choose(regions, self.Regions)})
 
     class Regions:
         """The options of regions."""
@@ -102,18 +87,17 @@ class MediaPipeFaceMask(SingleOutputNode[_t.MASK]):
 
             __slots__ = ()
             _key = "all"
+            _bare_key = "all"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class custom(DynamicChoice):
             """custom."""
 
             __slots__ = ()
             _key = "custom"
+            _bare_key = "custom"
 
             def __init__(
                 self,
@@ -124,15 +108,13 @@ class MediaPipeFaceMask(SingleOutputNode[_t.MASK]):
                 right_eye: bool | Output[_t.BOOLEAN] = False,
                 irises: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "face_oval": face_oval,
-                        "lips": lips,
-                        "left_eye": left_eye,
-                        "right_eye": right_eye,
-                        "irises": irises,
-                    },
-                )
+                self._make({
+                    "face_oval": face_oval,
+                    "lips": lips,
+                    "left_eye": left_eye,
+                    "right_eye": right_eye,
+                    "irises": irises,
+                })
 
 
 class MediaPipeFaceMeshVisualize(SingleOutputNode[_t.IMAGE]):
@@ -153,23 +135,25 @@ class MediaPipeFaceMeshVisualize(SingleOutputNode[_t.IMAGE]):
         self,
         *,
         face_landmarks: Output[_t.FACE_LANDMARKS],
-        connections: Connections.all | Connections.fill | Connections.custom | Literal["all", "fill", "custom"],
+        connections: (
+            Connections.all
+            | Connections.fill
+            | Connections.custom
+            | Literal["all", "fill", "custom"]
+        ),
         color: str | Output[_t.COLOR] = "#00ff00",
         thickness: int | Output[_t.INT] = 1,
         point_size: int | Output[_t.INT] = 2,
         image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "face_landmarks": face_landmarks,
-                "connections": _choose(connections, self.Connections.all, self.Connections.fill, self.Connections.custom),
-                "color": color,
-                "thickness": thickness,
-                "point_size": point_size,
-                "image": image,
-            },
-            ("image",),
-        )
+        self._make({
+            "face_landmarks": face_landmarks,
+            "connections": _choose(connections, self.Connections),
+            "color": color,
+            "thickness": thickness,
+            "point_size": point_size,
+            "image": image,
+        }, ("image",))
 
     class Connections:
         """The options of connections."""
@@ -181,30 +165,27 @@ class MediaPipeFaceMeshVisualize(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "all"
+            _bare_key = "all"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class fill(DynamicChoice):
             """fill."""
 
             __slots__ = ()
             _key = "fill"
+            _bare_key = "fill"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class custom(DynamicChoice):
             """custom."""
 
             __slots__ = ()
             _key = "custom"
+            _bare_key = "custom"
 
             def __init__(
                 self,
@@ -219,16 +200,14 @@ class MediaPipeFaceMeshVisualize(SingleOutputNode[_t.IMAGE]):
                 nose: bool | Output[_t.BOOLEAN] = True,
                 tesselation: bool | Output[_t.BOOLEAN] = False,
             ) -> None:
-                self._make(
-                    {
-                        "face_oval": face_oval,
-                        "lips": lips,
-                        "left_eye": left_eye,
-                        "right_eye": right_eye,
-                        "left_eyebrow": left_eyebrow,
-                        "right_eyebrow": right_eyebrow,
-                        "irises": irises,
-                        "nose": nose,
-                        "tesselation": tesselation,
-                    },
-                )
+                self._make({
+                    "face_oval": face_oval,
+                    "lips": lips,
+                    "left_eye": left_eye,
+                    "right_eye": right_eye,
+                    "left_eyebrow": left_eyebrow,
+                    "right_eyebrow": right_eyebrow,
+                    "irises": irises,
+                    "nose": nose,
+                    "tesselation": tesselation,
+                })

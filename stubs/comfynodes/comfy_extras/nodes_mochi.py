@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -34,11 +33,4 @@ class EmptyMochiLatentVideo(SingleOutputNode[_t.LATENT]):
         length: int | Output[_t.INT] = 25,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "length": length, "batch_size": batch_size})

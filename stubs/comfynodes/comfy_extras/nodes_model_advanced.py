@@ -19,18 +19,8 @@ class ModelComputeDtype(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        dtype: _c.Dtype | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "dtype": dtype,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], dtype: _c.Dtype | Output[_t.COMBO]) -> None:
+        self._make({"model": model, "dtype": dtype})
 
 
 class ModelNoiseScale(SingleOutputNode[_t.MODEL]):
@@ -46,18 +36,8 @@ class ModelNoiseScale(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        noise_scale: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "noise_scale": noise_scale,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], noise_scale: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"model": model, "noise_scale": noise_scale})
 
 
 class ModelSamplingAuraFlow(SingleOutputNode[_t.MODEL]):
@@ -73,18 +53,8 @@ class ModelSamplingAuraFlow(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        shift: float | Output[_t.FLOAT] = 1.73,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "shift": shift,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], shift: float | Output[_t.FLOAT] = 1.73) -> None:
+        self._make({"model": model, "shift": shift})
 
 
 class ModelSamplingContinuousEDM(SingleOutputNode[_t.MODEL]):
@@ -109,14 +79,7 @@ class ModelSamplingContinuousEDM(SingleOutputNode[_t.MODEL]):
         sigma_max: float | Output[_t.FLOAT] = 120.0,
         sigma_min: float | Output[_t.FLOAT] = 0.002,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "sampling": sampling,
-                "sigma_max": sigma_max,
-                "sigma_min": sigma_min,
-            },
-        )
+        self._make({"model": model, "sampling": sampling, "sigma_max": sigma_max, "sigma_min": sigma_min})
 
 
 class ModelSamplingContinuousV(SingleOutputNode[_t.MODEL]):
@@ -141,14 +104,7 @@ class ModelSamplingContinuousV(SingleOutputNode[_t.MODEL]):
         sigma_max: float | Output[_t.FLOAT] = 500.0,
         sigma_min: float | Output[_t.FLOAT] = 0.03,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "sampling": sampling,
-                "sigma_max": sigma_max,
-                "sigma_min": sigma_min,
-            },
-        )
+        self._make({"model": model, "sampling": sampling, "sigma_max": sigma_max, "sigma_min": sigma_min})
 
 
 class ModelSamplingDiscrete(SingleOutputNode[_t.MODEL]):
@@ -167,13 +123,7 @@ class ModelSamplingDiscrete(SingleOutputNode[_t.MODEL]):
         sampling: _c.ModelSamplingDiscreteSampling | Output[_t.COMBO],
         zsnr: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "sampling": sampling,
-                "zsnr": zsnr,
-            },
-        )
+        self._make({"model": model, "sampling": sampling, "zsnr": zsnr})
 
 
 class ModelSamplingFlux(SingleOutputNode[_t.MODEL]):
@@ -201,15 +151,13 @@ class ModelSamplingFlux(SingleOutputNode[_t.MODEL]):
         width: int | Output[_t.INT] = 1024,
         height: int | Output[_t.INT] = 1024,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "max_shift": max_shift,
-                "base_shift": base_shift,
-                "width": width,
-                "height": height,
-            },
-        )
+        self._make({
+            "model": model,
+            "max_shift": max_shift,
+            "base_shift": base_shift,
+            "width": width,
+            "height": height,
+        })
 
 
 class ModelSamplingSD3(SingleOutputNode[_t.MODEL]):
@@ -225,18 +173,8 @@ class ModelSamplingSD3(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        shift: float | Output[_t.FLOAT] = 3.0,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "shift": shift,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], shift: float | Output[_t.FLOAT] = 3.0) -> None:
+        self._make({"model": model, "shift": shift})
 
 
 class ModelSamplingStableCascade(SingleOutputNode[_t.MODEL]):
@@ -252,18 +190,8 @@ class ModelSamplingStableCascade(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        shift: float | Output[_t.FLOAT] = 2.0,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "shift": shift,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], shift: float | Output[_t.FLOAT] = 2.0) -> None:
+        self._make({"model": model, "shift": shift})
 
 
 class RescaleCFG(SingleOutputNode[_t.MODEL]):
@@ -279,15 +207,5 @@ class RescaleCFG(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        multiplier: float | Output[_t.FLOAT] = 0.7,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "multiplier": multiplier,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], multiplier: float | Output[_t.FLOAT] = 0.7) -> None:
+        self._make({"model": model, "multiplier": multiplier})

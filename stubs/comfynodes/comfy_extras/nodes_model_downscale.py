@@ -38,15 +38,13 @@ class PatchModelAddDownscale(SingleOutputNode[_t.MODEL]):
         downscale_method: _c.HunyuanVideo15LatentUpscaleWithModelUpscaleMethod | Output[_t.COMBO],
         upscale_method: _c.HunyuanVideo15LatentUpscaleWithModelUpscaleMethod | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "block_number": block_number,
-                "downscale_factor": downscale_factor,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "downscale_after_skip": downscale_after_skip,
-                "downscale_method": downscale_method,
-                "upscale_method": upscale_method,
-            },
-        )
+        self._make({
+            "model": model,
+            "block_number": block_number,
+            "downscale_factor": downscale_factor,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "downscale_after_skip": downscale_after_skip,
+            "downscale_method": downscale_method,
+            "upscale_method": upscale_method,
+        })

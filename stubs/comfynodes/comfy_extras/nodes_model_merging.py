@@ -7,7 +7,6 @@ from __future__ import annotations
 from comfyflow.node import Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import NodeOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -20,18 +19,8 @@ class CLIPMergeAdd(SingleOutputNode[_t.CLIP]):
     _output_types = ("CLIP",)
     CLIP = OutputSlot[_t.CLIP](0)
 
-    def __init__(
-        self,
-        *,
-        clip1: Output[_t.CLIP],
-        clip2: Output[_t.CLIP],
-    ) -> None:
-        self._make(
-            {
-                "clip1": clip1,
-                "clip2": clip2,
-            },
-        )
+    def __init__(self, *, clip1: Output[_t.CLIP], clip2: Output[_t.CLIP]) -> None:
+        self._make({"clip1": clip1, "clip2": clip2})
 
 
 class CLIPMergeSimple(SingleOutputNode[_t.CLIP]):
@@ -54,13 +43,7 @@ class CLIPMergeSimple(SingleOutputNode[_t.CLIP]):
         clip2: Output[_t.CLIP],
         ratio: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "clip1": clip1,
-                "clip2": clip2,
-                "ratio": ratio,
-            },
-        )
+        self._make({"clip1": clip1, "clip2": clip2, "ratio": ratio})
 
 
 class CLIPMergeSubtract(SingleOutputNode[_t.CLIP]):
@@ -83,13 +66,7 @@ class CLIPMergeSubtract(SingleOutputNode[_t.CLIP]):
         clip2: Output[_t.CLIP],
         multiplier: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "clip1": clip1,
-                "clip2": clip2,
-                "multiplier": multiplier,
-            },
-        )
+        self._make({"clip1": clip1, "clip2": clip2, "multiplier": multiplier})
 
 
 class CLIPSave(OutputNode[NodeOutput]):
@@ -107,12 +84,7 @@ class CLIPSave(OutputNode[NodeOutput]):
         clip: Output[_t.CLIP],
         filename_prefix: str | Output[_t.STRING] = "clip/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"clip": clip, "filename_prefix": filename_prefix})
 
 
 class CheckpointSave(OutputNode[NodeOutput]):
@@ -132,14 +104,7 @@ class CheckpointSave(OutputNode[NodeOutput]):
         vae: Output[_t.VAE],
         filename_prefix: str | Output[_t.STRING] = "checkpoints/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "clip": clip,
-                "vae": vae,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"model": model, "clip": clip, "vae": vae, "filename_prefix": filename_prefix})
 
 
 class ModelMergeAdd(SingleOutputNode[_t.MODEL]):
@@ -151,18 +116,8 @@ class ModelMergeAdd(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model1: Output[_t.MODEL],
-        model2: Output[_t.MODEL],
-    ) -> None:
-        self._make(
-            {
-                "model1": model1,
-                "model2": model2,
-            },
-        )
+    def __init__(self, *, model1: Output[_t.MODEL], model2: Output[_t.MODEL]) -> None:
+        self._make({"model1": model1, "model2": model2})
 
 
 class ModelMergeBlocks(SingleOutputNode[_t.MODEL]):
@@ -189,15 +144,7 @@ class ModelMergeBlocks(SingleOutputNode[_t.MODEL]):
         middle: float | Output[_t.FLOAT] = 1.0,
         out: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model1": model1,
-                "model2": model2,
-                "input": input,
-                "middle": middle,
-                "out": out,
-            },
-        )
+        self._make({"model1": model1, "model2": model2, "input": input, "middle": middle, "out": out})
 
 
 class ModelMergeSimple(SingleOutputNode[_t.MODEL]):
@@ -220,13 +167,7 @@ class ModelMergeSimple(SingleOutputNode[_t.MODEL]):
         model2: Output[_t.MODEL],
         ratio: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model1": model1,
-                "model2": model2,
-                "ratio": ratio,
-            },
-        )
+        self._make({"model1": model1, "model2": model2, "ratio": ratio})
 
 
 class ModelMergeSubtract(SingleOutputNode[_t.MODEL]):
@@ -249,13 +190,7 @@ class ModelMergeSubtract(SingleOutputNode[_t.MODEL]):
         model2: Output[_t.MODEL],
         multiplier: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model1": model1,
-                "model2": model2,
-                "multiplier": multiplier,
-            },
-        )
+        self._make({"model1": model1, "model2": model2, "multiplier": multiplier})
 
 
 class ModelSave(OutputNode[NodeOutput]):
@@ -273,12 +208,7 @@ class ModelSave(OutputNode[NodeOutput]):
         model: Output[_t.MODEL],
         filename_prefix: str | Output[_t.STRING] = "diffusion_models/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"model": model, "filename_prefix": filename_prefix})
 
 
 class VAESave(OutputNode[NodeOutput]):
@@ -296,9 +226,4 @@ class VAESave(OutputNode[NodeOutput]):
         vae: Output[_t.VAE],
         filename_prefix: str | Output[_t.STRING] = "vae/ComfyUI_vae",
     ) -> None:
-        self._make(
-            {
-                "vae": vae,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"vae": vae, "filename_prefix": filename_prefix})

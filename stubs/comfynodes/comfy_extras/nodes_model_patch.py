@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -22,16 +21,8 @@ class ModelPatchLoader(SingleOutputNode[_t.MODEL_PATCH]):
     _output_types = ("MODEL_PATCH",)
     MODEL_PATCH = OutputSlot[_t.MODEL_PATCH](0)
 
-    def __init__(
-        self,
-        *,
-        name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "name": name,
-            },
-        )
+    def __init__(self, *, name: str | Output[_t.COMBO]) -> None:
+        self._make({"name": name})
 
 
 class QwenImageDiffsynthControlnet(SingleOutputNode[_t.MODEL]):
@@ -59,17 +50,14 @@ class QwenImageDiffsynthControlnet(SingleOutputNode[_t.MODEL]):
         strength: float | Output[_t.FLOAT] = 1.0,
         mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "model_patch": model_patch,
-                "vae": vae,
-                "image": image,
-                "strength": strength,
-                "mask": mask,
-            },
-            ("mask",),
-        )
+        self._make({
+            "model": model,
+            "model_patch": model_patch,
+            "vae": vae,
+            "image": image,
+            "strength": strength,
+            "mask": mask,
+        }, ("mask",))
 
 
 class SUPIRApply(SingleOutputNode[_t.MODEL]):
@@ -102,18 +90,16 @@ class SUPIRApply(SingleOutputNode[_t.MODEL]):
         restore_cfg: float | Output[_t.FLOAT] = 4.0,
         restore_cfg_s_tmin: float | Output[_t.FLOAT] = 0.05,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "model_patch": model_patch,
-                "vae": vae,
-                "image": image,
-                "strength_start": strength_start,
-                "strength_end": strength_end,
-                "restore_cfg": restore_cfg,
-                "restore_cfg_s_tmin": restore_cfg_s_tmin,
-            },
-        )
+        self._make({
+            "model": model,
+            "model_patch": model_patch,
+            "vae": vae,
+            "image": image,
+            "strength_start": strength_start,
+            "strength_end": strength_end,
+            "restore_cfg": restore_cfg,
+            "restore_cfg_s_tmin": restore_cfg_s_tmin,
+        })
 
 
 class USOStyleReference(SingleOutputNode[_t.MODEL]):
@@ -135,13 +121,7 @@ class USOStyleReference(SingleOutputNode[_t.MODEL]):
         model_patch: Output[_t.MODEL_PATCH],
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT],
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "model_patch": model_patch,
-                "clip_vision_output": clip_vision_output,
-            },
-        )
+        self._make({"model": model, "model_patch": model_patch, "clip_vision_output": clip_vision_output})
 
 
 class ZImageFunControlnet(SingleOutputNode[_t.MODEL]):
@@ -170,15 +150,12 @@ class ZImageFunControlnet(SingleOutputNode[_t.MODEL]):
         inpaint_image: Output[_t.IMAGE] | None = None,
         mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "model_patch": model_patch,
-                "vae": vae,
-                "strength": strength,
-                "image": image,
-                "inpaint_image": inpaint_image,
-                "mask": mask,
-            },
-            ("image", "inpaint_image", "mask"),
-        )
+        self._make({
+            "model": model,
+            "model_patch": model_patch,
+            "vae": vae,
+            "strength": strength,
+            "image": image,
+            "inpaint_image": inpaint_image,
+            "mask": mask,
+        }, ("image", "inpaint_image", "mask"))

@@ -19,16 +19,8 @@ class LoadMoGeModel(SingleOutputNode[_t.MOGE_MODEL]):
     _output_types = ("MOGE_MODEL",)
     MOGE_MODEL = OutputSlot[_t.MOGE_MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-            },
-        )
+    def __init__(self, *, model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"model_name": model_name})
 
 
 class MoGeInference(SingleOutputNode[_t.MOGE_GEOMETRY]):
@@ -57,17 +49,15 @@ class MoGeInference(SingleOutputNode[_t.MOGE_GEOMETRY]):
         force_projection: bool | Output[_t.BOOLEAN] = True,
         apply_mask: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "moge_model": moge_model,
-                "image": image,
-                "resolution_level": resolution_level,
-                "fov_x_degrees": fov_x_degrees,
-                "batch_size": batch_size,
-                "force_projection": force_projection,
-                "apply_mask": apply_mask,
-            },
-        )
+        self._make({
+            "moge_model": moge_model,
+            "image": image,
+            "resolution_level": resolution_level,
+            "fov_x_degrees": fov_x_degrees,
+            "batch_size": batch_size,
+            "force_projection": force_projection,
+            "apply_mask": apply_mask,
+        })
 
 
 class MoGePanoramaInference(SingleOutputNode[_t.MOGE_GEOMETRY]):
@@ -96,16 +86,14 @@ class MoGePanoramaInference(SingleOutputNode[_t.MOGE_GEOMETRY]):
         merge_resolution: int | Output[_t.INT] = 1920,
         batch_size: int | Output[_t.INT] = 4,
     ) -> None:
-        self._make(
-            {
-                "moge_model": moge_model,
-                "image": image,
-                "resolution_level": resolution_level,
-                "split_resolution": split_resolution,
-                "merge_resolution": merge_resolution,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({
+            "moge_model": moge_model,
+            "image": image,
+            "resolution_level": resolution_level,
+            "split_resolution": split_resolution,
+            "merge_resolution": merge_resolution,
+            "batch_size": batch_size,
+        })
 
 
 class MoGePointMapToMesh(SingleOutputNode[_t.MESH]):
@@ -132,15 +120,13 @@ class MoGePointMapToMesh(SingleOutputNode[_t.MESH]):
         discontinuity_threshold: float | Output[_t.FLOAT] = 0.04,
         texture: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "moge_geometry": moge_geometry,
-                "batch_index": batch_index,
-                "decimation": decimation,
-                "discontinuity_threshold": discontinuity_threshold,
-                "texture": texture,
-            },
-        )
+        self._make({
+            "moge_geometry": moge_geometry,
+            "batch_index": batch_index,
+            "decimation": decimation,
+            "discontinuity_threshold": discontinuity_threshold,
+            "texture": texture,
+        })
 
 
 class MoGeRender(SingleOutputNode[_t.IMAGE]):
@@ -158,9 +144,4 @@ class MoGeRender(SingleOutputNode[_t.IMAGE]):
         moge_geometry: Output[_t.MOGE_GEOMETRY],
         output: _c.Output | Output[_t.COMBO] = "depth",
     ) -> None:
-        self._make(
-            {
-                "moge_geometry": moge_geometry,
-                "output": output,
-            },
-        )
+        self._make({"moge_geometry": moge_geometry, "output": output})

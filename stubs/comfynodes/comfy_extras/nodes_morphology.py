@@ -21,16 +21,8 @@ class ImageRGBToYUV(MultiOutputNode[Output[_t.IMAGE], Output[_t.IMAGE], Output[_
     U = OutputSlot[_t.IMAGE](1)
     V = OutputSlot[_t.IMAGE](2)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE]) -> None:
+        self._make({"image": image})
 
 
 class ImageYUVToRGB(SingleOutputNode[_t.IMAGE]):
@@ -42,20 +34,8 @@ class ImageYUVToRGB(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        Y: Output[_t.IMAGE],
-        U: Output[_t.IMAGE],
-        V: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "Y": Y,
-                "U": U,
-                "V": V,
-            },
-        )
+    def __init__(self, *, Y: Output[_t.IMAGE], U: Output[_t.IMAGE], V: Output[_t.IMAGE]) -> None:
+        self._make({"Y": Y, "U": U, "V": V})
 
 
 class Morphology(SingleOutputNode[_t.IMAGE]):
@@ -78,10 +58,4 @@ class Morphology(SingleOutputNode[_t.IMAGE]):
         operation: _c.MorphologyOperation | Output[_t.COMBO],
         kernel_size: int | Output[_t.INT] = 3,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "operation": operation,
-                "kernel_size": kernel_size,
-            },
-        )
+        self._make({"image": image, "operation": operation, "kernel_size": kernel_size})

@@ -23,18 +23,8 @@ class MultiGPU_WorkUnits(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        max_gpus: int | Output[_t.INT] = 2,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "max_gpus": max_gpus,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], max_gpus: int | Output[_t.INT] = 2) -> None:
+        self._make({"model": model, "max_gpus": max_gpus})
 
 
 class SelectCLIPDevice(SingleOutputNode[_t.CLIP]):
@@ -46,18 +36,8 @@ class SelectCLIPDevice(SingleOutputNode[_t.CLIP]):
     _output_types = ("CLIP",)
     CLIP = OutputSlot[_t.CLIP](0)
 
-    def __init__(
-        self,
-        *,
-        clip: Output[_t.CLIP],
-        device: _c.Device | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "device": device,
-            },
-        )
+    def __init__(self, *, clip: Output[_t.CLIP], device: _c.Device | Output[_t.COMBO]) -> None:
+        self._make({"clip": clip, "device": device})
 
 
 class SelectModelDevice(SingleOutputNode[_t.MODEL]):
@@ -69,18 +49,8 @@ class SelectModelDevice(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        device: _c.Device | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "device": device,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], device: _c.Device | Output[_t.COMBO]) -> None:
+        self._make({"model": model, "device": device})
 
 
 class SelectVAEDevice(SingleOutputNode[_t.VAE]):
@@ -92,15 +62,5 @@ class SelectVAEDevice(SingleOutputNode[_t.VAE]):
     _output_types = ("VAE",)
     VAE = OutputSlot[_t.VAE](0)
 
-    def __init__(
-        self,
-        *,
-        vae: Output[_t.VAE],
-        device: _c.SelectVAEDeviceDevice | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "vae": vae,
-                "device": device,
-            },
-        )
+    def __init__(self, *, vae: Output[_t.VAE], device: _c.SelectVAEDeviceDevice | Output[_t.COMBO]) -> None:
+        self._make({"vae": vae, "device": device})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,11 +34,4 @@ class NAGuidance(SingleOutputNode[_t.MODEL]):
         nag_alpha: float | Output[_t.FLOAT] = 0.5,
         nag_tau: float | Output[_t.FLOAT] = 1.5,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "nag_scale": nag_scale,
-                "nag_alpha": nag_alpha,
-                "nag_tau": nag_tau,
-            },
-        )
+        self._make({"model": model, "nag_scale": nag_scale, "nag_alpha": nag_alpha, "nag_tau": nag_tau})

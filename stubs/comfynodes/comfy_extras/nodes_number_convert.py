@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -25,8 +24,4 @@ class ComfyNumberConvert(MultiOutputNode[Output[_t.FLOAT], Output[_t.INT]]):
         *,
         value: int | float | str | bool | Output[_t.INT | _t.FLOAT | _t.STRING | _t.BOOLEAN],
     ) -> None:
-        self._make(
-            {
-                "value": value,
-            },
-        )
+        self._make({"value": value})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -23,15 +22,5 @@ class PerturbedAttentionGuidance(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        scale: float | Output[_t.FLOAT] = 3.0,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "scale": scale,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], scale: float | Output[_t.FLOAT] = 3.0) -> None:
+        self._make({"model": model, "scale": scale})

@@ -7,7 +7,6 @@ from os import PathLike
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,13 +34,10 @@ class Painter(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
         bg_color: str | Output[_t.COLOR] = "#000000",
         image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "mask": mask,
-                "width": width,
-                "height": height,
-                "bg_color": bg_color,
-                "image": image,
-            },
-            ("image",),
-        )
+        self._make({
+            "mask": mask,
+            "width": width,
+            "height": height,
+            "bg_color": bg_color,
+            "image": image,
+        }, ("image",))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -32,13 +31,7 @@ class PerpNeg(SingleOutputNode[_t.MODEL]):
         empty_conditioning: Output[_t.CONDITIONING],
         neg_scale: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "empty_conditioning": empty_conditioning,
-                "neg_scale": neg_scale,
-            },
-        )
+        self._make({"model": model, "empty_conditioning": empty_conditioning, "neg_scale": neg_scale})
 
 
 class PerpNegGuider(SingleOutputNode[_t.GUIDER]):
@@ -67,13 +60,11 @@ class PerpNegGuider(SingleOutputNode[_t.GUIDER]):
         cfg: float | Output[_t.FLOAT] = 8.0,
         neg_scale: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "positive": positive,
-                "negative": negative,
-                "empty_conditioning": empty_conditioning,
-                "cfg": cfg,
-                "neg_scale": neg_scale,
-            },
-        )
+        self._make({
+            "model": model,
+            "positive": positive,
+            "negative": negative,
+            "empty_conditioning": empty_conditioning,
+            "cfg": cfg,
+            "neg_scale": neg_scale,
+        })

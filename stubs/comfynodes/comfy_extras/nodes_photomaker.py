@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -30,14 +29,7 @@ class PhotoMakerEncode(SingleOutputNode[_t.CONDITIONING]):
         clip: Output[_t.CLIP],
         text: str | Output[_t.STRING] = "photograph of photomaker",
     ) -> None:
-        self._make(
-            {
-                "photomaker": photomaker,
-                "image": image,
-                "clip": clip,
-                "text": text,
-            },
-        )
+        self._make({"photomaker": photomaker, "image": image, "clip": clip, "text": text})
 
 
 class PhotoMakerLoader(SingleOutputNode[_t.PHOTOMAKER]):
@@ -52,13 +44,5 @@ class PhotoMakerLoader(SingleOutputNode[_t.PHOTOMAKER]):
     _output_types = ("PHOTOMAKER",)
     PHOTOMAKER = OutputSlot[_t.PHOTOMAKER](0)
 
-    def __init__(
-        self,
-        *,
-        photomaker_model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "photomaker_model_name": photomaker_model_name,
-            },
-        )
+    def __init__(self, *, photomaker_model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"photomaker_model_name": photomaker_model_name})

@@ -31,11 +31,9 @@ class PiDConditioning(SingleOutputNode[_t.CONDITIONING]):
         latent_format: _c.LatentFormat | Output[_t.COMBO] = "flux",
         degrade_sigma: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "latent": latent,
-                "latent_format": latent_format,
-                "degrade_sigma": degrade_sigma,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "latent": latent,
+            "latent_format": latent_format,
+            "degrade_sigma": degrade_sigma,
+        })

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -32,11 +31,4 @@ class CLIPTextEncodePixArtAlpha(SingleOutputNode[_t.CONDITIONING]):
         text: str | Output[_t.STRING],
         clip: Output[_t.CLIP],
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "text": text,
-                "clip": clip,
-            },
-        )
+        self._make({"width": width, "height": height, "text": text, "clip": clip})

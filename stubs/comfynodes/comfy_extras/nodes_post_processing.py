@@ -24,16 +24,8 @@ class BatchImagesNode(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Sequence[Output[_t.IMAGE]],
-    ) -> None:
-        self._make(
-            {
-                "images": _autogrow(images, "image"),
-            },
-        )
+    def __init__(self, *, images: Sequence[Output[_t.IMAGE]]) -> None:
+        self._make({"images": _autogrow(images, "image")})
 
 
 class BatchLatentsNode(SingleOutputNode[_t.LATENT]):
@@ -45,16 +37,8 @@ class BatchLatentsNode(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        latents: Sequence[Output[_t.LATENT]],
-    ) -> None:
-        self._make(
-            {
-                "latents": _autogrow(latents, "latent"),
-            },
-        )
+    def __init__(self, *, latents: Sequence[Output[_t.LATENT]]) -> None:
+        self._make({"latents": _autogrow(latents, "latent")})
 
 
 class BatchMasksNode(SingleOutputNode[_t.MASK]):
@@ -66,16 +50,8 @@ class BatchMasksNode(SingleOutputNode[_t.MASK]):
     _output_types = ("MASK",)
     MASK = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        masks: Sequence[Output[_t.MASK]],
-    ) -> None:
-        self._make(
-            {
-                "masks": _autogrow(masks, "mask"),
-            },
-        )
+    def __init__(self, *, masks: Sequence[Output[_t.MASK]]) -> None:
+        self._make({"masks": _autogrow(masks, "mask")})
 
 
 class ColorTransfer(SingleOutputNode[_t.IMAGE]):
@@ -97,18 +73,21 @@ class ColorTransfer(SingleOutputNode[_t.IMAGE]):
         image_target: Output[_t.IMAGE],
         image_ref: Output[_t.IMAGE],
         method: _c.ColorTransferMethod | Output[_t.COMBO],
-        source_stats: SourceStats.per_frame | SourceStats.uniform | SourceStats.target_frame | Literal["per_frame", "uniform", "target_frame"],
+        source_stats: (
+            SourceStats.per_frame
+            | SourceStats.uniform
+            | SourceStats.target_frame
+            | Literal["per_frame", "uniform", "target_frame"]
+        ),
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "image_target": image_target,
-                "image_ref": image_ref,
-                "method": method,
-                "source_stats": _choose(source_stats, self.SourceStats.per_frame, self.SourceStats.uniform, self.SourceStats.target_frame),
-                "strength": strength,
-            },
-        )
+        self._make({
+            "image_target": image_target,
+            "image_ref": image_ref,
+            "method": method,
+            "source_stats": _choose(source_stats, self.SourceStats),
+            "strength": strength,
+        })
 
     class SourceStats:
         """The options of source_stats."""
@@ -120,24 +99,20 @@ class ColorTransfer(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "per_frame"
+            _bare_key = "per_frame"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class uniform(DynamicChoice):
             """uniform."""
 
             __slots__ = ()
             _key = "uniform"
+            _bare_key = "uniform"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class target_frame(DynamicChoice):
             """target_frame.
@@ -148,17 +123,10 @@ class ColorTransfer(SingleOutputNode[_t.IMAGE]):
 
             __slots__ = ()
             _key = "target_frame"
+            _bare_key = "target_frame"
 
-            def __init__(
-                self,
-                *,
-                target_index: int | Output[_t.INT] = 0,
-            ) -> None:
-                self._make(
-                    {
-                        "target_index": target_index,
-                    },
-                )
+            def __init__(self, *, target_index: int | Output[_t.INT] = 0) -> None:
+                self._make({"target_index": target_index})
 
 
 class ImageBlend(SingleOutputNode[_t.IMAGE]):
@@ -182,14 +150,12 @@ class ImageBlend(SingleOutputNode[_t.IMAGE]):
         blend_factor: float | Output[_t.FLOAT] = 0.5,
         blend_mode: _c.BlendMode | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "image1": image1,
-                "image2": image2,
-                "blend_factor": blend_factor,
-                "blend_mode": blend_mode,
-            },
-        )
+        self._make({
+            "image1": image1,
+            "image2": image2,
+            "blend_factor": blend_factor,
+            "blend_mode": blend_mode,
+        })
 
 
 class ImageBlur(SingleOutputNode[_t.IMAGE]):
@@ -213,13 +179,7 @@ class ImageBlur(SingleOutputNode[_t.IMAGE]):
         blur_radius: int | Output[_t.INT] = 1,
         sigma: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "blur_radius": blur_radius,
-                "sigma": sigma,
-            },
-        )
+        self._make({"image": image, "blur_radius": blur_radius, "sigma": sigma})
 
 
 class ImageQuantize(SingleOutputNode[_t.IMAGE]):
@@ -242,13 +202,7 @@ class ImageQuantize(SingleOutputNode[_t.IMAGE]):
         colors: int | Output[_t.INT] = 256,
         dither: _c.Dither | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "colors": colors,
-                "dither": dither,
-            },
-        )
+        self._make({"image": image, "colors": colors, "dither": dither})
 
 
 class ImageScaleToTotalPixels(SingleOutputNode[_t.IMAGE]):
@@ -273,14 +227,12 @@ class ImageScaleToTotalPixels(SingleOutputNode[_t.IMAGE]):
         megapixels: float | Output[_t.FLOAT] = 1.0,
         resolution_steps: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "upscale_method": upscale_method,
-                "megapixels": megapixels,
-                "resolution_steps": resolution_steps,
-            },
-        )
+        self._make({
+            "image": image,
+            "upscale_method": upscale_method,
+            "megapixels": megapixels,
+            "resolution_steps": resolution_steps,
+        })
 
 
 class ImageSharpen(SingleOutputNode[_t.IMAGE]):
@@ -306,14 +258,7 @@ class ImageSharpen(SingleOutputNode[_t.IMAGE]):
         sigma: float | Output[_t.FLOAT] = 1.0,
         alpha: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "sharpen_radius": sharpen_radius,
-                "sigma": sigma,
-                "alpha": alpha,
-            },
-        )
+        self._make({"image": image, "sharpen_radius": sharpen_radius, "sigma": sigma, "alpha": alpha})
 
 
 class ResizeImageMaskNode(SingleOutputNode[_T0]):
@@ -329,16 +274,34 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
         self,
         *,
         input: Output[_T0],
-        resize_type: ResizeType.scale_dimensions | ResizeType.scale_by_multiplier | ResizeType.scale_longer_dimension | ResizeType.scale_shorter_dimension | ResizeType.scale_width | ResizeType.scale_height | ResizeType.scale_total_pixels | ResizeType.match_size | ResizeType.scale_to_multiple | Literal["scale dimensions", "scale by multiplier", "scale longer dimension", "scale shorter dimension", "scale width", "scale height", "scale total pixels", "scale to multiple"],
+        resize_type: (
+            ResizeType.scale_dimensions
+            | ResizeType.scale_by_multiplier
+            | ResizeType.scale_longer_dimension
+            | ResizeType.scale_shorter_dimension
+            | ResizeType.scale_width
+            | ResizeType.scale_height
+            | ResizeType.scale_total_pixels
+            | ResizeType.match_size
+            | ResizeType.scale_to_multiple
+            | Literal[
+                "scale dimensions",
+                "scale by multiplier",
+                "scale longer dimension",
+                "scale shorter dimension",
+                "scale width",
+                "scale height",
+                "scale total pixels",
+                "scale to multiple",
+            ]
+        ),
         scale_method: _c.UpscaleMethod | Output[_t.COMBO] = "area",
     ) -> None:
-        self._make(
-            {
-                "input": input,
-                "resize_type": _choose(resize_type, self.ResizeType.scale_dimensions, self.ResizeType.scale_by_multiplier, self.ResizeType.scale_longer_dimension, self.ResizeType.scale_shorter_dimension, self.ResizeType.scale_width, self.ResizeType.scale_height, self.ResizeType.scale_total_pixels, self.ResizeType.scale_to_multiple),
-                "scale_method": scale_method,
-            },
-        )
+        self._make({
+            "input": input,
+            "resize_type": _choose(resize_type, self.ResizeType),
+            "scale_method": scale_method,
+        })
 
     class ResizeType:
         """The options of resize_type."""
@@ -355,6 +318,7 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale dimensions"
+            _bare_key = "scale dimensions"
 
             def __init__(
                 self,
@@ -363,13 +327,7 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
                 height: int | Output[_t.INT] = 512,
                 crop: _c.Crop | Output[_t.COMBO] = "center",
             ) -> None:
-                self._make(
-                    {
-                        "width": width,
-                        "height": height,
-                        "crop": crop,
-                    },
-                )
+                self._make({"width": width, "height": height, "crop": crop})
 
         class scale_by_multiplier(DynamicChoice):
             """scale by multiplier.
@@ -380,17 +338,10 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale by multiplier"
+            _bare_key = "scale by multiplier"
 
-            def __init__(
-                self,
-                *,
-                multiplier: float | Output[_t.FLOAT] = 1.0,
-            ) -> None:
-                self._make(
-                    {
-                        "multiplier": multiplier,
-                    },
-                )
+            def __init__(self, *, multiplier: float | Output[_t.FLOAT] = 1.0) -> None:
+                self._make({"multiplier": multiplier})
 
         class scale_longer_dimension(DynamicChoice):
             """scale longer dimension.
@@ -401,17 +352,10 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale longer dimension"
+            _bare_key = "scale longer dimension"
 
-            def __init__(
-                self,
-                *,
-                longer_size: int | Output[_t.INT] = 512,
-            ) -> None:
-                self._make(
-                    {
-                        "longer_size": longer_size,
-                    },
-                )
+            def __init__(self, *, longer_size: int | Output[_t.INT] = 512) -> None:
+                self._make({"longer_size": longer_size})
 
         class scale_shorter_dimension(DynamicChoice):
             """scale shorter dimension.
@@ -422,17 +366,10 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale shorter dimension"
+            _bare_key = "scale shorter dimension"
 
-            def __init__(
-                self,
-                *,
-                shorter_size: int | Output[_t.INT] = 512,
-            ) -> None:
-                self._make(
-                    {
-                        "shorter_size": shorter_size,
-                    },
-                )
+            def __init__(self, *, shorter_size: int | Output[_t.INT] = 512) -> None:
+                self._make({"shorter_size": shorter_size})
 
         class scale_width(DynamicChoice):
             """scale width.
@@ -443,17 +380,10 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale width"
+            _bare_key = "scale width"
 
-            def __init__(
-                self,
-                *,
-                width: int | Output[_t.INT] = 512,
-            ) -> None:
-                self._make(
-                    {
-                        "width": width,
-                    },
-                )
+            def __init__(self, *, width: int | Output[_t.INT] = 512) -> None:
+                self._make({"width": width})
 
         class scale_height(DynamicChoice):
             """scale height.
@@ -464,17 +394,10 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale height"
+            _bare_key = "scale height"
 
-            def __init__(
-                self,
-                *,
-                height: int | Output[_t.INT] = 512,
-            ) -> None:
-                self._make(
-                    {
-                        "height": height,
-                    },
-                )
+            def __init__(self, *, height: int | Output[_t.INT] = 512) -> None:
+                self._make({"height": height})
 
         class scale_total_pixels(DynamicChoice):
             """scale total pixels.
@@ -485,17 +408,10 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale total pixels"
+            _bare_key = "scale total pixels"
 
-            def __init__(
-                self,
-                *,
-                megapixels: float | Output[_t.FLOAT] = 1.0,
-            ) -> None:
-                self._make(
-                    {
-                        "megapixels": megapixels,
-                    },
-                )
+            def __init__(self, *, megapixels: float | Output[_t.FLOAT] = 1.0) -> None:
+                self._make({"megapixels": megapixels})
 
         class match_size(DynamicChoice):
             """match size."""
@@ -509,12 +425,7 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
                 match: Output[_t.IMAGE | _t.MASK],
                 crop: _c.Crop | Output[_t.COMBO] = "center",
             ) -> None:
-                self._make(
-                    {
-                        "match": match,
-                        "crop": crop,
-                    },
-                )
+                self._make({"match": match, "crop": crop})
 
         class scale_to_multiple(DynamicChoice):
             """scale to multiple.
@@ -525,14 +436,7 @@ class ResizeImageMaskNode(SingleOutputNode[_T0]):
 
             __slots__ = ()
             _key = "scale to multiple"
+            _bare_key = "scale to multiple"
 
-            def __init__(
-                self,
-                *,
-                multiple: int | Output[_t.INT] = 8,
-            ) -> None:
-                self._make(
-                    {
-                        "multiple": multiple,
-                    },
-                )
+            def __init__(self, *, multiple: int | Output[_t.INT] = 8) -> None:
+                self._make({"multiple": multiple})

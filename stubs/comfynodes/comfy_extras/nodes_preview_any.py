@@ -7,7 +7,6 @@ from __future__ import annotations
 from comfyflow.node import AnyValue, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import TextOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -21,13 +20,5 @@ class PreviewAny(OutputNode[TextOutput], SingleOutputNode[_t.STRING]):
     _result_class = TextOutput
     STRING = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        source: AnyValue,
-    ) -> None:
-        self._make(
-            {
-                "source": source,
-            },
-        )
+    def __init__(self, *, source: AnyValue) -> None:
+        self._make({"source": source})

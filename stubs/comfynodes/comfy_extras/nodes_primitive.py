@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -19,16 +18,8 @@ class PrimitiveBoolean(SingleOutputNode[_t.BOOLEAN]):
     _output_types = ("BOOLEAN",)
     BOOLEAN = OutputSlot[_t.BOOLEAN](0)
 
-    def __init__(
-        self,
-        *,
-        value: bool | Output[_t.BOOLEAN],
-    ) -> None:
-        self._make(
-            {
-                "value": value,
-            },
-        )
+    def __init__(self, *, value: bool | Output[_t.BOOLEAN]) -> None:
+        self._make({"value": value})
 
 
 class PrimitiveFloat(SingleOutputNode[_t.FLOAT]):
@@ -44,16 +35,8 @@ class PrimitiveFloat(SingleOutputNode[_t.FLOAT]):
     _output_types = ("FLOAT",)
     FLOAT = OutputSlot[_t.FLOAT](0)
 
-    def __init__(
-        self,
-        *,
-        value: float | Output[_t.FLOAT],
-    ) -> None:
-        self._make(
-            {
-                "value": value,
-            },
-        )
+    def __init__(self, *, value: float | Output[_t.FLOAT]) -> None:
+        self._make({"value": value})
 
 
 class PrimitiveInt(SingleOutputNode[_t.INT]):
@@ -69,16 +52,8 @@ class PrimitiveInt(SingleOutputNode[_t.INT]):
     _output_types = ("INT",)
     INT = OutputSlot[_t.INT](0)
 
-    def __init__(
-        self,
-        *,
-        value: int | Output[_t.INT],
-    ) -> None:
-        self._make(
-            {
-                "value": value,
-            },
-        )
+    def __init__(self, *, value: int | Output[_t.INT]) -> None:
+        self._make({"value": value})
 
 
 class PrimitiveString(SingleOutputNode[_t.STRING]):
@@ -90,16 +65,8 @@ class PrimitiveString(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     STRING = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        value: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "value": value,
-            },
-        )
+    def __init__(self, *, value: str | Output[_t.STRING]) -> None:
+        self._make({"value": value})
 
 
 class PrimitiveStringMultiline(SingleOutputNode[_t.STRING]):
@@ -111,13 +78,5 @@ class PrimitiveStringMultiline(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     STRING = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        value: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "value": value,
-            },
-        )
+    def __init__(self, *, value: str | Output[_t.STRING]) -> None:
+        self._make({"value": value})

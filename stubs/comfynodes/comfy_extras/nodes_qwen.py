@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -34,14 +33,7 @@ class EmptyQwenImageLayeredLatentImage(SingleOutputNode[_t.LATENT]):
         layers: int | Output[_t.INT] = 3,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "layers": layers,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "layers": layers, "batch_size": batch_size})
 
 
 class TextEncodeQwenImageEdit(SingleOutputNode[_t.CONDITIONING]):
@@ -61,15 +53,7 @@ class TextEncodeQwenImageEdit(SingleOutputNode[_t.CONDITIONING]):
         vae: Output[_t.VAE] | None = None,
         image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "prompt": prompt,
-                "vae": vae,
-                "image": image,
-            },
-            ("vae", "image"),
-        )
+        self._make({"clip": clip, "prompt": prompt, "vae": vae, "image": image}, ("vae", "image"))
 
 
 class TextEncodeQwenImageEditPlus(SingleOutputNode[_t.CONDITIONING]):
@@ -91,14 +75,11 @@ class TextEncodeQwenImageEditPlus(SingleOutputNode[_t.CONDITIONING]):
         image2: Output[_t.IMAGE] | None = None,
         image3: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "prompt": prompt,
-                "vae": vae,
-                "image1": image1,
-                "image2": image2,
-                "image3": image3,
-            },
-            ("vae", "image1", "image2", "image3"),
-        )
+        self._make({
+            "clip": clip,
+            "prompt": prompt,
+            "vae": vae,
+            "image1": image1,
+            "image2": image2,
+            "image3": image3,
+        }, ("vae", "image1", "image2", "image3"))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -23,18 +22,8 @@ class RebatchImages(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-        batch_size: int | Output[_t.INT] = 1,
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-                "batch_size": batch_size,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE], batch_size: int | Output[_t.INT] = 1) -> None:
+        self._make({"images": images, "batch_size": batch_size})
 
 
 class RebatchLatents(SingleOutputNode[_t.LATENT]):
@@ -50,15 +39,5 @@ class RebatchLatents(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        latents: Output[_t.LATENT],
-        batch_size: int | Output[_t.INT] = 1,
-    ) -> None:
-        self._make(
-            {
-                "latents": latents,
-                "batch_size": batch_size,
-            },
-        )
+    def __init__(self, *, latents: Output[_t.LATENT], batch_size: int | Output[_t.INT] = 1) -> None:
+        self._make({"latents": latents, "batch_size": batch_size})

@@ -32,10 +32,4 @@ class ResolutionSelector(MultiOutputNode[Output[_t.INT], Output[_t.INT]]):
         megapixels: float | Output[_t.FLOAT] = 1.0,
         multiple: int | Output[_t.INT] = 8,
     ) -> None:
-        self._make(
-            {
-                "aspect_ratio": aspect_ratio,
-                "megapixels": megapixels,
-                "multiple": multiple,
-            },
-        )
+        self._make({"aspect_ratio": aspect_ratio, "megapixels": megapixels, "multiple": multiple})

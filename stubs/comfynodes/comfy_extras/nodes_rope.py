@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -41,14 +40,12 @@ class ScaleROPE(SingleOutputNode[_t.MODEL]):
         scale_t: float | Output[_t.FLOAT] = 1.0,
         shift_t: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "scale_x": scale_x,
-                "shift_x": shift_x,
-                "scale_y": scale_y,
-                "shift_y": shift_y,
-                "scale_t": scale_t,
-                "shift_t": shift_t,
-            },
-        )
+        self._make({
+            "model": model,
+            "scale_x": scale_x,
+            "shift_x": shift_x,
+            "scale_y": scale_y,
+            "shift_y": shift_y,
+            "scale_t": scale_t,
+            "shift_t": shift_t,
+        })

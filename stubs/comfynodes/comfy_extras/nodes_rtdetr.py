@@ -19,19 +19,8 @@ class DrawBBoxes(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     out_image = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        bboxes: Output[_t.BOUNDING_BOX],
-        image: Output[_t.IMAGE] | None = None,
-    ) -> None:
-        self._make(
-            {
-                "bboxes": bboxes,
-                "image": image,
-            },
-            ("image",),
-        )
+    def __init__(self, *, bboxes: Output[_t.BOUNDING_BOX], image: Output[_t.IMAGE] | None = None) -> None:
+        self._make({"bboxes": bboxes, "image": image}, ("image",))
 
 
 class RTDETR_detect(SingleOutputNode[_t.BOUNDING_BOX]):
@@ -52,12 +41,10 @@ class RTDETR_detect(SingleOutputNode[_t.BOUNDING_BOX]):
         class_name: _c.ClassName | Output[_t.COMBO] = "all",
         max_detections: int | Output[_t.INT] = 100,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "threshold": threshold,
-                "class_name": class_name,
-                "max_detections": max_detections,
-            },
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "threshold": threshold,
+            "class_name": class_name,
+            "max_detections": max_detections,
+        })

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -33,10 +32,4 @@ class SelfAttentionGuidance(SingleOutputNode[_t.MODEL]):
         scale: float | Output[_t.FLOAT] = 0.5,
         blur_sigma: float | Output[_t.FLOAT] = 2.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "scale": scale,
-                "blur_sigma": blur_sigma,
-            },
-        )
+        self._make({"model": model, "scale": scale, "blur_sigma": blur_sigma})

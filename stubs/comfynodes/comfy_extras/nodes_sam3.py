@@ -7,7 +7,6 @@ from __future__ import annotations
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import VideoOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -39,20 +38,17 @@ class SAM3_Detect(MultiOutputNode[Output[_t.MASK], Output[_t.BOUNDING_BOX]]):
         positive_coords: str | Output[_t.STRING] | None = None,
         negative_coords: str | Output[_t.STRING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "image": image,
-                "threshold": threshold,
-                "refine_iterations": refine_iterations,
-                "individual_masks": individual_masks,
-                "conditioning": conditioning,
-                "bboxes": bboxes,
-                "positive_coords": positive_coords,
-                "negative_coords": negative_coords,
-            },
-            ("conditioning", "bboxes", "positive_coords", "negative_coords"),
-        )
+        self._make({
+            "model": model,
+            "image": image,
+            "threshold": threshold,
+            "refine_iterations": refine_iterations,
+            "individual_masks": individual_masks,
+            "conditioning": conditioning,
+            "bboxes": bboxes,
+            "positive_coords": positive_coords,
+            "negative_coords": negative_coords,
+        }, ("conditioning", "bboxes", "positive_coords", "negative_coords"))
 
 
 class SAM3_TrackPreview(OutputNode[VideoOutput]):
@@ -77,15 +73,7 @@ class SAM3_TrackPreview(OutputNode[VideoOutput]):
         fps: float | Output[_t.FLOAT] = 24.0,
         images: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "track_data": track_data,
-                "opacity": opacity,
-                "fps": fps,
-                "images": images,
-            },
-            ("images",),
-        )
+        self._make({"track_data": track_data, "opacity": opacity, "fps": fps, "images": images}, ("images",))
 
 
 class SAM3_TrackToMask(SingleOutputNode[_t.MASK]):
@@ -103,12 +91,7 @@ class SAM3_TrackToMask(SingleOutputNode[_t.MASK]):
         track_data: Output[_t.SAM3_TRACK_DATA],
         object_indices: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "track_data": track_data,
-                "object_indices": object_indices,
-            },
-        )
+        self._make({"track_data": track_data, "object_indices": object_indices})
 
 
 class SAM3_VideoTrack(SingleOutputNode[_t.SAM3_TRACK_DATA]):
@@ -137,15 +120,12 @@ class SAM3_VideoTrack(SingleOutputNode[_t.SAM3_TRACK_DATA]):
         initial_mask: Output[_t.MASK] | None = None,
         conditioning: Output[_t.CONDITIONING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "model": model,
-                "detection_threshold": detection_threshold,
-                "max_objects": max_objects,
-                "detect_interval": detect_interval,
-                "initial_mask": initial_mask,
-                "conditioning": conditioning,
-            },
-            ("initial_mask", "conditioning"),
-        )
+        self._make({
+            "images": images,
+            "model": model,
+            "detection_threshold": detection_threshold,
+            "max_objects": max_objects,
+            "detect_interval": detect_interval,
+            "initial_mask": initial_mask,
+            "conditioning": conditioning,
+        }, ("initial_mask", "conditioning"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
 from comfyflow.output_file import Model3DOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -43,18 +42,15 @@ class Save3DAdvanced(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3
         model_3d_info: Output[_t.LOAD3D_MODEL_INFO] | None = None,
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "filename_prefix": filename_prefix,
-                "viewport_state": viewport_state,
-                "width": width,
-                "height": height,
-                "model_3d_info": model_3d_info,
-                "camera_info": camera_info,
-            },
-            ("model_3d_info", "camera_info"),
-        )
+        self._make({
+            "model_3d": model_3d,
+            "filename_prefix": filename_prefix,
+            "viewport_state": viewport_state,
+            "width": width,
+            "height": height,
+            "model_3d_info": model_3d_info,
+            "camera_info": camera_info,
+        }, ("model_3d_info", "camera_info"))
 
 
 class SaveGLB(OutputNode[Model3DOutput]):
@@ -72,12 +68,7 @@ class SaveGLB(OutputNode[Model3DOutput]):
         mesh: Output[_t.MESH | _t.FILE_3D_GLB | _t.FILE_3D_GLTF | _t.FILE_3D_OBJ | _t.FILE_3D_FBX | _t.FILE_3D_STL | _t.FILE_3D_USDZ | _t.FILE_3D_PLY | _t.FILE_3D_SPLAT | _t.FILE_3D_SPZ | _t.FILE_3D_KSPLAT | _t.FILE_3D_SPLAT_ANY | _t.FILE_3D_POINT_CLOUD_ANY | _t.FILE_3D],
         filename_prefix: str | Output[_t.STRING] = "3d/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "mesh": mesh,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"mesh": mesh, "filename_prefix": filename_prefix})
 
 
 class SaveGaussianSplat(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3D_SPLAT_ANY], Output[_t.LOAD3D_MODEL_INFO], Output[_t.LOAD3D_CAMERA], Output[_t.INT], Output[_t.INT]]):
@@ -112,18 +103,15 @@ class SaveGaussianSplat(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FIL
         model_3d_info: Output[_t.LOAD3D_MODEL_INFO] | None = None,
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "filename_prefix": filename_prefix,
-                "viewport_state": viewport_state,
-                "width": width,
-                "height": height,
-                "model_3d_info": model_3d_info,
-                "camera_info": camera_info,
-            },
-            ("model_3d_info", "camera_info"),
-        )
+        self._make({
+            "model_3d": model_3d,
+            "filename_prefix": filename_prefix,
+            "viewport_state": viewport_state,
+            "width": width,
+            "height": height,
+            "model_3d_info": model_3d_info,
+            "camera_info": camera_info,
+        }, ("model_3d_info", "camera_info"))
 
 
 class SavePointCloud(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3D_POINT_CLOUD_ANY], Output[_t.LOAD3D_MODEL_INFO], Output[_t.LOAD3D_CAMERA], Output[_t.INT], Output[_t.INT]]):
@@ -158,15 +146,12 @@ class SavePointCloud(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3
         model_3d_info: Output[_t.LOAD3D_MODEL_INFO] | None = None,
         camera_info: Output[_t.LOAD3D_CAMERA] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model_3d": model_3d,
-                "filename_prefix": filename_prefix,
-                "viewport_state": viewport_state,
-                "width": width,
-                "height": height,
-                "model_3d_info": model_3d_info,
-                "camera_info": camera_info,
-            },
-            ("model_3d_info", "camera_info"),
-        )
+        self._make({
+            "model_3d": model_3d,
+            "filename_prefix": filename_prefix,
+            "viewport_state": viewport_state,
+            "width": width,
+            "height": height,
+            "model_3d_info": model_3d_info,
+            "camera_info": camera_info,
+        }, ("model_3d_info", "camera_info"))

@@ -32,16 +32,13 @@ class SCAIL2ColoredMask(MultiOutputNode[Output[_t.IMAGE], Output[_t.IMAGE]]):
         replacement_mode: bool | Output[_t.BOOLEAN] = False,
         ref_track_data: Output[_t.SAM3_TRACK_DATA | _t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "driving_track_data": driving_track_data,
-                "object_indices": object_indices,
-                "sort_by": sort_by,
-                "replacement_mode": replacement_mode,
-                "ref_track_data": ref_track_data,
-            },
-            ("ref_track_data",),
-        )
+        self._make({
+            "driving_track_data": driving_track_data,
+            "object_indices": object_indices,
+            "sort_by": sort_by,
+            "replacement_mode": replacement_mode,
+            "ref_track_data": ref_track_data,
+        }, ("ref_track_data",))
 
 
 class WanSCAILToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT], Output[_t.INT]]):
@@ -93,27 +90,24 @@ class WanSCAILToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITI
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT] | None = None,
         previous_frames: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "pose_strength": pose_strength,
-                "pose_start": pose_start,
-                "pose_end": pose_end,
-                "video_frame_offset": video_frame_offset,
-                "previous_frame_count": previous_frame_count,
-                "pose_video": pose_video,
-                "pose_video_mask": pose_video_mask,
-                "replacement_mode": replacement_mode,
-                "reference_image": reference_image,
-                "reference_image_mask": reference_image_mask,
-                "clip_vision_output": clip_vision_output,
-                "previous_frames": previous_frames,
-            },
-            ("pose_video", "pose_video_mask", "reference_image", "reference_image_mask", "clip_vision_output", "previous_frames"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "pose_strength": pose_strength,
+            "pose_start": pose_start,
+            "pose_end": pose_end,
+            "video_frame_offset": video_frame_offset,
+            "previous_frame_count": previous_frame_count,
+            "pose_video": pose_video,
+            "pose_video_mask": pose_video_mask,
+            "replacement_mode": replacement_mode,
+            "reference_image": reference_image,
+            "reference_image_mask": reference_image_mask,
+            "clip_vision_output": clip_vision_output,
+            "previous_frames": previous_frames,
+        }, ("pose_video", "pose_video_mask", "reference_image", "reference_image_mask", "clip_vision_output", "previous_frames"))

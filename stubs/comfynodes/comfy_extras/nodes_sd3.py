@@ -28,15 +28,13 @@ class CLIPTextEncodeSD3(SingleOutputNode[_t.CONDITIONING]):
         t5xxl: str | Output[_t.STRING],
         empty_padding: _c.EmptyPadding | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "clip_l": clip_l,
-                "clip_g": clip_g,
-                "t5xxl": t5xxl,
-                "empty_padding": empty_padding,
-            },
-        )
+        self._make({
+            "clip": clip,
+            "clip_l": clip_l,
+            "clip_g": clip_g,
+            "t5xxl": t5xxl,
+            "empty_padding": empty_padding,
+        })
 
 
 class ControlNetApplySD3(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING]]):
@@ -69,18 +67,16 @@ class ControlNetApplySD3(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.COND
         start_percent: float | Output[_t.FLOAT] = 0.0,
         end_percent: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "control_net": control_net,
-                "vae": vae,
-                "image": image,
-                "strength": strength,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "control_net": control_net,
+            "vae": vae,
+            "image": image,
+            "strength": strength,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })
 
 
 class EmptySD3LatentImage(SingleOutputNode[_t.LATENT]):
@@ -105,13 +101,7 @@ class EmptySD3LatentImage(SingleOutputNode[_t.LATENT]):
         height: int | Output[_t.INT] = 1024,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "batch_size": batch_size})
 
 
 class SkipLayerGuidanceSD3(SingleOutputNode[_t.MODEL]):
@@ -140,15 +130,13 @@ class SkipLayerGuidanceSD3(SingleOutputNode[_t.MODEL]):
         start_percent: float | Output[_t.FLOAT] = 0.01,
         end_percent: float | Output[_t.FLOAT] = 0.15,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "layers": layers,
-                "scale": scale,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-            },
-        )
+        self._make({
+            "model": model,
+            "layers": layers,
+            "scale": scale,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })
 
 
 class TripleCLIPLoader(SingleOutputNode[_t.CLIP]):
@@ -167,10 +155,4 @@ class TripleCLIPLoader(SingleOutputNode[_t.CLIP]):
         clip_name2: str | Output[_t.COMBO],
         clip_name3: str | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "clip_name1": clip_name1,
-                "clip_name2": clip_name2,
-                "clip_name3": clip_name3,
-            },
-        )
+        self._make({"clip_name1": clip_name1, "clip_name2": clip_name2, "clip_name3": clip_name3})

@@ -35,16 +35,14 @@ class CropByBBoxes(SingleOutputNode[_t.IMAGE]):
         padding: int | Output[_t.INT] = 0,
         keep_aspect: _c.KeepAspect | Output[_t.COMBO] = "stretch",
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "bboxes": bboxes,
-                "output_width": output_width,
-                "output_height": output_height,
-                "padding": padding,
-                "keep_aspect": keep_aspect,
-            },
-        )
+        self._make({
+            "image": image,
+            "bboxes": bboxes,
+            "output_width": output_width,
+            "output_height": output_height,
+            "padding": padding,
+            "keep_aspect": keep_aspect,
+        })
 
 
 class SDPoseDrawKeypoints(SingleOutputNode[_t.IMAGE]):
@@ -75,19 +73,17 @@ class SDPoseDrawKeypoints(SingleOutputNode[_t.IMAGE]):
         score_threshold: float | Output[_t.FLOAT] = 0.3,
         draw_head: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "keypoints": keypoints,
-                "draw_body": draw_body,
-                "draw_hands": draw_hands,
-                "draw_face": draw_face,
-                "draw_feet": draw_feet,
-                "stick_width": stick_width,
-                "face_point_size": face_point_size,
-                "score_threshold": score_threshold,
-                "draw_head": draw_head,
-            },
-        )
+        self._make({
+            "keypoints": keypoints,
+            "draw_body": draw_body,
+            "draw_hands": draw_hands,
+            "draw_face": draw_face,
+            "draw_feet": draw_feet,
+            "stick_width": stick_width,
+            "face_point_size": face_point_size,
+            "score_threshold": score_threshold,
+            "draw_head": draw_head,
+        })
 
 
 class SDPoseFaceBBoxes(SingleOutputNode[_t.BOUNDING_BOX]):
@@ -110,13 +106,7 @@ class SDPoseFaceBBoxes(SingleOutputNode[_t.BOUNDING_BOX]):
         scale: float | Output[_t.FLOAT] = 1.5,
         force_square: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "keypoints": keypoints,
-                "scale": scale,
-                "force_square": force_square,
-            },
-        )
+        self._make({"keypoints": keypoints, "scale": scale, "force_square": force_square})
 
 
 class SDPoseKeypointExtractor(SingleOutputNode[_t.POSE_KEYPOINT]):
@@ -141,13 +131,10 @@ class SDPoseKeypointExtractor(SingleOutputNode[_t.POSE_KEYPOINT]):
         batch_size: int | Output[_t.INT] = 16,
         bboxes: Output[_t.BOUNDING_BOX] | None = None,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "vae": vae,
-                "image": image,
-                "batch_size": batch_size,
-                "bboxes": bboxes,
-            },
-            ("bboxes",),
-        )
+        self._make({
+            "model": model,
+            "vae": vae,
+            "image": image,
+            "batch_size": batch_size,
+            "bboxes": bboxes,
+        }, ("bboxes",))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,12 +34,10 @@ class SD_4XUpscale_Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[
         scale_ratio: float | Output[_t.FLOAT] = 4.0,
         noise_augmentation: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "positive": positive,
-                "negative": negative,
-                "scale_ratio": scale_ratio,
-                "noise_augmentation": noise_augmentation,
-            },
-        )
+        self._make({
+            "images": images,
+            "positive": positive,
+            "negative": negative,
+            "scale_ratio": scale_ratio,
+            "noise_augmentation": noise_augmentation,
+        })

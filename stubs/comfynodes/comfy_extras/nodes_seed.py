@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -23,13 +22,5 @@ class SeedNode(SingleOutputNode[_t.INT]):
     _output_types = ("INT",)
     seed = OutputSlot[_t.INT](0)
 
-    def __init__(
-        self,
-        *,
-        seed: int | Output[_t.INT],
-    ) -> None:
-        self._make(
-            {
-                "seed": seed,
-            },
-        )
+    def __init__(self, *, seed: int | Output[_t.INT]) -> None:
+        self._make({"seed": seed})

@@ -22,18 +22,8 @@ class SeedVR2Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CON
     positive = OutputSlot[_t.CONDITIONING](0)
     negative = OutputSlot[_t.CONDITIONING](1)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        vae_conditioning: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "vae_conditioning": vae_conditioning,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], vae_conditioning: Output[_t.LATENT]) -> None:
+        self._make({"model": model, "vae_conditioning": vae_conditioning})
 
 
 class SeedVR2PostProcessing(SingleOutputNode[_t.IMAGE]):
@@ -52,13 +42,11 @@ class SeedVR2PostProcessing(SingleOutputNode[_t.IMAGE]):
         original_resized_images: Output[_t.IMAGE],
         color_correction_method: _c.ColorCorrectionMethod | Output[_t.COMBO] = "lab",
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "original_resized_images": original_resized_images,
-                "color_correction_method": color_correction_method,
-            },
-        )
+        self._make({
+            "images": images,
+            "original_resized_images": original_resized_images,
+            "color_correction_method": color_correction_method,
+        })
 
 
 class SeedVR2Preprocess(SingleOutputNode[_t.IMAGE]):
@@ -70,16 +58,8 @@ class SeedVR2Preprocess(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     images = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        resized_images: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "resized_images": resized_images,
-            },
-        )
+    def __init__(self, *, resized_images: Output[_t.IMAGE]) -> None:
+        self._make({"resized_images": resized_images})
 
 
 class SeedVR2TemporalChunk(MultiOutputNode[Output[_t.LATENT], Output[_t.INT]]):
@@ -103,13 +83,11 @@ class SeedVR2TemporalChunk(MultiOutputNode[Output[_t.LATENT], Output[_t.INT]]):
         temporal_overlap: int | Output[_t.INT] = 0,
         chunking_mode: ChunkingMode.auto | ChunkingMode.manual | Literal["auto", "manual"],
     ) -> None:
-        self._make(
-            {
-                "latent": latent,
-                "temporal_overlap": temporal_overlap,
-                "chunking_mode": _choose(chunking_mode, self.ChunkingMode.auto, self.ChunkingMode.manual),
-            },
-        )
+        self._make({
+            "latent": latent,
+            "temporal_overlap": temporal_overlap,
+            "chunking_mode": _choose(chunking_mode, self.ChunkingMode),
+        })
 
     class ChunkingMode:
         """The options of chunking_mode."""
@@ -121,12 +99,10 @@ class SeedVR2TemporalChunk(MultiOutputNode[Output[_t.LATENT], Output[_t.INT]]):
 
             __slots__ = ()
             _key = "auto"
+            _bare_key = "auto"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class manual(DynamicChoice):
             """manual.
@@ -137,17 +113,10 @@ class SeedVR2TemporalChunk(MultiOutputNode[Output[_t.LATENT], Output[_t.INT]]):
 
             __slots__ = ()
             _key = "manual"
+            _bare_key = "manual"
 
-            def __init__(
-                self,
-                *,
-                frames_per_chunk: int | Output[_t.INT] = 21,
-            ) -> None:
-                self._make(
-                    {
-                        "frames_per_chunk": frames_per_chunk,
-                    },
-                )
+            def __init__(self, *, frames_per_chunk: int | Output[_t.INT] = 21) -> None:
+                self._make({"frames_per_chunk": frames_per_chunk})
 
 
 class SeedVR2TemporalMerge(SingleOutputNode[_t.LATENT]):
@@ -163,15 +132,5 @@ class SeedVR2TemporalMerge(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     latent = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        latents: Output[_t.LATENT],
-        temporal_overlap: int | Output[_t.INT],
-    ) -> None:
-        self._make(
-            {
-                "latents": latents,
-                "temporal_overlap": temporal_overlap,
-            },
-        )
+    def __init__(self, *, latents: Output[_t.LATENT], temporal_overlap: int | Output[_t.INT]) -> None:
+        self._make({"latents": latents, "temporal_overlap": temporal_overlap})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -39,17 +38,15 @@ class SkipLayerGuidanceDiT(SingleOutputNode[_t.MODEL]):
         end_percent: float | Output[_t.FLOAT] = 0.15,
         rescaling_scale: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "double_layers": double_layers,
-                "single_layers": single_layers,
-                "scale": scale,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-                "rescaling_scale": rescaling_scale,
-            },
-        )
+        self._make({
+            "model": model,
+            "double_layers": double_layers,
+            "single_layers": single_layers,
+            "scale": scale,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "rescaling_scale": rescaling_scale,
+        })
 
 
 class SkipLayerGuidanceDiTSimple(SingleOutputNode[_t.MODEL]):
@@ -77,12 +74,10 @@ class SkipLayerGuidanceDiTSimple(SingleOutputNode[_t.MODEL]):
         start_percent: float | Output[_t.FLOAT] = 0.0,
         end_percent: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "double_layers": double_layers,
-                "single_layers": single_layers,
-                "start_percent": start_percent,
-                "end_percent": end_percent,
-            },
-        )
+        self._make({
+            "model": model,
+            "double_layers": double_layers,
+            "single_layers": single_layers,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })

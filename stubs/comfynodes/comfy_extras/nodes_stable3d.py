@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -39,17 +38,15 @@ class SV3D_Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDI
         video_frames: int | Output[_t.INT] = 21,
         elevation: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "clip_vision": clip_vision,
-                "init_image": init_image,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "video_frames": video_frames,
-                "elevation": elevation,
-            },
-        )
+        self._make({
+            "clip_vision": clip_vision,
+            "init_image": init_image,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "video_frames": video_frames,
+            "elevation": elevation,
+        })
 
 
 class StableZero123_Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -83,18 +80,16 @@ class StableZero123_Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output
         elevation: float | Output[_t.FLOAT] = 0.0,
         azimuth: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "clip_vision": clip_vision,
-                "init_image": init_image,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-                "elevation": elevation,
-                "azimuth": azimuth,
-            },
-        )
+        self._make({
+            "clip_vision": clip_vision,
+            "init_image": init_image,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "batch_size": batch_size,
+            "elevation": elevation,
+            "azimuth": azimuth,
+        })
 
 
 class StableZero123_Conditioning_Batched(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -132,17 +127,15 @@ class StableZero123_Conditioning_Batched(MultiOutputNode[Output[_t.CONDITIONING]
         elevation_batch_increment: float | Output[_t.FLOAT] = 0.0,
         azimuth_batch_increment: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "clip_vision": clip_vision,
-                "init_image": init_image,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "batch_size": batch_size,
-                "elevation": elevation,
-                "azimuth": azimuth,
-                "elevation_batch_increment": elevation_batch_increment,
-                "azimuth_batch_increment": azimuth_batch_increment,
-            },
-        )
+        self._make({
+            "clip_vision": clip_vision,
+            "init_image": init_image,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "batch_size": batch_size,
+            "elevation": elevation,
+            "azimuth": azimuth,
+            "elevation_batch_increment": elevation_batch_increment,
+            "azimuth_batch_increment": azimuth_batch_increment,
+        })

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -35,14 +34,7 @@ class StableCascade_EmptyLatentImage(MultiOutputNode[Output[_t.LATENT], Output[_
         compression: int | Output[_t.INT] = 42,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "compression": compression,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({"width": width, "height": height, "compression": compression, "batch_size": batch_size})
 
 
 class StableCascade_StageB_Conditioning(SingleOutputNode[_t.CONDITIONING]):
@@ -54,18 +46,8 @@ class StableCascade_StageB_Conditioning(SingleOutputNode[_t.CONDITIONING]):
     _output_types = ("CONDITIONING",)
     CONDITIONING = OutputSlot[_t.CONDITIONING](0)
 
-    def __init__(
-        self,
-        *,
-        conditioning: Output[_t.CONDITIONING],
-        stage_c: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "stage_c": stage_c,
-            },
-        )
+    def __init__(self, *, conditioning: Output[_t.CONDITIONING], stage_c: Output[_t.LATENT]) -> None:
+        self._make({"conditioning": conditioning, "stage_c": stage_c})
 
 
 class StableCascade_StageC_VAEEncode(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]]):
@@ -89,13 +71,7 @@ class StableCascade_StageC_VAEEncode(MultiOutputNode[Output[_t.LATENT], Output[_
         vae: Output[_t.VAE],
         compression: int | Output[_t.INT] = 42,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "vae": vae,
-                "compression": compression,
-            },
-        )
+        self._make({"image": image, "vae": vae, "compression": compression})
 
 
 class StableCascade_SuperResolutionControlnet(MultiOutputNode[Output[_t.IMAGE], Output[_t.LATENT], Output[_t.LATENT]]):
@@ -112,15 +88,5 @@ class StableCascade_SuperResolutionControlnet(MultiOutputNode[Output[_t.IMAGE], 
     stage_c = OutputSlot[_t.LATENT](1)
     stage_b = OutputSlot[_t.LATENT](2)
 
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        vae: Output[_t.VAE],
-    ) -> None:
-        self._make(
-            {
-                "image": image,
-                "vae": vae,
-            },
-        )
+    def __init__(self, *, image: Output[_t.IMAGE], vae: Output[_t.VAE]) -> None:
+        self._make({"image": image, "vae": vae})

@@ -28,12 +28,7 @@ class CaseConverter(SingleOutputNode[_t.STRING]):
         string: str | Output[_t.STRING],
         mode: _c.CaseConverterMode | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "mode": mode,
-            },
-        )
+        self._make({"string": string, "mode": mode})
 
 
 class ConvertArrayToString(SingleOutputNode[_t.STRING]):
@@ -49,18 +44,8 @@ class ConvertArrayToString(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     STRING = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        array: Output[_t.ARRAY],
-        indent: int | Output[_t.INT] = 2,
-    ) -> None:
-        self._make(
-            {
-                "array": array,
-                "indent": indent,
-            },
-        )
+    def __init__(self, *, array: Output[_t.ARRAY], indent: int | Output[_t.INT] = 2) -> None:
+        self._make({"array": array, "indent": indent})
 
 
 class ConvertDictionaryToString(SingleOutputNode[_t.STRING]):
@@ -76,18 +61,8 @@ class ConvertDictionaryToString(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     STRING = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        dictionary: Output[_t.DICT],
-        indent: int | Output[_t.INT] = 2,
-    ) -> None:
-        self._make(
-            {
-                "dictionary": dictionary,
-                "indent": indent,
-            },
-        )
+    def __init__(self, *, dictionary: Output[_t.DICT], indent: int | Output[_t.INT] = 2) -> None:
+        self._make({"dictionary": dictionary, "indent": indent})
 
 
 class JsonExtractString(SingleOutputNode[_t.STRING]):
@@ -99,18 +74,8 @@ class JsonExtractString(SingleOutputNode[_t.STRING]):
     _output_types = ("STRING",)
     STRING = OutputSlot[_t.STRING](0)
 
-    def __init__(
-        self,
-        *,
-        json_string: str | Output[_t.STRING],
-        key: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "json_string": json_string,
-                "key": key,
-            },
-        )
+    def __init__(self, *, json_string: str | Output[_t.STRING], key: str | Output[_t.STRING]) -> None:
+        self._make({"json_string": json_string, "key": key})
 
 
 class RegexExtract(SingleOutputNode[_t.STRING]):
@@ -137,17 +102,15 @@ class RegexExtract(SingleOutputNode[_t.STRING]):
         dotall: bool | Output[_t.BOOLEAN] = False,
         group_index: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "regex_pattern": regex_pattern,
-                "mode": mode,
-                "case_insensitive": case_insensitive,
-                "multiline": multiline,
-                "dotall": dotall,
-                "group_index": group_index,
-            },
-        )
+        self._make({
+            "string": string,
+            "regex_pattern": regex_pattern,
+            "mode": mode,
+            "case_insensitive": case_insensitive,
+            "multiline": multiline,
+            "dotall": dotall,
+            "group_index": group_index,
+        })
 
 
 class RegexMatch(SingleOutputNode[_t.BOOLEAN]):
@@ -168,15 +131,13 @@ class RegexMatch(SingleOutputNode[_t.BOOLEAN]):
         multiline: bool | Output[_t.BOOLEAN] = False,
         dotall: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "regex_pattern": regex_pattern,
-                "case_insensitive": case_insensitive,
-                "multiline": multiline,
-                "dotall": dotall,
-            },
-        )
+        self._make({
+            "string": string,
+            "regex_pattern": regex_pattern,
+            "case_insensitive": case_insensitive,
+            "multiline": multiline,
+            "dotall": dotall,
+        })
 
 
 class RegexReplace(SingleOutputNode[_t.STRING]):
@@ -203,17 +164,15 @@ class RegexReplace(SingleOutputNode[_t.STRING]):
         dotall: bool | Output[_t.BOOLEAN] = False,
         count: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "regex_pattern": regex_pattern,
-                "replace": replace,
-                "case_insensitive": case_insensitive,
-                "multiline": multiline,
-                "dotall": dotall,
-                "count": count,
-            },
-        )
+        self._make({
+            "string": string,
+            "regex_pattern": regex_pattern,
+            "replace": replace,
+            "case_insensitive": case_insensitive,
+            "multiline": multiline,
+            "dotall": dotall,
+            "count": count,
+        })
 
 
 class StringCompare(SingleOutputNode[_t.BOOLEAN]):
@@ -233,14 +192,12 @@ class StringCompare(SingleOutputNode[_t.BOOLEAN]):
         mode: _c.StringCompareMode | Output[_t.COMBO],
         case_sensitive: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "string_a": string_a,
-                "string_b": string_b,
-                "mode": mode,
-                "case_sensitive": case_sensitive,
-            },
-        )
+        self._make({
+            "string_a": string_a,
+            "string_b": string_b,
+            "mode": mode,
+            "case_sensitive": case_sensitive,
+        })
 
 
 class StringConcatenate(SingleOutputNode[_t.STRING]):
@@ -259,13 +216,7 @@ class StringConcatenate(SingleOutputNode[_t.STRING]):
         string_b: str | Output[_t.STRING],
         delimiter: str | Output[_t.STRING] = "",
     ) -> None:
-        self._make(
-            {
-                "string_a": string_a,
-                "string_b": string_b,
-                "delimiter": delimiter,
-            },
-        )
+        self._make({"string_a": string_a, "string_b": string_b, "delimiter": delimiter})
 
 
 class StringContains(SingleOutputNode[_t.BOOLEAN]):
@@ -284,13 +235,7 @@ class StringContains(SingleOutputNode[_t.BOOLEAN]):
         substring: str | Output[_t.STRING],
         case_sensitive: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "substring": substring,
-                "case_sensitive": case_sensitive,
-            },
-        )
+        self._make({"string": string, "substring": substring, "case_sensitive": case_sensitive})
 
 
 class StringFormat(SingleOutputNode[_t.STRING]):
@@ -305,15 +250,16 @@ class StringFormat(SingleOutputNode[_t.STRING]):
     def __init__(
         self,
         *,
-        values: Mapping[Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z"], AnyValue] | Sequence[AnyValue] = (),
+        values: (
+            Mapping[Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z"], AnyValue]
+            | Sequence[AnyValue]
+        ) = (),
         f_string: str | Output[_t.STRING] = "{a}",
     ) -> None:
-        self._make(
-            {
-                "values": _autogrow(values, "", ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z")),
-                "f_string": f_string,
-            },
-        )
+        self._make({
+            "values": _autogrow(values, "", ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z")),
+            "f_string": f_string,
+        })
 
 
 class StringLength(SingleOutputNode[_t.INT]):
@@ -325,16 +271,8 @@ class StringLength(SingleOutputNode[_t.INT]):
     _output_types = ("INT",)
     length = OutputSlot[_t.INT](0)
 
-    def __init__(
-        self,
-        *,
-        string: str | Output[_t.STRING],
-    ) -> None:
-        self._make(
-            {
-                "string": string,
-            },
-        )
+    def __init__(self, *, string: str | Output[_t.STRING]) -> None:
+        self._make({"string": string})
 
 
 class StringReplace(SingleOutputNode[_t.STRING]):
@@ -353,13 +291,7 @@ class StringReplace(SingleOutputNode[_t.STRING]):
         find: str | Output[_t.STRING],
         replace: str | Output[_t.STRING],
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "find": find,
-                "replace": replace,
-            },
-        )
+        self._make({"string": string, "find": find, "replace": replace})
 
 
 class StringSubstring(SingleOutputNode[_t.STRING]):
@@ -378,13 +310,7 @@ class StringSubstring(SingleOutputNode[_t.STRING]):
         start: int | Output[_t.INT],
         end: int | Output[_t.INT],
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "start": start,
-                "end": end,
-            },
-        )
+        self._make({"string": string, "start": start, "end": end})
 
 
 class StringTrim(SingleOutputNode[_t.STRING]):
@@ -402,9 +328,4 @@ class StringTrim(SingleOutputNode[_t.STRING]):
         string: str | Output[_t.STRING],
         mode: _c.StringTrimMode | Output[_t.COMBO],
     ) -> None:
-        self._make(
-            {
-                "string": string,
-                "mode": mode,
-            },
-        )
+        self._make({"string": string, "mode": mode})

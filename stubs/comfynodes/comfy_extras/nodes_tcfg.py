@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -19,13 +18,5 @@ class TCFG(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     patched_model = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL]) -> None:
+        self._make({"model": model})

@@ -28,10 +28,4 @@ class SaveText(OutputNode[TextOutput], SingleOutputNode[_t.STRING]):
         filename_prefix: str | Output[_t.STRING] = "ComfyUI",
         format: _c.SaveTextFormat | Output[_t.COMBO] = "txt",
     ) -> None:
-        self._make(
-            {
-                "text": text,
-                "filename_prefix": filename_prefix,
-                "format": format,
-            },
-        )
+        self._make({"text": text, "filename_prefix": filename_prefix, "format": format})

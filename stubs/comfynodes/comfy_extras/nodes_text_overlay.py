@@ -34,14 +34,12 @@ class TextOverlay(SingleOutputNode[_t.IMAGE]):
         align: _c.Align | Output[_t.COMBO] = "left",
         outline: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "text": text,
-                "font_size": font_size,
-                "color": color,
-                "position": position,
-                "align": align,
-                "outline": outline,
-            },
-        )
+        self._make({
+            "images": images,
+            "text": text,
+            "font_size": font_size,
+            "color": color,
+            "position": position,
+            "align": align,
+            "outline": outline,
+        })

@@ -8,7 +8,6 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -38,20 +37,17 @@ class TextGenerate(SingleOutputNode[_t.STRING]):
         thinking: bool | Output[_t.BOOLEAN] = False,
         use_default_template: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "prompt": prompt,
-                "max_length": max_length,
-                "sampling_mode": _choose(sampling_mode, self.SamplingMode.on, self.SamplingMode.off),
-                "image": image,
-                "video": video,
-                "audio": audio,
-                "thinking": thinking,
-                "use_default_template": use_default_template,
-            },
-            ("image", "video", "audio"),
-        )
+        self._make({
+            "clip": clip,
+            "prompt": prompt,
+            "max_length": max_length,
+            "sampling_mode": _choose(sampling_mode, self.SamplingMode),
+            "image": image,
+            "video": video,
+            "audio": audio,
+            "thinking": thinking,
+            "use_default_template": use_default_template,
+        }, ("image", "video", "audio"))
 
     class SamplingMode:
         """The options of sampling_mode."""
@@ -73,6 +69,7 @@ class TextGenerate(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "on"
+            _bare_key = "on"
 
             def __init__(
                 self,
@@ -85,29 +82,25 @@ class TextGenerate(SingleOutputNode[_t.STRING]):
                 seed: int | Output[_t.INT] = 0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "temperature": temperature,
-                        "top_k": top_k,
-                        "top_p": top_p,
-                        "min_p": min_p,
-                        "repetition_penalty": repetition_penalty,
-                        "seed": seed,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({
+                    "temperature": temperature,
+                    "top_k": top_k,
+                    "top_p": top_p,
+                    "min_p": min_p,
+                    "repetition_penalty": repetition_penalty,
+                    "seed": seed,
+                    "presence_penalty": presence_penalty,
+                })
 
         class off(DynamicChoice):
             """off."""
 
             __slots__ = ()
             _key = "off"
+            _bare_key = "off"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
 
 class TextGenerateLTX2Prompt(SingleOutputNode[_t.STRING]):
@@ -136,20 +129,17 @@ class TextGenerateLTX2Prompt(SingleOutputNode[_t.STRING]):
         thinking: bool | Output[_t.BOOLEAN] = False,
         use_default_template: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "prompt": prompt,
-                "max_length": max_length,
-                "sampling_mode": _choose(sampling_mode, self.SamplingMode.on, self.SamplingMode.off),
-                "image": image,
-                "video": video,
-                "audio": audio,
-                "thinking": thinking,
-                "use_default_template": use_default_template,
-            },
-            ("image", "video", "audio"),
-        )
+        self._make({
+            "clip": clip,
+            "prompt": prompt,
+            "max_length": max_length,
+            "sampling_mode": _choose(sampling_mode, self.SamplingMode),
+            "image": image,
+            "video": video,
+            "audio": audio,
+            "thinking": thinking,
+            "use_default_template": use_default_template,
+        }, ("image", "video", "audio"))
 
     class SamplingMode:
         """The options of sampling_mode."""
@@ -171,6 +161,7 @@ class TextGenerateLTX2Prompt(SingleOutputNode[_t.STRING]):
 
             __slots__ = ()
             _key = "on"
+            _bare_key = "on"
 
             def __init__(
                 self,
@@ -183,26 +174,22 @@ class TextGenerateLTX2Prompt(SingleOutputNode[_t.STRING]):
                 seed: int | Output[_t.INT] = 0,
                 presence_penalty: float | Output[_t.FLOAT] = 0.0,
             ) -> None:
-                self._make(
-                    {
-                        "temperature": temperature,
-                        "top_k": top_k,
-                        "top_p": top_p,
-                        "min_p": min_p,
-                        "repetition_penalty": repetition_penalty,
-                        "seed": seed,
-                        "presence_penalty": presence_penalty,
-                    },
-                )
+                self._make({
+                    "temperature": temperature,
+                    "top_k": top_k,
+                    "top_p": top_p,
+                    "min_p": min_p,
+                    "repetition_penalty": repetition_penalty,
+                    "seed": seed,
+                    "presence_penalty": presence_penalty,
+                })
 
         class off(DynamicChoice):
             """off."""
 
             __slots__ = ()
             _key = "off"
+            _bare_key = "off"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})

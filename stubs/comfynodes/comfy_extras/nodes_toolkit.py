@@ -9,8 +9,6 @@ from typing import TypeVar
 from comfyflow.dynamic_input import autogrow as _autogrow
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
-from .. import sockets as _t
 
 _T0 = TypeVar("_T0")
 
@@ -24,13 +22,5 @@ class CreateList(SingleOutputNode[_T0]):
     _output_types = ("COMFY_MATCHTYPE_V3",)
     list = OutputSlot[_T0](0)
 
-    def __init__(
-        self,
-        *,
-        inputs: Sequence[Output[_T0]],
-    ) -> None:
-        self._make(
-            {
-                "inputs": _autogrow(inputs, "input"),
-            },
-        )
+    def __init__(self, *, inputs: Sequence[Output[_T0]]) -> None:
+        self._make({"inputs": _autogrow(inputs, "input")})

@@ -22,15 +22,5 @@ class TorchCompileModel(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        backend: _c.Backend | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "backend": backend,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], backend: _c.Backend | Output[_t.COMBO]) -> None:
+        self._make({"model": model, "backend": backend})

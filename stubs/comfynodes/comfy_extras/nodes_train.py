@@ -34,14 +34,7 @@ class LoraModelLoader(SingleOutputNode[_t.MODEL]):
         strength_model: float | Output[_t.FLOAT] = 1.0,
         bypass: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "lora": lora,
-                "strength_model": strength_model,
-                "bypass": bypass,
-            },
-        )
+        self._make({"model": model, "lora": lora, "strength_model": strength_model, "bypass": bypass})
 
 
 class LossGraphNode(OutputNode[ImageOutput]):
@@ -62,12 +55,7 @@ class LossGraphNode(OutputNode[ImageOutput]):
         loss: Output[_t.LOSS_MAP],
         filename_prefix: str | Output[_t.STRING] = "loss_graph",
     ) -> None:
-        self._make(
-            {
-                "loss": loss,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({"loss": loss, "filename_prefix": filename_prefix})
 
 
 class SaveLoRA(OutputNode[NodeOutput]):
@@ -89,14 +77,7 @@ class SaveLoRA(OutputNode[NodeOutput]):
         prefix: str | Output[_t.STRING] = "loras/ComfyUI_trained_lora",
         steps: int | Output[_t.INT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "lora": lora,
-                "prefix": prefix,
-                "steps": steps,
-            },
-            ("steps",),
-        )
+        self._make({"lora": lora, "prefix": prefix, "steps": steps}, ("steps",))
 
 
 class TrainLoraNode(MultiOutputNode[Output[_t.LORA_MODEL], Output[_t.LOSS_MAP], Output[_t.INT]]):
@@ -147,28 +128,26 @@ class TrainLoraNode(MultiOutputNode[Output[_t.LORA_MODEL], Output[_t.LOSS_MAP], 
         bucket_mode: bool | Output[_t.BOOLEAN] = False,
         bypass_mode: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "latents": latents,
-                "positive": positive,
-                "batch_size": batch_size,
-                "grad_accumulation_steps": grad_accumulation_steps,
-                "steps": steps,
-                "learning_rate": learning_rate,
-                "rank": rank,
-                "optimizer": optimizer,
-                "loss_function": loss_function,
-                "seed": seed,
-                "training_dtype": training_dtype,
-                "lora_dtype": lora_dtype,
-                "quantized_backward": quantized_backward,
-                "algorithm": algorithm,
-                "gradient_checkpointing": gradient_checkpointing,
-                "checkpoint_depth": checkpoint_depth,
-                "offloading": offloading,
-                "existing_lora": existing_lora,
-                "bucket_mode": bucket_mode,
-                "bypass_mode": bypass_mode,
-            },
-        )
+        self._make({
+            "model": model,
+            "latents": latents,
+            "positive": positive,
+            "batch_size": batch_size,
+            "grad_accumulation_steps": grad_accumulation_steps,
+            "steps": steps,
+            "learning_rate": learning_rate,
+            "rank": rank,
+            "optimizer": optimizer,
+            "loss_function": loss_function,
+            "seed": seed,
+            "training_dtype": training_dtype,
+            "lora_dtype": lora_dtype,
+            "quantized_backward": quantized_backward,
+            "algorithm": algorithm,
+            "gradient_checkpointing": gradient_checkpointing,
+            "checkpoint_depth": checkpoint_depth,
+            "offloading": offloading,
+            "existing_lora": existing_lora,
+            "bucket_mode": bucket_mode,
+            "bypass_mode": bypass_mode,
+        })

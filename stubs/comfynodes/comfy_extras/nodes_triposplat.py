@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -28,13 +27,7 @@ class TripoSplatConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.
         vae: Output[_t.VAE],
         image: Output[_t.IMAGE],
     ) -> None:
-        self._make(
-            {
-                "clip_vision": clip_vision,
-                "vae": vae,
-                "image": image,
-            },
-        )
+        self._make({"clip_vision": clip_vision, "vae": vae, "image": image})
 
 
 class TripoSplatPreprocessImage(SingleOutputNode[_t.IMAGE]):
@@ -59,14 +52,7 @@ class TripoSplatPreprocessImage(SingleOutputNode[_t.IMAGE]):
         erode_radius: int | Output[_t.INT] = 1,
         size: int | Output[_t.INT] = 1024,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "mask": mask,
-                "erode_radius": erode_radius,
-                "size": size,
-            },
-        )
+        self._make({"image": image, "mask": mask, "erode_radius": erode_radius, "size": size})
 
 
 class TripoSplatSamplingPreview(SingleOutputNode[_t.MODEL]):
@@ -97,17 +83,15 @@ class TripoSplatSamplingPreview(SingleOutputNode[_t.MODEL]):
         pitch: float | Output[_t.FLOAT] = 15.0,
         point_size: int | Output[_t.INT] = 3,
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "vae": vae,
-                "octree_level": octree_level,
-                "num_gaussians": num_gaussians,
-                "yaw": yaw,
-                "pitch": pitch,
-                "point_size": point_size,
-            },
-        )
+        self._make({
+            "model": model,
+            "vae": vae,
+            "octree_level": octree_level,
+            "num_gaussians": num_gaussians,
+            "yaw": yaw,
+            "pitch": pitch,
+            "point_size": point_size,
+        })
 
 
 class VAEDecodeTripoSplat(SingleOutputNode[_t.SPLAT]):
@@ -132,11 +116,4 @@ class VAEDecodeTripoSplat(SingleOutputNode[_t.SPLAT]):
         num_gaussians: int | Output[_t.INT] = 262144,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "vae": vae,
-                "num_gaussians": num_gaussians,
-                "seed": seed,
-            },
-        )
+        self._make({"samples": samples, "vae": vae, "num_gaussians": num_gaussians, "seed": seed})

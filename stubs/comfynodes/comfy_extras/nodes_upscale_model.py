@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -19,18 +18,8 @@ class ImageUpscaleWithModel(SingleOutputNode[_t.IMAGE]):
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
-    def __init__(
-        self,
-        *,
-        upscale_model: Output[_t.UPSCALE_MODEL],
-        image: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "upscale_model": upscale_model,
-                "image": image,
-            },
-        )
+    def __init__(self, *, upscale_model: Output[_t.UPSCALE_MODEL], image: Output[_t.IMAGE]) -> None:
+        self._make({"upscale_model": upscale_model, "image": image})
 
 
 class UpscaleModelLoader(SingleOutputNode[_t.UPSCALE_MODEL]):
@@ -42,13 +31,5 @@ class UpscaleModelLoader(SingleOutputNode[_t.UPSCALE_MODEL]):
     _output_types = ("UPSCALE_MODEL",)
     UPSCALE_MODEL = OutputSlot[_t.UPSCALE_MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-            },
-        )
+    def __init__(self, *, model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"model_name": model_name})

@@ -34,15 +34,7 @@ class CreateVideo(SingleOutputNode[_t.VIDEO]):
         audio: Output[_t.AUDIO] | None = None,
         bit_depth: int | Output[_t.INT] = 8,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "fps": fps,
-                "audio": audio,
-                "bit_depth": bit_depth,
-            },
-            ("audio",),
-        )
+        self._make({"images": images, "fps": fps, "audio": audio, "bit_depth": bit_depth}, ("audio",))
 
 
 class GetVideoComponents(MultiOutputNode[Output[_t.IMAGE], Output[_t.AUDIO], Output[_t.FLOAT], Output[_t.INT]]):
@@ -57,16 +49,8 @@ class GetVideoComponents(MultiOutputNode[Output[_t.IMAGE], Output[_t.AUDIO], Out
     fps = OutputSlot[_t.FLOAT](2)
     bit_depth = OutputSlot[_t.INT](3)
 
-    def __init__(
-        self,
-        *,
-        video: Output[_t.VIDEO],
-    ) -> None:
-        self._make(
-            {
-                "video": video,
-            },
-        )
+    def __init__(self, *, video: Output[_t.VIDEO]) -> None:
+        self._make({"video": video})
 
 
 class LoadVideo(SingleOutputNode[_t.VIDEO]):
@@ -78,16 +62,8 @@ class LoadVideo(SingleOutputNode[_t.VIDEO]):
     _output_types = ("VIDEO",)
     VIDEO = OutputSlot[_t.VIDEO](0)
 
-    def __init__(
-        self,
-        *,
-        file: str | PathLike[str] | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "file": file,
-            },
-        )
+    def __init__(self, *, file: str | PathLike[str] | Output[_t.COMBO]) -> None:
+        self._make({"file": file})
 
 
 class SaveVideo(OutputNode[VideoOutput], SingleOutputNode[_t.VIDEO]):
@@ -108,14 +84,7 @@ class SaveVideo(OutputNode[VideoOutput], SingleOutputNode[_t.VIDEO]):
         format: _c.SaveVideoFormat | Output[_t.COMBO] = "auto",
         codec: _c.SaveVideoCodec | Output[_t.COMBO] = "auto",
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "filename_prefix": filename_prefix,
-                "format": format,
-                "codec": codec,
-            },
-        )
+        self._make({"video": video, "filename_prefix": filename_prefix, "format": format, "codec": codec})
 
 
 class SaveWEBM(OutputNode[VideoOutput], SingleOutputNode[_t.IMAGE]):
@@ -144,15 +113,13 @@ class SaveWEBM(OutputNode[VideoOutput], SingleOutputNode[_t.IMAGE]):
         fps: float | Output[_t.FLOAT] = 24.0,
         crf: float | Output[_t.FLOAT] = 32.0,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "filename_prefix": filename_prefix,
-                "codec": codec,
-                "fps": fps,
-                "crf": crf,
-            },
-        )
+        self._make({
+            "images": images,
+            "filename_prefix": filename_prefix,
+            "codec": codec,
+            "fps": fps,
+            "crf": crf,
+        })
 
 
 class Video_Slice(SingleOutputNode[_t.VIDEO]):
@@ -177,11 +144,9 @@ class Video_Slice(SingleOutputNode[_t.VIDEO]):
         duration: float | Output[_t.FLOAT] = 0.0,
         strict_duration: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make(
-            {
-                "video": video,
-                "start_time": start_time,
-                "duration": duration,
-                "strict_duration": strict_duration,
-            },
-        )
+        self._make({
+            "video": video,
+            "start_time": start_time,
+            "duration": duration,
+            "strict_duration": strict_duration,
+        })

@@ -7,7 +7,6 @@ from __future__ import annotations
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import NodeOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -42,18 +41,16 @@ class ConditioningSetAreaPercentageVideo(SingleOutputNode[_t.CONDITIONING]):
         z: float | Output[_t.FLOAT] = 0,
         strength: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "conditioning": conditioning,
-                "width": width,
-                "height": height,
-                "temporal": temporal,
-                "x": x,
-                "y": y,
-                "z": z,
-                "strength": strength,
-            },
-        )
+        self._make({
+            "conditioning": conditioning,
+            "width": width,
+            "height": height,
+            "temporal": temporal,
+            "x": x,
+            "y": y,
+            "z": z,
+            "strength": strength,
+        })
 
 
 class ImageOnlyCheckpointLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP_VISION], Output[_t.VAE]]):
@@ -67,16 +64,8 @@ class ImageOnlyCheckpointLoader(MultiOutputNode[Output[_t.MODEL], Output[_t.CLIP
     CLIP_VISION = OutputSlot[_t.CLIP_VISION](1)
     VAE = OutputSlot[_t.VAE](2)
 
-    def __init__(
-        self,
-        *,
-        ckpt_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "ckpt_name": ckpt_name,
-            },
-        )
+    def __init__(self, *, ckpt_name: str | Output[_t.COMBO]) -> None:
+        self._make({"ckpt_name": ckpt_name})
 
 
 class ImageOnlyCheckpointSave(OutputNode[NodeOutput]):
@@ -96,14 +85,12 @@ class ImageOnlyCheckpointSave(OutputNode[NodeOutput]):
         vae: Output[_t.VAE],
         filename_prefix: str | Output[_t.STRING] = "checkpoints/ComfyUI",
     ) -> None:
-        self._make(
-            {
-                "model": model,
-                "clip_vision": clip_vision,
-                "vae": vae,
-                "filename_prefix": filename_prefix,
-            },
-        )
+        self._make({
+            "model": model,
+            "clip_vision": clip_vision,
+            "vae": vae,
+            "filename_prefix": filename_prefix,
+        })
 
 
 class SVD_img2vid_Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -139,19 +126,17 @@ class SVD_img2vid_Conditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_
         fps: int | Output[_t.INT] = 6,
         augmentation_level: float | Output[_t.FLOAT] = 0.0,
     ) -> None:
-        self._make(
-            {
-                "clip_vision": clip_vision,
-                "init_image": init_image,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "video_frames": video_frames,
-                "motion_bucket_id": motion_bucket_id,
-                "fps": fps,
-                "augmentation_level": augmentation_level,
-            },
-        )
+        self._make({
+            "clip_vision": clip_vision,
+            "init_image": init_image,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "video_frames": video_frames,
+            "motion_bucket_id": motion_bucket_id,
+            "fps": fps,
+            "augmentation_level": augmentation_level,
+        })
 
 
 class VideoLinearCFGGuidance(SingleOutputNode[_t.MODEL]):
@@ -167,18 +152,8 @@ class VideoLinearCFGGuidance(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        min_cfg: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "min_cfg": min_cfg,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], min_cfg: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"model": model, "min_cfg": min_cfg})
 
 
 class VideoTriangleCFGGuidance(SingleOutputNode[_t.MODEL]):
@@ -194,15 +169,5 @@ class VideoTriangleCFGGuidance(SingleOutputNode[_t.MODEL]):
     _output_types = ("MODEL",)
     MODEL = OutputSlot[_t.MODEL](0)
 
-    def __init__(
-        self,
-        *,
-        model: Output[_t.MODEL],
-        min_cfg: float | Output[_t.FLOAT] = 1.0,
-    ) -> None:
-        self._make(
-            {
-                "model": model,
-                "min_cfg": min_cfg,
-            },
-        )
+    def __init__(self, *, model: Output[_t.MODEL], min_cfg: float | Output[_t.FLOAT] = 1.0) -> None:
+        self._make({"model": model, "min_cfg": min_cfg})

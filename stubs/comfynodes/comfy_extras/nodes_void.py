@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -19,16 +18,8 @@ class OpticalFlowLoader(SingleOutputNode[_t.OPTICAL_FLOW]):
     _output_types = ("OPTICAL_FLOW",)
     OPTICAL_FLOW = OutputSlot[_t.OPTICAL_FLOW](0)
 
-    def __init__(
-        self,
-        *,
-        model_name: str | Output[_t.COMBO],
-    ) -> None:
-        self._make(
-            {
-                "model_name": model_name,
-            },
-        )
+    def __init__(self, *, model_name: str | Output[_t.COMBO]) -> None:
+        self._make({"model_name": model_name})
 
 
 class VOIDInpaintConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -62,19 +53,17 @@ class VOIDInpaintConditioning(MultiOutputNode[Output[_t.CONDITIONING], Output[_t
         length: int | Output[_t.INT] = 45,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "video": video,
-                "quadmask": quadmask,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "video": video,
+            "quadmask": quadmask,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+        })
 
 
 class VOIDQuadmaskPreprocess(SingleOutputNode[_t.MASK]):
@@ -90,18 +79,8 @@ class VOIDQuadmaskPreprocess(SingleOutputNode[_t.MASK]):
     _output_types = ("MASK",)
     quadmask = OutputSlot[_t.MASK](0)
 
-    def __init__(
-        self,
-        *,
-        mask: Output[_t.MASK],
-        dilate_width: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "mask": mask,
-                "dilate_width": dilate_width,
-            },
-        )
+    def __init__(self, *, mask: Output[_t.MASK], dilate_width: int | Output[_t.INT] = 0) -> None:
+        self._make({"mask": mask, "dilate_width": dilate_width})
 
 
 class VOIDSampler(SingleOutputNode[_t.SAMPLER]):
@@ -114,10 +93,7 @@ class VOIDSampler(SingleOutputNode[_t.SAMPLER]):
     SAMPLER = OutputSlot[_t.SAMPLER](0)
 
     def __init__(self) -> None:
-        self._make(
-            {
-            },
-        )
+        self._make({})
 
 
 class VOIDWarpedNoise(SingleOutputNode[_t.LATENT]):
@@ -146,16 +122,14 @@ class VOIDWarpedNoise(SingleOutputNode[_t.LATENT]):
         length: int | Output[_t.INT] = 45,
         batch_size: int | Output[_t.INT] = 1,
     ) -> None:
-        self._make(
-            {
-                "optical_flow": optical_flow,
-                "video": video,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-            },
-        )
+        self._make({
+            "optical_flow": optical_flow,
+            "video": video,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+        })
 
 
 class VOIDWarpedNoiseSource(SingleOutputNode[_t.NOISE]):
@@ -167,13 +141,5 @@ class VOIDWarpedNoiseSource(SingleOutputNode[_t.NOISE]):
     _output_types = ("NOISE",)
     NOISE = OutputSlot[_t.NOISE](0)
 
-    def __init__(
-        self,
-        *,
-        warped_noise: Output[_t.LATENT],
-    ) -> None:
-        self._make(
-            {
-                "warped_noise": warped_noise,
-            },
-        )
+    def __init__(self, *, warped_noise: Output[_t.LATENT]) -> None:
+        self._make({"warped_noise": warped_noise})

@@ -8,7 +8,6 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -25,18 +24,8 @@ class TrimVideoLatent(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(
-        self,
-        *,
-        samples: Output[_t.LATENT],
-        trim_amount: int | Output[_t.INT] = 0,
-    ) -> None:
-        self._make(
-            {
-                "samples": samples,
-                "trim_amount": trim_amount,
-            },
-        )
+    def __init__(self, *, samples: Output[_t.LATENT], trim_amount: int | Output[_t.INT] = 0) -> None:
+        self._make({"samples": samples, "trim_amount": trim_amount})
 
 
 class Wan22FunControlToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -70,20 +59,17 @@ class Wan22FunControlToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.
         ref_image: Output[_t.IMAGE] | None = None,
         control_video: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "ref_image": ref_image,
-                "control_video": control_video,
-            },
-            ("ref_image", "control_video"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "ref_image": ref_image,
+            "control_video": control_video,
+        }, ("ref_image", "control_video"))
 
 
 class Wan22ImageToVideoLatent(SingleOutputNode[_t.LATENT]):
@@ -112,17 +98,14 @@ class Wan22ImageToVideoLatent(SingleOutputNode[_t.LATENT]):
         batch_size: int | Output[_t.INT] = 1,
         start_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "start_image": start_image,
-            },
-            ("start_image",),
-        )
+        self._make({
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "start_image": start_image,
+        }, ("start_image",))
 
 
 class WanAnimateToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT], Output[_t.INT], Output[_t.INT], Output[_t.INT]]):
@@ -170,27 +153,24 @@ class WanAnimateToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDI
         character_mask: Output[_t.MASK] | None = None,
         continue_motion: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "continue_motion_max_frames": continue_motion_max_frames,
-                "video_frame_offset": video_frame_offset,
-                "clip_vision_output": clip_vision_output,
-                "reference_image": reference_image,
-                "face_video": face_video,
-                "pose_video": pose_video,
-                "background_video": background_video,
-                "character_mask": character_mask,
-                "continue_motion": continue_motion,
-            },
-            ("clip_vision_output", "reference_image", "face_video", "pose_video", "background_video", "character_mask", "continue_motion"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "continue_motion_max_frames": continue_motion_max_frames,
+            "video_frame_offset": video_frame_offset,
+            "clip_vision_output": clip_vision_output,
+            "reference_image": reference_image,
+            "face_video": face_video,
+            "pose_video": pose_video,
+            "background_video": background_video,
+            "character_mask": character_mask,
+            "continue_motion": continue_motion,
+        }, ("clip_vision_output", "reference_image", "face_video", "pose_video", "background_video", "character_mask", "continue_motion"))
 
 
 class WanCameraImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -225,21 +205,18 @@ class WanCameraImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.C
         start_image: Output[_t.IMAGE] | None = None,
         camera_conditions: Output[_t.WAN_CAMERA_EMBEDDING] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "clip_vision_output": clip_vision_output,
-                "start_image": start_image,
-                "camera_conditions": camera_conditions,
-            },
-            ("clip_vision_output", "start_image", "camera_conditions"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "clip_vision_output": clip_vision_output,
+            "start_image": start_image,
+            "camera_conditions": camera_conditions,
+        }, ("clip_vision_output", "start_image", "camera_conditions"))
 
 
 class WanFirstLastFrameToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -275,22 +252,19 @@ class WanFirstLastFrameToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_
         start_image: Output[_t.IMAGE] | None = None,
         end_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "clip_vision_start_image": clip_vision_start_image,
-                "clip_vision_end_image": clip_vision_end_image,
-                "start_image": start_image,
-                "end_image": end_image,
-            },
-            ("clip_vision_start_image", "clip_vision_end_image", "start_image", "end_image"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "clip_vision_start_image": clip_vision_start_image,
+            "clip_vision_end_image": clip_vision_end_image,
+            "start_image": start_image,
+            "end_image": end_image,
+        }, ("clip_vision_start_image", "clip_vision_end_image", "start_image", "end_image"))
 
 
 class WanFunControlToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -325,21 +299,18 @@ class WanFunControlToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CO
         start_image: Output[_t.IMAGE] | None = None,
         control_video: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "clip_vision_output": clip_vision_output,
-                "start_image": start_image,
-                "control_video": control_video,
-            },
-            ("clip_vision_output", "start_image", "control_video"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "clip_vision_output": clip_vision_output,
+            "start_image": start_image,
+            "control_video": control_video,
+        }, ("clip_vision_output", "start_image", "control_video"))
 
 
 class WanFunInpaintToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -374,21 +345,18 @@ class WanFunInpaintToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CO
         start_image: Output[_t.IMAGE] | None = None,
         end_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "clip_vision_output": clip_vision_output,
-                "start_image": start_image,
-                "end_image": end_image,
-            },
-            ("clip_vision_output", "start_image", "end_image"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "clip_vision_output": clip_vision_output,
+            "start_image": start_image,
+            "end_image": end_image,
+        }, ("clip_vision_output", "start_image", "end_image"))
 
 
 class WanHuMoImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -424,20 +392,17 @@ class WanHuMoImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CON
         audio_encoder_output: Output[_t.AUDIO_ENCODER_OUTPUT] | None = None,
         ref_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "audio_encoder_output": audio_encoder_output,
-                "ref_image": ref_image,
-            },
-            ("audio_encoder_output", "ref_image"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "audio_encoder_output": audio_encoder_output,
+            "ref_image": ref_image,
+        }, ("audio_encoder_output", "ref_image"))
 
 
 class WanImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -471,20 +436,17 @@ class WanImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITI
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT] | None = None,
         start_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "clip_vision_output": clip_vision_output,
-                "start_image": start_image,
-            },
-            ("clip_vision_output", "start_image"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "clip_vision_output": clip_vision_output,
+            "start_image": start_image,
+        }, ("clip_vision_output", "start_image"))
 
 
 class WanInfiniteTalkToVideo(MultiOutputNode[Output[_t.MODEL], Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT], Output[_t.INT]]):
@@ -527,26 +489,23 @@ class WanInfiniteTalkToVideo(MultiOutputNode[Output[_t.MODEL], Output[_t.CONDITI
         start_image: Output[_t.IMAGE] | None = None,
         previous_frames: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "mode": _choose(mode, self.Mode.single_speaker, self.Mode.two_speakers),
-                "model": model,
-                "model_patch": model_patch,
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "audio_encoder_output_1": audio_encoder_output_1,
-                "motion_frame_count": motion_frame_count,
-                "audio_scale": audio_scale,
-                "clip_vision_output": clip_vision_output,
-                "start_image": start_image,
-                "previous_frames": previous_frames,
-            },
-            ("clip_vision_output", "start_image", "previous_frames"),
-        )
+        self._make({
+            "mode": _choose(mode, self.Mode),
+            "model": model,
+            "model_patch": model_patch,
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "audio_encoder_output_1": audio_encoder_output_1,
+            "motion_frame_count": motion_frame_count,
+            "audio_scale": audio_scale,
+            "clip_vision_output": clip_vision_output,
+            "start_image": start_image,
+            "previous_frames": previous_frames,
+        }, ("clip_vision_output", "start_image", "previous_frames"))
 
     class Mode:
         """The options of mode."""
@@ -558,18 +517,17 @@ class WanInfiniteTalkToVideo(MultiOutputNode[Output[_t.MODEL], Output[_t.CONDITI
 
             __slots__ = ()
             _key = "single_speaker"
+            _bare_key = "single_speaker"
 
             def __init__(self) -> None:
-                self._make(
-                    {
-                    },
-                )
+                self._make({})
 
         class two_speakers(DynamicChoice):
             """two_speakers."""
 
             __slots__ = ()
             _key = "two_speakers"
+            _bare_key = "two_speakers"
 
             def __init__(
                 self,
@@ -578,14 +536,11 @@ class WanInfiniteTalkToVideo(MultiOutputNode[Output[_t.MODEL], Output[_t.CONDITI
                 mask_1: Output[_t.MASK] | None = None,
                 mask_2: Output[_t.MASK] | None = None,
             ) -> None:
-                self._make(
-                    {
-                        "audio_encoder_output_2": audio_encoder_output_2,
-                        "mask_1": mask_1,
-                        "mask_2": mask_2,
-                    },
-                    ("audio_encoder_output_2", "mask_1", "mask_2"),
-                )
+                self._make({
+                    "audio_encoder_output_2": audio_encoder_output_2,
+                    "mask_1": mask_1,
+                    "mask_2": mask_2,
+                }, ("audio_encoder_output_2", "mask_1", "mask_2"))
 
 
 class WanPhantomSubjectToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -619,19 +574,16 @@ class WanPhantomSubjectToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_
         batch_size: int | Output[_t.INT] = 1,
         images: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "images": images,
-            },
-            ("images",),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "images": images,
+        }, ("images",))
 
 
 class WanSoundImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -667,22 +619,19 @@ class WanSoundImageToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CO
         control_video: Output[_t.IMAGE] | None = None,
         ref_motion: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "audio_encoder_output": audio_encoder_output,
-                "ref_image": ref_image,
-                "control_video": control_video,
-                "ref_motion": ref_motion,
-            },
-            ("audio_encoder_output", "ref_image", "control_video", "ref_motion"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "audio_encoder_output": audio_encoder_output,
+            "ref_image": ref_image,
+            "control_video": control_video,
+            "ref_motion": ref_motion,
+        }, ("audio_encoder_output", "ref_image", "control_video", "ref_motion"))
 
 
 class WanSoundImageToVideoExtend(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -712,19 +661,16 @@ class WanSoundImageToVideoExtend(MultiOutputNode[Output[_t.CONDITIONING], Output
         ref_image: Output[_t.IMAGE] | None = None,
         control_video: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "length": length,
-                "video_latent": video_latent,
-                "audio_encoder_output": audio_encoder_output,
-                "ref_image": ref_image,
-                "control_video": control_video,
-            },
-            ("audio_encoder_output", "ref_image", "control_video"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "length": length,
+            "video_latent": video_latent,
+            "audio_encoder_output": audio_encoder_output,
+            "ref_image": ref_image,
+            "control_video": control_video,
+        }, ("audio_encoder_output", "ref_image", "control_video"))
 
 
 class WanTrackToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -763,23 +709,20 @@ class WanTrackToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITI
         start_image: Output[_t.IMAGE],
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "tracks": tracks,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "temperature": temperature,
-                "topk": topk,
-                "start_image": start_image,
-                "clip_vision_output": clip_vision_output,
-            },
-            ("clip_vision_output",),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "tracks": tracks,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "temperature": temperature,
+            "topk": topk,
+            "start_image": start_image,
+            "clip_vision_output": clip_vision_output,
+        }, ("clip_vision_output",))
 
 
 class WanVaceToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT], Output[_t.INT]]):
@@ -817,19 +760,16 @@ class WanVaceToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIO
         control_masks: Output[_t.MASK] | None = None,
         reference_image: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "strength": strength,
-                "control_video": control_video,
-                "control_masks": control_masks,
-                "reference_image": reference_image,
-            },
-            ("control_video", "control_masks", "reference_image"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "strength": strength,
+            "control_video": control_video,
+            "control_masks": control_masks,
+            "reference_image": reference_image,
+        }, ("control_video", "control_masks", "reference_image"))

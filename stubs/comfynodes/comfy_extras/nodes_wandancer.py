@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -32,13 +31,7 @@ class WanDancerEncodeAudio(MultiOutputNode[Output[_t.AUDIO_ENCODER_OUTPUT], Outp
         video_frames: int | Output[_t.INT] = 149,
         audio_inject_scale: float | Output[_t.FLOAT] = 1.0,
     ) -> None:
-        self._make(
-            {
-                "audio": audio,
-                "video_frames": video_frames,
-                "audio_inject_scale": audio_inject_scale,
-            },
-        )
+        self._make({"audio": audio, "video_frames": video_frames, "audio_inject_scale": audio_inject_scale})
 
 
 class WanDancerPadKeyframes(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK], Output[_t.AUDIO]]):
@@ -65,14 +58,12 @@ class WanDancerPadKeyframes(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK], O
         segment_index: int | Output[_t.INT] = 0,
         audio: Output[_t.AUDIO],
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "segment_length": segment_length,
-                "segment_index": segment_index,
-                "audio": audio,
-            },
-        )
+        self._make({
+            "images": images,
+            "segment_length": segment_length,
+            "segment_index": segment_index,
+            "audio": audio,
+        })
 
 
 class WanDancerPadKeyframesList(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK], Output[_t.AUDIO]]):
@@ -99,14 +90,12 @@ class WanDancerPadKeyframesList(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK
         num_segments: int | Output[_t.INT] = 1,
         audio: Output[_t.AUDIO],
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "segment_length": segment_length,
-                "num_segments": num_segments,
-                "audio": audio,
-            },
-        )
+        self._make({
+            "images": images,
+            "segment_length": segment_length,
+            "num_segments": num_segments,
+            "audio": audio,
+        })
 
 
 class WanDancerVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -141,19 +130,16 @@ class WanDancerVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIO
         mask: Output[_t.MASK] | None = None,
         audio_encoder_output: Output[_t.AUDIO_ENCODER_OUTPUT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "width": width,
-                "height": height,
-                "length": length,
-                "clip_vision_output": clip_vision_output,
-                "clip_vision_output_ref": clip_vision_output_ref,
-                "start_image": start_image,
-                "mask": mask,
-                "audio_encoder_output": audio_encoder_output,
-            },
-            ("clip_vision_output", "clip_vision_output_ref", "start_image", "mask", "audio_encoder_output"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "clip_vision_output": clip_vision_output,
+            "clip_vision_output_ref": clip_vision_output_ref,
+            "start_image": start_image,
+            "mask": mask,
+            "audio_encoder_output": audio_encoder_output,
+        }, ("clip_vision_output", "clip_vision_output_ref", "start_image", "mask", "audio_encoder_output"))

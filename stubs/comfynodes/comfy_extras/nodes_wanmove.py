@@ -52,25 +52,22 @@ class GenerateTracks(MultiOutputNode[Output[_t.TRACKS], Output[_t.INT]]):
         interpolation: _c.GenerateTracksInterpolation | Output[_t.COMBO],
         track_mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "width": width,
-                "height": height,
-                "start_x": start_x,
-                "start_y": start_y,
-                "end_x": end_x,
-                "end_y": end_y,
-                "num_frames": num_frames,
-                "num_tracks": num_tracks,
-                "track_spread": track_spread,
-                "bezier": bezier,
-                "mid_x": mid_x,
-                "mid_y": mid_y,
-                "interpolation": interpolation,
-                "track_mask": track_mask,
-            },
-            ("track_mask",),
-        )
+        self._make({
+            "width": width,
+            "height": height,
+            "start_x": start_x,
+            "start_y": start_y,
+            "end_x": end_x,
+            "end_y": end_y,
+            "num_frames": num_frames,
+            "num_tracks": num_tracks,
+            "track_spread": track_spread,
+            "bezier": bezier,
+            "mid_x": mid_x,
+            "mid_y": mid_y,
+            "interpolation": interpolation,
+            "track_mask": track_mask,
+        }, ("track_mask",))
 
 
 class WanMoveConcatTrack(SingleOutputNode[_t.TRACKS]):
@@ -82,19 +79,8 @@ class WanMoveConcatTrack(SingleOutputNode[_t.TRACKS]):
     _output_types = ("TRACKS",)
     TRACKS = OutputSlot[_t.TRACKS](0)
 
-    def __init__(
-        self,
-        *,
-        tracks_1: Output[_t.TRACKS],
-        tracks_2: Output[_t.TRACKS] | None = None,
-    ) -> None:
-        self._make(
-            {
-                "tracks_1": tracks_1,
-                "tracks_2": tracks_2,
-            },
-            ("tracks_2",),
-        )
+    def __init__(self, *, tracks_1: Output[_t.TRACKS], tracks_2: Output[_t.TRACKS] | None = None) -> None:
+        self._make({"tracks_1": tracks_1, "tracks_2": tracks_2}, ("tracks_2",))
 
 
 class WanMoveTrackToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -131,22 +117,19 @@ class WanMoveTrackToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CON
         tracks: Output[_t.TRACKS] | None = None,
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT] | None = None,
     ) -> None:
-        self._make(
-            {
-                "positive": positive,
-                "negative": negative,
-                "vae": vae,
-                "strength": strength,
-                "width": width,
-                "height": height,
-                "length": length,
-                "batch_size": batch_size,
-                "start_image": start_image,
-                "tracks": tracks,
-                "clip_vision_output": clip_vision_output,
-            },
-            ("tracks", "clip_vision_output"),
-        )
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "strength": strength,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "start_image": start_image,
+            "tracks": tracks,
+            "clip_vision_output": clip_vision_output,
+        }, ("tracks", "clip_vision_output"))
 
 
 class WanMoveTracksFromCoords(MultiOutputNode[Output[_t.TRACKS], Output[_t.INT]]):
@@ -165,13 +148,7 @@ class WanMoveTracksFromCoords(MultiOutputNode[Output[_t.TRACKS], Output[_t.INT]]
         track_coords: str | Output[_t.STRING] | None = None,
         track_mask: Output[_t.MASK] | None = None,
     ) -> None:
-        self._make(
-            {
-                "track_coords": track_coords,
-                "track_mask": track_mask,
-            },
-            ("track_coords", "track_mask"),
-        )
+        self._make({"track_coords": track_coords, "track_mask": track_mask}, ("track_coords", "track_mask"))
 
 
 class WanMoveVisualizeTracks(SingleOutputNode[_t.IMAGE]):
@@ -200,14 +177,11 @@ class WanMoveVisualizeTracks(SingleOutputNode[_t.IMAGE]):
         line_width: int | Output[_t.INT] = 16,
         tracks: Output[_t.TRACKS] | None = None,
     ) -> None:
-        self._make(
-            {
-                "images": images,
-                "line_resolution": line_resolution,
-                "circle_size": circle_size,
-                "opacity": opacity,
-                "line_width": line_width,
-                "tracks": tracks,
-            },
-            ("tracks",),
-        )
+        self._make({
+            "images": images,
+            "line_resolution": line_resolution,
+            "circle_size": circle_size,
+            "opacity": opacity,
+            "line_width": line_width,
+            "tracks": tracks,
+        }, ("tracks",))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -32,11 +31,4 @@ class WebcamCapture(SingleOutputNode[_t.IMAGE]):
         height: int | Output[_t.INT] = 0,
         capture_on_queue: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
-        self._make(
-            {
-                "image": image,
-                "width": width,
-                "height": height,
-                "capture_on_queue": capture_on_queue,
-            },
-        )
+        self._make({"image": image, "width": width, "height": height, "capture_on_queue": capture_on_queue})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -34,16 +33,13 @@ class TextEncodeZImageOmni(SingleOutputNode[_t.CONDITIONING]):
         image2: Output[_t.IMAGE] | None = None,
         image3: Output[_t.IMAGE] | None = None,
     ) -> None:
-        self._make(
-            {
-                "clip": clip,
-                "prompt": prompt,
-                "auto_resize_images": auto_resize_images,
-                "image_encoder": image_encoder,
-                "vae": vae,
-                "image1": image1,
-                "image2": image2,
-                "image3": image3,
-            },
-            ("image_encoder", "vae", "image1", "image2", "image3"),
-        )
+        self._make({
+            "clip": clip,
+            "prompt": prompt,
+            "auto_resize_images": auto_resize_images,
+            "image_encoder": image_encoder,
+            "vae": vae,
+            "image1": image1,
+            "image2": image2,
+            "image3": image3,
+        }, ("image_encoder", "vae", "image1", "image2", "image3"))

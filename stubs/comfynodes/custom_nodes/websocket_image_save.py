@@ -7,7 +7,6 @@ from __future__ import annotations
 from comfyflow.node import Output, OutputNode
 from comfyflow.output_file import ImageOutput
 
-from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -20,13 +19,5 @@ class SaveImageWebsocket(OutputNode[ImageOutput]):
     _output_types = ()
     _result_class = ImageOutput
 
-    def __init__(
-        self,
-        *,
-        images: Output[_t.IMAGE],
-    ) -> None:
-        self._make(
-            {
-                "images": images,
-            },
-        )
+    def __init__(self, *, images: Output[_t.IMAGE]) -> None:
+        self._make({"images": images})

@@ -1,0 +1,77 @@
+"""How a generated constructor is laid out: on one line where it fits, else an argument a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from .argument import Argument
+from .block import INDENT, Block
+from .code import Code, LiteralType
+
+WIDTH: Final = 110
+
+
+def constructor(block: Block) -> list[Code]:
+    """The ``__init__`` of a class, or nothing where it has none.
+
+    Returns:
+        Its lines, without the indentation of the class's body.
+    """
+    if block.arguments is None:
+        return []
+    room = WIDTH - len(block.pad) - len(INDENT)
+    return [Code(line) for line in (*_signature(block, block.arguments, room), *_call(block, room))]
+
+
+def _signature(block: Block, arguments: list[Argument], room: int) -> Iterator[str]:
+    given = ["self", *([f"source: {block.source}"] if block.source else []), *(["*"] if arguments else [])]
+    line = f"def __init__({', '.join([*given, *map(_written, arguments)])}) -> None:"
+    if len(line) <= room:
+        yield line
+        return
+    yield "def __init__("
+    for entry in given:
+        yield f"{INDENT}{entry},"
+    for argument in arguments:
+        yield from _argument(argument, room - len(INDENT))
+    yield ") -> None:"
+
+
+def _written(argument: Argument) -> str:
+    return f"{argument.name}: {argument.annotation}{_default(argument)}"
+
+
+def _default(argument: Argument) -> str:
+    return "" if argument.default is None else f" = {argument.default}"
+
+
+def _argument(argument: Argument, room: int) -> Iterator[str]:
+    if len(f"{argument.name}: {argument.annotation},") <= room or len(argument.types) == 1:
+        yield f"{INDENT}{_written(argument)},"
+        return
+    yield f"{INDENT}{argument.name}: ("
+    for index, part in enumerate(argument.types):
+        line = f"{INDENT}{INDENT}{'| ' if index else ''}{part}"
+        if len(line) <= room or not isinstance(part, LiteralType):
+            yield line
+        else:
+            yield f"{INDENT}{INDENT}{'| ' if index else ''}Literal["
+            for value in part.values:
+                yield f"{INDENT}{INDENT}{INDENT}{value},"
+            yield f"{INDENT}{INDENT}]"
+    yield f"{INDENT}){_default(argument)},"
+
+
+def _call(block: Block, room: int) -> Iterator[str]:
+    puts = [f"{argument.wire}: {argument.value}" for argument in block.arguments or ()]
+    first = "source, " if block.source else ""
+    rest = f", {block.left_out}" if block.left_out else ""
+    line = f"{INDENT}self._make({first}{{{', '.join(puts)}}}{rest})"
+    if len(line) <= room:
+        yield line
+        return
+    yield f"{INDENT}self._make({first}{{"
+    for put in puts:
+        yield f"{INDENT}{INDENT}{put},"
+    yield f"{INDENT}}}{rest})"
