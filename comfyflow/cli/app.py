@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from . import compile as compile_command
+from . import convert, gen_stubs, nodes, server, simulate, validate
 from . import diff as diff_command
-from . import gen_stubs, nodes, server, simulate, validate
 from . import hash as hash_command
 from . import run as run_command
 
@@ -24,6 +24,7 @@ PARAMETERS = {"ignore_unknown_options": True, "allow_extra_args": True}
 """For commands that take a workflow's own parameters as options."""
 
 app.command("gen-stubs")(gen_stubs.gen_stubs)
+app.command("convert")(convert.convert)
 app.command("compile", context_settings=PARAMETERS)(compile_command.compile_workflow)
 app.command("validate", context_settings=PARAMETERS)(validate.validate)
 app.command("diff")(diff_command.diff)

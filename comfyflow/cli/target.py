@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ComfyflowError, CommandError
+from ..errors import ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import is_object
 from ..node import Node
 from ..problem import Place
@@ -190,22 +190,31 @@ def _told(error: BaseException, file: Path) -> str:
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def _load_file(path: Path, _schema: Schema | None) -> Target:
-    """A prompt in JSON."""
-    prompt = _read_json(path)
-    if is_object(prompt) and is_object(prompt.get("prompt")):
-        prompt = prompt["prompt"]
-    return Target(path.name, prompt)
+def _load_file(path: Path, schema: Schema | None) -> Target:
+    """A prompt or a workflow of the editor, in whatever file carries it.
+
+    What is run is the prompt, where a file holds both: it is what made the file.
+    """
+    from ..importer import convert_workflow, read_workflow
+
+    try:
+        found = read_workflow(path)
+    except WorkflowFileError:
+        broken = _json_object(path)
+        if broken is None:
+            raise
+        return Target(path.name, broken)  # it may be a broken prompt: what uses it will say why
+    if found.prompt is not None:
+        return Target(path.name, found.prompt, editor_workflow=found.workflow)
+    conversion = convert_workflow(found.workflow or {}, schema or reference_schema())
+    return Target(
+        path.name, conversion.prompt, editor_workflow=found.workflow, warnings=tuple(conversion.warnings)
+    )
 
 
-def _read_json(path: Path) -> Any:
+def _json_object(path: Path) -> Any:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from None
-    if data.lstrip()[:1] == b"<":
-        raise CommandError(f"{path} is a web page, not JSON")
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise CommandError(f"{path} is not valid JSON: {error}") from None
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if is_object(value) else None

@@ -81,7 +81,7 @@ def test_every_node_puts_the_servers_names_into_the_prompt(generated: Generated)
 
 
 def test_the_order_of_the_dictionary_does_not_matter(generated: Generated) -> None:
-    other = shuffled(dict(generated.schema.raw), random.Random(1))  # noqa: S311
+    other = shuffled(dict(generated.schema.raw), random.Random(1))
     again = generate(load_schema(other, str(generated.schema.version)), Options())
     assert again.files == generated.package.files
 

@@ -271,7 +271,7 @@ def test_any_schema_gives_modules_that_keep_its_names(raw: dict[str, Any]) -> No
 @given(schemas, st.integers(0, 1000))
 def test_the_order_of_dictionaries_does_not_matter(raw: dict[str, Any], seed: int) -> None:
     package = generated(raw)
-    other = shuffled(raw, random.Random(seed))  # noqa: S311
+    other = shuffled(raw, random.Random(seed))
     assert generated(other).files == package.files
 
 
@@ -299,7 +299,7 @@ def test_names_are_legal_distinct_and_free_of_order(wires: list[str], seed: int)
     for name in names.values():
         compile(f"{name} = 1", "<name>", "exec")
         assert len(name) <= MAX_LENGTH + 42
-    random.Random(seed).shuffle(wires)  # noqa: S311
+    random.Random(seed).shuffle(wires)
     assert distinct_names(wires, {"self"}) == names
 
 

@@ -1,0 +1,10 @@
+"""Texts that a file carries beside its content: ComfyUI writes ``prompt`` and ``workflow`` there.
+
+Read are: PNG, safetensors and latents, GLB and SVG, with the standard library alone; WebP, JPEG,
+AVIF and GIF with Pillow; video and sound (MP4, MOV, WebM, MKV, FLAC, MP3, Ogg, Opus, …) with
+PyAV. Files come from strangers, so every length in them is checked.
+"""
+
+from .embedded import MissingReaderError as MissingReaderError
+from .embedded import embedded_texts as embedded_texts
+from .embedded import embedded_values as embedded_values

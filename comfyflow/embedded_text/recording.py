@@ -1,0 +1,65 @@
+"""Texts in videos and sounds, whatever their container, read by PyAV."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..json_types import is_object
+
+_WANTED: Final = frozenset({"prompt", "workflow"})
+_COMMENT: Final = "comment"
+"""Where VideoHelperSuite puts both, as one JSON object."""
+
+
+class MissingReaderError(ImportError):
+    """The library that reads a kind of file is not installed.
+
+    Args:
+        what: The kind of file.
+        extra: The extra of the distribution that brings the library.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"reading {what} needs an extra: pip install 'comfyflow-dsl[{extra}]'")
+
+
+def recording_texts(data: bytes) -> Iterator[tuple[str, str]]:
+    """The texts of a video or a sound.
+
+    Raises:
+        MissingReaderError: PyAV is not installed.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingReaderError("video and sound", "media") from None
+    try:
+        with av.open(io.BytesIO(data), mode="r", metadata_errors="replace") as container:
+            tags: list[dict[str, str]] = [container.metadata, *(s.metadata for s in container.streams)]
+    except (av.FFmpegError, OSError, ValueError, MemoryError):
+        return
+    for tag in tags:
+        for name, text in tag.items():
+            key = name.lower().rpartition(":")[2]
+            if key in _WANTED:
+                yield key, text
+            elif key == _COMMENT:
+                yield from named_texts(text)
+
+
+def named_texts(text: str) -> Iterator[tuple[str, str]]:
+    """The prompt and the workflow in a JSON object that holds both."""
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if not is_object(value):
+        return
+    if _WANTED.isdisjoint(value):
+        yield ("workflow" if isinstance(value.get("nodes"), list) else "prompt"), text
+    for name in _WANTED & value.keys():
+        inner = value[name]
+        yield name, inner if isinstance(inner, str) else json.dumps(inner)
