@@ -101,9 +101,9 @@ class Address:
 
     def owns(self, url: str) -> bool:
         """Whether an address is of the same origin."""
-        parts = urlsplit(url)
-        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         try:
+            parts = urlsplit(url)
+            scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
             port = parts.port or _PORTS.get(scheme)
         except ValueError:
             return False
@@ -124,7 +124,10 @@ def read_address(url: str | None = None) -> tuple[Address, Credentials]:
         ClientError: It is no address of a server.
     """
     text = (url if url is not None else os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER).strip()
-    parts = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+    except ValueError:
+        parts = urlsplit("")
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     try:
         port = parts.port or _PORTS.get(scheme)

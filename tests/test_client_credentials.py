@@ -1,0 +1,300 @@
+"""Credentials go to the origin that they were given for, and are shown nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp import web
+from multidict import CIMultiDict
+from typing_extensions import Self
+
+from comfyflow.client import Limits
+from comfyflow.client.address import DEFAULT_SERVER, read_address
+from comfyflow.errors import ClientError, ServerError, ServerUnreachable
+from tests.clients import KINDS, connected
+
+SECRETS = {"token": "tok-3f9a7c", "bearer": "bear-77aa12", "api_key": "key-901bbc"}
+PASSWORD = "pass word+1"
+
+
+class Recorder:
+    """A server that notes what it is asked, and answers as its routes say."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, CIMultiDict[str], dict[str, str]]] = []
+        self.redirect = ""
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(app, access_log=None)
+        self._loop.run_until_complete(runner.setup())
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        self._loop.run_until_complete(site.start())
+        self.port = runner.addresses[0][1]
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append((request.path, CIMultiDict(request.headers), dict(request.query)))
+        if request.path.endswith("/ws"):
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.send_json(
+                {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}}}
+            )
+            async for _ in socket:
+                pass
+            return socket
+        if request.path.endswith("/view") and self.redirect:
+            raise web.HTTPFound(self.redirect)
+        if request.path.endswith("/features"):
+            # A server that repeats what it was sent.
+            said = f"no {request.headers.get('Authorization')} {request.query_string}"
+            return web.json_response({"error": {"message": said}}, status=403)
+        if request.path.endswith("/system_stats"):
+            return web.json_response({"system": {}})
+        return web.Response(body=b"file")
+
+
+@pytest.fixture
+def here() -> Iterator[Recorder]:
+    with Recorder() as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Recorder]:
+    with Recorder() as recorder:
+        yield recorder
+
+
+def sent(request: object) -> str:
+    return repr(request)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_sent(kind: str, here: Recorder) -> None:
+    url = f"http://127.0.0.1:{here.port}"
+    options: dict[str, Any] = {**SECRETS, "user": "ada", "headers": {"X-Pass": "through-me"}}
+    with connected(kind, url, **options) as client:
+        client.system_stats()
+        list(client.events(0.2))
+    for path, headers, query in (here.requests[0], here.requests[-1]):
+        assert path in ("/api/system_stats", "/ws")
+        assert headers["Authorization"] == "Bearer bear-77aa12"
+        assert headers["X-API-Key"] == "key-901bbc"
+        assert headers["Comfy-User"] == "ada"
+        assert headers["X-Pass"] == "through-me"
+        assert query["token"] == "tok-3f9a7c"
+    assert {path for path, _, _ in here.requests} == {"/api/system_stats", "/ws"}
+    assert here.requests[-1][2]["clientId"]
+    for _, headers, _ in here.requests:
+        assert "Origin" not in headers, "a server refuses a foreign origin"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_and_passwords(kind: str, here: Recorder) -> None:
+    with connected(kind, f"http://ada:pass%20word%2B1@127.0.0.1:{here.port}/") as client:
+        client.system_stats()
+        assert PASSWORD not in repr(client)
+        assert client.url == f"http://127.0.0.1:{here.port}"
+    with connected(kind, f"http://127.0.0.1:{here.port}", basic=("ada", PASSWORD)) as client:
+        client.system_stats()
+    assert here.requests[0][1]["Authorization"] == here.requests[1][1]["Authorization"]
+    assert here.requests[0][1]["Authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_auth_class_of_httpx_signs_requests_and_the_socket(kind: str, here: Recorder) -> None:
+    class Signed(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Any:
+            request.headers["X-Signature"] = f"signed {request.url.path}"
+            yield request
+
+    with connected(kind, f"http://127.0.0.1:{here.port}", auth=Signed()) as client:
+        client.system_stats()
+        list(client.events(0.2))
+    assert here.requests[0][1]["X-Signature"] == "signed /api/system_stats"
+    assert here.requests[-1][1]["X-Signature"] == "signed /ws"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_redirect_to_another_origin_gets_none(kind: str, here: Recorder, elsewhere: Recorder) -> None:
+    """Comfy Cloud answers /view with the signed address of another host."""
+    here.redirect = f"http://127.0.0.1:{elsewhere.port}/bucket/a.png?signature=abc"
+
+    class Signed(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Any:
+            request.headers["X-Signature"] = "sig-12345678"
+            yield request
+
+    options: dict[str, Any] = {
+        **SECRETS,
+        "user": "ada",
+        "headers": {"X-Pass": "through-me"},
+        "auth": Signed(),
+    }
+    with connected(kind, f"http://127.0.0.1:{here.port}", **options) as client:
+        assert client.view("a.png") == b"file"
+    (request,) = elsewhere.requests
+    assert request[0] == "/bucket/a.png"
+    assert request[2] == {"signature": "abc"}
+    for secret in (*SECRETS.values(), "through-me", "sig-12345678", "ada-lovelace"):
+        assert secret not in sent(request), secret
+    assert "sig-12345678" in sent(here.requests[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_redirect_within_the_origin_keeps_them(kind: str, here: Recorder) -> None:
+    here.redirect = "/moved/a.png"
+    with connected(kind, f"http://127.0.0.1:{here.port}", **SECRETS) as client:
+        assert client.view("a.png") == b"file"
+    path, headers, query = here.requests[-1]
+    assert (path, headers["X-API-Key"], query["token"]) == ("/moved/a.png", "key-901bbc", "tok-3f9a7c")
+
+
+def test_a_redirected_prompt_is_not_sent_elsewhere(here: Recorder) -> None:
+    """Only reading follows redirects; of a POST the error says where it points."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(307, headers={"Location": "https://other/api"}))
+    url = f"http://127.0.0.1:{here.port}"
+    with (
+        connected("Client", url, transport=transport) as client,
+        pytest.raises(ServerError, match="points elsewhere"),
+    ):
+        client.free()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_shows_a_secret(kind: str, here: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    everything = {**SECRETS, "headers": {"X-Pass": "through-me"}}
+    shown: list[str] = []
+    with connected(kind, f"http://127.0.0.1:{here.port}/?token=in-the-url", **everything) as client:
+        list(client.events(0.2))
+        client.system_stats()
+        shown += [repr(client), str(client), client.url, client.view_url("a.png")]
+        with pytest.raises(ServerError) as caught:
+            client.features()
+        shown += ["".join(traceback.format_exception(caught.value)), caught.value.body, repr(caught.value)]
+    gone = "http://127.0.0.1:9/?token=in-the-url"
+    with connected(kind, gone, **everything, limits=Limits(retries=0)) as client:
+        with pytest.raises(ServerUnreachable) as away:
+            client.system_stats()
+        shown += ["".join(traceback.format_exception(away.value)), repr(away.value)]
+        list(client.events(0.2))
+    shown += [record.getMessage() for record in caplog.records]
+    assert any("HTTP Request" in line for line in shown), "httpx does log requests"
+    for secret in (*SECRETS.values(), "in-the-url", "through-me"):
+        for line in shown:
+            assert secret not in line, line
+
+
+def test_event_hooks_see_requests_without_them(here: Recorder) -> None:
+    seen: list[httpx.Request] = []
+    url = f"http://127.0.0.1:{here.port}"
+    with connected("Client", url, **SECRETS, event_hooks={"request": [seen.append]}) as client:
+        client.system_stats()
+    assert str(seen[0].url) == f"{url}/api/system_stats"
+    assert not any(secret in repr(dict(seen[0].headers)) for secret in SECRETS.values())
+    assert here.requests[0][1]["X-API-Key"] == SECRETS["api_key"]
+
+
+def test_the_partner_key_is_only_in_the_prompt_itself() -> None:
+    from comfyflow.client.queue_routes import _entry
+
+    entry = _entry([1, "id", {}, {"api_key_comfy_org": "k", "auth_token_comfy_org": "t", "x": 1}, ["9"]])
+    assert entry is not None
+    assert entry.extra_data == {"x": 1}, "0.3.64 shows other people's keys in its queue"
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("http://127.0.0.1:8188", "http://127.0.0.1:8188"),
+        ("127.0.0.1:8188/", "http://127.0.0.1:8188"),
+        ("localhost", "http://localhost"),
+        ("https://Host.example:443", "https://host.example"),
+        ("https://host.example/comfy/", "https://host.example/comfy"),
+        ("https://host.example/comfy/api", "https://host.example/comfy"),
+        ("wss://host.example/ws-base", "https://host.example/ws-base"),
+        ("http://[::1]:8188", "http://[::1]:8188"),
+        ("http://u:p@host:1?token=x", "http://host:1"),
+    ],
+)
+def test_addresses(given: str, url: str) -> None:
+    assert read_address(given)[0].url == url
+
+
+@pytest.mark.parametrize(
+    "given", ["", "http://", "ftp://host", "http://host:x", "http://host:99999", "http://[::1"]
+)
+def test_no_addresses(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClientError, match="no address of a server"):
+        read_address(given)
+
+
+def test_the_password_of_a_wrong_address_is_not_shown() -> None:
+    with pytest.raises(ClientError) as caught:
+        read_address("ftp://ada:hunter22@host/?token=abcdef")
+    assert "hunter22" not in str(caught.value)
+    assert "abcdef" not in str(caught.value)
+
+
+def test_the_default_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMFYFLOW_SERVER", raising=False)
+    assert read_address()[0].url == DEFAULT_SERVER
+    monkeypatch.setenv("COMFYFLOW_SERVER", "http://elsewhere:1")
+    assert read_address()[0].url == "http://elsewhere:1"
+
+
+def test_routes_below_a_base_path() -> None:
+    address, _ = read_address("https://host/comfy")
+    assert address.url_of("/api/view", (("filename", "a b&c.png"),)) == (
+        "https://host/comfy/api/view?filename=a%20b%26c.png"
+    )
+    assert address.socket_url("id/1") == "wss://host/comfy/ws?clientId=id%2F1"
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://host/other", True),
+        ("https://host:443/", True),
+        ("wss://host/ws", True),
+        ("http://host/", False),
+        ("https://host:8443/", False),
+        ("https://host.evil/", False),
+        ("https://host@evil/", False),
+        ("https://evil/https://host", False),
+        ("https://host:99999/", False),
+        ("//host/", False),
+    ],
+)
+def test_what_is_of_the_same_origin(url: str, own: bool) -> None:
+    assert read_address("https://host")[0].owns(url) is own

@@ -1,0 +1,252 @@
+"""Downloads that break off, are resumed, lie about their length, or want to be written elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from comfyflow.client import Limits
+from comfyflow.errors import DownloadError, ServerError
+from comfyflow.output_file import ImageFile, OutputFile
+from tests.clients import KINDS, connected
+
+DATA = bytes(range(256)) * 400
+FILE = OutputFile("a.bin", "sub")
+SOON = Limits(retries=3, backoff=0.001)
+
+
+class Piece(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that comes in pieces, and perhaps breaks off."""
+
+    def __init__(self, data: bytes, broken: bool = False) -> None:
+        self._data = data
+        self._broken = broken
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._data), 1000):
+            yield self._data[start : start + 1000]
+        if self._broken:
+            raise httpx.ReadError("cut")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+class Shelf:
+    """A server of one file, whose connections break after so many bytes.
+
+    Args:
+        breaks: After how many bytes each answer breaks off; then none does.
+        ranges: Whether it honours ``Range``.
+        tags: The ETag of each answer.
+    """
+
+    def __init__(self, breaks: list[int], ranges: bool = True, tags: tuple[str, ...] = ('"1"',) * 20) -> None:
+        self.breaks = iter(breaks)
+        self.ranges = ranges
+        self.tags = iter(tags)
+        self.asked: list[str | None] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        wanted = request.headers.get("Range")
+        tag = next(self.tags)
+        self.asked.append(wanted)
+        assert request.headers["Accept-Encoding"] == "identity"
+        start, status = 0, 200
+        if wanted and self.ranges and request.headers["If-Range"] == tag:
+            start, status = int(re.findall(r"bytes=(\d+)-", wanted)[0]), 206
+        rest = DATA[start:]
+        headers = {"Content-Length": str(len(rest))}
+        if tag:
+            headers["ETag"] = tag
+        if status == 206:
+            headers["Content-Range"] = f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"
+        cut = next(self.breaks, None)
+        body = Piece(rest) if cut is None else Piece(rest[:cut], broken=True)
+        return httpx.Response(status, headers=headers, stream=body)
+
+
+@pytest.fixture(params=KINDS)
+def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Path]:
+    def save(handler: Callable[[httpx.Request], httpx.Response], file: OutputFile = FILE) -> Path:
+        transport = httpx.MockTransport(handler)
+        with connected(request.param, "http://host", transport=transport, limits=SOON) as client:
+            return client.save(file, tmp_path / "out.bin")
+
+    return save
+
+
+def test_a_file_that_comes_whole(saved: Callable[..., Path]) -> None:
+    shelf = Shelf([])
+    assert saved(shelf).read_bytes() == DATA
+    assert shelf.asked == [None]
+
+
+def test_a_download_goes_on_where_it_stopped(saved: Callable[..., Path]) -> None:
+    shelf = Shelf([30_000, 20_000, 5_000])
+    assert saved(shelf).read_bytes() == DATA
+    assert shelf.asked == [None, "bytes=30000-", "bytes=50000-", "bytes=55000-"]
+
+
+def test_more_breaks_than_tries_while_there_is_progress(saved: Callable[..., Path]) -> None:
+    assert saved(Shelf([10_000] * 10)).read_bytes() == DATA
+
+
+def test_a_server_without_ranges(saved: Callable[..., Path]) -> None:
+    assert saved(Shelf([30_000, 40_000], ranges=False)).read_bytes() == DATA
+
+
+def test_a_file_that_has_changed_begins_again(saved: Callable[..., Path]) -> None:
+    shelf = Shelf([30_000], tags=('"1"', '"2"', '"2"'))
+    assert saved(shelf).read_bytes() == DATA
+    assert shelf.asked == [None, "bytes=30000-"]
+
+
+@pytest.mark.parametrize("tag", ["", 'W/"weak"'])
+def test_without_a_strong_tag_nothing_is_put_together(saved: Callable[..., Path], tag: str) -> None:
+    """Two parts may be of two different files."""
+    shelf = Shelf([30_000], tags=(tag,) * 5)
+    assert saved(shelf).read_bytes() == DATA
+    assert shelf.asked == [None, None]
+
+
+def test_a_part_that_is_not_the_one_that_was_asked_for(saved: Callable[..., Path]) -> None:
+    shelf = Shelf([30_000])
+
+    def wrong(request: httpx.Request) -> httpx.Response:
+        answer = shelf(request)
+        if len(shelf.asked) == 2:
+            answer.headers["Content-Range"] = f"bytes 0-{len(DATA) - 1}/{len(DATA)}"
+        return answer
+
+    assert saved(wrong).read_bytes() == DATA
+    assert shelf.asked == [None, "bytes=30000-", None]
+
+
+def test_nothing_is_left_of_a_download_that_fails(saved: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="did not arrive whole"):
+        saved(Shelf([0] * 20))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_length_that_is_not_kept(saved: Callable[..., Path], tmp_path: Path) -> None:
+    def short(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Length": "9"}, stream=Piece(b"12345"))
+
+    with pytest.raises(DownloadError, match="5 of 9 bytes"):
+        saved(short)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_is_busy(saved: Callable[..., Path]) -> None:
+    answers = iter([httpx.Response(503, headers={"Retry-After": "0"}), httpx.Response(200, content=b"x")])
+    assert saved(lambda _: next(answers)).read_bytes() == b"x"
+
+
+def test_errors_of_the_server(saved: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="no more"):
+        saved(lambda _: httpx.Response(404))
+    with pytest.raises(ServerError, match="403"):
+        saved(lambda _: httpx.Response(403))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_file(saved: Callable[..., Path]) -> None:
+    assert saved(lambda _: httpx.Response(200, headers={"Content-Length": "0"})).read_bytes() == b""
+
+
+def test_a_file_over_the_socket_is_written_without_asking(saved: Callable[..., Path]) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise AssertionError(request)
+
+    assert saved(refuse, ImageFile("1_00001.png", type="websocket", data=b"png")).read_bytes() == b"png"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_of_the_server_stay_in_the_folder(kind: str, tmp_path: Path) -> None:
+    names = [
+        "../../evil.png",
+        "/etc/passwd",
+        "C:\\x\\y.png",
+        "..",
+        "",
+        "a/../../b.png",
+        "con.png",
+        "a\0b\n.png",
+    ]
+    folder = tmp_path / "out"
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"x"))
+    with connected(kind, "http://host", transport=transport) as client:
+        written = client.download([OutputFile(name, "../up") for name in names], folder)
+    assert [path.name for path in written] == [
+        "evil.png",
+        "passwd",
+        "y.png",
+        "file",
+        "file (1)",
+        "b.png",
+        "_con.png",
+        "a_b_.png",
+    ]
+    assert {path.parent for path in written} == {folder}
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(written)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_more_than_so_many_at_once(kind: str, tmp_path: Path) -> None:
+    import threading
+    import time
+
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def slow(_: httpx.Request) -> httpx.Response:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.01)
+        with lock:
+            now[0] -= 1
+        return httpx.Response(200, content=b"x")
+
+    with connected(kind, "http://host", transport=httpx.MockTransport(slow)) as client:
+        files = [OutputFile(f"{number}.bin") for number in range(12)]
+        assert len(client.download(files, tmp_path, parallel=3)) == 12
+    assert most[0] <= 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_failure_does_not_stop_the_others(kind: str, tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(404 if "filename=2" in str(request.url) else 200, content=b"x")
+
+    files = [OutputFile(f"{number}.bin") for number in range(4)]
+    with (
+        connected(kind, "http://host", transport=httpx.MockTransport(answer), limits=SOON) as client,
+        pytest.raises(DownloadError, match=r"2\.bin"),
+    ):
+        client.download(files, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.bin", "1.bin", "3.bin"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_upload_is_repeated_with_the_whole_file(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(DATA)
+    bodies: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        if len(bodies) == 1:
+            raise httpx.ReadError("cut")
+        return httpx.Response(200, json={"name": "a.png", "subfolder": "", "type": "input"})
+
+    transport = httpx.MockTransport(answer)
+    with connected(kind, "http://host", transport=transport, limits=SOON) as client:
+        assert client.upload_image(path).reference == "a.png"
+    assert all(DATA in body for body in bodies)
+    assert len(bodies) == 2
