@@ -26,7 +26,7 @@ from .outcome import Outcome
 from .result import Result
 from .run_event import RunEvent
 from .running import RunOptions, RunStatus, WaitOptions
-from .target import Target
+from .target import Several, Target
 from .waiting import Deadline, Wait
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class AsyncClient(BaseClient):
 
     @overload
     async def run(
-        self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[WaitOptions]
+        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[WaitOptions]
     ) -> T: ...
 
     @overload
@@ -261,7 +261,7 @@ class AsyncClient(BaseClient):
 
     @overload
     async def submit(
-        self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
+        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
     ) -> AsyncHandle[T]: ...
 
     @overload

@@ -25,7 +25,7 @@ from .outcome import Outcome
 from .result import Result
 from .run_event import RunEvent
 from .running import RunOptions, RunStatus, WaitOptions
-from .target import Target
+from .target import Several, Target
 from .waiting import Deadline, Wait
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Client(BaseClient):
 
     @overload
     def run(
-        self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[WaitOptions]
+        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[WaitOptions]
     ) -> T: ...
 
     @overload
@@ -259,7 +259,7 @@ class Client(BaseClient):
 
     @overload
     def submit(
-        self, target: Target, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
+        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
     ) -> Handle[T]: ...
 
     @overload

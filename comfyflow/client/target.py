@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Target: TypeAlias = "Workflow[Any] | Node | Mapping[str, Any]"
 """A workflow, a node, or prompt JSON."""
+Several: TypeAlias = "Workflow[Sequence[Any]] | Mapping[str, Any]"
+"""What may have several outputs, so that its result has no one type."""
 
 
 @dataclass(frozen=True)
