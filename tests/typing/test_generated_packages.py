@@ -1,0 +1,66 @@
+"""Whole generated packages, of both recorded servers, with docs and without, under both type checkers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from comfyflow.codegen import Options, generate
+from comfyflow.schema import load_schema
+from tests.typing.snippets import ROOT, pyright_program
+
+DATA = Path(os.environ.get("COMFYFLOW_PARITY_DATA", ROOT.parent / "shared" / "data")) / "object_info"
+SERVERS = ("0.27.0", "0.3.64")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"no recorded data in {DATA}"),
+]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a package for each server, with docs and without."""
+    folder = tmp_path_factory.mktemp("packages")
+    for version in SERVERS:
+        schema = load_schema(DATA / f"{version}-no-models.json.gz", version)
+        for docs in (True, False):
+            name = f"nodes_{version.replace('.', '_')}_{'docs' if docs else 'bare'}"
+            generate(schema, Options(docs=docs)).write(folder / name)
+    return folder
+
+
+def test_they_pass_mypy_strict(packages: Path) -> None:
+    config = packages / "mypy.ini"
+    config.write_text(f"[mypy]\nstrict = True\nmypy_path = {ROOT}:{packages}\nfollow_imports = silent\n")
+    command = [sys.executable, "-m", "mypy", "--config-file", str(config), "--no-error-summary"]
+    for name in sorted(
+        path.name for path in packages.iterdir() if path.is_dir() and path.name.startswith("nodes_")
+    ):
+        command += ["-p", name]
+    run = subprocess.run(command, cwd=packages, capture_output=True, text=True)
+    assert run.stdout + run.stderr == ""
+    assert run.returncode == 0
+
+
+def test_they_pass_pyright_strict(packages: Path) -> None:
+    program = pyright_program()
+    if program is None:
+        pytest.skip("pyright is not installed, or it has no Node.js")
+    config = {
+        "include": ["nodes_*"],
+        "extraPaths": [str(ROOT)],
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.10",
+    }
+    (packages / "pyrightconfig.json").write_text(json.dumps(config))
+    command = [program, "--outputjson", "--pythonpath", sys.executable, "--project", str(packages)]
+    run = subprocess.run(command, cwd=packages, capture_output=True, text=True)
+    said = json.loads(run.stdout)
+    assert said["generalDiagnostics"] == []
+    assert said["summary"]["filesAnalyzed"] > 400
