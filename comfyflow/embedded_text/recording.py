@@ -37,7 +37,7 @@ def recording_texts(data: bytes) -> Iterator[tuple[str, str]]:
     except ImportError:
         raise MissingReaderError("video and sound", "media") from None
     try:
-        with av.open(io.BytesIO(data), mode="r", metadata_errors="replace") as container:
+        with av.open(io.BytesIO(data), mode="r") as container:
             tags: list[dict[str, str]] = [container.metadata, *(s.metadata for s in container.streams)]
     except (av.FFmpegError, OSError, ValueError, MemoryError):
         return
