@@ -34,12 +34,14 @@ def recording_texts(data: bytes) -> Iterator[tuple[str, str]]:
     """
     try:
         import av
+        from av.error import FFmpegError
     except ImportError:
         raise MissingReaderError("video and sound", "media") from None
     try:
         with av.open(io.BytesIO(data), mode="r") as container:
-            tags: list[dict[str, str]] = [container.metadata, *(s.metadata for s in container.streams)]
-    except (av.FFmpegError, OSError, ValueError, MemoryError):
+            opened: Any = container
+            tags = [dict[str, str](part.metadata) for part in (opened, *opened.streams)]
+    except (FFmpegError, OSError, ValueError, MemoryError):
         return
     for tag in tags:
         for name, text in tag.items():

@@ -51,8 +51,11 @@ def validate_prompt(
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
-    exists = file_exists or (lambda name: find_file(name, plans.files) if schema.files_known else None)
-    looker = Looker(classes.plans, plans, exists)
+
+    def is_listed(name: str) -> bool | None:
+        return find_file(name, plans.files) if schema.files_known else None
+
+    looker = Looker(classes.plans, plans, file_exists or is_listed)
     seen = scan(nodes, classes.plans, looker.look)
     return _Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
 
