@@ -30,7 +30,8 @@ def picture_texts(data: bytes) -> Iterator[tuple[str, str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nothing is decoded: a large picture is no danger here
         try:
-            with Image.open(io.BytesIO(data)) as picture:
+            opener: Any = Image.open
+            with opener(io.BytesIO(data)) as picture:
                 found = list(_found(picture))
         except (OSError, ValueError, SyntaxError, KeyError, struct.error, Image.DecompressionBombError):
             return

@@ -37,10 +37,10 @@ def recording_texts(data: bytes) -> Iterator[tuple[str, str]]:
         from av.error import FFmpegError
     except ImportError:
         raise MissingReaderError("video and sound", "media") from None
+    opener: Any = av.open  # its overloads differ from version to version
     try:
-        with av.open(io.BytesIO(data), mode="r") as container:
-            opened: Any = container
-            tags = [dict[str, str](part.metadata) for part in (opened, *opened.streams)]
+        with opener(io.BytesIO(data), mode="r") as container:
+            tags = [dict[str, str](part.metadata) for part in (container, *container.streams)]
     except (FFmpegError, OSError, ValueError, MemoryError):
         return
     for tag in tags:
