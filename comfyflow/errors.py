@@ -12,6 +12,7 @@
     ├── ValidationError             a prompt with problems; has `.report`
     ├── WorkflowFileError           a file that holds no workflow that can be read
     ├── ConversionError             an editor workflow that cannot become a prompt
+    ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
     ├── CommandError                a command line that cannot be carried out
     ├── SimulatorError              a simulated server that cannot be started or used so
     └── ClientError                 anything between us and a server
@@ -100,6 +101,12 @@ class WorkflowFileError(ComfyflowError):
 
 class ConversionError(ComfyflowError):
     """A workflow of the editor that cannot be turned into a prompt."""
+
+
+class PythonSourceError(ComfyflowError):
+    """A graph that cannot be written as Python: a cycle, a link to nothing, a value that no
+    prompt can hold; or one whose Python was not proven to give the same graph.
+    """
 
 
 class CommandError(ComfyflowError):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import compile as compile_command
-from . import convert, gen_stubs, nodes, server, simulate, validate
+from . import convert, gen_stubs, nodes, server, simulate, to_python, validate
 from . import diff as diff_command
 from . import hash as hash_command
 from . import run as run_command
@@ -31,6 +31,7 @@ app.command("diff")(diff_command.diff)
 app.command("hash", context_settings=PARAMETERS)(hash_command.hash_workflows)
 app.command("nodes")(nodes.nodes)
 app.command("run", context_settings=PARAMETERS)(run_command.run)
+app.command("to-python")(to_python.to_python)
 app.command("simulate")(simulate.simulate)
 for command in (
     server.status,

@@ -51,14 +51,27 @@ def reference_schema() -> Schema:
     """The schema of the node package that comes with comfyflow (or that stands in its place).
 
     Raises:
-        SchemaError: There is no package ``comfynodes``.
+        CommandError: There is no package ``comfynodes``.
+    """
+    return package_schema_of("comfynodes")
+
+
+def package_schema_of(package: str) -> Schema:
+    """The schema beside a generated package.
+
+    Raises:
+        CommandError: There is no such package.
+        SchemaError: It is none that was generated.
     """
     import importlib
 
     from ..schema.package import package_schema
 
-    importlib.import_module("comfynodes")
-    return package_schema({"comfynodes"})
+    try:
+        importlib.import_module(package)
+    except (ImportError, ValueError) as error:
+        raise CommandError(f"there is no package {package!r} of node classes: {error}") from None
+    return package_schema({package})
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,91 @@
+"""``comfyflow to-python``: a workflow of any kind as Python, proven to be the same."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import CommandError
+from . import PROBLEMS
+from .options import ObjectInfo, Out, Server, given_schema, package_schema_of, write_text
+
+if TYPE_CHECKING:
+    from ..diff import Diff
+    from ..schema import Schema
+
+DEFAULT_PACKAGE = "comfynodes"
+
+
+def to_python(
+    target: Annotated[str, typer.Argument(metavar="FILE", help="A prompt, or another workflow.")],
+    output: Out = None,
+    flat: Annotated[bool, typer.Option("--flat", help="No functions for subgraphs.")] = False,
+    params: Annotated[
+        str | None,
+        typer.Option(
+            "--params",
+            metavar="WORDS",
+            help="What become parameters: prompts,files,seeds,sizes,models, NODE.INPUT; or none.",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The function; by default, as the file.")] = None,
+    package: Annotated[
+        str, typer.Option("--package", metavar="NAME", help="Where the node classes are imported from.")
+    ] = DEFAULT_PACKAGE,
+    line_length: Annotated[int, typer.Option("--line-length", min=60, help="How wide lines may be.")] = 88,
+    object_info: ObjectInfo = None,
+    server: Server = None,
+) -> None:
+    """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not."""
+    from ..python_source import to_python as write_python
+    from .target import load_target
+
+    given = given_schema(server, object_info)
+    schema = given or package_schema_of(package)
+    loaded = load_target(target, (), schema)
+    for warning in loaded.warnings:
+        typer.echo(str(warning), err=True)
+    source = write_python(
+        loaded.prompt,
+        schema,
+        name=name if name is not None else _name(target, loaded.name),
+        flat=flat,
+        params=None if params is None else _words(params),
+        package=package,
+        line_length=line_length,
+    )
+    found = _proof(source, loaded.prompt, schema, package, generate_package=given is not None)
+    if not found.empty:
+        typer.echo(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
+        raise typer.Exit(PROBLEMS)
+    write_text(source, output)
+    if output is not None:
+        typer.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
+
+
+def _proof(source: str, prompt: Any, schema: Schema, package: str, *, generate_package: bool) -> Diff:
+    """The proof, with the installed package or with one that is generated for it."""
+    from ..python_source import prove
+
+    if not generate_package:
+        return prove(source, prompt, schema, package=package)
+    from ..codegen import Options, generate
+
+    with tempfile.TemporaryDirectory(prefix="comfyflow-") as folder:
+        generate(schema, Options(docs=False)).write(Path(folder, *package.split(".")))
+        return prove(source, prompt, schema, package=package, packages=folder)
+
+
+def _words(params: str) -> list[str]:
+    words = [word.strip() for word in params.split(",") if word.strip()]
+    if "none" in words and len(words) > 1:
+        raise CommandError("--params none stands alone")
+    return [] if words == ["none"] else words
+
+
+def _name(target: str, loaded: str) -> str:
+    path = Path(target)
+    return path.name.split(".", 1)[0] if path.is_file() and path.suffix != ".py" else loaded

@@ -1,0 +1,91 @@
+"""What no Python program can make, found before any is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..errors import PythonSourceError
+from ..graph import Graph, GraphNode, Link
+from ..json_types import is_array, is_object
+from .accepted import unwrapped
+
+MAX_NESTING: Final = 50
+"""How deep a value may be nested: what Python's parser takes within the calls around it."""
+
+MAX_BITS: Final = 1024
+"""How large a number may be. JSON readers of other languages give up long before."""
+
+SHOWN: Final = 10
+"""How many reasons are told."""
+
+
+def check_graph(graph: Graph) -> None:
+    """Make sure that a program can give this graph.
+
+    Raises:
+        PythonSourceError: It has no nodes, or there is a cycle, a link to nothing, or a value
+            that no prompt can hold; the message says at which nodes.
+    """
+    if not graph:
+        raise PythonSourceError("there are no nodes, so there is no workflow to write")
+    reasons = [reason for node in graph.values() for reason in _reasons(node, graph)]
+    reasons = reasons or list(_cycles(graph))
+    if reasons:
+        more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+        raise PythonSourceError(f"this cannot be written as Python: {'; '.join(reasons[:SHOWN])}{more}")
+
+
+def _reasons(node: GraphNode, graph: Graph) -> Iterator[str]:
+    for name, value in node.inputs.items():
+        where = f"input {name!r:.80} of {node.class_type!r:.80} #{node.node_id:.40}"
+        if type(value) is Link:
+            if value.node_id not in graph:
+                yield f"{where} is linked to node {value.node_id!r:.40}, which is not there"
+            elif value.slot < 0:
+                yield f"{where} is linked to output {value.slot}, which no node has"
+        elif is_array(value):
+            yield f"{where} is a bare list, which a server takes for a broken link"
+        else:
+            wrong = _wrong(unwrapped(value))
+            if wrong:
+                yield f"{where} {wrong}"
+
+
+def _wrong(value: Any) -> str:
+    """What is wrong with a value, or ``""``. It does not recurse."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        inner: list[Any] = []
+        for part in level:
+            if is_object(part):
+                if not all(isinstance(key, str) for key in part):
+                    return "has an object whose keys are no texts"
+                inner.extend(part.values())
+            elif is_array(part):
+                inner.extend(part)
+            elif isinstance(part, int) and part.bit_length() > MAX_BITS:
+                return "holds too large a number"
+            elif part is not None and not isinstance(part, (str, int, float)):
+                return f"holds a {type(part).__name__}, which is nothing that JSON can hold"
+        if not inner:
+            return ""
+        level = inner
+    return f"is nested more than {MAX_NESTING} levels deep"
+
+
+def _cycles(graph: Graph) -> Iterator[str]:
+    left = {node_id: sum(1 for _ in node.links) for node_id, node in graph.items()}
+    users: dict[str, list[str]] = {node_id: [] for node_id in graph}
+    for node_id, node in graph.items():
+        for _, link in node.links:
+            users[link.node_id].append(node_id)
+    ready = [node_id for node_id, count in left.items() if not count]
+    for node_id in ready:
+        for user in users[node_id]:
+            left[user] -= 1
+            if not left[user]:
+                ready.append(user)
+    caught = [node_id for node_id, count in left.items() if count]
+    if caught:
+        yield f"nodes depend on themselves, in a circle or behind one: {', '.join(caught[:SHOWN])}"

@@ -1,0 +1,211 @@
+"""The functions of a program as the source of a Python module."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from ..errors import PythonSourceError
+from ..schema import Schema
+from .accepted import ANY
+from .annotation import Annotations
+from .body_writer import BodyWriter, Imports
+from .expression import assignment, constant, name
+from .fitting import FROM_COMFYFLOW, Result, fit_body
+from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
+from .name import Scope
+from .node_class import NodeClasses, node_classes
+from .order import arrange
+from .program import Body, BodyParameter
+from .text import comment_lines, heading, width
+
+_SECRET_ARGUMENT: Final = re.compile(
+    r"(^|_)(passphrase|pass+wo?r?d|pass|pwd|secrete?|token)($|_)", re.IGNORECASE
+)
+
+
+class ModuleWriter:
+    """Writes one module.
+
+    Args:
+        schema: The schema of its nodes.
+        package: The package of generated node classes.
+        columns: How wide a line may be.
+        annotations: What people wrote around the nodes.
+    """
+
+    def __init__(self, schema: Schema, package: str, columns: int, annotations: Annotations) -> None:
+        self._schema = schema
+        self._classes: NodeClasses = node_classes(schema)
+        self._package = package
+        self._columns = columns
+        self._annotations = annotations
+        self._imports = Imports()
+        self._constants: dict[str, str] = {}
+        self._constant_names = Scope(FROM_COMFYFLOW)
+        self._functions: dict[int, str] = {}
+        self._results: dict[int, list[Result]] = {}
+
+    def write(self, bodies: Sequence[Body], docstring: str) -> str:
+        """The source of a module.
+
+        Args:
+            bodies: The functions, each before those that call it; the last is the workflow.
+            docstring: The module's docstring.
+        """
+        self._functions = {id(body): body.name for body in bodies}
+        functions = [self._function(body, is_workflow=body is bodies[-1]) for body in bodies]
+        lines: list[Line] = [ast.Expr(ast.Constant(docstring)), Blank(), *self._import_lines()]
+        for constant_name, text in self._constants.items():
+            lines += [Blank(), assignment([constant_name], ast.Constant(text))]
+        for function in functions:
+            lines += [Blank(), Blank(), function]
+        return _source(lines, self._columns)
+
+    def _function(self, body: Body, is_workflow: bool) -> Function:
+        sections = self._sections(body)
+        runs = arrange(body, sections)
+        order = [key for run in runs for key in run.steps]
+        carried = {key: one.carried or one.type for key, one in body.parameters.items()}
+        fitted = fit_body(body, order, self._classes, carried, self._results)
+        self._results[id(body)] = fitted.results
+        classes = (call.node_class.name for call in fitted.calls.values())
+        scope = Scope([*FROM_COMFYFLOW, *self._functions.values(), *body.parameters, *classes])
+        writer = BodyWriter(fitted, scope, self._schema, self._imports, self._functions)
+        comments = dict(self._comments(body, sections.values()))
+        statements = list(writer.statements(runs, comments))
+        arguments = [self._argument(one, writer) for one in body.parameters.values()]
+        defaults = [self._default(one) for one in body.parameters.values() if one.has_default]
+        decorators: list[ast.expr] = []
+        if is_workflow:
+            self._imports.comfyflow.add("workflow")
+            decorators.append(name("workflow"))
+        definition = ast.FunctionDef(
+            body.name, _arguments(arguments, defaults), [], decorators, writer.returns()
+        )
+        if "type_params" in ast.FunctionDef._fields:
+            definition.type_params = []  # type: ignore[attr-defined,unused-ignore]
+        above = [comments[None]] if None in comments else []
+        return Function(definition, [ast.Expr(ast.Constant(body.docstring)), *above, *statements])
+
+    def _sections(self, body: Body) -> dict[str, str]:
+        """The group of each step that stands in one."""
+        groups = self._annotations.groups
+        found = {key: groups.get(key.removesuffix(":()"), "") for key in body.steps}
+        return {key: group for key, group in found.items() if group}
+
+    def _comments(self, body: Body, groups: Iterable[str]) -> Iterator[tuple[str | None, Comment]]:
+        """The headings and the notes of each group; under None, the notes that are in none."""
+        notes: defaultdict[str | None, list[str]] = defaultdict(list)
+        known = set(groups)
+        for note in self._annotations.notes.get(body.unit, ()):
+            notes[note.group if note.group in known else None].append(note.text)
+        columns = self._columns - 4
+        for group in [None, *dict.fromkeys(groups)]:
+            lines = [heading(group, columns)] if group is not None else []
+            for text in notes[group]:
+                lines += [*(["#"] if lines else []), *comment_lines(text, columns)]
+            if lines:
+                yield group, Comment(lines)
+
+    def _argument(self, parameter: BodyParameter, writer: BodyWriter) -> ast.arg:
+        if parameter.carried:
+            return ast.arg(parameter.name, writer.carried_type(parameter.carried))
+        kind = parameter.type
+        if kind.startswith("_c."):
+            kind = kind.removeprefix("_c.")
+            self._imports.choices.add(kind)
+        elif kind == ANY:
+            self._imports.typing.add(ANY)
+        return ast.arg(parameter.name, name(kind))
+
+    def _default(self, parameter: BodyParameter) -> ast.expr:
+        """The default, or the name of the constant that holds it: long texts stand by themselves."""
+        value = constant(parameter.default)
+        text = parameter.default
+        room = self._columns - 2 * len(INDENT)
+        if not isinstance(text, str) or (width(flat(value)) <= room and "\n" not in text.strip()):
+            return value
+        constant_name = self._constant_names.claim(parameter.name.upper())
+        self._constants[constant_name] = text
+        return name(constant_name)
+
+    def _import_lines(self) -> list[Line]:
+        imports = self._imports
+        found = {
+            "comfyflow": imports.comfyflow,
+            "comfyflow.node": imports.node_module,
+            self._package: imports.nodes,
+            f"{self._package}.choices": imports.choices,
+            f"{self._package}.sockets": imports.sockets,
+        }
+        lines: list[Line] = []
+        if imports.typing:
+            lines = [_import("typing", imports.typing), Blank()]
+        return lines + [_import(module, names) for module, names in sorted(found.items()) if names]
+
+
+def _arguments(arguments: list[ast.arg], defaults: list[ast.expr]) -> ast.arguments:
+    return ast.arguments(
+        posonlyargs=[],
+        args=arguments,
+        vararg=None,
+        kwonlyargs=[],
+        kw_defaults=[],
+        kwarg=None,
+        defaults=defaults,
+    )
+
+
+def _import(module: str, names: Iterable[str]) -> ast.ImportFrom:
+    return ast.ImportFrom(module, [ast.alias(one) for one in sorted(names, key=_import_key)], 0)
+
+
+def _import_key(text: str) -> tuple[int, str, str]:
+    """Constants, then classes, then functions, each without regard to case: as ruff sorts."""
+    kind = 0 if text.isupper() and len(text) > 1 else 1 if text[:1].isupper() else 2
+    return kind, text.casefold(), text
+
+
+def _source(lines: list[Line], columns: int) -> str:
+    """The source of these lines: laid out, and read again to see that it is the same program."""
+    source = "\n".join(Layout(columns).block(lines)) + "\n"
+    meant = ast.Module([one for line in lines for one in _statements(line)], [])
+    rules = sorted(_excused(source, meant, columns))
+    if rules:
+        source = f"# ruff: noqa: {', '.join([*rules, 'RUF100'])}\n{source}"
+    if ast.dump(ast.parse(source)) != ast.dump(meant):
+        raise PythonSourceError("the source does not say what was meant: please report this workflow")
+    return source
+
+
+def _excused(source: str, module: ast.Module, columns: int) -> Iterator[str]:
+    """The rules of ruff that other people's text breaks whatever is done: letters that look like
+    others, addresses and folders that look like mistakes, names of a server's inputs.
+    """
+    if not source.isascii():
+        yield from ("RUF001", "RUF003")
+    if any(width(line) > columns for line in source.splitlines()):
+        yield "E501"
+    texts = {
+        node.value
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    if any("0.0.0.0" in text or "::" in text for text in texts):  # noqa: S104
+        yield "S104"
+    if any(text.startswith(("/tmp", "/var/tmp", "/dev/shm")) for text in texts):  # noqa: S108
+        yield "S108"
+    keywords = (node.arg for node in ast.walk(module) if isinstance(node, ast.keyword))
+    if any(_SECRET_ARGUMENT.search(keyword or "") for keyword in keywords):
+        yield "S106"
+
+
+def _statements(line: Line) -> list[ast.stmt]:
+    if isinstance(line, Function):
+        line.definition.body = [one for inner in line.body for one in _statements(inner)]
+        return [line.definition]
+    return [] if isinstance(line, (Comment, Blank)) else [line]

@@ -1,0 +1,247 @@
+"""How a node is written as a call of its generated class: which arguments, nested how.
+
+A call is found only if a type checker accepts it and the prompt comes out the same: every input
+is said, nothing more is, and no value is of a type that the argument does not take.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..json_types import is_array, is_number, is_object
+from ..schema import InputSchema
+from ..schema.input_schema import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, DYNAMIC_SLOT
+from .accepted import ANY, SOCKET, Accepted, unwrapped
+from .node_class import InnerClass, NodeClass, NodeClasses, Parameter
+from .program import Given, Local, NodeStep, Source
+
+Carried: TypeAlias = "Callable[[Source], str]"
+"""What a source carries: a socket class, `ANY`, or the Python type of a parameter's value."""
+
+
+@dataclass
+class Leaf:
+    """The value of one input, under its full wire name; `whole` if it is a number without a
+    fraction that must be written as an int.
+    """
+
+    wire: str
+    whole: bool = False
+
+
+@dataclass
+class Inner:
+    """A call of a class within the node's class."""
+
+    path: tuple[str, ...]
+    arguments: dict[str, Value] = field(default_factory=dict[str, "Value"])
+    source: Leaf | None = None
+
+
+@dataclass
+class Listed:
+    """A list of values."""
+
+    values: list[Value]
+
+
+@dataclass
+class Named:
+    """Values by slot name."""
+
+    values: dict[str, Value]
+
+
+Value: TypeAlias = "Leaf | Inner | Listed | Named"
+
+
+@dataclass
+class NodeCall:
+    """A call of a generated class.
+
+    Attributes:
+        node_class: The class.
+        arguments: By argument name; those that equal the default are left out.
+        outputs: What each output carries.
+    """
+
+    node_class: NodeClass
+    arguments: dict[str, Value]
+    outputs: list[str]
+
+
+class UnfitError(ValueError):
+    """The class cannot say this node; never leaves this package."""
+
+
+def fit(
+    step: NodeStep, node_class: NodeClass, classes: NodeClasses, carried: Carried, slots: Iterable[int]
+) -> NodeCall | None:
+    """The call of a class that makes a node, or None where there is none.
+
+    Args:
+        step: The node.
+        node_class: Its class.
+        classes: All classes of the package.
+        carried: What a source carries.
+        slots: Which of its outputs are used.
+    """
+    try:
+        return _Fitting(step, node_class, classes, carried).call(slots)
+    except UnfitError:
+        return None
+
+
+class _Fitting:
+    def __init__(self, step: NodeStep, node_class: NodeClass, classes: NodeClasses, carried: Carried) -> None:
+        self._left = dict(step.inputs)
+        self._class = node_class
+        self._classes = classes
+        self._carried = carried
+        self._matched: defaultdict[str, set[str]] = defaultdict(set)
+
+    def call(self, slots: Iterable[int]) -> NodeCall:
+        outputs = self._class.outputs
+        if any(slot >= len(outputs) for slot in slots):
+            raise UnfitError
+        arguments = self._arguments(self._class.constructor, self._class.schema.inputs, "")
+        if self._left:
+            raise UnfitError
+        variables = {output.carried for output in outputs if output.carried.startswith("_T")}
+        found = {name: self._variable(name) for name in sorted({*variables, *self._matched})}
+        return NodeCall(
+            self._class, arguments, [found.get(output.carried, output.carried) for output in outputs]
+        )
+
+    def _variable(self, name: str) -> str:
+        """What a type variable stands for, as type checkers find it."""
+        linked = self._matched[name]
+        if not linked:
+            raise UnfitError
+        constraints = self._class.constraints(name)
+        for constraint in constraints:
+            if all(self._classes.may_carry(carried, frozenset({constraint})) for carried in linked):
+                return ANY if ANY in linked else constraint
+        if constraints:
+            raise UnfitError
+        if ANY in linked:
+            return ANY
+        return next(iter(linked)) if len(linked) == 1 else SOCKET
+
+    def _arguments(self, inner: InnerClass, entries: Iterable[InputSchema], prefix: str) -> dict[str, Value]:
+        arguments: dict[str, Value] = {}
+        for entry in entries:
+            parameter = inner.parameters.get(entry.name)
+            if parameter is None:
+                raise UnfitError
+            value = self._argument(parameter, entry, prefix + entry.name)
+            if value is not None:
+                arguments[parameter.name] = value
+        return arguments
+
+    def _argument(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
+        if entry.type == AUTOGROW and entry.autogrow is not None:
+            return self._grown(parameter, entry, name)
+        if entry.type == DYNAMIC_GROUP:
+            return self._rows(parameter, entry, name)
+        if name not in self._left:
+            if parameter.has_default or not parameter.may_be_left_out:
+                raise UnfitError
+            return None
+        value = self._left.pop(name)
+        if entry.type == DYNAMIC_COMBO and parameter.options:
+            return self._chosen(parameter, entry, name, value)
+        if entry.type == DYNAMIC_SLOT and parameter.group is not None:
+            return self._slot(parameter.group, parameter.accepted, entry, name, value)
+        leaf = self._leaf(parameter.accepted, name, value)
+        same = parameter.has_default and _equal(unwrapped(value), parameter.default)
+        return None if same else leaf
+
+    def _chosen(self, parameter: Parameter, entry: InputSchema, name: str, value: Any) -> Value:
+        inner = parameter.options.get(value) if isinstance(value, str) else None
+        if inner is None:
+            raise UnfitError
+        option = next(option for option in entry.dynamic_options if option.key == value)
+        arguments = self._arguments(inner, option.inputs, f"{name}.")
+        if not arguments and all(one.may_be_left_out for one in inner.parameters.values()):
+            return Leaf(name)
+        return Inner(inner.path, arguments)
+
+    def _slot(
+        self, inner: InnerClass, accepted: Accepted, entry: InputSchema, name: str, value: Any
+    ) -> Value:
+        arguments = self._arguments(inner, entry.slot_inputs, f"{name}.")
+        bare = not arguments and all(one.may_be_left_out for one in inner.parameters.values())
+        source = self._leaf(accepted if bare else inner.source, name, value)
+        return source if bare else Inner(inner.path, arguments, source)
+
+    def _grown(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
+        template, element = entry.autogrow, parameter.accepted.element
+        given = self._below(name)
+        if not given:
+            return None if parameter.may_be_left_out else Listed([])
+        if template is None or element is None or template.input.is_dynamic:
+            raise UnfitError
+        prefix = template.prefix
+        names = template.names if prefix is None else [f"{prefix}{index}" for index in range(len(given))]
+        values = {slot: self._leaf(element, f"{name}.{slot}", given[slot]) for slot in names if slot in given}
+        if len(values) != len(given):
+            raise UnfitError
+        if all(slot in values for slot in list(names)[: len(values)]):
+            return Listed(list(values.values()))
+        return Named(dict(values))
+
+    def _rows(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
+        start = f"{name}."
+        count = len({key[len(start) :].split(".", 1)[0] for key in self._left if key.startswith(start)})
+        if not count and parameter.may_be_left_out:
+            return None
+        if parameter.group is None:
+            raise UnfitError
+        path, rows = parameter.group.path, range(count)
+        return Listed(
+            [Inner(path, self._arguments(parameter.group, entry.group, f"{start}{row}.")) for row in rows]
+        )
+
+    def _below(self, name: str) -> dict[str, Any]:
+        """The inputs under a dynamic one, which are taken."""
+        start = f"{name}."
+        found = [key for key in self._left if key.startswith(start)]
+        return {key[len(start) :]: self._left.pop(key) for key in found}
+
+    def _leaf(self, accepted: Accepted | None, name: str, value: Any) -> Leaf:
+        if accepted is None:
+            raise UnfitError
+        if isinstance(value, (Local, Given)):
+            self._link(accepted, self._carried(value))
+            return Leaf(name)
+        plain = unwrapped(value)
+        if accepted.value(plain):
+            return Leaf(name)
+        if isinstance(plain, float) and plain.is_integer() and accepted.value(int(plain)):
+            return Leaf(name, whole=True)
+        raise UnfitError
+
+    def _link(self, accepted: Accepted, carried: str) -> None:
+        if accepted.anything or carried in accepted.types:
+            return
+        variables = accepted.variables
+        for variable in variables:
+            self._matched[variable].add(carried)
+        if not variables and not self._classes.may_carry(carried, accepted.carried):
+            raise UnfitError
+
+
+def _equal(value: Any, default: Any) -> bool:
+    """Whether two JSON values are the same in a prompt: 1 is 1.0, but true is not 1."""
+    if is_array(value) and is_array(default):
+        return len(value) == len(default) and all(map(_equal, value, default))
+    if is_object(value) and is_object(default):
+        return value.keys() == default.keys() and all(_equal(value[key], default[key]) for key in value)
+    if isinstance(value, bool) or isinstance(default, bool):
+        return value is default
+    comparable = type(value) is type(default) or (is_number(value) and is_number(default))
+    return comparable and bool(value == default)

@@ -1,0 +1,105 @@
+"""In which order a function makes its nodes, and which of them stand together."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from .program import Body, Local, sources
+
+
+@dataclass
+class Run:
+    """Steps that stand together.
+
+    Attributes:
+        section: What they are under, or None.
+        steps: Their keys.
+    """
+
+    section: str | None
+    steps: list[str] = field(default_factory=list[str])
+
+
+def natural_order(body: Body) -> list[str]:
+    """The steps, each after what it needs, the results' needs first in the order of their inputs.
+
+    It does not recurse: graphs may be deep.
+    """
+    order: list[str] = []
+    seen: set[str] = set()
+    for result in [*body.results, *(Local(key, 0) for key in body.steps)]:
+        stack = [(result.step, iter(_needed(body, result.step)))]
+        if result.step in seen:
+            continue
+        seen.add(result.step)
+        while stack:
+            key, needed = stack[-1]
+            following = next((other for other in needed if other not in seen), None)
+            if following is None:
+                stack.pop()
+                order.append(key)
+            else:
+                seen.add(following)
+                stack.append((following, iter(_needed(body, following))))
+    return order
+
+
+def arrange(body: Body, sections: Mapping[str, str]) -> list[Run]:
+    """The steps in runs of one section each, few of them: a section that can be finished goes
+    before one that must be taken up again later.
+
+    Args:
+        body: The function.
+        sections: The section of each step that is in one.
+    """
+    order = natural_order(body)
+    if not sections:
+        return [Run(None, order)]
+    return _Arrangement(body, sections, order).runs()
+
+
+class _Arrangement:
+    def __init__(self, body: Body, sections: Mapping[str, str], order: list[str]) -> None:
+        self._order = order
+        self._section = [sections.get(key) for key in order]
+        place = {key: number for number, key in enumerate(order)}
+        needs = [{place[need] for need in _needed(body, key)} for key in order]
+        self._missing = [len(found) for found in needs]
+        self._users: list[list[int]] = [[] for _ in order]
+        self._outside: Counter[str | None] = Counter()
+        self._ready: defaultdict[str | None, list[int]] = defaultdict(list)
+        for step, found in enumerate(needs):
+            for need in found:
+                self._users[need].append(step)
+                self._outside[self._section[step]] += self._section[need] != self._section[step]
+            if not found:
+                self._ready[self._section[step]].append(step)
+
+    def runs(self) -> list[Run]:
+        runs: list[Run] = []
+        while any(self._ready.values()):
+            section = min(
+                (section for section, ready in self._ready.items() if ready),
+                key=lambda section: (self._outside[section] > 0, self._ready[section][0]),
+            )
+            if not runs or runs[-1].section != section:
+                runs.append(Run(section))
+            while self._ready[section]:
+                runs[-1].steps.append(self._take(heappop(self._ready[section])))
+        return runs
+
+    def _take(self, step: int) -> str:
+        for user in self._users[step]:
+            section = self._section[user]
+            self._outside[section] -= section != self._section[step]
+            self._missing[user] -= 1
+            if not self._missing[user]:
+                heappush(self._ready[section], user)
+        return self._order[step]
+
+
+def _needed(body: Body, key: str) -> Iterable[str]:
+    return [source.step for source in sources(body.steps[key]) if isinstance(source, Local)]

@@ -1,0 +1,149 @@
+"""The proof that generated source gives the same graph: it is run, and what comes out compared."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import PromptError, PythonSourceError
+from ..graph import Graph, GraphNode
+from ..prompt import read_prompt
+from ..schema import NodeSchema, Schema
+from .given import given_graph
+
+if TYPE_CHECKING:
+    from ..diff import Diff
+
+TIMEOUT_SECONDS: Final = 120.0
+"""How long the module may take. One of 5,000 nodes takes less than two seconds."""
+
+_PROGRAM: Final = """
+import sys
+sys.path[:0] = sys.argv[1].split("\\n")
+from comfyflow.python_source.module_run import main
+main(sys.argv[2])
+"""
+_TITLE: Final = "\0title"
+
+
+def prove(
+    source: str,
+    graph: Graph | Mapping[str, Any],
+    schema: Schema,
+    *,
+    package: str = "comfynodes",
+    packages: str | os.PathLike[str] | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Diff:
+    """Run the source of a workflow in a fresh interpreter, and compare its graph with another.
+
+    The interpreter is isolated: it knows the installed packages, comfyflow and the node package,
+    but neither the environment's paths nor the current folder.
+
+    Args:
+        source: What `to_python` gave.
+        graph: The graph (or prompt JSON) that it was given.
+        schema: The schema that it was given: a title that is a class's own is no title.
+        package: The package that the node classes are imported from.
+        packages: The folder that the package stands in; by default, where it is installed.
+        timeout: How many seconds the module may take.
+
+    Returns:
+        The difference from the graph to what the source gives: `Diff.empty` if it is proven.
+        Ids are none, nor is the order of nodes and inputs.
+
+    Raises:
+        PythonSourceError: The source cannot be run, or the package is not there.
+        PromptError: The JSON is no prompt.
+    """
+    return compare(given_graph(graph), _run(source, _paths(package, packages), timeout), schema)
+
+
+def compare(before: Graph, after: Graph, schema: Schema) -> Diff:
+    """The difference between two graphs; a title that is what the class is called is none.
+
+    Args:
+        before: The first graph.
+        after: The second.
+        schema: What classes are called.
+    """
+    from ..diff import diff
+
+    before, after = _own_titles(before, schema), _own_titles(after, schema)
+    if diff(_titles_as_inputs(before), _titles_as_inputs(after)).runs_the_same:
+        # Of nodes that are alike but for their titles, the right ones have been paired.
+        return diff(_untitled(before), _untitled(after))
+    return diff(before, after)
+
+
+def _paths(package: str, packages: str | os.PathLike[str] | None) -> list[str]:
+    ours = str(Path(__file__).resolve().parents[2])
+    if packages is not None:
+        return [str(Path(packages).resolve()), ours]
+    first = package.partition(".")[0]
+    found = importlib.util.find_spec(first)
+    places = list(found.submodule_search_locations or ()) if found is not None else []
+    if not places:
+        raise PythonSourceError(
+            f"there is no package {first!r} to prove the source with; run gen-stubs first"
+        )
+    return [*(str(Path(place).resolve().parent) for place in places), ours]
+
+
+def _run(source: str, paths: list[str], timeout: float) -> Graph:
+    with tempfile.TemporaryDirectory(prefix="comfyflow-") as folder:
+        file = Path(folder, "generated.py")
+        file.write_text(source, encoding="utf-8")
+        command = [sys.executable, "-I", "-B", "-c", _PROGRAM, "\n".join(paths), str(file)]
+        try:
+            done = subprocess.run(  # noqa: S603  # the interpreter itself, and source that was just made
+                command,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            raise PythonSourceError(f"the source did not finish within {timeout:g} s") from None
+        except OSError as error:
+            raise PythonSourceError(f"cannot start Python to prove the source: {error.strerror}") from None
+    if done.returncode != 0:
+        told = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise PythonSourceError(
+            f"the source cannot be run: {told[-1] if told else f'exit {done.returncode}'}"
+        )
+    try:
+        return read_prompt(json.loads(done.stdout))
+    except (ValueError, PromptError) as error:
+        raise PythonSourceError(f"the source gave no prompt: {error}") from None
+
+
+def _own_titles(graph: Graph, schema: Schema) -> Graph:
+    """The graph without titles that only repeat what the node's class is called."""
+    return Graph(_with(node, node.inputs, _own_title(node, schema)) for node in graph.values())
+
+
+def _own_title(node: GraphNode, schema: Schema) -> str | None:
+    known: NodeSchema | None = schema.get(node.class_type)
+    usual = (node.class_type, known.display_name if known is not None else None)
+    return node.title if node.title and node.title not in usual else None
+
+
+def _titles_as_inputs(graph: Graph) -> Graph:
+    return Graph(_with(node, {**node.inputs, _TITLE: node.title}, None) for node in graph.values())
+
+
+def _untitled(graph: Graph) -> Graph:
+    return Graph(_with(node, node.inputs, None) for node in graph.values())
+
+
+def _with(node: GraphNode, inputs: dict[str, Any], title: str | None) -> GraphNode:
+    return GraphNode(node.node_id, node.class_type, inputs, title)

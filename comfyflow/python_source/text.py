@@ -1,0 +1,160 @@
+"""Other people's text in Python source: as a string literal, or in a comment.
+
+A prompt, a title, a note may hold anything. In source it can be nothing but a string or a
+comment: what does not print is escaped in strings and left out of comments, and a comment can
+be no directive to Python or to a tool (``# type: ignore``, ``# noqa``, ``# coding: …``).
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+QUOTE: Final = "> "
+"""What stands before each line of other people's text in a comment. No directive and no Python
+code starts so."""
+
+MAX_NOTE_LINES: Final = 400
+"""How many lines of one note are kept. The longest of the official templates has 76."""
+
+_ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_IN_DOCSTRINGS: Final = frozenset(string.ascii_letters + string.digits + " +,-_=/&")
+_HASH: Final = re.compile(r"#+(?!\d)")
+_WORDS: Final = re.compile(r"\S*\s+|\S+")
+_BREAKS: Final = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+def width(text: str) -> int:
+    """How many columns a text takes: wide characters of East Asia two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
+
+
+def string_literal(text: str) -> str:
+    """A text as a string literal on one line, in the quotes that need fewer backslashes."""
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return f"{quote}{''.join(_escaped(character, quote) for character in text)}{quote}"
+
+
+def string_pieces(text: str, columns: int) -> list[str]:
+    """A text as string literals that, one behind the other, give it: broken behind its line
+    ends, and at words so that each fits into so many columns.
+    """
+    alone = string_literal(text)
+    if width(alone) <= columns:
+        return [alone]
+    return [string_literal(piece) for piece in _pieces(text, max(columns - 2, 16))]
+
+
+def comment_lines(text: str, columns: int, quote: str = QUOTE) -> Iterator[str]:
+    """Other people's text as lines of comments, ``# `` before each.
+
+    Args:
+        text: Any text; Markdown keeps its marks, except the hashes of headings.
+        columns: How wide a comment may be.
+        quote: What stands before each line of the text, and keeps it from being code.
+    """
+    shown = _BREAKS.sub("\n", text).strip("\n").split("\n")
+    for line in shown[:MAX_NOTE_LINES]:
+        harmless = comment_text(line.strip().lstrip("#").strip())
+        for part in _wrapped(harmless, columns - len(quote) - 2):
+            yield f"# {quote}{part}".rstrip(" \\")
+    if len(shown) > MAX_NOTE_LINES:
+        yield f"# ({len(shown) - MAX_NOTE_LINES} more lines)"
+
+
+def heading(title: str, columns: int) -> str:
+    """A comment that says what follows. The dashes keep it from being code or a directive."""
+    shown = comment_text(title)
+    while width(shown) > columns - 10:
+        shown = shown[:-1]
+    return f"# --- {shown.rstrip()} ---"
+
+
+def comment_text(text: str) -> str:
+    """A text for the inside of a comment: on one line, printable, without the start of another
+    comment (some tools look for their directives behind any hash).
+    """
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return _HASH.sub(lambda found: f"({found[0]})", " ".join(printable.split()))
+
+
+def docstring_text(text: str) -> str:
+    """The ASCII part of a text, for the inside of a docstring of one line."""
+    return "".join(character for character in comment_text(text[:60]) if character in _IN_DOCSTRINGS).strip()
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _escaped(character: str, quote: str) -> str:
+    if character == quote:
+        return f"\\{quote}"
+    known = _ESCAPES.get(character)
+    if known is not None:
+        return known
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _pieces(text: str, columns: int) -> Iterator[str]:
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+        piece, used = "", 0
+        for word in _WORDS.findall(line):
+            for part in _short(word, columns):
+                size = _literal_width(part)
+                if piece and used + size > columns:
+                    yield piece
+                    piece, used = "", 0
+                piece, used = piece + part, used + size
+        if piece:
+            yield piece
+
+
+def _short(word: str, columns: int) -> Iterable[str]:
+    """A word, in parts if it alone is too wide."""
+    if _literal_width(word) <= columns:
+        return [word]
+    parts, part, used = list[str](), "", 0
+    for character in word:
+        size = _literal_width(character)
+        if used + size > columns:
+            parts.append(part)
+            part, used = "", 0
+        part, used = part + character, used + size
+    return [*parts, part]
+
+
+def _literal_width(text: str) -> int:
+    return sum(width(_escaped(character, '"')) for character in text)
+
+
+def _wrapped(line: str, columns: int) -> Iterator[str]:
+    """A line of words in lines that are not too wide."""
+    part = ""
+    for word in _split_words(line, columns):
+        if part and width(part) + 1 + width(word) > columns:
+            yield part
+            part = word
+        else:
+            part = f"{part} {word}" if part else word
+    yield part
+
+
+def _split_words(line: str, columns: int) -> Iterator[str]:
+    """The words of a line; one that is too wide is broken, if it is no address."""
+    for word in line.split(" "):
+        rest = word
+        while width(rest) > columns and "://" not in word:
+            yield rest[: columns // 2]
+            rest = rest[columns // 2 :]
+        yield rest
