@@ -62,7 +62,7 @@ class Problem:
         severity: See `Severity`.
         node_id: The node in the prompt, or None for a problem of the whole prompt.
         class_type: That node's class.
-        input_name: The input's wire name, or None for a problem of the whole node.
+        input_name: The input's wire name, or ``""`` for a problem of the whole node.
         details: The server's ``details`` text, where it has one.
         suggestion: The nearest right value or name, ready to be shown.
         place: Where the user's source made the node.
@@ -75,7 +75,7 @@ class Problem:
     severity: Severity = "error"
     node_id: str | None = None
     class_type: str | None = None
-    input_name: str | None = None
+    input_name: str = ""
     details: str = ""
     suggestion: str | None = None
     place: Place | None = None
@@ -89,7 +89,7 @@ class Problem:
             what = f"{self.class_type or 'node'} #{self.node_id}"
             if self.title and self.title != self.class_type:
                 what = f"{what} ({self.title!r})"
-            if self.input_name is not None:
+            if self.input_name:
                 what = f"{what}, input {self.input_name!r}"
             what += ": "
         hint = f". {self.suggestion}" if self.suggestion else ""

@@ -467,7 +467,7 @@ def test_invalid_prompts_have_the_problem_that_they_say(example: InvalidPrompt) 
         assert report.error == example.type
     else:
         found = {(each.type, each.input_name) for each in report.node_errors[example.node_id]}
-        assert (example.type, example.input_name) in found
+        assert (example.type, example.input_name or "") in found
 
 
 @QUICK

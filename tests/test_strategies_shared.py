@@ -100,7 +100,7 @@ def test_invalid_prompts_have_the_problem_that_they_say(version: str) -> None:
             assert report.error == example.type, report
         else:
             found = {(each.type, each.input_name) for each in report.node_errors[example.node_id or ""]}
-            assert (example.type, example.input_name) in found, report
+            assert (example.type, example.input_name or "") in found, report
             assert {each.type for problems in report.node_errors.values() for each in problems} == {
                 example.type
             }

@@ -46,7 +46,7 @@ class Report:
                 severity="warning",
                 node_id=key,
                 class_type=node.type if node is not None else None,
-                input_name=input_name,
+                input_name=input_name or "",
                 title=node.title or None if node is not None else None,
                 extra_info=extra,
             ),

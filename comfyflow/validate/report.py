@@ -92,7 +92,7 @@ class Subject:
             severity=note.severity,
             node_id=node_id,
             class_type=self.class_type(node_id),
-            input_name=note.input_name,
+            input_name=note.input_name or "",
             suggestion=f"Did you mean {suggestion!r}?" if suggestion is not None else None,
             place=self.places.get(node_id) if node_id is not None else None,
             title=self.title(node_id),
@@ -105,7 +105,7 @@ class Subject:
             message=message_of(error),
             node_id=node_id,
             class_type=self.class_type(node_id),
-            input_name=error.input_name,
+            input_name=error.input_name or "",
             details=error.details,
             suggestion=self._suggestion(node_id, error),
             place=self.places.get(node_id) if node_id is not None else None,
@@ -346,6 +346,6 @@ def _node_line(problem: Problem) -> str:
 
 
 def _problem_line(problem: Problem) -> str:
-    name = f"{problem.input_name} " if problem.input_name is not None else ""
+    name = f"{problem.input_name} " if problem.input_name else ""
     hint = f". {problem.suggestion}" if problem.suggestion else ""
     return f"  {problem.severity}: {name}{problem.message}{hint} [{problem.type}]"
