@@ -50,6 +50,7 @@ class ExecutionOrder:
         self._is_output = is_output
         self._waits_for: dict[str, set[str]] = {}
         self._needed_by: dict[str, dict[str, None]] = {}
+        self._linked: set[tuple[str, str]] = set()
 
     def __bool__(self) -> bool:
         return bool(self._waits_for)
@@ -88,9 +89,16 @@ class ExecutionOrder:
         source = value[0]
         if not self._is_cached(source):
             self.add(source)
-            self._connect(source, node_id)
+        self._connect(source, node_id)
+
+    def is_linked(self, source: str, consumer: str) -> bool:
+        """Whether a node may see another's outputs: lazy inputs are hidden until they are required,
+        even where their values are there already.
+        """
+        return (source, consumer) in self._linked
 
     def _connect(self, source: str, consumer: str) -> None:
+        self._linked.add((source, consumer))
         if not self._is_cached(source) and consumer not in self._needed_by[source]:
             self._needed_by[source][consumer] = None
             self._waits_for[consumer].add(source)

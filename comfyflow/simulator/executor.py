@@ -140,7 +140,7 @@ class Executor:
         inputs: dict[str, list[Any]] | None = None
         try:
             run.started(node_id)
-            inputs, missing = self._inputs(run, node_id)
+            inputs, missing = self._inputs(run, order, node_id)
             needed = self._lazy_needs(run, node_id, inputs, missing)
             if needed:
                 for name in needed:
@@ -159,11 +159,12 @@ class Executor:
         function = self.settings.library.get(schema.class_type)
         context = self._context(run, node_id, schema)
         results: list[NodeResult] = []
-        for values in _zipped(inputs, schema.is_input_list):
+        whole = schema.is_input_list or (function is not None and function.takes_lists)
+        for values in _zipped(inputs, whole):
             self.throw_if_interrupted()
             self.settings.faults.before_node(context)
             blocked = next((value for value in values.values() if isinstance(value, Blocked)), None)
-            if blocked is not None and not schema.is_input_list:
+            if blocked is not None and not whole:
                 results.append(self._blocked(run, node_id, schema, blocked))
                 continue
             results.append(self._call(function, context, schema, values))
@@ -250,7 +251,7 @@ class Executor:
             self.interrupted = False
             raise InterruptedRunError
 
-    def _inputs(self, run: Run, node_id: str) -> tuple[dict[str, list[Any]], set[str]]:
+    def _inputs(self, run: Run, order: ExecutionOrder, node_id: str) -> tuple[dict[str, list[Any]], set[str]]:
         """A node's values by name: constants that its class declares, and all links.
 
         Returns:
@@ -264,7 +265,7 @@ class Executor:
         missing: set[str] = set()
         for name, value in given.items():
             if is_link(value):
-                entry = self.cache.get(value[0])
+                entry = self.cache.get(value[0]) if order.is_linked(value[0], node_id) else None
                 values[name] = [None] if entry is None else entry.outputs[int(value[1])]
                 if entry is None:
                     missing.add(name)

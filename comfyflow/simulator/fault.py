@@ -7,7 +7,9 @@ asked for in advance and used up one at a time, so that a test says what happens
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +74,9 @@ class Faults:
         server_errors: How many POSTs of a prompt are carried out but answered 500.
         history_delay: Seconds between a prompt's end and its entry in the history.
         reply_delay: Seconds between queueing a prompt and answering its POST.
-        slow_nodes: Class name to seconds that its nodes take longer; None for every class.
+        slow_nodes: Class name to seconds that its nodes take longer; None for every class. Like
+            most real nodes they cannot be interrupted while they work.
+        wait: How that time passes.
         kill_worker: Whether the next prompt ends the worker.
     """
 
@@ -83,6 +87,7 @@ class Faults:
     history_delay: float = 0.0
     reply_delay: float = 0.0
     slow_nodes: dict[str | None, float] = field(default_factory=dict[str | None, float])
+    wait: Callable[[float], None] = time.sleep
     kill_worker: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -109,7 +114,7 @@ class Faults:
                 self.node_faults.remove(fault)
             seconds = self.slow_nodes.get(context.class_type, self.slow_nodes.get(None, 0.0))
         if seconds:
-            context.sleep(seconds)
+            self.wait(seconds)
         if fault is not None:
             raise fault.error()
 

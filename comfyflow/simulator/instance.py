@@ -29,6 +29,7 @@ class Instance:
         self.sockets = Sockets(loop, self._greeting, settings.profile.features)
         self.queue = PromptQueue(self._tell_status)
         self.executor = Executor(settings, self.sockets)
+        settings.faults.wait = self.executor.rest
         self.number = 0
         self.started = time.time()
         self.logs: list[dict[str, str]] = []
@@ -82,7 +83,8 @@ class Instance:
         except WorkerKilledError:
             _log.info("the worker was ended")
         except Exception:  # noqa: BLE001 (whatever it is: a real server's worker ends by it too)
-            _log.warning("the worker ended; prompts that come now wait for ever", exc_info=True)
+            _log.info("the worker ended; prompts that come now wait for ever", exc_info=True)
+            self.log("the worker ended; prompts that come now wait for ever")
 
     def _work_once(self) -> None:
         taken = self.queue.get()
@@ -93,16 +95,16 @@ class Instance:
             self.executor.cache.clear()
 
     def _run(self, key: int, item: QueueItem) -> None:
-        self._log(f"got prompt {item.prompt_id}")
         run, success = self.executor.execute(item)
         if self.settings.faults.history_delay:
             self.executor.rest(self.settings.faults.history_delay)
         self.queue.done(key, run.history_entry(success))
         if run.client_id is not None:
             self.sockets.send("executing", {"node": None, "prompt_id": run.prompt_id}, run.client_id)
-        self._log(f"Prompt executed: {item.prompt_id}")
+        self.log(f"Prompt executed: {item.prompt_id}")
 
-    def _log(self, line: str) -> None:
+    def log(self, line: str) -> None:
+        """Write a line to the log, and to those who follow it."""
         entry = {"t": time.strftime("%Y-%m-%dT%H:%M:%S"), "m": line + "\n"}
         self.logs.append(entry)
         del self.logs[:-300]

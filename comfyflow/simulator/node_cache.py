@@ -11,7 +11,6 @@ import hashlib
 import itertools
 import json
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,15 +19,8 @@ from ..json_types import is_object
 from .execution_order import is_link, links
 from .json_value import is_list
 
-MAX_ENTRIES: Final = 2000
-"""How many outputs are kept. A real server drops them as memory runs short."""
-
-
 MAX_CHAIN: Final = 970
 """A node behind more nodes than this ends a real server's worker (recordings, l24b)."""
-
-MAX_NESTING: Final = 600
-"""A constant nested deeper than this does so too (recordings, l08)."""
 
 
 @dataclass
@@ -48,7 +40,7 @@ class NodeCache:
     """Outputs by what they depend on."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
+        self._entries: dict[str, CacheEntry] = {}
         self._keys: dict[str, str] = {}
         self._nan = itertools.count()
 
@@ -58,7 +50,9 @@ class NodeCache:
         fingerprint: Callable[[str], Any],
         knows_its_id: Callable[[str], bool],
     ) -> None:
-        """Find the keys of a prompt's nodes.
+        """Find the keys of a prompt's nodes, and forget what none of them has.
+
+        So a value that was changed and changed back is worked out anew (recordings, s22).
 
         Args:
             prompt: The nodes; one without ``inputs`` ends the worker, as on real servers.
@@ -80,6 +74,8 @@ class NodeCache:
                 own = [prompt[node_id]["class_type"], fingerprint(node_id)]
                 own.append(node_id if knows_its_id(node_id) else None)
                 self._keys[node_id] = self._key(own, inputs)
+        used = set(self._keys.values())
+        self._entries = {key: entry for key, entry in self._entries.items() if key in used}
 
     def _key(self, own: list[Any], inputs: Mapping[str, Any]) -> str:
         parts: list[Any] = list(own)
@@ -89,8 +85,6 @@ class NodeCache:
                 parts.append([name, "link", self._keys.get(value[0], ""), value[1]])
             else:
                 parts.append([name, "value", value])
-        if _nested_too_deep(parts):
-            raise RecursionError(f"a constant is nested more than {MAX_NESTING} levels deep")
         text = json.dumps(parts, sort_keys=True, default=self._unequal)
         if "NaN" in text and _has_nan(parts):
             text += str(next(self._nan))
@@ -101,18 +95,11 @@ class NodeCache:
 
     def get(self, node_id: str) -> CacheEntry | None:
         """What a node of the current prompt gave, or None."""
-        key = self._keys.get(node_id)
-        if key is None or key not in self._entries:
-            return None
-        self._entries.move_to_end(key)
-        return self._entries[key]
+        return self._entries.get(self._keys.get(node_id, ""))
 
     def set(self, node_id: str, entry: CacheEntry) -> None:
         """Keep what a node of the current prompt gave."""
         self._entries[self._keys[node_id]] = entry
-        keep = MAX_ENTRIES + len(self._keys)
-        while len(self._entries) > keep:
-            self._entries.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -138,20 +125,6 @@ def _ancestors_first(prompt: Mapping[str, Any], start: str, known: Mapping[str, 
         else:
             on_path.add(node_id)
             stack.append(waiting[-1])
-
-
-def _nested_too_deep(value: object) -> bool:
-    level: list[Any] = [value]
-    for _ in range(MAX_NESTING + 2):
-        level = [
-            member
-            for item in level
-            if is_object(item) or is_list(item)
-            for member in (item.values() if is_object(item) else item)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _has_nan(value: object) -> bool:

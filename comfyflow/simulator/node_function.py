@@ -89,12 +89,15 @@ class NodeFunction:
         wants_context: Whether it takes ``context`` too.
         needs: For lazy inputs: given what is known, the names of the inputs still needed.
         fingerprint: Gives what a change of is a reason to execute again; NaN: always.
+        takes_lists: Whether it is called once with whole lists, whatever the schema says:
+            servers before 0.12 do not say.
     """
 
     call: Callable[..., Any]
     wants_context: bool = False
     needs: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
     fingerprint: Callable[[NodeContext, Mapping[str, Any]], Any] | None = None
+    takes_lists: bool = False
 
     @classmethod
     def of(
@@ -102,9 +105,11 @@ class NodeFunction:
         call: Callable[..., Any],
         needs: Callable[[Mapping[str, Any]], Iterable[str]] | None = None,
         fingerprint: Callable[[NodeContext, Mapping[str, Any]], Any] | None = None,
+        takes_lists: bool = False,
     ) -> NodeFunction:
         """Wrap a function; it gets a context if a parameter of it has that name."""
-        return cls(call, "context" in inspect.signature(call).parameters, needs, fingerprint)
+        wants_context = "context" in inspect.signature(call).parameters
+        return cls(call, wants_context, needs, fingerprint, takes_lists)
 
 
 @dataclass
@@ -126,12 +131,13 @@ class NodeLibrary:
         *class_types: str,
         needs: Callable[[Mapping[str, Any]], Iterable[str]] | None = None,
         fingerprint: Callable[[NodeContext, Mapping[str, Any]], Any] | None = None,
+        takes_lists: bool = False,
     ) -> Callable[[F], F]:
         """Make the decorated function what nodes of these classes do."""
 
         def register(function: F) -> F:
             for class_type in class_types:
-                self.functions[class_type] = NodeFunction.of(function, needs, fingerprint)
+                self.functions[class_type] = NodeFunction.of(function, needs, fingerprint, takes_lists)
             return function
 
         return register

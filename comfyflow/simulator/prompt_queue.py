@@ -7,9 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from ..json_types import is_object
+from .json_value import is_list
+
 MAX_HISTORY: Final = 10_000
 
 SECRET_KEYS: Final = ("auth_token_comfy_org", "api_key_comfy_org")
+
+
+MAX_NESTING: Final = 500
+"""450 levels ran on real servers, 600 ended their workers (recordings, l08)."""
 
 
 class QueueItem(NamedTuple):
@@ -34,8 +41,28 @@ class QueueItem(NamedTuple):
     def kept(self) -> QueueItem:
         """The item as the server remembers it while it runs, when nodes note in the prompt that
         runs whether they have changed.
+
+        Raises:
+            RecursionError: A constant is nested so deep that a real server cannot copy it, which
+                ends its worker.
         """
+        if _nested_too_deep(self.prompt):
+            raise RecursionError(f"a constant is nested more than {MAX_NESTING} levels deep")
         return self._replace(prompt={node_id: dict(node) for node_id, node in self.prompt.items()})
+
+
+def _nested_too_deep(value: object) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_NESTING + 2):
+        level = [
+            member
+            for item in level
+            if is_object(item) or is_list(item)
+            for member in (item.values() if is_object(item) else item)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class PromptQueue:
@@ -88,7 +115,7 @@ class PromptQueue:
             item = heapq.heappop(self._heap)
             key = self._count
             self._count += 1
-            self._running[key] = item.kept()
+            self._running[key] = item.kept()  # as on real servers, too late for the heap
             self._on_change()
             return key, item
 

@@ -102,6 +102,9 @@ class Simulator:
         self.schema = _schema(object_info, profile)
         self.faults = Faults()
         self.prompts: list[ReceivedPrompt] = []
+        self.output_order: Callable[[list[str]], list[str]] | None = None
+        """In which order the outputs of a prompt run: real servers have one of their own at each
+        start. None: as they stand in the prompt."""
         self.users: dict[str, str] = {"default": "default"}
         self.user_settings: dict[str, Any] = {}
         self.node_replacements: Replacements = node_replacements or {}
@@ -408,7 +411,7 @@ class Simulator:
         self.faults.history_delay = seconds
 
     def slow_down(self, seconds: float, class_type: str | None = None) -> None:
-        """Make nodes take longer.
+        """Make nodes take longer; an interrupt waits until they are done, as on real servers.
 
         Args:
             seconds: How much longer, each.

@@ -55,7 +55,7 @@ def image_from_batch(image: FloatArray, batch_index: int, length: int) -> FloatA
     return image[start : start + length]
 
 
-@node("RebatchImages")
+@node("RebatchImages", takes_lists=True)
 def rebatch_images(images: list[FloatArray], batch_size: list[int]) -> tuple[list[FloatArray]]:
     """A list of batches of another size."""
     single = [image for batch in images for image in np.split(batch, batch.shape[0])]
@@ -63,14 +63,14 @@ def rebatch_images(images: list[FloatArray], batch_size: list[int]) -> tuple[lis
     return ([batched(single[start : start + size]) for start in range(0, len(single), size)],)
 
 
-@node("ShuffleDataset")
+@node("ShuffleDataset", takes_lists=True)
 def shuffle_dataset(images: list[FloatArray], seed: list[int]) -> tuple[list[FloatArray]]:
     """In another order."""
     order = np.random.default_rng(seed[0]).permutation(len(images))
     return ([images[int(index)] for index in order],)
 
 
-@node("MergeImageLists", "CreateList")
+@node("MergeImageLists", "CreateList", takes_lists=True)
 def merge_lists(**lists: Any) -> tuple[list[Any]]:
     """One list of several."""
     merged: list[Any] = []
@@ -98,7 +98,7 @@ def _starts(length: int, tile: int, overlap: int) -> list[int]:
     return starts
 
 
-@node("ImageMergeTileList")
+@node("ImageMergeTileList", takes_lists=True)
 def image_merge_tile_list(
     image_list: list[FloatArray], final_width: list[int], final_height: list[int], overlap: list[int]
 ) -> FloatArray:
@@ -119,7 +119,7 @@ def image_merge_tile_list(
     return total / np.maximum(weight, 1.0)
 
 
-@node("ImageGrid")
+@node("ImageGrid", takes_lists=True)
 def image_grid(
     images: list[FloatArray],
     columns: list[int],

@@ -133,7 +133,7 @@ def _joined(context: NodeContext, latents: list[Latent]) -> Latent:
     return replace(latents[0], batch=len(indexes), batch_index=indexes, paintings=(), image=image, mask=None)
 
 
-@node("RebatchLatents")
+@node("RebatchLatents", takes_lists=True)
 def rebatch_latents(latents: list[Latent], batch_size: list[int]) -> tuple[list[Latent]]:
     """A list of batches of another size."""
     single = [latent_from_batch(latent, index, 1) for latent in latents for index in range(latent.batch)]

@@ -90,14 +90,14 @@ def add_editor(app: web.Application, editor: Path | None) -> None:
 
 
 async def _template(_request: web.Request) -> web.Response:
-    return web.json_response([])
+    return web.Response(body=b"[]", content_type="application/json")
 
 
 async def _index(request: web.Request) -> web.StreamResponse:
     simulator = simulator_of(request)
     if simulator.editor is not None:
         return web.FileResponse(simulator.editor / "index.html", headers={"Cache-Control": "no-cache"})
-    return web.Response(text=_page(request), content_type="text/html")
+    return web.Response(body=_page(request).encode(), content_type="text/html")
 
 
 def _page(request: web.Request) -> str:

@@ -46,7 +46,7 @@ async def get_view(request: web.Request) -> web.StreamResponse:
         folder = folders.inside(base, query["subfolder"]) if "subfolder" in query else base
         path = folders.inside(base, str(folder), PurePosixPath(name).name)
     except PathEscapeError:
-        return web.Response(status=403)
+        return web.Response(status=404 if "\0" in name else 403)
     if not path.is_file():
         return web.Response(status=404)
     if "preview" in query:
@@ -130,10 +130,10 @@ async def _upload(
 ) -> web.Response:
     form: Mapping[str, Any] = await request.post()
     image = form.get("image")
+    if not image:
+        return web.Response(status=400)
     if not isinstance(image, web.FileField):
-        return web.Response(status=400)
-    if not image.filename:
-        return web.Response(status=400)
+        raise TypeError("a file without a name is no file")
     kind = str(form.get("type", "input"))
     if kind not in FOLDER_TYPES:
         raise web.HTTPInternalServerError

@@ -39,8 +39,10 @@ async def get_prompt(request: web.Request) -> web.Response:
 async def post_prompt(request: web.Request) -> web.Response:
     """Queue a prompt."""
     simulator, instance = simulator_of(request), instance_of(request)
+    instance.log("got prompt")
     body = await request.json()
-    number = float(body["number"]) if "number" in body else instance.next_number(bool(body.get("front")))
+    front = "front" in body and bool(body["front"])
+    number = float(body["number"]) if "number" in body else instance.next_number(front)
     if "prompt" not in body:
         return _refused("no_prompt", "No prompt provided", "No prompt provided")
     prompt_id = _prompt_id(body, simulator.profile.uuid_ids)
@@ -61,7 +63,8 @@ async def post_prompt(request: web.Request) -> web.Response:
         return web.json_response({"error": verdict.error, "node_errors": verdict.node_errors}, status=400)
     secrets = _taken_out(simulator.profile, extra_data, request.headers.get("Comfy-Usage-Source"))
     simulator.received(body, prompt_id)
-    instance.queue.put(QueueItem(number, prompt_id, prompt, extra_data, verdict.outputs, secrets))
+    outputs = verdict.outputs if simulator.output_order is None else simulator.output_order(verdict.outputs)
+    instance.queue.put(QueueItem(number, prompt_id, prompt, extra_data, outputs, secrets))
     await _spoil_reply(request, simulator.faults)
     return web.json_response({"prompt_id": prompt_id, "number": number, "node_errors": verdict.node_errors})
 

@@ -1,0 +1,371 @@
+"""A recorded session with a real server, had again with another one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import websockets
+from PIL import Image
+
+_OPENED = re.compile(r"ws (\w+) opened with clientId=(?:None|'([^']*)')")
+_CLOSING = re.compile(r"ws (\w+) closing")
+_SENT = re.compile(r"ws (\w+) SEND (.*)", re.DOTALL)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_FILE = re.compile(r"\.(png|webp|flac|txt|latent)$")
+PATIENCE = 4.0
+PAUSE = 0.1
+RAW_LIMIT = 300
+"""Where the recorder cut what it sent."""
+
+
+@dataclass
+class Listener:
+    """One WebSocket and what came through it."""
+
+    socket: Any
+    expected: list[dict[str, Any]]
+    got: list[Any] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    closed: bool = False
+
+    async def listen(self) -> None:
+        try:
+            async for message in self.socket:
+                self.got.append(json.loads(message) if isinstance(message, str) else message)
+        except websockets.ConnectionClosed:
+            pass
+
+    async def wait_for(self, count: int) -> None:
+        for _ in range(int(PATIENCE / 0.005)):
+            if len(self.got) >= count or (self.task is not None and self.task.done()):
+                return
+            await asyncio.sleep(0.005)
+
+    async def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            await self.socket.close()
+            if self.task is not None:
+                await self.task
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where the replay was not like the recording."""
+
+    scenario: str
+    what: str
+    recorded: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario}: {self.what}: recorded {self.recorded}, got {self.got}"
+
+
+@dataclass
+class Replay:
+    """A scenario against a server.
+
+    Attributes:
+        before_prompt: Told, before a prompt is sent, in which order the real server ran its outputs.
+        paced: Whether to wait where the recorder waited.
+        compared: How many things were compared.
+        differences: Which of them differ.
+        races: How many sockets heard the same run, with `status` at other places between.
+    """
+
+    path: Path
+    url: str
+    paced: bool = False
+    compared: int = 0
+    races: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    before_prompt: Callable[[list[str] | None], None] | None = None
+    listeners: dict[str, Listener] = field(default_factory=dict)
+    client_id: str = ""
+    _at: float = 0.0
+    _recorded_at: float = 0.0
+
+    @property
+    def scenario(self) -> str:
+        return self.path.stem
+
+    def run(self) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self.steps = json.loads(self.path.read_text(encoding="utf-8"))["steps"]
+        self.outputs = dict(_output_orders(self.steps))
+        limits = httpx.Limits(max_connections=4)
+        async with httpx.AsyncClient(base_url=self.url, limits=limits, timeout=30) as http:
+            try:
+                for step in sorted(self.steps, key=lambda step: step.get("t_sent", step["t"])):
+                    await self._step(http, step)
+                for name in list(self.listeners):
+                    await self._finish(name)
+            finally:
+                for listener in self.listeners.values():
+                    await listener.close()
+
+    async def _step(self, http: httpx.AsyncClient, step: dict[str, Any]) -> None:
+        if step["kind"] in ("http", "note"):
+            await self._keep_pace(step.get("t_sent", step["t"]))
+        if step["kind"] == "http" and "status" in step:
+            await self._catch_up(step["t_sent"])
+            await self._exchange(http, step)
+        elif step["kind"] == "note":
+            await self._note(step)
+
+    async def _keep_pace(self, time: float) -> None:
+        """Wait where the recorder waited, if the scenario is about time."""
+        now = asyncio.get_running_loop().time()
+        if self.paced and time - self._recorded_at > PAUSE:
+            await asyncio.sleep(max(0.0, self._at + time - self._recorded_at - now))
+        self._at, self._recorded_at = asyncio.get_running_loop().time(), time
+
+    async def _note(self, step: dict[str, Any]) -> None:
+        if match := _OPENED.match(step["text"]):
+            await self._open(match[1], match[2], step["t"])
+        elif match := _CLOSING.match(step["text"]):
+            if match[1] in self.listeners:
+                await self._finish(match[1])
+        elif (match := _SENT.match(step["text"])) and match[1] in self.listeners:
+            await self._catch_up(step["t"])
+            await self.listeners[match[1]].socket.send(match[2])
+
+    async def _open(self, name: str, client_id: str | None, time: float) -> None:
+        await self._catch_up(time)
+        address = self.url.replace("http", "ws", 1) + "/ws"
+        self.client_id = client_id or self.client_id
+        if client_id is not None:
+            address += f"?clientId={client_id}"
+        socket = await websockets.connect(address, max_size=None)
+        end = next((step["t"] for step in self.steps if _closes(step, name) and step["t"] > time), math.inf)
+        expected = [step for step in self.steps if step.get("conn") == name and time <= step["t"] <= end]
+        listener = self.listeners[name] = Listener(socket, expected)
+        listener.task = asyncio.create_task(listener.listen())
+
+    async def _catch_up(self, time: float) -> None:
+        """Wait until everybody has heard as much as was heard by then."""
+        for listener in self.listeners.values():
+            if not listener.closed:
+                await listener.wait_for(sum(step["t"] < time for step in listener.expected))
+                self._learn(listener)
+
+    def _learn(self, listener: Listener) -> None:
+        for step, got in zip(listener.expected, listener.got, strict=False):
+            if step["kind"] == "ws_text" and isinstance(got, dict):
+                self._match(step["data"], got)
+
+    async def _finish(self, name: str) -> None:
+        listener = self.listeners.pop(name)
+        await listener.wait_for(len(listener.expected))
+        await asyncio.sleep(0.03)
+        await listener.close()
+        self._learn(listener)
+        if len(listener.expected) == 1 < len(listener.got):
+            return  # the recorder kept only the greeting
+        recorded = [_message_shape(step) for step in listener.expected]
+        got = [_shape_of(message) for message in listener.got]
+        self._compare(f"messages to {name}", recorded, got)
+
+    def _compare(self, what: str, recorded: list[str], got: list[str]) -> None:
+        self.compared += len(recorded)
+        if recorded == got:
+            return
+        run, our_run = _without_status(recorded), _without_status(got)
+        if run == our_run and len(recorded) == len(got):
+            # Statuses come from requests, the rest from the worker: which is first is a race.
+            self.races += 1
+            return
+        self._differ(what, *_first_difference(run, our_run))
+
+    def _differ(self, what: str, recorded: object, got: object) -> None:
+        self.differences.append(Difference(self.scenario, what, str(recorded)[:300], str(got)[:300]))
+
+    async def _exchange(self, http: httpx.AsyncClient, step: dict[str, Any]) -> None:
+        request = self._request(step)
+        if request is None:
+            return
+        method, path = step["method"], self._renamed(step["path"])
+        if path.endswith("/prompt") and method == "POST" and self.before_prompt is not None:
+            self.before_prompt(self.outputs.get((step.get("json") or {}).get("prompt_id")))
+        answer = await http.request(method, path, params=self._renamed(step.get("params")), **request)
+        label = f"{method} {re.sub(_UUID, 'ID', step['path'])} {step.get('label', '')}".strip()
+        self.compared += 1
+        if answer.status_code != step["status"]:
+            self._differ(f"status of {label}", f"{step['status']} {step.get('json')}", f"{answer.status_code} {answer.text}")
+            return
+        if "etag" in step["headers"]:
+            self.names[step["headers"]["etag"].strip('"')] = answer.headers.get("etag", "").strip('"')
+        kind, expected = answer.headers.get("content-type"), step["headers"].get("content-type")
+        if expected is not None and kind != expected and "octet" not in expected:
+            self._differ(f"content type of {label}", expected, kind)
+        if "json" in step and "json" in (kind or ""):
+            got = answer.json()
+            self._match(step["json"], got)
+            self.compared += 1
+            for place, recorded, found in _shape_differences(step["json"], got):
+                self._differ(f"keys of {label}{place}", recorded, found)
+
+    def _request(self, step: dict[str, Any]) -> dict[str, Any] | None:
+        here = self.url.split("//", 1)[1]
+        headers = {
+            key: re.sub(r"127\.0\.0\.1:\d+", here, self._renamed(value)) for key, value in step.get("request_headers", {}).items()
+        }
+        if "form" in step:
+            return {**_form(step["form"]), "headers": headers}
+        if "json_body" in step:
+            body = json.dumps(self._renamed(step["json_body"])).encode()
+            return {"content": body, "headers": {"content-type": "application/json", **headers}}
+        if "raw_body" in step:
+            raw = step["raw_body"].encode("latin-1") if step.get("label") == "latin1" else _raw(step["raw_body"], self.client_id)
+            return None if raw is None else {"content": raw, "headers": headers}
+        return {"headers": headers}
+
+    def _renamed(self, value: Any) -> Any:
+        text = json.dumps(value)
+        for old, new in self.names.items():
+            text = text.replace(old, new)
+        return json.loads(text)
+
+    def _match(self, recorded: Any, got: Any) -> None:
+        """Learn which of our ids and files stand for which recorded ones."""
+        if isinstance(recorded, dict) and isinstance(got, dict):
+            for key in recorded.keys() & got.keys():
+                self._match(recorded[key], got[key])
+        elif isinstance(recorded, list) and isinstance(got, list):
+            for one, other in zip(recorded, got, strict=False):
+                self._match(one, other)
+        elif isinstance(recorded, str) and isinstance(got, str) and recorded != got:
+            if _UUID.fullmatch(recorded) or _FILE.search(recorded):
+                self.names.setdefault(recorded, got)
+
+
+def _output_orders(steps: list[dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Prompt id to the order in which its outputs were run."""
+    for step in steps:
+        answer = step.get("json")
+        for prompt_id, entry in (answer.items() if isinstance(answer, dict) else ()):
+            prompt = entry.get("prompt") if isinstance(entry, dict) else None
+            if isinstance(prompt, list) and len(prompt) == 5 and isinstance(prompt[4], list):
+                yield prompt_id, prompt[4]
+
+
+def _form(form: dict[str, Any]) -> dict[str, Any]:
+    data = {key: value for key, value in form.items() if isinstance(value, str)}
+    files = {
+        key: (value["filename"], _content(value), value["content_type"])
+        for key, value in form.items()
+        if isinstance(value, dict)
+    }
+    if any(not name for name, _, _ in files.values()):
+        # httpx sends no empty file name; written out by hand.
+        name, content, kind = next(iter(files.values()))
+        body = (
+            b'--b\r\nContent-Disposition: form-data; name="image"; filename=""\r\n'
+            b"Content-Type: " + kind.encode() + b"\r\n\r\n" + content + b"\r\n--b--\r\n"
+        )
+        return {"content": body, "headers": {"content-type": "multipart/form-data; boundary=b"}}
+    return {"data": data, "files": files} if files else {"data": data}
+
+
+def _content(file: dict[str, Any]) -> bytes:
+    if not file["len"]:
+        return b""
+    if file["len"] > 10**7:
+        return bytes(file["len"])
+    digest = hashlib.sha256(file["sha256"].encode()).digest()
+    if file["content_type"] != "image/png":
+        return digest[: file["len"]]
+    buffer = io.BytesIO()
+    Image.new("RGBA", (8, 8), tuple(digest[:4])).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _raw(body: str, client_id: str) -> bytes | None:
+    if match := re.fullmatch(r"<(\d+) bytes>", body):
+        return bytes(int(match[1]))
+    if match := re.fullmatch(r"<PreviewAny with a constant nested (\d+) (\w+) deep>", body):
+        depth = int(match[1])
+        opening, closing = ("[", "]") if match[2] == "lists" else ('{"a":', "}")
+        nested = opening * depth + "1" + closing * depth
+        prompt = f'{{"1":{{"class_type":"PreviewAny","inputs":{{"source":{{"a":{nested}}}}}}}}}'
+        return f'{{"prompt":{prompt},"client_id":"{client_id}"}}'.encode()
+    if "truncated" in body or "more chars" in body or body.startswith("<") or len(body) == RAW_LIMIT:
+        return None
+    return body.encode("utf-8", "surrogatepass")
+
+
+def _message_shape(step: dict[str, Any]) -> str:
+    if step["kind"] == "ws_binary":
+        return f"frame {int(step['head_hex'][:8], 16)}"
+    return _shape_of(step["data"])
+
+
+def _shape_of(message: Any) -> str:
+    if isinstance(message, bytes):
+        return f"frame {int.from_bytes(message[:4], 'big')}"
+    data = message.get("data")
+    keys = ",".join(sorted(data)) if isinstance(data, dict) else type(data).__name__
+    kind = message["type"]
+    if kind == "executing":
+        keys += " end" if data.get("node") is None else ""
+    if kind == "status":
+        keys += f" {data['status']['exec_info']['queue_remaining']}"
+    return f"{kind}({keys})"
+
+
+def _first_difference(recorded: list[str], got: list[str]) -> tuple[str, str]:
+    at = next(
+        (index for index, (one, other) in enumerate(zip(recorded, got, strict=False)) if one != other),
+        min(len(recorded), len(got)),
+    )
+    first, last = max(0, at - 1), at + 4
+    return f"[{len(recorded)}] …{at}: {recorded[first:last]}", f"[{len(got)}] {got[first:last]}"
+
+
+def _closes(step: dict[str, Any], name: str) -> bool:
+    return step["kind"] == "note" and step["text"].startswith(f"ws {name} reader ended")
+
+
+def _without_status(messages: list[str]) -> list[str]:
+    return [message for message in messages if not message.startswith("status(status")]
+
+
+_CONDENSED = ("<", "prompt_len", "n_", "workflow_extra_data", "count", "pending_numbers", "outputs_to_execute")
+"""Keys that the recorder put in place of long answers."""
+
+
+def _shape_differences(recorded: Any, got: Any, place: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(recorded, dict):
+        if any(key.startswith(_CONDENSED) for key in recorded) or _is_map(recorded):
+            return
+        if not isinstance(got, dict):
+            yield place, "an object", type(got).__name__
+            return
+        if recorded.keys() != got.keys():
+            yield place, f"{sorted(recorded.keys() - got.keys())} too", f"{sorted(got.keys() - recorded.keys())} too"
+        for key in recorded.keys() & got.keys():
+            yield from _shape_differences(recorded[key], got[key], f"{place}.{key}")
+    elif isinstance(recorded, list) and isinstance(got, list) and recorded and got:
+        yield from _shape_differences(recorded[0], got[0], f"{place}[0]")
+    elif type(recorded) is not type(got) and not {type(recorded), type(got)} <= {int, float}:
+        if "<" not in str(recorded)[:1]:
+            yield place, f"{type(recorded).__name__} {recorded!r:.60}", f"{type(got).__name__} {got!r:.60}"
+
+
+def _is_map(recorded: dict[str, Any]) -> bool:
+    """Whether the keys are ids or names rather than a form: those of histories, prompts, classes."""
+    return any(_UUID.fullmatch(key) or key.isdigit() for key in recorded)
