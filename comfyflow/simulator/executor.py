@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ..json_types import is_object
+from ..json_types import is_object, object_or_empty
 from ..schema import NodeSchema, Schema, unfold_inputs
 from .execution_order import ExecutionOrder, is_link
 from .fault import OutOfMemoryFault, WorkerKilledError
@@ -87,8 +87,8 @@ class Executor:
         """
         settings = self.settings
         self.interrupted = False
-        extra_data = {**item.extra_data, **item.secrets}
-        client_id = extra_data.get("client_id")
+        # Before 0.14 a list or a text went through here as if it were empty, and null did not.
+        client_id = item.extra_data["client_id"] if "client_id" in item.extra_data else None  # noqa: SIM401
         run = Run(item, self.sockets, settings.profile.progress_interval, client_id)
         self.current = run
         run.tell("execution_start", {"prompt_id": run.prompt_id})
@@ -211,7 +211,7 @@ class Executor:
             schema=schema,
             prompt_id=run.prompt_id,
             prompt=run.item.prompt,
-            extra_data=run.item.extra_data,
+            extra_data={**object_or_empty(run.item.extra_data), **run.item.secrets},
             folders=settings.folders,
             previews=self._previews(run),
             caption=settings.caption,
@@ -222,7 +222,7 @@ class Executor:
         )
 
     def _previews(self, run: Run) -> bool:
-        method = run.item.extra_data.get("preview_method")
+        method = object_or_empty(run.item.extra_data).get("preview_method")
         if self.settings.profile.preview_method and method in ("latent2rgb", "taesd", "auto"):
             return True
         return self.settings.previews and not (self.settings.profile.preview_method and method == "none")

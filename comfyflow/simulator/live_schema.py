@@ -77,7 +77,7 @@ class LiveNodes(Mapping[str, Any]):
         listed = [*choices, *(self._models.files(folder) if folder is not None else ())]
         if self._models.takes_any_name(PLACEHOLDER):
             listed += [*self._named, *([] if listed else [PLACEHOLDER])]
-        elif folder is not None:
+        elif folder is not None and self._models.are_named:
             listed = [
                 *(choice for choice in choices if not lists_models([choice])),
                 *self._models.files(folder),

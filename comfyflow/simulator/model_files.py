@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from ..schema import InputSchema, Schema
 from .folders import Folders
@@ -40,34 +40,36 @@ PLACEHOLDER: Final = "simulated.safetensors"
 """Offered where a schema lists no file at all, so that the editor has something to choose."""
 
 
+Installed: TypeAlias = Mapping[str, Sequence[str]] | Literal["any", "listed"]
+"""Which model files there are, see `ModelFiles`."""
+
+
 class ModelFiles:
     """The model files of a simulated server.
 
     Args:
         schema: Whose combos list files.
         folders: The server's files.
-        installed: Folder to the only files in it; None means that every name that ends like a
-            model file is taken, for no model is loaded anyway.
+        installed: Folder to the only files in it; ``listed``: those that the schema lists;
+            ``any``: every name that ends like a model file, for no model is loaded anyway.
     """
 
     extensions = EXTENSIONS
 
-    def __init__(
-        self, schema: Schema, folders: Folders, installed: Mapping[str, Sequence[str]] | None = None
-    ) -> None:
+    def __init__(self, schema: Schema, folders: Folders, installed: Installed = "any") -> None:
         self._schema = schema
         self._folders = folders
         self._installed = installed
 
     def folder_names(self) -> list[str]:
         """The kinds of model files."""
-        return list(dict.fromkeys([*LOADERS, *(self._installed or {})]))
+        return list(dict.fromkeys([*LOADERS, *self._only()]))
 
     def files(self, folder: str) -> list[str]:
         """The files of a kind, sorted."""
         found = set(self._folders.models(folder))
-        if self._installed is not None:
-            return sorted(found | set(self._installed.get(folder, ())))
+        if self.are_named:
+            return sorted(found | set(self._only().get(folder, ())))
         for class_type, input_name in LOADERS.get(folder, ()):
             node = self._schema.get(class_type)
             entry: InputSchema | None = node.by_name.get(input_name) if node is not None else None
@@ -78,7 +80,15 @@ class ModelFiles:
 
     def takes_any_name(self, value: object) -> bool:
         """Whether a value is taken as a model file although nothing lists it."""
-        return self._installed is None and is_model_name(value)
+        return self._installed == "any" and is_model_name(value)
+
+    @property
+    def are_named(self) -> bool:
+        """Whether the files were named, so that those of the schema do not count."""
+        return not isinstance(self._installed, str)
+
+    def _only(self) -> Mapping[str, Sequence[str]]:
+        return {} if isinstance(self._installed, str) else self._installed
 
 
 def is_model_name(value: object) -> bool:

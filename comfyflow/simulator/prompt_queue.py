@@ -33,8 +33,8 @@ class QueueItem(NamedTuple):
 
     def to_json(self, secrets_hidden: bool) -> list[Any]:
         """The item as ``/queue`` and ``/history`` show it."""
-        extra = self.extra_data
-        if secrets_hidden:
+        extra: Any = self.extra_data
+        if secrets_hidden and is_object(extra):
             extra = {key: value for key, value in extra.items() if key not in SECRET_KEYS}
         return [self.number, self.prompt_id, self.prompt, extra, self.outputs]
 

@@ -25,7 +25,7 @@ from .folders import Folders
 from .foreign import OCCUPY, foreign_item, with_foreign_work
 from .instance import Instance
 from .live_schema import LiveNodes
-from .model_files import ModelFiles
+from .model_files import Installed, ModelFiles
 from .node_function import USER_FUNCTIONS, NodeFunction, NodeLibrary
 from .node_replacement import Replacements
 from .nodes import CORE
@@ -69,8 +69,8 @@ class Simulator:
         root: Its folder for input, output, temp and models; None: a temporary one, removed when
             it stops.
         host: The address that it listens on.
-        models: Folder (``checkpoints``, ``loras``, …) to the only files in it. None: every name that
-            ends like a model file is taken for an installed one.
+        models: Folder (``checkpoints``, ``loras``, …) to the only files in it. ``listed``: the files
+            that the schema lists. ``any``: every name that ends like a model file.
         editor: The folder of the editor's files (``static`` of the package
             ``comfyui-frontend-package``), served at ``/``; None: a page with the last pictures.
         node_replacements: What ``/node_replacements`` says (0.14 and later).
@@ -91,7 +91,7 @@ class Simulator:
         root: str | os.PathLike[str] | None = None,
         *,
         host: str = HOST,
-        models: Mapping[str, Sequence[str]] | None = None,
+        models: Installed = "any",
         editor: str | os.PathLike[str] | None = None,
         node_replacements: Replacements | None = None,
         previews: bool = False,
@@ -109,7 +109,7 @@ class Simulator:
         self.user_settings: dict[str, Any] = {}
         self.node_replacements: Replacements = node_replacements or {}
         self.editor = Path(editor).resolve() if editor is not None else None
-        self._installed = models
+        self._installed: Installed = models
         self._functions = NodeLibrary(
             {OCCUPY.class_type: OCCUPY.function}, behind=NodeLibrary(USER_FUNCTIONS.functions, behind=CORE)
         )

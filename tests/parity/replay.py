@@ -37,6 +37,7 @@ class Listener:
     got: list[Any] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
     closed: bool = False
+    patience: float = PATIENCE
 
     async def listen(self) -> None:
         try:
@@ -46,10 +47,11 @@ class Listener:
             pass
 
     async def wait_for(self, count: int) -> None:
-        for _ in range(int(PATIENCE / 0.005)):
+        for _ in range(int(self.patience / 0.005)):
             if len(self.got) >= count or (self.task is not None and self.task.done()):
                 return
             await asyncio.sleep(0.005)
+        self.patience = 0.1  # it will not catch up any more
 
     async def close(self) -> None:
         if not self.closed:
@@ -139,6 +141,7 @@ class Replay:
             await self._open(match[1], match[2], step["t"])
         elif match := _CLOSING.match(step["text"]):
             if match[1] in self.listeners:
+                await self._catch_up(step["t"])
                 await self._finish(match[1])
         elif (match := _SENT.match(step["text"])) and match[1] in self.listeners:
             await self._catch_up(step["t"])
@@ -196,8 +199,6 @@ class Replay:
 
     async def _exchange(self, http: httpx.AsyncClient, step: dict[str, Any]) -> None:
         request = self._request(step)
-        if request is None:
-            return
         method, path = step["method"], self._renamed(step["path"])
         if path.endswith("/prompt") and method == "POST" and self.before_prompt is not None:
             self.before_prompt(self.outputs.get((step.get("json") or {}).get("prompt_id")))
@@ -219,19 +220,20 @@ class Replay:
             for place, recorded, found in _shape_differences(step["json"], got):
                 self._differ(f"keys of {label}{place}", recorded, found)
 
-    def _request(self, step: dict[str, Any]) -> dict[str, Any] | None:
+    def _request(self, step: dict[str, Any]) -> dict[str, Any]:
         here = self.url.split("//", 1)[1]
         headers = {
             key: re.sub(r"127\.0\.0\.1:\d+", here, self._renamed(value)) for key, value in step.get("request_headers", {}).items()
         }
         if "form" in step:
-            return {**_form(step["form"]), "headers": headers}
+            form = _form(step["form"])
+            return {**form, "headers": {**headers, **form.get("headers", {})}}
         if "json_body" in step:
             body = json.dumps(self._renamed(step["json_body"])).encode()
             return {"content": body, "headers": {"content-type": "application/json", **headers}}
         if "raw_body" in step:
             raw = step["raw_body"].encode("latin-1") if step.get("label") == "latin1" else _raw(step["raw_body"], self.client_id)
-            return None if raw is None else {"content": raw, "headers": headers}
+            return {"content": raw, "headers": headers}
         return {"headers": headers}
 
     def _renamed(self, value: Any) -> Any:
@@ -294,7 +296,7 @@ def _content(file: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _raw(body: str, client_id: str) -> bytes | None:
+def _raw(body: str, client_id: str) -> bytes:
     if match := re.fullmatch(r"<(\d+) bytes>", body):
         return bytes(int(match[1]))
     if match := re.fullmatch(r"<PreviewAny with a constant nested (\d+) (\w+) deep>", body):
@@ -303,9 +305,18 @@ def _raw(body: str, client_id: str) -> bytes | None:
         nested = opening * depth + "1" + closing * depth
         prompt = f'{{"1":{{"class_type":"PreviewAny","inputs":{{"source":{{"a":{nested}}}}}}}}}'
         return f'{{"prompt":{prompt},"client_id":"{client_id}"}}'.encode()
-    if "truncated" in body or "more chars" in body or body.startswith("<") or len(body) == RAW_LIMIT:
-        return None
+    if len(body) == RAW_LIMIT:
+        body += _rest_of(body, client_id)
     return body.encode("utf-8", "surrogatepass")
+
+
+def _rest_of(body: str, client_id: str) -> str:
+    """What the recorder cut off."""
+    if body.endswith('"clien'):
+        return f't_id": "{client_id}"}}'
+    if body.endswith("x"):
+        return "x" * 10**6 + f'"}}}}}}, "client_id": "{client_id}"}}'
+    return body[-1] * 10**5
 
 
 def _message_shape(step: dict[str, Any]) -> str:
@@ -361,7 +372,7 @@ def _shape_differences(recorded: Any, got: Any, place: str = "") -> Iterator[tup
             yield from _shape_differences(recorded[key], got[key], f"{place}.{key}")
     elif isinstance(recorded, list) and isinstance(got, list) and recorded and got:
         yield from _shape_differences(recorded[0], got[0], f"{place}[0]")
-    elif type(recorded) is not type(got) and not {type(recorded), type(got)} <= {int, float}:
+    elif recorded != "entry" and type(recorded) is not type(got) and not {type(recorded), type(got)} <= {int, float}:
         if "<" not in str(recorded)[:1]:
             yield place, f"{type(recorded).__name__} {recorded!r:.60}", f"{type(got).__name__} {got!r:.60}"
 

@@ -101,13 +101,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Answer what real servers answer to what they stumble over: 500 and a text."""
     try:
         return await handler(request)
-    except web.HTTPNotFound:
-        return _unknown()
-    except web.HTTPMethodNotAllowed:
-        # A real server's static files match every GET: what is not there is missing, not forbidden.
-        if request.method in ("GET", "HEAD"):
-            return _unknown()
-        raise
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        # A real server's static files match every path, but only GET: what is not there is missing
+        # to a GET, and forbidden to anything else.
+        if request.method not in ("GET", "HEAD"):
+            return web.Response(status=405, text="405: Method Not Allowed")
+        return web.Response(status=404, content_type="application/octet-stream")
     except web.HTTPException:
         raise
     except ConnectionError:
@@ -115,7 +114,3 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception as error:  # noqa: BLE001 (whatever it is, the client gets a 500, as in life)
         _log.debug("%s %s: %r", request.method, request.path, error)
         return web.Response(status=500, text=_BROKEN)
-
-
-def _unknown() -> web.Response:
-    return web.Response(status=404, content_type="application/octet-stream")

@@ -130,7 +130,7 @@ async def _upload(
 ) -> web.Response:
     form: Mapping[str, Any] = await request.post()
     image = form.get("image")
-    if not image:
+    if image is None:
         return web.Response(status=400)
     if not isinstance(image, web.FileField):
         raise TypeError("a file without a name is no file")

@@ -52,10 +52,9 @@ async def post_prompt(request: web.Request) -> web.Response:
     injected = simulator.faults.take_rejection()
     if injected is not None:
         return web.json_response(injected, status=400)
-    prompt = body["prompt"]
     if simulator.profile.jobs:
-        apply_replacements(prompt, simulator.node_replacements, simulator.schema)
-    verdict = check_prompt(simulator, prompt, body.get("partial_execution_targets"))
+        apply_replacements(body["prompt"], simulator.node_replacements, simulator.schema)
+    verdict = check_prompt(simulator, body["prompt"], body.get("partial_execution_targets"))
     extra_data = body.get("extra_data", {})
     if "client_id" in body:
         extra_data["client_id"] = body["client_id"]
@@ -64,7 +63,7 @@ async def post_prompt(request: web.Request) -> web.Response:
     secrets = _taken_out(simulator.profile, extra_data, request.headers.get("Comfy-Usage-Source"))
     simulator.received(body, prompt_id)
     outputs = verdict.outputs if simulator.output_order is None else simulator.output_order(verdict.outputs)
-    instance.queue.put(QueueItem(number, prompt_id, prompt, extra_data, outputs, secrets))
+    instance.queue.put(QueueItem(number, prompt_id, verdict.prompt, extra_data, outputs, secrets))
     await _spoil_reply(request, simulator.faults)
     return web.json_response({"prompt_id": prompt_id, "number": number, "node_errors": verdict.node_errors})
 
