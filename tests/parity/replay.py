@@ -206,7 +206,11 @@ class Replay:
         label = f"{method} {re.sub(_UUID, 'ID', step['path'])} {step.get('label', '')}".strip()
         self.compared += 1
         if answer.status_code != step["status"]:
-            self._differ(f"status of {label}", f"{step['status']} {step.get('json')}", f"{answer.status_code} {answer.text}")
+            self._differ(
+                f"status of {label}",
+                f"{step['status']} {step.get('json')}",
+                f"{answer.status_code} {answer.text}",
+            )
             return
         if "etag" in step["headers"]:
             self.names[step["headers"]["etag"].strip('"')] = answer.headers.get("etag", "").strip('"')
@@ -223,7 +227,8 @@ class Replay:
     def _request(self, step: dict[str, Any]) -> dict[str, Any]:
         here = self.url.split("//", 1)[1]
         headers = {
-            key: re.sub(r"127\.0\.0\.1:\d+", here, self._renamed(value)) for key, value in step.get("request_headers", {}).items()
+            key: re.sub(r"127\.0\.0\.1:\d+", here, self._renamed(value))
+            for key, value in step.get("request_headers", {}).items()
         }
         if "form" in step:
             form = _form(step["form"])
@@ -232,7 +237,11 @@ class Replay:
             body = json.dumps(self._renamed(step["json_body"])).encode()
             return {"content": body, "headers": {"content-type": "application/json", **headers}}
         if "raw_body" in step:
-            raw = step["raw_body"].encode("latin-1") if step.get("label") == "latin1" else _raw(step["raw_body"], self.client_id)
+            raw = (
+                step["raw_body"].encode("latin-1")
+                if step.get("label") == "latin1"
+                else _raw(step["raw_body"], self.client_id)
+            )
             return {"content": raw, "headers": headers}
         return {"headers": headers}
 
@@ -259,7 +268,7 @@ def _output_orders(steps: list[dict[str, Any]]) -> Iterator[tuple[str, list[str]
     """Prompt id to the order in which its outputs were run."""
     for step in steps:
         answer = step.get("json")
-        for prompt_id, entry in (answer.items() if isinstance(answer, dict) else ()):
+        for prompt_id, entry in answer.items() if isinstance(answer, dict) else ():
             prompt = entry.get("prompt") if isinstance(entry, dict) else None
             if isinstance(prompt, list) and len(prompt) == 5 and isinstance(prompt[4], list):
                 yield prompt_id, prompt[4]
@@ -355,7 +364,15 @@ def _without_status(messages: list[str]) -> list[str]:
     return [message for message in messages if not message.startswith("status(status")]
 
 
-_CONDENSED = ("<", "prompt_len", "n_", "workflow_extra_data", "count", "pending_numbers", "outputs_to_execute")
+_CONDENSED = (
+    "<",
+    "prompt_len",
+    "n_",
+    "workflow_extra_data",
+    "count",
+    "pending_numbers",
+    "outputs_to_execute",
+)
 """Keys that the recorder put in place of long answers."""
 
 
@@ -367,12 +384,20 @@ def _shape_differences(recorded: Any, got: Any, place: str = "") -> Iterator[tup
             yield place, "an object", type(got).__name__
             return
         if recorded.keys() != got.keys():
-            yield place, f"{sorted(recorded.keys() - got.keys())} too", f"{sorted(got.keys() - recorded.keys())} too"
+            yield (
+                place,
+                f"{sorted(recorded.keys() - got.keys())} too",
+                f"{sorted(got.keys() - recorded.keys())} too",
+            )
         for key in recorded.keys() & got.keys():
             yield from _shape_differences(recorded[key], got[key], f"{place}.{key}")
     elif isinstance(recorded, list) and isinstance(got, list) and recorded and got:
         yield from _shape_differences(recorded[0], got[0], f"{place}[0]")
-    elif recorded != "entry" and type(recorded) is not type(got) and not {type(recorded), type(got)} <= {int, float}:
+    elif (
+        recorded != "entry"
+        and type(recorded) is not type(got)
+        and not {type(recorded), type(got)} <= {int, float}
+    ):
         if "<" not in str(recorded)[:1]:
             yield place, f"{type(recorded).__name__} {recorded!r:.60}", f"{type(got).__name__} {got!r:.60}"
 
