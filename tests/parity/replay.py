@@ -260,8 +260,11 @@ class Replay:
             for one, other in zip(recorded, got, strict=False):
                 self._match(one, other)
         elif isinstance(recorded, str) and isinstance(got, str) and recorded != got:
-            if _UUID.fullmatch(recorded) or _FILE.search(recorded):
-                self.names.setdefault(recorded, got)
+            self._learn_name(recorded, got)
+
+    def _learn_name(self, recorded: str, got: str) -> None:
+        if _UUID.fullmatch(recorded) or _FILE.search(recorded):
+            self.names.setdefault(recorded, got)
 
 
 def _output_orders(steps: list[dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
@@ -283,7 +286,7 @@ def _form(form: dict[str, Any]) -> dict[str, Any]:
     }
     if any(not name for name, _, _ in files.values()):
         # httpx sends no empty file name; written out by hand.
-        name, content, kind = next(iter(files.values()))
+        _, content, kind = next(iter(files.values()))
         body = (
             b'--b\r\nContent-Disposition: form-data; name="image"; filename=""\r\n'
             b"Content-Type: " + kind.encode() + b"\r\n\r\n" + content + b"\r\n--b--\r\n"
@@ -393,13 +396,14 @@ def _shape_differences(recorded: Any, got: Any, place: str = "") -> Iterator[tup
             yield from _shape_differences(recorded[key], got[key], f"{place}.{key}")
     elif isinstance(recorded, list) and isinstance(got, list) and recorded and got:
         yield from _shape_differences(recorded[0], got[0], f"{place}[0]")
-    elif (
-        recorded != "entry"
-        and type(recorded) is not type(got)
-        and not {type(recorded), type(got)} <= {int, float}
-    ):
-        if "<" not in str(recorded)[:1]:
-            yield place, f"{type(recorded).__name__} {recorded!r:.60}", f"{type(got).__name__} {got!r:.60}"
+    elif not _alike(recorded, got):
+        yield place, f"{type(recorded).__name__} {recorded!r:.60}", f"{type(got).__name__} {got!r:.60}"
+
+
+def _alike(recorded: Any, got: Any) -> bool:
+    """Whether two values are of a kind; what the recorder shortened is like anything."""
+    kinds = {type(recorded), type(got)}
+    return recorded == "entry" or str(recorded).startswith("<") or len(kinds) == 1 or kinds <= {int, float}
 
 
 def _is_map(recorded: dict[str, Any]) -> bool:
