@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..json_types import is_array, is_object
-from .javascript import UNDEFINED, js_text, truthy
-from .live_graph import Widget
+from ..json_types import is_array, is_object, object_or_empty
+from .javascript import UNDEFINED, js_number, js_text, truthy
+from .live_graph import Node, Widget
 
 if TYPE_CHECKING:
     from .editor_rules import EditorRules
@@ -37,6 +37,8 @@ FIXED: Final = "fixed"
 """A widget that shows something and takes no value."""
 RENDERED: Final = "rendered"
 """A widget whose value only the editor itself can make: a picture of a 3D scene, of the webcam."""
+VIEWPORT: Final = "viewport"
+"""A 3D viewer that sends where its camera stands."""
 OPTION: Final = "option"
 """One of CustomCombo's options."""
 OPTION_INDEX: Final = "option_index"
@@ -146,17 +148,18 @@ def _viewer(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
 
 def _loader_3d(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
     if spec.class_type in VIEWPORT_CLASSES and rules.dynamic_inputs:
-        yield Widget("viewport_state", RENDERED, "", spec=spec)
+        yield Widget("viewport_state", VIEWPORT, "", spec=spec)
         return
     if not rules.dynamic_inputs or spec.beside_model_file:
         yield Widget("upload 3d model", PLAIN, "upload3dmodel")
         yield Widget("upload extra resources", PLAIN, "uploadExtraResources")
         yield Widget("clear", PLAIN, "clear")
-    yield Widget("image", RENDERED, "", spec=spec)
+    kind = RENDERED if spec.class_type in ("Load3D", "Load3DAnimation") else FIXED
+    yield Widget("image", kind, "", spec=spec)
 
 
 def _loader_3d_advanced(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget("viewport_state", RENDERED, "", spec=spec)
+    yield Widget("viewport_state", VIEWPORT, "", spec=spec)
 
 
 def _color(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
@@ -254,6 +257,8 @@ def added_inputs(
         yield "upload", "AUDIOUPLOAD"
     if class_type in ("SaveGLB", "Preview3D"):
         yield "image", "PREVIEW_3D"
+    if class_type == "Load3DAdvanced" and rules.dynamic_inputs:
+        yield "viewport_state", "LOAD_3D_ADVANCED"
     if class_type == "Preview3DAnimation" and rules.name == "1.27":
         yield "image", "PREVIEW_3D_ANIMATION"
 
@@ -272,6 +277,44 @@ def added_widgets(class_type: str, rules: EditorRules) -> Iterator[Widget]:
         yield Widget("option1", OPTION, "")
     elif class_type == "WebcamCapture":
         yield Widget("waiting for camera...", PLAIN, "capture", sent=False)
+
+
+def viewport_state(node: Node) -> dict[str, Any]:
+    """What a 3D viewer sends: the camera that was saved with the node, or a new viewer's.
+
+    The editor reads it off the scene that it shows; the aspect is that of the size asked for.
+    """
+    config = object_or_empty(node.properties.get("Camera Config"))
+    saved = config.get("state")
+    sent: dict[str, Any] = {
+        "camera_info": dict(saved) if is_object(saved) else _new_camera(node),
+        "model_3d_info": [],
+    }
+    if node.type in VIEWPORT_CLASSES:
+        sent = {"image": "", "mask": "", "normal": "", **sent, "recording": ""}
+    return sent
+
+
+def _new_camera(node: Node) -> dict[str, Any]:
+    width, height = (node.widget(name) for name in ("width", "height"))
+    wide, high = (js_number(side.value) if side is not None else 1.0 for side in (width, height))
+    return {
+        "position": {"x": 10, "y": 10, "z": 10},
+        "target": {"x": 0, "y": 0, "z": 0},
+        "zoom": 1,
+        "cameraType": "perspective",
+        "quaternion": {
+            "x": -0.2798481423331213,
+            "y": 0.3647051996310008,
+            "z": 0.11591689595929511,
+            "w": 0.8804762392171493,
+        },
+        "fov": 35,
+        "aspect": wide / high if high else 1,
+        "near": 0.01,
+        "far": 10000,
+        "frustum": {"left": -5, "right": 5, "top": 5, "bottom": -5},
+    }
 
 
 def _takes_media(definition: Any) -> bool:

@@ -87,14 +87,14 @@ def truthy(value: object) -> bool:
     """Whether JavaScript takes the value for true: empty lists and objects are."""
     if isinstance(value, float) and math.isnan(value):
         return False
-    return isinstance(value, (list, tuple, Mapping)) or bool(value)
+    return True if isinstance(value, (list, tuple, Mapping)) else bool(value)
 
 
 def loses_digits(value: object) -> bool:
     """Whether it is an integer that JavaScript cannot hold exactly."""
     if type(value) is not int or -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         return False
-    return json_value(value) != value
+    return bool(json_value(value) != value)
 
 
 def json_value(value: Any) -> Any:

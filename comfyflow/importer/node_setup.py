@@ -17,13 +17,18 @@ from .frontend_widgets import (
     OPTION,
     OPTION_INDEX,
     PLAIN,
+    RENDERED,
     TEXT,
     TOGGLE,
+    VIEWPORT,
     file_path,
 )
 from .javascript import UNDEFINED, Undefined, js_text
 from .live_graph import Input, Node, Output, Widget
 from .node_shape import NodeShape
+
+_SHOWN: Final = (FIXED, OPTION_INDEX, RENDERED, VIEWPORT)
+"""Widgets that show something and take no value."""
 
 SHORT_TEXT: Final = 20
 """Longer texts of unknown nodes are shown in multiline widgets."""
@@ -81,7 +86,7 @@ def set_value(node: Node, widget: Widget, value: Any, rules: EditorRules, origin
         origin: Where the value comes from, for `Conversion.explain`.
     """
     kind = widget.kind
-    if kind in (FIXED, OPTION_INDEX):
+    if kind in _SHOWN:
         return
     widget.origin = origin
     if kind == MULTILINE:
@@ -117,7 +122,8 @@ def title_of(raw: Mapping[str, Any], otherwise: str) -> str:
 def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
     """The slots of the class with the links that were saved for them, then other saved slots.
 
-    Slots are matched by name; where one was saved twice, the last counts.
+    Slots are matched by name; where one was saved twice, the last counts. Whether a slot of the
+    class has a widget is for the class to say, not for what was saved.
     """
     entries = [entry for entry in saved if is_object(entry)] if is_array(saved) else ()
     if not entries:
@@ -126,11 +132,7 @@ def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
     inputs: list[Input] = []
     for slot in defined:
         entry = by_name.get(slot.name)
-        link = None if entry is None else entry.get("link")
-        widget = slot.widget
-        if widget is None and entry is not None and entry.get("widget"):
-            widget = _widget_name(entry)
-        inputs.append(Input(slot.name, slot.type, link, widget))
+        inputs.append(Input(slot.name, slot.type, None if entry is None else entry.get("link"), slot.widget))
     names = {slot.name for slot in defined}
     for entry in entries:
         name = entry.get("name")

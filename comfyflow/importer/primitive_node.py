@@ -13,18 +13,20 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from ..json_types import is_array, is_number
+from ..schema import InputSchema
 from .editor_rules import EditorRules
-from .frontend_widgets import NUMBER
+from .frontend_widgets import MULTILINE, NUMBER
 from .input_spec import InputSpec
 from .javascript import js_number, js_round, js_text, truthy
 from .live_graph import Graph, Input, Node, Widget
-from .node_setup import set_value
+from .node_setup import set_value, text_area_value
 from .settling import choices_of
 from .subgraph_host import promoted_widgets, source_widget
 
 REPLACES_TEXT: Final = "Run widget replace on values"
 """The property by which a primitive node replaces ``%Node.widget%`` in its value."""
 
+_PRIMITIVE_TYPES: Final = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 _UNSTATED_MAXIMUM: Final = 2048
 _UNSTATED_FLOAT_STEP: Final = 0.5
 _MAX_DIVISIONS: Final = 2000
@@ -46,10 +48,12 @@ def apply_primitive(node: Node, rules: EditorRules, replace: Callable[[str], str
     if first is None:
         return
     widget = _shown_widget(*first)
-    spec = _spec_of(*first, widget)
+    spec = _spec_of(first[1], widget)
     if spec is None:
         return
     value = _own_value(node, first, widget)
+    if widget is not None and widget.kind == MULTILINE:
+        value = text_area_value(value, rules)
     if spec.type in ("INT", "FLOAT"):
         value = _within_all(value, spec, targets)
     if truthy(value) and truthy(node.properties.get(REPLACES_TEXT)) and isinstance(value, str):
@@ -75,16 +79,13 @@ def _shown_widget(node: Node, slot: Input) -> Widget | None:
     return node.widget(slot.widget) if slot.widget is not None else None
 
 
-def _spec_of(node: Node, slot: Input, widget: Widget | None) -> InputSpec | None:
-    if widget is not None and widget.spec is not None:
-        return widget.spec
-    if node.shape is None or slot.widget is not None:
+def _spec_of(slot: Input, widget: Widget | None) -> InputSpec | None:
+    """What is known about what a slot takes: of a socket without a widget its type only."""
+    if slot.widget is not None:
+        return widget.spec if widget is not None else None
+    if slot.type not in _PRIMITIVE_TYPES:
         return None
-    return (
-        node.shape.specs.get(slot.name)
-        if slot.type in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
-        else None
-    )
+    return InputSpec(InputSchema(slot.name, slot.type, True), slot.name, "")
 
 
 def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None) -> Any:
@@ -169,7 +170,7 @@ def _within_all(value: Any, spec: InputSpec, targets: list[tuple[Node, Input]]) 
     """The value, kept within what the linked widgets allow together."""
     options: Mapping[str, Any] = spec.options
     for node, slot in targets:
-        other = _spec_of(node, slot, _shown_widget(node, slot))
+        other = _spec_of(slot, _shown_widget(node, slot))
         if other is None or slot.widget is None:
             continue
         merged = _merged(options, other.options) if other.type == spec.type else None

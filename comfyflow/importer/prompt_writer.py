@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import ConversionError
 from ..json_types import is_array
 from .editor_rules import EditorRules
-from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED
+from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, VIEWPORT, viewport_state
 from .javascript import js_text, json_value, truthy
 from .link_resolver import MAX_INSTANCES, LinkError, LinkResolver, Scope, Source
 from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
@@ -154,9 +154,9 @@ class PromptWriter:
         node, value = instance.node, widget.value
         if widget.kind == OPTION_INDEX:
             return option_index(node)
-        if widget.kind == RENDERED:
+        if widget.kind in (RENDERED, VIEWPORT):
             self.report.rendered(instance.key, node, widget.name)
-            return value
+            return viewport_state(node) if widget.kind == VIEWPORT else value
         if widget.name == "filename_prefix" and node.type in self.rules.save_classes:
             return self._file_name(instance, value)
         if isinstance(value, str) and is_dynamic_prompt(widget):

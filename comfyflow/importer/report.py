@@ -82,7 +82,7 @@ class Report:
         self.add(
             "value_made_by_editor",
             "the editor itself makes this value (a picture of a scene, of the webcam, a camera position)"
-            " and uploads it; here it is empty",
+            " and uploads it where it is a picture; here it is empty, or what was saved",
             key,
             node,
             name,

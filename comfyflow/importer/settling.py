@@ -158,17 +158,24 @@ def _match_group(
         if not follows or output.type == output_type:
             continue
         output.type = output_type
-        for id_ in output.links:
-            link = graph.link(id_)
-            target = graph.by_key.get(js_text(link.target)) if link is not None else None
-            if link is None or target is None:
-                continue
-            slot_at = _at(target.inputs, link.target_slot)
-            if slot_at is None:
+        place = 0
+        while place < len(output.links):
+            target, slot_at = _target(graph, output.links[place])
+            place += 1
+            if target is None or slot_at is None:
                 continue
             if slot_at.type and not connects(output_type, slot_at.type):
-                _cut(graph, slot_at)
+                _cut(graph, target, slot_at)
             yield target, slot_at.name
+
+
+def _target(graph: Graph, link_id: Any) -> tuple[Node | None, Input | None]:
+    """Where a link ends."""
+    link = graph.link(link_id)
+    node = graph.by_key.get(js_text(link.target)) if link is not None else None
+    if link is None or node is None:
+        return None, None
+    return node, _at(node.inputs, link.target_slot)
 
 
 def _origin_type(graph: Graph, slot: Input) -> Any:
@@ -190,11 +197,40 @@ def _at(slots: list[_Slot], index: Any) -> _Slot | None:
     return slots[index] if isinstance(index, int) and 0 <= index < len(slots) else None
 
 
-def _cut(graph: Graph, slot: Input) -> None:
-    """Take a link away from an input."""
-    link_id, slot.link = slot.link, None
-    if graph.link(link_id) is not None:
-        del graph.links[link_id]
+def _cut(graph: Graph, node: Node, slot: Input) -> None:
+    """Take a link away from an input; the links behind it in an Autogrow input move up."""
+    link = graph.link(slot.link)
+    slot.link = None
+    if link is None:
+        return
+    del graph.links[link.id]
+    origin = graph.by_key.get(js_text(link.origin))
+    output = _at(origin.outputs, link.origin_slot) if origin is not None else None
+    if output is not None and link.id in output.links:
+        output.links.remove(link.id)
+    if node.shape is not None and slot.name.rpartition(".")[0] in node.shape.autogrow:
+        _move_up(graph, node, slot)
+
+
+def _move_up(graph: Graph, node: Node, slot: Input) -> None:
+    name = slot.name.rpartition(".")[0]
+    group = node.shape.autogrow[name] if node.shape is not None else None
+    ordinal = group.ordinal(slot.name) if group is not None else None
+    stride = len(group.inputs) if group is not None else 0
+    if group is None or ordinal is None or ordinal + 1 < group.minimum:
+        return
+    if stride + node.inputs.index(slot) >= len(node.inputs):
+        return
+    slots = [other for other in node.inputs if other.name.rpartition(".")[0] == name]
+    if stride == 0 or len(slots) % stride:
+        return
+    for column in range(stride):
+        for index in range(ordinal * stride + column, len(slots) - stride, stride):
+            slots[index].link = slots[index + stride].link
+            moved = graph.link(slots[index].link)
+            if moved is not None:
+                moved.target_slot = node.inputs.index(slots[index])
+        slots[column - stride].link = None
 
 
 def _reroute(graph: Graph, node: Node) -> None:
@@ -206,18 +242,13 @@ def _reroute(graph: Graph, node: Node) -> None:
     seen = {id(node)}
     for current in chain:
         for id_ in list(current.outputs[0].links) if current.outputs else ():
-            link = graph.link(id_)
-            target = graph.by_key.get(js_text(link.target)) if link is not None else None
-            if link is None or target is None:
-                continue
-            if target.role == "reroute":
+            target, slot = _target(graph, id_)
+            if target is not None and target.role == "reroute":
                 if id(target) not in seen:
                     seen.add(id(target))
                     chain.append(target)
-                continue
-            slot = _at(target.inputs, link.target_slot)
-            if slot is not None and feeding and slot.type and not connects(feeding, slot.type):
-                _cut(graph, slot)
+            elif target is not None and slot is not None and not connects(feeding, slot.type):
+                _cut(graph, target, slot)
     for current in chain:
         if current.outputs:
             current.outputs[0].type = feeding or "*"
