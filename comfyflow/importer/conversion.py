@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..errors import ConversionError
 from ..problem import Problem
 from ..schema import Schema
 from .editor_rules import editor_rules
+from .link_resolver import LinkError
+from .live_graph import Node
 from .node_lookup import inner_first
 from .node_shape import node_shapes
 from .primitive_node import apply_primitive
@@ -76,7 +78,7 @@ def convert_workflow(
     report = Report(chosen, repair)
     loaded = load_workflow(workflow, node_shapes(schema, rules), rules)
     settle(loaded, rules)
-    settle_types(loaded)
+    settle_types(loaded, rules)
     writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311
     _apply_primitives(loaded, writer)
     for node in inner_first(loaded.root):
@@ -91,9 +93,18 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
     for graph in (loaded.root, *loaded.graphs[:-1]):
         for node in graph.nodes:
             if node.role == "primitive":
-                apply_primitive(node, writer.rules, replace)
+                _apply_primitive(node, writer, replace)
     for graph in (loaded.root, *loaded.graphs[:-1]):
         sync_promoted(graph)
+
+
+def _apply_primitive(node: Node, writer: PromptWriter, replace: Callable[[str], str]) -> None:
+    try:
+        apply_primitive(node, writer.scope.graph, writer.rules, replace)
+    except LinkError as error:
+        if not writer.repair:
+            raise
+        writer.report.add("broken_link", f"not applied: {error}", node.key, node)
 
 
 __all__ = ["Conversion", "ConversionError", "convert_workflow"]

@@ -96,6 +96,8 @@ class NewNode:
             if new is not None:
                 new.link = old.link
                 self.grow_behind(new)
+            elif self._graph is not None:
+                _unlink(self._graph, old)
 
     def grow_behind(self, slot: Input) -> None:
         """If it is a linked slot of an Autogrow input, add the next one."""
@@ -161,6 +163,19 @@ class NewNode:
             return
         self.inputs.append(Input(spec.name, allowed))
         self.shape.match_groups.setdefault(group, {})[spec.name] = allowed
+
+
+def _unlink(graph: Graph, slot: Input) -> None:
+    """Remove the link of a slot that is gone; it stays if the node that it comes from is not filled yet."""
+    link = graph.link(slot.link)
+    origin = graph.by_key.get(js_text(link.origin)) if link is not None else None
+    if link is None or origin is None or not isinstance(link.origin_slot, int):
+        return
+    if 0 <= link.origin_slot < len(origin.outputs):
+        links = origin.outputs[link.origin_slot].links
+        if link.id in links:
+            links.remove(link.id)
+            del graph.links[link.id]
 
 
 def shim(name: str) -> Widget:

@@ -48,6 +48,8 @@ class EditorRules:
             one saved inside [20].
         float_control: A float may have a control slot; in 1.27 only integers and combos have.
         paths_of_files: The value of a combo with an upload button is written as a path.
+        links_at_root: Primitive nodes and reroutes look links up on the canvas, even inside a
+            subgraph; a primitive node there makes the editor fail [15].
         old_names: Class names that the editor corrects while loading.
     """
 
@@ -65,6 +67,7 @@ class EditorRules:
     host_values_win: bool
     float_control: bool
     paths_of_files: bool
+    links_at_root: bool
     old_names: tuple[tuple[str, str], ...] = ()
 
 
@@ -84,6 +87,7 @@ EDITORS: Final = {
         host_values_win=False,
         float_control=True,
         paths_of_files=False,
+        links_at_root=False,
     ),
     "1.27": EditorRules(
         name="1.27",
@@ -100,6 +104,7 @@ EDITORS: Final = {
         host_values_win=True,
         float_control=False,
         paths_of_files=True,
+        links_at_root=True,
         old_names=(
             ("T2IAdapterLoader", "ControlNetLoader"),
             ("ConditioningAverage ", "ConditioningAverage"),

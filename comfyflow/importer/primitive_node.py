@@ -15,9 +15,10 @@ from typing import Any, Final
 from ..json_types import is_array, is_number
 from ..schema import InputSchema
 from .editor_rules import EditorRules
-from .frontend_widgets import MULTILINE, NUMBER
+from .frontend_widgets import DYNAMIC_COMBO, MULTILINE, NUMBER
 from .input_spec import InputSpec
 from .javascript import js_number, js_round, js_text, truthy
+from .link_resolver import LinkError
 from .live_graph import Graph, Input, Node, Widget
 from .node_setup import set_value, text_area_value
 from .settling import choices_of
@@ -32,24 +33,25 @@ _UNSTATED_FLOAT_STEP: Final = 0.5
 _MAX_DIVISIONS: Final = 2000
 
 
-def apply_primitive(node: Node, rules: EditorRules, replace: Callable[[str], str]) -> None:
+def apply_primitive(node: Node, root: Graph, rules: EditorRules, replace: Callable[[str], str]) -> None:
     """Write a primitive node's value into the widgets that it is linked to.
 
     Args:
         node: The primitive node.
+        root: The canvas: 1.27 looks links up there, even for nodes inside subgraphs.
         rules: The version of the editor.
         replace: Replaces ``%Node.widget%`` in a text.
     """
     links = node.outputs[0].links if node.outputs else []
+    if not links:
+        return
+    if rules.links_at_root and node.graph is not root:
+        _fail_inside(node, root, links)
     targets = [target for link_id in links if (target := _target(node.graph, link_id)) is not None]
-    if not targets:
-        return
     first = _target(node.graph, links[0])
-    if first is None:
-        return
-    widget = _shown_widget(*first)
-    spec = _spec_of(first[1], widget)
-    if spec is None:
+    widget = _shown_widget(*first) if first is not None else None
+    spec = _spec_of(*first, widget) if first is not None else None
+    if first is None or spec is None:
         return
     value = _own_value(node, first, widget)
     if widget is not None and widget.kind == MULTILINE:
@@ -60,6 +62,16 @@ def apply_primitive(node: Node, rules: EditorRules, replace: Callable[[str], str
         value = replace(value)
     for node_there, slot in targets:
         _write(node_there, slot, value, rules, f"primitive node {node.key}")
+
+
+def _fail_inside(node: Node, root: Graph, links: list[Any]) -> None:
+    """Refuse a primitive node inside a subgraph whose links the canvas does not have."""
+    for link_id in links:
+        if root.link(link_id) is None:
+            raise LinkError(
+                f"primitive node {node.key} stands inside {node.graph.host_names()}; this version of the"
+                " editor looks its links up outside, and fails"
+            )
 
 
 def _target(graph: Graph, link_id: Any) -> tuple[Node, Input] | None:
@@ -79,13 +91,27 @@ def _shown_widget(node: Node, slot: Input) -> Widget | None:
     return node.widget(slot.widget) if slot.widget is not None else None
 
 
-def _spec_of(slot: Input, widget: Widget | None) -> InputSpec | None:
+def _spec_of(node: Node, slot: Input, widget: Widget | None) -> InputSpec | None:
     """What is known about what a slot takes: of a socket without a widget its type only."""
     if slot.widget is not None:
-        return widget.spec if widget is not None else None
+        return widget.spec if widget is not None and _is_known(node, widget) else None
     if slot.type not in _PRIMITIVE_TYPES:
         return None
     return InputSpec(InputSchema(slot.name, slot.type, True), slot.name, "")
+
+
+def _is_known(node: Node, widget: Widget) -> bool:
+    """Whether the editor knows what the widget takes.
+
+    Not of what a dynamic combo brought before any value was saved into it; and a dynamic combo
+    itself makes the editor fail.
+    """
+    if widget.kind == DYNAMIC_COMBO:
+        return False
+    if widget.spec is None or not widget.spec.depth:
+        return True
+    combo = node.widget(widget.name.rpartition(".")[0])
+    return combo is not None and combo.origin is not None
 
 
 def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None) -> Any:
@@ -170,7 +196,7 @@ def _within_all(value: Any, spec: InputSpec, targets: list[tuple[Node, Input]]) 
     """The value, kept within what the linked widgets allow together."""
     options: Mapping[str, Any] = spec.options
     for node, slot in targets:
-        other = _spec_of(slot, _shown_widget(node, slot))
+        other = _spec_of(node, slot, _shown_widget(node, slot))
         if other is None or slot.widget is None:
             continue
         merged = _merged(options, other.options) if other.type == spec.type else None

@@ -31,9 +31,12 @@ def settle(workflow: LoadedWorkflow, rules: EditorRules) -> None:
         _place_links(graph)
 
 
-def settle_types(workflow: LoadedWorkflow) -> None:
-    """Let reroutes and MatchType nodes take their types; links that no longer fit are dropped."""
-    for graph in workflow.graphs:
+def settle_types(workflow: LoadedWorkflow, rules: EditorRules) -> None:
+    """Let reroutes and MatchType nodes take their types; links that no longer fit are dropped.
+
+    1.27 knows only the links of the canvas when it does so.
+    """
+    for graph in (workflow.root,) if rules.links_at_root else workflow.graphs:
         matching = [node for node in graph.nodes if node.shape is not None and node.shape.match_groups]
         reroutes = [node for node in graph.nodes if node.role == "reroute"]
         _match_all(graph, matching)

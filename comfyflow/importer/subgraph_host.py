@@ -70,12 +70,26 @@ def inner_slots(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]
                 break
 
 
+def _slots_by_place(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]]:
+    """The same by the place that the link was saved with, which need not be where the slot stands now.
+
+    1.27 looks there, and may so promote the widget of another slot.
+    """
+    for id_ in boundary.links:
+        link = graph.link(id_)
+        node = graph.by_key.get(js_text(link.target)) if link is not None else None
+        place = link.target_slot if link is not None else None
+        if node is not None and isinstance(place, int) and 0 <= place < len(node.inputs):
+            yield node, node.inputs[place]
+
+
 def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
     for slot in node.inputs:
         if slot.boundary is None:
             continue
         boundary = graph.inputs[slot.boundary]
-        for inner, inner_slot in inner_slots(graph, boundary):
+        found = _slots_by_place(graph, boundary) if rules.host_values_win else inner_slots(graph, boundary)
+        for inner, inner_slot in found:
             promoted = _promotable(inner, inner_slot)
             if promoted is None:
                 continue
@@ -173,11 +187,9 @@ def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
             if slot.boundary is None:
                 continue
             boundary = graph.inputs[slot.boundary]
-            first = next(inner_slots(graph, boundary), None)
-            if first is None or not boundary.links:
-                continue
-            inner, inner_slot = first
-            if inner.widget(boundary.name) is None or inner_slot.link != boundary.links[0]:
+            link = graph.link(boundary.links[0]) if boundary.links else None
+            inner = graph.by_key.get(js_text(link.target)) if link is not None else None
+            if inner is None or inner.widget(boundary.name) is None:
                 continue
             promoted = Promoted(inner, boundary.name)
             promoted.own = _own_widget(promoted, boundary.name)
