@@ -9,16 +9,20 @@ from typing import Any, Final
 from ..errors import ConversionError
 from ..problem import Problem
 from ..schema import Schema
+from .editor_graph import EditorGraph, editor_graph
 from .editor_rules import editor_rules
+from .explanation import ValueOrigin, explain_node
 from .link_resolver import LinkError
 from .live_graph import Node
 from .node_lookup import inner_first
 from .node_shape import node_shapes
+from .pack_nodes import report_unaccounted
 from .primitive_node import apply_primitive
 from .prompt_writer import PromptWriter, replaces
 from .report import Report
 from .settling import settle, settle_types
-from .subgraph_host import sync_promoted
+from .subgraph_host import keep_saved_values, promoted_value, saved_values, sync_promoted
+from .virtual_nodes import link_everywhere, set_name, setters
 from .workflow_graph import LoadedWorkflow, load_workflow
 
 _SEEDS: Final = 2**31
@@ -35,17 +39,41 @@ class Conversion(dict[str, dict[str, Any]]):
     """
 
     def __init__(
-        self, prompt: Mapping[str, dict[str, Any]], warnings: list[Problem], seed: int, editor_version: str
+        self, prompt: Mapping[str, dict[str, Any]], warnings: list[Problem], seed: int, writer: PromptWriter
     ) -> None:
         super().__init__(prompt)
         self.warnings = warnings
         self.seed = seed
-        self.editor_version = editor_version
+        self.editor_version = writer.rules.name
+        self._writer = writer
+        self._editor: EditorGraph | None = None
 
     @property
     def prompt(self) -> dict[str, dict[str, Any]]:
         """The prompt as a plain dictionary."""
         return dict(self)
+
+    @property
+    def editor(self) -> EditorGraph:
+        """Titles, positions, groups, notes and subgraphs of the nodes in the prompt."""
+        if self._editor is None:
+            self._editor = editor_graph(self._writer, self)
+        return self._editor
+
+    def explain(self, node_id: str) -> list[ValueOrigin]:
+        """Where each value of a node came from.
+
+        Args:
+            node_id: Its id in the prompt; nodes of the editor that are not in there can be asked
+                for, too.
+
+        Raises:
+            KeyError: The workflow has no such node.
+        """
+        for instance in self._writer.instances():
+            if instance.key == node_id:
+                return explain_node(self._writer, instance, self)
+        raise KeyError(node_id)
 
 
 def convert_workflow(
@@ -64,7 +92,8 @@ def convert_workflow(
         editor: Whose rules to follow: ``"1.45"`` or ``"1.27"``.
         repair: Write what the author meant where the editor plainly does not: texts keep their
             ``//`` and braces, muted and bypassed subgraphs stay out wherever they stand, large
-            seeds keep their digits, and broken links are left out instead of being an error.
+            seeds keep their digits, legacy group nodes are expanded, and broken links are left
+            out instead of being an error.
         seed: For random choices in texts (``{a|b}``). Left out, one is drawn and reported.
 
     Returns:
@@ -76,16 +105,48 @@ def convert_workflow(
     rules = editor_rules(editor)
     chosen = random.Random().randrange(_SEEDS) if seed is None else seed  # noqa: S311 - no secret
     report = Report(chosen, repair)
-    loaded = load_workflow(workflow, node_shapes(schema, rules), rules)
+    shapes = node_shapes(schema, rules)
+    loaded = load_workflow(workflow, shapes, rules, expand_groups=rules.group_nodes or repair)
+    for graph in loaded.graphs:
+        link_everywhere(graph, report)
     settle(loaded, rules)
     settle_types(loaded, rules)
     writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311
     _apply_primitives(loaded, writer)
+    _report_nodes(loaded, report)
+    prompt = writer.write()
+    return Conversion(prompt, report.problems, chosen, writer)
+
+
+def _report_nodes(loaded: LoadedWorkflow, report: Report) -> None:
+    """Warn of nodes that only their pack's own code understands."""
+    names = {name for graph in loaded.graphs for name in setters(graph)}
     for node in inner_first(loaded.root):
         if node.role == "unknown":
             report.unknown_class(node.key, node)
-    prompt = writer.write()
-    return Conversion(prompt, report.problems, chosen, rules.name)
+        elif node.role == "class":
+            report_unaccounted(node, report)
+        elif node.role == "host" and not report.repair:
+            _report_host(node, report)
+        elif node.role == "get" and set_name(node) not in names:
+            report.add("links_unknown", f"no Set node is called {set_name(node)!r}", node.key, node)
+
+
+def _report_host(node: Node, report: Report) -> None:
+    """Warn of values that an older editor saved on a subgraph's node and this one drops [20]."""
+    if node.definition is None:
+        return
+    for slot, _, value in saved_values(node):
+        inner = promoted_value(slot, node.definition)
+        if slot.link is None and inner is not None and inner.value != value:
+            report.add(
+                "host_value_dropped",
+                f"the subgraph's node was saved with {value!r:.60} here, but this version of the editor sends"
+                f" {inner.value!r:.60}, which stands inside; repair sends the former",
+                node.key,
+                node,
+                slot.name,
+            )
 
 
 def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
@@ -95,7 +156,11 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
             if node.role == "primitive":
                 _apply_primitive(node, writer, replace)
     for graph in (loaded.root, *loaded.graphs[:-1]):
-        sync_promoted(graph)
+        if writer.repair:
+            for node in graph.nodes:
+                keep_saved_values(node)
+        else:
+            sync_promoted(graph)
 
 
 def _apply_primitive(node: Node, writer: PromptWriter, replace: Callable[[str], str]) -> None:

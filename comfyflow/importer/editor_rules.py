@@ -1,7 +1,40 @@
-"""What differs between the versions of ComfyUI's editor.
+"""What the editor does with a workflow, rule by rule, and what differs between its versions.
 
-Two were observed in a real browser: frontend 1.45.20 (ComfyUI 0.27.0) and 1.27.10 (ComfyUI
-0.3.64). The numbers in brackets are those of `RULES`.
+Two versions were observed in a real browser: frontend 1.45.20 (ComfyUI 0.27.0) and 1.27.10
+(ComfyUI 0.3.64). These are the rules; numbers in brackets elsewhere in this package mean them.
+
+Values of widgets:
+ 1. They are sent as they were saved: nothing is clamped, rounded, cast or looked up in a list.
+    Integers above 2**53 lose digits.
+ 2. They are matched by place alone: required inputs, then optional ones, in the schema's order.
+ 3. An integer has a control slot behind it if the schema says so or if it is called ``seed`` or
+    ``noise_seed``, its whole name; a combo with one has a filter slot, too.
+ 4. Where too few were saved, the default stands, or the first choice; what is too many is ignored.
+ 5. null stays null in numbers; 1.45 makes it the first choice of a combo and empty text. Values
+    saved in an object are not looked up by name in core nodes.
+ 6. A list is wrapped into ``{"__value__": …}``; 1.27 makes text of what is put into text fields.
+ 7. A dynamic combo brings the inputs of its option, directly behind itself.
+ 8. Slots of Autogrow inputs keep their saved names; gaps stay.
+ 9. ``forceInput`` and socket types never have a widget; ``widgetType`` overrides the type.
+10. Dynamic prompts lose comments, get one of ``{a|b}``, and lose other braces; but not where the
+    text comes through an input of a subgraph.
+11. ``%date:…%`` and ``%Node.widget%`` are replaced in the file names of most save nodes.
+Nodes that are off, and nodes that are not there:
+12. A bypassed node hands on the input of the same place if its type suits the consumer, else the
+    first that does; if nothing is linked there, nothing comes.
+13. Where a link leads to nothing, a widget's own value is sent.
+14. 1.45 leaves muted and bypassed subgraphs out on the canvas only; 1.27 nowhere.
+15. A primitive node overwrites the widgets that it is directly linked to, within their limits.
+16. Reroutes are looked through; a muted one cuts the link in 1.45.
+17. A node of an unknown class keeps its links; its values collapse into one input ``UNKNOWN``.
+    Legacy group nodes are expanded by 1.27 only.
+18. A link that does not exist, or whose origin does not, makes the editor fail; a wrong type or
+    slot does not. What an input names as its link counts, not the table of links.
+Subgraphs:
+19. Ids are ``host:inner``; 1.45 first gives new ids to inner nodes whose ids are taken.
+20. Values saved on a subgraph's node count in 1.27; in 1.45 those inside do.
+21. An input of a subgraph that nothing is linked to sends its widget's value to sockets, too.
+22. An output of a subgraph that nothing is linked to inside gives nothing.
 """
 
 from __future__ import annotations

@@ -97,8 +97,12 @@ def loses_digits(value: object) -> bool:
     return bool(json_value(value) != value)
 
 
-def json_value(value: Any) -> Any:
+def json_value(value: Any, *, exact: bool = False) -> Any:
     """The value as the editor would write it into the prompt's JSON.
+
+    Args:
+        value: JSON, or `UNDEFINED`, which becomes null.
+        exact: Leave an integer as it is, however large.
 
     Raises:
         ConversionError: It is no JSON, or too deep or too large to be one.
@@ -107,7 +111,8 @@ def json_value(value: Any) -> Any:
     if kind is str or value is None or kind is bool:
         return value
     if kind is int:
-        return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else _rounded_integer(value)
+        small = -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER
+        return value if small or exact else _rounded_integer(value)
     if kind is float:
         return _written_float(value)
     if value is UNDEFINED:

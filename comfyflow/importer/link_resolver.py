@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from ..errors import ConversionError
 from .editor_rules import EditorRules
+from .group_node import GroupNode, group_output
 from .javascript import js_text
 from .live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
 from .slot_types import connects
 from .subgraph_host import promoted_value
+from .virtual_nodes import set_name, setters
 
 MAX_NESTING: Final = 200
 """How deep subgraphs may stand in one another."""
@@ -122,6 +124,7 @@ class LinkResolver:
         self._rules = rules
         self._tolerant = tolerant
         self._known: dict[tuple[int, int, Any, Any], Source | None] = {}
+        self._setters: dict[int, dict[str, Node]] = {}
 
     def resolve(self, scope: Scope, node: Node, slot: int, way: list[Place] | None = None) -> Source | None:
         """What feeds an input, or None where nothing does.
@@ -138,7 +141,17 @@ class LinkResolver:
         """
         if node.inputs[slot].link is None:
             return None
-        place = Place(True, scope, node, slot, None)
+        return self._follow(Place(True, scope, node, slot, None), way)
+
+    def resolve_output(self, scope: Scope, node: Node, slot: int) -> Source | None:
+        """What stands behind an output of a node.
+
+        Raises:
+            LinkError: See `resolve`.
+        """
+        return self._follow(Place(False, scope, node, slot, "*"), None)
+
+    def _follow(self, place: Place, way: list[Place] | None) -> Source | None:
         visited: set[tuple[object, str, bool, Any]] = set()
         passed: list[tuple[int, int, Any, Any]] = []
         while True:
@@ -195,17 +208,35 @@ class LinkResolver:
         scope, node = place.scope, place.node
         if node.mode == MUTED and self._rules.mute_cuts:
             return None
+        if node.group is not None:
+            return _from_group(place, node.group)
         if node.mode == BYPASSED:
             index = bypass_input(node, place.slot, place.type)
             return None if index is None else Place(True, scope, node, index, None)
         if node.role == "host":
             return _inside(scope, node, place)
+        if node.role == "get":
+            return self._from_get(place)
         if node.is_virtual:
             slot = place.slot
             if isinstance(slot, int) and 0 <= slot < len(node.inputs) and node.inputs[slot].link is not None:
                 return Place(True, scope, node, slot, place.type)
             return None
         return Source(f"{scope.prefix}{node.key}", place.slot)
+
+    def _from_get(self, place: Place) -> Place | None:
+        """From a Get node to what feeds the Set node of its name, here or further outside."""
+        name = set_name(place.node)
+        scope: Scope | None = place.scope
+        while name is not None and scope is not None:
+            graph = scope.graph
+            if id(graph) not in self._setters:
+                self._setters[id(graph)] = setters(graph)
+            setter = self._setters[id(graph)].get(name)
+            if setter is not None:
+                return Place(True, scope, setter, 0, place.type) if setter.inputs else None
+            scope = scope.parent
+        return None
 
 
 def _hashable(type_: Any) -> bool:
@@ -236,6 +267,13 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
             " which does not exist"
         )
     return Place(True, parent, host, outer.target_slot, None)
+
+
+def _from_group(place: Place, group: GroupNode) -> Place | Source | None:
+    found = group_output(place.node, group, place.slot, place.type)
+    if isinstance(found, int):
+        return Place(True, place.scope, place.node, found, None)
+    return Source(f"{place.scope.prefix}{found[0]}", found[1]) if found is not None else None
 
 
 def _inside(scope: Scope, host: Node, place: Place) -> Place | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .group_node import GroupNode
     from .input_spec import InputSpec
     from .node_shape import NodeShape
 
@@ -148,12 +149,14 @@ class Node:
         graph: The graph that it stands in.
         shape: What its class gives it, or None where it has no class.
         definition: For a host, the graph of its subgraph.
+        group: For a legacy group node, what stands behind it.
         properties: What was saved under ``properties``.
         raw: The saved object.
     """
 
     __slots__ = (
-        "definition", "graph", "id", "inputs", "key", "mode", "outputs", "properties", "raw", "role", "shape",
+        "definition", "graph", "group", "id", "inputs", "key", "mode", "outputs", "properties", "raw", "role",
+        "shape",
         "title", "type", "widgets",
     )  # fmt: skip
 
@@ -173,6 +176,7 @@ class Node:
         self.widgets: list[Widget] = []
         self.shape: NodeShape | None = None
         self.definition: Graph | None = None
+        self.group: GroupNode | None = None
         self.properties: Mapping[str, Any] = {}
 
     @property

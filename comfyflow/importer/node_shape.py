@@ -29,6 +29,8 @@ class NodeShape:
         class_type: The class.
         title: What the editor calls it.
         core: Whether it comes with ComfyUI, not with a pack of custom nodes.
+        entries: Its inputs as the server describes them, with those that the editor adds.
+        specs: Its inputs by whole name.
         inputs: The slots that a new node has, in the editor's order: sockets, then widgets.
         widgets: The widgets that it has.
         outputs: Name and type of what it gives.
@@ -59,6 +61,7 @@ class NodeShape:
         self.text_name = None if node.class_type in rules.save_classes else node.class_type
         self._makers = WIDGET_TYPES[rules.name]
         entries = _ordered(node, rules)
+        self.entries = entries
         specs = [self.spec(entry, entry.name) for entry in entries]
         self._note_model_file(specs)
         self._fill(specs)

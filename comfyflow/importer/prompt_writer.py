@@ -11,6 +11,7 @@ from ..errors import ConversionError
 from ..json_types import is_array
 from .editor_rules import EditorRules
 from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, VIEWPORT, viewport_state
+from .group_node import GroupNode, inner_links
 from .javascript import js_text, json_value, truthy
 from .link_resolver import MAX_INSTANCES, LinkError, LinkResolver, Scope, Source
 from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
@@ -24,11 +25,12 @@ _INACTIVE: Final = (MUTED, BYPASSED)
 class Instance:
     """A node as it stands in the prompt: a node of the canvas, or one use of an inner one."""
 
-    __slots__ = ("node", "scope")
+    __slots__ = ("group", "node", "scope")
 
-    def __init__(self, scope: Scope, node: Node) -> None:
+    def __init__(self, scope: Scope, node: Node, group: tuple[Node, GroupNode, int] | None = None) -> None:
         self.scope = scope
         self.node = node
+        self.group = group
 
     @property
     def key(self) -> str:
@@ -63,6 +65,8 @@ class PromptWriter:
         """All nodes with their uses inside subgraphs, in the editor's order; hosts among them."""
         by_key: dict[str, Instance] = {}
         for node in execution_order(self.scope.graph):
+            if node.group is not None:
+                by_key.update(_grouped(self.scope, node, node.group))
             by_key[node.key] = Instance(self.scope, node)
             if node.role != "host":
                 continue
@@ -118,7 +122,7 @@ class PromptWriter:
         inputs: dict[str, Any] = {}
         for widget in instance.node.widgets:
             if widget.sent and widget.name:
-                value = json_value(self.sent_value(instance, widget))
+                value = json_value(self.sent_value(instance, widget), exact=self.repair)
                 inputs[widget.name] = _wrapped(value, widget) if is_array(value) else value
         return inputs
 
@@ -126,6 +130,11 @@ class PromptWriter:
         self, instance: Instance, inputs: dict[str, Any], links: list[tuple[dict[str, Any], str, str]]
     ) -> None:
         node = instance.node
+        if instance.group is not None:
+            for slot, origin, output in inner_links(*instance.group):
+                inputs[slot.name] = [origin, output]
+                links.append((inputs, slot.name, origin))
+            return
         for index, slot in enumerate(node.inputs):
             if slot.link is None:
                 continue
@@ -133,7 +142,8 @@ class PromptWriter:
             if source is None:
                 continue
             if source.key is None:
-                value = json_value(source.widget.value) if source.widget is not None else None
+                widget = source.widget
+                value = json_value(widget.value, exact=self.repair) if widget is not None else None
                 inputs[slot.name] = {"__value__": value} if is_array(value) else value
                 continue
             inputs[slot.name] = [source.key, source.slot]
@@ -147,6 +157,13 @@ class PromptWriter:
             if not self.repair:
                 raise
             self.report.broken_link(instance.key, instance.node, index, str(error))
+            return None
+
+    def output_source(self, instance: Instance, index: int) -> Source | None:
+        """What stands behind an output of a node: for a subgraph's node, a node inside."""
+        try:
+            return self.resolver.resolve_output(instance.scope, instance.node, index)
+        except LinkError:
             return None
 
     def sent_value(self, instance: Instance, widget: Widget) -> Any:
@@ -182,6 +199,13 @@ class PromptWriter:
                 " the editor fails at it"
             )
         return replace_in_file_name(value, self.lookup.text, self.now) if "%" in value else value
+
+
+def _grouped(scope: Scope, node: Node, group: GroupNode) -> Iterator[tuple[str, Instance]]:
+    """The nodes behind a legacy group node."""
+    for index, inner in enumerate(group.inner):
+        if inner is not None:
+            yield inner.key, Instance(scope, inner, (node, group, index))
 
 
 def is_dynamic_prompt(widget: Widget) -> bool:

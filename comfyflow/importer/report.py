@@ -15,12 +15,14 @@ class Report:
 
     Attributes:
         seed: The seed of the random choices, for the message about them.
+        chose: Whether there were any.
+        repair: Whether the conversion repairs what the editor spoils.
     """
 
     def __init__(self, seed: int, repair: bool) -> None:
         self.seed = seed
         self.chose = False
-        self._repair = repair
+        self.repair = repair
         self._problems: dict[tuple[str, str | None, str | None], Problem] = {}
 
     @property
@@ -100,7 +102,7 @@ class Report:
                 name,
                 seed=self.seed,
             )
-        if not self._repair and _lost(before):
+        if not self.repair and _lost(before):
             self.add(
                 "text_rewritten",
                 "the editor takes // and /* for comments and braces for choices, and changes this text;"
@@ -114,7 +116,7 @@ class Report:
 
     def integer(self, key: str, node: Node, name: str, value: int) -> None:
         """An integer that JavaScript cannot hold [1]."""
-        if not self._repair and loses_digits(value):
+        if not self.repair and loses_digits(value):
             self.add(
                 "integer_loses_digits",
                 f"the editor sends {json_value(value)} for {value}: JavaScript has no exact integers"

@@ -174,6 +174,30 @@ def _take_values(node: Node, rules: EditorRules) -> None:
         set_value(node, widget, value, rules, f"value {place} saved on the subgraph's node")
 
 
+def saved_values(node: Node) -> Iterator[tuple[Input, int, Any]]:
+    """The values that an older editor saved on a subgraph's node, for each promoted widget.
+
+    None are given where their number is not that of the promoted widgets.
+    """
+    values = node.raw.get("widgets_values")
+    slots = [slot for slot in node.inputs if slot.promoted is not None]
+    if is_array(values) and len(values) == len(slots):
+        for place, (slot, value) in enumerate(zip(slots, values, strict=True)):
+            if value is not None:
+                yield slot, place, value
+
+
+def keep_saved_values(node: Node) -> None:
+    """Let the values saved on a subgraph's node count although the editor drops them [20]."""
+    for slot, place, value in saved_values(node):
+        source = source_widget(slot.promoted) if slot.promoted is not None else None
+        if source is not None and slot.promoted is not None:
+            own = source.copy()
+            own.value = value
+            own.origin = f"value {place} saved on the subgraph's node"
+            slot.promoted.own = own
+
+
 def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
     """Promote widgets on nodes that were made before their subgraph was filled (1.27).
 

@@ -8,10 +8,12 @@ from typing import Any, Final
 from ..errors import ConversionError
 from ..json_types import is_array, is_number, is_object
 from .editor_rules import EditorRules
+from .group_node import fill_group_node, group_definitions
 from .javascript import js_text
 from .live_graph import Boundary, Graph, Link, Node
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
+from .pack_nodes import fill_pack_node
 from .subgraph_host import fill_host, rebind_hosts
 from .virtual_nodes import virtual_role
 
@@ -48,13 +50,16 @@ class LoadedWorkflow:
             yield from graph.nodes
 
 
-def load_workflow(raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules) -> LoadedWorkflow:
+def load_workflow(
+    raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, *, expand_groups: bool
+) -> LoadedWorkflow:
     """Load editor JSON, version 0.4 or 1.
 
     Args:
         raw: The object; links as arrays or objects.
         shapes: What the server's classes give their nodes.
         rules: The version of the editor.
+        expand_groups: Whether legacy group nodes are expanded.
 
     Raises:
         ConversionError: It is no workflow of the editor, or larger than any can be.
@@ -64,6 +69,8 @@ def load_workflow(raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules
     _check_size(raw, saved)
     renumbered = _renumbered(raw, saved) if rules.renumbers else {}
     loader = _Loader(shapes, rules)
+    if expand_groups:
+        loader.groups = group_definitions(raw, shapes)
     root = Graph(None, "", raw)
     definitions: dict[str, Graph] = {}
     for index, definition in enumerate(saved):
@@ -89,6 +96,7 @@ class _Loader:
         self.rules = rules
         self.definitions: dict[str, Graph] = {}
         self.hosts: list[Node] = []
+        self.groups: dict[str, Mapping[str, Any]] = {}
         self._old_names = dict(rules.old_names)
         self._last_id = 0
 
@@ -125,6 +133,8 @@ class _Loader:
     def _role(self, type_: str) -> str:
         if type_ in self.definitions:
             return "host"
+        if type_ in self.groups:
+            return "group"
         role = virtual_role(type_, known=False)
         if role is not None:
             return role
@@ -137,6 +147,9 @@ class _Loader:
             shape = self.shapes.get(node.type)
             if shape is not None:
                 fill_class_node(node, shape, self.rules)
+                fill_pack_node(node)
+        elif node.role == "group":
+            node.group = fill_group_node(node, self.groups[node.type], self.shapes, self.rules)
         elif node.role == "host":
             node.definition = self.definitions[node.type]
             self.hosts.append(node)
