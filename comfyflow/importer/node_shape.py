@@ -161,17 +161,14 @@ class NodeShapes:
 _cache: dict[int, tuple[weakref.ref[Schema], dict[str, NodeShapes]]] = {}
 
 
-def _forget(key: int) -> None:
-    _cache.pop(key, None)
-
-
 def node_shapes(schema: Schema, rules: EditorRules) -> NodeShapes:
     """The shapes for a schema; one schema's are made once and live as long as it does."""
     key = id(schema)
     holder, by_version = _cache.get(key, (None, dict[str, NodeShapes]()))
     if holder is None or holder() is not schema:
         by_version = {}
-        _cache[key] = (weakref.ref(schema, lambda _: _forget(key)), by_version)
+        # At the interpreter's end module globals are gone: the callback holds the cache itself.
+        _cache[key] = (weakref.ref(schema, lambda _, cache=_cache: cache.pop(key, None)), by_version)
     if rules.name not in by_version:
         by_version[rules.name] = NodeShapes(schema, rules)
     return by_version[rules.name]

@@ -7,7 +7,7 @@ it. Editor 1.45 reads and writes the widget inside; 1.27 keeps a copy on the nod
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from ..json_types import is_array
 from .editor_rules import EditorRules
