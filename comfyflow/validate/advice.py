@@ -14,9 +14,7 @@ from ..schema.input_schema import (
     DYNAMIC,
     DYNAMIC_COMBO,
     MATCH_TYPE,
-    MAX_NESTING,
     PRIMITIVES,
-    DynamicOption,
 )
 from .constant import converted, unwrapped
 from .findings import is_link
@@ -95,15 +93,15 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
     elif kind == COMBO:
         yield from _unlisted(node_id, entry, inner)
     elif _is_socket(entry.entry, plans):
-        message = f"is a {kind} socket, and a constant is given: {shown(inner)}; the node will fail"
+        message = f"takes a link that carries {kind}, and is given {shown(inner)}; the node will fail"
         yield Note("constant_for_socket", message, node_id, entry.name)
 
 
 def _same(given: object, stored: object) -> bool:
-    if isinstance(given, bool) != isinstance(stored, bool) or isinstance(given, str) != isinstance(
-        stored, str
-    ):
+    if isinstance(given, str) != isinstance(stored, str):
         return False
+    if isinstance(given, bool) != isinstance(stored, bool):
+        return isinstance(stored, bool) and given in (0, 1)
     return given == stored or given != given
 
 
@@ -162,50 +160,30 @@ def on_file(node_id: str, name: str) -> Note:
     )
 
 
+_Dynamic = tuple[str, InputSchema, Any]
+
+
 def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[Note]:
     """DynamicCombos with a missing or an unknown key: no server notices before the node fails."""
-    for name, entry in dynamic_combos(plan, given):
-        if entry.type != DYNAMIC_COMBO:
+    for name, entry, chosen in plan.dynamic_inputs(given):
+        if entry.type != DYNAMIC_COMBO or (chosen is not None and chosen is not False):
             continue
         keys = [option.key for option in entry.dynamic_options]
-        if name not in given:
-            if entry.required:
-                listed = f" ({', '.join(map(repr, keys[:5]))})" if keys else ""
-                message = f"is missing; it needs a choice{listed}, and the node fails without"
-                yield Note("dynamic_key_missing", message, node_id, name)
-        elif chosen_option(entry, given[name]) is None:
+        if chosen is False:
+            key = unwrapped(given[name])
+            near = (key if isinstance(key, str) else shown(key), keys)
             message = f"is {shown(given[name])}, which is none of its choices; the node will fail"
-            yield Note(
-                "dynamic_key_unknown", message, node_id, name, near=(str(shown_key(given[name])), keys)
-            )
+            yield Note("dynamic_key_unknown", message, node_id, name, near=near)
+        elif entry.required:
+            listed = f" ({', '.join(map(repr, keys[:5]))})" if keys else ""
+            message = f"is missing; it needs a choice{listed}, and the node fails without"
+            yield Note("dynamic_key_missing", message, node_id, name)
 
 
-def shown_key(value: object) -> str:
-    """What was given as a key, as far as it can be compared with keys."""
-    inner = unwrapped(value)
-    return inner if isinstance(inner, str) else shown(inner)
-
-
-def chosen_option(entry: InputSchema, key: object) -> DynamicOption | None:
-    """The option of a DynamicCombo that a key selects."""
-    return next((option for option in entry.dynamic_options if option.key == key), None)
-
-
-def dynamic_combos(plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[tuple[str, InputSchema]]:
-    """The dynamic inputs that are in effect, nested ones too, by full name."""
-    if not plan.is_dynamic or plan.node is None:
-        return
-    waiting = [("", plan.node.inputs, 0)]
-    while waiting:
-        prefix, entries, depth = waiting.pop()
-        for entry in entries:
-            if not entry.is_dynamic or depth >= MAX_NESTING:
-                continue
-            name = prefix + entry.name
-            yield name, entry
-            option = chosen_option(entry, given[name]) if name in given else None
-            if option is not None:
-                waiting.append((f"{name}.", option.inputs, depth + 1))
+_EDITOR_WIDGETS: Final = frozenset(
+    {"audioUI", "clear", "refresh", "upload", "upload 3d model", "upload extra resources"}
+)
+"""Buttons and players of the editor that it writes into prompts as if they were inputs."""
 
 
 def on_unknown(
@@ -226,9 +204,8 @@ def on_unknown(
         unfolded: The inputs that the node has.
         given: All that it is given.
     """
-    owner = next(
-        ((start, entry) for start, entry in dynamic_combos(plan, given) if _is_under(name, start)), None
-    )
+    owners = (found for found in plan.dynamic_inputs(given) if _is_under(name, found[0]))
+    owner = max(owners, key=lambda found: len(found[0]), default=None)
     if owner is not None and name == owner[0]:
         return  # told by on_choices
     keeps = plan.own is not None and plan.own.keeps_all
@@ -236,12 +213,12 @@ def on_unknown(
     if is_link(value):
         message = _link_to_nothing(plan, owner)
         yield Note("unknown_link", message, node_id, name, near=(name, free))
-    elif keeps:
+    elif keeps or name in _EDITOR_WIDGETS:
         return
     elif name in plan.hidden:
         yield Note("unknown_input", "is filled by the server; what is given is ignored", node_id, name)
     else:
-        what = f"{plan.class_type} has no such input" if owner is None else _not_under(owner, given)
+        what = f"is no input of {plan.class_type}" if owner is None else _not_under(owner, given)
         yield Note("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
 
 
@@ -249,16 +226,16 @@ def _is_under(name: str, start: str) -> bool:
     return name == start or name.startswith(f"{start}.")
 
 
-def _link_to_nothing(plan: ClassPlan, owner: tuple[str, InputSchema] | None) -> str:
+def _link_to_nothing(plan: ClassPlan, owner: _Dynamic | None) -> str:
     if owner is not None and owner[1].type == AUTOGROW and owner[1].autogrow is not None:
         last = owner[1].autogrow.names[-1:]
         upto = f" (the last is {owner[0]}.{last[0]})" if last else ""
         return f"is beyond what {owner[0]!r} grows to{upto}; the node will fail"
-    return f"{plan.class_type} has no such input; the server runs what is linked, and then the node fails"
+    return f"is no input of {plan.class_type}; the server runs what is linked, and then the node fails"
 
 
-def _not_under(owner: tuple[str, InputSchema], given: Mapping[str, Any]) -> str:
-    name, entry = owner
+def _not_under(owner: _Dynamic, given: Mapping[str, Any]) -> str:
+    name, entry, _ = owner
     if entry.type == DYNAMIC_COMBO and name in given:
-        return f"{name!r} has no such input when it is {shown(given[name])}"
-    return f"{name!r} has no such input"
+        return f"is no input that {name!r} brings when it is {shown(given[name])}"
+    return f"is no input that {name!r} brings"

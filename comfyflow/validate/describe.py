@@ -21,9 +21,11 @@ from .server_error import (
     VALUE_BIGGER_THAN_MAX,
     VALUE_NOT_IN_LIST,
     VALUE_SMALLER_THAN_MIN,
+    Explained,
     ServerError,
 )
 
+MISSING_CLASS: Final = ("missing_node_type", "invalid_prompt")
 Nearest = Callable[[str, Iterable[str]], str | None]
 
 
@@ -31,12 +33,15 @@ def message_of(error: ServerError) -> str:
     """One sentence about an error, ours or a server's, without the input's name."""
     if error.explained is not None:
         name = error.explained.input_name
-        return f"{f'input {name!r} ' if name else ''}{error.explained.message}"
+        return f"{f'the input {name!r} of this node ' if name else ''}{error.explained.message}"
+    if error.type in MISSING_CLASS:
+        return error.message.rstrip(".")
     sentence = _SENTENCES.get(error.type)
     said = sentence(error.extra_info, error.details) if sentence is not None else None
     if said is not None:
         return said
-    return f"{error.message}: {error.details}" if error.details else error.message
+    said_by_server = [part for part in (error.message, error.details) if part]
+    return ": ".join(said_by_server) or "the server says no more than that"
 
 
 def _missing(_info: Mapping[str, Any], _details: str) -> str:
@@ -77,18 +82,18 @@ def _not_converted(info: Mapping[str, Any], _details: str) -> str | None:
 
 
 def _too_small(info: Mapping[str, Any], _details: str) -> str | None:
-    return _bound(info, "min", "less than the least value")
+    return _bound(info, "min", "the least is")
 
 
 def _too_big(info: Mapping[str, Any], _details: str) -> str | None:
-    return _bound(info, "max", "more than the greatest value")
+    return _bound(info, "max", "the greatest is")
 
 
 def _bound(info: Mapping[str, Any], name: str, what: str) -> str | None:
     options = _config_options(info)
     if options is None or name not in options or "received_value" not in info:
         return None
-    return f"is {shown(info['received_value'])}, {what}, {shown(options[name])}"
+    return f"is {shown(info['received_value'])}; {what} {shown(options[name])}"
 
 
 def _not_listed(info: Mapping[str, Any], _details: str) -> str | None:
@@ -134,6 +139,25 @@ def _config_type(info: Mapping[str, Any]) -> Any:
 def _config_options(info: Mapping[str, Any]) -> Mapping[str, Any] | None:
     config = info.get("input_config")
     return config[1] if is_array(config) and len(config) > 1 and is_object(config[1]) else None
+
+
+def explained_by(error: ServerError, inputs: Mapping[str, Any], prompt: Mapping[str, Any]) -> ServerError:
+    """A server's KeyError, traced back to the link that it comes from.
+
+    Args:
+        error: The error, as it came from a server.
+        inputs: The inputs of the node that it is filed under.
+        prompt: The prompt.
+    """
+    if error.type not in (EXCEPTION_INNER, EXCEPTION_OUTPUT) or error.explained is not None:
+        return error
+    for name, link in inputs.items():
+        if not is_array(link) or len(link) != 2 or not isinstance(link[0], (str, int, type(None))):
+            continue
+        if link[0] not in prompt and repr(link[0]) == error.details:
+            why = Explained(f"links to node {shown(link[0])}, which is not in the prompt", name)
+            return error._replace(explained=why)
+    return error
 
 
 def suggestion_for(

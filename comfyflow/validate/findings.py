@@ -39,7 +39,9 @@ class Findings:
         steps: What the server comes upon; it stops at the first `Raised`.
         notes: What we have to say beyond that.
         sources: Every node that it is linked to, also by inputs that the class does not have.
-        strays: Unknown inputs with links to nodes that do not exist.
+        strays: Inputs that are run as links to nodes that do not exist, and that the server
+            does not check: it does not know them, or unwraps them only then.
+        dangling: Inputs of the class with links to nodes that do not exist.
         matches: Whether a MatchType decides what flows through one of its links.
     """
 
@@ -47,6 +49,7 @@ class Findings:
     notes: list[Note] = field(default_factory=list[Note])
     sources: list[str] = field(default_factory=list[str])
     strays: list[str] = field(default_factory=list[str])
+    dangling: list[str] = field(default_factory=list[str])
     matches: bool = False
 
     @property
@@ -59,12 +62,10 @@ class Findings:
         return (step for step in self.steps if not isinstance(step, LinkStep))
 
     def hidden_errors(self) -> Iterator[ServerError | Raised]:
-        """What the server does not get to, because it stopped before."""
-        stopped = False
-        for step in self.steps:
-            if stopped and not isinstance(step, LinkStep):
-                yield step
-            stopped = stopped or isinstance(step, Raised)
+        """What is missing in the server's answer, because an exception took its place."""
+        first = next((step for step in self.steps if isinstance(step, Raised)), None)
+        if first is not None:
+            yield from (step for step in self.errors() if step is not first)
 
 
 def is_link(value: object) -> TypeGuard[list[Any]]:

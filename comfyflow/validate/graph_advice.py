@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..json_types import is_array
+from ..json_types import is_array, object_or_empty
 from ..schema.input_schema import MATCH_TYPE
 from .findings import is_link
 from .note import Note, shown
@@ -15,16 +15,29 @@ from .rules import DEEPEST_RUN, types_match
 from .scan import Scan, upstream
 
 
-def on_strays(seen: Scan, outputs: Iterable[str]) -> Iterator[Note]:
-    """Unknown inputs with links to nodes that do not exist: deadly where the node runs."""
-    strays = [(node_id, name) for node_id, found in seen.findings.items() for name in found.strays]
+def on_strays(seen: Scan, outputs: Iterable[str], valid: bool) -> Iterator[Note]:
+    """Links to nodes that do not exist, where the server runs them without having checked them.
+
+    Such are unknown inputs; and, since it runs but does not check what unknown inputs are linked
+    to, all inputs of what is only reached that way.
+
+    Args:
+        seen: The prompt, gone through.
+        outputs: The outputs that run, or would.
+        valid: Whether the server accepts them, so that a link which it had checked is right.
+    """
+    strays = [
+        (node_id, name)
+        for node_id, found in seen.findings.items()
+        for name in [*found.strays, *(found.dangling if valid else ())]
+    ]
     running = upstream(outputs, seen.sources) if strays else set[str]()
-    message = "is no input of the node, and links to a node that is not in the prompt"
+    message = "is run as a link, unchecked, to a node that is not in the prompt"
     for node_id, name in strays:
         if node_id in running:
             deadly = f"{message}; this kills the server's worker"
             yield Note("stray_link", deadly, node_id, name, "refusal")
-        else:
+        elif name in seen.findings[node_id].strays:
             yield Note("stray_link", message, node_id, name)
 
 
@@ -39,8 +52,13 @@ def on_depth(seen: Scan) -> Iterator[Note]:
         yield Note("too_deep", message, deepest, None, "refusal")
 
 
-def on_unused(seen: Scan, outputs: list[str]) -> Iterator[Note]:
-    """Nodes that no output needs: the server neither checks nor runs them."""
+def on_unused(seen: Scan, outputs: Iterable[str]) -> Iterator[Note]:
+    """Nodes that no output needs: the server neither checks nor runs them.
+
+    Args:
+        seen: The prompt, gone through.
+        outputs: The output nodes, and those that may be for all we know.
+    """
     if not seen.has_cycle:
         used = seen.linked
         used.update(outputs)
@@ -118,13 +136,13 @@ class _Flow:
 
     def mismatches(self, node_id: str, plan: ClassPlan) -> Iterator[Note]:
         """Links of one node through which the wrong type flows."""
-        given = self._prompt[node_id]["inputs"]
+        given = object_or_empty(self._prompt[node_id].get("inputs"))
         bound: dict[str, tuple[str, str]] = {}
         for name, entry in plan.unfold(given).inputs.items():
             link = given.get(name)
-            if not is_link(link) or link[0] not in self._plans:
+            if not is_link(link) or not isinstance(link[1], int):
                 continue
-            received = self._type(link[0], int(link[1]))
+            received = self._type(link[0], link[1])
             if received == "*":
                 continue
             template = entry.entry.match_template
@@ -160,9 +178,9 @@ class _Flow:
         output = plan.node.outputs[slot]
         if output.type != MATCH_TYPE:
             return (output.type if output.choices is None else "*"), None
-        given = self._prompt[node_id].get("inputs")
+        given = object_or_empty(self._prompt[node_id].get("inputs"))
         for name, entry in plan.unfold(given).inputs.items():
             link = given.get(name)
             if entry.entry.match_template == output.match_template and is_link(link):
-                return "*", (link[0], int(link[1]))
+                return "*", ((link[0], link[1]) if isinstance(link[1], int) else None)
         return "*", None

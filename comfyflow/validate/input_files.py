@@ -28,7 +28,7 @@ def listed_files(schema: Schema) -> Iterator[str]:
         node = schema.get(class_type)
         entry: InputSchema | None = node.by_name.get(name) if node is not None else None
         for choice in (entry.choices or ()) if entry is not None else ():
-            if isinstance(choice, str):
+            if isinstance(choice, str) and choice != "none":
                 yield choice
 
 

@@ -86,6 +86,15 @@ class Looker:
                 findings.steps.append(wrong)
             else:
                 findings.notes.extend(advice.on_constant(node_id, entry, value, self._plans))
+            self._wrapped(findings, node_id, entry.name, unwrapped(value))
+
+    def _wrapped(self, findings: Findings, node_id: str, name: str, value: Any) -> None:
+        """What the server unwraps and stores looks like a link to it when it runs the node."""
+        if is_link(value) and value[0] in self._classes:
+            message = f"wraps {shown(value)}, which the server takes for a link once it is unwrapped"
+            findings.notes.append(Note("unknown_link", message, node_id, name))
+        elif is_link(value):
+            findings.strays.append(name)
 
     def _link(
         self, findings: Findings, node_id: str, plan: ClassPlan, entry: InputPlan, link: list[Any]
@@ -99,6 +108,8 @@ class Looker:
         except (KeyError, TypeError) as error:
             why = Explained(f"links to node {shown(source)}, which is not in the prompt", entry.name)
             findings.steps.append(Raised.by(error, why))
+            if is_link(link):
+                findings.dangling.append(entry.name)
             return
         step = LinkStep(source, entry.name, entry.config, link)
         if their_plan is None or their_plan.node is None:
@@ -251,12 +262,11 @@ def _passed(unfolded: Unfolded, given: Mapping[str, Any], keeps_all: bool) -> It
     """What the server has in hand of each input after it converted them: None for a link."""
     for name, value in given.items():
         entry = unfolded.inputs.get(name)
-        if is_link(value) and not (entry is not None and entry.options.get("rawLink", False)):
+        stored = value if entry is None or is_list(value) else _stored(entry, value)
+        if is_link(stored) and not (entry is not None and entry.options.get("rawLink", False)):
             yield name, None
-        elif entry is not None and not isinstance(value, list):
-            yield name, _stored(entry, value)
         elif entry is not None or keeps_all:
-            yield name, value
+            yield name, stored
 
 
 def _stored(entry: InputPlan, value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -111,14 +111,16 @@ class Unfolded(NamedTuple):
     """The inputs that a node has, given what was chosen in its dynamic ones.
 
     Attributes:
-        inputs: By full name, in the schema's order.
+        inputs: By full name, those that are required first, else in the schema's order.
         checks: The same, for the fast pass.
         needed: How many of them are required.
+        open_choices: DynamicCombos that must be chosen and are not.
     """
 
     inputs: Mapping[str, InputPlan]
     checks: Mapping[str, Check]
     needed: int
+    open_choices: Sequence[str]
 
 
 class ClassPlan:
@@ -180,22 +182,41 @@ class ClassPlan:
             before = inputs.get(entry.name)
             if before is None or (entry.required and not before.entry.required):
                 inputs[entry.name] = InputPlan(entry, self.rules, self.own, entry.name not in own_names)
+        ordered = sorted(inputs.items(), key=lambda item: not item[1].entry.required)
+        inputs = dict(ordered)
         checks = {name: plan.check for name, plan in inputs.items()}
-        return Unfolded(inputs, checks, sum(check[1] for check in checks.values()))
+        open_choices = [
+            name
+            for name, entry, _ in self.dynamic_inputs(given)
+            if entry.type == DYNAMIC_COMBO and entry.required and name not in given
+        ]
+        needed = sum(check[1] for check in checks.values())
+        return Unfolded(inputs, checks, needed, open_choices)
 
     def _selection(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What decides which inputs there are: the chosen keys, in the order they are met."""
-        key: list[Any] = []
-        waiting = [("", self.node.inputs if self.node is not None else (), 0)]
+        """What decides which inputs there are: what is chosen, in the order it is met."""
+        return tuple(chosen for _, _, chosen in self.dynamic_inputs(given))
+
+    def dynamic_inputs(self, given: Mapping[str, Any]) -> Iterator[tuple[str, InputSchema, Any]]:
+        """The dynamic inputs that are in effect, nested ones too.
+
+        Args:
+            given: The node's inputs.
+
+        Yields:
+            The full name, the input, and what is chosen: the key of a DynamicCombo (False
+            where it is none of its keys), the rows of a DynamicGroup, True for a DynamicSlot;
+            None where nothing is given.
+        """
+        waiting = [("", self.node.inputs if self.node is not None and self._dynamic else (), 0)]
         while waiting:
             prefix, entries, depth = waiting.pop()
             for entry in entries:
                 if entry.is_dynamic and depth < MAX_NESTING:
                     name = prefix + entry.name
                     chosen, inner = _chosen(entry, name, given)
-                    key.append(chosen)
+                    yield name, entry, chosen
                     waiting.extend((start, found, depth + 1) for start, found in inner)
-        return tuple(key)
 
 
 _Inner = list[tuple[str, tuple[InputSchema, ...]]]
@@ -216,7 +237,7 @@ def _chosen(entry: InputSchema, name: str, given: Mapping[str, Any]) -> tuple[An
     for option in entry.dynamic_options:
         if option.key == key:
             return option.key, [(f"{name}.", option.inputs)]
-    return None, []
+    return False, []
 
 
 def _output_type(output: OutputSchema) -> Any:

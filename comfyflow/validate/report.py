@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ValidationError
 from ..json_types import is_array, object_or_empty
 from ..problem import Place, Problem, Severity
-from .describe import message_of, suggestion_for
+from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
 from .nearest import nearest
 from .note import Note
 from .server_answer import ServerAnswer, read_answer
-from .server_error import ServerError
+from .server_error import EXCEPTION_INNER, ServerError
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -23,6 +24,8 @@ _COMPARED: Final = 250_000
 """How many names are compared for suggestions in one report; then there are no more."""
 
 _PRINTED: Final = 100
+_NODE_ID: Final = re.compile("Node ID '#(.*)'", re.DOTALL)
+_TOLD_BY_NODES: Final = ("prompt_outputs_failed_validation", "rejected")
 _SEVERITIES: Final[tuple[Severity, ...]] = ("error", "refusal", "warning")
 
 
@@ -100,6 +103,7 @@ class Subject:
 
     def problem_of(self, node_id: str | None, error: ServerError) -> Problem:
         """A server's error as a problem."""
+        error = explained_by(error, self.inputs(node_id), self.prompt)
         return Problem(
             type=error.type,
             message=message_of(error),
@@ -114,7 +118,7 @@ class Subject:
         )
 
     def _suggestion(self, node_id: str | None, error: ServerError) -> str | None:
-        if error.type in ("missing_node_type", "invalid_prompt"):
+        if error.type in MISSING_CLASS:
             given = self.class_type(node_id)
             near = self.nearest(given, self.plans.schema.raw) if given and self.plans is not None else None
             return f"Did you mean {near!r}?" if near is not None else None
@@ -220,6 +224,11 @@ class Report:
         return self._answer.error.message if self._answer.error is not None else None
 
     @property
+    def error_details(self) -> str | None:
+        """The server's details of that error, or None. They tell of the output nodes only."""
+        return self._answer.error.details if self._answer.error is not None else None
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The output nodes that would run, in the prompt's order."""
         return tuple(self._answer.outputs)
@@ -267,10 +276,10 @@ class Report:
 
     def _top_level(self) -> Iterator[Problem]:
         error = self._answer.error
-        if error is None or (error.type == "prompt_outputs_failed_validation" and self._answer.node_errors):
+        if error is None or (error.type in _TOLD_BY_NODES and self._answer.node_errors):
             return
-        node_id = error.extra_info.get("node_id")
-        yield self._subject.problem_of(node_id if isinstance(node_id, str) else None, error)
+        named = _NODE_ID.fullmatch(error.details) if error.type in MISSING_CLASS else None
+        yield self._subject.problem_of(named[1] if named is not None else None, error)
 
     def raise_for_problems(self) -> None:
         """Raise if it is not `ok`.
@@ -342,10 +351,18 @@ def _with_node(problem: Problem) -> dict[str, Any]:
 def _node_line(problem: Problem) -> str:
     title = f" ({problem.title!r})" if problem.title and problem.title != problem.class_type else ""
     where = f"  at {problem.place}" if problem.place is not None else ""
-    return f"{problem.class_type or 'node'} #{problem.node_id}{title}{where}"
+    return _plain(f"{problem.class_type or 'node'} #{problem.node_id}{title}{where}")
+
+
+def _plain(text: str) -> str:
+    """Text without anything that would change what a terminal shows."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _problem_line(problem: Problem) -> str:
-    name = f"{problem.input_name} " if problem.input_name else ""
+    is_ours = problem.type != EXCEPTION_INNER  # there the name is that of another node's input
+    name = f"{problem.input_name} " if problem.input_name and is_ours else ""
     hint = f". {problem.suggestion}" if problem.suggestion else ""
-    return f"  {problem.severity}: {name}{problem.message}{hint} [{problem.type}]"
+    return _plain(f"  {problem.severity}: {name}{problem.message}{hint} [{problem.type}]")

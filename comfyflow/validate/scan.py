@@ -131,7 +131,9 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
     inputs: Any = node.get("inputs")
     if type(inputs) is not _DICT:
         return False
-    _, checks, needed = plan.unfold(inputs)
+    _, checks, needed, open_choices = plan.unfold(inputs)
+    if open_choices:
+        return False
     try:
         for name, value in inputs.items():
             kind, required, low, high, accepted = checks[name]
@@ -146,7 +148,11 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
                 if found is not int or not low <= value <= high:
                     return False
             elif kind == FLOAT:
-                if (found is not float and found is not int) or not low <= value <= high:
+                if found is int:
+                    value = float(value)  # noqa: PLW2901  (so does the server, before it compares)
+                elif found is not float:
+                    return False
+                if not low <= value <= high:
                     return False
             elif kind == CHOICE:
                 if found is not str or value not in low:
@@ -155,7 +161,7 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
                 continue
             else:
                 return False
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, OverflowError, TypeError, ValueError):
         return False  # an unknown input, or a link that is none
     return needed == 0
 

@@ -51,13 +51,18 @@ def validate_prompt(
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
-
-    def is_listed(name: str) -> bool | None:
-        return find_file(name, plans.files) if schema.files_known else None
-
-    looker = Looker(classes.plans, plans, file_exists or is_listed)
+    looker = Looker(classes.plans, plans, file_exists or by_lists(plans))
     seen = scan(nodes, classes.plans, looker.look)
-    return _Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
+    return Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
+
+
+def by_lists(plans: SchemaPlans) -> FileCheck:
+    """Whether a file is there by what the schema lists, if its lists are this server's."""
+
+    def exists(name: str) -> bool | None:
+        return find_file(name, plans.files) if plans.rules.files_known else None
+
+    return exists
 
 
 def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] | None) -> Report:
@@ -74,7 +79,7 @@ def _with_text_ids(prompt: Mapping[Any, Any]) -> Mapping[str, Any]:
     return {node_id if isinstance(node_id, str) else str(node_id): node for node_id, node in prompt.items()}
 
 
-class _Validation:
+class Validation:
     """One prompt, once all of its nodes have been looked at."""
 
     def __init__(self, prompt: Mapping[str, Any], plans: SchemaPlans, classes: Classes, seen: Scan) -> None:
@@ -140,9 +145,11 @@ class _Validation:
             yield from (dropped_note(output) for output in outputs if output not in running)
         for found in self._seen.findings.values():
             yield from found.notes
-        yield from graph_advice.on_strays(self._seen, answer.outputs if answer.valid else outputs)
+        yield from graph_advice.on_strays(
+            self._seen, answer.outputs if answer.valid else outputs, answer.valid
+        )
         yield from graph_advice.on_depth(self._seen)
-        yield from graph_advice.on_unused(self._seen, self._classes.outputs)
+        yield from graph_advice.on_unused(self._seen, [*self._classes.outputs, *self._classes.missing])
         yield from graph_advice.on_classes(self._classes.plans)
         yield from graph_advice.on_matches(self._prompt, self._classes.plans, self._seen)
         yield from graph_advice.on_targets(targets, self._prompt, self._classes.outputs)
