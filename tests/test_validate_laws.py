@@ -67,7 +67,15 @@ NAMES = (
     "mode",
     "how",
     "how.width",
-) + ("how.more", "images.image0", "images.image9", "yes", "no", "tags", "zzz", "prompt")
+    "how.more",
+    "images.image0",
+    "images.image9",
+    "yes",
+    "no",
+    "tags",
+    "zzz",
+    "prompt",
+)
 input_names = st.sampled_from(NAMES)
 given_values = st.one_of(
     links, links, json_values, st.sampled_from([64, 0.5, "fast", "plain", {"__value__": 64}])
