@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from ..schema import NodeSchema
@@ -9,48 +11,54 @@ from .code import Code
 from .socket_type import members, walk_inputs
 
 _BY_CLASS_TYPE: Final = {
+    "CreateBoundingBoxes": "NodeOutput",
+    "ImageCompare": "NodeOutput",
     "LossGraphNode": "ImageOutput",
-    "MaskPreview": "ImageOutput",
+    "Preview3D": "Model3DOutput",
+    "Preview3DAnimation": "Model3DOutput",
     "PreviewAny": "TextOutput",
-    "PreviewAudio": "AudioOutput",
-    "PreviewImage": "ImageOutput",
     "SAM3_TrackPreview": "VideoOutput",
-    "SaveAnimatedPNG": "ImageOutput",
-    "SaveAnimatedWEBP": "ImageOutput",
-    "SaveImage": "ImageOutput",
     "SaveLatent": "LatentOutput",
     "SaveSVGNode": "ImageOutput",
     "SaveText": "TextOutput",
-    "SaveVideo": "VideoOutput",
     "SaveWEBM": "VideoOutput",
 }
-"""Core nodes of 0.3.64 to 0.27.0, where their inputs do not tell."""
+"""Core nodes of 0.3.64 to 0.27.0 of which their sockets do not tell."""
 
-_BY_SOCKET: Final = (
-    ("VIDEO", "VideoOutput"),
-    ("AUDIO", "AudioOutput"),
-    ("LATENT", "LatentOutput"),
-    ("MESH", "Model3DOutput"),
-    ("IMAGE", "ImageOutput"),
-    ("MASK", "ImageOutput"),
-)
-"""For any other output node: what is linked to it is what it most likely gives."""
+_BY_SOCKET: Final = {
+    "AUDIO": "AudioOutput",
+    "IMAGE": "ImageOutput",
+    "MASK": "ImageOutput",
+    "MESH": "Model3DOutput",
+    "VIDEO": "VideoOutput",
+}
 
 
 def result_class(node: NodeSchema) -> Code:
     """The class of what an output node gives; `NodeOutput` where nothing is known.
 
-    ``NodeOutput`` has all files whatever they are; the others only name them.
+    ``NodeOutput`` has all files, whatever they are; the others add a name for one kind of them.
+    A node shows what is linked to it, or else what it makes; pictures with sound are a video.
+    The core's API nodes and those that write a data set give nothing.
     """
     known = _BY_CLASS_TYPE.get(node.class_type)
     if known is not None:
         return Code(known)
-    taken = {part for entry in walk_inputs(node) for part in members(entry.type)}
-    if any(kind.startswith("FILE_3D") for kind in taken):
-        return Code("Model3DOutput")
-    given = {part for output in node.outputs for part in members(output.type)}
-    if given & {"FILE_3D_GLB", "FILE_3D"}:
-        return Code("Model3DOutput")
     if node.api_node or "folder_name" in node.by_name:
         return Code("NodeOutput")
-    return Code(next((name for kind, name in _BY_SOCKET if kind in taken), "NodeOutput"))
+    shown = _kinds(entry.type for entry in walk_inputs(node)) or _kinds(
+        output.type for output in node.outputs
+    )
+    if shown == {"AudioOutput", "ImageOutput"}:
+        return Code("VideoOutput")
+    return Code(shown.pop() if len(shown) == 1 else "NodeOutput")
+
+
+def _kinds(types: Iterable[str]) -> set[str]:
+    found = (_kind(part) for kind in types for part in members(kind))
+    return {kind for kind in found if kind is not None}
+
+
+@lru_cache(maxsize=4096)
+def _kind(socket: str) -> str | None:
+    return "Model3DOutput" if socket.startswith("FILE_3D") else _BY_SOCKET.get(socket)

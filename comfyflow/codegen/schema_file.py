@@ -12,13 +12,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..json_types import is_array, is_object
+from ..json_types import array_or_empty, is_array, is_object
 from ..schema import NodeSchema
+from ..schema.input_schema import MAX_NESTING
 
 FILE_NAME: Final = "schema.json"
 
-MAX_DEPTH: Final = 100
-"""How deep a node's object may be nested. Dynamic inputs may stand 32 deep, each of 3 levels."""
+MAX_DEPTH: Final = 50
+"""How deep a value in an input's options may be nested. Real ones reach 6."""
 
 _NODE_KEYS: Final = (
     "name", "display_name", "category", "python_module", "output_node", "deprecated", "experimental",
@@ -45,16 +46,13 @@ def node_line(node: NodeSchema, docs: bool) -> str:
         NotJsonError: It is nested too deep, or holds something that is no JSON.
     """
     raw = node.raw
-    kept: dict[str, Any] = {
-        key: _plain(raw[key], MAX_DEPTH) for key in _NODE_KEYS if key in raw and key != "input"
-    }
-    kept["input"] = _groups(raw.get("input"), raw.get("input_order"), docs, MAX_DEPTH)
-    if raw.get("price_badge") is not None:
-        kept["price_badge"] = _plain(raw["price_badge"], MAX_DEPTH) if docs else {}
-    elif "price_badge" in raw:
-        kept["price_badge"] = None
+    kept: dict[str, Any] = {key: _plain(raw[key]) for key in _NODE_KEYS if key in raw and key != "input"}
+    kept["input"] = _groups(raw.get("input"), raw.get("input_order"), docs, 0)
+    if "price_badge" in raw:
+        badge = raw["price_badge"]
+        kept["price_badge"] = _plain(badge) if docs or badge is None else {}
     if docs:
-        kept.update({key: _plain(raw[key], MAX_DEPTH) for key in _PROSE_KEYS if key in raw})
+        kept.update({key: _plain(raw[key]) for key in _PROSE_KEYS if key in raw})
     return json.dumps(kept, separators=(",", ":"))
 
 
@@ -73,69 +71,63 @@ def schema_file(lines: Mapping[str, str], version: str) -> str:
     )
 
 
-def _groups(groups: object, order: object, docs: bool, depth: int) -> Any:
+def _groups(groups: object, order: object, docs: bool, nesting: int) -> Any:
     """The ``{"required": …, "optional": …}`` of a node or a dynamic option: inputs keep the
     server's order, all else is sorted.
     """
     if not is_object(groups):
-        return _plain(groups, depth)
+        return _plain(groups)
+    if nesting > MAX_NESTING:
+        raise NotJsonError(f"its dynamic inputs are nested more than {MAX_NESTING} deep")
     hidden = groups.get("hidden")
-    written: dict[str, Any] = {} if hidden is None else {"hidden": _plain(hidden, depth - 1)}
+    written: dict[str, Any] = {} if hidden is None else {"hidden": _plain(hidden)}
     for group in ("required", "optional"):
         members = groups.get(group)
         if not is_object(members):
             continue
-        listed = order.get(group) if is_object(order) else None
-        first = (
-            [name for name in listed if isinstance(name, str) and name in members] if is_array(listed) else []
-        )
+        listed = array_or_empty(order.get(group)) if is_object(order) else []
+        first = [name for name in listed if isinstance(name, str) and name in members]
         names = dict.fromkeys([*first, *map(_text, members)])
-        written[group] = {name: _definition(members[name], docs, depth - 2) for name in names}
+        written[group] = {name: _definition(members[name], docs, nesting) for name in names}
     return written
 
 
-def _definition(definition: Any, docs: bool, depth: int) -> Any:
+def _definition(definition: Any, docs: bool, nesting: int) -> Any:
     if not is_array(definition) or len(definition) < 2 or not is_object(definition[1]):
-        return _plain(definition, depth)
+        return _plain(definition)
     kind, options = definition[0], definition[1]
     kept = {
-        key: _option(key, options[key], docs, depth - 2)
+        key: _option(key, options[key], docs, nesting)
         for key in sorted(map(_text, options))
         if docs or key not in _OPTION_PROSE
     }
-    return [_plain(kind, depth - 1), kept]
+    return [_plain(kind), kept]
 
 
-def _option(key: str, value: Any, docs: bool, depth: int) -> Any:
+def _option(key: str, value: Any, docs: bool, nesting: int) -> Any:
     """An option; in the three that hold inputs, those are treated like a node's."""
-    if depth < 0:
-        raise NotJsonError(_TOO_DEEP)
     if key == "inputs":
-        return _groups(value, None, docs, depth - 1)
+        return _groups(value, None, docs, nesting + 1)
     if key == "template" and is_object(value):
-        rest = {
-            name: _plain(value[name], depth - 1) for name in sorted(map(_text, value)) if name not in _INPUTS
-        }
-        inner = {"input": _groups(value["input"], None, docs, depth - 2)} if "input" in value else {}
-        return {**rest, **_groups(value, None, docs, depth - 1), **inner}
+        rest = {name: _plain(value[name]) for name in sorted(map(_text, value)) if name not in _INPUTS}
+        inner = {"input": _groups(value["input"], None, docs, nesting + 1)} if "input" in value else {}
+        return {**rest, **_groups(value, None, docs, nesting + 1), **inner}
     if key == "options" and is_array(value):
-        return [_dynamic_option(option, docs, depth - 1) for option in value]
-    return _plain(value, depth)
+        return [_dynamic_option(option, docs, nesting) for option in value]
+    return _plain(value)
 
 
-def _dynamic_option(option: Any, docs: bool, depth: int) -> Any:
+def _dynamic_option(option: Any, docs: bool, nesting: int) -> Any:
     if not is_object(option):
-        return _plain(option, depth)
+        return _plain(option)
     return {
-        key: _groups(option[key], None, docs, depth - 1)
-        if key == "inputs"
-        else _plain(option[key], depth - 1)
+        key: _groups(option[key], None, docs, nesting + 1) if key == "inputs" else _plain(option[key])
         for key in sorted(map(_text, option))
         if docs or key not in _OPTION_PROSE
     }
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(value: Any, depth: int = MAX_DEPTH) -> Any:
     """A JSON value whose objects are sorted."""
     if depth < 0:
         raise NotJsonError(_TOO_DEEP)

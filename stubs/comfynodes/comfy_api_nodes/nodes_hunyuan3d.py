@@ -7,7 +7,7 @@ from typing import Literal
 
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
-from comfyflow.output_file import Model3DOutput
+from comfyflow.output_file import NodeOutput
 
 from .. import choices as _c
 from .. import sockets as _t
@@ -64,7 +64,7 @@ class Tencent3DTextureEditNode(MultiOutputNode[Output[_t.FILE_3D_GLB], Output[_t
         self._make({"model_3d": model_3d, "prompt": prompt, "seed": seed})
 
 
-class TencentImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_OBJ], Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.IMAGE]]):
+class TencentImageToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_OBJ], Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.IMAGE], Output[_t.IMAGE]]):
     """Hunyuan3D: Image(s) to Model (partner/3d/Tencent).
 
     Calls a paid service.
@@ -78,7 +78,7 @@ class TencentImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[
     _class_type = "TencentImageToModelNode"
     _display_name = "Hunyuan3D: Image(s) to Model"
     _output_types = ("STRING", "FILE_3D_GLB", "FILE_3D_OBJ", "IMAGE", "IMAGE", "IMAGE", "IMAGE")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     GLB = OutputSlot[_t.FILE_3D_GLB](1)
     OBJ = OutputSlot[_t.FILE_3D_OBJ](2)
@@ -212,7 +212,7 @@ class TencentSmartTopologyNode(SingleOutputNode[_t.FILE_3D_OBJ]):
         })
 
 
-class TencentTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_OBJ], Output[_t.IMAGE]]):
+class TencentTextToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_OBJ], Output[_t.IMAGE]]):
     """Hunyuan3D: Text to Model (partner/3d/Tencent).
 
     Calls a paid service.
@@ -226,7 +226,7 @@ class TencentTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_
     _class_type = "TencentTextToModelNode"
     _display_name = "Hunyuan3D: Text to Model"
     _output_types = ("STRING", "FILE_3D_GLB", "FILE_3D_OBJ", "IMAGE")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     GLB = OutputSlot[_t.FILE_3D_GLB](1)
     OBJ = OutputSlot[_t.FILE_3D_OBJ](2)

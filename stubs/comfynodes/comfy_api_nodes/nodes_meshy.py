@@ -8,13 +8,13 @@ from typing import Literal
 
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
-from comfyflow.output_file import Model3DOutput
+from comfyflow.output_file import NodeOutput
 
 from .. import choices as _c
 from .. import sockets as _t
 
 
-class MeshyAnimateModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
+class MeshyAnimateModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
     """Meshy: Animate Model (partner/3d/Meshy).
 
     Calls a paid service.
@@ -27,7 +27,7 @@ class MeshyAnimateModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
     _class_type = "MeshyAnimateModelNode"
     _display_name = "Meshy: Animate Model"
     _output_types = ("STRING", "FILE_3D_GLB", "FILE_3D_FBX")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     GLB = OutputSlot[_t.FILE_3D_GLB](1)
     FBX = OutputSlot[_t.FILE_3D_FBX](2)
@@ -41,7 +41,7 @@ class MeshyAnimateModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
         self._make({"rig_task_id": rig_task_id, "action_id": action_id})
 
 
-class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
+class MeshyImageToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
     """Meshy: Image to Model (partner/3d/Meshy).
 
     Calls a paid service.
@@ -54,7 +54,7 @@ class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
     _class_type = "MeshyImageToModelNode"
     _display_name = "Meshy: Image to Model"
     _output_types = ("STRING", "MESHY_TASK_ID", "FILE_3D_GLB", "FILE_3D_FBX")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     meshy_task_id = OutputSlot[_t.MESHY_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -150,7 +150,7 @@ class MeshyImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
                 self._make({})
 
 
-class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
+class MeshyMultiImageToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
     """Meshy: Multi-Image to Model (partner/3d/Meshy).
 
     Calls a paid service.
@@ -163,7 +163,7 @@ class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outp
     _class_type = "MeshyMultiImageToModelNode"
     _display_name = "Meshy: Multi-Image to Model"
     _output_types = ("STRING", "MESHY_TASK_ID", "FILE_3D_GLB", "FILE_3D_FBX")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     meshy_task_id = OutputSlot[_t.MESHY_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -259,7 +259,7 @@ class MeshyMultiImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outp
                 self._make({})
 
 
-class MeshyRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
+class MeshyRefineNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
     """Meshy: Refine Draft Model (partner/3d/Meshy).
 
     Calls a paid service.
@@ -269,7 +269,7 @@ class MeshyRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRIN
     _class_type = "MeshyRefineNode"
     _display_name = "Meshy: Refine Draft Model"
     _output_types = ("STRING", "MESHY_TASK_ID", "FILE_3D_GLB", "FILE_3D_FBX")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     meshy_task_id = OutputSlot[_t.MESHY_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -293,7 +293,7 @@ class MeshyRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRIN
         }, ("texture_image",))
 
 
-class MeshyRigModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_RIGGED_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
+class MeshyRigModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_RIGGED_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
     """Meshy: Rig Model (partner/3d/Meshy).
 
     Calls a paid service.
@@ -306,7 +306,7 @@ class MeshyRigModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STR
     _class_type = "MeshyRigModelNode"
     _display_name = "Meshy: Rig Model"
     _output_types = ("STRING", "MESHY_RIGGED_TASK_ID", "FILE_3D_GLB", "FILE_3D_FBX")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     rig_task_id = OutputSlot[_t.MESHY_RIGGED_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -326,7 +326,7 @@ class MeshyRigModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STR
         }, ("texture_image",))
 
 
-class MeshyTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
+class MeshyTextToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MESHY_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
     """Meshy: Text to Model (partner/3d/Meshy).
 
     Calls a paid service.
@@ -339,7 +339,7 @@ class MeshyTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
     _class_type = "MeshyTextToModelNode"
     _display_name = "Meshy: Text to Model"
     _output_types = ("STRING", "MESHY_TASK_ID", "FILE_3D_GLB", "FILE_3D_FBX")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     meshy_task_id = OutputSlot[_t.MESHY_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -400,7 +400,7 @@ class MeshyTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
                 self._make({})
 
 
-class MeshyTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
+class MeshyTextureNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB], Output[_t.FILE_3D_FBX]]):
     """Meshy: Texture Model (partner/3d/Meshy).
 
     Calls a paid service.
@@ -410,7 +410,7 @@ class MeshyTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRI
     _class_type = "MeshyTextureNode"
     _display_name = "Meshy: Texture Model"
     _output_types = ("STRING", "MODEL_TASK_ID", "FILE_3D_GLB", "FILE_3D_FBX")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     meshy_task_id = OutputSlot[_t.MODEL_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)

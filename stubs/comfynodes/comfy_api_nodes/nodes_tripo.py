@@ -7,7 +7,7 @@ from typing import Literal
 
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
-from comfyflow.output_file import Model3DOutput, NodeOutput
+from comfyflow.output_file import NodeOutput
 
 from .. import choices as _c
 from .. import sockets as _t
@@ -77,7 +77,7 @@ class TripoConversionNode(OutputNode[NodeOutput]):
         })
 
 
-class TripoImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
+class TripoImageToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
     """Tripo: Image to Model (partner/3d/Tripo).
 
     Calls a paid service.
@@ -90,7 +90,7 @@ class TripoImageToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t
     _class_type = "TripoImageToModelNode"
     _display_name = "Tripo: Image to Model"
     _output_types = ("STRING", "MODEL_TASK_ID", "FILE_3D_GLB")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     model_task_id = OutputSlot[_t.MODEL_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -149,7 +149,7 @@ class TripoImportModelNode(SingleOutputNode[_t.MODEL_TASK_ID]):
         self._make({"model_3d": model_3d})
 
 
-class TripoMultiviewToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
+class TripoMultiviewToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
     """Tripo: Multiview to Model (partner/3d/Tripo).
 
     Calls a paid service.
@@ -162,7 +162,7 @@ class TripoMultiviewToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Outpu
     _class_type = "TripoMultiviewToModelNode"
     _display_name = "Tripo: Multiview to Model"
     _output_types = ("STRING", "MODEL_TASK_ID", "FILE_3D_GLB")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     model_task_id = OutputSlot[_t.MODEL_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -443,7 +443,7 @@ class TripoP1TextToModelNode(MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_
                 self._make({"pbr": pbr, "texture_quality": texture_quality, "texture_seed": texture_seed})
 
 
-class TripoRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
+class TripoRefineNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
     """Tripo: Refine Draft model (partner/3d/Tripo).
 
     Calls a paid service.
@@ -453,7 +453,7 @@ class TripoRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRIN
     _class_type = "TripoRefineNode"
     _display_name = "Tripo: Refine Draft model"
     _output_types = ("STRING", "MODEL_TASK_ID", "FILE_3D_GLB")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     model_task_id = OutputSlot[_t.MODEL_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -462,7 +462,7 @@ class TripoRefineNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRIN
         self._make({"model_task_id": model_task_id})
 
 
-class TripoRetargetNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.RETARGET_TASK_ID], Output[_t.FILE_3D_GLB]]):
+class TripoRetargetNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.RETARGET_TASK_ID], Output[_t.FILE_3D_GLB]]):
     """Tripo: Retarget rigged model (partner/3d/Tripo).
 
     Calls a paid service.
@@ -472,7 +472,7 @@ class TripoRetargetNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STR
     _class_type = "TripoRetargetNode"
     _display_name = "Tripo: Retarget rigged model"
     _output_types = ("STRING", "RETARGET_TASK_ID", "FILE_3D_GLB")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     retarget_task_id = OutputSlot[_t.RETARGET_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -486,7 +486,7 @@ class TripoRetargetNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STR
         self._make({"original_model_task_id": original_model_task_id, "animation": animation})
 
 
-class TripoRigNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.RIG_TASK_ID], Output[_t.FILE_3D_GLB]]):
+class TripoRigNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.RIG_TASK_ID], Output[_t.FILE_3D_GLB]]):
     """Tripo: Rig model (partner/3d/Tripo).
 
     Calls a paid service.
@@ -496,7 +496,7 @@ class TripoRigNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING],
     _class_type = "TripoRigNode"
     _display_name = "Tripo: Rig model"
     _output_types = ("STRING", "RIG_TASK_ID", "FILE_3D_GLB")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     rig_task_id = OutputSlot[_t.RIG_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -505,7 +505,7 @@ class TripoRigNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING],
         self._make({"original_model_task_id": original_model_task_id})
 
 
-class TripoTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
+class TripoTextToModelNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
     """Tripo: Text to Model (partner/3d/Tripo).
 
     Calls a paid service.
@@ -518,7 +518,7 @@ class TripoTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
     _class_type = "TripoTextToModelNode"
     _display_name = "Tripo: Text to Model"
     _output_types = ("STRING", "MODEL_TASK_ID", "FILE_3D_GLB")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     model_task_id = OutputSlot[_t.MODEL_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)
@@ -557,7 +557,7 @@ class TripoTextToModelNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.
         }, ("negative_prompt",))
 
 
-class TripoTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
+class TripoTextureNode(OutputNode[NodeOutput], MultiOutputNode[Output[_t.STRING], Output[_t.MODEL_TASK_ID], Output[_t.FILE_3D_GLB]]):
     """Tripo: Texture model (partner/3d/Tripo).
 
     Calls a paid service.
@@ -567,7 +567,7 @@ class TripoTextureNode(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.STRI
     _class_type = "TripoTextureNode"
     _display_name = "Tripo: Texture model"
     _output_types = ("STRING", "MODEL_TASK_ID", "FILE_3D_GLB")
-    _result_class = Model3DOutput
+    _result_class = NodeOutput
     model_file = OutputSlot[_t.STRING](0)
     model_task_id = OutputSlot[_t.MODEL_TASK_ID](1)
     GLB = OutputSlot[_t.FILE_3D_GLB](2)

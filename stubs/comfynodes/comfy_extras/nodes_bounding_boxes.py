@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
-from comfyflow.output_file import ImageOutput
+from comfyflow.output_file import NodeOutput
 
 from .. import sockets as _t
 
 
-class CreateBoundingBoxes(OutputNode[ImageOutput], MultiOutputNode[Output[_t.IMAGE], Output[_t.BOUNDING_BOX], Output[_t.ARRAY]]):
+class CreateBoundingBoxes(OutputNode[NodeOutput], MultiOutputNode[Output[_t.IMAGE], Output[_t.BOUNDING_BOX], Output[_t.ARRAY]]):
     """Create Bounding Boxes (utilities).
 
     Experimental.
@@ -26,7 +26,7 @@ class CreateBoundingBoxes(OutputNode[ImageOutput], MultiOutputNode[Output[_t.IMA
     _class_type = "CreateBoundingBoxes"
     _display_name = "Create Bounding Boxes"
     _output_types = ("IMAGE", "BOUNDING_BOX", "ARRAY")
-    _result_class = ImageOutput
+    _result_class = NodeOutput
     preview = OutputSlot[_t.IMAGE](0)
     bboxes = OutputSlot[_t.BOUNDING_BOX](1)
     elements = OutputSlot[_t.ARRAY](2)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 
 from comfyflow.node import AnyValue, Output, OutputNode
-from comfyflow.output_file import ImageOutput
+from comfyflow.output_file import NodeOutput
 
 from .. import sockets as _t
 
 
-class ImageCompare(OutputNode[ImageOutput]):
+class ImageCompare(OutputNode[NodeOutput]):
     """Compare Images (image).
 
     Experimental.
@@ -20,7 +20,7 @@ class ImageCompare(OutputNode[ImageOutput]):
     _class_type = "ImageCompare"
     _display_name = "Compare Images"
     _output_types = ()
-    _result_class = ImageOutput
+    _result_class = NodeOutput
 
     def __init__(
         self,
