@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,31 @@ def test_files_of_the_user_are_left_alone(tmp_path: Path) -> None:
     smaller.write(tmp_path)
     assert mine.read_text() == "x = 1\n"
     assert not (tmp_path / "pack" / "mod.py").exists()
+
+
+def test_another_generated_package_further_down_is_left_alone(tmp_path: Path) -> None:
+    inner = small()
+    inner.write(tmp_path / "comfynodes")
+    small(A=node()).write(tmp_path)
+    small(B=node()).write(tmp_path)
+    assert inner.stale(tmp_path / "comfynodes") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../victim.py", "/victim.py", "pack/../../victim.py", "link/victim.py", 5, "..\\victim.py"]
+)
+def test_an_edited_list_of_files_deletes_nothing_else(name: Any, tmp_path: Path) -> None:
+    victim = tmp_path / "victim.py"
+    victim.write_text(HEADER)
+    out = tmp_path / "out"
+    small().write(out)
+    (out / "link").symlink_to(tmp_path, target_is_directory=True)
+    text = (out / "schema.json").read_text()
+    (out / "schema.json").write_text(text.replace('"files":[', f'"files":[{json.dumps(name)},'))
+    package = small(A=node())
+    assert not [path for path in package.stale(out) if "victim" in path]
+    package.write(out)
+    assert victim.exists()
 
 
 @pytest.mark.parametrize("name", ["nodes.py", "__init__.py", "schema.json", "py.typed"])

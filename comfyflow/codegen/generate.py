@@ -40,8 +40,8 @@ def generate(schema: Schema, options: Options | None = None) -> Package:
     files = dict(render(plan, str(schema.version)))
     for path, source in files.items():
         _compile(path, source)
+    files[FILE_NAME] = schema_file(lines, str(schema.version), files)
     files["py.typed"] = ""
-    files[FILE_NAME] = schema_file(lines, str(schema.version))
     return Package(files, tuple(lines), tuple(skipped), tuple(plan.renamed))
 
 

@@ -14,7 +14,7 @@ from ..errors import CodegenError
 from .block import Renamed
 from .package_plan import Skipped
 from .render import HEADER
-from .schema_file import FILE_NAME
+from .schema_file import FILE_NAME, written_files
 
 _OURS: Final = HEADER.encode()
 
@@ -72,6 +72,7 @@ class Package:
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.files:
             _refuse_foreign(folder, path)
+        left_over = list(_left_over(folder, self.files))
         with tempfile.TemporaryDirectory(prefix=".gen-stubs-", dir=folder) as beside:
             for path, text in self.files.items():
                 target = Path(beside, path)
@@ -81,7 +82,7 @@ class Package:
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 Path(beside, path).replace(target)
-        for path in _left_over(folder, self.files):
+        for path in left_over:
             (folder / path).unlink()
             _remove_empty(folder, (folder / path).parent)
 
@@ -104,14 +105,16 @@ def _refuse_foreign(folder: Path, path: str) -> None:
 
 
 def _left_over(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
-    """Modules in a folder that an earlier run generated and this one does not."""
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(root, name)
-            inside = path.relative_to(folder).as_posix()
-            if name.endswith(".py") and inside not in files and _is_ours(path):
-                yield inside
+    """Modules that an earlier run generated and this one does not.
+
+    The schema file of the earlier run names them, so that another package further down is safe.
+    It may have been edited: only generated files inside the folder count.
+    """
+    inside = folder.resolve()
+    for path in sorted(written_files(_read(folder / FILE_NAME) or b"") - files.keys()):
+        target = folder / path
+        if target.parent.resolve().is_relative_to(inside) and _is_ours(target):
+            yield path
 
 
 def _is_ours(path: Path) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..json_types import array_or_empty, is_array, is_object
+from ..json_types import array_or_empty, is_array, is_object, object_or_empty
 from ..schema import NodeSchema
 from ..schema.input_schema import MAX_NESTING
 
@@ -26,6 +27,7 @@ _NODE_KEYS: Final = (
     "dev_only", "api_node", "is_input_list", "has_intermediate_output", "input", "input_order", "output",
     "output_is_list", "output_name", "output_matchtypes",
 )  # fmt: skip
+_MODULE_PATH: Final = re.compile(r"(?:\w+/)*\w+\.py", re.ASCII)
 _INPUTS: Final = frozenset({"input", "required", "optional", "hidden"})
 _PROSE_KEYS: Final = ("description", "output_tooltips", "search_aliases")
 _OPTION_PROSE: Final = frozenset({"tooltip", "placeholder", "description", "label_on", "label_off"})
@@ -56,19 +58,31 @@ def node_line(node: NodeSchema, docs: bool) -> str:
     return json.dumps(kept, separators=(",", ":"))
 
 
-def schema_file(lines: Mapping[str, str], version: str) -> str:
+def schema_file(lines: Mapping[str, str], version: str, files: Iterable[str]) -> str:
     """The file's text.
 
     Args:
         lines: `node_line` of each node, by class type.
         version: The server's version.
+        files: The modules that are written with it; see `written_files`.
     """
     nodes = ",\n".join(f"{json.dumps(name)}:{lines[name]}" for name in sorted(lines))
     digest = hashlib.sha256(f"{version}\n{nodes}".encode()).hexdigest()
     return (
         f'{{"comfyui_version":{json.dumps(version)},\n"hash":"sha256:{digest}",\n'
-        f'"generator":"comfyflow gen-stubs",\n"nodes":{{\n{nodes}\n}}}}\n'
+        f'"generator":"comfyflow gen-stubs",\n"files":{json.dumps(sorted(files), indent=0)},\n'
+        f'"nodes":{{\n{nodes}\n}}}}\n'
     )
+
+
+def written_files(data: bytes) -> set[str]:
+    """The modules that were written with a schema file; none where the bytes are no such file."""
+    try:
+        found = object_or_empty(json.loads(data))
+    except (ValueError, RecursionError):
+        return set()
+    names = {name for name in array_or_empty(found.get("files")) if isinstance(name, str)}
+    return {name for name in names if _MODULE_PATH.fullmatch(name)}
 
 
 def _groups(groups: object, order: object, docs: bool, nesting: int) -> Any:
