@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .problem import Problem as Problem
     from .prompt import read_prompt as read_prompt
     from .prompt import to_prompt as to_prompt
+    from .python_source import to_python as to_python
     from .schema import Schema as Schema
     from .schema import load_schema as load_schema
     from .validate import Report as Report
@@ -58,6 +59,7 @@ _EXPORTS = {
     "read_workflow": "importer",
     "titled": "node",
     "to_prompt": "prompt",
+    "to_python": "python_source",
     "validate_prompt": "validate",
     "with_id": "node",
     "workflow": "workflows",

@@ -234,6 +234,9 @@ def test_convert_writes_the_editors_prompt(command: Command, tmp_path: Path) -> 
     assert prompt["2"]["inputs"] == {"filename_prefix": "made", "images": ["1", 0]}
     for words in (("compile",), ("validate", "--format", "json")):
         assert command(*words, str(path)).code == 0
+    told = command("convert", str(path), "--explain").out
+    assert "#1 EmptyImage" in told
+    assert "  width: 64: saved value" in told
     path.write_text(run.out)
     again = command("convert", str(path))
     assert again.code == 2
