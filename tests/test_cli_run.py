@@ -198,8 +198,13 @@ def test_the_servers_commands(command: Command, server: Simulator, script: str, 
 def test_ctrl_c_cancels_the_prompt_on_the_server(script: str) -> None:
     with Simulator() as server:
         server.simulate("EmptyImage", lambda **_inputs: time.sleep(20))
+        # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+        program = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from comfyflow.cli import main; main()"
+        )
         with subprocess.Popen(
-            [sys.executable, "-m", "comfyflow", "run", f"{script}:plain", "--server", server.url],
+            [sys.executable, "-c", program, "run", f"{script}:plain", "--server", server.url],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=subprocess.PIPE,
             text=True,

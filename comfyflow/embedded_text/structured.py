@@ -18,7 +18,8 @@ def safetensors_texts(data: bytes) -> Iterator[tuple[str, str]]:
     """The ``__metadata__`` of a safetensors file; ComfyUI's latents are such files."""
     length = int.from_bytes(data[:8], "little")
     if length <= min(len(data) - 8, LARGEST):
-        yield from _texts(_object(data[8 : 8 + length]).get("__metadata__"))
+        texts = _object(data[8 : 8 + length]).get("__metadata__")
+        yield from ((name, text) for name, text in _texts(texts) if texts[name] == text)
 
 
 def glb_texts(data: bytes) -> Iterator[tuple[str, str]]:
