@@ -59,6 +59,14 @@ async def _next(events: Any) -> Any:
         return None
 
 
+async def _rest() -> None:
+    """Let tasks that were cancelled come to their end; none may be left that was not."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        _, pending = await asyncio.wait(others, timeout=5)
+        assert not pending, pending
+
+
 @contextmanager
 def connected(kind: str, url: str, **options: Any) -> Iterator[Any]:
     """A client of one kind, with blocking methods in either case."""
@@ -78,6 +86,7 @@ def connected(kind: str, url: str, **options: Any) -> Iterator[Any]:
         yield client
     finally:
         client.close()
+        asyncio.run_coroutine_threadsafe(_rest(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from ..errors import ClientError
 from ..node import OutputNode
 from ..output_file import NodeOutput, OutputFile
 from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
-from .awaiting import AwaitingDriver
+from .awaiting import AwaitingDriver, LoopSignal
 from .base import BaseClient
 from .event import ServerEvent
 from .handle import DEFAULT_TIMEOUT, HandleCore, is_last
@@ -143,7 +142,7 @@ class AsyncClient(BaseClient):
         transport: httpx.AsyncBaseTransport | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
-        super().__init__(make_core(url, asyncio.Event, options))
+        super().__init__(make_core(url, LoopSignal, options))
         self._driver = AwaitingDriver(self._core, options, transport)
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Generator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import httpx
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 T = TypeVar("T")
+
+_CLOSING_SECONDS: Final = 5.0
 
 
 class _Transport(httpx.AsyncBaseTransport):
@@ -94,6 +96,7 @@ class AwaitingDriver:
         self.core.hub.close()
         await self._socket.close()
         await self._http.aclose()
+        await asyncio.sleep(0)  # tasks of websockets that were cancelled come to their end
 
     async def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Send):
@@ -162,6 +165,7 @@ class AwaitingSocket:
         self._connection: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._opening = False
 
     def start(self) -> None:
         """Have the task running."""
@@ -176,13 +180,13 @@ class AwaitingSocket:
             task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """End the task."""
+        """End the task. One that closes its connection is let finish, so that nothing is left."""
         task = self._task
         if task is None:
             return
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        self.hang_up()
+        if not self._opening:
+            await asyncio.wait({task}, timeout=_CLOSING_SECONDS)
         task.cancel()
         await asyncio.gather(task, *self._closing, return_exceptions=True)
 
@@ -215,7 +219,13 @@ class AwaitingSocket:
     async def _open(self) -> None:
         from websockets.asyncio.client import connect
 
-        self._connection = await connect(**self._options.socket(self._core))
+        self._opening = True
+        try:
+            self._connection = await connect(**self._options.socket(self._core))
+        finally:
+            self._opening = False
+        if self._core.hub.stop.is_set():
+            await self._connection.close()
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
@@ -228,16 +238,52 @@ class AwaitingSocket:
         return self._connection
 
 
-async def watch(signal: Signal, seconds: float) -> bool:
-    """Wait until a signal is set or the seconds have passed; says whether it is set."""
-    if not isinstance(signal, asyncio.Event):
-        raise TypeError("an asyncio client waits for asyncio events")
-    if signal.is_set():
-        return True
-    try:
-        return await asyncio.wait_for(signal.wait(), seconds)
-    except asyncio.TimeoutError:  # another class before Python 3.11
-        return False
+async def watch(signal: Signal, seconds: float) -> None:
+    """Wait until a signal is set or the seconds have passed."""
+    if not isinstance(signal, LoopSignal):
+        raise TypeError("an asyncio client waits for signals of its loop")
+    await signal.wait(seconds)
+
+
+class LoopSignal:
+    """A signal within one event loop. Unlike ``asyncio.wait_for`` it needs no task to wait."""
+
+    def __init__(self) -> None:
+        self._set = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        self._set = True
+        for future in self._waiting:
+            _release(future)
+
+    def clear(self) -> None:
+        """Make the next one wait."""
+        self._set = False
+
+    def is_set(self) -> bool:
+        """Whether nobody need wait."""
+        return self._set
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it is set or the seconds have passed."""
+        if self._set:
+            return
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        timer = loop.call_later(seconds, _release, future)
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            timer.cancel()
+            self._waiting.remove(future)
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 @contextlib.contextmanager

@@ -222,11 +222,11 @@ class BlockingSocket:
         return self._connection
 
 
-def watch(signal: Signal, seconds: float) -> bool:
-    """Wait until a signal is set or the seconds have passed; says whether it is set."""
+def watch(signal: Signal, seconds: float) -> None:
+    """Wait until a signal is set or the seconds have passed."""
     if not isinstance(signal, threading.Event):
         raise TypeError("a blocking client waits for threading events")
-    return signal.wait(seconds)
+    signal.wait(seconds)
 
 
 @contextlib.contextmanager

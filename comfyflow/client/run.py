@@ -332,7 +332,9 @@ class Run:
         self._emit(told.NodeText(self.prompt_id, self.node(event.node), event.text))
 
     def _succeed(self, _: server.ExecutionSuccess) -> None:
-        self._end("success")
+        # Nobody is woken: `executing {node: null}` follows at once, and only then the history
+        # has the prompt. Should it not come, whoever waits looks soon enough.
+        self.ending = self.ending or "success"
 
     def _fail(self, event: server.ExecutionFailed) -> None:
         if event.blocked:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 State = Literal["pending", "running", "success", "error", "interrupted", "lost"]
 
 _CANCEL_PAUSE: Final = 0.5
-_NEWEST: Final = "0.27.0"
-"""Whose rules a prompt is looked at by where nobody knows the server's version."""
+_UNKNOWN: Final = Schema({}, "0.27.0", "nothing")
+"""What is known of a server of which nobody has said what it is."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -148,7 +148,7 @@ def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], 
     from ..validate.input_files import find_file
     from ..validate.plan import SchemaPlans
 
-    known = schema if schema is not None else Schema({}, _NEWEST)
+    known = schema if schema is not None else _UNKNOWN
     listed = SchemaPlans.of(known).files
     targets = options.get("targets")
     report = validate_prompt(

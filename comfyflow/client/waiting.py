@@ -203,7 +203,11 @@ class Wait:
             self.core.hub.hang_up()
 
     def _settle(self) -> Flow[None]:
-        """The events say that it is over: find out how."""
+        """The events say that it is over: find out how.
+
+        The history may be late where the events are whole. After a gap the server may also have
+        restarted since, and know nothing of the prompt.
+        """
         run = self.run
         told = run.told_outcome()
         if told is not None and told.ending != "success":
@@ -216,7 +220,8 @@ class Wait:
         pause = 0.01
         while run.outcome is None:
             try:
-                if (yield from self._recorded()):
+                whole = run.told_outcome() is not None
+                if (yield from self._recorded() if whole else self._look()):
                     return
                 self._away = None
             except (ServerUnreachable, ServerError) as error:

@@ -1,0 +1,176 @@
+"""The client beside a bare httpx and websockets script, and its memory over many prompts.
+
+The simulator runs in a process of its own. Both send the same kind of trivial prompt, one after
+the other, and read its output from the history. COMFYUI_URL names another server instead.
+``python -m tools.bench.client memory N`` measures memory over N prompts only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import websockets.asyncio.client
+import websockets.sync.client
+
+from comfyflow import AsyncClient, Client
+from comfyflow.client.message import FEATURE_FLAGS
+
+from ._process import ROOT
+
+PROMPTS = 200
+ROUNDS = 5
+MANY = 5000
+LIMIT = 1.15
+
+_colors = itertools.count()
+
+
+def prompt() -> dict[str, Any]:
+    """A prompt that no other was like, so that it runs."""
+    image = {"width": 8, "height": 8, "batch_size": 1, "color": next(_colors) % 0xFFFFFF}
+    return {
+        "1": {"class_type": "EmptyImage", "inputs": image, "_meta": {"title": "empty"}},
+        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}, "_meta": {"title": "show"}},
+    }
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The address of a server: one that is named, or a simulator in another process."""
+    if named := os.environ.get("COMFYUI_URL"):
+        yield named
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-m", "comfyflow", "simulate", "--port", "0"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stubs'}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield next(word.rstrip(";") for word in process.stdout.readline().split() if word.startswith("http"))
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def bare(url: str, count: int) -> None:
+    """What a careful person writes by hand: no retries, no fallback, no types."""
+    client_id = str(uuid.uuid4())
+    address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
+    connecting: Any = websockets.sync.client.connect(address, max_size=None, compression=None)
+    with connecting as socket, httpx.Client(base_url=url) as http:
+        socket.recv()
+        socket.send(FEATURE_FLAGS)
+        for _ in range(count):
+            body = {"prompt": prompt(), "client_id": client_id}
+            prompt_id = http.post("/api/prompt", json=body).raise_for_status().json()["prompt_id"]
+            while not is_end(socket.recv(), prompt_id):
+                pass
+            entry = http.get(f"/api/history/{prompt_id}").raise_for_status().json()[prompt_id]
+            assert entry["outputs"]["2"]["images"]
+
+
+async def bare_work(url: str, count: int) -> None:
+    client_id = str(uuid.uuid4())
+    address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
+    connecting = websockets.asyncio.client.connect(address, max_size=None, compression=None)
+    async with connecting as socket, httpx.AsyncClient(base_url=url) as http:
+        await socket.recv()
+        await socket.send(FEATURE_FLAGS)
+        for _ in range(count):
+            posted = await http.post("/api/prompt", json={"prompt": prompt(), "client_id": client_id})
+            prompt_id = posted.raise_for_status().json()["prompt_id"]
+            while not is_end(await socket.recv(), prompt_id):
+                pass
+            found = await http.get(f"/api/history/{prompt_id}")
+            assert found.raise_for_status().json()[prompt_id]["outputs"]["2"]["images"]
+
+
+def bare_async(url: str, count: int) -> None:
+    """The same with asyncio."""
+    asyncio.run(bare_work(url, count))
+
+
+def is_end(message: str | bytes, prompt_id: str) -> bool:
+    if isinstance(message, bytes):
+        return False
+    event = json.loads(message)
+    return event["type"] == "executing" and event["data"] == {"node": None, "prompt_id": prompt_id}
+
+
+def ours(url: str, count: int) -> None:
+    """The same with `Client`."""
+    with Client(url) as client:
+        for _ in range(count):
+            assert client.run(prompt()).files
+
+
+def awaited(url: str, count: int) -> None:
+    """The same with `AsyncClient`."""
+
+    async def work() -> None:
+        async with AsyncClient(url) as client:
+            for _ in range(count):
+                assert (await client.run(prompt())).files
+
+    asyncio.run(work())
+
+
+def measure(way: Callable[[str, int], None], url: str) -> float:
+    """Seconds for all prompts."""
+    started = time.perf_counter()
+    way(url, PROMPTS)
+    return time.perf_counter() - started
+
+
+def overhead(url: str) -> None:
+    """Each way in turn, so that what else the machine does hits all of them."""
+    for plain, way in ((bare, ours), (bare_async, awaited)):
+        plain(url, 20)
+        way(url, 20)
+        pairs = [(measure(plain, url), measure(way, url)) for _ in range(ROUNDS)]
+        ratio = statistics.median(mine / other for other, mine in pairs)
+        each = [statistics.median(times) / PROMPTS * 1000 for times in zip(*pairs, strict=True)]
+        verdict = "within" if ratio <= LIMIT else "OVER"
+        print(
+            f"{way.__name__:8} {each[1]:6.2f} ms a prompt, bare {each[0]:6.2f} ms: "
+            f"{ratio:5.2f}, {verdict} {LIMIT}",
+            flush=True,
+        )
+
+
+def memory(url: str, count: int = MANY) -> None:
+    """Peak memory after a tenth of the prompts, and after all of them."""
+    with Client(url) as client:
+        for number in range(count):
+            client.run(prompt())
+            if number in (count // 10, count - 1):
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                print(f"memory after {number + 1:5} prompts: {peak:6.1f} MB", flush=True)
+
+
+def main() -> None:
+    with server() as url:
+        overhead(url)
+        memory(url)
+
+
+if __name__ == "__main__":
+    with server() as address:
+        memory(address, int(sys.argv[2]) if len(sys.argv) > 2 else MANY)

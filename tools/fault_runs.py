@@ -1,0 +1,48 @@
+"""Many prompts by both clients through a bad network, to a simulator that restarts.
+
+``python -m tools.fault_runs`` sends 500 prompts with each client and says what became of them;
+it ends with 1 if any was lost, doubled, hung, or gave what is not its own. Every line names its
+seed: ``--seed N`` gives the same faults again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from tests.clients import KINDS
+from tests.fault_run import run_faults
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(description="Faults: nothing lost, doubled, hung or mixed up.")
+    words.add_argument("--seed", type=int, default=None, help="only this seed")
+    words.add_argument("--first", type=int, default=0, help="the first seed")
+    words.add_argument("--prompts", type=int, default=50, help="how many a seed")
+    words.add_argument("--total", type=int, default=500, help="how many in all, for each client")
+    words.add_argument("--restarts", type=int, default=2, help="how often the server restarts, a seed")
+    asked = words.parse_args()
+    logging.disable(logging.CRITICAL)  # of the simulator, whose connections break all the time
+    seeds = (
+        [asked.seed]
+        if asked.seed is not None
+        else range(asked.first, asked.first + asked.total // asked.prompts)
+    )
+    bad = False
+    for kind in KINDS:
+        right = total = 0
+        errors: dict[str, int] = {}
+        for seed in seeds:
+            found = run_faults(seed, kind, asked.prompts, restarts=asked.restarts)
+            print(found, flush=True)
+            bad = bad or bool(found.bad) or found.total != asked.prompts
+            right, total = right + found.right, total + found.total
+            for name, count in found.errors.items():
+                errors[name] = errors.get(name, 0) + count
+        print(f"{kind}: {total} prompts, {right} right, typed errors: {errors or 'none'}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
