@@ -1,0 +1,1 @@
+"""One suite for every ComfyUI server: the simulator in its profiles, and the one at COMFYUI_URL."""

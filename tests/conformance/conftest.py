@@ -1,0 +1,40 @@
+"""The servers: the simulator in each profile; and the one at COMFYUI_URL, if there is one.
+
+COMFYUI_CHECKPOINT names a checkpoint that can really be sampled with; without it the tests of
+sampling and previews are left to the simulator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from comfyflow.simulator import Simulator
+
+from .session import Server, Session
+
+URL = os.environ.get("COMFYUI_URL", "").rstrip("/")
+PROFILES = ("0.3.64", "0.27.0")
+SERVERS = [URL] if URL else list(PROFILES)
+
+
+@pytest.fixture(scope="session", params=SERVERS, ids=lambda name: name.replace("http://", ""))
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    if request.param not in PROFILES:
+        with httpx.Client(base_url=request.param, timeout=60) as http:
+            yield Server(request.param, http, os.environ.get("COMFYUI_CHECKPOINT"))
+        return
+    with Simulator(profile=request.param) as simulator, httpx.Client(base_url=simulator.url) as http:
+        simulator.slow_down(0.06, "ImageBlur")
+        yield Server(simulator.url, http, "simulated.safetensors")
+
+
+@pytest.fixture
+def session(server: Server) -> Iterator[Session]:
+    """A client of its own, on a server that does nothing else."""
+    server.wait_until_idle()
+    with server.session() as session:
+        yield session
