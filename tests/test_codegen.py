@@ -231,6 +231,12 @@ def test_distinct_lists_have_one_alias_each() -> None:
     assert "_c.Mode" in source_of(nodes).split("class B(")[1]
 
 
+def test_a_list_of_numbered_inputs_is_named_without_the_number() -> None:
+    nodes = {"A": node({"concept1": [["a", "b"]], "concept2": [["a", "b"]], "x4": [["c", "d"]]})}
+    choices = source_of(nodes, "choices.py")
+    assert [line.split(":")[0] for line in choices.splitlines() if ": TypeAlias" in line] == ["Concept", "X4"]
+
+
 def test_lists_of_one_class_under_one_name_are_told_apart() -> None:
     option = {"required": {"mode": [["a", "b"]]}}, {"required": {"mode": [["c", "d"]]}}
     combo = [

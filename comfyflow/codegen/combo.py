@@ -79,7 +79,8 @@ _Key = frozenset[tuple[type, object]]
 class ChoiceAliases:
     """The aliases of all fixed lists of a package.
 
-    A list is named after the inputs that use it (``sampler_name`` gives ``SamplerName``). Where
+    A list is named after the inputs that use it (``sampler_name`` gives ``SamplerName``,
+    ``concept1`` and ``concept2`` give ``Concept``). Where
     several lists have inputs of one name, the one that most node classes use has it alone, and
     each other has the name of its first class in front (``IdeogramV3Resolution``).
 
@@ -146,7 +147,9 @@ def _alias_name(wire: str, reserved: Any) -> PythonName:
 
 def _base(uses: list[tuple[PythonName, str]]) -> str:
     counts = Counter(name for _, name in uses)
-    wire = min(counts, key=lambda name: (-counts[name], len(name), name))
+    stems = {name.rstrip("0123456789_") for name in counts}
+    numbered = len(stems) == 1 < len(counts) and "" not in stems
+    wire = stems.pop() if numbered else min(counts, key=lambda name: (-counts[name], len(name), name))
     name = python_name(wire)
     return capitalized(name)
 

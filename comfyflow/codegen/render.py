@@ -87,7 +87,7 @@ def render(plan: PackagePlan, schema_version: str) -> Iterator[tuple[str, str]]:
 def _module(module: ModulePlan) -> str:
     return _template("module").render(
         header=HEADER,
-        docstring=docstring([f"The nodes of {module.python_module}."], ""),
+        docstring=docstring([f"Node classes of the server's module {module.python_module}."], ""),
         imports=list(_imports(module)),
         type_variables=module.type_variables,
         blocks=[block for plan in module.classes for block in plan.blocks],

@@ -467,7 +467,7 @@ ColorTransferMethod: TypeAlias = Literal[
     "histogram",
 ]
 
-Concept1: TypeAlias = Literal[
+Concept: TypeAlias = Literal[
     "None",
     "truck_left",
     "pan_right",
