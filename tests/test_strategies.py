@@ -157,7 +157,9 @@ SCHEMA = Schema(
     "0.27.0",
 )
 IMPOSSIBLE = {"NoFiles", "NoSource", "NoRange", "NeedsNoFiles", "Lost"}
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 
 
 def types_of(graph: Graph, link: Link) -> set[str]:
@@ -499,7 +501,7 @@ def test_each_kind_of_problem_is_drawn_and_shrinks(kind: str) -> None:
     example = find(
         invalid_prompts(SCHEMA), lambda each: each.type == kind, settings=settings(QUICK, max_examples=5000)
     )
-    assert len(example.prompt) <= 4
+    assert len(example.prompt) <= 5
 
 
 def test_old_servers_have_their_own_words_for_problems() -> None:

@@ -101,9 +101,9 @@ def invalid_prompts(
 
 @st.composite
 def _invalid(draw: st.DrawFn, schema: Schema, drawn: st.SearchStrategy[Graph]) -> InvalidPrompt:
+    first = draw(st.integers(0, _Faults.COUNT - 1))
     faults = _Faults(schema, draw(drawn))
     kinds = faults.kinds()
-    first = draw(st.integers(0, len(kinds) - 1))
     possible = (found for kind in [*kinds[first:], *kinds[:first]] if (found := list(kind())))
     broken = choice(draw, next(possible))(draw)  # there is always a class to make unknown
     return InvalidPrompt(to_prompt(Graph(faults.nodes)), broken.problem, broken.node_id, broken.input_name)
@@ -121,6 +121,9 @@ class _Faults:
         graph: A valid graph, its nodes in an order in which they could run.
     """
 
+    COUNT: Final = 10
+    """How many kinds there are."""
+
     def __init__(self, schema: Schema, graph: Graph) -> None:
         self._schema = schema
         self._rules = ServerRules.of(schema.version)
@@ -134,7 +137,9 @@ class _Faults:
         for node in self.nodes:
             for name, link in node.links:
                 self._users[link.node_id].append(name)
-        self._spots = [spot for node in self.nodes if node.node_id in needed for spot in self._spots_of(node)]
+        self._spots = [
+            spot for node in reversed(self.nodes) if node.node_id in needed for spot in self._spots_of(node)
+        ]
 
     def kinds(self) -> list[Callable[[], Iterable[_Fault]]]:
         """What can be broken, kind by kind; of some kinds there may be nothing."""
