@@ -15,6 +15,7 @@
     ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
     ├── CommandError                a command line that cannot be carried out
     ├── SimulatorError              a simulated server that cannot be started or used so
+    ├── GoldenError                 a golden file of a test that has no name or cannot be read
     └── ClientError                 anything between us and a server
         ├── ServerUnreachable       nothing answered, or what answered is no ComfyUI
         ├── ServerError             an HTTP answer that is an error; has `.status`
@@ -115,6 +116,10 @@ class CommandError(ComfyflowError):
 
 class SimulatorError(ComfyflowError):
     """A simulated server that cannot be started, or is asked for what it does not have."""
+
+
+class GoldenError(ComfyflowError):
+    """A golden file of a test that has no name of its own, or that cannot be read."""
 
 
 class ClientError(ComfyflowError):

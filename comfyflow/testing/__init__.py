@@ -1,1 +1,87 @@
-"""Workflows under test: queries, assertions and goldens; a pytest plugin; strategies."""
+"""Workflows under test, without a GPU: queries, assertions, goldens, a simulated server, strategies.
+
+The plugin of pytest is there when the package is installed with its extra ``test``: fixtures
+``comfy_schema``, ``comfy_server``, ``comfy_client`` and ``async_comfy_client``, the marker
+``needs_models``, and the options of ``pytest --help``. Strategies are in
+`comfyflow.testing.strategies`.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .assertion import assert_connected as assert_connected
+    from .assertion import assert_count as assert_count
+    from .assertion import assert_every as assert_every
+    from .assertion import assert_valid as assert_valid
+    from .condition import Condition as Condition
+    from .condition import at_least as at_least
+    from .condition import at_most as at_most
+    from .condition import between as between
+    from .condition import linked as linked
+    from .condition import matching as matching
+    from .condition import one_of as one_of
+    from .condition import satisfying as satisfying
+    from .golden import assert_prompt_matches as assert_prompt_matches
+    from .output import assert_files as assert_files
+    from .output import assert_images as assert_images
+    from .output import assert_metadata as assert_metadata
+    from .output import assert_text as assert_text
+    from .output import metadata_of as metadata_of
+    from .picture import assert_image_matches as assert_image_matches
+    from .picture import compare_pictures as compare_pictures
+    from .picture import perceptual_hash as perceptual_hash
+    from .query import FoundNode as FoundNode
+    from .query import FoundNodes as FoundNodes
+    from .query import LinkedOutput as LinkedOutput
+    from .query import find as find
+    from .query import find_all as find_all
+    from .query import path_between as path_between
+
+_EXPORTS = {
+    "Condition": "condition",
+    "FoundNode": "query",
+    "FoundNodes": "query",
+    "LinkedOutput": "query",
+    "assert_connected": "assertion",
+    "assert_count": "assertion",
+    "assert_every": "assertion",
+    "assert_files": "output",
+    "assert_image_matches": "picture",
+    "assert_images": "output",
+    "assert_metadata": "output",
+    "assert_prompt_matches": "golden",
+    "assert_text": "output",
+    "assert_valid": "assertion",
+    "at_least": "condition",
+    "at_most": "condition",
+    "between": "condition",
+    "compare_pictures": "picture",
+    "find": "query",
+    "find_all": "query",
+    "linked": "condition",
+    "matching": "condition",
+    "metadata_of": "output",
+    "one_of": "condition",
+    "path_between": "query",
+    "perceptual_hash": "picture",
+    "satisfying": "condition",
+}
+"""Where each public name is; a module is imported when a name of it is first used: projects that
+do not use the plugin of pytest do not pay for it."""
+
+__all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    module = _EXPORTS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_EXPORTS)

@@ -121,7 +121,7 @@ class Catalogue:
         """The constants of an input, found once; None for a socket."""
         known = self._widgets.get(id(entry))
         if known is None or known[0] is not entry:
-            known = entry, widget_of(entry)
+            known = entry, widget_of(entry, self.schema.files_known)
             self._widgets[id(entry)] = known
         return known[1]
 

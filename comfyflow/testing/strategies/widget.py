@@ -23,6 +23,8 @@ FLOAT_RANGE: Final = (-1e6, 1e6)
 
 TEXT: Final = st.text(st.characters(codec="utf-8"), max_size=24)
 
+FILE_NAMES: Final = st.sampled_from(["model.safetensors", "other.safetensors"])
+
 _INFINITE: Final = float("inf")
 _LARGEST: Final = math.nextafter(_INFINITE, 0)
 
@@ -42,7 +44,7 @@ class Widget:
         self.plain = plain
 
 
-def widget_of(entry: InputSchema) -> Widget | None:
+def widget_of(entry: InputSchema, files_known: bool = True) -> Widget | None:
     """The constants of an input, or None where there are none.
 
     None for a pure socket, for a list of files of which none is installed, and for a range
@@ -50,9 +52,13 @@ def widget_of(entry: InputSchema) -> Widget | None:
 
     Args:
         entry: Any input that is not dynamic.
+        files_known: Whether the schema knows which files are installed. If not, any name may
+            stand where it lists none; not where a file is to be uploaded, which must be there.
     """
     if entry.is_combo:
-        return _choice(entry)
+        found = _choice(entry)
+        unlisted = found is None and not files_known and entry.upload is None
+        return Widget(FILE_NAMES, "model.safetensors") if unlisted else found
     if entry.type == MATCH_TYPE or entry.type in DYNAMIC:
         return None
     kinds = [kind for kind in map(str.strip, entry.type.split(",")) if kind in PRIMITIVES]

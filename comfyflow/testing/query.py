@@ -1,0 +1,352 @@
+"""Questions about a graph: which nodes there are, what they are given, what leads to what."""
+
+from __future__ import annotations
+
+import difflib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, overload
+
+from ..errors import NodeUsageError
+from ..graph import GraphNode, Link
+from ..node import Node
+from ..problem import Place
+from .condition import Condition, condition_of
+from .subject import Source, Subject
+
+What: TypeAlias = "type[Node] | str | Node"
+"""Which nodes are meant: a class of a generated package, a class by its name on the server, or
+one node that the test made itself."""
+
+
+class LinkedOutput:
+    """An output that an input is linked to.
+
+    Attributes:
+        node: The node.
+        slot: The index of the output.
+    """
+
+    __slots__ = ("node", "slot")
+
+    def __init__(self, node: FoundNode, slot: int) -> None:
+        self.node = node
+        self.slot = slot
+
+    @property
+    def name(self) -> str:
+        """The output's name where the class is known in Python, else ``output 0``."""
+        return self.node._subject.output_name(Link(self.node.node_id, self.slot))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LinkedOutput) and (other.node, other.slot) == (self.node, self.slot)
+
+    def __hash__(self) -> int:
+        return hash((self.node, self.slot))
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of {self.node}>"
+
+
+class FoundNode:
+    """One node of the graph that is looked at.
+
+    Args:
+        subject: The graph.
+        node_id: The node.
+    """
+
+    __slots__ = ("_subject", "node_id")
+
+    def __init__(self, subject: Subject, node_id: str) -> None:
+        self._subject = subject
+        self.node_id = node_id
+
+    @property
+    def graph_node(self) -> GraphNode:
+        """The node of the graph."""
+        return self._subject.graph[self.node_id]
+
+    @property
+    def class_type(self) -> str:
+        """The server's class."""
+        return self.graph_node.class_type
+
+    @property
+    def title(self) -> str | None:
+        """What the editor calls it, or None."""
+        return self.graph_node.title
+
+    @property
+    def place(self) -> Place | None:
+        """The line of source that made it, or None."""
+        return self.graph_node.place
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """What it is given, by wire name: constants as they are, links as `LinkedOutput`."""
+        return {name: self._seen(value) for name, value in self.graph_node.inputs.items()}
+
+    def upstream(self, what: What | None = None) -> FoundNodes:
+        """The nodes that it depends on, the nearest first.
+
+        Args:
+            what: Only nodes of this class.
+        """
+        return self._reached(self._sources, what)
+
+    def downstream(self, what: What | None = None) -> FoundNodes:
+        """The nodes that depend on it, the nearest first.
+
+        Args:
+            what: Only nodes of this class.
+        """
+        users = self._subject.users
+        return self._reached(lambda node_id: [user for user, _, _ in users[node_id]], what)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, FoundNode)
+            and other.node_id == self.node_id
+            and other._subject.is_same(self._subject)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.node_id, self.class_type))
+
+    def __str__(self) -> str:
+        return self._subject.called(self.node_id)
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def _seen(self, value: Any) -> Any:
+        if type(value) is Link and value.node_id in self._subject.graph:
+            return LinkedOutput(FoundNode(self._subject, value.node_id), value.slot)
+        return value
+
+    def _sources(self, node_id: str) -> Iterable[str]:
+        graph = self._subject.graph
+        return [link.node_id for _, link in graph[node_id].links if link.node_id in graph]
+
+    def _reached(self, step: Callable[[str], Iterable[str]], what: What | None) -> FoundNodes:
+        found = [node_id for node_id in distances(self.node_id, step) if node_id != self.node_id]
+        return FoundNodes(self._subject, filter(_matches(self._subject, what), found))
+
+
+class FoundNodes(Sequence[FoundNode]):
+    """Nodes of the graph that is looked at."""
+
+    def __init__(self, subject: Subject, node_ids: Iterable[str]) -> None:
+        self._subject = subject
+        self._ids = list(node_ids)
+
+    @overload
+    def __getitem__(self, index: int) -> FoundNode: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> FoundNodes: ...
+
+    def __getitem__(self, index: int | slice) -> FoundNode | FoundNodes:
+        if isinstance(index, slice):
+            return FoundNodes(self._subject, self._ids[index])
+        return FoundNode(self._subject, self._ids[index])
+
+    def __iter__(self) -> Iterator[FoundNode]:
+        return (FoundNode(self._subject, node_id) for node_id in self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FoundNodes) and list(other) == list(self)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"[{', '.join(map(str, self))}]"
+
+
+def find(
+    workflow: Source,
+    what: What | None = None,
+    /,
+    *,
+    title: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    **inputs: Any,
+) -> FoundNode:
+    """The one node of a workflow that is so.
+
+    ::
+
+        sampler = find(workflow, KSampler)
+        assert sampler.inputs["steps"] == 20
+        assert sampler.inputs["positive"].node.inputs["text"] == "a lighthouse"
+
+    Args:
+        workflow: A workflow, a graph, or prompt JSON.
+        what: The class, in Python or by name, or a node that the test made; by default, any.
+        title: The node's title.
+        where: What its inputs must be, by wire name: values, or conditions such as `at_most`.
+        inputs: The same, for names that Python takes: ``cfg=at_most(8)``.
+
+    Raises:
+        AssertionError: There is none, or there are several.
+    """
+    __tracebackhide__ = True
+    conditions = {**(where or {}), **inputs}
+    found = find_all(workflow, what, title=title, where=conditions)
+    if len(found) == 1:
+        return found[0]
+    subject, words = found._subject, described(what, title, conditions)
+    if found:
+        ids = [node.node_id for node in found]
+        raise AssertionError(
+            f"{subject.name} was to have one {words}, and has {len(found)}:\n{subject.listed(ids, {})}"
+        )
+    raise AssertionError(missing(subject, what, words, conditions))
+
+
+def find_all(
+    workflow: Source,
+    what: What | None = None,
+    /,
+    *,
+    title: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    **inputs: Any,
+) -> FoundNodes:
+    """All nodes of a workflow that are so, in the order of the prompt. See `find`."""
+    subject = Subject.of(workflow)
+    wanted = _matches(subject, what)
+    conditions = {name: condition_of(value) for name, value in {**(where or {}), **inputs}.items()}
+    return FoundNodes(
+        subject,
+        [
+            node_id
+            for node_id, node in subject.graph.items()
+            if wanted(node_id)
+            and (title is None or node.title == title)
+            and all(holds(FoundNode(subject, node_id), name, each) for name, each in conditions.items())
+        ],
+    )
+
+
+def path_between(source: FoundNode, target: FoundNode) -> FoundNodes | None:
+    """The shortest way along links from one node to another, both included.
+
+    Args:
+        source: Where it starts.
+        target: A node of the same graph that depends on it, or not.
+
+    Returns:
+        The nodes on the way, or None where there is none.
+    """
+    subject = source._subject
+    if not target._subject.is_same(subject):
+        raise NodeUsageError(f"{source} and {target} are nodes of two different graphs")
+    users = subject.users
+    before = distances(source.node_id, lambda node_id: [user for user, _, _ in users[node_id]])
+    if target.node_id not in before:
+        return None
+    way = [target.node_id]
+    while way[-1] != source.node_id:
+        way.append(before[way[-1]])
+    return FoundNodes(subject, reversed(way))
+
+
+def distances(start: str, step: Callable[[str], Iterable[str]]) -> dict[str, str]:
+    """The nodes that can be reached, the nearest first, each with the one before it."""
+    before = {start: start}
+    waiting = deque([start])
+    while waiting:
+        node_id = waiting.popleft()
+        for reached in step(node_id):
+            if reached not in before:
+                before[reached] = node_id
+                waiting.append(reached)
+    return before
+
+
+def holds(node: FoundNode, name: str, condition: Condition) -> bool:
+    """Whether an input of a node is what it must be; one that is not given is nothing."""
+    inputs = node.inputs
+    return name in inputs and condition.holds(inputs[name])
+
+
+def shown_value(value: object) -> str:
+    """A value of an input for a message: a constant as it is, a link by its node."""
+    if isinstance(value, LinkedOutput):
+        return f"linked to {value.name} of {value.node}"
+    text = repr(value)
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
+
+
+def class_name(what: object) -> str:
+    """The server's name of a class that is given in Python or by name.
+
+    Raises:
+        NodeUsageError: It is neither.
+    """
+    if isinstance(what, str):
+        return what
+    name = getattr(what, "_class_type", None)
+    if isinstance(what, type) and issubclass(what, Node) and isinstance(name, str):
+        return name
+    raise NodeUsageError(f"expected a node class or the name of one, got {what!r:.60}")
+
+
+def _matches(subject: Subject, what: What | None) -> Callable[[str], bool]:
+    if what is None:
+        return subject.graph.__contains__
+    if isinstance(what, Node):
+        if subject.compiled is None:
+            raise NodeUsageError(f"{what!r} was made in Python, and {subject.name} was not: give its class")
+        wanted = subject.compiled.ids.get(what)
+        return lambda node_id: node_id == wanted
+    name = class_name(what)
+    return lambda node_id: subject.graph[node_id].class_type == name
+
+
+def missing(
+    subject: Subject, what: What | None, words: str, conditions: Mapping[str, Any] | None = None
+) -> str:
+    """The message that a workflow has no such node, with those that are nearest to it."""
+    similar = list(find_all(subject, what)) if what is not None else []
+    if similar:
+        wanted = {name: condition_of(value) for name, value in (conditions or {}).items()}
+        details = {node.node_id: unlike(node, wanted) for node in similar}
+        return f"{subject.name} has no {words}. Its {plural(what)}:\n{subject.listed(details, details)}"
+    classes = {node.class_type for node in subject.graph.values()}
+    near = difflib.get_close_matches(class_name(what), classes, n=1) if isinstance(what, (str, type)) else []
+    hint = f" It has a {near[0]}; is that meant?" if near else ""
+    return f"{subject.name} has no {words}.{hint} Its nodes:\n{subject.listed(subject.graph)}"
+
+
+def unlike(node: FoundNode, conditions: Mapping[str, Condition]) -> list[str]:
+    """What of a node is not as it should be."""
+    inputs = node.inputs
+    return [
+        f"{name} is {shown_value(inputs[name])}" if name in inputs else f"{name} is not given"
+        for name, condition in conditions.items()
+        if not holds(node, name, condition)
+    ]
+
+
+def described(what: What | None, title: str | None = None, inputs: Mapping[str, Any] | None = None) -> str:
+    """Which nodes are meant, in words: ``KSampler with cfg at most 8``."""
+    parts = [] if title is None else [f"the title {title!r}"]
+    parts.extend(f"{name} {condition_of(value).words}" for name, value in (inputs or {}).items())
+    name = "node" if what is None else repr(what) if isinstance(what, Node) else class_name(what)
+    return f"{name} with {' and '.join(parts)}" if parts else name
+
+
+def plural(what: What | None) -> str:
+    """What the nodes of a class are called."""
+    return "nodes" if what is None or isinstance(what, Node) else f"{class_name(what)} nodes"
+
+
+_WIDTH = 80
+"""How many characters of a value a message shows."""

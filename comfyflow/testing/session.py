@@ -1,0 +1,113 @@
+"""What pytest was told on its command line, for those who are asked without a fixture."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..errors import SchemaError
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+    from .subject import Subject
+
+STUBS: Final = "comfynodes"
+"""The package of generated nodes that a project has, if it says nothing else."""
+
+
+@dataclass
+class Session:
+    """One run of pytest.
+
+    Attributes:
+        object_info: The file of ``--comfy-object-info``, or None.
+        server: The address of ``--comfy-server``, or None.
+        update_goldens: Whether ``--comfy-update-goldens`` was given.
+        root: The folder that the names of tests begin in.
+        stubs: The name of the package of generated nodes.
+        folder: A folder for what failing tests leave behind, or None where there is none.
+        goldens: The golden files that tests have asked for, and which test.
+        pictures: The pictures of differences that were written.
+    """
+
+    object_info: str | None = None
+    server: str | None = None
+    update_goldens: bool = False
+    root: Path = field(default_factory=Path.cwd)
+    stubs: str = STUBS
+    folder: Path | None = None
+    goldens: dict[Path, str] = field(default_factory=dict[Path, str])
+    pictures: set[Path] = field(default_factory=set[Path])
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The node classes to test against: those of the file, the server, or the package.
+
+        Raises:
+            SchemaError: They cannot be read.
+        """
+        given = self.given_schema
+        return given if given is not None else stubs_schema(self.stubs)
+
+    @cached_property
+    def given_schema(self) -> Schema | None:
+        """The node classes that the command line names, or None."""
+        from ..schema import load_schema
+
+        source = self.object_info or self.server
+        return load_schema(source) if source is not None else None
+
+
+SESSIONS: Final[list[Session]] = []
+"""The runs of pytest that go on; one may run others inside."""
+
+
+def current_session() -> Session:
+    """The run of pytest that goes on; outside of one, a session without options."""
+    return SESSIONS[-1] if SESSIONS else Session()
+
+
+def current_schema(subject: Subject) -> Schema:
+    """The node classes that a workflow is checked against, if its test does not say.
+
+    Args:
+        subject: The workflow.
+
+    Raises:
+        SchemaError: There are none.
+    """
+    session = current_session()
+    if session.given_schema is not None:
+        return session.given_schema
+    if subject.compiled is None:
+        return session.schema
+    from ..schema.package import package_schema
+
+    return package_schema({type(node).__module__ for node in subject.compiled.nodes.values()})
+
+
+def stubs_schema(name: str) -> Schema:
+    """The schema of a package of generated nodes.
+
+    Raises:
+        SchemaError: There is no such package, or none was generated there.
+    """
+    from ..schema.package import package_schema
+
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        raise SchemaError(
+            f"there is no package {name!r} of generated nodes ({error}): write one with comfyflow gen-stubs, "
+            "or give pytest --comfy-object-info FILE"
+        ) from None
+    return package_schema({name})
+
+
+def current_test() -> str:
+    """The test that runs now, as pytest names it; ``""`` outside of one."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]

@@ -1,0 +1,170 @@
+"""What a test looks at: a workflow, a graph or prompt JSON, as one graph that can be walked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..errors import NodeUsageError
+from ..graph import Graph, Link
+from ..json_types import is_object
+from ..node import Node, OutputSlot
+from ..problem import Place
+from ..prompt import Prompt, read_prompt, to_prompt
+
+if TYPE_CHECKING:
+    from ..workflows import Compiled, Workflow, WorkflowFunction
+
+Source: TypeAlias = "Workflow[Any] | Node | WorkflowFunction[..., Any] | Graph | Mapping[str, Any] | Subject"
+"""What can be looked at: a workflow (or a function of one that needs no arguments, or its last
+node), a graph, or prompt JSON."""
+
+
+class Subject:
+    """A graph under test. The same nodes are asked for again and again, so what is found out of
+    them is kept.
+
+    Args:
+        graph: The graph.
+        compiled: Where it was compiled from nodes in Python: the way back to them.
+        name: What messages call it.
+    """
+
+    def __init__(self, graph: Graph, compiled: Compiled | None = None, name: str = "the workflow") -> None:
+        self.graph = graph
+        self.compiled = compiled
+        self.name = name
+
+    @classmethod
+    def of(cls, source: Source) -> Subject:
+        """Whatever is given, as a subject.
+
+        Raises:
+            PromptError: It is a mapping but no prompt.
+            CompileError: It is a workflow that cannot be compiled.
+            NodeUsageError: It is none of what can be looked at.
+        """
+        if isinstance(source, Subject):
+            return source
+        if isinstance(source, Graph):
+            return cls(source, name="the graph")
+        if is_object(source):
+            return cls(read_prompt(source), name="the prompt")
+        return cls._of_workflow(source)
+
+    @classmethod
+    def _of_workflow(cls, source: object) -> Subject:
+        workflow = _called(source)
+        compiled = workflow.compile()
+        name = f"the workflow {workflow.name!r}" if workflow.name else "the workflow"
+        return cls(compiled.graph, compiled, name)
+
+    @cached_property
+    def prompt(self) -> Prompt:
+        """The prompt JSON."""
+        return self.compiled.prompt if self.compiled is not None else to_prompt(self.graph)
+
+    def is_same(self, other: Subject) -> bool:
+        """Whether another subject is this graph: each look at a workflow compiles it anew."""
+        return other.graph is self.graph or other.prompt == self.prompt
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where the user's source made the nodes, by id."""
+        return self.compiled.places if self.compiled is not None else {}
+
+    @cached_property
+    def users(self) -> Mapping[str, list[tuple[str, str, int]]]:
+        """The links that start at each node: the node that uses it, its input, and the slot."""
+        found: dict[str, list[tuple[str, str, int]]] = {node_id: [] for node_id in self.graph}
+        for node_id, node in self.graph.items():
+            for name, link in node.links:
+                if link.node_id in found:
+                    found[link.node_id].append((node_id, name, link.slot))
+        return found
+
+    def output_name(self, link: Link) -> str:
+        """What an output is called: by the node's class in Python, else by its slot."""
+        made = self.compiled.nodes.get(link.node_id) if self.compiled is not None else None
+        if made is not None:
+            for name, slot in vars(type(made)).items():
+                if isinstance(slot, OutputSlot) and slot._slot == link.slot:
+                    return name
+        return f"output {link.slot}"
+
+    def called(self, node_id: str) -> str:
+        """A node as people know it: ``'Refiner' (KSampler #5)``."""
+        node = self.graph.get(node_id)
+        if node is None:
+            return f"node #{node_id}, which is not there"
+        shown = f"{node.class_type} #{node_id}"
+        return shown if node.title in (None, node.class_type) else f"{node.title!r} ({shown})"
+
+    def described(self, node_id: str) -> str:
+        """A node with the line of source that made it, if there is one."""
+        place = self.graph[node_id].place
+        line = f"  {self.called(node_id)}"
+        if place is None:
+            return line
+        source = place.source
+        return f"{line}, made at {short(place)}" + (f"\n      {source}" if source else "")
+
+    def listed(self, node_ids: Iterable[str], details: Mapping[str, list[str]] | None = None) -> str:
+        """Nodes, one below the other, with what is to be said of each; of very many, the first.
+
+        Args:
+            node_ids: The nodes.
+            details: Lines to stand below a node. Without any, the nodes stand on a line each.
+        """
+        ids = list(node_ids)
+        lines: list[str] = []
+        for node_id in ids[:_SHOWN]:
+            if details is None:
+                place = self.graph[node_id].place
+                lines.append(f"  {self.called(node_id)}{f', {short(place)}' if place is not None else ''}")
+            else:
+                lines.append(self.described(node_id))
+                lines.extend(f"    {line}" for line in details.get(node_id, ()))
+        if len(ids) > _SHOWN:
+            lines.append(f"  … and {len(ids) - _SHOWN} more")
+        return "\n".join(lines)
+
+
+def _made(function: WorkflowFunction[..., Any]) -> Workflow[Any]:
+    try:
+        return function()
+    except TypeError as error:
+        raise NodeUsageError(f"{function.name} needs arguments; call it with them: {error}") from None
+
+
+def _called(source: object) -> Workflow[Any]:
+    """A workflow; a function of one is called, a node is the root of one."""
+    from ..workflows import Workflow, WorkflowFunction
+
+    if isinstance(source, WorkflowFunction):
+        return _made(source)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(source, Workflow):
+        return source  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(source, Node):
+        return Workflow(source)
+    kind = type(source).__name__
+    raise NodeUsageError(f"expected a workflow, a graph or prompt JSON, got {source!r:.60} ({kind})")
+
+
+_SHOWN = 20
+"""How many nodes a message lists."""
+
+
+def short(place: Place) -> str:
+    """A place, its file as seen from the current folder."""
+    return f"{short_path(place.file)}:{place.line}"
+
+
+def short_path(path: str) -> str:
+    """A file as seen from the current folder, if it is in it."""
+    try:
+        return Path(path).relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path
