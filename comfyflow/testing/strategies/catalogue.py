@@ -7,6 +7,7 @@ The cost of a node is the number of nodes of the smallest tree that gives it all
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from ...errors import SchemaError
 from ...schema import InputSchema, NodeSchema, OutputSchema, Schema
 from ...schema.input_schema import (
     ANY,
@@ -370,6 +372,27 @@ class Catalogue:
             return 0
         kinds = (kind for output in node.outputs for kind in output_types(output, bound))
         return min((self.link_end(kind) for kind in kinds), default=NEVER)
+
+
+class Pool:
+    """The node classes of a schema that can stand in a graph, those of the least first."""
+
+    def __init__(self, schema: Schema, choose: Choose | None, values: GivenValues | None) -> None:
+        self.catalogue = Catalogue(schema, choose, values)
+        totals = {
+            name: cost + self.catalogue.ends.get(name, NEVER) for name, cost in self.catalogue.costs.items()
+        }
+        found = sorted((total, name) for name, total in totals.items() if total < NEVER)
+        if not found:
+            raise SchemaError(
+                f"nothing can be drawn from {schema!r}: no output node can be given what it needs"
+            )
+        self.totals = [int(total) for total, _ in found]
+        self.names = [name for _, name in found]
+
+    def affordable(self, free: float) -> list[str]:
+        """The classes that so many nodes suffice for."""
+        return self.names[: bisect_right(self.totals, free)]
 
 
 def output_types(output: OutputSchema, bound: Bound) -> tuple[str, ...]:

@@ -2,6 +2,10 @@
 
 A budget of nodes is kept. What is still to be made always has its least cost set aside, so a
 graph can be finished whatever is chosen, and is no larger than it was to be.
+
+Each part is drawn by a strategy of its own (`_branch`, `_onward`, `_source`), and begins with the
+same choices wherever it stands: so Hypothesis can take a part away, or put a smaller one in its
+place, and the rest still means the same.
 """
 
 from __future__ import annotations
@@ -17,30 +21,13 @@ from ...graph import Graph, GraphNode, Link
 from ...schema import NodeSchema
 from ...schema.input_schema import ANY
 from .arguments import Arguments, Demand, choice
-from .catalogue import Bound, Catalogue, Source, output_types
+from .catalogue import Bound, Catalogue, Pool, Sink, Source, output_types
 
 TITLES: Final = st.none() | st.text(st.characters(codec="utf-8"), max_size=12)
 
-
-class _Pending:
-    """A node whose links are being made.
-
-    Attributes:
-        node: Its class.
-        bound: What its MatchType templates stand for.
-        inputs: What it has, in the server's order; None where a link is waited for.
-        demands: The inputs that wait; the next one last.
-        slot: The output that is wanted of it.
-    """
-
-    __slots__ = ("bound", "demands", "inputs", "node", "slot")
-
-    def __init__(self, node: NodeSchema, bound: Bound, slot: int, arguments: Arguments) -> None:
-        self.node = node
-        self.bound = bound
-        self.slot = slot
-        self.inputs = arguments.inputs
-        self.demands = arguments.demands[::-1]
+DEEPEST: Final = 24
+"""How deep sources may be drawn in one another; from there on the cheapest are taken. (A graph
+may be deeper: what leads on to an output node is not drawn in one another.)"""
 
 
 class Drawing:
@@ -48,51 +35,99 @@ class Drawing:
 
     Args:
         draw: Hypothesis's.
-        catalogue: What can be made.
+        pool: What can be made.
         budget: How many nodes there may be.
 
     Attributes:
         free: How many nodes may still be made beyond those that are set aside.
     """
 
-    def __init__(self, draw: st.DrawFn, catalogue: Catalogue, budget: int) -> None:
+    def __init__(self, draw: st.DrawFn, pool: Pool, budget: int) -> None:
         self.free: float = budget
         self._draw = draw
-        self._catalogue = catalogue
+        self._pool = pool
+        self._catalogue: Catalogue = pool.catalogue
         self._nodes: list[GraphNode] = []
         self._outputs: defaultdict[str, list[Link]] = defaultdict(list)
 
-    def graph(self, titles: bool) -> Graph:
-        """The graph of all nodes made so far."""
+    def graph(self, most_branches: int | None, titles: bool) -> Graph:
+        """Draw all of it.
+
+        Args:
+            most_branches: How many times an end may be begun; None: while there is room.
+            titles: Whether some nodes get titles.
+        """
+        branches = 0
+        while branches != most_branches and self._draw(_branch(self, branches == 0)):
+            branches += 1
         if titles:
             for node in self._nodes:
                 node.title = self._draw(TITLES)
         return Graph(self._nodes)
 
-    def branch(self, class_type: str) -> None:
-        """Make a node, what it needs, and what leads from it to an output node."""
-        node = self._catalogue.nodes[class_type]
+    def branch(self, wanted: bool, needed: bool) -> bool:
+        """Make a node of any class, what it needs, and what leads from it to an output node.
+
+        Args:
+            wanted: What a coin said.
+            needed: Whether there is nothing yet.
+
+        Returns:
+            Whether it was done: there was room, and it was wanted or needed.
+        """
+        classes = self._pool.affordable(self.free)
+        if not classes or not (wanted or needed):
+            return False
+        node = self._catalogue.nodes[choice(self._draw, classes)]
         bound = self._bind(node, {}, True)
         link = self._chained(node, bound, {})
         while not node.is_output_node:
-            sinks = [
-                (sink, slot)
-                for slot, output in enumerate(node.outputs)
-                for kind in output_types(output, bound)
-                for sink in self._catalogue.sinks(kind)
-            ]
-            sinks.sort(key=lambda each: each[0].cost)
-            affordable = bisect_right(sinks, self.free, key=lambda each: each[0].cost)
-            sink, slot = choice(self._draw, sinks[: max(affordable, 1)])
-            node = self._catalogue.nodes[sink.class_type]
-            bound = self._bind(node, sink.bound, True)
-            link = self._chained(node, bound, {sink.input_name: Link(link.node_id, slot)})
+            node, bound, link = self._draw(_onward(self, node, bound, link))
+        return True
+
+    def sinks(self, node: NodeSchema, bound: Bound) -> list[tuple[Sink, int]]:
+        """What a node's outputs can lead to with what is free, and which of them."""
+        found = [
+            (sink, slot)
+            for slot, output in enumerate(node.outputs)
+            for kind in output_types(output, bound)
+            for sink in self._catalogue.sinks(kind)
+        ]
+        found.sort(key=lambda each: each[0].cost)
+        affordable = bisect_right(found, self.free, key=lambda each: each[0].cost)
+        return found[: max(affordable, 1)]
+
+    def onward(self, chosen: tuple[Sink, int], link: Link) -> tuple[NodeSchema, Bound, Link]:
+        """Make a node that uses an output of another, nearer to an output node or as near."""
+        sink, slot = chosen
+        user = self._catalogue.nodes[sink.class_type]
+        bound = self._bind(user, sink.bound, True)
+        return user, bound, self._chained(user, bound, {sink.input_name: Link(link.node_id, slot)})
+
+    def source(self, new: bool, demand: Demand, depth: int) -> Link:
+        """An output that is there already, or one of a node that is made for it.
+
+        Args:
+            new: What a coin said: that one is to be made, if there is room.
+            demand: What is wanted.
+            depth: How many nodes in one another are being made.
+        """
+        self.free += demand.cost
+        known = [link for kind in self._kinds(demand.types) for link in self._outputs.get(kind, ())]
+        affordable = self._catalogue.cost_of_types(demand.types) <= self.free
+        if known and not (new and affordable):
+            return choice(self._draw, known)
+        sources = self._catalogue.sources(demand.types)
+        count = bisect_right(sources, self.free, key=_cost) if depth < DEEPEST else 1
+        source = choice(self._draw, sources[: max(count, 1)])
+        node = self._catalogue.nodes[source.class_type]
+        return self._make(node, self._bind(node, source.bound, False), source.slot, {}, depth + 1)
 
     def _chained(self, node: NodeSchema, bound: Bound, linked: Mapping[str, Link]) -> Link:
         """A node that is not the end: as many nodes as the way to the end takes are left."""
         end = self._catalogue.end_of(node, bound)
         self.free -= end
-        link = self._make(node, bound, 0, linked)
+        link = self._make(node, bound, 0, linked, 0)
         self.free += end
         return link
 
@@ -111,61 +146,46 @@ class Drawing:
             bound = {**bound, name: choice(self._draw, usable or kinds[:1])}
         return bound
 
-    def _make(self, node: NodeSchema, bound: Bound, slot: int, linked: Mapping[str, Link]) -> Link:
-        """Make a node and what it needs; the link that starts at its output.
-
-        It does not recurse: graphs may be deep.
-        """
-        stack = [self._begin(node, bound, slot, linked)]
-        while True:
-            pending = stack[-1]
-            if pending.demands:
-                demand = pending.demands[-1]
-                self.free += demand.cost
-                link = self._known_link(demand)
-                if link is None:
-                    stack.append(self._begin_source(demand))
-                    continue
-            else:
-                link = self._finish(stack.pop())
-                if not stack:
-                    return link
-                pending = stack[-1]
-            pending.inputs[pending.demands.pop().input_name] = link
-
-    def _begin(self, node: NodeSchema, bound: Bound, slot: int, linked: Mapping[str, Link]) -> _Pending:
+    def _make(
+        self, node: NodeSchema, bound: Bound, slot: int, linked: Mapping[str, Link], depth: int
+    ) -> Link:
+        """Make a node and what it needs; the link that starts at its output."""
         arguments = Arguments(self._draw, self._catalogue, bound, self.free)
         arguments.fill(node, linked)
         self.free = arguments.free
-        return _Pending(node, bound, slot, arguments)
-
-    def _begin_source(self, demand: Demand) -> _Pending:
-        sources = self._catalogue.sources(demand.types)
-        affordable = bisect_right(sources, self.free, key=_cost)
-        source = choice(self._draw, sources[: max(affordable, 1)])
-        node = self._catalogue.nodes[source.class_type]
-        return self._begin(node, self._bind(node, source.bound, False), source.slot, {})
-
-    def _known_link(self, demand: Demand) -> Link | None:
-        """An output that is there already, if one is to be used."""
-        known = [link for kind in self._kinds(demand.types) for link in self._outputs.get(kind, ())]
-        if not known:
-            return None
-        affordable = self._catalogue.cost_of_types(demand.types) <= self.free
-        return None if affordable and self._draw(st.booleans()) else choice(self._draw, known)
+        for demand in arguments.demands:
+            spanned = _source(self, demand, depth) if depth < DEEPEST else None
+            link = self.source(False, demand, depth) if spanned is None else self._draw(spanned)
+            arguments.inputs[demand.input_name] = link
+        node_id = str(len(self._nodes) + 1)
+        self._nodes.append(GraphNode(node_id, node.class_type, arguments.inputs))
+        for output in node.outputs:
+            for kind in output_types(output, bound):
+                self._outputs[kind].append(Link(node_id, output.index))
+        return Link(node_id, slot)
 
     def _kinds(self, types: tuple[str, ...]) -> list[str]:
         if ANY in types:
             return list(self._outputs)
         return [*types, ANY] if self._catalogue.wild else list(types)
 
-    def _finish(self, pending: _Pending) -> Link:
-        node_id = str(len(self._nodes) + 1)
-        self._nodes.append(GraphNode(node_id, pending.node.class_type, pending.inputs))
-        for output in pending.node.outputs:
-            for kind in output_types(output, pending.bound):
-                self._outputs[kind].append(Link(node_id, output.index))
-        return Link(node_id, pending.slot)
+
+@st.composite
+def _branch(draw: st.DrawFn, drawing: Drawing, needed: bool) -> bool:
+    return drawing.branch(draw(st.booleans()), needed)
+
+
+@st.composite
+def _onward(
+    draw: st.DrawFn, drawing: Drawing, node: NodeSchema, bound: Bound, link: Link
+) -> tuple[NodeSchema, Bound, Link]:
+    sinks = drawing.sinks(node, bound)
+    return drawing.onward(choice(draw, sinks) if draw(st.booleans()) else sinks[0], link)
+
+
+@st.composite
+def _source(draw: st.DrawFn, drawing: Drawing, demand: Demand, depth: int) -> Link:
+    return drawing.source(draw(st.booleans()), demand, depth)
 
 
 def _cost(source: Source) -> float:

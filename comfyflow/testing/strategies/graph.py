@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -12,8 +11,7 @@ from ...graph import Graph, Link
 from ...node import Node, Output, raw_node, titled, with_id
 from ...prompt import Prompt, to_prompt
 from ...schema import Schema
-from .arguments import choice
-from .catalogue import NEVER, Catalogue, Choose, GivenValues
+from .catalogue import Choose, GivenValues, Pool
 from .drawing import Drawing
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ def graphs(
     Raises:
         SchemaError: Nothing can be drawn (when the first example is).
     """
-    return st.deferred(lambda: _graphs(_Pool(schema, choose, values), max_nodes, max_branches, titles))
+    return st.deferred(lambda: _graphs(Pool(schema, choose, values), max_nodes, max_branches, titles))
 
 
 def prompts(
@@ -109,37 +107,9 @@ def workflow_of(graph: Graph) -> Workflow[Any]:
     return Workflow(*ends.values())
 
 
-class _Pool:
-    """The node classes of a schema that can stand in a graph, those of the least first."""
-
-    def __init__(self, schema: Schema, choose: Choose | None, values: GivenValues | None) -> None:
-        self.catalogue = Catalogue(schema, choose, values)
-        totals = {
-            name: cost + self.catalogue.ends.get(name, NEVER) for name, cost in self.catalogue.costs.items()
-        }
-        found = sorted((total, name) for name, total in totals.items() if total < NEVER)
-        if not found:
-            raise SchemaError(
-                f"nothing can be drawn from {schema!r}: no output node can be given what it needs"
-            )
-        self.totals = [int(total) for total, _ in found]
-        self.names = [name for _, name in found]
-
-    def affordable(self, free: float) -> list[str]:
-        """The classes that so many nodes suffice for."""
-        return self.names[: bisect_right(self.totals, free)]
-
-
 @st.composite
-def _graphs(draw: st.DrawFn, pool: _Pool, max_nodes: int, max_branches: int | None, titles: bool) -> Graph:
+def _graphs(draw: st.DrawFn, pool: Pool, max_nodes: int, max_branches: int | None, titles: bool) -> Graph:
     least = pool.totals[0]
     if max_nodes < least:
         raise SchemaError(f"the smallest workflow of this schema has {least} nodes; max_nodes is {max_nodes}")
-    drawing = Drawing(draw, pool.catalogue, draw(st.integers(least, max_nodes)))
-    branches = 0
-    while classes := pool.affordable(drawing.free):
-        if branches and (branches == max_branches or not draw(st.booleans())):
-            break
-        drawing.branch(choice(draw, classes))
-        branches += 1
-    return drawing.graph(titles)
+    return Drawing(draw, pool, draw(st.integers(least, max_nodes))).graph(max_branches, titles)
