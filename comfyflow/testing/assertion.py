@@ -151,7 +151,7 @@ def _by_node(subject: Subject, problems: Iterable[Problem]) -> str:
 
 
 def _lines(subject: Subject, problem: Problem) -> Iterator[str]:
-    name = f"{problem.input_name} " if problem.input_name is not None else ""
+    name = f"{problem.input_name} " if problem.input_name else ""
     hint = f". {problem.suggestion}" if problem.suggestion else ""
     severity = "" if problem.severity == "error" else f"{problem.severity}: "
     yield f"{severity}{name}{problem.message}{hint} [{problem.type}]"
