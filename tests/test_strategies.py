@@ -245,11 +245,9 @@ def test_each_kind_of_input_is_used(class_type: str, name: str) -> None:
 def test_a_dynamic_slot_takes_what_fits_everywhere() -> None:
     schema = Schema({**SCHEMA.raw, "Wild": node(outputs=("*",))}, "0.27.0")
     graph = smallest(lambda drawn: any("slot" in each.inputs for each in drawn.values()), schema)
-    assert [(each.class_type, each.inputs) for each in graph.values()] == [
-        ("Wild", {}),
-        ("Slot", {"slot": Link("1", 0), "slot.gain": 0.0}),
-        ("Hear", {"what": Link("2", 0)}),
-    ]
+    slot = next(each for each in graph.values() if "slot" in each.inputs)
+    assert list(slot.inputs) == ["slot", "slot.gain"]
+    assert graph[slot.inputs["slot"].node_id].class_type == "Wild"
     assert not validate_prompt(to_prompt(graph), schema).problems
 
 
