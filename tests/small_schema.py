@@ -8,7 +8,7 @@ from comfyflow import Schema
 
 Prompt = dict[str, dict[str, Any]]
 
-V3 = {"api_node": None, "deprecated": None, "experimental": None, "output_tooltips": None}
+V3 = {"api_node": None, "deprecated": None, "experimental": None}
 
 
 def node_class(

@@ -128,14 +128,18 @@ def nested(depth: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize(("depth", "ok"), [(200, True), (450, True), (600, False), (100_000, False)])
-def test_deep_constants_kill_the_worker(depth: int, ok: bool) -> None:
-    for prompt in (
+@pytest.mark.parametrize(
+    ("depth", "ok", "status"), [(200, True, 200), (450, True, 200), (600, False, 200), (100_000, False, 500)]
+)
+def test_deep_constants_kill_the_worker(depth: int, ok: bool, status: int) -> None:
+    prompts: list[Prompt] = [
         {"1": node("Show", value=nested(depth))},
         {**good(), "9": node("Number", value=1, z=nested(depth))},
-    ):
+        {"1": {**node("Show", value=1), "_meta": {"title": nested(depth - 2)}}},
+    ]
+    for prompt in prompts:
         report = validate_prompt(prompt, NEW)
-        assert report.ok is ok, depth
+        assert (report.ok, report.status) == (ok, status)
         assert [note.type for note in report.refusals] == ([] if ok else ["nested_too_deep"])
 
 

@@ -116,7 +116,7 @@ class NodeSchema:
     @property
     def is_v3(self) -> bool:
         """Whether it is written against the V3 API: such nodes carry every key, null or not."""
-        return all(key in self.raw for key in ("api_node", "deprecated", "experimental", "output_tooltips"))
+        return all(key in self.raw for key in ("api_node", "deprecated", "experimental"))
 
     def output_types(self, template: str, link_types: Mapping[str, str]) -> str:
         """What a MatchType output carries, given the types of what is linked to its inputs.

@@ -26,23 +26,21 @@ _WIDGETS: Final = PRIMITIVES | DYNAMIC | {COMBO, MATCH_TYPE, "*"}
 _WIDGET_SIGNS: Final = ("default", "widgetType", "component", "socketless")
 
 
-def on_values(node_id: str, given: Mapping[str, Any]) -> Iterator[Note]:
-    """Constants that no prompt should hold: nested too deep, or no JSON."""
-    for name, value in given.items():
-        if isinstance(value, (str, int, float)) or value is None or is_link(value):
-            continue
-        depth, strange = nesting(value)
-        if strange is not None:
-            yield Note("not_json", f"holds {shown(strange)}, which is no JSON", node_id, name, "refusal")
-        elif depth > DEEPEST_VALUE:
-            yield Note(
-                "nested_too_deep",
-                f"is nested {'more than ' if depth > _COUNTED else ''}{min(depth, _COUNTED)} levels deep; "
-                f"a server's worker dies of more than about {DEEPEST_VALUE}",
-                node_id,
-                name,
-                "refusal",
-            )
+def on_nesting(node_id: str, name: str | None, depth: int, strange: object) -> Iterator[Note]:
+    """A value that no prompt should hold: nested too deep, or no JSON.
+
+    Args:
+        node_id: The node.
+        name: The input, or None for something else that stands in the node.
+        depth: How deep the value is nested.
+        strange: What is no JSON in it, or None.
+    """
+    if strange is not None:
+        yield Note("not_json", f"holds {shown(strange)}, which is no JSON", node_id, name, "refusal")
+    elif depth > DEEPEST_VALUE:
+        levels = f"more than {_COUNTED}" if depth > _COUNTED else str(depth)
+        message = f"is nested {levels} levels deep; more than {DEEPEST_VALUE} may kill a server's worker"
+        yield Note("nested_too_deep", message, node_id, name, "refusal")
 
 
 _COUNTED: Final = 2000

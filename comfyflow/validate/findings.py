@@ -42,6 +42,7 @@ class Findings:
         strays: Inputs that are run as links to nodes that do not exist, and that the server
             does not check: it does not know them, or unwraps them only then.
         dangling: Inputs of the class with links to nodes that do not exist.
+        depth: How deep its deepest value is nested.
         matches: Whether a MatchType decides what flows through one of its links.
     """
 
@@ -50,6 +51,7 @@ class Findings:
     sources: list[str] = field(default_factory=list[str])
     strays: list[str] = field(default_factory=list[str])
     dangling: list[str] = field(default_factory=list[str])
+    depth: int = 0
     matches: bool = False
 
     @property

@@ -52,6 +52,8 @@ class Looker:
         findings = Findings()
         plan = self._classes.get(node_id)
         inputs = node.get("inputs", self) if is_object(node) else self
+        if is_object(node):
+            self._around(findings, node_id, node)
         if not is_object(inputs):
             self._without_inputs(findings, plan, node_id, inputs)
             return findings
@@ -59,10 +61,7 @@ class Looker:
         findings.sources.extend(
             value[0] for value in given.values() if is_link(value) and value[0] in self._classes
         )
-        findings.notes.extend(advice.on_values(node_id, given))
-        if is_object(node) and "is_changed" in node:
-            message = "has is_changed, as saved pictures do; the server then takes old results for new"
-            findings.notes.append(Note("is_changed_given", message, node_id))
+        self._values(findings, node_id, given)
         if plan is None or plan.node is None:
             return findings
         unfolded = plan.unfold(given)
@@ -73,6 +72,25 @@ class Looker:
         if plan.own is not None:
             self._own_check(findings, node_id, plan, unfolded, given)
         return findings
+
+    def _around(self, findings: Findings, node_id: str, node: Mapping[str, Any]) -> None:
+        """What stands in a node beside its class and its inputs."""
+        if "is_changed" in node:
+            message = "has is_changed, as saved pictures do; the server then takes old results for new"
+            findings.notes.append(Note("is_changed_given", message, node_id))
+        more = {name: value for name, value in node.items() if name not in ("class_type", "inputs")}
+        depth, strange = advice.nesting(more)
+        findings.depth = max(findings.depth, depth)
+        findings.notes.extend(advice.on_nesting(node_id, None, depth, strange))
+
+    def _values(self, findings: Findings, node_id: str, given: Mapping[str, Any]) -> None:
+        """How deep the values of inputs are nested."""
+        for name, value in given.items():
+            if value is None or isinstance(value, (str, int, float)) or is_link(value):
+                continue
+            depth, strange = advice.nesting(value)
+            findings.depth = max(findings.depth, depth)
+            findings.notes.extend(advice.on_nesting(node_id, name, depth, strange))
 
     def _input(self, findings: Findings, node_id: str, plan: ClassPlan, entry: InputPlan, value: Any) -> None:
         if value is self:

@@ -30,7 +30,7 @@ DEEPEST_VALUE: Final = 450
 """The deepest constant that is sent. 450 levels ran on both recorded servers, 600 killed them."""
 
 DEEPEST_JSON: Final = 960
-"""The deepest constant that a server can read at all; more is a 500."""
+"""The deepest constant that a server can read at all (with Python 3.11); more is a 500."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from .findings import Findings
 from .plan import BOOLEAN, CHOICE, FLOAT, INT, STRING, ClassPlan
 
+_ALONE: Final = 2
 _DICT: Final[Any] = dict
 _LIST: Final[Any] = list
 _type_of: Final[Any] = type
@@ -126,10 +127,10 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
         types: The output types of each node.
         links: Where the nodes go that it is linked to.
     """
-    if plan.own is not None or type(node) is not _DICT or "is_changed" in node:
+    if plan.own is not None or type(node) is not _DICT:
         return False
     inputs: Any = node.get("inputs")
-    if type(inputs) is not _DICT:
+    if type(inputs) is not _DICT or (len(node) > _ALONE and not _has_mere_title(node)):
         return False
     _, checks, needed, open_choices = plan.unfold(inputs)
     if open_choices:
@@ -164,6 +165,14 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
     except (LookupError, OverflowError, TypeError, ValueError):
         return False  # an unknown input, or a link that is none
     return needed == 0
+
+
+def _has_mere_title(node: dict[str, Any]) -> bool:
+    """Whether there is nothing in a node beside its class and inputs but a title."""
+    meta: Any = node.get("_meta")
+    if len(node) > _ALONE + 1 or type(meta) is not _DICT:
+        return False
+    return len(meta) == 1 and type(meta.get("title")) is str
 
 
 def longest_ways(sources: Mapping[str, Sequence[str]]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from .note import Note, shown
 from .own_check import FileCheck
 from .plan import ClassPlan, SchemaPlans
 from .report import Report, Subject
-from .rules import SERVER_RECURSION
+from .rules import DEEPEST_JSON, SERVER_RECURSION
 from .scan import Scan, scan, upstream
 from .server_answer import ServerAnswer, dropped_note, rejected
 from .server_error import Raised, ServerError
@@ -93,6 +93,8 @@ class Validation:
         outputs = targeted(self._classes.outputs, targets)
         verdicts: Verdicts | None = None
         answer = self._classes.answer
+        if any(found.depth > DEEPEST_JSON for found in self._seen.findings.values()):
+            answer = crash("a value is nested deeper than the server can read")
         if answer is None and outputs is None:
             answer = crash(f"partial_execution_targets is {shown(targets)}")
         if answer is None and not outputs:
