@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from ..json_types import is_object
@@ -158,7 +159,13 @@ class NodeShapes:
         return shape
 
 
-_cache: dict[int, tuple[weakref.ref[Schema], dict[str, NodeShapes]]] = {}
+_Cache = dict[int, tuple[weakref.ref[Schema], dict[str, NodeShapes]]]
+_cache: _Cache = {}
+
+
+def _forget(cache: _Cache, key: int, _: weakref.ref[Schema]) -> None:
+    """Drop the shapes of a schema that is gone; it is given the cache, which outlives this module's names."""
+    cache.pop(key, None)
 
 
 def node_shapes(schema: Schema, rules: EditorRules) -> NodeShapes:
@@ -167,8 +174,7 @@ def node_shapes(schema: Schema, rules: EditorRules) -> NodeShapes:
     holder, by_version = _cache.get(key, (None, dict[str, NodeShapes]()))
     if holder is None or holder() is not schema:
         by_version = {}
-        # At the interpreter's end module globals are gone: the callback holds the cache itself.
-        _cache[key] = (weakref.ref(schema, lambda _, cache=_cache: cache.pop(key, None)), by_version)
+        _cache[key] = (weakref.ref(schema, partial(_forget, _cache, key)), by_version)
     if rules.name not in by_version:
         by_version[rules.name] = NodeShapes(schema, rules)
     return by_version[rules.name]
