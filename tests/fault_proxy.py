@@ -69,11 +69,15 @@ class FaultProxy:
         target: The server's port; asked for each connection.
         seed: Of the faults: connection number N of a seed always has the same plan.
         badness: How many of the connections have a fault.
+        blocked: Connections that begin with a request like this are closed.
+        silent: Connections that begin with a request like this are never answered.
     """
 
     target: Callable[[], int]
     seed: int
     badness: float = 1.0
+    blocked: bytes = b""
+    silent: bytes = b""
     plans: Counter[str] = field(default_factory=Counter)
     port: int = 0
 
@@ -123,8 +127,16 @@ class FaultProxy:
         try:
             if plan.refused:
                 return
+            first = await reader.read(65536) if self.blocked or self.silent else b""
+            if self.blocked and self.blocked in first:
+                return
+            if self.silent and self.silent in first:
+                while await reader.read(65536):
+                    pass
+                return
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target())
             writers.append(up_writer)
+            up_writer.write(first)
             pipes = [
                 asyncio.ensure_future(_pipe(reader, up_writer, plan.up, plan)),
                 asyncio.ensure_future(_pipe(up_reader, writer, plan.down, plan)),

@@ -115,7 +115,7 @@ def test_nodes_that_others_were_expanded_into() -> None:
     assert str(names[2]) == "node #77"
 
 
-def test_previews_are_no_outputs_and_outputs_are_no_previews() -> None:
+def test_previews_are_no_outputs() -> None:
     run = new_run()
     run.feed(picture("3", b"preview", "image/png"))
     run.feed(picture("10", b"one", "image/png"))

@@ -57,7 +57,7 @@ def test_a_wait_that_begins_after_the_end() -> None:
     assert waited(server, run).ending == "success"
 
 
-def test_the_whole_run_before_the_answer_to_the_post() -> None:
+def test_a_run_before_the_answer_to_the_post() -> None:
     """Events came before the answer in 3 to 7 % of real runs, all of them in 2 to 3 %."""
     server = ModelServer(seconds=0.0001, faults=["unanswered"])
     run = submitted(server).run

@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpx
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 T = TypeVar("T")
+
+_CLOSING_SECONDS: Final = 5.0
 
 
 class _Transport(httpx.BaseTransport):
@@ -154,6 +156,7 @@ class BlockingSocket:
         self._connection: ClientConnection | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._opening = False
 
     def start(self) -> None:
         """Have the thread running."""
@@ -169,11 +172,11 @@ class BlockingSocket:
             connection.close()
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread. One that waits for a connection ends by itself, when that is decided."""
         self.hang_up()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(self._core.limits.connect + 5)
+        if thread is not None and not self._opening and thread is not threading.current_thread():
+            thread.join(_CLOSING_SECONDS)
 
     def _run(self) -> None:
         flow = socket_flow(self._core)
@@ -204,9 +207,13 @@ class BlockingSocket:
     def _open(self) -> None:
         from websockets.sync.client import connect
 
-        connecting = cast("ClientConnection", connect(**self._options.socket(self._core)))
-        # websockets 17.1 and later wants it entered; its __enter__ does nothing else.
-        connection = connecting.__enter__()
+        self._opening = True
+        try:
+            connecting = cast("ClientConnection", connect(**self._options.socket(self._core)))
+            # websockets 17.1 and later wants it entered; its __enter__ does nothing else.
+            connection = connecting.__enter__()
+        finally:
+            self._opening = False
         self._connection = connection
         if self._core.hub.stop.is_set():
             connection.close()
