@@ -1,6 +1,8 @@
 """Graphs as Python that people would have written, proven to give the same graph."""
 
 from .annotation import Annotations as Annotations
+from .annotation import Group as Group
 from .annotation import Note as Note
+from .editor import read_annotations as read_annotations
 from .proof import prove as prove
 from .source import to_python as to_python

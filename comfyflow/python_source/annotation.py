@@ -7,16 +7,33 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Group:
+    """A group on a canvas.
+
+    Attributes:
+        title: What it is called.
+        canvas: The id of the host whose subgraph the canvas is; ``""`` is the workflow itself.
+        number: Its place among the groups of its canvas.
+    """
+
+    title: str
+    canvas: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True)
 class Note:
-    """A note on the canvas.
+    """A note on a canvas.
 
     Attributes:
         text: What it says.
-        group: The group that it stands in, or ``""``.
+        title: What it is called, or ``""``.
+        group: The group that it stands in, or None.
     """
 
     text: str
-    group: str = ""
+    title: str = ""
+    group: Group | None = None
 
 
 @dataclass(frozen=True)
@@ -25,10 +42,13 @@ class Annotations:
 
     Attributes:
         subgraphs: What the subgraph of each host is called, by the host's id.
-        groups: The title of the group that a node or a host stands in, by its id.
+        groups: The group that a node or a host stands in, by its id.
         notes: The notes on each canvas, by the host's id; ``""`` is the workflow itself.
+        inputs: What the subgraph's input is called that feeds an input of a node inside: by the
+            node's id and the input's name.
     """
 
     subgraphs: Mapping[str, str] = field(default_factory=dict[str, str])
-    groups: Mapping[str, str] = field(default_factory=dict[str, str])
+    groups: Mapping[str, Group] = field(default_factory=dict[str, Group])
     notes: Mapping[str, Sequence[Note]] = field(default_factory=dict[str, Sequence[Note]])
+    inputs: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from ..graph import GraphNode
 from ..schema import NodeSchema, Schema
 from .accepted import ANY, SOCKET, unwrapped
+from .annotation import Group
 from .expression import (
     assignment,
     attribute,
@@ -92,11 +93,10 @@ class BodyWriter:
         self._users = _users(fitted)
         self._last: str | None = None
 
-    def statements(self, runs: Sequence[Run], comments: Mapping[str | None, Comment]) -> Iterator[Line]:
+    def statements(self, runs: Sequence[Run], comments: Mapping[Group | None, Comment]) -> Iterator[Line]:
         """The statements of the body, those of a section under its comments."""
-        results = self._body.results
-        if len(results) == 1 and sum(self._fitted.uses[results[0].step].values()) == 1:
-            self._last = results[0].step
+        if self._ends_with_its_result():
+            self._last = self._body.results[0].step
         inline = set(self._inline(runs))
         for run in runs:
             if run is not runs[0]:
@@ -149,6 +149,14 @@ class BodyWriter:
                 continue
             if len(flat(self._made(key))) <= MAX_INLINE:
                 yield key
+
+    def _ends_with_its_result(self) -> bool:
+        """Whether all that the function returns is what its last step gives."""
+        results = self._body.results
+        if len(results) != 1 or sum(self._fitted.uses[results[0].step].values()) != 1:
+            return False
+        step = self._body.steps[results[0].step]
+        return isinstance(step, NodeStep) or len(step.body.results) == 1
 
     def _is_short_result(self, key: str) -> bool:
         """Whether a node that is run for is made where it is returned."""
@@ -249,7 +257,10 @@ class BodyWriter:
         """The call that makes a node, with its title."""
         step = self._body.steps[key]
         if isinstance(step, CallStep):
-            arguments = {parameter: self._value(value) for parameter, value in step.arguments.items()}
+            arguments = {
+                key: self._value(_whole(value) if step.body.parameters[key].type == "int" else value)
+                for key, value in step.arguments.items()
+            }
             return call(name(self._functions[id(step.body)]), (), arguments)
         known = self._fitted.calls.get(key)
         made = self._raw(step) if known is None else self._typed(step, known)
@@ -273,7 +284,7 @@ class BodyWriter:
     def _argument(self, step: NodeStep, value: Value) -> ast.expr:
         if isinstance(value, Leaf):
             given = step.inputs[value.wire]
-            return self._value(int(given) if value.whole and not isinstance(given, (Local, Given)) else given)
+            return self._value(_whole(given) if value.whole else given)
         if isinstance(value, Listed):
             return listing(self._argument(step, element) for element in value.values)
         if isinstance(value, Inner):
@@ -286,6 +297,11 @@ class BodyWriter:
         if isinstance(value, Local):
             return self._bound[value.step](value.slot)
         return name(value.name) if isinstance(value, Given) else constant(unwrapped(value))
+
+
+def _whole(value: Any) -> Any:
+    """A number without a fraction as an int."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _users(fitted: Fitted) -> Mapping[tuple[str, int], list[tuple[str, str]]]:

@@ -11,6 +11,7 @@ from ..graph import Graph, GraphNode, Link
 from ..schema import NodeSchema, Schema
 from ..schema.input_schema import DYNAMIC_COMBO
 from .accepted import ANY
+from .annotation import Annotations
 from .name import Scope, function_name, snake
 from .parameter import Chosen, Place
 from .program import WHOLE, Body, BodyParameter, CallStep, Given, Local, NodeStep, Step
@@ -51,7 +52,7 @@ class Division:
         chosen: The values that are parameters of the whole workflow, in their order.
         carried: What an output carries.
         typed: Makes a parameter of a value that differs between the uses of a subgraph.
-        titles: What people call each unit.
+        annotations: What people call each subgraph and its inputs.
         taken: Names that no function gets.
     """
 
@@ -63,7 +64,7 @@ class Division:
         chosen: Mapping[Place, Chosen],
         carried: Carried,
         typed: Typed,
-        titles: Mapping[str, str],
+        annotations: Annotations,
         taken: Iterable[str],
     ) -> None:
         self._graph = graph
@@ -72,7 +73,8 @@ class Division:
         self._chosen = chosen
         self._carried = carried
         self._typed = typed
-        self._titles = titles
+        self._annotations = annotations
+        self._titles = annotations.subgraphs
         self._taken = set(taken)
         self._names = Scope(taken)
         self._users: defaultdict[str, list[tuple[str, str, int]]] = defaultdict(list)
@@ -175,15 +177,20 @@ class Division:
         places = {(first.relative(key), name) for key in first.nodes for name in self._graph[key].inputs}
         order = {place: rank for rank, place in enumerate(self._chosen)}
         chosen: dict[Place, tuple[int, Chosen]] = {}
+        shared: defaultdict[Place, list[Any]] = defaultdict(list)
         for unit in group.units:
             for (key, name), one in self._chosen.items():
                 place = (unit.relative(key), name)
                 if place in places and unit.absolute(place[0]) == key:
                     chosen.setdefault(place, (order[key, name], one))
+                    shared[place].append(one.shared)
+        known: dict[Any, BodyParameter] = {}
         for place, (_, one) in sorted(chosen.items(), key=lambda entry: entry[1][0]):
-            kind = one.type if len(group.units) == 1 else self._typed_values(group, place).type
-            default = not first.path
-            self._add(group, place, BodyParameter(scope.claim(*one.names), kind, one.default, default))
+            same = tuple(shared[place]) if None not in shared[place] else (place,)
+            if same not in known or len(shared[place]) != len(group.units):
+                kind = one.type if len(group.units) == 1 else self._typed_values(group, place).type
+                known[same] = BodyParameter(scope.claim(*one.names), kind, one.default, not first.path)
+            self._add(group, place, known[same])
         for place in sorted(differing - chosen.keys()):
             one = self._typed_values(group, place)
             self._add(group, place, BodyParameter(scope.claim(*one.names), one.type))
@@ -208,7 +215,9 @@ class Division:
                     )
         for links, places in found.items():
             carried = {self._carried(link) for link in links}
-            wanted = [snake(name.rpartition(".")[2]) for _, name in places]
+            labels = [self._annotations.inputs.get((first.absolute(key), name), "") for key, name in places]
+            inner = [name.rpartition(".")[2] for _, name in places]
+            wanted = [name for name in map(snake, [*labels, *inner]) if name]
             parameter = BodyParameter(
                 scope.claim(*dict.fromkeys(wanted)), carried=carried.pop() if len(carried) == 1 else ANY
             )

@@ -11,8 +11,9 @@ from typing import Final
 from ..errors import PythonSourceError
 from ..schema import Schema
 from .accepted import ANY
-from .annotation import Annotations
+from .annotation import Annotations, Group, Note
 from .body_writer import BodyWriter, Imports
+from .division import call_key
 from .expression import assignment, constant, name
 from .fitting import FROM_COMFYFLOW, Result, fit_body
 from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
@@ -20,7 +21,7 @@ from .name import Scope
 from .node_class import NodeClasses, node_classes
 from .order import arrange
 from .program import Body, BodyParameter
-from .text import comment_lines, heading, width
+from .text import heading, note_lines, width
 
 _SECRET_ARGUMENT: Final = re.compile(
     r"(^|_)(passphrase|pass+wo?r?d|pass|pwd|secrete?|token)($|_)", re.IGNORECASE
@@ -48,6 +49,7 @@ class ModuleWriter:
         self._constant_names = Scope(FROM_COMFYFLOW)
         self._functions: dict[int, str] = {}
         self._results: dict[int, list[Result]] = {}
+        self._notes: dict[int, Comment | None] = {}
 
     def write(self, bodies: Sequence[Body], docstring: str) -> str:
         """The source of a module.
@@ -61,8 +63,9 @@ class ModuleWriter:
         lines: list[Line] = [ast.Expr(ast.Constant(docstring)), Blank(), *self._import_lines()]
         for constant_name, text in self._constants.items():
             lines += [Blank(), assignment([constant_name], ast.Constant(text))]
-        for function in functions:
-            lines += [Blank(), Blank(), function]
+        for body, function in zip(bodies, functions):  # noqa: B905  # one for each
+            note = self._notes[id(body)]
+            lines += [Blank(), Blank(), *([note] if note is not None else []), function]
         return _source(lines, self._columns)
 
     def _function(self, body: Body, is_workflow: bool) -> Function:
@@ -76,6 +79,7 @@ class ModuleWriter:
         scope = Scope([*FROM_COMFYFLOW, *self._functions.values(), *body.parameters, *classes])
         writer = BodyWriter(fitted, scope, self._schema, self._imports, self._functions)
         comments = dict(self._comments(body, sections.values()))
+        self._notes[id(body)] = comments.get(None)
         statements = list(writer.statements(runs, comments))
         arguments = [self._argument(one, writer) for one in body.parameters.values()]
         defaults = [self._default(one) for one in body.parameters.values() if one.has_default]
@@ -88,26 +92,25 @@ class ModuleWriter:
         )
         if "type_params" in ast.FunctionDef._fields:
             definition.type_params = []  # type: ignore[attr-defined,unused-ignore]
-        above = [comments[None]] if None in comments else []
-        return Function(definition, [ast.Expr(ast.Constant(body.docstring)), *above, *statements])
+        return Function(definition, [ast.Expr(ast.Constant(body.docstring)), *statements])
 
-    def _sections(self, body: Body) -> dict[str, str]:
+    def _sections(self, body: Body) -> dict[str, Group]:
         """The group of each step that stands in one."""
         groups = self._annotations.groups
-        found = {key: groups.get(key.removesuffix(":()"), "") for key in body.steps}
-        return {key: group for key, group in found.items() if group}
+        found = {key: groups.get(key.removesuffix(call_key(""))) for key in body.steps}
+        return {key: group for key, group in found.items() if group is not None}
 
-    def _comments(self, body: Body, groups: Iterable[str]) -> Iterator[tuple[str | None, Comment]]:
+    def _comments(self, body: Body, groups: Iterable[Group]) -> Iterator[tuple[Group | None, Comment]]:
         """The headings and the notes of each group; under None, the notes that are in none."""
-        notes: defaultdict[str | None, list[str]] = defaultdict(list)
+        notes: defaultdict[Group | None, list[Note]] = defaultdict(list)
         known = set(groups)
         for note in self._annotations.notes.get(body.unit, ()):
-            notes[note.group if note.group in known else None].append(note.text)
-        columns = self._columns - 4
-        for group in [None, *dict.fromkeys(groups)]:
-            lines = [heading(group, columns)] if group is not None else []
-            for text in notes[group]:
-                lines += [*(["#"] if lines else []), *comment_lines(text, columns)]
+            notes[note.group if note.group in known else None].append(note)
+        for group in [None, *sorted(known, key=lambda one: one.number)]:
+            columns = self._columns - (len(INDENT) if group is not None else 0)
+            lines = [heading(group.title, columns)] if group is not None else []
+            for note in notes[group]:
+                lines += [*(["#"] if lines else []), *note_lines(note.title, note.text, columns)]
             if lines:
                 yield group, Comment(lines)
 
@@ -188,7 +191,7 @@ def _excused(source: str, module: ast.Module, columns: int) -> Iterator[str]:
     """
     if not source.isascii():
         yield from ("RUF001", "RUF003")
-    if any(width(line) > columns for line in source.splitlines()):
+    if any(width(line) > columns and not _ends_with_address(line) for line in source.splitlines()):
         yield "E501"
     texts = {
         node.value
@@ -202,6 +205,11 @@ def _excused(source: str, module: ast.Module, columns: int) -> Iterator[str]:
     keywords = (node.arg for node in ast.walk(module) if isinstance(node, ast.keyword))
     if any(_SECRET_ARGUMENT.search(keyword or "") for keyword in keywords):
         yield "S106"
+
+
+def _ends_with_address(line: str) -> bool:
+    """Whether a line is a comment that is only long because of the address at its end."""
+    return line.lstrip().startswith("#") and "://" in line.rpartition(" ")[2]
 
 
 def _statements(line: Line) -> list[ast.stmt]:

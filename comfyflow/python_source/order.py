@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+from .annotation import Group
 from .program import Body, Local, sources
 
 
@@ -19,7 +20,7 @@ class Run:
         steps: Their keys.
     """
 
-    section: str | None
+    section: Group | None
     steps: list[str] = field(default_factory=list[str])
 
 
@@ -47,7 +48,7 @@ def natural_order(body: Body) -> list[str]:
     return order
 
 
-def arrange(body: Body, sections: Mapping[str, str]) -> list[Run]:
+def arrange(body: Body, sections: Mapping[str, Group]) -> list[Run]:
     """The steps in runs of one section each, few of them: a section that can be finished goes
     before one that must be taken up again later.
 
@@ -62,15 +63,15 @@ def arrange(body: Body, sections: Mapping[str, str]) -> list[Run]:
 
 
 class _Arrangement:
-    def __init__(self, body: Body, sections: Mapping[str, str], order: list[str]) -> None:
+    def __init__(self, body: Body, sections: Mapping[str, Group], order: list[str]) -> None:
         self._order = order
         self._section = [sections.get(key) for key in order]
         place = {key: number for number, key in enumerate(order)}
         needs = [{place[need] for need in _needed(body, key)} for key in order]
         self._missing = [len(found) for found in needs]
         self._users: list[list[int]] = [[] for _ in order]
-        self._outside: Counter[str | None] = Counter()
-        self._ready: defaultdict[str | None, list[int]] = defaultdict(list)
+        self._outside: Counter[Group | None] = Counter()
+        self._ready: defaultdict[Group | None, list[int]] = defaultdict(list)
         for step, found in enumerate(needs):
             for need in found:
                 self._users[need].append(step)

@@ -31,6 +31,9 @@ _TITLED_SIZES: Final = _SIZE_NAMES - {"batch_size"}
 _SEED_NAMES: Final = frozenset({"seed", "noise_seed"})
 _PROMPT_NAMES: Final = frozenset({"prompt", "negative_prompt", "text", "lyrics", "caption"})
 _CODE_NAMES: Final = frozenset({"code", "expression", "regex_pattern", "script"})
+_SHORT: Final = 20
+"""A title that is longer does not stand before the name of an input."""
+
 _PYTHON_TYPES: Final = {"INT": "int", "FLOAT": "float", "STRING": "str", "BOOLEAN": "bool"}
 
 Place: TypeAlias = "tuple[str, str]"
@@ -53,6 +56,14 @@ class Chosen:
     type: str
     default: Any
     kind: str
+
+    @property
+    def shared(self) -> tuple[str, str, str] | None:
+        """What two of them have in common that are one parameter: a model, a file or a prompt
+        that stands in several places is one thing; equal numbers are so by chance.
+        """
+        same = self.kind in (MODELS, FILES, PROMPTS) and self.default != ""
+        return (self.kind, self.type, self.default) if same else None
 
 
 def choose_parameters(
@@ -201,16 +212,14 @@ class _Finder:
         users = {user.rpartition(".")[2] for user in self._users[node.node_id]}
         if kind == PROMPTS:
             yield from _prompt_names(title, users, last)
-        elif known is not None and _is_primitive(known):
-            yield title
-            yield from sorted(users) if len(users) == 1 else ()
         elif kind == FILES:
             yield f"{title or last}_file".replace("file_file", "file")
-        elif title:
+        elif known is not None and _is_primitive(known) and (title or len(users) == 1):
+            yield title or next(iter(users))
+        elif title and len(title) <= _SHORT:
             yield f"{title}_{last}"
-        elif kind == SEEDS:
-            yield "seed"
-        yield last
+        else:
+            yield "seed" if kind == SEEDS else last
 
 
 def _combo_kind(entry: InputSchema, value: Any) -> str:
@@ -249,7 +258,5 @@ def _prompt_names(title: str, users: set[str], last: str) -> Iterator[str]:
     elif "positive" in words or users == {"positive"}:
         yield "prompt"
         yield "positive_prompt"
-    elif title:
-        yield title
-    if last in ("text", "value", "string"):
-        yield "prompt"
+    else:
+        yield title or ("prompt" if last in ("text", "value", "string") else last)

@@ -66,7 +66,11 @@ def to_python(
         raise PythonSourceError(f"{package!r:.80} is no name of a package")
     given = given_graph(graph)
     notes = annotations or Annotations()
-    units = {ROOT: Unit(ROOT, list(given), [], list(given))} if flat else find_units(given, 2)
+    units = (
+        {ROOT: Unit(ROOT, list(given), [], list(given))}
+        if flat
+        else find_units(given, 1 if notes.subgraphs else 2)
+    )
     bodies = _divided(given, units, schema, params, name, notes)
     writer = ModuleWriter(schema, package, max(line_length, SHORTEST_LINE), notes)
     return writer.write(bodies, _module_docstring(name))
@@ -91,7 +95,7 @@ def _divided(
         _in_order(choose_parameters(graph, schema, classes, params), order),
         lambda link: fitted.carried(Local(*link)),
         lambda place, values: parameter_of_values(graph, schema, classes, place, values),
-        notes.subgraphs,
+        notes,
         {*FROM_COMFYFLOW, *_class_names(graph, classes)},
     )
     return division.program(name or "untitled", "Make the graph; the defaults are what was saved.")

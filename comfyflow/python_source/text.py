@@ -21,8 +21,11 @@ MAX_NOTE_LINES: Final = 400
 """How many lines of one note are kept. The longest of the official templates has 76."""
 
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_IN_DOCSTRINGS: Final = frozenset(string.ascii_letters + string.digits + " +,-_=/&")
+_IN_DOCSTRINGS: Final = frozenset(string.ascii_letters + string.digits + " .+,-_=/&")
 _HASH: Final = re.compile(r"#+(?!\d)")
+_HEADING: Final = re.compile(r"^\s*#+\s")
+_NOTE: Final = re.compile(r"^\s*(markdown\s*)?notes?\b[\s:-]*", re.IGNORECASE)
+_BULLETS: Final = frozenset({"-", "*", "+", "•"})
 _WORDS: Final = re.compile(r"\S*\s+|\S+")
 _BREAKS: Final = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -59,12 +62,23 @@ def comment_lines(text: str, columns: int, quote: str = QUOTE) -> Iterator[str]:
         quote: What stands before each line of the text, and keeps it from being code.
     """
     shown = _BREAKS.sub("\n", text).strip("\n").split("\n")
+    empty = False
     for line in shown[:MAX_NOTE_LINES]:
-        harmless = comment_text(line.strip().lstrip("#").strip())
-        for part in _wrapped(harmless, columns - len(quote) - 2):
-            yield f"# {quote}{part}".rstrip(" \\")
+        kept = _harmless(_HEADING.sub("", line)).rstrip(" \\")
+        if kept or not empty:
+            for part in _wrapped(kept, columns - len(quote) - 2):
+                yield f"# {quote}{part}".rstrip(" \\")
+        empty = not kept
     if len(shown) > MAX_NOTE_LINES:
         yield f"# ({len(shown) - MAX_NOTE_LINES} more lines)"
+
+
+def note_lines(title: str, text: str, columns: int) -> Iterator[str]:
+    """A note as lines of comments, under its title if it has one that says something."""
+    shown = _NOTE.sub("", comment_text(title))
+    if shown:
+        yield heading(f"Note: {shown}", columns)
+    yield from comment_lines(text, columns)
 
 
 def heading(title: str, columns: int) -> str:
@@ -76,11 +90,16 @@ def heading(title: str, columns: int) -> str:
 
 
 def comment_text(text: str) -> str:
-    """A text for the inside of a comment: on one line, printable, without the start of another
-    comment (some tools look for their directives behind any hash).
+    """A text for the inside of a comment, on one line, with one space between words."""
+    return " ".join(_harmless(text).split())
+
+
+def _harmless(text: str) -> str:
+    """Text without what does not print, and without the start of another comment: some tools
+    look for their directives behind any hash.
     """
     printable = "".join(character if character.isprintable() else " " for character in text)
-    return _HASH.sub(lambda found: f"({found[0]})", " ".join(printable.split()))
+    return _HASH.sub(lambda found: f"({found[0]})", printable)
 
 
 def docstring_text(text: str) -> str:
@@ -139,10 +158,13 @@ def _literal_width(text: str) -> int:
 
 
 def _wrapped(line: str, columns: int) -> Iterator[str]:
-    """A line of words in lines that are not too wide."""
+    """A line in lines that are not too wide; what fits keeps its spaces."""
+    if width(line) <= columns:
+        yield line
+        return
     part = ""
-    for word in _split_words(line, columns):
-        if part and width(part) + 1 + width(word) > columns:
+    for word in _split_words(" ".join(line.split()), columns):
+        if part and part not in _BULLETS and width(part) + 1 + width(word) > columns:
             yield part
             part = word
         else:
