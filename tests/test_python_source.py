@@ -47,6 +47,8 @@ TXT2IMG: dict[str, Any] = {
 AS_PYTHON = '''"""The workflow first try, from ComfyUI."""
 
 from comfyflow import titled, workflow
+
+# isort: split
 from comfynodes import (
     CheckpointLoaderSimple,
     CLIPTextEncode,

@@ -137,18 +137,21 @@ class ModuleWriter:
         return name(constant_name)
 
     def _import_lines(self) -> list[Line]:
+        """The imports; comfyflow's are kept apart from the node package's, for linters differ on
+        which of the two is a project's own.
+        """
         imports = self._imports
-        found = {
-            "comfyflow": imports.comfyflow,
-            "comfyflow.node": imports.node_module,
+        ours = {"comfyflow": imports.comfyflow, "comfyflow.node": imports.node_module}
+        nodes = {
             self._package: imports.nodes,
             f"{self._package}.choices": imports.choices,
             f"{self._package}.sockets": imports.sockets,
         }
-        lines: list[Line] = []
-        if imports.typing:
-            lines = [_import("typing", imports.typing), Blank()]
-        return lines + [_import(module, names) for module, names in sorted(found.items()) if names]
+        lines: list[Line] = [_import("typing", imports.typing), Blank()] if imports.typing else []
+        lines += [_import(module, names) for module, names in ours.items() if names]
+        if any(nodes.values()):
+            lines += [Blank(), Comment(["# isort: split"])]
+        return lines + [_import(module, names) for module, names in nodes.items() if names]
 
 
 def _arguments(arguments: list[ast.arg], defaults: list[ast.expr]) -> ast.arguments:

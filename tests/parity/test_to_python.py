@@ -1,0 +1,137 @@
+"""Every official template as Python: the same graph again, in source that linters and mypy pass.
+
+All of them are written, run and compared. ruff and mypy look at a sample; COMFYFLOW_PARITY_ALL=1
+shows them everything, and 500 drawn graphs with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from comfyflow.codegen import Options, generate
+from comfyflow.graph import Graph
+from comfyflow.importer import convert_workflow
+from comfyflow.python_source import prove, read_annotations, to_python
+from comfyflow.testing.strategies import graphs
+from tests.parity.test_ui_to_api import DATA, EDITORS, records, schema
+from tests.python_sources import difference
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ALL = os.environ.get("COMFYFLOW_PARITY_ALL", "") not in ("", "0")
+DRAWN = 500 if ALL else 25
+ROOT = Path(__file__).parents[2]
+GOLDENS = ROOT / "tests" / "goldens" / "python"
+PACKAGES = {"0.27.0": "nodes_0_27", "0.3.64": "nodes_0_3_64"}
+MODES = ("flat", "functions", "editor")
+
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no recorded data in {DATA}")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the node packages of both servers, from which modules can import."""
+    folder = tmp_path_factory.mktemp("to_python")
+    for version, package in PACKAGES.items():
+        generate(schema(version), Options(docs=False)).write(folder / package)
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+
+
+def written(record: dict[str, Any], version: str, mode: str) -> tuple[Any, str]:
+    """A template's graph, and its Python."""
+    known, package, name = schema(version), PACKAGES[version], record["name"]
+    if mode != "editor":
+        prompt = record["prompt"]
+        return prompt, to_python(prompt, known, name=name, flat=mode == "flat", package=package)
+    workflow, editor = record["workflow"], EDITORS[version]
+    prompt = convert_workflow(workflow, known, editor=editor, seed=1)
+    notes = read_annotations(workflow, known, editor=editor)
+    return prompt, to_python(prompt, known, name=name, package=package, annotations=notes)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("version", PACKAGES)
+def test_every_template_comes_back_the_same(version: str, mode: str, workspace: Path) -> None:
+    folder = workspace / "modules" / f"v{version}_{mode}".replace(".", "_")
+    folder.mkdir(parents=True)
+    different: list[str] = []
+    templates = records("ui_to_api", version)
+    for number, record in enumerate(templates):
+        prompt, source = written(record, version, mode)
+        (folder / f"{folder.name}_{number}.py").write_text(source)
+        found = difference(prompt, source, schema(version))
+        different += [f"{record['name']}: {found}"] if found else []
+    print(f"{version} {mode}: {len(templates) - len(different)} of {len(templates)} templates are the same")
+    assert different == []
+
+
+@pytest.mark.parametrize("version", PACKAGES)
+def test_drawn_graphs_come_back_the_same(version: str, workspace: Path) -> None:
+    folder = workspace / "modules" / f"v{version}_drawn".replace(".", "_")
+    folder.mkdir(parents=True)
+    known, count = schema(version), 0
+
+    @seed(1)
+    @settings(max_examples=DRAWN, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(graphs(known))
+    def check(graph: Graph) -> None:
+        nonlocal count
+        for flat in (True, False):
+            source = to_python(graph, known, flat=flat, package=PACKAGES[version])
+            (folder / f"{folder.name}_{count}_{flat}.py").write_text(source)
+            assert difference(graph, source, known) == ""
+        count += 1
+
+    check()
+    print(f"{version}: {count} drawn graphs are the same, flat and not")
+
+
+def test_what_was_written_passes_ruff_and_mypy(workspace: Path) -> None:
+    modules = sorted((workspace / "modules").rglob("*.py"))
+    assert modules, "the tests above write them"
+    looked_at = modules if ALL else modules[::8]
+    for module in set(modules) - set(looked_at):
+        module.unlink()
+    rules = workspace / "ruff.toml"
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    rules.write_text(
+        f"target-version = 'py310'\n[lint]\nselect = {lint['select']}\nignore = {lint['ignore']}\n"
+        f"pydocstyle.convention = '{lint['pydocstyle']['convention']}'\n"
+    )
+    # In one place the packages are a project's own, in another they are not.
+    check = ["ruff", "check", "--no-cache", "--output-format=concise", f"--config={rules}", "modules"]
+    assert_silent(check, workspace)
+    assert_silent(["ruff", "format", "--no-cache", "--check", f"--config={rules}", "modules"], workspace)
+    (workspace / "mypy.ini").write_text(
+        f"[mypy]\nstrict = true\nwarn_unreachable = true\nmypy_path = {workspace}:{ROOT}\n"
+        "enable_error_code = ignore-without-code, redundant-expr, truthy-bool\n"
+        "[mypy-comfyflow.*]\nignore_errors = true\n[mypy-networkx.*]\nignore_missing_imports = true\n"
+    )
+    assert_silent(["mypy", "--config-file=mypy.ini", "--no-error-summary", "modules"], workspace)
+    print(f"{len(looked_at)} of {len(modules)} modules pass ruff check, ruff format and mypy --strict")
+
+
+def assert_silent(words: list[str], folder: Path) -> None:
+    run = subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_proof_holds_in_an_interpreter_of_its_own(mode: str, workspace: Path) -> None:
+    record = next(one for one in records("ui_to_api", "0.27.0") if one["name"] == "video_ltx2_t2v")
+    prompt, source = written(record, "0.27.0", mode)
+    found = prove(source, prompt, schema("0.27.0"), package=PACKAGES["0.27.0"], packages=workspace)
+    assert found.empty, str(found)
