@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,7 +48,7 @@ def chosen_server(option: str | None) -> str:
 
 
 @contextlib.contextmanager
-def connected(server: str | None, simulate: bool = False) -> Iterator[Client]:
+def connected(server: str | None, simulate: bool = False) -> Generator[Client, None, None]:
     """A client of the chosen server, or of a simulator that lives as long as the block.
 
     Raises:
@@ -74,7 +75,7 @@ def connected(server: str | None, simulate: bool = False) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def _simulator() -> Iterator[str]:
+def _simulator() -> Generator[str, None, None]:
     try:
         from ..simulator import Simulator
     except ImportError as error:
@@ -89,11 +90,10 @@ def _config() -> dict[str, Any]:
     path = config_file()
     if not path.is_file():
         return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    # The standard library has it from Python 3.11 on; before, the package it came from.
+    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CommandError(f"cannot read {path}: {error}") from None
+    return found

@@ -41,7 +41,7 @@ def set_inputs(target: Target, settings: Sequence[str]) -> None:
         if not separator or not dot:
             raise CommandError(f"--set takes NODE.INPUT=VALUE, not {setting!r}")
         node_id, name = _find(target.prompt, where) or (_node(target.prompt, node_name), input_name)
-        inputs = target.prompt[node_id]["inputs"]
+        inputs: dict[str, Any] = target.prompt[node_id]["inputs"]
         if name not in inputs:
             near = difflib.get_close_matches(name, inputs, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(inputs) or 'none'}"

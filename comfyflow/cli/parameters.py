@@ -100,9 +100,9 @@ def _kind(parameter: inspect.Parameter) -> tuple[Any, bool]:
     """What one value of a parameter is (a type or a Literal), and whether it takes several."""
     annotation: Any = parameter.annotation
     if annotation is parameter.empty or isinstance(annotation, str):
-        default = parameter.default
+        default: Any = parameter.default
         known = default is not parameter.empty and default is not None
-        annotation = type(default) if known else str
+        annotation = default.__class__ if known else str
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(annotation) if member is not type(None)]
         annotation = members[0] if members else str
