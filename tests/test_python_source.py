@@ -6,8 +6,7 @@ import pytest
 
 from comfyflow.errors import PythonSourceError
 from comfyflow.graph import Graph, GraphNode, Link
-from comfyflow.importer.conversion import Conversion
-from comfyflow.problem import Problem
+from comfyflow.importer import convert_workflow
 from comfyflow.python_source import prove, to_python
 from comfyflow.schema import Schema
 from tests.python_sources import difference, graph, graph_of, workflow_in
@@ -372,11 +371,11 @@ def test_not_a_number_is_null_as_in_a_browser(schema: Schema) -> None:
 
 
 def test_a_class_that_a_conversion_did_not_know_has_its_name(schema: Schema) -> None:
-    prompt: dict[str, Any] = {"1": {"class_type": None, "inputs": {"UNKNOWN": 3}}}
-    warning = Problem("unknown_class", "…", "warning", "1", "Their node")
-    source = to_python(Conversion(prompt, [warning], 0, "1.45"), schema)
-    assert 'raw_node("Their node", {"UNKNOWN": 3})' in source
-    assert 'raw_node("", {"UNKNOWN": 3})' in to_python(prompt, schema)
+    saved = {"nodes": [{"id": 1, "type": "Their node", "widgets_values": [3]}], "links": [], "version": 0.4}
+    made = convert_workflow(saved, schema)
+    assert made["1"]["class_type"] is None
+    assert 'raw_node("Their node", {"UNKNOWN": 3})' in to_python(made, schema)
+    assert 'raw_node("", {"UNKNOWN": 3})' in to_python(made.prompt, schema)
 
 
 def test_classes_that_are_called_like_what_is_imported_are_raw_nodes(schema: Schema) -> None:

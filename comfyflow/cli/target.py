@@ -31,7 +31,7 @@ class Target:
 
     Attributes:
         name: What to call it.
-        prompt: The prompt JSON.
+        prompt: The prompt JSON; the `Conversion` itself, if it was converted.
         places: Where the user's source made each node, for messages.
         workflow: The workflow in Python, if it is one.
         nodes: The nodes of that workflow, by id.
@@ -207,9 +207,7 @@ def _load_file(path: Path, schema: Schema | None) -> Target:
     if found.prompt is not None:
         return Target(path.name, found.prompt, editor_workflow=found.workflow)
     conversion = convert_workflow(found.workflow or {}, schema or reference_schema())
-    return Target(
-        path.name, conversion.prompt, editor_workflow=found.workflow, warnings=tuple(conversion.warnings)
-    )
+    return Target(path.name, conversion, editor_workflow=found.workflow, warnings=tuple(conversion.warnings))
 
 
 def _json_object(path: Path) -> Any:

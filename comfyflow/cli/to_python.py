@@ -14,7 +14,9 @@ from .options import ObjectInfo, Out, Server, given_schema, package_schema_of, w
 
 if TYPE_CHECKING:
     from ..diff import Diff
+    from ..python_source import Annotations
     from ..schema import Schema
+    from .target import Target
 
 DEFAULT_PACKAGE = "comfynodes"
 
@@ -56,6 +58,7 @@ def to_python(
         params=None if params is None else _words(params),
         package=package,
         line_length=line_length,
+        annotations=_annotations(loaded, schema),
     )
     found = _proof(source, loaded.prompt, schema, package, generate_package=given is not None)
     if not found.empty:
@@ -64,6 +67,16 @@ def to_python(
     write_text(source, output)
     if output is not None:
         typer.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
+
+
+def _annotations(loaded: Target, schema: Schema) -> Annotations | None:
+    """What the editor's JSON tells, where a file has it beside the prompt."""
+    from ..importer import Conversion
+    from ..python_source import read_annotations
+
+    if loaded.editor_workflow is None or isinstance(loaded.prompt, Conversion):
+        return None
+    return read_annotations(loaded.editor_workflow, schema)
 
 
 def _proof(source: str, prompt: Any, schema: Schema, package: str, *, generate_package: bool) -> Diff:

@@ -44,11 +44,11 @@ class Annotations:
         subgraphs: What the subgraph of each host is called, by the host's id.
         groups: The group that a node or a host stands in, by its id.
         notes: The notes on each canvas, by the host's id; ``""`` is the workflow itself.
-        inputs: What the subgraph's input is called that feeds an input of a node inside: by the
-            node's id and the input's name.
+        inputs: What the input of a subgraph is called that feeds an input of a node inside: by
+            the host's id, the node's id and the input's name.
     """
 
     subgraphs: Mapping[str, str] = field(default_factory=dict[str, str])
     groups: Mapping[str, Group] = field(default_factory=dict[str, Group])
     notes: Mapping[str, Sequence[Note]] = field(default_factory=dict[str, Sequence[Note]])
-    inputs: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    inputs: Mapping[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])

@@ -215,7 +215,10 @@ class Division:
                     )
         for links, places in found.items():
             carried = {self._carried(link) for link in links}
-            labels = [self._annotations.inputs.get((first.absolute(key), name), "") for key, name in places]
+            labels = [
+                self._annotations.inputs.get((first.path, first.absolute(key), name), "")
+                for key, name in places
+            ]
             inner = [name.rpartition(".")[2] for _, name in places]
             wanted = [name for name in map(snake, [*labels, *inner]) if name]
             parameter = BodyParameter(

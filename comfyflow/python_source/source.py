@@ -10,6 +10,7 @@ from ..graph import Graph, Link
 from ..schema import Schema
 from .annotation import Annotations
 from .division import Division
+from .editor import annotations_of
 from .fitting import FROM_COMFYFLOW, fit_body
 from .given import given_graph
 from .module import ModuleWriter
@@ -43,7 +44,7 @@ def to_python(
     says, becomes a `raw_node`.
 
     Args:
-        graph: A graph, or prompt JSON.
+        graph: A graph, prompt JSON, or what `convert_workflow` returns.
         schema: The classes that the package was generated from.
         name: What people call the workflow: its function is named after it.
         flat: Write everything into one function; else each subgraph gets its own.
@@ -52,7 +53,7 @@ def to_python(
             kinds, if left out.
         package: The generated package that the node classes are imported from.
         line_length: How wide lines may be. ``ruff format`` with the same length changes nothing.
-        annotations: What people wrote around the nodes in the editor.
+        annotations: What people wrote around the nodes in the editor; a conversion has its own.
 
     Returns:
         The source. It passes ``mypy --strict`` against the package.
@@ -65,7 +66,7 @@ def to_python(
     if not all(part.isidentifier() for part in package.split(".")):
         raise PythonSourceError(f"{package!r:.80} is no name of a package")
     given = given_graph(graph)
-    notes = annotations or Annotations()
+    notes = annotations if annotations is not None else _own_annotations(graph)
     units = (
         {ROOT: Unit(ROOT, list(given), [], list(given))}
         if flat
@@ -74,6 +75,12 @@ def to_python(
     bodies = _divided(given, units, schema, params, name, notes)
     writer = ModuleWriter(schema, package, max(line_length, SHORTEST_LINE), notes)
     return writer.write(bodies, _module_docstring(name))
+
+
+def _own_annotations(given: Graph | Mapping[str, Any]) -> Annotations:
+    from ..importer import Conversion
+
+    return annotations_of(given.editor) if isinstance(given, Conversion) else Annotations()
 
 
 def _divided(

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from comfyflow.codegen import Options, generate
 from comfyflow.graph import Graph
 from comfyflow.importer import convert_workflow
-from comfyflow.python_source import prove, read_annotations, to_python
+from comfyflow.python_source import prove, to_python
 from comfyflow.testing.strategies import graphs
 from tests.parity.test_ui_to_api import DATA, EDITORS, records, schema
 from tests.python_sources import difference
@@ -58,8 +58,7 @@ def written(record: dict[str, Any], version: str, mode: str) -> tuple[Any, str]:
         return prompt, to_python(prompt, known, name=name, flat=mode == "flat", package=package)
     workflow, editor = record["workflow"], EDITORS[version]
     prompt = convert_workflow(workflow, known, editor=editor, seed=1)
-    notes = read_annotations(workflow, known, editor=editor)
-    return prompt, to_python(prompt, known, name=name, package=package, annotations=notes)
+    return prompt, to_python(prompt, known, name=name, package=package)
 
 
 @pytest.mark.parametrize("mode", MODES)
