@@ -170,3 +170,23 @@ def test_a_class_of_the_same_name_from_elsewhere_is_checked_like_any_other() -> 
         "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
     }
     assert errors(validate_prompt(prompt, Schema(raw, "0.27.0"))) == [("value_bigger_than_max", "pan")]
+
+
+def old_loader(version: str = "0.27.0", **more: Any) -> Report:
+    prompt = {
+        "1": {"class_type": "T2IAdapterLoader", "inputs": {"t2i_adapter_name": "a", "left": 1}, **more},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+    return validate_prompt(prompt, reference(version))
+
+
+def test_old_classes_are_replaced_by_the_server() -> None:
+    report = old_loader(_meta={"title": "T"})
+    assert errors(report) == [("value_not_in_list", "control_net_name: 'a' not in []")]
+    note = next(note for note in report.warnings if note.type == "replaced_node")
+    assert note.message == "is replaced by ControlNetLoader, without 'left'; name that class yourself"
+
+
+def test_a_node_without_meta_cannot_be_replaced() -> None:
+    assert (old_loader().status, old_loader().error) == (500, "internal_server_error")
+    assert old_loader("0.13.0").error == "missing_node_type"

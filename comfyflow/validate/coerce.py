@@ -10,6 +10,7 @@ from .classes import find_classes, targeted
 from .constant import FAILURES, converted, unwrapped
 from .findings import is_link
 from .plan import ClassPlan, SchemaPlans
+from .replacement import replace_nodes, replaceable
 from .scan import upstream
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def coerce_prompt(
     prompt: Mapping[str, Any], schema: Schema, *, partial_execution_targets: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """The prompt as a server stores it: constants unwrapped and converted to their inputs' types.
+    """The prompt as a server stores it: constants unwrapped and converted to their inputs' types,
+    and old classes replaced.
 
     A server does so to the nodes that it validates: those that an output needs. The prompt
     itself is left as it is.
@@ -31,6 +33,10 @@ def coerce_prompt(
     """
     plans = SchemaPlans.of(schema)
     classes = find_classes(prompt, plans)
+    old = replaceable(prompt, classes.missing, plans)
+    if old:
+        prompt, _, _ = replace_nodes(prompt, old)
+        classes = find_classes(prompt, plans)
     sources = {node_id: _sources(node, prompt) for node_id, node in prompt.items()}
     outputs = targeted(classes.outputs, partial_execution_targets) or []
     validated = upstream(outputs, sources)

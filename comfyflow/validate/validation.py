@@ -15,6 +15,7 @@ from .look import Looker
 from .note import Note, shown
 from .own_check import FileCheck
 from .plan import ClassPlan, SchemaPlans
+from .replacement import replace_nodes, replaceable
 from .report import Report, Subject
 from .rules import DEEPEST_JSON, SERVER_RECURSION
 from .scan import Scan, scan, upstream
@@ -51,9 +52,15 @@ def validate_prompt(
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
+    notes: list[Note] = []
+    old = replaceable(nodes, classes.missing, plans)
+    if old:
+        nodes, notes, failure = replace_nodes(nodes, old)
+        classes = find_classes(nodes, plans)
+        classes.answer = failure or classes.answer
     looker = Looker(classes.plans, plans, file_exists or by_lists(plans))
     seen = scan(nodes, classes.plans, looker.look)
-    return Validation(nodes, plans, classes, seen).report(partial_execution_targets, places)
+    return Validation(nodes, plans, classes, seen, notes).report(partial_execution_targets, places)
 
 
 def by_lists(plans: SchemaPlans) -> FileCheck:
@@ -82,8 +89,16 @@ def _with_text_ids(prompt: Mapping[Any, Any]) -> Mapping[str, Any]:
 class Validation:
     """One prompt, once all of its nodes have been looked at."""
 
-    def __init__(self, prompt: Mapping[str, Any], plans: SchemaPlans, classes: Classes, seen: Scan) -> None:
+    def __init__(
+        self,
+        prompt: Mapping[str, Any],
+        plans: SchemaPlans,
+        classes: Classes,
+        seen: Scan,
+        notes: Sequence[Note] = (),
+    ) -> None:
         self._prompt = prompt
+        self._first_notes = notes
         self._plans = plans
         self._classes = classes
         self._seen = seen
@@ -145,6 +160,7 @@ class Validation:
         running = set(answer.outputs)
         if answer.valid:
             yield from (dropped_note(output) for output in outputs if output not in running)
+        yield from self._first_notes
         for found in self._seen.findings.values():
             yield from found.notes
         yield from graph_advice.on_strays(

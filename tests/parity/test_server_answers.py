@@ -17,6 +17,7 @@ pytestmark = needs_data
 
 SCENARIOS = (
     "s10_validation",
+    "s10b_node_replacement",
     "s23_malformed",
     "s25_partial_targets",
     "l02_unknown_link_to_missing_node",
@@ -27,7 +28,7 @@ SCENARIOS = (
     "l05c_invalid_output_cycle_dropped",
     "l05d_invalid_output_without_inputs_dropped",
 )
-OTHER_MODELS = ("checkpoint_missing", "value_not_in_list_over_20_options")
+OTHER_MODELS = ("checkpoint_missing", "value_not_in_list_over_20_options", "T2IAdapterLoader_with_meta")
 """Asked of a server with other model files than those of the recorded schema."""
 
 NOT_OF_THE_PROMPT = ("latin1", "bom", "deep_nesting")
@@ -51,13 +52,16 @@ def asked(scenario: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]
 
 def answer_of(step: dict[str, Any]) -> dict[str, Any]:
     """What is to be compared of a recorded answer."""
-    said = step.get("json") or {}
-    return {"error": said.get("error"), "node_errors": comparable(said.get("node_errors") or {})}
+    return comparable(step.get("json") or {})
 
 
-def comparable(node_errors: dict[str, Any]) -> dict[str, Any]:
+def comparable(answer: dict[str, Any]) -> dict[str, Any]:
     """Errors without their order, tracebacks, and the outputs, which a server over-reports."""
-    return {
+    top = answer.get("error")
+    if isinstance(top, dict):
+        top = {**top, "details": sorted(top["details"].split("\n"))}
+    node_errors = answer.get("node_errors") or {}
+    by_node = {
         node_id: {
             "class_type": entry["class_type"],
             "errors": sorted(
@@ -69,6 +73,7 @@ def comparable(node_errors: dict[str, Any]) -> dict[str, Any]:
         }
         for node_id, entry in node_errors.items()
     }
+    return {"error": top, "node_errors": by_node}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -85,9 +90,7 @@ def test_the_answer_is_the_server_s_word_for_word(version: str) -> None:
                 where = f"{name}: {label}: {json.dumps(body)[:300]}"
                 assert report.status == step["status"], where
                 if report.status != 500:
-                    ours = report.to_server_json()
-                    ours["node_errors"] = comparable(ours["node_errors"])
-                    assert ours == answer_of(step), where
+                    assert comparable(report.to_server_json()) == answer_of(step), where
                 compared += 1
     if not compared:
         pytest.skip("no recordings")

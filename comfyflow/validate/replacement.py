@@ -1,0 +1,76 @@
+"""Classes that a server replaces by newer ones before it looks at a prompt (0.14 and later).
+
+It does so only for classes that are not installed any more, and with little care: a node without
+``_meta`` or without an input that is to be taken over makes the request fail, and a class without a
+list of inputs to take over loses them all. Replacements by other packages are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..json_types import is_object
+from .classes import crash
+from .note import Note, shown
+from .plan import SchemaPlans
+from .server_answer import ServerAnswer
+
+_INPUTS = Mapping[str, str]
+
+_REPLACED: Final[Mapping[str, tuple[str, _INPUTS]]] = {
+    "ConditioningAverage ": ("ConditioningAverage", {}),
+    "Load3DAnimation": ("Load3D", {}),
+    "Preview3DAnimation": ("Preview3D", {}),
+    "SDV_img2vid_Conditioning": ("SVD_img2vid_Conditioning", {}),
+    "T2IAdapterLoader": ("ControlNetLoader", {"control_net_name": "t2i_adapter_name"}),
+}
+"""Old class to new class, and new input to old input: ComfyUI's own, as in 0.27.0."""
+
+
+def replaceable(prompt: Mapping[str, Any], node_ids: Mapping[str, Any], plans: SchemaPlans) -> list[str]:
+    """The nodes, of those whose class is missing, that the server replaces.
+
+    Args:
+        prompt: The prompt.
+        node_ids: The nodes without a class that the server has.
+        plans: The plans of the server's classes.
+    """
+    if not plans.rules.replaces_nodes:
+        return []
+    return [node_id for node_id in node_ids if _has_successor(prompt[node_id], plans)]
+
+
+def _has_successor(node: object, plans: SchemaPlans) -> bool:
+    if not is_object(node) or not is_object(node.get("inputs")):
+        return False
+    class_type = node.get("class_type")
+    successor = _REPLACED.get(class_type) if isinstance(class_type, str) else None
+    return successor is not None and plans.get(successor[0]) is not None
+
+
+def replace_nodes(
+    prompt: Mapping[str, Any], node_ids: list[str]
+) -> tuple[dict[str, Any], list[Note], ServerAnswer | None]:
+    """The prompt with these nodes replaced, what is to be said of them, and the server's failure.
+
+    Args:
+        prompt: The prompt; it is left as it is.
+        node_ids: Nodes that are `replaceable`.
+    """
+    replaced, notes = dict(prompt), list[Note]()
+    for node_id in node_ids:
+        node = prompt[node_id]
+        new_class, wanted = _REPLACED[node["class_type"]]
+        missing = next((old for old in wanted.values() if old not in node["inputs"]), None)
+        if not is_object(node.get("_meta")) or missing is not None:
+            lacking = "_meta" if missing is None else f"the input {missing!r}"
+            return replaced, notes, crash(f"node {shown(node_id)} cannot be replaced without {lacking}")
+        inputs = {new: node["inputs"][old] for new, old in wanted.items()}
+        replaced[node_id] = {**node, "class_type": new_class, "inputs": inputs}
+        dropped = sorted(str(name) for name in node["inputs"] if name not in wanted.values())
+        lost = f", without {', '.join(map(repr, dropped))}" if dropped else ""
+        notes.append(
+            Note("replaced_node", f"is replaced by {new_class}{lost}; name that class yourself", node_id)
+        )
+    return replaced, notes, None
