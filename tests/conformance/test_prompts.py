@@ -27,7 +27,9 @@ def test_an_id_of_ones_own(server: Server) -> None:
     assert server.entry(prompt_id)["prompt"][1] == prompt_id
 
 
-@pytest.mark.parametrize("wrong", ["hello", str(uuid.uuid4()).upper(), uuid.uuid4().hex, 5])
+@pytest.mark.parametrize(
+    "wrong", ["hello", str(uuid.uuid4()).upper(), uuid.uuid4().hex, 5], ids=["word", "upper", "hex", "number"]
+)
 def test_an_id_that_is_no_canonical_uuid(server: Server, wrong: object) -> None:
     answer = server.post_prompt(prompts.preview(), prompt_id=wrong)
     if server.is_new:
