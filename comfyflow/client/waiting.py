@@ -209,13 +209,13 @@ class Wait:
         restarted since, and know nothing of the prompt.
         """
         run = self.run
+        run.signal.clear()
+        if not run.recorded:
+            yield Watch(run.signal, self.deadline.within(_RECORD_PAUSE))
         told = run.told_outcome()
         if told is not None and told.ending != "success":
             yield from self._finish(told)
             return
-        run.signal.clear()
-        if run.ending == "success" and not run.recorded:
-            yield Watch(run.signal, self.deadline.within(_RECORD_PAUSE))
         over = Deadline(self.core, self.core.limits.history)
         pause = 0.01
         while run.outcome is None:
