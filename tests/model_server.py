@@ -22,8 +22,8 @@ answered; it is done half a second later, and not answered; it gives 500 and is 
 """
 
 PROMPT: dict[str, Any] = {
-    "1": {"class_type": "EmptyImage", "inputs": {"width": 8}},
-    "9": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+    "1": {"class_type": "EmptyImage", "inputs": {"width": 8}, "_meta": {"title": "a"}},
+    "9": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}, "_meta": {"title": "SaveImage"}},
 }
 OUTPUT = {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}
 

@@ -47,6 +47,7 @@ from comfyflow.errors import (
     GraphError,
     Interrupted,
     OutOfMemory,
+    PromptError,
     PromptLost,
     PromptRejected,
     ServerError,
@@ -532,8 +533,8 @@ def test_the_server_itself(server: Simulator, client: Any) -> None:
     assert client.object_info("../queue") == {}
     schema = client.schema()
     assert str(schema.version) == server.profile.version
-    assert client.schema(max_age=60) is not schema or client.schema(max_age=60) is schema
-    assert client.schema(max_age=60) is client.schema(max_age=60)
+    assert client.schema(max_age=60) is schema
+    assert client.schema() is not schema
     assert "euler" in client.samplers()
     assert "normal" in client.schedulers()
     for listing in ("checkpoints", "loras", "vaes", "controlnets", "upscale_models", "hypernetworks"):
@@ -556,6 +557,50 @@ def test_the_server_itself(server: Simulator, client: Any) -> None:
     client.subscribe_logs()
     client.subscribe_logs(enabled=False)
     client.free(unload_models=True, free_memory=True)
+
+
+def test_node_classes_are_kept_on_request(connect: Connect, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def count(request: Request, forward: Forward) -> Flow[Answer]:
+        asked.append(request.path)
+        return (yield from forward(request))
+
+    def fetched() -> int:
+        return asked.count("/api/object_info")
+
+    first = connect(middleware=[count])
+    schema = first.schema(max_age=60, folder=tmp_path / "cache")
+    assert "KSampler" in schema
+    first.schema(max_age=60)
+    again = connect(middleware=[count]).schema(max_age=60, folder=tmp_path / "cache")
+    assert (again.raw, again.version, fetched()) == (schema.raw, schema.version, 1)
+    connect(middleware=[count]).schema(max_age=0, folder=tmp_path / "cache")
+    assert fetched() == 2
+    (kept,) = (tmp_path / "cache").iterdir()
+    kept.write_bytes(b"damaged")
+    assert "KSampler" in connect(middleware=[count]).schema(max_age=60, folder=tmp_path / "cache")
+    assert fetched() == 3
+
+
+def test_prompt_json_is_made_fit_to_be_sent(server: Simulator, client: Any) -> None:
+    """As the prompt inside a PNG is: with ``is_changed``, perhaps without titles."""
+    image = {"width": 8, "height": 8, "batch_size": 1, "color": color()}
+    shown = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}, "is_changed": [1]}
+    prompt = {"1": {"class_type": "EmptyImage", "inputs": image}, "2": shown}
+    client.run(prompt)
+    sent = server.prompts[-1].body["prompt"]
+    assert sent["1"]["_meta"] == {"title": "EmptyImage"}
+    assert "is_changed" not in sent["2"]
+    assert shown["is_changed"] == [1], "the caller's own object stays as it is"
+
+
+def test_what_is_no_json_is_not_sent(client: Any) -> None:
+    for value in (float("nan"), object(), {1, 2}):
+        broken = prompt_of(red())
+        broken["1"]["inputs"]["width"] = value
+        with pytest.raises((PromptError, ValidationError)):
+            client.run(broken)
 
 
 def test_queue_and_history(server: Simulator, client: Any) -> None:

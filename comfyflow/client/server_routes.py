@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..schema import Schema
 from .core import Core, ask, call, fetch_json
 from .flow import Answer, Flow, Part, Request, json_body
 from .route import segment
+from .schema_cache import SchemaCache
 
 
 def request(
@@ -79,23 +81,23 @@ def object_info(core: Core, class_type: str | None = None) -> Flow[dict[str, Any
     return (yield from _object(core, path))
 
 
-def schema(core: Core, *, max_age: float = 0.0) -> Flow[Schema]:
+def schema(core: Core, *, max_age: float = 0.0, folder: str | os.PathLike[str] | None = None) -> Flow[Schema]:
     """The node classes of the server, for validation.
 
     Args:
         max_age: Seconds for which one that was fetched before is taken again, while the server's
             version is the same. A file that is put into a models folder is not seen before.
+        folder: Where to keep it on disk as well, for other clients and later programs.
+
+    Raises:
+        ServerError: The server gives an error.
+        SchemaError: What it gives is no /object_info.
     """
     stats = yield from system_stats(core)
     version = text_or_empty(object_or_empty(stats.get("system")).get("comfyui_version")) or None
-    cached = core.schemas.get(version)
-    if cached is not None and core.clock() - cached[0] < max_age:
-        return cached[1]
-    raw = yield from object_info(core)
-    made = Schema(raw, version, core.address.url)
-    core.schemas.clear()
-    core.schemas[version] = (core.clock(), made)
-    return made
+    cache = SchemaCache(core, version, max_age, folder)
+    known = cache.find()
+    return known if known is not None else cache.keep((yield from object_info(core)))
 
 
 def embeddings(core: Core) -> Flow[list[str]]:

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ..errors import PromptRejected, ServerError, ServerUnreachable
+from ..errors import PromptError, PromptRejected, ServerError, ServerUnreachable
 from ..json_types import is_number, is_object
 from ..problem import Place
-from .core import Core, ask, error_of, parse_json, patiently, server_words
+from .core import Core, ask, error_of, parse_json, patiently, retry_after, server_words
 from .flow import Answer, Flow, Request, json_body, sleep
 from .queue_routes import history_entry, queue
 from .run import Run
@@ -69,12 +69,14 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> 
         PromptRejected: The server refuses it.
         ServerError: Another error answer; the prompt is not queued.
         ServerUnreachable: The server did not answer, and may not have the prompt.
+        PromptError: Something in it is no JSON.
     """
     request = _request(core, run, submission)
     for attempt in range(core.limits.retries + 1):
-        last = attempt == core.limits.retries
+        last, pause = attempt == core.limits.retries, core.jitter(attempt)
         try:
             answer = yield from ask(core, request)
+            pause = max(pause, retry_after(answer))
             if answer.ok:
                 accepted = _read_accepted(core, request, answer)
                 if run.doubtful:
@@ -92,7 +94,7 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> 
             request = _request(core, run, replace(submission, number=None))
         if last:
             raise failure
-        yield from sleep(core.jitter(attempt))
+        yield from sleep(pause)
     raise AssertionError("unreachable")
 
 
@@ -148,7 +150,11 @@ def _request(core: Core, run: Run, submission: Submission) -> Request:
         body["front"] = True
     if submission.targets is not None:
         body["partial_execution_targets"] = list(submission.targets)
-    return Request("POST", "/api/prompt", content=json_body(body), repeatable=False)
+    try:
+        content = json_body(body)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PromptError(f"the prompt, or what is sent with it, is no JSON: {error}") from None
+    return Request("POST", "/api/prompt", content=content, repeatable=False)
 
 
 def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ClientError
-from ..json_types import is_array, is_object
+from ..json_types import is_array, is_object, text_or_empty
 from ..node import Node, is_output, slot_of
 from ..problem import Place
 
@@ -89,9 +89,26 @@ def prepare(target: Target) -> Prepared:
         compiled = target.compile()
         return Prepared(compiled.prompt, compiled.places, _ids(target.root, compiled), compiled, target)
     if is_object(target):
-        return Prepared(target, {})
+        return Prepared(sendable(target), {})
     hint = "; call the function, with its parameters" if callable(target) else ""
     raise ClientError(f"a workflow, a node or prompt JSON can be run, not {type(target).__name__}{hint}")
+
+
+def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Prompt JSON as it may be sent.
+
+    A node without ``_meta`` makes 0.27.0 answer 500 where it replaces the class by another; and
+    ``is_changed``, which the prompt inside a PNG may have, makes servers take stale results.
+    """
+    return {node_id: _sendable(node) for node_id, node in prompt.items()}
+
+
+def _sendable(node: object) -> object:
+    if not is_object(node) or ("_meta" in node and "is_changed" not in node):
+        return node
+    kept = {name: value for name, value in node.items() if name != "is_changed"}
+    kept.setdefault("_meta", {"title": text_or_empty(node.get("class_type"))})
+    return kept
 
 
 def _ids(root: Any, compiled: Compiled) -> Any:
