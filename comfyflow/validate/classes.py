@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from ..json_types import is_list, is_object, object_or_empty
 from .note import shown
@@ -12,6 +12,8 @@ from .plan import ClassPlan, SchemaPlans
 from .rules import ServerRules
 from .server_answer import INTERNAL_ERROR, ServerAnswer, rejected
 from .server_error import ServerError
+
+_DICT: Final[Any] = dict
 
 
 @dataclass
@@ -79,6 +81,8 @@ def _first_of_class(found: Classes, node_id: str, node: Any, plans: SchemaPlans)
 def _replacing(prompt: Mapping[str, Any]) -> ServerAnswer | None:
     """0.14 and later walk all inputs before anything is checked, to replace old nodes."""
     for node_id, node in prompt.items():
+        if type(node) is _DICT and type(node.get("inputs")) is _DICT and type(node.get("class_type")) is str:
+            continue
         if is_object(node):
             if "class_type" not in node or "inputs" not in node:
                 continue
