@@ -11,6 +11,7 @@
     ├── PromptError                 JSON that is not a prompt
     ├── ValidationError             a prompt with problems; has `.report`
     ├── WorkflowFileError           a file that holds no workflow that can be read
+    ├── LockError                   a lock that cannot be made, read or written
     ├── ConversionError             an editor workflow that cannot become a prompt
     ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
     ├── CommandError                a command line that cannot be carried out
@@ -98,6 +99,10 @@ class ValidationError(ComfyflowError):
 
 class WorkflowFileError(ComfyflowError):
     """A file that holds no workflow, or one that cannot be read safely."""
+
+
+class LockError(ComfyflowError):
+    """A lock that cannot be made, read or written."""
 
 
 class ConversionError(ComfyflowError):

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from . import check as check_command
 from . import compile as compile_command
 from . import convert, gen_stubs, nodes, server, simulate, to_python, validate
 from . import diff as diff_command
 from . import hash as hash_command
+from . import lock as lock_command
 from . import run as run_command
 
 app = typer.Typer(
@@ -29,6 +31,8 @@ app.command("compile", context_settings=PARAMETERS)(compile_command.compile_work
 app.command("validate", context_settings=PARAMETERS)(validate.validate)
 app.command("diff")(diff_command.diff)
 app.command("hash", context_settings=PARAMETERS)(hash_command.hash_workflows)
+app.command("lock", context_settings=PARAMETERS)(lock_command.lock)
+app.command("check", context_settings=PARAMETERS)(check_command.check)
 app.command("nodes")(nodes.nodes)
 app.command("run", context_settings=PARAMETERS)(run_command.run)
 app.command("to-python")(to_python.to_python)

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import ObjectInfo, Server, given_schema, print_json
+from .options import ObjectInfo, Server, given_schema, json_text
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -31,7 +31,7 @@ def diff(
     schema = given_schema(server, object_info)
     found = compare(load_graph(before, schema, server), load_graph(after, schema, server))
     if as_json:
-        print_json(found.to_json())
+        typer.echo(json_text(found.to_json()), nl=False)
     elif not found.empty or found.renumbered:
         typer.echo(str(found))
     if not found.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -74,18 +75,15 @@ def package_schema_of(package: str) -> Schema:
     return package_schema({package})
 
 
-def print_json(value: Any) -> None:
-    """Print plain JSON values for a program to read.
+def json_text(value: Any) -> str:
+    """Plain JSON values for a program to read.
 
     Raises:
         CommandError: They are nested too deep to be written.
     """
     for indent in (2, None):
-        try:
-            typer.echo(json.dumps(value, indent=indent))
-        except RecursionError:
-            continue
-        return
+        with contextlib.suppress(RecursionError):
+            return json.dumps(value, indent=indent) + "\n"
     raise CommandError("there is a value in it that is nested too deep to be printed")
 
 

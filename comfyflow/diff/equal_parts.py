@@ -22,11 +22,17 @@ def pair_equal_parts(pairing: Pairing) -> None:
     """Pair the nodes of all parts of one graph that are equal to one of the other.
 
     Nodes that are paired already are no members of parts: they hold none together, and two
-    parts are equal only if they hang on the same pairs.
+    parts are equal only if they hang on the same pairs. Parts whose titles are equal too go
+    together first.
     """
+    neighbours = pairing.wiring.neighbours
+    for titled in (True, False):
+        _pair_parts(pairing, neighbours, titled)
+
+
+def _pair_parts(pairing: Pairing, neighbours: Sequence[Neighbours], titled: bool) -> None:
     wiring = pairing.wiring
-    neighbours = wiring.neighbours
-    colouring = Colouring(_first_colours(pairing, neighbours), neighbours)
+    colouring = Colouring(_first_colours(pairing, neighbours, titled), neighbours)
     colouring.refine()
     groups: defaultdict[Any, tuple[list[Part], list[Part]]] = defaultdict(lambda: ([], []))
     for part in connected(colouring.colour, neighbours):
@@ -41,9 +47,9 @@ def pair_equal_parts(pairing: Pairing) -> None:
                     _lay(pairing, one, other, colouring.colour, neighbours)
 
 
-def _first_colours(pairing: Pairing, neighbours: Sequence[Neighbours]) -> dict[int, int]:
+def _first_colours(pairing: Pairing, neighbours: Sequence[Neighbours], titled: bool) -> dict[int, int]:
     """A colour for each unpaired node: what it is, and which pairs it is linked to."""
-    partner = pairing.partner
+    wiring, partner = pairing.wiring, pairing.partner
     seen: dict[object, int] = {}
     colours: dict[int, int] = {}
     for node, other in enumerate(partner):
@@ -51,7 +57,8 @@ def _first_colours(pairing: Pairing, neighbours: Sequence[Neighbours]) -> dict[i
             pairs = sorted(
                 (label, min(near, partner[near])) for label, near in neighbours[node] if partner[near] != NONE
             )
-            colours[node] = seen.setdefault((pairing.wiring.contents[node], tuple(pairs)), len(seen))
+            title = wiring.nodes[node].title if titled else None
+            colours[node] = seen.setdefault((wiring.contents[node], title, tuple(pairs)), len(seen))
     return colours
 
 
@@ -77,7 +84,7 @@ def _equal(
 def _partners(
     pairing: Pairing, ours: list[Part], theirs: list[Part], ids: Mapping[str, int]
 ) -> list[tuple[Part, Part]]:
-    """Which of equal parts go together: those that share an id, then titles, then by order."""
+    """Which of equal parts go together: those that share an id, then those at the same place."""
     nodes = pairing.wiring.nodes
     owner = {node: index for index, part in enumerate(theirs) for node in part}
     chosen: dict[int, int] = {}
@@ -88,22 +95,8 @@ def _partners(
         if other != NONE:
             chosen[index] = other
             taken.add(other)
-
-    def titles(part: Part) -> tuple[str, ...]:
-        return tuple(sorted(str(nodes[node].title) for node in part))
-
-    def nothing(_: Part) -> tuple[str, ...]:
-        return ()
-
-    for key in (titles, nothing):
-        titled: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-        for other in reversed(range(len(theirs))):
-            if other not in taken:
-                titled[key(theirs[other])].append(other)
-        for index, part in enumerate(ours):
-            if index not in chosen and titled[key(part)]:
-                chosen[index] = titled[key(part)].pop()
-                taken.add(chosen[index])
+    rest = (index for index in range(len(ours)) if index not in chosen)
+    chosen.update(zip(rest, [other for other in range(len(theirs)) if other not in taken], strict=False))
     return [(ours[index], theirs[other]) for index, other in chosen.items()]
 
 
@@ -111,8 +104,36 @@ def _lay(
     pairing: Pairing, ours: Part, theirs: Part, colour: Mapping[int, int], neighbours: Sequence[Neighbours]
 ) -> None:
     """Pair the nodes of two equal parts, both in canonical order if they have symmetries."""
-    local = Colouring({node: colour[node] for node in (*ours, *theirs)}, neighbours)
-    waiting = [shade for shade, nodes in local.members.items() if len(nodes) > 2]
+    for by_titles in (True, False):
+        local = Colouring({node: colour[node] for node in (*ours, *theirs)}, neighbours)
+        if by_titles:
+            _part_by_titles(pairing, local)
+        _part_by_ids(pairing, local)
+        pairs = [sorted(nodes) for nodes in local.members.values() if nodes]
+        if all(len(nodes) == 2 and nodes[0] < pairing.split <= nodes[1] for nodes in pairs):
+            break
+    else:
+        pairs = [[one, other] for one, other in zip(ours, theirs, strict=True)]
+    for one, other in pairs:
+        pairing.pair(one, other)
+
+
+def _part_by_titles(pairing: Pairing, local: Colouring) -> None:
+    """Part interchangeable nodes whose titles differ, where both graphs have as many of each."""
+    nodes, split = pairing.wiring.nodes, pairing.split
+    for shade in [shade for shade, members in local.members.items() if len(members) > 2]:
+        titles: defaultdict[str | None, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for node in sorted(local.members[shade]):
+            titles[nodes[node].title][node >= split].append(node)
+        for ours, theirs in titles.values() if len(titles) > 1 else ():
+            alike = [node for node in (*ours, *theirs) if local.colour[node] == shade]
+            if len(ours) == len(theirs) and len(alike) == 2 * len(ours) < len(local.members[shade]):
+                local.single_out(alike)
+
+
+def _part_by_ids(pairing: Pairing, local: Colouring) -> None:
+    """Single out interchangeable nodes in pairs, until none are left."""
+    waiting = [shade for shade, members in local.members.items() if len(members) > 2]
     while waiting:
         shade, fresh = waiting.pop(), local.fresh
         for one, other in _favourites(pairing, local.members[shade]):
@@ -120,32 +141,14 @@ def _lay(
                 local.single_out((one, other))
         new = range(fresh, local.fresh)
         waiting += [left for left in (shade, *new) if new and len(local.members[left]) > 2]
-    pairs = {shade: sorted(nodes) for shade, nodes in local.members.items() if nodes}
-    if all(len(nodes) == 2 and nodes[0] < pairing.split <= nodes[1] for nodes in pairs.values()):
-        for one, other in pairs.values():
-            pairing.pair(one, other)
-    else:
-        for one, other in zip(ours, theirs, strict=True):
-            pairing.pair(one, other)
 
 
-def _favourites(pairing: Pairing, nodes: set[int]) -> list[tuple[int, int]]:
-    """Interchangeable nodes in pairs: those with the same id, then title, then by their order."""
-    wiring, split = pairing.wiring, pairing.split
-    ours = sorted(node for node in nodes if node < split)
-    theirs = sorted(node for node in nodes if node >= split)
-    pairs: list[tuple[int, int]] = []
-    for names in (
-        {node: wiring.nodes[node].node_id for node in nodes},
-        {node: wiring.nodes[node].title for node in nodes},
-        dict.fromkeys(nodes),
-    ):
-        known: defaultdict[str | None, list[int]] = defaultdict(list)
-        for node in reversed(theirs):
-            known[names[node]].append(node)
-        found = [(node, known[names[node]].pop()) for node in ours if known[names[node]]]
-        pairs += found
-        ours = [node for node in ours if node not in dict(found)] if found else ours
-        taken = {other for _, other in found}
-        theirs = [node for node in theirs if node not in taken]
-    return pairs
+def _favourites(pairing: Pairing, members: set[int]) -> list[tuple[int, int]]:
+    """Interchangeable nodes in pairs: those with the same id, then those at the same place."""
+    nodes, split = pairing.wiring.nodes, pairing.split
+    ours = sorted(node for node in members if node < split)
+    theirs = {nodes[node].node_id: node for node in sorted(members) if node >= split}
+    pairs = [(node, theirs.pop(nodes[node].node_id)) for node in ours if nodes[node].node_id in theirs]
+    paired = {one for one, _ in pairs}
+    rest = (node for node in ours if node not in paired)
+    return [*pairs, *zip(rest, theirs.values(), strict=False)]

@@ -41,10 +41,15 @@ def node_line(node: GraphNode) -> str:
     return f"{line} at {node.place}" if node.place is not None else line
 
 
+def brief(value: Any) -> str:
+    """Any value on a line of bounded length."""
+    return _cut(value) if isinstance(value, str) else _SHORT.repr(value)
+
+
 def shown_value(value: Any, graph: Graph) -> str:
     """An input's value, or what it is linked to in its graph."""
     if type(value) is not Link:
-        return _cut(value) if isinstance(value, str) else _SHORT.repr(value)
+        return brief(value)
     source = graph.get(value.node_id)
     if source is None:
         return f"#{plain(value.node_id)} (not there) [{value.slot}]"

@@ -1,0 +1,13 @@
+"""The lock of what workflows use of a server, and the report of what has become of it."""
+
+from .check import check as check
+from .checked import Checked as Checked
+from .checked import to_github as to_github
+from .drift import Drift as Drift
+from .drift import Severity as Severity
+from .drift import would_run as would_run
+from .junit import to_junit as to_junit
+from .lock_file import Lock as Lock
+from .lock_file import make_lock as make_lock
+from .lock_file import read_lock as read_lock
+from .sarif import to_sarif as to_sarif

@@ -1,0 +1,68 @@
+"""What a check said of some workflows, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .drift import Drift, would_run
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One workflow and what became of it.
+
+    Attributes:
+        name: What to call it.
+        file: The file that it is in, for annotations; None where it is in none.
+        drifts: What `check` found.
+    """
+
+    name: str
+    file: str | None
+    drifts: tuple[Drift, ...]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it would still run."""
+        return would_run(self.drifts)
+
+    def place(self, drift: Drift) -> tuple[str | None, int | None]:
+        """The file and the line to point at for one of its drifts."""
+        return (drift.place.file, drift.place.line) if drift.place is not None else (self.file, None)
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {'would run' if self.runs else 'would not run'}"]
+        return "\n".join([*lines, *(f"  {drift}" for drift in self.drifts)])
+
+    def to_json(self) -> dict[str, Any]:
+        """The workflow and its drifts as plain JSON values."""
+        return {
+            "name": self.name,
+            "would_run": self.runs,
+            "drifts": [drift.to_json() for drift in self.drifts],
+        }
+
+
+def to_github(checked: Iterable[Checked]) -> str:
+    """GitHub's annotations: a workflow command a line, for errors and warnings."""
+    lines: list[str] = []
+    for workflow in checked:
+        for drift in workflow.drifts:
+            file, line = workflow.place(drift)
+            where = {"file": file, "line": line, "title": f"{workflow.name}: {drift.type}"}
+            told = ",".join(
+                f"{key}={_property(str(value))}" for key, value in where.items() if value is not None
+            )
+            kind = "notice" if drift.severity == "info" else drift.severity
+            lines.append(f"::{kind} {told}::{_data(drift.text)}")
+    return "\n".join(lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,138 @@
+"""The lock: what some workflows use of a server, written down to be compared with later."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import LockError
+from ..json_types import array_or_empty, is_object, object_or_empty
+from ..schema import Schema, Version
+from .signature import Used, signature
+from .written import MAX_DEPTH, depth_of, written
+
+FORMAT: Final = 1
+MAX_BYTES: Final = 64 * 1024 * 1024
+
+_KEY: Final = "comfyflow_lock"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What some workflows use of a server.
+
+    Attributes:
+        version: The server's version.
+        workflows: What the workflows are called.
+        nodes: The signature of each node class that they use; see `signature`.
+        source: Where it was read from, for messages.
+    """
+
+    version: Version
+    workflows: tuple[str, ...]
+    nodes: Mapping[str, Any]
+    source: str = "the lock"
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The lock as a schema of just these nodes. Its lists of files have the used ones only."""
+        return Schema(self.nodes, self.version, self.source)
+
+    def to_text(self) -> str:
+        """The lock as it is written to a file: the same for the same server and workflows, an
+        input a line.
+
+        Raises:
+            LockError: A definition is nested too deep to be written.
+        """
+        value = {
+            _KEY: FORMAT,
+            "comfyui_version": str(self.version),
+            "workflows": list(self.workflows),
+            "nodes": dict(self.nodes),
+        }
+        if depth_of(value) > MAX_DEPTH:
+            raise LockError("a node's definition is nested too deep to be locked")
+        return written(value) + "\n"
+
+
+def make_lock(workflows: Mapping[str, object], schema: Schema) -> Lock:
+    """Write down what workflows use of a server.
+
+    Args:
+        workflows: The prompt JSON of each workflow, by what to call it.
+        schema: The server's. Of its lists of installed files, those that the workflows use are
+            kept; where it does not know what is installed, all files that they name.
+
+    Raises:
+        LockError: A workflow uses a node class that the server does not have.
+    """
+    given: dict[str, list[Mapping[str, Any]]] = {}
+    missing: dict[str, list[str]] = {}
+    for name, prompt in workflows.items():
+        for value in object_or_empty(prompt).values():
+            node = object_or_empty(value)
+            class_type = node.get("class_type")
+            if isinstance(class_type, str) and class_type in schema:
+                given.setdefault(class_type, []).append(object_or_empty(node.get("inputs")))
+            else:
+                missing.setdefault(str(class_type), []).append(name)
+    if missing:
+        told = "; ".join(f"{class_type} (in {users[0]})" for class_type, users in missing.items())
+        raise LockError(f"{schema.source} has no node class {told}")
+    nodes = {name: signature(schema[name], _texts(given[name]), schema.files_known) for name in sorted(given)}
+    return Lock(schema.version, tuple(sorted(workflows)), nodes)
+
+
+def read_lock(path: str | os.PathLike[str]) -> Lock:
+    """Read a lock file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        LockError: It cannot be read, or is no lock.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise LockError(f"cannot read {file}: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise LockError(f"{file} is larger than {MAX_BYTES} bytes: that is no lock")
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise LockError(f"{file} is not valid JSON: {error}") from None
+    if not is_object(value) or _KEY not in value:
+        raise LockError(f"{file} is no lock file: make one with comfyflow lock")
+    if value[_KEY] != FORMAT:
+        raise LockError(f"{file} is a lock of another format ({value[_KEY]!r:.20}): make it anew")
+    said = value.get("comfyui_version")
+    version = Version.parse(said) if isinstance(said, str) else None
+    nodes = value.get("nodes")
+    if version is None or not is_object(nodes):
+        raise LockError(f"{file} is damaged: it has no version or no nodes")
+    names = tuple(str(name) for name in array_or_empty(value.get("workflows")))
+    return Lock(version, names, nodes, str(file))
+
+
+def _texts(given: list[Mapping[str, Any]]) -> Used:
+    """What texts stand in an input, or in the inputs below it, in any of some nodes."""
+
+    def used(name: str) -> set[str]:
+        below = f"{name}."
+        return {
+            value
+            for inputs in given
+            for key, value in inputs.items()
+            if isinstance(value, str) and (key == name or key.startswith(below))
+        }
+
+    return used

@@ -1,0 +1,694 @@
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comfyflow import Place, Schema, validate_prompt
+from comfyflow.lock import Checked, check, make_lock, to_github, to_junit, to_sarif, would_run
+from comfyflow.simulator import Simulator
+from comfyflow.testing.strategies import prompts
+from tests.command import Command
+from tests.test_lock import CLASSES as LOCKED
+from tests.test_lock import PROMPT
+from tests.test_strategies import SCHEMA
+
+CLASSES = {
+    **LOCKED,
+    "Picture": {
+        "input": {"required": {"image": [["a.png", "b.png"], {"image_upload": True}]}},
+        "output": ["IMAGE"],
+        "output_node": True,
+    },
+    "Rows": {
+        "input": {
+            "required": {
+                "rows": [
+                    "COMFY_DYNAMICGROUP_V3",
+                    {"template": {"input": {"required": {"n": ["INT", {"max": 9}]}}}},
+                ],
+                "slot": [
+                    "COMFY_DYNAMICSLOT_V3",
+                    {"slotType": "MODEL", "inputs": {"required": {"m": ["INT", {}]}}},
+                ],
+            },
+            "optional": {
+                "any": ["COMFY_MATCHTYPE_V3", {"template": {"template_id": "T", "allowed_types": "A,B"}}]
+            },
+        },
+        "output": [],
+        "output_node": True,
+    },
+}
+OLD = Schema(CLASSES, "0.27.0")
+
+FULL = {
+    **PROMPT,
+    "4": {"class_type": "Picture", "inputs": {"image": "a.png"}},
+    "5": {"class_type": "Rows", "inputs": {"rows.0.n": 5, "slot": ["1", 0], "slot.m": 1}},
+}
+
+Change = Callable[[Any], object]
+
+
+def changed(change: Change) -> Schema:
+    classes = copy.deepcopy(CLASSES)
+    change(classes)
+    return Schema(classes, "0.27.0")
+
+
+def required(classes: Any, name: str) -> Any:
+    return classes[name]["input"]["required"]
+
+
+def optional(classes: Any, name: str) -> Any:
+    return classes[name]["input"].setdefault("optional", {})
+
+
+def option(classes: Any, key: int) -> Any:
+    return required(classes, "Sampler")["kind"][1]["options"][key]["inputs"]["required"]
+
+
+def template(classes: Any) -> Any:
+    return required(classes, "Sampler")["images"][1]["template"]
+
+
+CASES: list[tuple[Change, str, str, str]] = [
+    (lambda c: c.pop("Save"), "node_gone", "error", "Save #3: there is no such node class any more"),
+    (
+        lambda c: required(c, "Loader").update(extra=["INT", {"default": 1}]),
+        "input_added",
+        "error",
+        "Loader #1, input extra: is a new required input (INT, default 1); here it is required and missing",
+    ),
+    (
+        lambda c: optional(c, "Loader").update(extra=["INT", {}]),
+        "input_added",
+        "info",
+        "Loader #1, input extra: is a new optional input (INT)",
+    ),
+    (
+        lambda c: required(c, "Loader").pop("mode"),
+        "input_gone",
+        "warning",
+        "Loader #1, input mode: is gone (COMBO, default 'fast')",
+    ),
+    (
+        lambda c: optional(c, "Sampler").pop("note"),
+        "input_gone",
+        "info",
+        "Sampler #2 ('The sampler'), input note:",
+    ),
+    (
+        lambda c: required(c, "Sampler").update(note=optional(c, "Sampler").pop("note")),
+        "input_required_changed",
+        "error",
+        "input note: is required now; here it is required and missing",
+    ),
+    (
+        lambda c: optional(c, "Loader").update(mode=required(c, "Loader").pop("mode")),
+        "input_required_changed",
+        "info",
+        "Loader #1, input mode: is optional now",
+    ),
+    (
+        lambda c: required(c, "Save").update(latent=["IMAGE"]),
+        "input_type_changed",
+        "error",
+        "Save #3, input latent: was LATENT, is IMAGE; here it takes IMAGE, and output 0 of node '2'",
+    ),
+    (
+        lambda c: required(c, "Save").update(latent=["IMAGE,LATENT"]),
+        "input_type_changed",
+        "info",
+        "Save #3, input latent: was LATENT, is IMAGE,LATENT",
+    ),
+    (
+        lambda c: required(c, "Sampler").update(steps=["STRING", {"default": 20}]),
+        "input_type_changed",
+        "warning",
+        "input steps: was INT, is STRING",
+    ),
+    (
+        lambda c: required(c, "Sampler")["steps"][1].update(max=10),
+        "range_changed",
+        "error",
+        "range was min 1, max 100, is min 1, max 10; here it is 20",
+    ),
+    (
+        lambda c: required(c, "Sampler")["steps"][1].update(min=0, step=2),
+        "range_changed",
+        "info",
+        "range was min 1, max 100, is min 0, max 100, step 2",
+    ),
+    (
+        lambda c: required(c, "Sampler")["steps"][1].update(default=30),
+        "default_changed",
+        "info",
+        "input steps: default was 20, is 30",
+    ),
+    (
+        lambda c: optional(c, "Sampler")["note"][1].update(default="new"),
+        "default_changed",
+        "warning",
+        "input note: default was '', is 'new'",
+    ),
+    (
+        lambda c: required(c, "Loader")["mode"][0].remove("fast"),
+        "choices_gone",
+        "error",
+        "Loader #1, input mode: no longer offers 'fast'; here it is 'fast', which is none of its choices",
+    ),
+    (
+        lambda c: required(c, "Loader")["mode"][0].remove("exact"),
+        "choices_gone",
+        "info",
+        "Loader #1, input mode: no longer offers 'exact'",
+    ),
+    (
+        lambda c: required(c, "Loader")["mode"][0].append("new"),
+        "choices_added",
+        "info",
+        "Loader #1, input mode: offers 'new' now",
+    ),
+    (
+        lambda c: required(c, "Loader")["mode"][1].update(lazy=True),
+        "option_changed",
+        "info",
+        "input mode: option lazy was nothing, is True",
+    ),
+    (
+        lambda c: required(c, "Loader")["ckpt_name"][0].remove("b.safetensors"),
+        "model_not_installed",
+        "error",
+        "Loader #1, input ckpt_name: 'b.safetensors' is not installed. Did you mean 'c.safetensors'?",
+    ),
+    (
+        lambda c: required(c, "Picture")["image"][0].remove("a.png"),
+        "file_missing",
+        "warning",
+        "Picture #4, input image: there is no file 'a.png' on the server yet",
+    ),
+    (
+        lambda c: option(c, 1)["lora_name"][1]["options"].remove("x.pt"),
+        "model_not_installed",
+        "error",
+        "input kind.lora_name: 'x.pt' is not installed",
+    ),
+    (
+        lambda c: option(c, 1).update(strength=["FLOAT"]),
+        "input_added",
+        "error",
+        "input kind.strength: is a new required input (FLOAT)",
+    ),
+    (
+        lambda c: required(c, "Sampler")["kind"][1]["options"].pop(0),
+        "choices_gone",
+        "info",
+        "input kind: no longer offers 'plain'",
+    ),
+    (
+        lambda c: template(c).update(max=5),
+        "slots_changed",
+        "warning",
+        "took 0 to 3 of image0, image1, image2, takes 0 to 5",
+    ),
+    (
+        lambda c: template(c)["input"]["required"].update(image=["MASK"]),
+        "input_type_changed",
+        "info",
+        "input images.*: was IMAGE, is MASK",
+    ),
+    (
+        lambda c: required(c, "Rows")["rows"][1]["template"]["input"]["required"]["n"][1].update(max=4),
+        "range_changed",
+        "error",
+        "Rows #5, input rows.*.n: range was max 9, is max 4",
+    ),
+    (
+        lambda c: required(c, "Rows")["slot"][1]["inputs"]["required"]["m"][1].update(default=3),
+        "default_changed",
+        "info",
+        "Rows #5, input slot.m: default was nothing, is 3",
+    ),
+    (
+        lambda c: optional(c, "Rows")["any"][1]["template"].update(allowed_types="A"),
+        "input_type_changed",
+        "info",
+        "input any: was COMFY_MATCHTYPE_V3 of A,B, is COMFY_MATCHTYPE_V3 of A",
+    ),
+    (
+        lambda c: c["Loader"].update(output=["CLIP", "CLIP"]),
+        "output_type_changed",
+        "error",
+        "Loader #1: output 0 (MODEL) was MODEL, is CLIP; here it takes MODEL, and output 0 of node '1'",
+    ),
+    (
+        lambda c: c["Loader"].update(output=["MODEL", "VAE"]),
+        "output_type_changed",
+        "info",
+        "Loader #1: output 1 (CLIP) was CLIP, is VAE",
+    ),
+    (
+        lambda c: c["Loader"].update(output=["MODEL"]),
+        "output_gone",
+        "info",
+        "Loader #1: output 1 (CLIP, CLIP) is gone",
+    ),
+    (
+        lambda c: c["Loader"].update(output=[]),
+        "output_gone",
+        "error",
+        "Loader #1: output 0 (MODEL, MODEL) is gone; here",
+    ),
+    (
+        lambda c: c["Save"].update(output=["LATENT"]),
+        "output_added",
+        "info",
+        "Save #3: has a new output 0 (LATENT, LATENT)",
+    ),
+    (
+        lambda c: c["Loader"].update(output_name=["model", "CLIP"]),
+        "output_renamed",
+        "info",
+        "Loader #1: output 0 (MODEL) is called model now",
+    ),
+    (
+        lambda c: c["Sampler"].update(output_is_list=[False]),
+        "output_list_changed",
+        "warning",
+        "output 0 (LATENT) is no longer a list",
+    ),
+    (
+        lambda c: c["Save"].update(output_node=False),
+        "output_node_changed",
+        "warning",
+        "Save #3: is no longer an output node",
+    ),
+    (
+        lambda c: c["Loader"].update(deprecated=True),
+        "deprecated_changed",
+        "warning",
+        "Loader #1: is now deprecated",
+    ),
+    (
+        lambda c: c["Save"].pop("api_node"),
+        "api_node_changed",
+        "info",
+        "Save #3: is no longer a paid API node",
+    ),
+    (
+        lambda c: c["Loader"].update(api_node=True),
+        "api_node_changed",
+        "warning",
+        "Loader #1: is now a paid API node",
+    ),
+    (
+        lambda c: c["Loader"].update(is_input_list=True),
+        "input_list_changed",
+        "warning",
+        "Loader #1: is now executed once over whole lists",
+    ),
+    (
+        lambda c: c["Loader"].update(python_module="nodes_loader"),
+        "module_changed",
+        "info",
+        "Loader #1: comes from nodes_loader, no longer from nodes",
+    ),
+    (
+        lambda c: c["Loader"].update(python_module="custom_nodes.other"),
+        "module_changed",
+        "warning",
+        "Loader #1: comes from custom_nodes.other",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "kind", "severity", "text"), CASES)
+def test_each_difference(change: Change, kind: str, severity: str, text: str) -> None:
+    drifts = check(FULL, changed(change), OLD)
+    assert next(drift.severity for drift in drifts if drift.type == kind) == severity
+    drift = next(drift for drift in drifts if drift.type == kind)
+    assert text in drift.text
+    assert would_run(drifts) == (severity != "error")
+    others = [drift for drift in drifts if drift.type != kind]
+    assert all(drift.type.startswith(("output_", "input_gone", "range_")) for drift in others), others
+    # A lock of the workflow stands for the server that it was made from.
+    assert check(FULL, changed(change), make_lock({"x": FULL}, OLD)) == drifts
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.pop("Unused"),
+        lambda c: c.update(New=c["Unused"]),
+        lambda c: c["Loader"].update(description="new", category="new", display_name="new"),
+        lambda c: required(c, "Sampler")["steps"][1].update(tooltip="new", display="number", advanced=True),
+        lambda c: required(c, "Loader")["ckpt_name"][0].append("new.safetensors"),
+        lambda c: required(c, "Loader")["ckpt_name"][0].remove("a.safetensors"),
+        lambda c: option(c, 0)["cfg"][1].update(max=1),
+        lambda c: required(c, "Sampler")["kind"][1]["options"].reverse(),
+        lambda c: required(c, "Loader")["mode"][0].reverse(),
+        lambda c: required(c, "Loader").update(
+            mode=["COMBO", {"options": ["fast", "exact"], "default": "fast"}]
+        ),
+        lambda c: required(c, "Loader")["mode"][1].update(multiselect=False),
+        lambda c: required(c, "Save").update(latent=["LATENT", {}]),
+        lambda c: required(c, "Sampler")["steps"][1].update(min=1.0, round=False),
+        lambda c: c["Loader"].update(deprecated=False, is_input_list=None),
+        lambda c: c["Loader"]["input"].update(hidden={"id": "UNIQUE_ID"}),
+    ],
+)
+def test_what_does_not_touch_the_workflow_is_not_reported(change: Change) -> None:
+    assert check(FULL, changed(change), OLD) == []
+
+
+def test_of_several_nodes_those_are_named_that_it_hits_hardest() -> None:
+    prompt = copy.deepcopy(PROMPT)
+    for number in range(10, 20):
+        prompt[str(number)] = {
+            "class_type": "Loader",
+            "inputs": {"ckpt_name": "b.safetensors", "mode": "exact"},
+        }
+    (drift,) = check(prompt, changed(lambda c: required(c, "Loader")["mode"][0].remove("fast")), OLD)
+    assert (drift.severity, drift.node_ids) == ("error", ("1",))
+    (drift,) = check(prompt, changed(lambda c: required(c, "Loader")["mode"][0].append("new")), OLD)
+    assert (drift.severity, len(drift.node_ids)) == ("info", 11)
+    assert drift.text.startswith("Loader #1, #10, #11, #12, #13, #14 and 5 more, input mode:")
+
+
+def test_without_a_baseline_only_what_keeps_it_from_running_is_said() -> None:
+    new = changed(
+        lambda c: [
+            required(c, "Loader")["mode"][0].append("new"),
+            required(c, "Sampler")["steps"][1].update(max=10),
+            c.pop("Save"),
+        ]
+    )
+    drifts = check(PROMPT, new)
+    assert [drift.type for drift in drifts] == ["node_gone", "value_bigger_than_max"]
+    assert drifts[0].message == "there is no such node class"
+    assert not would_run(drifts)
+
+
+def test_a_prompt_without_outputs_left() -> None:
+    new = changed(lambda c: c["Save"].update(output_node=False))
+    (drift,) = check(PROMPT, new, OLD)
+    assert (drift.type, drift.severity) == ("output_node_changed", "error")
+    (drift,) = check({}, OLD, OLD)
+    assert (drift.type, drift.class_type, drift.node_ids) == ("prompt_no_outputs", None, ())
+
+
+def test_a_class_that_the_server_replaces_is_no_error() -> None:
+    """ComfyUI 0.14 and later put newer classes in the place of some old ones."""
+    old_name, new_name = "SDV_img2vid_Conditioning", "SVD_img2vid_Conditioning"
+    node = {"input": {}, "output": [], "output_node": True}
+    prompt = {"1": {"class_type": old_name, "inputs": {}, "_meta": {"title": "old"}}}
+    (drift,) = check(prompt, Schema({new_name: node}, "0.27.0"), Schema({old_name: node}, "0.3.64"))
+    assert (drift.type, drift.severity) == ("node_gone", "warning")
+    assert f"is replaced by {new_name}" in drift.text
+    (drift,) = check(prompt, Schema({new_name: node}, "0.3.64"), Schema({old_name: node}, "0.3.64"))
+    assert (drift.type, drift.severity) == ("node_gone", "error")
+
+
+def test_what_the_baseline_does_not_know() -> None:
+    fewer = changed(lambda c: c.pop("Loader"))
+    (drift,) = check(PROMPT, OLD, fewer)
+    assert (drift.type, drift.severity) == ("node_added", "info")
+    lock = make_lock({"x": {"1": PROMPT["1"]}}, OLD)
+    drifts = check(PROMPT, OLD, lock)
+    assert [(drift.type, drift.severity, drift.class_type) for drift in drifts] == [
+        ("not_locked", "warning", "Sampler"),
+        ("not_locked", "warning", "Save"),
+    ]
+
+
+def test_against_a_lock_alone() -> None:
+    lock = make_lock({"x": PROMPT}, OLD)
+    assert check(PROMPT, lock) == []
+    other = copy.deepcopy(PROMPT)
+    other["1"]["inputs"]["ckpt_name"] = "c.safetensors"
+    other["9"] = {"class_type": "Picture", "inputs": {"image": "a.png"}}
+    assert {drift.type for drift in check(other, lock)} == {"model_not_installed", "node_gone"}
+
+
+@pytest.mark.parametrize("prompt", [None, [], 7, {"1": 7}, {"1": {}}, {"1": {"class_type": 7, "inputs": 7}}])
+def test_what_is_no_prompt_would_not_run(prompt: object) -> None:
+    drifts = check(prompt, OLD, OLD)
+    assert not would_run(drifts)
+    assert all(str(drift) for drift in drifts)
+
+
+def test_names_cannot_disturb_a_terminal_or_a_report() -> None:
+    wild = "\x1b[2J\n\x00\ud800"
+    new = changed(
+        lambda c: c.update({wild: {**c["Save"], "input": {"required": {wild: [wild, {wild: wild}]}}}})
+    )
+    new.raw[wild]["python_module"] = wild
+    prompt = {**PROMPT, wild: {"class_type": wild, "inputs": {}, "_meta": {"title": wild}}}
+    old = changed(lambda c: c.update({wild: c["Save"]}))
+    drifts = check(prompt, new, old)
+    assert len(drifts) > 2
+    checked = Checked("x", None, tuple(drifts))
+    assert all(line.isprintable() for line in str(checked).splitlines())
+    assert len(str(checked).splitlines()) == len(drifts) + 1
+    assert len(to_github([checked]).splitlines()) == len(drifts)
+    ET.fromstring(to_junit([checked]))  # noqa: S314
+    json.dumps(to_sarif([checked], "1"))
+
+
+def edits(classes: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """The same classes with something taken out, replaced or put in, anywhere."""
+    values = st.sampled_from([None, 0, 1, "x", "IMAGE", [], {}, ["INT", {}], [["a"], {}], True]).map(
+        copy.deepcopy
+    )
+
+    @st.composite
+    def edit(draw: st.DrawFn) -> dict[str, Any]:
+        made: dict[str, Any] = copy.deepcopy(classes)
+        for _ in range(draw(st.integers(0, 4))):
+            place: Any = made
+            for _ in range(draw(st.integers(0, 6))):
+                keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+                inner = [key for key in keys if isinstance(place[key], (dict, list)) and place[key]]
+                if not inner:
+                    break
+                place = place[draw(st.sampled_from(inner))]
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            if keys and draw(st.booleans()):
+                del place[draw(st.sampled_from(keys))]
+            elif isinstance(place, dict):
+                place[draw(st.sampled_from([*keys, "new"]))] = draw(values)
+            else:
+                place.append(draw(values))
+        return made
+
+    return edit()
+
+
+@given(prompts(SCHEMA), edits(dict(SCHEMA.raw)))
+def test_the_verdict_is_the_servers(prompt: dict[str, Any], classes: dict[str, Any]) -> None:
+    """Whatever has become of it, and of the form of its answer."""
+    new = Schema(classes, SCHEMA.version)
+    drifts = check(prompt, new, SCHEMA)
+    report = validate_prompt(prompt, new)
+    found = [*report.errors, *report.refusals]
+    assert would_run(drifts) == (not found)
+    hit = {node_id for drift in drifts if drift.severity != "info" for node_id in drift.node_ids}
+    assert {problem.node_id for problem in found if problem.node_id} <= hit | _sources(prompt, hit)
+
+
+def _sources(prompt: dict[str, Any], hit: set[str]) -> set[str]:
+    """The users of the nodes that are hit: an output that is gone is theirs to tell."""
+    return {
+        node_id
+        for node_id, node in prompt.items()
+        if any(isinstance(value, list) and value and value[0] in hit for value in node["inputs"].values())
+    }
+
+
+@given(prompts(SCHEMA))
+def test_nothing_has_become_of_the_same_server(prompt: dict[str, Any]) -> None:
+    assert check(prompt, SCHEMA, SCHEMA) == []
+    lock = make_lock({"x": prompt}, SCHEMA)
+    assert check(prompt, SCHEMA, lock) == []
+    assert check(prompt, lock, SCHEMA) == []
+    assert would_run(check(prompt, lock))
+
+
+PLACE = Place("flows/made.py", 7)
+NEW = changed(
+    lambda c: [
+        required(c, "Sampler")["steps"][1].update(max=10),
+        required(c, "Loader")["mode"][0].append("new"),
+        c["Save"].update(output_node=True, deprecated=True),
+    ]
+)
+
+PROBLEM = validate_prompt(PROMPT, NEW).errors[0]
+REASON = f"{PROBLEM.message}. {PROBLEM.suggestion}"
+
+
+def checked() -> list[Checked]:
+    drifts = check(PROMPT, NEW, OLD, places={"2": PLACE})
+    return [Checked("made.py:made", "made.py", tuple(drifts)), Checked("other.json", "other.json", ())]
+
+
+TEXT = f"""\
+made.py:made: would not run
+  flows/made.py:7: error: Sampler #2 ('The sampler'), input steps: range was min 1, max 100, is min 1, \
+max 10; here it {REASON} [range_changed]
+  warning: Save #3: is now deprecated [deprecated_changed]
+  info: Loader #1, input mode: offers 'new' now [choices_added]
+other.json: would run"""
+
+GITHUB = f"""\
+::error file=flows/made.py,line=7,title=made.py%3Amade%3A range_changed::Sampler #2 ('The sampler'), \
+input steps: range was min 1, max 100, is min 1, max 10; here it {REASON}
+::warning file=made.py,title=made.py%3Amade%3A deprecated_changed::Save #3: is now deprecated
+::notice file=made.py,title=made.py%3Amade%3A choices_added::Loader #1, input mode: offers 'new' now"""
+
+
+def test_text_and_annotations() -> None:
+    assert "\n".join(map(str, checked())) == TEXT
+    assert to_github(checked()) == GITHUB
+
+
+def test_json() -> None:
+    first, second = (entry.to_json() for entry in checked())
+    assert second == {"name": "other.json", "would_run": True, "drifts": []}
+    assert first["drifts"][0] == {
+        "type": "range_changed",
+        "severity": "error",
+        "message": "range was min 1, max 100, is min 1, max 10",
+        "class_type": "Sampler",
+        "input_name": "steps",
+        "node_ids": ["2"],
+        "reason": PROBLEM.message,
+        "suggestion": PROBLEM.suggestion,
+        "file": "flows/made.py",
+        "line": 7,
+        "old": {"min": 1, "max": 100},
+        "new": {"min": 1, "max": 10},
+    }
+
+
+def test_junit() -> None:
+    root = ET.fromstring(to_junit(checked()))  # noqa: S314
+    suite = root[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    made, other = suite
+    assert (made.get("name"), made.get("file"), len(other)) == ("made.py:made", "made.py", 0)
+    assert [child.tag for child in made] == ["failure", "system-out"]
+    assert made[0].get("type") == "range_changed"
+    assert "deprecated" in (made[1].text or "")
+    strict = ET.fromstring(to_junit(checked(), strict=True))[0][0]  # noqa: S314
+    assert "deprecated" in (strict[0].text or "")
+
+
+def test_sarif() -> None:
+    log = to_sarif(checked(), "1.2.3")
+    (run,) = log["runs"]
+    assert log["version"] == "2.1.0"
+    assert run["tool"]["driver"]["version"] == "1.2.3"
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert rules == ["choices_added", "deprecated_changed", "range_changed"]
+    assert [result["level"] for result in run["results"]] == ["error", "warning", "note"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+    assert run["results"][0]["locations"] == [
+        {"physicalLocation": {"artifactLocation": {"uri": "flows/made.py"}, "region": {"startLine": 7}}}
+    ]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, schema in (("old", OLD), ("new", NEW)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"comfyui_version": "0.27.0", "nodes": schema.raw}))
+    (tmp_path / "a.json").write_text(json.dumps(PROMPT))
+    (tmp_path / "b.json").write_text(
+        json.dumps({"1": {"class_type": "Picture", "inputs": {"image": "a.png"}}})
+    )
+    return tmp_path
+
+
+def test_command_check(command: Command, files: Path) -> None:
+    assert command("lock", "a.json", "b.json", "--object-info", "old.json").code == 0
+    words = ("check", "a.json", "b.json", "--lock", "comfyflow.lock")
+    run = command(*words, "--object-info", "old.json")
+    assert (run.code, run.out) == (0, "a.json: would run\nb.json: would run\n")
+    run = command(*words, "--object-info", "new.json")
+    assert run.code == 1
+    assert (
+        run.out
+        == TEXT.replace("flows/made.py:7: ", "")
+        .replace("made.py:made", "a.json")
+        .replace("other.json", "b.json")
+        + "\n"
+    )
+    assert command(*words).code == 0
+    assert command("check", "b.json", "--object-info", "new.json", "--strict").code == 0
+
+
+@pytest.mark.parametrize("form", ["json", "junit", "sarif", "github"])
+def test_command_check_formats(command: Command, files: Path, form: str) -> None:
+    assert command("lock", "a.json", "--object-info", "old.json").code == 0
+    words = ("check", "a.json", "--lock", "comfyflow.lock", "--object-info", "new.json")
+    run = command(*words, "--format", form)
+    assert run.code == 1
+    assert "range_changed" in run.out
+    assert command(*words, "--format", form, "-o", "out.txt").out == ""
+    assert (files / "out.txt").read_text().strip() == run.out.strip()
+    if form in ("json", "sarif"):
+        json.loads(run.out)
+    if form == "json":
+        assert command(*words, "--json").out == run.out
+
+
+def test_command_check_strict(command: Command, files: Path) -> None:
+    old = json.loads((files / "old.json").read_text())
+    old["nodes"]["Picture"]["deprecated"] = True
+    (files / "deprecated.json").write_text(json.dumps(old))
+    assert command("lock", "b.json", "--object-info", "old.json").code == 0
+    words = ("check", "b.json", "--lock", "comfyflow.lock", "--object-info", "deprecated.json")
+    assert command(*words).code == 0
+    assert command(*words, "--strict").code == 1
+
+
+def test_command_check_in_trouble(command: Command, files: Path) -> None:
+    run = command("check", "a.json")
+    assert run.code == 2
+    assert "what to check against" in run.err
+    run = command("check", "a.json", "--lock", "a.json")
+    assert run.code == 2
+    assert "a.json is no lock file" in run.err
+
+
+def test_command_check_of_python_against_a_server(command: Command, files: Path) -> None:
+    """The node package that it was written with is the baseline, and lines of it are pointed at."""
+    (files / "made.py").write_text(
+        "from comfyflow import workflow\nfrom comfynodes import EmptyImage, SaveImage\n\n@workflow\n"
+        "def made(width: int = 8):\n    image = EmptyImage(width=width)\n    return SaveImage(images=image)\n"
+    )
+    from comfyflow.cli.options import reference_schema
+
+    raw = dict(reference_schema().raw)
+    image = copy.deepcopy(raw["EmptyImage"])
+    image["input"]["required"]["width"][1]["min"] = 64
+    with Simulator(Schema({**raw, "EmptyImage": image}, reference_schema().version)) as server:
+        run = command("check", "made.py:made", "--server", server.url)
+        assert run.code == 1
+        assert run.out.splitlines()[0] == "made.py:made: would not run"
+        assert "made.py:6: error: EmptyImage #1" in run.out
+        assert "[range_changed]" in run.out
+        run = command("check", "made.py", "--width", "64", "--server", server.url, "--format", "github")
+        assert run.code == 0
+        assert run.out.startswith("::notice file=")
