@@ -2,6 +2,7 @@
 
 from .fault import InvalidPrompt as InvalidPrompt
 from .fault import invalid_prompts as invalid_prompts
+from .graph import GraphOptions as GraphOptions
 from .graph import graphs as graphs
 from .graph import prompts as prompts
 from .graph import workflow_of as workflow_of

@@ -89,12 +89,18 @@ class Catalogue:
         choose: Says which node classes may be used; by default, all.
         values: What some inputs, by class and name, are given in place of all that the schema
             allows. Nothing is linked to them.
+        largest: The largest number that is given where it need not be larger.
     """
 
     def __init__(
-        self, schema: Schema, choose: Choose | None = None, values: GivenValues | None = None
+        self,
+        schema: Schema,
+        choose: Choose | None = None,
+        values: GivenValues | None = None,
+        largest: int | None = None,
     ) -> None:
         self.schema = schema
+        self._largest = largest
         self.nodes: dict[str, NodeSchema] = {
             name: node for name, node in schema.items() if choose is None or choose(node)
         }
@@ -123,7 +129,7 @@ class Catalogue:
         """The constants of an input, found once; None for a socket."""
         known = self._widgets.get(id(entry))
         if known is None or known[0] is not entry:
-            known = entry, widget_of(entry, self.schema.files_known)
+            known = entry, widget_of(entry, self.schema.files_known, self._largest)
             self._widgets[id(entry)] = known
         return known[1]
 
@@ -375,17 +381,22 @@ class Catalogue:
 
 
 class Pool:
-    """The node classes of a schema that can stand in a graph, those of the least first."""
+    """The node classes that can stand in a graph, those that need least first.
 
-    def __init__(self, schema: Schema, choose: Choose | None, values: GivenValues | None) -> None:
-        self.catalogue = Catalogue(schema, choose, values)
-        totals = {
-            name: cost + self.catalogue.ends.get(name, NEVER) for name, cost in self.catalogue.costs.items()
-        }
+    Args:
+        catalogue: What can be made.
+
+    Raises:
+        SchemaError: Nothing can.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        totals = {name: cost + catalogue.ends.get(name, NEVER) for name, cost in catalogue.costs.items()}
         found = sorted((total, name) for name, total in totals.items() if total < NEVER)
         if not found:
             raise SchemaError(
-                f"nothing can be drawn from {schema!r}: no output node can be given what it needs"
+                f"nothing can be drawn from {catalogue.schema!r}: no output node can be given what it needs"
             )
         self.totals = [int(total) for total, _ in found]
         self.names = [name for _, name in found]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from hypothesis import strategies as st
+from typing_extensions import Unpack
 
 from ...graph import Graph, GraphNode, Link
 from ...prompt import Prompt, to_prompt
@@ -16,8 +17,7 @@ from ...schema.input_schema import DYNAMIC
 from ...validate.core_checks import own_check
 from ...validate.rules import ServerRules, types_match
 from .arguments import choice
-from .catalogue import Choose, GivenValues
-from .graph import MAX_NODES, graphs
+from .graph import GraphOptions, graphs
 from .widget import TEXT
 
 NO_NUMBERS: Final = st.sampled_from(["", "many", "1,5", "0x10", "1e", None])
@@ -74,29 +74,21 @@ class Spot(NamedTuple):
         return Broken(problem, self.node.node_id, self.name)
 
 
-def invalid_prompts(
-    schema: Schema,
-    *,
-    max_nodes: int = MAX_NODES,
-    choose: Choose | None = None,
-    values: GivenValues | None = None,
-) -> st.SearchStrategy[InvalidPrompt]:
+def invalid_prompts(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[InvalidPrompt]:
     """Prompts with one thing wrong, of which a server with this schema refuses all outputs.
 
     An unknown class, no output, a required input that is missing, a value out of its range or
-    list or of a wrong kind, a link of a wrong type, in a circle, or that is none.
+    list or of a wrong kind, a link of a wrong type, in a circle, to nothing, or that is none.
 
     A node class may have checks of its own that no schema tells of, and a server leaves ranges
     and choices to them. Nothing is broken in a class that is known to have some.
 
     Args:
         schema: The node classes.
-        max_nodes: The largest number of nodes.
-        choose: Says which node classes may be used; by default, all.
-        values: See `graphs`.
+        options: See `GraphOptions`; there is one branch, and there are no titles.
     """
-    drawn = graphs(schema, max_nodes=max_nodes, max_branches=1, choose=choose, values=values, titles=False)
-    return _invalid(schema, drawn)
+    one_branch: GraphOptions = {**options, "max_branches": 1, "titles": False}
+    return _invalid(schema, graphs(schema, **one_branch))
 
 
 @st.composite

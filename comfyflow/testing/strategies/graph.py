@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
+from typing_extensions import TypedDict, Unpack
 
 from ...errors import SchemaError
 from ...graph import Graph, Link
 from ...node import Node, Output, raw_node, titled, with_id
 from ...prompt import Prompt, to_prompt
 from ...schema import Schema
-from .catalogue import Choose, GivenValues, Pool
+from .catalogue import Catalogue, Choose, GivenValues, Pool
 from .drawing import Drawing
 
 if TYPE_CHECKING:
@@ -21,15 +22,28 @@ MAX_NODES = 16
 """How many nodes a drawn workflow has at most, if nothing else is said."""
 
 
-def graphs(
-    schema: Schema,
-    *,
-    max_nodes: int = MAX_NODES,
-    max_branches: int | None = None,
-    choose: Choose | None = None,
-    values: GivenValues | None = None,
-    titles: bool = True,
-) -> st.SearchStrategy[Graph]:
+class GraphOptions(TypedDict, total=False):
+    """What can be said of drawn graphs.
+
+    Attributes:
+        max_nodes: The largest number of nodes (16).
+        max_branches: How many times a new end is begun, at most; by default, while there is room.
+        choose: Says which node classes may be used; by default, all.
+        values: By class and input, what is given there in place of all that the schema allows,
+            for checks that a node makes in its own Python. Those of ComfyUI's core are known.
+        largest: No number is larger that need not be: workflows of small pictures run quickly.
+        titles: Whether some of the nodes have titles (True).
+    """
+
+    max_nodes: int
+    max_branches: int | None
+    choose: Choose | None
+    values: GivenValues | None
+    largest: int | None
+    titles: bool
+
+
+def graphs(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Graph]:
     """Graphs that a server with this schema accepts.
 
     Every node leads to an output node; every required input is linked to an output of its type
@@ -42,44 +56,25 @@ def graphs(
 
     Args:
         schema: The node classes.
-        max_nodes: The largest number of nodes.
-        max_branches: How many times a new end is begun, at most; by default, while there is room.
-        choose: Says which node classes may be used; by default, all.
-        values: By class and input, what is given there in place of all that the schema allows, for
-            checks that a node makes in its own Python. Those of ComfyUI's core are known.
-        titles: Whether some of the nodes have titles.
+        options: See `GraphOptions`.
 
     Raises:
         SchemaError: Nothing can be drawn (when the first example is).
     """
-    return st.deferred(lambda: _graphs(Pool(schema, choose, values), max_nodes, max_branches, titles))
+    return st.deferred(lambda: _graphs(_pool(schema, options), options))
 
 
-def prompts(
-    schema: Schema,
-    *,
-    max_nodes: int = MAX_NODES,
-    choose: Choose | None = None,
-    values: GivenValues | None = None,
-    titles: bool = True,
-) -> st.SearchStrategy[Prompt]:
+def prompts(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Prompt]:
     """Prompt JSON that a server with this schema accepts. See `graphs`."""
-    return graphs(schema, max_nodes=max_nodes, choose=choose, values=values, titles=titles).map(to_prompt)
+    return graphs(schema, **options).map(to_prompt)
 
 
-def workflows(
-    schema: Schema,
-    *,
-    max_nodes: int = MAX_NODES,
-    choose: Choose | None = None,
-    values: GivenValues | None = None,
-    titles: bool = True,
-) -> st.SearchStrategy[Workflow[Any]]:
+def workflows(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Workflow[Any]]:
     """Workflows of raw nodes, with the ids of the drawn graph. See `graphs`.
 
     The roots are the nodes that nothing is linked to.
     """
-    return graphs(schema, max_nodes=max_nodes, choose=choose, values=values, titles=titles).map(workflow_of)
+    return graphs(schema, **options).map(workflow_of)
 
 
 def workflow_of(graph: Graph) -> Workflow[Any]:
@@ -107,9 +102,15 @@ def workflow_of(graph: Graph) -> Workflow[Any]:
     return Workflow(*ends.values())
 
 
+def _pool(schema: Schema, options: GraphOptions) -> Pool:
+    catalogue = Catalogue(schema, options.get("choose"), options.get("values"), options.get("largest"))
+    return Pool(catalogue)
+
+
 @st.composite
-def _graphs(draw: st.DrawFn, pool: Pool, max_nodes: int, max_branches: int | None, titles: bool) -> Graph:
-    least = pool.totals[0]
-    if max_nodes < least:
-        raise SchemaError(f"the smallest workflow of this schema has {least} nodes; max_nodes is {max_nodes}")
-    return Drawing(draw, pool, draw(st.integers(least, max_nodes))).graph(max_branches, titles)
+def _graphs(draw: st.DrawFn, pool: Pool, options: GraphOptions) -> Graph:
+    least, most = pool.totals[0], options.get("max_nodes", MAX_NODES)
+    if most < least:
+        raise SchemaError(f"the smallest workflow of this schema has {least} nodes; max_nodes is {most}")
+    drawing = Drawing(draw, pool, draw(st.integers(least, most)))
+    return drawing.graph(options.get("max_branches"), options.get("titles", True))

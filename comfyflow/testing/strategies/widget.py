@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
@@ -44,7 +45,7 @@ class Widget:
         self.plain = plain
 
 
-def widget_of(entry: InputSchema, files_known: bool = True) -> Widget | None:
+def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None = None) -> Widget | None:
     """The constants of an input, or None where there are none.
 
     None for a pure socket, for a list of files of which none is installed, and for a range
@@ -54,7 +55,10 @@ def widget_of(entry: InputSchema, files_known: bool = True) -> Widget | None:
         entry: Any input that is not dynamic.
         files_known: Whether the schema knows which files are installed. If not, any name may
             stand where it lists none; not where a file is to be uploaded, which must be there.
+        largest: The largest number, where the input takes one that is not larger.
     """
+    if largest is not None:
+        entry = _limited(entry, largest)
     if entry.is_combo:
         found = _choice(entry)
         unlisted = found is None and not files_known and entry.upload is None
@@ -69,6 +73,15 @@ def widget_of(entry: InputSchema, files_known: bool = True) -> Widget | None:
         return None
     plain = next((part.plain for part in parts if part.plain is not MISSING), MISSING)
     return Widget(reduce(lambda one, other: one | other, (part.values for part in parts)), plain)
+
+
+def _limited(entry: InputSchema, largest: int) -> InputSchema:
+    """The same input with a lower maximum, but not below its minimum."""
+    if not entry.types & {"INT", "FLOAT"}:
+        return entry
+    least, most = _stated(entry.minimum), _stated(entry.maximum)
+    limit = max(largest, least if least is not None else largest)
+    return replace(entry, options={**entry.options, "max": limit if most is None else min(most, limit)})
 
 
 def in_range(entry: InputSchema, value: float) -> bool:
