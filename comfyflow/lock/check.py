@@ -163,7 +163,7 @@ class _Check:
         if problem.type not in ("value_not_in_list", "custom_validation_failed"):
             return None
         entry = self._entry(problem)
-        given = self._inputs(problem.node_id).get(problem.input_name or "")
+        given = self._inputs(problem.node_id).get(problem.input_name)
         if entry is None or not is_file_list(entry) or not isinstance(given, str):
             return None
         drift = self._error(problem)
@@ -188,7 +188,7 @@ class _Check:
             "error",
             problem.message,
             problem.class_type,
-            problem.input_name,
+            problem.input_name or None,
             (problem.node_id,) if problem.node_id is not None else (),
             suggestion=problem.suggestion,
             title=problem.title,
@@ -268,7 +268,7 @@ def _rank(problem: Problem, difference: Difference) -> int | None:
     if difference.type == "node_gone":
         return 0 if problem.type in ("missing_node_type", "invalid_prompt") else None
     name, pattern = problem.input_name, difference.input_name
-    if name is None or pattern is None or difference.type in _NEVER:
+    if not name or pattern is None or difference.type in _NEVER:
         return None
     if problem.node_id not in difference.nodes:
         return None
