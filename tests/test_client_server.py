@@ -165,6 +165,8 @@ def test_prompt_json(client: Any) -> None:
     result = client.run(prompt_of(red()))
     assert isinstance(result.output, ImageOutput)
     assert result["2"] is result.output
+    with pytest.raises(ClientError, match="no node '77'"):
+        result["77"]
     two = client.run(prompt_of((red(), red())))
     assert len(two.files) == 2
     with pytest.raises(ClientError, match="no one output"):
@@ -703,11 +705,6 @@ def test_middleware_wraps_every_request(connect: Connect) -> None:
     assert client.request("GET", "/api/secret").content == b'{"made": "up"}'
     assert ("POST /api/prompt", 200) in seen
     assert seen[-1] == ("GET /api/secret", 200)
-
-
-def test_a_server_below_a_path(server: Simulator, connect: Connect) -> None:
-    """``http://host/api`` is how some write it; the routes are the same."""
-    assert connect().url == server.url
 
 
 def test_nobody_there() -> None:

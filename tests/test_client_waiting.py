@@ -244,6 +244,20 @@ def test_an_answer_that_nobody_can_look_up() -> None:
         submitted(server)
 
 
+def test_a_time_limit_counts_for_submitting_too() -> None:
+    server = ModelServer(connected=False)
+
+    def hangs(request: Any) -> Any:
+        assert request.timeout is not None
+        server.world._pass(request.timeout)
+        raise ServerUnreachable("was not answered in time")
+
+    server.world.respond = hangs
+    with pytest.raises(ServerUnreachable):
+        server.world.drive(start(server.world.core.within(5), PROMPT, {}))
+    assert server.world.now < 8
+
+
 def test_an_own_prompt_id() -> None:
     server = ModelServer()
     mine = str(uuid.uuid4())

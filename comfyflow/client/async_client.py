@@ -226,7 +226,7 @@ class AsyncClient(BaseClient):
         """
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
         on_event = options.get("on_event")
-        handle: AsyncHandle[Any] = await self._submit(target, resolver, options)
+        handle: AsyncHandle[Any] = await self._submit(target, resolver, options, deadline.left)
         if on_event is not None:
             async for event in handle.events(deadline.left):
                 on_event(event)
@@ -293,7 +293,7 @@ class AsyncClient(BaseClient):
             PromptRejected: The server found problems; nothing was queued.
             ServerUnreachable: The server does not answer.
         """
-        return await self._submit(target, resolver, options)
+        return await self._submit(target, resolver, options, None)
 
     async def attach(self, prompt_id: str) -> AsyncHandle[Result[NodeOutput]]:
         """Take up a prompt that is on the server: of an earlier program, or of somebody else.
@@ -332,9 +332,11 @@ class AsyncClient(BaseClient):
         )
 
     async def _submit(
-        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions
+        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions, seconds: float | None
     ) -> AsyncHandle[Any]:
-        return self._handle(await self._driver.drive(running.start(self._core, target, options)), resolve)
+        return self._handle(
+            await self._driver.drive(running.start(self._core.within(seconds), target, options)), resolve
+        )
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> AsyncHandle[Any]:
         handle: AsyncHandle[Any] = AsyncHandle(self._core, started, self, resolve, self._resolvers)

@@ -225,7 +225,7 @@ class Client(BaseClient):
         """
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
         on_event = options.get("on_event")
-        handle: Handle[Any] = self._submit(target, resolver, options)
+        handle: Handle[Any] = self._submit(target, resolver, options, deadline.left)
         if on_event is not None:
             for event in handle.events(deadline.left):
                 on_event(event)
@@ -292,7 +292,7 @@ class Client(BaseClient):
             PromptRejected: The server found problems; nothing was queued.
             ServerUnreachable: The server does not answer.
         """
-        return self._submit(target, resolver, options)
+        return self._submit(target, resolver, options, None)
 
     def attach(self, prompt_id: str) -> Handle[Result[NodeOutput]]:
         """Take up a prompt that is on the server: of an earlier program, or of somebody else.
@@ -329,9 +329,11 @@ class Client(BaseClient):
         return self.save(file, path)
 
     def _submit(
-        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions
+        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions, seconds: float | None
     ) -> Handle[Any]:
-        return self._handle(self._driver.drive(running.start(self._core, target, options)), resolve)
+        return self._handle(
+            self._driver.drive(running.start(self._core.within(seconds), target, options)), resolve
+        )
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> Handle[Any]:
         handle: Handle[Any] = Handle(self._core, started, self, resolve, self._resolvers)

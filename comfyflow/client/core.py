@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import time
@@ -25,6 +26,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REPEATED: Final = frozenset({408, 425, 429, 502, 503, 504})
 """Answers of something in between, or of a server that is busy: worth asking again."""
 _SHOWN: Final = 400
+_LEAST: Final = 0.1
+"""Seconds that a server gets for an answer even where the time is over."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,28 @@ class Core:
         self.middleware = tuple(middleware)
         self.new_signal = new_signal
         self.use_socket = use_socket
+        self.until: float | None = None
+        """When what is done must have come to an end; see `within`."""
         self.clock = clock
         self.random = random.Random()  # noqa: S311  # jitter
         self.uploads: dict[tuple[int, str, str], Any] = {}
         """What was uploaded, by connection, name and content."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub = Hub(new_signal, self.clock)
+
+    def within(self, seconds: float | None) -> Core:
+        """The same client, but all that is done with it comes to an end in some seconds.
+
+        Args:
+            seconds: From now on; None for no other end than `limits`.
+        """
+        hurried = copy.copy(self)
+        hurried.until = None if seconds is None else self.clock() + max(seconds, 0.0)
+        return hurried
+
+    def left(self) -> float | None:
+        """The seconds until the end that `within` set; None where it set none."""
+        return None if self.until is None else max(self.until - self.clock(), 0.0)
 
     def jitter(self, attempt: int) -> float:
         """The pause before a repetition: it doubles each time, and is anything above its half."""
@@ -122,13 +141,14 @@ def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]
         try:
             answer = yield from ask(core, request, sink)
         except ServerUnreachable as error:
-            if last or not (request.repeatable or error.unsent):
+            if last or not (request.repeatable or error.unsent) or core.left() == 0.0:
                 raise
             pause = core.jitter(attempt)
         else:
             if answer.ok:
                 return answer
-            if last or answer.status not in _REPEATED or not request.repeatable:
+            over = last or core.left() == 0.0
+            if over or answer.status not in _REPEATED or not request.repeatable:
                 raise error_of(core, request, answer)
             pause = max(core.jitter(attempt), retry_after(answer))
         yield from sleep(pause)
@@ -152,7 +172,7 @@ def patiently(core: Core, start: Callable[[], Flow[T]]) -> Flow[T]:
             return (yield from start())
         except (ServerUnreachable, ServerError) as error:
             waited = core.clock() - since
-            if not may_pass(error) or waited > core.limits.patience:
+            if not may_pass(error) or waited > core.limits.patience or core.left() == 0.0:
                 raise
             yield from sleep(core.jitter(attempt))
             attempt += 1
@@ -165,6 +185,9 @@ def may_pass(error: ServerUnreachable | ServerError) -> bool:
 
 def ask(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
     """Send a request once, through the middleware, and follow redirects; any status returns."""
+    left = core.left()
+    if left is not None and request.timeout is None:
+        request = replace(request, timeout=max(min(left, core.limits.answer), _LEAST))
     forward: Forward = lambda asked: _follow(core, asked, sink)  # noqa: E731  # the innermost layer
     for layer in reversed(core.middleware):
         forward = _wrapped(layer, forward)

@@ -146,12 +146,16 @@ class Result(Generic[R_co]):
 
         Raises:
             GraphError: The node is not in the workflow.
+            ClientError: The prompt has no node of that id.
             PromptRejected: The server dropped this output.
             DownloadError: The node sends its pictures over the socket, which was not there.
         """
         if _is_resolver(key):
             return self._resolved(key)
-        return self._output(key if isinstance(key, str) else self._prepared.id_of(key))
+        node_id = key if isinstance(key, str) else self._prepared.id_of(key)
+        if node_id not in self._run.nodes and node_id not in self.outcome.outputs:
+            raise ClientError(f"the prompt has no node {node_id!r}")
+        return self._output(node_id)
 
     def resolve(self, node: Node) -> Any:
         """What the resolver that the client knows for a node's class makes of it.

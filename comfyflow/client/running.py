@@ -168,7 +168,9 @@ def ready_socket(core: Core) -> Flow[None]:
     """Have the socket open, or know that it cannot be had, before a prompt is sent."""
     if core.use_socket and not core.hub.connected:
         yield StartSocket()
-        yield Watch(core.hub.settled, core.limits.socket)
+        left = core.left()
+        longest = core.limits.socket
+        yield Watch(core.hub.settled, longest if left is None else min(left, longest))
 
 
 def attach(core: Core, prompt_id: str) -> Flow[Started]:

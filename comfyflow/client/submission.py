@@ -73,7 +73,7 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> 
     """
     request = _request(core, run, submission)
     for attempt in range(core.limits.retries + 1):
-        last, pause = attempt == core.limits.retries, core.jitter(attempt)
+        pause = core.jitter(attempt)
         try:
             answer = yield from ask(core, request)
             pause = max(pause, retry_after(answer))
@@ -92,7 +92,7 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> 
                 raise failure
             run.doubtful = True
             request = _request(core, run, replace(submission, number=None))
-        if last:
+        if attempt == core.limits.retries or core.left() == 0.0:
             raise failure
         yield from sleep(pause)
     raise AssertionError("unreachable")
