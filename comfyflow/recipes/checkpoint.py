@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from comfynodes import (
     CheckpointLoaderSimple,
@@ -22,12 +23,69 @@ from comfynodes import (
 from comfynodes.choices import SamplerName, Scheduler
 
 from ..node import Output
-from ..sockets import LATENT, MASK
+from ..sockets import CLIP, CONDITIONING, LATENT, MASK, MODEL, VAE
 from ..workflows import workflow
 from .adapters import ControlNet, Lora, with_controlnets, with_loras
 
 CHECKPOINT = "sd_xl_base_1.0.safetensors"
 NEGATIVE = "blurry, watermark, text"
+
+
+class Sampling(NamedTuple):
+    """What every pass of a sampler is told: see the parameters of the recipes."""
+
+    seed: int
+    steps: int
+    cfg: float
+    sampler: SamplerName
+    scheduler: Scheduler
+
+
+class Checkpoint(NamedTuple):
+    """The three parts of a model."""
+
+    model: Output[MODEL]
+    clip: Output[CLIP]
+    vae: Output[VAE]
+
+    def prompts(
+        self, prompt: str, negative: str, controlnets: Sequence[ControlNet] = ()
+    ) -> tuple[Output[CONDITIONING], Output[CONDITIONING]]:
+        """What to show and what not, with ControlNets applied."""
+        wanted = CLIPTextEncode(text=prompt, clip=self.clip)
+        unwanted = CLIPTextEncode(text=negative, clip=self.clip)
+        return with_controlnets(wanted, unwanted, controlnets, self.vae)
+
+    def sampled(
+        self,
+        prompts: tuple[Output[CONDITIONING], Output[CONDITIONING]],
+        latent: Output[LATENT],
+        how: Sampling,
+        denoise: float = 1.0,
+    ) -> KSampler:
+        """One pass of the sampler."""
+        return KSampler(
+            model=self.model,
+            seed=how.seed,
+            steps=how.steps,
+            cfg=how.cfg,
+            sampler_name=how.sampler,
+            scheduler=how.scheduler,
+            positive=prompts[0],
+            negative=prompts[1],
+            latent_image=latent,
+            denoise=denoise,
+        )
+
+    def saved(self, latent: Output[LATENT], prefix: str) -> SaveImage:
+        """The pictures of a latent, on disk."""
+        return SaveImage(images=VAEDecode(samples=latent, vae=self.vae), filename_prefix=prefix)
+
+
+def load_checkpoint(name: str, loras: Sequence[Lora]) -> Checkpoint:
+    """Load a model from its file, with LoRAs applied."""
+    model, clip, vae = CheckpointLoaderSimple(ckpt_name=name)
+    return Checkpoint(*with_loras(model, clip, loras), vae)
 
 
 @workflow
@@ -66,23 +124,11 @@ def txt2img(
         controlnets: Applied in this order.
         prefix: What the files' names start with.
     """
-    model, clip, vae = CheckpointLoaderSimple(ckpt_name=checkpoint)
-    model, clip = with_loras(model, clip, loras)
-    positive, unwanted = with_controlnets(
-        CLIPTextEncode(text=prompt, clip=clip), CLIPTextEncode(text=negative, clip=clip), controlnets, vae
-    )
-    latent = KSampler(
-        model=model,
-        seed=seed,
-        steps=steps,
-        cfg=cfg,
-        sampler_name=sampler,
-        scheduler=scheduler,
-        positive=positive,
-        negative=unwanted,
-        latent_image=EmptyLatentImage(width=width, height=height, batch_size=batch),
-    )
-    return SaveImage(images=VAEDecode(samples=latent, vae=vae), filename_prefix=prefix)
+    parts = load_checkpoint(checkpoint, loras)
+    prompts = parts.prompts(prompt, negative, controlnets)
+    how = Sampling(seed, steps, cfg, sampler, scheduler)
+    latent = EmptyLatentImage(width=width, height=height, batch_size=batch)
+    return parts.saved(parts.sampled(prompts, latent, how), prefix)
 
 
 @workflow
@@ -119,24 +165,11 @@ def img2img(
         controlnets: Applied in this order.
         prefix: What the files' names start with.
     """
-    model, clip, vae = CheckpointLoaderSimple(ckpt_name=checkpoint)
-    model, clip = with_loras(model, clip, loras)
-    positive, unwanted = with_controlnets(
-        CLIPTextEncode(text=prompt, clip=clip), CLIPTextEncode(text=negative, clip=clip), controlnets, vae
-    )
-    latent = KSampler(
-        model=model,
-        seed=seed,
-        steps=steps,
-        cfg=cfg,
-        sampler_name=sampler,
-        scheduler=scheduler,
-        positive=positive,
-        negative=unwanted,
-        latent_image=VAEEncode(pixels=LoadImage(image=image).IMAGE, vae=vae),
-        denoise=denoise,
-    )
-    return SaveImage(images=VAEDecode(samples=latent, vae=vae), filename_prefix=prefix)
+    parts = load_checkpoint(checkpoint, loras)
+    prompts = parts.prompts(prompt, negative, controlnets)
+    how = Sampling(seed, steps, cfg, sampler, scheduler)
+    latent = VAEEncode(pixels=LoadImage(image=image).IMAGE, vae=parts.vae)
+    return parts.saved(parts.sampled(prompts, latent, how, denoise), prefix)
 
 
 @workflow
@@ -176,25 +209,13 @@ def inpaint(
         controlnets: Applied in this order.
         prefix: What the files' names start with.
     """
-    model, clip, vae = CheckpointLoaderSimple(ckpt_name=checkpoint)
-    model, clip = with_loras(model, clip, loras)
-    positive, unwanted = with_controlnets(
-        CLIPTextEncode(text=prompt, clip=clip), CLIPTextEncode(text=negative, clip=clip), controlnets, vae
-    )
+    parts = load_checkpoint(checkpoint, loras)
+    prompts = parts.prompts(prompt, negative, controlnets)
+    how = Sampling(seed, steps, cfg, sampler, scheduler)
     pixels, transparent = LoadImage(image=image)
     part: Output[MASK] = transparent if mask is None else LoadImageMask(image=mask, channel="red")
-    latent = KSampler(
-        model=model,
-        seed=seed,
-        steps=steps,
-        cfg=cfg,
-        sampler_name=sampler,
-        scheduler=scheduler,
-        positive=positive,
-        negative=unwanted,
-        latent_image=VAEEncodeForInpaint(pixels=pixels, vae=vae, mask=part, grow_mask_by=grow_mask),
-    )
-    return SaveImage(images=VAEDecode(samples=latent, vae=vae), filename_prefix=prefix)
+    latent = VAEEncodeForInpaint(pixels=pixels, vae=parts.vae, mask=part, grow_mask_by=grow_mask)
+    return parts.saved(parts.sampled(prompts, latent, how), prefix)
 
 
 @workflow
@@ -250,25 +271,9 @@ def hires(
         loras: Applied in this order.
         prefix: What the files' names start with.
     """
-    model, clip, vae = CheckpointLoaderSimple(ckpt_name=checkpoint)
-    model, clip = with_loras(model, clip, loras)
-    positive, unwanted = CLIPTextEncode(text=prompt, clip=clip), CLIPTextEncode(text=negative, clip=clip)
-
-    def sampled(latent: Output[LATENT], strength: float) -> KSampler:
-        return KSampler(
-            model=model,
-            seed=seed,
-            steps=steps,
-            cfg=cfg,
-            sampler_name=sampler,
-            scheduler=scheduler,
-            positive=positive,
-            negative=unwanted,
-            latent_image=latent,
-            denoise=strength,
-        )
-
-    small = sampled(EmptyLatentImage(width=width, height=height), 1.0)
+    parts = load_checkpoint(checkpoint, loras)
+    prompts = parts.prompts(prompt, negative)
+    how = Sampling(seed, steps, cfg, sampler, scheduler)
+    small = parts.sampled(prompts, EmptyLatentImage(width=width, height=height), how)
     large = LatentUpscaleBy(samples=small, upscale_method="bicubic", scale_by=scale)
-    detailed = sampled(large, denoise)
-    return SaveImage(images=VAEDecode(samples=detailed, vae=vae), filename_prefix=prefix)
+    return parts.saved(parts.sampled(prompts, large, how, denoise), prefix)
