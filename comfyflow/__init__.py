@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .node import raw_node as raw_node
     from .node import titled as titled
     from .node import with_id as with_id
+    from .node import with_inputs as with_inputs
     from .problem import Place as Place
     from .problem import Problem as Problem
     from .prompt import read_prompt as read_prompt
@@ -62,6 +63,7 @@ _EXPORTS = {
     "to_python": "python_source",
     "validate_prompt": "validate",
     "with_id": "node",
+    "with_inputs": "node",
     "workflow": "workflows",
 }
 """Where each public name is; a module is imported when a name of it is first used."""

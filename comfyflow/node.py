@@ -131,7 +131,7 @@ class Node:
     """One node of a graph: a class of the server and what it is given.
 
     Its public attributes are its outputs, under the server's names. What one does with a node
-    are functions: `titled`, `with_id`, `bypassed`.
+    are functions: `titled`, `with_id`, `with_inputs`, `bypassed`.
     """
 
     if not TYPE_CHECKING:  # a type checker would see a clash with the tuple of MultiOutputNode
@@ -324,6 +324,27 @@ def with_id(node: NodeT, node_id: str | int) -> NodeT:
     return node
 
 
+def with_inputs(node: NodeT, inputs: Mapping[str, Any]) -> NodeT:
+    """Give a node inputs that its class does not have.
+
+    For what a newer server or a node pack takes beyond the stubs, and for what the editor sends
+    of its own. They are not typed; `Workflow.validate` checks them.
+
+    Args:
+        node: The node.
+        inputs: Values and outputs by wire name. One that the node has is replaced.
+
+    Returns:
+        The same node.
+
+    Raises:
+        NodeUsageError: It is no node, or a value is a class or a node of several outputs.
+    """
+    _checked_node(node)
+    node._inputs = {**node._inputs, **dict(_unfold(node, inputs))}
+    return node
+
+
 def bypassed(node: NodeT, bypass: bool = True) -> NodeT:
     """Leave a node out of the prompt and link what is behind it to what is before it.
 
@@ -360,9 +381,13 @@ def is_output(value: object) -> TypeGuard[Output[Any]]:
     return isinstance(value, Output)
 
 
-def _marks_of(node: Node) -> _Marks:
+def _checked_node(node: object) -> None:
     if not isinstance(node, Node):
         raise NodeUsageError(f"expected a node, got {shown(node)}")
+
+
+def _marks_of(node: Node) -> _Marks:
+    _checked_node(node)
     if node._marks is None:
         node._marks = _Marks()
     return node._marks

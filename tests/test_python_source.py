@@ -166,7 +166,6 @@ SIZE = {"width": 8, "height": 8}
         (image(width="512"), "a text is no number"),
         (image(width=None), "null is no number"),
         (image(width=512.5), "a fraction is no whole number"),
-        (image(extra=""), "an input that the class does not have"),
         (("EmptyImage", {"width": 512}), "the class would send the defaults of the others"),
         (("ImageInvert", {"image": "no link"}), "a constant where only a link can be"),
         (("ImageInvert", {}), "what must be given is not"),
@@ -510,3 +509,15 @@ def test_parameters_go_through_to_the_nodes_inside_subgraphs(schema: Schema) -> 
     assert difference(made, source, schema) == ""
     widths = [node.inputs.get("width") for node in workflow_in(source)(width=1, width_2=2).graph.values()]
     assert widths == [1, None, 2, None, None]
+
+
+def test_inputs_that_the_class_does_not_have_are_added_to_it(schema: Schema) -> None:
+    made = graph(
+        n1=image(extra="", other=("2", 0)),
+        n2=image(color=1),
+        n9=("SaveImage", {**SAVED[1], "audioUI": ""}, "Mine"),
+    )
+    source = to_python(made, schema, params=[])
+    assert 'with_inputs(EmptyImage(), {"extra": "", "other": EmptyImage(color=1)})' in source
+    assert 'titled(with_inputs(SaveImage(images=image), {"audioUI": ""}), "Mine")' in source
+    assert difference(made, source, schema) == ""

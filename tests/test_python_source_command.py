@@ -82,3 +82,98 @@ def test_what_cannot_be_done_is_one_line(prompt: Path, command: Command, words: 
     assert run.code == 2
     assert told in run.err
     assert run.err.count("\n") == 1
+
+
+def test_a_workflow_of_the_editor_keeps_its_groups_notes_and_subgraphs(
+    tmp_path: Path, command: Command
+) -> None:
+    file = tmp_path / "drawn.json"
+    file.write_text(json.dumps(EDITOR))
+    run = command("to-python", str(file))
+    assert run.code == 0, run.err
+    assert run.out == EDITOR_AS_PYTHON
+
+
+def node(id_: int, type_: str, pos: tuple[int, int], **more: Any) -> dict[str, Any]:
+    return {"id": id_, "type": type_, "pos": list(pos), "size": [100, 50], "mode": 0, "inputs": [], **more}
+
+
+def socket(name: str, link: int | None) -> dict[str, Any]:
+    return {"name": name, "type": "IMAGE", "link": link}
+
+
+EDITOR: dict[str, Any] = {
+    "version": 0.4,
+    "last_node_id": 9,
+    "last_link_id": 9,
+    "nodes": [
+        node(1, "EmptyImage", (10, 10), outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [1]}],
+             widgets_values=[64, 32, 1, 0]),
+        node(2, "twice", (200, 10), inputs=[socket("picture", 1)],
+             outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [2]}]),
+        node(3, "twice", (400, 10), inputs=[socket("picture", 2)],
+             outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [3]}]),
+        node(4, "SaveImage", (600, 10), inputs=[socket("images", 3)], widgets_values=["a"]),
+        node(5, "Note", (15, 15), title="Hint", widgets_values=["# Look\nx = 1 # noqa"]),
+        node(6, "MarkdownNote", (0, 900), widgets_values=["Free."]),
+    ],
+    "links": [[1, 1, 0, 2, 0, "IMAGE"], [2, 2, 0, 3, 0, "IMAGE"], [3, 3, 0, 4, 0, "IMAGE"]],
+    "groups": [
+        {"title": "Step 1 - Make", "bounding": [0, 0, 150, 100]},
+        {"title": "Rest # type: ignore", "bounding": [150, 0, 900, 100]},
+    ],
+    "definitions": {
+        "subgraphs": [
+            {
+                "id": "twice",
+                "name": "Invert and blur",
+                "nodes": [
+                    node(7, "ImageInvert", (0, 0), inputs=[socket("image", 11)],
+                         outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [12]}]),
+                    node(8, "ImageBlur", (200, 0), inputs=[socket("image", 12)], widgets_values=[2, 1],
+                         outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [13]}]),
+                ],
+                "links": [
+                    {"id": 11, "origin_id": -10, "origin_slot": 0, "target_id": 7, "target_slot": 0},
+                    {"id": 12, "origin_id": 7, "origin_slot": 0, "target_id": 8, "target_slot": 0},
+                    {"id": 13, "origin_id": 8, "origin_slot": 0, "target_id": -20, "target_slot": 0},
+                ],
+                "inputs": [{"name": "picture", "type": "IMAGE", "linkIds": [11]}],
+                "outputs": [{"name": "IMAGE", "type": "IMAGE", "linkIds": [13]}],
+                "groups": [],
+            }
+        ]
+    },
+}  # fmt: skip
+
+EDITOR_AS_PYTHON = '''"""The workflow drawn, from ComfyUI."""
+
+from comfyflow import Output, workflow
+
+# isort: split
+from comfynodes import EmptyImage, ImageBlur, ImageInvert, SaveImage
+from comfynodes.sockets import IMAGE
+
+
+def invert_and_blur(picture: Output[IMAGE]) -> Output[IMAGE]:
+    """The subgraph Invert and blur."""
+    inverted = ImageInvert(image=picture)
+    return ImageBlur(image=inverted, blur_radius=2)
+
+
+# > Free.
+@workflow
+def drawn(width: int = 64, height: int = 32) -> SaveImage:
+    """Make the graph; the defaults are what was saved."""
+    # --- Step 1 - Make ---
+    #
+    # --- Note: Hint ---
+    # > Look
+    # > x = 1 (#) noqa
+    image = EmptyImage(width=width, height=height)
+
+    # --- Rest (#) type: ignore ---
+    blurred = invert_and_blur(picture=image)
+    blurred_image = invert_and_blur(picture=blurred)
+    return SaveImage(images=blurred_image, filename_prefix="a")
+'''

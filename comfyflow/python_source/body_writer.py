@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
 from ..graph import GraphNode
@@ -34,6 +35,9 @@ from .variable import output_names, whole_names
 
 MAX_UNPACKED: Final = 4
 """A node with more outputs than this is kept whole, and its outputs taken by their names."""
+
+_COMMENT: Final = 76
+"""How wide a comment of our own is."""
 
 MAX_INLINE: Final = 60
 """How long a call may be that stands within another."""
@@ -108,6 +112,7 @@ class BodyWriter:
                     self._bound[key] = self._inlined(key)
                 elif key != self._last:
                     yield self._assigned(key)
+        yield from self._told_of_idle()
         yield ast.Return(self._returned())
 
     def returns(self) -> ast.expr:
@@ -142,13 +147,25 @@ class BodyWriter:
             users = self._users.get((key, 0), [])
             if made is None or not isinstance(step, NodeStep) or len(made.outputs) != 1:
                 continue
-            plain = not any(isinstance(value, Local) for value in step.inputs.values())
+            plain = not any(map(self._is_link, step.inputs.values()))
             alone = self._fitted.uses[key] == {0: 1} and len(users) == 1
             loads = "load" in step.node.class_type.casefold()
             if not (plain and alone) or loads or self._title(step) or section[users[0][0]] != section[key]:
                 continue
             if len(flat(self._made(key))) <= MAX_INLINE:
                 yield key
+
+    def _told_of_idle(self) -> Iterator[Comment]:
+        """Which nodes are returned only to be kept: a server runs what an output needs."""
+        idle = [result for result in self._body.results if self._is_idle(result)]
+        if idle and len(idle) < len(self._body.results) and not self._body.unit:
+            names = ", ".join(flat(self._bound[result.step](WHOLE)).partition("(")[0] for result in idle)
+            yield Comment([f"# {line}" for line in wrap(f"No output needs these: {names}.", _COMMENT)])
+
+    def _is_idle(self, result: Local) -> bool:
+        step = self._body.steps[result.step]
+        known = self._known(step) if isinstance(step, NodeStep) else None
+        return known is not None and not known.is_output_node
 
     def _ends_with_its_result(self) -> bool:
         """Whether all that the function returns is what its last step gives."""
@@ -164,6 +181,12 @@ class BodyWriter:
         if not isinstance(step, NodeStep) or self._fitted.uses.get(key) != {WHOLE: 1}:
             return False
         return not self._title(step) and len(flat(self._made(key))) <= MAX_INLINE
+
+    def _is_link(self, value: Any) -> bool:
+        """Whether a value is an output, of a node or given to the function."""
+        if isinstance(value, Given):
+            return bool(self._body.parameters[value.name].carried)
+        return isinstance(value, Local)
 
     def _inlined(self, key: str) -> Bound:
         made = self._made(key)
@@ -273,7 +296,12 @@ class BodyWriter:
     def _typed(self, step: NodeStep, known: NodeCall) -> ast.expr:
         self._imports.nodes.add(known.node_class.name)
         arguments = {key: self._argument(step, value) for key, value in known.arguments.items()}
-        return call(name(known.node_class.name), (), arguments)
+        made = call(name(known.node_class.name), (), arguments)
+        if not known.extra:
+            return made
+        self._imports.comfyflow.add("with_inputs")
+        extra = dictionary({key: self._value(step.inputs[key]) for key in known.extra})
+        return call(name("with_inputs"), [made, extra])
 
     def _raw(self, step: NodeStep) -> ast.expr:
         self._imports.comfyflow.add("raw_node")

@@ -12,7 +12,9 @@ from .node_call import NodeCall, fit
 from .node_class import NodeClasses
 from .program import WHOLE, Body, CallStep, Local, NodeStep, Source, sources
 
-FROM_COMFYFLOW: Final = frozenset({"Any", "Node", "Output", "RawNode", "raw_node", "titled", "workflow"})
+FROM_COMFYFLOW: Final = frozenset(
+    {"Any", "Node", "Output", "RawNode", "raw_node", "titled", "with_inputs", "workflow"}
+)
 """Names that generated source has from elsewhere: a class that is called so is no use."""
 
 RAW_NODE: Final = "RawNode"

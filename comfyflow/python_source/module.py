@@ -72,6 +72,9 @@ class ModuleWriter:
         sections = self._sections(body)
         runs = arrange(body, sections)
         order = [key for run in runs for key in run.steps]
+        if is_workflow:
+            places = {key: place for place, key in enumerate(order)}
+            body.results.sort(key=lambda result: (places[result.step], result.slot))
         carried = {key: one.carried or one.type for key, one in body.parameters.items()}
         fitted = fit_body(body, order, self._classes, carried, self._results)
         self._results[id(body)] = fitted.results

@@ -1,7 +1,8 @@
 """How a node is written as a call of its generated class: which arguments, nested how.
 
 A call is found only if a type checker accepts it and the prompt comes out the same: every input
-is said, nothing more is, and no value is of a type that the argument does not take.
+of the class is said, nothing more is, and no value is of a type that the argument does not take.
+Inputs that the class does not have are added to the node behind the call.
 """
 
 from __future__ import annotations
@@ -66,11 +67,13 @@ class NodeCall:
         node_class: The class.
         arguments: By argument name; those that equal the default are left out.
         outputs: What each output carries.
+        extra: The wire names of inputs that the class does not have.
     """
 
     node_class: NodeClass
     arguments: dict[str, Value]
     outputs: list[str]
+    extra: list[str]
 
 
 class UnfitError(ValueError):
@@ -108,13 +111,10 @@ class _Fitting:
         if any(slot >= len(outputs) for slot in slots):
             raise UnfitError
         arguments = self._arguments(self._class.constructor, self._class.schema.inputs, "")
-        if self._left:
-            raise UnfitError
         variables = {output.carried for output in outputs if output.carried.startswith("_T")}
         found = {name: self._variable(name) for name in sorted({*variables, *self._matched})}
-        return NodeCall(
-            self._class, arguments, [found.get(output.carried, output.carried) for output in outputs]
-        )
+        carried = [found.get(output.carried, output.carried) for output in outputs]
+        return NodeCall(self._class, arguments, carried, list(self._left))
 
     def _variable(self, name: str) -> str:
         """What a type variable stands for, as type checkers find it."""

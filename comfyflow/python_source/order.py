@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Final
 
 from .annotation import Group
 from .program import Body, Local, sources
+
+_STEP: Final = re.compile(r"\s*(?:step\s*)?(\d{1,3})\b", re.IGNORECASE | re.ASCII)
+_UNNUMBERED: Final = 1000
 
 
 @dataclass
@@ -50,7 +55,7 @@ def natural_order(body: Body) -> list[str]:
 
 def arrange(body: Body, sections: Mapping[str, Group]) -> list[Run]:
     """The steps in runs of one section each, few of them: a section that can be finished goes
-    before one that must be taken up again later.
+    before one that must be taken up again later, and ``Step 1`` before ``Step 2``.
 
     Args:
         body: The function.
@@ -84,7 +89,7 @@ class _Arrangement:
         while any(self._ready.values()):
             section = min(
                 (section for section, ready in self._ready.items() if ready),
-                key=lambda section: (self._outside[section] > 0, self._ready[section][0]),
+                key=lambda section: (self._outside[section] > 0, _number(section), self._ready[section][0]),
             )
             if not runs or runs[-1].section != section:
                 runs.append(Run(section))
@@ -100,6 +105,12 @@ class _Arrangement:
             if not self._missing[user]:
                 heappush(self._ready[section], user)
         return self._order[step]
+
+
+def _number(section: Group | None) -> int:
+    """The number that an author gave a section; those without one come after."""
+    found = _STEP.match(section.title) if section is not None else None
+    return int(found[1]) if found is not None else _UNNUMBERED
 
 
 def _needed(body: Body, key: str) -> Iterable[str]:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from comfyflow.codegen import Options, generate
 from comfyflow.graph import Graph
-from comfyflow.importer import convert_workflow
-from comfyflow.python_source import prove, to_python
+from comfyflow.importer import Conversion, convert_workflow
+from comfyflow.python_source import Annotations, prove, to_python
+from comfyflow.python_source.editor import annotations_of
 from comfyflow.testing.strategies import graphs
 from tests.parity.test_ui_to_api import DATA, EDITORS, records, schema
 from tests.python_sources import difference
@@ -134,3 +136,47 @@ def test_the_proof_holds_in_an_interpreter_of_its_own(mode: str, workspace: Path
     prompt, source = written(record, "0.27.0", mode)
     found = prove(source, prompt, schema("0.27.0"), package=PACKAGES["0.27.0"], packages=workspace)
     assert found.empty, str(found)
+
+
+TEMPLATES = (
+    "3d_hunyuan3d_image_to_model",
+    "audio_ace_step_1_t2a_song",
+    "basic_mask_operations_and_compositing",
+    "default",
+    "image_flux.1_fill_dev_OneReward",
+    "image_qwen_image",
+    "sd3.5_large_canny_controlnet_example",
+    "sdxl_refiner_prompt_example",
+    "template_seedance2_storyboard_to_video",
+    "video_ltx2_t2v",
+)
+LONG = 60
+
+
+def without_prose(conversion: Conversion) -> Annotations:
+    """Take other people's long texts out of a conversion and its notes."""
+    for node in conversion.values():
+        for name, value in node["inputs"].items():
+            if isinstance(value, str) and len(value) > LONG and " " in value:
+                node["inputs"][name] = f"{' '.join(value.split()[:4])} … ({len(value)} characters)"
+    known = annotations_of(conversion.editor)
+    notes = {
+        canvas: [note if len(note.text) <= LONG else replace(note, text="…") for note in held]
+        for canvas, held in known.notes.items()
+    }
+    return replace(known, notes=notes)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_what_was_read_and_found_good_stays_so(name: str) -> None:
+    """The goldens are to be read. COMFYFLOW_UPDATE_GOLDENS=1 writes them anew."""
+    known = schema("0.27.0")
+    record = next(one for one in records("ui_to_api", "0.27.0") if one["name"] == name)
+    made = convert_workflow(record["workflow"], known, seed=1)
+    notes = without_prose(made)
+    source = to_python(made, known, name=name, annotations=notes, line_length=110)
+    golden = GOLDENS / f"{name.replace('.', '_').lower()}.py"
+    if os.environ.get("COMFYFLOW_UPDATE_GOLDENS"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(source, encoding="utf-8")
+    assert source == golden.read_text(encoding="utf-8")
