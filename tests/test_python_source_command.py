@@ -170,10 +170,10 @@ def drawn(width: int = 64, height: int = 32) -> SaveImage:
     # --- Note: Hint ---
     # > Look
     # > x = 1 (#) noqa
-    image = EmptyImage(width=width, height=height)
+    picture = EmptyImage(width=width, height=height)
 
     # --- Rest (#) type: ignore ---
-    blurred = invert_and_blur(picture=image)
-    blurred_image = invert_and_blur(picture=blurred)
-    return SaveImage(images=blurred_image, filename_prefix="a")
+    picture_2 = invert_and_blur(picture=picture)
+    blurred = invert_and_blur(picture=picture_2)
+    return SaveImage(images=blurred, filename_prefix="a")
 '''
