@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     def fail_late(self: Path, data: Any) -> int:
         nonlocal written
         written += 1
-        if written == 4:
+        if written == 2:
             raise OSError(28, "No space left on device")
         return real(self, data)
 
@@ -183,6 +184,14 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 def test_an_unreadable_place_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(CodegenError):
         small().write(tmp_path / "a\x00b")
+
+
+def test_nothing_is_written_where_a_module_does_not_compile(tmp_path: Path) -> None:
+    package = small()
+    broken = replace(package, files={**package.files, "pack/mod.py": "class A(:"})
+    with pytest.raises(CodegenError, match=r"pack/mod.py does not compile"):
+        broken.write(tmp_path)
+    assert files_in(tmp_path) == set()
 
 
 def test_templates_print_only_what_was_checked() -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING, InputSchema, lists_files
+from ..schema.input_schema import MATCH_TYPE, UPLOAD_FLAGS
 from .code import Code, Types, literal_or_none, text, union
-from .combo import ChoiceAliases, exact, fixed_choices
+from .combo import ChoiceAliases, exact
 from .name import PythonName
 from .socket_type import SocketTypes, is_any, members
 
+_TYPE_OPTIONS: Final = frozenset({"forceInput", "socketless", "widgetType", *UPLOAD_FLAGS})
 _PYTHON_TYPES: Final = {"INT": "int", "FLOAT": "float", "STRING": "str", "BOOLEAN": "bool"}
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument.
 
     Attributes:
@@ -76,7 +77,7 @@ class Scope:
         imports: Names that the module must import; added to as they are used.
     """
 
-    hidden: Collection[str] = ()
+    hidden: frozenset[str] = frozenset()
     type_variables: Mapping[str, Code] = field(default_factory=dict[str, Code])
     imports: set[str] = field(default_factory=set[str])
 
@@ -109,16 +110,26 @@ class Annotator:
     Args:
         sockets: The package's socket types.
         choices: The package's aliases.
-        max_choices: The longest list that is a `Literal`.
     """
 
-    def __init__(self, sockets: SocketTypes, choices: ChoiceAliases, max_choices: int) -> None:
+    def __init__(self, sockets: SocketTypes, choices: ChoiceAliases) -> None:
         self.sockets = sockets
         self._choices = choices
-        self._max_choices = max_choices
+        self._plain: dict[tuple[str, frozenset[str]], tuple[Types, set[str]]] = {}
 
-    def types(self, entry: InputSchema, scope: Scope) -> list[str]:
+    def types(self, entry: InputSchema, scope: Scope) -> Iterable[str]:
         """The members of an argument's type, without the None of one that may be left out."""
+        if not _is_plain(entry):
+            return self._types(entry, scope)
+        key = (entry.type, scope.hidden)
+        known = self._plain.get(key)
+        if known is None:
+            alone = Scope(scope.hidden)
+            known = self._plain[key] = (tuple(self._types(entry, alone)), alone.imports)
+        scope.imports |= known[1]
+        return known[0]
+
+    def _types(self, entry: InputSchema, scope: Scope) -> list[str]:
         if entry.match_template is not None:
             return [self._matched(entry, scope)]
         if is_any(entry.type) or (entry.type.startswith("COMFY_") and entry.type.endswith("_V3")):
@@ -160,10 +171,10 @@ class Annotator:
         )
 
     def _choice(self, entry: InputSchema, scope: Scope) -> str:
-        fixed = fixed_choices(entry, self._max_choices)
-        if fixed is not None:
+        alias = self._choices.find(entry)
+        if alias is not None:
             scope.imports.add("choices")
-            return f"_c.{self._choices.find(fixed)}"
+            return f"_c.{alias}"
         choices = entry.choices or ()
         if all(isinstance(choice, str) for choice in choices):
             return scope.builtin("str")
@@ -172,7 +183,7 @@ class Annotator:
         return scope.use("AnyValue")
 
     def _combo_default(self, entry: InputSchema, stated: Any) -> Code | None:
-        if lists_files(entry):
+        if self._choices.find(entry) is None and lists_files(entry):
             return None
         wanted: list[Any] = list(stated) if entry.multiselect and is_array(stated) else [stated]
         known = [exact(choice) for choice in entry.choices or ()]
@@ -195,6 +206,13 @@ class Annotator:
         if not values and not entry.options.get("forceInput"):
             values += _like_default(entry, scope)
         return values
+
+
+def _is_plain(entry: InputSchema) -> bool:
+    """Whether nothing but the name of its type says what an input takes."""
+    if entry.is_combo or entry.type == MATCH_TYPE or not entry.options.keys().isdisjoint(_TYPE_OPTIONS):
+        return False
+    return entry.type in _PYTHON_TYPES or "default" not in entry.options
 
 
 def _like_default(entry: InputSchema, scope: Scope) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from .argument import Argument
 from .code import Code
@@ -45,8 +45,7 @@ class Renamed:
         return f"{where}{self.kind} {self.wire!r:.200} is {self.name}"
 
 
-@dataclass(frozen=True)
-class OutputPlan:
+class OutputPlan(NamedTuple):
     """One output: an attribute of its class."""
 
     name: PythonName

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..json_types import is_array, is_object
@@ -55,6 +56,7 @@ def texts(values: Iterable[str]) -> Code:
     return Code(f"({', '.join(written)}{',' if len(written) == 1 else ''})")
 
 
+@lru_cache(maxsize=16384)
 def text(value: str) -> Code:
     """A text as a literal in double quotes, in ASCII: lone surrogates and null bytes too."""
     written = ascii(value)

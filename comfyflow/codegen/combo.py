@@ -80,9 +80,9 @@ class ChoiceAliases:
     """The aliases of all fixed lists of a package.
 
     A list is named after the inputs that use it (``sampler_name`` gives ``SamplerName``,
-    ``concept1`` and ``concept2`` give ``Concept``). Where
-    several lists have inputs of one name, the one that most node classes use has it alone, and
-    each other has the name of its first class in front (``IdeogramV3Resolution``).
+    ``concept1`` and ``concept2`` give ``Concept``). Where several lists have inputs of one name,
+    the one that most node classes use has it alone, and each other has the name of its first
+    class in front (``IdeogramV3Resolution``).
 
     Args:
         uses: For each use of a combo, its node's class name, the combo and its fixed choices.
@@ -91,19 +91,22 @@ class ChoiceAliases:
     def __init__(self, uses: Iterable[tuple[PythonName, InputSchema, tuple[Any, ...]]]) -> None:
         lists: dict[_Key, list[tuple[Any, ...]]] = defaultdict(list)
         users: dict[_Key, list[tuple[PythonName, str]]] = defaultdict(list)
+        self._keys: dict[int, tuple[InputSchema, _Key]] = {}
         for owner, entry, choices in uses:
             key = _key(choices)
             lists[key].append(choices)
             users[key].append((owner, entry.name))
+            self._keys[id(entry)] = (entry, key)
         names = _names(users)
         self._aliases: Mapping[_Key, ChoiceAlias] = {
             key: ChoiceAlias(names[key], _written(min(spellings, key=repr)))
             for key, spellings in lists.items()
         }
 
-    def find(self, choices: tuple[Any, ...]) -> PythonName:
-        """The alias of a list that was among the uses."""
-        return self._aliases[_key(choices)].name
+    def find(self, entry: InputSchema) -> PythonName | None:
+        """The alias of a combo that was among the uses; None for one that has no fixed list."""
+        _, key = self._keys.get(id(entry), (entry, None))
+        return None if key is None else self._aliases[key].name
 
     def __iter__(self) -> Iterator[ChoiceAlias]:
         return iter(sorted(self._aliases.values(), key=lambda alias: alias.name))

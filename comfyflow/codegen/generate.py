@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..collector import collector_paused
 from ..errors import CodegenError
 from ..schema import Schema
 from .package import Package
@@ -23,7 +24,11 @@ def generate(schema: Schema, options: Options | None = None) -> Package:
     Raises:
         CodegenError: There is no node to generate.
     """
-    options = options or Options()
+    with collector_paused():
+        return _generate(schema, options or Options())
+
+
+def _generate(schema: Schema, options: Options) -> Package:
     lines: dict[str, str] = {}
     skipped = [Skipped(problem.class_type, problem.reason) for problem in schema.problems]
     for name in sorted(schema):
@@ -38,15 +43,6 @@ def generate(schema: Schema, options: Options | None = None) -> Package:
     if not lines:
         raise CodegenError(f"there is no node to generate in {schema.source}")
     files = dict(render(plan, str(schema.version)))
-    for path, source in files.items():
-        _compile(path, source)
     files[FILE_NAME] = schema_file(lines, str(schema.version), files)
     files["py.typed"] = ""
     return Package(files, tuple(lines), tuple(skipped), tuple(plan.renamed))
-
-
-def _compile(path: str, source: str) -> None:
-    try:
-        compile(source, path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise CodegenError(f"{path} does not compile: {error}; nothing was written") from None

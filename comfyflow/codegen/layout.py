@@ -12,16 +12,14 @@ from .code import Code, LiteralType
 WIDTH: Final = 110
 
 
-def constructor(block: Block) -> list[Code]:
-    """The ``__init__`` of a class, or nothing where it has none.
-
-    Returns:
-        Its lines, without the indentation of the class's body.
-    """
+def constructor(block: Block) -> Code:
+    """The ``__init__`` of a class, in its place; nothing where it has none."""
     if block.arguments is None:
-        return []
-    room = WIDTH - len(block.pad) - len(INDENT)
-    return [Code(line) for line in (*_signature(block, block.arguments, room), *_call(block, room))]
+        return Code("")
+    pad = block.pad + INDENT
+    room = WIDTH - len(pad)
+    lines = (*_signature(block, block.arguments, room), *_call(block, room))
+    return Code("".join(f"{pad}{line}\n" for line in lines))
 
 
 def _signature(block: Block, arguments: list[Argument], room: int) -> Iterator[str]:

@@ -8,9 +8,9 @@ suffix made from its own wire name: adding a node or an input renames nothing th
 
 from __future__ import annotations
 
-import builtins
 import hashlib
 import keyword
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -23,10 +23,32 @@ if TYPE_CHECKING:
 MAX_LENGTH: Final = 80
 """The longest name that is made; longer ones are cut and get a suffix."""
 
+_ILLEGAL: Final = re.compile(r"[^0-9A-Za-z]+")
 _START: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
 _CONTINUE: Final = _START | {"Mn", "Mc", "Nd"}
 _KEYWORDS: Final = frozenset(keyword.kwlist)
-_BUILTINS: Final = frozenset(dir(builtins))
+_BUILTINS: Final = frozenset(
+    """
+    ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
+    BrokenPipeError BufferError BytesWarning ChildProcessError ConnectionAbortedError ConnectionError
+    ConnectionRefusedError ConnectionResetError DeprecationWarning EOFError Ellipsis EncodingWarning
+    EnvironmentError Exception ExceptionGroup False FileExistsError FileNotFoundError FloatingPointError
+    FutureWarning GeneratorExit IOError ImportError ImportWarning IndentationError IndexError
+    InterruptedError IsADirectoryError KeyError KeyboardInterrupt LookupError MemoryError
+    ModuleNotFoundError NameError None NotADirectoryError NotImplemented NotImplementedError OSError
+    OverflowError PendingDeprecationWarning PermissionError ProcessLookupError PythonFinalizationError
+    RecursionError ReferenceError ResourceWarning RuntimeError RuntimeWarning StopAsyncIteration
+    StopIteration SyntaxError SyntaxWarning SystemError SystemExit TabError TimeoutError True TypeError
+    UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError UnicodeTranslateError
+    UnicodeWarning UserWarning ValueError Warning ZeroDivisionError abs aiter all anext any ascii bin
+    bool breakpoint bytearray bytes callable chr classmethod compile complex copyright credits delattr
+    dict dir divmod enumerate eval exec exit filter float format frozenset getattr globals hasattr hash
+    help hex id input int isinstance issubclass iter len license list locals map max memoryview min next
+    object oct open ord pow print property quit range repr reversed round set setattr slice sorted
+    staticmethod str sum super tuple type vars zip
+    """.split()  # noqa: SIM905
+)  # fmt: skip
+"""Those of Python 3.13: the names must not depend on the Python that makes them."""
 _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 )
@@ -55,25 +77,26 @@ def python_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
         wire: Any text at all.
         reserved: Names that it must not be; it gets an underscore behind it.
     """
-    return _free(_identifier(wire), reserved, _KEYWORDS)
+    name = _identifier(wire)
+    return name if name not in reserved else _free(name, reserved)
 
 
 def file_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
     """The name of a module for one part of a server's module name: ASCII, and a legal file name
     on every system.
     """
-    name = _identifier(wire)
+    name: str = _identifier(wire)
     if not name.isascii():
         plain = "".join(character if character.isascii() else "_" for character in name).strip("_")
         name = _with_suffix(plain if plain[:1].isalpha() else "unnamed", wire, 8)
     if name.casefold() in _DEVICES:
         name = f"{name}_"
-    return _free(name, reserved, _KEYWORDS)
+    return _free(name, reserved)
 
 
 def class_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
     """The name of a class: one that hides no built-in."""
-    return _free(_identifier(wire), reserved, _KEYWORDS, _BUILTINS)
+    return _free(_identifier(wire), reserved, _BUILTINS)
 
 
 def capitalized(name: str) -> str:
@@ -96,10 +119,7 @@ def distinct_names(
         named: Makes the name of one.
         fold: Whether names that differ only in case are alike (files).
     """
-
-    def key(name: str) -> str:
-        return name.casefold() if fold else name
-
+    key: Callable[[str], str] = str.casefold if fold else str
     result = {wire: named(wire, reserved) for wire in sorted(set(wires))}
     if len(set(map(key, result.values()))) == len(result):
         return result
@@ -138,12 +158,14 @@ def output_names(wires: Sequence[str], reserved: Collection[str] = ()) -> list[P
 
 
 @lru_cache(maxsize=16384)
-def _identifier(wire: str) -> str:
+def _identifier(wire: str) -> PythonName:
+    return _free(_spelled(wire))
+
+
+def _spelled(wire: str) -> str:
     if wire.isascii() and wire.isidentifier() and wire[0] != "_" != wire[-1] and len(wire) <= MAX_LENGTH:
         return wire
-    known = "".join(_legal(character) for character in wire[: 8 * MAX_LENGTH])
-    folded = unicodedata.normalize("NFKC", known)
-    name = "_".join(part for part in "".join(map(_legal, folded)).split("_") if part)
+    name = _ILLEGAL.sub("_", wire).strip("_") if wire.isascii() else _folded(wire[: 8 * MAX_LENGTH])
     if not name or not (name.isidentifier() or name[0].isdigit() or f"n_{name}".isidentifier()):
         return _with_suffix("unnamed", wire, 8)
     if not name.isidentifier():
@@ -155,8 +177,14 @@ def _identifier(wire: str) -> str:
     return name
 
 
+def _folded(wire: str) -> str:
+    """What Python would read, with every character that is in no name as an underscore."""
+    folded = unicodedata.normalize("NFKC", "".join(map(_legal, wire)))
+    return "_".join(part for part in "".join(map(_legal, folded)).split("_") if part)
+
+
 def _free(name: str, *taken: Collection[str]) -> PythonName:
-    while any(name in names for names in taken):
+    while name in _KEYWORDS or any(name in names for names in taken):
         name = f"{name}_"
     return PythonName(name)
 

@@ -143,7 +143,7 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     taken = {part for path in paths.values() for part in path.parts} | _MODULE_NAMES | RESERVED
     names = distinct_names((node.class_type for node in nodes), taken, named=class_name)
     sockets, choices = _shared_types(nodes, names, options.max_choices)
-    planner = ClassPlanner(Annotator(sockets, choices, options.max_choices), options.docs)
+    planner = ClassPlanner(Annotator(sockets, choices), options.docs)
     modules: dict[str, ModulePlan] = {}
     planned: list[NodeSchema] = []
     for node in nodes:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CodegenError
-from .code import Code, text, texts
+from .code import Code, LiteralType, text, texts
 from .docstring import docstring
 from .layout import constructor
 from .module_path import ModulePath
@@ -50,6 +50,7 @@ _SOURCES: Final = {
         "VideoOutput",
     ),
 }
+_SAFE: Final = frozenset({Code, LiteralType, PythonName, int})
 _HIDDEN: Final = frozenset({"autogrow", "choose"})
 """Functions that get an underscore: they are no nodes."""
 
@@ -156,6 +157,6 @@ def _environment() -> Environment:
 
 
 def _checked(value: Any) -> Any:
-    if isinstance(value, (Code, PythonName)) or type(value) is int:
+    if type(value) in _SAFE:
         return value
     raise CodegenError(f"a template printed {value!r:.80}, which nothing has checked")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..json_types import array_or_empty, is_array, is_object, object_or_empty
+from ..json_types import array_or_empty, is_array, is_object
 from ..schema import NodeSchema
 from ..schema.input_schema import MAX_NESTING
 
@@ -77,12 +77,9 @@ def schema_file(lines: Mapping[str, str], version: str, files: Iterable[str]) ->
 
 def written_files(data: bytes) -> set[str]:
     """The modules that were written with a schema file; none where the bytes are no such file."""
-    try:
-        found = object_or_empty(json.loads(data))
-    except (ValueError, RecursionError):
-        return set()
-    names = {name for name in array_or_empty(found.get("files")) if isinstance(name, str)}
-    return {name for name in names if _MODULE_PATH.fullmatch(name)}
+    _, found, rest = data.partition(b'"files":[')
+    listed = rest.partition(b"]")[0].decode("ascii", "replace") if found else ""
+    return {name for name in re.findall(r'"([^"]*)"', listed) if _MODULE_PATH.fullmatch(name)}
 
 
 def _groups(groups: object, order: object, docs: bool, nesting: int) -> Any:
@@ -111,11 +108,11 @@ def _definition(definition: Any, docs: bool, nesting: int) -> Any:
         return _plain(definition)
     kind, options = definition[0], definition[1]
     kept = {
-        key: _option(key, options[key], docs, nesting)
+        key: value if type(value := options[key]) in _SCALARS else _option(key, value, docs, nesting)
         for key in sorted(map(_text, options))
         if docs or key not in _OPTION_PROSE
     }
-    return [_plain(kind), kept]
+    return [kind if type(kind) is str else _plain(kind), kept]
 
 
 def _option(key: str, value: Any, docs: bool, nesting: int) -> Any:
@@ -145,7 +142,7 @@ def _plain(value: Any, depth: int = MAX_DEPTH) -> Any:
     """A JSON value whose objects are sorted."""
     if depth < 0:
         raise NotJsonError(_TOO_DEEP)
-    if value is None or isinstance(value, (str, bool, float)):
+    if type(value) in _SCALARS or isinstance(value, (str, bool, float)):
         return value
     if isinstance(value, int):
         if value.bit_length() > _MAX_BITS:
@@ -164,6 +161,7 @@ def _text(key: object) -> str:
     return key
 
 
+_SCALARS: Final = frozenset({str, float, bool, type(None)})
 _TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
 _MAX_BITS: Final = 4096
 """Python refuses to print numbers of many more digits."""

@@ -19,6 +19,11 @@ ANY: Final = "*"
 PRIMITIVES: Final = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN"})
 DYNAMIC: Final = frozenset({DYNAMIC_COMBO, AUTOGROW, DYNAMIC_SLOT, DYNAMIC_GROUP})
 
+UPLOAD_FLAGS: Final = {
+    f"{kind}_upload": kind for kind in ("image", "animated_image", "audio", "video", "file")
+}
+"""Options that let the editor upload a file, and its kind."""
+
 AUTOGROW_LIMIT: Final = 100
 """A server never makes more slots of one Autogrow input than this (0.4 and later)."""
 
@@ -144,8 +149,8 @@ class InputSchema:
         """What kind of file the editor lets one upload here (``image``, ``audio``, ``video``,
         ``file``, ``animated_image``), or None.
         """
-        for kind in ("image", "animated_image", "audio", "video", "file"):
-            if self.options.get(f"{kind}_upload"):
+        for flag, kind in UPLOAD_FLAGS.items():
+            if self.options.get(flag):
                 return kind
         return None
 

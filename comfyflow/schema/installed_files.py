@@ -41,4 +41,6 @@ def lists_files(entry: InputSchema) -> bool:
     choices = entry.choices or ()
     if len(choices) == 1 and isinstance(choices[0], str) and choices[0].strip().casefold() in _NOTHING:
         return True
-    return any(isinstance(choice, str) and _FILE_SUFFIX.search(choice) for choice in choices)
+    return any(
+        isinstance(choice, str) and "." in choice and _FILE_SUFFIX.search(choice) for choice in choices
+    )
