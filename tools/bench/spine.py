@@ -40,6 +40,16 @@ report = workflow.validate()
 print(json.dumps(workflow.to_prompt()), report.ok)
 """
 
+# Into a new folder each time: what is there already is not compiled again.
+GEN_STUBS = """
+import sys, tempfile
+from comfyflow.cli import main
+object_info, folder = sys.argv[1:]
+out = tempfile.mkdtemp(dir=folder) + "/generated"
+sys.argv = ["comfyflow", "gen-stubs", "--object-info", object_info, "--out", out]
+main()
+"""
+
 
 def main() -> None:
     graphs()
@@ -86,10 +96,7 @@ def generation() -> None:
     with tempfile.TemporaryDirectory() as folder, serving_object_info(OBJECT_INFO) as url:
         commands = {
             "floor": [sys.executable, "-c", "import json"],
-            "gen-stubs": [
-                *(sys.executable, "-m", "comfyflow", "gen-stubs", "--object-info", str(OBJECT_INFO)),
-                *("--out", str(Path(folder) / "generated")),
-            ],
+            "gen-stubs": [sys.executable, "-c", GEN_STUBS, str(OBJECT_INFO), folder],
         }
         peer = os.environ.get("COMFYSCRIPT_PYTHON")
         if peer:
