@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING, InputSchema, lists_files
 from ..schema.input_schema import MATCH_TYPE, UPLOAD_FLAGS
-from .code import Code, Types, literal_or_none, text, union
+from .code import Code, Types, literal_or_none, text
 from .combo import ChoiceAliases, exact
 from .name import PythonName
 from .socket_type import SocketTypes, is_any, members
@@ -40,7 +40,7 @@ class Argument(NamedTuple):
     @property
     def annotation(self) -> Code:
         """Its type, on one line."""
-        return union(self.types)
+        return Code(" | ".join(self.types))
 
 
 def argument(

@@ -10,6 +10,16 @@ from .block import INDENT, Block
 from .code import Code, LiteralType
 
 WIDTH: Final = 110
+_FEW: Final = 10
+"""With more arguments than this a signature fits on no line."""
+
+
+def attributes(block: Block) -> Code:
+    """The attributes of a class, a line each, in their place."""
+    pad = block.pad + INDENT
+    lines = [f"{pad}{name} = {value}\n" for name, value in block.constants]
+    lines += [f"{pad}{name} = OutputSlot[{kind}]({slot})\n" for name, kind, slot in block.outputs]
+    return Code("".join(lines))
 
 
 def constructor(block: Block) -> Code:
@@ -24,10 +34,11 @@ def constructor(block: Block) -> Code:
 
 def _signature(block: Block, arguments: list[Argument], room: int) -> Iterator[str]:
     given = ["self", *([f"source: {block.source}"] if block.source else []), *(["*"] if arguments else [])]
-    line = f"def __init__({', '.join([*given, *map(_written, arguments)])}) -> None:"
-    if len(line) <= room:
-        yield line
-        return
+    if len(arguments) <= _FEW:
+        line = f"def __init__({', '.join([*given, *map(_written, arguments)])}) -> None:"
+        if len(line) <= room:
+            yield line
+            return
     yield "def __init__("
     for entry in given:
         yield f"{INDENT}{entry},"
@@ -45,8 +56,9 @@ def _default(argument: Argument) -> str:
 
 
 def _argument(argument: Argument, room: int) -> Iterator[str]:
-    if len(f"{argument.name}: {argument.annotation},") <= room or len(argument.types) == 1:
-        yield f"{INDENT}{_written(argument)},"
+    line = f"{argument.name}: {argument.annotation}"
+    if len(line) < room or len(argument.types) == 1:
+        yield f"{INDENT}{line}{_default(argument)},"
         return
     yield f"{INDENT}{argument.name}: ("
     for index, part in enumerate(argument.types):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import CodegenError
 from .code import Code, LiteralType, text, texts
 from .docstring import docstring
-from .layout import constructor
+from .layout import attributes, constructor
 from .module_path import ModulePath
 from .name import PythonName
 from .package_plan import ModulePlan, PackagePlan
@@ -92,6 +92,7 @@ def _module(module: ModulePlan) -> str:
         imports=list(_imports(module)),
         type_variables=module.type_variables,
         blocks=[block for plan in module.classes for block in plan.blocks],
+        attributes=attributes,
         constructor=constructor,
     )
 

@@ -55,7 +55,7 @@ def node_line(node: NodeSchema, docs: bool) -> str:
         kept["price_badge"] = _plain(badge) if docs or badge is None else {}
     if docs:
         kept.update({key: _plain(raw[key]) for key in _PROSE_KEYS if key in raw})
-    return json.dumps(kept, separators=(",", ":"))
+    return _encode(kept)
 
 
 def schema_file(lines: Mapping[str, str], version: str, files: Iterable[str]) -> str:
@@ -109,7 +109,7 @@ def _definition(definition: Any, docs: bool, nesting: int) -> Any:
     kind, options = definition[0], definition[1]
     kept = {
         key: value if type(value := options[key]) in _SCALARS else _option(key, value, docs, nesting)
-        for key in sorted(map(_text, options))
+        for key in _sorted(options)
         if docs or key not in _OPTION_PROSE
     }
     return [kind if type(kind) is str else _plain(kind), kept]
@@ -120,7 +120,7 @@ def _option(key: str, value: Any, docs: bool, nesting: int) -> Any:
     if key == "inputs":
         return _groups(value, None, docs, nesting + 1)
     if key == "template" and is_object(value):
-        rest = {name: _plain(value[name]) for name in sorted(map(_text, value)) if name not in _INPUTS}
+        rest = {name: _plain(value[name]) for name in _sorted(value) if name not in _INPUTS}
         inner = {"input": _groups(value["input"], None, docs, nesting + 1)} if "input" in value else {}
         return {**rest, **_groups(value, None, docs, nesting + 1), **inner}
     if key == "options" and is_array(value):
@@ -133,7 +133,7 @@ def _dynamic_option(option: Any, docs: bool, nesting: int) -> Any:
         return _plain(option)
     return {
         key: _groups(option[key], None, docs, nesting + 1) if key == "inputs" else _plain(option[key])
-        for key in sorted(map(_text, option))
+        for key in _sorted(option)
         if docs or key not in _OPTION_PROSE
     }
 
@@ -149,10 +149,16 @@ def _plain(value: Any, depth: int = MAX_DEPTH) -> Any:
             raise NotJsonError("it holds too large a number")
         return value
     if is_array(value):
-        return [_plain(item, depth - 1) for item in value]
+        return [item if type(item) in _SCALARS else _plain(item, depth - 1) for item in value]
     if is_object(value):
-        return {key: _plain(value[key], depth - 1) for key in sorted(map(_text, value))}
+        return {key: _plain(value[key], depth - 1) for key in _sorted(value)}
     raise NotJsonError(f"it holds a {type(value).__name__}, which is no JSON")
+
+
+def _sorted(names: Mapping[str, Any]) -> list[str]:
+    if all(type(name) is str for name in names):
+        return sorted(names)
+    return sorted(map(_text, names))
 
 
 def _text(key: object) -> str:
@@ -161,6 +167,7 @@ def _text(key: object) -> str:
     return key
 
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _SCALARS: Final = frozenset({str, float, bool, type(None)})
 _TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
 _MAX_BITS: Final = 4096
