@@ -41,7 +41,7 @@ Catch the branch that you can act on::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .problem import Place
@@ -169,7 +169,7 @@ class PromptRejected(ClientError):
         status: The HTTP status.
     """
 
-    def __init__(self, message: str, report: Any, status: int) -> None:
+    def __init__(self, message: str, report: Report, status: int) -> None:
         super().__init__(message)
         self.report = report
         self.status = status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ..output_file import FileSource
 from .core import Core
@@ -13,6 +13,9 @@ from .result import Resolver, Result, error_of_outcome
 from .run_event import RunEvent
 from .running import RunStatus, Started, cancel, status
 from .waiting import Wait
+
+if TYPE_CHECKING:
+    from ..validate import Report
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -57,7 +60,7 @@ class HandleCore(Generic[T_co]):
         return self._started.number
 
     @property
-    def report(self) -> Any:
+    def report(self) -> Report | None:
         """What the server found wrong with outputs that it dropped, or None."""
         return self._started.report
 

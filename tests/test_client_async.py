@@ -1,0 +1,100 @@
+"""What is true of the asyncio client alone."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+
+from comfyflow.client import AsyncClient
+from comfyflow.errors import ClientError
+from comfyflow.simulator import Simulator
+
+
+def prompt() -> dict[str, Any]:
+    image = {"width": 8, "height": 8, "batch_size": 1, "color": uuid.uuid4().int % 0xFFFFFF}
+    return {
+        "1": {"class_type": "EmptyImage", "inputs": image, "_meta": {"title": "empty"}},
+        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}, "_meta": {"title": "show"}},
+    }
+
+
+def test_several_prompts_in_flight_in_one_loop() -> None:
+    async def work(url: str) -> list[str]:
+        async with AsyncClient(url) as client:
+            results = await asyncio.gather(*(client.run(prompt()) for _ in range(30)))
+            return [result.files[0].name for result in results]
+
+    with Simulator() as server:
+        assert len(set(asyncio.run(work(server.url)))) == 30
+
+
+def test_other_tasks_run_while_a_prompt_is_waited_for() -> None:
+    async def work(url: str) -> int:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0.01)
+
+        async with AsyncClient(url) as client:
+            ticking = asyncio.create_task(tick())
+            await client.run(prompt())
+            ticking.cancel()
+        return ticks
+
+    with Simulator() as server:
+        server.faults.slow_nodes = {None: 0.2}
+        assert asyncio.run(work(server.url)) > 10
+
+
+def test_a_wait_that_is_cancelled_leaves_the_prompt_and_the_client() -> None:
+    async def work(url: str) -> None:
+        async with AsyncClient(url) as client:
+            handle = await client.submit(prompt())
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(handle.result(), 0.2)
+            assert (await handle.status()).state in ("running", "pending")
+            assert (await handle.result(20)).files
+            task = asyncio.create_task(client.run(prompt()))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await client.run(prompt(), timeout=20)).files
+
+    with Simulator() as server:
+        server.faults.slow_nodes = {None: 0.3}
+        asyncio.run(work(server.url))
+
+
+def test_closing_ends_what_waits_and_leaves_no_task() -> None:
+    async def work(url: str) -> None:
+        client = AsyncClient(url)
+        task = asyncio.create_task(client.run(prompt()))
+        await asyncio.sleep(0.2)
+        await client.close()
+        with pytest.raises(ClientError, match="closed"):
+            await task
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await client.close()
+
+    with Simulator() as server:
+        server.faults.slow_nodes = {None: 0.5}
+        asyncio.run(work(server.url))
+
+
+def test_a_client_may_be_made_outside_of_a_loop() -> None:
+    with Simulator() as server:
+        client = AsyncClient(server.url)
+
+        async def work() -> int:
+            async with client:
+                return len((await client.run(prompt())).files)
+
+        assert asyncio.run(work()) == 1
