@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import time
 import traceback
 from collections.abc import Iterable, Mapping
@@ -182,7 +184,10 @@ class Executor:
             return typed_outputs(context, values)
         nested = _nested(schema, values)
         given = {**nested, "context": context} if function.wants_context else nested
-        return _as_result(function.call(**given))
+        returned = function.call(**given)
+        if inspect.iscoroutine(returned):
+            returned = asyncio.run(returned)
+        return _as_result(returned)
 
     def _blocked(self, run: Run, node_id: str, schema: NodeSchema, blocked: Blocked) -> NodeResult:
         if blocked.message is not None:

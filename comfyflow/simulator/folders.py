@@ -10,10 +10,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 FOLDER_TYPES: Final = ("input", "output", "temp")
+EXAMPLE: Final = "example.png"
+"""A picture that every ComfyUI has in its input folder."""
+
 _ANNOTATIONS: Final = {f"[{kind}]": kind for kind in FOLDER_TYPES}
 _DATE_PARTS: Final = {
     "%year%": "%Y", "%month%": "%m", "%day%": "%d", "%hour%": "%H", "%minute%": "%M", "%second%": "%S",
@@ -62,6 +66,9 @@ class Folders:
         self.root = self.root.resolve()
         for name in (*FOLDER_TYPES, "models", "user/default"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        example = self.root / "input" / EXAMPLE
+        if not example.exists():
+            example.write_bytes(_example())
         letters = random.choices(string.ascii_lowercase, k=5)  # noqa: S311 (a name, not a secret)
         self.temp_prefix = "_temp_" + "".join(letters)
 
@@ -114,7 +121,10 @@ class Folders:
         folder, stem = wanted.parent, wanted.name
         with self._lock:
             folder.mkdir(parents=True, exist_ok=True)
-            number = max(self._counters.get((folder, stem), 0), _last_number(folder, stem)) + 1
+            number = self._counters.get((folder, stem)) or _last_number(folder, stem)
+            number += 1
+            while (folder / f"{stem}_{number:05}{mark}.{extension}").exists():
+                number += 1
             self._counters[folder, stem] = number
         subfolder = folder.relative_to(base).as_posix()
         name = f"{stem}_{number:05}{mark}.{extension}"
@@ -131,6 +141,21 @@ class Folders:
     def inputs(self) -> list[str]:
         """The files of the input folder itself."""
         return sorted(entry.name for entry in self.of("input").iterdir() if entry.is_file())
+
+
+@cache
+def _example() -> bytes:
+    import io
+
+    from PIL import Image
+
+    from .painting import paint
+    from .values import Painting
+
+    picture = paint(Painting("a cabin in the mountains at dawn, birds", "", 1), 512, 512)
+    buffer = io.BytesIO()
+    Image.fromarray((picture * 255).astype("uint8")).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def split_annotation(name: str) -> tuple[str, str | None]:

@@ -6,12 +6,15 @@ import asyncio
 import logging
 import threading
 import time
-from typing import Any
+from typing import Any, Final
 
 from .executor import Executor, Settings
 from .fault import WorkerKilledError
 from .prompt_queue import PromptQueue, QueueItem
 from .sockets import Sockets
+
+END_SECONDS: Final = 5.0
+"""How long the worker is waited for when the server stops."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +48,8 @@ class Instance:
         self.executor.closing = True
         self.queue.close()
         if self._worker.is_alive():
-            self._worker.join()
+            # A user's function may never return; its thread then goes with the process.
+            self._worker.join(END_SECONDS)
 
     @property
     def worker_alive(self) -> bool:

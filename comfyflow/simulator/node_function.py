@@ -153,7 +153,8 @@ def simulates(class_type: str) -> Callable[[F], F]:
     Args:
         class_type: The node's class name. The function gets the inputs by name (and a
             `NodeContext` as ``context``, if it has such a parameter) and returns the output, a
-            tuple of outputs, ComfyUI's ``{"ui": …, "result": …}``, or a `NodeResult`.
+            tuple of outputs, ComfyUI's ``{"ui": …, "result": …}``, or a `NodeResult`. It may be
+            asynchronous.
 
     Example::
 

@@ -42,9 +42,9 @@ def serve(
         object_info, profile, port, root, host=host, previews=previews, step_seconds=step_seconds
     )
     with simulator:
-        if on_start is not None:
-            on_start(simulator)
         try:
+            if on_start is not None:
+                on_start(simulator)
             threading.Event().wait()
         except KeyboardInterrupt:
             return

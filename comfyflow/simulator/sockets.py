@@ -47,7 +47,7 @@ class Sockets:
         self._loop = loop
         self._greeting = greeting
         self._features = features
-        self._connected: dict[str, web.WebSocketResponse] = {}
+        self._connected: dict[object, web.WebSocketResponse] = {}
         self._flags: dict[str, Any] = {}
         self._open: set[web.WebSocketResponse] = set()
         self._outbox: asyncio.Queue[Message] = asyncio.Queue()
@@ -92,8 +92,11 @@ class Sockets:
         if message.client_id is None:
             for socket in list(self._connected.values()):
                 await _write(socket, message)
-        elif isinstance(message.client_id, str) and message.client_id in self._connected:
-            await _write(self._connected[message.client_id], message)
+        else:
+            # A list or an object as id is no key: the error ends the server, as it ends real ones.
+            addressed = self._connected.get(message.client_id)
+            if addressed is not None:
+                await _write(addressed, message)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client until it goes.
@@ -162,7 +165,7 @@ class Sockets:
     @property
     def clients(self) -> tuple[str, ...]:
         """The ids of the connected clients."""
-        return tuple(self._connected)
+        return tuple(map(str, self._connected))
 
 
 def _transport(socket: web.WebSocketResponse) -> asyncio.Transport | None:

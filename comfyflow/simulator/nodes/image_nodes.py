@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
@@ -31,11 +32,16 @@ def picture(array: FloatArray) -> Image.Image:
     return Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
 
 
+def open_picture(path: Path) -> Image.Image:
+    """A picture file, read at once: Pillow's readers do not all close what they open."""
+    return Image.open(BytesIO(path.read_bytes()))
+
+
 def read_picture(path: Path) -> tuple[FloatArray, FloatArray]:
     """A file's pictures and masks (1 where it is transparent), as LoadImage gives them."""
     images: list[FloatArray] = []
     masks: list[FloatArray] = []
-    opened = Image.open(path)
+    opened = open_picture(path)
     with opened:
         for number in range(getattr(opened, "n_frames", 1)):
             opened.seek(number)
@@ -62,7 +68,7 @@ def _transparency(image: Image.Image) -> FloatArray:
 
 def picture_channels(path: Path) -> FloatArray:
     """A file's first picture as it is: height, width, and 3 or 4 channels."""
-    opened = Image.open(path)
+    opened = open_picture(path)
     with opened:
         upright = ImageOps.exif_transpose(opened)
         return (

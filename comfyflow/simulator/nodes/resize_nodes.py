@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -84,8 +85,8 @@ def flux_kontext_image_scale(image: FloatArray) -> FloatArray:
 @node("ImageUpscaleWithModel")
 def image_upscale_with_model(context: NodeContext, upscale_model: Model, image: FloatArray) -> FloatArray:
     """By the factor in the model's name; sharp scaling stands in for the model."""
-    digits = [part for part in upscale_model.name.lower().replace("x", " x ").split() if part.isdigit()]
-    factor = min(max(int(digits[0]), 1), 8) if digits else 4
+    named = re.search(r"(?<![0-9])([1-8])x|x([1-8])(?![0-9])", upscale_model.name.lower())
+    factor = int(named[1] or named[2]) if named else 4
     context.progress(1, 1, None)
     return resize(image, image.shape[2] * factor, image.shape[1] * factor, "lanczos")
 

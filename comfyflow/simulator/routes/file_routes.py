@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..folders import FOLDER_TYPES, Folders, PathEscapeError, split_annotation
+from ..nodes.image_nodes import open_picture
 from .key import simulator_of
 
 ROUTES = web.RouteTableDef()
@@ -75,7 +76,7 @@ def _whole(path: Path, attach_active: bool) -> web.FileResponse:
 
 async def _shown(path: Path, convert: Callable[[Image.Image], tuple[bytes, str]]) -> web.Response:
     def read() -> tuple[bytes, str]:
-        image = Image.open(path)
+        image = open_picture(path)
         with image:
             return convert(image)
 
@@ -188,7 +189,7 @@ def _masked(folders: Folders, form: Any, sent: bytes) -> bytes | None:
         return None
     if not path.is_file():
         return None
-    picture, mask = Image.open(path), Image.open(BytesIO(sent))
+    picture, mask = open_picture(path), Image.open(BytesIO(sent))
     with picture, mask:
         text = PngInfo()
         for key, value in getattr(picture, "text", {}).items():
