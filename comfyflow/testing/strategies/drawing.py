@@ -25,6 +25,9 @@ from .catalogue import Bound, Catalogue, Pool, Sink, Source, output_types
 
 TITLES: Final = st.none() | st.text(st.characters(codec="utf-8"), max_size=12)
 
+_ENDS: Final = st.integers(0, 3)
+"""When to stop: 0, so that a graph shrinks to one end."""
+
 DEEPEST: Final = 24
 """How deep sources may be drawn in one another; from there on the cheapest are taken. (A graph
 may be deeper: what leads on to an output node is not drawn in one another.)"""
@@ -172,7 +175,7 @@ class Drawing:
 
 @st.composite
 def _branch(draw: st.DrawFn, drawing: Drawing, needed: bool) -> bool:
-    return drawing.branch(draw(st.booleans()), needed)
+    return drawing.branch(draw(_ENDS) != 0, needed)
 
 
 @st.composite
