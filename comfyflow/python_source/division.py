@@ -70,7 +70,9 @@ class Division:
         self._graph = graph
         self._units = units
         self._schema = schema
-        self._chosen = chosen
+        self._chosen_at: defaultdict[str, list[tuple[int, str, Chosen]]] = defaultdict(list)
+        for rank, ((key, name), one) in enumerate(chosen.items()):
+            self._chosen_at[key].append((rank, name, one))
         self._carried = carried
         self._typed = typed
         self._annotations = annotations
@@ -172,28 +174,29 @@ class Division:
     def _take_parameters(self, group: _Shared) -> None:
         scope = Scope(self._taken)
         self._take_links(group, scope)
-        first = group.units[0]
-        differing = set(self._differing(group.units))
-        places = {(first.relative(key), name) for key in first.nodes for name in self._graph[key].inputs}
-        order = {place: rank for rank, place in enumerate(self._chosen)}
-        chosen: dict[Place, tuple[int, Chosen]] = {}
-        shared: defaultdict[Place, list[Any]] = defaultdict(list)
-        for unit in group.units:
-            for (key, name), one in self._chosen.items():
-                place = (unit.relative(key), name)
-                if place in places and unit.absolute(place[0]) == key:
-                    chosen.setdefault(place, (order[key, name], one))
-                    shared[place].append(one.shared)
-        known: dict[Any, BodyParameter] = {}
-        for place, (_, one) in sorted(chosen.items(), key=lambda entry: entry[1][0]):
-            same = tuple(shared[place]) if None not in shared[place] else (place,)
-            if same not in known or len(shared[place]) != len(group.units):
-                kind = one.type if len(group.units) == 1 else self._typed_values(group, place).type
-                known[same] = BodyParameter(scope.claim(*one.names), kind, one.default, not first.path)
-            self._add(group, place, known[same])
-        for place in sorted(differing - chosen.keys()):
+        self._take_chosen(group, scope)
+        for place in sorted(set(self._differing(group.units)) - group.given.keys()):
             one = self._typed_values(group, place)
             self._add(group, place, BodyParameter(scope.claim(*one.names), one.type))
+
+    def _take_chosen(self, group: _Shared, scope: Scope) -> None:
+        """A parameter for each value that is one of the whole workflow."""
+        chosen: dict[Place, list[tuple[int, Chosen]]] = {}
+        for unit in group.units:
+            for key in unit.nodes:
+                for rank, name, one in self._chosen_at.get(key, ()):
+                    chosen.setdefault((unit.relative(key), name), []).append((rank, one))
+        is_main = group.units[0].path == ROOT
+        known: dict[Any, BodyParameter] = {}
+        for place, found in sorted(chosen.items(), key=lambda entry: entry[1][0][0]):
+            one = found[0][1]
+            same: Any = tuple(other.shared for _, other in found)
+            if None in same or len(found) != len(group.units):
+                same = place
+            if same not in known:
+                kind = one.type if len(group.units) == 1 else self._typed_values(group, place).type
+                known[same] = BodyParameter(scope.claim(*one.names), kind, one.default, is_main)
+            self._add(group, place, known[same])
 
     def _typed_values(self, group: _Shared, place: Place) -> Chosen:
         """The parameter for a place whose value differs, of a type that takes all of them."""

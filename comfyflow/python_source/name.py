@@ -34,6 +34,7 @@ class Scope:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
+        self._numbers: dict[str, int] = {}
 
     def claim(self, *wanted: str) -> str:
         """A name that nothing else in the scope has: the first free of these, else the first
@@ -42,9 +43,10 @@ class Scope:
         names = [_legal(name) for name in wanted if name] or ["value"]
         found = next((name for name in names if name not in self._taken), None)
         if found is None:
-            number = 2
+            number = self._numbers.get(names[0], 2)
             while f"{names[0]}_{number}" in self._taken:
                 number += 1
+            self._numbers[names[0]] = number
             found = f"{names[0]}_{number}"
         self._taken.add(found)
         return found
