@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_an_empty_list_executes_nothing(server: Simulator) -> None:
 
 def test_a_blocked_output_is_not_the_end(server: Simulator) -> None:
     server.simulate("WordCount", lambda text: Blocked("not now"))
-    prompt = {**text("x"), **SAVE}
+    prompt = copy.deepcopy({**text("x"), **SAVE})
     prompt["1"], prompt["11"] = SAVE["1"], {"class_type": "WordCount", "inputs": {"text": "x"}}
     prompt["12"] = {"class_type": "PreviewAny", "inputs": {"source": ["11", 0]}}
     del prompt["2"]
