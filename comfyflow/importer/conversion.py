@@ -12,6 +12,7 @@ from ..schema import Schema
 from .editor_graph import EditorGraph, editor_graph
 from .editor_rules import editor_rules
 from .explanation import ValueOrigin, explain_node
+from .javascript import shown
 from .link_resolver import LinkError
 from .live_graph import Node
 from .node_lookup import inner_first
@@ -129,7 +130,7 @@ def _report_nodes(loaded: LoadedWorkflow, report: Report) -> None:
         elif node.role == "host" and not report.repair:
             _report_host(node, report)
         elif node.role == "get" and set_name(node) not in names:
-            report.add("links_unknown", f"no Set node is called {set_name(node)!r}", node.key, node)
+            report.add("links_unknown", f"no Set node is called {shown(set_name(node))}", node.key, node)
 
 
 def _report_host(node: Node, report: Report) -> None:
@@ -141,8 +142,8 @@ def _report_host(node: Node, report: Report) -> None:
         if slot.link is None and inner is not None and inner.value != value:
             report.add(
                 "host_value_dropped",
-                f"the subgraph's node was saved with {value!r:.60} here, but this version of the editor sends"
-                f" {inner.value!r:.60}, which stands inside; repair sends the former",
+                f"the subgraph's node was saved with {shown(value)} here, but this version of the editor"
+                f" sends {shown(inner.value)}, which stands inside; repair sends the former",
                 node.key,
                 node,
                 slot.name,

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
 from .javascript import json_value
-from .link_resolver import Place, Scope, Source
+from .link_resolver import LinkError, Place, Scope, Source
 from .live_graph import Graph, Node, Widget
 from .prompt_writer import Instance, PromptWriter
 from .subgraph_host import promoted_value
@@ -24,6 +24,7 @@ Link = tuple[str, int]
 """The id of a node in the prompt, and its output."""
 
 _NOWHERE: Final[Point] = (0.0, 0.0)
+_CANVAS: Final = 1e12
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ def _groups(graph: Graph, known: dict[int, tuple[EditorGroup, ...]]) -> tuple[Ed
 
 
 def _group(entry: Mapping[str, Any]) -> EditorGroup:
-    numbers = [float(n) if is_number(n) else 0.0 for n in array_or_empty(entry.get("bounding"))[:4]]
+    numbers = [_pixels(number) for number in array_or_empty(entry.get("bounding"))[:4]]
     left, top, width, height = [*numbers, 0.0, 0.0, 0.0, 0.0][:4]
     title = entry.get("title")
     return EditorGroup(title if isinstance(title, str) else "", (left, top, width, height))
@@ -241,9 +242,12 @@ def _position(node: Node) -> Point:
     pair = (
         [saved.get("0"), saved.get("1")] if is_object(saved) else list(saved[:2]) if is_array(saved) else []
     )
-    if len(pair) == 2 and is_number(pair[0]) and is_number(pair[1]):
-        return float(pair[0]), float(pair[1])
-    return _NOWHERE
+    return (_pixels(pair[0]), _pixels(pair[1])) if len(pair) == 2 else _NOWHERE
+
+
+def _pixels(value: Any) -> float:
+    """A place on the canvas; 0 for what is none."""
+    return float(value) if is_number(value) and abs(value) <= _CANVAS else 0.0
 
 
 def _own_title(node: Node) -> str | None:
@@ -315,7 +319,7 @@ def _crossings(writer: PromptWriter, instances: list[Instance], prompt: Mapping[
             if slot.link is None:
                 continue
             way: list[Place] = []
-            writer.source(instance, index, way)
+            _source(writer, instance, index, way)
             for place in way:
                 if place.at_input and place.node.role == "host" and isinstance(place.slot, int):
                     key = (f"{place.scope.prefix}{place.node.key}", place.slot)
@@ -366,7 +370,7 @@ def _use(
 def _input(writer: PromptWriter, instance: Instance, index: int, crossings: Crossings) -> SubgraphInput:
     slot, graph = instance.node.inputs[index], instance.node.definition
     label = graph.inputs[slot.boundary].label if graph is not None and slot.boundary is not None else None
-    source = writer.source(instance, index) if slot.link is not None else None
+    source = _source(writer, instance, index)
     widget: Widget | None = source.widget if source is not None else None
     if slot.link is None and graph is not None:
         widget = promoted_value(slot, graph)
@@ -386,6 +390,16 @@ def _output(writer: PromptWriter, instance: Instance, index: int) -> SubgraphOut
     label = graph.outputs[index].label if graph is not None and index < len(graph.outputs) else None
     source = writer.output_source(instance, index)
     return SubgraphOutput(output.name, label, output.type, _link(source))
+
+
+def _source(
+    writer: PromptWriter, instance: Instance, index: int, way: list[Place] | None = None
+) -> Source | None:
+    """What feeds an input; nothing where its link is broken."""
+    try:
+        return writer.resolver.resolve(instance.scope, instance.node, index, way)
+    except LinkError:
+        return None
 
 
 def _link(source: Source | None) -> Link | None:

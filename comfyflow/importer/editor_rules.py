@@ -43,6 +43,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import ConversionError
+from .javascript import shown
 
 _SAVE_CLASSES_27: Final = frozenset(
     {
@@ -159,5 +160,7 @@ def editor_rules(version: str) -> EditorRules:
     rules = EDITORS.get(".".join(str(version).split(".")[:2]))
     if rules is None:
         known = " and ".join(EDITORS)
-        raise ConversionError(f"the rules of editor version {version!r} are not known; known are {known}")
+        raise ConversionError(
+            f"the rules of editor version {shown(version)} are not known; known are {known}"
+        )
     return rules

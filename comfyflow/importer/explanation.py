@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .frontend_widgets import FIXED, OPTION_INDEX, RENDERED, VIEWPORT
+from .group_node import inner_links
+from .javascript import shown
 from .link_resolver import LinkError, Place
 from .live_graph import BYPASSED, MUTED, Widget
 from .prompt_writer import Instance, PromptWriter, is_dynamic_prompt
@@ -29,8 +31,8 @@ class ValueOrigin:
     origin: str
 
     def __str__(self) -> str:
-        shown = f"{self.value!r:.80}" if self.sent else "not sent"
-        return f"{self.input_name}: {shown}: {self.origin}"
+        value = shown(self.value) if self.sent else "not sent"
+        return f"{self.input_name}: {value}: {self.origin}"
 
 
 def explain_node(writer: PromptWriter, instance: Instance, prompt: Mapping[str, Any]) -> list[ValueOrigin]:
@@ -54,6 +56,9 @@ def explain_node(writer: PromptWriter, instance: Instance, prompt: Mapping[str, 
         if not resolved and own is not None:
             origin = f"{own}; {origin}"
         found[slot.name] = origin
+    if instance.group is not None:
+        for slot, origin_key, output in inner_links(*instance.group):
+            found[slot.name] = f"linked to output {shown(output)} of node {origin_key}, within the group node"
     return [ValueOrigin(name, inputs.get(name), name in inputs, origin) for name, origin in found.items()]
 
 
@@ -83,15 +88,15 @@ def _link_origin(writer: PromptWriter, instance: Instance, index: int) -> tuple[
     try:
         source = writer.resolver.resolve(instance.scope, instance.node, index, way)
     except LinkError as error:
-        return f"link {slot.link} is broken: {error}", False
+        return f"link {shown(slot.link)} is broken: {error}", False
     through = _through(way)
     if source is None:
         end = f" at {_name(way[-1])}" if way else ""
-        return f"link {slot.link} leads to nothing{end}{through}", False
+        return f"link {shown(slot.link)} leads to nothing{end}{through}", False
     if source.key is None:
         held = source.widget.name if source.widget is not None else slot.name
-        return f"the widget {held!r} that the subgraph's input stands for{through}", True
-    return f"linked to output {source.slot} of node {source.key}{through}", True
+        return f"the widget {shown(held)} that the subgraph's input stands for{through}", True
+    return f"linked to output {shown(source.slot)} of node {source.key}{through}", True
 
 
 def _through(way: list[Place]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty
 from ..schema import InputSchema, NodeSchema, OutputSchema
 from .editor_rules import EditorRules
+from .javascript import js_text
 from .live_graph import BYPASSED, Input, Node
 from .node_setup import fill_class_node, set_value
 from .node_shape import NodeShape, NodeShapes
@@ -54,7 +55,7 @@ class _Plan:
         self._count = 0
         self._external: set[tuple[int, int]] = set()
         self._read_links(saved)
-        shown = [shapes.get(str(node.get("type"))) for node in self.nodes]
+        shown = [shapes.get(js_text(node.get("type"))) for node in self.nodes]
         waiting = [self._plan_node(index, shape) for index, shape in enumerate(shown) if shape is not None]
         for index, slots, converted in waiting:
             self._plan_converted(index, slots, converted)
@@ -116,7 +117,7 @@ class _Plan:
     def _plan_outputs(self, index: int, shape: NodeShape) -> None:
         linked = set(self.group.links.values())
         for slot, (name, type_) in enumerate(shape.outputs):
-            visible = self._option(index, "output", str(slot)).get("visible")
+            visible = self._option(index, "output", js_text(slot)).get("visible")
             if visible is None:
                 visible = (index, slot) not in linked or (index, slot) in self._external
             if visible:
@@ -124,7 +125,7 @@ class _Plan:
                 self.group.outputs.append((index, slot))
 
     def _option(self, index: int, side: str, name: str) -> Mapping[str, Any]:
-        own = object_or_empty(self.config.get(str(index)))
+        own = object_or_empty(self.config.get(js_text(index)))
         return object_or_empty(object_or_empty(own.get(side)).get(name))
 
     def _name(self, index: int, input_name: str) -> str:
@@ -160,7 +161,9 @@ def group_definitions(raw: Mapping[str, Any], shapes: NodeShapes) -> dict[str, M
     found: dict[str, Mapping[str, Any]] = {}
     for name, group in saved.items():
         nodes = array_or_empty(object_or_empty(group).get("nodes"))
-        if nodes and all(is_object(node) and shapes.get(str(node.get("type"))) is not None for node in nodes):
+        if nodes and all(
+            is_object(node) and shapes.get(js_text(node.get("type"))) is not None for node in nodes
+        ):
             for prefix in PREFIXES:
                 found[f"{prefix}{name}"] = group
     return found
@@ -202,7 +205,7 @@ def fill_group_node(
 def _inner_node(
     group: Node, index: int, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules
 ) -> Node | None:
-    type_ = str(saved.get("type"))
+    type_ = js_text(saved.get("type"))
     shape = shapes.get(type_)
     if shape is None:
         return None
@@ -224,7 +227,7 @@ def inner_links(group: Node, plan: GroupNode, index: int) -> Iterator[tuple[Inpu
         if outer is not None:
             link = group.graph.link(group.inputs[outer].link) if outer < len(group.inputs) else None
             if link is not None:
-                yield slot, str(link.origin), link.origin_slot
+                yield slot, js_text(link.origin), link.origin_slot
             continue
         source = plan.links.get((index, place))
         if source is not None:

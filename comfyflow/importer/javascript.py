@@ -24,6 +24,8 @@ MAX_VALUES: Final = 1_000_000
 """How many values one widget's value may hold."""
 
 _LEAST_WRITTEN_AS_POWER: Final = 1e21
+_LONGEST_INTEGER: Final = 512
+_SHOWN: Final = 60
 
 
 class Undefined:
@@ -102,7 +104,7 @@ def json_value(value: Any, *, exact: bool = False) -> Any:
 
     Args:
         value: JSON, or `UNDEFINED`, which becomes null.
-        exact: Leave an integer as it is, however large.
+        exact: Leave an integer as it is, even if JavaScript could not hold it.
 
     Raises:
         ConversionError: It is no JSON, or too deep or too large to be one.
@@ -112,7 +114,9 @@ def json_value(value: Any, *, exact: bool = False) -> Any:
         return value
     if kind is int:
         small = -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER
-        return value if small or exact else _rounded_integer(value)
+        return (
+            value if small or (exact and value.bit_length() <= _LONGEST_INTEGER) else _rounded_integer(value)
+        )
     if kind is float:
         return _written_float(value)
     if value is UNDEFINED:
@@ -121,7 +125,19 @@ def json_value(value: Any, *, exact: bool = False) -> Any:
         return _copied(value)
     if isinstance(value, (str, bool, int, float)):
         return json_value(_plain(value))
-    raise ConversionError(f"a value is no JSON: {value!r:.80}")
+    raise ConversionError(f"a value is no JSON: {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """A value of a stranger's file for a message: short, whatever it is."""
+    if is_array(value):
+        return "a list"
+    if is_object(value):
+        return "an object"
+    if type(value) is int and value.bit_length() > _LONGEST_INTEGER:
+        return "a very large integer"
+    text = repr(value[:_SHOWN] if isinstance(value, str) else value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _plain(value: object) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ..errors import ConversionError
 from .editor_rules import EditorRules
 from .group_node import GroupNode, group_output
-from .javascript import js_text
+from .javascript import js_text, shown
 from .live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
 from .slot_types import connects
 from .subgraph_host import promoted_value
@@ -59,7 +59,8 @@ class Scope:
         while scope is not None:
             if scope.graph is host.definition:
                 raise ConversionError(
-                    f"subgraph {host.definition.name!r} contains itself (by node {self.prefix}{host.key})"
+                    f"subgraph {shown(host.definition.name)} contains itself"
+                    f" (by node {self.prefix}{host.key})"
                 )
             scope = scope.parent
         if self.depth >= MAX_NESTING:
@@ -185,13 +186,13 @@ class LinkResolver:
         scope, node = place.scope, place.node
         slot = _at(node.inputs, place.slot)
         if slot is None:
-            raise LinkError(f"node {scope.prefix}{node.key} has no input {place.slot}")
+            raise LinkError(f"node {scope.prefix}{node.key} has no input {shown(place.slot)}")
         if slot.link is None:
             return None
         link = scope.graph.link(slot.link)
         if link is None:
             raise LinkError(
-                f"input {slot.name!r} of node {scope.prefix}{node.key} has link {slot.link!r},"
+                f"input {shown(slot.name)} of node {scope.prefix}{node.key} has link {shown(slot.link)},"
                 " which does not exist"
             )
         if link.origin == SUBGRAPH_INPUT and scope.host is not None and scope.parent is not None:
@@ -199,8 +200,8 @@ class LinkResolver:
         origin = scope.graph.by_key.get(js_text(link.origin))
         if origin is None:
             raise LinkError(
-                f"input {slot.name!r} of node {scope.prefix}{node.key} is linked to node {link.origin!r},"
-                " which does not exist"
+                f"input {shown(slot.name)} of node {scope.prefix}{node.key} is linked to node"
+                f" {shown(link.origin)}, which does not exist"
             )
         return Place(False, scope, origin, link.origin_slot, slot.type if place.type is None else place.type)
 
@@ -255,7 +256,7 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
     slot: Input | None = _at(host.inputs, link.origin_slot)
     if slot is None:
         raise LinkError(
-            f"{scope.graph.host_names()} has no input {link.origin_slot}, but links inside start there"
+            f"{scope.graph.host_names()} has no input {shown(link.origin_slot)}, but links inside start there"
         )
     if slot.link is None:
         widget = promoted_value(slot, scope.graph)
@@ -263,7 +264,7 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
     outer = parent.graph.link(slot.link)
     if outer is None:
         raise LinkError(
-            f"input {slot.name!r} of node {parent.prefix}{host.key} has link {slot.link!r},"
+            f"input {shown(slot.name)} of node {parent.prefix}{host.key} has link {shown(slot.link)},"
             " which does not exist"
         )
     return Place(True, parent, host, outer.target_slot, None)
@@ -281,15 +282,19 @@ def _inside(scope: Scope, host: Node, place: Place) -> Place | None:
     graph = host.definition
     boundary = _at(graph.outputs, place.slot) if graph is not None else None
     if graph is None or boundary is None:
-        raise LinkError(f"node {scope.prefix}{host.key} has no output {place.slot}")
+        raise LinkError(f"node {scope.prefix}{host.key} has no output {shown(place.slot)}")
     link = next((graph.link(id_) for id_ in boundary.links if graph.link(id_) is not None), None)
     if link is None:
         return None
     inner = graph.by_key.get(js_text(link.origin))
     if inner is None:
         raise LinkError(
-            f"output {boundary.name!r} of node {scope.prefix}{host.key} comes "
-            + ("straight from an input" if link.origin == SUBGRAPH_INPUT else f"from node {link.origin!r}")
+            f"output {shown(boundary.name)} of node {scope.prefix}{host.key} comes "
+            + (
+                "straight from an input"
+                if link.origin == SUBGRAPH_INPUT
+                else f"from node {shown(link.origin)}"
+            )
             + ", not from a node in the subgraph"
         )
     return Place(False, scope.inside(host), inner, link.origin_slot, place.type)
@@ -309,7 +314,7 @@ def bypass_input(node: Node, output: Any, wanted: Any) -> int | None:
     """
     inputs = node.inputs
     if not isinstance(output, int) or not 0 <= output < len(node.outputs):
-        raise LinkError(f"bypassed node {node.key} has no output {output}")
+        raise LinkError(f"bypassed node {node.key} has no output {shown(output)}")
     slot = node.outputs[output]
     if wanted in ("*", ""):
         return output if len(inputs) > output else 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .javascript import shown
+
 if TYPE_CHECKING:
     from .group_node import GroupNode
     from .input_spec import InputSpec
@@ -242,4 +244,4 @@ class Graph:
 
     def host_names(self) -> str:
         """What to call it in a message."""
-        return f"subgraph {self.name!r}" if self.id is not None else "the workflow"
+        return f"subgraph {shown(self.name)}" if self.id is not None else "the workflow"

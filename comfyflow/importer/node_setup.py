@@ -23,9 +23,10 @@ from .frontend_widgets import (
     VIEWPORT,
     file_path,
 )
-from .javascript import UNDEFINED, Undefined, js_text
+from .javascript import UNDEFINED, Undefined, js_text, shown
 from .live_graph import Input, Node, Output, Widget
 from .node_shape import NodeShape
+from .slot_types import saved_type
 
 _SHOWN: Final = (FIXED, OPTION_INDEX, RENDERED, VIEWPORT)
 """Widgets that show something and take no value."""
@@ -136,9 +137,8 @@ def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
     names = {slot.name for slot in defined}
     for entry in entries:
         name = entry.get("name")
-        if name not in names:
-            text = name if isinstance(name, str) else js_text(name)
-            inputs.append(Input(text, entry.get("type"), entry.get("link"), _widget_name(entry)))
+        if not isinstance(name, str) or name not in names:
+            inputs.append(Input(js_text(name), saved_type(entry), entry.get("link"), _widget_name(entry)))
     return inputs
 
 
@@ -147,7 +147,7 @@ def saved_outputs(saved: Any) -> list[Output]:
     if not is_array(saved):
         return []
     return [
-        Output(js_text(entry.get("name", "")), entry.get("type"), _links(entry))
+        Output(js_text(entry.get("name", "")), saved_type(entry), _links(entry))
         for entry in saved
         if is_object(entry)
     ]
@@ -220,7 +220,7 @@ def _fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -
             widget = node.widgets[index]
             index += 1
             if widget.saved and widget.name in values:
-                set_value(node, widget, values[widget.name], rules, f"saved under {widget.name!r}")
+                set_value(node, widget, values[widget.name], rules, f"saved under {shown(widget.name)}")
         return
     if rules.unnamed_values_clear:
         index = place = 0

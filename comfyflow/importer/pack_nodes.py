@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object
+from .javascript import shown
 from .live_graph import Node, Widget
 from .report import Report
 
@@ -58,7 +59,7 @@ def report_unaccounted(node: Node, report: Report) -> None:
         if unknown:
             report.add(
                 "values_not_understood",
-                f"values saved as {', '.join(map(repr, unknown[:5]))} are left out: the class has no such"
+                f"values saved as {', '.join(map(shown, unknown[:5]))} are left out: the class has no such"
                 " input, and only the node's own JavaScript knows what they are",
                 node.key,
                 node,

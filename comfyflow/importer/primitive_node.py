@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from ..json_types import is_array, is_number
@@ -31,6 +31,7 @@ _PRIMITIVE_TYPES: Final = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 _UNSTATED_MAXIMUM: Final = 2048
 _UNSTATED_FLOAT_STEP: Final = 0.5
 _MAX_DIVISIONS: Final = 2000
+_MOST_DIGITS: Final = 20
 
 
 def apply_primitive(node: Node, root: Graph, rules: EditorRules, replace: Callable[[str], str]) -> None:
@@ -153,7 +154,8 @@ def _settled(widget: Widget, value: Any, node: Node) -> Any:
 
 def _settled_primitive_float(value: Any, properties: Mapping[str, Any]) -> Any:
     precision = properties.get("precision")
-    digits = int(precision) if is_number(precision) and math.isfinite(precision) else 1
+    stated = is_number(precision) and math.isfinite(js_number(precision))
+    digits = int(min(max(js_number(precision), 0), _MOST_DIGITS)) if stated else 1
     step = properties.get("round") or 10.0**-digits
     low, high = properties.get("min", -math.inf), properties.get("max", math.inf)
     return _to_step(js_number(value), js_number(step), digits, js_number(low), js_number(high))
@@ -165,7 +167,7 @@ def _rounded(value: Any, type_: str, options: Mapping[str, Any]) -> Any:
         whole = _stated(options, "step", 1) or 1
         if whole == 1:
             return js_round(number)
-        offset = math.fmod(_stated(options, "min", 0), whole)
+        offset = _remainder(_stated(options, "min", 0), whole)
         return js_round((number - offset) / whole) * whole + offset
     digits = _digits(options)
     step = js_number(options.get("round"))
@@ -180,7 +182,7 @@ def _rounded(value: Any, type_: str, options: Mapping[str, Any]) -> Any:
 def _digits(options: Mapping[str, Any]) -> int:
     """How many digits behind the point a float widget shows."""
     step = _stated(options, "step", _UNSTATED_FLOAT_STEP)
-    return min(20, max(0, -math.floor(math.log10(step)))) if step > 0 and math.isfinite(step) else 0
+    return min(_MOST_DIGITS, max(0, -math.floor(math.log10(step)))) if step > 0 and math.isfinite(step) else 0
 
 
 def _to_step(number: float, step: float, digits: int, low: float, high: float) -> float:
@@ -188,7 +190,8 @@ def _to_step(number: float, step: float, digits: int, low: float, high: float) -
         return number
     near = js_round(number / step) * step
     if math.isfinite(near) and abs(near) < 1e15:
-        near = float(Decimal(near).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))
+        place = Decimal(1).scaleb(-digits)
+        near = float(Decimal(near).quantize(place, ROUND_HALF_UP, Context(prec=50)))
     return min(max(near, low), high)
 
 
@@ -240,8 +243,13 @@ def _common_step(one: float, other: float) -> float:
     for _ in range(_MAX_DIVISIONS):
         if not divisor:
             break
-        rest, divisor = divisor, math.fmod(rest, divisor)
+        rest, divisor = divisor, _remainder(rest, divisor)
     return abs(one * other) / rest if rest else max(one, other)
+
+
+def _remainder(number: float, divisor: float) -> float:
+    """What ``number % divisor`` gives in JavaScript."""
+    return math.fmod(number, divisor) if math.isfinite(number) and divisor else math.nan
 
 
 def _stated(options: Mapping[str, Any], name: str, otherwise: float) -> float:

@@ -12,7 +12,7 @@ from ..json_types import is_array
 from .editor_rules import EditorRules
 from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, VIEWPORT, viewport_state
 from .group_node import GroupNode, inner_links
-from .javascript import js_text, json_value, truthy
+from .javascript import js_text, json_value, shown, truthy
 from .link_resolver import MAX_INSTANCES, LinkError, LinkResolver, Scope, Source
 from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
 from .node_lookup import NodeLookup
@@ -132,13 +132,13 @@ class PromptWriter:
         node = instance.node
         if instance.group is not None:
             for slot, origin, output in inner_links(*instance.group):
-                inputs[slot.name] = [origin, output]
+                inputs[slot.name] = [origin, json_value(output)]
                 links.append((inputs, slot.name, origin))
             return
         for index, slot in enumerate(node.inputs):
             if slot.link is None:
                 continue
-            source = self.source(instance, index)
+            source = self._source(instance, index)
             if source is None:
                 continue
             if source.key is None:
@@ -146,13 +146,13 @@ class PromptWriter:
                 value = json_value(widget.value, exact=self.repair) if widget is not None else None
                 inputs[slot.name] = {"__value__": value} if is_array(value) else value
                 continue
-            inputs[slot.name] = [source.key, source.slot]
+            inputs[slot.name] = [source.key, json_value(source.slot)]
             links.append((inputs, slot.name, source.key))
 
-    def source(self, instance: Instance, index: int, way: list[Any] | None = None) -> Source | None:
+    def _source(self, instance: Instance, index: int) -> Source | None:
         """What feeds an input. With `repair`, a link that the editor fails at counts as none."""
         try:
-            return self.resolver.resolve(instance.scope, instance.node, index, way)
+            return self.resolver.resolve(instance.scope, instance.node, index)
         except LinkError as error:
             if not self.repair:
                 raise
@@ -195,7 +195,7 @@ class PromptWriter:
             if self.repair:
                 return value
             raise ConversionError(
-                f"node {instance.key} has {value!r:.40} as filename_prefix, which is no text;"
+                f"node {instance.key} has {shown(value)} as filename_prefix, which is no text;"
                 " the editor fails at it"
             )
         return replace_in_file_name(value, self.lookup.text, self.now) if "%" in value else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..problem import Problem
-from .javascript import json_value, loses_digits
+from .javascript import json_value, loses_digits, shown
 from .live_graph import Node
 from .prompt_text import has_choice
 
@@ -58,8 +58,8 @@ class Report:
         """The server has no such class, and it is no virtual node of a pack that is known here."""
         self.add(
             "unknown_class",
-            f"the server does not know the class {node.type!r}; it may be a node that only its pack's own"
-            " JavaScript understands. Its values have no names, so the prompt cannot run with it",
+            f"the server does not know the class {shown(node.type)}; it may be a node that only its pack's"
+            " own JavaScript understands. Its values have no names, so the prompt cannot run with it",
             key,
             node,
         )
@@ -119,7 +119,7 @@ class Report:
         if not self.repair and loses_digits(value):
             self.add(
                 "integer_loses_digits",
-                f"the editor sends {json_value(value)} for {value}: JavaScript has no exact integers"
+                f"the editor sends {json_value(value)} for {shown(value)}: JavaScript has no exact integers"
                 " above 2**53; repair keeps the exact one",
                 key,
                 node,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..json_types import is_array, is_object
 from .javascript import js_text
+
+
+def saved_type(saved: Mapping[str, Any]) -> Any:
+    """The type of a slot as it was saved: a text; 0, -1 or nothing; in old files a list of choices."""
+    type_ = saved.get("type")
+    return js_text(type_) if is_array(type_) or is_object(type_) else type_
 
 
 def connects(one: Any, other: Any) -> bool:

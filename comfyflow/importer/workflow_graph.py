@@ -14,6 +14,7 @@ from .live_graph import Boundary, Graph, Link, Node
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
 from .pack_nodes import fill_pack_node
+from .slot_types import saved_type
 from .subgraph_host import fill_host, rebind_hosts
 from .virtual_nodes import virtual_role
 
@@ -241,7 +242,7 @@ def _add_boundaries(graph: Graph) -> None:
             boundaries.append(
                 Boundary(
                     js_text(entry.get("name", "")),
-                    entry.get("type"),
+                    saved_type(entry),
                     [link for link in links if not isinstance(link, (list, dict))] if is_array(links) else [],
                     label if isinstance(label, str) else None,
                 )
@@ -267,7 +268,7 @@ def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[
                 continue
             if id_ not in taken:
                 taken.add(id_)
-                last = max(last, int(id_))
+                last = max(last, _whole(id_))
                 continue
             last += 1
             while last in taken:
