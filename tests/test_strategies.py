@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -156,6 +157,7 @@ SCHEMA = Schema(
     },
     "0.27.0",
 )
+FINDS = settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 IMPOSSIBLE = {"NoFiles", "NoSource", "NoRange", "NeedsNoFiles", "Lost"}
 QUICK = settings(
     max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -219,7 +221,7 @@ def test_each_class_is_drawn(class_type: str) -> None:
     graph = find(
         graphs(SCHEMA, max_nodes=12),
         lambda drawn: any(each.class_type == class_type for each in drawn.values()),
-        settings=settings(QUICK, max_examples=5000, phases=[Phase.generate]),
+        settings=settings(QUICK, max_examples=3000, phases=[Phase.generate]),
     )
     assert len(graph) >= 1
 
@@ -238,7 +240,7 @@ def test_each_kind_of_input_is_used(class_type: str, name: str) -> None:
     find(
         graphs(SCHEMA),
         lambda drawn: any(name in each.inputs for each in drawn.values() if each.class_type == class_type),
-        settings=settings(QUICK, max_examples=5000, phases=[Phase.generate]),
+        settings=settings(QUICK, max_examples=3000, phases=[Phase.generate]),
     )
 
 
@@ -252,7 +254,7 @@ def test_a_dynamic_slot_takes_what_fits_everywhere() -> None:
 
 
 def smallest(condition: Any, schema: Schema = SCHEMA) -> Graph:
-    return find(graphs(schema), condition, settings=settings(QUICK, max_examples=5000))
+    return find(graphs(schema), condition, settings=settings(QUICK, max_examples=1000))
 
 
 def test_anything_shrinks_to_the_least_workflow() -> None:
@@ -263,22 +265,20 @@ def test_anything_shrinks_to_the_least_workflow() -> None:
     ]
 
 
-def test_a_node_shrinks_to_what_it_needs() -> None:
-    graph = smallest(lambda drawn: any(each.class_type == "Decode" for each in drawn.values()))
-    assert [each.class_type for each in graph.values()] == ["Model", "Decode", "Save"]
-    assert graph["2"].inputs == {"vae": Link("1", 1), "model": Link("1", 0)}
-
-
-def test_a_value_shrinks_alone() -> None:
-    graph = smallest(
-        lambda drawn: any(
-            each.inputs.get("width", 0) > 100
-            for each in drawn.values()
-            if type(each.inputs.get("width")) is int
-        )
+@pytest.mark.parametrize(
+    ("condition", "least"),
+    [
+        (lambda graph: any(each.class_type == "Decode" for each in graph.values()), 3),
+        (lambda graph: sum(SCHEMA[each.class_type].is_output_node for each in graph.values()) == 2, 3),
+        (lambda graph: any(each.title for each in graph.values()), 2),
+    ],
+)
+def test_graphs_mostly_shrink_to_the_least_that_will_do(condition: Any, least: int) -> None:
+    sizes = sorted(
+        len(find(graphs(SCHEMA), condition, settings=FINDS, random=random.Random(seed))) for seed in range(3)
     )
-    assert 101 in [each.inputs.get("width") for each in graph.values()]
-    assert len(graph) <= 6
+    assert sizes[0] >= least
+    assert sizes[1] == least
 
 
 def test_a_graph_of_some_size_shrinks_to_just_that_size() -> None:
@@ -497,7 +497,7 @@ def test_drawn_prompts_are_valid(prompt: dict[str, dict[str, Any]]) -> None:
 )
 def test_each_kind_of_problem_is_drawn_and_shrinks(kind: str) -> None:
     example = find(
-        invalid_prompts(SCHEMA), lambda each: each.type == kind, settings=settings(QUICK, max_examples=5000)
+        invalid_prompts(SCHEMA), lambda each: each.type == kind, settings=settings(QUICK, max_examples=1000)
     )
     assert len(example.prompt) <= 6
 
