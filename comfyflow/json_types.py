@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether a value is a JSON object."""
-    return isinstance(value, Mapping)
+    return type(value) is dict or isinstance(value, Mapping)  # the first is much faster
 
 
 def is_array(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:

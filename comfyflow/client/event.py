@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ class Progress(PromptEvent):
     maximum: float
 
 
-@dataclass(frozen=True)
-class NodeState:
+class NodeState(NamedTuple):
     """What `ProgressState` says of one node.
 
     Attributes:

@@ -149,14 +149,14 @@ def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], 
     from ..validate.plan import SchemaPlans
 
     known = schema if schema is not None else _UNKNOWN
-    listed = SchemaPlans.of(known).files
+    plans = SchemaPlans.of(known)
     targets = options.get("targets")
     report = validate_prompt(
         prepared.prompt,
         known,
         places=prepared.places,
         partial_execution_targets=None if targets is None else _target_ids(prepared, targets),
-        file_exists=lambda name: name in uploaded or find_file(name, listed),
+        file_exists=lambda name: name in uploaded or find_file(name, plans.files),
     )
     if schema is not None and options.get("validate", True):
         report.raise_for_problems()
