@@ -521,3 +521,16 @@ def test_inputs_that_the_class_does_not_have_are_added_to_it(schema: Schema) -> 
     assert 'with_inputs(EmptyImage(), {"extra": "", "other": EmptyImage(color=1)})' in source
     assert 'titled(with_inputs(SaveImage(images=image), {"audioUI": ""}), "Mine")' in source
     assert difference(made, source, schema) == ""
+
+
+def test_a_type_that_is_called_like_a_class_of_the_module_is_any(schema: Schema) -> None:
+    sampler = {**TXT2IMG["3"]["inputs"], "add_noise": "enable", "noise_seed": 1, "start_at_step": 0,
+               "end_at_step": 9, "return_with_leftover_noise": "disable"}  # fmt: skip
+    del sampler["seed"], sampler["denoise"]
+    prompt = {**TXT2IMG, "3": {"class_type": "KSamplerAdvanced", "inputs": sampler}}
+    alone = to_python(prompt, schema, params=["3.add_noise"])
+    assert "from comfynodes.choices import AddNoise\n" in alone
+    assert "(add_noise: AddNoise = " in alone
+    both = {**prompt, "20": {"class_type": "AddNoise", "inputs": {}}}
+    assert "(add_noise: Any = " in to_python(both, schema, params=["3.add_noise"])
+    assert "# No output needs these: AddNoise.\n" in to_python(both, schema)

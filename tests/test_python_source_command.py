@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,20 @@ def drawn(width: int = 64, height: int = 32) -> SaveImage:
     blurred = invert_and_blur(picture=picture_2)
     return SaveImage(images=blurred, filename_prefix="a")
 '''
+
+
+def test_a_package_in_the_current_folder_is_found(
+    prompt: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from comfyflow.codegen import Options, generate
+    from comfyflow.schema import Schema
+
+    info = {"EmptyImage": {"input": {"required": {"width": ["INT", {"default": 3}]}}, "output": ["IMAGE"]}}
+    generate(Schema(info), Options(docs=False)).write(tmp_path / "nodes_of_mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    prompt.write_text(json.dumps({"1": {"class_type": "EmptyImage", "inputs": {"width": 3}}}))
+    run = command("to-python", str(prompt), "--package", "nodes_of_mine")
+    assert run.code == 0, run.err
+    assert "from nodes_of_mine import EmptyImage\n" in run.out
+    assert "return EmptyImage(width=width)\n" in run.out

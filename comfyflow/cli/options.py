@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -58,7 +59,7 @@ def reference_schema() -> Schema:
 
 
 def package_schema_of(package: str) -> Schema:
-    """The schema beside a generated package.
+    """The schema beside a generated package: an installed one, or one in the current folder.
 
     Raises:
         CommandError: There is no such package.
@@ -68,6 +69,9 @@ def package_schema_of(package: str) -> Schema:
 
     from ..schema.package import package_schema
 
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
     try:
         importlib.import_module(package)
     except (ImportError, ValueError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
@@ -26,11 +25,13 @@ from .expression import (
     name,
 )
 from .fitting import ANY_NODE, RAW_NODE, Fitted
+from .imports import Imports
 from .layout import Blank, Comment, Line, flat
 from .name import Scope
 from .node_call import Inner, Leaf, Listed, NodeCall, Value
 from .order import Run
 from .program import WHOLE, CallStep, Given, Local, NodeStep, Step
+from .text import comment_text
 from .variable import output_names, whole_names
 
 MAX_UNPACKED: Final = 4
@@ -46,27 +47,6 @@ Bound: TypeAlias = "Callable[[int], ast.expr]"
 """How the rest of a function takes a slot of a step."""
 
 
-@dataclass
-class Imports:
-    """The names that a module must import; added to as they are used.
-
-    Attributes:
-        nodes: Node classes.
-        comfyflow: Public names of comfyflow.
-        node_module: Names of ``comfyflow.node``.
-        sockets: Socket classes.
-        choices: Aliases of lists of choices.
-        typing: Names of ``typing``.
-    """
-
-    nodes: set[str] = field(default_factory=set[str])
-    comfyflow: set[str] = field(default_factory=set[str])
-    node_module: set[str] = field(default_factory=set[str])
-    sockets: set[str] = field(default_factory=set[str])
-    choices: set[str] = field(default_factory=set[str])
-    typing: set[str] = field(default_factory=set[str])
-
-
 class BodyWriter:
     """Writes the statements of one function.
 
@@ -75,7 +55,6 @@ class BodyWriter:
         scope: The names that are taken in it.
         schema: The schema of its nodes.
         imports: What the module imports.
-        parameters: What its parameters are called.
         functions: What the functions that it calls are called, by the identity of their bodies.
     """
 
@@ -123,11 +102,8 @@ class BodyWriter:
     def carried_type(self, carried: str) -> ast.expr:
         """The annotation of an output that carries something."""
         self._imports.comfyflow.add("Output")
-        if carried in (ANY, SOCKET):
-            self._imports.typing.add("Any")
-            return generic("Output", [name("Any")])
-        self._imports.sockets.add(carried)
-        return generic("Output", [name(carried)])
+        inner = self._imports.socket(ANY if carried == SOCKET else carried)
+        return generic("Output", [name(inner)])
 
     def _result_type(self, result: Local) -> ast.expr:
         found = self._fitted.result(result)
@@ -159,8 +135,15 @@ class BodyWriter:
         """Which nodes are returned only to be kept: a server runs what an output needs."""
         idle = [result for result in self._body.results if self._is_idle(result)]
         if idle and len(idle) < len(self._body.results) and not self._body.unit:
-            names = ", ".join(flat(self._bound[result.step](WHOLE)).partition("(")[0] for result in idle)
+            names = ", ".join(self._called(result.step) for result in idle)
             yield Comment([f"# {line}" for line in wrap(f"No output needs these: {names}.", _COMMENT)])
+
+    def _called(self, key: str) -> str:
+        """A node as a comment names it: its variable, or its class where it has none."""
+        bound = self._bound[key](WHOLE)
+        return (
+            bound.id if isinstance(bound, ast.Name) else comment_text(self._origin(key, WHOLE)[0].class_type)
+        )
 
     def _is_idle(self, result: Local) -> bool:
         step = self._body.steps[result.step]

@@ -12,15 +12,16 @@ from ..errors import PythonSourceError
 from ..schema import Schema
 from .accepted import ANY
 from .annotation import Annotations, Group, Note
-from .body_writer import BodyWriter, Imports
+from .body_writer import BodyWriter
 from .division import call_key
 from .expression import assignment, constant, name
 from .fitting import FROM_COMFYFLOW, Result, fit_body
+from .imports import Imports
 from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
 from .name import Scope
 from .node_class import NodeClasses, node_classes
 from .order import arrange
-from .program import Body, BodyParameter
+from .program import Body, BodyParameter, NodeStep
 from .text import heading, note_lines, width
 
 _SECRET_ARGUMENT: Final = re.compile(
@@ -41,10 +42,9 @@ class ModuleWriter:
     def __init__(self, schema: Schema, package: str, columns: int, annotations: Annotations) -> None:
         self._schema = schema
         self._classes: NodeClasses = node_classes(schema)
-        self._package = package
         self._columns = columns
         self._annotations = annotations
-        self._imports = Imports()
+        self._imports = Imports(package, FROM_COMFYFLOW)
         self._constants: dict[str, str] = {}
         self._constant_names = Scope(FROM_COMFYFLOW)
         self._functions: dict[int, str] = {}
@@ -59,14 +59,22 @@ class ModuleWriter:
             docstring: The module's docstring.
         """
         self._functions = {id(body): body.name for body in bodies}
+        self._imports.taken = FROM_COMFYFLOW.union(*(self._class_names(body) for body in bodies))
         functions = [self._function(body, is_workflow=body is bodies[-1]) for body in bodies]
-        lines: list[Line] = [ast.Expr(ast.Constant(docstring)), Blank(), *self._import_lines()]
+        lines: list[Line] = [ast.Expr(ast.Constant(docstring)), Blank(), *self._imports.lines()]
         for constant_name, text in self._constants.items():
             lines += [Blank(), assignment([constant_name], ast.Constant(text))]
         for body, function in zip(bodies, functions):  # noqa: B905  # one for each
             note = self._notes[id(body)]
             lines += [Blank(), Blank(), *([note] if note is not None else []), function]
         return _source(lines, self._columns)
+
+    def _class_names(self, body: Body) -> Iterator[str]:
+        """The classes that a function may make nodes of."""
+        for step in body.steps.values():
+            node_class = self._classes.find(step.node.class_type) if isinstance(step, NodeStep) else None
+            if node_class is not None:
+                yield node_class.name
 
     def _function(self, body: Body, is_workflow: bool) -> Function:
         sections = self._sections(body)
@@ -122,11 +130,8 @@ class ModuleWriter:
             return ast.arg(parameter.name, writer.carried_type(parameter.carried))
         kind = parameter.type
         if kind.startswith("_c."):
-            kind = kind.removeprefix("_c.")
-            self._imports.choices.add(kind)
-        elif kind == ANY:
-            self._imports.typing.add(ANY)
-        return ast.arg(parameter.name, name(kind))
+            kind = self._imports.choice(kind.removeprefix("_c."))
+        return ast.arg(parameter.name, name(self._imports.any() if kind == ANY else kind))
 
     def _default(self, parameter: BodyParameter) -> ast.expr:
         """The default, or the name of the constant that holds it: long texts stand by themselves."""
@@ -139,23 +144,6 @@ class ModuleWriter:
         self._constants[constant_name] = text
         return name(constant_name)
 
-    def _import_lines(self) -> list[Line]:
-        """The imports; comfyflow's are kept apart from the node package's, for linters differ on
-        which of the two is a project's own.
-        """
-        imports = self._imports
-        ours = {"comfyflow": imports.comfyflow, "comfyflow.node": imports.node_module}
-        nodes = {
-            self._package: imports.nodes,
-            f"{self._package}.choices": imports.choices,
-            f"{self._package}.sockets": imports.sockets,
-        }
-        lines: list[Line] = [_import("typing", imports.typing), Blank()] if imports.typing else []
-        lines += [_import(module, names) for module, names in ours.items() if names]
-        if any(nodes.values()):
-            lines += [Blank(), Comment(["# isort: split"])]
-        return lines + [_import(module, names) for module, names in nodes.items() if names]
-
 
 def _arguments(arguments: list[ast.arg], defaults: list[ast.expr]) -> ast.arguments:
     return ast.arguments(
@@ -167,16 +155,6 @@ def _arguments(arguments: list[ast.arg], defaults: list[ast.expr]) -> ast.argume
         kwarg=None,
         defaults=defaults,
     )
-
-
-def _import(module: str, names: Iterable[str]) -> ast.ImportFrom:
-    return ast.ImportFrom(module, [ast.alias(one) for one in sorted(names, key=_import_key)], 0)
-
-
-def _import_key(text: str) -> tuple[int, str, str]:
-    """Constants, then classes, then functions, each without regard to case: as ruff sorts."""
-    kind = 0 if text.isupper() and len(text) > 1 else 1 if text[:1].isupper() else 2
-    return kind, text.casefold(), text
 
 
 def _source(lines: list[Line], columns: int) -> str:

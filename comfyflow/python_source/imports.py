@@ -1,0 +1,80 @@
+"""What a generated module imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .accepted import ANY
+from .layout import Blank, Comment, Line
+
+
+@dataclass
+class Imports:
+    """The names that a module must import; added to as they are used.
+
+    Attributes:
+        package: The package of node classes.
+        taken: Names that mean something else in the module: a type of that name is not imported.
+        nodes: Node classes.
+        comfyflow: Public names of comfyflow.
+        node_module: Names of ``comfyflow.node``.
+        sockets: Socket classes.
+        choices: Aliases of lists of choices.
+        typing: Names of ``typing``.
+    """
+
+    package: str
+    taken: frozenset[str]
+    nodes: set[str] = field(default_factory=set[str])
+    comfyflow: set[str] = field(default_factory=set[str])
+    node_module: set[str] = field(default_factory=set[str])
+    sockets: set[str] = field(default_factory=set[str])
+    choices: set[str] = field(default_factory=set[str])
+    typing: set[str] = field(default_factory=set[str])
+
+    def socket(self, name: str) -> str:
+        """A socket class as it is called in annotations: itself, or ``Any``."""
+        return self._type(name, self.sockets, self.choices)
+
+    def choice(self, name: str) -> str:
+        """An alias of a list of choices as it is called in annotations: itself, or ``Any``."""
+        return self._type(name, self.choices, self.sockets)
+
+    def any(self) -> str:
+        """``Any``."""
+        self.typing.add(ANY)
+        return ANY
+
+    def _type(self, name: str, wanted: set[str], others: set[str]) -> str:
+        if name == ANY or name in self.taken or name in others:
+            return self.any()
+        wanted.add(name)
+        return name
+
+    def lines(self) -> list[Line]:
+        """The statements; comfyflow's are kept apart from the node package's, for linters differ
+        on which of the two is a project's own.
+        """
+        ours = {"comfyflow": self.comfyflow, "comfyflow.node": self.node_module}
+        nodes = {
+            self.package: self.nodes,
+            f"{self.package}.choices": self.choices,
+            f"{self.package}.sockets": self.sockets,
+        }
+        lines: list[Line] = [_statement("typing", self.typing), Blank()] if self.typing else []
+        lines += [_statement(module, names) for module, names in ours.items() if names]
+        if any(nodes.values()):
+            lines += [Blank(), Comment(["# isort: split"])]
+        return lines + [_statement(module, names) for module, names in nodes.items() if names]
+
+
+def _statement(module: str, names: Iterable[str]) -> ast.ImportFrom:
+    return ast.ImportFrom(module, [ast.alias(one) for one in sorted(names, key=_key)], 0)
+
+
+def _key(text: str) -> tuple[int, str, str]:
+    """Constants, then classes, then functions, each without regard to case: as ruff sorts."""
+    kind = 0 if text.isupper() and len(text) > 1 else 1 if text[:1].isupper() else 2
+    return kind, text.casefold(), text
