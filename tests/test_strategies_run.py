@@ -42,11 +42,11 @@ def needs_no_upload(node: NodeSchema) -> bool:
     return not any(entry.upload for entry in node.inputs)
 
 
-def test_drawn_workflows_run_on_the_simulator(client: Client, schema: Schema) -> None:
+def test_drawn_workflows_run_on_the_simulator(client: Client) -> None:
     ended: Counter[str] = Counter()
 
     @RUNS
-    @given(prompts(schema, max_nodes=8, largest=8, choose=needs_no_upload))
+    @given(prompts(client.schema(), max_nodes=8, largest=8, choose=needs_no_upload))
     def run(prompt: dict[str, Any]) -> None:
         try:
             result = client.run(prompt, timeout=60)
