@@ -345,9 +345,26 @@ def test_old_servers_have_no_wild_outputs() -> None:
     old = Schema(
         {"Wild": node(outputs=("*",)), "Save": SCHEMA.raw["Save"], "Make": SCHEMA.raw["Make"]}, "0.3.64"
     )
-    assert [source.class_type for source in Catalogue(old).sources(("IMAGE",))] == ["Make"]
     new = Schema(old.raw, "0.27.0")
-    assert {source.class_type for source in Catalogue(new).sources(("IMAGE",))} == {"Make", "Wild"}
+    assert sources_of_images(old) == {"Make"}
+    assert sources_of_images(new) == {"Make", "Wild"}
+
+
+def sources_of_images(schema: Schema) -> set[str]:
+    catalogue = Catalogue(schema)
+    (images,) = schema["Save"].inputs
+    return {source.class_type for source in catalogue.sources(catalogue.accepted(images, {}))}
+
+
+def test_an_input_that_looks_at_types_takes_no_wild_output() -> None:
+    convert = node({"required": {"original_model_task_id": ["MODEL_TASK_ID"]}}, end=True)
+    raw = {"Wild": node(outputs=("*",)), "TripoConversionNode": convert}
+    other = Schema(raw, "0.27.0")
+    assert Catalogue(other).costs["TripoConversionNode"] == 2
+    theirs = {**convert, "python_module": "comfy_api_nodes.nodes_tripo"}
+    assert (
+        "TripoConversionNode" not in Catalogue(Schema({**raw, "TripoConversionNode": theirs}, "0.27.0")).costs
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,14 @@ from ...schema.input_schema import (
     Autogrow,
 )
 from ...schema.version import Version
-from .core_values import core_values
+from .core_values import core_exact_types, core_values
 from .widget import Widget, widget_of
 
 NEVER: Final = math.inf
 """The cost of what cannot be made."""
+
+EVERY: Final = "output of any type"
+"""Stands among the types that an input takes where it takes every output."""
 
 WILD_SINCE: Final = Version(0, 4, 0)
 """Since then a server takes an output of type ``*`` for any input; 0.3.64 compares the text."""
@@ -108,6 +111,7 @@ class Catalogue:
         self._linkable: dict[str, tuple[InputSchema, ...]] = {}
         self._widgets: dict[int, tuple[InputSchema, Widget | None]] = {}
         self._fixed: set[int] = set()
+        self._exact: set[int] = set()
         self._fix(values or {})
         self._by_types: dict[tuple[str, ...], list[Source]] = {}
         self._sinks: dict[str, list[Sink]] = {}
@@ -120,7 +124,10 @@ class Catalogue:
     def _fix(self, values: GivenValues) -> None:
         for name, node in self.nodes.items():
             fixed = {**core_values(node), **values.get(name, {})}
+            exact = core_exact_types(node)
             for entry in node.inputs:
+                if entry.name in exact:
+                    self._exact.add(id(entry))
                 if entry.name in fixed:
                     self._widgets[id(entry)] = entry, Widget(fixed[entry.name])
                     self._fixed.add(id(entry))
@@ -151,7 +158,10 @@ class Catalogue:
         return bool(entry.options.get("forceInput")) or self.widget(entry) is None
 
     def accepted(self, entry: InputSchema, bound: Bound) -> tuple[str, ...]:
-        """The types of outputs that an input takes, sorted; ``("*",)`` for any.
+        """The types of outputs that an input takes, sorted; ``(EVERY,)`` for all.
+
+        The type ``*`` among others is that of an output that says nothing of what it gives: all
+        servers since 0.4 take it anywhere, but for nodes that look at the type themselves.
 
         Empty where nothing is to be linked to it: a choice, or an input without a socket. What a
         DynamicSlot takes is not its ``slotType``: 0.27.0 compares a link with the word
@@ -164,17 +174,20 @@ class Catalogue:
         else:
             wanted = entry.type
         types = {part.strip() for part in wanted.split(",")}
-        return (ANY,) if ANY in types else tuple(sorted(types))
+        if ANY in types:
+            return (EVERY,)
+        if self.wild and id(entry) not in self._exact:
+            types.add(ANY)
+        return tuple(sorted(types))
 
     def cost_of_types(self, types: Iterable[str]) -> float:
         """The least number of nodes that give one of these types."""
         return min((self._cost_of_type(kind) for kind in types), default=NEVER)
 
     def _cost_of_type(self, kind: str) -> float:
-        if kind == ANY:
+        if kind == EVERY:
             return min(self.type_costs.values(), default=NEVER)
-        cost = self.type_costs.get(kind, NEVER)
-        return min(cost, self.type_costs.get(ANY, NEVER)) if self.wild else cost
+        return self.type_costs.get(kind, NEVER)
 
     def cost_of_inputs(self, entries: Iterable[InputSchema], bound: Bound, depth: int = 0) -> float:
         """The least number of nodes that these inputs need."""
@@ -259,7 +272,7 @@ class Catalogue:
                 continue
             for entry in self.linkable(node):
                 for kind in self.accepted(entry, {}):
-                    if entry.type == MATCH_TYPE and kind == ANY:
+                    if entry.type == MATCH_TYPE and kind == EVERY:
                         continue  # what it costs depends on the type: `sinks` knows
                     cost = self.costs[name] - self._spared(entry, {}) + end
                     if cost < self.link_ends.get(kind, NEVER):
@@ -269,8 +282,7 @@ class Catalogue:
 
     def link_end(self, kind: str) -> float:
         """The least number of nodes from a link of some type to the end of an output node."""
-        kinds = [kind, ANY] if kind != ANY or not self.wild else list(self.link_ends)
-        return min((self.link_ends.get(each, NEVER) for each in kinds), default=NEVER)
+        return min(self.link_ends.get(kind, NEVER), self.link_ends.get(EVERY, NEVER))
 
     def spared(self, node: NodeSchema, name: str, bound: Bound) -> float:
         """What a node costs less because the input of this name is linked already."""
@@ -299,7 +311,7 @@ class Catalogue:
         for entry in self.linkable(node):
             if entry.match_template == template:
                 kinds = set(self.accepted(entry, {}))
-                if ANY not in kinds:
+                if EVERY not in kinds:
                     allowed = kinds if allowed is None else allowed & kinds
         known = (kind for kind in self.type_costs if kind not in (ANY, MATCH_TYPE))
         usable = (kind for kind in known if allowed is None or kind in allowed)
@@ -328,7 +340,7 @@ class Catalogue:
         """The outputs that can be linked to an input that takes these types, cheapest first."""
         known = self._by_types.get(types)
         if known is None:
-            wanted = self._sources if ANY in types else [*types, *([ANY] if self.wild else [])]
+            wanted = self._sources if EVERY in types else types
             unique = {
                 (source.class_type, source.slot, *source.bound.values()): source
                 for kind in wanted
@@ -352,10 +364,9 @@ class Catalogue:
         """The inputs that a link of this type can lead to, the nearest to an end first."""
         known = self._sinks.get(kind)
         if known is None:
-            kinds = self._inputs_by_type if kind == ANY and self.wild else (kind, ANY)
             found = {
                 (name, entry.name): sink
-                for each in kinds
+                for each in (kind, EVERY)
                 for name, entry in self._inputs_by_type.get(each, ())
                 if (sink := self._sink(name, entry, kind)).cost < NEVER
             }

@@ -38,3 +38,15 @@ def core_values(node: NodeSchema) -> Mapping[str, st.SearchStrategy[Any]]:
     """By input, what a node class takes of all that its schema allows; mostly nothing is said."""
     known = CORE_VALUES.get(node.class_type)
     return known[1] if known is not None and known[0] == node.python_module else {}
+
+
+CORE_EXACT_TYPES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "TripoConversionNode": ("comfy_api_nodes.nodes_tripo", frozenset({"original_model_task_id"})),
+}
+"""By class: the module that defines it, and the inputs whose type it looks at itself."""
+
+
+def core_exact_types(node: NodeSchema) -> frozenset[str]:
+    """The inputs of a node class that take no output of type ``*``, mostly none."""
+    known = CORE_EXACT_TYPES.get(node.class_type)
+    return known[1] if known is not None and known[0] == node.python_module else frozenset()

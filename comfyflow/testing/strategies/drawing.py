@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 
 from ...graph import Graph, GraphNode, Link
 from ...schema import NodeSchema
-from ...schema.input_schema import ANY
 from .arguments import Arguments, Demand, choice
-from .catalogue import Bound, Catalogue, Pool, Sink, Source, output_types
+from .catalogue import EVERY, Bound, Catalogue, Pool, Sink, Source, output_types
 
 TITLES: Final = st.none() | st.text(st.characters(codec="utf-8"), max_size=12)
 
@@ -168,9 +167,7 @@ class Drawing:
         return Link(node_id, slot)
 
     def _kinds(self, types: tuple[str, ...]) -> list[str]:
-        if ANY in types:
-            return list(self._outputs)
-        return [*types, ANY] if self._catalogue.wild else list(types)
+        return list(self._outputs) if EVERY in types else list(types)
 
 
 @st.composite

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from ...errors import SchemaError
 from ...node import Output, raw_node
 from ...schema import NodeSchema, Schema
+from ...schema.input_schema import ANY
 from .arguments import Arguments
-from .catalogue import NEVER, Catalogue
+from .catalogue import EVERY, NEVER, Catalogue
 
 _PLENTY: Final = 1_000_000
 
@@ -25,7 +26,7 @@ def node_inputs(
 
     Args:
         node: The class.
-        links: Draws what a socket of some types is linked to. By default, the first output of
+        links: Draws what a socket of some types is linked to; ``("*",)`` for any type. By default, the first output of
             a raw node whose class is called as the type.
         values: By input, what is given there in place of all that the schema allows.
 
@@ -50,7 +51,7 @@ def _inputs(
     arguments = Arguments(draw, catalogue, {}, _PLENTY)
     arguments.fill(node, {})
     for demand in arguments.demands:
-        arguments.inputs[demand.input_name] = draw(links(demand.types))
+        arguments.inputs[demand.input_name] = draw(links(_named(demand.types)))
     return arguments.inputs
 
 
@@ -63,6 +64,11 @@ class _OneNode(Catalogue):
 
     def cost_of_types(self, types: Iterable[str]) -> float:
         return 0 if tuple(types) else NEVER
+
+
+def _named(types: tuple[str, ...]) -> tuple[str, ...]:
+    """The types of a socket as a schema writes them."""
+    return (ANY,) if EVERY in types else tuple(kind for kind in types if kind != ANY)
 
 
 def _any_output(types: tuple[str, ...]) -> st.SearchStrategy[Output[Any]]:
