@@ -198,3 +198,16 @@ def test_templates_print_only_what_was_checked() -> None:
     assert _checked(Code("x")) == "x"
     with pytest.raises(CodegenError, match="nothing has checked"):
         _checked("x")
+
+
+def test_a_module_that_does_not_compile_is_found_among_many(tmp_path: Path) -> None:
+    """Where there is much, another Python compiles half of it; whichever half, it is found."""
+    package = small()
+    many = {f"pack/more{number}.py": f"{HEADER}x = 1\n" + "# long\n" * 10_000 for number in range(4)}
+    for path, text in many.items():
+        broken = replace(package, files={**package.files, **many, path: text + "class A(:"})
+        with pytest.raises(CodegenError, match=rf"{path} does not compile: .*line 10"):
+            broken.write(tmp_path)
+        assert files_in(tmp_path) == set()
+    replace(package, files={**package.files, **many}).write(tmp_path)
+    assert set(many) <= files_in(tmp_path)

@@ -20,10 +20,10 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command; every error of the project is one line and an exit code."""
     from ..errors import ComfyflowError
-    from .app import app
+    from .app import app_for
 
     try:
-        app(prog_name="comfyflow")
+        app_for(sys.argv[1:])(prog_name="comfyflow")
     except ComfyflowError as error:
         print(f"comfyflow: {error}", file=sys.stderr)
         sys.exit(UNUSABLE)

@@ -1,53 +1,74 @@
-"""The commands, put together."""
+"""The commands, put together.
+
+Most of the time that a short command takes would go into reading the options of all others: so
+only the one that is called is imported, and all of them only where they are to be listed.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from . import check as check_command
-from . import compile as compile_command
-from . import convert, gen_stubs, nodes, server, simulate, to_python, validate
-from . import diff as diff_command
-from . import hash as hash_command
-from . import lock as lock_command
-from . import run as run_command
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="ComfyUI workflows as typed, tested Python.",
-)
+class _Command(NamedTuple):
+    """Where the function of a command is, and whether it takes a workflow's own parameters."""
 
-PARAMETERS = {"ignore_unknown_options": True, "allow_extra_args": True}
-"""For commands that take a workflow's own parameters as options."""
+    module: str
+    function: str
+    takes_parameters: bool = False
 
-app.command("gen-stubs")(gen_stubs.gen_stubs)
-app.command("convert")(convert.convert)
-app.command("compile", context_settings=PARAMETERS)(compile_command.compile_workflow)
-app.command("validate", context_settings=PARAMETERS)(validate.validate)
-app.command("diff")(diff_command.diff)
-app.command("hash", context_settings=PARAMETERS)(hash_command.hash_workflows)
-app.command("lock", context_settings=PARAMETERS)(lock_command.lock)
-app.command("check", context_settings=PARAMETERS)(check_command.check)
-app.command("nodes")(nodes.nodes)
-app.command("run", context_settings=PARAMETERS)(run_command.run)
-app.command("to-python")(to_python.to_python)
-app.command("simulate")(simulate.simulate)
-for command in (
-    server.status,
-    server.queue,
-    server.history,
-    server.cancel,
-    server.models,
-    server.download,
-    server.view,
-    server.upload,
-):
-    app.command(command.__name__)(command)
+
+COMMANDS: Final = {
+    "gen-stubs": _Command("gen_stubs", "gen_stubs"),
+    "convert": _Command("convert", "convert"),
+    "compile": _Command("compile", "compile_workflow", takes_parameters=True),
+    "validate": _Command("validate", "validate", takes_parameters=True),
+    "diff": _Command("diff", "diff"),
+    "hash": _Command("hash", "hash_workflows", takes_parameters=True),
+    "lock": _Command("lock", "lock", takes_parameters=True),
+    "check": _Command("check", "check", takes_parameters=True),
+    "nodes": _Command("nodes", "nodes"),
+    "run": _Command("run", "run", takes_parameters=True),
+    "to-python": _Command("to_python", "to_python"),
+    "simulate": _Command("simulate", "simulate"),
+    "status": _Command("server", "status"),
+    "queue": _Command("server", "queue"),
+    "history": _Command("server", "history"),
+    "cancel": _Command("server", "cancel"),
+    "models": _Command("server", "models"),
+    "download": _Command("server", "download"),
+    "view": _Command("server", "view"),
+    "upload": _Command("server", "upload"),
+}
+"""By name, in the order in which ``--help`` lists them."""
+
+
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The application that these arguments of the command line need.
+
+    Args:
+        arguments: What stands behind ``comfyflow``.
+    """
+    called = arguments[0] if arguments else ""
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help="ComfyUI workflows as typed, tested Python.",
+    )
+    app.callback()(_root)
+    for name in (called,) if called in COMMANDS else COMMANDS:
+        command = COMMANDS[name]
+        settings = (
+            {"ignore_unknown_options": True, "allow_extra_args": True} if command.takes_parameters else {}
+        )
+        module = import_module(f".{command.module}", __package__)
+        app.command(name, context_settings=settings)(getattr(module, command.function))
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -58,8 +79,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def root(
+def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,

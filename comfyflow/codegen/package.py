@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import CodegenError
 from .block import Renamed
+from .compilation import compile_modules
 from .package_plan import Skipped
 from .render import HEADER
 from .schema_file import FILE_NAME, written_files
@@ -51,17 +52,17 @@ class Package:
     def write(self, out_dir: str | os.PathLike[str]) -> None:
         """Write the package, and delete the modules of an earlier one that are not in it.
 
-        Every module that is not there already, byte for byte, is compiled before anything is
-        written. Every file is written to a hidden folder in it first and then moved into its place, so
-        that a full disk leaves what was there. Files that were not generated stay as they are.
+        Every file is written to a hidden folder in it first, every module that is not there
+        already, byte for byte, is compiled, and only then all are moved into their places: so a
+        module that does not compile and a full disk leave what was there. Files that were not
+        generated stay as they are.
 
         Args:
             out_dir: The package's folder; it is made where it does not exist.
 
         Raises:
             CodegenError: A module does not compile, a file stands in the way that was not
-                generated, a folder in it is a
-                link to somewhere else, or the disk refuses.
+                generated, a folder in it is a link to somewhere else, or the disk refuses.
         """
         folder = Path(out_dir)
         try:
@@ -74,15 +75,13 @@ class Package:
         folder.mkdir(parents=True, exist_ok=True)
         _refuse_links(folder, {Path(path).parent for path in self.files})
         changed = [path for path, text in self.files.items() if _changed(folder / path, path, text)]
-        for path in changed:
-            if path.endswith(".py"):
-                _compile(path, self.files[path])
         left_over = list(_left_over(folder, self.files))
         with tempfile.TemporaryDirectory(prefix=".gen-stubs-", dir=folder) as beside:
             for path in changed:
                 target = Path(beside, path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(self.files[path].encode())
+            compile_modules(Path(beside), [path for path in changed if path.endswith(".py")])
             for path in changed:
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -90,13 +89,6 @@ class Package:
         for path in left_over:
             (folder / path).unlink()
             _remove_empty(folder, (folder / path).parent)
-
-
-def _compile(path: str, source: str) -> None:
-    try:
-        compile(source, path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise CodegenError(f"{path} does not compile: {error}; nothing was written") from None
 
 
 def _refuse_links(folder: Path, inner: Iterable[Path]) -> None:

@@ -26,8 +26,8 @@ def node_inputs(
 
     Args:
         node: The class.
-        links: Draws what a socket of some types is linked to; ``("*",)`` for any type. By default, the first output of
-            a raw node whose class is called as the type.
+        links: Draws what a socket of some types is linked to; ``("*",)`` for any type. By
+            default, the first output of a raw node whose class is called as the type.
         values: By input, what is given there in place of all that the schema allows.
 
     Raises:
