@@ -103,6 +103,17 @@ def test_a_missing_script_or_name(command: Command, script: Path) -> None:
     assert "has no workflow 'pictures'; it has: picture" in run.err
 
 
+def test_help_behind_a_workflow_lists_its_parameters(command: Command, script: Path) -> None:
+    for words in (("compile", str(script), "--help"), ("run", f"{script}:picture", "--help")):
+        run = command(*words)
+        assert run.code == 0
+        told = " ".join(run.out.split())
+        assert f"Parameters of {words[1]}: --width INT [default: 8] --color INT [default: 0]" in told
+    run = command("run", "none.py", "--help")
+    assert (run.code, run.err) == (0, "")
+    assert "Parameters of" not in run.out
+
+
 def test_no_server(command: Command) -> None:
     run = command("nodes", "--server", "127.0.0.1:9")
     assert run.code == 2

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfyflow.cli.parameters import describe_parameters, read_parameters
+from comfyflow.cli.parameters import describe_parameters, parameter_rows, read_parameters
 from comfyflow.errors import CommandError
 
 
@@ -91,8 +91,35 @@ def test_mistakes_are_answered_with_what_would_be_right(words: str, why: str) ->
 def test_parameters_can_be_shown() -> None:
     shown = describe_parameters(parameters(function))
     assert shown.startswith("--prompt STR [--seed INT] [--cfg FLOAT] [--fast] [--loras STR …]")
-    assert "[--sampler EULER|DDIM]" in shown
+    assert "[--sampler euler|ddim]" in shown
+    assert "[--size SMALL|LARGE]" in shown
     assert describe_parameters({}) == "none"
+
+
+class Weight(int):
+    @classmethod
+    def parse(cls, text: str) -> Weight:
+        """Read ``NUMBER`` or ``NUMBERkg``.
+
+        More is said here.
+        """
+        return cls(text.removesuffix("kg"))
+
+
+def test_parameters_are_told_in_the_help() -> None:
+    def lift(
+        weights: list[Weight],
+        day: Literal["mo", "tu", "we", "th", "fr", "sa", "so"] = "mo",
+        how: Literal["a", "b"] = "a",
+        fast: bool = False,
+    ) -> None: ...
+
+    assert parameter_rows(parameters(lift)) == [
+        ("--weights WEIGHT", "Any number of times. Read NUMBER or NUMBERkg. [required]"),
+        ("--day CHOICE", "One of 7: mo, tu, we, th, fr, sa, so. [default: 'mo']"),
+        ("--how a|b", "[default: 'a']"),
+        ("--fast / --no-fast", "[default: False]"),
+    ]
 
 
 @given(st.lists(st.text() | st.sampled_from(["--prompt", "--seed", "--fast", "--seed=3", "--no-fast", "--"])))

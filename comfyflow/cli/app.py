@@ -63,11 +63,14 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_root)
     for name in (called,) if called in COMMANDS else COMMANDS:
         command = COMMANDS[name]
-        settings = (
-            {"ignore_unknown_options": True, "allow_extra_args": True} if command.takes_parameters else {}
-        )
-        module = import_module(f".{command.module}", __package__)
-        app.command(name, context_settings=settings)(getattr(module, command.function))
+        function = getattr(import_module(f".{command.module}", __package__), command.function)
+        if command.takes_parameters and called:
+            from .workflow_command import WorkflowCommand
+
+            settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+            app.command(name, cls=WorkflowCommand, context_settings=settings)(function)
+        else:
+            app.command(name)(function)
     return app
 
 

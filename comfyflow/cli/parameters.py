@@ -9,9 +9,12 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..errors import CommandError
+
+_FEW: Final = 6
+"""So many choices of a parameter are written out in its place."""
 
 
 def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
@@ -73,10 +76,29 @@ def describe_parameters(parameters: Mapping[str, inspect.Parameter]) -> str:
     for name, parameter in parameters.items():
         kind, many = _kind(parameter)
         option = f"--{name.replace('_', '-')}"
-        text = option if kind is bool else f"{option} {_kind_name(kind).upper()}"
+        text = option if kind is bool else f"{option} {_value_name(kind)}"
         text += " …" if many else ""
         shown.append(text if parameter.default is parameter.empty else f"[{text}]")
     return " ".join(shown) or "none"
+
+
+def parameter_rows(parameters: Mapping[str, inspect.Parameter]) -> list[tuple[str, str]]:
+    """Each parameter as an option, and what it is if it is not given."""
+    rows: list[tuple[str, str]] = []
+    for name, parameter in parameters.items():
+        kind, many = _kind(parameter)
+        option = f"--{name.replace('_', '-')}"
+        shown = f"{option} / --no-{option[2:]}" if kind is bool else f"{option} {_value_name(kind)}"
+        needed = parameter.default is parameter.empty
+        about = "[required]" if needed else f"[default: {parameter.default!r:.200}]"
+        notes = ["Any number of times."] if many else []
+        choices = _choices(kind)
+        if len(choices) > _FEW:
+            notes.append(f"One of {len(choices)}: {', '.join(choices)}.")
+        if hasattr(kind, "parse"):
+            notes.append((inspect.getdoc(kind.parse) or "").partition("\n")[0].replace("``", ""))
+        rows.append((shown, " ".join([*notes, about])))
+    return rows
 
 
 def _parameter(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, bool]:
@@ -112,10 +134,21 @@ def _kind(parameter: inspect.Parameter) -> tuple[Any, bool]:
     return annotation, False
 
 
-def _kind_name(kind: Any) -> str:
+def _choices(kind: Any) -> list[str]:
+    """The words that a parameter takes, where they are given."""
     if typing.get_origin(kind) is typing.Literal:
-        return "|".join(map(str, typing.get_args(kind)))
-    return getattr(kind, "__name__", str(kind))
+        return [str(choice) for choice in typing.get_args(kind)]
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return [member.name for member in kind]
+    return []
+
+
+def _value_name(kind: Any) -> str:
+    """What stands for a value of this kind: ``INT``, or the choices where they are few."""
+    choices = _choices(kind)
+    if choices:
+        return "|".join(choices) if len(choices) <= _FEW else "CHOICE"
+    return str(getattr(kind, "__name__", kind)).upper()
 
 
 def _converted(text: str, kind: Any, name: str) -> Any:
