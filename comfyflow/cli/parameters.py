@@ -95,8 +95,9 @@ def parameter_rows(parameters: Mapping[str, inspect.Parameter]) -> list[tuple[st
         choices = _choices(kind)
         if len(choices) > _FEW:
             notes.append(f"One of {len(choices)}: {', '.join(choices)}.")
-        if hasattr(kind, "parse"):
-            notes.append((inspect.getdoc(kind.parse) or "").partition("\n")[0].replace("``", ""))
+        parse: Any = getattr(kind, "parse", None)
+        if parse is not None:
+            notes.append((inspect.getdoc(parse) or "").partition("\n")[0].replace("``", ""))
         rows.append((shown, " ".join([*notes, about])))
     return rows
 
