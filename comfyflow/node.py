@@ -153,8 +153,8 @@ class Node:
         """Take what the constructor was given.
 
         Args:
-            inputs: Values by wire name. An Autogrow or DynamicCombo value is unfolded into
-                dotted names.
+            inputs: Values by wire name; they become the node's own. An Autogrow or DynamicCombo
+                value is unfolded into dotted names.
             left_out: Names of optional inputs that None leaves out.
 
         Raises:
@@ -253,9 +253,7 @@ class RawNode(Node):
 
     __slots__ = ("_raw_class_type",)
 
-    def __init__(self, class_type: str, inputs: Mapping[str, Any]) -> None:
-        self._raw_class_type = class_type
-        self._make({name: value for name, value in inputs.items()})  # noqa: C416  # a copy of any mapping
+    _raw_class_type: str
 
     @property
     def _class_type(self) -> str:  # type: ignore[override]
@@ -294,8 +292,9 @@ def raw_node(class_type: str, inputs: Mapping[str, Any] | None = None) -> RawNod
         The node; its outputs are ``node[0]``, ``node[1]``, ….
     """
     node = RawNode.__new__(RawNode)
-    RawNode.__init__(node, class_type, inputs or {})
-    return _placed(node, 2)
+    node._raw_class_type = class_type
+    node._make(dict(inputs or {}))
+    return node
 
 
 def titled(node: NodeT, title: str) -> NodeT:
@@ -393,12 +392,6 @@ def _marks_of(node: Node) -> _Marks:
     return node._marks
 
 
-def _placed(node: RawNode, depth: int) -> RawNode:
-    frame = sys._getframe(depth)
-    node._code, node._instruction = frame.f_code, frame.f_lasti
-    return node
-
-
 def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in inputs.items():
         name = prefix + key
@@ -429,7 +422,7 @@ def _accepted(node: Node, name: str, value: Any) -> object:
         which = f"choose one of its outputs: {names}" if names else "it has no output that could be linked"
         if isinstance(value, RawNode):
             which = "choose one of its outputs by index: node[0]"
-        raise NodeUsageError(f"{what} the node {type(value).__name__}; {which}", place)
+        raise NodeUsageError(f"{what} the node {value._class_type}; {which}", place)
     if isinstance(value, type):
         raise NodeUsageError(f"{what} the class {value.__name__}; call it to make a node", place)
     if isinstance(value, OutputSlot):

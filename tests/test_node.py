@@ -115,6 +115,14 @@ def test_a_raw_node_takes_any_name_and_gives_outputs_by_index() -> None:
             node[slot]  # type: ignore[index]
 
 
+def test_a_raw_node_says_where_it_was_given_what_it_cannot_take() -> None:
+    line = inspect.currentframe().f_lineno + 2  # type: ignore[union-attr]
+    with pytest.raises(NodeUsageError, match="input 'a' of X got the node Y; choose") as caught:
+        raw_node("X", {"a": raw_node("Y")})
+    assert caught.value.place is not None
+    assert (Path(caught.value.place.file).name, caught.value.place.line) == ("test_node.py", line)
+
+
 def test_raw_node_keeps_a_copy_of_its_inputs() -> None:
     inputs = {"a": 1}
     node = raw_node("X", inputs)

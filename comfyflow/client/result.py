@@ -183,7 +183,8 @@ class Result(Generic[R_co]):
         return tuple(file for output in self.outputs.values() for file in output.files)
 
     def __repr__(self) -> str:
-        return f"<Result of prompt {self.prompt_id}: {len(self.files)} files>"
+        count = len(self.files)
+        return f"<Result of prompt {self.prompt_id}: {count} file{'' if count == 1 else 's'}>"
 
     def _resolved(self, resolver: Resolver[Any, T]) -> tuple[T, ...]:
         nodes = self._prepared.nodes.items()
