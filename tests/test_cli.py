@@ -201,7 +201,9 @@ def test_nodes_shows_one(command: Command, object_info: str) -> None:
 
 def test_version_and_help(command: Command) -> None:
     assert command("--version").out.startswith("comfyflow ")
-    assert "compile" in command("--help").out
+    listed = command("--help").out
+    assert "compile" in listed
+    assert "..." not in listed.partition("Commands:")[2], "a line of the list of commands is cut"
     run = command("compil")
     assert run.code == 2
     assert "compile" in run.err
