@@ -718,7 +718,7 @@ def test_nobody_there() -> None:
 
 def test_a_result_is_shown_shortly(client: Any) -> None:
     result: Result[NodeOutput] = client.run(red())
-    assert repr(result) == f"<Result of prompt {result.prompt_id}: 1 files>"
+    assert repr(result) == f"<Result of prompt {result.prompt_id}: 1 file>"
     assert client.submit(red()).prompt_id != result.prompt_id
 
 

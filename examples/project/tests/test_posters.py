@@ -1,6 +1,6 @@
 import pytest
 from comfynodes import CheckpointLoaderSimple, CLIPTextEncode, KSampler, SaveImage, VAEDecode
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from posters import contact_sheet, poster
 
@@ -37,6 +37,7 @@ def test_samplers_are_set_as_the_printer_likes_it():
     assert_connected(made, CheckpointLoaderSimple, SaveImage, through=KSampler)
 
 
+@settings(deadline=None)  # the first example reads the schema too
 @given(words=st.text(max_size=200), seed=st.integers(0, 2**64 - 1), steps=st.integers(1, 10_000))
 def test_any_order_is_a_valid_workflow(words: str, seed: int, steps: int):
     assert_valid(poster(words, seed, steps))
