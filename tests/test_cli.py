@@ -265,3 +265,15 @@ def test_every_command_takes_media_files(command: Command, tmp_path: Path) -> No
     image.new("RGB", (4, 4)).save(path, pnginfo=info)
     assert json.loads(command("convert", str(path)).out) == json.loads(command("compile", str(path)).out)
     assert command("validate", str(path)).code == 0
+
+
+def test_validate_fails_where_an_output_would_be_left_out(command: Command, tmp_path: Path) -> None:
+    picture = {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 0}}
+    saved = {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}
+    path = tmp_path / "prompt.json"
+    for more, code in (({}, 0), ({"3": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}}}, 1)):
+        path.write_text(json.dumps({"1": picture, "2": saved, **more}))
+        run = command("validate", str(path))
+        assert run.code == code
+        assert "valid" in run.out
+    assert "is left out for its own errors" in run.out

@@ -20,7 +20,7 @@ from comfyflow.testing.strategies import (
     workflow_of,
     workflows,
 )
-from comfyflow.testing.strategies.catalogue import Catalogue
+from comfyflow.testing.strategies.catalogue import EVERY, Catalogue
 from comfyflow.testing.strategies.widget import widget_of
 
 
@@ -350,6 +350,12 @@ def test_old_servers_have_no_wild_outputs() -> None:
     assert sources_of_images(new) == {"Make", "Wild"}
 
 
+def test_a_union_with_a_star_takes_anything_since_0_8() -> None:
+    (entry,) = Schema({"Save": node({"required": {"x": ["MASK,*"]}}, end=True)})["Save"].inputs
+    for version, accepted in (("0.27.0", (EVERY,)), ("0.3.64", ("*", "MASK"))):
+        assert Catalogue(Schema(SCHEMA.raw, version)).accepted(entry, {}) == accepted
+
+
 def sources_of_images(schema: Schema) -> set[str]:
     catalogue = Catalogue(schema)
     (images,) = schema["Save"].inputs
@@ -400,6 +406,11 @@ def test_values_keep_to_odd_ranges(kind: str, options: dict[str, Any], low: floa
         ("COMBO", {}),
         ("COMBO", {"options": [{"a": 1}]}),
         ("INT", {"min": 5, "max": 4}),
+        ("INT", {"min": None}),
+        ("FLOAT", {"max": "5"}),
+        ("BOOLEAN", {"min": 0}),
+        ("COMBO", {"options": ["a"], "min": 0}),
+        ("COLOR", {"default": "#fff", "max": 1}),
     ],
 )
 def test_what_takes_no_constant(kind: str, options: dict[str, Any]) -> None:

@@ -190,3 +190,29 @@ def test_old_classes_are_replaced_by_the_server() -> None:
 def test_a_node_without_meta_cannot_be_replaced() -> None:
     assert (old_loader().status, old_loader().error) == (500, "internal_server_error")
     assert old_loader("0.13.0").error == "missing_node_type"
+
+
+@pytest.mark.parametrize(("meta", "status"), [({}, 400), ([], 400), (None, 500), ("title", 500)])
+def test_what_stands_in_meta_is_only_copied(meta: Any, status: int) -> None:
+    assert old_loader(_meta=meta).status == status
+
+
+@pytest.mark.parametrize(("version", "owner"), [("0.20.1", "LoadImageMask"), ("0.21.0", "LoadImage")])
+def test_whose_check_a_class_has(version: str, owner: str) -> None:
+    text = f"{owner}.VALIDATE_INPUTS() missing 1 required positional argument: 'image'"
+    assert ("exception_during_inner_validation", text) in errors(
+        shown("LoadImageMask", {"channel": "red"}, version)
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "details"),
+    [
+        ("", "LoadImage.VALIDATE_INPUTS() missing 1 required positional argument: 'image'"),
+        ([], "LoadImage.VALIDATE_INPUTS() missing 1 required positional argument: 'image'"),
+        ("text", "string indices must be integers, not 'str'"),
+        (["text"], "list indices must be integers or slices, not str"),
+    ],
+)
+def test_the_check_of_a_class_without_inputs_in_0_3_64(inputs: Any, details: str) -> None:
+    assert errors(shown("LoadImage", inputs, "0.3.64")) == [("exception_during_inner_validation", details)]

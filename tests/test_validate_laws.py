@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import comfynodes
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -138,30 +139,53 @@ kinds = st.sampled_from(
         for name in ("AUTOGROW", "DYNAMICCOMBO", "DYNAMICSLOT", "DYNAMICGROUP", "MATCHTYPE")
     ]
 )
-definitions = st.tuples(
-    st.one_of(kinds, st.lists(plain, max_size=3), texts),
-    st.dictionaries(
-        st.sampled_from(
-            ["min", "max", "default", "options", "multiselect", "template", "inputs", "slotType"]
-        ),
-        json_values,
-        max_size=4,
+ODD_NUMBERS = [10**400, -(10**400), 1e308, float("nan"), float("inf"), float("-inf"), -0.0, True, 2**64]
+"""Bounds that no float holds, that nothing can be compared with, that are hardly numbers."""
+
+options = st.dictionaries(
+    st.sampled_from(
+        ["min", "max", "default", "options", "multiselect", "template", "inputs", "slotType", "rawLink"]
     ),
-).map(list)
+    st.one_of(json_values, st.sampled_from(ODD_NUMBERS)),
+    max_size=4,
+)
+definitions = st.one_of(
+    st.tuples(st.one_of(kinds, st.lists(plain, max_size=3), texts), options).map(list),
+    st.lists(st.one_of(kinds, json_values, options), max_size=3),
+    json_values,
+)
+groups = st.one_of(st.dictionaries(input_names, definitions, max_size=4), json_values)
 classes = st.fixed_dictionaries(
     {
         "input": st.fixed_dictionaries(
             {},
             optional={
-                "required": st.dictionaries(input_names, definitions, max_size=4),
-                "optional": st.dictionaries(input_names, definitions, max_size=2),
+                "required": groups,
+                "optional": groups,
                 "hidden": json_values,
             },
         ),
-        "output": st.lists(st.one_of(kinds, st.lists(texts, max_size=2)), max_size=3),
-        "output_node": st.booleans(),
+        "output": st.one_of(st.lists(st.one_of(kinds, st.lists(texts, max_size=2)), max_size=3), json_values),
+        "output_node": st.one_of(st.booleans(), plain),
     },
-    optional={"output_matchtypes": json_values, "price_badge": st.none(), "deprecated": json_values},
+    optional=dict.fromkeys(
+        (
+            "api_node",
+            "deprecated",
+            "description",
+            "display_name",
+            "experimental",
+            "input_order",
+            "output_is_list",
+            "output_matchtypes",
+            "output_name",
+            "output_tooltips",
+            "price_badge",
+            "python_module",
+            "search_aliases",
+        ),
+        json_values,
+    ),
 )
 schemas = st.dictionaries(st.sampled_from(["A", "B", "LoadImage"]), st.one_of(classes, classes, json_values))
 drawn_nodes = st.fixed_dictionaries(
@@ -175,8 +199,18 @@ drawn_nodes = st.fixed_dictionaries(
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(schemas, st.dictionaries(ids, drawn_nodes, max_size=4), st.sampled_from(["0.27.0", "0.3.64", "0.8.0"]))
 def test_it_never_raises_with_any_schema(raw: Any, prompt: Any, version: str) -> None:
-    fully_shown(validate_prompt(prompt, Schema(raw, version)))
-    coerce_prompt(prompt, Schema(raw, version))
+    fully_shown(validate_prompt(prompt, load_schema(raw, version)))
+    coerce_prompt(prompt, load_schema(raw, version))
+    load_schema(raw).version  # noqa: B018  (inferred from whatever there is)
+
+
+@pytest.mark.parametrize("bound", ODD_NUMBERS)
+@pytest.mark.parametrize("kind", ["INT", "FLOAT", "INT,FLOAT", "COMBO", "STRING", "IMAGE"])
+def test_it_never_raises_at_odd_bounds(bound: float, kind: str) -> None:
+    inputs = {"x": [kind, {"min": bound, "options": ["a"]}], "y": [kind, {"max": bound}]}
+    raw = {"A": {"input": {"required": inputs}, "output": [], "output_node": True}}
+    for value in (0, 1.5, 10**400, float("nan"), "a", "9" * 5000, None, True, {"__value__": []}):
+        fully_shown(validate_prompt({"1": node("A", x=value, y=value)}, Schema(raw, "0.27.0")))
 
 
 @cache

@@ -197,6 +197,12 @@ def test_what_the_server_stores() -> None:
     assert coerce_prompt(prompt, NEW, partial_execution_targets=["5"])["1"] == prompt["1"]
 
 
+def test_what_only_an_unknown_input_is_linked_to_is_stored_as_it_is() -> None:
+    prompt = {**good(), "4": node("Number", value="7")}
+    prompt["2"]["inputs"]["zzz"] = ["4", 0]
+    assert coerce_prompt(prompt, NEW)["4"] == prompt["4"]
+
+
 @pytest.mark.parametrize("prompt", [{}, {"1": None}, {"1": {"class_type": "Save", "inputs": []}}, {"1": {}}])
 def test_what_is_no_prompt_is_stored_as_it_is(prompt: Any) -> None:
     assert coerce_prompt(prompt, NEW) == prompt

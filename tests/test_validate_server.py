@@ -306,6 +306,13 @@ def test_such_prompts_in_0_3_64(prompt: object, error: str, status: int) -> None
     assert (report.valid, report.error, report.status) == (False, error, status)
 
 
+@pytest.mark.parametrize("against", [NEW, OLD])
+def test_targets_are_looked_at_where_an_output_comes_before_an_unknown_class(against: Schema) -> None:
+    after, before = {**good(), "9": node("Nope")}, {"9": node("Nope"), **good()}
+    for prompt, status in ((after, 500), (before, 400)):
+        assert validate_prompt(prompt, against, partial_execution_targets=5).status == status  # type: ignore[arg-type]
+
+
 def test_the_words_about_classes() -> None:
     prompt = {"7": {**node("Nope"), "_meta": {"title": "mine"}}}
     new, old = (validate_prompt(prompt, against).to_server_json()["error"] for against in (NEW, OLD))

@@ -38,7 +38,7 @@ def validate(
     for text in files:
         target = load_target(text, words, schema)
         report = validate_prompt(target.prompt, schema or own_schema(target), places=target.places)
-        sound = sound and report.ok
+        sound = sound and report.ok and not report.errors
         reports[text] = report.to_json()
         if form is Format.TEXT:
             for warning in target.warnings:

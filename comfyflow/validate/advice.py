@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..json_types import is_array, is_object
@@ -170,18 +170,35 @@ def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Itera
         if chosen is False:
             key = unwrapped(given[name])
             near = (key if isinstance(key, str) else shown(key), keys)
-            message = f"is {shown(given[name])}, which is none of its choices; the node will fail"
+            message = (
+                f"is {shown(given[name])}, which is none of its choices{_listed(keys)}; the node will fail"
+            )
             yield Note("dynamic_key_unknown", message, node_id, name, near=near)
         elif entry.required:
-            listed = f" ({', '.join(map(repr, keys[:5]))})" if keys else ""
-            message = f"is missing; it needs a choice{listed}, and the node fails without"
+            message = f"is missing; it needs a choice{_listed(keys)}, and the node fails without"
             yield Note("dynamic_key_missing", message, node_id, name)
 
+
+def _listed(keys: Sequence[Any]) -> str:
+    few = [*map(shown, keys[:_SHOWN_KEYS]), *(["…"] if len(keys) > _SHOWN_KEYS else [])]
+    return f" ({', '.join(few)})" if few else ""
+
+
+_SHOWN_KEYS: Final = 5
 
 _EDITOR_WIDGETS: Final = frozenset(
     {"audioUI", "clear", "refresh", "upload", "upload 3d model", "upload extra resources"}
 )
 """Buttons and players of the editor that it writes into prompts as if they were inputs."""
+
+_EDITOR_VIEWERS: Final[Mapping[str, str]] = {
+    "Load3DAdvanced": "viewport_state",
+    "Preview3D": "image",
+    "Preview3DAnimation": "image",
+    "PreviewAny": "preview",
+    "SaveGLB": "image",
+}
+"""Class to the viewer that the editor puts on its nodes, and writes into prompts likewise."""
 
 
 def on_unknown(
@@ -204,20 +221,26 @@ def on_unknown(
     """
     owners = (found for found in plan.dynamic_inputs(given) if _is_under(name, found[0]))
     owner = max(owners, key=lambda found: len(found[0]), default=None)
-    if owner is not None and name == owner[0]:
+    if owner is not None and (name == owner[0] or (_is_unchosen(owner) and not is_link(value))):
         return  # told by on_choices
     keeps = plan.own is not None and plan.own.keeps_all
     free = [known for known in unfolded.inputs if known not in given]
     if is_link(value):
         message = _link_to_nothing(plan, owner)
         yield Note("unknown_link", message, node_id, name, near=(name, free))
-    elif keeps or name in _EDITOR_WIDGETS:
+    elif keeps or name in _EDITOR_WIDGETS or name == _EDITOR_VIEWERS.get(plan.class_type):
         return
     elif name in plan.hidden:
         yield Note("unknown_input", "is filled by the server; what is given is ignored", node_id, name)
     else:
         what = f"is no input of {plan.class_type}" if owner is None else _not_under(owner, given)
         yield Note("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
+
+
+def _is_unchosen(owner: _Dynamic) -> bool:
+    """Whether it is a DynamicCombo of which nobody can say what it brings."""
+    _, entry, chosen = owner
+    return entry.type == DYNAMIC_COMBO and (chosen is None or chosen is False)
 
 
 def _is_under(name: str, start: str) -> bool:

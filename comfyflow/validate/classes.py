@@ -107,9 +107,9 @@ def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer,
     if isinstance(node.get("class_type"), (list, dict)):
         answer = crash(f"node {shown(node_id)} has a class that is no text")
         return answer, _unknown_class(node_id, node, rules)
-    if rules.names_missing_node and not is_object(node.get("_meta", {})):
-        return crash(f"node {shown(node_id)} has a _meta that is no object"), _no_class(node_id, {}, rules)
     error = (_unknown_class if "class_type" in node else _no_class)(node_id, node, rules)
+    if rules.names_missing_node and not is_object(node.get("_meta", {})):
+        return crash(f"node {shown(node_id)} has a _meta that is no object"), error
     return rejected(error), error
 
 

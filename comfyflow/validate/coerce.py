@@ -37,7 +37,7 @@ def coerce_prompt(
     if old:
         prompt, _, _ = replace_nodes(prompt, old)
         classes = find_classes(prompt, plans)
-    sources = {node_id: _sources(node, prompt) for node_id, node in prompt.items()}
+    sources = {node_id: _sources(node, classes.plans[node_id], prompt) for node_id, node in prompt.items()}
     outputs = targeted(classes.outputs, partial_execution_targets) or []
     validated = upstream(outputs, sources)
     return {
@@ -46,9 +46,12 @@ def coerce_prompt(
     }
 
 
-def _sources(node: object, prompt: Mapping[str, Any]) -> list[str]:
+def _sources(node: object, plan: ClassPlan | None, prompt: Mapping[str, Any]) -> list[str]:
+    """The nodes whose validation that of a node leads to; inputs that it does not have lead nowhere."""
     inputs = node.get("inputs") if is_object(node) else None
-    values = inputs.values() if is_object(inputs) else ()
+    if plan is None or not is_object(inputs):
+        return []
+    values = [inputs.get(name) for name in plan.unfold(inputs).inputs]
     return [value[0] for value in values if is_link(value) and value[0] in prompt]
 
 

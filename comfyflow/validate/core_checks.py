@@ -18,6 +18,7 @@ from .rules import ServerRules
 _OLDEST: Final = Version(0)
 _MESH_CHECKED: Final = Version(0, 25, 0)
 _RATIO_RAISES: Final = Version(0, 3, 68)
+_MASKS_ARE_IMAGES: Final = Version(0, 21, 0)
 _TASKS: Final = ("MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID")
 _MOVES: Final = ("horizontal_movement", "vertical_movement", "pan", "tilt", "roll", "zoom")
 _STEEPEST: Final = 4
@@ -37,6 +38,8 @@ def own_check(node: NodeSchema, rules: ServerRules) -> OwnCheck | None:
         return None
     if check.run is _ratio and rules.version < _RATIO_RAISES:
         check = replace(check, run=_old_ratio)
+    if node.class_type == "LoadImageMask" and rules.version >= _MASKS_ARE_IMAGES:
+        check = replace(check, owner="LoadImage")
     return replace(check, method="validate_inputs") if node.is_v3 else check
 
 

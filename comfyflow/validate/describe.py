@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ..json_types import is_array, is_object
+from ..json_types import is_array, is_number, is_object
+from ..schema import MISSING
+from ..schema.input_schema import ANY, MATCH_TYPE
 from .note import shown
 from .plan import ClassPlan, InputPlan
 from .rules import types_match
@@ -186,7 +188,7 @@ def suggestion_for(
         return _nearest_number(error)
     if error.type == REQUIRED_INPUT_MISSING and entry is not None:
         near = nearest(entry.name, strangers)
-        return f"There is {near!r}, which the node does not have." if near else None
+        return f"There is {near!r}, which the node does not have." if near else _wanted(entry)
     if error.type == RETURN_TYPE_MISMATCH and entry is not None and source is not None:
         kinds = enumerate(source.return_types)
         fitting = [index for index, kind in kinds if types_match(kind, entry.input_type, source.rules)]
@@ -200,9 +202,14 @@ def _nearest_number(error: ServerError) -> str | None:
     if _config_type(error.extra_info) != "INT" or not isinstance(given, str):
         return None
     try:
-        return f"The nearest right value is {round(float(given))}."
+        near: Any = round(float(given))
     except (ValueError, OverflowError):
         return None
+    options = _config_options(error.extra_info) or {}
+    low, high = options.get("min"), options.get("max")
+    near = max(near, low) if is_number(low) else near
+    near = min(near, high) if is_number(high) else near
+    return f"The nearest right value is {near}."
 
 
 def _nearest_choice(error: ServerError, entry: InputPlan | None, nearest: Nearest) -> str | None:
@@ -219,8 +226,23 @@ def _nearest_choice(error: ServerError, entry: InputPlan | None, nearest: Neares
     near = nearest(str(given), (choice for choice in choices if isinstance(choice, str)))
     if near is not None:
         return f"Did you mean {near!r}?"
-    few = ", ".join(shown(choice) for choice in choices[:_SHOWN])
-    return f"Choose from {few}{', …' if len(choices) > _SHOWN else ''}."
+    return f"Choose from {_few(choices)}."
+
+
+def _few(choices: Sequence[Any]) -> str:
+    more = f" and {len(choices) - _SHOWN} more" if len(choices) > _SHOWN else ""
+    return ", ".join(map(shown, choices[:_SHOWN])) + more
+
+
+def _wanted(entry: InputPlan) -> str:
+    """What belongs into an input."""
+    if entry.entry.choices:
+        return f"Choose from {_few(entry.entry.choices)}."
+    kinds = entry.entry.match_types if entry.entry.type == MATCH_TYPE else entry.entry.type
+    kind = "anything" if kinds == ANY else " or ".join(part.strip() for part in kinds.split(","))
+    default = entry.entry.default
+    usual = f"; the default is {shown(default)}" if default is not MISSING and default is not None else ""
+    return f"It takes {kind}{usual}."
 
 
 _SHOWN: Final = 5

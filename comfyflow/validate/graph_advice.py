@@ -10,8 +10,8 @@ from ..json_types import is_array, object_or_empty
 from ..schema.input_schema import MATCH_TYPE
 from .findings import is_link
 from .note import Note, shown
-from .plan import ClassPlan
-from .rules import DEEPEST_RUN, types_match
+from .plan import ClassPlan, InputPlan
+from .rules import DEEPEST_RUN, ServerRules, types_match
 from .scan import Scan, upstream
 
 
@@ -81,7 +81,8 @@ def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Note]:
         if plan is not None and flagged[plan]:
             first.setdefault(plan, node_id)
     for plan, node_id in first.items():
-        others = f" (and {counts[plan] - 1} more nodes of this class)" if counts[plan] > 1 else ""
+        more = counts[plan] - 1
+        others = f" (and {more} more node{'' if more == 1 else 's'} of this class)" if more else ""
         for kind, message in flagged[plan]:
             yield Note(kind, f"{message}{others}", node_id)
 
@@ -143,7 +144,7 @@ class _Flow:
             if not is_link(link) or not isinstance(link[1], int):
                 continue
             received = self._type(link[0], link[1])
-            if received == "*":
+            if received == "*" or self._is_told(link, entry, plan.rules):
                 continue
             template = entry.entry.match_template
             wanted = entry.entry.match_types if template is not None else entry.input_type
@@ -155,6 +156,12 @@ class _Flow:
                 if not types_match(received, bound_to, plan.rules):
                     message = f"is {received}, and {first!r} is {bound_to}: they must be of one type"
                     yield Note("match_type_mismatch", message, node_id, name)
+
+    def _is_told(self, link: list[Any], entry: InputPlan, rules: ServerRules) -> bool:
+        """Whether the server itself sees that the types do not fit."""
+        source = self._plans.get(link[0])
+        declared = source.return_types[link[1]] if source is not None else "*"
+        return not types_match(declared, entry.input_type, rules)
 
     def _type(self, node_id: str, slot: int) -> str:
         """The type of what an output puts out; ``*`` where it cannot be known."""

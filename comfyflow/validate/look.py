@@ -227,6 +227,10 @@ class Looker:
             findings.steps.append(Raised("KeyError", "'inputs'", why))
         elif plan is not None:
             findings.steps.extend(_odd_inputs(plan, inputs))
+            if inputs and plan.own is not None:
+                findings.steps.append(_no_names(inputs))
+            else:
+                self._own_check(findings, node_id, plan, plan.unfold({}), {})
         message = "has no inputs; this kills the server's worker, even where no output needs the node"
         findings.notes.append(Note("node_without_inputs", message, node_id, severity="refusal"))
 
@@ -296,15 +300,23 @@ def _stored(entry: InputPlan, value: Any) -> Any:
 
 def _odd_inputs(plan: ClassPlan, inputs: Any) -> Iterator[ServerError | Raised]:
     """0.3.64: names are looked for in whatever ``inputs`` is."""
-    why = Explained(f"has inputs that are no object but {shown(inputs)}")
     for entry in plan.unfold({}).inputs.values():
         if not isinstance(inputs, (str, list)):
-            yield Raised("TypeError", f"argument of type {type(inputs).__name__!r} is not iterable", why)
+            words = f"argument of type {type(inputs).__name__!r} is not iterable"
+            yield Raised("TypeError", words, _no_object(inputs))
             return
         if entry.name in inputs:
-            kind = "string" if isinstance(inputs, str) else "list"
-            tail = "integers, not 'str'" if isinstance(inputs, str) else "integers or slices, not str"
-            yield Raised("TypeError", f"{kind} indices must be {tail}", why)
+            yield _no_names(inputs)
             return
         if entry.entry.required:
             yield _missing(entry)
+
+
+def _no_names(inputs: Any) -> Raised:
+    kind = "string" if isinstance(inputs, str) else "list"
+    tail = "integers, not 'str'" if isinstance(inputs, str) else "integers or slices, not str"
+    return Raised("TypeError", f"{kind} indices must be {tail}", _no_object(inputs))
+
+
+def _no_object(inputs: Any) -> Explained:
+    return Explained(f"has inputs that are no object but {shown(inputs)}")

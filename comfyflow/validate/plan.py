@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -104,7 +103,8 @@ def _slow(required: bool) -> tuple[int, bool, Any, Any]:
 
 
 def _is_bound(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+    """Whether all numbers can be compared with it; NaN is not even equal to itself."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
 class Unfolded(NamedTuple):

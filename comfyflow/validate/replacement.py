@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..json_types import is_object
+from ..json_types import is_array, is_object
 from .classes import crash
 from .note import Note, shown
 from .plan import SchemaPlans
@@ -63,7 +63,7 @@ def replace_nodes(
         node = prompt[node_id]
         new_class, wanted = _REPLACED[node["class_type"]]
         missing = next((old for old in wanted.values() if old not in node["inputs"]), None)
-        if not is_object(node.get("_meta")) or missing is not None:
+        if not _can_be_copied(node.get("_meta")) or missing is not None:
             lacking = "_meta" if missing is None else f"the input {missing!r}"
             return replaced, notes, crash(f"node {shown(node_id)} cannot be replaced without {lacking}")
         inputs = {new: node["inputs"][old] for new, old in wanted.items()}
@@ -74,3 +74,8 @@ def replace_nodes(
             Note("replaced_node", f"is replaced by {new_class}{lost}; name that class yourself", node_id)
         )
     return replaced, notes, None
+
+
+def _can_be_copied(meta: object) -> bool:
+    """The server copies what stands in ``_meta``, whatever it is; other values cannot be copied."""
+    return is_object(meta) or is_array(meta)

@@ -122,6 +122,9 @@ class Subject:
             given = self.class_type(node_id)
             near = self.nearest(given, self.plans.schema.raw) if given and self.plans is not None else None
             return f"Did you mean {near!r}?" if near is not None else None
+        if error.explained is not None and error.explained.is_file and self.plans is not None:
+            near = self.nearest(str(self.inputs(node_id).get(error.input_name or "")), self.plans.files)
+            return f"Did you mean {near!r}?" if near is not None else "Upload it first."
         plan, given_inputs = self.plan(node_id), self.inputs(node_id)
         entry: InputPlan | None = None
         strangers: Sequence[str] = ()
@@ -276,10 +279,13 @@ class Report:
 
     def _top_level(self) -> Iterator[Problem]:
         error = self._answer.error
-        if error is None or (error.type in _TOLD_BY_NODES and self._answer.node_errors):
+        if error is None or (error.type in _TOLD_BY_NODES and self._is_told_by_nodes()):
             return
         named = _NODE_ID.fullmatch(error.details) if error.type in MISSING_CLASS else None
         yield self._subject.problem_of(named[1] if named is not None else None, error)
+
+    def _is_told_by_nodes(self) -> bool:
+        return bool(self._answer.node_errors) or any(note.severity == "error" for note in self._notes)
 
     def raise_for_problems(self) -> None:
         """Raise if it is not `ok`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -198,6 +199,28 @@ def longest_ways(sources: Mapping[str, Sequence[str]]) -> dict[str, int]:
                 if 0 not in found:
                     depths[node_id] = max(found, default=0) + 1
     return depths
+
+
+def causes(wrong: Iterable[str], sources: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """For each node that needs one of some nodes, or is one, the nearest of them.
+
+    Args:
+        wrong: The nodes.
+        sources: The nodes that each node is linked to.
+    """
+    users: dict[str, list[str]] = {}
+    for node_id, above in sources.items():
+        for source in above:
+            users.setdefault(source, []).append(node_id)
+    found = {node_id: node_id for node_id in wrong}
+    waiting = deque(found)
+    while waiting:
+        node_id = waiting.popleft()
+        for user in users.get(node_id, ()):
+            if user not in found:
+                found[user] = found[node_id]
+                waiting.append(user)
+    return found
 
 
 def upstream(roots: Iterable[str], sources: Mapping[str, Sequence[str]]) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
-from .note import Note
+from .note import Note, shown
 from .server_error import NodeErrors, ServerError
 
 OK: Final = 200
@@ -53,9 +53,21 @@ class ServerAnswer:
             yield dropped_note(output)
 
 
-def dropped_note(output: str) -> Note:
-    """The warning for an output that is left out."""
-    message = "is left out: the server accepts the prompt and runs the other outputs only"
+def dropped_note(output: str, cause: str | None = None) -> Note:
+    """The warning for an output that is left out.
+
+    Args:
+        output: The output node.
+        cause: A node that it needs, or itself, with which something is wrong; None if unknown.
+    """
+    why = (
+        ""
+        if cause is None
+        else " for its own errors"
+        if cause == output
+        else f" for the errors of node {shown(cause)}"
+    )
+    message = f"is left out{why}: the server accepts the prompt and runs the other outputs only"
     return Note("output_dropped", message, output)
 
 

@@ -18,9 +18,9 @@ from .plan import ClassPlan, SchemaPlans
 from .replacement import replace_nodes, replaceable
 from .report import Report, Subject
 from .rules import DEEPEST_JSON, SERVER_RECURSION
-from .scan import Scan, scan, upstream
+from .scan import Scan, causes, scan, upstream
 from .server_answer import ServerAnswer, dropped_note, rejected
-from .server_error import Raised, ServerError
+from .server_error import DEPENDENCY_CYCLE, Raised, ServerError
 from .walk import Verdicts, Walk
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Validation:
         answer = self._classes.answer
         if any(found.depth > DEEPEST_JSON for found in self._seen.findings.values()):
             answer = crash("a value is nested deeper than the server can read")
-        if answer is None and outputs is None:
+        if outputs is None and (answer is None or self._has_output_first()):
             answer = crash(f"partial_execution_targets is {shown(targets)}")
         if answer is None and not outputs:
             answer = no_outputs()
@@ -118,8 +118,19 @@ class Validation:
             verdicts = self._verdicts(outputs or [])
             answer = _answer(verdicts)
         notes = list(self._notes(answer, outputs or [], targets))
+        notes.extend(self._circle(around) for around in (verdicts.circles if verdicts is not None else ()))
         hidden = list(self._hidden(verdicts, outputs or []))
         return Report(answer, Subject(self._prompt, places, self._plans), notes, hidden)
+
+    def _has_output_first(self) -> bool:
+        """Whether the server comes to an output, and looks for it among the targets, before it
+        comes to a node without a class.
+        """
+        outputs = set(self._classes.outputs)
+        stops = (
+            node_id for node_id in self._prompt if node_id in outputs or node_id in self._classes.missing
+        )
+        return next(stops, None) in outputs
 
     def _verdicts(self, outputs: list[str]) -> Verdicts:
         """What the server finds; the walk is only made where something can be wrong."""
@@ -156,10 +167,19 @@ class Validation:
                 for step in hidden:
                     yield node_id, step.as_output() if isinstance(step, Raised) else step
 
+    def _dropped(self, answer: ServerAnswer, outputs: Sequence[str]) -> Iterator[Note]:
+        known = causes(answer.node_errors, self._seen.sources) if outputs else {}
+        return (dropped_note(output, known.get(output)) for output in outputs)
+
+    def _circle(self, around: Sequence[str]) -> Note:
+        """A circle of which this server says nothing but that the outputs failed."""
+        path = " -> ".join(f"{node_id} ({self._class_of(node_id)})" for node_id in [*around, around[0]])
+        return Note(DEPENDENCY_CYCLE, f"is part of a circle: {path}", around[0], severity="error")
+
     def _notes(self, answer: ServerAnswer, outputs: list[str], targets: object) -> Iterator[Note]:
         running = set(answer.outputs)
         if answer.valid:
-            yield from (dropped_note(output) for output in outputs if output not in running)
+            yield from self._dropped(answer, [output for output in outputs if output not in running])
         yield from self._first_notes
         for found in self._seen.findings.values():
             yield from found.notes

@@ -27,12 +27,14 @@ class Verdicts:
         node_errors: Its ``node_errors``, in its order.
         output_errors: The errors of the failed outputs themselves, for the top-level details.
         visited: Every node that it got to.
+        circles: The circles of which it does not say that they are any.
     """
 
     outputs: list[str] = field(default_factory=list[str])
     node_errors: dict[str, NodeErrors] = field(default_factory=dict[str, NodeErrors])
     output_errors: list[ServerError] = field(default_factory=list[ServerError])
     visited: set[str] = field(default_factory=set[str])
+    circles: list[list[str]] = field(default_factory=list[list[str]])
 
 
 class _Frame:
@@ -67,6 +69,7 @@ class Walk:
         self._new: list[str] = []
         self._stack: list[_Frame] = []
         self._open: dict[str, int] = {}
+        self._circles: list[list[str]] = []
 
     def run(self, outputs: Iterable[str]) -> Verdicts:
         """Validate the outputs one after the other.
@@ -90,6 +93,7 @@ class Walk:
                     since[node_id] = len(failed) - 1
             self._new.clear()
         verdicts.visited.update(self._known)
+        verdicts.circles.extend(self._circles)
         for node_id, first in since.items():
             errors = self._known[node_id][1]
             verdicts.node_errors[node_id] = NodeErrors(self._class_of(node_id), errors, failed[first:])
@@ -143,6 +147,7 @@ class Walk:
             # Each node of the circle is entered again and again until Python gives up; then
             # every one ends as invalid, and the exception is overwritten.
             self._learn(node_id, (False, []))
+            self._circles.append(around)
             return
         path = " -> ".join(f"{step} ({self._class_of(step)})" for step in [*around, node_id])
         for member in around:

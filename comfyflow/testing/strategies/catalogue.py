@@ -29,6 +29,7 @@ from ...schema.input_schema import (
     Autogrow,
 )
 from ...schema.version import Version
+from ...validate.rules import ServerRules
 from .core_values import core_exact_types, core_values
 from .widget import Widget, widget_of
 
@@ -108,6 +109,7 @@ class Catalogue:
             name: node for name, node in schema.items() if choose is None or choose(node)
         }
         self.wild = schema.version >= WILD_SINCE
+        self._rules = ServerRules.of(schema.version)
         self._linkable: dict[str, tuple[InputSchema, ...]] = {}
         self._widgets: dict[int, tuple[InputSchema, Widget | None]] = {}
         self._fixed: set[int] = set()
@@ -161,7 +163,8 @@ class Catalogue:
         """The types of outputs that an input takes, sorted; ``(EVERY,)`` for all.
 
         The type ``*`` among others is that of an output that says nothing of what it gives: all
-        servers since 0.4 take it anywhere, but for nodes that look at the type themselves.
+        servers since 0.4 take it anywhere, but for nodes that look at the type themselves. Before
+        0.8, ``*`` as a member of a union is a type like any other.
 
         Empty where nothing is to be linked to it: a choice, or an input without a socket. What a
         DynamicSlot takes is not its ``slotType``: 0.27.0 compares a link with the word
@@ -174,7 +177,7 @@ class Catalogue:
         else:
             wanted = entry.type
         types = {part.strip() for part in wanted.split(",")}
-        if ANY in types:
+        if wanted == ANY or (ANY in types and self._rules.checks_combos):
             return (EVERY,)
         if self.wild and id(entry) not in self._exact:
             types.add(ANY)

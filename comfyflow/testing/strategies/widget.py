@@ -48,8 +48,8 @@ class Widget:
 def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None = None) -> Widget | None:
     """The constants of an input, or None where there are none.
 
-    None for a pure socket, for a list of files of which none is installed, and for a range
-    that nothing is in.
+    None for a pure socket, for a list of files of which none is installed, for a range that
+    nothing is in, and for bounds that a server cannot compare a value with.
 
     Args:
         entry: Any input that is not dynamic.
@@ -57,6 +57,8 @@ def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None 
             stand where it lists none; not where a file is to be uploaded, which must be there.
         largest: The largest number, where the input takes one that is not larger.
     """
+    if _fails_at_bounds(entry):
+        return None
     if largest is not None:
         entry = _limited(entry, largest)
     if entry.is_combo:
@@ -75,9 +77,18 @@ def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None 
     return Widget(reduce(lambda one, other: one | other, (part.values for part in parts)), plain)
 
 
+def _fails_at_bounds(entry: InputSchema) -> bool:
+    """Whether a server fails at every constant: it compares whatever is given with the bounds."""
+    bounds = [entry.options[name] for name in ("min", "max") if name in entry.options]
+    return bool(bounds) and not (entry.types & _NUMBERS and all(map(is_number, bounds)))
+
+
+_NUMBERS: Final = frozenset({"INT", "FLOAT"})
+
+
 def _limited(entry: InputSchema, largest: int) -> InputSchema:
     """The same input with a lower maximum, but not below its minimum."""
-    if not entry.types & {"INT", "FLOAT"}:
+    if not entry.types & _NUMBERS:
         return entry
     least, most = _stated(entry.minimum), _stated(entry.maximum)
     limit = max(largest, least if least is not None else largest)
@@ -100,11 +111,11 @@ def _primitive(entry: InputSchema, kind: str) -> Widget | None:
         return _whole(entry)
     if kind == "FLOAT":
         return _decimal(entry)
+    if "min" in entry.options or "max" in entry.options:
+        return None  # a server compares even a text with them, and fails
     default = entry.default
     if kind == "BOOLEAN":
         return Widget(st.booleans(), default if isinstance(default, bool) else MISSING)
-    if "min" in entry.options or "max" in entry.options:
-        return None  # a server compares even a text with them, and fails
     return Widget(TEXT, default if isinstance(default, str) else MISSING)
 
 
