@@ -33,6 +33,7 @@ def missing(kind: Any, **options: Any) -> str:
         (["a", "b"], {}, "Choose from 'a', 'b'."),
         ([*"abcdefg"], {}, "Choose from 'a', 'b', 'c', 'd', 'e' and 2 more."),
         ("COMBO", {"options": []}, "It takes COMBO."),
+        ("\x1b[2J", {}, "It takes '\\x1b[2J'."),
     ],
 )
 def test_what_a_missing_input_takes(kind: Any, options: dict[str, Any], suggestion: str) -> None:
@@ -93,7 +94,8 @@ def circle() -> Prompt:
 def test_a_circle_is_named_where_the_server_says_nothing() -> None:
     report = validate_prompt(circle(), OLD)
     assert (report.error, dict(report.node_errors)) == ("prompt_outputs_failed_validation", {})
-    (problem,) = report.errors
+    top, problem = report.errors
+    assert (top.type, top.node_id) == ("prompt_outputs_failed_validation", None)
     assert (problem.type, problem.node_id) == ("dependency_cycle", "2")
     assert problem.message == "is part of a circle: 2 (Blend) -> 1 (Blend) -> 2 (Blend)"
     assert {each.type for each in validate_prompt(circle(), NEW).errors} == {"dependency_cycle"}

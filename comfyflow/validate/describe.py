@@ -242,7 +242,7 @@ def _wanted(entry: InputPlan) -> str:
     kind = "anything" if kinds == ANY else " or ".join(part.strip() for part in kinds.split(","))
     default = entry.entry.default
     usual = f"; the default is {shown(default)}" if default is not MISSING and default is not None else ""
-    return f"It takes {kind}{usual}."
+    return f"It takes {kind if kind.isprintable() else shown(kind)}{usual}."
 
 
 _SHOWN: Final = 5

@@ -279,13 +279,10 @@ class Report:
 
     def _top_level(self) -> Iterator[Problem]:
         error = self._answer.error
-        if error is None or (error.type in _TOLD_BY_NODES and self._is_told_by_nodes()):
+        if error is None or (error.type in _TOLD_BY_NODES and self._answer.node_errors):
             return
         named = _NODE_ID.fullmatch(error.details) if error.type in MISSING_CLASS else None
         yield self._subject.problem_of(named[1] if named is not None else None, error)
-
-    def _is_told_by_nodes(self) -> bool:
-        return bool(self._answer.node_errors) or any(note.severity == "error" for note in self._notes)
 
     def raise_for_problems(self) -> None:
         """Raise if it is not `ok`.
