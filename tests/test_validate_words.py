@@ -112,7 +112,7 @@ def test_what_the_server_notices_is_no_mismatch_that_it_does_not() -> None:
 
 
 def test_a_class_is_not_said_to_be_missing_that_is_given() -> None:
-    prompt = {"1": {"class_type": "Nope", "inputs": {}, "_meta": None}}
+    prompt: Prompt = {"1": {"class_type": "Nope", "inputs": {}, "_meta": None}}
     report = validate_prompt(prompt, NEW)
     assert report.status == 500
     assert "Node 'Nope' not found" in str(report)
