@@ -9,6 +9,7 @@
     │   ├── NodeUsageError          a node or an output used as what it is not
     │   └── CompileError            a value that no prompt can hold (NaN, an object, a cycle)
     ├── PromptError                 JSON that is not a prompt
+    ├── SymmetryError               a graph whose nodes are too much alike to be put in order
     ├── ValidationError             a prompt with problems; has `.report`
     ├── WorkflowFileError           a file that holds no workflow that can be read
     ├── LockError                   a lock that cannot be made, read or written
@@ -83,6 +84,10 @@ class CompileError(GraphError, ValueError):
 
 class PromptError(ComfyflowError):
     """JSON that is not a prompt: nodes that are no objects, links that are no links."""
+
+
+class SymmetryError(ComfyflowError):
+    """A graph in which hundreds of nodes look alike, so that no canonical order is found in time."""
 
 
 class ValidationError(ComfyflowError):

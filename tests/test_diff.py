@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -10,13 +11,13 @@ import pytest
 
 from comfyflow import read_prompt
 from comfyflow.client import Client
-from comfyflow.diff import ABSENT, canonical_hash, diff, used_nodes
-from comfyflow.errors import PromptError
+from comfyflow.diff import ABSENT, canonical, canonical_hash, diff, matching, used_nodes
+from comfyflow.errors import PromptError, SymmetryError
 from comfyflow.graph import Graph, GraphNode, Link
 from comfyflow.schema import Schema
 from comfyflow.simulator import Simulator
 from tests.command import Command
-from tests.diff_edits import copied, draw_graph, patched, plain_node, renumbered
+from tests.diff_edits import copied, draw_graph, patched, plain_node, renumbered, reordered
 
 PROMPT: dict[str, Any] = {
     "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd.safetensors"}},
@@ -290,19 +291,97 @@ def test_patterns_that_look_alike_everywhere_have_hashes_of_their_own() -> None:
     assert canonical_hash(both) == canonical_hash(other)
 
 
-def test_what_is_too_symmetric_to_search_still_has_one_hash() -> None:
-    rng = random.Random(0)
-    sources = [node(f"s{index}", "Source") for index in range(400)]
-    users: list[GraphNode] = []
-    for shift in range(3):
-        order = rng.sample(range(400), 400)
-        users += [
-            node(f"u{shift}.{index}", "User", a=Link(f"s{index}", 0), b=Link(f"s{order[index]}", 0))
-            for index in range(400)
-        ]
-    graph = Graph([*sources, *users])
-    other, _ = renumbered(rng, graph)
+def pairs_of(pairs: list[tuple[int, int]], count: int) -> Graph:
+    """Equal sources, and an equal user for each pair of them."""
+    sources = [node(f"s{index}", "Source") for index in range(count)]
+    users = [
+        node(f"u{place}", "User", a=Link(f"s{one}", 0), b=Link(f"s{other}", 0))
+        for place, (one, other) in enumerate(pairs)
+    ]
+    return Graph([*sources, *users])
+
+
+def shifted(count: int, seed: int, times: int = 3) -> Graph:
+    """A pattern without any symmetry in which all sources, and all users, look alike."""
+    rng = random.Random(seed)
+    orders = [rng.sample(range(count), count) for _ in range(times)]
+    return pairs_of([(index, order[index]) for order in orders for index in range(count)], count)
+
+
+SYMMETRIC = {
+    "every pair": lambda: pairs_of(list(itertools.permutations(range(12), 2)), 12),
+    "a torus": lambda: pairs_of(
+        [
+            (row * 9 + column, (row + down) % 9 * 9 + (column + 1 - down) % 9)
+            for row in range(9)
+            for column in range(9)
+            for down in (0, 1)
+        ],
+        81,
+    ),
+    "a cube": lambda: pairs_of([(one, one ^ (1 << bit)) for one in range(32) for bit in range(5)], 32),
+    "rings": lambda: Graph(
+        node for start in range(0, 100, 20) for node in ring(10 if start % 40 else 20, start)
+    ),
+    "a large ring": lambda: Graph(ring(400, 0)),
+    "no pattern": lambda: shifted(40, 0),
+    "no pattern, large": lambda: shifted(500, 0),
+}
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_symmetric_graphs_are_equal_to_their_copies(name: str) -> None:
+    """Searched node by node, the first would take 12! steps."""
+    graph = SYMMETRIC[name]()
+    other, _ = renumbered(random.Random(5), reordered(random.Random(6), graph))
     assert canonical_hash(graph) == canonical_hash(other)
+    found = diff(graph, other)
+    assert found.empty
+    assert found.exact
+
+
+def test_patterns_without_symmetry_are_told_apart() -> None:
+    """The sources of both have as many links of each kind; what each node sees far around it differs."""
+    assert canonical_hash(shifted(40, 1)) != canonical_hash(shifted(40, 2))
+    assert not diff(shifted(40, 1), shifted(40, 2)).runs_the_same
+
+
+def test_what_is_given_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a hash that others may have too, nor a difference that may be none, is passed off as sure."""
+    graph = shifted(30, 3)
+    other, _ = renumbered(random.Random(4), graph)
+    for limit in range(0, 3000, 300):
+        monkeypatch.setattr(canonical, "SEARCH_LIMIT", limit)
+        with pytest.raises(SymmetryError, match="120 nodes that are too much alike"):
+            canonical_hash(graph)
+    monkeypatch.setattr(matching, "SEARCH_LIMIT", 300)
+    found = diff(graph, other)
+    assert found.empty or not found.exact
+    assert found.to_json()["exact"] is found.exact
+    assert ("what is told as different may be the same" in str(found)) is not found.exact
+    lined = diff(Graph(ring(30, 0)), Graph(reversed(ring(30, 0))))
+    assert lined.empty
+    assert lined.exact
+
+
+def test_equal_nodes_are_known_by_their_titles() -> None:
+    """Two nodes that differ in nothing but their titles, under each other's id."""
+    before = Graph([node("0", "A"), node("1", title="t"), node("2")])
+    after = Graph([node("2", title="t"), node("n1", "A"), node("1")])
+    found = diff(before, after)
+    assert found.empty
+    assert found.pairs == {"0": "n1", "1": "2", "2": "1"}
+
+
+def test_equal_parts_keep_their_ids_where_that_explains_as_well() -> None:
+    """A user changes from one of two equal groups to the other: the groups do not change places."""
+    users = [node("4", x=Link("1", 0)), node("5", x=Link("2", 0)), node("7", x=Link("2", 0))]
+    before = Graph([node("1"), node("2"), *users])
+    after = Graph([*copied(before)])
+    after["5"].inputs["x"] = Link("1", 1)
+    found = diff(before, after)
+    assert not found.renumbered
+    assert [(change.old, change.new) for change in found.rewired] == [(Link("2", 0), Link("1", 1))]
 
 
 def test_cycles_are_compared_too() -> None:
@@ -336,7 +415,12 @@ def test_used_nodes() -> None:
     )
     assert used_nodes(graph, SCHEMA) == {"1", "2", "3", "5", "6"}
     assert used_nodes(graph) == set(graph)
-    assert used_nodes(Graph([node("1", x=Link("1", 0))])) == set()
+    loop = Graph([node("1", x=Link("2", 0)), node("2", x=Link("1", 0)), node("3", "Load", x=Link("4", 0))])
+    assert used_nodes(loop) == {"1", "2", "3"}
+    assert used_nodes(loop, SCHEMA) == {"1", "2"}
+    ends = Graph([node("1", x=Link("2", 0)), node("2", x=Link("1", 0)), node("3", "Load", x=Link("1", 0))])
+    assert used_nodes(ends, SCHEMA) == set()
+    assert canonical_hash(loop) != canonical_hash(Graph())
     assert canonical_hash(Graph(), SCHEMA) == canonical_hash(Graph([node("1", "Load")]), SCHEMA)
 
 

@@ -103,6 +103,36 @@ def test_the_edit_is_reported_under_other_ids_too(edit: EditMaker) -> None:
         check_patch(graph, other)
 
 
+def few_kinds(rng: random.Random) -> Graph:
+    """A small graph whose nodes are told apart by their links, or by nothing."""
+    return draw_graph(rng, rng.randint(2, 12), rng.randint(1, 2), rng.randint(1, 2))
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_the_edit_is_reported_where_nodes_look_alike(edit: EditMaker) -> None:
+    for seed in range(DRAWN):
+        rng = random.Random(seed)
+        graph = few_kinds(rng)
+        edited, done = edit(rng, graph)
+        other, _ = renumbered(rng, reordered(rng, edited))
+        kept, found = diff(graph, edited), diff(graph, other)
+        if told(kept) != _as_told(done):
+            assert size(told(kept), graph, edited) < size(done, graph, edited), f"seed {seed}: {done}\n{kept}"
+        told_size = size(told(found), graph, other)
+        assert told_size <= size(done, graph, edited), f"seed {seed}: {done} was told as\n{found}"
+        assert found.runs_the_same == (canonical_hash(graph) == canonical_hash(other))
+
+
+def test_no_node_is_removed_and_added_again() -> None:
+    """Nodes of one class are partners as long as there are any, whatever else is different."""
+    for seed in range(DRAWN // 10):
+        rng = random.Random(seed)
+        before, after = (draw_graph(rng, rng.randint(20, 120), 3, 3) for _ in range(2))
+        found = diff(before, after)
+        assert {node.class_type for node in found.removed}.isdisjoint(node.class_type for node in found.added)
+        check_patch(before, after)
+
+
 @pytest.mark.parametrize("count", [2, 5])
 def test_several_edits_are_reported_as_no_more(count: int) -> None:
     for seed in range(DRAWN):

@@ -95,6 +95,27 @@ def test_a_workflow_of_the_editor_keeps_its_groups_notes_and_subgraphs(
     assert run.out == EDITOR_AS_PYTHON
 
 
+def test_copies_of_a_subgraph_are_one_function(tmp_path: Path, command: Command) -> None:
+    """The editor makes a definition of its own of each copy; what differs stays two functions."""
+    copied = json.loads(json.dumps(EDITOR))
+    first = copied["definitions"]["subgraphs"][0]
+    copied["definitions"]["subgraphs"].append({**json.loads(json.dumps(first)), "id": "again"})
+    copied["nodes"][2]["type"] = "again"
+    file = tmp_path / "drawn.json"
+    file.write_text(json.dumps(copied))
+    run = command("to-python", str(file))
+    assert run.code == 0, run.err
+    assert run.out == EDITOR_AS_PYTHON
+    other = copied["definitions"]["subgraphs"][1]
+    other["nodes"][1]["widgets_values"] = [3, 1]
+    other["name"] = "Blur more"
+    file.write_text(json.dumps(copied))
+    run = command("to-python", str(file))
+    assert run.code == 0, run.err
+    assert "def invert_and_blur(" in run.out
+    assert "def blur_more(" in run.out
+
+
 def node(id_: int, type_: str, pos: tuple[int, int], **more: Any) -> dict[str, Any]:
     return {"id": id_, "type": type_, "pos": list(pos), "size": [100, 50], "mode": 0, "inputs": [], **more}
 

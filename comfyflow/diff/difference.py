@@ -77,6 +77,8 @@ class Diff:
         changed: Inputs whose values differ.
         rewired: Inputs that are linked otherwise.
         retitled: Nodes whose titles differ; none if one of the graphs has no titles at all.
+        exact: Whether what is the same is surely told as the same. Where hundreds of nodes look
+            alike, the comparison may be given up, and equal parts be told as different.
         renumbered: Of `pairs`, those with different ids. That is no difference.
     """
 
@@ -88,6 +90,7 @@ class Diff:
     changed: tuple[InputChange, ...]
     rewired: tuple[InputChange, ...]
     retitled: tuple[Retitled, ...]
+    exact: bool
 
     @property
     def renumbered(self) -> dict[str, str]:
@@ -106,6 +109,8 @@ class Diff:
 
     def __str__(self) -> str:
         lines = [*self._node_lines(), *self._change_lines()]
+        if not self.exact:
+            lines.append("(too many nodes look alike: what is told as different may be the same)")
         count = len(self.renumbered)
         if count and not lines:
             return f"the same, but {count} node{'s have' if count > 1 else ' has'} another id"
@@ -115,6 +120,7 @@ class Diff:
         """The differences as plain JSON values."""
         return {
             "same": self.empty,
+            "exact": self.exact,
             "removed": [_node_json(node) for node in self.removed],
             "added": [_node_json(node) for node in self.added],
             "changed": [change.to_json() for change in self.changed],
@@ -163,17 +169,20 @@ def describe(before: Graph, after: Graph, pairing: Pairing) -> Diff:
         for one, other, place in pairs
         for name in pairing.differing_inputs(place, partner[place])
     ]
+    removed = tuple(nodes[place] for place in range(split) if partner[place] == NONE)
+    added = tuple(nodes[place] for place in range(split, len(nodes)) if partner[place] == NONE)
     return Diff(
         before=before,
         after=after,
         pairs={one.node_id: other.node_id for one, other, _ in pairs},
-        removed=tuple(nodes[place] for place in range(split) if partner[place] == NONE),
-        added=tuple(nodes[place] for place in range(split, len(nodes)) if partner[place] == NONE),
+        removed=removed,
+        added=added,
         changed=tuple(change for change in changes if not change.is_rewired),
         rewired=tuple(change for change in changes if change.is_rewired),
         retitled=()
         if _only_one_has_titles(before, after)
         else tuple(Retitled(one, other) for one, other, _ in pairs if one.title != other.title),
+        exact=pairing.exact or not (removed or added or changes),
     )
 
 

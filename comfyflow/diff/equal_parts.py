@@ -8,29 +8,39 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from .canonical import canonical_order, connected
 from .pairing import NONE, Pairing
 from .refinement import Colouring
+from .symmetry import canonical_order, connected, laid_upon
 from .wiring import Neighbours
 
 Part: TypeAlias = "list[int]"
 
 
-def pair_equal_parts(pairing: Pairing) -> None:
+def pair_equal_parts(pairing: Pairing, limit: int) -> bool:
     """Pair the nodes of all parts of one graph that are equal to one of the other.
 
     Nodes that are paired already are no members of parts: they hold none together, and two
     parts are equal only if they hang on the same pairs. Parts whose titles are equal too go
     together first.
+
+    Args:
+        pairing: What is paired so far; it is added to.
+        limit: How much is done to tell whether two parts are equal.
+
+    Returns:
+        Whether what is left has surely no equal. It may have one where too many nodes look alike.
     """
     neighbours = pairing.wiring.neighbours
-    for titled in (True, False):
-        _pair_parts(pairing, neighbours, titled)
+    decided = _pair_parts(pairing, neighbours, limit, titled=True)
+    nodes = pairing.wiring.nodes
+    if any(other == NONE and nodes[node].title for node, other in enumerate(pairing.partner)):
+        decided = _pair_parts(pairing, neighbours, limit, titled=False)
+    return decided
 
 
-def _pair_parts(pairing: Pairing, neighbours: Sequence[Neighbours], titled: bool) -> None:
+def _pair_parts(pairing: Pairing, neighbours: Sequence[Neighbours], limit: int, *, titled: bool) -> bool:
     wiring = pairing.wiring
     colouring = Colouring(_first_colours(pairing, neighbours, titled), neighbours)
     colouring.refine()
@@ -39,12 +49,19 @@ def _pair_parts(pairing: Pairing, neighbours: Sequence[Neighbours], titled: bool
         shades = tuple(sorted(colouring.colour[node] for node in part))
         groups[shades][part[0] >= pairing.split].append(sorted(part))
     ids = {node.node_id: place for place, node in enumerate(wiring.nodes[pairing.split :], pairing.split)}
+    decided = True
     for shades, (ours, theirs) in groups.items():
-        if ours and theirs:
-            discrete = len(set(shades)) == len(shades)
-            for left, right in _equal(ours, theirs, colouring.colour, neighbours, discrete):
-                for one, other in _partners(pairing, left, right, ids):
-                    _lay(pairing, one, other, colouring.colour, neighbours)
+        if not ours or not theirs:
+            continue
+        if len(set(shades)) == len(shades):
+            equal = [_Equal(ours[0], True, (ours, theirs))]
+        else:
+            equal = _equal(ours, theirs, colouring.colour, neighbours, limit)
+        for each in equal:
+            decided = decided and (each.exact or len(each.parts[0]) == len(each.parts[1]))
+            for one, other in _partners(pairing, *each.parts, ids):
+                _lay(pairing, one, other, colouring.colour, neighbours)
+    return decided
 
 
 def _first_colours(pairing: Pairing, neighbours: Sequence[Neighbours], titled: bool) -> dict[int, int]:
@@ -62,23 +79,49 @@ def _first_colours(pairing: Pairing, neighbours: Sequence[Neighbours], titled: b
     return colours
 
 
+class _Equal(NamedTuple):
+    """Parts that are equal.
+
+    Attributes:
+        nodes: The nodes of one of them.
+        exact: Whether no other part is equal to them.
+        parts: Those of the first graph and those of the second, their nodes in orders that fit.
+    """
+
+    nodes: Part
+    exact: bool
+    parts: tuple[list[Part], list[Part]]
+
+
 def _equal(
     ours: list[Part],
     theirs: list[Part],
     colour: Mapping[int, int],
     neighbours: Sequence[Neighbours],
-    discrete: bool,
-) -> list[tuple[list[Part], list[Part]]]:
+    limit: int,
+) -> list[_Equal]:
     """Parts of the same colours, by whether they are equal."""
-    if discrete:
-        return [(ours, theirs)]
-    forms: defaultdict[Any, tuple[list[Part], list[Part]]] = defaultdict(lambda: ([], []))
+    forms: dict[Any, _Equal] = {}
+    left: list[tuple[int, Part]] = []
     for index, parts in enumerate((ours, theirs)):
         for part in parts:
-            ordered = canonical_order(part, colour, neighbours)
+            ordered = canonical_order(part, colour, neighbours, limit)
             if ordered.exact:
-                forms[ordered.form][index].append(ordered.nodes)
-    return list(forms.values())
+                known = forms.setdefault(ordered.form, _Equal(ordered.nodes, True, ([], [])))
+                known.parts[index].append(ordered.nodes)
+            else:
+                left.append((index, part))
+    equal = list(forms.values())
+    for index, part in left:
+        for known in equal:
+            order = laid_upon(known.nodes, part, colour, neighbours)
+            if order is not None:
+                known.parts[index].append(order)
+                break
+        else:
+            equal.append(_Equal(part, False, ([], [])))
+            equal[-1].parts[index].append(part)
+    return equal
 
 
 def _partners(

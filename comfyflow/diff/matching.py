@@ -5,53 +5,71 @@ from __future__ import annotations
 from typing import Final
 
 from .anchors import Cones, pair_anchors
+from .cheapest import find_cheapest
 from .equal_parts import pair_equal_parts
 from .improvement import improve
 from .pairing import Pairing
+from .symmetry import SEARCH_LIMIT
 from .votes import Votes
 from .wiring import Wiring
 
 FEW: Final = 100
-"""Up to so many nodes with equal ids, both explanations are always worked out."""
+"""Up to so many nodes with equal ids, all explanations are always worked out."""
+
+LESS: Final = 100_000
+"""How much is done to tell whether parts are equal once it is known that the graphs are not."""
 
 
 def match(wiring: Wiring) -> Pairing:
     """The pairing of two graphs that explains their differences best.
 
-    Nodes are known by what they are and what is around them. Two explanations are worked out,
-    one that begins with nodes that are alike in structure and one that begins with equal ids;
-    the ids win only where theirs is no worse.
+    Nodes are known by what they are and what is around them. Explanations are worked out that
+    begin with parts that are equal, with equal ids in what is in no such part, and with equal
+    ids everywhere; ids win only where they explain no worse. Where few nodes are concerned, all
+    other explanations are looked at too.
 
     Args:
         wiring: The two graphs.
     """
     pairing = Pairing(wiring)
-    pair_equal_parts(pairing)
-    ours, theirs = pairing.unpaired()
-    if not ours or not theirs:
+    pairing.exact = pair_equal_parts(pairing, SEARCH_LIMIT)
+    if not all(pairing.unpaired()):
         return pairing
+    equal = pairing.copy()
     cones = Cones(wiring)
-    by_ids = pairing.copy()
-    kept = _pair_ids(by_ids, ours, theirs)
-    _complete(pairing, cones)
-    cost = pairing.cost()
-    if not kept or (len(kept) > FEW and _differing(by_ids, kept) > cost.changes):
-        return pairing
-    _complete(by_ids, cones)
-    return by_ids if by_ids.cost() <= cost else pairing
+    by_structure, by_ids, all_by_ids = pairing, pairing.copy(), Pairing(wiring)
+    all_by_ids.exact = pairing.exact
+    _complete(by_structure, cones)
+    found = _better(by_structure, by_ids, cones)
+    find_cheapest(found, equal)
+    best = _better(found, all_by_ids, cones)
+    if best is all_by_ids:
+        find_cheapest(best, equal)
+    return best
+
+
+def _better(found: Pairing, begun: Pairing, cones: Cones) -> Pairing:
+    """An explanation, or another one that keeps the ids of what is unpaired, if it is no worse."""
+    cost = found.cost()
+    kept = _pair_ids(begun) if cost.ids else []
+    if not kept or (len(kept) > FEW and _differing(begun, kept) > cost.changes):
+        return found
+    _complete(begun, cones)
+    return begun if begun.cost() <= cost else found
 
 
 def _complete(pairing: Pairing, cones: Cones) -> None:
     """Pair what is left, the surest first."""
     while pair_anchors(pairing, cones):
-        pair_equal_parts(pairing)
+        pair_equal_parts(pairing, LESS)
     Votes(pairing, cones).run()
     improve(pairing, cones)
 
 
-def _pair_ids(pairing: Pairing, ours: list[int], theirs: list[int]) -> list[int]:
-    """Pair nodes with the same id and class; those of the first graph."""
+def _pair_ids(pairing: Pairing) -> list[int]:
+    """Pair unpaired nodes with the same id and class; those of the first graph."""
     nodes = pairing.wiring.nodes
+    ours, theirs = pairing.unpaired()
     known = {nodes[node].node_id: node for node in theirs}
     kept: list[int] = []
     for node in ours:

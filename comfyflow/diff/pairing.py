@@ -43,14 +43,17 @@ class Pairing:
         wiring: The same.
         split: The first node of the second graph.
         partner: For each node its partner in the other graph, or `NONE`.
+        exact: Whether all parts that are equal are surely paired. Where they are too symmetric,
+            that may not be found out.
     """
 
-    __slots__ = ("_values", "partner", "split", "wiring")
+    __slots__ = ("_values", "exact", "partner", "split", "wiring")
 
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
         self.split = wiring.starts[1]
         self.partner = [NONE] * len(wiring)
+        self.exact = True
         self._values: list[dict[str, Input]] = [{} for _ in wiring.nodes]
 
     def pair(self, ours: int, theirs: int) -> None:
@@ -67,6 +70,7 @@ class Pairing:
         """Another pairing with the same pairs."""
         other = Pairing(self.wiring)
         other.partner = self.partner.copy()
+        other.exact = self.exact
         other._values = self._values
         return other
 
@@ -88,7 +92,7 @@ class Pairing:
 
     def differing_inputs(self, ours: int, theirs: int) -> list[str]:
         """The names of the inputs in which two nodes differ, links taken through the pairing."""
-        ours_inputs, theirs_inputs = self._inputs(ours), self._inputs(theirs)
+        ours_inputs, theirs_inputs = self.inputs(ours), self.inputs(theirs)
         if self.wiring.contents[ours] == self.wiring.contents[theirs]:
             names = [name for name, value in ours_inputs.items() if type(value) is tuple]
         else:
@@ -97,20 +101,15 @@ class Pairing:
 
     def equal_values(self, ours: int, theirs: int) -> int:
         """How many inputs of two nodes have equal values, links apart."""
-        inputs = self._inputs(theirs)
-        ours_inputs = self._inputs(ours).items()
+        inputs = self.inputs(theirs)
+        ours_inputs = self.inputs(ours).items()
         return sum(1 for name, value in ours_inputs if type(value) is str and inputs.get(name) == value)
 
     def value_keys(self, node: int) -> list[tuple[str, str]]:
         """The names and normal forms of a node's values, links apart."""
-        return [(name, value) for name, value in self._inputs(node).items() if isinstance(value, str)]
+        return [(name, value) for name, value in self.inputs(node).items() if isinstance(value, str)]
 
-    def _agree(self, ours: Input, theirs: Input) -> bool:
-        if isinstance(ours, tuple) and isinstance(theirs, tuple):
-            return self.partner[ours[0]] == theirs[0] and ours[1] == theirs[1]
-        return ours == theirs
-
-    def _inputs(self, node: int) -> dict[str, Input]:
+    def inputs(self, node: int) -> dict[str, Input]:
         """A node's inputs: a link as (source, slot), anything else as its normal form."""
         known = self._values[node]
         if not known:
@@ -124,6 +123,11 @@ class Pairing:
                 if name not in known:
                     known[name] = dangling.get(name) or value_key(value)
         return known
+
+    def _agree(self, ours: Input, theirs: Input) -> bool:
+        if isinstance(ours, tuple) and isinstance(theirs, tuple):
+            return self.partner[ours[0]] == theirs[0] and ours[1] == theirs[1]
+        return ours == theirs
 
     def _pair_cost(self, ours: int, theirs: int) -> Cost:
         one, other = self.wiring.nodes[ours], self.wiring.nodes[theirs]

@@ -27,9 +27,10 @@ class Colouring:
         colour: The colour of each node.
         members: The nodes of each colour.
         fresh: The next colour that nobody has yet.
+        looked_at: How many links have been looked at: what the work was.
     """
 
-    __slots__ = ("_neighbours", "colour", "fresh", "members")
+    __slots__ = ("_neighbours", "colour", "fresh", "looked_at", "members")
 
     def __init__(self, colours: dict[int, int], neighbours: Sequence[Neighbours]) -> None:
         self.colour = colours
@@ -38,6 +39,7 @@ class Colouring:
             self.members[colour].add(node)
         self._neighbours = neighbours
         self.fresh = max(self.members, default=-1) + 1
+        self.looked_at = 0
 
     def refine(self, changed: Iterable[int] | None = None) -> None:
         """Part the colours until all nodes of a colour have equally coloured neighbours.
@@ -62,11 +64,16 @@ class Colouring:
         self._recolour(self.colour[chosen[0]], chosen)
         self.refine(chosen)
 
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Each colour and how many nodes have it: the same for every order of the nodes."""
+        return tuple(sorted((colour, len(nodes)) for colour, nodes in self.members.items() if nodes))
+
     def _news(self, recoloured: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
         news: dict[int, list[tuple[int, int]]] = {}
         colour = self.colour
         for node in recoloured:
             shown = colour[node]
+            self.looked_at += len(self._neighbours[node])
             for label, other in self._neighbours[node]:
                 if other in colour:
                     news.setdefault(other, []).append((label, shown))

@@ -23,6 +23,9 @@ WINDOW: Final = 4
 _VOTERS: Final = 8
 """How many users of a node vote; a loader may have thousands."""
 
+_ANY: Final = -(10**9)
+"""Less than any pair is worth."""
+
 _PARTNERS: Final = 3
 _STRANGERS: Final = -2
 _CONE: Final = 4
@@ -94,8 +97,16 @@ class Votes:
     def run(self) -> None:
         """Pair until nothing speaks for another pair; then whatever is left of one class."""
         self._run()
-        self._least = -1000
-        self._run()
+        self._least = _ANY
+        while self._of_one_class():  # of many that are alike, a run looks at those near its place
+            self._run()
+
+    def _of_one_class(self) -> bool:
+        """Whether nodes of both graphs are left that could be partners."""
+        ours, theirs = (
+            {self._wiring.nodes[node].class_type for node in left} for left in self._pairing.unpaired()
+        )
+        return not ours.isdisjoint(theirs)
 
     def _run(self) -> None:
         ours, theirs = self._pairing.unpaired()

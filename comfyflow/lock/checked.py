@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .drift import Drift, would_run
@@ -29,8 +30,14 @@ class Checked:
         return would_run(self.drifts)
 
     def place(self, drift: Drift) -> tuple[str | None, int | None]:
-        """The file and the line to point at for one of its drifts."""
-        return (drift.place.file, drift.place.line) if drift.place is not None else (self.file, None)
+        """The file and the line to point at for one of its drifts.
+
+        Files below the current folder are named from there: so GitHub and other readers of reports
+        find them in a repository, wherever it stood.
+        """
+        if drift.place is None:
+            return self.file, None
+        return _from_here(drift.place.file), drift.place.line
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {'would run' if self.runs else 'would not run'}"]
@@ -58,6 +65,13 @@ def to_github(checked: Iterable[Checked]) -> str:
             kind = "notice" if drift.severity == "info" else drift.severity
             lines.append(f"::{kind} {told}::{_data(drift.text)}")
     return "\n".join(lines)
+
+
+def _from_here(file: str) -> str:
+    try:
+        return Path(file).relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return file
 
 
 def _data(text: str) -> str:

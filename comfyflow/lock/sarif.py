@@ -50,11 +50,15 @@ def _result(workflow: Checked, drift: Drift, rules: list[str]) -> dict[str, Any]
         "message": {"text": f"{workflow.name}: {drift.text}"},
     }
     if file is not None:
-        location: dict[str, Any] = {"artifactLocation": {"uri": quote(Path(file).as_posix())}}
+        location: dict[str, Any] = {"artifactLocation": {"uri": _uri(Path(file))}}
         if line is not None:
             location["region"] = {"startLine": line}
         result["locations"] = [{"physicalLocation": location}]
     return result
+
+
+def _uri(file: Path) -> str:
+    return file.as_uri() if file.is_absolute() else quote(file.as_posix())
 
 
 def _title(rule: str) -> str:

@@ -60,14 +60,27 @@ class ModuleWriter:
         """
         self._functions = {id(body): body.name for body in bodies}
         self._imports.taken = FROM_COMFYFLOW.union(*(self._class_names(body) for body in bodies))
-        functions = [self._function(body, is_workflow=body is bodies[-1]) for body in bodies]
+        functions = list(self._distinct(bodies))
         lines: list[Line] = [ast.Expr(ast.Constant(docstring)), Blank(), *self._imports.lines()]
         for constant_name, text in self._constants.items():
             lines += [Blank(), assignment([constant_name], ast.Constant(text))]
-        for body, function in zip(bodies, functions):  # noqa: B905  # one for each
-            note = self._notes[id(body)]
+        for note, function in functions:
             lines += [Blank(), Blank(), *([note] if note is not None else []), function]
         return _source(lines, self._columns)
+
+    def _distinct(self, bodies: Sequence[Body]) -> Iterator[tuple[Comment | None, Function]]:
+        """The functions, and the notes above them. Copies of a subgraph, which the editor keeps as
+        subgraphs of their own, are one function under the name of the first.
+        """
+        known: dict[str, str] = {}
+        for body in bodies:
+            is_workflow = body is bodies[-1]
+            function = self._function(body, is_workflow=is_workflow)
+            note = self._notes[id(body)]
+            first = known.setdefault(_content(note, function), body.name)
+            self._functions[id(body)] = first
+            if is_workflow or first == body.name:
+                yield note, function
 
     def _class_names(self, body: Body) -> Iterator[str]:
         """The classes that a function may make nodes of."""
@@ -143,6 +156,16 @@ class ModuleWriter:
         constant_name = self._constant_names.claim(parameter.name.upper())
         self._constants[constant_name] = text
         return name(constant_name)
+
+
+def _content(note: Comment | None, function: Function) -> str:
+    """All of a function but its name."""
+    definition = function.definition
+    head = (definition.args, definition.returns)
+    lines = [str(note), *(ast.dump(part) if part is not None else "" for part in head)]
+    return "\n".join(
+        [*lines, *(ast.dump(line) if isinstance(line, ast.AST) else str(line) for line in function.body)]
+    )
 
 
 def _arguments(arguments: list[ast.arg], defaults: list[ast.expr]) -> ast.arguments:
