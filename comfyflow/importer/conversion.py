@@ -15,7 +15,7 @@ from .explanation import ValueOrigin, explain_node
 from .javascript import shown
 from .link_resolver import LinkError
 from .live_graph import Node
-from .node_lookup import inner_first
+from .node_lookup import NodeLookup, inner_first
 from .node_shape import node_shapes
 from .pack_nodes import report_unaccounted
 from .primitive_node import apply_primitive
@@ -151,8 +151,10 @@ def _report_host(node: Node, report: Report) -> None:
 
 
 def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
-    replace = replaces(writer.lookup, writer.now)
     for graph in (loaded.root, *loaded.graphs[:-1]):
+        # Later editors look names up in the graph of the primitive node and what is inside it.
+        here = graph is loaded.root or writer.rules.links_at_root
+        replace = replaces(writer.lookup if here else NodeLookup(graph), writer.now)
         for node in graph.nodes:
             if node.role == "primitive":
                 _apply_primitive(node, writer, replace)
@@ -161,12 +163,12 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
             for node in graph.nodes:
                 keep_saved_values(node)
         else:
-            sync_promoted(graph)
+            sync_promoted(graph, writer.rules, writer.report)
 
 
 def _apply_primitive(node: Node, writer: PromptWriter, replace: Callable[[str], str]) -> None:
     try:
-        apply_primitive(node, writer.scope.graph, writer.rules, replace)
+        apply_primitive(node, writer.scope.graph, writer.rules, replace, repair=writer.repair)
     except LinkError as error:
         if not writer.repair:
             raise

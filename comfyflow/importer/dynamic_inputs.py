@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..json_types import is_object
 from ..schema import InputSchema
 from ..schema.input_schema import read_inputs
-from .frontend_widgets import DYNAMIC_COMBO, OPTION
+from .frontend_widgets import DYNAMIC_COMBO, MULTILINE, OPTION
 from .input_spec import AUTOGROW, MATCH_TYPE, Autogrow, InputSpec
 from .javascript import UNDEFINED, js_text, truthy
 from .live_graph import Graph, Input, Node, Widget
@@ -35,6 +35,7 @@ class NewNode:
         self.inputs: list[Input] = node.inputs if node is not None else []
         self.widgets: list[Widget] = node.widgets if node is not None else []
         self._graph: Graph | None = node.graph if node is not None else None
+        self._texts: dict[str, Widget] = {}
 
     def add_input(self, spec: InputSpec) -> None:
         """Add the socket, then the widget of an input."""
@@ -58,16 +59,35 @@ class NewNode:
         """Add the widgets of an input, and the slot by which they can be replaced."""
         if not spec.widgets:
             return
-        made = [widget.copy() for widget in spec.widgets]
+        made = [self._own(widget) for widget in spec.widgets]
         self.widgets.extend(made)
         if made[0].kind == DYNAMIC_COMBO:
             self.choose(made[0])
         self.inputs.append(Input(spec.name, spec.type, None, spec.name))
 
+    def _own(self, widget: Widget) -> Widget:
+        """A widget for this node.
+
+        Its multiline texts are kept by name: one that comes again still holds what it held, and two of
+        one name are one.
+        """
+        if widget.kind != MULTILINE or self._graph is None:
+            return widget.copy()
+        known = self._texts.get(widget.name)
+        if known is None:
+            same = (w for w in self.widgets if w.name == widget.name and w.kind == MULTILINE)
+            known = next(same, None) or widget.copy()
+        return known
+
     def choose(self, combo: Widget) -> None:
         """Bring the inputs of the option that a dynamic combo holds, and take away the others'."""
         group = f"{combo.name}."
         removed = [slot for slot in self.inputs if slot.name.startswith(group)]
+        self._texts.update(
+            (widget.name, widget)
+            for widget in self.widgets
+            if widget.kind == MULTILINE and widget.name.startswith(group)
+        )
         self.inputs[:] = [slot for slot in self.inputs if not slot.name.startswith(group)]
         self.widgets[:] = [widget for widget in self.widgets if not widget.name.startswith(group)]
         options = self.shape.options.get(combo.name, {})

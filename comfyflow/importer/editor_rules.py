@@ -84,6 +84,9 @@ class EditorRules:
         paths_of_files: The value of a combo with an upload button is written as a path.
         links_at_root: Primitive nodes and reroutes look links up on the canvas, even inside a
             subgraph; a primitive node there makes the editor fail [15].
+        forced_by_input: Values of inputs that were widgets once are told by the place of the input,
+            not of the value; 1.27 so drops the wrong ones behind a control slot [9].
+        limits_in_properties: PrimitiveInt and PrimitiveFloat keep their limits in their properties.
         old_names: Class names that the editor corrects while loading.
     """
 
@@ -102,6 +105,8 @@ class EditorRules:
     float_control: bool
     paths_of_files: bool
     links_at_root: bool
+    forced_by_input: bool
+    limits_in_properties: bool
     old_names: tuple[tuple[str, str], ...] = ()
 
 
@@ -122,6 +127,8 @@ EDITORS: Final = {
         float_control=True,
         paths_of_files=False,
         links_at_root=False,
+        forced_by_input=False,
+        limits_in_properties=True,
     ),
     "1.27": EditorRules(
         name="1.27",
@@ -139,6 +146,8 @@ EDITORS: Final = {
         float_control=False,
         paths_of_files=True,
         links_at_root=True,
+        forced_by_input=True,
+        limits_in_properties=False,
         old_names=(
             ("T2IAdapterLoader", "ControlNetLoader"),
             ("ConditioningAverage ", "ConditioningAverage"),

@@ -216,7 +216,7 @@ class Graph:
         id: The definition's id, or None for the canvas.
         name: The subgraph's name.
         nodes: Its nodes, in the order of the file.
-        by_key: The nodes by id. Where ids repeat, the last one counts.
+        by_key: The nodes by id. Where ids repeat, links go to the first one.
         links: The links by id, as the ids were saved: ``1`` and ``"1"`` are different links.
         inputs: For a subgraph, what comes in.
         outputs: For a subgraph, what goes out.

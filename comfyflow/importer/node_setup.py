@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object
@@ -184,8 +185,8 @@ def _saved_values(node: Node, shape: NodeShape) -> Any:
     if values is None:
         return []
     marks = shape.forced
-    if marks is not None and is_array(values) and len(marks) == len(values):
-        return [value for value, forced in zip(values, marks, strict=True) if not forced]
+    if marks is not None and is_array(values) and shape.forced_count == len(values):
+        return [value for value, forced in zip_longest(values, marks[: len(values)]) if not forced]
     return values
 
 

@@ -11,7 +11,7 @@ from ..json_types import is_object
 from ..schema import InputSchema, NodeSchema, Schema
 from .dynamic_inputs import NewNode
 from .editor_rules import EditorRules
-from .frontend_widgets import WIDGET_TYPES, added_inputs, added_widgets
+from .frontend_widgets import SEED_NAMES, WIDGET_TYPES, added_inputs, added_widgets
 from .input_spec import DYNAMIC_COMBO, MATCH_TYPE, Autogrow, InputSpec
 from .javascript import truthy
 from .live_graph import Input, Widget
@@ -42,6 +42,7 @@ class NodeShape:
             allows.
         match_outputs: For each output: the template that it follows, or None.
         forced: Which saved values belong to inputs that were widgets once, or None where none.
+        forced_count: How many values must have been saved for that to count.
         text_name: The name by which ``%Node.widget%`` finds a node that was saved without one.
     """
 
@@ -68,7 +69,7 @@ class NodeShape:
         self._fill(specs)
         for widget in added_widgets(node.class_type, rules):
             self.widgets.append(widget)
-        self.forced = self._forced(specs)
+        self.forced, self.forced_count = self._forced(specs)
 
     def spec(self, entry: InputSchema, name: str, depth: int = 0) -> InputSpec:
         """The input of that whole name; what it consists of is worked out once."""
@@ -107,17 +108,21 @@ class NodeShape:
         self.widgets = new.widgets
         self.dynamic = bool(self.autogrow) or bool(self.options) or self.class_type == "CustomCombo"
 
-    def _forced(self, specs: list[InputSpec]) -> list[bool] | None:
+    def _forced(self, specs: list[InputSpec]) -> tuple[list[bool] | None, int]:
         if not any(spec.force_input for spec in specs):
-            return None
+            return None, 0
         names = {widget.name for widget in self.widgets}
         marks: list[bool] = []
+        count = 0
         for spec in specs:
             if spec.name in names or spec.force_input:
+                controlled = truthy(spec.options.get("control_after_generate"))
                 marks.append(spec.force_input)
-                if truthy(spec.options.get("control_after_generate")):
+                if self.rules.forced_by_input:
+                    count += 2 if controlled or spec.name in SEED_NAMES else 1
+                elif controlled:
                     marks.append(False)
-        return marks
+        return marks, count if self.rules.forced_by_input else len(marks)
 
 
 def _ordered(node: NodeSchema, rules: EditorRules) -> list[InputSchema]:

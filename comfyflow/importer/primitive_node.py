@@ -17,7 +17,7 @@ from ..schema import InputSchema
 from .editor_rules import EditorRules
 from .frontend_widgets import DYNAMIC_COMBO, MULTILINE, NUMBER
 from .input_spec import InputSpec
-from .javascript import js_number, js_round, js_text, truthy
+from .javascript import UNDEFINED, js_number, js_round, js_text, shown, truthy
 from .link_resolver import LinkError
 from .live_graph import Graph, Input, Node, Widget
 from .node_setup import set_value, text_area_value
@@ -34,7 +34,9 @@ _MAX_DIVISIONS: Final = 2000
 _MOST_DIGITS: Final = 20
 
 
-def apply_primitive(node: Node, root: Graph, rules: EditorRules, replace: Callable[[str], str]) -> None:
+def apply_primitive(
+    node: Node, root: Graph, rules: EditorRules, replace: Callable[[str], str], *, repair: bool = False
+) -> None:
     """Write a primitive node's value into the widgets that it is linked to.
 
     Args:
@@ -42,36 +44,50 @@ def apply_primitive(node: Node, root: Graph, rules: EditorRules, replace: Callab
         root: The canvas: 1.27 looks links up there, even for nodes inside subgraphs.
         rules: The version of the editor.
         replace: Replaces ``%Node.widget%`` in a text.
+        repair: Leave alone what the node is linked to if it has no value to give.
+
+    Raises:
+        LinkError: The editor fails at the node.
     """
     links = node.outputs[0].links if node.outputs else []
     if not links:
         return
-    if rules.links_at_root and node.graph is not root:
-        _fail_inside(node, root, links)
+    if rules.links_at_root:
+        _fail_at_missing(node, root, links)
     targets = [target for link_id in links if (target := _target(node.graph, link_id)) is not None]
     first = _target(node.graph, links[0])
     widget = _shown_widget(*first) if first is not None else None
     spec = _spec_of(*first, widget) if first is not None else None
     if first is None or spec is None:
+        if rules.links_at_root and not repair:  # it has no widget, and what it does not have is written
+            for node_there, slot in targets:
+                _write(node_there, slot, UNDEFINED, rules, f"primitive node {node.key}, which has no value")
         return
     value = _own_value(node, first, widget)
     if widget is not None and widget.kind == MULTILINE:
         value = text_area_value(value, rules)
     if spec.type in ("INT", "FLOAT"):
         value = _within_all(value, spec, targets)
-    if truthy(value) and truthy(node.properties.get(REPLACES_TEXT)) and isinstance(value, str):
+    if truthy(value) and truthy(node.properties.get(REPLACES_TEXT)):
+        if not isinstance(value, str):
+            raise LinkError(
+                f"primitive node {node.key} is to replace %Node.widget% in its value, but that is"
+                f" {shown(value)} and no text; the editor fails at it"
+            )
         value = replace(value)
     for node_there, slot in targets:
         _write(node_there, slot, value, rules, f"primitive node {node.key}")
 
 
-def _fail_inside(node: Node, root: Graph, links: list[Any]) -> None:
-    """Refuse a primitive node inside a subgraph whose links the canvas does not have."""
+def _fail_at_missing(node: Node, root: Graph, links: list[Any]) -> None:
+    """Refuse a primitive node with links that the canvas does not have."""
     for link_id in links:
         if root.link(link_id) is None:
             raise LinkError(
                 f"primitive node {node.key} stands inside {node.graph.host_names()}; this version of the"
                 " editor looks its links up outside, and fails"
+                if node.graph is not root
+                else f"primitive node {node.key} has link {shown(link_id)}, which does not exist"
             )
 
 
@@ -104,15 +120,25 @@ def _spec_of(node: Node, slot: Input, widget: Widget | None) -> InputSpec | None
 def _is_known(node: Node, widget: Widget) -> bool:
     """Whether the editor knows what the widget takes.
 
-    Not of what a dynamic combo brought before any value was saved into it; and a dynamic combo
-    itself makes the editor fail.
+    Not of what a dynamic combo brought before any value was saved into it, nor of the first slots
+    of an Autogrow input; and a dynamic combo itself makes the editor fail.
     """
-    if widget.kind == DYNAMIC_COMBO:
+    if widget.kind == DYNAMIC_COMBO or _is_first_grown(node, widget):
         return False
     if widget.spec is None or not widget.spec.depth:
         return True
     combo = node.widget(widget.name.rpartition(".")[0])
     return combo is not None and combo.origin is not None
+
+
+def _is_first_grown(node: Node, widget: Widget) -> bool:
+    """Whether it belongs to a slot of an Autogrow input that did not grow behind a linked one."""
+    group = node.shape.autogrow.get(widget.name.rpartition(".")[0]) if node.shape is not None else None
+    ordinal = group.ordinal(widget.name) if group is not None else None
+    if group is None or ordinal is None:
+        return False
+    before = group.slot_names(ordinal - 1) if ordinal > 0 else []
+    return not any(slot.name in before and slot.link for slot in node.inputs)
 
 
 def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None) -> Any:
@@ -129,7 +155,7 @@ def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None) -> 
 def _write(node: Node, slot: Input, value: Any, rules: EditorRules, origin: str) -> None:
     if slot.promoted is not None and node.definition is not None:
         for index, inner in enumerate(promoted_widgets(slot, node.definition)):
-            inner.value = _settled(inner, value, slot.promoted.node) if index == 0 else value
+            inner.value = _settled(inner, value, slot.promoted.node, rules) if index == 0 else value
             inner.origin = origin
         return
     widget = node.widget(slot.widget) if slot.widget is not None else None
@@ -137,14 +163,16 @@ def _write(node: Node, slot: Input, value: Any, rules: EditorRules, origin: str)
         return
     set_value(node, widget, value, rules, origin)
     if widget.kind == NUMBER:
-        widget.value = _settled(widget, value, node)
+        widget.value = _settled(widget, value, node, rules)
 
 
-def _settled(widget: Widget, value: Any, node: Node) -> Any:
+def _settled(widget: Widget, value: Any, node: Node, rules: EditorRules) -> Any:
     """What a number widget makes of a value that is typed into it."""
-    if widget.kind != NUMBER or widget.spec is None:
+    if widget.kind != NUMBER or widget.spec is None or value is UNDEFINED:
         return value
     options = dict(widget.spec.options)
+    if not rules.limits_in_properties:
+        return _rounded(value, widget.spec.type, options)
     if node.type == "PrimitiveInt":
         options = {"min": -(2**63), "max": 2**63, "step": node.properties.get("step", 1)}
     elif node.type == "PrimitiveFloat":

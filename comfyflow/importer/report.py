@@ -75,6 +75,17 @@ class Report:
             node,
         )
 
+    def option_reset(self, node: Node, name: str, lost: list[str]) -> None:
+        """Values of a dynamic combo's option that the editor drops inside a subgraph [20]."""
+        self.add(
+            "option_values_reset",
+            f"the subgraph shows {shown(name)} outside, and the editor sends the defaults of"
+            f" {', '.join(map(shown, lost[:5]))} in place of what was saved; repair keeps that",
+            node.key,
+            node,
+            name,
+        )
+
     def broken_link(self, key: str, node: Node, index: int, reason: str) -> None:
         """A link was left out that the editor fails at."""
         self.add("broken_link", f"left out: {reason}", key, node, node.inputs[index].name)

@@ -72,8 +72,7 @@ def _drop_stale_slots(graph: Graph, node: Node) -> None:
         slot = node.inputs[index]
         if slot.widget is not None and slot.widget not in names:
             del node.inputs[index]
-            if graph.link(slot.link) is not None:
-                del graph.links[slot.link]
+            _unlink(graph, slot)
         index += 1
 
 
@@ -202,17 +201,26 @@ def _at(slots: list[_Slot], index: Any) -> _Slot | None:
 
 def _cut(graph: Graph, node: Node, slot: Input) -> None:
     """Take a link away from an input; the links behind it in an Autogrow input move up."""
+    if (
+        _unlink(graph, slot)
+        and node.shape is not None
+        and slot.name.rpartition(".")[0] in node.shape.autogrow
+    ):
+        _move_up(graph, node, slot)
+
+
+def _unlink(graph: Graph, slot: Input) -> bool:
+    """Remove the link of an input at both ends; False if it has none."""
     link = graph.link(slot.link)
     slot.link = None
     if link is None:
-        return
+        return False
     del graph.links[link.id]
     origin = graph.by_key.get(js_text(link.origin))
     output = _at(origin.outputs, link.origin_slot) if origin is not None else None
     if output is not None and link.id in output.links:
         output.links.remove(link.id)
-    if node.shape is not None and slot.name.rpartition(".")[0] in node.shape.autogrow:
-        _move_up(graph, node, slot)
+    return True
 
 
 def _move_up(graph: Graph, node: Node, slot: Input) -> None:
@@ -246,11 +254,15 @@ def _reroute(graph: Graph, node: Node) -> None:
     for current in chain:
         for id_ in list(current.outputs[0].links) if current.outputs else ():
             target, slot = _target(graph, id_)
-            if target is not None and target.role == "reroute":
+            if target is None:
+                continue
+            if target.role == "reroute":
                 if id(target) not in seen:
                     seen.add(id(target))
                     chain.append(target)
-            elif target is not None and slot is not None and not connects(feeding, slot.type):
+            elif slot is None:  # the editor stops at a slot that is not there
+                return
+            elif not connects(feeding, slot.type):
                 _cut(graph, target, slot)
     for current in chain:
         if current.outputs:

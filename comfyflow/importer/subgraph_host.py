@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from ..json_types import is_array
 from .editor_rules import EditorRules
-from .frontend_widgets import MARKDOWN, MULTILINE
+from .frontend_widgets import DYNAMIC_COMBO, MARKDOWN, MULTILINE
 from .javascript import UNDEFINED, js_text
 from .live_graph import Boundary, Graph, Input, Node, Output, Promoted, Widget
 from .node_setup import merged_inputs, saved_outputs, set_value, title_of
+from .report import Report
 
 MAX_NESTING: Final = 100
 """How many subgraphs a promoted widget is followed through. The editor's own limit."""
@@ -223,25 +224,39 @@ def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
             slot.widget = boundary.name
 
 
-def sync_promoted(graph: Graph) -> None:
-    """Copy each promoted value to all widgets that it stands for, as the editor does on saving."""
+def sync_promoted(graph: Graph, rules: EditorRules, report: Report) -> None:
+    """Copy each promoted value to all widgets that it stands for, as the editor does on saving.
+
+    A dynamic combo that is set so brings the inputs of its option anew, with their defaults [20].
+    """
     for node in graph.nodes:
         if node.role != "host" or node.definition is None:
             continue
         for slot in node.inputs:
             if slot.promoted is None or slot.boundary is None:
                 continue
-            _copy_inside(slot, node.definition)
+            _copy_inside(slot, node.definition, rules, report)
 
 
-def _copy_inside(slot: Input, graph: Graph) -> None:
+def _copy_inside(slot: Input, graph: Graph, rules: EditorRules, report: Report) -> None:
     chosen = promoted_value(slot, graph)
     if chosen is None or slot.boundary is None:
         return
-    for inner, inner_slot in inner_slots(graph, graph.inputs[slot.boundary]):
+    for inner, inner_slot in list(inner_slots(graph, graph.inputs[slot.boundary])):
         if inner.role == "host" or inner_slot.widget is None:
             continue
         widget = inner.widget(inner_slot.widget)
-        if widget is not None and widget is not chosen:
+        if widget is not None and widget.kind == DYNAMIC_COMBO:
+            _choose_again(inner, widget, chosen, rules, report)
+        elif widget is not None and widget is not chosen:
             widget.value = chosen.value
             widget.origin = "the value of another widget that the same subgraph input feeds"
+
+
+def _choose_again(node: Node, combo: Widget, chosen: Widget, rules: EditorRules, report: Report) -> None:
+    group = f"{combo.name}."
+    before = {widget.name: widget.value for widget in node.widgets if widget.name.startswith(group)}
+    set_value(node, combo, chosen.value, rules, chosen.origin)
+    lost = [w.name for w in node.widgets if w.name in before and before[w.name] != w.value]
+    if lost:
+        report.option_reset(node, combo.name, lost)

@@ -76,7 +76,7 @@ def load_workflow(
     definitions: dict[str, Graph] = {}
     for index, definition in enumerate(saved):
         graph = Graph(js_text(definition.get("id")), js_text(definition.get("name") or ""), definition)
-        _add_links(graph, renumbered.get(index, {}))
+        _add_links(graph, renumbered.get(index, _SAME_IDS).of_links)
         _add_boundaries(graph)
         definitions[graph.id or ""] = graph
     loader.definitions = definitions
@@ -84,7 +84,7 @@ def load_workflow(
     order = _leaves_first(definitions) if rules.renumbers else list(definitions.values())
     places = {id(definition): index for index, definition in enumerate(saved)}
     for graph in order:
-        loader.add_nodes(graph, renumbered.get(places[id(graph.raw)], {}))
+        loader.add_nodes(graph, renumbered.get(places[id(graph.raw)], _SAME_IDS).of_nodes)
         if rules.host_values_win:
             rebind_hosts(graph, loader.hosts)
     loader.add_nodes(root, {})
@@ -101,22 +101,26 @@ class _Loader:
         self._old_names = dict(rules.old_names)
         self._last_id = 0
 
-    def add_nodes(self, graph: Graph, ids: Mapping[Any, int]) -> None:
-        """Make the nodes of a graph, then fill them: hosts look at what is inside."""
-        for saved in _mappings(graph.raw.get("nodes")):
-            graph.nodes.append(self._node(graph, saved, ids))
+    def add_nodes(self, graph: Graph, ids: Mapping[int, int]) -> None:
+        """Make the nodes of a graph, then fill them: hosts look at what is inside.
+
+        Args:
+            graph: The graph.
+            ids: New ids, by the place of the node in the file.
+        """
+        for place, saved in enumerate(_mappings(graph.raw.get("nodes"))):
+            graph.nodes.append(self._node(graph, saved, ids.get(place)))
         for node in graph.nodes:
-            graph.by_key[node.key] = node
+            graph.by_key.setdefault(node.key, node)
         for node in graph.nodes:
             self._fill(node)
 
-    def _node(self, graph: Graph, saved: Mapping[str, Any], ids: Mapping[Any, int]) -> Node:
-        id_ = saved.get("id")
+    def _node(self, graph: Graph, saved: Mapping[str, Any], new_id: int | None) -> Node:
+        id_ = saved.get("id") if new_id is None else new_id
         if id_ is None or id_ == -1:
             self._last_id += 1
             id_ = self._last_id
         elif type(id_) is int:
-            id_ = ids.get(id_, id_)
             self._last_id = max(self._last_id, id_)
         type_ = js_text(saved.get("type"))
         type_ = self._old_names.get(type_, type_)
@@ -249,7 +253,22 @@ def _add_boundaries(graph: Graph) -> None:
             )
 
 
-def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[int, dict[Any, int]]:
+class _NewIds:
+    """The new ids of one definition: of its nodes by place, and by old id what its links say now.
+
+    They differ where an id repeats within the definition: its first node keeps it, but all links
+    go to the last one.
+    """
+
+    def __init__(self) -> None:
+        self.of_nodes: dict[int, int] = {}
+        self.of_links: dict[Any, int] = {}
+
+
+_SAME_IDS: Final = _NewIds()
+
+
+def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[int, _NewIds]:
     """New ids for nodes inside subgraphs whose ids are taken, by place of the definition [19].
 
     Ids of the canvas stay. Then definition by definition, node by node in the order of the file:
@@ -259,10 +278,10 @@ def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[
     last = _last_id(raw)
     own = raw.get("definitions")
     top = sum(1 for _ in _mappings(own.get("subgraphs") if is_object(own) else None))
-    renumbered: dict[int, dict[Any, int]] = {}
+    renumbered: dict[int, _NewIds] = {}
     for index, definition in enumerate(saved[:top]):
-        ids: dict[Any, int] = {}
-        for node in _mappings(definition.get("nodes")):
+        ids = _NewIds()
+        for place, node in enumerate(_mappings(definition.get("nodes"))):
             id_ = node.get("id")
             if not is_number(id_):
                 continue
@@ -275,7 +294,8 @@ def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[
                 last += 1
             if last > MAX_NODE_ID:
                 raise ConversionError("the workflow has no free node id left: its last_node_id is too high")
-            ids[id_] = last
+            ids.of_nodes[place] = last
+            ids.of_links[id_] = last
             taken.add(last)
         renumbered[index] = ids
     return renumbered
@@ -299,15 +319,20 @@ def _whole(value: float) -> int:
 
 
 def _leaves_first(definitions: dict[str, Graph]) -> list[Graph]:
-    """The definitions, those that use no other first; in file order where they use one another in circles."""
+    """The definitions, those that use no other first.
+
+    In file order where they use one another in circles; and also where one uses another twice: the
+    editor counts such a use twice, but takes it off once.
+    """
     users: dict[str, list[str]] = {key: [] for key in definitions}
     waiting = dict.fromkeys(definitions, 0)
     for key, graph in definitions.items():
-        used = dict.fromkeys(js_text(node.get("type")) for node in _mappings(graph.raw.get("nodes")))
-        for type_ in used:
+        for node in _mappings(graph.raw.get("nodes")):
+            type_ = js_text(node.get("type"))
             if type_ in definitions:
-                users[type_].append(key)
                 waiting[key] += 1
+                if key not in users[type_][-1:]:
+                    users[type_].append(key)
     ready = [key for key, count in waiting.items() if count == 0]
     for key in ready:
         for user in users[key]:
