@@ -107,7 +107,9 @@ def convert_workflow(
     chosen = random.Random().randrange(_SEEDS) if seed is None else seed  # noqa: S311 - no secret
     report = Report(chosen, repair)
     shapes = node_shapes(schema, rules)
-    loaded = load_workflow(workflow, shapes, rules, expand_groups=rules.group_nodes or repair)
+    loaded = load_workflow(
+        workflow, shapes, rules, expand_groups=rules.group_nodes or repair, any_links=repair
+    )
     for graph in loaded.graphs:
         link_everywhere(graph, report)
     settle(loaded, rules)

@@ -193,7 +193,7 @@ class LinkResolver:
         if link is None:
             raise LinkError(
                 f"input {shown(slot.name)} of node {scope.prefix}{node.key} has link {shown(slot.link)},"
-                " which does not exist"
+                f" which does not exist{scope.graph.unread_hint()}"
             )
         if link.origin == SUBGRAPH_INPUT and scope.host is not None and scope.parent is not None:
             return _outside(scope, scope.host, scope.parent, link)
@@ -265,7 +265,7 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
     if outer is None:
         raise LinkError(
             f"input {shown(slot.name)} of node {parent.prefix}{host.key} has link {shown(slot.link)},"
-            " which does not exist"
+            f" which does not exist{parent.graph.unread_hint()}"
         )
     return Place(True, parent, host, outer.target_slot, None)
 

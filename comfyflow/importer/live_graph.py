@@ -221,9 +221,11 @@ class Graph:
         inputs: For a subgraph, what comes in.
         outputs: For a subgraph, what goes out.
         raw: The saved object.
+        unread_links: How many links the editor does not read: lists where it looks for objects, or
+            the other way round.
     """
 
-    __slots__ = ("by_key", "id", "inputs", "links", "name", "nodes", "outputs", "raw")
+    __slots__ = ("by_key", "id", "inputs", "links", "name", "nodes", "outputs", "raw", "unread_links")
 
     def __init__(self, id_: str | None, name: str, raw: Mapping[str, Any]) -> None:
         self.id = id_
@@ -234,6 +236,7 @@ class Graph:
         self.links: dict[Any, Link] = {}
         self.inputs: list[Boundary] = []
         self.outputs: list[Boundary] = []
+        self.unread_links = 0
 
     def link(self, id_: Any) -> Link | None:
         """The link of that id, or None."""
@@ -245,3 +248,15 @@ class Graph:
     def host_names(self) -> str:
         """What to call it in a message."""
         return f"subgraph {shown(self.name)}" if self.id is not None else "the workflow"
+
+    def unread_hint(self) -> str:
+        """Why a link may not exist although the file has it, for a message; or nothing."""
+        if not self.unread_links:
+            return ""
+        version = self.raw.get("version")
+        says = f"says version {shown(version)}" if version is not None else "says no version"
+        form = "lists" if version != 0.4 else "objects"
+        return (
+            f" ({self.host_names()} {says}, and the editor does not read links that are {form} there;"
+            " repair does)"
+        )

@@ -24,7 +24,7 @@ from .frontend_widgets import (
     VIEWPORT,
     file_path,
 )
-from .javascript import UNDEFINED, Undefined, js_text, shown
+from .javascript import UNDEFINED, Undefined, js_number, js_text, shown
 from .live_graph import Input, Node, Output, Widget
 from .node_shape import NodeShape
 from .slot_types import saved_type
@@ -70,6 +70,9 @@ def fill_virtual_node(node: Node) -> None:
     node.title = title_of(raw, node.type)
     node.inputs = merged_inputs((), raw.get("inputs"))
     node.outputs = saved_outputs(raw.get("outputs"))
+    if node.role == "note" and node.type in ("Note", "MarkdownNote"):
+        saved = _sequence(raw.get("widgets_values"))
+        node.widgets = [Widget("text", PLAIN, saved[0] if saved else "", sent=False)]
     if node.role == "reroute":
         if not node.inputs:
             node.inputs.append(Input("", "*"))
@@ -223,9 +226,10 @@ def _fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -
             if widget.saved and widget.name in values:
                 set_value(node, widget, values[widget.name], rules, f"saved under {shown(widget.name)}")
         return
-    if rules.unnamed_values_clear:
+    length = values.get("length")
+    if rules.unnamed_values_clear or length is not None:
         index = place = 0
-        while index < len(node.widgets):
+        while index < len(node.widgets) and (length is None or place < js_number(length)):
             widget = node.widgets[index]
             index += 1
             if widget.saved:

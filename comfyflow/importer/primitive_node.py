@@ -15,7 +15,7 @@ from typing import Any, Final
 from ..json_types import is_array, is_number
 from ..schema import InputSchema
 from .editor_rules import EditorRules
-from .frontend_widgets import DYNAMIC_COMBO, MULTILINE, NUMBER
+from .frontend_widgets import DYNAMIC_COMBO, MULTILINE, NUMBER, PLAIN
 from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_number, js_round, js_text, shown, truthy
 from .link_resolver import LinkError
@@ -68,6 +68,7 @@ def apply_primitive(
         value = text_area_value(value, rules)
     if spec.type in ("INT", "FLOAT"):
         value = _within_all(value, spec, targets)
+    node.widgets = [Widget("value", widget.kind if widget is not None else PLAIN, value, sent=False)]
     if truthy(value) and truthy(node.properties.get(REPLACES_TEXT)):
         if not isinstance(value, str):
             raise LinkError(

@@ -40,7 +40,9 @@ def settle_types(workflow: LoadedWorkflow, rules: EditorRules) -> None:
         matching = [node for node in graph.nodes if node.shape is not None and node.shape.match_groups]
         reroutes = [node for node in graph.nodes if node.role == "reroute"]
         _match_all(graph, matching)
+        open_: set[int] = set()
         for node in reroutes:
+            _open_circle(graph, node, open_)
             if not _follows_reroute(graph, node):
                 _reroute(graph, node)
         if reroutes:
@@ -54,9 +56,33 @@ def _match_all(graph: Graph, nodes: list[Node]) -> None:
 
 
 def _follows_reroute(graph: Graph, node: Node) -> bool:
+    return _reroute_before(graph, node) is not None
+
+
+def _reroute_before(graph: Graph, node: Node) -> Node | None:
     link = graph.link(node.inputs[0].link) if node.inputs else None
     origin = graph.by_key.get(js_text(link.origin)) if link is not None else None
-    return origin is not None and origin.role == "reroute"
+    return origin if origin is not None and origin.role == "reroute" else None
+
+
+def _open_circle(graph: Graph, node: Node, known: set[int]) -> None:
+    """Cut a circle of reroutes: the one that this one feeds loses its link.
+
+    Args:
+        graph: Where they stand.
+        node: A reroute.
+        known: Reroutes that are in no circle; it is added to.
+    """
+    current, seen = node, {id(node)}
+    while (before := _reroute_before(graph, current)) is not None and id(before) not in known:
+        if before is node:
+            _cut(graph, current, current.inputs[0])
+            break
+        if id(before) in seen:
+            return
+        seen.add(id(before))
+        current = before
+    known |= seen
 
 
 def _drop_stale_slots(graph: Graph, node: Node) -> None:

@@ -52,7 +52,7 @@ class LoadedWorkflow:
 
 
 def load_workflow(
-    raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, *, expand_groups: bool
+    raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, *, expand_groups: bool, any_links: bool
 ) -> LoadedWorkflow:
     """Load editor JSON, version 0.4 or 1.
 
@@ -61,6 +61,7 @@ def load_workflow(
         shapes: What the server's classes give their nodes.
         rules: The version of the editor.
         expand_groups: Whether legacy group nodes are expanded.
+        any_links: Whether links are read in either form, whatever version the file says that it has.
 
     Raises:
         ConversionError: It is no workflow of the editor, or larger than any can be.
@@ -69,18 +70,18 @@ def load_workflow(
     saved = list(_saved_definitions(raw))
     _check_size(raw, saved)
     renumbered = _renumbered(raw, saved) if rules.renumbers else {}
-    loader = _Loader(shapes, rules)
+    loader = _Loader(shapes, rules, max(_last_id(raw), *(ids.last for ids in renumbered.values()), 0))
     if expand_groups:
         loader.groups = group_definitions(raw, shapes)
     root = Graph(None, "", raw)
     definitions: dict[str, Graph] = {}
     for index, definition in enumerate(saved):
         graph = Graph(js_text(definition.get("id")), js_text(definition.get("name") or ""), definition)
-        _add_links(graph, renumbered.get(index, _SAME_IDS).of_links)
+        _add_links(graph, renumbered.get(index, _SAME_IDS).of_links, any_form=any_links)
         _add_boundaries(graph)
         definitions[graph.id or ""] = graph
     loader.definitions = definitions
-    _add_links(root, {})
+    _add_links(root, {}, any_form=any_links)
     order = _leaves_first(definitions) if rules.renumbers else list(definitions.values())
     places = {id(definition): index for index, definition in enumerate(saved)}
     for graph in order:
@@ -92,14 +93,14 @@ def load_workflow(
 
 
 class _Loader:
-    def __init__(self, shapes: NodeShapes, rules: EditorRules) -> None:
+    def __init__(self, shapes: NodeShapes, rules: EditorRules, last_id: int) -> None:
         self.shapes = shapes
         self.rules = rules
         self.definitions: dict[str, Graph] = {}
         self.hosts: list[Node] = []
         self.groups: dict[str, Mapping[str, Any]] = {}
         self._old_names = dict(rules.old_names)
-        self._last_id = 0
+        self._last_id = last_id
 
     def add_nodes(self, graph: Graph, ids: Mapping[int, int]) -> None:
         """Make the nodes of a graph, then fill them: hosts look at what is inside.
@@ -119,7 +120,8 @@ class _Loader:
         id_ = saved.get("id") if new_id is None else new_id
         if id_ is None or id_ == -1:
             self._last_id += 1
-            id_ = self._last_id
+            if id_ is None or self.rules.renumbers:
+                id_ = self._last_id
         elif type(id_) is int:
             self._last_id = max(self._last_id, id_)
         type_ = js_text(saved.get("type"))
@@ -206,17 +208,20 @@ def _saved_definitions(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         level = following
 
 
-def _add_links(graph: Graph, ids: Mapping[Any, int]) -> None:
+def _add_links(graph: Graph, ids: Mapping[Any, int], *, any_form: bool) -> None:
+    """Read the links: lists in version 0.4, objects in any other; the editor reads no others [18]."""
     saved = graph.raw.get("links")
-    for entry in saved.values() if is_object(saved) else saved if is_array(saved) else ():
-        if is_array(entry):
-            if len(entry) < 5:
-                continue
-            id_, origin, origin_slot, target, target_slot = entry[:5]
-        elif is_object(entry):
+    if is_object(saved) and any_form:
+        saved = list(saved.values())
+    lists = graph.raw.get("version") == 0.4
+    for entry in saved if is_array(saved) else ():
+        if is_array(entry) and (lists or any_form):
+            id_, origin, origin_slot, target, target_slot = [*entry[:5], None, None, None, None, None][:5]
+        elif is_object(entry) and (not lists or any_form):
             id_, origin, origin_slot = entry.get("id"), entry.get("origin_id"), entry.get("origin_slot")
             target, target_slot = entry.get("target_id"), entry.get("target_slot")
         else:
+            graph.unread_links += 1
             continue
         if isinstance(id_, (list, dict)):
             continue
@@ -257,12 +262,13 @@ class _NewIds:
     """The new ids of one definition: of its nodes by place, and by old id what its links say now.
 
     They differ where an id repeats within the definition: its first node keeps it, but all links
-    go to the last one.
+    go to the last one. After them `last` is the last id that was given out.
     """
 
     def __init__(self) -> None:
         self.of_nodes: dict[int, int] = {}
         self.of_links: dict[Any, int] = {}
+        self.last = 0
 
 
 _SAME_IDS: Final = _NewIds()
@@ -297,6 +303,7 @@ def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[
             ids.of_nodes[place] = last
             ids.of_links[id_] = last
             taken.add(last)
+        ids.last = last
         renumbered[index] = ids
     return renumbered
 
