@@ -89,6 +89,19 @@ def classes() -> Json:
                                       "min": 2, "max": 10}}]},
             ["IMAGE"],
         ),
+        "Texts": _class(
+            {"texts": ["COMFY_AUTOGROW_V3",
+                       {"template": {"input": {"required": {"text": ["STRING", {"multiline": True}]}},
+                                     "prefix": "t", "min": 1, "max": 5}}],
+             "after": ["INT", {"default": 3}]},
+            ["STRING"],
+        ),
+        "Former": _class(
+            {"seed": ["INT", {"default": 1, "control_after_generate": True}],
+             "scale": ["FLOAT", {"default": 1.0}],
+             "old": ["INT", {"forceInput": True}]},
+            ["INT"],
+        ),
     }  # fmt: skip
     return {name: {"name": name, **described} for name, described in made.items()}
 

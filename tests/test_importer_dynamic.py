@@ -1,0 +1,57 @@
+"""Conversion: inputs that come and go, and values of inputs that were widgets once [7, 8, 9, 20]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.editor_json import (
+    boundary,
+    convert,
+    inputs_of,
+    node,
+    only,
+    outputs,
+    subgraph,
+    with_subgraphs,
+    workflow,
+)
+
+
+def promoted_combo(*, shown: bool = True) -> dict[str, Any]:
+    """A dynamic combo that the subgraph shows outside, or not."""
+    links = {"*how": 1} if shown else {}
+    inside = subgraph(
+        "d",
+        [node(5, "Resize", ["factor", 4.0, 7, "fixed"], links)],
+        [[1, -10, 0, 5, 0]] if shown else [],
+        [boundary("how", "COMFY_DYNAMICCOMBO_V3", 1)] if shown else [],
+    )
+    return with_subgraphs([node(1, "d", [], {"*how": None} if shown else None)], [], inside)
+
+
+def test_rule_20_a_dynamic_combo_shown_outside_brings_its_inputs_with_their_defaults() -> None:
+    assert inputs_of(promoted_combo(), "1:5") == {"how": "factor", "how.by": 2.0, "seed": 7}
+    assert inputs_of(promoted_combo(shown=False), "1:5") == {"how": "factor", "how.by": 4.0, "seed": 7}
+
+
+def test_rule_20_the_values_that_are_lost_so_are_reported_and_can_be_kept() -> None:
+    conversion = convert(promoted_combo())
+    assert [(w.type, w.node_id, w.input_name) for w in conversion.warnings] == [
+        ("option_values_reset", "5", "how")
+    ]
+    assert "how.by" in conversion.warnings[0].message
+    repaired = convert(promoted_combo(), repair=True)
+    assert repaired["1:5"]["inputs"]["how.by"] == 4.0
+    assert repaired.warnings == []
+
+
+def test_rule_8_texts_of_one_name_are_one_text() -> None:
+    nodes = [node(1, "Note8", ["x"], outputs=outputs([1])), node(2, "Texts", ["a", "b", 7], {"*texts.t0": 1})]
+    sent = inputs_of(workflow(nodes, [[1, 1, 0, 2, 0]]), "2")
+    assert sent == {"texts.t0": ["1", 0], "texts.t1": "b", "after": 7}
+
+
+def test_rule_9_1_27_drops_the_value_at_the_place_of_an_input_that_was_a_widget() -> None:
+    values = [5, "fixed", 2.5, 11]
+    assert only("Former", values) == {"seed": 5, "scale": 2.5}
+    assert only("Former", values, "1.27") == {"seed": 5, "scale": 11}

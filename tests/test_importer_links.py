@@ -1,0 +1,107 @@
+"""Conversion: node ids that repeat or are missing, links of either form, and circles of reroutes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from comfyflow.errors import ConversionError
+from tests.editor_json import convert, inputs_of, node, outputs, subgraph, with_subgraphs, workflow
+
+BOTH = pytest.mark.parametrize("editor", ["1.45", "1.27"])
+
+
+@BOTH
+def test_rule_18_links_lead_to_the_first_node_of_an_id(editor: str) -> None:
+    nodes = [
+        node(1, "Latent", [64, 64], outputs=outputs([1])),
+        node(2, "Decode", None, {"samples": 1}),
+        node(2, "Latent", [8, 8]),
+    ]
+    prompt = convert(workflow(nodes, [[1, 1, 0, 2, 0]]), editor)
+    assert prompt["2"]["class_type"] == "Decode"
+    assert prompt["2"]["inputs"] == {"samples": ["1", 0]}
+
+
+def test_rule_19_an_id_that_repeats_inside_a_subgraph_is_kept_by_the_first_node_only() -> None:
+    inside = subgraph("d", [node(5, "Latent", [8, 8]), node(5, "Latent", [16, 16])], [])
+    prompt = convert(with_subgraphs([node(1, "d")], [], inside, last_node_id=9))
+    assert {key: value["inputs"]["width"] for key, value in prompt.items()} == {"1:5": 8, "1:10": 16}
+
+
+@pytest.mark.parametrize("id_", [None, -1])
+def test_a_node_without_an_id_gets_the_next_one(id_: Any) -> None:
+    made = workflow([node(id_, "Latent"), node(3, "Latent")], last_node_id=40)
+    assert set(convert(made)) == {"41", "3"}
+
+
+def test_1_27_keeps_an_id_of_minus_one() -> None:
+    assert set(convert(workflow([node(-1, "Latent")]), "1.27")) == {"-1"}
+
+
+def linked(links: Any, **saved: Any) -> dict[str, Any]:
+    nodes = [node(1, "LoadImage", outputs=outputs([1])), node(2, "Invert", None, {"image": 1})]
+    return {**workflow(nodes), "links": links, **saved}
+
+
+LIST = [1, 1, 0, 2, 0, "IMAGE"]
+OBJECT = {"id": 1, "origin_id": 1, "origin_slot": 0, "target_id": 2, "target_slot": 0, "type": "IMAGE"}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("links", "version"),
+    [([LIST], 1), ([LIST], None), ([LIST], "0.4"), ([OBJECT], 0.4), ({"1": OBJECT}, 1)],
+)
+def test_rule_18_links_are_lists_in_version_0_4_and_objects_in_others(
+    links: Any, version: Any, editor: str
+) -> None:
+    made = linked(links, version=version)
+    with pytest.raises(ConversionError, match="node 2 has link 1, which does not exist"):
+        convert(made, editor)
+    assert convert(made, editor, repair=True)["2"]["inputs"] == {"image": ["1", 0]}
+
+
+def test_an_error_about_a_link_says_why_it_was_not_read() -> None:
+    with pytest.raises(ConversionError, match=r"the workflow says no version, and .* lists there; repair"):
+        convert(linked([LIST], version=None))
+    with pytest.raises(ConversionError, match=r"says version 0\.4, and .* objects there; repair"):
+        convert(linked([OBJECT]))
+
+
+@BOTH
+def test_rule_18_a_link_may_be_cut_short(editor: str) -> None:
+    assert inputs_of(linked([LIST[:4]]), "2", editor) == {"image": ["1", 0]}
+
+
+@BOTH
+def test_rule_16_a_circle_of_reroutes_is_cut(editor: str) -> None:
+    nodes = [
+        node(1, "Reroute", None, {"": 2}, outputs=outputs([1])),
+        node(2, "Reroute", None, {"": 1}, outputs=outputs([2, 3])),
+        node(3, "Invert", None, {"image": 3}),
+        node(4, "Reroute", None, {"": 4}, outputs=outputs([4, 5])),
+        node(5, "Invert", None, {"image": 5}),
+    ]
+    links = [[1, 1, 0, 2, 0], [2, 2, 0, 1, 0], [3, 2, 0, 3, 0], [4, 4, 0, 4, 0], [5, 4, 0, 5, 0]]
+    prompt = convert(workflow(nodes, links), editor)
+    assert {key: value["inputs"] for key, value in prompt.items()} == {"3": {}, "5": {}}
+
+
+def test_a_reroute_stops_dropping_links_at_a_slot_that_is_not_there() -> None:
+    def rerouted(missing: int) -> dict[str, Any]:
+        nodes = [
+            node(1, "LoadImage", outputs=outputs([1], [])),
+            node(2, "Reroute", None, {"": 1}, outputs=outputs([2, 3, 4])),
+            node(3, "Decode", None, {"samples": 2}),
+            node(4, "Invert", None, {"image": 3}),
+            node(5, "Decode", None, {"samples": 4}),
+        ]
+        nodes[3]["inputs"] = []
+        links = [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0], [3, 2, 0, 4, missing], [4, 2, 0, 5, 0]]
+        return workflow(nodes, links)
+
+    assert inputs_of(rerouted(0), "5") == {}
+    assert inputs_of(rerouted(7), "5") == {"samples": ["1", 0]}
+    assert inputs_of(rerouted(7), "3") == {}

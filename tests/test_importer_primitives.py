@@ -1,0 +1,103 @@
+"""Conversion: what primitive nodes write, and when the editor fails at one [15]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from comfyflow.errors import ConversionError
+from tests.editor_json import (
+    boundary,
+    convert,
+    inputs_of,
+    node,
+    outputs,
+    subgraph,
+    with_subgraphs,
+    workflow,
+)
+
+BOTH = pytest.mark.parametrize("editor", ["1.45", "1.27"])
+REPLACES = {"Run widget replace on values": True}
+
+
+def primitive(value: Any, *links: int, **saved: Any) -> dict[str, Any]:
+    return node(1, "PrimitiveNode", [value, "fixed"], outputs=outputs(list(links)), **saved)
+
+
+def two_targets(first: dict[str, Any]) -> dict[str, Any]:
+    nodes = [primitive(256, 1, 2), first, node(3, "Latent", [640, 480], {"*width": 2})]
+    return workflow(nodes, [[1, 1, 0, 2, 0], [2, 1, 0, 3, 0]])
+
+
+@pytest.mark.parametrize("first", [node(2, "Missing", [7], {"*x": 1}), node(2, "Invert", None, {"image": 1})])
+def test_a_primitive_whose_first_target_has_no_known_widget_has_no_value(first: dict[str, Any]) -> None:
+    made = two_targets(first)
+    assert inputs_of(made, "3")["width"] == 640
+    assert inputs_of(made, "3", "1.27")["width"] is None  # that version writes the missing value
+    assert inputs_of(made, "3", "1.27", repair=True)["width"] == 640
+
+
+def test_a_link_that_does_not_exist_makes_1_27_fail_only() -> None:
+    made = workflow([primitive(256, 9, 1), node(3, "Latent", [640, 480], {"*width": 1})], [[1, 1, 0, 3, 0]])
+    assert inputs_of(made, "3")["width"] == 640
+    with pytest.raises(ConversionError, match="primitive node 1 has link 9, which does not exist"):
+        convert(made, "1.27")
+
+
+@BOTH
+def test_a_number_cannot_have_names_replaced(editor: str) -> None:
+    nodes = [primitive(256, 1, properties=REPLACES), node(3, "Latent", [640, 480], {"*width": 1})]
+    made = workflow(nodes, [[1, 1, 0, 3, 0]])
+    with pytest.raises(ConversionError, match="primitive node 1 is to replace"):
+        convert(made, editor)
+    assert inputs_of(made, "3", editor, repair=True)["width"] == 640
+
+
+def test_names_are_looked_up_where_the_primitive_stands() -> None:
+    text = "%Latent.width%"
+    inside = subgraph(
+        "d",
+        [
+            node(10, "PrimitiveNode", [text], outputs=outputs([1]), properties=REPLACES),
+            node(11, "Note8", [""], {"*text": 1}),
+            node(12, "Latent", [72, 72], title="Latent"),
+        ],
+        [[1, 10, 0, 11, 0]],
+    )
+    made = with_subgraphs([node(1, "Latent", [64, 64], title="Latent"), node(2, "d")], [], inside)
+    assert inputs_of(made, "2:11") == {"text": "72"}
+
+
+@BOTH
+def test_file_names_take_the_values_of_primitives_and_notes(editor: str) -> None:
+    nodes = [
+        primitive(99999, 1, title="Wide"),
+        node(2, "Latent", [640, 480], {"*width": 1}),
+        node(3, "Note", ["a/b"]),
+        node(4, "SaveImage", ["%Wide.value%_%Note.text%"]),
+    ]
+    assert inputs_of(workflow(nodes, [[1, 1, 0, 2, 0]]), "4", editor)["filename_prefix"] == "16384_a_b"
+
+
+def test_the_first_slot_of_an_autogrow_input_takes_no_primitive() -> None:
+    def grown(name: str, *more: dict[str, Any]) -> dict[str, Any]:
+        links = {"*texts.t0": 2, f"*{name}": 1} if more else {f"*{name}": 1}
+        nodes = [primitive("new", 1), node(2, "Texts", ["a", "b", "c"], links), *more]
+        return inputs_of(workflow(nodes, [[1, 1, 0, 2, len(links) - 1], [2, 3, 0, 2, 0]]), "2")
+
+    assert grown("texts.t0")["texts.t0"] == "a"
+    assert grown("texts.t1")["texts.t1"] == "b"
+    assert grown("texts.t1", node(3, "Note8", ["x"], outputs=outputs([2])))["texts.t1"] == "new"
+
+
+def test_a_promoted_widget_is_reached_through_the_subgraph() -> None:
+    inside = subgraph(
+        "d",
+        [node(5, "Latent", [64, 72], {"*width": 1})],
+        [[1, -10, 0, 5, 0]],
+        [boundary("width", "INT", 1)],
+    )
+    made = with_subgraphs([primitive(256, 3), node(2, "d", [], {"*width": 3})], [[3, 1, 0, 2, 0]], inside)
+    assert inputs_of(made, "2:5") == {"width": 256, "height": 72}
