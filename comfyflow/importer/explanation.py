@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..json_types import is_array
 from .frontend_widgets import FIXED, OPTION_INDEX, RENDERED, VIEWPORT
 from .group_node import inner_links
 from .javascript import shown
@@ -31,6 +32,8 @@ class ValueOrigin:
     origin: str
 
     def __str__(self) -> str:
+        if self.sent and is_array(self.value):  # a link; a list that is a value stands in an object
+            return f"{self.input_name}: {self.origin}"
         value = shown(self.value) if self.sent else "not sent"
         return f"{self.input_name}: {value}: {self.origin}"
 

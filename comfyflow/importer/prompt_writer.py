@@ -106,8 +106,9 @@ class PromptWriter:
             node = instance.node
             if node.is_virtual or node.mode in _INACTIVE:
                 continue
-            inputs = self._values(instance)
-            self._links(instance, inputs, links)
+            sources = self._sources(instance)
+            inputs = self._values(instance, {name for name, _ in sources})
+            self._links(instance, sources, inputs, links)
             prompt[instance.key] = {
                 "inputs": inputs,
                 "class_type": node.type if node.role == "class" else None,
@@ -118,36 +119,47 @@ class PromptWriter:
                 inputs.pop(name, None)
         return prompt
 
-    def _values(self, instance: Instance) -> dict[str, Any]:
+    def _sources(self, instance: Instance) -> list[tuple[str, Source]]:
+        """What feeds the inputs of a node that are linked to something."""
+        if instance.group is not None:
+            return []
+        linked = [
+            (slot.name, self._source(instance, index))
+            for index, slot in enumerate(instance.node.inputs)
+            if slot.link is not None
+        ]
+        return [(name, source) for name, source in linked if source is not None]
+
+    def _values(self, instance: Instance, linked: set[str]) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
         for widget in instance.node.widgets:
             if widget.sent and widget.name:
+                self.report.muted = widget.name in linked
                 value = json_value(self.sent_value(instance, widget), exact=self.repair)
                 inputs[widget.name] = _wrapped(value, widget) if is_array(value) else value
+        self.report.muted = False
         return inputs
 
     def _links(
-        self, instance: Instance, inputs: dict[str, Any], links: list[tuple[dict[str, Any], str, str]]
+        self,
+        instance: Instance,
+        sources: list[tuple[str, Source]],
+        inputs: dict[str, Any],
+        links: list[tuple[dict[str, Any], str, str]],
     ) -> None:
-        node = instance.node
         if instance.group is not None:
             for slot, origin, output in inner_links(*instance.group):
                 inputs[slot.name] = [origin, json_value(output)]
                 links.append((inputs, slot.name, origin))
             return
-        for index, slot in enumerate(node.inputs):
-            if slot.link is None:
-                continue
-            source = self._source(instance, index)
-            if source is None:
-                continue
+        for name, source in sources:
             if source.key is None:
                 widget = source.widget
                 value = json_value(widget.value, exact=self.repair) if widget is not None else None
-                inputs[slot.name] = {"__value__": value} if is_array(value) else value
+                inputs[name] = {"__value__": value} if is_array(value) else value
                 continue
-            inputs[slot.name] = [source.key, json_value(source.slot)]
-            links.append((inputs, slot.name, source.key))
+            inputs[name] = [source.key, json_value(source.slot)]
+            links.append((inputs, name, source.key))
 
     def _source(self, instance: Instance, index: int) -> Source | None:
         """What feeds an input. With `repair`, a link that the editor fails at counts as none."""

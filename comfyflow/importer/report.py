@@ -14,6 +14,7 @@ class Report:
     """Collects the warnings of one conversion, each about one node or input, once.
 
     Attributes:
+        muted: Whether what is found now does not matter: a link takes the place of the value.
         seed: The seed of the random choices, for the message about them.
         chose: Whether there were any.
         repair: Whether the conversion repairs what the editor spoils.
@@ -22,6 +23,7 @@ class Report:
     def __init__(self, seed: int, repair: bool) -> None:
         self.seed = seed
         self.chose = False
+        self.muted = False
         self.repair = repair
         self._problems: dict[tuple[str, str | None, str | None], Problem] = {}
 
@@ -40,6 +42,8 @@ class Report:
         **extra: Any,
     ) -> None:
         """Add a warning, unless there is one of that kind about the same input."""
+        if self.muted:
+            return
         self._problems.setdefault(
             (type_, key, input_name),
             Problem(
@@ -47,7 +51,7 @@ class Report:
                 message=message,
                 severity="warning",
                 node_id=key,
-                class_type=node.type if node is not None else None,
+                class_type=_class_name(node),
                 input_name=input_name or "",
                 title=node.title or None if node is not None else None,
                 extra_info=extra,
@@ -58,8 +62,8 @@ class Report:
         """The server has no such class, and it is no virtual node of a pack that is known here."""
         self.add(
             "unknown_class",
-            f"the server does not know the class {shown(node.type)}; it may be a node that only its pack's"
-            " own JavaScript understands. Its values have no names, so the prompt cannot run with it",
+            f"the server does not know the class {shown(node.type)}{_home(node)}. Its values have no names,"
+            " so the prompt cannot run with it",
             key,
             node,
         )
@@ -136,6 +140,22 @@ class Report:
                 node,
                 name,
             )
+
+
+def _class_name(node: Node | None) -> str | None:
+    if node is None:
+        return None
+    return node.type if node.role != "host" else "subgraph"
+
+
+def _home(node: Node) -> str:
+    """Where a class that the server does not know comes from, as far as the file says it."""
+    pack, version = node.properties.get("cnr_id"), node.properties.get("ver")
+    if pack == "comfy-core":
+        return f", which comes with ComfyUI ({shown(version)} saved it): the server may be older"
+    if isinstance(pack, str) and pack:
+        return f", which comes with the pack {shown(pack)}: it may be missing there"
+    return "; it may be missing there, or a node that only its pack's own JavaScript understands"
 
 
 def _lost(text: str) -> bool:
