@@ -93,8 +93,9 @@ def convert_workflow(
         editor: Whose rules to follow: ``"1.45"`` or ``"1.27"``.
         repair: Write what the author meant where the editor plainly does not: texts keep their
             ``//`` and braces, muted and bypassed subgraphs stay out wherever they stand, large
-            seeds keep their digits, legacy group nodes are expanded, and broken links are left
-            out instead of being an error.
+            seeds keep their digits, values saved on subgraph nodes and with dynamic combos count,
+            legacy group nodes are expanded, links are read in either form, and broken ones are
+            left out instead of being an error.
         seed: For random choices in texts (``{a|b}``). Left out, one is drawn and reported.
 
     Returns:

@@ -15,7 +15,8 @@ Values of widgets:
  6. A list is wrapped into ``{"__value__": …}``; 1.27 makes text of what is put into text fields.
  7. A dynamic combo brings the inputs of its option, directly behind itself.
  8. Slots of Autogrow inputs keep their saved names; gaps stay.
- 9. ``forceInput`` and socket types never have a widget; ``widgetType`` overrides the type.
+ 9. ``forceInput`` and socket types never have a widget; ``widgetType`` overrides the type. Saved
+    values of inputs that were widgets once are passed over, in 1.27 by the place of the input.
 10. Dynamic prompts lose comments, get one of ``{a|b}``, and lose other braces; but not where the
     text comes through an input of a subgraph.
 11. ``%date:…%`` and ``%Node.widget%`` are replaced in the file names of most save nodes.
@@ -24,15 +25,18 @@ Nodes that are off, and nodes that are not there:
     first that does; if nothing is linked there, nothing comes.
 13. Where a link leads to nothing, a widget's own value is sent.
 14. 1.45 leaves muted and bypassed subgraphs out on the canvas only; 1.27 nowhere.
-15. A primitive node overwrites the widgets that it is directly linked to, within their limits.
-16. Reroutes are looked through; a muted one cuts the link in 1.45.
+15. A primitive node overwrites the widgets that it is directly linked to, within their limits. One
+    whose first link leads to no widget has no value: 1.45 leaves the others alone, 1.27 empties them.
+16. Reroutes are looked through; a muted one cuts the link in 1.45. A circle of them is cut.
 17. A node of an unknown class keeps its links; its values collapse into one input ``UNKNOWN``.
     Legacy group nodes are expanded by 1.27 only.
 18. A link that does not exist, or whose origin does not, makes the editor fail; a wrong type or
-    slot does not. What an input names as its link counts, not the table of links.
+    slot does not. What an input names as its link counts, not the table of links. Links are lists
+    in version 0.4 and objects in any other. Where node ids repeat, links lead to the first.
 Subgraphs:
 19. Ids are ``host:inner``; 1.45 first gives new ids to inner nodes whose ids are taken.
-20. Values saved on a subgraph's node count in 1.27; in 1.45 those inside do.
+20. Values saved on a subgraph's node count in 1.27; in 1.45 those inside do. A dynamic combo that
+    a subgraph shows outside brings the inputs of its option with their defaults.
 21. An input of a subgraph that nothing is linked to sends its widget's value to sockets, too.
 22. An output of a subgraph that nothing is linked to inside gives nothing.
 """
