@@ -55,3 +55,20 @@ def test_rule_9_1_27_drops_the_value_at_the_place_of_an_input_that_was_a_widget(
     values = [5, "fixed", 2.5, 11]
     assert only("Former", values) == {"seed": 5, "scale": 2.5}
     assert only("Former", values, "1.27") == {"seed": 5, "scale": 11}
+
+
+def test_rule_20_a_widget_fed_directly_gives_the_value_before_one_in_a_nested_subgraph() -> None:
+    inner = subgraph(
+        "inner", [node(7, "Latent", [64, 64], {"*width": 1})], [[1, -10, 0, 7, 0]], [boundary("w", "INT", 1)]
+    )
+    middle = subgraph(
+        "middle",
+        [node(6, "inner", [], {"*w": 1}), node(8, "Latent", [72, 72], {"*width": 2})],
+        [[1, -10, 0, 6, 0], [2, -10, 0, 8, 0]],
+        [boundary("w", "INT", 1, 2)],
+    )
+    outer = subgraph(
+        "outer", [node(5, "middle", [], {"*w": 1})], [[1, -10, 0, 5, 0]], [boundary("w", "INT", 1)]
+    )
+    prompt = convert(with_subgraphs([node(1, "outer", [], {"*w": None})], [], inner, middle, outer))
+    assert {key: value["inputs"]["width"] for key, value in prompt.items()} == {"1:5:6:7": 72, "1:5:8": 72}

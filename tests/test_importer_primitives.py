@@ -101,3 +101,10 @@ def test_a_promoted_widget_is_reached_through_the_subgraph() -> None:
     )
     made = with_subgraphs([primitive(256, 3), node(2, "d", [], {"*width": 3})], [[3, 1, 0, 2, 0]], inside)
     assert inputs_of(made, "2:5") == {"width": 256, "height": 72}
+
+
+@pytest.mark.parametrize("value", ["factor", 7, None])
+def test_a_primitive_on_a_dynamic_combo_stays_at_the_first_option(value: Any) -> None:
+    nodes = [primitive(value, 1), node(2, "Resize", ["factor", 4.0, 5, "fixed"], {"*how": 1})]
+    sent = inputs_of(workflow(nodes, [[1, 1, 0, 2, 1]]), "2")
+    assert sent == {"how": "size", "how.width": 64, "seed": 5}

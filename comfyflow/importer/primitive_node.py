@@ -58,6 +58,11 @@ def apply_primitive(
     first = _target(node.graph, links[0])
     widget = _shown_widget(*first) if first is not None else None
     spec = _spec_of(*first, widget) if first is not None else None
+    if first is not None and widget is not None and widget.kind == DYNAMIC_COMBO:
+        choices = choices_of(first[0], widget)  # it cannot be shown a second time, and stays at its first
+        for node_there, slot in targets if choices else ():
+            _write(node_there, slot, choices[0], rules, f"primitive node {node.key}, which shows this first")
+        return
     if first is None or spec is None:
         if rules.links_at_root and not repair:  # it has no widget, and what it does not have is written
             for node_there, slot in targets:

@@ -134,8 +134,24 @@ def source_widget(promoted: Promoted) -> Widget | None:
             return None
         if slot.promoted.own is not None:
             return slot.promoted.own
+        direct = _direct_widgets(slot, node.definition)
+        if direct:
+            return direct[0]
         node, name = slot.promoted.node, slot.promoted.name
     return None
+
+
+def _direct_widgets(slot: Input, graph: Graph | None) -> list[Widget]:
+    """The widgets inside that a subgraph's input feeds directly, not through nested subgraphs."""
+    direct: list[Widget] = []
+    if graph is None or slot.boundary is None:
+        return direct
+    for inner, inner_slot in inner_slots(graph, graph.inputs[slot.boundary]):
+        if inner.role != "host" and inner_slot.widget is not None:
+            widget = inner.widget(inner_slot.widget)
+            if widget is not None:
+                direct.append(widget)
+    return direct
 
 
 def promoted_widgets(slot: Input, graph: Graph) -> list[Widget]:
@@ -147,12 +163,7 @@ def promoted_widgets(slot: Input, graph: Graph) -> list[Widget]:
         return []
     if slot.promoted.own is not None:
         return [slot.promoted.own]
-    direct: list[Widget] = []
-    for inner, inner_slot in inner_slots(graph, graph.inputs[slot.boundary]):
-        if inner.role != "host" and inner_slot.widget is not None:
-            widget = inner.widget(inner_slot.widget)
-            if widget is not None:
-                direct.append(widget)
+    direct = _direct_widgets(slot, graph)
     source = source_widget(slot.promoted)
     if source is not None and source not in direct:
         direct.append(source)
