@@ -96,6 +96,14 @@ def classes() -> Json:
              "after": ["INT", {"default": 3}]},
             ["STRING"],
         ),
+        "Switch": {
+            **_class(
+                {"on": ["COMFY_MATCHTYPE_V3", {"template": {"template_id": "t", "allowed_types": "*"}}],
+                 "really": ["BOOLEAN", {"default": True}]},
+                ["COMFY_MATCHTYPE_V3"],
+            ),
+            "output_matchtypes": ["t"],
+        },
         "Former": _class(
             {"seed": ["INT", {"default": 1, "control_after_generate": True}],
              "scale": ["FLOAT", {"default": 1.0}],

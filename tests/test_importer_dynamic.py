@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.editor_json import (
     boundary,
     convert,
@@ -72,3 +74,19 @@ def test_rule_20_a_widget_fed_directly_gives_the_value_before_one_in_a_nested_su
     )
     prompt = convert(with_subgraphs([node(1, "outer", [], {"*w": None})], [], inner, middle, outer))
     assert {key: value["inputs"]["width"] for key, value in prompt.items()} == {"1:5:6:7": 72, "1:5:8": 72}
+
+
+@pytest.mark.parametrize(("type_", "sent"), [("*", {"image": ["1:5", 0]}), ("IMAGE", {})])
+def test_an_output_of_a_subgraph_loses_a_match_type_that_does_not_suit_it(type_: str, sent: Any) -> None:
+    inside = subgraph(
+        "d",
+        [
+            node(4, "Note8", ["x"], outputs=outputs([1])),
+            node(5, "Switch", [True], {"on": 1}, outputs=outputs([2])),
+        ],
+        [[1, 4, 0, 5, 0], [2, 5, 0, -20, 0]],
+        [],
+        [boundary("out", type_, 2)],
+    )
+    nodes = [node(1, "d", [], outputs=outputs([3])), node(2, "Invert", None, {"image": 3})]
+    assert inputs_of(with_subgraphs(nodes, [[3, 1, 0, 2, 0]], inside), "2") == sent

@@ -73,6 +73,13 @@ def apply_primitive(
         value = text_area_value(value, rules)
     if spec.type in ("INT", "FLOAT"):
         value = _within_all(value, spec, targets)
+    value = _replaced(node, widget, value, replace)
+    for node_there, slot in targets:
+        _write(node_there, slot, value, rules, f"primitive node {node.key}")
+
+
+def _replaced(node: Node, widget: Widget | None, value: Any, replace: Callable[[str], str]) -> Any:
+    """The value with names in it replaced, where the node is to do so; the node itself keeps it as it is."""
     node.widgets = [Widget("value", widget.kind if widget is not None else PLAIN, value, sent=False)]
     if truthy(value) and truthy(node.properties.get(REPLACES_TEXT)):
         if not isinstance(value, str):
@@ -81,8 +88,7 @@ def apply_primitive(
                 f" {shown(value)} and no text; the editor fails at it"
             )
         value = replace(value)
-    for node_there, slot in targets:
-        _write(node_there, slot, value, rules, f"primitive node {node.key}")
+    return value
 
 
 def _fail_at_missing(node: Node, root: Graph, links: list[Any]) -> None:

@@ -14,7 +14,7 @@ from .dynamic_inputs import choose
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, DYNAMIC_COMBO, OPTION
 from .javascript import Undefined, js_text, truthy
-from .live_graph import SUBGRAPH_INPUT, Graph, Input, Node, Widget
+from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Node, Widget
 from .slot_types import common_type, connects
 from .workflow_graph import LoadedWorkflow
 
@@ -188,8 +188,14 @@ def _match_group(
         output.type = output_type
         place = 0
         while place < len(output.links):
+            link = graph.link(output.links[place])
             target, slot_at = _target(graph, output.links[place])
             place += 1
+            if link is not None and link.target == SUBGRAPH_OUTPUT:
+                boundary = _at(graph.outputs, link.target_slot)
+                if boundary is not None and boundary.type and not connects(output_type, boundary.type):
+                    output.links.remove(link.id)
+                    del graph.links[link.id]
             if target is None or slot_at is None:
                 continue
             if slot_at.type and not connects(output_type, slot_at.type):
