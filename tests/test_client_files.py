@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import http.server
+import os
 import re
+import signal
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from comfyflow.client import Limits
+from comfyflow.client import AsyncClient, Client, Limits
 from comfyflow.errors import DownloadError, ServerError
 from comfyflow.output_file import ImageFile, OutputFile
 from tests.clients import KINDS, connected
@@ -143,6 +151,23 @@ def test_a_length_that_is_not_kept(saved: Callable[..., Path], tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_is_longer_than_was_said(saved: Callable[..., Path], tmp_path: Path) -> None:
+    asked: list[httpx.Request] = []
+
+    def long(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        headers = {"Content-Length": "3", "ETag": '"1"'}
+        if wanted := request.headers.get("Range"):
+            start = int(re.findall(r"bytes=(\d+)-", wanted)[0])
+            headers["Content-Range"] = f"bytes {start}-{start + 2}/100"
+        return httpx.Response(206 if wanted else 200, headers=headers, stream=Piece(b"12345"))
+
+    with pytest.raises(DownloadError, match="not what the server said: 5 of 3 bytes"):
+        saved(long)
+    assert len(asked) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_server_that_is_busy(saved: Callable[..., Path]) -> None:
     answers = iter([httpx.Response(503, headers={"Retry-After": "0"}), httpx.Response(200, content=b"x")])
     assert saved(lambda _: next(answers)).read_bytes() == b"x"
@@ -178,11 +203,12 @@ def test_names_of_the_server_stay_in_the_folder(kind: str, tmp_path: Path) -> No
         "a/../../b.png",
         "con.png",
         "a\0b\n.png",
+        "\ud800.png",
     ]
     folder = tmp_path / "out"
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"x"))
     with connected(kind, "http://host", transport=transport) as client:
-        written = client.download([OutputFile(name, "../up") for name in names], folder)
+        written = client.download([OutputFile(name, "../\udc80") for name in names], folder)
     assert [path.name for path in written] == [
         "evil.png",
         "passwd",
@@ -192,6 +218,7 @@ def test_names_of_the_server_stay_in_the_folder(kind: str, tmp_path: Path) -> No
         "b.png",
         "_con.png",
         "a_b_.png",
+        "_.png",
     ]
     assert {path.parent for path in written} == {folder}
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(written)
@@ -199,9 +226,6 @@ def test_names_of_the_server_stay_in_the_folder(kind: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_more_than_so_many_at_once(kind: str, tmp_path: Path) -> None:
-    import threading
-    import time
-
     lock, now, most = threading.Lock(), [0], [0]
 
     def slow(_: httpx.Request) -> httpx.Response:
@@ -250,3 +274,70 @@ def test_an_upload_is_repeated_with_the_whole_file(kind: str, tmp_path: Path) ->
         assert client.upload_image(path).reference == "a.png"
     assert all(DATA in body for body in bodies)
     assert len(bodies) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal for one thread")
+@pytest.mark.parametrize("still", [False, True], ids=["a piece now and then", "at a standstill"])
+def test_ctrl_c_ends_downloads_at_once_and_leaves_nothing(tmp_path: Path, still: bool) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    class Slow(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"x")
+                begun.set()
+                while not over.wait(0.05):
+                    self.wfile.write(b"" if still else b"x")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def interrupt() -> None:
+        begun.wait(20)
+        time.sleep(0.2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=interrupt, daemon=True).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    moment = time.monotonic()
+    try:
+        with Client(f"http://127.0.0.1:{server.server_port}") as client, pytest.raises(KeyboardInterrupt):
+            client.download([OutputFile(f"{number}.bin") for number in range(6)], tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        over.set()
+        server.shutdown()
+        server.server_close()
+    assert time.monotonic() - moment < 15
+    assert not list(tmp_path.iterdir())
+    assert not [thread for thread in threading.enumerate() if thread.name == "comfyflow-gather"]
+
+
+def test_a_download_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b"x"
+                begun.set()
+                await asyncio.sleep(0.01)
+
+    async def work() -> set[asyncio.Task[Any]]:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
+        async with AsyncClient("http://host", transport=transport) as client:
+            files = [OutputFile(f"{number}.bin") for number in range(6)]
+            task = asyncio.create_task(client.download(files, tmp_path))
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+
+    assert not asyncio.run(work())
+    assert not list(tmp_path.iterdir())

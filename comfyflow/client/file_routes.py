@@ -12,7 +12,7 @@ from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
 from ..json_types import is_object, text_or_empty
 from ..output_file import NodeOutput, OutputFile, clean_name
 from .core import Core, ask, call, error_of, fetch_json, retry_after
-from .flow import Answer, Flow, Gather, Part, Request, json_body, sleep
+from .flow import Answer, Flow, Gather, Part, Request, json_body
 from .result import Result
 
 _IDENTITY: Final = {"Accept-Encoding": "identity"}
@@ -310,7 +310,8 @@ class _PartialFile:
         tag = answer.headers.get("etag", "")
         self.tag = "" if tag.startswith("W/") else tag
         length = answer.headers.get("content-length", "")
-        self.expected = self.received + int(length) if length.isdigit() else None
+        known = length.isascii() and length.isdecimal()
+        self.expected = self.received + int(length) if known else None
         return True
 
     def write(self, chunk: bytes) -> None:
@@ -336,6 +337,8 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
             if answer.status in (200, 206) and partial.expected in (None, partial.received):
                 return
             reason = f"{partial.received} of {partial.expected} bytes came"
+            if partial.expected is not None and 0 <= partial.expected < partial.received:
+                raise DownloadError(f"{file.annotated_name} is not what the server said: {reason}")
             if answer.status not in (200, 206):
                 error = error_of(core, request, answer)
                 if answer.status < 500 and answer.status not in (408, 416, 425, 429):
@@ -346,7 +349,7 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
         attempt = 0 if partial.received > before else attempt + 1
         if attempt > core.limits.retries:
             raise DownloadError(f"{file.annotated_name} did not arrive whole: {reason}")
-        yield from sleep(max(core.jitter(attempt), pause))
+        yield from core.pause(max(core.jitter(attempt), pause))
 
 
 def _missing(file: OutputFile, error: ServerError) -> ClientError:

@@ -65,7 +65,8 @@ class Wait:
     """
 
     def __init__(self, core: Core, run: Run, seconds: float | None) -> None:
-        self.core = core
+        self.core = core.within(seconds)
+        """No question to the server takes longer than the wait itself."""
         self.run = run
         self.deadline = Deadline(core, seconds)
         self._asked = core.clock()
