@@ -129,7 +129,7 @@ class Wait:
         """
         if self.deadline.passed:
             raise WaitTimeout(
-                f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:g} s; "
+                f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:.3g} s; "
                 f"{self.run.describe()}. It goes on: wait again, or cancel it",
                 self.run.prompt_id,
             )
