@@ -58,8 +58,8 @@ def run(
     """Run a workflow and write what it gives; its parameters are options: --prompt "a cat".
 
     Exit codes: 0 done; 1 the workflow has problems; 2 it could not be tried; 3 it failed on the
-    server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled; 141
-    nobody reads the output any more.
+    server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled;
+    141 nobody reads the output any more.
     """
     loaded, used = _load(target, context.args, seed)
     set_inputs(loaded, settings or ())

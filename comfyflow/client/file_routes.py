@@ -297,17 +297,22 @@ class _PartialFile:
         return {"Range": f"bytes={self.received}-", "If-Range": self.tag}
 
     def start(self, answer: Answer) -> bool:
-        """Takes the body of a file, whole or the rest."""
+        """Takes the body of a file, whole or the rest.
+
+        The rest counts only where it says that it is of the same file: ComfyUI (0.3.64, 0.27.0)
+        looks at ``If-Range`` only where it is a date, and so gives the rest of a file that has
+        changed since.
+        """
         if answer.status not in (200, 206):
             return False
-        if answer.status == 200 or not _continues(answer, self.received):
+        tag = answer.headers.get("etag", "")
+        if answer.status == 200 or tag != self.tag or not _continues(answer, self.received):
             self._opened.seek(0)
             self._opened.truncate()
             self.received = 0
             if answer.status == 206:
                 self.tag, self.expected = "", -1
                 return False
-        tag = answer.headers.get("etag", "")
         self.tag = "" if tag.startswith("W/") else tag
         length = answer.headers.get("content-length", "")
         known = length.isascii() and length.isdecimal()
