@@ -209,23 +209,30 @@ class Model3DFile(OutputFile):
 def clean_name(name: str) -> str:
     """A server's file name as the name of a file in a folder of ours.
 
-    A server is not to choose where we write: of a path only the last part is kept, and what no
-    system takes in a name (separators, drives, control characters, ``con``) is replaced.
+    A server is not to choose where we write: of a path only the last part is kept, and what some
+    system does not take in a name (separators, drives, control characters, ``con``, a dot at the
+    end), or does not show as what it is (marks that turn the writing direction), is replaced.
     """
     last = re.split(r"[/\\]", name)[-1]
-    cleaned = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", last).strip().rstrip(".")
-    stem, dot, suffix = cleaned.rpartition(".")
+    cleaned = _END.sub("", _UNFIT.sub("_", last).lstrip())
     if len(cleaned.encode()) > _LONGEST:
-        cleaned = f"{stem[:40]}{dot}{suffix[:8]}"
+        stem, dot, suffix = cleaned.rpartition(".")
+        cleaned = _END.sub("", f"{stem[:40]}.{suffix[:8]}" if dot and stem else cleaned[:48])
     if not cleaned:
         return "file"
-    return f"_{cleaned}" if cleaned.split(".")[0].upper() in _RESERVED else cleaned
+    return f"_{cleaned}" if cleaned.split(".")[0].rstrip().upper() in _RESERVED else cleaned
 
 
+_UNFIT: Final = re.compile(
+    '[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]'
+)
+"""What no name is to have; half of a surrogate pair could not be written at all."""
+_END: Final = re.compile(r"[\s.]+\Z")
 _LONGEST: Final = 200
 """Bytes; a file system takes 255, and a partial file's name is longer."""
 _RESERVED: Final = frozenset(
-    {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
 )
 """Names that are devices on Windows, whatever follows the dot."""
 

@@ -1,20 +1,31 @@
 from __future__ import annotations
 
+import contextlib
+import http.server
+import io
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from comfyflow.client import Client
-from comfyflow.simulator import Simulator
-from tests.command import Command
+from comfyflow.cli import main
+from comfyflow.cli.plain_text import plain
+from comfyflow.client import Client, Handle
+from comfyflow.simulator import NodeResult, Simulator
+from tests.command import Command, Run
 
 SCRIPT = """
 from comfyflow import titled, workflow
@@ -197,7 +208,7 @@ def test_the_servers_commands(command: Command, server: Simulator, script: str, 
 
 def test_ctrl_c_cancels_the_prompt_on_the_server(script: str) -> None:
     with Simulator() as server:
-        server.simulate("EmptyImage", lambda **_inputs: time.sleep(20))
+        server.simulate("EmptyImage", lambda **_inputs: time.sleep(4))
         # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
         program = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -219,3 +230,199 @@ def test_ctrl_c_cancels_the_prompt_on_the_server(script: str) -> None:
         assert "is cancelled on the server" in told
         with Client(server.url) as client:
             assert not client.queue().running
+
+
+def only_line(run: Run) -> str:
+    """What a command that failed has to say: one line."""
+    assert run.code == 2, run
+    assert run.out == ""
+    assert run.err.startswith("comfyflow: ")
+    assert run.err.count("\n") == 1, run.err
+    return run.err
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """Another web server than was meant."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(b"<html>welcome</html>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def page() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(200, "a page and no data"), (404, "gave 404"), (401, "wants credentials"), (502, "502")],
+)
+def test_what_is_no_comfyui_server_is_called_so(
+    command: Command, page: str, status: int, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Page, "status", status)
+    said = only_line(command("status", "--server", page))
+    assert why in said
+    assert "that is no ComfyUI server" in said or "into its address" in said
+
+
+def test_a_server_that_never_answers_is_given_up(command: Command, script: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        run = command("run", f"{script}:plain", "--server", address, "--timeout", "0.3")
+    assert "was not answered in time" in only_line(run)
+
+
+def test_what_is_not_there_is_said_in_a_line(
+    command: Command, server: Simulator, script: str, tmp_path: Path
+) -> None:
+    words = ("--server", server.url)
+    assert "did you mean 'checkpoints'" in only_line(command("models", "chekpoints", *words))
+    assert "has no model folder 'x'; there are: " in only_line(command("models", "x", *words))
+    assert "no file 'a/b.png' in its temp folder" in only_line(command("view", "a/b.png [temp]", *words))
+    assert "no file '../x' in its output folder" in only_line(command("view", "../x", *words))
+    assert "neither queue nor history" in only_line(command("download", "x", *words))
+    assert "neither queue nor history" in only_line(command("cancel", "x", *words))
+    assert "cannot read" in only_line(command("upload", str(tmp_path / "x.png"), *words))
+    assert "there is no file x.json, and no module" in only_line(command("run", "x.json", *words))
+    before = len(server.prompts)
+    assert "is a file; name a folder" in only_line(command("run", f"{script}:plain", *words, "--out", script))
+    assert len(server.prompts) == before
+    busy = only_line(command("simulate", "--port", str(server.port)))
+    assert "something else does. Choose another port, or 0" in busy
+
+
+def test_history_lists_files_as_view_takes_them(
+    command: Command, server: Simulator, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--server", server.url)
+    command("run", f"{script}:plain", *words, "--set", "SaveImage.filename_prefix=deep/er/plain", "-q")
+    name = command("history", *words, "-n", "1").out.split()[2]
+    assert name == "deep/er/plain_00001_.png"
+    assert command("view", name, *words).out == "plain_00001_.png\n"
+    assert (tmp_path / "plain_00001_.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_time_that_is_over(command: Command, server: Simulator, script: str, tmp_path: Path) -> None:
+    with slow(server):
+        words = ("--server", server.url, "--out", str(tmp_path), "--timeout", "0.2", "--width", "33")
+        run = command("run", f"{script}:plain", *words)
+        prompt_id = server.prompts[-1].prompt_id
+        assert run.code == 4
+        assert "the 0.2 s of --timeout are over" in run.err
+        assert f"`comfyflow cancel {prompt_id}` stops it" in run.err
+        assert "cancelled" in command("cancel", prompt_id, "--server", server.url).out
+
+
+@contextlib.contextmanager
+def slow(server: Simulator) -> Iterator[None]:
+    """Prompts that take a while."""
+    server.faults.slow_nodes = {None: 1.0}
+    try:
+        yield
+    finally:
+        server.faults.clear()
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"), [("before", "had not been queued yet"), ("after", "is cancelled on the server")]
+)
+def test_ctrl_c_while_a_prompt_is_sent(
+    command: Command, server: Simulator, script: str, moment: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = Client._submit
+
+    def interrupted(self: Client, *arguments: Any) -> Any:
+        if moment == "after":
+            submit(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "_submit", interrupted)
+    with slow(server):
+        run = command("run", f"{script}:plain", "--server", server.url, "--width", "34", "--json")
+    assert run.code == 130
+    assert said in run.err
+    told = json.loads(run.out.splitlines()[-1])
+    assert (told["event"], told["exit_code"]) == ("interrupted", 130)
+    with Client(server.url) as client:
+        assert len(client.queue()) == 0
+
+
+def test_ctrl_c_twice_leaves_the_prompt_and_says_so(
+    command: Command, server: Simulator, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Handle, "events", interrupted)
+    monkeypatch.setattr(Handle, "cancel", interrupted)
+    run = command("run", f"{script}:plain", "--server", server.url)
+    assert run.code == 130
+    assert f"may go on, `comfyflow cancel {server.prompts[-1].prompt_id}` stops it" in run.err
+
+
+def test_nobody_reads_the_output_any_more(server: Simulator, script: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from comfyflow.cli import main; main()", "run", f"{script}:plain"]
+    words = ["--server", server.url, "--out", str(tmp_path), "--json"]
+    with (
+        slow(server),
+        subprocess.Popen(
+            [*command, *words],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["event"] == "submitted"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_any_terminal_can_show_it(
+    server: Simulator, script: str, tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "grün ✓ \ud83d \x1b[31mred\x1b]0;title\x07 \x9b1m"
+    server.simulate("PreviewAny", lambda **_: NodeResult(ui={"text": [text]}))
+    for words in (("--json",), ("-q",), ()):
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2))
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        arguments = ["run", f"{script}:plain", "--server", server.url, "--out", str(tmp_path), *words]
+        monkeypatch.setattr(sys, "argv", ["comfyflow", *arguments])
+        with contextlib.suppress(SystemExit):
+            main()
+        for stream in (out, err):
+            stream.flush()
+            shown = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+            assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
+            assert "Traceback" not in shown
+            if words == ("--json",):
+                for line in shown.splitlines():
+                    assert json.loads(line)
+
+
+@given(st.text())
+def test_a_text_of_a_server_steers_no_terminal(text: str) -> None:
+    shown = plain(text)
+    assert all(letter in "\n\t" or not unicodedata.category(letter).startswith("Cc") for letter in shown)
+    assert plain(shown) == shown
+    assert plain(f"a\x1b[1;31m{shown}\x1b[0m") == f"a{shown}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing_extensions import Self
 
 from comfyflow.client import Limits
 from comfyflow.client.address import DEFAULT_SERVER, read_address
+from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.errors import ClientError, ServerError, ServerUnreachable
 from tests.clients import KINDS, connected
 
@@ -210,6 +212,96 @@ def test_nothing_shows_a_secret(kind: str, here: Recorder, caplog: pytest.LogCap
     for secret in (*SECRETS.values(), "in-the-url", "through-me"):
         for line in shown:
             assert secret not in line, line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bearer": "tok-3f9a7c\n"},
+        {"api_key": "tok-3f9a7c\r\nX-Other: 1"},
+        {"user": " tok-3f9a7c"},
+        {"headers": {"X-Pass": "tök-tok-3f9a7c"}},
+        {"headers": {"X Pass": "tok-3f9a7c"}},
+    ],
+    ids=["end of a line", "another header", "a space", "not ASCII", "no name"],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_no_header_can_hold_is_refused_unseen(kind: str, options: dict[str, Any]) -> None:
+    """httpx and h11 would show it: ``Illegal header value b'Bearer …``."""
+    with (
+        pytest.raises(ClientError, match="header") as caught,
+        connected(kind, "http://host", **options),
+    ):
+        pass
+    assert "tok-3f9a7c" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_header_that_only_looks_like_basic_auth() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(400, text="no Basic x!!x"))
+    with (
+        connected(
+            "Client", "http://host", headers={"Authorization": "Basic x!!x"}, transport=transport
+        ) as client,
+        pytest.raises(ServerError, match=r"gave 400: no \*\*\*"),
+    ):
+        client.system_stats()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("target", ["http://[bad/", "file:///etc/passwd", "ftp://host/a", "", "/again"])
+def test_a_redirect_that_leads_nowhere_is_an_error_of_the_server(kind: str, target: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(302, headers={"Location": target})
+
+    with (
+        connected(kind, "http://host", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(ServerError, match="gave 302; it points elsewhere"),
+    ):
+        client.view("a.png")
+    assert len(asked) == (6 if target == "/again" else 1)
+    assert all(url.startswith("http://host/") for url in asked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("weird://ada:tok-3f9a7c@host", "no address of a proxy"),
+        ("nonsense", "no address of a proxy"),
+        ("socks5://ada:tok-3f9a7c@host:1", "needs more packages"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(
+    kind: str, proxy: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(ClientError, match=words) as caught, connected(kind, "https://host", proxy=proxy):
+        pass
+    assert "tok-3f9a7c" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_in_a_prompt_is_not_shown_to_who_looks_at_requests(kind: str) -> None:
+    shown: list[str] = []
+
+    def look(request: Request, forward: Forward) -> Flow[Answer]:
+        answer = yield from forward(request)
+        shown.append(f"{request!r} {answer!r}")
+        return answer
+
+    def server(request: httpx.Request) -> httpx.Response:
+        repeated = [[1, "p", {}, {"api_key_comfy_org": "key-901bbc"}, []]]
+        return httpx.Response(200, json={"prompt_id": "p", "queue_running": repeated})
+
+    options: dict[str, Any] = {"middleware": [look], "websocket": False}
+    with connected(kind, "http://host", transport=httpx.MockTransport(server), **options) as client:
+        handle = client.submit({"1": {"class_type": "X", "inputs": {}}}, partner_api_key="key-901bbc")
+        assert "key-901bbc" not in f"{client.queue()!r} {handle!r}"
+    assert len(shown) == 2
+    assert not [line for line in shown if "key-901bbc" in line]
 
 
 def test_event_hooks_see_requests_without_them(here: Recorder) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import http.server
+import os
 import re
+import signal
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from comfyflow.client import Limits
+from comfyflow.client import AsyncClient, Client, Limits
 from comfyflow.errors import DownloadError, ServerError
 from comfyflow.output_file import ImageFile, OutputFile
 from tests.clients import KINDS, connected
@@ -44,9 +52,17 @@ class Shelf:
         breaks: After how many bytes each answer breaks off; then none does.
         ranges: Whether it honours ``Range``.
         tags: The ETag of each answer.
+        careless: Whether it does so whatever ``If-Range`` says, as ComfyUI does.
     """
 
-    def __init__(self, breaks: list[int], ranges: bool = True, tags: tuple[str, ...] = ('"1"',) * 20) -> None:
+    def __init__(
+        self,
+        breaks: list[int],
+        ranges: bool = True,
+        tags: tuple[str, ...] = ('"1"',) * 20,
+        careless: bool = False,
+    ) -> None:
+        self.careless = careless
         self.breaks = iter(breaks)
         self.ranges = ranges
         self.tags = iter(tags)
@@ -58,7 +74,7 @@ class Shelf:
         self.asked.append(wanted)
         assert request.headers["Accept-Encoding"] == "identity"
         start, status = 0, 200
-        if wanted and self.ranges and request.headers["If-Range"] == tag:
+        if wanted and self.ranges and (self.careless or request.headers["If-Range"] == tag):
             start, status = int(re.findall(r"bytes=(\d+)-", wanted)[0]), 206
         rest = DATA[start:]
         headers = {"Content-Length": str(len(rest))}
@@ -107,6 +123,12 @@ def test_a_file_that_has_changed_begins_again(saved: Callable[..., Path]) -> Non
     assert shelf.asked == [None, "bytes=30000-"]
 
 
+def test_the_rest_of_another_file_is_not_put_to_what_has_come(saved: Callable[..., Path]) -> None:
+    shelf = Shelf([30_000], tags=('"1"', '"2"', '"2"'), careless=True)
+    assert saved(shelf).read_bytes() == DATA
+    assert shelf.asked == [None, "bytes=30000-", None]
+
+
 @pytest.mark.parametrize("tag", ["", 'W/"weak"'])
 def test_without_a_strong_tag_nothing_is_put_together(saved: Callable[..., Path], tag: str) -> None:
     """Two parts may be of two different files."""
@@ -140,6 +162,23 @@ def test_a_length_that_is_not_kept(saved: Callable[..., Path], tmp_path: Path) -
 
     with pytest.raises(DownloadError, match="5 of 9 bytes"):
         saved(short)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_longer_than_was_said(saved: Callable[..., Path], tmp_path: Path) -> None:
+    asked: list[httpx.Request] = []
+
+    def long(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        headers = {"Content-Length": "3", "ETag": '"1"'}
+        if wanted := request.headers.get("Range"):
+            start = int(re.findall(r"bytes=(\d+)-", wanted)[0])
+            headers["Content-Range"] = f"bytes {start}-{start + 2}/100"
+        return httpx.Response(206 if wanted else 200, headers=headers, stream=Piece(b"12345"))
+
+    with pytest.raises(DownloadError, match="not what the server said: 5 of 3 bytes"):
+        saved(long)
+    assert len(asked) == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -178,11 +217,12 @@ def test_names_of_the_server_stay_in_the_folder(kind: str, tmp_path: Path) -> No
         "a/../../b.png",
         "con.png",
         "a\0b\n.png",
+        "\ud800.png",
     ]
     folder = tmp_path / "out"
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"x"))
     with connected(kind, "http://host", transport=transport) as client:
-        written = client.download([OutputFile(name, "../up") for name in names], folder)
+        written = client.download([OutputFile(name, "../\udc80") for name in names], folder)
     assert [path.name for path in written] == [
         "evil.png",
         "passwd",
@@ -192,6 +232,7 @@ def test_names_of_the_server_stay_in_the_folder(kind: str, tmp_path: Path) -> No
         "b.png",
         "_con.png",
         "a_b_.png",
+        "_.png",
     ]
     assert {path.parent for path in written} == {folder}
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(written)
@@ -199,9 +240,6 @@ def test_names_of_the_server_stay_in_the_folder(kind: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_more_than_so_many_at_once(kind: str, tmp_path: Path) -> None:
-    import threading
-    import time
-
     lock, now, most = threading.Lock(), [0], [0]
 
     def slow(_: httpx.Request) -> httpx.Response:
@@ -250,3 +288,70 @@ def test_an_upload_is_repeated_with_the_whole_file(kind: str, tmp_path: Path) ->
         assert client.upload_image(path).reference == "a.png"
     assert all(DATA in body for body in bodies)
     assert len(bodies) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal for one thread")
+@pytest.mark.parametrize("still", [False, True], ids=["a piece now and then", "at a standstill"])
+def test_ctrl_c_ends_downloads_at_once_and_leaves_nothing(tmp_path: Path, still: bool) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    class Slow(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"x")
+                begun.set()
+                while not over.wait(0.05):
+                    self.wfile.write(b"" if still else b"x")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def interrupt() -> None:
+        begun.wait(20)
+        time.sleep(0.2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=interrupt, daemon=True).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    moment = time.monotonic()
+    try:
+        with Client(f"http://127.0.0.1:{server.server_port}") as client, pytest.raises(KeyboardInterrupt):
+            client.download([OutputFile(f"{number}.bin") for number in range(6)], tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        over.set()
+        server.shutdown()
+        server.server_close()
+    assert time.monotonic() - moment < 15
+    assert not list(tmp_path.iterdir())
+    assert not [thread for thread in threading.enumerate() if thread.name == "comfyflow-gather"]
+
+
+def test_a_download_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b"x"
+                begun.set()
+                await asyncio.sleep(0.01)
+
+    async def work() -> set[asyncio.Task[Any]]:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
+        async with AsyncClient("http://host", transport=transport) as client:
+            files = [OutputFile(f"{number}.bin") for number in range(6)]
+            task = asyncio.create_task(client.download(files, tmp_path))
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+
+    assert not asyncio.run(work())
+    assert not list(tmp_path.iterdir())

@@ -165,6 +165,44 @@ def test_a_server_that_stays_away() -> None:
     assert server.world.now < 40
 
 
+def hanging(server: ModelServer) -> Any:
+    """Requests that are taken and never answered."""
+
+    def hang(request: Any) -> Any:
+        server.world._pass(server.world.core.limits.answer if request.timeout is None else request.timeout)
+        raise ServerUnreachable("was not answered in time")
+
+    return hang
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_server_that_answers_no_more_does_not_stretch_a_wait(connected: bool) -> None:
+    server = ModelServer(seconds=1000, connected=connected)
+    run = submitted(server).run
+    began = server.world.now
+    server.world.respond = hanging(server)
+    with pytest.raises(WaitTimeout):
+        waited(server, run, 5)
+    assert server.world.now - began < 8
+    began = server.world.now
+    with pytest.raises((WaitTimeout, ServerUnreachable)):
+        server.world.drive(cancel(server.world.core, run, 5))
+    assert server.world.now - began < 8
+
+
+@pytest.mark.parametrize("seconds", ["30", "nan", "-1", "1e99", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_server_that_asks_for_patience_does_not_stretch_a_wait(seconds: str) -> None:
+    server = ModelServer(seconds=1000, connected=False)
+    run = submitted(server).run
+    server.world.respond = lambda _: dataclasses.replace(answer({}, 503), headers={"retry-after": seconds})
+    began = server.world.now
+    with pytest.raises(WaitTimeout):
+        waited(server, run, 5)
+    with pytest.raises(ServerError):
+        server.world.drive(start(server.world.core.within(5), PROMPT, {}))
+    assert server.world.now - began < 15
+
+
 def test_credentials_that_are_refused_end_a_wait() -> None:
     server = ModelServer(seconds=1000, connected=False)
     run = submitted(server).run
@@ -256,6 +294,24 @@ def test_a_time_limit_counts_for_submitting_too() -> None:
     with pytest.raises(ServerUnreachable):
         server.world.drive(start(server.world.core.within(5), PROMPT, {}))
     assert server.world.now < 8
+
+
+def test_a_server_that_gives_prompts_ids_of_its_own() -> None:
+    """As servers did before 0.3.45, or one behind something that rewrites what is sent."""
+    server = ModelServer(seconds=3)
+    respond = server.world.respond
+
+    def renaming(request: Any) -> Any:
+        if request.path != "/api/prompt":
+            return respond(request)
+        body = {**json.loads(request.content), "prompt_id": "its-own"}
+        return respond(dataclasses.replace(request, content=json.dumps(body).encode()))
+
+    server.world.respond = renaming
+    run = submitted(server).run
+    assert run.prompt_id == "its-own"
+    assert waited(server, run).outputs == {"9": OUTPUT}
+    assert server.runs == {"its-own": 1}
 
 
 def test_an_own_prompt_id() -> None:

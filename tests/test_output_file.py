@@ -157,10 +157,11 @@ def test_a_picture_as_pillow_image() -> None:
 def test_a_cleaned_name_is_one_name_in_the_folder(name: str) -> None:
     cleaned = clean_name(name)
     assert cleaned not in ("", ".", "..")
-    assert not set(cleaned) & set('/\\:\0<>"|?*')
+    assert not set(cleaned) & set('/\\:\0<>"|?*\x9b\u202e\ud800')
     assert Path(cleaned).name == cleaned
-    assert len(cleaned.encode("utf-8", "surrogatepass")) <= 255
-    assert cleaned.split(".")[0].upper() not in ("CON", "AUX", "NUL", "PRN", "COM1", "LPT9")
+    assert len(cleaned.encode()) <= 255
+    assert cleaned[-1] not in " ."
+    assert cleaned.split(".")[0].strip().upper() not in ("CON", "AUX", "NUL", "PRN", "COM1", "LPT9", "CONIN$")
     assert clean_name(cleaned) == cleaned
 
 
@@ -169,6 +170,25 @@ def test_a_cleaned_name_is_one_name_in_the_folder(name: str) -> None:
 )
 def test_ordinary_names_stay(name: str) -> None:
     assert clean_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("CON .txt", "_CON .txt"),
+        ("com¹.png", "_com¹.png"),
+        ("a. .", "a"),
+        ("\ud800.png", "_.png"),
+        ("a\x9b31m.png", "a_31m.png"),
+        ("a\u202egnp.exe", "a_gnp.exe"),
+        ("x" * 5000 + ".png", "x" * 40 + ".png"),
+        ("é" * 5000, "é" * 48),
+        ("\\\\server\\share\\a.png", "a.png"),
+        ("a.png:stream", "a.png_stream"),
+    ],
+)
+def test_names_that_no_system_takes_or_shows(name: str, cleaned: str) -> None:
+    assert clean_name(name) == cleaned
 
 
 # Texts inside files

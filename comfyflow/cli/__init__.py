@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -15,22 +16,36 @@ TIMED_OUT = 4
 """Exit code: the time that was given is over."""
 INTERRUPTED = 130
 """Exit code: Ctrl-C, as shells have it."""
+UNREAD = 141
+"""Exit code: nobody reads the output any more, as shells have it."""
 
 
 def main() -> None:
     """Run the command; every error of the project is one line and an exit code."""
     from ..errors import ComfyflowError
     from .app import app_for
+    from .plain_text import plain
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter is to show its number.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app_for(sys.argv[1:])(prog_name="comfyflow")
     except ComfyflowError as error:
-        print(f"comfyflow: {error}", file=sys.stderr)
+        print(f"comfyflow: {plain(error)}", file=sys.stderr)
         sys.exit(UNUSABLE)
     except KeyboardInterrupt:
         print("comfyflow: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone; Python must not try to flush it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(PROBLEMS)
+        stop_writing()
+        sys.exit(UNREAD)
+    except OSError as error:
+        print(f"comfyflow: cannot read or write: {error}", file=sys.stderr)
+        sys.exit(UNUSABLE)
+
+
+def stop_writing() -> None:
+    """Whoever read our output has gone: Python must not try to flush it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

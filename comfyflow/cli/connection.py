@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 import sys
 from collections.abc import Generator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CommandError, ServerUnreachable
+from ..json_types import is_object
 from .options import server_url
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = "http://127.0.0.1:8188"
 VARIABLE: Final = "COMFYFLOW_SERVER"
+_GREETING_SECONDS: Final = 20.0
+"""A server that loads a model may take some to answer."""
 
 
 def config_file() -> Path:
@@ -48,12 +52,19 @@ def chosen_server(option: str | None) -> str:
 
 
 @contextlib.contextmanager
-def connected(server: str | None, simulate: bool = False) -> Generator[Client, None, None]:
+def connected(
+    server: str | None, simulate: bool = False, seconds: float | None = None
+) -> Generator[Client, None, None]:
     """A client of the chosen server, or of a simulator that lives as long as the block.
 
+    Args:
+        server: The option ``--server``.
+        simulate: The option ``--simulate``.
+        seconds: How long to wait for the server to say that it is one.
+
     Raises:
-        CommandError: Both were asked for, or the simulator's extra is not installed.
-        ServerUnreachable: No server answers; says how to start one.
+        CommandError: Both were asked for, the simulator's extra is not installed, or no ComfyUI
+            server answers; says how to start one.
     """
     from ..client import Client
 
@@ -64,14 +75,45 @@ def connected(server: str | None, simulate: bool = False) -> Generator[Client, N
             yield client
         return
     with Client(chosen_server(server)) as client:
-        try:
-            client.system_stats()
-        except ServerUnreachable as error:
-            raise CommandError(
-                f"{error}. Start ComfyUI (python main.py) or name a server with --server URL or "
-                f"{VARIABLE}; without one, run with --simulate, or start `comfyflow simulate`"
-            ) from None
+        _greet(client, _GREETING_SECONDS if seconds is None else min(seconds, _GREETING_SECONDS))
         yield client
+
+
+def _greet(client: Client, seconds: float) -> None:
+    """Have the server say that it is a ComfyUI server.
+
+    Raises:
+        CommandError: It does not.
+    """
+    elsewhere = f"name a server with --server URL or {VARIABLE}"
+    try:
+        answer = client.request("GET", "/api/system_stats", timeout=max(seconds, 0.1))
+    except ServerUnreachable as error:
+        if not error.unsent:
+            raise CommandError(
+                f"{error}. Is that a ComfyUI server, or is it busy? Else {elsewhere}"
+            ) from None
+        raise CommandError(
+            f"{error}. Start ComfyUI (python main.py) or {elsewhere}; without one, run with --simulate, "
+            "or start `comfyflow simulate`"
+        ) from None
+    if answer.ok and is_object(_json_value(answer.content)):
+        return
+    said = f"GET /api/system_stats of {client.url} gave"
+    if answer.status == 401:
+        raise CommandError(
+            f"{said} 401: the server wants credentials. Write them into its address: "
+            "http://NAME:PASSWORD@HOST:PORT, or http://HOST:PORT?token=TOKEN"
+        )
+    what = "a page and no data" if answer.ok else str(answer.status)
+    raise CommandError(f"{said} {what}: that is no ComfyUI server, or not its address; {elsewhere}")
+
+
+def _json_value(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+import typer
+
 from ..client.run_event import (
     NodeBlocked,
     NodeOutputs,
@@ -18,6 +20,8 @@ from ..client.run_event import (
     RunQueued,
     RunStarted,
 )
+from . import UNREAD, stop_writing
+from .plain_text import plain
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -87,13 +91,13 @@ class Bars:
         elif isinstance(event, NodesCached) and event.nodes:
             self._progress.console.print(f"{len(event.nodes)} nodes are cached", style="dim")
         elif isinstance(event, NodeStarted):
-            self._only(event.node.node_id, str(event.node))
+            self._only(event.node.node_id, plain(event.node))
         elif isinstance(event, NodeProgress):
-            bar = self._only(event.node.node_id, str(event.node))
+            bar = self._only(event.node.node_id, plain(event.node))
             self._progress.update(bar, completed=event.value, total=event.maximum, rate=self._rate(bar))
         elif isinstance(event, (NodeText, NodeBlocked)):
             text = event.text if isinstance(event, NodeText) else f"blocked: {event.message}"
-            self._progress.console.print(f"{event.node}: {text}", markup=False, highlight=False)
+            self._progress.console.print(plain(f"{event.node}: {text}"), markup=False, highlight=False)
 
     def close(self) -> None:
         """Take the bars off the screen."""
@@ -121,7 +125,7 @@ class Lines:
     def show(self, event: RunEvent) -> None:
         """Write the node that begins."""
         if isinstance(event, NodeStarted):
-            print(f"running {event.node}", file=sys.stderr, flush=True)
+            print(f"running {plain(event.node)}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing."""
@@ -162,7 +166,11 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
 
 def write_line(value: dict[str, Any]) -> None:
     """A JSON object on a line of standard output, at once."""
-    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+    try:
+        print(json.dumps(value, default=str), flush=True)
+    except BrokenPipeError:
+        stop_writing()
+        raise typer.Exit(UNREAD) from None
 
 
 def _node(event: NodeStarted | NodeProgress | NodeText | NodeBlocked | NodeOutputs) -> dict[str, Any]:

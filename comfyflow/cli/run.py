@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from ..errors import (
     ClientError,
     CommandError,
+    PromptLost,
     PromptRejected,
     RunError,
     SchemaError,
     ValidationError,
     WaitTimeout,
 )
-from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT
+from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
 from .connection import connected
 from .options import Server, reference_schema
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
+from .plain_text import plain
 from .target import Target, load_target
 
 if TYPE_CHECKING:
     from ..client import Client, Handle, Result
+    from ..client.running import RunOptions
     from ..output_file import NodeOutput
     from ..schema import Schema
 
 _OUTPUT = Path("output")
+_ON_ITS_WAY: Final = 0.5
+"""Seconds that a prompt gets to arrive whose sending was interrupted."""
 
 
 def run(
@@ -51,20 +58,26 @@ def run(
     """Run a workflow and write what it gives; its parameters are options: --prompt "a cat".
 
     Exit codes: 0 done; 1 the workflow has problems; 2 it could not be tried; 3 it failed on the
-    server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled.
+    server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled;
+    141 nobody reads the output any more.
     """
     loaded, used = _load(target, context.args, seed)
     set_inputs(loaded, settings or ())
-    with connected(server, simulate) as client:
+    if out.exists() and not out.is_dir():
+        raise CommandError(f"--out {out} is a file; name a folder")
+    with connected(server, simulate, timeout) as client:
         code = 0
         try:
             _run(client, loaded, out, timeout, as_json=as_json, quiet=quiet, seed=used)
         except (ValidationError, PromptRejected) as error:
             code = _tell(error, PROBLEMS, as_json)
         except WaitTimeout as error:
-            code = _tell(error, TIMED_OUT, as_json)
+            over = WaitTimeout(f"the {timeout:g} s of --timeout are over: {error}", error.prompt_id)
+            code = _tell(over, TIMED_OUT, as_json, _later(error.prompt_id or "ID"))
         except RunError as error:
             code = _tell(error, FAILED, as_json)
+        except (ClientError, CommandError) as error:
+            code = _tell(error, UNUSABLE, as_json)
         if code:
             raise typer.Exit(code)
 
@@ -107,19 +120,32 @@ def _run(
     seed: int | None,
 ) -> None:
     for warning in target.warnings:
-        typer.echo(str(warning), err=True)
+        typer.echo(plain(warning), err=True)
     if seed is not None and not as_json and not quiet:
         typer.echo(f"seed {seed}", err=True)
     subject: Any = target.workflow if target.workflow is not None else target.prompt
     from .progress import write_line
 
-    handle = client.submit(subject, editor_workflow=target.editor_workflow)
-    if as_json:
-        write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
-    if handle.report is not None:
-        typer.echo(str(handle.report), err=True)
-    result = _follow(handle, timeout, as_json=as_json, quiet=quiet)
-    _write(client, result, out, as_json=as_json, quiet=quiet)
+    prompt_id = str(uuid.uuid4())  # known before it is sent: Ctrl-C may come at any time
+    handle: Handle[Any] | None = None
+    end = None if timeout is None else time.monotonic() + timeout
+    try:
+        options: RunOptions = {"editor_workflow": target.editor_workflow, "prompt_id": prompt_id}
+        handle = client._submit(subject, None, options, timeout)
+        if as_json:
+            write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
+        if handle.report is not None:
+            typer.echo(plain(handle.report), err=True)
+        left = None if end is None else max(end - time.monotonic(), 0.0)
+        result = _follow(handle, left, as_json=as_json, quiet=quiet)
+    except KeyboardInterrupt:
+        _cancel(client, prompt_id, handle, as_json=as_json)
+        raise typer.Exit(INTERRUPTED) from None
+    try:
+        _write(client, result, out, as_json=as_json, quiet=quiet)
+    except KeyboardInterrupt:
+        _say(f"interrupted; `comfyflow download {handle.prompt_id}` fetches what the prompt gave")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _follow(handle: Handle[Any], timeout: float | None, *, as_json: bool, quiet: bool) -> Any:
@@ -130,23 +156,55 @@ def _follow(handle: Handle[Any], timeout: float | None, *, as_json: bool, quiet:
         for event in handle.events(timeout):
             shown.show(event)
         return handle.result(timeout)
-    except KeyboardInterrupt:
-        shown.close()
-        _cancel(handle)
-        raise typer.Exit(INTERRUPTED) from None
     finally:
         shown.close()
 
 
-def _cancel(handle: Handle[Any]) -> None:
-    typer.echo(f"comfyflow: cancelling prompt {handle.prompt_id} …", err=True)
+def _cancel(client: Client, prompt_id: str, handle: Handle[Any] | None, *, as_json: bool) -> None:
+    """Stop a prompt, sent or being sent, and say what became of it."""
+    prompt_id = handle.prompt_id if handle is not None else prompt_id
+    name = f"prompt {prompt_id}"
+    _say(f"cancelling {name} …")
+    said = ""
     try:
-        stopped = handle.cancel()
+        stopped = _sent(client, prompt_id, handle).cancel()
+        said = f"{name} is cancelled on the server" if stopped else f"{name} had ended already"
+    except PromptLost:
+        said = f"{name} had not been queued yet"
     except ClientError as error:
-        typer.echo(f"comfyflow: {error}", err=True)
-        return
-    what = "is cancelled on the server" if stopped else "had ended already"
-    typer.echo(f"comfyflow: prompt {handle.prompt_id} {what}", err=True)
+        said = f"{name} may go on, {_later(prompt_id)}: {error}"
+    except KeyboardInterrupt:
+        said = f"{name} may go on, {_later(prompt_id)}"
+    _say(said)
+    if as_json:
+        from .progress import write_line
+
+        write_line(
+            {"prompt_id": prompt_id, "event": "interrupted", "message": said, "exit_code": INTERRUPTED}
+        )
+
+
+def _sent(client: Client, prompt_id: str, handle: Handle[Any] | None) -> Handle[Any]:
+    """The prompt, though its answer may not have come.
+
+    Raises:
+        PromptLost: The server has not got it.
+    """
+    if handle is not None:
+        return handle
+    try:
+        return client.attach(prompt_id)
+    except PromptLost:
+        time.sleep(_ON_ITS_WAY)
+        return client.attach(prompt_id)
+
+
+def _later(prompt_id: str) -> str:
+    return f"`comfyflow cancel {prompt_id}` stops it, `comfyflow download {prompt_id}` waits for its files"
+
+
+def _say(text: str) -> None:
+    typer.echo(f"comfyflow: {plain(text)}", err=True)
 
 
 def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, quiet: bool) -> None:
@@ -163,7 +221,7 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
         for path in paths:
             typer.echo(str(path))
         if output.text and not quiet:
-            typer.echo(output.text)
+            typer.echo(plain(output.text))
     if not result.outputs and not as_json and not quiet:
         typer.echo("it ran, and gave no files", err=True)
 
@@ -178,7 +236,7 @@ def _output_json(result: Result[Any], node_id: str, output: NodeOutput, paths: l
     }
 
 
-def _tell(error: Exception, code: int, as_json: bool) -> int:
+def _tell(error: Exception, code: int, as_json: bool, hint: str = "") -> int:
     if as_json:
         from .progress import write_line
 
@@ -186,5 +244,5 @@ def _tell(error: Exception, code: int, as_json: bool) -> int:
         shown = {"event": "error", "error": type(error).__name__, "message": str(error), "exit_code": code}
         write_line({**shown, "report": report.to_json()} if report is not None else shown)
     else:
-        typer.echo(f"comfyflow: {error}", err=True)
+        _say(f"{error} ({hint})" if hint else str(error))
     return code

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import difflib
+import enum
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import CommandError
+from ..errors import CommandError, ServerError
 from ..json_types import array_or_empty, object_or_empty
 from . import PROBLEMS
 from .connection import connected
-from .options import Server
+from .options import Server, json_text
+from .plain_text import plain
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..output_file import OutputFile
+
+
+class Folder(str, enum.Enum):
+    """One of a server's folders."""
+
+    OUTPUT = "output"
+    INPUT = "input"
+    TEMP = "temp"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 _HERE = Path()
@@ -53,7 +69,7 @@ def queue(server: Server = None, as_json: AsJson = False) -> None:
             )
             return
         for state, entry in rows:
-            typer.echo(f"{state}  {entry.prompt_id}  {len(entry.prompt)} nodes")
+            typer.echo(plain(f"{state}  {entry.prompt_id}  {len(entry.prompt)} nodes"))
         if not rows:
             typer.echo("nothing runs or waits")
 
@@ -79,7 +95,7 @@ def history(
         for entry in entries:
             ending = entry.outcome.ending if entry.outcome is not None else "?"
             names = [name for output in _files(entry.raw) for name in output]
-            typer.echo(f"{ending:<11} {entry.prompt_id}  {', '.join(names)}")
+            typer.echo(plain(f"{ending:<11} {entry.prompt_id}  {', '.join(names)}"))
         if not entries:
             typer.echo("nothing has run")
 
@@ -114,12 +130,26 @@ def models(
 ) -> None:
     """The model files of a server: its folders, or the files in one."""
     with connected(server) as client:
-        names = client.model_folders() if folder is None else client.models(folder)
+        names = client.model_folders() if folder is None else _models_in(client, folder)
         if as_json:
             _print_json(names)
             return
         for name in names:
-            typer.echo(name)
+            typer.echo(plain(name))
+        if not names:
+            typer.echo(f"the server has no files in {folder or 'its model folders'}", err=True)
+
+
+def _models_in(client: Client, folder: str) -> list[str]:
+    try:
+        return client.models(folder)
+    except ServerError as error:
+        if error.status != 404:
+            raise
+    folders = client.model_folders()
+    near = difflib.get_close_matches(folder, folders, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(folders) or 'none'}"
+    raise CommandError(f"{client.url} has no model folder {folder!r}; {hint}")
 
 
 def download(
@@ -135,9 +165,9 @@ def download(
 
 
 def view(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="SUBFOLDER/NAME, as the server lists it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As history lists it: SUBFOLDER/NAME [TYPE].")],
     server: Server = None,
-    kind: Annotated[str, typer.Option("--type", help="output, input or temp.")] = "output",
+    kind: Annotated[Folder, typer.Option("--type", help="Which of the server's folders.")] = Folder.OUTPUT,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
     ] = None,
@@ -145,10 +175,20 @@ def view(
     """Fetch one file of a server."""
     from ..output_file import clean_name
 
-    subfolder, _, filename = name.rpartition("/")
+    found = re.fullmatch(r"(.+) \[(output|input|temp)\]", name)
+    path, folder = (found[1], found[2]) if found is not None else (name, kind.value)
+    subfolder, _, filename = path.rpartition("/")
     target = output or Path(clean_name(filename))
     with connected(server) as client:
-        data = client.view(filename, subfolder=subfolder, type=kind)
+        try:
+            data = client.view(filename, subfolder=subfolder, type=folder)
+        except ServerError as error:
+            if error.status not in (400, 403, 404):
+                raise
+            raise CommandError(
+                f"{client.url} has no file {path!r} in its {folder} folder, or does not show it "
+                f"({error.status}); `comfyflow history` lists what prompts gave, --type names another folder"
+            ) from None
     try:
         target.write_bytes(data)
     except OSError as error:
@@ -173,11 +213,16 @@ def _files(entry: Mapping[str, Any]) -> list[list[str]]:
     from ..output_file import NodeOutput
 
     outputs = object_or_empty(entry.get("outputs"))
-    return [[file.name for file in NodeOutput(object_or_empty(raw)).files] for raw in outputs.values()]
+    return [[_name(file) for file in NodeOutput(object_or_empty(raw)).files] for raw in outputs.values()]
+
+
+def _name(file: OutputFile) -> str:
+    """How `view` takes a file."""
+    return file.annotated_name.removesuffix(" [output]")
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json_text(value), nl=False)
 
 
 def _size(value: Any) -> str:

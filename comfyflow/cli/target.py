@@ -138,6 +138,8 @@ def _load_module(file: Path) -> ModuleType:
     except ComfyflowError:
         raise
     except (Exception, SystemExit) as error:  # the user's own code may raise anything
+        if isinstance(error, ModuleNotFoundError) and f"{file}.".startswith(f"{error.name}."):
+            raise CommandError(f"there is no file {file}, and no module of that name") from None
         raise CommandError(_told(error, file)) from error
 
 

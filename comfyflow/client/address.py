@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
 
 from ..errors import ClientError
 
@@ -53,8 +54,9 @@ class Credentials:
             kind, _, bare = value.rpartition(" ")
             found.update((value, bare))
             if kind == "Basic":
-                found.add(base64.b64decode(bare).decode().partition(":")[2])
-        found.update([quote(secret, safe="") for secret in found])
+                with contextlib.suppress(ValueError):
+                    found.add(base64.b64decode(bare).decode().partition(":")[2])
+        found.update([form(secret) for secret in found for form in (_quoted, quote_plus)])
         return tuple(sorted((secret for secret in found if len(secret) > 3), key=len, reverse=True))
 
 
@@ -92,7 +94,8 @@ class Address:
             path: Percent-encoded, starting with ``/``.
             query: Names and values.
         """
-        return f"{self.url}{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+        asked = urlencode(query, quote_via=quote, errors="surrogatepass")
+        return f"{self.url}{path}" + (f"?{asked}" if asked else "")
 
     def socket_url(self, client_id: str) -> str:
         """The address of the WebSocket, without credentials."""
@@ -156,6 +159,10 @@ def _credentials_in(parts: SplitResult) -> Credentials:
     if parts.username is not None:
         headers["Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
     return Credentials(headers, tuple(parse_qsl(parts.query, keep_blank_values=True)))
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _host(host: str) -> str:

@@ -27,7 +27,7 @@ from .flow import (
     Transmit,
     Watch,
 )
-from .http import LARGEST, build_arguments, head_of, unreachable, with_credentials
+from .http import Body, build_arguments, closed, head_of, unreachable, with_credentials
 from .options import ClientOptions, ConnectionOptions
 from .socket_flow import socket_flow
 
@@ -67,7 +67,7 @@ class AwaitingDriver:
     ) -> None:
         self.core = core
         self._options = ConnectionOptions(core, options)
-        inner = transport or httpx.AsyncHTTPTransport(verify=self._options.tls, proxy=self._options.proxy)
+        inner = transport or self._options.transport(httpx.AsyncHTTPTransport)
         self._http = httpx.AsyncClient(
             transport=_Transport(inner, core),
             timeout=self._options.timeout,
@@ -77,7 +77,12 @@ class AwaitingDriver:
         core.hub.hang_up = self._socket.hang_up
 
     async def drive(self, flow: Flow[T]) -> T:
-        """Carry out a flow and return what it returns."""
+        """Carry out a flow and return what it returns.
+
+        Args:
+            flow: The flow; whatever ends it, a cancellation too, it has tidied up when this
+                returns.
+        """
         try:
             effect = next(flow)
             while True:
@@ -90,6 +95,8 @@ class AwaitingDriver:
         except StopIteration as stop:
             result: T = stop.value
             return result
+        finally:
+            flow.close()
 
     async def close(self) -> None:
         """Close everything. Whoever waits is told."""
@@ -124,6 +131,8 @@ class AwaitingDriver:
 
     async def _send(self, effect: Send) -> Answer:
         request = effect.request
+        if self._http.is_closed:
+            raise closed(request)
         own = request.url is None or self.core.address.owns(request.url)
         with ExitStack() as files:
             arguments = build_arguments(self.core, request, files)
@@ -136,19 +145,16 @@ class AwaitingDriver:
                 raise unreachable(self.core, request, error) from None
             except httpx.InvalidURL as error:
                 raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
+            except RuntimeError:
+                if self._http.is_closed:  # by another task, between the two lines above
+                    raise closed(request) from None
+                raise
 
     async def _receive(self, response: httpx.Response, effect: Send) -> Answer:
-        head = head_of(response)
-        if effect.sink is not None and effect.sink.start(head):
-            async for chunk in response.aiter_bytes():
-                effect.sink.write(chunk)
-            return head
-        content = bytearray()
+        body = Body(self.core, effect, head_of(response))
         async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > LARGEST:
-                raise ClientError(f"{effect.request.label}: the answer is larger than {LARGEST} bytes")
-        return Answer(head.status, head.headers, bytes(content))
+            body.write(chunk)
+        return body.answer
 
 
 class AwaitingSocket:
@@ -293,5 +299,5 @@ def _failures() -> Generator[None]:
 
     try:
         yield
-    except (WebSocketException, OSError, EOFError, ValueError, asyncio.TimeoutError) as error:
+    except (WebSocketException, OSError, EOFError, ValueError, ImportError, asyncio.TimeoutError) as error:
         raise SocketFailure(str(error) or type(error).__name__) from None

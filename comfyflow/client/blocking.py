@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -29,7 +28,8 @@ from .flow import (
     Transmit,
     Watch,
 )
-from .http import LARGEST, build_arguments, head_of, unreachable, with_credentials
+from .gathering import Halt, gather
+from .http import Body, build_arguments, closed, head_of, unreachable, with_credentials
 from .options import ClientOptions, ConnectionOptions
 from .socket_flow import socket_flow
 
@@ -67,7 +67,7 @@ class BlockingDriver:
     def __init__(self, core: Core, options: ClientOptions, transport: httpx.BaseTransport | None) -> None:
         self.core = core
         self._options = ConnectionOptions(core, options)
-        inner = transport or httpx.HTTPTransport(verify=self._options.tls, proxy=self._options.proxy)
+        inner = transport or self._options.transport(httpx.HTTPTransport)
         self._http = httpx.Client(
             transport=_Transport(inner, core),
             timeout=self._options.timeout,
@@ -76,13 +76,18 @@ class BlockingDriver:
         self._socket = BlockingSocket(core, self._options)
         core.hub.hang_up = self._socket.hang_up
 
-    def drive(self, flow: Flow[T]) -> T:
-        """Carry out a flow and return what it returns."""
+    def drive(self, flow: Flow[T], halt: Halt | None = None) -> T:
+        """Carry out a flow and return what it returns.
+
+        Args:
+            flow: The flow; whatever ends it, Ctrl-C too, it has tidied up when this returns.
+            halt: Ends it from another thread.
+        """
         try:
             effect = next(flow)
             while True:
                 try:
-                    value = self._perform(effect)
+                    value = self._perform(effect, halt)
                 except Exception as error:  # noqa: BLE001  # the flow decides
                     effect = flow.throw(error)
                 else:
@@ -90,6 +95,8 @@ class BlockingDriver:
         except StopIteration as stop:
             result: T = stop.value
             return result
+        finally:
+            flow.close()
 
     def close(self) -> None:
         """Close everything. Whoever waits is told."""
@@ -97,24 +104,21 @@ class BlockingDriver:
         self._socket.close()
         self._http.close()
 
-    def _perform(self, effect: Effect) -> Any:
+    def _perform(self, effect: Effect, halt: Halt | None) -> Any:
         if isinstance(effect, Send):
-            return self._send(effect)
+            return self._send(effect, halt)
         if isinstance(effect, Watch):
             return watch(effect.signal, effect.seconds)
         if isinstance(effect, Sleep):
-            return time.sleep(effect.seconds)
+            return time.sleep(effect.seconds) if halt is None else halt.sleep(effect.seconds)
         if isinstance(effect, Gather):
-            return self._gather(effect)
+            return gather(self.drive, effect.flows, effect.limit)
         return self._socket.start()
 
-    def _gather(self, effect: Gather) -> list[Any]:
-        with ThreadPoolExecutor(effect.limit, "comfyflow") as pool:
-            running = [pool.submit(self.drive, flow) for flow in effect.flows]
-        return [future.result() for future in running]
-
-    def _send(self, effect: Send) -> Answer:
+    def _send(self, effect: Send, halt: Halt | None) -> Answer:
         request = effect.request
+        if self._http.is_closed:
+            raise closed(request)
         own = request.url is None or self.core.address.owns(request.url)
         with ExitStack() as files:
             arguments = build_arguments(self.core, request, files)
@@ -122,24 +126,24 @@ class BlockingDriver:
                 built = self._http.build_request(**arguments)
                 response = self._http.send(built, stream=True, auth=self._options.auth if own else None)
                 with contextlib.closing(response):
-                    return self._receive(response, effect)
+                    return self._receive(response, effect, halt)
             except (httpx.TransportError, httpx.DecodingError) as error:
                 raise unreachable(self.core, request, error) from None
             except httpx.InvalidURL as error:
                 raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
+            except RuntimeError:
+                if self._http.is_closed:  # by another thread, between the two lines above
+                    raise closed(request) from None
+                raise
 
-    def _receive(self, response: httpx.Response, effect: Send) -> Answer:
-        head = head_of(response)
-        if effect.sink is not None and effect.sink.start(head):
+    def _receive(self, response: httpx.Response, effect: Send, halt: Halt | None) -> Answer:
+        body = Body(self.core, effect, head_of(response))
+        with halt.reading(response) if halt is not None else contextlib.nullcontext():
             for chunk in response.iter_bytes():
-                effect.sink.write(chunk)
-            return head
-        content = bytearray()
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > LARGEST:
-                raise ClientError(f"{effect.request.label}: the answer is larger than {LARGEST} bytes")
-        return Answer(head.status, head.headers, bytes(content))
+                if halt is not None:
+                    halt.check()
+                body.write(chunk)
+        return body.answer
 
 
 class BlockingSocket:
@@ -243,5 +247,5 @@ def _failures() -> Generator[None]:
 
     try:
         yield
-    except (WebSocketException, OSError, EOFError, ValueError) as error:
+    except (WebSocketException, OSError, EOFError, ValueError, ImportError) as error:
         raise SocketFailure(str(error) or type(error).__name__) from None

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from ..errors import ServerError, ServerUnreachable
 from ..json_types import is_object
@@ -26,8 +26,9 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REPEATED: Final = frozenset({408, 425, 429, 502, 503, 504})
 """Answers of something in between, or of a server that is busy: worth asking again."""
 _SHOWN: Final = 400
-_LEAST: Final = 0.1
+_LEAST: Final = 0.5
 """Seconds that a server gets for an answer even where the time is over."""
+_SCHEMES: Final = ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,11 @@ class Core:
         longest = min(doubled, self.limits.backoff_most)
         return longest * self.random.uniform(0.5, 1.0)
 
+    def pause(self, seconds: float) -> Flow[None]:
+        """Do nothing for some seconds, but not beyond the end that `within` set."""
+        left = self.left()
+        yield from sleep(seconds if left is None else min(seconds, left))
+
 
 def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
     """Send a request and return its answer, if it is no error.
@@ -151,7 +157,7 @@ def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]
             if over or answer.status not in _REPEATED or not request.repeatable:
                 raise error_of(core, request, answer)
             pause = max(core.jitter(attempt), retry_after(answer))
-        yield from sleep(pause)
+        yield from core.pause(pause)
     raise AssertionError("unreachable")
 
 
@@ -174,7 +180,7 @@ def patiently(core: Core, start: Callable[[], Flow[T]]) -> Flow[T]:
             waited = core.clock() - since
             if not may_pass(error) or waited > core.limits.patience or core.left() == 0.0:
                 raise
-            yield from sleep(core.jitter(attempt))
+            yield from core.pause(core.jitter(attempt))
             attempt += 1
 
 
@@ -275,17 +281,25 @@ def _follow(core: Core, request: Request, sink: Sink | None) -> Flow[Answer]:
     """Send a request; GET and HEAD follow redirects. Another origin gets no credentials."""
     answer = yield from send(request, sink)
     for _ in range(_MAX_REDIRECTS):
-        target = answer.headers.get("location")
-        if (
-            answer.status not in (301, 302, 303, 307, 308)
-            or request.method not in ("GET", "HEAD")
-            or not target
-        ):
+        if answer.status not in _REDIRECTS or request.method not in ("GET", "HEAD"):
             break
-        base = request.url or core.address.url_of(request.path, request.query)
-        request = replace(request, url=urljoin(base, target))
+        target = _target(core, request, answer)
+        if target is None:
+            break
+        request = replace(request, url=target)
         answer = yield from send(request, sink)
     return answer
+
+
+def _target(core: Core, request: Request, answer: Answer) -> str | None:
+    """Where a redirect leads; None where nobody can follow."""
+    said = answer.headers.get("location", "")
+    try:
+        target = urljoin(request.url or core.address.url_of(request.path, request.query), said)
+        followed = bool(said) and urlsplit(target).scheme in _SCHEMES
+    except ValueError:
+        return None
+    return target if followed else None
 
 
 def _shown(core: Core, answer: Answer) -> str:

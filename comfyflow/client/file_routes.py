@@ -12,7 +12,7 @@ from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
 from ..json_types import is_object, text_or_empty
 from ..output_file import NodeOutput, OutputFile, clean_name
 from .core import Core, ask, call, error_of, fetch_json, retry_after
-from .flow import Answer, Flow, Gather, Part, Request, json_body, sleep
+from .flow import Answer, Flow, Gather, Part, Request, json_body
 from .result import Result
 
 _IDENTITY: Final = {"Accept-Encoding": "identity"}
@@ -297,20 +297,26 @@ class _PartialFile:
         return {"Range": f"bytes={self.received}-", "If-Range": self.tag}
 
     def start(self, answer: Answer) -> bool:
-        """Takes the body of a file, whole or the rest."""
+        """Takes the body of a file, whole or the rest.
+
+        The rest counts only where it says that it is of the same file: ComfyUI (0.3.64, 0.27.0)
+        looks at ``If-Range`` only where it is a date, and so gives the rest of a file that has
+        changed since.
+        """
         if answer.status not in (200, 206):
             return False
-        if answer.status == 200 or not _continues(answer, self.received):
+        tag = answer.headers.get("etag", "")
+        if answer.status == 200 or tag != self.tag or not _continues(answer, self.received):
             self._opened.seek(0)
             self._opened.truncate()
             self.received = 0
             if answer.status == 206:
                 self.tag, self.expected = "", -1
                 return False
-        tag = answer.headers.get("etag", "")
         self.tag = "" if tag.startswith("W/") else tag
         length = answer.headers.get("content-length", "")
-        self.expected = self.received + int(length) if length.isdigit() else None
+        known = length.isascii() and length.isdecimal()
+        self.expected = self.received + int(length) if known else None
         return True
 
     def write(self, chunk: bytes) -> None:
@@ -336,6 +342,8 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
             if answer.status in (200, 206) and partial.expected in (None, partial.received):
                 return
             reason = f"{partial.received} of {partial.expected} bytes came"
+            if partial.expected is not None and 0 <= partial.expected < partial.received:
+                raise DownloadError(f"{file.annotated_name} is not what the server said: {reason}")
             if answer.status not in (200, 206):
                 error = error_of(core, request, answer)
                 if answer.status < 500 and answer.status not in (408, 416, 425, 429):
@@ -346,7 +354,7 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
         attempt = 0 if partial.received > before else attempt + 1
         if attempt > core.limits.retries:
             raise DownloadError(f"{file.annotated_name} did not arrive whole: {reason}")
-        yield from sleep(max(core.jitter(attempt), pause))
+        yield from core.pause(max(core.jitter(attempt), pause))
 
 
 def _missing(file: OutputFile, error: ServerError) -> ClientError:

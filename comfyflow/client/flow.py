@@ -28,7 +28,7 @@ class Part:
 
     name: str
     filename: str
-    content: bytes | Path
+    content: bytes | Path = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,16 @@ class Request:
         parts: Files of a multipart body.
         timeout: Seconds to wait for an answer, or None for the client's own.
         repeatable: Whether sending it twice does no more than sending it once.
-        private: Whether the body holds a secret, so that nothing of it is shown.
         url: An absolute address instead of `path`, for redirects.
+
+    A body is not shown: a prompt's may hold the key for paid nodes.
     """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    content: bytes | None = None
+    content: bytes | None = field(default=None, repr=False)
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     parts: tuple[Part, ...] = ()
     timeout: float | None = None
@@ -73,12 +74,13 @@ class Answer:
     Attributes:
         status: The HTTP status.
         headers: By lowercase name.
-        content: The body; empty where it went into a sink.
+        content: The body; empty where it went into a sink. Not shown: a queue of 0.3.64 holds
+            the keys of whoever has sent its prompts.
     """
 
     status: int
     headers: Mapping[str, str]
-    content: bytes = b""
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def ok(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ClientError, ServerUnreachable
 from .core import Core
-from .flow import Answer, Request
+from .flow import Answer, Request, Send
 
 if TYPE_CHECKING:
     import httpx
@@ -73,6 +73,55 @@ def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
     return httpx.Request(
         request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
     )
+
+
+class Body:
+    """Takes the body of an answer: into its sink, or into memory.
+
+    Args:
+        core: The client.
+        effect: What was sent.
+        head: Status and headers.
+    """
+
+    def __init__(self, core: Core, effect: Send, head: Answer) -> None:
+        self._request = effect.request
+        self._head = head
+        self._sink = effect.sink if effect.sink is not None and effect.sink.start(head) else None
+        self._content = bytearray()
+        self._clock = core.clock
+        seconds = effect.request.timeout
+        self._end = None if seconds is None else core.clock() + seconds
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            ClientError: They are more than fit into memory.
+            httpx.ReadTimeout: The time is over, though they have not stopped coming.
+        """
+        if self._end is not None and self._clock() > self._end:
+            import httpx
+
+            raise httpx.ReadTimeout("the answer still comes")
+        if self._sink is not None:
+            self._sink.write(chunk)
+            return
+        self._content += chunk
+        if len(self._content) > LARGEST:
+            raise ClientError(f"{self._request.label}: the answer is larger than {LARGEST} bytes")
+
+    @property
+    def answer(self) -> Answer:
+        """The answer, when all has come."""
+        if self._sink is not None:
+            return self._head
+        return Answer(self._head.status, self._head.headers, bytes(self._content))
+
+
+def closed(request: Request) -> ClientError:
+    """The error of a request by a client that was closed."""
+    return ClientError(f"{request.label}: this client is closed; make a new one")
 
 
 def head_of(response: httpx.Response) -> Answer:

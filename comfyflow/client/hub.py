@@ -84,6 +84,16 @@ class Hub:
         with self._lock:
             self._runs.pop(run.prompt_id, None)
 
+    def rename(self, run: Run, prompt_id: str) -> None:
+        """The server has queued this run under an id of its own, as servers did before ids were sent.
+
+        What it has told of it until now went by, so it is to be asked.
+        """
+        self.remove(run)
+        run.prompt_id = prompt_id
+        self.add(run)
+        run.missed()
+
     def listen(self, listener: Listener[ServerEvent]) -> None:
         """Hand this listener all events from now on."""
         with self._lock:

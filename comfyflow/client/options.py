@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from typing_extensions import TypedDict
 
+from ..errors import ClientError
 from .address import Address, Credentials, basic, bearer, read_address
 from .core import Core, Limits
 from .flow import Middleware, Signal
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+
+
+T = TypeVar("T")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class ClientOptions(TypedDict, total=False):
@@ -79,6 +86,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
     if (user := options.get("user")) is not None:
         headers["Comfy-User"] = user
     headers.update(options.get("headers") or {})
+    _check_headers(headers)
     return Core(
         address,
         Credentials(headers, tuple(query)),
@@ -88,6 +96,23 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
         middleware=options.get("middleware", ()),
         use_socket=options.get("websocket", True),
     )
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse what no HTTP header can hold, while nothing of it need be shown.
+
+    Raises:
+        ClientError: A name or a value cannot be sent: the end of a line that was read with a
+            token, for one.
+    """
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ClientError(f"{name!r:.60} is no name of an HTTP header")
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise ClientError(
+                f"what is given for the header {name} cannot be sent: HTTP takes visible ASCII, without "
+                "spaces or the end of a line around it (strip what was read from a file)"
+            )
 
 
 class ConnectionOptions:
@@ -110,6 +135,17 @@ class ConnectionOptions:
             self.tls = httpx.create_ssl_context(verify=verify)
         limits = core.limits
         self.timeout = httpx.Timeout(limits.answer, connect=limits.connect)
+
+    def transport(self, kind: Callable[..., T]) -> T:
+        """A transport of httpx for this server.
+
+        Raises:
+            ClientError: There is no way through the proxy that was named.
+        """
+        try:
+            return kind(verify=self.tls, proxy=self.proxy)
+        except (ImportError, ValueError) as error:
+            raise ClientError(_no_proxy(self.proxy or "", error)) from None
 
     def socket(self, core: Core) -> dict[str, Any]:
         """The arguments of websockets' ``connect``."""
@@ -145,13 +181,19 @@ def environment_proxy(address: Address) -> str | None:
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
+def _no_proxy(proxy: str, error: Exception) -> str:
+    """Why a proxy cannot be used, without the password in its address."""
+    shown = urlunsplit(urlsplit(proxy)._replace(netloc=urlsplit(proxy).netloc.rpartition("@")[2]))
+    if isinstance(error, ImportError):
+        return f"the proxy {shown} needs more packages: pip install 'httpx[socks]' python-socks"
+    return f"{shown!r} is no address of a proxy; write it like http://127.0.0.1:3128"
+
+
 def _is_local(address: Address) -> bool:
     return address.host in ("localhost", "[::1]") or address.host.startswith("127.")
 
 
 def _with_query(url: str, credentials: Credentials) -> str:
-    from urllib.parse import urlencode
-
     return f"{url}&{urlencode(credentials.query)}" if credentials.query else url
 
 

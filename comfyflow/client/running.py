@@ -120,6 +120,8 @@ def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
     yield from ready_socket(core)
     core.hub.add(run)
     accepted = yield from submit(core, run, _submission(prepared, options), prepared)
+    if accepted.prompt_id != run.prompt_id:
+        core.hub.rename(run, accepted.prompt_id)
     report: Report | None = None
     if accepted.node_errors:
         from ..validate import Report
@@ -242,12 +244,12 @@ def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
     """
     waiting, asked, pause = Wait(core, run, timeout), False, 0.02
     while True:
-        listed = yield from queue(core)
+        listed = yield from queue(waiting.core)
         if listed.find(run.prompt_id) is None:
             break
         if not run.ended:
             asked = run.cancelled = True
-            yield from _stop(core, run, listed)
+            yield from _stop(waiting.core, run, listed)
         waiting.check_time()
         yield Watch(run.signal, waiting.deadline.within(pause))
         run.signal.clear()

@@ -8,14 +8,14 @@ history have been searched for the first attempt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..errors import PromptError, PromptRejected, ServerError, ServerUnreachable
 from ..json_types import is_number, is_object
 from ..problem import Place
 from .core import Core, ask, error_of, parse_json, patiently, retry_after, server_words
-from .flow import Answer, Flow, Request, json_body, sleep
+from .flow import Answer, Flow, Request, json_body
 from .queue_routes import history_entry, queue
 from .run import Run
 from .target import Prepared
@@ -31,10 +31,12 @@ class Accepted:
     Attributes:
         number: Its priority; None where the server's answer was lost.
         node_errors: What is wrong with outputs that the server has dropped, as it sent it.
+        prompt_id: Under which id.
     """
 
     number: float | None
     node_errors: Mapping[str, Any]
+    prompt_id: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Submission:
     prompt: Mapping[str, Any]
     front: bool = False
     number: float | None = None
-    extra_data: Mapping[str, Any] | None = None
+    extra_data: Mapping[str, Any] | None = field(default=None, repr=False)
     targets: Sequence[str] | None = None
 
 
@@ -87,14 +89,14 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> 
             failure = error
         if not (isinstance(failure, ServerUnreachable) and failure.unsent):
             if (yield from _arrived(core, run)):
-                return Accepted(None, {})
+                return Accepted(None, {}, run.prompt_id)
             if isinstance(failure, ServerError) and failure.status == 500:
                 raise failure
             run.doubtful = True
             request = _request(core, run, replace(submission, number=None))
         if attempt == core.limits.retries or core.left() == 0.0:
             raise failure
-        yield from sleep(pause)
+        yield from core.pause(pause)
     raise AssertionError("unreachable")
 
 
@@ -118,7 +120,7 @@ def _arrived(core: Core, run: Run) -> Flow[bool]:
     """
     for pause in _LOOKS:
         if pause:
-            yield from sleep(pause)
+            yield from core.pause(pause)
         try:
             if run.seen or (yield from patiently(core, lambda: _is_there(core, run))):
                 return True
@@ -159,14 +161,16 @@ def _request(core: Core, run: Run, submission: Submission) -> Request:
 
 def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:
     said = parse_json(core, request, answer)
-    if not is_object(said) or "prompt_id" not in said:
+    prompt_id = said.get("prompt_id") if is_object(said) else None
+    if not is_object(said) or not isinstance(prompt_id, str):
         raise ServerError(
             f"{request.label} of {core.address} did not give a prompt id; is that a ComfyUI server?",
             answer.status,
             "",
         )
     number, errors = said.get("number"), said.get("node_errors")
-    return Accepted(number if is_number(number) else None, errors if is_object(errors) else {})
+    known = number if is_number(number) else None
+    return Accepted(known, errors if is_object(errors) else {}, prompt_id)
 
 
 def _refusal(core: Core, request: Request, answer: Answer, prepared: Prepared) -> ServerError:

@@ -65,7 +65,8 @@ class Wait:
     """
 
     def __init__(self, core: Core, run: Run, seconds: float | None) -> None:
-        self.core = core
+        self.core = core.within(seconds)
+        """No question to the server takes longer than the wait itself."""
         self.run = run
         self.deadline = Deadline(core, seconds)
         self._asked = core.clock()
@@ -128,7 +129,7 @@ class Wait:
         """
         if self.deadline.passed:
             raise WaitTimeout(
-                f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:g} s; "
+                f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:.3g} s; "
                 f"{self.run.describe()}. It goes on: wait again, or cancel it",
                 self.run.prompt_id,
             )

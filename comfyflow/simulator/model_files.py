@@ -36,6 +36,7 @@ LOADERS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 """Folder to the inputs that list its files."""
 
+_CONFIGS: Final = "configs"
 PLACEHOLDER: Final = "simulated.safetensors"
 """Offered where a schema lists no file at all, so that the editor has something to choose."""
 
@@ -73,9 +74,11 @@ class ModelFiles:
         for class_type, input_name in LOADERS.get(folder, ()):
             node = self._schema.get(class_type)
             entry: InputSchema | None = node.by_name.get(input_name) if node is not None else None
-            found.update(
-                name for name in (entry.choices or () if entry is not None else ()) if isinstance(name, str)
-            )
+            listed = entry.choices or () if entry is not None else ()
+            # A combo may list words beside files: the VAE `pixel_space`, for one.
+            found.update(name for name in listed if is_model_name(name) or folder == _CONFIGS)
+        if not found and LOADERS.get(folder) and self.takes_any_name(PLACEHOLDER):
+            found.add(PLACEHOLDER)
         return sorted(found)
 
     def takes_any_name(self, value: object) -> bool:

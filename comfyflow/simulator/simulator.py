@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -150,7 +151,7 @@ class Simulator:
             self._thread.join()
             self._thread = None
             self._remove_temporary()
-            raise SimulatorError(f"cannot listen on {self._host}:{self._wanted_port}: {failure[0]}")
+            raise SimulatorError(_not_listening(self._host, self._wanted_port, failure[0]))
         return self
 
     def stop(self) -> None:
@@ -476,3 +477,13 @@ def reference_schema() -> Path | None:
             if path.is_file():
                 return path
     return None
+
+
+def _not_listening(host: str, port: int, error: BaseException) -> str:
+    """Why a port cannot be had, and what to do."""
+    where = f"cannot listen on {host}:{port}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{where}: something else does. Choose another port, or 0 for any that is free"
+    if isinstance(error, PermissionError):
+        return f"{where}: ports below 1024 are not for everybody. Choose another, or 0 for any that is free"
+    return f"{where}: {error}"

@@ -49,7 +49,9 @@ def make_app(simulator: Simulator) -> web.Application:
     for routes in tables:
         for route in routes:
             if isinstance(route, web.RouteDef):
-                app.router.add_route(route.method, PREFIX + route.path, route.handler, **route.kwargs)
+                web.RouteDef(route.method, PREFIX + route.path, route.handler, route.kwargs).register(
+                    app.router
+                )
         app.add_routes(routes)
     editor_routes.add_editor(app, simulator.editor)
     return app
