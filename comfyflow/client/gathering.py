@@ -33,15 +33,25 @@ class Halt:
             raise Halted
 
     def sleep(self, seconds: float) -> None:
-        """Do nothing for some seconds, or until nobody waits."""
+        """Do nothing for some seconds.
+
+        Raises:
+            Halted: Nobody waits any more.
+        """
         self._told.wait(seconds)
+        self.check()
 
     @contextlib.contextmanager
     def reading(self, response: httpx.Response) -> Generator[None, None, None]:
-        """While an answer is read: it is what `halt` breaks."""
+        """While an answer is read: it is what `halt` breaks.
+
+        Raises:
+            Halted: Nobody waits: `halt` has passed this answer by.
+        """
         with self._lock:
             self._reading.append(response)
         try:
+            self.check()
             yield
         finally:
             with self._lock:
