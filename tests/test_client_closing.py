@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
 import threading
 import time
@@ -11,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from comfyflow.client import Limits
+from comfyflow.client import AsyncClient, Limits
 from comfyflow.errors import ClientError, ServerUnreachable
 from comfyflow.simulator import Simulator
 from tests.clients import KINDS, connected
@@ -68,6 +70,45 @@ def test_closing_while_many_threads_use_it(server: Simulator) -> None:
     errors = [end for end in ends if not isinstance(end, str)]
     assert len(errors) == 8
     assert all(isinstance(error, ClientError) for error in errors), errors
+
+
+def test_closing_while_many_tasks_use_it(server: Simulator) -> None:
+    """Each ends in a result or in an error of ours, and no connection is left to the collector."""
+
+    async def work(client: AsyncClient) -> list[object]:
+        ends: list[object] = []
+        try:
+            while True:
+                ends.append((await client.run(prompt(), timeout=20)).prompt_id)
+        except BaseException as error:  # noqa: BLE001  # every kind is looked at
+            ends.append(error)
+        return ends
+
+    async def close_under_way(seconds: float) -> list[object]:
+        async with AsyncClient(server.url) as client:
+            tasks = [asyncio.create_task(work(client)) for _ in range(8)]
+            await asyncio.sleep(seconds)
+            await client.close()
+            return [end for ends in await asyncio.gather(*tasks) for end in ends]
+
+    for seconds in (0.0, 0.005, 0.02, 0.1):
+        ends = asyncio.run(close_under_way(seconds))
+        gc.collect()
+        errors = [end for end in ends if not isinstance(end, str)]
+        assert len(errors) == 8
+        assert all(isinstance(error, ClientError) for error in errors), errors
+
+
+def test_a_task_that_is_cancelled_is_not_told_that_the_client_is_closed(server: Simulator) -> None:
+    async def cancel() -> bool:
+        async with AsyncClient(server.url) as client:
+            task = asyncio.create_task(client.run(prompt(), timeout=20))
+            await asyncio.sleep(0.002)
+            task.cancel()
+            await asyncio.wait([task])
+            return task.cancelled() and bool(await client.system_stats())
+
+    assert asyncio.run(cancel())
 
 
 class Drops(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CLOSING_SECONDS: Final = 5.0
+_SENDING_SECONDS: Final = 0.5
 
 
 class _Transport(httpx.AsyncBaseTransport):
@@ -73,6 +74,7 @@ class AwaitingDriver:
             timeout=self._options.timeout,
             event_hooks=self._options.event_hooks,
         )
+        self._sending: set[asyncio.Task[Answer]] = set()
         self._socket = AwaitingSocket(core, self._options)
         core.hub.hang_up = self._socket.hang_up
 
@@ -102,6 +104,7 @@ class AwaitingDriver:
         """Close everything. Whoever waits is told."""
         self.core.hub.close()
         await self._socket.close()
+        await self._cut()
         await self._http.aclose()
         await asyncio.sleep(0)  # tasks of websockets that were cancelled come to their end
 
@@ -129,10 +132,36 @@ class AwaitingDriver:
                 raise result
         return results
 
+    async def _cut(self) -> None:
+        """Let what is being sent come to its end, and break off what does not.
+
+        httpx would not close a connection that is only being made, nor does asyncio always
+        where that is cancelled at the moment at which it is there.
+        """
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=_SENDING_SECONDS)
+        cut, self._sending = self._sending, set()
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+
     async def _send(self, effect: Send) -> Answer:
+        """Send a request in a task of its own, which `close` can break off."""
+        if self.core.hub.stop.is_set():
+            raise closed(effect.request)
+        task = asyncio.get_running_loop().create_task(self._exchange(effect))
+        self._sending.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task in self._sending:
+                raise
+            raise closed(effect.request) from None
+        finally:
+            self._sending.discard(task)
+
+    async def _exchange(self, effect: Send) -> Answer:
         request = effect.request
-        if self._http.is_closed:
-            raise closed(request)
         own = request.url is None or self.core.address.owns(request.url)
         with ExitStack() as files:
             arguments = build_arguments(self.core, request, files)
@@ -145,10 +174,6 @@ class AwaitingDriver:
                 raise unreachable(self.core, request, error) from None
             except httpx.InvalidURL as error:
                 raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
-            except RuntimeError:
-                if self._http.is_closed:  # by another task, between the two lines above
-                    raise closed(request) from None
-                raise
 
     async def _receive(self, response: httpx.Response, effect: Send) -> Answer:
         body = Body(self.core, effect, head_of(response))
