@@ -284,6 +284,23 @@ def test_outputs_are_named_by_titles_links_and_types(schema: Schema) -> None:
     assert difference(made, source, schema) == ""
 
 
+def test_a_model_that_something_is_added_to_is_named_by_it(schema: Schema) -> None:
+    lora = {"lora_name": "a.safetensors", "strength_model": 1.0}
+    made = graph(
+        n1=("CheckpointLoaderSimple", {"ckpt_name": "a.safetensors"}),
+        n2=("LoraLoader", {"model": ("1", 0), "clip": ("1", 1), **lora, "strength_clip": 1.0}),
+        n3=("DifferentialDiffusion", {"model": ("2", 0), "strength": 0.5}),
+        n4=("ModelSave", {"model": ("3", 0), "filename_prefix": "a"}),
+        n5=("CLIPSave", {"clip": ("2", 1), "filename_prefix": "a"}),
+        n6=("ModelSave", {"model": ("2", 0), "filename_prefix": "b"}),
+    )
+    source = to_python(made, schema)
+    assert "model, clip, _ = CheckpointLoaderSimple(" in source
+    assert "model_with_lora, clip_with_lora = LoraLoader(" in source
+    assert "model_with_differential_diffusion = DifferentialDiffusion(" in source
+    assert difference(made, source, schema) == ""
+
+
 def test_nodes_that_lead_to_nothing_are_returned_too(schema: Schema) -> None:
     made = graph(n1=image(), n2=image(color=1), n3=("ImageInvert", {"image": ("1", 0)}), n9=SAVED)
     source = to_python(made, schema)

@@ -30,6 +30,13 @@ def test_a_prompt_is_written_as_python_and_proven(prompt: Path, command: Command
     assert "Make the graph" in again.out
 
 
+def test_the_function_is_called_as_the_file(prompt: Path, command: Command) -> None:
+    """Dots and all: only the last ending is none of the name."""
+    file = prompt.with_name("sd3.5_large.json")
+    prompt.rename(file)
+    assert "def sd3_5_large(" in command("to-python", str(file)).out
+
+
 def test_without_a_file_the_source_goes_to_the_screen(prompt: Path, command: Command) -> None:
     assert command("to-python", str(prompt)).out == AS_PYTHON
     flat = command("to-python", str(prompt), "--flat", "--params", "seeds,3.cfg", "--name", "draw it").out

@@ -101,4 +101,4 @@ def _words(params: str) -> list[str]:
 
 def _name(target: str, loaded: str) -> str:
     path = Path(target)
-    return path.name.split(".", 1)[0] if path.is_file() and path.suffix != ".py" else loaded
+    return path.stem if path.is_file() and path.suffix != ".py" else loaded

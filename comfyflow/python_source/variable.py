@@ -66,6 +66,16 @@ _DONE: Final = {
 _ALTERED: Final = frozenset({"IMAGE", "LATENT", "MASK", "VIDEO", "AUDIO"})
 """Types of which it is told what was done to them."""
 
+_PATCHED: Final = frozenset({"MODEL", "CLIP"})
+"""Types of which it is told what was added to them."""
+
+_PATCH_WORDS: Final = frozenset(
+    {"add", "advanced", "apply", "clip", "loader", "model", "node", "only", "patch"}
+)
+"""Words in the name of such a class that say nothing of what it adds."""
+
+_LONGEST_PATCH: Final = 24
+
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*")
 
 
@@ -123,16 +133,17 @@ def _names(
     if title:
         said = not several or title.endswith(own or noun)
         yield [title if said else f"{title}_{own or noun}"]
+    altered = f"{own or noun}_with_{patch}" if (patch := _patch(node, known, kind)) else ""
     if several:
-        yield [own]
+        yield [own, altered] if altered else [own]
     if role not in _GENERIC:
         yield [snake(role)]
     done = _done_to(node, known) if kind in _ALTERED else ""
     if done:
         yield [done, f"{done}_{noun}"]
+    if altered:
+        yield [own or noun, altered]
     yield [own]
-    if kind == "MODEL" and "lora" in node.class_type.casefold():
-        yield ["model_with_lora"]
     if kind == "LATENT" and node.class_type.startswith("Empty"):
         yield ["empty_latent"]
     yield [noun if kind != "*" else snake(node.class_type)]
@@ -143,6 +154,15 @@ def _own_name(name: str, kind: str) -> str:
     if name == kind or not _PLAIN_NAME.fullmatch(name) or name.casefold() in ("output", "value"):
         return "" if name != kind or kind == "*" else type_noun(kind)
     return snake(name)
+
+
+def _patch(node: GraphNode, known: NodeSchema | None, kind: str) -> str:
+    """What a node adds to a model that it is given: ``lora``, ``differential_diffusion``."""
+    if kind not in _PATCHED or known is None or all(entry.type != kind for entry in known.inputs):
+        return ""
+    words = [word for word in snake(node.class_type).split("_") if word not in _PATCH_WORDS]
+    patch = "_".join(words)
+    return patch if len(patch) <= _LONGEST_PATCH else ""
 
 
 def _done_to(node: GraphNode, known: NodeSchema | None) -> str:

@@ -36,11 +36,11 @@ def workflow_3d_hunyuan3d_image_to_model(
     # --- Step2 - Upload image ---
     image = LoadImage(image=image_file).IMAGE
 
-    model_2 = ModelSamplingAuraFlow(model=model, shift=1.0000000000000002)
+    model_with_sampling_aura_flow = ModelSamplingAuraFlow(model=model, shift=1.0000000000000002)
     clip_vision_output = CLIPVisionEncode(clip_vision=clip_vision, image=image, crop="none")
     positive, negative = Hunyuan3Dv2Conditioning(clip_vision_output=clip_vision_output)
     latent = KSampler(
-        model=model_2,
+        model=model_with_sampling_aura_flow,
         seed=seed,
         sampler_name="euler",
         scheduler="normal",

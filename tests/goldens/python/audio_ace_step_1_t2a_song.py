@@ -46,10 +46,13 @@ def audio_ace_step_1_t2a_song(
     # --- Latent ---
     latent = EmptyAceStepLatentAudio()
 
-    model_2 = ModelSamplingSD3(model=model, shift=5.000000000000001)
-    model_3 = LatentApplyOperationCFG(model=model_2, operation=operation)
+    model_with_sampling_sd3 = ModelSamplingSD3(model=model, shift=5.000000000000001)
+    model_with_latent_operation_cfg = LatentApplyOperationCFG(
+        model=model_with_sampling_sd3,
+        operation=operation,
+    )
     latent_2 = KSampler(
-        model=model_3,
+        model=model_with_latent_operation_cfg,
         seed=seed,
         steps=50,
         cfg=5,

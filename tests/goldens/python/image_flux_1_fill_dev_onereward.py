@@ -38,7 +38,7 @@ def one_reward_image_inpainting(
     """The subgraph OneReward Image Inpainting."""
     # --- Step1 - Load models ---
     model = UNETLoader(unet_name=unet_name, weight_dtype="default")
-    model_2 = LoraLoaderModelOnly(model=model, lora_name=lora_name)
+    model_with_lora = LoraLoaderModelOnly(model=model, lora_name=lora_name)
     clip = DualCLIPLoader(clip_name1=clip_name1, clip_name2=clip_name2, type="flux", device="default")
     vae = VAELoader(vae_name=vae_name)
 
@@ -46,7 +46,7 @@ def one_reward_image_inpainting(
     positive_prompt = titled(CLIPTextEncode(text=prompt, clip=clip), "CLIP Text Encode (Positive Prompt)")
 
     # --- Inpainting & Object removal ---
-    model_3 = DifferentialDiffusion(model=model_2)
+    model_with_differential_diffusion = DifferentialDiffusion(model=model_with_lora)
     positive = FluxGuidance(conditioning=positive_prompt, guidance=30)
     negative = ConditioningZeroOut(conditioning=positive_prompt)
     positive_2, negative_2, latent = InpaintModelConditioning(
@@ -57,7 +57,7 @@ def one_reward_image_inpainting(
         mask=mask,
     )
     latent_2 = KSampler(
-        model=model_3,
+        model=model_with_differential_diffusion,
         seed=seed,
         cfg=1,
         sampler_name="euler",

@@ -55,7 +55,7 @@ def text_to_image_qwen_image(
     # --- Lightx2v 8steps LoRA ---
     steps_2 = titled(PrimitiveInt(value=8), "Steps")
     cfg_2 = titled(PrimitiveFloat(value=1), "CFG")
-    model_2 = LoraLoaderModelOnly(model=model, lora_name=lora_name)
+    model_with_lora = LoraLoaderModelOnly(model=model, lora_name=lora_name)
 
     enable_lightning_lora = titled(PrimitiveBoolean(value=False), "Enable Lightning LoRA")
     switch_steps = titled(
@@ -67,12 +67,12 @@ def text_to_image_qwen_image(
         "Switch (CFG)",
     )
     switch_model = titled(
-        ComfySwitchNode(switch=enable_lightning_lora, on_false=model, on_true=model_2),
+        ComfySwitchNode(switch=enable_lightning_lora, on_false=model, on_true=model_with_lora),
         "Switch (Model)",
     )
-    model_3 = ModelSamplingAuraFlow(model=switch_model, shift=3.1000000000000005)
+    model_with_sampling_aura_flow = ModelSamplingAuraFlow(model=switch_model, shift=3.1000000000000005)
     latent_2 = KSampler(
-        model=model_3,
+        model=model_with_sampling_aura_flow,
         seed=seed,
         steps=switch_steps,
         cfg=switch_cfg,

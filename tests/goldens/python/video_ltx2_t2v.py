@@ -65,7 +65,7 @@ def text_to_video_ltx_2_0(
     audio_vae = LTXVAudioVAELoader(ckpt_name=ckpt_name)
 
     # --- Model ---
-    model_2 = LoraLoaderModelOnly(model=model, lora_name=lora_name)
+    model_with_lora = LoraLoaderModelOnly(model=model, lora_name=lora_name)
     upscale_model = LatentUpscaleModelLoader(model_name="ltx-2-spatial-upscaler-x2-1.0.safetensors")
 
     # --- Prompt ---
@@ -116,7 +116,7 @@ def text_to_video_ltx_2_0(
     spatial = titled(LTXVLatentUpsampler(samples=latent, upscale_model=upscale_model, vae=vae), "spatial")
 
     # --- Upscale Sampling(2x) ---
-    guider_2 = CFGGuider(model=model_2, positive=positive_3, negative=negative_3, cfg=1)
+    guider_2 = CFGGuider(model=model_with_lora, positive=positive_3, negative=negative_3, cfg=1)
     joined_latent = LTXVConcatAVLatent(video_latent=spatial, audio_latent=audio_latent_2)
     denoised_output = SamplerCustomAdvanced(
         noise=RandomNoise(noise_seed=seed),
