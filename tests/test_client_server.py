@@ -627,10 +627,10 @@ def test_queue_and_history(server: Simulator, client: Any) -> None:
 def test_priority(server: Simulator, client: Any) -> None:
     server.faults.slow_nodes = {"EmptyImage": 2.0}
     first = running(client)
-    server.faults.slow_nodes = {}
     handles = [first, *(client.submit(red(), number=number) for number in (9e9, 5e9, 7e9))]
     assert [handle.number for handle in handles[1:]] == [9e9, 5e9, 7e9]
     pending = [entry.prompt_id for entry in client.queue().pending]
+    server.faults.slow_nodes = {}
     assert pending == [handles[index].prompt_id for index in (2, 3, 1)]
     for handle in handles:
         handle.result(30)
