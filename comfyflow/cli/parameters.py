@@ -135,13 +135,13 @@ def _kind(parameter: inspect.Parameter) -> tuple[Any, bool]:
     return annotation, False
 
 
-def _choices(kind: Any) -> list[str]:
-    """The words that a parameter takes, where they are given."""
+def _choices(kind: Any) -> dict[str, Any]:
+    """The words that a parameter takes, where they are given, and what each stands for."""
     if typing.get_origin(kind) is typing.Literal:
-        return [str(choice) for choice in typing.get_args(kind)]
+        return {str(choice): choice for choice in typing.get_args(kind)}
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return [member.name for member in kind]
-    return []
+        return {member.name: member for member in kind}
+    return {}
 
 
 def _value_name(kind: Any) -> str:
@@ -153,14 +153,11 @@ def _value_name(kind: Any) -> str:
 
 
 def _converted(text: str, kind: Any, name: str) -> Any:
-    if typing.get_origin(kind) is typing.Literal:
-        choices = {str(choice): choice for choice in typing.get_args(kind)}
-    elif isinstance(kind, type) and issubclass(kind, enum.Enum):
-        choices = {member.name: member for member in kind}
-    elif kind is bool:
+    choices = _choices(kind)
+    if kind is bool:
         choices = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
         text = text.lower()
-    else:
+    elif not choices:
         return _plain(text, kind, name)
     if text in choices:
         return choices[text]
