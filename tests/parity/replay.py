@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +25,48 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _FILE = re.compile(r"\.(png|webp|flac|txt|latent)$")
 PATIENCE = 4.0
 PAUSE = 0.1
+BEATS = 10
+"""How often a session must have looked in vain for a message before a slow node ends."""
 RAW_LIMIT = 300
 """Where the recorder cut what it sent."""
+
+
+class Turns:
+    """Whose turn it is, the session's or a slow node's.
+
+    In the recording a request came while a node worked. Here the node works on until the session
+    has made its requests and waits for what comes after the node, so that they come into the same
+    node again, however busy the machine is.
+    """
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self.node_works = False
+        self.over = False
+
+    def beat(self) -> None:
+        """The session waits for a message."""
+        self.beats += 1
+
+    def session_acts(self) -> None:
+        """The session has heard something, or asks for something."""
+        self.beats = 0
+
+    async def before_interrupt(self) -> None:
+        """Wait until a slow node is in its work: before that, the interrupt would be for it."""
+        for _ in range(8):
+            if self.node_works:
+                return
+            await asyncio.sleep(0.005)
+
+    def work(self, seconds: float) -> None:
+        """What a slow node does, in the worker's thread."""
+        until = time.monotonic() + PATIENCE
+        self.node_works = True
+        time.sleep(seconds)
+        while self.beats < BEATS and not self.over and time.monotonic() < until:
+            time.sleep(0.005)
+        self.node_works = False
 
 
 @dataclass
@@ -34,6 +75,7 @@ class Listener:
 
     socket: Any
     expected: list[dict[str, Any]]
+    turns: Turns
     got: list[Any] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
     closed: bool = False
@@ -42,6 +84,7 @@ class Listener:
     async def listen(self) -> None:
         try:
             async for message in self.socket:
+                self.turns.session_acts()
                 self.got.append(json.loads(message) if isinstance(message, str) else message)
         except websockets.ConnectionClosed:
             pass
@@ -49,8 +92,10 @@ class Listener:
     async def wait_for(self, count: int) -> None:
         for _ in range(int(self.patience / 0.005)):
             if len(self.got) >= count or (self.task is not None and self.task.done()):
+                self.turns.session_acts()
                 return
             await asyncio.sleep(0.005)
+            self.turns.beat()
         self.patience = 0.1  # it will not catch up any more
 
     async def close(self) -> None:
@@ -79,6 +124,7 @@ class Replay:
     """A scenario against a server.
 
     Attributes:
+        turns: When a slow node may end.
         before_prompt: Told, before a prompt is sent, in which order the real server ran its outputs.
         paced: Whether to wait where the recorder waited.
         compared: How many things were compared.
@@ -95,6 +141,7 @@ class Replay:
     names: dict[str, str] = field(default_factory=dict)
     before_prompt: Callable[[list[str] | None], None] | None = None
     listeners: dict[str, Listener] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
     client_id: str = ""
     _at: float = 0.0
     _recorded_at: float = 0.0
@@ -104,7 +151,10 @@ class Replay:
         return self.path.stem
 
     def run(self) -> None:
-        asyncio.run(self._run())
+        try:
+            asyncio.run(self._run())
+        finally:
+            self.turns.over = True
 
     async def _run(self) -> None:
         self.steps = json.loads(self.path.read_text(encoding="utf-8"))["steps"]
@@ -129,12 +179,12 @@ class Replay:
         elif step["kind"] == "note":
             await self._note(step)
 
-    async def _keep_pace(self, time: float) -> None:
+    async def _keep_pace(self, at: float) -> None:
         """Wait where the recorder waited, if the scenario is about time."""
         now = asyncio.get_running_loop().time()
-        if self.paced and time - self._recorded_at > PAUSE:
-            await asyncio.sleep(max(0.0, self._at + time - self._recorded_at - now))
-        self._at, self._recorded_at = asyncio.get_running_loop().time(), time
+        if self.paced and at - self._recorded_at > PAUSE:
+            await asyncio.sleep(max(0.0, self._at + at - self._recorded_at - now))
+        self._at, self._recorded_at = asyncio.get_running_loop().time(), at
 
     async def _note(self, step: dict[str, Any]) -> None:
         if match := _OPENED.match(step["text"]):
@@ -147,23 +197,23 @@ class Replay:
             await self._catch_up(step["t"])
             await self.listeners[match[1]].socket.send(match[2])
 
-    async def _open(self, name: str, client_id: str | None, time: float) -> None:
-        await self._catch_up(time)
+    async def _open(self, name: str, client_id: str | None, at: float) -> None:
+        await self._catch_up(at)
         address = self.url.replace("http", "ws", 1) + "/ws"
         self.client_id = client_id or self.client_id
         if client_id is not None:
             address += f"?clientId={client_id}"
         socket = await websockets.connect(address, max_size=None)
-        end = next((step["t"] for step in self.steps if _closes(step, name) and step["t"] > time), math.inf)
-        expected = [step for step in self.steps if step.get("conn") == name and time <= step["t"] <= end]
-        listener = self.listeners[name] = Listener(socket, expected)
+        end = next((step["t"] for step in self.steps if _closes(step, name) and step["t"] > at), math.inf)
+        expected = [step for step in self.steps if step.get("conn") == name and at <= step["t"] <= end]
+        listener = self.listeners[name] = Listener(socket, expected, self.turns)
         listener.task = asyncio.create_task(listener.listen())
 
-    async def _catch_up(self, time: float) -> None:
+    async def _catch_up(self, at: float) -> None:
         """Wait until everybody has heard as much as was heard by then."""
         for listener in self.listeners.values():
             if not listener.closed:
-                await listener.wait_for(sum(step["t"] < time for step in listener.expected))
+                await listener.wait_for(sum(step["t"] < at for step in listener.expected))
                 self._learn(listener)
 
     def _learn(self, listener: Listener) -> None:
@@ -202,6 +252,8 @@ class Replay:
         method, path = step["method"], self._renamed(step["path"])
         if path.endswith("/prompt") and method == "POST" and self.before_prompt is not None:
             self.before_prompt(self.outputs.get((step.get("json") or {}).get("prompt_id")))
+        if path.endswith("/interrupt"):
+            await self.turns.before_interrupt()
         answer = await http.request(method, path, params=self._renamed(step.get("params")), **request)
         label = f"{method} {re.sub(_UUID, 'ID', step['path'])} {step.get('label', '')}".strip()
         self.compared += 1

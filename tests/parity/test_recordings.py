@@ -56,6 +56,8 @@ EMPTY_FILES = {"0.3.64": "0_0 (6).png", "0.27.0": "02_qwen_Image_edit_subgraphed
 """Files of no bytes that the servers had in their input folders."""
 
 PACED = ("s15_ws_reconnect", "s20_jobs")
+INTERRUPTED_STEP = "s05_txt2img_flags"
+"""A step of a sampler is interrupted: it has to last until that comes."""
 FIRST = {"s05_txt2img_flags": "s04_txt2img"}
 """Scenarios that rest on the cache that another one left."""
 
@@ -109,17 +111,23 @@ totals = {"compared": 0, "races": 0, "differences": 0}
 def test_a_recorded_session_is_had_again(version: str, path: Path) -> None:
     schema = OBJECT_INFO / f"{version}.json.gz"
     with Simulator(
-        schema, version, models="listed", node_replacements=replacements(version), step_seconds=0.11
+        schema,
+        version,
+        models="listed",
+        node_replacements=replacements(version),
+        step_seconds=0.4 if path.stem == INTERRUPTED_STEP else 0.11,
     ) as server:
 
         def run_outputs_in(order: list[str] | None) -> None:
             server.output_order = None if order is None else lambda ids: sorted(ids, key=order.index)
 
-        server.slow_down(0.16 if path.stem == "s15_ws_reconnect" else 0.1, "ImageBlur")
+        server.slow_down(0.16 if path.stem in PACED else 0.02, "ImageBlur")
         put_files(path, server.folders)
         if path.stem in FIRST:
             Replay(path.with_stem(FIRST[path.stem]), server.url).run()
         replay = Replay(path, server.url, before_prompt=run_outputs_in, paced=path.stem in PACED)
+        if not replay.paced:
+            server.faults.wait = replay.turns.work
         replay.run()
     unknown = [one for one in replay.differences if not any(re.match(known, str(one)) for known in KNOWN)]
     totals["compared"] += replay.compared
