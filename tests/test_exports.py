@@ -37,7 +37,7 @@ def test_importing_the_package_is_cheap() -> None:
         "networkx",
         "jinja2",
         "websockets",
-        "typer",
+        "click",
         "rich",
         "aiohttp",
         "numpy",

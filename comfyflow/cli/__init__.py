@@ -23,7 +23,7 @@ UNREAD = 141
 def main() -> None:
     """Run the command; every error of the project is one line and an exit code."""
     from ..errors import ComfyflowError
-    from .app import app_for
+    from .app import app
     from .plain_text import plain
 
     for stream in (sys.stdout, sys.stderr):
@@ -31,16 +31,10 @@ def main() -> None:
             # A terminal that cannot show a letter is to show its number.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app_for(sys.argv[1:])(prog_name="comfyflow")
+        app(prog_name="comfyflow")
     except ComfyflowError as error:
         print(f"comfyflow: {plain(error)}", file=sys.stderr)
         sys.exit(UNUSABLE)
-    except KeyboardInterrupt:
-        print("comfyflow: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        stop_writing()
-        sys.exit(UNREAD)
     except OSError as error:
         print(f"comfyflow: cannot read or write: {error}", file=sys.stderr)
         sys.exit(UNUSABLE)

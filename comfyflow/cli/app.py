@@ -1,103 +1,100 @@
 """The commands, put together.
 
 Most of the time that a short command takes would go into reading the options of all others: so
-only the one that is called is imported, and all of them only where they are to be listed.
+only the one that is called is imported, and to list them none is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
 from importlib import import_module
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import typer
-from typer.core import TyperCommand
+import click
+
+from .._version import __version__
+from . import INTERRUPTED, UNREAD, stop_writing
 
 
-class _Command(NamedTuple):
-    """Where the function of a command is, and its line in the list of commands.
-
-    Attributes:
-        takes_parameters: Whether a workflow's own parameters stand among its options.
-    """
+class _Listed(NamedTuple):
+    """Where a command is, and its line in the list of commands."""
 
     module: str
-    function: str
+    name: str
     summary: str
-    takes_parameters: bool = False
 
 
 COMMANDS: Final = {
-    "gen-stubs": _Command("gen_stubs", "gen_stubs", "Generate typed Python classes of a server's nodes."),
-    "nodes": _Command("nodes", "nodes", "Search the node classes of a server, or show one."),
-    "run": _Command("run", "run", "Run a workflow and write its files.", takes_parameters=True),
-    "validate": _Command(
-        "validate", "validate", "Check workflows as the server will.", takes_parameters=True
-    ),
-    "compile": _Command(
-        "compile", "compile_workflow", "Write a workflow's prompt JSON.", takes_parameters=True
-    ),
-    "convert": _Command("convert", "convert", "Turn a workflow of the editor into a prompt."),
-    "to-python": _Command("to_python", "to_python", "Write a workflow as Python that gives the same graph."),
-    "diff": _Command("diff", "diff", "Compare two workflows by structure."),
-    "hash": _Command(
-        "hash", "hash_workflows", "Print a hash of what a workflow runs.", takes_parameters=True
-    ),
-    "lock": _Command("lock", "lock", "Record what workflows use of a server.", takes_parameters=True),
-    "check": _Command("check", "check", "Say whether workflows would still run.", takes_parameters=True),
-    "simulate": _Command("simulate", "simulate", "Run a ComfyUI server without models."),
-    "status": _Command("server", "status", "What a server is and what it is doing."),
-    "queue": _Command("server", "queue", "What runs and what waits."),
-    "history": _Command("server", "history", "What has run: the last prompts, or one."),
-    "cancel": _Command("server", "cancel", "Take prompts out of the queue, or stop them."),
-    "models": _Command("server", "models", "The model files of a server."),
-    "download": _Command("server", "download", "Write the files that a prompt has given."),
-    "view": _Command("server", "view", "Fetch one file of a server."),
-    "upload": _Command("server", "upload", "Put files into a server's input folder."),
+    "gen-stubs": _Listed("gen_stubs", "gen_stubs", "Generate typed Python classes of a server's nodes."),
+    "nodes": _Listed("nodes", "nodes", "Search the node classes of a server, or show one."),
+    "run": _Listed("run", "run", "Run a workflow and write its files."),
+    "validate": _Listed("validate", "validate", "Check workflows as the server will."),
+    "compile": _Listed("compile", "compile_workflow", "Write a workflow's prompt JSON."),
+    "convert": _Listed("convert", "convert", "Turn a workflow of the editor into a prompt."),
+    "to-python": _Listed("to_python", "to_python", "Write a workflow as Python that gives the same graph."),
+    "diff": _Listed("diff", "diff", "Compare two workflows by structure."),
+    "hash": _Listed("hash", "hash_workflows", "Print a hash of what a workflow runs."),
+    "lock": _Listed("lock", "lock", "Record what workflows use of a server."),
+    "check": _Listed("check", "check", "Say whether workflows would still run."),
+    "simulate": _Listed("simulate", "simulate", "Run a ComfyUI server without models."),
+    "status": _Listed("server", "status", "What a server is and what it is doing."),
+    "queue": _Listed("server", "queue", "What runs and what waits."),
+    "history": _Listed("server", "history", "What has run: the last prompts, or one."),
+    "cancel": _Listed("server", "cancel", "Take prompts out of the queue, or stop them."),
+    "models": _Listed("server", "models", "The model files of a server."),
+    "download": _Listed("server", "download", "Write the files that a prompt has given."),
+    "view": _Listed("server", "view", "Fetch one file of a server."),
+    "upload": _Listed("server", "upload", "Put files into a server's input folder."),
 }
 """By name, in the order in which ``--help`` lists them."""
 
 
-def app_for(arguments: Sequence[str]) -> typer.Typer:
-    """The application that these arguments of the command line need.
+class Commands(click.Group):
+    """The commands of `COMMANDS`, each imported when it is called."""
 
-    Args:
-        arguments: What stands behind ``comfyflow``.
-    """
-    called = arguments[0] if arguments else ""
-    app = typer.Typer(
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        help="ComfyUI workflows as typed, tested Python.",
-    )
-    app.callback()(_root)
-    for name in (called,) if called in COMMANDS else COMMANDS:
-        command = COMMANDS[name]
-        function = getattr(import_module(f".{command.module}", __package__), command.function)
-        kind: type[TyperCommand] | None = None
-        settings: dict[str, bool] = {}
-        if command.takes_parameters:
-            from .workflow_command import WorkflowCommand
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's)
+        """Their names, as listed."""
+        return list(COMMANDS)
 
-            kind = WorkflowCommand
-            settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-        app.command(name, cls=kind, context_settings=settings, short_help=command.summary)(function)
-    return app
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, out of its module."""
+        listed = COMMANDS.get(cmd_name)
+        if listed is None:
+            return None
+        command: click.Command = getattr(import_module(f".{listed.module}", __package__), listed.name)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the list of the commands, for which none needs to be imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, listed.summary) for name, listed in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; a name that is none is answered with the nearest that are."""
+        near = difflib.get_close_matches(args[0], COMMANDS)
+        if near and args[0] not in COMMANDS:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {', '.join(map(repr, near))}?")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what ends it from outside gets the exit codes that shells have for it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("comfyflow: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            stop_writing()
+            ctx.exit(UNREAD)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from .._version import __version__
-
-        typer.echo(f"comfyflow {__version__}")
-        raise typer.Exit
-
-
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
+@click.group("comfyflow", cls=Commands, context_settings={"show_default": True})
+@click.version_option(__version__, message="comfyflow %(version)s")
+def app() -> None:
     """ComfyUI workflows as typed, tested Python."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-import typer
+import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import ObjectInfo, Out, Server, given_schema, json_text, write_text
+from .options import (
+    PATH,
+    given_schema,
+    json_text,
+    object_info_option,
+    output_option,
+    server_option,
+    write_text,
+)
 from .parameters import split_targets
+from .workflow_command import WorkflowCommand, targets_argument
 
 if TYPE_CHECKING:
     from ..lock import Checked, Lock
@@ -19,32 +27,40 @@ if TYPE_CHECKING:
     from .target import Target
 
 
-class Format(str, Enum):
-    """How to print what was found."""
-
-    TEXT = "text"
-    JSON = "json"
-    JUNIT = "junit"
-    SARIF = "sarif"
-    GITHUB = "github"
+Format: TypeAlias = Literal["text", "json", "junit", "sarif", "github"]
+"""How to print what was found."""
 
 
+@click.command("check", cls=WorkflowCommand)
+@targets_argument
+@click.option("--lock", metavar="FILE", type=PATH, help="What they were made for: comfyflow lock.")
+@server_option
+@object_info_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(get_args(Format)),
+    default="text",
+    help="How to print what was found.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@output_option
+@click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
+@click.pass_context
 def check(
-    context: typer.Context,
-    targets: Annotated[
-        list[str], typer.Argument(metavar="TARGET...", help="FILE.py[:NAME], or another workflow.")
-    ],
-    lock: Annotated[
-        Path | None, typer.Option("--lock", metavar="FILE", help="What they were made for: comfyflow lock.")
-    ] = None,
-    server: Server = None,
-    object_info: ObjectInfo = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print what was found.")] = Format.TEXT,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    output: Out = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for warnings too.")] = False,
+    context: click.Context,
+    targets: tuple[str, ...],
+    lock: Path | None,
+    server: str | None,
+    object_info: Path | None,
+    form: Format,
+    as_json: bool,
+    output: Path | None,
+    strict: bool,
 ) -> None:
     """Say whether workflows would still run on a server; exit code 1 where one would not.
+
+    TARGET is FILE.py[:NAME], or another workflow.
 
     With --server or --object-info, that is compared with the lock, or with the node package of a
     Python workflow. With --lock alone, the workflows are checked against the lock.
@@ -65,10 +81,9 @@ def check(
         old = None if given is None else locked or _own_schema(target)
         drifts = check_prompt(target.prompt, new, old, places=target.places)
         checked.append(Checked(text, _file(text), tuple(drifts)))
-    form = Format.JSON if as_json else form
-    write_text(_printed(checked, form, strict), output)
+    write_text(_printed(checked, "json" if as_json else form, strict), output)
     if any(not workflow.runs or (strict and _warns(workflow)) for workflow in checked):
-        raise typer.Exit(PROBLEMS)
+        raise click.exceptions.Exit(PROBLEMS)
 
 
 def _own_schema(target: Target) -> Schema | None:
@@ -91,14 +106,14 @@ def _warns(workflow: Checked) -> bool:
 def _printed(checked: list[Checked], form: Format, strict: bool) -> str:
     from ..lock import to_github, to_junit, to_sarif
 
-    if form is Format.JSON:
+    if form == "json":
         return json_text([workflow.to_json() for workflow in checked])
-    if form is Format.JUNIT:
+    if form == "junit":
         return to_junit(checked, strict)
-    if form is Format.SARIF:
+    if form == "sarif":
         from .._version import __version__
 
         return json_text(to_sarif(checked, __version__))
-    if form is Format.GITHUB:
+    if form == "github":
         return to_github(checked)
     return "\n".join(map(str, checked)) + "\n"

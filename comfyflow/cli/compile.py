@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from .options import ObjectInfo, Out, Server, given_schema, write_text
+from .options import given_schema, object_info_option, output_option, server_option, write_text
+from .workflow_command import WorkflowCommand, target_argument
 
 
+@click.command("compile", cls=WorkflowCommand)
+@target_argument
+@output_option
+@object_info_option
+@server_option
+@click.option("--compact", is_flag=True, help="On one line.")
+@click.pass_context
 def compile_workflow(
-    context: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="FILE.py[:NAME], or another workflow.")],
-    output: Out = None,
-    object_info: ObjectInfo = None,
-    server: Server = None,
-    compact: Annotated[bool, typer.Option("--compact", help="On one line.")] = False,
+    context: click.Context,
+    target: str,
+    output: Path | None,
+    object_info: Path | None,
+    server: str | None,
+    compact: bool,
 ) -> None:
-    """Write the prompt JSON of a workflow; its parameters are options: --seed 7."""
+    """Write the prompt JSON of a workflow; its parameters are options: --seed 7.
+
+    TARGET is FILE.py[:NAME], or another workflow.
+    """
     from .target import load_target
 
     loaded = load_target(target, context.args, given_schema(server, object_info))
     text = json.dumps(loaded.prompt, indent=None if compact else 2, ensure_ascii=False)
     for warning in loaded.warnings:
-        typer.echo(str(warning), err=True)
+        click.echo(str(warning), err=True)
     write_text(text + "\n", output)

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from ..errors import CommandError
-from .options import ObjectInfo, Out, Server, given_schema, reference_schema, write_text
+from .options import (
+    PATH,
+    given_schema,
+    object_info_option,
+    output_option,
+    reference_schema,
+    server_option,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from ..importer import Conversion
 
 
+@click.command("convert")
+@click.argument("file", metavar="FILE", type=PATH)
+@output_option
+@object_info_option
+@server_option
+@click.option("--editor", metavar="VERSION", default="1.45", help="1.45 or 1.27.")
+@click.option("--repair", is_flag=True, help="What the author meant, where the editor surprises.")
+@click.option("--seed", metavar="N", type=int, help="For random choices in texts: {a|b}.")
+@click.option("--explain", is_flag=True, help="Tell where each value comes from, instead of the prompt.")
 def convert(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Editor JSON, or a file that carries it.")],
-    output: Out = None,
-    object_info: ObjectInfo = None,
-    server: Server = None,
-    editor: Annotated[str, typer.Option("--editor", metavar="VERSION", help="1.45 or 1.27.")] = "1.45",
-    repair: Annotated[
-        bool, typer.Option("--repair", help="What the author meant, where the editor surprises.")
-    ] = False,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="For random choices in texts: {a|b}.")
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Tell where each value comes from, instead of the prompt.")
-    ] = False,
+    file: Path,
+    output: Path | None,
+    object_info: Path | None,
+    server: str | None,
+    editor: str,
+    repair: bool,
+    seed: int | None,
+    explain: bool,
 ) -> None:
-    """Turn a workflow of the editor into a prompt, without a browser; warnings go to standard error."""
+    """Turn a workflow of the editor into a prompt, without a browser; warnings go to standard error.
+
+    FILE is editor JSON, or a file that carries it.
+    """
     from ..importer import convert_workflow, read_workflow
 
     found = read_workflow(file)
@@ -42,7 +56,7 @@ def convert(
     schema = given_schema(server, object_info) or reference_schema()
     conversion = convert_workflow(found.workflow, schema, editor=editor, repair=repair, seed=seed)
     for warning in conversion.warnings:
-        typer.echo(str(warning), err=True)
+        click.echo(str(warning), err=True)
     if explain:
         write_text(_explained(conversion), output)
         return

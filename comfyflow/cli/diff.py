@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
+import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import ObjectInfo, Server, given_schema, json_text
+from .options import given_schema, json_text, object_info_option, server_option
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -18,24 +19,27 @@ HISTORY: Final = "history:"
 """What a target that is a prompt in a server's history begins with."""
 
 
-def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="FILE.py[:NAME], another workflow, history:ID.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The same.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    object_info: ObjectInfo = None,
-    server: Server = None,
-) -> None:
-    """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble."""
+@click.command("diff")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@object_info_option
+@server_option
+def diff(before: str, after: str, as_json: bool, object_info: Path | None, server: str | None) -> None:
+    """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble.
+
+    A and B are each FILE.py[:NAME], another workflow, or history:ID, a prompt that has run on the server.
+    """
     from ..diff import diff as compare
 
     schema = given_schema(server, object_info)
     found = compare(load_graph(before, schema, server), load_graph(after, schema, server))
     if as_json:
-        typer.echo(json_text(found.to_json()), nl=False)
+        click.echo(json_text(found.to_json()), nl=False)
     elif not found.empty or found.renumbered:
-        typer.echo(str(found))
+        click.echo(str(found))
     if not found.empty:
-        raise typer.Exit(PROBLEMS)
+        raise click.exceptions.Exit(PROBLEMS)
 
 
 def load_graph(

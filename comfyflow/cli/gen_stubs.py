@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-import typer
+import click
 
 from ..errors import CommandError, SchemaError
 from . import PROBLEMS
-from .options import ObjectInfo, Server, given_schema
+from .options import PATH, given_schema, object_info_option, server_option
 
 if TYPE_CHECKING:
     from ..codegen import Renamed
@@ -20,43 +20,47 @@ _SHOWN_CLASSES: Final = 10
 """Of how many classes with renamed names a line is printed."""
 
 
+@click.command("gen-stubs")
+@server_option
+@object_info_option
+@click.option("--out", metavar="DIR", type=PATH, default=Path("comfynodes"), help="The package's folder.")
+@click.option("--docs/--no-docs", default=True, help="The server's texts as docstrings.")
+@click.option(
+    "--max-choices",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=100,
+    help="Longer lists of choices are typed as str.",
+)
+@click.option("--include", metavar="PATTERN", multiple=True, help="Only these classes or modules.")
+@click.option("--exclude", metavar="PATTERN", multiple=True, help="Not these classes or modules.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if files are stale.")
+@click.option("-v", "--verbose", is_flag=True, help="List every name that differs in Python.")
 def gen_stubs(
-    server: Server = None,
-    object_info: ObjectInfo = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The package's folder.")] = Path(
-        "comfynodes"
-    ),
-    docs: Annotated[bool, typer.Option("--docs/--no-docs", help="The server's texts as docstrings.")] = True,
-    max_choices: Annotated[
-        int, typer.Option("--max-choices", min=0, help="Longer lists of choices are typed as str.")
-    ] = 100,
-    include: Annotated[
-        list[str] | None, typer.Option("--include", metavar="PATTERN", help="Only these classes or modules.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Not these classes or modules.")
-    ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if files are stale.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="List every name that differs in Python.")
-    ] = False,
+    server: str | None,
+    object_info: Path | None,
+    out: Path,
+    docs: bool,
+    max_choices: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    check: bool,
+    verbose: bool,
 ) -> None:
     """Generate typed Python node classes from a server or a saved /object_info."""
     from ..codegen import Options, generate
 
     schema = given_schema(server, object_info) or _of_default_server()
-    options = Options(
-        docs=docs, max_choices=max_choices, include=tuple(include or ()), exclude=tuple(exclude or ())
-    )
+    options = Options(docs=docs, max_choices=max_choices, include=include, exclude=exclude)
     package = generate(schema, options)
     if check:
         stale = package.stale(out)
         for path in stale:
-            typer.echo(f"stale: {out / path}")
-        typer.echo(
+            click.echo(f"stale: {out / path}")
+        click.echo(
             f"{len(stale)} of {len(package.files)} files are stale" if stale else "all files are up to date"
         )
-        raise typer.Exit(PROBLEMS if stale else 0)
+        raise click.exceptions.Exit(PROBLEMS if stale else 0)
     package.write(out)
     lines = [f"renamed: {each}" for each in package.renamed] if verbose else _by_class(package.renamed)
     lines += [f"skipped: {each}" for each in package.skipped]
@@ -64,7 +68,7 @@ def gen_stubs(
         f"generated {len(package.generated)} node classes in {len(package.files)} files under {out} "
         f"(ComfyUI {schema.version}; {len(package.skipped)} skipped, {len(package.renamed)} renamed)"
     )
-    typer.echo("\n".join(lines))
+    click.echo("\n".join(lines))
 
 
 def _of_default_server() -> Schema:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from .options import ObjectInfo, Server, given_schema
+from .options import given_schema, object_info_option, server_option
 from .parameters import split_targets
+from .workflow_command import WorkflowCommand, targets_argument
 
 
+@click.command("hash", cls=WorkflowCommand)
+@targets_argument
+@object_info_option
+@server_option
+@click.pass_context
 def hash_workflows(
-    context: typer.Context,
-    targets: Annotated[
-        list[str], typer.Argument(metavar="TARGET...", help="FILE.py[:NAME], or another workflow.")
-    ],
-    object_info: ObjectInfo = None,
-    server: Server = None,
+    context: click.Context, targets: tuple[str, ...], object_info: Path | None, server: str | None
 ) -> None:
-    """Print the canonical hash of what each workflow runs, whatever its ids, titles and unused nodes."""
+    """Print the canonical hash of what each workflow runs, whatever its ids, titles and unused nodes.
+
+    TARGET is FILE.py[:NAME], or another workflow.
+    """
     from ..diff import canonical_hash
     from ..prompt import read_prompt
     from .target import load_target, own_schema
@@ -28,4 +32,4 @@ def hash_workflows(
     for text in files:
         target = load_target(text, words, schema)
         digest = canonical_hash(read_prompt(target.prompt), schema or own_schema(target))
-        typer.echo(f"{digest}  {text}")
+        click.echo(f"{digest}  {text}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import ObjectInfo, Server, given_schema, write_text
+from .options import PATH, given_schema, object_info_option, server_option, write_text
 from .parameters import split_targets
+from .workflow_command import WorkflowCommand, targets_argument
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -19,19 +20,25 @@ if TYPE_CHECKING:
 LOCK_FILE = Path("comfyflow.lock")
 
 
+@click.command("lock", cls=WorkflowCommand)
+@targets_argument
+@click.option("-o", "--output", metavar="FILE", type=PATH, default=LOCK_FILE, help="The lock file.")
+@object_info_option
+@server_option
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if it is stale.")
+@click.pass_context
 def lock(
-    context: typer.Context,
-    targets: Annotated[
-        list[str], typer.Argument(metavar="TARGET...", help="FILE.py[:NAME], or another workflow.")
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The lock file.")
-    ] = LOCK_FILE,
-    object_info: ObjectInfo = None,
-    server: Server = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it is stale.")] = False,
+    context: click.Context,
+    targets: tuple[str, ...],
+    output: Path,
+    object_info: Path | None,
+    server: str | None,
+    check: bool,
 ) -> None:
-    """Record the node signatures and model files that workflows use, to compare servers with."""
+    """Record the node signatures and model files that workflows use, to compare servers with.
+
+    TARGET is FILE.py[:NAME], or another workflow.
+    """
     from ..lock import make_lock
     from .target import load_target
 
@@ -44,11 +51,11 @@ def lock(
     text = made.to_text()
     if check:
         stale = not output.is_file() or output.read_bytes() != text.encode()
-        typer.echo(f"{output} is {'stale' if stale else 'up to date'}")
-        raise typer.Exit(PROBLEMS if stale else 0)
+        click.echo(f"{output} is {'stale' if stale else 'up to date'}")
+        raise click.exceptions.Exit(PROBLEMS if stale else 0)
     write_text(text, output)
     plural = "" if len(loaded) == 1 else "s"
-    typer.echo(
+    click.echo(
         f"locked in {output}: {len(made.nodes)} node classes of ComfyUI {made.version}, "
         f"for {len(loaded)} workflow{plural}"
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from . import PROBLEMS
-from .options import ObjectInfo, Server, given_schema, reference_schema
+from .options import given_schema, object_info_option, reference_schema, server_option
 
 if TYPE_CHECKING:
     from ..schema import InputSchema, NodeSchema, Schema
@@ -17,28 +19,27 @@ SHOWN_CHOICES = 12
 """How many choices of a list are printed."""
 
 
-def nodes(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[NAME | WORDS...]")] = None,
-    object_info: ObjectInfo = None,
-    server: Server = None,
-) -> None:
+@click.command("nodes")
+@click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
+@object_info_option
+@server_option
+def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None) -> None:
     """Search the node classes of a server, or show one of them."""
     schema = given_schema(server, object_info) or reference_schema()
-    wanted = words or []
-    if len(wanted) == 1 and wanted[0] in schema:
-        typer.echo(describe_node(schema[wanted[0]]))
+    if len(words) == 1 and words[0] in schema:
+        click.echo(describe_node(schema[words[0]]))
         return
-    found = search_nodes(schema, wanted)
+    found = search_nodes(schema, words)
     for node in found:
-        typer.echo(f"{node.class_type:<40} {node.display_name} ({node.category})")
+        click.echo(f"{node.class_type:<40} {node.display_name} ({node.category})")
     if not found:
-        near = schema.nearest(" ".join(wanted))
+        near = schema.nearest(" ".join(words))
         hint = f"; the nearest class is {near}" if near else ""
-        typer.echo(f"no node class of {schema.source} matches {' '.join(wanted)!r}{hint}", err=True)
-        raise typer.Exit(PROBLEMS)
+        click.echo(f"no node class of {schema.source} matches {' '.join(words)!r}{hint}", err=True)
+        raise click.exceptions.Exit(PROBLEMS)
 
 
-def search_nodes(schema: Schema, words: list[str]) -> list[NodeSchema]:
+def search_nodes(schema: Schema, words: Sequence[str]) -> list[NodeSchema]:
     """The node classes that have every word in their name, title, category or aliases.
 
     Those with the words in the class name or the title come first.

@@ -6,25 +6,24 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
+import click
 
 from ..errors import CommandError
 
 if TYPE_CHECKING:
     from ..schema import Schema
 
-Server: TypeAlias = Annotated[
-    str | None, typer.Option("--server", metavar="URL", help="A running ComfyUI: http://127.0.0.1:8188.")
-]
-ObjectInfo: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--object-info", metavar="FILE", help="A saved answer of GET /object_info (.gz too)."),
-]
-Out: TypeAlias = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here instead of to the screen.")
-]
+PATH: Final = click.Path(path_type=Path)
+
+server_option = click.option("--server", metavar="URL", help="A running ComfyUI: http://127.0.0.1:8188.")
+object_info_option = click.option(
+    "--object-info", metavar="FILE", type=PATH, help="A saved answer of GET /object_info (.gz too)."
+)
+output_option = click.option(
+    "-o", "--output", metavar="FILE", type=PATH, help="Write here instead of to the screen."
+)
 
 
 def given_schema(server: str | None, object_info: Path | None) -> Schema | None:
@@ -98,7 +97,7 @@ def write_text(text: str, out: Path | None) -> None:
         CommandError: The file cannot be written.
     """
     if out is None:
-        typer.echo(text, nl=not text.endswith("\n"))
+        click.echo(text, nl=not text.endswith("\n"))
         return
     try:
         out.write_text(text, encoding="utf-8")

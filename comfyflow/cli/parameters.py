@@ -59,11 +59,11 @@ def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Param
 
 
 def split_targets(targets: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Targets and the parameters behind them, where typer has put both among the targets.
+    """Targets and the parameters behind them, where both stand among the targets.
 
     Args:
-        targets: What typer took for targets: unknown options stand among them.
-        extra: What it did not know where to put.
+        targets: What was taken for targets: unknown options stand among them.
+        extra: What had no place there.
     """
     words = [*targets, *extra]
     first = next((index for index, word in enumerate(words) if word.startswith("--")), len(words))

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-import typer
+import click
 
 from ..client.run_event import (
     NodeBlocked,
@@ -170,7 +170,7 @@ def write_line(value: dict[str, Any]) -> None:
         print(json.dumps(value, default=str), flush=True)
     except BrokenPipeError:
         stop_writing()
-        raise typer.Exit(UNREAD) from None
+        raise click.exceptions.Exit(UNREAD) from None
 
 
 def _node(event: NodeStarted | NodeProgress | NodeText | NodeBlocked | NodeOutputs) -> dict[str, Any]:

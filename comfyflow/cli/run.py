@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
+import click
 
 from ..errors import (
     ClientError,
@@ -21,10 +23,11 @@ from ..errors import (
 )
 from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
 from .connection import connected
-from .options import Server, reference_schema
+from .options import PATH, reference_schema, server_option
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
 from .plain_text import plain
 from .target import Target, load_target
+from .workflow_command import WorkflowCommand, target_argument
 
 if TYPE_CHECKING:
     from ..client import Client, Handle, Result
@@ -32,37 +35,60 @@ if TYPE_CHECKING:
     from ..output_file import NodeOutput
     from ..schema import Schema
 
-_OUTPUT = Path("output")
 _ON_ITS_WAY: Final = 0.5
 """Seconds that a prompt gets to arrive whose sending was interrupted."""
 
 
+def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    """A time that is a number; NaN is in every range.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(f"{value} is no number of seconds.")
+    return value
+
+
+@click.command("run", cls=WorkflowCommand)
+@target_argument
+@server_option
+@click.option("--simulate", is_flag=True, help="Run it on the built-in simulator.")
+@click.option("--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files are written.")
+@click.option("--set", "settings", metavar="NODE.INPUT=VALUE", multiple=True, help="Change an input.")
+@click.option("--seed", metavar="N|random", help="The seed, or all seeds of a prompt.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    callback=_no_nan,
+    help="How long to wait.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("-q", "--quiet", is_flag=True, help="Only the files' paths.")
+@click.pass_context
 def run(
-    context: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="FILE.py[:NAME], prompt JSON, …")],
-    server: Server = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Run it on the built-in simulator.")] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where files are written.")] = _OUTPUT,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NODE.INPUT=VALUE", help="Change an input.")
-    ] = None,
-    seed: Annotated[
-        str | None, typer.Option("--seed", metavar="N|random", help="The seed, or all seeds of a prompt.")
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the files' paths.")] = False,
+    context: click.Context,
+    target: str,
+    server: str | None,
+    simulate: bool,
+    out: Path,
+    settings: tuple[str, ...],
+    seed: str | None,
+    timeout: float | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Run a workflow and write what it gives; its parameters are options: --prompt "a cat".
+
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow.
 
     Exit codes: 0 done; 1 the workflow has problems; 2 it could not be tried; 3 it failed on the
     server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled;
     141 nobody reads the output any more.
     """
     loaded, used = _load(target, context.args, seed)
-    set_inputs(loaded, settings or ())
+    set_inputs(loaded, settings)
     if out.exists() and not out.is_dir():
         raise CommandError(f"--out {out} is a file; name a folder")
     with connected(server, simulate, timeout) as client:
@@ -79,10 +105,10 @@ def run(
         except (ClientError, CommandError) as error:
             code = _tell(error, UNUSABLE, as_json)
         if code:
-            raise typer.Exit(code)
+            raise click.exceptions.Exit(code)
 
 
-def _load(text: str, words: list[str], seed: str | None) -> tuple[Target, int | None]:
+def _load(text: str, words: Sequence[str], seed: str | None) -> tuple[Target, int | None]:
     """The target with its seed: the function's own parameter, or all seeds of the prompt."""
     drawn = random_seed() if seed == RANDOM else None
     if seed is not None and text_has_parameter(text, "seed"):
@@ -120,9 +146,9 @@ def _run(
     seed: int | None,
 ) -> None:
     for warning in target.warnings:
-        typer.echo(plain(warning), err=True)
+        click.echo(plain(warning), err=True)
     if seed is not None and not as_json and not quiet:
-        typer.echo(f"seed {seed}", err=True)
+        click.echo(f"seed {seed}", err=True)
     subject: Any = target.workflow if target.workflow is not None else target.prompt
     from .progress import write_line
 
@@ -135,17 +161,17 @@ def _run(
         if as_json:
             write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
         if handle.report is not None:
-            typer.echo(plain(handle.report), err=True)
+            click.echo(plain(handle.report), err=True)
         left = None if end is None else max(end - time.monotonic(), 0.0)
         result = _follow(handle, left, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
         _cancel(client, prompt_id, handle, as_json=as_json)
-        raise typer.Exit(INTERRUPTED) from None
+        raise click.exceptions.Exit(INTERRUPTED) from None
     try:
         _write(client, result, out, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
         _say(f"interrupted; `comfyflow download {handle.prompt_id}` fetches what the prompt gave")
-        raise typer.Exit(INTERRUPTED) from None
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def _follow(handle: Handle[Any], timeout: float | None, *, as_json: bool, quiet: bool) -> Any:
@@ -204,7 +230,7 @@ def _later(prompt_id: str) -> str:
 
 
 def _say(text: str) -> None:
-    typer.echo(f"comfyflow: {plain(text)}", err=True)
+    click.echo(f"comfyflow: {plain(text)}", err=True)
 
 
 def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, quiet: bool) -> None:
@@ -219,11 +245,11 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
             write_line(_output_json(result, node_id, output, paths))
             continue
         for path in paths:
-            typer.echo(str(path))
+            click.echo(str(path))
         if output.text and not quiet:
-            typer.echo(plain(output.text))
+            click.echo(plain(output.text))
     if not result.outputs and not as_json and not quiet:
-        typer.echo("it ran, and gave no files", err=True)
+        click.echo("it ran, and gave no files", err=True)
 
 
 def _output_json(result: Result[Any], node_id: str, output: NodeOutput, paths: list[Path]) -> dict[str, Any]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import enum
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-import typer
+import click
 
 from ..errors import CommandError, ServerError
 from ..json_types import array_or_empty, object_or_empty
 from . import PROBLEMS
 from .connection import connected
-from .options import Server, json_text
+from .options import PATH, json_text, server_option
 from .plain_text import plain
 
 if TYPE_CHECKING:
@@ -23,19 +22,16 @@ if TYPE_CHECKING:
     from ..output_file import OutputFile
 
 
-class Folder(str, enum.Enum):
-    """One of a server's folders."""
+Folder: TypeAlias = Literal["output", "input", "temp"]
+"""One of a server's folders."""
 
-    OUTPUT = "output"
-    INPUT = "input"
-    TEMP = "temp"
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-_HERE = Path()
-
-
-def status(server: Server = None, as_json: AsJson = False) -> None:
+@click.command("status")
+@server_option
+@json_option
+def status(server: str | None, as_json: bool) -> None:
     """What a server is and what it is doing."""
     with connected(server) as client:
         stats = client.system_stats()
@@ -44,17 +40,20 @@ def status(server: Server = None, as_json: AsJson = False) -> None:
             _print_json({"url": client.url, "queue_remaining": remaining, **stats})
             return
         system = object_or_empty(stats.get("system"))
-        typer.echo(f"ComfyUI {system.get('comfyui_version', '?')} at {client.url}")
-        typer.echo(f"queue: {remaining} running or waiting")
+        click.echo(f"ComfyUI {system.get('comfyui_version', '?')} at {client.url}")
+        click.echo(f"queue: {remaining} running or waiting")
         for device in array_or_empty(stats.get("devices")):
             known = object_or_empty(device)
-            typer.echo(
+            click.echo(
                 f"device: {known.get('name')}, {_size(known.get('vram_free'))} of "
                 f"{_size(known.get('vram_total'))} free"
             )
 
 
-def queue(server: Server = None, as_json: AsJson = False) -> None:
+@click.command("queue")
+@server_option
+@json_option
+def queue(server: str | None, as_json: bool) -> None:
     """What runs and what waits."""
     with connected(server) as client:
         listed = client.queue()
@@ -69,17 +68,19 @@ def queue(server: Server = None, as_json: AsJson = False) -> None:
             )
             return
         for state, entry in rows:
-            typer.echo(plain(f"{state}  {entry.prompt_id}  {len(entry.prompt)} nodes"))
+            click.echo(plain(f"{state}  {entry.prompt_id}  {len(entry.prompt)} nodes"))
         if not rows:
-            typer.echo("nothing runs or waits")
+            click.echo("nothing runs or waits")
 
 
-def history(
-    prompt_id: Annotated[str | None, typer.Argument(metavar="[PROMPT_ID]")] = None,
-    server: Server = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many, the last ones.")] = 20,
-    as_json: AsJson = False,
-) -> None:
+@click.command("history")
+@click.argument("prompt_id", metavar="[PROMPT_ID]", required=False)
+@server_option
+@click.option(
+    "-n", "--count", metavar="N", type=click.IntRange(min=1), default=20, help="How many, the last ones."
+)
+@json_option
+def history(prompt_id: str | None, server: str | None, count: int, as_json: bool) -> None:
     """What has run: the last prompts, or one of them."""
     with connected(server) as client:
         if prompt_id is not None:
@@ -95,16 +96,16 @@ def history(
         for entry in entries:
             ending = entry.outcome.ending if entry.outcome is not None else "?"
             names = [name for output in _files(entry.raw) for name in output]
-            typer.echo(plain(f"{ending:<11} {entry.prompt_id}  {', '.join(names)}"))
+            click.echo(plain(f"{ending:<11} {entry.prompt_id}  {', '.join(names)}"))
         if not entries:
-            typer.echo("nothing has run")
+            click.echo("nothing has run")
 
 
-def cancel(
-    prompt_ids: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT_ID...]")] = None,
-    server: Server = None,
-    everything: Annotated[bool, typer.Option("--all", help="Stop what runs and clear the queue.")] = False,
-) -> None:
+@click.command("cancel")
+@click.argument("prompt_ids", metavar="[PROMPT_ID...]", nargs=-1)
+@server_option
+@click.option("--all", "everything", is_flag=True, help="Stop what runs and clear the queue.")
+def cancel(prompt_ids: tuple[str, ...], server: str | None, everything: bool) -> None:
     """Take prompts out of the queue, or stop them if they run."""
     if everything == bool(prompt_ids):
         raise CommandError("say which prompts to cancel, or --all (comfyflow queue lists them)")
@@ -112,22 +113,22 @@ def cancel(
         if everything:
             client.clear_queue()
             client.interrupt()
-            typer.echo("the queue is cleared and what ran is interrupted")
+            click.echo("the queue is cleared and what ran is interrupted")
             return
         missed = False
-        for prompt_id in prompt_ids or ():
+        for prompt_id in prompt_ids:
             stopped = client.attach(prompt_id).cancel()
             missed = missed or not stopped
-            typer.echo(f"{prompt_id} {'cancelled' if stopped else 'had ended already'}")
+            click.echo(f"{prompt_id} {'cancelled' if stopped else 'had ended already'}")
         if missed:
-            raise typer.Exit(PROBLEMS)
+            raise click.exceptions.Exit(PROBLEMS)
 
 
-def models(
-    folder: Annotated[str | None, typer.Argument(metavar="[FOLDER]")] = None,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command("models")
+@click.argument("folder", metavar="[FOLDER]", required=False)
+@server_option
+@json_option
+def models(folder: str | None, server: str | None, as_json: bool) -> None:
     """The model files of a server: its folders, or the files in one."""
     with connected(server) as client:
         names = client.model_folders() if folder is None else _models_in(client, folder)
@@ -135,9 +136,9 @@ def models(
             _print_json(names)
             return
         for name in names:
-            typer.echo(plain(name))
+            click.echo(plain(name))
         if not names:
-            typer.echo(f"the server has no files in {folder or 'its model folders'}", err=True)
+            click.echo(f"the server has no files in {folder or 'its model folders'}", err=True)
 
 
 def _models_in(client: Client, folder: str) -> list[str]:
@@ -152,31 +153,38 @@ def _models_in(client: Client, folder: str) -> list[str]:
     raise CommandError(f"{client.url} has no model folder {folder!r}; {hint}")
 
 
-def download(
-    prompt_id: Annotated[str, typer.Argument(metavar="PROMPT_ID")],
-    server: Server = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where files are written.")] = _HERE,
-) -> None:
+@click.command("download")
+@click.argument("prompt_id", metavar="PROMPT_ID")
+@server_option
+@click.option("--out", metavar="DIR", type=PATH, default=Path(), help="Where files are written.")
+def download(prompt_id: str, server: str | None, out: Path) -> None:
     """Write the files that a prompt of the history has given."""
     with connected(server) as client:
         result = client.attach(prompt_id).result()
         for path in client.download(result, out):
-            typer.echo(str(path))
+            click.echo(str(path))
 
 
-def view(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As history lists it: SUBFOLDER/NAME [TYPE].")],
-    server: Server = None,
-    kind: Annotated[Folder, typer.Option("--type", help="Which of the server's folders.")] = Folder.OUTPUT,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
-    ] = None,
-) -> None:
-    """Fetch one file of a server."""
+@click.command("view")
+@click.argument("name", metavar="NAME")
+@server_option
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(get_args(Folder)),
+    default="output",
+    help="Which of the server's folders.",
+)
+@click.option("-o", "--output", metavar="FILE", type=PATH, help="Where to write it.")
+def view(name: str, server: str | None, kind: Folder, output: Path | None) -> None:
+    """Fetch one file of a server.
+
+    NAME is as history lists it: SUBFOLDER/NAME [TYPE].
+    """
     from ..output_file import clean_name
 
     found = re.fullmatch(r"(.+) \[(output|input|temp)\]", name)
-    path, folder = (found[1], found[2]) if found is not None else (name, kind.value)
+    path, folder = (found[1], found[2]) if found is not None else (name, kind)
     subfolder, _, filename = path.rpartition("/")
     target = output or Path(clean_name(filename))
     with connected(server) as client:
@@ -193,20 +201,20 @@ def view(
         target.write_bytes(data)
     except OSError as error:
         raise CommandError(f"cannot write {target}: {error.strerror}") from None
-    typer.echo(str(target))
+    click.echo(str(target))
 
 
-def upload(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
-    server: Server = None,
-    subfolder: Annotated[str, typer.Option("--subfolder", metavar="DIR")] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same name.")] = False,
-) -> None:
+@click.command("upload")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@server_option
+@click.option("--subfolder", metavar="DIR", default="", show_default=False)
+@click.option("--overwrite", is_flag=True, help="Replace files of the same name.")
+def upload(files: tuple[Path, ...], server: str | None, subfolder: str, overwrite: bool) -> None:
     """Put files into a server's input folder; prints the names by which inputs take them."""
     with connected(server) as client:
         for file in files:
             stored = client.upload_image(file, subfolder=subfolder, overwrite=overwrite)
-            typer.echo(stored.reference)
+            click.echo(stored.reference)
 
 
 def _files(entry: Mapping[str, Any]) -> list[list[str]]:
@@ -222,7 +230,7 @@ def _name(file: OutputFile) -> str:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json_text(value), nl=False)
+    click.echo(json_text(value), nl=False)
 
 
 def _size(value: Any) -> str:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from ..errors import CommandError
-from .options import ObjectInfo
-
-_PORT = 8188
-_NEWEST = "0.27.0"
+from .options import PATH, object_info_option
 
 
-def simulate(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks a free one.")] = _PORT,
-    object_info: ObjectInfo = None,
-    profile: Annotated[
-        str, typer.Option("--profile", metavar="VERSION", help="0.27.0 or 0.3.64.")
-    ] = "0.27.0",
-    root: Annotated[
-        Path | None, typer.Option("--root", metavar="DIR", help="Its input and output folders.")
-    ] = None,
-) -> None:
+@click.command("simulate")
+@click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=8188, help="0 picks a free one.")
+@object_info_option
+@click.option("--profile", metavar="VERSION", default="0.27.0", help="0.27.0 or 0.3.64.")
+@click.option("--root", metavar="DIR", type=PATH, help="Its input and output folders.")
+def simulate(port: int, object_info: Path | None, profile: str, root: Path | None) -> None:
     """Run a ComfyUI server without models until Ctrl-C; it says in its pictures that it is one."""
     try:
         from ..simulator import serve
@@ -36,7 +28,7 @@ def simulate(
         profile,
         port,
         root,
-        on_start=lambda server: typer.echo(
+        on_start=lambda server: click.echo(
             f"a simulated ComfyUI {server.profile.version} listens at {server.url}; Ctrl-C stops it"
         ),
     )

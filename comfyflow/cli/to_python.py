@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import ObjectInfo, Out, Server, given_schema, package_schema_of, write_text
+from .options import (
+    given_schema,
+    object_info_option,
+    output_option,
+    package_schema_of,
+    server_option,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from ..diff import Diff
@@ -18,30 +25,44 @@ if TYPE_CHECKING:
     from ..schema import Schema
     from .target import Target
 
-DEFAULT_PACKAGE = "comfynodes"
 
-
+@click.command("to-python")
+@click.argument("target", metavar="FILE")
+@output_option
+@click.option("--flat", is_flag=True, help="No functions for subgraphs.")
+@click.option(
+    "--params",
+    metavar="WORDS",
+    help="What become parameters: prompts,files,seeds,sizes,models, NODE.INPUT; or none.",
+)
+@click.option("--name", metavar="NAME", help="The function; by default, as the file.")
+@click.option(
+    "--package", metavar="NAME", default="comfynodes", help="Where the node classes are imported from."
+)
+@click.option(
+    "--line-length",
+    metavar="N",
+    type=click.IntRange(min=60),
+    default=88,
+    help="How wide lines may be.",
+)
+@object_info_option
+@server_option
 def to_python(
-    target: Annotated[str, typer.Argument(metavar="FILE", help="A prompt, or another workflow.")],
-    output: Out = None,
-    flat: Annotated[bool, typer.Option("--flat", help="No functions for subgraphs.")] = False,
-    params: Annotated[
-        str | None,
-        typer.Option(
-            "--params",
-            metavar="WORDS",
-            help="What become parameters: prompts,files,seeds,sizes,models, NODE.INPUT; or none.",
-        ),
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="The function; by default, as the file.")] = None,
-    package: Annotated[
-        str, typer.Option("--package", metavar="NAME", help="Where the node classes are imported from.")
-    ] = DEFAULT_PACKAGE,
-    line_length: Annotated[int, typer.Option("--line-length", min=60, help="How wide lines may be.")] = 88,
-    object_info: ObjectInfo = None,
-    server: Server = None,
+    target: str,
+    output: Path | None,
+    flat: bool,
+    params: str | None,
+    name: str | None,
+    package: str,
+    line_length: int,
+    object_info: Path | None,
+    server: str | None,
 ) -> None:
-    """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not."""
+    """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not.
+
+    FILE is a prompt, or another workflow.
+    """
     from ..python_source import to_python as write_python
     from .target import load_target
 
@@ -49,7 +70,7 @@ def to_python(
     schema = given or package_schema_of(package)
     loaded = load_target(target, (), schema)
     for warning in loaded.warnings:
-        typer.echo(str(warning), err=True)
+        click.echo(str(warning), err=True)
     source = write_python(
         loaded.prompt,
         schema,
@@ -62,11 +83,11 @@ def to_python(
     )
     found = _proof(source, loaded.prompt, schema, package, generate_package=given is not None)
     if not found.empty:
-        typer.echo(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
-        raise typer.Exit(PROBLEMS)
+        click.echo(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
+        raise click.exceptions.Exit(PROBLEMS)
     write_text(source, output)
     if output is not None:
-        typer.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
+        click.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
 
 
 def _annotations(loaded: Target, schema: Schema) -> Annotations | None:

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
-import typer
+import click
 
 from . import PROBLEMS
-from .options import ObjectInfo, Server, given_schema
+from .options import given_schema, object_info_option, server_option
 from .parameters import split_targets
+from .workflow_command import WorkflowCommand, targets_argument
+
+Format: TypeAlias = Literal["text", "json"]
+"""How to print a report."""
 
 
-class Format(str, Enum):
-    """How to print a report."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
+@click.command("validate", cls=WorkflowCommand)
+@targets_argument
+@object_info_option
+@server_option
+@click.option(
+    "--format", "form", type=click.Choice(get_args(Format)), default="text", help="How to print the reports."
+)
+@click.pass_context
 def validate(
-    context: typer.Context,
-    targets: Annotated[list[str], typer.Argument(metavar="TARGET...", help="FILE.py[:NAME] or prompt JSON.")],
-    object_info: ObjectInfo = None,
-    server: Server = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the reports.")] = Format.TEXT,
+    context: click.Context,
+    targets: tuple[str, ...],
+    object_info: Path | None,
+    server: str | None,
+    form: Format,
 ) -> None:
-    """Check workflows as the server will; exit code 1 where one has problems."""
+    """Check workflows as the server will; exit code 1 where one has problems.
+
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow.
+    """
     from ..validate import validate_prompt
     from .target import load_target, own_schema
 
@@ -40,12 +48,12 @@ def validate(
         report = validate_prompt(target.prompt, schema or own_schema(target), places=target.places)
         sound = sound and report.ok and not report.errors
         reports[text] = report.to_json()
-        if form is Format.TEXT:
+        if form == "text":
             for warning in target.warnings:
-                typer.echo(f"{text}: {warning}")
-            typer.echo(f"{text}: {report}")
-    if form is Format.JSON:
+                click.echo(f"{text}: {warning}")
+            click.echo(f"{text}: {report}")
+    if form == "json":
         shown = reports if len(files) > 1 else reports[files[0]]
-        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     if not sound:
-        raise typer.Exit(PROBLEMS)
+        raise click.exceptions.Exit(PROBLEMS)

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from typing import Any
+import difflib
+from collections.abc import Sequence
 
-from typer.core import TyperCommand
+import click
 
 from ..errors import ComfyflowError
 from .parameters import parameter_rows
 from .target import find_workflow
 
+_WORDS = f"{__name__}.words"
 
-class WorkflowCommand(TyperCommand):
-    """A command whose help lists the parameters of the workflow that stands before ``--help``."""
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write them below the command's own options."""
-        for word in sys.argv[2:]:
+class WorkflowCommand(click.Command):
+    """A command that takes the parameters of the workflow that stands before them.
+
+    Its help lists those of the workflow that stands before ``--help``.
+    """
+
+    ignore_unknown_options = True
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; they are remembered for the help, which is written while they are read."""
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the parameters below the command's own options."""
+        words: Sequence[str] = ctx.meta.get(_WORDS, ())
+        for word in words:
             # What cannot be loaded is said when it is run; help is help all the same.
             with contextlib.suppress(ComfyflowError):
                 found = None if word.startswith("-") else find_workflow(word)
@@ -26,3 +40,27 @@ class WorkflowCommand(TyperCommand):
                     with formatter.section(f"Parameters of {word}"):
                         formatter.write_dl(parameter_rows(found.parameters) or [("none", "")])
         super().format_epilog(ctx, formatter)
+
+
+def _first_is_no_option(
+    context: click.Context, _parameter: click.Parameter, value: str | tuple[str, ...]
+) -> str | tuple[str, ...]:
+    """An option that the command does not know is a workflow's parameter only behind a workflow.
+
+    Raises:
+        click.NoSuchOption: It stands before one.
+    """
+    first = value if isinstance(value, str) else value[0]
+    if first.startswith("-") and first != "-":
+        name = first.partition("=")[0]
+        known = [option for each in context.command.get_params(context) for option in each.opts]
+        near = difflib.get_close_matches(name, known)
+        message = f"No such option {name!r}; a workflow's own parameters stand behind the workflow."
+        raise click.NoSuchOption(name, message, near, context)
+    return value
+
+
+target_argument = click.argument("target", metavar="TARGET", callback=_first_is_no_option)
+targets_argument = click.argument(
+    "targets", metavar="TARGET...", nargs=-1, required=True, callback=_first_is_no_option
+)
