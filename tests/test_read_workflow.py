@@ -211,6 +211,9 @@ def test_what_holds_none_is_said_plainly(data: bytes, why: str) -> None:
     with pytest.raises(WorkflowFileError) as caught:
         read_workflow(data)
     assert why in str(caught.value)
+    with pytest.raises(WorkflowFileError) as named:
+        read_workflow(data, name="a mail")
+    assert str(named.value) == str(caught.value).replace("the data", "a mail")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

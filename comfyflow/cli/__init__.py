@@ -36,7 +36,7 @@ def main() -> None:
         print(f"comfyflow: {plain(error)}", file=sys.stderr)
         sys.exit(UNUSABLE)
     except OSError as error:
-        print(f"comfyflow: cannot read or write: {error}", file=sys.stderr)
+        print(f"comfyflow: cannot read or write: {plain(error)}", file=sys.stderr)
         sys.exit(UNUSABLE)
 
 

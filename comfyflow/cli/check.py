@@ -19,6 +19,7 @@ from .options import (
     write_text,
 )
 from .parameters import split_targets
+from .plain_text import plain
 from .workflow_command import WorkflowCommand, targets_argument
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def check(
 ) -> None:
     """Say whether workflows would still run on a server; exit code 1 where one would not.
 
-    TARGET is FILE.py[:NAME], or another workflow.
+    TARGET is FILE.py[:NAME], or another workflow; - is standard input.
 
     With --server or --object-info, that is compared with the lock, or with the node package of a
     Python workflow. With --lock alone, the workflows are checked against the lock.
@@ -116,4 +117,4 @@ def _printed(checked: list[Checked], form: Format, strict: bool) -> str:
         return json_text(to_sarif(checked, __version__))
     if form == "github":
         return to_github(checked)
-    return "\n".join(map(str, checked)) + "\n"
+    return plain("\n".join(map(str, checked)) + "\n")

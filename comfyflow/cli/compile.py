@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .options import given_schema, object_info_option, output_option, server_option, write_text
+from .plain_text import say
 from .workflow_command import WorkflowCommand, target_argument
 
 
@@ -28,12 +29,12 @@ def compile_workflow(
 ) -> None:
     """Write the prompt JSON of a workflow; its parameters are options: --seed 7.
 
-    TARGET is FILE.py[:NAME], or another workflow.
+    TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
     from .target import load_target
 
     loaded = load_target(target, context.args, given_schema(server, object_info))
     text = json.dumps(loaded.prompt, indent=None if compact else 2, ensure_ascii=False)
     for warning in loaded.warnings:
-        click.echo(str(warning), err=True)
+        say(warning, err=True)
     write_text(text + "\n", output)

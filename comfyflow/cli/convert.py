@@ -10,7 +10,6 @@ import click
 
 from ..errors import CommandError
 from .options import (
-    PATH,
     given_schema,
     object_info_option,
     output_option,
@@ -18,13 +17,15 @@ from .options import (
     server_option,
     write_text,
 )
+from .plain_text import plain, say
+from .standard_input import given_file
 
 if TYPE_CHECKING:
     from ..importer import Conversion
 
 
 @click.command("convert")
-@click.argument("file", metavar="FILE", type=PATH)
+@click.argument("file", metavar="FILE", type=click.Path())
 @output_option
 @object_info_option
 @server_option
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--seed", metavar="N", type=int, help="For random choices in texts: {a|b}.")
 @click.option("--explain", is_flag=True, help="Tell where each value comes from, instead of the prompt.")
 def convert(
-    file: Path,
+    file: str,
     output: Path | None,
     object_info: Path | None,
     server: str | None,
@@ -44,21 +45,22 @@ def convert(
 ) -> None:
     """Turn a workflow of the editor into a prompt, without a browser; warnings go to standard error.
 
-    FILE is editor JSON, or a file that carries it.
+    FILE is editor JSON, or a file that carries it; - is standard input.
     """
     from ..importer import convert_workflow, read_workflow
 
-    found = read_workflow(file)
+    source, name = given_file(file)
+    found = read_workflow(source, name=name)
     if found.workflow is None:
         raise CommandError(
-            f"{file} holds no workflow of the editor but a prompt: comfyflow compile prints it"
+            f"{name} holds no workflow of the editor but a prompt: comfyflow compile prints it"
         )
     schema = given_schema(server, object_info) or reference_schema()
     conversion = convert_workflow(found.workflow, schema, editor=editor, repair=repair, seed=seed)
     for warning in conversion.warnings:
-        click.echo(str(warning), err=True)
+        say(warning, err=True)
     if explain:
-        write_text(_explained(conversion), output)
+        write_text(plain(_explained(conversion)), output)
         return
     write_text(json.dumps(conversion.prompt, indent=2, ensure_ascii=False) + "\n", output)
 

@@ -10,6 +10,7 @@ import click
 from ..errors import CommandError
 from . import PROBLEMS
 from .options import given_schema, json_text, object_info_option, server_option
+from .plain_text import say
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -28,7 +29,8 @@ HISTORY: Final = "history:"
 def diff(before: str, after: str, as_json: bool, object_info: Path | None, server: str | None) -> None:
     """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble.
 
-    A and B are each FILE.py[:NAME], another workflow, or history:ID, a prompt that has run on the server.
+    A and B are each FILE.py[:NAME], another workflow, - for standard input, or history:ID, a prompt that
+    has run on the server.
     """
     from ..diff import diff as compare
 
@@ -37,7 +39,7 @@ def diff(before: str, after: str, as_json: bool, object_info: Path | None, serve
     if as_json:
         click.echo(json_text(found.to_json()), nl=False)
     elif not found.empty or found.renumbered:
-        click.echo(str(found))
+        say(found)
     if not found.empty:
         raise click.exceptions.Exit(PROBLEMS)
 

@@ -11,6 +11,7 @@ import click
 from ..errors import CommandError, SchemaError
 from . import PROBLEMS
 from .options import PATH, given_schema, object_info_option, server_option
+from .plain_text import say
 
 if TYPE_CHECKING:
     from ..codegen import Renamed
@@ -68,7 +69,7 @@ def gen_stubs(
         f"generated {len(package.generated)} node classes in {len(package.files)} files under {out} "
         f"(ComfyUI {schema.version}; {len(package.skipped)} skipped, {len(package.renamed)} renamed)"
     )
-    click.echo("\n".join(lines))
+    say("\n".join(lines))
 
 
 def _of_default_server() -> Schema:

@@ -21,7 +21,7 @@ def hash_workflows(
 ) -> None:
     """Print the canonical hash of what each workflow runs, whatever its ids, titles and unused nodes.
 
-    TARGET is FILE.py[:NAME], or another workflow.
+    TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
     from ..diff import canonical_hash
     from ..prompt import read_prompt

@@ -11,6 +11,7 @@ from ..errors import CommandError
 from . import PROBLEMS
 from .options import PATH, given_schema, object_info_option, server_option, write_text
 from .parameters import split_targets
+from .plain_text import say
 from .workflow_command import WorkflowCommand, targets_argument
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def lock(
 ) -> None:
     """Record the node signatures and model files that workflows use, to compare servers with.
 
-    TARGET is FILE.py[:NAME], or another workflow.
+    TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
     from ..lock import make_lock
     from .target import load_target
@@ -55,7 +56,7 @@ def lock(
         raise click.exceptions.Exit(PROBLEMS if stale else 0)
     write_text(text, output)
     plural = "" if len(loaded) == 1 else "s"
-    click.echo(
+    say(
         f"locked in {output}: {len(made.nodes)} node classes of ComfyUI {made.version}, "
         f"for {len(loaded)} workflow{plural}"
     )

@@ -11,6 +11,7 @@ import click
 
 from . import PROBLEMS
 from .options import given_schema, object_info_option, reference_schema, server_option
+from .plain_text import say
 
 if TYPE_CHECKING:
     from ..schema import InputSchema, NodeSchema, Schema
@@ -27,15 +28,15 @@ def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None) 
     """Search the node classes of a server, or show one of them."""
     schema = given_schema(server, object_info) or reference_schema()
     if len(words) == 1 and words[0] in schema:
-        click.echo(describe_node(schema[words[0]]))
+        say(describe_node(schema[words[0]]))
         return
     found = search_nodes(schema, words)
     for node in found:
-        click.echo(f"{node.class_type:<40} {node.display_name} ({node.category})")
+        say(f"{node.class_type:<40} {node.display_name} ({node.category})")
     if not found:
         near = schema.nearest(" ".join(words))
         hint = f"; the nearest class is {near}" if near else ""
-        click.echo(f"no node class of {schema.source} matches {' '.join(words)!r}{hint}", err=True)
+        say(f"no node class of {schema.source} matches {' '.join(words)!r}{hint}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
 
 

@@ -1,9 +1,11 @@
-"""Texts of a server on a terminal: shown, and not obeyed."""
+"""Texts of a server or a file on a terminal: shown, and not obeyed."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+import click
 
 _SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -16,3 +18,13 @@ def plain(text: object) -> str:
         text: What a server, a file or an error says.
     """
     return _CONTROL.sub("\ufffd", _SEQUENCE.sub("", str(text).replace("\r\n", "\n")))
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print for a person what may hold the words of a server or a file; a program wants them as they are.
+
+    Args:
+        text: What is printed, and the end of its line.
+        err: On standard error.
+    """
+    click.echo(plain(text), err=err)

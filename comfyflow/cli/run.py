@@ -25,7 +25,7 @@ from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
 from .connection import connected
 from .options import PATH, reference_schema, server_option
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
-from .plain_text import plain
+from .plain_text import say
 from .target import Target, load_target
 from .workflow_command import WorkflowCommand, target_argument
 
@@ -81,7 +81,7 @@ def run(
 ) -> None:
     """Run a workflow and write what it gives; its parameters are options: --prompt "a cat".
 
-    TARGET is FILE.py[:NAME], prompt JSON, or another workflow.
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input.
 
     Exit codes: 0 done; 1 the workflow has problems; 2 it could not be tried; 3 it failed on the
     server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled;
@@ -146,7 +146,7 @@ def _run(
     seed: int | None,
 ) -> None:
     for warning in target.warnings:
-        click.echo(plain(warning), err=True)
+        say(warning, err=True)
     if seed is not None and not as_json and not quiet:
         click.echo(f"seed {seed}", err=True)
     subject: Any = target.workflow if target.workflow is not None else target.prompt
@@ -161,7 +161,7 @@ def _run(
         if as_json:
             write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
         if handle.report is not None:
-            click.echo(plain(handle.report), err=True)
+            say(handle.report, err=True)
         left = None if end is None else max(end - time.monotonic(), 0.0)
         result = _follow(handle, left, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
@@ -230,7 +230,7 @@ def _later(prompt_id: str) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(f"comfyflow: {plain(text)}", err=True)
+    say(f"comfyflow: {text}", err=True)
 
 
 def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, quiet: bool) -> None:
@@ -245,9 +245,9 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
             write_line(_output_json(result, node_id, output, paths))
             continue
         for path in paths:
-            click.echo(str(path))
+            say(path)
         if output.text and not quiet:
-            click.echo(plain(output.text))
+            say(output.text)
     if not result.outputs and not as_json and not quiet:
         click.echo("it ran, and gave no files", err=True)
 

@@ -15,7 +15,7 @@ from ..json_types import array_or_empty, object_or_empty
 from . import PROBLEMS
 from .connection import connected
 from .options import PATH, json_text, server_option
-from .plain_text import plain
+from .plain_text import say
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -40,11 +40,11 @@ def status(server: str | None, as_json: bool) -> None:
             _print_json({"url": client.url, "queue_remaining": remaining, **stats})
             return
         system = object_or_empty(stats.get("system"))
-        click.echo(f"ComfyUI {system.get('comfyui_version', '?')} at {client.url}")
+        say(f"ComfyUI {system.get('comfyui_version', '?')} at {client.url}")
         click.echo(f"queue: {remaining} running or waiting")
         for device in array_or_empty(stats.get("devices")):
             known = object_or_empty(device)
-            click.echo(
+            say(
                 f"device: {known.get('name')}, {_size(known.get('vram_free'))} of "
                 f"{_size(known.get('vram_total'))} free"
             )
@@ -68,7 +68,7 @@ def queue(server: str | None, as_json: bool) -> None:
             )
             return
         for state, entry in rows:
-            click.echo(plain(f"{state}  {entry.prompt_id}  {len(entry.prompt)} nodes"))
+            say(f"{state}  {entry.prompt_id}  {len(entry.prompt)} nodes")
         if not rows:
             click.echo("nothing runs or waits")
 
@@ -96,7 +96,7 @@ def history(prompt_id: str | None, server: str | None, count: int, as_json: bool
         for entry in entries:
             ending = entry.outcome.ending if entry.outcome is not None else "?"
             names = [name for output in _files(entry.raw) for name in output]
-            click.echo(plain(f"{ending:<11} {entry.prompt_id}  {', '.join(names)}"))
+            say(f"{ending:<11} {entry.prompt_id}  {', '.join(names)}")
         if not entries:
             click.echo("nothing has run")
 
@@ -136,7 +136,7 @@ def models(folder: str | None, server: str | None, as_json: bool) -> None:
             _print_json(names)
             return
         for name in names:
-            click.echo(plain(name))
+            say(name)
         if not names:
             click.echo(f"the server has no files in {folder or 'its model folders'}", err=True)
 
@@ -162,7 +162,7 @@ def download(prompt_id: str, server: str | None, out: Path) -> None:
     with connected(server) as client:
         result = client.attach(prompt_id).result()
         for path in client.download(result, out):
-            click.echo(str(path))
+            say(path)
 
 
 @click.command("view")
@@ -201,7 +201,7 @@ def view(name: str, server: str | None, kind: Folder, output: Path | None) -> No
         target.write_bytes(data)
     except OSError as error:
         raise CommandError(f"cannot write {target}: {error.strerror}") from None
-    click.echo(str(target))
+    say(target)
 
 
 @click.command("upload")
@@ -214,7 +214,7 @@ def upload(files: tuple[Path, ...], server: str | None, subfolder: str, overwrit
     with connected(server) as client:
         for file in files:
             stored = client.upload_image(file, subfolder=subfolder, overwrite=overwrite)
-            click.echo(stored.reference)
+            say(stored.reference)
 
 
 def _files(entry: Mapping[str, Any]) -> list[list[str]]:

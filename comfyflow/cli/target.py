@@ -20,6 +20,7 @@ from ..problem import Place
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import reference_schema
 from .parameters import read_parameters
+from .standard_input import given_file, shown_name
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -52,7 +53,8 @@ def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = No
     """Load what a command was told to work on.
 
     Args:
-        text: ``FILE.py``, ``FILE.py:NAME``, ``package.module:NAME``, or a file of another kind.
+        text: ``FILE.py``, ``FILE.py:NAME``, ``package.module:NAME``, or a file of another kind: ``-`` is
+            standard input.
         words: The parameters of a workflow function, as they stand on the command line.
         schema: What to convert a workflow of the editor with; the reference schema otherwise.
 
@@ -66,8 +68,9 @@ def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = No
         compiled = made.compile()
         return Target(made.name or file.stem, compiled.prompt, compiled.places, made, compiled.nodes)
     if words:
-        raise CommandError(f"{text} is no Python workflow and has no parameters: {' '.join(words)}")
-    return _load_file(Path(text), schema)
+        name = shown_name(text)
+        raise CommandError(f"{name} is no Python workflow and has no parameters: {' '.join(words)}")
+    return _load_file(text, schema)
 
 
 def own_schema(target: Target) -> Schema:
@@ -192,29 +195,38 @@ def _told(error: BaseException, file: Path) -> str:
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def _load_file(path: Path, schema: Schema | None) -> Target:
+def _load_file(text: str, schema: Schema | None) -> Target:
     """A prompt or a workflow of the editor, in whatever file carries it.
 
     What is run is the prompt, where a file holds both: it is what made the file.
     """
     from ..importer import convert_workflow, read_workflow
 
+    source, shown = given_file(text)
+    name = Path(shown).name
     try:
-        found = read_workflow(path)
-    except WorkflowFileError:
-        broken = _json_object(path)
-        if broken is None:
+        found = read_workflow(source, name=shown)
+    except WorkflowFileError as error:
+        broken = _json_object(source)
+        if broken is not None:
+            return Target(name, broken)  # it may be a broken prompt: what uses it will say why
+        if isinstance(source, Path):
             raise
-        return Target(path.name, broken)  # it may be a broken prompt: what uses it will say why
+        raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
     if found.prompt is not None:
-        return Target(path.name, found.prompt, editor_workflow=found.workflow)
+        return Target(name, found.prompt, editor_workflow=found.workflow)
     conversion = convert_workflow(found.workflow or {}, schema or reference_schema())
-    return Target(path.name, conversion, editor_workflow=found.workflow, warnings=tuple(conversion.warnings))
+    return Target(name, conversion, editor_workflow=found.workflow, warnings=tuple(conversion.warnings))
 
 
-def _json_object(path: Path) -> Any:
+def _json_object(source: Path | bytes) -> Any:
+    from ..importer.workflow_file import LARGEST_JSON
+
     try:
-        value = json.loads(path.read_bytes())
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if size > LARGEST_JSON:
+            return None
+        value = json.loads(source if isinstance(source, bytes) else source.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     return value if is_object(value) else None

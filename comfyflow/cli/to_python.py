@@ -18,6 +18,7 @@ from .options import (
     server_option,
     write_text,
 )
+from .plain_text import say
 
 if TYPE_CHECKING:
     from ..diff import Diff
@@ -61,7 +62,7 @@ def to_python(
 ) -> None:
     """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not.
 
-    FILE is a prompt, or another workflow.
+    FILE is a prompt, or another workflow; - is standard input.
     """
     from ..python_source import to_python as write_python
     from .target import load_target
@@ -70,7 +71,7 @@ def to_python(
     schema = given or package_schema_of(package)
     loaded = load_target(target, (), schema)
     for warning in loaded.warnings:
-        click.echo(str(warning), err=True)
+        say(warning, err=True)
     source = write_python(
         loaded.prompt,
         schema,
@@ -83,7 +84,7 @@ def to_python(
     )
     found = _proof(source, loaded.prompt, schema, package, generate_package=given is not None)
     if not found.empty:
-        click.echo(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
+        say(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
     write_text(source, output)
     if output is not None:

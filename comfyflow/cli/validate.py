@@ -11,6 +11,8 @@ import click
 from . import PROBLEMS
 from .options import given_schema, object_info_option, server_option
 from .parameters import split_targets
+from .plain_text import say
+from .standard_input import shown_name
 from .workflow_command import WorkflowCommand, targets_argument
 
 Format: TypeAlias = Literal["text", "json"]
@@ -34,7 +36,7 @@ def validate(
 ) -> None:
     """Check workflows as the server will; exit code 1 where one has problems.
 
-    TARGET is FILE.py[:NAME], prompt JSON, or another workflow.
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input.
     """
     from ..validate import validate_prompt
     from .target import load_target, own_schema
@@ -50,8 +52,8 @@ def validate(
         reports[text] = report.to_json()
         if form == "text":
             for warning in target.warnings:
-                click.echo(f"{text}: {warning}")
-            click.echo(f"{text}: {report}")
+                say(f"{shown_name(text)}: {warning}")
+            say(f"{shown_name(text)}: {report}")
     if form == "json":
         shown = reports if len(files) > 1 else reports[files[0]]
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))

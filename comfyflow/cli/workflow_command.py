@@ -10,6 +10,7 @@ import click
 
 from ..errors import ComfyflowError
 from .parameters import parameter_rows
+from .standard_input import STDIN
 from .target import find_workflow
 
 _WORDS = f"{__name__}.words"
@@ -51,7 +52,7 @@ def _first_is_no_option(
         click.NoSuchOption: It stands before one.
     """
     first = value if isinstance(value, str) else value[0]
-    if first.startswith("-") and first != "-":
+    if first.startswith("-") and first != STDIN:
         name = first.partition("=")[0]
         known = [option for each in context.command.get_params(context) for option in each.opts]
         near = difflib.get_close_matches(name, known)

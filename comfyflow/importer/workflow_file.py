@@ -45,7 +45,9 @@ class WorkflowFile:
         return "editor" if self.workflow is not None else "prompt"
 
 
-def read_workflow(source: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> WorkflowFile:
+def read_workflow(
+    source: str | os.PathLike[str] | bytes | Mapping[str, Any], *, name: str | None = None
+) -> WorkflowFile:
     """Read a workflow, whatever it is in.
 
     Understood are editor JSON (version 0.4 and 1) and prompt JSON, bare or wrapped
@@ -54,23 +56,25 @@ def read_workflow(source: str | os.PathLike[str] | bytes | Mapping[str, Any]) ->
 
     Args:
         source: A file, the bytes of one, or a JSON object.
+        name: What to call it in messages; by default, as the file.
 
     Raises:
         WorkflowFileError: It cannot be read, or holds no workflow.
     """
     if isinstance(source, Mapping):
-        return _found(source, "the object")
+        return _found(source, name or "the object")
     if isinstance(source, bytes):
-        return _read(source, "the data")
+        return _read(source, name or "the data")
     path = Path(source)
+    name = name or str(path)
     try:
         if path.stat().st_size > LARGEST:
-            raise WorkflowFileError(f"{path} is larger than {LARGEST} bytes")
+            raise WorkflowFileError(f"{name} is larger than {LARGEST} bytes")
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise WorkflowFileError(f"cannot read {path}: {reason}") from None
-    return _read(data, str(path))
+        raise WorkflowFileError(f"cannot read {name}: {reason}") from None
+    return _read(data, name)
 
 
 def _read(data: bytes, source: str) -> WorkflowFile:
