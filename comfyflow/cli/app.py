@@ -6,7 +6,6 @@ only the one that is called is imported, and to list them none is.
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from typing import Final, NamedTuple
 
@@ -77,9 +76,12 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is called; a name that is none is answered with the nearest that are."""
-        near = difflib.get_close_matches(args[0], COMMANDS)
-        if near and args[0] not in COMMANDS:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {', '.join(map(repr, near))}?")
+        if args[0] not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS)
+            if near:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {', '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -6,8 +6,6 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-import click
-
 from ..client.run_event import (
     NodeBlocked,
     NodeOutputs,
@@ -20,7 +18,6 @@ from ..client.run_event import (
     RunQueued,
     RunStarted,
 )
-from . import UNREAD, stop_writing
 from .plain_text import plain
 
 if TYPE_CHECKING:
@@ -166,11 +163,7 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
 
 def write_line(value: dict[str, Any]) -> None:
     """A JSON object on a line of standard output, at once."""
-    try:
-        print(json.dumps(value, default=str), flush=True)
-    except BrokenPipeError:
-        stop_writing()
-        raise click.exceptions.Exit(UNREAD) from None
+    print(json.dumps(value, default=str), flush=True)
 
 
 def _node(event: NodeStarted | NodeProgress | NodeText | NodeBlocked | NodeOutputs) -> dict[str, Any]:
