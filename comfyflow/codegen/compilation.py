@@ -1,4 +1,4 @@
-"""Whether generated modules compile.
+"""Generated modules, written to a folder and compiled.
 
 Compiling is a good third of a generation's time, so that another Python takes half of it where
 there is much.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,37 +25,55 @@ for path in sys.argv[1:]:
 """
 
 
-def compile_modules(folder: Path, paths: Sequence[str]) -> None:
-    """Compile modules, and keep nothing of it.
+def write_compiled(folder: Path, modules: Mapping[str, bytes]) -> None:
+    """Write modules, and compile them; nothing of that is kept.
 
     Args:
-        folder: Where they are.
-        paths: Their paths in it.
+        folder: Where to.
+        modules: Their paths in it, and sources.
 
     Raises:
         CodegenError: One does not compile.
+        OSError: One cannot be written.
     """
-    sizes = {path: (folder / path).stat().st_size for path in paths}
-    ours, theirs = _halves(sizes)
-    child = _start(folder, theirs) if sum(sizes.values()) >= _WORTH_SHARING else None
+    ours, theirs = _halves(modules)
+    # Theirs first: the other Python begins while we still write.
+    write_files(folder, modules, theirs)
+    child = _start(folder, theirs) if sum(map(len, modules.values())) >= _WORTH_SHARING else None
     try:
+        write_files(folder, modules, ours)
         for path in ours:
-            _compile(folder, path)
+            _compile(path, modules[path])
     finally:
         done = child is not None and child.wait() == 0
     # What the other Python found, or could not do, is found here with its reason.
     for path in () if done else theirs:
-        _compile(folder, path)
+        _compile(path, modules[path])
 
 
-def _halves(sizes: dict[str, int]) -> tuple[list[str], list[str]]:
+def write_files(folder: Path, files: Mapping[str, bytes], paths: Iterable[str]) -> None:
+    """Write some of these files into a folder, and make the folders in it that they need.
+
+    Raises:
+        OSError: One cannot be written.
+    """
+    made: set[Path] = set()
+    for path in paths:
+        target = folder / path
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        target.write_bytes(files[path])
+
+
+def _halves(modules: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
     """Two lists of paths with about as many bytes in each."""
     halves: tuple[list[str], list[str]] = [], []
     filled = [0, 0]
-    for path in sorted(sizes, key=lambda each: (-sizes[each], each)):
+    for path in sorted(modules, key=lambda each: (-len(modules[each]), each)):
         smaller = 0 if filled[0] <= filled[1] else 1
         halves[smaller].append(path)
-        filled[smaller] += sizes[path]
+        filled[smaller] += len(modules[path])
     return halves
 
 
@@ -74,8 +92,8 @@ def _start(folder: Path, paths: Sequence[str]) -> subprocess.Popen[bytes] | None
         return None
 
 
-def _compile(folder: Path, path: str) -> None:
+def _compile(path: str, source: bytes) -> None:
     try:
-        compile((folder / path).read_bytes(), path, "exec", dont_inherit=True)
+        compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise CodegenError(f"{path} does not compile: {error}; nothing was written") from None

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..errors import CodegenError
 from .block import Renamed
-from .compilation import compile_modules
+from .compilation import write_compiled, write_files
 from .package_plan import Skipped
 from .render import HEADER
 from .schema_file import FILE_NAME, written_files
@@ -74,14 +74,13 @@ class Package:
     def _write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _refuse_links(folder, {Path(path).parent for path in self.files})
-        changed = [path for path, text in self.files.items() if _changed(folder / path, path, text)]
+        files = {path: text.encode() for path, text in self.files.items()}
+        changed = {path: data for path, data in files.items() if _changed(folder / path, path, data)}
         left_over = list(_left_over(folder, self.files))
         with tempfile.TemporaryDirectory(prefix=".gen-stubs-", dir=folder) as beside:
-            for path in changed:
-                target = Path(beside, path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(self.files[path].encode())
-            compile_modules(Path(beside), [path for path in changed if path.endswith(".py")])
+            modules = {path: data for path, data in changed.items() if path.endswith(".py")}
+            write_files(Path(beside), changed, changed.keys() - modules.keys())
+            write_compiled(Path(beside), modules)
             for path in changed:
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +97,7 @@ def _refuse_links(folder: Path, inner: Iterable[Path]) -> None:
             raise CodegenError(f"{folder / path} leads out of {folder}; nothing was written")
 
 
-def _changed(target: Path, path: str, text: str) -> bool:
+def _changed(target: Path, path: str, data: bytes) -> bool:
     """Whether a file must be written.
 
     Raises:
@@ -109,7 +108,7 @@ def _changed(target: Path, path: str, text: str) -> bool:
         if target.exists():
             raise CodegenError(f"{target} is no file; nothing was written")
         return True
-    if present == text.encode():
+    if present == data:
         return False
     ours = present.startswith(_OURS) or not present.strip()
     if path == FILE_NAME:
