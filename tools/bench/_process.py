@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,26 +25,38 @@ class Cost:
         return f"{self.seconds * 1000:8.0f} ms {self.megabytes:6.0f} MB"
 
 
+_STARTER = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+problem = process.stderr.read()
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - started
+process.returncode = os.waitstatus_to_exitcode(status)
+print(json.dumps([process.returncode, seconds, usage.ru_maxrss, problem.decode()[-2000:]]))
+"""
+"""Starts a command and looks at it. Linux lets a process begin with the peak of the one that starts
+it, so this one is small.
+"""
+
+
 def run_once(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
     """Wall seconds and peak megabytes of one run.
 
     Raises:
         RuntimeError: The command failed.
     """
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    starter = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _STARTER, *command],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
     )
-    assert process.stderr is not None
-    problem = process.stderr.read()
-    process.stderr.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed: {problem.decode()[-2000:]}")
-    scale = 1 / 1024 / 1024 if sys.platform == "darwin" else 1 / 1024
-    return seconds, usage.ru_maxrss * scale
+    code, seconds, peak, problem = json.loads(starter.stdout)
+    if code != 0:
+        raise RuntimeError(f"{' '.join(command)} failed: {problem}")
+    return seconds, peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 def compare(commands: Mapping[str, Sequence[str]], runs: int = 5) -> dict[str, Cost]:
