@@ -405,7 +405,8 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
         elif isinstance(value, GroupRow):
             yield from _unfold(node, value._given, f"{name}.")
         elif isinstance(value, SlotChoice):
-            yield from _unfold(node, {key: value._source}, prefix)
+            if value._source is not None:
+                yield from _unfold(node, {key: value._source}, prefix)
             yield from _unfold(node, value._given, f"{name}.")
         else:
             yield name, _accepted(node, name, value)

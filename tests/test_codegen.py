@@ -416,6 +416,34 @@ def test_dynamic_slots_take_an_output_alone_or_with_its_inputs(tmp_path: Path) -
     assert parameters["more"].annotation == "More | None"
 
 
+TYPED_SLOT = [
+    "COMFY_DYNAMICSLOT_V3",
+    {
+        "slotType": "IMAGE,MASK",
+        "forceInput": True,
+        "options": [
+            {"when": ["IMAGE"], "inputs": {"required": {"x": ["INT", {"default": 1}], "y": ["INT"]}}},
+            {"when": ["MASK"], "inputs": {"required": {"y": ["STRING"]}}},
+            {"when": None, "inputs": {"required": {"z": ["FLOAT", {"min": 0.0}]}}},
+        ],
+    },
+]
+"""A DynamicSlot as servers after 0.27.0 have it."""
+
+
+def test_dynamic_slots_that_go_by_the_type_take_the_inputs_of_each(tmp_path: Path) -> None:
+    package = load_nodes({"A": node({}, {"slot": TYPED_SLOT})}, tmp_path)
+    link = ["1", 0]
+    assert inputs_of(package.A(slot=linked())) == {"slot": link}
+    given = {"slot": link, "slot.x": 1, "slot.y": "a"}  # a server leaves out what it does not know
+    assert inputs_of(package.A(slot=package.A.Slot(linked(), y="a"))) == given
+    assert inputs_of(package.A(slot=package.A.Slot(None, z=0.5))) == {"slot.x": 1, "slot.z": 0.5}
+    assert inputs_of(package.A()) == {}
+    source = inspect.signature(package.A.Slot).parameters["source"]
+    assert source.annotation == "Output[_t.IMAGE | _t.MASK] | None"
+    assert "z: float" in source_of({"A": node({}, {"slot": TYPED_SLOT})})
+
+
 def test_dynamic_groups_take_rows(tmp_path: Path) -> None:
     group = [
         "COMFY_DYNAMICGROUP_V3",

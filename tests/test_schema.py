@@ -91,6 +91,27 @@ V3_NODE: dict[str, Any] = {
 }
 
 
+def test_a_dynamic_slot_that_goes_by_the_type() -> None:
+    """As servers after 0.27.0 list it."""
+    options = [
+        {"when": ["IMAGE"], "inputs": {"required": {"x": ["INT", {}], "y": ["INT", {}]}}},
+        {"when": None, "inputs": {"optional": {"y": ["STRING", {}]}}},
+        "not an option",
+    ]
+    raw = {
+        "input": {"optional": {"slot": ["COMFY_DYNAMICSLOT_V3", {"slotType": "IMAGE", "options": options}]}}
+    }
+    node = load_schema({"A": {**V1_NODE, **raw}})["A"]
+    (slot,) = node.inputs
+    assert [(entry.name, entry.type, entry.required) for entry in slot.slot_inputs] == [
+        ("x", "INT", False),
+        ("y", "*", False),
+    ]
+    for inputs in ({}, {"slot": ["1", 0]}):
+        names = [entry.name for entry in unfold_inputs(node.inputs, inputs)]
+        assert names == ["slot", "slot.x", "slot.y"]
+
+
 def test_a_v1_node() -> None:
     node = load_schema({"Old": V1_NODE})["Old"]
     assert [(entry.name, entry.type, entry.required) for entry in node.inputs] == [

@@ -113,9 +113,17 @@ class DynamicInput:
         kind = slot_type(entry)
         carried = self.scope.use("Any") if is_any(kind) else self.planner.annotator.sockets.input(kind)
         source = Code(self.scope.output(carried))
+        nothing = any(option.get("when") is None for option in entry.slot_options)
         title = f"What is linked to {entry.name}, and what it then asks for."
         self.scope.use("SlotChoice")
-        block = self._inner_block(self._pad, self.group, "SlotChoice", entry.slot_inputs, title, source)
+        block = self._inner_block(
+            self._pad,
+            self.group,
+            "SlotChoice",
+            entry.slot_inputs,
+            title,
+            Code(f"{source} | None") if nothing else source,
+        )
         return argument(entry, name, [self.group] if block.must_be_given else [self.group, source])
 
     @property

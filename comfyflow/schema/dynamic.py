@@ -2,7 +2,8 @@
 
 The rules are the server's (``get_finalized_class_inputs`` of 0.4 and later): an Autogrow input
 stands for its slots, a DynamicCombo for itself and for the inputs of the chosen option, a
-DynamicSlot for itself and its inputs once it is given; and each brings nothing otherwise.
+DynamicSlot for itself and its inputs once it is given; and each brings nothing otherwise. After
+0.27.0 a DynamicSlot is there always, and may have inputs while nothing is linked to it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ def _unfold(entry: InputSchema, name: str, given: Mapping[str, Any], depth: int)
             inner = entry.slot_inputs
         yield replace(entry, name=name)
         yield from unfold_inputs(inner, given, f"{name}.", depth)
+    elif entry.slot_options:
+        yield replace(entry, name=name)
+        yield from unfold_inputs(entry.slot_inputs, given, f"{name}.", depth)
 
 
 def _grow(entry: InputSchema, name: str) -> Iterator[InputSchema]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -196,8 +196,31 @@ class InputSchema:
 
     @cached_property
     def slot_inputs(self) -> tuple[InputSchema, ...]:
-        """What a DynamicSlot asks for once something is linked to it."""
-        return read_inputs(self.options.get("inputs")) if self.type == DYNAMIC_SLOT else ()
+        """What a DynamicSlot asks for once something is linked to it.
+
+        Servers after 0.27.0 list that by the type that is linked, or for no link. What flows is
+        not known here: so the inputs of all these options are taken and none is required, and one
+        that they do not agree on takes any value.
+        """
+        if self.type != DYNAMIC_SLOT:
+            return ()
+        found = {entry.name: entry for entry in read_inputs(self.options.get("inputs"))}
+        for option in self.slot_options:
+            for entry in read_inputs(option.get("inputs")):
+                first = found.setdefault(entry.name, replace(entry, required=False))
+                if replace(first, required=entry.required) != entry:
+                    found[entry.name] = InputSchema(entry.name, ANY, required=False)
+        return tuple(found.values())
+
+    @cached_property
+    def slot_options(self) -> tuple[Mapping[str, Any], ...]:
+        """What a DynamicSlot of a server after 0.27.0 asks for: ``when`` names the types that are
+        linked (None: nothing is), ``inputs`` what it asks for then.
+        """
+        listed = self.options.get("options")
+        if self.type != DYNAMIC_SLOT or not is_array(listed):
+            return ()
+        return tuple(option for option in listed if is_object(option))
 
     @cached_property
     def autogrow(self) -> Autogrow | None:

@@ -229,10 +229,10 @@ def _chosen(entry: InputSchema, name: str, given: Mapping[str, Any]) -> tuple[An
         start = f"{name}."
         rows = sorted({key[len(start) :].split(".", 1)[0] for key in given if key.startswith(start)})
         return tuple(rows), [(f"{start}{row}.", entry.group) for row in rows]
+    if entry.type == DYNAMIC_SLOT and (name in given or entry.slot_options):
+        return True if name in given else None, [(f"{name}.", entry.slot_inputs)]
     if name not in given:
         return None, []
-    if entry.type == DYNAMIC_SLOT:
-        return True, [(f"{name}.", entry.slot_inputs)]
     key = given[name]
     for option in entry.dynamic_options:
         if option.key == key:
