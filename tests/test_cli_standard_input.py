@@ -85,7 +85,13 @@ def test_messages_call_it_stdin(piped: Piped) -> None:
     assert broken.code == 1
     assert broken.out.startswith("<stdin>: invalid")
     assert "comfyflow: <stdin> holds no workflow of the editor" in piped(DATA, "convert", "-").err
-    assert "def stdin(" in piped(DATA, "to-python", "-").out
+
+
+def test_python_of_it_is_named_by_where_it_is_written(piped: Piped, tmp_path: Path) -> None:
+    assert "def flow(" in piped(DATA, "to-python", "-").out
+    out = tmp_path / "two pictures.py"
+    assert piped(DATA, "to-python", "-", "-o", str(out)).code == 0
+    assert "def two_pictures(" in out.read_text()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from .options import (
     write_text,
 )
 from .plain_text import say
+from .standard_input import STDIN
 
 if TYPE_CHECKING:
     from ..diff import Diff
@@ -75,7 +76,7 @@ def to_python(
     source = write_python(
         loaded.prompt,
         schema,
-        name=name if name is not None else _name(target, loaded.name),
+        name=name if name is not None else _name(target, loaded.name, output),
         flat=flat,
         params=None if params is None else _words(params),
         package=package,
@@ -121,6 +122,8 @@ def _words(params: str) -> list[str]:
     return [] if words == ["none"] else words
 
 
-def _name(target: str, loaded: str) -> str:
+def _name(target: str, loaded: str, output: Path | None) -> str:
+    if target == STDIN:
+        return output.stem if output is not None else "flow"
     path = Path(target)
     return path.stem if path.is_file() and path.suffix != ".py" else loaded
