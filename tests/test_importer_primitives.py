@@ -110,9 +110,8 @@ def test_a_primitive_on_a_dynamic_combo_stays_at_the_first_option(value: Any) ->
     assert sent == {"how": "size", "how.width": 64, "seed": 5}
 
 
-def behind_reroute(links: list[int], targets: list[dict[str, Any]], **slot: Any) -> dict[str, Any]:
+def behind_reroute(links: list[int], targets: list[dict[str, Any]]) -> dict[str, Any]:
     turn = node(5, "Reroute", None, {"": 1}, outputs=outputs([3]))
-    turn["inputs"][0].update(slot)
     table = [[1, 1, 0, 5, 0], [2, 1, 0, 3, 0], [3, 5, 0, 4, 0]]
     nodes = [primitive(256, *links), turn, node(3, "Latent", [640, 480], {"*width": 2}), *targets]
     return workflow(nodes, table)
@@ -128,12 +127,21 @@ def test_a_primitive_whose_first_link_is_a_reroute_gives_the_default_behind_it(e
 
 
 @BOTH
-def test_a_reroute_that_was_in_front_of_a_widget_and_is_not_cuts_the_primitive_off(editor: str) -> None:
-    behind = [node(4, "Invert", None, {"image": 3})]
-    for entry in (behind_reroute([2, 1], behind), behind_reroute([2, 1], behind, widget={"name": "value"})):
-        marked = "widget" in entry["nodes"][1]["inputs"][0]
-        entry["nodes"][3]["inputs"][0]["type"] = "IMAGE"
-        assert inputs_of(entry, "3", editor)["width"] == (640 if marked else 256)
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_reroute_that_was_in_front_of_a_widget_and_is_not_cuts_a_line_of_text_off(
+    editor: str, marked: bool
+) -> None:
+    turn = node(5, "Reroute", None, {"*value" if marked else "value": 1}, outputs=outputs([3]))
+    last = node(4, "Invert", None, {"image": 3})
+    last["inputs"][0]["type"] = "IMAGE"
+    for value, target, name, sent in (
+        ("text", node(3, "Path", ["own"], {"*file": 2}), "file", "own" if marked else "text"),
+        ("text", node(3, "Note8", ["own"], {"*text": 2}), "text", "text"),
+        (256, node(3, "Latent", [640, 480], {"*width": 2}), "width", 256),
+    ):
+        table = [[1, 1, 0, 5, 0], [2, 1, 0, 3, 0], [3, 5, 0, 4, 0]]
+        made = workflow([primitive(value, 2, 1), turn, target, last], table)
+        assert inputs_of(made, "3", editor)[name] == sent
 
 
 def test_two_floats_have_a_common_step() -> None:

@@ -46,7 +46,7 @@ class _Checked:
 
     def input_names(self, slot: int, link_id: Any) -> bool:
         """Whether an input names a link."""
-        names = self.input_link(slot) == link_id
+        names: bool = self.input_link(slot) == link_id
         if self.noted and names != (self.noted.get(slot) == link_id):
             raise _Disagreement
         return names

@@ -55,10 +55,8 @@ def apply_primitive(
     if rules.links_at_root:
         _fail_at_missing(node, root, links)
     behind = value_by_reroute(node, rules)
-    if behind is CUT:
-        return
     given = _given(node, links, behind, rules, replace)
-    if given is None and not (rules.links_at_root and not repair):
+    if given is None and (behind is CUT or repair or not rules.links_at_root):
         return
     # Without a widget of its own 1.27 writes what it does not have.
     value, origin = (
@@ -79,19 +77,22 @@ def _given(
     first = link_target(node.graph, links[0])
     if first is None:
         return None
-    if is_reroute(first[0]) and by_reroute is not UNDEFINED:
+    if is_reroute(first[0]) and by_reroute is not UNDEFINED and by_reroute is not CUT:
         return _replaced(node, None, by_reroute, replace), f"{origin}: the default behind a reroute"
     widget = shown_widget(*first)
     if widget is not None and widget.kind == DYNAMIC_COMBO:
         choices = choices_of(first[0], widget)  # it cannot be shown a second time, and stays at its first
         return (choices[0], f"{origin}, which shows this first") if choices else None
     spec = spec_of(*first, widget, rules)
-    if spec is None:
+    numeric = spec is not None and spec.type in ("INT", "FLOAT")
+    multiline = widget is not None and widget.kind == MULTILINE
+    # These are written already when the workflow is loaded, before the links are lost.
+    if spec is None or (by_reroute is CUT and not numeric and not multiline):
         return None
     value = _own_value(node, first, widget, rules)
-    if widget is not None and widget.kind == MULTILINE:
+    if multiline:
         value = text_area_value(value, rules)
-    if spec.type in ("INT", "FLOAT"):
+    if numeric:
         targets = [target for link_id in links if (target := link_target(node.graph, link_id)) is not None]
         value = _within_all(value, spec, first[1], targets, rules)
     return _replaced(node, widget, value, replace), origin
