@@ -27,13 +27,15 @@ Nodes that are off, and nodes that are not there:
 14. 1.45 leaves muted and bypassed subgraphs out on the canvas only; 1.27 nowhere.
 15. A primitive node overwrites the widgets that it is directly linked to, within their limits. One
     whose first link leads to no widget has no value: 1.45 leaves the others alone, 1.27 empties them.
+    Where it leads to a reroute in front of a widget, the default of that is written.
 16. Reroutes are looked through; a muted one cuts the link in 1.45. A circle of them is cut.
 17. A node of an unknown class keeps its links; its values collapse into one input ``UNKNOWN``.
     Legacy group nodes are expanded; in 1.45 they lose the values of combos that the server gives as
     lists, and those with an upload button among these are unknown.
 18. A link that does not exist, or whose origin does not, makes the editor fail; a wrong type or
     slot does not. What an input names as its link counts, not the table of links. Links are lists
-    in version 0.4 and objects in any other. Where node ids repeat, links lead to the first.
+    in version 0.4 and objects in any other. Where node ids repeat, links lead to the first. Before
+    all that, 1.27 makes the table of links and what the nodes say of them agree.
 Subgraphs:
 19. Ids are ``host:inner``; 1.45 first gives new ids to inner nodes whose ids are taken.
 20. Values saved on a subgraph's node count in 1.27; in 1.45 those inside do. A dynamic combo that
