@@ -141,3 +141,8 @@ def test_1_27_gives_up_the_check_where_an_origin_is_missing() -> None:
     made = saved_whole(workflow([node(2, "Invert", None, {"image": 1})], [[1, 99, 0, 2, 0]]))
     with pytest.raises(ConversionError, match="node 99, which does not exist"):
         convert(made, "1.27")
+
+
+def test_a_number_of_any_size_is_refused_or_read() -> None:
+    made = saved_whole(workflow([node(2, "Invert", None, {"image": None})], [[1, 1, 10**400, 2, -(10**400)]]))
+    assert inputs_of(made, "2", "1.27") == {}

@@ -90,7 +90,9 @@ class _Plan:
             ):
                 self._external.add((entry[0], entry[1]))
         for entry in array_or_empty(saved.get("links")):
-            if is_array(entry) and len(entry) >= 4 and all(isinstance(part, int) for part in entry[:4]):
+            if not is_array(entry) or len(entry) < 4 or not all(isinstance(part, int) for part in entry[:4]):
+                continue
+            if 0 <= entry[0] < len(self.nodes):
                 self.group.links[(entry[2], entry[3])] = (entry[0], entry[1])
                 self._types.setdefault((entry[0], entry[1]), entry[5] if len(entry) > 5 else None)
 

@@ -45,7 +45,7 @@ def _flag(value: Any) -> bool:
 
 
 def _whole(value: Any) -> bool:
-    return is_number(value) and float(value).is_integer()
+    return type(value) is int or (isinstance(value, float) and value.is_integer())
 
 
 def _node_id(value: Any) -> bool:
