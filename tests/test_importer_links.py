@@ -105,3 +105,44 @@ def test_a_reroute_stops_dropping_links_at_a_slot_that_is_not_there() -> None:
     assert inputs_of(rerouted(0), "5") == {}
     assert inputs_of(rerouted(7), "5") == {"samples": ["1", 0]}
     assert inputs_of(rerouted(7), "3") == {}
+
+
+def saved_whole(made: dict[str, Any]) -> dict[str, Any]:
+    """The workflow with all that an editor saves; only then does 1.27 check the links."""
+    whole = {"size": [1, 1], "flags": {}, "order": 0, "properties": {}}
+    return {**made, "last_link_id": 9, "nodes": [{**whole, **entry} for entry in made["nodes"]]}
+
+
+def test_1_27_takes_a_link_out_that_neither_side_names_where_the_table_says() -> None:
+    nodes = [
+        node(1, "LoadImage", outputs=outputs([1, 2], [])),
+        node(2, "Blend", None, {"mask": None, "image": 1, "other": 2}),
+    ]
+    made = saved_whole(workflow(nodes, [[1, 1, 0, 2, 0], [2, 1, 0, 2, 1]]))
+    whole = {"image": ["1", 0], "other": ["1", 0]}
+    assert inputs_of(made, "2") == whole
+    with pytest.raises(ConversionError, match="has link 2, which does not exist"):
+        convert(made, "1.27")
+    assert inputs_of({**made, "id": "no uuid"}, "2", "1.27") == whole
+
+
+def test_1_27_gives_a_link_back_to_the_output_that_does_not_name_it() -> None:
+    nodes = [
+        node(1, "PrimitiveNode", [256, "fixed"], outputs=outputs([])),
+        node(2, "Latent", [64, 64], {"*width": 1}),
+    ]
+    made = saved_whole(workflow(nodes, [[1, 1, 0, 2, 0]]))
+    assert inputs_of(made, "2")["width"] == 64
+    assert inputs_of(made, "2", "1.27")["width"] == 256
+    assert made["nodes"][0]["outputs"][0]["links"] == []
+
+
+def test_1_27_gives_up_the_check_where_an_origin_is_missing() -> None:
+    made = saved_whole(workflow([node(2, "Invert", None, {"image": 1})], [[1, 99, 0, 2, 0]]))
+    with pytest.raises(ConversionError, match="node 99, which does not exist"):
+        convert(made, "1.27")
+
+
+def test_a_number_of_any_size_is_refused_or_read() -> None:
+    made = saved_whole(workflow([node(2, "Invert", None, {"image": None})], [[1, 1, 10**400, 2, -(10**400)]]))
+    assert inputs_of(made, "2", "1.27") == {}

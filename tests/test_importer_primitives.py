@@ -108,3 +108,69 @@ def test_a_primitive_on_a_dynamic_combo_stays_at_the_first_option(value: Any) ->
     nodes = [primitive(value, 1), node(2, "Resize", ["factor", 4.0, 5, "fixed"], {"*how": 1})]
     sent = inputs_of(workflow(nodes, [[1, 1, 0, 2, 1]]), "2")
     assert sent == {"how": "size", "how.width": 64, "seed": 5}
+
+
+def behind_reroute(links: list[int], targets: list[dict[str, Any]]) -> dict[str, Any]:
+    turn = node(5, "Reroute", None, {"": 1}, outputs=outputs([3]))
+    table = [[1, 1, 0, 5, 0], [2, 1, 0, 3, 0], [3, 5, 0, 4, 0]]
+    nodes = [primitive(256, *links), turn, node(3, "Latent", [640, 480], {"*width": 2}), *targets]
+    return workflow(nodes, table)
+
+
+@BOTH
+def test_a_primitive_whose_first_link_is_a_reroute_gives_the_default_behind_it(editor: str) -> None:
+    behind = [node(4, "Latent", [72, 80], {"*width": 3})]
+    first = behind_reroute([1, 2], behind)
+    assert inputs_of(first, "3", editor)["width"] == 512
+    assert inputs_of(first, "4", editor)["width"] == 72
+    assert inputs_of(behind_reroute([2, 1], behind), "3", editor)["width"] == 256
+
+
+@BOTH
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_reroute_that_was_in_front_of_a_widget_and_is_not_cuts_a_line_of_text_off(
+    editor: str, marked: bool
+) -> None:
+    turn = node(5, "Reroute", None, {"*value" if marked else "value": 1}, outputs=outputs([3]))
+    last = node(4, "Invert", None, {"image": 3})
+    last["inputs"][0]["type"] = "IMAGE"
+    for value, target, name, sent in (
+        ("text", node(3, "Path", ["own"], {"*file": 2}), "file", "own" if marked else "text"),
+        ("text", node(3, "Note8", ["own"], {"*text": 2}), "text", "text"),
+        (256, node(3, "Latent", [640, 480], {"*width": 2}), "width", 256),
+    ):
+        table = [[1, 1, 0, 5, 0], [2, 1, 0, 3, 0], [3, 5, 0, 4, 0]]
+        made = workflow([primitive(value, 2, 1), turn, target, last], table)
+        assert inputs_of(made, "3", editor)[name] == sent
+
+
+def test_two_floats_have_a_common_step() -> None:
+    nodes = [
+        node(1, "PrimitiveNode", [7.77, "fixed"], outputs=outputs([1, 2])),
+        node(2, "Sampler", None, {"*cfg": 1}),
+        node(3, "Sampler", None, {"*cfg": 2}),
+    ]
+    made = workflow(nodes, [[1, 1, 0, 2, 0], [2, 1, 0, 3, 0]])
+    assert inputs_of(made, "2")["cfg"] == inputs_of(made, "3")["cfg"] == 7.8
+
+
+def test_a_socket_in_front_leaves_the_limits_of_the_bare_type() -> None:
+    nodes = [
+        primitive(99999, 1, 2),
+        node(2, "Missing", None, {"x": 1}),
+        node(3, "Latent", [640, 480], {"*width": 2}),
+    ]
+    nodes[1]["inputs"][0]["type"] = "INT"
+    assert inputs_of(workflow(nodes, [[1, 1, 0, 2, 0], [2, 1, 0, 3, 0]]), "3")["width"] == 2048
+
+
+def test_1_27_writes_to_what_the_link_of_that_id_leads_to_on_the_canvas() -> None:
+    inside = subgraph(
+        "S",
+        [primitive(256, 1), node(2, "Latent", [640, 480], {"*width": 1})],
+        [[1, 1, 0, 2, 0]],
+    )
+    nodes = [node(7, "S"), node(8, "LoadImage", outputs=outputs([1])), node(9, "Invert", None, {"image": 1})]
+    made = with_subgraphs(nodes, [[1, 8, 0, 9, 0]], inside)
+    assert inputs_of(made, "7:2")["width"] == 256
+    assert inputs_of(made, "7:2", "1.27")["width"] == 640

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from comfyflow.errors import ConversionError
+from comfyflow.importer import convert_workflow
+from comfyflow.schema import Schema
 from tests.editor_json import (
     boundary,
+    classes,
     convert,
     inputs_of,
     node,
@@ -60,6 +63,15 @@ def test_rule_4_too_few_and_too_many(editor: str) -> None:
     assert only("Sampler", [5, "fixed"], editor) == {"seed": 5, "steps": 20, "cfg": 8.0, "sampler": "euler"}
     assert only("Latent", [640, 480, "extra", 7], editor) == {"width": 640, "height": 480}
     assert only("Latent", None, editor) == {"width": 512, "height": 512}
+
+
+def test_rule_4_a_default_is_text_with_plain_line_ends() -> None:
+    inputs = {"t": ["STRING", {"default": 12}], "m": ["STRING", {"multiline": True, "default": "a\r\nb"}]}
+    server = Schema(
+        {"Old": {**classes()["Note8"], "input": {"required": inputs}, "input_order": {}}}, "0.27.0"
+    )
+    made = workflow([node(1, "Old")])
+    assert convert_workflow(made, server, seed=1)["1"]["inputs"] == {"t": "12", "m": "a\nb"}
 
 
 def test_rule_5_null() -> None:
@@ -338,35 +350,6 @@ def test_rule_17_unknown_classes(editor: str) -> None:
     assert conversion["2"]["inputs"] == {"UNKNOWN": "last", "x": ["1", 0]}
     assert conversion["3"]["inputs"] == {"image": ["2", 0]}
     assert [(w.type, w.node_id) for w in conversion.warnings] == [("unknown_class", "2")]
-
-
-def grouped() -> dict[str, Any]:
-    group = {
-        "nodes": [
-            {**node(-1, "LoadImage", ["x.png", "image"], outputs=outputs([], [])), "index": 0},
-            {**node(-1, "Invert", [], {"image": None}, outputs=outputs([])), "index": 1},
-        ],
-        "links": [[0, 0, 1, 0, 5, "IMAGE"]],
-        "external": [],
-    }
-    nodes = [
-        node(1, "workflow>Group", ["y.png", "image"], outputs=outputs([], [1])),
-        node(2, "Invert", None, {"image": 1}),
-    ]
-    return workflow(nodes, [[1, 1, 1, 2, 0]], extra={"groupNodes": {"Group": group}})
-
-
-def test_rule_17_group_nodes_are_expanded_by_1_27() -> None:
-    prompt = convert(grouped(), "1.27")
-    assert set(prompt) == {"1:0", "1:1", "2"}
-    assert prompt["1:0"]["inputs"] == {"image": "y.png"}
-    assert prompt["1:1"]["inputs"] == {"image": ["1:0", 0]}
-    assert prompt["2"]["inputs"] == {"image": ["1:1", 0]}
-
-
-def test_rule_17_group_nodes_are_unknown_to_1_45() -> None:
-    assert convert(grouped())["1"]["class_type"] is None
-    assert set(convert(grouped(), repair=True)) == {"1:0", "1:1", "2"}
 
 
 @BOTH

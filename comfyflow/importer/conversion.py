@@ -94,7 +94,7 @@ def convert_workflow(
         repair: Write what the author meant where the editor plainly does not: texts keep their
             ``//`` and braces, muted and bypassed subgraphs stay out wherever they stand, large
             seeds keep their digits, values saved on subgraph nodes and with dynamic combos count,
-            legacy group nodes are expanded, links are read in either form, and broken ones are
+            legacy group nodes keep all their values, links are read in either form, and broken ones are
             left out instead of being an error.
         seed: For random choices in texts (``{a|b}``). Left out, one is drawn and reported.
 
@@ -108,9 +108,7 @@ def convert_workflow(
     chosen = random.Random().randrange(_SEEDS) if seed is None else seed  # noqa: S311 - no secret
     report = Report(chosen, repair)
     shapes = node_shapes(schema, rules)
-    loaded = load_workflow(
-        workflow, shapes, rules, expand_groups=rules.group_nodes or repair, any_links=repair
-    )
+    loaded = load_workflow(workflow, shapes, rules, any_links=repair, repair_groups=repair)
     for graph in loaded.graphs:
         link_everywhere(graph, report)
     settle(loaded, rules)

@@ -27,12 +27,15 @@ Nodes that are off, and nodes that are not there:
 14. 1.45 leaves muted and bypassed subgraphs out on the canvas only; 1.27 nowhere.
 15. A primitive node overwrites the widgets that it is directly linked to, within their limits. One
     whose first link leads to no widget has no value: 1.45 leaves the others alone, 1.27 empties them.
+    Where it leads to a reroute in front of a widget, the default of that is written.
 16. Reroutes are looked through; a muted one cuts the link in 1.45. A circle of them is cut.
 17. A node of an unknown class keeps its links; its values collapse into one input ``UNKNOWN``.
-    Legacy group nodes are expanded by 1.27 only.
+    Legacy group nodes are expanded; in 1.45 they lose the values of combos that the server gives as
+    lists, and those with an upload button among these are unknown.
 18. A link that does not exist, or whose origin does not, makes the editor fail; a wrong type or
     slot does not. What an input names as its link counts, not the table of links. Links are lists
-    in version 0.4 and objects in any other. Where node ids repeat, links lead to the first.
+    in version 0.4 and objects in any other. Where node ids repeat, links lead to the first. Before
+    all that, 1.27 makes the table of links and what the nodes say of them agree.
 Subgraphs:
 19. Ids are ``host:inner``; 1.45 first gives new ids to inner nodes whose ids are taken.
 20. Values saved on a subgraph's node count in 1.27; in 1.45 those inside do. A dynamic combo that
@@ -80,7 +83,8 @@ class EditorRules:
         inactive_hosts_vanish: Muted and bypassed subgraph nodes are left out at the root [14].
         mute_cuts: A link from a muted node is resolved as absent, so that a widget falls back to
             its own value; else the link is made and dropped at the end [13, 16].
-        group_nodes: Legacy group nodes are expanded; else they are unknown classes [17].
+        group_lists_are_sockets: In legacy group nodes a combo whose choices the server gives as a list
+            is no widget of the group [17].
         renumbers: Duplicate ids inside subgraphs are renumbered [19].
         host_values_win: A promoted widget takes the value saved on the subgraph node; else the
             one saved inside [20].
@@ -91,6 +95,10 @@ class EditorRules:
         forced_by_input: Values of inputs that were widgets once are told by the place of the input,
             not of the value; 1.27 so drops the wrong ones behind a control slot [9].
         limits_in_properties: PrimitiveInt and PrimitiveFloat keep their limits in their properties.
+        tolerant_steps: The common step of two floats is found although their arithmetic is not exact;
+            in 1.27 it may become absurdly large [15].
+        checks_links: Before a workflow is loaded, the table of links and what the nodes say of them are
+            made to agree [18].
         old_names: Class names that the editor corrects while loading.
     """
 
@@ -103,7 +111,7 @@ class EditorRules:
     audio_classes: frozenset[str]
     inactive_hosts_vanish: bool
     mute_cuts: bool
-    group_nodes: bool
+    group_lists_are_sockets: bool
     renumbers: bool
     host_values_win: bool
     float_control: bool
@@ -111,6 +119,8 @@ class EditorRules:
     links_at_root: bool
     forced_by_input: bool
     limits_in_properties: bool
+    tolerant_steps: bool
+    checks_links: bool
     old_names: tuple[tuple[str, str], ...] = ()
 
 
@@ -125,7 +135,7 @@ EDITORS: Final = {
         audio_classes=_AUDIO_CLASSES_27 | {"SaveAudioAdvanced"},
         inactive_hosts_vanish=True,
         mute_cuts=True,
-        group_nodes=False,
+        group_lists_are_sockets=True,
         renumbers=True,
         host_values_win=False,
         float_control=True,
@@ -133,6 +143,8 @@ EDITORS: Final = {
         links_at_root=False,
         forced_by_input=False,
         limits_in_properties=True,
+        tolerant_steps=True,
+        checks_links=False,
     ),
     "1.27": EditorRules(
         name="1.27",
@@ -144,7 +156,7 @@ EDITORS: Final = {
         audio_classes=_AUDIO_CLASSES_27,
         inactive_hosts_vanish=False,
         mute_cuts=False,
-        group_nodes=True,
+        group_lists_are_sockets=False,
         renumbers=False,
         host_values_win=True,
         float_control=False,
@@ -152,6 +164,8 @@ EDITORS: Final = {
         links_at_root=True,
         forced_by_input=True,
         limits_in_properties=False,
+        tolerant_steps=False,
+        checks_links=True,
         old_names=(
             ("T2IAdapterLoader", "ControlNetLoader"),
             ("ConditioningAverage ", "ConditioningAverage"),

@@ -89,8 +89,16 @@ def _boolean(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
 
 
 def _string(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    kind = MULTILINE if truthy(spec.options.get("multiline")) else TEXT
-    yield Widget(spec.name, kind, default_of(spec, ""), spec=spec)
+    default = js_text(default_of(spec, ""))  # what is saved keeps its type; a new field holds text
+    if truthy(spec.options.get("multiline")):
+        yield Widget(spec.name, MULTILINE, plain_line_ends(default), spec=spec)
+    else:
+        yield Widget(spec.name, TEXT, default, spec=spec)
+
+
+def plain_line_ends(text: str) -> str:
+    """The text as a text area of the browser holds it: all line ends are newlines."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _markdown(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:

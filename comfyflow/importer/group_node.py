@@ -2,8 +2,10 @@
 
 The file keeps the grouped nodes in ``extra.groupNodes``. The group's own widgets are all widgets
 inside that are not linked, in the order of the nodes; its inputs and outputs are what is not
-linked inside. Editor 1.27 sends the nodes inside as ``id:index``; later editors do not know
-group nodes any more.
+linked inside. The nodes inside are sent as ``id:index``.
+
+1.45 takes a combo whose choices the server gives as a list for a socket here: its widget follows those
+of its node and is not handed inside. A group with such a combo that has an upload button is unknown.
 """
 
 from __future__ import annotations
@@ -15,19 +17,24 @@ from typing import Any, Final
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty
 from ..schema import InputSchema, NodeSchema, OutputSchema
 from .editor_rules import EditorRules
+from .frontend_widgets import takes_media
 from .javascript import js_text
 from .live_graph import BYPASSED, Input, Node
 from .node_setup import fill_class_node, set_value
 from .node_shape import NodeShape, NodeShapes
+from .virtual_nodes import virtual_role
 
 PREFIXES: Final = ("workflow>", "workflow/")
 _SEEDS: Final = ("seed", "noise_seed")
+_PRIMITIVE: Final = "PrimitiveNode"
+_REROUTE: Final = "Reroute"
 
 
 class GroupNode:
     """What stands behind one group node.
 
     Attributes:
+        types: The classes of the grouped nodes.
         inner: The grouped nodes; None for one that does not reach the prompt.
         inputs: For each grouped node and input: the group's input that feeds it.
         links: For each grouped node and input: the grouped node and output that feed it.
@@ -35,6 +42,7 @@ class GroupNode:
     """
 
     def __init__(self) -> None:
+        self.types: list[str] = []
         self.inner: list[Node | None] = []
         self.inputs: dict[tuple[int, int], int] = {}
         self.links: dict[tuple[int, int], tuple[int, int]] = {}
@@ -44,7 +52,7 @@ class GroupNode:
 class _Plan:
     """The group's class as the editor works it out from the grouped nodes."""
 
-    def __init__(self, saved: Mapping[str, Any], shapes: NodeShapes) -> None:
+    def __init__(self, saved: Mapping[str, Any], shapes: NodeShapes, lists_are_sockets: bool) -> None:
         self.nodes = [object_or_empty(node) for node in array_or_empty(saved.get("nodes"))]
         self.config = object_or_empty(saved.get("config"))
         self.group = GroupNode()
@@ -53,12 +61,24 @@ class _Plan:
         self.widgets: dict[str, tuple[int, str]] = {}
         self._seen: dict[str, int] = {}
         self._count = 0
+        self._lists_are_sockets = lists_are_sockets
         self._external: set[tuple[int, int]] = set()
+        self._types: dict[tuple[int, int], Any] = {}
+        self._primitives: dict[int, str] = {}
+        self.written: dict[int, list[tuple[int, str]]] = {}
+        self.group.types = [js_text(node.get("type")) for node in self.nodes]
         self._read_links(saved)
-        shown = [shapes.get(js_text(node.get("type"))) for node in self.nodes]
-        waiting = [self._plan_node(index, shape) for index, shape in enumerate(shown) if shape is not None]
-        for index, slots, converted in waiting:
-            self._plan_converted(index, slots, converted)
+        waiting: list[tuple[int, NodeShape, list[str], list[str]]] = []
+        for index, type_ in enumerate(self.group.types):
+            shape = shapes.get(type_)
+            if type_ == _PRIMITIVE:
+                self._plan_primitive(index)
+            elif type_ == _REROUTE:
+                self._plan_reroute(index)
+            elif shape is not None:
+                waiting.append((index, shape, *self._plan_node(index, shape)))
+        for index, shape, slots, converted in waiting:
+            self._plan_converted(index, shape, slots, converted)
 
     def _read_links(self, saved: Mapping[str, Any]) -> None:
         for entry in array_or_empty(saved.get("external")):
@@ -70,15 +90,51 @@ class _Plan:
             ):
                 self._external.add((entry[0], entry[1]))
         for entry in array_or_empty(saved.get("links")):
-            if is_array(entry) and len(entry) >= 4 and all(isinstance(part, int) for part in entry[:4]):
+            if not is_array(entry) or len(entry) < 4 or not all(isinstance(part, int) for part in entry[:4]):
+                continue
+            if 0 <= entry[0] < len(self.nodes):
                 self.group.links[(entry[2], entry[3])] = (entry[0], entry[1])
+                self._types.setdefault((entry[0], entry[1]), entry[5] if len(entry) > 5 else None)
 
-    def _plan_node(self, index: int, shape: NodeShape) -> tuple[int, list[str], list[str]]:
+    def _plan_primitive(self, index: int) -> None:
+        """A primitive node inside is a widget of the group; what it takes is known once its target is."""
+        type_ = self._types.get((index, 0))
+        if not isinstance(type_, str):
+            return
+        name = self._name(index, "value", titled=True)
+        self.entries[name] = InputSchema(name, type_, True)
+        self.widgets[name] = (index, "value")
+        self._primitives[index] = name
+
+    def _plan_reroute(self, index: int) -> None:
+        """A reroute inside is an input, an output or both of the group, unless it is linked on both sides."""
+        fed, feeding = (index, 0) in self.group.links, (index, 0) in self._types
+        if fed and feeding and (index, 0) not in self._external:
+            return
+        type_ = js_text(self._types.get((index, 0)) or "*")
+        if not fed:
+            name = self._name(index, type_)
+            self.entries[name] = InputSchema(name, type_, True, {"forceInput": True})
+            self.group.inputs[(index, 0)] = self._count
+            self._count += 1
+        self._plan_outputs(index, [(type_, type_)])
+
+    def _note_primitive(self, index: int, place: int, entry: InputSchema) -> None:
+        """If a primitive node inside feeds that input, give it the input's options."""
+        source = self.group.links[(index, place)][0]
+        name = self._primitives.get(source)
+        if name is None:
+            return
+        options = {**entry.options, "control_after_generate": True}
+        self.entries[name] = replace(self.entries[name], options=options)
+        self.written.setdefault(source, []).append((index, entry.name))
+
+    def _plan_node(self, index: int, shape: NodeShape) -> tuple[list[str], list[str]]:
         slots: list[str] = []
         converted: list[tuple[int, str]] = []
         saved = [object_or_empty(slot) for slot in array_or_empty(self.nodes[index].get("inputs"))]
         for entry in shape.entries:
-            if not shape.specs[entry.name].widgets:
+            if not shape.specs[entry.name].widgets or (self._lists_are_sockets and entry.legacy_combo):
                 slots.append(entry.name)
                 continue
             place = _converted_place(saved, entry.name)
@@ -91,11 +147,12 @@ class _Plan:
         by_name = {entry.name: entry for entry in shape.entries}
         for place, name in enumerate(slots):
             self._plan_input(index, place, by_name[name], name)
-        self._plan_outputs(index, shape)
-        return index, slots, [name for _, name in sorted(converted, key=lambda item: str(item[0]))]
+        self._plan_outputs(index, shape.outputs)
+        return slots, [name for _, name in sorted(converted, key=lambda item: str(item[0]))]
 
     def _plan_input(self, index: int, place: int, entry: InputSchema, name: str) -> None:
         if (index, place) in self.group.links:
+            self._note_primitive(index, place, entry)
             return
         own = self._name(index, name)
         if self._option(index, "input", name).get("visible") is False:
@@ -104,19 +161,22 @@ class _Plan:
         self.group.inputs[(index, place)] = self._count
         self._count += 1
 
-    def _plan_converted(self, index: int, slots: list[str], converted: list[str]) -> None:
+    def _plan_converted(self, index: int, shape: NodeShape, slots: list[str], converted: list[str]) -> None:
+        by_name = {entry.name: entry for entry in shape.entries}
         for offset, name in enumerate(converted):
             place = len(slots) + offset
             if (index, place) in self.group.links:
+                self._note_primitive(index, place, by_name[name])
                 continue
             own = self._name(index, name)
-            self.entries[own] = InputSchema(own, "*", True, {"forceInput": True})
+            self.entries[own] = self._entry(by_name[name], own)
+            self.widgets[own] = (index, name)
             self.group.inputs[(index, place)] = self._count
             self._count += 1
 
-    def _plan_outputs(self, index: int, shape: NodeShape) -> None:
+    def _plan_outputs(self, index: int, outputs: list[tuple[str, str]]) -> None:
         linked = set(self.group.links.values())
-        for slot, (name, type_) in enumerate(shape.outputs):
+        for slot, (name, type_) in enumerate(outputs):
             visible = self._option(index, "output", js_text(slot)).get("visible")
             if visible is None:
                 visible = (index, slot) not in linked or (index, slot) in self._external
@@ -128,18 +188,25 @@ class _Plan:
         own = object_or_empty(self.config.get(js_text(index)))
         return object_or_empty(object_or_empty(own.get(side)).get(name))
 
-    def _name(self, index: int, input_name: str) -> str:
+    def _name(self, index: int, input_name: str, titled: bool = False) -> str:
         """The group's name for an input: its own, with the node's title where it is taken."""
         node = self.nodes[index]
-        name = self._option(index, "input", input_name).get("name") or input_name
+        name = self._option(index, "input", input_name).get("name") or self._label(node, input_name)
         key = name
-        if name in self._seen:
+        if name in self._seen or (titled and node.get("title")):
             prefix = f"{node.get('title') or node.get('type')} "
             key = name = f"{prefix}{input_name}"
             if name in self._seen:
                 name = f"{prefix}{self._seen[name]} {input_name}"
         self._seen[key] = self._seen.get(key, 1) + 1
         return name
+
+    def _label(self, node: Mapping[str, Any], input_name: str) -> str:
+        for slot in array_or_empty(node.get("inputs")):
+            if is_object(slot) and slot.get("name") == input_name:
+                label = slot.get("label")
+                return label if isinstance(label, str) else input_name
+        return input_name
 
     def _entry(self, entry: InputSchema, name: str) -> InputSchema:
         options = dict(entry.options)
@@ -155,22 +222,39 @@ def _converted_place(saved: list[Mapping[str, Any]], name: str) -> int | None:
     return None
 
 
-def group_definitions(raw: Mapping[str, Any], shapes: NodeShapes) -> dict[str, Mapping[str, Any]]:
-    """The groups of a workflow whose classes are all known, by the type of their nodes."""
+def group_definitions(
+    raw: Mapping[str, Any], shapes: NodeShapes, lists_are_sockets: bool
+) -> dict[str, Mapping[str, Any]]:
+    """The groups of a workflow that the editor can make, by the type of their nodes.
+
+    Args:
+        raw: The workflow.
+        shapes: What the server's classes give their nodes.
+        lists_are_sockets: Whether combos with a list of choices are sockets of a group.
+    """
     saved = object_or_empty(object_or_empty(raw.get("extra")).get("groupNodes"))
     found: dict[str, Mapping[str, Any]] = {}
     for name, group in saved.items():
         nodes = array_or_empty(object_or_empty(group).get("nodes"))
-        if nodes and all(
-            is_object(node) and shapes.get(js_text(node.get("type"))) is not None for node in nodes
-        ):
+        if nodes and all(_can_be_grouped(node, shapes, lists_are_sockets) for node in nodes):
             for prefix in PREFIXES:
                 found[f"{prefix}{name}"] = group
     return found
 
 
+def _can_be_grouped(node: Any, shapes: NodeShapes, lists_are_sockets: bool) -> bool:
+    type_ = js_text(node.get("type")) if is_object(node) else ""
+    shape = shapes.get(type_)
+    if shape is None:
+        return virtual_role(type_, known=False) is not None
+    return not lists_are_sockets or not any(
+        entry.legacy_combo and (takes_media(entry.options) or entry.options.get("audio_upload") is True)
+        for entry in shape.entries
+    )
+
+
 def fill_group_node(
-    node: Node, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules
+    node: Node, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, lists_are_sockets: bool
 ) -> GroupNode:
     """Give a group node its slots and widgets, and make the nodes behind it.
 
@@ -179,8 +263,9 @@ def fill_group_node(
         saved: The group as the file keeps it.
         shapes: What the server's classes give their nodes.
         rules: The version of the editor.
+        lists_are_sockets: Whether combos with a list of choices are sockets of a group.
     """
-    plan = _Plan(saved, shapes)
+    plan = _Plan(saved, shapes, lists_are_sockets)
     schema = NodeSchema(
         class_type=node.type,
         display_name=node.type,
@@ -195,10 +280,15 @@ def fill_group_node(
     for index, inner_saved in enumerate(plan.nodes):
         plan.group.inner.append(_inner_node(node, index, inner_saved, shapes, rules))
     for name, (index, inner_name) in plan.widgets.items():
-        inner, outer = plan.group.inner[index], node.widget(name)
-        widget = inner.widget(inner_name) if inner is not None else None
-        if inner is not None and widget is not None and outer is not None:
-            set_value(inner, widget, outer.value, rules, f"group node {node.key}")
+        outer = node.widget(name)
+        if outer is None:
+            continue
+        targets = plan.written.get(index) or [(index, inner_name)]
+        for place, target_name in targets:
+            inner = plan.group.inner[place]
+            widget = inner.widget(target_name) if inner is not None else None
+            if inner is not None and widget is not None:
+                set_value(inner, widget, outer.value, rules, f"group node {node.key}")
     return plan.group
 
 
@@ -230,7 +320,7 @@ def inner_links(group: Node, plan: GroupNode, index: int) -> Iterator[tuple[Inpu
                 yield slot, js_text(link.origin), link.origin_slot
             continue
         source = plan.links.get((index, place))
-        if source is not None:
+        if source is not None and plan.types[source[0]] != _PRIMITIVE:
             yield slot, f"{group.key}:{source[0]}", source[1]
 
 
@@ -247,4 +337,13 @@ def group_output(group: Node, plan: GroupNode, slot: Any, wanted: Any) -> tuple[
     if not isinstance(slot, int) or not 0 <= slot < len(plan.outputs):
         return None
     index, inner_slot = plan.outputs[slot]
+    for _ in plan.types:
+        if plan.types[index] != _REROUTE:
+            break
+        outer = plan.inputs.get((index, 0))
+        if outer is not None:
+            return outer if outer < len(group.inputs) else None
+        if (index, 0) not in plan.links:
+            return None
+        index, inner_slot = plan.links[(index, 0)]
     return f"{group.key}:{index}", inner_slot

@@ -23,6 +23,7 @@ from .frontend_widgets import (
     TOGGLE,
     VIEWPORT,
     file_path,
+    plain_line_ends,
 )
 from .javascript import UNDEFINED, Undefined, js_number, js_text, shown
 from .live_graph import Input, Node, Output, Widget
@@ -115,7 +116,7 @@ def text_area_value(value: Any, rules: EditorRules) -> Any:
         return "undefined"
     if rules.text_keeps_type:
         return value
-    return js_text(value).replace("\r\n", "\n").replace("\r", "\n")
+    return plain_line_ends(js_text(value))
 
 
 def title_of(raw: Mapping[str, Any], otherwise: str) -> str:

@@ -2,7 +2,8 @@
 
 It does so directly only: not through reroutes, and not into sockets without a widget. It has no
 type of its own: it takes the widget of what its first link leads to, and where that is a number
-it keeps its value within what all linked widgets allow.
+it keeps its value within what all linked widgets allow. A reroute there shows the widget behind it
+(see `reroute_widget`), but too late for the saved value.
 """
 
 from __future__ import annotations
@@ -13,24 +14,23 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from ..json_types import is_array, is_number
-from ..schema import InputSchema
 from .editor_rules import EditorRules
-from .frontend_widgets import DYNAMIC_COMBO, MULTILINE, NUMBER, PLAIN
+from .frontend_widgets import COMBO, DYNAMIC_COMBO, MULTILINE, NUMBER, PLAIN
 from .input_spec import InputSpec
-from .javascript import UNDEFINED, js_number, js_round, js_text, shown, truthy
+from .javascript import UNDEFINED, js_number, js_round, shown, truthy
 from .link_resolver import LinkError
+from .linked_widget import link_target, merged, remainder, shown_widget, spec_of, stated
 from .live_graph import Graph, Input, Node, Widget
 from .node_setup import set_value, text_area_value
+from .reroute_widget import CUT, is_reroute, value_by_reroute
 from .settling import choices_of
-from .subgraph_host import promoted_widgets, source_widget
+from .subgraph_host import promoted_widgets
 
 REPLACES_TEXT: Final = "Run widget replace on values"
 """The property by which a primitive node replaces ``%Node.widget%`` in its value."""
 
-_PRIMITIVE_TYPES: Final = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 _UNSTATED_MAXIMUM: Final = 2048
 _UNSTATED_FLOAT_STEP: Final = 0.5
-_MAX_DIVISIONS: Final = 2000
 _MOST_DIGITS: Final = 20
 
 
@@ -54,28 +54,48 @@ def apply_primitive(
         return
     if rules.links_at_root:
         _fail_at_missing(node, root, links)
-    targets = [target for link_id in links if (target := _target(node.graph, link_id)) is not None]
-    first = _target(node.graph, links[0])
-    widget = _shown_widget(*first) if first is not None else None
-    spec = _spec_of(*first, widget) if first is not None else None
-    if first is not None and widget is not None and widget.kind == DYNAMIC_COMBO:
+    behind = value_by_reroute(node, rules)
+    given = _given(node, links, behind, rules, replace)
+    if given is None and (behind is CUT or repair or not rules.links_at_root):
+        return
+    # Without a widget of its own 1.27 writes what it does not have.
+    value, origin = (
+        given if given is not None else (UNDEFINED, f"primitive node {node.key}, which has no value")
+    )
+    graph = root if rules.links_at_root and not repair else node.graph
+    for link_id in links:
+        target = link_target(graph, link_id)
+        if target is not None:
+            _write(*target, value, rules, origin)
+
+
+def _given(
+    node: Node, links: list[Any], by_reroute: Any, rules: EditorRules, replace: Callable[[str], str]
+) -> tuple[Any, str] | None:
+    """The value that a primitive node gives, and where it is from; None if it has no widget."""
+    origin = f"primitive node {node.key}"
+    first = link_target(node.graph, links[0])
+    if first is None:
+        return None
+    if is_reroute(first[0]) and by_reroute is not UNDEFINED and by_reroute is not CUT:
+        return _replaced(node, None, by_reroute, replace), f"{origin}: the default behind a reroute"
+    widget = shown_widget(*first)
+    if widget is not None and widget.kind == DYNAMIC_COMBO:
         choices = choices_of(first[0], widget)  # it cannot be shown a second time, and stays at its first
-        for node_there, slot in targets if choices else ():
-            _write(node_there, slot, choices[0], rules, f"primitive node {node.key}, which shows this first")
-        return
-    if first is None or spec is None:
-        if rules.links_at_root and not repair:  # it has no widget, and what it does not have is written
-            for node_there, slot in targets:
-                _write(node_there, slot, UNDEFINED, rules, f"primitive node {node.key}, which has no value")
-        return
-    value = _own_value(node, first, widget)
-    if widget is not None and widget.kind == MULTILINE:
+        return (choices[0], f"{origin}, which shows this first") if choices else None
+    spec = spec_of(*first, widget, rules)
+    numeric = spec is not None and spec.type in ("INT", "FLOAT")
+    multiline = widget is not None and widget.kind == MULTILINE
+    # These are written already when the workflow is loaded, before the links are lost.
+    if spec is None or (by_reroute is CUT and not numeric and not multiline):
+        return None
+    value = _own_value(node, first, widget, rules)
+    if multiline:
         value = text_area_value(value, rules)
-    if spec.type in ("INT", "FLOAT"):
-        value = _within_all(value, spec, targets)
-    value = _replaced(node, widget, value, replace)
-    for node_there, slot in targets:
-        _write(node_there, slot, value, rules, f"primitive node {node.key}")
+    if numeric:
+        targets = [target for link_id in links if (target := link_target(node.graph, link_id)) is not None]
+        value = _within_all(value, spec, first[1], targets, rules)
+    return _replaced(node, widget, value, replace), origin
 
 
 def _replaced(node: Node, widget: Widget | None, value: Any, replace: Callable[[str], str]) -> Any:
@@ -103,61 +123,11 @@ def _fail_at_missing(node: Node, root: Graph, links: list[Any]) -> None:
             )
 
 
-def _target(graph: Graph, link_id: Any) -> tuple[Node, Input] | None:
-    link = graph.link(link_id)
-    node = graph.by_key.get(js_text(link.target)) if link is not None else None
-    if link is None or node is None or not isinstance(link.target_slot, int):
-        return None
-    if not 0 <= link.target_slot < len(node.inputs):
-        return None
-    return node, node.inputs[link.target_slot]
-
-
-def _shown_widget(node: Node, slot: Input) -> Widget | None:
-    """The widget that a slot replaces; for a subgraph's node the one inside."""
-    if slot.promoted is not None:
-        return slot.promoted.own or source_widget(slot.promoted)
-    return node.widget(slot.widget) if slot.widget is not None else None
-
-
-def _spec_of(node: Node, slot: Input, widget: Widget | None) -> InputSpec | None:
-    """What is known about what a slot takes: of a socket without a widget its type only."""
-    if slot.widget is not None:
-        return widget.spec if widget is not None and _is_known(node, widget) else None
-    if slot.type not in _PRIMITIVE_TYPES:
-        return None
-    return InputSpec(InputSchema(slot.name, slot.type, True), slot.name, "")
-
-
-def _is_known(node: Node, widget: Widget) -> bool:
-    """Whether the editor knows what the widget takes.
-
-    Not of what a dynamic combo brought before any value was saved into it, nor of the first slots
-    of an Autogrow input; and a dynamic combo itself makes the editor fail.
-    """
-    if widget.kind == DYNAMIC_COMBO or _is_first_grown(node, widget):
-        return False
-    if widget.spec is None or not widget.spec.depth:
-        return True
-    combo = node.widget(widget.name.rpartition(".")[0])
-    return combo is not None and combo.origin is not None
-
-
-def _is_first_grown(node: Node, widget: Widget) -> bool:
-    """Whether it belongs to a slot of an Autogrow input that did not grow behind a linked one."""
-    group = node.shape.autogrow.get(widget.name.rpartition(".")[0]) if node.shape is not None else None
-    ordinal = group.ordinal(widget.name) if group is not None else None
-    if group is None or ordinal is None:
-        return False
-    before = group.slot_names(ordinal - 1) if ordinal > 0 else []
-    return not any(slot.name in before and slot.link for slot in node.inputs)
-
-
-def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None) -> Any:
+def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None, rules: EditorRules) -> Any:
     saved = node.raw.get("widgets_values")
     if is_array(saved) and saved:
         value = saved[0]
-        if value is None and widget is not None and widget.kind == "combo":
+        if value is None and widget is not None and widget.kind == COMBO and rules.null_combo_first:
             choices = choices_of(first[0], widget)
             return choices[0] if choices else None
         return value
@@ -204,10 +174,10 @@ def _settled_primitive_float(value: Any, properties: Mapping[str, Any]) -> Any:
 def _rounded(value: Any, type_: str, options: Mapping[str, Any]) -> Any:
     number = js_number(value)
     if type_ == "INT":
-        whole = _stated(options, "step", 1) or 1
+        whole = stated(options, "step", 1) or 1
         if whole == 1:
             return js_round(number)
-        offset = _remainder(_stated(options, "min", 0), whole)
+        offset = remainder(stated(options, "min", 0), whole)
         return js_round((number - offset) / whole) * whole + offset
     digits = _digits(options)
     step = js_number(options.get("round"))
@@ -215,13 +185,13 @@ def _rounded(value: Any, type_: str, options: Mapping[str, Any]) -> Any:
         step = 10.0**-digits
     if not truthy(step):
         return value
-    low, high = _stated(options, "min", 0), _stated(options, "max", _UNSTATED_MAXIMUM)
+    low, high = stated(options, "min", 0), stated(options, "max", _UNSTATED_MAXIMUM)
     return _to_step(number, step, digits, low, high)
 
 
 def _digits(options: Mapping[str, Any]) -> int:
     """How many digits behind the point a float widget shows."""
-    step = _stated(options, "step", _UNSTATED_FLOAT_STEP)
+    step = stated(options, "step", _UNSTATED_FLOAT_STEP)
     return min(_MOST_DIGITS, max(0, -math.floor(math.log10(step)))) if step > 0 and math.isfinite(step) else 0
 
 
@@ -235,63 +205,28 @@ def _to_step(number: float, step: float, digits: int, low: float, high: float) -
     return min(max(near, low), high)
 
 
-def _within_all(value: Any, spec: InputSpec, targets: list[tuple[Node, Input]]) -> Any:
-    """The value, kept within what the linked widgets allow together."""
+def _within_all(
+    value: Any, spec: InputSpec, first: Input, targets: list[tuple[Node, Input]], rules: EditorRules
+) -> Any:
+    """The value, kept within what the linked widgets allow together.
+
+    If the first link leads to a socket without a widget, nobody remembers what they allow: each time
+    the limits of the bare type are taken.
+    """
     options: Mapping[str, Any] = spec.options
     for node, slot in targets:
-        other = _spec_of(node, slot, _shown_widget(node, slot))
+        other = spec_of(node, slot, shown_widget(node, slot), rules)
         if other is None or slot.widget is None:
             continue
-        merged = _merged(options, other.options) if other.type == spec.type else None
-        if merged is None:
+        together = merged(options, other.options, rules) if other.type == spec.type else None
+        if together is None:
             continue
-        options = merged
+        options = together if first.widget is not None else spec.options
         number = js_number(value)
-        low, high = _stated(options, "min", 0), _stated(options, "max", _UNSTATED_MAXIMUM)
+        low, high = stated(options, "min", 0), stated(options, "max", _UNSTATED_MAXIMUM)
         if number < low:
             value = low
         if number > high:
             value = high
         value = _rounded(value, spec.type, options)
     return value
-
-
-_NOT_COMPARED: Final = frozenset(
-    {
-        "default", "forceInput", "defaultInput", "control_after_generate", "multiline", "tooltip",
-        "dynamicPrompts", "min", "max", "step",
-    }
-)  # fmt: skip
-
-
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The options that two number widgets have in common, or None where nothing suits both."""
-    low = max(_stated(one, "min", -math.inf), _stated(other, "min", -math.inf))
-    high = min(_stated(one, "max", math.inf), _stated(other, "max", math.inf))
-    if low > high:
-        return None
-    for key in {*one, *other} - _NOT_COMPARED:
-        if one.get(key) != other.get(key):
-            return None
-    step = _common_step(_stated(one, "step", 1), _stated(other, "step", 1))
-    return {**one, **other, "min": low, "max": high, "step": step}
-
-
-def _common_step(one: float, other: float) -> float:
-    """The least common multiple of two steps, with the editor's own arithmetic on fractions."""
-    rest, divisor = abs(one), abs(other)
-    for _ in range(_MAX_DIVISIONS):
-        if not divisor:
-            break
-        rest, divisor = divisor, _remainder(rest, divisor)
-    return abs(one * other) / rest if rest else max(one, other)
-
-
-def _remainder(number: float, divisor: float) -> float:
-    """What ``number % divisor`` gives in JavaScript."""
-    return math.fmod(number, divisor) if math.isfinite(number) and divisor else math.nan
-
-
-def _stated(options: Mapping[str, Any], name: str, otherwise: float) -> float:
-    value = options.get(name)
-    return js_number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise

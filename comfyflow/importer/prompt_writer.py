@@ -64,13 +64,15 @@ class PromptWriter:
     def instances(self) -> list[Instance]:
         """All nodes with their uses inside subgraphs, in the editor's order; hosts among them."""
         by_key: dict[str, Instance] = {}
+        expanded: dict[str, str] = {}
+        inactive_vanish = self.rules.inactive_hosts_vanish or self.repair
         for node in execution_order(self.scope.graph):
-            if node.group is not None:
+            vanishes = inactive_vanish and node.mode in _INACTIVE
+            if node.group is not None and not vanishes:
+                self._refuse_second(node, node.group, expanded)
                 by_key.update(_grouped(self.scope, node, node.group))
             by_key[node.key] = Instance(self.scope, node)
-            if node.role != "host":
-                continue
-            if node.mode in _INACTIVE and (self.rules.inactive_hosts_vanish or self.repair):
+            if node.role != "host" or vanishes:
                 continue
             for instance in self._inner(self.scope, node):
                 by_key[instance.key] = instance
@@ -79,6 +81,17 @@ class PromptWriter:
                         f"the subgraphs expand to more than {MAX_INSTANCES} nodes; that is not converted"
                     )
         return list(by_key.values())
+
+    def _refuse_second(self, node: Node, group: GroupNode, expanded: dict[str, str]) -> None:
+        """Refuse a group that is used again: 1.45 fails at it if a node inside has widgets [17]."""
+        first = expanded.setdefault(node.type, node.key)
+        if first == node.key or self.repair or not self.rules.group_lists_are_sockets:
+            return
+        if any(inner is not None and inner.widgets for inner in group.inner):
+            raise ConversionError(
+                f"group nodes {first} and {node.key} are of the same group {shown(node.type)}; this version"
+                " of the editor fails at that; repair expands both"
+            )
 
     def _inner(self, scope: Scope, host: Node) -> Iterator[Instance]:
         inside = scope.inside(host)
@@ -90,6 +103,8 @@ class PromptWriter:
                 stack.pop()
                 continue
             yield Instance(current, node)
+            if node.group is not None:
+                self._refuse_inside(current, node, node.group)
             if node.role == "host":
                 if node.mode in _INACTIVE:
                     if self.repair:
@@ -97,6 +112,16 @@ class PromptWriter:
                     self.report.inactive_host_runs(f"{current.prefix}{node.key}", node)
                 deeper = current.inside(node)
                 stack.append((deeper, iter(deeper.graph.nodes)))
+
+    def _refuse_inside(self, scope: Scope, node: Node, group: GroupNode) -> None:
+        """Refuse a group node in a subgraph: the editor fails at what it feeds its nodes with [17]."""
+        if self.repair or node.mode in _INACTIVE:
+            return
+        if any(inner is not None and inner.inputs for inner in group.inner):
+            raise ConversionError(
+                f"group node {scope.prefix}{node.key} stands inside {scope.graph.host_names()}; the editor"
+                " fails at group nodes there"
+            )
 
     def write(self) -> dict[str, dict[str, Any]]:
         """The prompt."""

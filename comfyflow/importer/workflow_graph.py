@@ -10,6 +10,7 @@ from ..json_types import is_array, is_number, is_object
 from .editor_rules import EditorRules
 from .group_node import fill_group_node, group_definitions
 from .javascript import js_text
+from .link_check import with_checked_links
 from .live_graph import Boundary, Graph, Link, Node
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
@@ -52,7 +53,7 @@ class LoadedWorkflow:
 
 
 def load_workflow(
-    raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, *, expand_groups: bool, any_links: bool
+    raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, *, any_links: bool, repair_groups: bool
 ) -> LoadedWorkflow:
     """Load editor JSON, version 0.4 or 1.
 
@@ -60,8 +61,8 @@ def load_workflow(
         raw: The object; links as arrays or objects.
         shapes: What the server's classes give their nodes.
         rules: The version of the editor.
-        expand_groups: Whether legacy group nodes are expanded.
         any_links: Whether links are read in either form, whatever version the file says that it has.
+        repair_groups: Whether legacy group nodes have all their widgets, whatever the version.
 
     Raises:
         ConversionError: It is no workflow of the editor, or larger than any can be.
@@ -69,10 +70,12 @@ def load_workflow(
     _check(raw)
     saved = list(_saved_definitions(raw))
     _check_size(raw, saved)
+    if rules.checks_links:
+        raw = with_checked_links(raw)
     renumbered = _renumbered(raw, saved) if rules.renumbers else {}
     loader = _Loader(shapes, rules, max(_last_id(raw), *(ids.last for ids in renumbered.values()), 0))
-    if expand_groups:
-        loader.groups = group_definitions(raw, shapes)
+    loader.group_lists_are_sockets = rules.group_lists_are_sockets and not repair_groups
+    loader.groups = group_definitions(raw, shapes, loader.group_lists_are_sockets)
     root = Graph(None, "", raw)
     definitions: dict[str, Graph] = {}
     for index, definition in enumerate(saved):
@@ -99,6 +102,7 @@ class _Loader:
         self.definitions: dict[str, Graph] = {}
         self.hosts: list[Node] = []
         self.groups: dict[str, Mapping[str, Any]] = {}
+        self.group_lists_are_sockets = False
         self._old_names = dict(rules.old_names)
         self._last_id = last_id
 
@@ -156,7 +160,9 @@ class _Loader:
                 fill_class_node(node, shape, self.rules)
                 fill_pack_node(node)
         elif node.role == "group":
-            node.group = fill_group_node(node, self.groups[node.type], self.shapes, self.rules)
+            node.group = fill_group_node(
+                node, self.groups[node.type], self.shapes, self.rules, self.group_lists_are_sockets
+            )
         elif node.role == "host":
             node.definition = self.definitions[node.type]
             self.hosts.append(node)
