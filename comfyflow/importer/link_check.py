@@ -11,10 +11,10 @@ note and the input then disagree it gives up and loads the workflow as it was sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
-from ..json_types import array_or_empty, is_array, is_object
+from ..json_types import array_or_empty, is_object
 from .javascript import js_text
 from .saved_form import has_known_form
 
@@ -31,13 +31,14 @@ class _Disagreement(Exception):
 class _Checked:
     """A node, what its outputs name now, and what was noted of its inputs."""
 
-    __slots__ = ("changed", "noted", "outputs", "raw")
+    __slots__ = ("_named", "changed", "noted", "outputs", "raw")
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
         self.noted: dict[int, Any] = {}
         self.outputs: dict[int, list[Any]] = {}
         self.changed: dict[tuple[int, Any], str] = {}
+        self._named: dict[int, set[Any]] = {}
 
     def input_link(self, slot: int) -> Any:
         """The link that an input names as it was saved."""
@@ -71,7 +72,13 @@ class _Checked:
             return self.outputs[slot]
         outputs = array_or_empty(self.raw.get("outputs"))
         output = outputs[slot] if 0 <= slot < len(outputs) else None
-        return list(array_or_empty(output.get("links"))) if is_object(output) else []
+        return array_or_empty(output.get("links")) if is_object(output) else []
+
+    def output_names(self, slot: int, link_id: Any) -> bool:
+        """Whether an output names a link; an output may name as many as there are nodes."""
+        if slot not in self._named:
+            self._named[slot] = {each for each in self.output_links(slot) if isinstance(each, Hashable)}
+        return isinstance(link_id, Hashable) and link_id in self._named[slot]
 
     def change_output(self, slot: int, link_id: Any, add: bool) -> None:
         """Give a link to an output, or take it away."""
@@ -86,12 +93,14 @@ class _Checked:
         elif link_id in links:
             links.remove(link_id)
         self.outputs[slot] = links
+        self._named.pop(slot, None)
 
     def result(self) -> Mapping[str, Any]:
         """The node with its outputs as they are now."""
         if not self.outputs:
             return self.raw
-        outputs = [dict(output) if is_object(output) else output for output in _list(self.raw.get("outputs"))]
+        saved = array_or_empty(self.raw.get("outputs"))
+        outputs = [dict(output) if is_object(output) else output for output in saved]
         for slot, links in self.outputs.items():
             if not 0 <= slot < len(outputs) + _MOST_ADDED:
                 continue
@@ -128,10 +137,6 @@ def with_checked_links(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**raw, "nodes": [done.get(id(node), node) for node in raw["nodes"]], "links": links}
 
 
-def _list(value: Any) -> list[Any]:
-    return list(value) if is_array(value) else []
-
-
 def _fields(entry: Any) -> tuple[Any, ...]:
     if is_object(entry):
         id_, origin, origin_slot, target, target_slot = (entry.get(name) for name in _FIELDS)
@@ -150,7 +155,7 @@ def _agrees(nodes: Mapping[str, _Checked], link: tuple[Any, ...]) -> bool:
     id_, origin, origin_slot, target, target_slot = link
     if origin not in nodes or target not in nodes:
         return False
-    return id_ in nodes[origin].output_links(origin_slot) and nodes[target].input_link(target_slot) == id_
+    return nodes[origin].output_names(origin_slot, id_) and nodes[target].input_link(target_slot) == id_
 
 
 def _check(nodes: Mapping[str, _Checked], link: tuple[Any, ...]) -> None:
@@ -159,11 +164,11 @@ def _check(nodes: Mapping[str, _Checked], link: tuple[Any, ...]) -> None:
     if origin is None or target is None:
         if target is not None and target.input_names(target_slot, id_):
             target.note_input(target_slot, None)
-        if origin is not None and id_ in origin.output_links(origin_slot):
+        if origin is not None and origin.output_names(origin_slot, id_):
             origin.change_output(origin_slot, id_, add=False)
         return
     at_target = target.input_names(target_slot, id_)
-    if id_ not in origin.output_links(origin_slot):
+    if not origin.output_names(origin_slot, id_):
         if at_target:
             origin.change_output(origin_slot, id_, add=True)
     elif not at_target and (target.input_is_linked(target_slot) or not target.note_input(target_slot, id_)):
@@ -174,6 +179,6 @@ def _is_dead(nodes: Mapping[str, _Checked], link: tuple[Any, ...]) -> bool:
     """Whether neither side of a link names it."""
     id_, origin_id, origin_slot, target_id, target_slot = link
     origin, target = nodes.get(origin_id), nodes.get(target_id)
-    if origin is not None and id_ in origin.output_links(origin_slot):
+    if origin is not None and origin.output_names(origin_slot, id_):
         return False
     return target is None or not target.input_names(target_slot, id_)
