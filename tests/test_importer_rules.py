@@ -462,3 +462,20 @@ def test_links_go_into_and_out_of_subgraphs(editor: str) -> None:
     prompt = convert(with_subgraphs(nodes, [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]], inner, outer), editor)
     assert prompt["2:8:7"]["inputs"] == {"image": ["1", 0]}
     assert prompt["3"]["inputs"] == {"image": ["2:8:7", 0]}
+
+
+# Which editor.
+
+
+@pytest.mark.parametrize(
+    ("asked", "followed"),
+    [("1.45.20", "1.45"), ("v1.45", "1.45"), ("1.27", "1.27"), ("1.2", "1.26"), ("99.1", None)],
+)
+def test_any_version_of_the_editor_can_be_asked_for(asked: str, followed: str | None) -> None:
+    made = convert(workflow([node(1, "Latent")]), asked)
+    assert made.editor_version == followed or (followed is None and made.editor_version >= "1.45")
+
+
+def test_what_is_no_version_of_the_editor_is_refused() -> None:
+    with pytest.raises(ConversionError, match="'newest' is no version of the editor"):
+        convert(workflow([node(1, "Latent")]), "newest")

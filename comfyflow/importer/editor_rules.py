@@ -46,148 +46,137 @@ Subgraphs:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ..errors import ConversionError
+from ..schema import Version
+from ..versions import Since
 from .javascript import shown
 
-_SAVE_CLASSES_27: Final = frozenset(
+OLDEST: Final = Version(1, 26)
+"""The oldest release of the editor whose rules are known."""
+
+NEWEST: Final = Version(1, 45)
+"""The newest one."""
+
+_SAVE_CLASSES: Final = frozenset(
     {
         "SaveImage", "SaveAnimatedWEBP", "SaveWEBM", "SaveAudio", "SaveGLB", "SaveAnimatedPNG", "CLIPSave",
         "VAESave", "ModelSave", "LoraSave", "SaveLatent",
     }
 )  # fmt: skip
-_SAVE_CLASSES_45: Final = _SAVE_CLASSES_27 | {
+_MORE_SAVE_CLASSES: Final = _SAVE_CLASSES | {
     "SaveImageAdvanced", "SaveSVGNode", "SaveVideo", "SaveAudioMP3", "SaveAudioOpus", "SaveAudioAdvanced",
 }  # fmt: skip
-_AUDIO_CLASSES_27: Final = frozenset(
-    {"LoadAudio", "SaveAudio", "PreviewAudio", "SaveAudioMP3", "SaveAudioOpus"}
-)
-
-
-@dataclass(frozen=True)
-class EditorRules:
-    """How one version of the editor turns a workflow into a prompt.
-
-    Attributes:
-        name: The version, as one gives it to `convert_workflow`.
-        null_combo_first: A combo saved as null becomes its first choice [5].
-        unnamed_values_clear: Saved values in an object clear the widgets of a core node; else
-            they leave the defaults [5].
-        text_keeps_type: Multiline text keeps numbers, lists and line ends as they were saved;
-            else everything becomes text with plain line ends [6].
-        dynamic_inputs: DynamicCombo, Autogrow and MatchType are understood [7, 8].
-        save_classes: Whose ``filename_prefix`` gets ``%…%`` replaced [11].
-        audio_classes: Which nodes get an ``audioUI`` widget.
-        inactive_hosts_vanish: Muted and bypassed subgraph nodes are left out at the root [14].
-        mute_cuts: A link from a muted node is resolved as absent, so that a widget falls back to
-            its own value; else the link is made and dropped at the end [13, 16].
-        group_lists_are_sockets: In legacy group nodes a combo whose choices the server gives as a list
-            is no widget of the group [17].
-        renumbers: Duplicate ids inside subgraphs are renumbered [19].
-        host_values_win: A promoted widget takes the value saved on the subgraph node; else the
-            one saved inside [20].
-        float_control: A float may have a control slot; in 1.27 only integers and combos have.
-        paths_of_files: The value of a combo with an upload button is written as a path.
-        links_at_root: Primitive nodes and reroutes look links up on the canvas, even inside a
-            subgraph; a primitive node there makes the editor fail [15].
-        forced_by_input: Values of inputs that were widgets once are told by the place of the input,
-            not of the value; 1.27 so drops the wrong ones behind a control slot [9].
-        limits_in_properties: PrimitiveInt and PrimitiveFloat keep their limits in their properties.
-        tolerant_steps: The common step of two floats is found although their arithmetic is not exact;
-            in 1.27 it may become absurdly large [15].
-        checks_links: Before a workflow is loaded, the table of links and what the nodes say of them are
-            made to agree [18].
-        old_names: Class names that the editor corrects while loading.
-    """
-
-    name: str
-    null_combo_first: bool
-    unnamed_values_clear: bool
-    text_keeps_type: bool
-    dynamic_inputs: bool
-    save_classes: frozenset[str]
-    audio_classes: frozenset[str]
-    inactive_hosts_vanish: bool
-    mute_cuts: bool
-    group_lists_are_sockets: bool
-    renumbers: bool
-    host_values_win: bool
-    float_control: bool
-    paths_of_files: bool
-    links_at_root: bool
-    forced_by_input: bool
-    limits_in_properties: bool
-    tolerant_steps: bool
-    checks_links: bool
-    old_names: tuple[tuple[str, str], ...] = ()
-
-
-EDITORS: Final = {
-    "1.45": EditorRules(
-        name="1.45",
-        null_combo_first=True,
-        unnamed_values_clear=True,
-        text_keeps_type=True,
-        dynamic_inputs=True,
-        save_classes=_SAVE_CLASSES_45,
-        audio_classes=_AUDIO_CLASSES_27 | {"SaveAudioAdvanced"},
-        inactive_hosts_vanish=True,
-        mute_cuts=True,
-        group_lists_are_sockets=True,
-        renumbers=True,
-        host_values_win=False,
-        float_control=True,
-        paths_of_files=False,
-        links_at_root=False,
-        forced_by_input=False,
-        limits_in_properties=True,
-        tolerant_steps=True,
-        checks_links=False,
-    ),
-    "1.27": EditorRules(
-        name="1.27",
-        null_combo_first=False,
-        unnamed_values_clear=False,
-        text_keeps_type=False,
-        dynamic_inputs=False,
-        save_classes=_SAVE_CLASSES_27,
-        audio_classes=_AUDIO_CLASSES_27,
-        inactive_hosts_vanish=False,
-        mute_cuts=False,
-        group_lists_are_sockets=False,
-        renumbers=False,
-        host_values_win=True,
-        float_control=False,
-        paths_of_files=True,
-        links_at_root=True,
-        forced_by_input=True,
-        limits_in_properties=False,
-        tolerant_steps=False,
-        checks_links=True,
-        old_names=(
-            ("T2IAdapterLoader", "ControlNetLoader"),
-            ("ConditioningAverage ", "ConditioningAverage"),
-            ("SDV_img2vid_Conditioning", "SVD_img2vid_Conditioning"),
-        ),
-    ),
+_AUDIO_CLASSES: Final = frozenset({"LoadAudio", "SaveAudio", "PreviewAudio", "SaveAudioMP3", "SaveAudioOpus"})
+_OLD_NAMES: Final = {
+    "T2IAdapterLoader": "ControlNetLoader",
+    "ConditioningAverage ": "ConditioningAverage",
+    "SDV_img2vid_Conditioning": "SVD_img2vid_Conditioning",
 }
 
 
-def editor_rules(version: str) -> EditorRules:
-    """The rules of a version of the editor.
+class EditorRules:
+    """How one release of the editor turns a workflow into a prompt.
+
+    Each fact is a line here: what the oldest known release does, and since which release what holds.
 
     Args:
-        version: ``1.45`` or ``1.27``; a patch version (``1.45.20``) is that of its series.
+        version: The release.
+
+    Attributes:
+        version: The release.
+        name: The release, as one writes it: ``1.45``.
+    """
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.name = f"{version.major}.{version.minor}"
+
+    null_combo_first = Since(False, ("1.28", True))
+    """A combo saved as null becomes its first choice [5]."""
+
+    unnamed_values_clear = Since(False, ("1.28", True))
+    """Saved values in an object clear the widgets of a core node; else they leave the defaults [5]."""
+
+    text_keeps_type = Since(False, ("1.28", True))
+    """Multiline text keeps numbers, lists and line ends as they were saved; else everything becomes text
+    with plain line ends [6]."""
+
+    dynamic_inputs = Since(False, ("1.28", True))
+    """DynamicCombo, Autogrow and MatchType are understood [7, 8]."""
+
+    save_classes = Since(_SAVE_CLASSES, ("1.28", _MORE_SAVE_CLASSES))
+    """Whose ``filename_prefix`` gets ``%…%`` replaced [11]."""
+
+    audio_classes = Since(_AUDIO_CLASSES, ("1.28", _AUDIO_CLASSES | {"SaveAudioAdvanced"}))
+    """Which nodes get an ``audioUI`` widget."""
+
+    inactive_hosts_vanish = Since(False, ("1.28", True))
+    """Muted and bypassed subgraph nodes are left out at the root [14]."""
+
+    mute_cuts = Since(False, ("1.28", True))
+    """A link from a muted node is resolved as absent, so that a widget falls back to its own value; else
+    the link is made and dropped at the end [13, 16]."""
+
+    group_lists_are_sockets = Since(False, ("1.28", True))
+    """In legacy group nodes a combo whose choices the server gives as a list is no widget of the
+    group [17]."""
+
+    renumbers = Since(False, ("1.28", True))
+    """Duplicate ids inside subgraphs are renumbered [19]."""
+
+    host_values_win = Since(True, ("1.28", False))
+    """A promoted widget takes the value saved on the subgraph node; else the one saved inside [20]."""
+
+    float_control = Since(False, ("1.28", True))
+    """A float may have a control slot; else only integers and combos have."""
+
+    paths_of_files = Since(True, ("1.28", False))
+    """The value of a combo with an upload button is written as a path."""
+
+    links_at_root = Since(True, ("1.28", False))
+    """Primitive nodes and reroutes look links up on the canvas, even inside a subgraph; a primitive node
+    there makes the editor fail [15]."""
+
+    forced_by_input = Since(True, ("1.28", False))
+    """Values of inputs that were widgets once are told by the place of the input, not of the value; the
+    editor so drops the wrong ones behind a control slot [9]."""
+
+    limits_in_properties = Since(False, ("1.28", True))
+    """PrimitiveInt and PrimitiveFloat keep their limits in their properties."""
+
+    tolerant_steps = Since(False, ("1.28", True))
+    """The common step of two floats is found although their arithmetic is not exact; else it may become
+    absurdly large [15]."""
+
+    checks_links = Since(True, ("1.28", False))
+    """Before a workflow is loaded, the table of links and what the nodes say of them are made to
+    agree [18]."""
+
+    animation_viewers = Since(True, ("1.28", False))
+    """Preview3DAnimation has a viewer of its own."""
+
+    old_names = Since(_OLD_NAMES, ("1.28", dict[str, str]()))
+    """Class names that the editor corrects while loading."""
+
+
+def editor_rules(version: str) -> EditorRules:
+    """The rules of a release of the editor; of the nearest known one where it is older or newer.
+
+    Args:
+        version: ``1.45`` or ``1.45.20``: what counts is the minor release.
 
     Raises:
-        ConversionError: Nothing is known about that version.
+        ConversionError: That is no version.
     """
-    rules = EDITORS.get(".".join(str(version).split(".")[:2]))
-    if rules is None:
-        known = " and ".join(EDITORS)
-        raise ConversionError(
-            f"the rules of editor version {shown(version)} are not known; known are {known}"
-        )
-    return rules
+    asked = Version.parse(str(version))
+    if asked is None:
+        raise ConversionError(f"{shown(version)} is no version of the editor; write it as 1.45 or 1.45.20")
+    return _rules(min(max(Version(*asked[:2]), OLDEST), NEWEST))
+
+
+@lru_cache(maxsize=64)
+def _rules(version: Version) -> EditorRules:
+    return EditorRules(version)

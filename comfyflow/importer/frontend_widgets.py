@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..json_types import is_array, is_object, object_or_empty
+from ..versions import Since
 from .javascript import UNDEFINED, js_number, js_text, truthy
 from .live_graph import Node, Widget
 
@@ -200,50 +202,63 @@ def _plain(otherwise: Any) -> Callable[[InputSpec, EditorRules], Iterator[Widget
 
 WidgetMaker = Callable[["InputSpec", "EditorRules"], Iterator[Widget]]
 
-_BOTH: Final[dict[str, WidgetMaker]] = {
-    "INT": _int,
-    "FLOAT": _float,
-    "BOOLEAN": _boolean,
-    "STRING": _string,
-    "MARKDOWN": _markdown,
-    "COMBO": _combo,
-    "IMAGEUPLOAD": _upload_button,
-    "AUDIOUPLOAD": _upload_button,
-    "AUDIO_UI": _audio_player,
-    "AUDIO_RECORD": _audio_recorder,
-    "WEBCAM": _webcam,
-    "PREVIEW_3D": _viewer,
-    "LOAD_3D": _loader_3d,
-    "COLOR": _color,
-    "IMAGECOMPARE": _image_compare,
-    "CHART": _plain({}),
-    "GALLERIA": _plain([]),
-    "TEXTAREA": _plain(""),
-}
+_NO_WIDGET: Final[WidgetMaker | None] = None
 
-WIDGET_TYPES: Final[dict[str, dict[str, WidgetMaker]]] = {
-    "1.45": {
-        **_BOTH,
-        "COMFY_DYNAMICCOMBO_V3": _dynamic_combo,
-        "LOAD_3D_ADVANCED": _loader_3d_advanced,
-        "BOUNDING_BOX": _bounding_box,
-        "BOUNDING_BOXES": _plain([]),
-        "COLORS": _plain([]),
-        "CURVE": _curve,
-        "PAINTER": _plain(""),
-        "RANGE": _plain({"min": 0.0, "max": 1.0}),
-    },
-    "1.27": {
-        **_BOTH,
-        "LOAD_3D_ANIMATION": _loader_3d,
-        "PREVIEW_3D_ANIMATION": _viewer,
-        "FILEUPLOAD": _plain(""),
-        "TREESELECT": _plain(""),
-        "MULTISELECT": _plain([]),
-        "SELECTBUTTON": _plain(None),
-    },
+
+def _always(maker: WidgetMaker) -> Since[WidgetMaker | None]:
+    return Since(maker)
+
+
+def _from(version: str, maker: WidgetMaker) -> Since[WidgetMaker | None]:
+    return Since(_NO_WIDGET, (version, maker))
+
+
+def _until(version: str, maker: WidgetMaker) -> Since[WidgetMaker | None]:
+    return Since(maker, (version, _NO_WIDGET))
+
+
+_WIDGET_TYPES: Final[dict[str, Since[WidgetMaker | None]]] = {
+    "INT": _always(_int),
+    "FLOAT": _always(_float),
+    "BOOLEAN": _always(_boolean),
+    "STRING": _always(_string),
+    "MARKDOWN": _always(_markdown),
+    "COMBO": _always(_combo),
+    "IMAGEUPLOAD": _always(_upload_button),
+    "AUDIOUPLOAD": _always(_upload_button),
+    "AUDIO_UI": _always(_audio_player),
+    "AUDIO_RECORD": _always(_audio_recorder),
+    "WEBCAM": _always(_webcam),
+    "PREVIEW_3D": _always(_viewer),
+    "LOAD_3D": _always(_loader_3d),
+    "COLOR": _always(_color),
+    "IMAGECOMPARE": _always(_image_compare),
+    "CHART": _always(_plain({})),
+    "GALLERIA": _always(_plain([])),
+    "TEXTAREA": _always(_plain("")),
+    "COMFY_DYNAMICCOMBO_V3": _from("1.28", _dynamic_combo),
+    "LOAD_3D_ADVANCED": _from("1.28", _loader_3d_advanced),
+    "BOUNDING_BOX": _from("1.28", _bounding_box),
+    "BOUNDING_BOXES": _from("1.28", _plain([])),
+    "COLORS": _from("1.28", _plain([])),
+    "CURVE": _from("1.28", _curve),
+    "PAINTER": _from("1.28", _plain("")),
+    "RANGE": _from("1.28", _plain({"min": 0.0, "max": 1.0})),
+    "LOAD_3D_ANIMATION": _until("1.28", _loader_3d),
+    "PREVIEW_3D_ANIMATION": _until("1.28", _viewer),
+    "FILEUPLOAD": _until("1.28", _plain("")),
+    "TREESELECT": _until("1.28", _plain("")),
+    "MULTISELECT": _until("1.28", _plain([])),
+    "SELECTBUTTON": _until("1.28", _plain(None)),
 }
-"""For each version of the editor: which types of inputs have a widget, and what it consists of."""
+"""Which types of inputs have a widget, in which releases, and what it consists of."""
+
+
+@cache
+def widget_types(rules: EditorRules) -> Mapping[str, WidgetMaker]:
+    """The types of inputs that have a widget in that release, and what it consists of."""
+    held = ((name, made.at(rules.version)) for name, made in _WIDGET_TYPES.items())
+    return {name: maker for name, maker in held if maker is not None}
 
 
 def added_inputs(
@@ -267,7 +282,7 @@ def added_inputs(
         yield "image", "PREVIEW_3D"
     if class_type == "Load3DAdvanced" and rules.dynamic_inputs:
         yield "viewport_state", "LOAD_3D_ADVANCED"
-    if class_type == "Preview3DAnimation" and rules.name == "1.27":
+    if class_type == "Preview3DAnimation" and rules.animation_viewers:
         yield "image", "PREVIEW_3D_ANIMATION"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..json_types import is_array, is_object
 from ..schema import InputSchema
 from .editor_rules import EditorRules
-from .frontend_widgets import DYNAMIC_COMBO, WIDGET_TYPES
+from .frontend_widgets import DYNAMIC_COMBO, widget_types
 from .input_spec import InputSpec
 from .javascript import js_number, js_text
 from .live_graph import Graph, Input, Node, Widget
@@ -42,7 +42,7 @@ def spec_of(node: Node, slot: Input, widget: Widget | None, rules: EditorRules) 
     """What is known about what a slot takes: of a socket without a widget its type only."""
     if slot.widget is not None:
         return widget.spec if widget is not None and _is_known(node, widget) else None
-    if not isinstance(slot.type, str) or slot.type not in WIDGET_TYPES[rules.name]:
+    if not isinstance(slot.type, str) or slot.type not in widget_types(rules):
         return None
     return InputSpec(InputSchema(slot.name, slot.type, True), slot.name, "")
 

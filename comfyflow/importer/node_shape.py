@@ -11,7 +11,7 @@ from ..json_types import is_object
 from ..schema import InputSchema, NodeSchema, Schema
 from .dynamic_inputs import NewNode
 from .editor_rules import EditorRules
-from .frontend_widgets import SEED_NAMES, WIDGET_TYPES, added_inputs, added_widgets
+from .frontend_widgets import SEED_NAMES, added_inputs, added_widgets, widget_types
 from .input_spec import DYNAMIC_COMBO, MATCH_TYPE, Autogrow, InputSpec
 from .javascript import truthy
 from .live_graph import Input, Widget
@@ -61,7 +61,7 @@ class NodeShape:
         self.match_groups: dict[str, dict[str, str]] = {}
         self.match_outputs = [output.match_template for output in node.outputs]
         self.text_name = None if node.class_type in rules.save_classes else node.class_type
-        self._makers = WIDGET_TYPES[rules.name]
+        self._makers = widget_types(rules)
         entries = _ordered(node, rules)
         self.entries = entries
         specs = [self.spec(entry, entry.name) for entry in entries]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..schema import InputSchema
 from .editor_rules import EditorRules
-from .frontend_widgets import WIDGET_TYPES
+from .frontend_widgets import widget_types
 from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_text
 from .linked_widget import common_options, link_target, merged, shown_widget, spec_of
@@ -46,11 +46,11 @@ class _Shown:
     def default(self, rules: EditorRules) -> Any:
         """What a new widget of that kind holds."""
         spec = self.spec
-        if spec is None or spec.type not in WIDGET_TYPES[rules.name]:
+        if spec is None or spec.type not in widget_types(rules):
             return None
         combo = spec.type == "COMBO"
         entry = InputSchema(spec.name, spec.type, True, self.options, combo, spec.choices if combo else ())
-        widgets = tuple(WIDGET_TYPES[rules.name][spec.type](InputSpec(entry, spec.name, ""), rules))
+        widgets = tuple(widget_types(rules)[spec.type](InputSpec(entry, spec.name, ""), rules))
         return widgets[0].value if widgets else None
 
 

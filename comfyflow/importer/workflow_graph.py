@@ -103,7 +103,7 @@ class _Loader:
         self.hosts: list[Node] = []
         self.groups: dict[str, Mapping[str, Any]] = {}
         self.group_lists_are_sockets = False
-        self._old_names = dict(rules.old_names)
+        self._old_names = rules.old_names
         self._last_id = last_id
 
     def add_nodes(self, graph: Graph, ids: Mapping[int, int]) -> None:
