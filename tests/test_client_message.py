@@ -133,6 +133,13 @@ def test_a_text_of_a_node() -> None:
     assert parse_frame(frame) == events.NodeMessage(None, "12", "grün")
 
 
+def test_a_text_that_names_its_prompt() -> None:
+    prompt_id = struct.pack(">I", len(ID)) + ID.encode()
+    frame = struct.pack(">I", 3) + prompt_id + struct.pack(">I", 4) + b"12:3" + "grün".encode()
+    assert parse_frame(frame) == events.NodeMessage(ID, "12:3", "grün")
+    assert parse_frame(struct.pack(">I", 3) + prompt_id + b"text") == events.NodeMessage(None, ID, "text")
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -156,8 +163,9 @@ def test_frames_that_are_unknown_or_cut_short_are_kept(frame: bytes) -> None:
 
 
 def test_what_is_said_first() -> None:
-    """Previews are to name their node; the other flag would change the form of frame 3."""
-    assert json.loads(FEATURE_FLAGS) == {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
+    """Previews are to name their node, and texts their prompt."""
+    flags = {"supports_preview_metadata": True, "supports_progress_text_metadata": True}
+    assert json.loads(FEATURE_FLAGS) == {"type": "feature_flags", "data": flags}
 
 
 anything: st.SearchStrategy[Any] = st.recursive(

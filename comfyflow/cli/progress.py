@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..client.run_event import (
     NodeBlocked,
@@ -15,6 +15,7 @@ from ..client.run_event import (
     NodeText,
     RunDone,
     RunEvent,
+    RunMessage,
     RunQueued,
     RunStarted,
 )
@@ -22,6 +23,8 @@ from .plain_text import plain
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+_LONGEST: Final = 160
 
 
 class Display(Protocol):
@@ -92,9 +95,11 @@ class Bars:
         elif isinstance(event, NodeProgress):
             bar = self._only(event.node.node_id, plain(event.node))
             self._progress.update(bar, completed=event.value, total=event.maximum, rate=self._rate(bar))
-        elif isinstance(event, (NodeText, NodeBlocked)):
-            text = event.text if isinstance(event, NodeText) else f"blocked: {event.message}"
-            self._progress.console.print(plain(f"{event.node}: {text}"), markup=False, highlight=False)
+        elif isinstance(event, NodeText):
+            self._say(event)
+        elif isinstance(event, NodeBlocked):
+            text = f"{event.node}: blocked: {event.message}"
+            self._progress.console.print(plain(text), markup=False, highlight=False)
 
     def close(self) -> None:
         """Take the bars off the screen."""
@@ -110,6 +115,15 @@ class Bars:
             self._nodes[node_id] = self._progress.add_task(f"  {escape(name)}", total=None, rate="")
         return self._nodes[node_id]
 
+    def _say(self, event: NodeText) -> None:
+        """Show a text beside the name of its node; nodes that wait for a service send one a second."""
+        from rich.markup import escape
+
+        text = plain(f"{event.node}: {one_line(event.text)}")
+        self._progress.update(
+            self._only(event.node.node_id, plain(event.node)), description=f"  {escape(text)}"
+        )
+
     def _rate(self, bar: TaskID) -> str:
         task = next((task for task in self._progress.tasks if task.id == bar), None)
         speed = task.speed if task is not None else None
@@ -119,13 +133,27 @@ class Bars:
 class Lines:
     """A line a node, on standard error, where no terminal can show bars."""
 
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
     def show(self, event: RunEvent) -> None:
-        """Write the node that begins."""
+        """Write the node that begins, and what it says when the first line of that is a new one."""
         if isinstance(event, NodeStarted):
             print(f"running {plain(event.node)}", file=sys.stderr, flush=True)
+        elif isinstance(event, NodeText):
+            first = event.text.partition("\n")[0]
+            if self._said.get(event.node.node_id) != first:
+                self._said[event.node.node_id] = first
+                print(plain(f"{event.node}: {one_line(event.text)}"), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing."""
+
+
+def one_line(text: str) -> str:
+    """A text of several lines, short enough for one."""
+    shown = "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def display(*, as_json: bool, quiet: bool) -> Display:
@@ -152,6 +180,8 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
         shown = {"event": "progress", **_node(event), "value": event.value, "max": event.maximum}
     elif isinstance(event, NodeText):
         shown = {"event": "text", **_node(event), "text": event.text}
+    elif isinstance(event, RunMessage):
+        shown = {"event": "message", "type": event.type, "data": event.data}
     elif isinstance(event, NodeBlocked):
         shown = {"event": "blocked", **_node(event), "message": event.message}
     elif isinstance(event, NodeOutputs):

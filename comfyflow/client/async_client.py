@@ -19,7 +19,7 @@ from .base import BaseClient
 from .event import ServerEvent
 from .handle import DEFAULT_TIMEOUT, HandleCore, is_last
 from .hub import Listener
-from .listening import next_event
+from .listening import next_event, require_socket
 from .methods import awaiting
 from .options import ClientOptions, make_core
 from .outcome import Outcome
@@ -311,15 +311,27 @@ class AsyncClient(BaseClient):
         """
         return self._handle(await self._driver.drive(running.attach(self._core, prompt_id)), None)
 
-    async def events(self, timeout: float | None = None) -> AsyncIterator[ServerEvent]:
-        """Everything that comes over the socket, from now on, until the client is closed.
+    def events(self, timeout: float | None = None) -> AsyncIterator[ServerEvent]:
+        """Everything that comes over the socket from this call on, until the client is closed.
+
+        What comes before the first event is taken is kept: the last 10,000 events.
 
         Args:
-            timeout: Seconds after which it ends; None for no end.
+            timeout: Seconds from now after which it ends; None for no end.
+
+        Raises:
+            ClientError: The client was made with ``websocket=False``.
         """
+        require_socket(self._core)
         listener: Listener[ServerEvent] = Listener(self._core.new_signal())
         deadline = Deadline(self._core, timeout)
         self._core.hub.listen(listener)
+        self._driver.start_socket()
+        return self._events(listener, deadline)
+
+    async def _events(
+        self, listener: Listener[ServerEvent], deadline: Deadline
+    ) -> AsyncIterator[ServerEvent]:
         try:
             while (event := await self._driver.drive(next_event(self._core, listener, deadline))) is not None:
                 yield event

@@ -100,6 +100,14 @@ class AwaitingDriver:
         finally:
             flow.close()
 
+    def start_socket(self) -> None:
+        """Have the socket opened, if it is not. Outside of a loop it waits for one."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._socket.start()
+
     async def close(self) -> None:
         """Close everything. Whoever waits is told."""
         self.core.hub.close()

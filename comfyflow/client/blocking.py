@@ -98,6 +98,10 @@ class BlockingDriver:
         finally:
             flow.close()
 
+    def start_socket(self) -> None:
+        """Have the socket opened, if it is not."""
+        self._socket.start()
+
     def close(self) -> None:
         """Close everything. Whoever waits is told."""
         self.core.hub.close()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+from ..json_types import is_object
 
 
 @dataclass(frozen=True)
-class ServerEvent:
-    """Anything that comes over the socket."""
+class BaseServerEvent:
+    """What all events of the socket derive from. `ServerEvent` is the union of them."""
 
 
 @dataclass(frozen=True)
-class PromptEvent(ServerEvent):
+class PromptEvent(BaseServerEvent):
     """Anything that belongs to one prompt.
 
     Attributes:
@@ -24,21 +26,21 @@ class PromptEvent(ServerEvent):
 
 
 @dataclass(frozen=True)
-class Connected(ServerEvent):
+class Connected(BaseServerEvent):
     """The socket is open. What happened while it was not is not told again."""
 
     again: bool = False
 
 
 @dataclass(frozen=True)
-class Disconnected(ServerEvent):
+class Disconnected(BaseServerEvent):
     """The socket is closed; it is opened again."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Status(ServerEvent):
+class Status(BaseServerEvent):
     """How many prompts are pending or running, of all clients."""
 
     queue_remaining: int | None
@@ -46,7 +48,7 @@ class Status(ServerEvent):
 
 
 @dataclass(frozen=True)
-class FeatureFlags(ServerEvent):
+class FeatureFlags(BaseServerEvent):
     """What the server can do."""
 
     flags: Mapping[str, Any]
@@ -174,14 +176,17 @@ class Picture(PromptEvent):
 
 @dataclass(frozen=True)
 class NodeMessage(PromptEvent):
-    """A text that a node shows while it runs. It is sent to every client."""
+    """A text that a node shows while it runs, as nodes that call paid services do.
+
+    Servers send it to every client, without the prompt's id.
+    """
 
     node: str
     text: str
 
 
 @dataclass(frozen=True)
-class LogEntries(ServerEvent):
+class LogEntries(BaseServerEvent):
     """Lines of the server's log, after `subscribe_logs`."""
 
     entries: tuple[str, ...]
@@ -189,7 +194,7 @@ class LogEntries(ServerEvent):
 
 
 @dataclass(frozen=True)
-class AssetEvent(ServerEvent):
+class AssetEvent(BaseServerEvent):
     """News of the server's assets: ``assets.seed.…`` and ``asset_download``."""
 
     type: str
@@ -197,7 +202,7 @@ class AssetEvent(ServerEvent):
 
 
 @dataclass(frozen=True)
-class Notification(ServerEvent):
+class Notification(BaseServerEvent):
     """A sentence for people (Comfy Cloud)."""
 
     value: str
@@ -205,7 +210,7 @@ class Notification(ServerEvent):
 
 
 @dataclass(frozen=True)
-class UnknownMessage(ServerEvent):
+class UnknownMessage(BaseServerEvent):
     """A message of a type that comfyflow does not know: custom nodes send their own.
 
     Attributes:
@@ -216,9 +221,15 @@ class UnknownMessage(ServerEvent):
     type: str
     data: Any
 
+    @property
+    def prompt_id(self) -> str | None:
+        """The prompt that the data names as ``prompt_id``; None where they name none."""
+        said = self.data.get("prompt_id") if is_object(self.data) else None
+        return said if isinstance(said, str) else None
+
 
 @dataclass(frozen=True)
-class UnknownFrame(ServerEvent):
+class UnknownFrame(BaseServerEvent):
     """A binary frame of an unknown kind, or a known one that is cut short.
 
     Attributes:
@@ -231,8 +242,34 @@ class UnknownFrame(ServerEvent):
 
 
 @dataclass(frozen=True)
-class UnreadableMessage(ServerEvent):
+class UnreadableMessage(BaseServerEvent):
     """A message that is no JSON, or a known one without what it must have."""
 
     text: str
     reason: str
+
+
+ServerEvent: TypeAlias = (
+    Connected
+    | Disconnected
+    | Status
+    | FeatureFlags
+    | ExecutionStart
+    | ExecutionCached
+    | Executing
+    | Progress
+    | ProgressState
+    | Executed
+    | ExecutionSuccess
+    | ExecutionFailed
+    | ExecutionInterrupted
+    | Picture
+    | NodeMessage
+    | LogEntries
+    | AssetEvent
+    | Notification
+    | UnknownMessage
+    | UnknownFrame
+    | UnreadableMessage
+)
+"""Anything that comes over the socket."""

@@ -9,17 +9,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
-from .event import Connected, Disconnected, Executing, Picture, PromptEvent, ServerEvent
+from .event import (
+    Connected,
+    Disconnected,
+    Executing,
+    NodeMessage,
+    Picture,
+    Progress,
+    PromptEvent,
+    ServerEvent,
+    UnknownMessage,
+)
 from .flow import Signal
 from .run import Run
 
-E = TypeVar("E")
+T = TypeVar("T")
+E = TypeVar("E", bound="PromptEvent | UnknownMessage")
 
 _BACKLOG: Final = 10_000
 """How many events one listener may be behind before it loses the oldest."""
+_NAMELESS: Final = (Executing, Progress, Picture, NodeMessage)
+"""What has a form that does not name its prompt."""
 
 
-class Listener(Generic[E]):
+class Listener(Generic[T]):
     """Events for somebody who has not read them yet.
 
     Args:
@@ -30,14 +43,14 @@ class Listener(Generic[E]):
     def __init__(self, signal: Signal, limit: int = _BACKLOG) -> None:
         self.signal = signal
         self.closed = False
-        self._waiting: deque[E] = deque(maxlen=limit)
+        self._waiting: deque[T] = deque(maxlen=limit)
 
-    def put(self, event: E) -> None:
+    def put(self, event: T) -> None:
         """Add an event."""
         self._waiting.append(event)
         self.signal.set()
 
-    def take(self) -> E | None:
+    def take(self) -> T | None:
         """The next event, or None if there is none at the moment."""
         try:
             return self._waiting.popleft()
@@ -71,7 +84,7 @@ class Hub:
         self._clock = clock
         self._lock = threading.Lock()
         self._runs: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()
-        self._listeners: list[Listener[ServerEvent]] = []
+        self._listeners: list[weakref.ref[Listener[ServerEvent]]] = []
         self._running: str | None = None
 
     def add(self, run: Run) -> None:
@@ -95,24 +108,23 @@ class Hub:
         run.missed()
 
     def listen(self, listener: Listener[ServerEvent]) -> None:
-        """Hand this listener all events from now on."""
+        """Hand this listener all events from now on, for as long as somebody keeps it."""
         with self._lock:
-            self._listeners.append(listener)
+            self._listeners = [known for known in self._listeners if known() is not None]
+            self._listeners.append(weakref.ref(listener))
+        if self.stop.is_set():
+            listener.close()
 
     def unlisten(self, listener: Listener[ServerEvent]) -> None:
         """This listener wants no more."""
         with self._lock:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            self._listeners = [known for known in self._listeners if known() not in (None, listener)]
 
     def dispatch(self, event: ServerEvent) -> None:
         """Hand on one event of the socket."""
-        if isinstance(event, PromptEvent):
-            event = self._attributed(event)
-            run = self._runs.get(event.prompt_id) if event.prompt_id is not None else None
-            if run is not None:
-                run.feed(event)
-        for listener in tuple(self._listeners):
+        if isinstance(event, (PromptEvent, UnknownMessage)):
+            event = self._handed(event)
+        for listener in self._listening():
             listener.put(event)
 
     def opened(self) -> None:
@@ -136,12 +148,15 @@ class Hub:
         """The client is closed: nobody is to wait any more."""
         self.stop.set()
         self.settled.set()
-        for listener in tuple(self._listeners):
+        for listener in self._listening():
             listener.close()
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
             run.poke()
+
+    def _listening(self) -> list[Listener[ServerEvent]]:
+        return [listener for known in self._listeners if (listener := known()) is not None]
 
     def _poke(self) -> None:
         """What was missed must be asked for: a server tells nothing twice."""
@@ -150,15 +165,35 @@ class Hub:
         for run in runs:
             run.missed()
 
-    def _attributed(self, event: PromptEvent) -> PromptEvent:
-        """The event with the prompt that it belongs to, where an old form does not say."""
+    def _handed(self, event: E) -> E:
+        """Hand an event to the run that it belongs to; gives it with the prompt's id, where it had none.
+
+        What is sent to every client and names no prompt may be of somebody else's: it is no news
+        of the run, which is asked for all the same.
+        """
         if isinstance(event, Executing) and event.prompt_id is not None:
             self._running = event.prompt_id if event.node is not None else None
-        if event.prompt_id is None and isinstance(event, (Picture, Executing)):
-            return replace(event, prompt_id=self._running or self._only())
+        prompt_id, news = event.prompt_id, True
+        if prompt_id is None:
+            node = event.node if isinstance(event, _NAMELESS) else None
+            prompt_id, news = self._executing(node), not isinstance(event, (NodeMessage, UnknownMessage))
+            if prompt_id is not None and isinstance(event, _NAMELESS):
+                event = replace(event, prompt_id=prompt_id)
+        run = self._runs.get(prompt_id) if prompt_id is not None else None
+        if run is not None:
+            run.feed(event, news)
         return event
 
-    def _only(self) -> str | None:
+    def _executing(self, node: str | None) -> str | None:
+        """The prompt in flight that the server executes now, if only one can be meant.
+
+        Args:
+            node: A node that it has; None for any.
+        """
+        if self._running is not None:
+            run = self._runs.get(self._running)
+            return self._running if run is None or run.has(node) else None
         with self._lock:
-            ids = [run.prompt_id for run in self._runs.values() if run.started and not run.ended]
+            runs = list(self._runs.values())
+        ids = [run.prompt_id for run in runs if run.started and not run.ended and run.has(node)]
         return ids[0] if len(ids) == 1 else None

@@ -1,12 +1,14 @@
 """Messages and binary frames of the WebSocket to events. Nothing here ever raises.
 
-Sources: the recordings of 0.3.64 and 0.27.0; frames 3 and 4 as 0.27.0 sends them.
+Sources: the recordings of 0.3.64 and 0.27.0; frames 3 and 4 as 0.27.0 and 0.33.0 send them, and
+frame 3 with a prompt's id as the editor reads it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -18,13 +20,19 @@ PREVIEW_IMAGE: Final = 1
 TEXT: Final = 3
 PREVIEW_IMAGE_WITH_METADATA: Final = 4
 
-FEATURE_FLAGS: Final = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
-"""What a client sends first: previews are to say to which node they belong.
+FEATURE_FLAGS: Final = json.dumps(
+    {
+        "type": "feature_flags",
+        "data": {"supports_preview_metadata": True, "supports_progress_text_metadata": True},
+    }
+)
+"""What a client sends first: previews and texts are to say to which prompt they belong.
 
-``supports_progress_text_metadata`` is left out: it changes the form of frame 3.
+0.27.0 and 0.33.0 know the first alone; the second changes the form of frame 3.
 """
 
 _FORMATS: Final = {1: "jpeg", 2: "png"}
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SHOWN: Final = 200
 
 
@@ -70,12 +78,26 @@ def parse_frame(data: bytes) -> ServerEvent:
     if kind == PREVIEW_IMAGE and len(data) > 8:
         event = events.Picture(None, data[8:], _FORMATS.get(_number_at(data, 4) or 0, ""))
     elif kind == TEXT:
-        node, at = _text_at(data, 4)
-        if node is not None:
-            event = events.NodeMessage(None, node, data[at:].decode("utf-8", "replace"))
+        event = _node_text(data)
     elif kind == PREVIEW_IMAGE_WITH_METADATA:
         event = _picture(data)
     return event if event is not None else events.UnknownFrame(kind, data)
+
+
+def _node_text(data: bytes) -> ServerEvent | None:
+    """A text of a node: ``node, text``; or ``prompt, node, text`` where the server knows the flag.
+
+    The two are told apart by the first field: prompt ids are UUIDs, and no text begins with the
+    length of a node's id.
+    """
+    first, at = _text_at(data, 4)
+    if first is None:
+        return None
+    if _UUID.fullmatch(first):
+        node, end = _text_at(data, at)
+        if node is not None:
+            return events.NodeMessage(first, node, data[end:].decode("utf-8", "replace"))
+    return events.NodeMessage(None, first, data[at:].decode("utf-8", "replace"))
 
 
 def _picture(data: bytes) -> ServerEvent | None:

@@ -150,12 +150,18 @@ class Run:
         """Whether anything says that the run is over."""
         return self.outcome is not None or self.ending is not None or self.recorded
 
-    def feed(self, event: server.PromptEvent) -> None:
-        """Take in an event of this prompt."""
+    def feed(self, event: server.PromptEvent | server.UnknownMessage, news: bool = True) -> None:
+        """Take in an event of this prompt.
+
+        Args:
+            event: The event.
+            news: Whether it proves that the server has the prompt and tells of it.
+        """
         with self._lock:
-            self.seen = True
-            self.misses = 0
-            self.last_news = self._clock()
+            if news:
+                self.seen = True
+                self.misses = 0
+                self.last_news = self._clock()
             reader = _READERS.get(type(event))
             if reader is not None and self.outcome is None:
                 reader(self, event)
@@ -202,6 +208,7 @@ class Run:
                 owners={**self._owners, **outcome.owners},
                 cached=outcome.cached or self._cached,
             )
+            self._catch_up(self.outcome)
             self._emit(told.RunDone(self.prompt_id, self.outcome))
             self._wake()
 
@@ -215,6 +222,11 @@ class Run:
             if self.ending == "success" and not self.gap:
                 return Outcome("success", dict(self._outputs))
             return None
+
+    @property
+    def pictured(self) -> bool:
+        """Whether a node of it sends its pictures over the socket."""
+        return any(node.class_type in PICTURE_CLASSES for node in self.nodes.values())
 
     def pictures_whole(self, node_id: str) -> bool:
         """Whether every picture of a node that sends its pictures over the socket is here."""
@@ -242,6 +254,11 @@ class Run:
                 return self.nodes[candidate]
         return RunNode(shown or node_id, "", "", {})
 
+    def has(self, node_id: str | None) -> bool:
+        """Whether a node may be one of this prompt, or one that such a node was expanded into."""
+        known = (node_id, self._owners.get(node_id or ""), (node_id or "").partition(".")[0])
+        return node_id is None or not self.nodes or any(name in self.nodes for name in known)
+
     def describe(self) -> str:
         """Where it is, as the end of a sentence."""
         with self._lock:
@@ -268,6 +285,18 @@ class Run:
         self._backlog.put(event)
         for feed in self._feeds:
             feed.put(event)
+
+    def _catch_up(self, outcome: Outcome) -> None:
+        """Tell what the history knows and no event has told: there was no socket, or it was late."""
+        self._owners.update(outcome.owners)
+        if outcome.from_history and not self.started:
+            self.started = True
+            self._emit(told.RunStarted(self.prompt_id))
+        if outcome.cached and not self._cached:
+            self._emit(told.NodesCached(self.prompt_id, tuple(map(self.node, outcome.cached))))
+        for node_id, output in outcome.outputs.items():
+            if output and node_id not in self._outputs:
+                self._emit(told.NodeOutputs(self.prompt_id, self.node(node_id), output))
 
     def _start(self, _: server.ExecutionStart) -> None:
         if not self.started:
@@ -331,6 +360,9 @@ class Run:
     def _message(self, event: server.NodeMessage) -> None:
         self._emit(told.NodeText(self.prompt_id, self.node(event.node), event.text))
 
+    def _custom(self, event: server.UnknownMessage) -> None:
+        self._emit(told.RunMessage(self.prompt_id, event.type, event.data))
+
     def _succeed(self, _: server.ExecutionSuccess) -> None:
         # Nobody is woken: `executing {node: null}` follows at once, and only then the history
         # has the prompt. Should it not come, whoever waits looks soon enough.
@@ -380,7 +412,7 @@ def run_nodes(prompt: Mapping[str, Any], places: Mapping[str, Place]) -> dict[st
     return nodes
 
 
-_READERS: Final[Mapping[type[server.PromptEvent], Callable[[Run, Any], None]]] = {
+_READERS: Final[Mapping[type[server.BaseServerEvent], Callable[[Run, Any], None]]] = {
     server.ExecutionStart: Run._start,
     server.ExecutionCached: Run._cache,
     server.Executing: Run._execute,
@@ -389,6 +421,7 @@ _READERS: Final[Mapping[type[server.PromptEvent], Callable[[Run, Any], None]]] =
     server.Executed: Run._output,
     server.Picture: Run._picture,
     server.NodeMessage: Run._message,
+    server.UnknownMessage: Run._custom,
     server.ExecutionSuccess: Run._succeed,
     server.ExecutionFailed: Run._fail,
     server.ExecutionInterrupted: Run._interrupt,

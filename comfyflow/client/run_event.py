@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..problem import Place
 
@@ -56,14 +56,14 @@ class RunNode:
 
 
 @dataclass(frozen=True)
-class RunEvent:
-    """Something that happened to a prompt."""
+class BaseRunEvent:
+    """What all events of a prompt derive from. `RunEvent` is the union of them."""
 
     prompt_id: str
 
 
 @dataclass(frozen=True)
-class RunQueued(RunEvent):
+class RunQueued(BaseRunEvent):
     """It waits in the queue.
 
     Attributes:
@@ -74,19 +74,19 @@ class RunQueued(RunEvent):
 
 
 @dataclass(frozen=True)
-class RunStarted(RunEvent):
+class RunStarted(BaseRunEvent):
     """The server has begun with it."""
 
 
 @dataclass(frozen=True)
-class NodesCached(RunEvent):
+class NodesCached(BaseRunEvent):
     """These nodes need not run: their results are still there."""
 
     nodes: tuple[RunNode, ...]
 
 
 @dataclass(frozen=True)
-class NodeEvent(RunEvent):
+class NodeEvent(BaseRunEvent):
     """Something that happened to one node of it."""
 
     node: RunNode
@@ -163,7 +163,41 @@ class NodeFinished(NodeEvent):
 
 
 @dataclass(frozen=True)
-class RunDone(RunEvent):
+class RunMessage(BaseRunEvent):
+    """A message of a type of its own, as nodes of other packs send them.
+
+    Where it does not name the prompt (``prompt_id`` in its data), it goes to the one that the
+    server executes at that moment.
+
+    Attributes:
+        type: Its type.
+        data: Its data, any JSON value.
+    """
+
+    type: str
+    data: Any
+
+
+@dataclass(frozen=True)
+class RunDone(BaseRunEvent):
     """The prompt has ended, well or not. Nothing comes after it."""
 
     outcome: Outcome
+
+
+RunEvent: TypeAlias = (
+    RunQueued
+    | RunStarted
+    | NodesCached
+    | NodeStarted
+    | NodeProgress
+    | NodePreview
+    | NodePicture
+    | NodeText
+    | NodeOutputs
+    | NodeBlocked
+    | NodeFinished
+    | RunMessage
+    | RunDone
+)
+"""Something that happened to a prompt."""

@@ -186,23 +186,26 @@ def attach(core: Core, prompt_id: str) -> Flow[Started]:
         PromptLost: The server does not know it.
     """
     yield from ready_socket(core)
-    prompt: Mapping[str, Any] | None = None
     for _ in range(2):
         listed = yield from queue(core)
         found = [entry for entry in (*listed.running, *listed.pending) if entry.prompt_id == prompt_id]
         if found:
-            prompt = found[0].prompt
-            break
+            run = _taken_up(core, prompt_id, found[0].prompt)
+            run.queued(listed.find(prompt_id) or 0, listed.runs(prompt_id))
+            return Started(run, Prepared(found[0].prompt, {}), None, found[0].number)
         entry = yield from history_entry(core, prompt_id)
         if entry is not None:
-            prompt = entry.prompt
-            break
-    if prompt is None:
-        raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
+            run = _taken_up(core, prompt_id, entry.prompt)
+            return Started(run, Prepared(entry.prompt, {}), None, None)
+    raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
+
+
+def _taken_up(core: Core, prompt_id: str, prompt: Mapping[str, Any]) -> Run:
+    """A run whose beginning was not heard, and whose events go to the client that has sent it."""
     run = Run(prompt_id, prompt, core.new_signal, core.clock)
     run.gap = run.unsure = True
     core.hub.add(run)
-    return Started(run, Prepared(prompt, {}), None, None)
+    return run
 
 
 def status(core: Core, run: Run) -> Flow[RunStatus]:

@@ -23,8 +23,10 @@ _RECORD_PAUSE: Final = 0.25
 history has the prompt (missing at the success itself in 17 of 50 runs of 0.27.0)."""
 _MISS_PAUSES: Final = (0.3, 1.0)
 """Between the times that a prompt must be found in neither list before it is given up."""
-_SUSPICION_PAUSE: Final = 0.25
+_LATE_EVENTS: Final = 0.25
 """How long events may be on their way when the history already has the end."""
+_LATE_PICTURES: Final = 5.0
+"""The same where pictures come over the socket, which nothing else tells."""
 
 
 class Deadline:
@@ -154,17 +156,14 @@ class Wait:
         run.unsure = False
         connected = self.core.hub.connected
         try:
-            found = yield from self._look()
+            yield from self._look()
         except (ServerUnreachable, ServerError) as error:
             yield from self._bear(error)
-            found = False
         else:
             self._away = None
         self._asked = self.core.clock()
         longest = limits.quiet_most if connected else limits.poll_most
         self._pause = min(max(self._pause, limits.poll) * (2.0 if connected else 1.5), longest)
-        if found and connected and run.gap is False:
-            yield from self._suspect()
 
     def _look(self) -> Flow[bool]:
         """Ask history, queue, and history again: between the two no prompt can slip through.
@@ -194,14 +193,24 @@ class Wait:
         entry = yield from history_entry(self.core, self.run.prompt_id)
         if entry is None or entry.outcome is None:
             return False
+        yield from self._hear_out()
         yield from self._finish(entry.outcome)
         return True
 
-    def _suspect(self) -> Flow[None]:
-        """A run has ended and the socket has not said so: have it opened anew."""
-        yield from sleep(_SUSPICION_PAUSE)
-        if self.run.ending is None and not self.run.recorded:
-            self.core.hub.hang_up()
+    def _hear_out(self) -> Flow[None]:
+        """The history has the end, the socket has not told it: events are late, or it is deaf.
+
+        Of a deaf one nothing is waited for again: it is opened anew.
+        """
+        run, hub = self.run, self.core.hub
+        late = Deadline(self.core, self.deadline.within(_LATE_PICTURES if run.pictured else _LATE_EVENTS))
+        while hub.connected and not (run.ended or run.gap or hub.stop.is_set()):
+            if late.passed:
+                if not self.deadline.passed:
+                    hub.hang_up()
+                return
+            yield Watch(run.signal, late.within(_LATE_PICTURES))
+            run.signal.clear()
 
     def _settle(self) -> Flow[None]:
         """The events say that it is over: find out how.

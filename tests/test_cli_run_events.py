@@ -1,0 +1,81 @@
+"""``comfyflow run``: what comes over the socket is shown, and what only comes over it is not lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfyflow.cli.progress import Bars, one_line
+from comfyflow.client.run_event import NodeText, RunNode
+from comfyflow.simulator import NodeContext, NodeResult, Simulator
+from tests.command import Command, Run
+
+
+@pytest.fixture
+def server() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+def written(folder: Path, prompt: dict[str, Any]) -> str:
+    path = folder / f"{uuid.uuid4()}.json"
+    path.write_text(json.dumps(prompt))
+    return str(path)
+
+
+def test_texts_and_messages_of_nodes_are_shown(command: Command, server: Simulator, tmp_path: Path) -> None:
+    """A node that waits for a service says so once a second: a line is written when it says something new."""
+
+    def show(source: str, context: NodeContext) -> NodeResult:
+        for second in range(5):
+            context.text(f"Status: Queued\nTime elapsed: {second}s")
+        context.text("Status: Completed")
+        server.send("pack.stage", {"prompt_id": context.prompt_id, "stage": 7})
+        return NodeResult(ui={"text": [source]})
+
+    server.simulate("PreviewAny", show)
+
+    def run(*more: str) -> Run:
+        prompt = {"1": {"class_type": "PreviewAny", "inputs": {"source": str(uuid.uuid4())}}}
+        return command(
+            "run", written(tmp_path, prompt), "--server", server.url, "--out", str(tmp_path), *more
+        )
+
+    shown = run()
+    assert shown.code == 0, shown.err
+    said = [line for line in shown.err.splitlines() if "Status" in line]
+    assert said == [
+        "PreviewAny #1: Status: Queued; Time elapsed: 0s",
+        "PreviewAny #1: Status: Completed",
+    ]
+    lines = [json.loads(line) for line in run("--json").out.splitlines()]
+    texts = [line["text"] for line in lines if line["event"] == "text"]
+    assert (len(texts), texts[-1]) == (6, "Status: Completed")
+    messages = [line for line in lines if line["event"] == "message"]
+    assert [(line["type"], line["data"]["stage"]) for line in messages] == [("pack.stage", 7)]
+
+
+def test_a_bar_shows_the_text_of_its_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    bars = Bars()
+    node = RunNode("1", "Flux", "Flux", {})
+    for second in range(3):
+        bars.show(NodeText("id", node, f"[bold]Status[/bold]\nTime: {second}s"))
+    assert [task.description for task in bars._progress.tasks][1:] == [
+        r"  Flux #1: \[bold]Status\[/bold]; Time: 2s"
+    ]
+    bars.close()
+
+
+def test_a_long_text_is_cut() -> None:
+    assert one_line("a\n\n b \n") == "a; b"
+    assert len(one_line("x" * 10_000)) == 160
