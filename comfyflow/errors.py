@@ -3,6 +3,7 @@
 ::
 
     ComfyflowError
+    ├── BoundsError                 more than a server or a file may send; see `comfyflow.bounds`
     ├── SchemaError                 an /object_info that cannot be read at all
     ├── CodegenError                node modules that cannot be generated or written
     ├── GraphError                  a mistake in building a graph in Python
@@ -51,6 +52,10 @@ if TYPE_CHECKING:
 
 class ComfyflowError(Exception):
     """The root of all errors of this package."""
+
+
+class BoundsError(ComfyflowError):
+    """A file that would take more memory than it may, or bounds that cannot be read."""
 
 
 class SchemaError(ComfyflowError):

@@ -350,7 +350,7 @@ def test_a_server_says_its_version() -> None:
     [
         ((200, b"<html>"), "web page"),
         ((200, b"nope"), "not valid JSON"),
-        ((500, b"{}"), "answered 500"),
+        ((500, b"{}"), "gave 500"),
     ],
 )
 def test_something_else_than_a_comfyui(page: tuple[int, bytes], why: str) -> None:

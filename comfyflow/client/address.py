@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit
 
 from ..errors import ClientError
 
@@ -16,6 +17,9 @@ DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
 SERVER_VARIABLE: Final = "COMFYFLOW_SERVER"
 """The environment variable that names the server where a program does not."""
 
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}")
+_MISPLACED: Final = re.compile(r"//|:[^/]*@")
+"""A path that nobody means: of ``http:/ada:word@host``, for one, which must not be shown."""
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -137,11 +141,27 @@ def read_address(url: str | None = None) -> tuple[Address, Credentials]:
         host = _host(parts.hostname or "")
     except ValueError:
         port, host = None, ""
-    if port is None or not host:
-        shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-        raise ClientError(f"{shown!r} is no address of a server; write it like {DEFAULT_SERVER}")
+    if port is None or not host or _MISPLACED.search(parts.path):
+        raise ClientError(f"{redacted(text)!r} is no address of a server; write it like {DEFAULT_SERVER}")
     base = parts.path.rstrip("/").removesuffix("/api")
     return Address(scheme, host, port, quote(base, safe="/%:@!$&'()*+,;=~-._")), _credentials_in(parts)
+
+
+def redacted(text: str) -> str:
+    """An address without what may be secret in it, even one that cannot be read.
+
+    Args:
+        text: What somebody wrote as an address: ``http://ada:pass/word@host?token=x``.
+    """
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        scheme, separator, rest = "", "", text.strip()
+    plain = re.split(r"[?#]", rest, maxsplit=1)[0]
+    if "@" in plain:
+        plain = plain.rpartition("@")[2]
+    elif "@" in rest:  # a password with a ? in it, or an @ in the query: nobody can tell
+        plain = "…"
+    return f"{scheme}{separator}{plain}"
 
 
 def bearer(token: str) -> str:

@@ -27,7 +27,7 @@ from .flow import (
     Transmit,
     Watch,
 )
-from .http import Body, build_arguments, closed, head_of, unreachable, with_credentials
+from .http import Body, build_arguments, closed, pieces, unreachable, with_credentials
 from .options import ClientOptions, ConnectionOptions
 from .socket_flow import socket_flow
 
@@ -184,8 +184,13 @@ class AwaitingDriver:
                 raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
 
     async def _receive(self, response: httpx.Response, effect: Send) -> Answer:
-        body = Body(self.core, effect, head_of(response))
-        async for chunk in response.aiter_bytes():
+        body = Body(self.core, effect, response)
+        read = pieces(response)
+        if read is not None:
+            for chunk in read:
+                body.write(chunk)
+            return body.answer
+        async for chunk in response.aiter_raw():
             body.write(chunk)
         return body.answer
 

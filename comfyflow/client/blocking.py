@@ -29,7 +29,7 @@ from .flow import (
     Watch,
 )
 from .gathering import Halt, gather
-from .http import Body, build_arguments, closed, head_of, unreachable, with_credentials
+from .http import Body, build_arguments, closed, pieces, unreachable, with_credentials
 from .options import ClientOptions, ConnectionOptions
 from .socket_flow import socket_flow
 
@@ -141,9 +141,9 @@ class BlockingDriver:
                 raise
 
     def _receive(self, response: httpx.Response, effect: Send, halt: Halt | None) -> Answer:
-        body = Body(self.core, effect, head_of(response))
+        body = Body(self.core, effect, response)
         with halt.reading(response) if halt is not None else contextlib.nullcontext():
-            for chunk in response.iter_bytes():
+            for chunk in pieces(response) or response.iter_raw():
                 if halt is not None:
                     halt.check()
                 body.write(chunk)

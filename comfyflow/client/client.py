@@ -32,6 +32,7 @@ from .waiting import Deadline, Wait
 if TYPE_CHECKING:
     import httpx
 
+    from ..schema import Schema, Version
     from ..workflows import Workflow
 
 R = TypeVar("R", bound=NodeOutput)
@@ -158,6 +159,10 @@ class Client(BaseClient):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _schema_of(self, version: Version | None) -> Schema:
+        """For `load_schema`, which must not keep a server waiting for patience's sake."""
+        return self._driver.drive(server_routes.whole_schema(self._core, version))
 
     # Running
 

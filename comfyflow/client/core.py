@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from ..errors import ServerError, ServerUnreachable
+from ..bounds import MIB, Bounds, check_json
+from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable
 from ..json_types import is_object
 from ..schema import Schema
 from .address import Address, Credentials
@@ -26,6 +27,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REPEATED: Final = frozenset({408, 425, 429, 502, 503, 504})
 """Answers of something in between, or of a server that is busy: worth asking again."""
 _SHOWN: Final = 400
+_WORDS: Final = Bounds(json=4 * MIB, values=200_000)
+"""What is read to find the sentence in an error answer."""
 _LEAST: Final = 0.5
 """Seconds that a server gets for an answer even where the time is over."""
 _SCHEMES: Final = ("http", "https")
@@ -72,6 +75,7 @@ class Core:
         credentials: What must never be shown.
         client_id: The id under which the server knows the socket.
         limits: Times and tries.
+        bounds: How much a server may send.
         middleware: What every request goes through, outermost first.
         new_signal: Makes a `Signal` of the driver's kind.
         use_socket: Whether there is to be a socket at all.
@@ -86,6 +90,7 @@ class Core:
         *,
         client_id: str | None = None,
         limits: Limits | None = None,
+        bounds: Bounds | None = None,
         middleware: Sequence[Middleware] = (),
         use_socket: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -94,6 +99,7 @@ class Core:
         self.credentials = credentials
         self.client_id = client_id or str(uuid.uuid4())
         self.limits = limits or Limits()
+        self.bounds = bounds or Bounds.from_environment()
         self.middleware = tuple(middleware)
         self.new_signal = new_signal
         self.use_socket = use_socket
@@ -218,7 +224,12 @@ def parse_json(core: Core, request: Request, answer: Answer) -> Any:
 
     Raises:
         ServerError: It is no JSON.
+        ClientError: It is larger than it may be.
     """
+    try:
+        check_json(answer.content, core.bounds, "the answer")
+    except BoundsError as error:
+        raise ClientError(f"{request.label} of {core.address}: {error}") from None
     try:
         return json.loads(answer.content)
     except (ValueError, RecursionError):
@@ -249,8 +260,9 @@ def error_of(core: Core, request: Request, answer: Answer) -> ServerError:
 def server_words(answer: Answer) -> str:
     """The sentence in an error answer: JSON in one of the servers' forms, or short plain text."""
     try:
+        check_json(answer.content, _WORDS, "the answer")
         value: object = json.loads(answer.content)
-    except (ValueError, RecursionError):
+    except (BoundsError, ValueError, RecursionError):
         text = answer.content[:_SHOWN].decode("utf-8", "replace").strip()
         return "" if text.startswith("<") else text.split("\n", 1)[0]
     if is_object(value):

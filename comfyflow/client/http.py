@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ClientError, ServerUnreachable
+from ..bounds import Unpacker, exceeded
+from ..errors import BoundsError, ClientError, ServerUnreachable
 from .core import Core
 from .flow import Answer, Request, Send
 
 if TYPE_CHECKING:
     import httpx
 
-LARGEST: Final = 2 * 1024**3
-"""The largest answer that is taken into memory, in bytes."""
+ENCODINGS: Final = "gzip, deflate"
+"""The compressions that we ask for: those that can be unpacked piece by piece, within bounds."""
 
 
 def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str,
     arguments: dict[str, Any] = {
         "method": request.method,
         "url": request.url or core.address.url_of(request.path, request.query),
-        "headers": dict(request.headers),
+        "headers": {"Accept-Encoding": ENCODINGS, **request.headers},
     }
     if request.content is not None:
         arguments["content"] = request.content
@@ -76,47 +78,109 @@ def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
 
 
 class Body:
-    """Takes the body of an answer: into its sink, or into memory.
+    """Takes the body of an answer, as it comes from the network, within the client's bounds.
 
     Args:
         core: The client.
         effect: What was sent.
-        head: Status and headers.
+        response: Status and headers.
     """
 
-    def __init__(self, core: Core, effect: Send, head: Answer) -> None:
+    def __init__(self, core: Core, effect: Send, response: httpx.Response) -> None:
+        head = head_of(response)
         self._request = effect.request
         self._head = head
         self._sink = effect.sink if effect.sink is not None and effect.sink.start(head) else None
         self._content = bytearray()
         self._clock = core.clock
+        self._bounds = core.bounds
+        self._started = core.clock()
+        self._came = self._given = 0
         seconds = effect.request.timeout
         self._end = None if seconds is None else core.clock() + seconds
+        self._name = "answer" if self._sink is None else "file"
+        self._most: int = getattr(core.bounds, self._name)
+        # What something else has read of it (a hook, a transport of a test) is unpacked already.
+        coding = "" if response.is_stream_consumed else head.headers.get("content-encoding", "")
+        self._unpacker = self._unpacker_of(coding.strip().lower())
+
+    def _unpacker_of(self, coding: str) -> Unpacker | None:
+        """What unpacks an answer.
+
+        Raises:
+            ClientError: It is packed in a way that nobody asked for.
+        """
+        if coding in ("", "identity"):
+            return None
+        if coding not in ("gzip", "x-gzip", "deflate"):
+            raise ClientError(
+                f"{self._request.label}: the answer is packed as {coding!r:.40}, "
+                f"though only {ENCODINGS} was asked for"
+            )
+        return Unpacker(self._bounds, self._most, self._name, "the answer")
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes.
 
         Raises:
-            ClientError: They are more than fit into memory.
-            httpx.ReadTimeout: The time is over, though they have not stopped coming.
+            ClientError: They are more than there may be.
+            httpx.ReadTimeout: They come too slowly, or the time is over, though they have not
+                stopped coming.
+            httpx.DecodingError: They are damaged.
         """
-        if self._end is not None and self._clock() > self._end:
+        self._came += len(chunk)
+        self._check_pace()
+        try:
+            for piece in (chunk,) if self._unpacker is None else self._unpacker.feed(chunk):
+                self._take(piece)
+        except BoundsError as error:
+            raise ClientError(f"{self._request.label}: {error}") from None
+        except zlib.error as error:
             import httpx
 
-            raise httpx.ReadTimeout("the answer still comes")
+            raise httpx.DecodingError(str(error)) from None
+
+    def _take(self, piece: bytes) -> None:
+        self._given += len(piece)
+        if self._given > self._most:
+            raise BoundsError(exceeded(self._name, self._bounds, "the answer"))
         if self._sink is not None:
-            self._sink.write(chunk)
-            return
-        self._content += chunk
-        if len(self._content) > LARGEST:
-            raise ClientError(f"{self._request.label}: the answer is larger than {LARGEST} bytes")
+            self._sink.write(piece)
+        else:
+            self._content += piece
+
+    def _check_pace(self) -> None:
+        now, slow = self._clock(), False
+        if self._end is None or now <= self._end:
+            passed = now - self._started - self._bounds.grace
+            slow = passed > 0 and self._came < passed * self._bounds.rate
+            if not slow:
+                return
+        import httpx
+
+        raise httpx.ReadTimeout(
+            f"fewer than {self._bounds.rate} bytes a second come" if slow else "the answer still comes"
+        )
 
     @property
     def answer(self) -> Answer:
-        """The answer, when all has come."""
+        """The answer, when all has come.
+
+        Raises:
+            httpx.DecodingError: The end is missing.
+        """
+        if self._unpacker is not None and self._came and not self._unpacker.whole:
+            import httpx
+
+            raise httpx.DecodingError("the end of the compressed answer is missing")
         if self._sink is not None:
             return self._head
         return Answer(self._head.status, self._head.headers, bytes(self._content))
+
+
+def pieces(response: httpx.Response) -> Iterable[bytes] | None:
+    """The body where something else has read it already: a hook, or a transport of a test."""
+    return (response.content,) if response.is_stream_consumed else None
 
 
 def closed(request: Request) -> ClientError:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from typing_extensions import TypedDict
 
+from ..bounds import Bounds
 from ..errors import ClientError
 from .address import Address, Credentials, basic, bearer, read_address
 from .core import Core, Limits
@@ -38,6 +39,7 @@ class ClientOptions(TypedDict, total=False):
         auth: An httpx auth class, for anything else.
         client_id: The id of the socket; a new one by default. Two clients must not share one.
         limits: How long to wait and how often to try.
+        bounds: How much the server may send.
         middleware: What every request goes through, outermost first.
         websocket: False does without the socket and asks the server instead.
         event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
@@ -54,6 +56,7 @@ class ClientOptions(TypedDict, total=False):
     auth: httpx.Auth | None
     client_id: str | None
     limits: Limits | None
+    bounds: Bounds | None
     middleware: Sequence[Middleware]
     websocket: bool
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None
@@ -93,6 +96,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
         new_signal,
         client_id=options.get("client_id"),
         limits=options.get("limits"),
+        bounds=options.get("bounds"),
         middleware=options.get("middleware", ()),
         use_socket=options.get("websocket", True),
     )
@@ -162,8 +166,8 @@ class ConnectionOptions:
             "open_timeout": core.limits.connect,
             "ping_timeout": 60.0,
             "close_timeout": 2.0,
-            "max_size": None,
-            "max_queue": 1024,
+            "max_size": core.bounds.message,
+            "max_queue": 16,
             "compression": None if _is_local(address) else "deflate",
             "logger": _silent_logger(),
         }

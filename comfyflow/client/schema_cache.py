@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import SchemaError
+from ..bounds import unpack_gzip
+from ..errors import BoundsError, SchemaError
 from ..schema import Schema
 from ..schema.load import parse_object_info
 from .core import Core
@@ -65,8 +66,10 @@ class SchemaCache:
             age = max(time.time() - self._path.stat().st_mtime, 0.0)
             if age >= self._max_age:
                 return None
-            raw = parse_object_info(gzip.decompress(self._path.read_bytes()), str(self._path))
-        except (OSError, EOFError, zlib.error, SchemaError):
+            bounds = self._core.bounds
+            data = unpack_gzip(self._path.read_bytes(), bounds, bounds.json, "json", str(self._path))
+            raw = parse_object_info(data, str(self._path), bounds)
+        except (OSError, EOFError, zlib.error, BoundsError, SchemaError):
             return None
         return self._remember(raw, self._core.clock() - age)
 

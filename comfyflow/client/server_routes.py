@@ -8,8 +8,9 @@ from typing import Any
 
 from ..errors import ServerError
 from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
-from ..schema import Schema
-from .core import Core, ask, call, fetch_json
+from ..schema import Schema, Version
+from ..schema.load import parse_object_info
+from .core import Core, ask, call, fetch_json, parse_json
 from .flow import Answer, Flow, Part, Request, json_body
 from .route import segment
 from .schema_cache import SchemaCache
@@ -98,6 +99,43 @@ def schema(core: Core, *, max_age: float = 0.0, folder: str | os.PathLike[str] |
     cache = SchemaCache(core, version, max_age, folder)
     known = cache.find()
     return known if known is not None else cache.keep((yield from object_info(core)))
+
+
+def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
+    """The node classes of a server of which nothing need be known, for `load_schema`.
+
+    Args:
+        version: What it is known to be; None asks it, where it answers that.
+
+    Raises:
+        ServerError: The server gives an error.
+        SchemaError: What it gives is no /object_info.
+    """
+    found = yield from _first_of(core, "/api/object_info", "/object_info")
+    raw = parse_object_info(found.content, f"/object_info of {core.address}", core.bounds)
+    if version is None:
+        try:
+            stats = yield from _first_of(core, "/api/system_stats", "/system_stats")
+            said = parse_json(core, Request("GET", "/api/system_stats"), stats)
+        except ServerError:
+            said = None  # something that has only saved answers of a server
+        known = object_or_empty(object_or_empty(said).get("system")).get("comfyui_version")
+        version = Version.parse(known) if isinstance(known, str) else None
+    return Schema(raw, version, core.address.url)
+
+
+def _first_of(core: Core, path: str, older: str) -> Flow[Answer]:
+    """The answer of a route, or of the name that it had before servers knew ``/api``."""
+    try:
+        return (yield from call(core, Request("GET", path)))
+    except ServerError as error:
+        if error.status != 404:
+            raise
+        first = error
+    try:
+        return (yield from call(core, Request("GET", older)))
+    except ServerError as error:
+        raise (first if error.status == 404 else error) from None
 
 
 def embeddings(core: Core) -> Flow[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..bounds import exceeded, marks
 from .core import Core
 from .flow import CloseSocket, OpenSocket, Receive, SocketFailure, SocketFlow, Transmit, Watch
 from .message import FEATURE_FLAGS, parse_message
@@ -21,6 +22,8 @@ def socket_flow(core: Core) -> SocketFlow:
             yield Transmit(FEATURE_FLAGS)
             while True:
                 message: str | bytes = yield Receive()
+                if isinstance(message, str) and marks(message) > core.bounds.text_values:
+                    raise SocketFailure(exceeded("text_values", core.bounds, "a message"))
                 if not hub.connected:
                     hub.opened()
                     attempt = 0

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ..errors import PromptError, PromptRejected, ServerError, ServerUnreachable
+from ..bounds import MIB, Bounds, check_json
+from ..errors import BoundsError, PromptError, PromptRejected, ServerError, ServerUnreachable
 from ..json_types import is_number, is_object
 from ..problem import Place
 from .core import Core, ask, error_of, parse_json, patiently, retry_after, server_words
@@ -22,6 +23,9 @@ from .target import Prepared
 
 _LOOKS: Final = (0.0, 0.1, 0.3, 0.8)
 """Pauses before each search for a prompt of which nobody knows whether it arrived."""
+
+_REFUSAL: Final = Bounds(json=64 * MIB, values=2_000_000)
+"""What is read of the answer that refuses a prompt."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,9 @@ def rejected(
     from ..validate import Report
 
     try:
+        check_json(answer.content, _REFUSAL, "the answer")
         body: object = json.loads(answer.content)
-    except (ValueError, RecursionError):
+    except (BoundsError, ValueError, RecursionError):
         return error
     if not is_object(body) or "error" not in body:
         return error

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import SchemaError
+from typing_extensions import Unpack
+
+from ..bounds import Bounds, check_json, exceeded, unpack_gzip
+from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
 from .schema import Schema
 from .version import Version
 
-MAX_BYTES: Final = 512 * 1024 * 1024
-"""The largest /object_info that is read. Large real ones are some 20 MB."""
+if TYPE_CHECKING:
+    from ..client.options import ClientOptions
 
-TIMEOUT_SECONDS: Final = 30.0
-_OK: Final = 200
+GZIP: Final = b"\x1f\x8b"
+"""What a gzip file begins with."""
 
 
-def load_schema(source: str | os.PathLike[str] | Mapping[str, Any], version: str | None = None) -> Schema:
+def load_schema(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    version: str | None = None,
+    **options: Unpack[ClientOptions],
+) -> Schema:
     """Read the node classes of a ComfyUI server.
 
     Args:
-        source: The URL of a server (``http://127.0.0.1:8188``), a file with the answer of its
-            ``GET /object_info`` (``.gz`` too), or that answer itself.
+        source: The URL of a server (``http://127.0.0.1:8188``, or with credentials as `Client`
+            takes it), a file with the answer of its ``GET /object_info`` (``.gz`` too), or that
+            answer itself.
         version: The server's version. Left out, the server or the file says it, or it is
             inferred from the shape of the nodes.
+        options: How to connect to a server, as `Client` takes it: ``bearer``, ``verify``, ….
 
     Returns:
         A `Schema`; nodes that cannot be read are left out of it and named in its ``problems``.
@@ -42,21 +50,26 @@ def load_schema(source: str | os.PathLike[str] | Mapping[str, Any], version: str
     if isinstance(source, Mapping):
         return _schema(source, given, "a dictionary")
     text = os.fspath(source)
-    if text.startswith(("http://", "https://")):
-        return _from_server(text, given)
-    return _from_file(Path(text), given)
+    if "://" in text:
+        return _from_server(text, given, options)
+    return _from_file(Path(text), given, options.get("bounds") or Bounds.from_environment())
 
 
-def parse_object_info(data: bytes, source: str) -> Mapping[str, Any]:
+def parse_object_info(data: bytes, source: str, bounds: Bounds | None = None) -> Mapping[str, Any]:
     """The object in the bytes of an /object_info answer.
 
     Args:
         data: JSON in UTF-8. ``NaN`` and ``Infinity`` are let through: servers write them.
         source: What to call it in messages.
+        bounds: How large it may be.
 
     Raises:
-        SchemaError: It is no JSON, or no object.
+        SchemaError: It is no JSON, no object, or too large.
     """
+    try:
+        check_json(data, bounds or Bounds.from_environment(), source)
+    except BoundsError as error:
+        raise SchemaError(str(error)) from None
     if data.lstrip()[:1] == b"<":
         raise SchemaError(f"{source} is a web page, not an /object_info; is the address right?")
     try:
@@ -87,41 +100,27 @@ def _parsed(version: str | None) -> Version | None:
     return parsed
 
 
-def _from_file(path: Path, version: Version | None) -> Schema:
+def _from_file(path: Path, version: Version | None, bounds: Bounds) -> Schema:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if data[:2] == b"\x1f\x8b":
-            with gzip.open(path, "rb") as packed:
-                data = packed.read(MAX_BYTES + 1)
+            data = file.read(bounds.json + 1)
+        if len(data) > bounds.json:
+            raise BoundsError(exceeded("json", bounds, str(path)))
+        if data.startswith(GZIP):
+            data = unpack_gzip(data, bounds, bounds.json, "json", str(path))
+    except BoundsError as error:
+        raise SchemaError(str(error)) from None
     except (OSError, EOFError, zlib.error, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SchemaError(f"cannot read {path}: {reason}") from None
-    if len(data) > MAX_BYTES:
-        raise SchemaError(f"{path} is larger than {MAX_BYTES} bytes: that is no /object_info")
-    return _schema(parse_object_info(data, str(path)), version, str(path))
+    return _schema(parse_object_info(data, str(path), bounds), version, str(path))
 
 
-def _from_server(url: str, version: Version | None) -> Schema:
-    import httpx
+def _from_server(url: str, version: Version | None, options: ClientOptions) -> Schema:
+    from ..client import Client
 
-    base = url.rstrip("/")
     try:
-        with httpx.Client(base_url=base, timeout=TIMEOUT_SECONDS, follow_redirects=True) as client:
-            answer = client.get("/object_info")
-            stats = client.get("/system_stats") if version is None else None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SchemaError(f"no ComfyUI server answers at {base}: {error}") from None
-    if answer.status_code != _OK:
-        raise SchemaError(f"{base}/object_info answered {answer.status_code}; is that a ComfyUI server?")
-    if stats is not None and stats.status_code == _OK:
-        version = _version_of(stats)
-    return _schema(parse_object_info(answer.content, f"{base}/object_info"), version, base)
-
-
-def _version_of(stats: Any) -> Version | None:
-    try:
-        said = stats.json()["system"]["comfyui_version"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return Version.parse(said) if isinstance(said, str) else None
+        with Client(url, **options) as client:
+            return client._schema_of(version)
+    except ClientError as error:
+        raise SchemaError(str(error)) from None

@@ -35,7 +35,7 @@ class Session:
     """
 
     object_info: str | None = None
-    server: str | None = None
+    server: str | None = field(default=None, repr=False)
     update_goldens: bool = False
     root: Path = field(default_factory=Path.cwd)
     stubs: str = STUBS

@@ -1,0 +1,234 @@
+"""How much a server or a file may send: every bound, in one place.
+
+Answers, messages and files come from strangers. What they may cost us is bounded here, generously,
+and whoever needs more says so: ``Client(url, bounds=Bounds(json=2 * GIB))``, or for every program
+and command ``COMFYFLOW_BOUNDS="json=2G text=64M"``. See ``docs/limits.md``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+from .errors import BoundsError
+
+MIB: Final = 1024**2
+GIB: Final = 1024**3
+VARIABLE: Final = "COMFYFLOW_BOUNDS"
+"""The environment variable that sets bounds: ``json=2G text=64M``."""
+
+_FREE: Final = MIB
+"""So many bytes may come out of compressed data, however little it was."""
+_PIECE: Final = MIB
+"""So many bytes are unpacked at once."""
+_UNITS: Final = {"": 1, "K": 1024, "M": MIB, "G": GIB}
+_SETTING: Final = re.compile(r"(\w+)=(\d{1,15})([KMG]?)", re.IGNORECASE)
+_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a server or a file may send at most. Bytes, unless something else is said.
+
+    Attributes:
+        answer: An answer that is taken into memory, unpacked.
+        json: An answer or a file that is read as JSON. A real /object_info has 107 MB.
+        values: Values in such JSON.
+        file: A file that is written to disk.
+        message: One message of the WebSocket, unpacked.
+        ratio: How many times larger than what came compressed data may become; the first MiB
+            is free.
+        rate: Bytes a second, on average, below which an answer counts as broken off. The first
+            `grace` seconds are free.
+        grace: See `rate`; seconds.
+        text: The texts that one picture, video, sound or model carries, unpacked.
+        text_values: Values in such a text that is read as JSON.
+    """
+
+    answer: int = 2 * GIB
+    json: int = 512 * MIB
+    values: int = 30_000_000
+    file: int = 64 * GIB
+    message: int = 256 * MIB
+    ratio: int = 200
+    rate: int = 256
+    grace: int = 60
+    text: int = 16 * MIB
+    text_values: int = 2_000_000
+
+    @classmethod
+    def from_environment(cls) -> Bounds:
+        """The defaults, changed as ``COMFYFLOW_BOUNDS`` says.
+
+        Raises:
+            BoundsError: It says something else.
+        """
+        said = os.environ.get(VARIABLE, "")
+        return _read(said) if said.strip() else _DEFAULT
+
+    def unpacked(self, packed: int, most: int) -> int:
+        """How many bytes may come out of so many compressed ones.
+
+        Args:
+            packed: The compressed bytes.
+            most: The bound of what they are.
+        """
+        return min(max(_FREE, packed * self.ratio), most)
+
+
+_DEFAULT: Final = Bounds()
+
+
+def _read(text: str) -> Bounds:
+    names = {field.name for field in fields(Bounds)}
+    found: dict[str, int] = {}
+    for word in text.replace(",", " ").split():
+        match = _SETTING.fullmatch(word)
+        if match is None or match[1].lower() not in names:
+            raise BoundsError(
+                f"{VARIABLE}: {word!r:.60} is no bound; write it like json=2G, with one of "
+                f"{', '.join(sorted(names))}"
+            )
+        found[match[1].lower()] = int(match[2]) * _UNITS[match[3].upper()]
+    return replace(_DEFAULT, **found)
+
+
+def exceeded(name: str, bounds: Bounds, what: str) -> str:
+    """The sentence that says what is too large, and how to allow it.
+
+    Args:
+        name: The bound.
+        bounds: The bounds in force.
+        what: What is too large: ``the answer``.
+    """
+    value: int = getattr(bounds, name)
+    shown = readable(value) if name not in ("values", "text_values", "ratio") else f"{value:,}"
+    beyond = {
+        "values": f"{what} has more than {shown} values",
+        "text_values": f"{what} has more than {shown} values",
+        "ratio": f"{what} unpacks to more than {shown} times what was sent",
+    }.get(name, f"{what} is larger than {shown}")
+    return f"{beyond}; if that is meant, set {VARIABLE}={name}=… or Bounds({name}=…)"
+
+
+def readable(size: int) -> str:
+    """A number of bytes as people write it."""
+    for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", 1024)):
+        if size >= factor:
+            return f"{size / factor:g} {unit}" if size % factor == 0 else f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def check_json(data: bytes | str, bounds: Bounds, what: str) -> None:
+    """Refuse JSON that would take too much memory, before it is read.
+
+    A value costs Python up to hundred bytes where JSON writes three. Values are counted by what
+    stands between them.
+
+    Args:
+        data: The JSON.
+        bounds: The bounds in force.
+        what: What to call it in the error.
+
+    Raises:
+        BoundsError: It is too large, or has too many values.
+    """
+    if len(data) > bounds.json:
+        raise BoundsError(exceeded("json", bounds, what))
+    if marks(data) > bounds.values:
+        raise BoundsError(exceeded("values", bounds, what))
+
+
+def marks(data: bytes | str) -> int:
+    """How many values JSON has at most; signs in its texts count too."""
+    if isinstance(data, str):
+        return data.count(",") + data.count("[") + data.count("{")
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
+class Unpacker:
+    """Unpacks gzip or zlib data piece by piece, and stops where it becomes too much.
+
+    Args:
+        bounds: The bounds in force.
+        most: How many bytes may come out.
+        name: The bound that `most` is, for the error.
+        what: What is unpacked, for the error.
+        window: zlib's ``wbits``; by default gzip and zlib are told apart.
+    """
+
+    def __init__(self, bounds: Bounds, most: int, name: str, what: str, window: int = _GZIP_OR_ZLIB) -> None:
+        self._bounds = bounds
+        self._most = most
+        self._name = name
+        self._what = what
+        self._inner = zlib.decompressobj(window)
+        self._raw_allowed = window == _GZIP_OR_ZLIB
+        self._packed = 0
+        self._given = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Unpack the next bytes.
+
+        Raises:
+            BoundsError: More comes out than may.
+            zlib.error: The data is damaged.
+        """
+        self._packed += len(data)
+        allowed = self._bounds.unpacked(self._packed, self._most)
+        while data and not self._inner.eof:
+            piece = self._inflated(data)
+            self._raw_allowed = False
+            data = self._inner.unconsumed_tail
+            self._given += len(piece)
+            if self._given > allowed:
+                name = self._name if self._given > self._most else "ratio"
+                raise BoundsError(exceeded(name, self._bounds, self._what))
+            if piece:
+                yield piece
+
+    def _inflated(self, data: bytes) -> bytes:
+        try:
+            return self._inner.decompress(data, _PIECE)
+        except zlib.error:
+            if not self._raw_allowed:
+                raise
+        # Some servers say "deflate" and send it without the header that zlib has.
+        self._inner = zlib.decompressobj(-zlib.MAX_WBITS)
+        return self._inner.decompress(data, _PIECE)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the data has come to its end."""
+        return self._inner.eof
+
+
+def unpack_gzip(data: bytes, bounds: Bounds, most: int, name: str, what: str) -> bytes:
+    """Unpack a gzip file that is here as a whole.
+
+    Args:
+        data: The file.
+        bounds: The bounds in force.
+        most: How many bytes may come out.
+        name: The bound that `most` is, for the error.
+        what: What is unpacked, for the error.
+
+    Raises:
+        BoundsError: More comes out than may.
+        OSError: It is no gzip file, or damaged.
+        EOFError: It is cut off.
+        zlib.error: It is damaged.
+    """
+    import gzip
+    import io
+
+    allowed = bounds.unpacked(len(data), most)
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+        found = packed.read(allowed + 1)
+    if len(found) > allowed:
+        raise BoundsError(exceeded(name if allowed == most else "ratio", bounds, what))
+    return found
