@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from typing_extensions import Self, Unpack
 
 from ..node import OutputNode
-from ..option import refuse_strangers
 from ..output_file import NodeOutput, OutputFile
 from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .base import BaseClient
@@ -134,7 +133,6 @@ class Client(BaseClient):
 
     Raises:
         ClientError: The address is none.
-        TypeError: There is no such option.
     """
 
     def __init__(
@@ -144,7 +142,6 @@ class Client(BaseClient):
         transport: httpx.BaseTransport | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
-        refuse_strangers("Client", options, ClientOptions, "url", "transport")
         super().__init__(make_core(url, threading.Event, options))
         self._driver = BlockingDriver(self._core, options, transport)
 
@@ -231,7 +228,6 @@ class Client(BaseClient):
             WaitTimeout: The time is over. The prompt goes on.
             ServerUnreachable: The server does not answer.
         """
-        refuse_strangers("Client.run", options, WaitOptions, "target", "resolver")
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
         on_event = options.get("on_event")
         handle: Handle[Any] = self._submit(target, resolver, options, deadline.left)
@@ -301,7 +297,6 @@ class Client(BaseClient):
             PromptRejected: The server found problems; nothing was queued.
             ServerUnreachable: The server does not answer.
         """
-        refuse_strangers("Client.submit", options, RunOptions, "target", "resolver")
         return self._submit(target, resolver, options, None)
 
     def attach(self, prompt_id: str) -> Handle[Result[NodeOutput]]:

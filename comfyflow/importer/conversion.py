@@ -115,12 +115,12 @@ def convert_workflow(
     settle_types(loaded, rules)
     writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311
     _apply_primitives(loaded, writer)
-    _report_nodes(loaded, report)
+    _report_nodes(loaded, not (rules.host_copies or rules.host_values), report)
     prompt = writer.write()
     return Conversion(prompt, report.problems, chosen, writer)
 
 
-def _report_nodes(loaded: LoadedWorkflow, report: Report) -> None:
+def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: Report) -> None:
     """Warn of nodes that only their pack's own code understands."""
     names = {name for graph in loaded.graphs for name in setters(graph)}
     for node in inner_first(loaded.root):
@@ -128,7 +128,7 @@ def _report_nodes(loaded: LoadedWorkflow, report: Report) -> None:
             report.unknown_class(node.key, node)
         elif node.role == "class":
             report_unaccounted(node, report)
-        elif node.role == "host" and not report.repair:
+        elif node.role == "host" and not report.repair and drops_values:
             _report_host(node, report)
         elif node.role == "get" and set_name(node) not in names:
             report.add("links_unknown", f"no Set node is called {shown(set_name(node))}", node.key, node)
@@ -160,10 +160,10 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
             if node.role == "primitive":
                 _apply_primitive(node, writer, replace)
     for graph in (loaded.root, *loaded.graphs[:-1]):
-        if writer.repair:
+        if writer.repair and not writer.rules.host_values:
             for node in graph.nodes:
                 keep_saved_values(node)
-        else:
+        elif not writer.repair:
             sync_promoted(graph, writer.rules, writer.report)
 
 

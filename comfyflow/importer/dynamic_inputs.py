@@ -34,6 +34,7 @@ class NewNode:
         self.shape = shape
         self.inputs: list[Input] = node.inputs if node is not None else []
         self.widgets: list[Widget] = node.widgets if node is not None else []
+        self._node = node
         self._graph: Graph | None = node.graph if node is not None else None
         self._texts: dict[str, Widget] = {}
 
@@ -90,8 +91,8 @@ class NewNode:
         )
         self.inputs[:] = [slot for slot in self.inputs if not slot.name.startswith(group)]
         self.widgets[:] = [widget for widget in self.widgets if not widget.name.startswith(group)]
-        options = self.shape.options.get(combo.name, {})
-        chosen = options.get(js_text(combo.value)) if truthy(combo.value) else None
+        brings = combo.spec.brings if combo.spec is not None else {}
+        chosen = brings.get(js_text(combo.value)) if truthy(combo.value) else None
         if chosen is None:
             return
         place = self.widgets.index(combo) + 1
@@ -121,7 +122,8 @@ class NewNode:
 
     def grow_behind(self, slot: Input) -> None:
         """If it is a linked slot of an Autogrow input, add the next one."""
-        group = self.shape.autogrow.get(slot.name.rpartition(".")[0])
+        autogrow = self._node.autogrow if self._node is not None else self.shape.autogrow
+        group = autogrow.get(slot.name.rpartition(".")[0])
         if group is None or self._graph is None or not slot.link or self._graph.link(slot.link) is None:
             return
         ordinal = group.ordinal(slot.name)
@@ -133,10 +135,13 @@ class NewNode:
         if not is_object(template):
             self.inputs.append(Input(spec.name, spec.type))
             return
-        group = self.shape.autogrow.get(spec.name)
+        group = spec.grown
         if group is None:
-            group = Autogrow(spec.name, template, read_inputs(template.get("input")))
+            group = spec.grown = Autogrow(spec.name, template, read_inputs(template.get("input")))
+        if self._node is None:
             self.shape.autogrow[spec.name] = group
+        elif self._node.autogrow.get(spec.name) is not group:
+            self._node.autogrow = {**self._node.autogrow, spec.name: group}
         for ordinal in range(max(1, group.minimum + 1)):
             self.grow(group, ordinal)
 
@@ -146,7 +151,7 @@ class NewNode:
             return
         grown: list[Input] = []
         for entry, name in zip(group.inputs, group.slot_names(ordinal), strict=True):
-            self.add_input(self.shape.spec(_optional(entry, ordinal >= group.minimum), name))
+            self.add_input(self.shape.grown_spec(_optional(entry, ordinal >= group.minimum), name))
             slot = self.inputs.pop()
             if len(group.inputs) != 1:
                 self._shim(slot)
@@ -216,7 +221,7 @@ def grow_where_linked(node: Node, shape: NodeShape) -> None:
     while index < len(node.inputs):
         slot = node.inputs[index]
         index += 1
-        if slot.name.rpartition(".")[0] not in shape.autogrow:
+        if slot.name.rpartition(".")[0] not in node.autogrow:
             continue
         if slot.widget is not None and node.widget(slot.widget) is None:
             new.widgets.append(shim(slot.name))

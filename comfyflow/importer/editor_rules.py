@@ -57,7 +57,7 @@ from .javascript import shown
 OLDEST: Final = Version(1, 26)
 """The oldest release of the editor whose rules are known."""
 
-NEWEST: Final = Version(1, 45)
+NEWEST: Final = Version(1, 58)
 """The newest one."""
 
 _SAVE_CLASSES: Final = frozenset(
@@ -69,6 +69,8 @@ _SAVE_CLASSES: Final = frozenset(
 _MORE_SAVE_CLASSES: Final = _SAVE_CLASSES | {
     "SaveImageAdvanced", "SaveSVGNode", "SaveVideo", "SaveAudioMP3", "SaveAudioOpus", "SaveAudioAdvanced",
 }  # fmt: skip
+_NEWEST_SAVE_CLASSES: Final = _MORE_SAVE_CLASSES | {"Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud"}
+_VIEWPORT_CLASSES: Final = frozenset({"Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud"})
 _AUDIO_CLASSES: Final = frozenset({"LoadAudio", "SaveAudio", "PreviewAudio", "SaveAudioMP3", "SaveAudioOpus"})
 _OLD_NAMES: Final = {
     "T2IAdapterLoader": "ControlNetLoader",
@@ -107,11 +109,26 @@ class EditorRules:
     dynamic_inputs = Since(False, ("1.28", True))
     """DynamicCombo, Autogrow and MatchType are understood [7, 8]."""
 
-    save_classes = Since(_SAVE_CLASSES, ("1.28", _MORE_SAVE_CLASSES))
-    """Whose ``filename_prefix`` gets ``%…%`` replaced [11]."""
+    save_classes = Since(_SAVE_CLASSES, ("1.28", _MORE_SAVE_CLASSES), ("1.46", _NEWEST_SAVE_CLASSES))
+    """Whose ``filename_prefix`` gets ``%…%`` replaced [11, E]."""
 
     audio_classes = Since(_AUDIO_CLASSES, ("1.28", _AUDIO_CLASSES | {"SaveAudioAdvanced"}))
     """Which nodes get an ``audioUI`` widget."""
+
+    sends_audio_players = Since(True, ("1.47", False))
+    """``audioUI`` is sent [D]."""
+
+    keeps_unknown_values = Since(False, ("1.47", True))
+    """All values of a node of an unknown class are sent, as UNKNOWN, UNKNOWN_1, …; else the last [17, C]."""
+
+    viewport_classes = Since(
+        _VIEWPORT_CLASSES,
+        ("1.46", _VIEWPORT_CLASSES | {"Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud"}),
+    )
+    """Nodes whose 3D viewer is called ``viewport_state`` and sends its camera [F]."""
+
+    new_camera_is_off = Since(False, ("1.46", True))
+    """A new camera stands at z = 10.000000000000002 [G]."""
 
     inactive_hosts_vanish = Since(False, ("1.28", True))
     """Muted and bypassed subgraph nodes are left out at the root [14]."""
@@ -127,8 +144,20 @@ class EditorRules:
     renumbers = Since(False, ("1.28", True))
     """Duplicate ids inside subgraphs are renumbered [19]."""
 
-    host_values_win = Since(True, ("1.28", False))
-    """A promoted widget takes the value saved on the subgraph node; else the one saved inside [20]."""
+    host_copies = Since(True, ("1.41", False))
+    """A subgraph's node holds copies of the widgets inside that it shows, and the values saved with it are
+    theirs [20]."""
+
+    host_values = Since(False, ("1.46", True))
+    """The values saved on a subgraph's node count for what is inside, by place or as ``proxyWidgets`` say
+    [20, B]. Where neither this nor `host_copies` holds, the values inside are sent."""
+
+    primitives_reach_inside = Since(True, ("1.47", False))
+    """A primitive node that is linked to a widget shown by a subgraph's node writes the one inside; else
+    it writes nothing [15, B8]."""
+
+    host_nulls = Since(False, ("1.47", True))
+    """null among them is sent, but for combos; else the value inside is [B1]."""
 
     float_control = Since(False, ("1.28", True))
     """A float may have a control slot; else only integers and combos have."""

@@ -48,9 +48,11 @@ def explain_node(writer: PromptWriter, instance: Instance, prompt: Mapping[str, 
     """
     inputs: Mapping[str, Any] = prompt.get(instance.key, {}).get("inputs", {})
     found: dict[str, str] = {}
+    host = instance.scope.host
     for widget in instance.node.widgets:
         if widget.sent and widget.name:
-            found[widget.name] = _widget_origin(writer, instance, widget)
+            raised = host.raised.get(id(widget)) if host is not None else None
+            found[widget.name] = str(raised.origin) if raised else _widget_origin(writer, instance, widget)
     for index, slot in enumerate(instance.node.inputs):
         if slot.link is None:
             continue

@@ -49,11 +49,9 @@ OPTION_INDEX: Final = "option_index"
 CONTROL_VALUES: Final = ("fixed", "increment", "decrement", "randomize")
 SEED_NAMES: Final = ("seed", "noise_seed")
 
-VIEWPORT_CLASSES: Final = frozenset({"Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud"})
-"""Nodes whose 3D viewer is called ``viewport_state`` and sends its camera."""
-
 _ANNOTATED: Final = re.compile(r"\[(input|output|temp)\]", re.IGNORECASE)
 _BOX: Final = {"x": 0, "y": 0, "width": 512, "height": 512}
+_OFF: Final = 10.000000000000002
 _CURVE: Final = {"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}
 
 
@@ -139,8 +137,8 @@ def _upload_button(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
     yield Widget(spec.name, PLAIN, "image", sent=False)
 
 
-def _audio_player(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, FIXED, "", saved=False)
+def _audio_player(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, FIXED, "", sent=rules.sends_audio_players, saved=False)
 
 
 def _audio_recorder(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
@@ -157,7 +155,7 @@ def _viewer(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
 
 
 def _loader_3d(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
-    if spec.class_type in VIEWPORT_CLASSES and rules.dynamic_inputs:
+    if spec.class_type in rules.viewport_classes and rules.dynamic_inputs:
         yield Widget("viewport_state", VIEWPORT, "", spec=spec)
         return
     if not rules.dynamic_inputs or spec.beside_model_file:
@@ -241,6 +239,7 @@ _WIDGET_TYPES: Final[dict[str, Since[WidgetMaker | None]]] = {
     "BOUNDING_BOX": _from("1.28", _bounding_box),
     "BOUNDING_BOXES": _from("1.28", _plain([])),
     "COLORS": _from("1.28", _plain([])),
+    "COMPOSITOR": _from("1.46", _plain({})),
     "CURVE": _from("1.28", _curve),
     "PAINTER": _from("1.28", _plain("")),
     "RANGE": _from("1.28", _plain({"min": 0.0, "max": 1.0})),
@@ -302,7 +301,7 @@ def added_widgets(class_type: str, rules: EditorRules) -> Iterator[Widget]:
         yield Widget("waiting for camera...", PLAIN, "capture", sent=False)
 
 
-def viewport_state(node: Node) -> dict[str, Any]:
+def viewport_state(node: Node, rules: EditorRules) -> dict[str, Any]:
     """What a 3D viewer sends: the camera that was saved with the node, or a new viewer's.
 
     The editor reads it off the scene that it shows; the aspect is that of the size asked for.
@@ -310,19 +309,19 @@ def viewport_state(node: Node) -> dict[str, Any]:
     config = object_or_empty(node.properties.get("Camera Config"))
     saved = config.get("state")
     sent: dict[str, Any] = {
-        "camera_info": dict(saved) if is_object(saved) else _new_camera(node),
+        "camera_info": dict(saved) if is_object(saved) else _new_camera(node, rules),
         "model_3d_info": [],
     }
-    if node.type in VIEWPORT_CLASSES:
+    if node.type in rules.viewport_classes:
         sent = {"image": "", "mask": "", "normal": "", **sent, "recording": ""}
     return sent
 
 
-def _new_camera(node: Node) -> dict[str, Any]:
+def _new_camera(node: Node, rules: EditorRules) -> dict[str, Any]:
     width, height = (node.widget(name) for name in ("width", "height"))
     wide, high = (js_number(side.value) if side is not None else 1.0 for side in (width, height))
     return {
-        "position": {"x": 10, "y": 10, "z": 10},
+        "position": {"x": 10, "y": 10, "z": _OFF if rules.new_camera_is_off else 10},
         "target": {"x": 0, "y": 0, "z": 0},
         "zoom": 1,
         "cameraType": "perspective",

@@ -30,11 +30,14 @@ class InputSpec:
         class_type: The class that it belongs to.
         beside_model_file: Whether the class has a ``model_file`` in front of it.
         depth: How many dynamic combos it stands in.
+        brings: For a dynamic combo, what each choice brings. Inputs of one name under different choices
+            are different inputs [A].
+        grown: How an Autogrow input grows; None for any other.
     """
 
     __slots__ = (
-        "beside_model_file", "choices", "class_type", "depth", "force_input", "name", "options", "type",
-        "widgets",
+        "beside_model_file", "brings", "choices", "class_type", "depth", "force_input", "grown", "name",
+        "options", "type", "widgets",
     )  # fmt: skip
 
     def __init__(self, entry: InputSchema, name: str, class_type: str, depth: int = 0) -> None:
@@ -55,6 +58,8 @@ class InputSpec:
             not entry.required and truthy(entry.options.get("defaultInput"))
         )
         self.widgets: tuple[Widget, ...] = ()
+        self.brings: dict[str, tuple[InputSpec, ...]] = {}
+        self.grown: Autogrow | None = None
 
     @property
     def widget_type(self) -> str:

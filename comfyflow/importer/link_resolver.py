@@ -259,7 +259,8 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
             f"{scope.graph.host_names()} has no input {shown(link.origin_slot)}, but links inside start there"
         )
     if slot.link is None:
-        widget = promoted_value(slot, scope.graph)
+        raised = parent.host.raised if parent.host is not None else {}
+        widget = raised.get(id(slot)) or promoted_value(slot, scope.graph)
         return None if widget is None else Source(None, -1, widget)
     outer = parent.graph.link(slot.link)
     if outer is None:

@@ -63,7 +63,7 @@ def _is_known(node: Node, widget: Widget) -> bool:
 
 def _is_first_grown(node: Node, widget: Widget) -> bool:
     """Whether it belongs to a slot of an Autogrow input that did not grow behind a linked one."""
-    group = node.shape.autogrow.get(widget.name.rpartition(".")[0]) if node.shape is not None else None
+    group = node.autogrow.get(widget.name.rpartition(".")[0])
     ordinal = group.ordinal(widget.name) if group is not None else None
     if group is None or ordinal is None:
         return False

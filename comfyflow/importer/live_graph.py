@@ -13,7 +13,7 @@ from .javascript import shown
 
 if TYPE_CHECKING:
     from .group_node import GroupNode
-    from .input_spec import InputSpec
+    from .input_spec import Autogrow, InputSpec
     from .node_shape import NodeShape
 
 MUTED: Final = 2
@@ -22,6 +22,8 @@ SUBGRAPH_INPUT: Final = -10
 """The origin of links that come into a subgraph from outside."""
 SUBGRAPH_OUTPUT: Final = -20
 """The target of links that leave a subgraph."""
+
+_NOTHING_GROWS: Final[Mapping[str, Autogrow]] = {}
 
 
 class Widget:
@@ -150,6 +152,9 @@ class Node:
         widgets: Its widgets, in the editor's order.
         graph: The graph that it stands in.
         shape: What its class gives it, or None where it has no class.
+        autogrow: Its inputs that grow, by name.
+        raised: For a subgraph node: by the `id` of a widget inside that no input feeds, or of the slot of
+            a nested subgraph node, the widget with the value that was saved outside [B4].
         definition: For a host, the graph of its subgraph.
         group: For a legacy group node, what stands behind it.
         properties: What was saved under ``properties``.
@@ -157,9 +162,8 @@ class Node:
     """
 
     __slots__ = (
-        "definition", "graph", "group", "id", "inputs", "key", "mode", "outputs", "properties", "raw", "role",
-        "shape",
-        "title", "type", "widgets",
+        "autogrow", "definition", "graph", "group", "id", "inputs", "key", "mode", "outputs", "properties",
+        "raised", "raw", "role", "shape", "title", "type", "widgets",
     )  # fmt: skip
 
     def __init__(
@@ -177,6 +181,8 @@ class Node:
         self.outputs: list[Output] = []
         self.widgets: list[Widget] = []
         self.shape: NodeShape | None = None
+        self.autogrow: Mapping[str, Autogrow] = _NOTHING_GROWS
+        self.raised: dict[int, Widget] = {}
         self.definition: Graph | None = None
         self.group: GroupNode | None = None
         self.properties: Mapping[str, Any] = {}
@@ -221,11 +227,23 @@ class Graph:
         inputs: For a subgraph, what comes in.
         outputs: For a subgraph, what goes out.
         raw: The saved object.
+        new_ids: What nodes are called now whose saved id was taken [19].
         unread_links: How many links the editor does not read: lists where it looks for objects, or
             the other way round.
     """
 
-    __slots__ = ("by_key", "id", "inputs", "links", "name", "nodes", "outputs", "raw", "unread_links")
+    __slots__ = (
+        "by_key",
+        "id",
+        "inputs",
+        "links",
+        "name",
+        "new_ids",
+        "nodes",
+        "outputs",
+        "raw",
+        "unread_links",
+    )
 
     def __init__(self, id_: str | None, name: str, raw: Mapping[str, Any]) -> None:
         self.id = id_
@@ -236,6 +254,7 @@ class Graph:
         self.links: dict[Any, Link] = {}
         self.inputs: list[Boundary] = []
         self.outputs: list[Boundary] = []
+        self.new_ids: dict[str, int] = {}
         self.unread_links = 0
 
     def link(self, id_: Any) -> Link | None:

@@ -41,6 +41,7 @@ def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     """Give a node the slots and widgets of its class, with what was saved of them."""
     raw = node.raw
     node.shape = shape
+    node.autogrow = shape.autogrow
     node.title = title_of(raw, shape.title)
     node.widgets = [widget.copy() for widget in shape.widgets]
     node.inputs = merged_inputs(shape.inputs, raw.get("inputs"))
@@ -53,8 +54,8 @@ def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
 def fill_unknown_node(node: Node, rules: EditorRules) -> None:
     """Keep a node of an unknown class as it was saved [17].
 
-    Its values have no names: the editor shows each in a widget called UNKNOWN, and the last one
-    is what the prompt gets.
+    Its values have no names: the editor shows each in a widget called UNKNOWN, so that the prompt gets
+    the last one; since 1.47 they are numbered, so that it gets all [C].
     """
     raw = node.raw
     node.title = title_of(raw, "")
@@ -255,6 +256,8 @@ def _unknown_widget(value: Any, index: int, rules: EditorRules) -> Widget:
         made = Widget("UNKNOWN", NUMBER, value)
     else:
         made = Widget("UNKNOWN", PLAIN, _json_text(value))
+    if index and rules.keeps_unknown_values:
+        made.name = f"UNKNOWN_{index}"
     made.origin = index
     return made
 

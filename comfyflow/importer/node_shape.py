@@ -31,13 +31,12 @@ class NodeShape:
         title: What the editor calls it.
         core: Whether it comes with ComfyUI, not with a pack of custom nodes.
         entries: Its inputs as the server describes them, with those that the editor adds.
-        specs: Its inputs by whole name.
+        specs: Its inputs by name, without those that a dynamic input brings.
         inputs: The slots that a new node has, in the editor's order: sockets, then widgets.
         widgets: The widgets that it has.
         outputs: Name and type of what it gives.
         dynamic: Whether its inputs depend on values or links.
-        autogrow: Its inputs that grow, by name.
-        options: For each dynamic combo and choice: what the choice brings.
+        autogrow: The inputs that grow of a new node, by name.
         match_groups: For each MatchType template: the inputs that share a type, with what each
             allows.
         match_outputs: For each output: the template that it follows, or None.
@@ -56,31 +55,35 @@ class NodeShape:
         self.outputs = [(o.name, "*" if o.type == MATCH_TYPE else o.type) for o in node.outputs]
         self.dynamic = False
         self.autogrow: dict[str, Autogrow] = {}
-        self.options: dict[str, dict[str, tuple[InputSpec, ...]]] = {}
         self.specs: dict[str, InputSpec] = {}
+        self._grown_specs: dict[tuple[str, int], InputSpec] = {}
         self.match_groups: dict[str, dict[str, str]] = {}
         self.match_outputs = [output.match_template for output in node.outputs]
         self.text_name = None if node.class_type in rules.save_classes else node.class_type
         self._makers = widget_types(rules)
         entries = _ordered(node, rules)
         self.entries = entries
-        specs = [self.spec(entry, entry.name) for entry in entries]
+        specs = [self._spec(entry, entry.name) for entry in entries]
+        self.specs = {spec.name: spec for spec in specs}
         self._note_model_file(specs)
         self._fill(specs)
         for widget in added_widgets(node.class_type, rules):
             self.widgets.append(widget)
         self.forced, self.forced_count = self._forced(specs)
 
-    def spec(self, entry: InputSchema, name: str, depth: int = 0) -> InputSpec:
-        """The input of that whole name; what it consists of is worked out once."""
-        known = self.specs.get(name)
-        if known is not None and known.options is entry.options and known.type == entry.type:
-            return known
+    def grown_spec(self, entry: InputSchema, name: str) -> InputSpec:
+        """A slot of an Autogrow input; what it consists of is worked out once."""
+        key = (name, id(entry.options))  # the options live as long as the specs that hold them
+        known = self._grown_specs.get(key)
+        if known is None or known.type != entry.type:
+            known = self._grown_specs[key] = self._spec(entry, name)
+        return known
+
+    def _spec(self, entry: InputSchema, name: str, depth: int = 0) -> InputSpec:
         made = InputSpec(entry, name, self.class_type, depth)
-        self.specs[name] = made
         if made.type == DYNAMIC_COMBO and self.rules.dynamic_inputs and depth < MAX_OPTION_DEPTH:
-            self.options[name] = {
-                option.key: tuple(self.spec(e, f"{name}.{e.name}", depth + 1) for e in option.inputs)
+            made.brings = {
+                option.key: tuple(self._spec(e, f"{name}.{e.name}", depth + 1) for e in option.inputs)
                 for option in entry.dynamic_options
             }
         if not made.force_input:
@@ -106,7 +109,9 @@ class NodeShape:
             new.add_widget(spec)
         self.inputs = new.inputs
         self.widgets = new.widgets
-        self.dynamic = bool(self.autogrow) or bool(self.options) or self.class_type == "CustomCombo"
+        self.dynamic = (
+            bool(self.autogrow) or any(spec.brings for spec in specs) or self.class_type == "CustomCombo"
+        )
 
     def _forced(self, specs: list[InputSpec]) -> tuple[list[bool] | None, int]:
         if not any(spec.force_input for spec in specs):

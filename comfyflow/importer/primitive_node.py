@@ -66,7 +66,7 @@ def apply_primitive(
     for link_id in links:
         target = link_target(graph, link_id)
         if target is not None:
-            _write(*target, value, rules, origin)
+            _write(*target, value, rules, origin, repair)
 
 
 def _given(
@@ -134,9 +134,12 @@ def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None, rul
     return widget.value if widget is not None else None
 
 
-def _write(node: Node, slot: Input, value: Any, rules: EditorRules, origin: str) -> None:
+def _write(node: Node, slot: Input, value: Any, rules: EditorRules, origin: str, repair: bool) -> None:
     if slot.promoted is not None and node.definition is not None:
-        for index, inner in enumerate(promoted_widgets(slot, node.definition)):
+        if not (rules.primitives_reach_inside or repair):
+            return
+        own = rules.host_copies
+        for index, inner in enumerate(promoted_widgets(slot, node.definition, own=own)):
             inner.value = _settled(inner, value, slot.promoted.node, rules) if index == 0 else value
             inner.origin = origin
         return

@@ -157,10 +157,14 @@ class PromptWriter:
 
     def _values(self, instance: Instance, linked: set[str]) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
+        host = instance.scope.host
+        raised = host.raised if host is not None else {}
         for widget in instance.node.widgets:
             if widget.sent and widget.name:
                 self.report.muted = widget.name in linked
-                value = json_value(self.sent_value(instance, widget), exact=self.repair)
+                outside = raised.get(id(widget)) if raised else None
+                sent = self.sent_value(instance, widget) if outside is None else outside.value
+                value = json_value(sent, exact=self.repair)
                 inputs[widget.name] = _wrapped(value, widget) if is_array(value) else value
         self.report.muted = False
         return inputs
@@ -210,7 +214,7 @@ class PromptWriter:
             return option_index(node)
         if widget.kind in (RENDERED, VIEWPORT):
             self.report.rendered(instance.key, node, widget.name)
-            return viewport_state(node) if widget.kind == VIEWPORT else value
+            return viewport_state(node, self.rules) if widget.kind == VIEWPORT else value
         if widget.name == "filename_prefix" and node.type in self.rules.save_classes:
             return self._file_name(instance, value)
         if isinstance(value, str) and is_dynamic_prompt(widget):

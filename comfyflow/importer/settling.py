@@ -233,11 +233,7 @@ def _at(slots: list[_Slot], index: Any) -> _Slot | None:
 
 def _cut(graph: Graph, node: Node, slot: Input) -> None:
     """Take a link away from an input; the links behind it in an Autogrow input move up."""
-    if (
-        _unlink(graph, slot)
-        and node.shape is not None
-        and slot.name.rpartition(".")[0] in node.shape.autogrow
-    ):
+    if _unlink(graph, slot) and slot.name.rpartition(".")[0] in node.autogrow:
         _move_up(graph, node, slot)
 
 
@@ -257,7 +253,7 @@ def _unlink(graph: Graph, slot: Input) -> bool:
 
 def _move_up(graph: Graph, node: Node, slot: Input) -> None:
     name = slot.name.rpartition(".")[0]
-    group = node.shape.autogrow[name] if node.shape is not None else None
+    group = node.autogrow.get(name)
     ordinal = group.ordinal(slot.name) if group is not None else None
     stride = len(group.inputs) if group is not None else 0
     if group is None or ordinal is None or ordinal + 1 < group.minimum:

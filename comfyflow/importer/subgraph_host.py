@@ -1,7 +1,8 @@
 """Nodes that stand for a subgraph, and the widgets that they show of what is inside.
 
 A widget inside whose slot is fed by an input of the subgraph is *promoted*: the node outside shows
-it. Editor 1.45 reads and writes the widget inside; 1.27 keeps a copy on the node outside [20].
+it. To 1.40 the editor keeps a copy on the node outside; from 1.41 to 1.45 it reads and writes the
+widget inside; since 1.46 the node outside has a value of its own if one was saved with it [20, B].
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..json_types import is_array
+from ..json_types import array_or_empty, is_array
 from .editor_rules import EditorRules
-from .frontend_widgets import DYNAMIC_COMBO, MARKDOWN, MULTILINE
+from .frontend_widgets import COMBO, DYNAMIC_COMBO, MARKDOWN, MULTILINE
 from .javascript import UNDEFINED, js_text
-from .live_graph import Boundary, Graph, Input, Node, Output, Promoted, Widget
-from .node_setup import merged_inputs, saved_outputs, set_value, title_of
+from .live_graph import SUBGRAPH_INPUT, Boundary, Graph, Input, Node, Output, Promoted, Widget
+from .node_setup import merged_inputs, saved_outputs, set_value, text_area_value, title_of
 from .report import Report
 
 MAX_NESTING: Final = 100
 """How many subgraphs a promoted widget is followed through. The editor's own limit."""
+
+_OUTSIDE: Final = "-1"
+"""What ``proxyWidgets`` call the subgraph's own node."""
 
 _SHARED: Final = (MULTILINE, MARKDOWN)
 """Text fields: in the browser a copy of one is the same field, so that all copies share a value."""
@@ -40,8 +44,11 @@ def fill_host(node: Node, rules: EditorRules) -> None:
         links = saved[index].links if index < len(saved) else []
         node.outputs.append(Output(boundary.name, boundary.type, links))
     _promote(node, graph, rules)
-    if rules.host_values_win:
+    if rules.host_copies:
         _take_values(node, rules)
+    elif rules.host_values:
+        _take_by_place(node, rules)
+        _take_by_entry(node, rules)
 
 
 def _bind(node: Node, graph: Graph) -> None:
@@ -89,12 +96,12 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
         if slot.boundary is None:
             continue
         boundary = graph.inputs[slot.boundary]
-        found = _slots_by_place(graph, boundary) if rules.host_values_win else inner_slots(graph, boundary)
+        found = _slots_by_place(graph, boundary) if rules.host_copies else inner_slots(graph, boundary)
         for inner, inner_slot in found:
             promoted = _promotable(inner, inner_slot)
             if promoted is None:
                 continue
-            if rules.host_values_win:
+            if rules.host_copies:
                 promoted.own = _own_widget(promoted, boundary.name)
                 place = sum(1 for other in node.inputs if other.widget is not None)
                 node.widgets.insert(place, promoted.own)
@@ -154,14 +161,15 @@ def _direct_widgets(slot: Input, graph: Graph | None) -> list[Widget]:
     return direct
 
 
-def promoted_widgets(slot: Input, graph: Graph) -> list[Widget]:
+def promoted_widgets(slot: Input, graph: Graph, *, own: bool = True) -> list[Widget]:
     """All widgets inside that one promoted widget stands for; the first one gives its value.
 
-    Widgets that the subgraph's input feeds directly come before those of nested subgraphs.
+    Widgets that the subgraph's input feeds directly come before those of nested subgraphs. If the
+    subgraph's node has a value of its own, that is all; unless `own` is False.
     """
     if slot.promoted is None or slot.boundary is None:
         return []
-    if slot.promoted.own is not None:
+    if slot.promoted.own is not None and own:
         return [slot.promoted.own]
     direct = _direct_widgets(slot, graph)
     source = source_widget(slot.promoted)
@@ -184,6 +192,82 @@ def _take_values(node: Node, rules: EditorRules) -> None:
     own = [widget for widget in node.widgets if widget.saved]
     for place, (widget, value) in enumerate(zip(own, values, strict=False)):
         set_value(node, widget, value, rules, f"value {place} saved on the subgraph's node")
+
+
+def _take_by_place(node: Node, rules: EditorRules) -> None:
+    """Give each promoted widget the value that was saved with the node: by place, linked ones, too [B1]."""
+    values = array_or_empty(node.raw.get("widgets_values"))
+    slots = [slot for slot in node.inputs if slot.promoted is not None]
+    for place, (slot, value) in enumerate(zip(slots, values, strict=False)):
+        _own_value(slot, value, place, rules)
+
+
+def _own_value(slot: Input, value: Any, place: int, rules: EditorRules) -> None:
+    source = source_widget(slot.promoted) if slot.promoted is not None else None
+    if slot.promoted is not None and source is not None:
+        own = _with_value(source, value, place, rules)
+        if own is not None:
+            slot.promoted.own = own
+
+
+def _with_value(source: Widget, value: Any, place: int, rules: EditorRules) -> Widget | None:
+    """A copy of a widget with a value saved outside, or None where the one inside stands."""
+    if value is None and (not rules.host_nulls or source.kind in (COMBO, DYNAMIC_COMBO)):
+        return None
+    own = source.copy()
+    own.value = text_area_value(value, rules) if source.kind == MULTILINE else value
+    own.origin = f"value {place} saved on the subgraph's node"
+    return own
+
+
+def _take_by_entry(node: Node, rules: EditorRules) -> None:
+    """Give the widgets that ``proxyWidgets`` name the values of the same place [B4].
+
+    An entry names an input of the subgraph (``["-1", input]``) or a node and widget inside. That widget
+    need not be fed by any input: what else the editor shows outside it then makes an input of.
+    """
+    graph, entries = node.definition, node.properties.get("proxyWidgets")
+    values = array_or_empty(node.raw.get("widgets_values"))
+    if graph is None or not is_array(entries):
+        return
+    for place, (entry, value) in enumerate(zip(entries, values, strict=False)):
+        if not is_array(entry) or len(entry) < 2 or not isinstance(entry[1], str):
+            continue
+        if js_text(entry[0]) == _OUTSIDE:
+            slot = _promoted_slot(node, entry[1])
+            if slot is not None:
+                _own_value(slot, value, place, rules)
+            continue
+        inner = graph.by_key.get(js_text(graph.new_ids.get(js_text(entry[0]), entry[0])))
+        if inner is not None:
+            _take_inside(node, inner, entry[1], value, place, rules)
+
+
+def _take_inside(node: Node, inner: Node, name: str, value: Any, place: int, rules: EditorRules) -> None:
+    """Let a value count for a widget inside, through the input that feeds it if there is one."""
+    graph = inner.graph
+    shown = next((slot for slot in inner.inputs if name in (slot.widget, slot.name)), None)
+    link = graph.link(shown.link) if shown is not None else None
+    if link is not None and link.origin == SUBGRAPH_INPUT:
+        for slot in node.inputs:
+            if slot.boundary == link.origin_slot and slot.promoted is not None:
+                _own_value(slot, value, place, rules)
+        return
+    if inner.role == "host":
+        nested = _promoted_slot(inner, name)
+        widget = (
+            source_widget(nested.promoted) if nested is not None and nested.promoted is not None else None
+        )
+        target: Input | Widget | None = nested
+    else:
+        target = widget = inner.widget(name)
+    own = _with_value(widget, value, place, rules) if widget is not None else None
+    if own is not None and target is not None:
+        node.raised[id(target)] = own
+
+
+def _promoted_slot(node: Node, name: str) -> Input | None:
+    return next((slot for slot in node.inputs if slot.name == name and slot.promoted is not None), None)
 
 
 def saved_values(node: Node) -> Iterator[tuple[Input, int, Any]]:
@@ -238,8 +322,11 @@ def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
 def sync_promoted(graph: Graph, rules: EditorRules, report: Report) -> None:
     """Copy each promoted value to all widgets that it stands for, as the editor does on saving.
 
-    A dynamic combo that is set so brings the inputs of its option anew, with their defaults [20].
+    A dynamic combo that is set so brings the inputs of its option anew, with their defaults [20]. Not so
+    where the subgraph's nodes have values of their own: these change its key alone [B7].
     """
+    if rules.host_values:
+        return
     for node in graph.nodes:
         if node.role != "host" or node.definition is None:
             continue

@@ -88,8 +88,10 @@ def load_workflow(
     order = _leaves_first(definitions) if rules.renumbers else list(definitions.values())
     places = {id(definition): index for index, definition in enumerate(saved)}
     for graph in order:
-        loader.add_nodes(graph, renumbered.get(places[id(graph.raw)], _SAME_IDS).of_nodes)
-        if rules.host_values_win:
+        new = renumbered.get(places[id(graph.raw)], _SAME_IDS)
+        graph.new_ids = {js_text(old): now for old, now in new.of_links.items()}
+        loader.add_nodes(graph, new.of_nodes)
+        if rules.host_copies:
             rebind_hosts(graph, loader.hosts)
     loader.add_nodes(root, {})
     return LoadedWorkflow(root, definitions, [*order, root], raw)
