@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from comfyflow.errors import SimulatorError
+from comfyflow.schema.version import Version
 from comfyflow.simulator import Simulator, serve
+from comfyflow.simulator.profile import Profile
 from tests.simulated import HTTP, NODES, SAVE, outputs, run
 
 
@@ -163,3 +165,19 @@ def test_serve_runs_until_it_is_interrupted() -> None:
     serve(NODES, port=0, on_start=interrupt)
     with pytest.raises(httpx.ConnectError):
         HTTP.get(f"{seen[0].url}/prompt")
+
+
+@pytest.mark.parametrize(
+    ("version", "profile"),
+    [
+        ((0, 3, 64), "0.3.64"),
+        ((0, 3, 99), "0.3.64"),
+        ((0, 4, 0), "0.27.0"),
+        ((0, 27, 0), "0.27.0"),
+        ((0, 32, 9), "0.27.0"),
+        ((0, 33, 0), "0.33.0"),
+        ((1, 0, 0), "0.33.0"),
+    ],
+)
+def test_the_nearest_profile(version: tuple[int, int, int], profile: str) -> None:
+    assert Profile.nearest(Version(*version)).version == profile

@@ -53,18 +53,22 @@ class ModelFiles:
         folders: The server's files.
         installed: Folder to the only files in it; ``listed``: those that the schema lists;
             ``any``: every name that ends like a model file, for no model is loaded anyway.
+        kinds: Kinds of model files beside those of every version.
     """
 
     extensions = EXTENSIONS
 
-    def __init__(self, schema: Schema, folders: Folders, installed: Installed = "any") -> None:
+    def __init__(
+        self, schema: Schema, folders: Folders, installed: Installed = "any", kinds: Sequence[str] = ()
+    ) -> None:
         self._schema = schema
         self._folders = folders
         self._installed = installed
+        self._kinds = kinds
 
     def folder_names(self) -> list[str]:
         """The kinds of model files."""
-        return list(dict.fromkeys([*LOADERS, *self._only()]))
+        return list(dict.fromkeys([*LOADERS, *self._kinds, *self._only()]))
 
     def files(self, folder: str) -> list[str]:
         """The files of a kind, sorted."""

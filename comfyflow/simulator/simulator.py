@@ -277,7 +277,7 @@ class Simulator:
     @property
     def models(self) -> ModelFiles:
         """Its model files."""
-        return ModelFiles(self.schema, self.folders, self._installed)
+        return ModelFiles(self.schema, self.folders, self._installed, self.profile.model_folders)
 
     def live_schema(self, named: Sequence[str] = ()) -> Schema:
         """Its classes, with the files of now in their combos.

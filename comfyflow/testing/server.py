@@ -11,14 +11,11 @@ import pytest
 
 from ..errors import PromptRejected, ValidationError
 from ..schema import Schema
-from ..schema.version import Version
 from .session import Session
 
 if TYPE_CHECKING:
     from ..simulator import ReceivedPrompt, Simulator
     from ..validate import Report
-
-_DYNAMIC_INPUTS = Version(0, 4, 0)
 
 
 @contextlib.contextmanager
@@ -27,9 +24,9 @@ def simulator(schema: Schema) -> Generator[Simulator, None, None]:
     to their version.
     """
     from ..simulator import Simulator
+    from ..simulator.profile import Profile
 
-    profile = "0.3.64" if schema.version < _DYNAMIC_INPUTS else "0.27.0"
-    with Simulator(schema, profile=profile) as server:
+    with Simulator(schema, profile=Profile.nearest(schema.version).version) as server:
         yield server
 
 

@@ -116,7 +116,11 @@ class Server:
     @property
     def is_new(self) -> bool:
         """Whether it is 0.27 or later rather than 0.3.64."""
-        return self.version >= (0, 27)
+        return self.since(0, 27)
+
+    def since(self, *version: int) -> bool:
+        """Whether it is of that version or a later one."""
+        return self.version >= version
 
     @contextlib.contextmanager
     def session(self, client_id: str | None = None, path: str = "/ws") -> Iterator[Session]:

@@ -193,3 +193,18 @@ def test_active_files_are_not_shown_as_such(server: Server) -> None:
     answer = server.http.get("/view", params={"filename": name, "type": "input"})
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment") is server.is_new
+
+
+def test_a_vector_picture_is_one_for_a_page_only(server: Server) -> None:
+    """Since 0.33.0; else it is an attachment, for it may carry a script."""
+    name = f"conformance-{uuid.uuid4().hex}.svg"
+    upload(server, name, b'<svg xmlns="http://www.w3.org/2000/svg"/>')
+    kinds = {}
+    for wanted in ("image", "document"):
+        headers = {"Sec-Fetch-Dest": wanted}
+        answer = server.http.get("/view", params={"filename": name, "type": "input"}, headers=headers)
+        kinds[wanted] = answer.headers["content-type"]
+        assert (answer.headers.get("vary") == "Sec-Fetch-Dest") is server.since(0, 33)
+    whole = "image/svg+xml" if server.since(0, 33) or not server.is_new else "application/octet-stream"
+    assert kinds["image"] == whole
+    assert kinds["document"] == ("application/octet-stream" if server.is_new else whole)

@@ -66,6 +66,8 @@ def test_models(server: Server) -> None:
         assert all(isinstance(name, str) for name in files)
         entries = server.http.get(f"/experiment/models/{folder}").json()
         assert all(entry.keys() == {"name", "pathIndex", "modified", "created", "size"} for entry in entries)
+    assert ("detection" in folders) is server.is_new
+    assert ("datasets" in folders) is server.since(0, 33)
     assert server.http.get("/models/no_such_folder").status_code == 404
     assert server.http.get("/view_metadata/loras", params={"filename": "x.ckpt"}).status_code == 404
 
@@ -180,3 +182,16 @@ def test_user_files_stay_inside(server: Server) -> None:
 def test_free_answers_nothing(server: Server) -> None:
     assert server.http.post("/free", json={"unload_models": True}).content == b""
     assert server.http.post("/free").status_code == 500
+
+
+def test_a_users_style_sheet(server: Server) -> None:
+    """Since 0.33.0 it is one; no other file is shown as what it is."""
+    wanted = {"user.css": "inline", "other.css": "attachment"}
+    for name, disposition in wanted.items():
+        assert server.http.post(f"/userdata/{name}", content=b"p {}").status_code == 200
+        answer = server.http.get(f"/userdata/{name}")
+        shown = answer.headers.get("content-disposition")
+        assert shown == (disposition if server.since(0, 33) else "attachment" if server.is_new else shown)
+        if server.since(0, 33):
+            assert answer.headers["content-type"].startswith("text/css") is (name == "user.css")
+        server.http.delete(f"/userdata/{name}")

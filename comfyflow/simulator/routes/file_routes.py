@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..folders import FOLDER_TYPES, Folders, PathEscapeError, split_annotation
 from ..nodes.image_nodes import open_picture
+from ..profile import Profile
 from .key import simulator_of
 
 ROUTES = web.RouteTableDef()
@@ -56,19 +57,23 @@ async def get_view(request: web.Request) -> web.StreamResponse:
         return await _shown(path, _color)
     if query.get("channel") == "a":
         return await _shown(path, _alpha)
-    return _whole(path, simulator_of(request).profile.active_attachments)
+    return _whole(path, simulator_of(request).profile, request.headers.get("Sec-Fetch-Dest"))
 
 
-def _whole(path: Path, attach_active: bool) -> web.FileResponse:
+def _whole(path: Path, profile: Profile, destination: str | None) -> web.FileResponse:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     quoted = path.name.replace("\\", "\\\\").replace('"', '\\"')
     disposition, headers = f'filename="{quoted}"', dict[str, str]()
+    attach_active = profile.active_attachments
     active = ACTIVE_TYPES | ACTIVE_IMAGES if attach_active else ACTIVE_TYPES
-    if kind in active:
-        kind = "application/octet-stream"
-        disposition = f"attachment; {disposition}" if attach_active else disposition
     if attach_active:
         headers["X-Content-Type-Options"] = "nosniff"
+    if kind in active:
+        if profile.svg_as_image:
+            headers |= {"Vary": "Sec-Fetch-Dest", "Cache-Control": "no-store"}
+        if not (profile.svg_as_image and destination == "image" and kind == "image/svg+xml"):
+            kind = "application/octet-stream"
+            disposition = f"attachment; {disposition}" if attach_active else disposition
     return web.FileResponse(
         path, headers={**headers, "Content-Disposition": disposition, "Content-Type": kind}
     )

@@ -12,15 +12,19 @@ from aiohttp import web
 from ...json_types import is_object, object_or_empty
 from ..instance import Instance
 from ..json_value import is_list
+from ..profile import Profile
 from ..prompt_queue import QueueItem
-from .key import instance_of
+from .key import instance_of, simulator_of
 
 ROUTES = web.RouteTableDef()
 
 STATUSES: Final = ("pending", "in_progress", "completed", "failed", "cancelled")
 MAX_TEXT: Final = 1024
 _SHOWN_KINDS: Final = frozenset({"images", "video", "audio", "3d", "text"})
-_SHOWN_ENDINGS: Final = (".obj", ".fbx", ".gltf", ".glb", ".usdz", ".txt", ".md", ".json")
+_SOLID_ENDINGS: Final = (".obj", ".fbx", ".gltf", ".glb", ".usdz")
+_TEXT_ENDINGS: Final = (".txt", ".md", ".json")
+_SAVED, _PREVIEW, _TEXT_FILE, _RAW_TEXT = range(4)
+"""What stands for a job, the best first."""
 
 
 class BadQueryError(ValueError):
@@ -37,7 +41,8 @@ async def get_jobs(request: web.Request) -> web.Response:
         limit, offset = _limit(query), _offset(query)
     except BadQueryError as error:
         return web.json_response({"error": str(error)}, status=400)
-    jobs = [job for job in _jobs(instance_of(request)) if job["status"] in wanted]
+    profile = simulator_of(request).profile
+    jobs = [job for job in _jobs(instance_of(request), profile) if job["status"] in wanted]
     workflow_id = query.get("workflow_id")
     if workflow_id:
         jobs = [job for job in jobs if job.get("workflow_id") == workflow_id]
@@ -58,12 +63,12 @@ async def get_job(request: web.Request) -> web.Response:
     job_id, queue = request.match_info["job_id"], instance_of(request).queue
     entry = queue.entry(job_id)
     if entry is not None:
-        return web.json_response(_finished(job_id, entry, whole=True))
+        return web.json_response(_finished(job_id, entry, simulator_of(request).profile, whole=True))
     running, pending = queue.snapshot()
     for status, items in (("in_progress", running), ("pending", pending)):
         for item in items:
             if item.prompt_id == job_id:
-                return web.json_response(_waiting(item, status))
+                return web.json_response(_waiting(item, status, simulator_of(request).profile))
     return web.json_response({"error": "Job not found"}, status=404)
 
 
@@ -108,16 +113,16 @@ def _cancel(instance: Instance, job_id: str) -> bool:
     return instance.queue.delete(job_id)
 
 
-def _jobs(instance: Instance) -> Iterator[dict[str, Any]]:
+def _jobs(instance: Instance, profile: Profile) -> Iterator[dict[str, Any]]:
     running, pending = instance.queue.snapshot()
     for status, items in (("in_progress", running), ("pending", pending)):
         for item in items:
-            yield _waiting(item, status)
+            yield _waiting(item, status, profile)
     for prompt_id, entry in instance.queue.history().items():
-        yield _finished(prompt_id, entry)
+        yield _finished(prompt_id, entry, profile)
 
 
-def _waiting(item: QueueItem, status: str) -> dict[str, Any]:
+def _waiting(item: QueueItem, status: str, profile: Profile) -> dict[str, Any]:
     return _pruned(
         {
             "id": item.prompt_id,
@@ -125,12 +130,15 @@ def _waiting(item: QueueItem, status: str) -> dict[str, Any]:
             "priority": item.number,
             "create_time": item.extra_data.get("create_time"),
             "outputs_count": 0,
+            "previewable_outputs_count": 0 if profile.previewable_counts else None,
             "workflow_id": _workflow_id(item.extra_data),
         }
     )
 
 
-def _finished(prompt_id: str, entry: Mapping[str, Any], whole: bool = False) -> dict[str, Any]:
+def _finished(
+    prompt_id: str, entry: Mapping[str, Any], profile: Profile, whole: bool = False
+) -> dict[str, Any]:
     number, _, prompt, extra_data, _ = entry["prompt"]
     times, error, status = dict[str, Any](), None, "completed"
     if entry["status"]["status_str"] == "error":
@@ -144,7 +152,7 @@ def _finished(prompt_id: str, entry: Mapping[str, Any], whole: bool = False) -> 
             error = told
         elif kind == "execution_interrupted" and status == "failed":
             status = "cancelled"
-    count, shown = _summary(entry["outputs"])
+    count, previewable, shown = _summary(entry["outputs"], profile.text_stands_last)
     job = _pruned(
         {
             "id": prompt_id,
@@ -155,13 +163,14 @@ def _finished(prompt_id: str, entry: Mapping[str, Any], whole: bool = False) -> 
             "execution_end_time": times.get("execution_end_time"),
             "execution_error": error,
             "outputs_count": count,
+            "previewable_outputs_count": previewable if profile.previewable_counts else None,
             "preview_output": shown,
             "workflow_id": _workflow_id(extra_data),
         }
     )
     if whole:
         job |= {
-            "outputs": entry["outputs"],
+            "outputs": _as_files(entry["outputs"]),
             "execution_status": entry["status"],
             "workflow": {"prompt": prompt, "extra_data": extra_data},
         }
@@ -173,27 +182,35 @@ def _workflow_id(extra_data: Mapping[str, Any]) -> Any:
     return extra_data.get("extra_pnginfo", {}).get("workflow", {}).get("id")
 
 
-def _summary(outputs: Mapping[str, Any]) -> tuple[int, dict[str, Any] | None]:
-    """How many files there are, and which one stands for the job: an output before a preview.
+def _summary(outputs: Mapping[str, Any], text_last: bool) -> tuple[int, int, dict[str, Any] | None]:
+    """How many files there are, how many of them can be shown, and which one stands for the job.
 
-    Text is never counted, and stands for a job only where nothing else was seen before it.
+    A saved file goes before a preview, and what came first before what came later. Text that is
+    no file is never counted.
+
+    Args:
+        outputs: What the nodes gave.
+        text_last: Whether files of text, and then other text, go behind all others.
     """
-    count, second = 0, None
-    best: dict[str, Any] | None = None
+    count, previewable = 0, 0
+    ranked: dict[int, dict[str, Any]] = {}
     for node_id, kind, item in _items(outputs):
         if not is_object(item):
-            if kind == "text" and second is None and best is None:
-                second = {**_text(str(item)), "nodeId": node_id, "mediaType": kind}
+            if kind == "text":
+                rank = _RAW_TEXT if text_last else _PREVIEW
+                ranked.setdefault(rank, {**_text(str(item)), "nodeId": node_id, "mediaType": kind})
             continue
         count += 1
-        if best is not None or not _is_shown(kind, item):
+        if not _is_shown(kind, item):
             continue
-        shown = {**item, "nodeId": node_id, "mediaType": item.get("mediaType", kind)}
-        if item.get("type") == "output":
-            best = shown
+        previewable += 1
+        if text_last and _is_text(kind, item):
+            rank = _TEXT_FILE
         else:
-            second = second or shown
-    return count, best or second
+            rank = _SAVED if item.get("type") == "output" else _PREVIEW
+        shown = {**item, "nodeId": node_id, "mediaType": item.get("mediaType", kind)}
+        ranked.setdefault(rank, shown)
+    return count, previewable, ranked[min(ranked)] if ranked else None
 
 
 def _items(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -201,13 +218,42 @@ def _items(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
         for kind, items in object_or_empty(shown).items():
             if kind != "animated" and is_list(items):
                 for item in items:
-                    yield node_id, kind, item
+                    yield node_id, kind, _as_file(item)
+
+
+def _as_files(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs as one job tells them: 3D files that are named by a text are files, null is left out."""
+    return {
+        node_id: {
+            kind: [_as_file(item) for item in items if item is not None]
+            if kind != "animated" and is_list(items)
+            else items
+            for kind, items in shown.items()
+        }
+        if is_object(shown)
+        else shown
+        for node_id, shown in outputs.items()
+    }
+
+
+def _as_file(item: Any) -> Any:
+    if isinstance(item, str) and item.lower().endswith(_SOLID_ENDINGS):
+        return {"filename": item, "type": "output", "subfolder": "", "mediaType": "3d"}
+    return item
 
 
 def _is_shown(kind: str, item: Mapping[str, Any]) -> bool:
     media = str(item.get("format", ""))
-    name = str(item.get("filename", "")).lower()
-    return kind in _SHOWN_KINDS or media.startswith(("video/", "audio/")) or name.endswith(_SHOWN_ENDINGS)
+    endings = _SOLID_ENDINGS + _TEXT_ENDINGS
+    return kind in _SHOWN_KINDS or media.startswith(("video/", "audio/")) or _name(item).endswith(endings)
+
+
+def _is_text(kind: str, item: Mapping[str, Any]) -> bool:
+    return kind == "text" or _name(item).endswith(_TEXT_ENDINGS)
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    return str(item.get("filename", "")).lower()
 
 
 def _text(text: str) -> dict[str, Any]:

@@ -122,14 +122,17 @@ async def get_userfile(request: web.Request) -> web.StreamResponse:
     if isinstance(path, web.Response):
         return path
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    if not simulator_of(request).profile.active_attachments:
+    profile, disposition = simulator_of(request).profile, "attachment"
+    if not profile.active_attachments:
         return web.FileResponse(path)
-    if kind in ACTIVE_TYPES | ACTIVE_IMAGES:
+    if profile.user_css_inline and request.match_info["file"] == "user.css":
+        kind, disposition = "text/css", "inline"
+    elif kind in ACTIVE_TYPES | ACTIVE_IMAGES:
         kind = "application/octet-stream"
     headers = {
         "Content-Type": kind,
         "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": "attachment",
+        "Content-Disposition": disposition,
     }
     return web.FileResponse(path, headers=headers)
 
