@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,7 @@ from .base import BaseClient
 from .event import ServerEvent
 from .handle import DEFAULT_TIMEOUT, HandleCore, is_last
 from .hub import Listener
+from .interruption import abandon, add_note
 from .listening import next_event, require_socket
 from .methods import awaiting
 from .options import ClientOptions, make_core
@@ -49,6 +52,8 @@ class AsyncHandle(HandleCore[T_co]):
     async def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Outcome:
         """Wait until the prompt has ended, well or not.
 
+        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
+
         Args:
             timeout: Seconds; None for as long as it takes.
 
@@ -60,6 +65,8 @@ class AsyncHandle(HandleCore[T_co]):
 
     async def result(self, timeout: float | None = DEFAULT_TIMEOUT) -> T_co:
         """Wait until the prompt has ended, and give what it gave.
+
+        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
 
         Args:
             timeout: Seconds; None for as long as it takes.
@@ -205,6 +212,10 @@ class AsyncClient(BaseClient):
     ) -> Any:
         """Run something and wait for what it gives.
 
+        A task that is cancelled (``task.cancel()``, ``asyncio.wait_for``, Ctrl-C) cancels the
+        prompt on the server too, unless ``on_interrupt="leave"`` says otherwise. An error, and a
+        time that is over, let it go on.
+
         Args:
             target: A workflow, a node, or prompt JSON. Local files given to nodes such as
                 ``LoadImage`` are uploaded.
@@ -225,12 +236,19 @@ class AsyncClient(BaseClient):
             ServerUnreachable: The server does not answer.
         """
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
-        on_event = options.get("on_event")
-        handle: AsyncHandle[Any] = await self._submit(target, resolver, options, deadline.left)
-        if on_event is not None:
-            async for event in handle.events(deadline.left):
-                on_event(event)
-        return await handle.result(deadline.left)
+        on_event, attempt = options.get("on_event"), running.Attempt()
+        cancels = running.cancels(options)
+        try:
+            handle: AsyncHandle[Any] = await self._submit(target, resolver, options, deadline.left, attempt)
+            if on_event is not None:
+                async for event in handle.events(deadline.left):
+                    if inspect.isawaitable(given := on_event(event)):
+                        await given
+            return await handle.result(deadline.left)
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as interrupt:
+            if cancels:
+                add_note(interrupt, await self._driver.see_through(abandon(self._core, attempt)))
+            raise
 
     @overload
     async def submit(
@@ -344,11 +362,15 @@ class AsyncClient(BaseClient):
         )
 
     async def _submit(
-        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions, seconds: float | None
+        self,
+        target: Target,
+        resolve: Callable[[Any], Any] | None,
+        options: RunOptions,
+        seconds: float | None,
+        attempt: running.Attempt | None = None,
     ) -> AsyncHandle[Any]:
-        return self._handle(
-            await self._driver.drive(running.start(self._core.within(seconds), target, options)), resolve
-        )
+        starting = running.start(self._core.within(seconds), target, options, attempt)
+        return self._handle(await self._driver.drive(starting), resolve)
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> AsyncHandle[Any]:
         handle: AsyncHandle[Any] = AsyncHandle(self._core, started, self, resolve, self._resolvers)

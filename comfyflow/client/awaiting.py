@@ -75,6 +75,7 @@ class AwaitingDriver:
             event_hooks=self._options.event_hooks,
         )
         self._sending: set[asyncio.Task[Answer]] = set()
+        self._going_on: set[asyncio.Task[Any]] = set()
         self._socket = AwaitingSocket(core, self._options)
         core.hub.hang_up = self._socket.hang_up
 
@@ -108,8 +109,21 @@ class AwaitingDriver:
             return
         self._socket.start()
 
+    async def see_through(self, flow: Flow[T]) -> T:
+        """Carry out a flow in a task of its own: it goes on though the one who waits is cancelled.
+
+        Args:
+            flow: The flow; it raises nothing.
+        """
+        task = asyncio.get_running_loop().create_task(self.drive(flow))
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
+        return await asyncio.shield(task)
+
     async def close(self) -> None:
         """Close everything. Whoever waits is told."""
+        if self._going_on:
+            await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()
         await self._socket.close()
         await self._cut()
@@ -148,7 +162,8 @@ class AwaitingDriver:
         """
         if self._sending:
             await asyncio.wait(self._sending, timeout=_SENDING_SECONDS)
-        cut, self._sending = self._sending, set()
+        cut = {*self._sending, *self._going_on}
+        self._sending = set()
         for task in cut:
             task.cancel()
         await asyncio.gather(*cut, return_exceptions=True)

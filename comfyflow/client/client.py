@@ -18,6 +18,7 @@ from .blocking import BlockingDriver
 from .event import ServerEvent
 from .handle import DEFAULT_TIMEOUT, HandleCore, is_last
 from .hub import Listener
+from .interruption import abandon, add_note, refuse_coroutine
 from .listening import next_event, require_socket
 from .methods import blocking
 from .options import ClientOptions, make_core
@@ -50,6 +51,8 @@ class Handle(HandleCore[T_co]):
     def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Outcome:
         """Wait until the prompt has ended, well or not.
 
+        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
+
         Args:
             timeout: Seconds; None for as long as it takes.
 
@@ -61,6 +64,8 @@ class Handle(HandleCore[T_co]):
 
     def result(self, timeout: float | None = DEFAULT_TIMEOUT) -> T_co:
         """Wait until the prompt has ended, and give what it gave.
+
+        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
 
         Args:
             timeout: Seconds; None for as long as it takes.
@@ -209,6 +214,9 @@ class Client(BaseClient):
     ) -> Any:
         """Run something and wait for what it gives.
 
+        Ctrl-C cancels the prompt on the server too, unless ``on_interrupt="leave"``
+        says otherwise. An error, and a time that is over, let it go on.
+
         Args:
             target: A workflow, a node, or prompt JSON. Local files given to nodes such as
                 ``LoadImage`` are uploaded.
@@ -229,12 +237,19 @@ class Client(BaseClient):
             ServerUnreachable: The server does not answer.
         """
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
-        on_event = options.get("on_event")
-        handle: Handle[Any] = self._submit(target, resolver, options, deadline.left)
-        if on_event is not None:
-            for event in handle.events(deadline.left):
-                on_event(event)
-        return handle.result(deadline.left)
+        on_event, attempt = options.get("on_event"), running.Attempt()
+        cancels = running.cancels(options)
+        refuse_coroutine(on_event, "on_event")
+        try:
+            handle: Handle[Any] = self._submit(target, resolver, options, deadline.left, attempt)
+            if on_event is not None:
+                for event in handle.events(deadline.left):
+                    on_event(event)
+            return handle.result(deadline.left)
+        except BaseException as interrupt:
+            if not isinstance(interrupt, Exception) and cancels:
+                add_note(interrupt, self._driver.drive(abandon(self._core, attempt)))
+            raise
 
     @overload
     def submit(
@@ -344,11 +359,15 @@ class Client(BaseClient):
         return self.save(file, path)
 
     def _submit(
-        self, target: Target, resolve: Callable[[Any], Any] | None, options: RunOptions, seconds: float | None
+        self,
+        target: Target,
+        resolve: Callable[[Any], Any] | None,
+        options: RunOptions,
+        seconds: float | None,
+        attempt: running.Attempt | None = None,
     ) -> Handle[Any]:
-        return self._handle(
-            self._driver.drive(running.start(self._core.within(seconds), target, options)), resolve
-        )
+        starting = running.start(self._core.within(seconds), target, options, attempt)
+        return self._handle(self._driver.drive(starting), resolve)
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> Handle[Any]:
         handle: Handle[Any] = Handle(self._core, started, self, resolve, self._resolvers)

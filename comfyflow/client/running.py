@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -25,6 +25,7 @@ from .waiting import Wait
 if TYPE_CHECKING:
     from ..validate import Report
 
+OnInterrupt: TypeAlias = Literal["cancel", "leave"]
 State = Literal["pending", "running", "success", "error", "interrupted", "lost"]
 
 _CANCEL_PAUSE: Final = 0.5
@@ -64,11 +65,16 @@ class WaitOptions(RunOptions, total=False):
 
     Attributes:
         timeout: Seconds for all of it; None for as long as it takes; an hour by default.
-        on_event: Told what happens meanwhile.
+        on_event: Told what happens meanwhile. An `AsyncClient` awaits what it gives.
+        on_interrupt: What becomes of the prompt when the wait is broken off, by Ctrl-C or by a
+            task that is cancelled (``task.cancel()``, ``asyncio.wait_for``). ``cancel``, the
+            default, takes it off the server, which holds up the interrupt for some seconds at
+            most; a second one ends that at once. ``leave`` lets it go on.
     """
 
     timeout: float | None
     on_event: Callable[[RunEvent], object] | None
+    on_interrupt: OnInterrupt
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,27 @@ class Started:
     number: float | None
 
 
-def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
+@dataclass
+class Attempt:
+    """A prompt that is to be sent, is being sent, or is on the server.
+
+    Attributes:
+        run: The prompt, from the moment at which it may be on its way.
+        accepted: Whether the server has said that it has it.
+    """
+
+    run: Run | None = None
+    accepted: bool = False
+
+
+def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | None = None) -> Flow[Started]:
     """Check something, upload its files, and queue it.
+
+    Args:
+        core: The client.
+        target: What to run.
+        options: How.
+        attempt: Is told how far it has come, for whoever is interrupted meanwhile.
 
     Raises:
         ValidationError: It has problems that the server would refuse, or be damaged by.
@@ -119,7 +144,10 @@ def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
         yield from _refuse_used(core, run.prompt_id)
     yield from ready_socket(core)
     core.hub.add(run)
+    attempt = attempt or Attempt()
+    attempt.run = run
     accepted = yield from submit(core, run, _submission(prepared, options), prepared)
+    attempt.accepted = True
     if accepted.prompt_id != run.prompt_id:
         core.hub.rename(run, accepted.prompt_id)
     report: Report | None = None
@@ -129,6 +157,18 @@ def start(core: Core, target: Target, options: RunOptions) -> Flow[Started]:
         said = {"node_errors": accepted.node_errors}
         report = Report.from_server(said, 200, prompt=prompt, places=prepared.places)
     return Started(run, prepared, report, accepted.number)
+
+
+def cancels(options: WaitOptions) -> bool:
+    """Whether an interrupt cancels the prompt.
+
+    Raises:
+        ValueError: ``on_interrupt`` is none of its values.
+    """
+    wanted = options.get("on_interrupt", "cancel")
+    if wanted not in ("cancel", "leave"):
+        raise ValueError(f'on_interrupt is "cancel" or "leave", not {wanted!r}')
+    return wanted == "cancel"
 
 
 def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], options: RunOptions) -> None:

@@ -1,0 +1,320 @@
+"""Waits that are broken off: what becomes of the prompt on the server."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from comfyflow.client import AsyncClient, Client
+from comfyflow.client.flow import Answer, Flow, Forward, Request
+from comfyflow.client.run_event import NodeStarted, RunEvent
+from comfyflow.errors import ClientError
+from comfyflow.simulator import NodeContext, Simulator
+from tests.simulated import NODES, Prompt, entry
+
+LONG = 60.0
+"""Seconds for which a node works that is to be stopped."""
+
+
+@pytest.fixture
+def server() -> Iterator[Simulator]:
+    with Simulator(NODES) as simulator:
+        yield simulator
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def press_ctrl_c() -> None:
+    ident = threading.main_thread().ident
+    assert ident is not None
+    signal.pthread_kill(ident, signal.SIGINT)
+
+
+def prompt() -> Prompt:
+    return {
+        "1": {"class_type": "WordCount", "inputs": {"text": str(uuid.uuid4())}},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+
+
+def work(server: Simulator, begun: Any, seconds: float = LONG) -> None:
+    """Have a node call something when it begins, and then take its time."""
+
+    def count(text: str, context: NodeContext) -> int:
+        begun()
+        context.sleep(seconds)
+        return 1
+
+    server.simulate("WordCount", count)
+
+
+def left(url: str) -> int:
+    """How many prompts the server still has; one that was told to stop may take a moment."""
+    with Client(url, websocket=False) as client:
+        return len(client.queue())
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_cancels_what_runs(server: Simulator) -> None:
+    work(server, press_ctrl_c)
+    with Client(server.url) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.run(prompt())
+        assert left(server.url) == 0
+        (found,) = client.history().values()
+        assert found.outcome is not None
+        assert found.outcome.ending == "interrupted"
+
+
+def test_ctrl_c_cancels_what_waits_in_the_queue(server: Simulator) -> None:
+    """And nothing else: what runs before it goes on."""
+    begun = threading.Event()
+    work(server, begun.set, 0.5)
+    with Client(server.url) as client, Client(server.url) as other:
+        before = other.submit(prompt())
+        assert begun.wait(20)
+
+        def stop(event: RunEvent) -> None:
+            press_ctrl_c()
+
+        with server.held_queue(), pytest.raises(KeyboardInterrupt):
+            client.run(prompt(), on_event=stop)
+        assert before.result(20).outcome.ending == "success"
+        assert list(client.history()) == [before.prompt_id]
+        assert left(server.url) == 0
+
+
+def test_ctrl_c_may_leave_the_prompt(server: Simulator) -> None:
+    work(server, press_ctrl_c, 0.3)
+    with Client(server.url) as client, pytest.raises(KeyboardInterrupt):
+        client.run(prompt(), on_interrupt="leave")
+    assert entry(server, server.prompts[-1].prompt_id)["status"]["status_str"] == "success"
+
+
+def test_ctrl_c_while_the_prompt_is_sent(server: Simulator) -> None:
+    """It is on the server, but nobody has heard so."""
+    work(server, lambda: None)
+
+    def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
+        answer = yield from forward(request)
+        if request.path == "/api/prompt":
+            raise KeyboardInterrupt
+        return answer
+
+    with Client(server.url, middleware=[interrupted], websocket=False) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.run(prompt())
+        assert len(server.prompts) == 1
+        assert left(server.url) == 0
+
+
+def test_ctrl_c_before_the_prompt_is_sent(server: Simulator) -> None:
+    def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
+        if request.path == "/api/prompt":
+            raise KeyboardInterrupt
+        return (yield from forward(request))
+
+    with Client(server.url, middleware=[interrupted]) as client, pytest.raises(KeyboardInterrupt):
+        client.run(prompt())
+    assert not server.prompts
+
+
+def test_a_second_ctrl_c_leaves_at_once(server: Simulator) -> None:
+    asked: list[str] = []
+
+    def impatient(request: Request, forward: Forward) -> Flow[Answer]:
+        asked.append(request.path)
+        if request.path == "/api/queue":
+            raise KeyboardInterrupt("second")
+        return (yield from forward(request))
+
+    work(server, press_ctrl_c, 0.3)
+    with (
+        Client(server.url, middleware=[impatient]) as client,
+        pytest.raises(KeyboardInterrupt, match="second"),
+    ):
+        client.run(prompt())
+    assert asked.count("/api/queue") == 1
+    assert entry(server, server.prompts[-1].prompt_id)["status"]["status_str"] == "success"
+
+
+def test_a_server_that_hangs_holds_up_ctrl_c_for_seconds_only(server: Simulator) -> None:
+    """And whoever pressed it is told that the prompt may go on."""
+
+    def hangs(request: Request, forward: Forward) -> Flow[Answer]:
+        if request.path == "/api/queue":
+            raise ClientError("hangs")
+        return (yield from forward(request))
+
+    work(server, press_ctrl_c, 0.3)
+    began = time.monotonic()
+    with Client(server.url, middleware=[hangs]) as client, pytest.raises(KeyboardInterrupt) as caught:
+        client.run(prompt())
+    assert time.monotonic() - began < 10
+    said = getattr(caught.value, "__notes__", caught.value.args)
+    assert any("may go on" in text and server.prompts[-1].prompt_id in text for text in said)
+
+
+def test_an_error_of_the_listener_is_no_interrupt(server: Simulator) -> None:
+    def broken(event: RunEvent) -> None:
+        raise LookupError("mine")
+
+    with Client(server.url) as client, pytest.raises(LookupError, match="mine"):
+        client.run(prompt(), on_event=broken)
+    assert entry(server, server.prompts[-1].prompt_id)["status"]["status_str"] == "success"
+
+
+def test_waiting_for_a_handle_leaves_the_prompt(server: Simulator) -> None:
+    presses = ["once"]
+
+    def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
+        if request.path.startswith("/api/history/") and presses:
+            raise KeyboardInterrupt(presses.pop())
+        return (yield from forward(request))
+
+    with Client(server.url, middleware=[interrupted], websocket=False) as client:
+        handle = client.submit(prompt())
+        with pytest.raises(KeyboardInterrupt, match="once"):
+            handle.result()
+        assert handle.result(20).outcome.ending == "success"
+
+
+def test_what_is_no_answer_to_an_interrupt_is_refused_first(server: Simulator) -> None:
+    with Client(server.url) as client, pytest.raises(ValueError, match='"cancel" or "leave"'):
+        client.run(prompt(), on_interrupt="stop")  # type: ignore[call-overload]
+    assert not server.prompts
+
+
+# Tasks
+
+
+class Begun:
+    """Tells a loop that a node has begun."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.event = asyncio.Event()
+
+    def __call__(self) -> None:
+        self.loop.call_soon_threadsafe(self.event.set)
+
+
+def test_a_task_that_is_cancelled_cancels_its_prompt(server: Simulator) -> None:
+    async def main() -> None:
+        begun = Begun()
+        work(server, begun)
+        async with AsyncClient(server.url) as client:
+            task = asyncio.create_task(client.run(prompt()))
+            await begun.event.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert len(await client.queue()) == 0
+            (found,) = (await client.history()).values()
+            assert found.outcome is not None
+            assert found.outcome.ending == "interrupted"
+
+    asyncio.run(main())
+
+
+def test_wait_for_cancels_the_prompt_or_leaves_it(server: Simulator) -> None:
+    async def main() -> None:
+        begun = Begun()
+        work(server, begun)
+        async with AsyncClient(server.url) as client:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(client.run(prompt()), 0.5)
+            assert len(await client.queue()) == 0
+            work(server, begun, 1.0)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(client.run(prompt(), on_interrupt="leave"), 0.5)
+            assert len(await client.queue()) == 1
+            prompt_id = server.prompts[-1].prompt_id
+            assert (await (await client.attach(prompt_id)).wait(20)).ending == "success"
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_cancelled_while_its_prompt_is_sent(server: Simulator) -> None:
+    work(server, lambda: None)
+
+    def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
+        answer = yield from forward(request)
+        if request.path == "/api/prompt":
+            raise asyncio.CancelledError
+        return answer
+
+    async def main() -> None:
+        async with AsyncClient(server.url, middleware=[interrupted], websocket=False) as client:
+            with pytest.raises(asyncio.CancelledError):
+                await client.run(prompt())
+            assert len(await client.queue()) == 0
+
+    asyncio.run(main())
+    assert len(server.prompts) == 1
+
+
+def test_a_second_cancellation_leaves_at_once_and_the_server_is_told_all_the_same(server: Simulator) -> None:
+    """As anyio does it, which cancels a task again and again until it ends."""
+
+    async def main() -> None:
+        begun, asking = Begun(), asyncio.Event()
+
+        def told(request: Request, forward: Forward) -> Flow[Answer]:
+            asking.set()
+            return (yield from forward(request))
+
+        work(server, begun)
+        async with AsyncClient(server.url) as client:
+            task = asyncio.create_task(client.run(prompt()))
+            await begun.event.wait()
+            asking.clear()
+            client._core.middleware = (told,)
+            task.cancel()
+            await asking.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+    assert entry(server, server.prompts[-1].prompt_id)["status"]["status_str"] == "error"
+
+
+def test_a_listener_may_be_awaited(server: Simulator) -> None:
+    async def main() -> list[type]:
+        told: list[type] = []
+
+        async def listen(event: RunEvent) -> None:
+            await asyncio.sleep(0)
+            told.append(type(event))
+
+        async with AsyncClient(server.url) as client:
+            await client.run(prompt(), on_event=listen)
+        return told
+
+    assert NodeStarted in asyncio.run(main())
+
+
+def test_a_listener_of_a_blocking_client_cannot_be_awaited(server: Simulator) -> None:
+    async def listen(event: RunEvent) -> None:
+        raise AssertionError
+
+    with Client(server.url) as client, pytest.raises(TypeError, match="use AsyncClient"):
+        client.run(prompt(), on_event=listen)
+    assert not server.prompts
