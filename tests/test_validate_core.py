@@ -216,3 +216,29 @@ def test_whose_check_a_class_has(version: str, owner: str) -> None:
 )
 def test_the_check_of_a_class_without_inputs_in_0_3_64(inputs: Any, details: str) -> None:
     assert errors(shown("LoadImage", inputs, "0.3.64")) == [("exception_during_inner_validation", details)]
+
+
+def test_an_attention_backend_that_is_not_offered_is_taken() -> None:
+    """0.33.0: the class falls back on PyTorch's, so that a workflow from another machine runs."""
+    backend = {
+        "input": {"required": {"model": ["MODEL"], "attention": [["pytorch attention"]]}},
+        "input_order": {"required": ["model", "attention"]},
+        "output": ["MODEL"],
+        "output_name": ["MODEL"],
+        "output_is_list": [False],
+        "python_module": "comfy_extras.nodes_model_advanced",
+        "output_node": False,
+    }
+    raw = {**package_schema({"comfynodes"}).raw, "ModelAttentionBackend": backend}
+    prompt = {
+        "1": {"class_type": "UNETLoader", "inputs": {"unet_name": "x", "weight_dtype": "default"}},
+        "2": {
+            "class_type": "ModelAttentionBackend",
+            "inputs": {"model": ["1", 0], "attention": "comfy kitchen attention"},
+        },
+        "3": {"class_type": "ModelSave", "inputs": {"model": ["2", 0], "filename_prefix": "m"}},
+    }
+    report = validate_prompt(prompt, Schema(raw, "0.33.0", files_known=False))
+    assert report.valid, report
+    prompt["2"]["inputs"]["attention"] = 3
+    assert validate_prompt(prompt, Schema(raw, "0.33.0", files_known=False)).valid

@@ -1,6 +1,6 @@
 """The checks that ComfyUI's own node classes make themselves.
 
-No /object_info tells of them, so they are listed here as they are in 0.3.64 and 0.27.0. Those
+No /object_info tells of them, so they are listed here as they are in 0.3.64, 0.27.0 and 0.33.0. Those
 of other packages stay unknown: their inputs are checked like any others.
 """
 
@@ -163,6 +163,11 @@ _CHECKS: Final[Mapping[str, tuple[str, Version, OwnCheck]]] = {
     "SelectModelDevice": ("comfy_extras.nodes_multigpu", _OLDEST, _device("SelectModelDeviceNode")),
     "SelectCLIPDevice": ("comfy_extras.nodes_multigpu", _OLDEST, _device("SelectCLIPDeviceNode")),
     "SelectVAEDevice": ("comfy_extras.nodes_multigpu", _OLDEST, _device("SelectVAEDeviceNode")),
+    "ModelAttentionBackend": (
+        "comfy_extras.nodes_model_advanced",
+        _OLDEST,
+        OwnCheck("ModelAttentionBackend", _anything, ("attention",)),
+    ),
     "KlingCameraControls": (
         "comfy_api_nodes.nodes_kling",
         _OLDEST,

@@ -18,7 +18,7 @@ import pytest
 from comfyflow import Schema, load_schema
 
 DATA = Path(os.environ.get("COMFYFLOW_PARITY_DATA", Path(__file__).parents[3] / "shared" / "data"))
-VERSIONS = ("0.27.0", "0.3.64")
+VERSIONS = ("0.33.0", "0.27.0", "0.3.64")
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no recorded data in {DATA}")
 
