@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from comfyflow.errors import ConversionError
 from comfyflow.importer import convert_workflow
 from comfyflow.schema import Schema
 from tests.editor_json import boundary, convert, inputs_of, node, subgraph, with_subgraphs, workflow
@@ -279,3 +280,202 @@ def test_f_g_3d_nodes_that_save_send_their_camera() -> None:
     camera = sent["viewport_state"]["camera_info"]
     assert camera["position"] == {"x": 10, "y": 10, "z": 10.000000000000002}
     assert camera["aspect"] == 2
+
+
+def test_h_a_group_node_becomes_a_subgraph_with_new_ids() -> None:
+    group = {"nodes": [{"type": "Quiet", "widgets_values": [6]}], "links": [], "external": []}
+    made = workflow(
+        [
+            node(2, "workflow>G", [77], outputs=[{"name": "INT", "type": "INT", "links": [1]}]),
+            node(3, "Show", None, {"anything": 1}),
+        ],
+        [[1, 2, 0, 3, 0, "INT"]],
+        extra={"groupNodes": {"G": group}},
+        last_node_id=3,
+    )
+    assert convert(made, "1.46")["2:0"]["inputs"] == {"seed": 77}
+    prompt = convert(made, "1.47")
+    assert set(prompt) == {"3", "5:4"}
+    assert prompt["5:4"]["inputs"] == {"seed": 77}
+    assert prompt["3"]["inputs"] == {"anything": ["5:4", 0]}
+
+
+# Since 1.53.
+
+
+def linked(input_link: Any, *table: list[Any], values: Any = None) -> Json:
+    """Two numbers and a node that shows one, as the table says or as its input says."""
+    return workflow(
+        [node(1, "Quiet", [5]), node(2, "Quiet", [6]), node(3, "Show", values, {"anything": input_link})],
+        list(table),
+    )
+
+
+def test_a_link_that_only_the_table_has() -> None:
+    made = linked(None, [1, 1, 0, 3, 0, "INT"])
+    assert inputs_of(made, "3", "1.52") == {}
+    assert inputs_of(made, "3", "1.53") == {"anything": ["1", 0]}
+
+
+def test_a_link_that_only_an_input_has() -> None:
+    with pytest.raises(ConversionError, match="link 1, which does not exist"):
+        convert(linked(1), "1.52")
+    assert inputs_of(linked(1), "3", "1.53") == {}
+
+
+def test_a_of_two_links_of_one_id_the_first_stays() -> None:
+    made = linked(1, [1, 1, 0, 3, 0, "INT"], [1, 2, 0, 3, 0, "INT"])
+    assert inputs_of(made, "3", "1.52") == {"anything": ["2", 0]}
+    assert inputs_of(made, "3", "1.53") == {"anything": ["1", 0]}
+
+
+def test_a_a_link_whose_id_is_text_is_none() -> None:
+    assert inputs_of(linked("1", ["1", 1, 0, 3, 0, "INT"]), "3", "1.53") == {}
+
+
+def test_a_an_input_keeps_the_link_that_it_names_wherever_the_table_puts_it() -> None:
+    made = workflow(
+        [node(1, "LoadImage"), node(2, "LoadImage"), node(3, "Blend", None, {"image": 1, "other": 2})],
+        [[1, 1, 0, 3, 1, "IMAGE"], [2, 2, 0, 3, 0, "IMAGE"]],
+    )
+    assert inputs_of(made, "3", "1.58") == {"image": ["1", 0], "other": ["2", 0]}
+
+
+def test_a_what_a_lost_option_was_linked_to_goes_to_the_place_that_the_table_gives() -> None:
+    known = server(
+        Ask={
+            "text": ["STRING", {"default": "t"}],
+            "model": choice(option("one", refs=["IMAGE", {}])),
+        },
+        Number={"value": ["INT", {"default": 3}]},
+    )
+    asked = {**node(2, "Ask", ["t", "gone"]), "inputs": [{"name": "model.refs", "type": "IMAGE", "link": 1}]}
+    made = workflow([asked, node(4, "Number", [1])], [[1, 4, 0, 2, 0, "IMAGE"]])
+
+    def sent(editor: str) -> Json:
+        return dict(convert_workflow(made, known, editor=editor, seed=1)["2"]["inputs"])
+
+    assert sent("1.52") == {"text": "t", "model": "gone"}
+    assert sent("1.53") == {"text": ["4", 0], "model": "gone"}
+
+
+def test_a_outputs_of_subgraphs_take_the_first_link_of_the_table() -> None:
+    inside = subgraph(
+        "d",
+        [node(5, "Quiet", [5]), node(6, "Quiet", [6])],
+        [[1, 5, 0, -20, 0], [2, 6, 0, -20, 0]],
+        [],
+        [boundary("INT", "INT", 2, 1)],
+    )
+    made = with_subgraphs(
+        [node(1, "d"), node(3, "Show", None, {"anything": 9})], [[9, 1, 0, 3, 0, "INT"]], inside
+    )
+    assert inputs_of(made, "3", "1.52") == {"anything": ["1:6", 0]}
+    assert inputs_of(made, "3", "1.53") == {"anything": ["1:5", 0]}
+
+
+@pytest.mark.parametrize(
+    ("value", "to_1_39", "to_1_53", "since_1_54"),
+    [
+        (3, "3", 3, "3"),
+        (True, "true", True, "true"),
+        (["a", "b"], "a,b", {"__value__": ["a", "b"]}, "a,b"),
+        ({"a": 1}, "[object Object]", {"a": 1}, "[object Object]"),
+        ("a\r\nb", "a\nb", "a\r\nb", "a\r\nb"),
+    ],
+)
+def test_b_multiline_text(value: Any, to_1_39: Any, to_1_53: Any, since_1_54: Any) -> None:
+    known = server(Text={"text": ["STRING", {"multiline": True}], "line": ["STRING", {}]})
+    for editor, expected in (("1.39", to_1_39), ("1.40", to_1_53), ("1.53", to_1_53), ("1.54", since_1_54)):
+        assert alone(known, "Text", [value, 7], editor) == {"text": expected, "line": 7}
+
+
+def test_c_a_file_name_that_is_no_text() -> None:
+    made = workflow([node(1, "SaveImage", [5])])
+    with pytest.raises(ConversionError, match="has 5 as filename_prefix"):
+        convert(made, "1.55")
+    assert inputs_of(made, "1", "1.57") == {"filename_prefix": 5}
+
+
+@pytest.mark.parametrize(
+    ("editor", "sent"),
+    [
+        ("1.33", {"number": 4, "pick": "one"}),
+        ("1.34", {"number": None, "pick": None}),
+        ("1.41", {"number": None, "pick": "one"}),
+        ("1.53", {"number": 4, "pick": "one"}),
+    ],
+)
+def test_d_values_in_an_object(editor: str, sent: Json) -> None:
+    known = server(Both={"number": ["INT", {"default": 4}], "pick": ["COMBO", {"options": ["one", "two"]}]})
+    assert alone(known, "Both", {"number": 7, "pick": "two"}, editor) == sent
+
+
+def test_e_two_nodes_of_one_id() -> None:
+    made = workflow(
+        [node(1, "Quiet", [5]), node(1, "Quiet", [6]), node(2, "Show", None, {"anything": 1})],
+        [[1, 1, 0, 2, 0, "INT"]],
+        last_node_id=9,
+    )
+    old, new = convert(made, "1.52"), convert(made, "1.53")
+    assert {key: old[key]["inputs"] for key in old} == {"1": {"seed": 6}, "2": {"anything": ["1", 0]}}
+    assert {key: new[key]["inputs"] for key in new} == {
+        "1": {"seed": 5},
+        "10": {"seed": 6},
+        "2": {"anything": ["1", 0]},
+    }
+
+
+def test_g_a_curve_is_sent_with_its_type() -> None:
+    known = server(Curve={"curve": ["CURVE", {}]})
+    plain = {"points": [[0, 0], [1, 1]], "interpolation": "linear"}
+    assert alone(known, "Curve", [plain], "1.49") == {"curve": plain}
+    assert alone(known, "Curve", [plain], "1.58") == {"curve": {"__type__": "CURVE", "__value__": plain}}
+    assert alone(known, "Curve", [[[0, 0]]], "1.49") == {
+        "curve": {"__type__": "CURVE", "__value__": [[0, 0]]}
+    }
+    assert alone(known, "Curve", [None], "1.58") == {"curve": None}
+
+
+def test_h_three_values_of_save_audio_advanced() -> None:
+    known = server(
+        SaveAudioAdvanced={
+            "filename_prefix": ["STRING", {}],
+            "format": choice(option("flac"), option("mp3", quality=["COMBO", {"options": ["V0", "128k"]}])),
+        }
+    )
+    for editor, values, quality in (
+        ("1.53", ["a", "mp3", "128k"], "128k"),
+        ("1.54", ["a", "mp3", "128k"], "V0"),
+        ("1.54", ["a", "mp3", "128k", ""], "128k"),
+    ):
+        assert alone(known, "SaveAudioAdvanced", values, editor)["format.quality"] == quality
+
+
+def test_i_meta_names_the_pack() -> None:
+    made = workflow([node(1, "Latent", properties={"cnr_id": "comfy-core", "ver": "0.3", "x": 1})])
+    assert convert(made, "1.55")["1"]["_meta"] == {"title": "Latent"}
+    assert convert(made, "1.58")["1"]["_meta"] == {"title": "Latent", "cnr_id": "comfy-core", "ver": "0.3"}
+
+
+# Older than 1.45.
+
+
+def test_dynamic_combos_by_release() -> None:
+    known = server(Save={"format": choice(option("flac"), option("mp3", quality=["INT", {"default": 3}]))})
+    assert alone(known, "Save", ["mp3", 7], "1.32") == {}
+    assert alone(known, "Save", ["mp3", 7], "1.33") == {"format": "mp3", "quality": 7}
+    assert alone(known, "Save", ["mp3", 7], "1.34") == {"format": "mp3", "format.quality": 7}
+
+
+def test_a_muted_subgraph_node_by_release() -> None:
+    inside = subgraph("d", [node(5, "Quiet", [5])], [[1, 5, 0, -20, 0]], [], [boundary("INT", "INT", 1)])
+    made = with_subgraphs(
+        [node(1, "d", mode=2), node(3, "Show", None, {"anything": 9})], [[9, 1, 0, 3, 0, "INT"]], inside
+    )
+    assert inputs_of(made, "3", "1.38") == {"anything": ["1:5", 0]}
+    for editor in ("1.39", "1.40"):
+        with pytest.raises(ConversionError, match="muted subgraph 1"):
+            convert(made, editor)
+    assert dict(convert(made, "1.41")["3"]["inputs"]) == {}
+    assert set(convert(made, "1.41")) == {"3"}

@@ -7,7 +7,7 @@ one after the other, so that the place of each later value depends on the ones b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..json_types import is_object
@@ -82,16 +82,16 @@ class NewNode:
 
     def choose(self, combo: Widget) -> None:
         """Bring the inputs of the option that a dynamic combo holds, and take away the others'."""
-        group = f"{combo.name}."
-        removed = [slot for slot in self.inputs if slot.name.startswith(group)]
+        brings = combo.spec.brings if combo.spec is not None else {}
+        is_brought = _brought_by(combo.name, brings if self.shape.rules.short_option_names else None)
+        removed = [slot for slot in self.inputs if is_brought(slot.name)]
         self._texts.update(
             (widget.name, widget)
             for widget in self.widgets
-            if widget.kind == MULTILINE and widget.name.startswith(group)
+            if widget.kind == MULTILINE and is_brought(widget.name)
         )
-        self.inputs[:] = [slot for slot in self.inputs if not slot.name.startswith(group)]
-        self.widgets[:] = [widget for widget in self.widgets if not widget.name.startswith(group)]
-        brings = combo.spec.brings if combo.spec is not None else {}
+        self.inputs[:] = [slot for slot in self.inputs if not is_brought(slot.name)]
+        self.widgets[:] = [widget for widget in self.widgets if not is_brought(widget.name)]
         chosen = brings.get(js_text(combo.value)) if truthy(combo.value) else None
         if chosen is None:
             return
@@ -188,6 +188,15 @@ class NewNode:
             return
         self.inputs.append(Input(spec.name, allowed))
         self.shape.match_groups.setdefault(group, {})[spec.name] = allowed
+
+
+def _brought_by(name: str, brings: Mapping[str, Sequence[InputSpec]] | None) -> Callable[[str], bool]:
+    """Whether a dynamic combo brought an input of that name: by its prefix or, given `brings`, by that."""
+    if brings is None:
+        group = f"{name}."
+        return lambda other: other.startswith(group)
+    names = {spec.name for specs in brings.values() for spec in specs} - {name}
+    return names.__contains__
 
 
 def _unlink(graph: Graph, slot: Input) -> None:

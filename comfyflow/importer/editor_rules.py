@@ -77,6 +77,7 @@ _OLD_NAMES: Final = {
     "ConditioningAverage ": "ConditioningAverage",
     "SDV_img2vid_Conditioning": "SVD_img2vid_Conditioning",
 }
+_OLD_VIEWERS: Final = {"Load3DAnimation": "Load3D", "Preview3DAnimation": "Preview3D"}
 
 
 class EditorRules:
@@ -96,23 +97,33 @@ class EditorRules:
         self.version = version
         self.name = f"{version.major}.{version.minor}"
 
-    null_combo_first = Since(False, ("1.28", True))
+    null_combo_first = Since(False, ("1.41", True))
     """A combo saved as null becomes its first choice [5]."""
 
-    unnamed_values_clear = Since(False, ("1.28", True))
-    """Saved values in an object clear the widgets of a core node; else they leave the defaults [5]."""
+    unnamed_values_clear = Since(False, ("1.34", True), ("1.53", False))
+    """Saved values in an object clear the widgets of a core node; else they leave the defaults [5, d]."""
 
-    text_keeps_type = Since(False, ("1.28", True))
-    """Multiline text keeps numbers, lists and line ends as they were saved; else everything becomes text
-    with plain line ends [6]."""
+    text_keeps_type = Since(False, ("1.40", True), ("1.54", False))
+    """Multiline text keeps numbers and lists as they were saved; else everything becomes text [6, b]."""
 
-    dynamic_inputs = Since(False, ("1.28", True))
+    text_keeps_line_ends = Since(False, ("1.40", True))
+    """Multiline text keeps its line ends; else they become newlines [6]."""
+
+    dynamic_inputs = Since(False, ("1.33", True))
     """DynamicCombo, Autogrow and MatchType are understood [7, 8]."""
 
-    save_classes = Since(_SAVE_CLASSES, ("1.28", _MORE_SAVE_CLASSES), ("1.46", _NEWEST_SAVE_CLASSES))
+    short_option_names = Since(False, ("1.33", True), ("1.34", False))
+    """What a dynamic combo brings is called by its own name alone [7]."""
+
+    save_classes = Since(
+        _SAVE_CLASSES,
+        ("1.32", _SAVE_CLASSES | {"SaveVideo"}),
+        ("1.45", _MORE_SAVE_CLASSES),
+        ("1.46", _NEWEST_SAVE_CLASSES),
+    )
     """Whose ``filename_prefix`` gets ``%…%`` replaced [11, E]."""
 
-    audio_classes = Since(_AUDIO_CLASSES, ("1.28", _AUDIO_CLASSES | {"SaveAudioAdvanced"}))
+    audio_classes = Since(_AUDIO_CLASSES, ("1.45", _AUDIO_CLASSES | {"SaveAudioAdvanced"}))
     """Which nodes get an ``audioUI`` widget."""
 
     sends_audio_players = Since(True, ("1.47", False))
@@ -130,19 +141,41 @@ class EditorRules:
     new_camera_is_off = Since(False, ("1.46", True))
     """A new camera stands at z = 10.000000000000002 [G]."""
 
-    inactive_hosts_vanish = Since(False, ("1.28", True))
+    odd_views_are_flat = Since(False, ("1.58", True))
+    """A 3D view whose sides are no positive numbers has an aspect of 0; else that of the screen [F]."""
+
+    inactive_hosts_vanish = Since(False, ("1.39", True))
     """Muted and bypassed subgraph nodes are left out at the root [14]."""
 
-    mute_cuts = Since(False, ("1.28", True))
+    mute_cuts = Since(False, ("1.41", True))
     """A link from a muted node is resolved as absent, so that a widget falls back to its own value; else
     the link is made and dropped at the end [13, 16]."""
 
-    group_lists_are_sockets = Since(False, ("1.28", True))
+    group_lists_are_sockets = Since(False, ("1.37", True))
     """In legacy group nodes a combo whose choices the server gives as a list is no widget of the
     group [17]."""
 
-    renumbers = Since(False, ("1.28", True))
+    renumbers = Since(False, ("1.40", True))
     """Duplicate ids inside subgraphs are renumbered [19]."""
+
+    proxies_are_inside = Since(False, ("1.28", True))
+    """Of the copies that a subgraph's node holds, those that ``proxyWidgets`` name are the widgets inside
+    themselves: values saved for them do not count [20]."""
+
+    muted_hosts_fail = Since(False, ("1.39", True), ("1.41", False))
+    """What is linked to a muted subgraph's node on the canvas makes the editor fail [14]."""
+
+    curves_have_a_type = Since(False, ("1.52", True))
+    """A curve is always sent with its type; else only one that is a list is [6, g]."""
+
+    short_audio_values = Since(False, ("1.54", True))
+    """SaveAudioAdvanced that was saved with three values loses the third [h]."""
+
+    meta_names_packs = Since(False, ("1.57", True))
+    """``_meta`` says which pack, and which version of it, a node is from [i]."""
+
+    groups_become_subgraphs = Since(False, ("1.47", True))
+    """Legacy group nodes become subgraphs: the nodes inside and the group get new ids [17, H]."""
 
     host_copies = Since(True, ("1.41", False))
     """A subgraph's node holds copies of the widgets inside that it shows, and the values saved with it are
@@ -159,13 +192,22 @@ class EditorRules:
     host_nulls = Since(False, ("1.47", True))
     """null among them is sent, but for combos; else the value inside is [B1]."""
 
-    float_control = Since(False, ("1.28", True))
+    float_control = Since(False, ("1.35", True))
     """A float may have a control slot; else only integers and combos have."""
 
-    paths_of_files = Since(True, ("1.28", False))
+    paths_of_files = Since(True, ("1.41", False))
     """The value of a combo with an upload button is written as a path."""
 
-    links_at_root = Since(True, ("1.28", False))
+    links_from_table = Since(False, ("1.53", True))
+    """The table of links alone says what is linked; else inputs do [18, a]."""
+
+    renumbers_canvas = Since(False, ("1.53", True))
+    """Of two nodes of one id on the canvas the second gets a new one; else it replaces the first [e]."""
+
+    prefixes_are_text = Since(True, ("1.56", False))
+    """A ``filename_prefix`` that is no text makes the editor fail; else it is sent as it is [11, c]."""
+
+    links_at_root = Since(True, ("1.33", False))
     """Primitive nodes and reroutes look links up on the canvas, even inside a subgraph; a primitive node
     there makes the editor fail [15]."""
 
@@ -184,10 +226,24 @@ class EditorRules:
     """Before a workflow is loaded, the table of links and what the nodes say of them are made to
     agree [18]."""
 
-    animation_viewers = Since(True, ("1.28", False))
+    previews = Since(
+        ("preview",),
+        ("1.34", ("preview", "previewMode")),
+        ("1.40", ("preview_markdown", "preview_text", "previewMode")),
+        ("1.43", ()),
+    )
+    """What PreviewAny sends of its preview."""
+
+    custom_combos = Since(False, ("1.35", True))
+    """CustomCombo grows with its options."""
+
+    saves_comparisons = Since(True, ("1.39", False))
+    """ImageCompare's view takes a place in the saved values."""
+
+    animation_viewers = Since(True, ("1.32", False))
     """Preview3DAnimation has a viewer of its own."""
 
-    old_names = Since(_OLD_NAMES, ("1.28", dict[str, str]()))
+    old_names = Since(_OLD_NAMES, ("1.32", {**_OLD_NAMES, **_OLD_VIEWERS}), ("1.39", dict[str, str]()))
     """Class names that the editor corrects while loading."""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from ..json_types import is_array, is_object, object_or_empty
+from ..json_types import is_array, is_number, is_object, object_or_empty
 from ..versions import Since
 from .javascript import UNDEFINED, js_number, js_text, truthy
 from .live_graph import Node, Widget
@@ -51,6 +51,7 @@ SEED_NAMES: Final = ("seed", "noise_seed")
 
 _ANNOTATED: Final = re.compile(r"\[(input|output|temp)\]", re.IGNORECASE)
 _BOX: Final = {"x": 0, "y": 0, "width": 512, "height": 512}
+_HIDDEN_PREVIEWS: Final = ("preview_markdown", "preview_text", "previewMode")
 _OFF: Final = 10.000000000000002
 _CURVE: Final = {"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}
 
@@ -176,7 +177,7 @@ def _color(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
 
 
 def _image_compare(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, PLAIN, ["", ""], saved=not rules.dynamic_inputs, spec=spec)
+    yield Widget(spec.name, PLAIN, ["", ""], saved=rules.saves_comparisons, spec=spec)
 
 
 def _bounding_box(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
@@ -211,6 +212,10 @@ def _from(version: str, maker: WidgetMaker) -> Since[WidgetMaker | None]:
     return Since(_NO_WIDGET, (version, maker))
 
 
+def _within(first: str, end: str, maker: WidgetMaker) -> Since[WidgetMaker | None]:
+    return Since(_NO_WIDGET, (first, maker), (end, _NO_WIDGET))
+
+
 def _until(version: str, maker: WidgetMaker) -> Since[WidgetMaker | None]:
     return Since(maker, (version, _NO_WIDGET))
 
@@ -229,26 +234,26 @@ _WIDGET_TYPES: Final[dict[str, Since[WidgetMaker | None]]] = {
     "WEBCAM": _always(_webcam),
     "PREVIEW_3D": _always(_viewer),
     "LOAD_3D": _always(_loader_3d),
-    "COLOR": _always(_color),
-    "IMAGECOMPARE": _always(_image_compare),
-    "CHART": _always(_plain({})),
-    "GALLERIA": _always(_plain([])),
-    "TEXTAREA": _always(_plain("")),
-    "COMFY_DYNAMICCOMBO_V3": _from("1.28", _dynamic_combo),
+    "COLOR": _from("1.27", _color),
+    "IMAGECOMPARE": _from("1.27", _image_compare),
+    "CHART": _from("1.27", _plain({})),
+    "GALLERIA": _from("1.27", _plain([])),
+    "TEXTAREA": _from("1.27", _plain("")),
+    "COMFY_DYNAMICCOMBO_V3": _from("1.33", _dynamic_combo),
     "LOAD_3D_ADVANCED": _from("1.28", _loader_3d_advanced),
-    "BOUNDING_BOX": _from("1.28", _bounding_box),
+    "BOUNDING_BOX": _from("1.39", _bounding_box),
     "BOUNDING_BOXES": _from("1.28", _plain([])),
     "COLORS": _from("1.28", _plain([])),
     "COMPOSITOR": _from("1.46", _plain({})),
-    "CURVE": _from("1.28", _curve),
-    "PAINTER": _from("1.28", _plain("")),
+    "CURVE": _from("1.41", _curve),
+    "PAINTER": _from("1.41", _plain("")),
     "RANGE": _from("1.28", _plain({"min": 0.0, "max": 1.0})),
-    "LOAD_3D_ANIMATION": _until("1.28", _loader_3d),
-    "PREVIEW_3D_ANIMATION": _until("1.28", _viewer),
-    "FILEUPLOAD": _until("1.28", _plain("")),
-    "TREESELECT": _until("1.28", _plain("")),
-    "MULTISELECT": _until("1.28", _plain([])),
-    "SELECTBUTTON": _until("1.28", _plain(None)),
+    "LOAD_3D_ANIMATION": _until("1.32", _loader_3d),
+    "PREVIEW_3D_ANIMATION": _until("1.32", _viewer),
+    "FILEUPLOAD": _within("1.27", "1.32", _plain("")),
+    "TREESELECT": _within("1.27", "1.32", _plain("")),
+    "MULTISELECT": _within("1.27", "1.32", _plain([])),
+    "SELECTBUTTON": _within("1.27", "1.32", _plain("")),
 }
 """Which types of inputs have a widget, in which releases, and what it consists of."""
 
@@ -288,13 +293,16 @@ def added_inputs(
 def added_widgets(class_type: str, rules: EditorRules) -> Iterator[Widget]:
     """The widgets without an input that the editor puts behind the others of a class."""
     if class_type == "PreviewAny":
-        if rules.dynamic_inputs:
-            yield Widget("preview_markdown", MARKDOWN, "", sent=False, saved=False)
-            yield Widget("preview_text", MULTILINE, "", sent=False, saved=False)
-            yield Widget("previewMode", TOGGLE, False, sent=False)
-        else:
-            yield Widget("preview", MULTILINE, "", saved=False)
-    elif class_type == "CustomCombo" and rules.dynamic_inputs:
+        for name in rules.previews or _HIDDEN_PREVIEWS:
+            kind = TOGGLE if name == "previewMode" else MARKDOWN if name == "preview_markdown" else MULTILINE
+            yield Widget(
+                name,
+                kind,
+                False if kind == TOGGLE else "",
+                sent=bool(rules.previews),
+                saved=kind == TOGGLE,
+            )
+    elif class_type == "CustomCombo" and rules.custom_combos:
         yield Widget("index", OPTION_INDEX, -1)
         yield Widget("option1", OPTION, "")
     elif class_type == "WebcamCapture":
@@ -319,7 +327,9 @@ def viewport_state(node: Node, rules: EditorRules) -> dict[str, Any]:
 
 def _new_camera(node: Node, rules: EditorRules) -> dict[str, Any]:
     width, height = (node.widget(name) for name in ("width", "height"))
-    wide, high = (js_number(side.value) if side is not None else 1.0 for side in (width, height))
+    sides = [side.value if side is not None else 1.0 for side in (width, height)]
+    wide, high = (js_number(side) for side in sides)
+    odd = not all(is_number(side) and side > 0 for side in sides)
     return {
         "position": {"x": 10, "y": 10, "z": _OFF if rules.new_camera_is_off else 10},
         "target": {"x": 0, "y": 0, "z": 0},
@@ -332,7 +342,7 @@ def _new_camera(node: Node, rules: EditorRules) -> dict[str, Any]:
             "w": 0.8804762392171493,
         },
         "fov": 35,
-        "aspect": wide / high if high else 1,
+        "aspect": 0 if odd and rules.odd_views_are_flat else wide / high if high else 1,
         "near": 0.01,
         "far": 10000,
         "frustum": {"left": -5, "right": 5, "top": 5, "bottom": -5},

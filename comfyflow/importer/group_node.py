@@ -35,6 +35,7 @@ class GroupNode:
 
     Attributes:
         types: The classes of the grouped nodes.
+        keys: The ids of the grouped nodes in the prompt.
         inner: The grouped nodes; None for one that does not reach the prompt.
         inputs: For each grouped node and input: the group's input that feeds it.
         links: For each grouped node and input: the grouped node and output that feed it.
@@ -43,6 +44,7 @@ class GroupNode:
 
     def __init__(self) -> None:
         self.types: list[str] = []
+        self.keys: list[str] = []
         self.inner: list[Node | None] = []
         self.inputs: dict[tuple[int, int], int] = {}
         self.links: dict[tuple[int, int], tuple[int, int]] = {}
@@ -254,7 +256,12 @@ def _can_be_grouped(node: Any, shapes: NodeShapes, lists_are_sockets: bool) -> b
 
 
 def fill_group_node(
-    node: Node, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, lists_are_sockets: bool
+    node: Node,
+    saved: Mapping[str, Any],
+    shapes: NodeShapes,
+    rules: EditorRules,
+    lists_are_sockets: bool,
+    new_keys: list[str],
 ) -> GroupNode:
     """Give a group node its slots and widgets, and make the nodes behind it.
 
@@ -264,6 +271,7 @@ def fill_group_node(
         shapes: What the server's classes give their nodes.
         rules: The version of the editor.
         lists_are_sockets: Whether combos with a list of choices are sockets of a group.
+        new_keys: The ids of the nodes behind it, where they are not ``id:index``.
     """
     plan = _Plan(saved, shapes, lists_are_sockets)
     schema = NodeSchema(
@@ -277,8 +285,10 @@ def fill_group_node(
         raw={"input_order": {}},
     )
     fill_class_node(node, NodeShape(schema, rules), rules)
-    for index, inner_saved in enumerate(plan.nodes):
-        plan.group.inner.append(_inner_node(node, index, inner_saved, shapes, rules))
+    keys = new_keys or [f"{node.key}:{index}" for index in range(len(plan.nodes))]
+    plan.group.keys = keys
+    for key, inner_saved in zip(keys, plan.nodes, strict=True):
+        plan.group.inner.append(_inner_node(node, key, inner_saved, shapes, rules))
     for name, (index, inner_name) in plan.widgets.items():
         outer = node.widget(name)
         if outer is None:
@@ -293,13 +303,13 @@ def fill_group_node(
 
 
 def _inner_node(
-    group: Node, index: int, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules
+    group: Node, key: str, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules
 ) -> Node | None:
     type_ = js_text(saved.get("type"))
     shape = shapes.get(type_)
     if shape is None:
         return None
-    node = Node(f"{group.key}:{index}", f"{group.key}:{index}", type_, "class", group.graph, saved)
+    node = Node(key, key, type_, "class", group.graph, saved)
     node.mode = saved.get("mode") or 0
     fill_class_node(node, shape, rules)
     return node
@@ -321,7 +331,7 @@ def inner_links(group: Node, plan: GroupNode, index: int) -> Iterator[tuple[Inpu
             continue
         source = plan.links.get((index, place))
         if source is not None and plan.types[source[0]] != _PRIMITIVE:
-            yield slot, f"{group.key}:{source[0]}", source[1]
+            yield slot, plan.keys[source[0]], source[1]
 
 
 def group_output(group: Node, plan: GroupNode, slot: Any, wanted: Any) -> tuple[str, int] | int | None:
@@ -346,4 +356,4 @@ def group_output(group: Node, plan: GroupNode, slot: Any, wanted: Any) -> tuple[
         if (index, 0) not in plan.links:
             return None
         index, inner_slot = plan.links[(index, 0)]
-    return f"{group.key}:{index}", inner_slot
+    return plan.keys[index], inner_slot

@@ -209,6 +209,16 @@ class LinkResolver:
         scope, node = place.scope, place.node
         if node.mode == MUTED and self._rules.mute_cuts:
             return None
+        if (
+            node.role == "host"
+            and node.mode == MUTED
+            and scope.depth == 0
+            and self._rules.muted_hosts_fail
+            and not self._tolerant
+        ):
+            raise LinkError(
+                f"something is linked to muted subgraph {node.key}; this version of the editor fails"
+            )
         if node.group is not None:
             return _from_group(place, node.group)
         if node.mode == BYPASSED:

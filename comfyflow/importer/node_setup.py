@@ -48,7 +48,7 @@ def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     node.outputs = _merged_outputs(shape, raw.get("outputs"))
     if shape.dynamic and shape.autogrow:
         grow_where_linked(node, shape)
-    _fill_widgets(node, _saved_values(node, shape), rules)
+    _fill_widgets(node, _saved_values(node, shape, rules), rules)
 
 
 def fill_unknown_node(node: Node, rules: EditorRules) -> None:
@@ -115,9 +115,8 @@ def text_area_value(value: Any, rules: EditorRules) -> Any:
         return ""
     if isinstance(value, Undefined):
         return "undefined"
-    if rules.text_keeps_type:
-        return value
-    return plain_line_ends(js_text(value))
+    text = value if rules.text_keeps_type else js_text(value)
+    return text if rules.text_keeps_line_ends or not isinstance(text, str) else plain_line_ends(text)
 
 
 def title_of(raw: Mapping[str, Any], otherwise: str) -> str:
@@ -184,11 +183,18 @@ def _widget_name(entry: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) else js_text(name)
 
 
-def _saved_values(node: Node, shape: NodeShape) -> Any:
+def _saved_values(node: Node, shape: NodeShape, rules: EditorRules) -> Any:
     """The saved values, without those of inputs that were widgets in an older version of the class."""
     values = node.raw.get("widgets_values")
     if values is None:
         return []
+    if (
+        rules.short_audio_values
+        and node.type == "SaveAudioAdvanced"
+        and is_array(values)
+        and len(values) == 3
+    ):
+        return values[:2]
     marks = shape.forced
     if marks is not None and is_array(values) and shape.forced_count == len(values):
         return [value for value, forced in zip_longest(values, marks[: len(values)]) if not forced]

@@ -82,8 +82,9 @@ class NodeShape:
     def _spec(self, entry: InputSchema, name: str, depth: int = 0) -> InputSpec:
         made = InputSpec(entry, name, self.class_type, depth)
         if made.type == DYNAMIC_COMBO and self.rules.dynamic_inputs and depth < MAX_OPTION_DEPTH:
+            group = "" if self.rules.short_option_names else f"{name}."
             made.brings = {
-                option.key: tuple(self._spec(e, f"{name}.{e.name}", depth + 1) for e in option.inputs)
+                option.key: tuple(self._spec(e, f"{group}{e.name}", depth + 1) for e in option.inputs)
                 for option in entry.dynamic_options
             }
         if not made.force_input:
@@ -110,7 +111,9 @@ class NodeShape:
         self.inputs = new.inputs
         self.widgets = new.widgets
         self.dynamic = (
-            bool(self.autogrow) or any(spec.brings for spec in specs) or self.class_type == "CustomCombo"
+            bool(self.autogrow)
+            or any(spec.brings for spec in specs)
+            or (self.class_type == "CustomCombo" and self.rules.custom_combos)
         )
 
     def _forced(self, specs: list[InputSpec]) -> tuple[list[bool] | None, int]:

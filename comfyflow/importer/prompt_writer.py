@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
 from .node_lookup import NodeLookup
 from .prompt_text import choose, replace_in_file_name
 from .report import Report
+
+_PACK: Final = ("cnr_id", "aux_id", "ver")
+"""What a node's properties say of its pack."""
 
 _INACTIVE: Final = (MUTED, BYPASSED)
 
@@ -137,12 +140,21 @@ class PromptWriter:
             prompt[instance.key] = {
                 "inputs": inputs,
                 "class_type": node.type if node.role == "class" else None,
-                "_meta": {"title": node.title},
+                "_meta": self._meta(node),
             }
         for inputs, name, origin in links:
             if origin not in prompt:
                 inputs.pop(name, None)
         return prompt
+
+    def _meta(self, node: Node) -> dict[str, Any]:
+        if not self.rules.meta_names_packs:
+            return {"title": node.title}
+        named = {name: node.properties.get(name) for name in _PACK}
+        return {
+            "title": node.title,
+            **{name: value for name, value in named.items() if isinstance(value, str)},
+        }
 
     def _sources(self, instance: Instance) -> list[tuple[str, Source]]:
         """What feeds the inputs of a node that are linked to something."""
@@ -165,7 +177,7 @@ class PromptWriter:
                 outside = raised.get(id(widget)) if raised else None
                 sent = self.sent_value(instance, widget) if outside is None else outside.value
                 value = json_value(sent, exact=self.repair)
-                inputs[widget.name] = _wrapped(value, widget) if is_array(value) else value
+                inputs[widget.name] = _wrapped(value, widget, self.rules)
         self.report.muted = False
         return inputs
 
@@ -233,7 +245,7 @@ class PromptWriter:
 
     def _file_name(self, instance: Instance, value: Any) -> Any:
         if not isinstance(value, str):
-            if self.repair:
+            if self.repair or not self.rules.prefixes_are_text:
                 return value
             raise ConversionError(
                 f"node {instance.key} has {shown(value)} as filename_prefix, which is no text;"
@@ -264,9 +276,11 @@ def option_index(node: Node) -> int:
     return -1
 
 
-def _wrapped(value: Sequence[Any], widget: Widget) -> dict[str, Any]:
-    """A list as the server wants it: a bare one would be a link [6]."""
-    return {"__type__": "CURVE", "__value__": value} if widget.kind == CURVE else {"__value__": value}
+def _wrapped(value: Any, widget: Widget, rules: EditorRules) -> Any:
+    """A list as the server wants it: a bare one would be a link [6]; and a curve with its type [g]."""
+    if widget.kind == CURVE and (is_array(value) or (rules.curves_have_a_type and value is not None)):
+        return {"__type__": "CURVE", "__value__": value}
+    return {"__value__": value} if is_array(value) else value
 
 
 def execution_order(graph: Graph) -> list[Node]:

@@ -103,6 +103,8 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
                 continue
             if rules.host_copies:
                 promoted.own = _own_widget(promoted, boundary.name)
+                if rules.proxies_are_inside and _is_proxied(node, promoted):
+                    promoted.own = source_widget(promoted) or promoted.own
                 place = sum(1 for other in node.inputs if other.widget is not None)
                 node.widgets.insert(place, promoted.own)
             slot.promoted = promoted
@@ -189,9 +191,37 @@ def _take_values(node: Node, rules: EditorRules) -> None:
     values = node.raw.get("widgets_values")
     if not is_array(values):
         return
+    inside: set[int] = set()
     own = [widget for widget in node.widgets if widget.saved]
+    if rules.proxies_are_inside:
+        proxied = [slot for slot in node.inputs if slot.promoted and _is_proxied(node, slot.promoted)]
+        inside = {id(slot.promoted.own) for slot in proxied if slot.promoted is not None}
+        own = _in_named_order(node, own)
     for place, (widget, value) in enumerate(zip(own, values, strict=False)):
-        set_value(node, widget, value, rules, f"value {place} saved on the subgraph's node")
+        if id(widget) not in inside:
+            set_value(node, widget, value, rules, f"value {place} saved on the subgraph's node")
+
+
+def _entries(node: Node) -> Iterator[tuple[str, str]]:
+    """What ``proxyWidgets`` name: the id of a node inside, or `_OUTSIDE`, and a widget."""
+    for entry in array_or_empty(node.properties.get("proxyWidgets")):
+        if is_array(entry) and len(entry) >= 2 and isinstance(entry[1], str):
+            yield js_text(entry[0]), entry[1]
+
+
+def _is_proxied(node: Node, promoted: Promoted) -> bool:
+    return (promoted.node.key, promoted.name) in _entries(node)
+
+
+def _in_named_order(node: Node, own: list[Widget]) -> list[Widget]:
+    """The widgets, those that ``["-1", name]`` entries name in the order of these."""
+    named = [name for id_, name in _entries(node) if id_ == _OUTSIDE]
+    places = [place for place, widget in enumerate(own) if widget.name in named]
+    moved = sorted((own[place] for place in places), key=lambda widget: named.index(widget.name))
+    ordered = list(own)
+    for place, widget in zip(places, moved, strict=True):
+        ordered[place] = widget
+    return ordered
 
 
 def _take_by_place(node: Node, rules: EditorRules) -> None:

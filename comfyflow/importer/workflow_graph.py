@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..errors import ConversionError
-from ..json_types import is_array, is_number, is_object
+from ..json_types import array_or_empty, is_array, is_number, is_object
 from .editor_rules import EditorRules
 from .group_node import fill_group_node, group_definitions
 from .javascript import js_text
 from .link_check import with_checked_links
+from .link_table import link_by_table
 from .live_graph import Boundary, Graph, Link, Node
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
@@ -76,15 +77,16 @@ def load_workflow(
     loader = _Loader(shapes, rules, max(_last_id(raw), *(ids.last for ids in renumbered.values()), 0))
     loader.group_lists_are_sockets = rules.group_lists_are_sockets and not repair_groups
     loader.groups = group_definitions(raw, shapes, loader.group_lists_are_sockets)
+    reading = _Reading(any_links, rules.links_from_table)
     root = Graph(None, "", raw)
     definitions: dict[str, Graph] = {}
     for index, definition in enumerate(saved):
         graph = Graph(js_text(definition.get("id")), js_text(definition.get("name") or ""), definition)
-        _add_links(graph, renumbered.get(index, _SAME_IDS).of_links, any_form=any_links)
+        _add_links(graph, renumbered.get(index, _SAME_IDS).of_links, reading)
         _add_boundaries(graph)
         definitions[graph.id or ""] = graph
     loader.definitions = definitions
-    _add_links(root, {}, any_form=any_links)
+    _add_links(root, {}, reading)
     order = _leaves_first(definitions) if rules.renumbers else list(definitions.values())
     places = {id(definition): index for index, definition in enumerate(saved)}
     for graph in order:
@@ -94,6 +96,9 @@ def load_workflow(
         if rules.host_copies:
             rebind_hosts(graph, loader.hosts)
     loader.add_nodes(root, {})
+    if rules.links_from_table:
+        for graph in (*order, root):
+            link_by_table(graph)
     return LoadedWorkflow(root, definitions, [*order, root], raw)
 
 
@@ -116,8 +121,11 @@ class _Loader:
             ids: New ids, by the place of the node in the file.
         """
         for place, saved in enumerate(_mappings(graph.raw.get("nodes"))):
-            graph.nodes.append(self._node(graph, saved, ids.get(place)))
-        for node in graph.nodes:
+            node = self._node(graph, saved, ids.get(place))
+            if graph.id is None and node.key in graph.by_key and self.rules.renumbers_canvas:
+                self._last_id += 1
+                node.id, node.key = self._last_id, js_text(self._last_id)
+            graph.nodes.append(node)
             graph.by_key.setdefault(node.key, node)
         for node in graph.nodes:
             self._fill(node)
@@ -143,6 +151,13 @@ class _Loader:
         node.properties = properties if is_object(properties) else {}
         return node
 
+    def _keys_of_group(self, saved: Mapping[str, Any]) -> list[str]:
+        """The ids of the nodes of a group that becomes a subgraph: theirs first, then its own [H]."""
+        first = self._last_id + 1
+        count = len(array_or_empty(saved.get("nodes")))
+        self._last_id = first + count
+        return [f"{self._last_id}:{first + index}" for index in range(count)]
+
     def _role(self, type_: str) -> str:
         if type_ in self.definitions:
             return "host"
@@ -162,8 +177,10 @@ class _Loader:
                 fill_class_node(node, shape, self.rules)
                 fill_pack_node(node)
         elif node.role == "group":
+            saved = self.groups[node.type]
+            keys = self._keys_of_group(saved) if self.rules.groups_become_subgraphs else []
             node.group = fill_group_node(
-                node, self.groups[node.type], self.shapes, self.rules, self.group_lists_are_sockets
+                node, saved, self.shapes, self.rules, self.group_lists_are_sockets, keys
             )
         elif node.role == "host":
             node.definition = self.definitions[node.type]
@@ -216,8 +233,22 @@ def _saved_definitions(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         level = following
 
 
-def _add_links(graph: Graph, ids: Mapping[Any, int], *, any_form: bool) -> None:
+class _Reading(NamedTuple):
+    """How links are read.
+
+    Attributes:
+        any_form: Lists and objects, whatever version the file says that it has.
+        table_counts: Ids are numbers, and where one is given twice the first link keeps it [a].
+    """
+
+    any_form: bool
+    table_counts: bool
+
+
+def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
     """Read the links: lists in version 0.4, objects in any other; the editor reads no others [18]."""
+    any_form = reading.any_form
+    last = 0
     saved = graph.raw.get("links")
     if is_object(saved) and any_form:
         saved = list(saved.values())
@@ -233,6 +264,11 @@ def _add_links(graph: Graph, ids: Mapping[Any, int], *, any_form: bool) -> None:
             continue
         if isinstance(id_, (list, dict)):
             continue
+        if reading.table_counts:
+            if not is_number(id_) or (id_ in graph.links and graph.id is None):
+                continue
+            if id_ in graph.links:
+                id_ = last = max(last, *(_whole(known) for known in graph.links)) + 1
         if type(origin) is int:
             origin = ids.get(origin, origin)
         if type(target) is int:
