@@ -7,7 +7,6 @@ fetched is a `FileSource`, which the client hands in.
 
 from __future__ import annotations
 
-import io
 import mimetypes
 import os
 import re
@@ -173,11 +172,13 @@ class ImageFile(OutputFile):
 
         Raises:
             ImportError: Pillow is not installed (``pip install comfyflow-dsl[images]``).
+            PIL.UnidentifiedImageError: By its first bytes it is no picture.
+            BoundsError: What it carries beside the picture is larger than it may be.
             DownloadError: It did not arrive whole.
         """
-        from PIL import Image
+        from .container import open_picture
 
-        picture = Image.open(io.BytesIO(self.bytes()))
+        picture = open_picture(self.bytes())
         picture.load()
         return picture
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfyflow import read_workflow
-from comfyflow.embedded_text import embedded_texts
-from comfyflow.errors import WorkflowFileError
+from comfyflow.embedded_text import embedded_texts, embedded_values
+from comfyflow.errors import BoundsError, WorkflowFileError
 from comfyflow.importer.workflow_file import is_prompt
 
 PROMPT: dict[str, Any] = {
@@ -223,9 +223,22 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_compression_bomb_is_not_unpacked() -> None:
-    bomb = zlib.compress(b" " * 200_000_000, 9)
-    data = png(*((b"zTXt", b"prompt%d\0\0" % index + bomb) for index in range(3)))
-    assert sum(map(len, embedded_texts(data).values())) <= 64 * 1024 * 1024
+    """58 KB that took 1.6 GB: as bytes, as text, and once more as JSON values."""
+    bomb = zlib.compress(b"[" + b"[]," * 20_000_000 + b"[]]", 9)
+    for kind, start in ((b"zTXt", b"prompt\0\0"), (b"iTXt", b"prompt\0\1\0\0\0")):
+        with pytest.raises(WorkflowFileError, match=r"unpacks to more than 200 times what was sent"):
+            read_workflow(png((kind, start + bomb)))
+    plain = b"[" + b"[]," * 3_000_000 + b"[]]"
+    with pytest.raises(BoundsError, match="larger than 16 MiB"):
+        embedded_texts(png((b"tEXt", b"other\0" + plain), (b"tEXt", b"prompt\0" + plain)))
+
+
+def test_a_text_of_many_values_stays_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMFYFLOW_BOUNDS", "text_values=1000")
+    data = png((b"tEXt", b"prompt\0[" + b"[]," * 1000 + b"[]]"))
+    assert isinstance(embedded_values(data)["prompt"], str)
+    monkeypatch.delenv("COMFYFLOW_BOUNDS")
+    assert len(embedded_values(data)["prompt"]) == 1001
 
 
 starts = st.sampled_from(

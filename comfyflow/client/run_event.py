@@ -118,11 +118,9 @@ class NodePreview(NodeEvent):
         Raises:
             ImportError: Pillow is not installed (``pip install comfyflow-dsl[images]``).
         """
-        import io
+        from ..container import open_picture
 
-        from PIL import Image
-
-        picture = Image.open(io.BytesIO(self.image))
+        picture = open_picture(self.image)
         picture.load()
         return picture
 

@@ -6,43 +6,61 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from .picture import picture_texts
-from .png import SIGNATURE, png_texts
+from ..bounds import Bounds, marks
+from ..container import AVIF, GIF, GLB, HEIF, JPEG, PNG, SAFETENSORS, SVG, WEBP, Container, container_of
+from .picture import gif_texts, heif_texts, jpeg_texts, webp_texts
+from .png import png_texts
 from .recording import MissingReaderError, recording_texts
 from .structured import glb_texts, safetensors_texts, svg_texts
 
-_HEAD: Final = 4096
-"""How many bytes are looked at to tell what a file is."""
+Reader = Callable[[bytes, Bounds], Iterator[tuple[str, str]]]
 
-Reader = Callable[[bytes], Iterator[tuple[str, str]]]
+_READERS: Final[Mapping[Container, Reader]] = {
+    PNG: png_texts,
+    JPEG: jpeg_texts,
+    WEBP: webp_texts,
+    GIF: gif_texts,
+    AVIF: heif_texts,
+    HEIF: heif_texts,
+    GLB: glb_texts,
+    SVG: svg_texts,
+    SAFETENSORS: safetensors_texts,
+}
 
 
-def embedded_texts(data: bytes) -> Mapping[str, str]:
+def embedded_texts(data: bytes, bounds: Bounds | None = None) -> Mapping[str, str]:
     """The texts in a file, by name; none where it has none or is of another kind.
 
     Args:
         data: The whole file.
+        bounds: How large the texts may be.
 
     Raises:
         MissingReaderError: The library that reads this kind of file is not installed.
+        BoundsError: The texts are larger than they may be.
     """
     reader = _reader(data)
-    return {} if reader is None else dict(reader(data))
+    return {} if reader is None else dict(reader(data, bounds or Bounds.from_environment()))
 
 
-def embedded_values(data: bytes) -> Mapping[str, Any]:
+def embedded_values(data: bytes, bounds: Bounds | None = None) -> Mapping[str, Any]:
     """The texts in a file, those that are JSON as values.
 
     Args:
         data: The whole file.
+        bounds: How large the texts may be; one with more values than they allow stays a text.
 
     Raises:
         MissingReaderError: See `embedded_texts`.
+        BoundsError: See `embedded_texts`.
     """
-    return {name: _value(text) for name, text in embedded_texts(data).items()}
+    in_force = bounds or Bounds.from_environment()
+    return {name: _value(text, in_force) for name, text in embedded_texts(data, in_force).items()}
 
 
-def _value(text: str) -> Any:
+def _value(text: str, bounds: Bounds) -> Any:
+    if marks(text) > bounds.text_values:
+        return text
     try:
         return json.loads(text) if text[:1] in ("{", "[") else text
     except (ValueError, RecursionError):
@@ -50,26 +68,10 @@ def _value(text: str) -> Any:
 
 
 def _reader(data: bytes) -> Reader | None:
-    head = data[:_HEAD]
-    if head.startswith(SIGNATURE):
-        return png_texts
-    if head.startswith((b"\xff\xd8\xff", b"GIF87a", b"GIF89a")) or _is_riff(head, b"WEBP"):
-        return picture_texts
-    if head[4:8] == b"ftyp":
-        return picture_texts if head[8:12] in (b"avif", b"avis", b"heic", b"mif1") else recording_texts
-    if head.startswith((b"\x1aE\xdf\xa3", b"fLaC", b"OggS", b"ID3")) or _is_riff(head, b"WAVE"):
-        return recording_texts
-    if head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE0 == 0xE0:  # an MPEG frame without tags
-        return recording_texts
-    if head.startswith(b"glTF"):
-        return glb_texts
-    if b"<svg" in head.lower():
-        return svg_texts
-    return safetensors_texts if head[8:9] == b"{" else None
-
-
-def _is_riff(head: bytes, kind: bytes) -> bool:
-    return head.startswith(b"RIFF") and head[8:12] == kind
+    container = container_of(data)
+    if container is None:
+        return None
+    return recording_texts if container.ffmpeg else _READERS.get(container)
 
 
 __all__ = ["MissingReaderError", "embedded_texts", "embedded_values"]

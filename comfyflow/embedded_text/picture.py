@@ -1,67 +1,115 @@
-"""Texts in WebP, JPEG and AVIF (their EXIF) and in GIF (its comment), read by Pillow."""
+"""Texts in WebP, JPEG and AVIF (their EXIF) and in GIF and JPEG (their comments)."""
 
 from __future__ import annotations
 
-import io
 import re
 import struct
-import warnings
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from .recording import MissingReaderError, named_texts
+from ..bounds import Bounds, exceeded
+from ..container import jpeg_exif, jpeg_segments
+from ..errors import BoundsError
+from ..exif import HEADERS, directory_texts
+from .recording import named_texts
 
-_NAMED: Final = re.compile(r"\s*(prompt|workflow)\s*:\s*(?=[\[{])", re.IGNORECASE)
-_EXIF_IFD: Final = 0x8769
+_NAMED: Final = re.compile(r"\s{0,100}(prompt|workflow)\s{0,100}:\s{0,100}(?=[\[{])", re.IGNORECASE)
 _ENCODING: Final = 8
 """A user comment starts with eight bytes that name its encoding."""
+_COMMENT: Final = 0xFE
+"""The second byte of a comment's marker, in JPEG; the label of a comment's extension, in GIF."""
+_FEW: Final = 16
+"""So many places of a file are tried that may be the beginning of EXIF data."""
 
 
-def picture_texts(data: bytes) -> Iterator[tuple[str, str]]:
-    """The texts of a picture: ComfyUI writes ``prompt:{…}`` and ``workflow:{…}`` into EXIF tags.
+def jpeg_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """The texts of a JPEG file.
 
     Raises:
-        MissingReaderError: Pillow is not installed.
+        BoundsError: They are larger than they may be.
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise MissingReaderError("pictures of this kind", "images") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nothing is decoded: a large picture is no danger here
-        try:
-            opener: Any = Image.open
-            with opener(io.BytesIO(data)) as picture:
-                found = list(_found(picture))
-        except (OSError, ValueError, SyntaxError, KeyError, struct.error, Image.DecompressionBombError):
+    comments = (body for marker, body in jpeg_segments(data) if marker == _COMMENT)
+    yield from _named(comments)
+    yield from _named(directory_texts(jpeg_exif(data), bounds))
+
+
+def webp_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """The texts of a WebP file: ComfyUI writes ``prompt:{…}`` and ``workflow:{…}`` into EXIF tags.
+
+    Raises:
+        BoundsError: They are larger than they may be.
+    """
+    at = 12
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        if kind == b"EXIF":
+            body = data[at + 8 : at + 8 + length]
+            yield from _named(directory_texts(body.removeprefix(b"Exif\0\0"), bounds))
+        at += 8 + length + length % 2
+
+
+def heif_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """The texts of an AVIF or HEIF file: wherever in it EXIF data begins.
+
+    Raises:
+        BoundsError: They are larger than they may be.
+    """
+    places = re.finditer(rb"|".join(map(re.escape, HEADERS)), data)
+    for place, _ in zip(places, range(_FEW), strict=False):
+        yield from _named(directory_texts(data[place.start() :], bounds))
+
+
+def gif_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """The texts of a GIF file: its comments.
+
+    Raises:
+        BoundsError: They are larger than they may be.
+    """
+    yield from _named(_gif_comments(data, bounds))
+
+
+def _gif_comments(data: bytes, bounds: Bounds) -> Iterator[bytes]:
+    at = 13 + _palette(data, 10)
+    while at + 2 <= len(data):
+        if data[at] == 0x2C:
+            at += 11 + _palette(data, at + 9)
+            comment = False
+        elif data[at] == 0x21:
+            comment = data[at + 1] == _COMMENT
+            at += 2
+        else:
             return
-    for text in found:
-        yield from _read(text)
+        body = bytearray()
+        while at < len(data) and data[at]:
+            if comment:
+                body += data[at + 1 : at + 1 + data[at]]
+                if len(body) > bounds.text:
+                    raise BoundsError(exceeded("text", bounds, "a comment of the GIF file"))
+            at += 1 + data[at]
+        at += 1
+        if comment:
+            yield bytes(body)
 
 
-def _found(picture: Any) -> Iterator[str]:
-    comment = picture.info.get("comment")
-    if comment:
-        yield _text(comment)
-    exif = picture.getexif()
-    for value in [*exif.values(), *exif.get_ifd(_EXIF_IFD).values()]:
-        if isinstance(value, (str, bytes)):
-            yield _text(value)
+def _palette(data: bytes, at: int) -> int:
+    """The bytes of the colour table that a field of flags announces."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _text(value: str | bytes) -> str:
-    if isinstance(value, str):
-        return value
+def _named(found: Iterator[bytes]) -> Iterator[tuple[str, str]]:
+    for value in found:
+        text = _text(value)
+        named = _NAMED.match(text)
+        if named is not None:
+            yield named.group(1).lower(), text[named.end() :].rstrip("\0 ")
+        elif text[:100].lstrip()[:1] == "{":
+            yield from named_texts(text.rstrip("\0 "))
+
+
+def _text(value: bytes) -> str:
     if value.startswith(b"UNICODE\0"):
         body = value[_ENCODING:]
         return body.decode("utf-16-be" if body[:1] == b"\0" else "utf-16-le", "replace")
     body = value[_ENCODING:] if value.startswith(b"ASCII\0\0\0") else value
     return body.decode("utf-8", "replace")
-
-
-def _read(text: str) -> Iterator[tuple[str, str]]:
-    named = _NAMED.match(text)
-    if named is not None:
-        yield named.group(1).lower(), text[named.end() :].rstrip("\0 ")
-    elif text.lstrip()[:1] == "{":
-        yield from named_texts(text.rstrip("\0 "))

@@ -7,21 +7,27 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from ..bounds import Bounds, Unpacker, exceeded
+from ..errors import BoundsError
+
 _KINDS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"comf"})
 
-LARGEST: Final = 64 * 1024 * 1024
-"""How many bytes of text are read in one file. Real workflows reach a few megabytes."""
-
+_WANTED: Final = frozenset({b"prompt", b"workflow"})
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
-def png_texts(data: bytes) -> Iterator[tuple[str, str]]:
+def png_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
     """The texts of a PNG file, by name.
 
     Args:
-        data: The whole file. Whatever in it is cut off or is no text is passed over.
+        data: The whole file. Whatever in it is cut off or is no text is passed over, and so is a
+            text of no interest that is too large.
+        bounds: How large they may be, together and unpacked.
+
+    Raises:
+        BoundsError: ComfyUI's own texts are larger.
     """
-    at, left = len(SIGNATURE), LARGEST
+    at, left = len(SIGNATURE), bounds.text
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         start, at = at + 8, at + length + 12
@@ -29,22 +35,28 @@ def png_texts(data: bytes) -> Iterator[tuple[str, str]]:
             return
         if kind not in _KINDS:
             continue
-        for name, text in _png_text(kind, data[start : start + length], left):
+        name, _, rest = data[start : start + length].partition(b"\0")
+        try:
+            text = _png_text(kind, rest, bounds)
+            if text is not None and len(text) > left:
+                raise BoundsError(exceeded("text", bounds, "the text of the PNG file"))
+        except BoundsError:
+            if name in _WANTED:
+                raise
+            continue
+        if name and text is not None:
             left -= len(text)
-            yield name, text
+            yield name.decode("latin-1"), _decoded(text)
 
 
-def _png_text(kind: bytes, chunk: bytes, limit: int) -> Iterator[tuple[str, str]]:
-    name, _, rest = chunk.partition(b"\0")
-    text: bytes | None = rest
+def _png_text(kind: bytes, rest: bytes, bounds: Bounds) -> bytes | None:
+    """What stands behind the name in a chunk; None where it is damaged."""
     if kind == b"zTXt":
-        text = _unpacked(rest[1:], limit)
-    elif kind == b"iTXt":
-        packed = rest[:1] == b"\1"
+        return _unpacked(rest[1:], bounds)
+    if kind == b"iTXt":
         body = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-        text = _unpacked(body, limit) if packed else body
-    if name and text is not None and len(text) <= limit:
-        yield name.decode("latin-1"), _decoded(text)
+        return _unpacked(body, bounds) if rest[:1] == b"\1" else body
+    return rest
 
 
 def _decoded(text: bytes) -> str:
@@ -55,10 +67,9 @@ def _decoded(text: bytes) -> str:
         return text.decode("latin-1")
 
 
-def _unpacked(data: bytes, limit: int) -> bytes | None:
-    unpacker = zlib.decompressobj()
+def _unpacked(data: bytes, bounds: Bounds) -> bytes | None:
+    unpacker = Unpacker(bounds, bounds.text, "text", "the text of the PNG file", zlib.MAX_WBITS)
     try:
-        text = unpacker.decompress(data, max(limit, 1))
+        return b"".join(unpacker.feed(data))
     except zlib.error:
         return None
-    return None if unpacker.unconsumed_tail else text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..bounds import Bounds, exceeded, marks
+from ..container import open_recording
+from ..errors import BoundsError
 from ..json_types import is_object
 
 _WANTED: Final = frozenset({"prompt", "workflow"})
@@ -26,23 +28,24 @@ class MissingReaderError(ImportError):
         super().__init__(f"reading {what} needs an extra: pip install 'comfyflow-dsl[{extra}]'")
 
 
-def recording_texts(data: bytes) -> Iterator[tuple[str, str]]:
+def recording_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
     """The texts of a video or a sound.
 
     Raises:
         MissingReaderError: PyAV is not installed.
+        BoundsError: The texts are larger than they may be.
     """
     try:
-        import av
         from av.error import FFmpegError
     except ImportError:
         raise MissingReaderError("video and sound", "media") from None
-    opener: Any = av.open  # its overloads differ from version to version
     try:
-        with opener(io.BytesIO(data), mode="r") as container:
+        with open_recording(data) as container:
             tags = [dict[str, str](part.metadata) for part in (container, *container.streams)]
     except (FFmpegError, OSError, ValueError, MemoryError):
         return
+    if sum(len(text) for tag in tags for text in tag.values()) > bounds.text:
+        raise BoundsError(exceeded("text", bounds, "what the recording says of itself"))
     for tag in tags:
         for name, text in tag.items():
             key = name.lower().rpartition(":")[2]
@@ -54,6 +57,8 @@ def recording_texts(data: bytes) -> Iterator[tuple[str, str]]:
 
 def named_texts(text: str) -> Iterator[tuple[str, str]]:
     """The prompt and the workflow in a JSON object that holds both."""
+    if marks(text) > Bounds.from_environment().text_values:
+        return
     try:
         value: Any = json.loads(text)
     except (ValueError, RecursionError):

@@ -8,38 +8,57 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..bounds import Bounds, exceeded, marks
+from ..errors import BoundsError
 from ..json_types import is_object
-from .png import LARGEST
 
-_METADATA: Final = re.compile(rb"<metadata[^>]{0,1000}>\s*<!\[CDATA\[(.*?)\]\]>", re.DOTALL | re.IGNORECASE)
+_METADATA: Final = re.compile(rb"<metadata[^<>]{0,1000}>\s{0,1000}<!\[CDATA\[", re.IGNORECASE)
+_METADATA_END: Final = b"]]>"
 
 
-def safetensors_texts(data: bytes) -> Iterator[tuple[str, str]]:
-    """The ``__metadata__`` of a safetensors file; ComfyUI's latents are such files."""
+def safetensors_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """The ``__metadata__`` of a safetensors file; ComfyUI's latents are such files.
+
+    Raises:
+        BoundsError: Its header is larger than it may be.
+    """
     length = int.from_bytes(data[:8], "little")
-    if length <= min(len(data) - 8, LARGEST):
-        texts = _object(data[8 : 8 + length]).get("__metadata__")
+    if length <= len(data) - 8:
+        texts = _object(data[8 : 8 + length], bounds).get("__metadata__")
         yield from ((name, text) for name, text in _texts(texts) if texts[name] == text)
 
 
-def glb_texts(data: bytes) -> Iterator[tuple[str, str]]:
-    """What ``SaveGLB`` writes into ``asset.extras`` of a binary glTF file."""
+def glb_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """What ``SaveGLB`` writes into ``asset.extras`` of a binary glTF file.
+
+    Raises:
+        BoundsError: Its JSON is larger than it may be.
+    """
     if len(data) < 20:
         return
     length, kind = struct.unpack_from("<I4s", data, 12)
-    if kind == b"JSON" and length <= min(len(data) - 20, LARGEST):
-        asset = _object(data[20 : 20 + length]).get("asset")
+    if kind == b"JSON" and length <= len(data) - 20:
+        asset = _object(data[20 : 20 + length], bounds).get("asset")
         yield from _texts(asset.get("extras") if is_object(asset) else None)
 
 
-def svg_texts(data: bytes) -> Iterator[tuple[str, str]]:
-    """What ``SaveSVGNode`` writes as JSON into the ``<metadata>`` of an SVG file."""
-    found = _METADATA.search(data[:LARGEST])
-    if found is not None:
-        yield from _texts(_object(found.group(1)))
+def svg_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """What ``SaveSVGNode`` writes as JSON into the ``<metadata>`` of an SVG file.
+
+    Raises:
+        BoundsError: It is larger than it may be.
+    """
+    found = _METADATA.search(data)
+    end = data.find(_METADATA_END, found.end()) if found is not None else -1
+    if found is not None and end >= 0:
+        yield from _texts(_object(data[found.end() : end], bounds))
 
 
-def _object(data: bytes) -> Any:
+def _object(data: bytes, bounds: Bounds) -> Any:
+    if len(data) > bounds.text:
+        raise BoundsError(exceeded("text", bounds, "what the file says of itself"))
+    if marks(data) > bounds.text_values:
+        raise BoundsError(exceeded("text_values", bounds, "what the file says of itself"))
     try:
         value: object = json.loads(data)
     except (ValueError, RecursionError):

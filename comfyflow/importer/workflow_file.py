@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from ..bounds import Bounds, exceeded, marks
 from ..embedded_text import MissingReaderError, embedded_texts
-from ..errors import WorkflowFileError
+from ..errors import BoundsError, WorkflowFileError
 from ..json_types import is_array, is_object
 
 Kind = Literal["editor", "prompt", "both"]
@@ -83,7 +84,7 @@ def _read(data: bytes, source: str) -> WorkflowFile:
         return _found(_parsed(data, source), source)
     try:
         texts = embedded_texts(data)
-    except MissingReaderError as error:
+    except (MissingReaderError, BoundsError) as error:
         raise WorkflowFileError(f"{source}: {error}") from None
     values = {
         name.lower(): _parsed(text.encode("utf-8", "surrogatepass"), f"the {name.lower()} in {source}")
@@ -106,6 +107,9 @@ def _nothing(start: bytes, source: str) -> str:
 def _parsed(data: bytes, source: str) -> Any:
     if len(data) > LARGEST_JSON:
         raise WorkflowFileError(f"{source} is larger than {LARGEST_JSON} bytes")
+    bounds = Bounds.from_environment()
+    if marks(data) > bounds.values:
+        raise WorkflowFileError(exceeded("values", bounds, source))
     try:
         return json.loads(data.decode("utf-8-sig", "surrogatepass"))
     except (ValueError, RecursionError, MemoryError) as error:

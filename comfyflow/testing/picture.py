@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ..container import open_picture as open_container
+from ..errors import BoundsError
 from ..output_file import ImageFile
 from .golden import UPDATE, golden_path, read_golden, write_golden
 from .session import Session, current_session, current_test
@@ -53,11 +55,11 @@ def open_picture(picture: Picture) -> Image:
         return picture
     try:
         content = picture.bytes() if isinstance(picture, ImageFile) else _content(picture)
-        opened = Image.open(io.BytesIO(content))
+        opened = open_container(content)
         opened.load()
     except UnidentifiedImageError:
         raise AssertionError(f"{_name(picture) or 'this'} is no picture, by its first bytes") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
+    except (OSError, SyntaxError, BoundsError, Image.DecompressionBombError) as error:  # what Pillow raises
         raise AssertionError(f"{_name(picture) or 'this'} is no picture that can be read: {error}") from None
     return opened
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
 
+from ...container import open_picture as open_container
 from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary
 from ..painting import bounded
@@ -34,7 +34,7 @@ def picture(array: FloatArray) -> Image.Image:
 
 def open_picture(path: Path) -> Image.Image:
     """A picture file, read at once: Pillow's readers do not all close what they open."""
-    return Image.open(BytesIO(path.read_bytes()))
+    return open_container(path.read_bytes())
 
 
 def read_picture(path: Path) -> tuple[FloatArray, FloatArray]:

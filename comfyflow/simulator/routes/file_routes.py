@@ -15,6 +15,7 @@ from aiohttp import web
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ...container import open_picture as open_container
 from ..folders import FOLDER_TYPES, Folders, PathEscapeError, split_annotation
 from ..nodes.image_nodes import open_picture
 from ..profile import Profile
@@ -194,7 +195,7 @@ def _masked(folders: Folders, form: Any, sent: bytes) -> bytes | None:
         return None
     if not path.is_file():
         return None
-    picture, mask = open_picture(path), Image.open(BytesIO(sent))
+    picture, mask = open_picture(path), open_container(sent)
     with picture, mask:
         text = PngInfo()
         for key, value in getattr(picture, "text", {}).items():
