@@ -61,10 +61,20 @@ SESSION = (
 """A description of a stream behind an empty tag of an MP3 file: whoever opens it opens its sockets."""
 
 
-def test_no_recording_opens_a_socket() -> None:
+def test_no_recording_opens_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that finds out by itself what a file is looks behind the tag, and takes it for that."""
-    pytest.importorskip("av")
+    av = pytest.importorskip("av")
+    opened: list[str] = []
+    opener = av.open
+
+    def noting(*args: Any, **options: Any) -> Any:
+        container = opener(*args, **options)
+        opened.append(container.format.name)
+        return container
+
+    monkeypatch.setattr(av, "open", noting)
     assert embedded_texts(SESSION) == {}
+    assert "sdp" not in opened
 
 
 @pytest.mark.parametrize("start", [b"", b"#EXTM3U\n", b"ffconcat version 1.0\n", EPS, b"\x89PNG\r\n\x1a\n"])
