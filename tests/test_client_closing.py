@@ -8,12 +8,13 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from comfyflow.client import AsyncClient, Limits
+from comfyflow.client import AsyncClient, Client, Limits
 from comfyflow.errors import ClientError, ServerUnreachable
 from comfyflow.simulator import Simulator
 from tests.clients import KINDS, connected
@@ -46,6 +47,17 @@ def test_a_closed_client_says_so(server: Simulator, kind: str) -> None:
                 use()
         assert done.result().output.files, "what is known needs no server"
         assert list(client.events(5)) == []
+
+
+def test_a_file_that_is_fetched_after_closing_says_when_to_fetch_it(
+    server: Simulator, tmp_path: Path
+) -> None:
+    with Client(server.url) as client:
+        file = client.run(prompt()).files[0]
+    for fetch in (file.bytes, lambda: file.save(tmp_path / "late.png"), lambda: file.metadata):
+        with pytest.raises(ClientError, match=rf"{file.name} cannot be fetched: .* in the block of `with"):
+            fetch()
+    assert list(tmp_path.iterdir()) == [], "nothing is begun"
 
 
 def test_closing_while_many_threads_use_it(server: Simulator) -> None:

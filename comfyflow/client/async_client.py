@@ -13,6 +13,7 @@ from typing_extensions import Self, Unpack
 
 from ..errors import ClientError
 from ..node import OutputNode
+from ..option import refuse_strangers
 from ..output_file import NodeOutput, OutputFile
 from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .awaiting import AwaitingDriver, LoopSignal
@@ -140,6 +141,7 @@ class AsyncClient(BaseClient):
 
     Raises:
         ClientError: The address is none.
+        TypeError: There is no such option.
     """
 
     def __init__(
@@ -149,6 +151,7 @@ class AsyncClient(BaseClient):
         transport: httpx.AsyncBaseTransport | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport")
         super().__init__(make_core(url, LoopSignal, options))
         self._driver = AwaitingDriver(self._core, options, transport)
 
@@ -235,6 +238,7 @@ class AsyncClient(BaseClient):
             WaitTimeout: The time is over. The prompt goes on.
             ServerUnreachable: The server does not answer.
         """
+        refuse_strangers("AsyncClient.run", options, WaitOptions, "target", "resolver")
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
         on_event, attempt = options.get("on_event"), running.Attempt()
         cancels = running.cancels(options)
@@ -311,6 +315,7 @@ class AsyncClient(BaseClient):
             PromptRejected: The server found problems; nothing was queued.
             ServerUnreachable: The server does not answer.
         """
+        refuse_strangers("AsyncClient.submit", options, RunOptions, "target", "resolver")
         return await self._submit(target, resolver, options, None)
 
     async def attach(self, prompt_id: str) -> AsyncHandle[Result[NodeOutput]]:

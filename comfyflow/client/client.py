@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from typing_extensions import Self, Unpack
 
 from ..node import OutputNode
+from ..option import refuse_strangers
 from ..output_file import NodeOutput, OutputFile
 from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .base import BaseClient
@@ -138,6 +139,7 @@ class Client(BaseClient):
 
     Raises:
         ClientError: The address is none.
+        TypeError: There is no such option.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class Client(BaseClient):
         transport: httpx.BaseTransport | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        refuse_strangers("Client", options, ClientOptions, "url", "transport")
         super().__init__(make_core(url, threading.Event, options))
         self._driver = BlockingDriver(self._core, options, transport)
 
@@ -236,6 +239,7 @@ class Client(BaseClient):
             WaitTimeout: The time is over. The prompt goes on.
             ServerUnreachable: The server does not answer.
         """
+        refuse_strangers("Client.run", options, WaitOptions, "target", "resolver")
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
         on_event, attempt = options.get("on_event"), running.Attempt()
         cancels = running.cancels(options)
@@ -312,6 +316,7 @@ class Client(BaseClient):
             PromptRejected: The server found problems; nothing was queued.
             ServerUnreachable: The server does not answer.
         """
+        refuse_strangers("Client.submit", options, RunOptions, "target", "resolver")
         return self._submit(target, resolver, options, None)
 
     def attach(self, prompt_id: str) -> Handle[Result[NodeOutput]]:

@@ -184,7 +184,13 @@ def pieces(response: httpx.Response) -> Iterable[bytes] | None:
 
 
 def closed(request: Request) -> ClientError:
-    """The error of a request by a client that was closed."""
+    """The error of a request by a client that was closed; most often an output is saved too late."""
+    name = dict(request.query).get("filename") if request.path == "/api/view" else None
+    if name is not None:
+        return ClientError(
+            f"{name} cannot be fetched: this client is closed. Save files before it is, in the block of "
+            "`with Client(...) as client:`"
+        )
     return ClientError(f"{request.label}: this client is closed; make a new one")
 
 

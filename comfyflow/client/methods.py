@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
+from ..option import refuse_unknown
 from .core import Core
 from .flow import Flow
 
@@ -23,6 +24,8 @@ def blocking(flow: Callable[Concatenate[Core, P], Flow[T]]) -> Callable[Concaten
     """The flow as a method of `Client`."""
 
     def method(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
+        if kwargs:
+            _refuse_unknown("Client", method, kwargs)
         return self._driver.drive(flow(self._core, *args, **kwargs))
 
     return cast("Callable[Concatenate[Client, P], T]", _described(method, flow))
@@ -34,9 +37,22 @@ def awaiting(
     """The flow as a method of `AsyncClient`."""
 
     async def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> T:
+        if kwargs:
+            _refuse_unknown("AsyncClient", method, kwargs)
         return await self._driver.drive(flow(self._core, *args, **kwargs))
 
     return cast("Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]", _described(method, flow))
+
+
+def _refuse_unknown(client: str, method: Callable[..., Any], keywords: Iterable[str]) -> None:
+    """Raise for a keyword that a method does not take.
+
+    Raises:
+        TypeError: There is one.
+    """
+    import inspect
+
+    refuse_unknown(f"{client}.{method.__name__}", keywords, inspect.signature(method).parameters)
 
 
 def _described(method: Callable[..., Any], flow: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 from ...errors import SchemaError
 from ...graph import Graph, Link
 from ...node import Node, Output, raw_node, titled, with_id
+from ...option import refuse_strangers
 from ...prompt import Prompt, to_prompt
 from ...schema import Schema
 from .catalogue import Catalogue, Choose, GivenValues, Pool
@@ -61,6 +62,7 @@ def graphs(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy
     Raises:
         SchemaError: Nothing can be drawn (when the first example is).
     """
+    refuse_strangers("graphs", options, GraphOptions, "schema")
     return st.deferred(lambda: _graphs(_pool(schema, options), options))
 
 

@@ -1,0 +1,90 @@
+"""An option that does not exist is an error that names the nearest, wherever options are taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+
+from comfyflow.client import AsyncClient, Client
+from comfyflow.simulator import Simulator
+from comfyflow.testing import strategies
+from tests.simulated import NODES, SAVE
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Simulator]:
+    with Simulator(NODES) as simulator:
+        yield simulator
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_refuses_an_option_that_it_has_not(kind: Any) -> None:
+    with pytest.raises(TypeError, match=r"Client\(\) got .* 'beerer'; did you mean 'bearer'\?") as caught:
+        kind("http://127.0.0.1:1", beerer="a secret")
+    assert "a secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("call", ["run", "submit"])
+def test_an_option_of_a_run_that_there_is_not_runs_nothing(call: str, server: Simulator) -> None:
+    with Client(server.url) as client, pytest.raises(TypeError, match=rf"Client\.{call}\(\) .* 'validat'"):
+        getattr(client, call)(SAVE, validat=False)
+
+    async def asynchronously() -> None:
+        async with AsyncClient(server.url) as client:
+            with pytest.raises(TypeError, match=rf"AsyncClient\.{call}\(\) .* did you mean 'validate'\?"):
+                await getattr(client, call)(SAVE, validat=False)
+
+    asyncio.run(asynchronously())
+    assert server.prompts == []
+
+
+def test_the_nearest_option_of_a_run_is_told(server: Simulator) -> None:
+    with Client(server.url) as client, pytest.raises(TypeError, match=r"'tiemout'; did you mean 'timeout'\?"):
+        cast("Callable[..., Any]", client.run)(SAVE, tiemout=1)
+
+
+def test_a_name_that_is_near_nothing_is_answered_with_all(server: Simulator) -> None:
+    with (
+        Client(server.url) as client,
+        pytest.raises(TypeError, match=r"'xyzzy'; it takes .*on_event.*timeout"),
+    ):
+        cast("Callable[..., Any]", client.run)(SAVE, xyzzy=1)
+
+
+def _routes(kind: type) -> list[str]:
+    """The methods of a client that are a route of the server."""
+    return sorted(name for name, value in vars(kind).items() if hasattr(value, "__signature__"))
+
+
+@pytest.mark.parametrize("name", _routes(Client))
+def test_a_route_refuses_a_keyword_that_it_has_not(name: str) -> None:
+    with Client("http://127.0.0.1:1") as client, pytest.raises(TypeError, match=rf"Client\.{name}\(\) got"):
+        getattr(client, name)(tpye="output")
+
+
+def test_the_nearest_keyword_of_a_route_is_told() -> None:
+    with (
+        Client("http://127.0.0.1:1") as client,
+        pytest.raises(TypeError, match=r"did you mean 'subfolder'\?"),
+    ):
+        cast("Callable[..., Any]", client.view)("a.png", subfoldr="x")
+
+
+def test_an_awaited_route_refuses_a_keyword_too() -> None:
+    async def call() -> None:
+        async with AsyncClient("http://127.0.0.1:1") as client:
+            await cast("Callable[..., Any]", client.view)("a.png", subfoldr="x")
+
+    with pytest.raises(TypeError, match=r"AsyncClient\.view\(\) .*did you mean 'subfolder'\?"):
+        asyncio.run(call())
+
+
+def test_a_strategy_refuses_an_option_that_it_has_not() -> None:
+    from comfyflow.schema import Schema
+
+    for strategy in (strategies.graphs, strategies.prompts, strategies.workflows, strategies.invalid_prompts):
+        with pytest.raises(TypeError, match=r"'max_node'; did you mean 'max_nodes'\?"):
+            cast("Callable[..., Any]", strategy)(Schema({}), max_node=3)
