@@ -16,6 +16,7 @@
     ├── LockError                   a lock that cannot be made, read or written
     ├── ConversionError             an editor workflow that cannot become a prompt
     ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
+    ├── ConfigurationError          a config file, or a variable of the environment, that cannot be used
     ├── CommandError                a command line that cannot be carried out
     ├── SimulatorError              a simulated server that cannot be started or used so
     ├── GoldenError                 a golden file of a test that has no name or cannot be read
@@ -123,6 +124,10 @@ class PythonSourceError(ComfyflowError):
     """A graph that cannot be written as Python: a cycle, a link to nothing, a value that no
     prompt can hold; or one whose Python was not proven to give the same graph.
     """
+
+
+class ConfigurationError(ComfyflowError):
+    """A config file that cannot be read, or a setting in it or in the environment that is none."""
 
 
 class CommandError(ComfyflowError):

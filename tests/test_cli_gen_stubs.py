@@ -38,12 +38,13 @@ def test_it_writes_a_package_and_says_what(command: Command, object_info: str, t
     out = tmp_path / "ournodes"
     run = command("gen-stubs", "--object-info", object_info, "--out", str(out))
     assert run.code == 0
-    first, skipped, last = run.out.splitlines()
+    first, skipped, count, last = run.out.splitlines()
     assert first == "renamed: 'Blend': input 'a.' is a, and 1 more name of this class"
     assert skipped.startswith("skipped: ")
     assert "'Broken'" in skipped
-    assert last.startswith(f"generated 2 node classes in 8 files under {out} (ComfyUI ")
-    assert last.endswith("; 1 skipped, 2 renamed)")
+    assert count.startswith(f"generated 2 node classes in 8 files under {out} (ComfyUI ")
+    assert count.endswith("; 1 skipped, 2 renamed)")
+    assert last == f"schema: {len(OBJECT_INFO)} node classes of ComfyUI 0.3.64, from {object_info}"
     assert "In pixels." in (out / "nodes.py").read_text()
 
 
@@ -59,7 +60,7 @@ def test_many_new_names_are_counted(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "many.json"
     path.write_text(json.dumps({f"Node {number}": node_class({}) for number in range(13)}))
     run = command("gen-stubs", "--object-info", str(path), "--out", str(tmp_path / "out"))
-    assert len(run.out.splitlines()) == 12
+    assert len(run.out.splitlines()) == 13
     assert "renamed: 3 names in 3 other classes; --verbose lists every one" in run.out
 
 
@@ -70,11 +71,11 @@ def test_check_fails_where_files_are_stale(command: Command, object_info: str, t
     assert not (tmp_path / "out").exists()
     assert command(*words).code == 0
     run = command(*words, "--check")
-    assert (run.code, run.out) == (0, "all files are up to date\n")
+    assert (run.code, run.out.splitlines()[:-1]) == (0, ["all files are up to date"])
     module = tmp_path / "out" / "nodes.py"
     module.write_text(module.read_text() + "\n")
     run = command(*words, "--check")
-    assert (run.code, run.out) == (1, f"stale: {module}\n1 of 8 files are stale\n")
+    assert (run.code, run.out.splitlines()[:-1]) == (1, [f"stale: {module}", "1 of 8 files are stale"])
     assert command(*words, "--check", "--no-docs").code == 1
 
 

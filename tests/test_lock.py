@@ -284,13 +284,16 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_command_lock(command: Command, files: Path) -> None:
     run = command("lock", "a.json", "--object-info", "info.json")
     assert (run.code, run.err) == (0, "")
-    assert run.out == "locked in comfyflow.lock: 3 node classes of ComfyUI 0.27.0, for 1 workflow\n"
+    assert run.out.splitlines() == [
+        "locked in comfyflow.lock: 3 node classes of ComfyUI 0.27.0, for 1 workflow",
+        "schema: 4 node classes of ComfyUI 0.27.0, from info.json",
+    ]
     assert (files / "comfyflow.lock").read_text() == TEXT.replace('["a.json", "b.json"]', '["a.json"]')
     assert command("lock", "a.json", "--object-info", "info.json", "--check").code == 0
     changed = json.loads(json.dumps(PROMPT).replace("b.safetensors", "c.safetensors"))
     (files / "a.json").write_text(json.dumps(changed))
     run = command("lock", "a.json", "--object-info", "info.json", "--check")
-    assert (run.code, run.out) == (1, "comfyflow.lock is stale\n")
+    assert (run.code, run.out.splitlines()[0]) == (1, "comfyflow.lock is stale")
     assert command("lock", "a.json", "--object-info", "info.json", "-o", "other.lock").code == 0
     assert "c.safetensors" in (files / "other.lock").read_text()
 
@@ -312,4 +315,5 @@ def test_command_lock_of_python(command: Command, files: Path) -> None:
     run = command("lock", "made.py")
     assert run.code == 0, run.err
     assert sorted(json.loads((files / "comfyflow.lock").read_text())["nodes"]) == ["EmptyImage", "SaveImage"]
-    assert command("check", "made.py", "--lock", "comfyflow.lock").out == "made.py: would run\n"
+    run = command("check", "made.py", "--lock", "comfyflow.lock")
+    assert run.out == "made.py: would run\nschema: 2 node classes of ComfyUI 0.27.0, from comfyflow.lock\n"

@@ -25,13 +25,15 @@ def main() -> None:
     from ..errors import ComfyflowError
     from .app import app
     from .plain_text import plain
+    from .stubs_package import FINDER
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a letter is to show its number.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="comfyflow")
+        with FINDER.in_force():
+            app(prog_name="comfyflow")
     except ComfyflowError as error:
         print(f"comfyflow: {plain(error)}", file=sys.stderr)
         sys.exit(UNUSABLE)

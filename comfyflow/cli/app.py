@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "lock": _Listed("lock", "lock", "Record what workflows use of a server."),
     "check": _Listed("check", "check", "Say whether workflows would still run."),
     "simulate": _Listed("simulate", "simulate", "Run a ComfyUI server without models."),
+    "where": _Listed("where", "where", "Say which server, schema and node package are in force."),
     "status": _Listed("server", "status", "What a server is and what it is doing."),
     "queue": _Listed("server", "queue", "What runs and what waits."),
     "history": _Listed("server", "history", "What has run: the last prompts, or one."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -16,6 +17,7 @@ from .options import (
     object_info_option,
     output_option,
     server_option,
+    stubs_option,
     write_text,
 )
 from .parameters import split_targets
@@ -36,6 +38,7 @@ Format: TypeAlias = Literal["text", "json", "junit", "sarif", "github"]
 @targets_argument
 @click.option("--lock", metavar="FILE", type=PATH, help="What they were made for: comfyflow lock.")
 @server_option
+@stubs_option
 @object_info_option
 @click.option(
     "--format",
@@ -53,6 +56,7 @@ def check(
     targets: tuple[str, ...],
     lock: Path | None,
     server: str | None,
+    stubs: str | None,
     object_info: Path | None,
     form: Format,
     as_json: bool,
@@ -63,8 +67,8 @@ def check(
 
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
 
-    With --server or --object-info, that is compared with the lock, or with the node package of a
-    Python workflow. With --lock alone, the workflows are checked against the lock.
+    A server, or --object-info, is compared with the lock, or with the node package of a Python
+    workflow. With --lock alone, the workflows are checked against the lock.
     """
     from ..lock import Checked, read_lock
     from ..lock import check as check_prompt
@@ -72,7 +76,8 @@ def check(
 
     files, words = split_targets(targets, context.args)
     locked = read_lock(lock) if lock is not None else None
-    given = given_schema(server, object_info)
+    by_lock = locked is not None and (server, object_info, stubs) == (None, None, None)
+    given = given_schema(server, object_info, stubs) if not by_lock else None
     new: Schema | Lock | None = given if given is not None else locked
     if new is None:
         raise CommandError("give --server URL, --object-info FILE or --lock FILE: what to check against")
@@ -82,7 +87,8 @@ def check(
         old = None if given is None else locked or _own_schema(target)
         drifts = check_prompt(target.prompt, new, old, places=target.places)
         checked.append(Checked(text, _file(text), tuple(drifts)))
-    write_text(_printed(checked, "json" if as_json else form, strict), output)
+    against = new if isinstance(new, Mapping) else new.schema
+    write_text(_printed(checked, "json" if as_json else form, strict, against), output)
     if any(not workflow.runs or (strict and _warns(workflow)) for workflow in checked):
         raise click.exceptions.Exit(PROBLEMS)
 
@@ -104,7 +110,7 @@ def _warns(workflow: Checked) -> bool:
     return any(drift.severity == "warning" for drift in workflow.drifts)
 
 
-def _printed(checked: list[Checked], form: Format, strict: bool) -> str:
+def _printed(checked: list[Checked], form: Format, strict: bool, against: Schema) -> str:
     from ..lock import to_github, to_junit, to_sarif
 
     if form == "json":
@@ -117,4 +123,4 @@ def _printed(checked: list[Checked], form: Format, strict: bool) -> str:
         return json_text(to_sarif(checked, __version__))
     if form == "github":
         return to_github(checked)
-    return plain("\n".join(map(str, checked)) + "\n")
+    return plain("\n".join([*map(str, checked), str(against)]) + "\n")

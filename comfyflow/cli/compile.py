@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import given_schema, object_info_option, output_option, server_option, write_text
+from .options import given_schema, object_info_option, output_option, server_option, stubs_option, write_text
 from .plain_text import say
 from .workflow_command import WorkflowCommand, target_argument
 
@@ -17,6 +17,7 @@ from .workflow_command import WorkflowCommand, target_argument
 @output_option
 @object_info_option
 @server_option
+@stubs_option
 @click.option("--compact", is_flag=True, help="On one line.")
 @click.pass_context
 def compile_workflow(
@@ -25,15 +26,18 @@ def compile_workflow(
     output: Path | None,
     object_info: Path | None,
     server: str | None,
+    stubs: str | None,
     compact: bool,
 ) -> None:
     """Write the prompt JSON of a workflow; its parameters are options: --seed 7.
 
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
-    from .target import load_target
+    from .target import is_python, load_target
 
-    loaded = load_target(target, context.args, given_schema(server, object_info))
+    said = (server, object_info, stubs) != (None, None, None)
+    schema = given_schema(server, object_info, stubs) if said or not is_python(target) else None
+    loaded = load_target(target, context.args, schema)
     text = json.dumps(loaded.prompt, indent=None if compact else 2, ensure_ascii=False)
     for warning in loaded.warnings:
         say(warning, err=True)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
-import os
-import sys
 from collections.abc import Generator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from ..configuration import SERVER_VARIABLE, named_server
 from ..errors import CommandError, ServerUnreachable
 from ..json_types import is_object
 from .options import server_url
@@ -18,37 +15,17 @@ from .options import server_url
 if TYPE_CHECKING:
     from ..client import Client
 
-DEFAULT: Final = "http://127.0.0.1:8188"
-VARIABLE: Final = "COMFYFLOW_SERVER"
 _GREETING_SECONDS: Final = 20.0
 """A server that loads a model may take some to answer."""
-
-
-def config_file() -> Path:
-    """Where the config file is: ``comfyflow/config.toml`` in the user's folder for such files.
-
-    It may hold ``server = "http://127.0.0.1:8188"``. ``COMFYFLOW_CONFIG`` names another file.
-    """
-    given = os.environ.get("COMFYFLOW_CONFIG")
-    if given:
-        return Path(given)
-    if sys.platform == "win32":
-        folder = Path(os.environ.get("APPDATA", "~"))
-    else:
-        folder = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
-    return folder.expanduser() / "comfyflow" / "config.toml"
 
 
 def chosen_server(option: str | None) -> str:
     """The server to use: the option, ``COMFYFLOW_SERVER``, the config file, or this machine.
 
     Raises:
-        CommandError: The config file cannot be read.
+        ConfigurationError: The option is empty, or the config file cannot be read.
     """
-    said = option or os.environ.get(VARIABLE) or _config().get("server") or DEFAULT
-    if not isinstance(said, str):
-        raise CommandError(f"{config_file()}: server is to be a text, not {said!r}")
-    return server_url(said)
+    return server_url(named_server(option).url)
 
 
 @contextlib.contextmanager
@@ -85,7 +62,7 @@ def _greet(client: Client, seconds: float) -> None:
     Raises:
         CommandError: It does not.
     """
-    elsewhere = f"name a server with --server URL or {VARIABLE}"
+    elsewhere = f"name a server with --server URL or {SERVER_VARIABLE}"
     try:
         answer = client.request("GET", "/api/system_stats", timeout=max(seconds, 0.1))
     except ServerUnreachable as error:
@@ -126,16 +103,3 @@ def _simulator() -> Generator[str, None, None]:
         ) from None
     with Simulator(previews=True, step_seconds=0.03) as simulator:
         yield simulator.url
-
-
-def _config() -> dict[str, Any]:
-    path = config_file()
-    if not path.is_file():
-        return {}
-    # The standard library has it from Python 3.11 on; before, the package it came from.
-    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandError(f"cannot read {path}: {error}") from None
-    return found

@@ -15,6 +15,7 @@ from .options import (
     output_option,
     reference_schema,
     server_option,
+    stubs_option,
     write_text,
 )
 from .plain_text import plain, say
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @output_option
 @object_info_option
 @server_option
+@stubs_option
 @click.option("--editor", metavar="VERSION", default="1.45", help="1.45 or 1.27.")
 @click.option("--repair", is_flag=True, help="What the author meant, where the editor surprises.")
 @click.option("--seed", metavar="N", type=int, help="For random choices in texts: {a|b}.")
@@ -38,6 +40,7 @@ def convert(
     output: Path | None,
     object_info: Path | None,
     server: str | None,
+    stubs: str | None,
     editor: str,
     repair: bool,
     seed: int | None,
@@ -55,7 +58,8 @@ def convert(
         raise CommandError(
             f"{name} holds no workflow of the editor but a prompt: comfyflow compile prints it"
         )
-    schema = given_schema(server, object_info) or reference_schema()
+    given = given_schema(server, object_info, stubs)
+    schema = given if given is not None else reference_schema()
     conversion = convert_workflow(found.workflow, schema, editor=editor, repair=repair, seed=seed)
     for warning in conversion.warnings:
         say(warning, err=True)

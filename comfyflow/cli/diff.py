@@ -9,7 +9,7 @@ import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import given_schema, json_text, object_info_option, server_option
+from .options import given_schema, json_text, object_info_option, server_option, stubs_option
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ HISTORY: Final = "history:"
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @object_info_option
 @server_option
-def diff(before: str, after: str, as_json: bool, object_info: Path | None, server: str | None) -> None:
+@stubs_option
+def diff(
+    before: str, after: str, as_json: bool, object_info: Path | None, server: str | None, stubs: str | None
+) -> None:
     """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble.
 
     A and B are each FILE.py[:NAME], another workflow, - for standard input, or history:ID, a prompt that
@@ -34,7 +37,7 @@ def diff(before: str, after: str, as_json: bool, object_info: Path | None, serve
     """
     from ..diff import diff as compare
 
-    schema = given_schema(server, object_info)
+    schema = given_schema(server, object_info, stubs)
     found = compare(load_graph(before, schema, server), load_graph(after, schema, server))
     if as_json:
         click.echo(json_text(found.to_json()), nl=False)

@@ -10,7 +10,7 @@ import click
 
 from ..errors import CommandError, SchemaError
 from . import PROBLEMS
-from .options import PATH, given_schema, object_info_option, server_option
+from .options import PATH, given_schema, object_info_option, server_option, server_url
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -50,8 +50,11 @@ def gen_stubs(
 ) -> None:
     """Generate typed Python node classes from a server or a saved /object_info."""
     from ..codegen import Options, generate
+    from ..codegen.package import refuse_name
 
-    schema = given_schema(server, object_info) or _of_default_server()
+    refuse_name(out)
+    given = given_schema(server, object_info) if server is not None or object_info is not None else None
+    schema = given if given is not None else _of_chosen_server()
     options = Options(docs=docs, max_choices=max_choices, include=include, exclude=exclude)
     package = generate(schema, options)
     if check:
@@ -61,6 +64,7 @@ def gen_stubs(
         click.echo(
             f"{len(stale)} of {len(package.files)} files are stale" if stale else "all files are up to date"
         )
+        say(schema)
         raise click.exceptions.Exit(PROBLEMS if stale else 0)
     package.write(out)
     lines = [f"renamed: {each}" for each in package.renamed] if verbose else _by_class(package.renamed)
@@ -69,24 +73,26 @@ def gen_stubs(
         f"generated {len(package.generated)} node classes in {len(package.files)} files under {out} "
         f"(ComfyUI {schema.version}; {len(package.skipped)} skipped, {len(package.renamed)} renamed)"
     )
+    lines.append(str(schema))
     say("\n".join(lines))
 
 
-def _of_default_server() -> Schema:
-    """The schema of the server that commands talk to where none is named.
+def _of_chosen_server() -> Schema:
+    """The schema of the server that commands talk to where no option names one.
 
     Raises:
         CommandError: It does not answer.
     """
+    from ..configuration import named_server
     from ..schema import load_schema
-    from .connection import chosen_server
 
+    chosen = named_server()
     try:
-        return load_schema(chosen_server(None))
+        return load_schema(server_url(chosen.url))
     except SchemaError as error:
         raise CommandError(
-            f"{error}. Say where the nodes are to come from: --server URL, or --object-info FILE with a "
-            "saved answer of GET /object_info"
+            f"{error} (named by {chosen.by}). Say where the nodes are to come from: --server URL, or "
+            "--object-info FILE with a saved answer of GET /object_info"
         ) from None
 
 

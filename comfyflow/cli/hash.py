@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import given_schema, object_info_option, server_option
+from .options import given_schema, object_info_option, server_option, stubs_option
 from .parameters import split_targets
 from .workflow_command import WorkflowCommand, targets_argument
 
@@ -15,9 +15,14 @@ from .workflow_command import WorkflowCommand, targets_argument
 @targets_argument
 @object_info_option
 @server_option
+@stubs_option
 @click.pass_context
 def hash_workflows(
-    context: click.Context, targets: tuple[str, ...], object_info: Path | None, server: str | None
+    context: click.Context,
+    targets: tuple[str, ...],
+    object_info: Path | None,
+    server: str | None,
+    stubs: str | None,
 ) -> None:
     """Print the canonical hash of what each workflow runs, whatever its ids, titles and unused nodes.
 
@@ -28,8 +33,10 @@ def hash_workflows(
     from .target import load_target, own_schema
 
     files, words = split_targets(targets, context.args)
-    schema = given_schema(server, object_info)
+    schema = given_schema(server, object_info, stubs)
     for text in files:
         target = load_target(text, words, schema)
-        digest = canonical_hash(read_prompt(target.prompt), schema or own_schema(target))
+        digest = canonical_hash(
+            read_prompt(target.prompt), schema if schema is not None else own_schema(target)
+        )
         click.echo(f"{digest}  {text}")

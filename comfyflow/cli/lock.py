@@ -9,7 +9,7 @@ import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import PATH, given_schema, object_info_option, server_option, write_text
+from .options import PATH, given_schema, object_info_option, server_option, stubs_option, write_text
 from .parameters import split_targets
 from .plain_text import say
 from .workflow_command import WorkflowCommand, targets_argument
@@ -26,6 +26,7 @@ LOCK_FILE = Path("comfyflow.lock")
 @click.option("-o", "--output", metavar="FILE", type=PATH, default=LOCK_FILE, help="The lock file.")
 @object_info_option
 @server_option
+@stubs_option
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if it is stale.")
 @click.pass_context
 def lock(
@@ -34,6 +35,7 @@ def lock(
     output: Path,
     object_info: Path | None,
     server: str | None,
+    stubs: str | None,
     check: bool,
 ) -> None:
     """Record the node signatures and model files that workflows use, to compare servers with.
@@ -44,21 +46,20 @@ def lock(
     from .target import load_target
 
     files, words = split_targets(targets, context.args)
-    schema = given_schema(server, object_info)
+    schema = given_schema(server, object_info, stubs)
     loaded = {text: load_target(text, words, schema) for text in files}
-    made = make_lock(
-        {name: target.prompt for name, target in loaded.items()}, schema or _common_schema(loaded)
-    )
+    schema = schema if schema is not None else _common_schema(loaded)
+    made = make_lock({name: target.prompt for name, target in loaded.items()}, schema)
     text = made.to_text()
     if check:
         stale = not output.is_file() or output.read_bytes() != text.encode()
-        click.echo(f"{output} is {'stale' if stale else 'up to date'}")
+        say(f"{output} is {'stale' if stale else 'up to date'}\n{schema}")
         raise click.exceptions.Exit(PROBLEMS if stale else 0)
     write_text(text, output)
     plural = "" if len(loaded) == 1 else "s"
     say(
         f"locked in {output}: {len(made.nodes)} node classes of ComfyUI {made.version}, "
-        f"for {len(loaded)} workflow{plural}"
+        f"for {len(loaded)} workflow{plural}\n{schema}"
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import PROBLEMS
-from .options import given_schema, object_info_option, reference_schema, server_option
+from .options import given_schema, object_info_option, reference_schema, server_option, stubs_option
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -24,11 +24,14 @@ SHOWN_CHOICES = 12
 @click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
 @object_info_option
 @server_option
-def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None) -> None:
+@stubs_option
+def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None, stubs: str | None) -> None:
     """Search the node classes of a server, or show one of them."""
-    schema = given_schema(server, object_info) or reference_schema()
+    given = given_schema(server, object_info, stubs)
+    schema = given if given is not None else reference_schema()
     if len(words) == 1 and words[0] in schema:
         say(describe_node(schema[words[0]]))
+        say(schema, err=True)
         return
     found = search_nodes(schema, words)
     for node in found:
@@ -36,7 +39,9 @@ def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None) 
     if not found:
         near = schema.nearest(" ".join(words))
         hint = f"; the nearest class is {near}" if near else ""
-        say(f"no node class of {schema.source} matches {' '.join(words)!r}{hint}", err=True)
+        say(f"no node class matches {' '.join(words)!r}{hint}", err=True)
+    say(schema, err=True)
+    if not found:
         raise click.exceptions.Exit(PROBLEMS)
 
 

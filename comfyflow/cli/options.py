@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..errors import CommandError
+from ..configuration import named_server
+from ..errors import CommandError, SchemaError
+from ..generated import STUBS
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -21,26 +22,52 @@ server_option = click.option("--server", metavar="URL", help="A running ComfyUI:
 object_info_option = click.option(
     "--object-info", metavar="FILE", type=PATH, help="A saved answer of GET /object_info (.gz too)."
 )
+stubs_option = click.option(
+    "--stubs", metavar="PACKAGE", help="A generated package, though a server is configured: comfynodes."
+)
 output_option = click.option(
     "-o", "--output", metavar="FILE", type=PATH, help="Write here instead of to the screen."
 )
 
 
-def given_schema(server: str | None, object_info: Path | None) -> Schema | None:
-    """The schema that the options name, or None where they name none.
+def given_schema(server: str | None, object_info: Path | None, stubs: str | None = None) -> Schema | None:
+    """The schema that somebody names, or None where nobody does: then it is the workflow's own.
+
+    The first of: the options; the server of ``COMFYFLOW_SERVER``; the server of the config file.
+    ``docs/schema-in-force.md`` has the whole rule.
+
+    Args:
+        server: ``--server``.
+        object_info: ``--object-info``.
+        stubs: ``--stubs``, a package of node classes.
 
     Raises:
-        CommandError: Both options were given.
+        CommandError: Several options were given, or there is no such package.
+        ConfigurationError: ``--server`` is empty, or the config file cannot be read.
         SchemaError: It cannot be read.
     """
-    if server is not None and object_info is not None:
-        raise CommandError("give --server or --object-info, not both")
-    source = server if server is not None else object_info
-    if source is None:
-        return None
+    given = {"--server": server, "--object-info": object_info, "--stubs": stubs}
+    named = [option for option, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise CommandError(f"give {' or '.join(named)}, not {'both' if len(named) == 2 else 'all of them'}")
+    if stubs is not None:
+        return package_schema_of(stubs)
     from ..schema import load_schema
 
-    return load_schema(server_url(server) if server is not None else str(object_info))
+    if object_info is not None:
+        return load_schema(object_info)
+    chosen = named_server(server)
+    if chosen.is_default:
+        return None
+    try:
+        return load_schema(server_url(chosen.url))
+    except SchemaError as error:
+        if server is not None:
+            raise
+        raise SchemaError(
+            f"{error} (named by {chosen.by}). Name another schema: --server URL, --object-info FILE, or "
+            f"--stubs {STUBS} for the generated package"
+        ) from None
 
 
 def server_url(text: str) -> str:
@@ -54,7 +81,7 @@ def reference_schema() -> Schema:
     Raises:
         CommandError: There is no package ``comfynodes``.
     """
-    return package_schema_of("comfynodes")
+    return package_schema_of(STUBS)
 
 
 def package_schema_of(package: str) -> Schema:
@@ -68,9 +95,6 @@ def package_schema_of(package: str) -> Schema:
 
     from ..schema.package import package_schema
 
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
     try:
         importlib.import_module(package)
     except (ImportError, ValueError) as error:

@@ -21,6 +21,7 @@ from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import reference_schema
 from .parameters import read_parameters
 from .standard_input import given_file, shown_name
+from .stubs_package import FINDER
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -71,6 +72,11 @@ def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = No
         name = shown_name(text)
         raise CommandError(f"{name} is no Python workflow and has no parameters: {' '.join(words)}")
     return _load_file(text, schema)
+
+
+def is_python(text: str) -> bool:
+    """Whether a target is a workflow in Python, which needs no schema to become a prompt."""
+    return _is_python(_split(text)[0])
 
 
 def own_schema(target: Target) -> Schema:
@@ -152,6 +158,7 @@ def _execute(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise CommandError(f"{file} is no Python file")
+    FINDER.look_into(path.parent)
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -215,7 +222,8 @@ def _load_file(text: str, schema: Schema | None) -> Target:
         raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
     if found.prompt is not None:
         return Target(name, found.prompt, editor_workflow=found.workflow)
-    conversion = convert_workflow(found.workflow or {}, schema or reference_schema())
+    schema = schema if schema is not None else reference_schema()
+    conversion = convert_workflow(found.workflow or {}, schema)
     return Target(name, conversion, editor_workflow=found.workflow, warnings=tuple(conversion.warnings))
 
 

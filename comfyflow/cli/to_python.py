@@ -16,6 +16,7 @@ from .options import (
     output_option,
     package_schema_of,
     server_option,
+    stubs_option,
     write_text,
 )
 from .plain_text import say
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 )
 @object_info_option
 @server_option
+@stubs_option
 def to_python(
     target: str,
     output: Path | None,
@@ -60,6 +62,7 @@ def to_python(
     line_length: int,
     object_info: Path | None,
     server: str | None,
+    stubs: str | None,
 ) -> None:
     """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not.
 
@@ -68,8 +71,8 @@ def to_python(
     from ..python_source import to_python as write_python
     from .target import load_target
 
-    given = given_schema(server, object_info)
-    schema = given or package_schema_of(package)
+    given = given_schema(server, object_info, stubs)
+    schema = given if given is not None else package_schema_of(package)
     loaded = load_target(target, (), schema)
     for warning in loaded.warnings:
         say(warning, err=True)

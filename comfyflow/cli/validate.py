@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import click
 
 from . import PROBLEMS
-from .options import given_schema, object_info_option, server_option
+from .options import given_schema, object_info_option, server_option, stubs_option
 from .parameters import split_targets
 from .plain_text import say
 from .standard_input import shown_name
@@ -23,6 +23,7 @@ Format: TypeAlias = Literal["text", "json"]
 @targets_argument
 @object_info_option
 @server_option
+@stubs_option
 @click.option(
     "--format", "form", type=click.Choice(get_args(Format)), default="text", help="How to print the reports."
 )
@@ -32,6 +33,7 @@ def validate(
     targets: tuple[str, ...],
     object_info: Path | None,
     server: str | None,
+    stubs: str | None,
     form: Format,
 ) -> None:
     """Check workflows as the server will; exit code 1 where one has problems.
@@ -42,12 +44,13 @@ def validate(
     from .target import load_target, own_schema
 
     files, words = split_targets(targets, context.args)
-    schema = given_schema(server, object_info)
+    schema = given_schema(server, object_info, stubs)
     reports: dict[str, Any] = {}
     sound = True
     for text in files:
         target = load_target(text, words, schema)
-        report = validate_prompt(target.prompt, schema or own_schema(target), places=target.places)
+        against = schema if schema is not None else own_schema(target)
+        report = validate_prompt(target.prompt, against, places=target.places)
         sound = sound and report.ok and not report.errors
         reports[text] = report.to_json()
         if form == "text":

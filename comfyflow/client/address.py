@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit
 
+from ..configuration import DEFAULT_SERVER, named_server
 from ..errors import ClientError
-
-DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
-SERVER_VARIABLE: Final = "COMFYFLOW_SERVER"
-"""The environment variable that names the server where a program does not."""
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}")
 _MISPLACED: Final = re.compile(r"//|:[^/]*@")
@@ -125,12 +121,14 @@ def read_address(url: str | None = None) -> tuple[Address, Credentials]:
 
     Args:
         url: ``http://127.0.0.1:8188``, ``https://user:word@host/base?token=…``, or only
-            ``host:port``. None means ``COMFYFLOW_SERVER``, or else `DEFAULT_SERVER`.
+            ``host:port``. None means ``COMFYFLOW_SERVER``, the config file's, or else
+            `DEFAULT_SERVER`: see `named_server`.
 
     Raises:
         ClientError: It is no address of a server.
+        ConfigurationError: The config file cannot be read.
     """
-    text = (url if url is not None else os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER).strip()
+    text = (url if url is not None else named_server().url).strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
     except ValueError:

@@ -135,7 +135,8 @@ class AsyncClient(BaseClient):
     belongs to one event loop. The WebSocket is opened when it is first needed.
 
     Args:
-        url: The server; None means ``COMFYFLOW_SERVER``, or else ``http://127.0.0.1:8188``.
+        url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
+            ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
         options: See `ClientOptions`.
 

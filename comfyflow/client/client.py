@@ -133,7 +133,8 @@ class Client(BaseClient):
     It may be used from several threads. The WebSocket is opened when it is first needed.
 
     Args:
-        url: The server; None means ``COMFYFLOW_SERVER``, or else ``http://127.0.0.1:8188``.
+        url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
+            ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
         options: See `ClientOptions`.
 

@@ -135,7 +135,8 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
         ClientError: The server cannot be reached, or gives an error.
     """
     prepared = prepare(target)
-    schema = options.get("schema") or schema_of(prepared)
+    given = options.get("schema")
+    schema = given if given is not None else schema_of(prepared)
     prompt, uploaded = yield from upload_inputs(core, prepared, schema)
     prepared = replace(prepared, prompt=prompt)
     check(prepared, schema, uploaded, options)

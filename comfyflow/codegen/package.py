@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
 import os
+import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -61,10 +64,12 @@ class Package:
             out_dir: The package's folder; it is made where it does not exist.
 
         Raises:
-            CodegenError: A module does not compile, a file stands in the way that was not
-                generated, a folder in it is a link to somewhere else, or the disk refuses.
+            CodegenError: Python could not import it by its name, a module does not compile, a file
+                stands in the way that was not generated, a folder in it is a link to somewhere else,
+                or the disk refuses.
         """
         folder = Path(out_dir)
+        refuse_name(folder)
         try:
             self._write(folder)
         except (OSError, ValueError) as error:
@@ -88,6 +93,28 @@ class Package:
         for path in left_over:
             (folder / path).unlink()
             _remove_empty(folder, (folder / path).parent)
+
+
+def refuse_name(folder: Path) -> None:
+    """Refuse a folder whose name no ``import`` can say, or says of another package.
+
+    Args:
+        folder: Where a package is to be written.
+
+    Raises:
+        CodegenError: It has such a name; says the nearest that is none.
+    """
+    name = Path(os.path.abspath(folder)).name  # noqa: PTH100  # a link keeps its own name
+    wrong = ""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        wrong = "no name that Python can import"
+    elif name in sys.stdlib_module_names or name == __name__.partition(".")[0]:
+        wrong = "the name of a package that Python would no longer find"
+    if wrong:
+        nearest = re.sub(r"\W+", "_", name).strip("_")
+        nearest = nearest if nearest.isidentifier() else f"nodes_{nearest}".rstrip("_")
+        nearest = f"{name}_nodes" if nearest == name else nearest
+        raise CodegenError(f"{name!r} is {wrong}; write to {folder.with_name(nearest)}")
 
 
 def _refuse_links(folder: Path, inner: Iterable[Path]) -> None:

@@ -27,6 +27,9 @@ UPLOAD_FLAGS: Final = {
 AUTOGROW_LIMIT: Final = 100
 """A server never makes more slots of one Autogrow input than this (0.4 and later)."""
 
+ANY_FILE: Final = "comfyflow_any_file"
+"""The option by which a server says that a list of models is not all that it takes: a simulator does."""
+
 MAX_NESTING: Final = 32
 """How deep dynamic inputs may stand in one another. Real schemas reach 3."""
 

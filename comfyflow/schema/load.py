@@ -14,6 +14,7 @@ from typing_extensions import Unpack
 from ..bounds import Bounds, check_json, exceeded, unpack_gzip
 from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
+from .other_json import refuse_other_json
 from .schema import Schema
 from .version import Version
 
@@ -88,6 +89,7 @@ def _schema(raw: Mapping[str, Any], version: Version | None, source: str) -> Sch
         said = raw["comfyui_version"]
         version = version or (Version.parse(said) if isinstance(said, str) else None)
         return Schema(raw["nodes"], version, source, files_known=False)
+    refuse_other_json(raw, source)
     return Schema(raw, version, source)
 
 

@@ -7,16 +7,11 @@ from collections import ChainMap
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
 
 from ..errors import SchemaError
+from ..generated import SCHEMA_FILE, is_generated
 from .load import load_schema
 from .schema import Schema
-
-SCHEMA_FILE: Final = "schema.json"
-"""The name of the file that `gen-stubs` writes beside the modules."""
-
-MARKER: Final = "py.typed"
 
 
 def package_schema(modules: Iterable[str]) -> Schema:
@@ -38,7 +33,12 @@ def package_schema(modules: Iterable[str]) -> Schema:
     if len(schemas) == 1:
         return schemas[0]
     newest = max(schema.version for schema in schemas)
-    return Schema(ChainMap(*[dict(schema.raw) for schema in schemas]), newest, "several packages", False)
+    return Schema(
+        ChainMap(*[dict(schema.raw) for schema in schemas]),
+        newest,
+        " and ".join(schema.source for schema in schemas),
+        False,
+    )
 
 
 @cache
@@ -49,7 +49,7 @@ def _schema_file(module: str) -> Path | None:
         return None
     for folder in Path(file).parents[: module.count(".") + 1]:
         candidate = folder / SCHEMA_FILE
-        if candidate.is_file() and (folder / MARKER).is_file():
+        if is_generated(folder):
             return candidate
     return None
 

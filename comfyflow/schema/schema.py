@@ -83,6 +83,12 @@ class Schema(Mapping[str, NodeSchema]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def __str__(self) -> str:
+        """Which schema it is: the last line of every report that is made against it."""
+        count = len(self.raw)
+        classes = f"{count} node class{'' if count == 1 else 'es'}"
+        return f"schema: {classes} of ComfyUI {self.version}, from {self.source}"
+
     def __repr__(self) -> str:
         return f"<Schema of {len(self.raw)} nodes, ComfyUI {self.version}, from {self.source}>"
 

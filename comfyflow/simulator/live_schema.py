@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..json_types import is_array, object_or_empty
 from ..schema import Schema
+from ..schema.input_schema import ANY_FILE
 from .folders import Folders
 from .model_files import LOADERS, PLACEHOLDER, ModelFiles, lists_models
 
@@ -32,11 +33,19 @@ class LiveNodes(Mapping[str, Any]):
         folders: Its files.
         models: Its models.
         named: Model files that a prompt names, which are taken for installed ones.
+        shown: Whether they are shown to a client. It is told of lists that are not all that is
+            taken (`ANY_FILE`).
     """
 
     def __init__(
-        self, schema: Schema, folders: Folders, models: ModelFiles, named: Iterable[str] = ()
+        self,
+        schema: Schema,
+        folders: Folders,
+        models: ModelFiles,
+        named: Iterable[str] = (),
+        shown: bool = False,
     ) -> None:
+        self._shown = shown
         self._raw = schema.raw
         self._folders = folders
         self._models = models
@@ -50,8 +59,15 @@ class LiveNodes(Mapping[str, Any]):
             for name, definition in object_or_empty(groups.get(group)).items():
                 choices = _choices(definition)
                 files = self._files(class_type, name, definition, choices) if choices is not None else None
-                if files is not None:
-                    changed.setdefault(group, dict(groups[group]))[name] = _with_choices(definition, files)
+                if files is None:
+                    continue
+                found = _with_choices(definition, files)
+                if self._shown and (class_type, name) != _LATENTS and self._takes_any(definition):
+                    found = [
+                        found[0],
+                        {**object_or_empty(found[1] if len(found) > 1 else None), ANY_FILE: True},
+                    ]
+                changed.setdefault(group, dict(groups[group]))[name] = found
         return {**node, "input": {**groups, **changed}} if changed else node
 
     def __iter__(self) -> Iterator[str]:
@@ -62,6 +78,13 @@ class LiveNodes(Mapping[str, Any]):
 
     def __contains__(self, class_type: object) -> bool:
         return class_type in self._raw
+
+    def _takes_any(self, definition: Any) -> bool:
+        """Whether a list of files is one of models, of which every name is taken."""
+        options = object_or_empty(definition[1] if len(definition) > 1 else None)
+        return self._models.takes_any_name(PLACEHOLDER) and not any(
+            options.get(upload) for upload in _UPLOADS
+        )
 
     def _files(self, class_type: str, name: str, definition: Any, choices: Sequence[Any]) -> list[Any] | None:
         """What a combo lists now, or None where it is no list of files."""

@@ -294,7 +294,7 @@ class Simulator:
         Args:
             class_type: One class; None means all.
         """
-        nodes = LiveNodes(self.schema, self.folders, self.models)
+        nodes = LiveNodes(self.schema, self.folders, self.models, shown=True)
         if class_type is None:
             return dict(nodes)
         return {class_type: nodes[class_type]} if class_type in nodes else {}

@@ -6,12 +6,14 @@ the session is imported before a test asks for something.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .session import SESSIONS, STUBS, Session
+from ..generated import STUBS, is_generated
+from .session import SESSIONS, Session
 
 if TYPE_CHECKING:
     from ..client import AsyncClient, Client
@@ -40,6 +42,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the golden files of assert_prompt_matches and assert_image_matches anew",
     )
     parser.addini("comfy_stubs", "the package of generated node classes", default=STUBS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Have ``pytest`` find the project's node package where ``python -m pytest`` finds it.
+
+    The package is looked for in the folders of the ini option ``pythonpath``, in the project's
+    root, and in the current folder; before what is installed.
+    """
+    package, _, _ = str(early_config.getini("comfy_stubs")).partition(".")
+    root, here = early_config.rootpath, early_config.invocation_params.dir
+    listed = [root / folder for folder in early_config.getini("pythonpath")]
+    for folder in (*listed, root, here):
+        if is_generated(folder / package):
+            if sys.path[:1] != [str(folder)]:
+                sys.path.insert(0, str(folder))
+            return
 
 
 def pytest_configure(config: pytest.Config) -> None:

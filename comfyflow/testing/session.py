@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import SchemaError
+from ..generated import STUBS
 
 if TYPE_CHECKING:
     from ..schema import Schema
     from .subject import Subject
-
-STUBS: Final = "comfynodes"
-"""The package of generated nodes that a project has, if it says nothing else."""
 
 
 @dataclass

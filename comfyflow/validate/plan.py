@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from ..json_types import is_array, is_object
 from ..schema import InputSchema, NodeSchema, OutputSchema, Schema, lists_files, unfold_inputs
 from ..schema.input_schema import (
+    ANY_FILE,
     AUTOGROW,
     COMBO,
     DYNAMIC_COMBO,
@@ -79,7 +80,12 @@ class InputPlan:
 
 
 def _unlisted(entry: InputSchema, rules: ServerRules) -> bool:
-    """Whether it chooses among installed files, and nobody knows which are installed."""
+    """Whether it chooses among installed files, and nobody knows which are installed.
+
+    A simulator says so of lists of models: it takes every name, for it loads none.
+    """
+    if entry.options.get(ANY_FILE) is True:
+        return entry.is_combo
     return not rules.files_known and entry.is_combo and (not entry.choices or lists_files(entry))
 
 

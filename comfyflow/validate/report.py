@@ -314,10 +314,22 @@ class Report:
             "problems": [_with_node(problem) for problem in self.errors],
             "refusals": [_with_node(problem) for problem in self.refusals],
             "warnings": [_with_node(problem) for problem in self.warnings],
+            "schema": self._schema_json(),
         }
 
+    def _schema_json(self) -> dict[str, Any] | None:
+        if self._subject.plans is None:
+            return None
+        schema = self._subject.plans.schema
+        return {"source": schema.source, "version": str(schema.version), "node_classes": len(schema.raw)}
+
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *self._lines()])
+        return "\n".join([self._headline(), *self._lines(), self._against()])
+
+    def _against(self) -> str:
+        """Which schema it was made against."""
+        plans = self._subject.plans
+        return str(plans.schema) if plans is not None else "schema: the server's own, by its own answer"
 
     def __repr__(self) -> str:
         return f"<Report: {self._headline()}>"

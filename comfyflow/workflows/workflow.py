@@ -150,7 +150,8 @@ class Workflow(Generic[R_co]):
         from ..validate import validate_prompt
 
         compiled = self.compile()
-        return validate_prompt(compiled.prompt, schema or self.schema(), places=compiled.places)
+        schema = schema if schema is not None else self.schema()
+        return validate_prompt(compiled.prompt, schema, places=compiled.places)
 
     def __repr__(self) -> str:
         return f"<Workflow {self._name or 'of ' + ', '.join(node._class_type for node in self._roots)}>"
