@@ -47,6 +47,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .problem import Place
     from .validate import Report
 
@@ -145,6 +147,34 @@ class GoldenError(ComfyflowError):
 class ClientError(ComfyflowError):
     """Anything that goes wrong between us and a server. No credential is ever in its text."""
 
+    _prompt_id: str | None = None
+    _known = ""
+
+    @property
+    def prompt_id(self) -> str | None:
+        """The prompt that this is about, from the moment at which it may have been sent.
+
+        `Client.attach` takes it up again. None: no prompt was sent.
+        """
+        return self._prompt_id
+
+    def of_prompt(self, prompt_id: str, known: str = "") -> Self:
+        """The same error, about a prompt; the first one that is named stays.
+
+        Args:
+            prompt_id: The prompt's id.
+            known: What is known of the prompt, as the end of a sentence.
+        """
+        if self._prompt_id is None:
+            self._prompt_id, self._known = prompt_id, known
+        return self
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        if self._prompt_id is None or self._prompt_id in said:
+            return said
+        return f"{said} (prompt {self._prompt_id}{f': {self._known}' if self._known else ''})"
+
 
 class ServerUnreachable(ClientError):
     """Nothing answered, or the answer broke off.
@@ -153,11 +183,13 @@ class ServerUnreachable(ClientError):
         message: What happened and at which address.
         unsent: Whether it is certain that the server never saw the request, so that it can be
             sent again without doing anything twice.
+        timed_out: Whether it was waited for until the time was over.
     """
 
-    def __init__(self, message: str, unsent: bool = False) -> None:
+    def __init__(self, message: str, unsent: bool = False, timed_out: bool = False) -> None:
         super().__init__(message)
         self.unsent = unsent
+        self.timed_out = timed_out
 
 
 class ServerError(ClientError):
@@ -189,6 +221,9 @@ class PromptRejected(ClientError):
         self.report = report
         self.status = status
 
+    def __str__(self) -> str:
+        return ComfyflowError.__str__(self)  # the report is its end
+
 
 class RunError(ClientError):
     """A prompt that was queued and gave no result.
@@ -200,7 +235,12 @@ class RunError(ClientError):
 
     def __init__(self, message: str, prompt_id: str) -> None:
         super().__init__(message)
-        self.prompt_id = prompt_id
+        self._prompt_id = prompt_id
+
+    @property
+    def prompt_id(self) -> str:
+        """The prompt's id."""
+        return self._prompt_id or ""
 
 
 class ExecutionError(RunError):
@@ -254,16 +294,17 @@ class PromptLost(RunError):
 
 
 class WaitTimeout(ClientError):
-    """The time that a wait was given has passed. The prompt goes on.
+    """The time that a wait was given has passed. A prompt that the server has goes on.
 
     Args:
         message: What was waited for and what was last seen.
-        prompt_id: The prompt's id; `Client.attach` waits for it again.
+        prompt_id: The prompt's id; `Client.attach` waits for it again. None: the time was over
+            before a prompt was sent.
     """
 
     def __init__(self, message: str, prompt_id: str | None = None) -> None:
         super().__init__(message)
-        self.prompt_id = prompt_id
+        self._prompt_id = prompt_id
 
 
 class DownloadError(ClientError):

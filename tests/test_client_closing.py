@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,10 @@ import httpx
 import pytest
 
 from comfyflow.client import AsyncClient, Client, Limits
-from comfyflow.errors import ClientError, ServerUnreachable
+from comfyflow.errors import ClientError, ServerUnreachable, WaitTimeout
 from comfyflow.simulator import Simulator
 from tests.clients import KINDS, connected
-from tests.test_client_seed_faults import prompt
+from tests.test_client_seed_faults import prompt, until
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +157,109 @@ def test_a_socket_that_is_waited_for_does_not_hold_up_closing(kind: str) -> None
         began = time.monotonic()
         with (
             connected(kind, url, limits=Limits(socket=0.2, answer=0.2, retries=0)) as client,
-            pytest.raises(ServerUnreachable),
+            pytest.raises(WaitTimeout),
         ):
             client.run(prompt(), timeout=1)
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_takes_connections_and_never_answers_is_out_of_time(kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with connected(kind, url) as client:
+            began = time.monotonic()
+            with pytest.raises(WaitTimeout, match=r"POST /api/prompt .* was not answered in time") as sent:
+                client.run(prompt(), timeout=1)
+            assert f"prompt {sent.value.prompt_id} may be queued or not" in str(sent.value)
+            mine = str(uuid.uuid4())
+            with pytest.raises(WaitTimeout, match="the prompt was not sent") as unsent:
+                client.run(prompt(), prompt_id=mine, timeout=1)
+            assert unsent.value.prompt_id is None
+            assert time.monotonic() - began < 10
+
+
+@contextlib.contextmanager
+def dripping(head: bytes) -> Iterator[str]:
+    """A server that answers with a header that never ends, a byte at a time."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+
+        def serve() -> None:
+            opened: list[socket.socket] = []
+            while not stop.wait(0.02):
+                with contextlib.suppress(OSError):
+                    opened.append(listener.accept()[0])
+                    opened[-1].sendall(head)
+                for connection in opened:
+                    with contextlib.suppress(OSError):
+                        connection.sendall(b"x")
+            for connection in opened:
+                connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        end = threading.Timer(15, stop.set)
+        end.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stop.set()
+            end.cancel()
+            end.join()
+            thread.join()
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: "], ids=["status", "header"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_headers_that_drip_have_the_time_that_an_answer_has(kind: str, head: bytes) -> None:
+    began = time.monotonic()
+    with dripping(head) as url, connected(kind, url, limits=Limits(retries=0, answer=0.5)) as client:
+        with pytest.raises(ServerUnreachable, match="was not answered in time") as caught:
+            client.system_stats()
+        assert caught.value.timed_out
+        with pytest.raises(ServerUnreachable, match="was not answered in time"):
+            client.request("GET", "/api/queue", timeout=0.3)
+        with pytest.raises(WaitTimeout, match="was not answered in time"):
+            client.run(prompt(), timeout=1)
+        assert time.monotonic() - began < 10
+
+
+def test_a_client_that_is_collected_leaves_nothing(server: Simulator) -> None:
+    before = set(threading.enumerate())
+    sockets = server.instance.sockets
+
+    def use() -> str:
+        client = Client(server.url)
+        assert client.run(prompt(), timeout=20).files
+        until(lambda: client.connected)
+        assert client.client_id in sockets.clients
+        assert set(threading.enumerate()) - before
+        return client.client_id
+
+    mine = use()
+    gc.collect()
+    until(lambda: set(threading.enumerate()) <= before)
+    until(lambda: mine not in sockets.clients)
+
+
+def test_an_async_client_that_is_collected_leaves_nothing(server: Simulator) -> None:
+    async def leave() -> None:
+        client = AsyncClient(server.url)
+        await client.run(prompt(), timeout=20)
+        assert len(asyncio.all_tasks()) > 1
+        del client
+        gc.collect()
+        own = asyncio.current_task()
+        while others := [task for task in asyncio.all_tasks() if task is not own]:
+            await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 10)
+
+    asyncio.run(leave())
+    gc.collect()  # a connection that nobody closed would warn
+
+
+def test_a_client_that_a_result_needs_is_not_collected(server: Simulator) -> None:
+    file = Client(server.url).run(prompt(), timeout=20).files[0]
+    gc.collect()
+    assert file.bytes().startswith(b"\x89PNG")

@@ -32,6 +32,8 @@ class Recorder:
     def __init__(self) -> None:
         self.requests: list[tuple[str, CIMultiDict[str], dict[str, str]]] = []
         self.redirect = ""
+        self.socket_redirect = ""
+        self.cookie = ""
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -62,6 +64,8 @@ class Recorder:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.path, CIMultiDict(request.headers), dict(request.query)))
         if request.path.endswith("/ws"):
+            if self.socket_redirect:
+                raise web.HTTPFound(self.socket_redirect)
             socket = web.WebSocketResponse()
             await socket.prepare(request)
             await socket.send_json(
@@ -72,6 +76,8 @@ class Recorder:
             return socket
         if request.path.endswith("/view") and self.redirect:
             raise web.HTTPFound(self.redirect)
+        if self.cookie:
+            return web.json_response({"system": {}}, headers={"Set-Cookie": f"{self.cookie}; Path=/"})
         if request.path.endswith("/features"):
             # A server that repeats what it was sent.
             said = f"no {request.headers.get('Authorization')} {request.query_string}"
@@ -167,6 +173,42 @@ def test_a_redirect_to_another_origin_gets_none(kind: str, here: Recorder, elsew
     for secret in (*SECRETS.values(), "through-me", "sig-12345678", "ada-lovelace"):
         assert secret not in sent(request), secret
     assert "sig-12345678" in sent(here.requests[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cookies_stay_with_their_port(kind: str, here: Recorder, elsewhere: Recorder) -> None:
+    """Cookies do not know ports; an origin has one."""
+    here.redirect = f"http://127.0.0.1:{elsewhere.port}/a.png"
+    here.cookie, elsewhere.cookie = "session=cook-1a2b3c", "session=planted"
+    with connected(kind, f"http://127.0.0.1:{here.port}") as client:
+        client.system_stats()
+        client.view("a.json")
+        client.system_stats()
+    assert [headers.get("Cookie") for _, headers, _ in elsewhere.requests] == [None]
+    cookies = [headers.get("Cookie") for _, headers, _ in here.requests]
+    assert cookies == [None, "session=cook-1a2b3c", "session=cook-1a2b3c"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_headers_of_one_request_do_not_go_elsewhere(kind: str, here: Recorder, elsewhere: Recorder) -> None:
+    here.redirect = f"http://127.0.0.1:{elsewhere.port}/a.png"
+    secret = {"Authorization": "Bearer bear-77aa12", "Cookie": "a=cook-1a2b3c", "X-Own": "own-5e6f7a"}
+    with connected(kind, f"http://127.0.0.1:{here.port}") as client:
+        client.request("GET", "/api/view", headers={**secret, "Range": "bytes=1-"})
+    assert here.requests[0][1]["X-Own"] == "own-5e6f7a"
+    ((_, headers, _),) = elsewhere.requests
+    assert headers["Range"] == "bytes=1-"
+    for value in secret.values():
+        assert value not in sent(headers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_socket_is_not_redirected_to_another_origin(kind: str, here: Recorder, elsewhere: Recorder) -> None:
+    here.socket_redirect = f"ws://127.0.0.1:{elsewhere.port}/ws"
+    with connected(kind, f"http://127.0.0.1:{here.port}", **SECRETS) as client:
+        list(client.events(0.3))
+    assert here.requests
+    assert not elsewhere.requests
 
 
 @pytest.mark.parametrize("kind", KINDS)

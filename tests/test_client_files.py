@@ -187,6 +187,61 @@ def test_a_server_that_is_busy(saved: Callable[..., Path]) -> None:
     assert saved(lambda _: next(answers)).read_bytes() == b"x"
 
 
+PNG = ImageFile("a.png")
+WRONG: dict[str, tuple[int, dict[str, Any]]] = {
+    "500": (500, {}),
+    "502": (502, {"html": "<html>"}),
+    "page": (200, {"html": "<html>Starting</html>"}),
+    "words": (200, {"json": {"error": "asleep"}}),
+}
+
+
+def wrong_answer(name: str) -> httpx.Response:
+    status, content = WRONG[name]
+    return httpx.Response(status, **content)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_is_no_file_is_asked_for_again(kind: str, wrong: str, tmp_path: Path) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return wrong_answer(wrong) if len(asked) % 3 else httpx.Response(200, content=b"png")
+
+    transport = httpx.MockTransport(answer)
+    with connected(kind, "http://host", transport=transport, limits=SOON) as client:
+        assert client.read(PNG) == b"png"
+        assert client.save(PNG, tmp_path / "a.png").read_bytes() == b"png"
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_is_never_a_file_is_an_error(kind: str, wrong: str, tmp_path: Path) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return wrong_answer(wrong)
+
+    with connected(kind, "http://host", transport=httpx.MockTransport(answer), limits=SOON) as client:
+        with pytest.raises(ServerError, match="/api/view") as caught:
+            client.read(PNG)
+        assert len(asked) == SOON.retries + 1
+        with pytest.raises(DownloadError, match="did not arrive whole"):
+            client.save(PNG, tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+    assert caught.value.status == WRONG[wrong][0]
+
+
+def test_pages_and_data_can_be_files(saved: Callable[..., Path]) -> None:
+    """ComfyUI sends a page as bytes, and JSON as JSON."""
+    page = httpx.Response(200, content=b"<p>", headers={"Content-Type": "application/octet-stream"})
+    assert saved(lambda _: page, OutputFile("a.html")).read_bytes() == b"<p>"
+    assert saved(lambda _: httpx.Response(200, json={}), OutputFile("a.json")).read_bytes() == b"{}"
+
+
 def test_errors_of_the_server(saved: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="no more"):
         saved(lambda _: httpx.Response(404))

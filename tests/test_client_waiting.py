@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import uuid
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 
 from comfyflow.client.core import Limits
 from comfyflow.client.outcome import Outcome
+from comfyflow.client.queue_routes import interrupt
 from comfyflow.client.result import error_of_outcome
 from comfyflow.client.run import Run
 from comfyflow.client.run_event import RunDone
 from comfyflow.client.running import Started, attach, cancel, start, status
+from comfyflow.client.submission import remove_double
 from comfyflow.client.waiting import Wait
 from comfyflow.errors import (
     ClientError,
@@ -247,12 +250,29 @@ def test_an_event_is_proof_enough() -> None:
     assert [request.path for request in server.world.requests] == ["/api/prompt"]
 
 
-def test_a_500_that_is_not_queued_is_not_repeated() -> None:
+def test_a_500_that_is_not_queued_is_repeated_once() -> None:
+    """A server that cannot take a prompt says so each time; something in between may say it once."""
     server = ModelServer(faults=["error"])
-    with pytest.raises(ServerError) as caught:
-        submitted(server)
+    run = submitted(server).run
+    assert waited(server, run).ending == "success"
+    assert server.runs == {run.prompt_id: 1}
+    server = ModelServer()
+    posts: list[Any] = []
+    respond = server.world.respond
+
+    def crash(request: Any) -> Any:
+        if request.path != "/api/prompt":
+            return respond(request)
+        posts.append(request)
+        return answer(b"500 Internal Server Error", 500)
+
+    server.world.respond = crash
+    prompt_id = str(uuid.uuid4())
+    with pytest.raises(ServerError, match=f"{prompt_id}: the server has it in neither") as caught:
+        submitted(server, prompt_id=prompt_id)
     assert caught.value.status == 500
-    assert server.posts == 0
+    assert caught.value.prompt_id == prompt_id
+    assert len(posts) == 2
 
 
 def test_a_late_copy_is_taken_out_of_the_queue() -> None:
@@ -278,8 +298,9 @@ def test_no_server_at_all_is_said_soon() -> None:
 def test_an_answer_that_nobody_can_look_up() -> None:
     server = ModelServer(connected=False, limits=Limits(patience=10))
     server._faults = iter(["unanswered", *["refused"] * 1000])  # type: ignore[list-item]
-    with pytest.raises(ServerUnreachable, match="it may be queued or not"):
+    with pytest.raises(ServerUnreachable, match="may be queued or not") as caught:
         submitted(server)
+    assert caught.value.prompt_id
 
 
 def test_a_time_limit_counts_for_submitting_too() -> None:
@@ -291,9 +312,146 @@ def test_a_time_limit_counts_for_submitting_too() -> None:
         raise ServerUnreachable("was not answered in time")
 
     server.world.respond = hangs
-    with pytest.raises(ServerUnreachable):
-        server.world.drive(start(server.world.core.within(5), PROMPT, {}))
+    prompt_id = str(uuid.uuid4())
+    with pytest.raises(WaitTimeout, match="the prompt was not sent") as caught:
+        server.world.drive(start(server.world.core.within(5), PROMPT, {"prompt_id": prompt_id}))
+    assert caught.value.prompt_id is None
     assert server.world.now < 8
+    with pytest.raises(WaitTimeout, match=r"no answer within 5 s: .* may be queued or not") as caught:
+        server.world.drive(start(server.world.core.within(5), PROMPT, {}))
+    assert caught.value.prompt_id
+    assert server.world.now < 16
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3.0])
+def test_nobody_there_is_no_matter_of_time(seconds: float) -> None:
+    server = ModelServer(connected=False, faults=["refused"] * 50)
+    with pytest.raises((ServerUnreachable, WaitTimeout)) as caught:
+        server.world.drive(start(server.world.core.within(seconds), PROMPT, {}))
+    assert isinstance(caught.value, ServerUnreachable if seconds else WaitTimeout)
+    assert caught.value.prompt_id is None, "nothing was sent"
+
+
+# Answers that are none
+
+PAGE = b"<html>Starting</html>"
+
+
+@pytest.mark.parametrize("words", [PAGE, b"OK", b'{"error": "asleep"}', b"[]", b"", b'{"prompt_id'])
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_good_answer_that_is_none_is_asked_for_again(words: bytes, done: bool, connected: bool) -> None:
+    """The first two, of every route, whether or not the server has done what it was asked."""
+    server = ModelServer(seconds=30, connected=connected, dropped=lambda number: number > 2)
+    respond, asked = server.world.respond, Counter[str]()
+
+    def replaced(request: Any) -> Any:
+        asked[request.label] += 1
+        if asked[request.label] > 2:
+            return respond(request)
+        if done:
+            respond(request)
+        return answer(words)
+
+    server.world.respond = replaced
+    run = submitted(server).run
+    assert waited(server, run).outputs == {"9": OUTPUT}
+    assert server.runs == {run.prompt_id: 1}
+
+
+@pytest.mark.parametrize("words", [PAGE, b"OK", b"[]"])
+def test_answers_that_are_never_any_name_the_prompt(words: bytes) -> None:
+    server = ModelServer(seconds=1000, connected=False, limits=Limits(patience=10))
+    run = submitted(server).run
+    server.world.respond = lambda _: answer(words)
+    with pytest.raises(ServerUnreachable, match=run.prompt_id) as lost:
+        waited(server, run, None)
+    with pytest.raises(WaitTimeout, match="does not answer any more") as late:
+        waited(server, run, 5)
+    server.world.respond = lambda _: answer(words)
+    with pytest.raises((ServerError, ServerUnreachable)) as sent:
+        submitted(server)
+    with pytest.raises(ServerError) as asked:
+        server.world.drive(status(server.world.core, run))
+    with pytest.raises(ServerError) as stopped:
+        server.world.drive(cancel(server.world.core, run, 60))
+    for caught in (lost, late, asked, stopped):
+        assert caught.value.prompt_id == run.prompt_id
+        assert run.prompt_id in str(caught.value)
+    assert uuid.UUID(sent.value.prompt_id)
+
+
+def test_a_queue_that_cannot_be_read_does_not_lose_a_prompt_that_is_queued() -> None:
+    """A copy may be there twice; that nobody can look is no error of the prompt."""
+    server = ModelServer(faults=["lost"])
+    respond, posts = server.world.respond, [0]
+
+    def failing(request: Any) -> Any:
+        posts[0] += request.path == "/api/prompt"
+        if request.path == "/api/queue" and posts[0] == 2:
+            return answer(b"500 Internal Server Error", 500)
+        return respond(request)
+
+    server.world.respond = failing
+    run = submitted(server).run
+    assert run.doubtful
+    assert waited(server, run).ending == "success"
+    assert server.runs == {run.prompt_id: 1}
+
+
+def test_a_copy_is_deleted_once_while_all_of_them_wait() -> None:
+    """A server deletes one for each time that it is asked: the last one is not to go."""
+    server = ModelServer(seconds=100)
+    busy = submitted(server).run
+    run = submitted(server).run
+    run.doubtful = True
+    server.enqueue(run.prompt_id)
+    respond = server.world.respond
+
+    def unanswered(request: Any) -> Any:
+        done = respond(request)
+        if (request.method, request.path) == ("POST", "/api/queue"):
+            raise ServerUnreachable("reset")
+        return done
+
+    server.world.respond = unanswered
+    server.world.drive(remove_double(server.world.core, run))
+    assert [job.prompt_id for job in server.pending] == [run.prompt_id]
+    assert waited(server, run).ending == "success"
+    assert server.runs == {busy.prompt_id: 1, run.prompt_id: 1}
+
+
+def test_every_copy_of_a_prompt_that_runs_is_deleted() -> None:
+    server = ModelServer(seconds=100)
+    run = submitted(server).run
+    run.doubtful = True
+    for _ in range(3):
+        server.enqueue(run.prompt_id)
+    server._faults = iter(["", "error", "busy"])
+    server.world.drive(remove_double(server.world.core, run))
+    assert not server.pending
+    assert waited(server, run).ending == "success"
+
+
+def test_a_route_that_is_gone_for_a_while_does_not_end_a_wait() -> None:
+    """Something in between says 404 of a server that it does not find."""
+    server = ModelServer(seconds=10, connected=False)
+    run = submitted(server).run
+    respond = server.world.respond
+    server.world.respond = lambda request: answer(PAGE, 404) if server.world.now < 20 else respond(request)
+    assert waited(server, run).ending == "success"
+
+
+def test_an_interrupt_of_whatever_runs_is_not_repeated() -> None:
+    """The second one might stop the next prompt."""
+    server = ModelServer()
+    server.world.respond = lambda _: answer(b"busy", 503)
+    with pytest.raises(ServerError):
+        server.world.drive(interrupt(server.world.core))
+    assert len(server.world.requests) == 1
+    with pytest.raises(ServerError):
+        server.world.drive(interrupt(server.world.core, str(uuid.uuid4())))
+    assert len(server.world.requests) == 2 + server.world.core.limits.retries
 
 
 def test_a_server_that_gives_prompts_ids_of_its_own() -> None:

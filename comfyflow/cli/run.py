@@ -98,8 +98,10 @@ def run(
         except (ValidationError, PromptRejected) as error:
             code = _tell(error, PROBLEMS, as_json)
         except WaitTimeout as error:
-            over = WaitTimeout(f"the {timeout:g} s of --timeout are over: {error}", error.prompt_id)
-            code = _tell(over, TIMED_OUT, as_json, _later(error.prompt_id or "ID"))
+            limit = "" if timeout is None else f"the {timeout:g} s of --timeout are over: "
+            over = WaitTimeout(f"{limit}{error}", error.prompt_id)
+            hint = "" if error.prompt_id is None else _later(error.prompt_id)
+            code = _tell(over, TIMED_OUT, as_json, hint)
         except RunError as error:
             code = _tell(error, FAILED, as_json)
         except (ClientError, CommandError) as error:
@@ -268,6 +270,8 @@ def _tell(error: Exception, code: int, as_json: bool, hint: str = "") -> int:
 
         report = getattr(error, "report", None)
         shown = {"event": "error", "error": type(error).__name__, "message": str(error), "exit_code": code}
+        if (prompt_id := getattr(error, "prompt_id", None)) is not None:
+            shown["prompt_id"] = prompt_id
         write_line({**shown, "report": report.to_json()} if report is not None else shown)
     else:
         _say(f"{error} ({hint})" if hint else str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -155,9 +156,12 @@ class AsyncClient(BaseClient):
         refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport")
         super().__init__(make_core(url, LoopSignal, options))
         self._driver = AwaitingDriver(self._core, options, transport)
+        self._collected = weakref.finalize(self, self._driver.abandon)
+        self._collected.atexit = False
 
     async def close(self) -> None:
         """Close all connections. Prompts in flight go on; whoever waits gets a `ClientError`."""
+        self._collected.detach()
         await self._driver.close()
 
     async def __aenter__(self) -> Self:

@@ -27,8 +27,18 @@ from .flow import (
     Transmit,
     Watch,
 )
-from .http import Body, build_arguments, closed, pieces, unreachable, with_credentials
-from .options import ClientOptions, ConnectionOptions
+from .http import (
+    Body,
+    build_arguments,
+    closed,
+    pace_of,
+    pieces,
+    unreachable,
+    with_credentials,
+    without_foreign_cookies,
+)
+from .options import ClientOptions, ConnectionOptions, within_origin
+from .pace import paced
 from .socket_flow import socket_flow
 
 if TYPE_CHECKING:
@@ -48,7 +58,8 @@ class _Transport(httpx.AsyncBaseTransport):
         self._core = core
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._inner.handle_async_request(with_credentials(self._core, request))
+        response = await self._inner.handle_async_request(with_credentials(self._core, request))
+        return without_foreign_cookies(self._core, request, response)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -76,6 +87,7 @@ class AwaitingDriver:
         )
         self._sending: set[asyncio.Task[Answer]] = set()
         self._going_on: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._socket = AwaitingSocket(core, self._options)
         core.hub.hang_up = self._socket.hang_up
 
@@ -86,6 +98,7 @@ class AwaitingDriver:
             flow: The flow; whatever ends it, a cancellation too, it has tidied up when this
                 returns.
         """
+        self._loop = asyncio.get_running_loop()
         try:
             effect = next(flow)
             while True:
@@ -129,6 +142,15 @@ class AwaitingDriver:
         await self._cut()
         await self._http.aclose()
         await asyncio.sleep(0)  # tasks of websockets that were cancelled come to their end
+
+    def abandon(self) -> None:
+        """Close everything where the client was collected without having been closed.
+
+        A collector may run in any thread: the loop closes, if it still goes round.
+        """
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(_close_abandoned, self)
 
     async def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Send):
@@ -186,11 +208,13 @@ class AwaitingDriver:
     async def _exchange(self, effect: Send) -> Answer:
         request = effect.request
         own = request.url is None or self.core.address.owns(request.url)
-        with ExitStack() as files:
+        pace = pace_of(self.core, request)
+        with ExitStack() as files, paced(pace):
             arguments = build_arguments(self.core, request, files)
             try:
                 built = self._http.build_request(**arguments)
                 response = await self._http.send(built, stream=True, auth=self._options.auth if own else None)
+                pace.headed()
                 async with contextlib.aclosing(response):
                     return await self._receive(response, effect)
             except (httpx.TransportError, httpx.DecodingError) as error:
@@ -208,6 +232,16 @@ class AwaitingDriver:
         async for chunk in response.aiter_raw():
             body.write(chunk)
         return body.answer
+
+
+_CLOSING: Final[set[asyncio.Task[None]]] = set()
+"""A loop keeps no task alive by itself."""
+
+
+def _close_abandoned(driver: AwaitingDriver) -> None:
+    task = asyncio.get_running_loop().create_task(driver.close())
+    _CLOSING.add(task)
+    task.add_done_callback(_CLOSING.discard)
 
 
 class AwaitingSocket:
@@ -280,11 +314,13 @@ class AwaitingSocket:
 
         self._opening = True
         try:
-            self._connection = await connect(**self._options.socket(self._core))
+            connecting = within_origin(connect, self._core.address)(**self._options.socket(self._core))
+            connection: ClientConnection = await connecting
+            self._connection = connection
         finally:
             self._opening = False
         if self._core.hub.stop.is_set():
-            await self._connection.close()
+            await connection.close()
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Generator
@@ -29,8 +30,18 @@ from .flow import (
     Watch,
 )
 from .gathering import Halt, gather
-from .http import Body, build_arguments, closed, pieces, unreachable, with_credentials
-from .options import ClientOptions, ConnectionOptions
+from .http import (
+    Body,
+    build_arguments,
+    closed,
+    pace_of,
+    pieces,
+    unreachable,
+    with_credentials,
+    without_foreign_cookies,
+)
+from .options import ClientOptions, ConnectionOptions, within_origin
+from .pace import paced
 from .socket_flow import socket_flow
 
 if TYPE_CHECKING:
@@ -49,7 +60,8 @@ class _Transport(httpx.BaseTransport):
         self._core = core
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._inner.handle_request(with_credentials(self._core, request))
+        response = self._inner.handle_request(with_credentials(self._core, request))
+        return without_foreign_cookies(self._core, request, response)
 
     def close(self) -> None:
         self._inner.close()
@@ -108,6 +120,11 @@ class BlockingDriver:
         self._socket.close()
         self._http.close()
 
+    def abandon(self) -> None:
+        """Close everything where the client was collected without having been closed."""
+        self._socket.abandon()
+        self._http.close()
+
     def _perform(self, effect: Effect, halt: Halt | None) -> Any:
         if isinstance(effect, Send):
             return self._send(effect, halt)
@@ -124,11 +141,13 @@ class BlockingDriver:
         if self._http.is_closed:
             raise closed(request)
         own = request.url is None or self.core.address.owns(request.url)
-        with ExitStack() as files:
+        pace = pace_of(self.core, request)
+        with ExitStack() as files, paced(pace):
             arguments = build_arguments(self.core, request, files)
             try:
                 built = self._http.build_request(**arguments)
                 response = self._http.send(built, stream=True, auth=self._options.auth if own else None)
+                pace.headed()
                 with contextlib.closing(response):
                     return self._receive(response, effect, halt)
             except (httpx.TransportError, httpx.DecodingError) as error:
@@ -165,6 +184,7 @@ class BlockingSocket:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._opening = False
+        self._abandoned = False
 
     def start(self) -> None:
         """Have the thread running."""
@@ -186,11 +206,22 @@ class BlockingSocket:
         if thread is not None and not self._opening and thread is not threading.current_thread():
             thread.join(_CLOSING_SECONDS)
 
+    def abandon(self) -> None:
+        """Have the thread end, where a collector asks: no lock is taken, nobody is waited for."""
+        self._abandoned = True
+        opened = getattr(self._connection, "socket", None)
+        if isinstance(opened, socket.socket):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
+
     def _run(self) -> None:
         flow = socket_flow(self._core)
         try:
             effect = next(flow)
             while True:
+                if self._abandoned:
+                    self._hang_up()
+                    return
                 try:
                     value = self._perform(effect)
                 except SocketFailure as failure:
@@ -213,17 +244,22 @@ class BlockingSocket:
             return self._hang_up()
 
     def _open(self) -> None:
-        from websockets.sync.client import connect
+        from websockets.sync import client
 
+        # Of the newer websockets, only this one can be told which redirects to follow.
+        connect: Any = getattr(client, "reconnect", client.connect)
         self._opening = True
         try:
-            connecting = cast("ClientConnection", connect(**self._options.socket(self._core)))
-            # websockets 17.1 and later wants it entered; its __enter__ does nothing else.
+            connecting = cast(
+                "ClientConnection",
+                within_origin(connect, self._core.address)(**self._options.socket(self._core)),
+            )
+            # A connection's own __enter__ does nothing else.
             connection = connecting.__enter__()
         finally:
             self._opening = False
         self._connection = connection
-        if self._core.hub.stop.is_set():
+        if self._abandoned or self._core.hub.stop.is_set():
             connection.close()
 
     def _hang_up(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -153,9 +154,12 @@ class Client(BaseClient):
         refuse_strangers("Client", options, ClientOptions, "url", "transport")
         super().__init__(make_core(url, threading.Event, options))
         self._driver = BlockingDriver(self._core, options, transport)
+        self._collected = weakref.finalize(self, self._driver.abandon)
+        self._collected.atexit = False
 
     def close(self) -> None:
         """Close all connections. Prompts in flight go on; whoever waits gets a `ClientError`."""
+        self._collected.detach()
         self._driver.close()
 
     def __enter__(self) -> Self:

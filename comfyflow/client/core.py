@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from ..bounds import MIB, Bounds, check_json
-from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable
+from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, WaitTimeout
 from ..json_types import is_object
 from ..schema import Schema
 from .address import Address, Credentials
@@ -24,14 +24,18 @@ T = TypeVar("T")
 
 _MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_REPEATED: Final = frozenset({408, 425, 429, 502, 503, 504})
-"""Answers of something in between, or of a server that is busy: worth asking again."""
+_PASSING: Final = frozenset({408, 425, 429})
+"""Answers of a server that is busy: worth asking again, like those from 500 on."""
+_LASTING: Final = frozenset({501, 505})
+"""What a server cannot do it cannot do the next time either."""
 _SHOWN: Final = 400
 _WORDS: Final = Bounds(json=4 * MIB, values=200_000)
 """What is read to find the sentence in an error answer."""
 _LEAST: Final = 0.5
 """Seconds that a server gets for an answer even where the time is over."""
 _SCHEMES: Final = ("http", "https")
+_TRAVELLING: Final = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
+"""Headers of a request that another origin may see; any other may say who we are."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ class Core:
         self.use_socket = use_socket
         self.until: float | None = None
         """When what is done must have come to an end; see `within`."""
+        self.given: float | None = None
+        """The seconds that `within` gave it."""
         self.clock = clock
         self.random = random.Random()  # noqa: S311  # jitter
         self.uploads: dict[tuple[int, str, str], Any] = {}
@@ -120,6 +126,7 @@ class Core:
         """
         hurried = copy.copy(self)
         hurried.until = None if seconds is None else self.clock() + max(seconds, 0.0)
+        hurried.given = seconds
         return hurried
 
     def left(self) -> float | None:
@@ -141,28 +148,45 @@ class Core:
 def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
     """Send a request and return its answer, if it is no error.
 
-    What can be repeated without doing more is repeated, with growing pauses, when it did not
-    arrive or when something between says that the server is busy.
+    What can be repeated without doing more is repeated, with growing pauses, when no answer came
+    or one that the next may be better than (`may_pass`).
 
     Raises:
         ServerUnreachable: No answer came.
         ServerError: The answer is an error.
     """
+    return (yield from call_for(core, request, lambda answer: answer, sink))
+
+
+def call_for(core: Core, request: Request, read: Callable[[Answer], T], sink: Sink | None = None) -> Flow[T]:
+    """Send a request as `call` does, and return what is read from its answer.
+
+    Args:
+        core: The client.
+        request: The request.
+        read: Reads the answer; raises `ServerError` with its status where it is none of the server's,
+            so that it is asked for again.
+        sink: Takes the body.
+
+    Raises:
+        ServerUnreachable: No answer came.
+        ServerError: The answer is an error, or cannot be read.
+    """
     for attempt in range(core.limits.retries + 1):
-        last = attempt == core.limits.retries
+        pause = core.jitter(attempt)
+        error: ServerError | ServerUnreachable
         try:
             answer = yield from ask(core, request, sink)
-        except ServerUnreachable as error:
-            if last or not (request.repeatable or error.unsent) or core.left() == 0.0:
-                raise
-            pause = core.jitter(attempt)
-        else:
             if answer.ok:
-                return answer
-            over = last or core.left() == 0.0
-            if over or answer.status not in _REPEATED or not request.repeatable:
-                raise error_of(core, request, answer)
-            pause = max(core.jitter(attempt), retry_after(answer))
+                return read(answer)
+            pause = max(pause, retry_after(answer))
+            error = error_of(core, request, answer)
+        except (ServerUnreachable, ServerError) as caught:
+            error = caught
+        harmless = request.repeatable or (isinstance(error, ServerUnreachable) and error.unsent)
+        last = attempt == core.limits.retries or core.left() == 0.0
+        if last or not harmless or not may_pass(error):
+            raise error
         yield from core.pause(pause)
     raise AssertionError("unreachable")
 
@@ -191,32 +215,88 @@ def patiently(core: Core, start: Callable[[], Flow[T]]) -> Flow[T]:
 
 
 def may_pass(error: ServerUnreachable | ServerError) -> bool:
-    """Whether an error may be gone when one asks again."""
-    return isinstance(error, ServerUnreachable) or error.status >= 500 or error.status in _REPEATED
+    """Whether an error may be gone when one asks again.
+
+    An answer of 200 that cannot be read is the page of something in between, or cut short.
+    """
+    if isinstance(error, ServerUnreachable):
+        return True
+    status = error.status
+    return status < 300 or status in _PASSING or (status >= 500 and status not in _LASTING)
+
+
+def about(core: Core, prompt_id: str, flow: Flow[T]) -> Flow[T]:
+    """Carry out what is about one prompt: its errors name it, and keep to the time that there was.
+
+    Args:
+        core: The client.
+        prompt_id: The prompt's id.
+        flow: What is done.
+    """
+    try:
+        return (yield from flow)
+    except ClientError as error:
+        told = in_time(core, error).of_prompt(prompt_id)
+        if told is error:
+            raise
+        raise told from None
+
+
+def in_time(core: Core, error: ClientError, known: str = "") -> ClientError:
+    """The error as it is told: where the time that `within` set is over, that comes first.
+
+    That nobody is there at all is said as such; a server that is there and does not answer ran
+    out of time.
+
+    Args:
+        core: The client.
+        error: What happened.
+        known: What is known of the prompt, as the end of a sentence.
+    """
+    late = isinstance(error, ServerUnreachable) and (error.timed_out or not error.unsent)
+    if not late or core.left() != 0.0:
+        return error
+    over = WaitTimeout(f"no answer within {core.given or 0.0:.3g} s: {error}{f'; {known}' if known else ''}")
+    return over if error.prompt_id is None else over.of_prompt(error.prompt_id)
 
 
 def ask(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
     """Send a request once, through the middleware, and follow redirects; any status returns."""
     left = core.left()
-    if left is not None and request.timeout is None:
-        request = replace(request, timeout=max(min(left, core.limits.answer), _LEAST))
+    if left is not None:
+        timeout = request.timeout or max(min(left, core.limits.answer), _LEAST)
+        request = replace(request, timeout=timeout, until=core.clock() + max(left, _LEAST))
     forward: Forward = lambda asked: _follow(core, asked, sink)  # noqa: E731  # the innermost layer
     for layer in reversed(core.middleware):
         forward = _wrapped(layer, forward)
     return (yield from forward(request))
 
 
-def fetch_json(core: Core, request: Request) -> Flow[Any]:
+def fetch_json(core: Core, request: Request, fits: Callable[[Any], bool] = lambda _: True) -> Flow[Any]:
     """Send a request and return the JSON value of its answer; None for an empty one.
+
+    Args:
+        core: The client.
+        request: The request.
+        fits: Whether a value is what this route answers. What is not, like what is no JSON, does
+            not come from the server itself, and is asked for again.
 
     Raises:
         ServerUnreachable: No answer came.
-        ServerError: The answer is an error, or no JSON.
+        ServerError: The answer is an error, or no JSON, or not what was asked for.
     """
-    answer = yield from call(core, request)
-    if not answer.content:
-        return None
-    return parse_json(core, request, answer)
+
+    def read(answer: Answer) -> Any:
+        value = parse_json(core, request, answer) if answer.content else None
+        if not fits(value):
+            raise ServerError(
+                f"{request.label} of {core.address} gave what no ComfyUI server answers there",
+                answer.status,
+                _shown(core, answer),
+            )
+        return value
+
+    return (yield from call_for(core, request, read))
 
 
 def parse_json(core: Core, request: Request, answer: Answer) -> Any:
@@ -298,7 +378,10 @@ def _follow(core: Core, request: Request, sink: Sink | None) -> Flow[Answer]:
         target = _target(core, request, answer)
         if target is None:
             break
-        request = replace(request, url=target)
+        headers = request.headers
+        if not core.address.owns(target):
+            headers = {name: headers[name] for name in headers if name.lower() in _TRAVELLING}
+        request = replace(request, url=target, headers=headers)
         answer = yield from send(request, sink)
     return answer
 

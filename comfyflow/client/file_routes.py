@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
 from ..json_types import is_object, text_or_empty
 from ..output_file import NodeOutput, OutputFile, clean_name
-from .core import Core, ask, call, error_of, fetch_json, retry_after
+from .core import Core, ask, call_for, error_of, fetch_json, retry_after
 from .flow import Answer, Flow, Gather, Part, Request, json_body
 from .result import Result
 
@@ -88,8 +88,14 @@ def view(
     Raises:
         ServerError: There is no such file (404), or the server refuses the name.
     """
-    answer = yield from call(core, view_request(filename, subfolder, type, preview, channel))
-    return answer.content
+    request = view_request(filename, subfolder, type, preview, channel)
+
+    def read(answer: Answer) -> bytes:
+        if _is_other(answer, filename):
+            raise ServerError(f"{request.label} of {core.address} gave no file, but {_OTHER}", answer.status)
+        return answer.content
+
+    return (yield from call_for(core, request, read))
 
 
 def read(core: Core, file: OutputFile) -> Flow[bytes]:
@@ -252,9 +258,9 @@ def _upload(
 
 
 def _uploaded(core: Core, request: Request) -> Flow[UploadedFile]:
-    said = yield from fetch_json(core, request)
-    if not is_object(said) or not isinstance(said.get("name"), str):
-        raise ServerError(f"{request.label} of {core.address} did not say what it wrote", 200)
+    said = yield from fetch_json(
+        core, request, lambda value: is_object(value) and isinstance(value.get("name"), str)
+    )
     return UploadedFile(
         said["name"], text_or_empty(said.get("subfolder")), text_or_empty(said.get("type")) or "input"
     )
@@ -277,15 +283,29 @@ def _free(target: Path, taken: set[Path], overwrite: bool) -> Path:
     return candidate
 
 
+_OTHER: Final = "the words of something in between"
+
+
+def _is_other(answer: Answer, filename: str) -> bool:
+    """Whether a good answer is not the file, but the words of something in between.
+
+    ComfyUI (0.3.64, 0.27.0) never sends a file as a web page, and as JSON only one that is called so.
+    """
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return answer.ok and (kind == "text/html" or (kind == "application/json" and ".json" not in filename))
+
+
 class _PartialFile:
     """Takes a file as it arrives, and what is left of it after a break.
 
     Args:
         opened: Where it is written.
+        name: What the server calls it.
     """
 
-    def __init__(self, opened: IO[bytes]) -> None:
+    def __init__(self, opened: IO[bytes], name: str) -> None:
         self._opened = opened
+        self._name = name
         self.received = 0
         self.expected: int | None = None
         self.tag = ""
@@ -303,7 +323,7 @@ class _PartialFile:
         looks at ``If-Range`` only where it is a date, and so gives the rest of a file that has
         changed since.
         """
-        if answer.status not in (200, 206):
+        if answer.status not in (200, 206) or _is_other(answer, self._name):
             return False
         tag = answer.headers.get("etag", "")
         if answer.status == 200 or tag != self.tag or not _continues(answer, self.received):
@@ -330,7 +350,7 @@ def _continues(answer: Answer, received: int) -> bool:
 
 
 def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
-    partial = _PartialFile(opened)
+    partial = _PartialFile(opened, file.name)
     attempt = 0
     while True:
         request = view_request(file.name, file.subfolder, file.type)
@@ -339,6 +359,8 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
         pause = 0.0
         try:
             answer = yield from ask(core, request, partial)
+            if _is_other(answer, file.name):
+                raise ServerUnreachable(f"the answer was {_OTHER}")
             if answer.status in (200, 206) and partial.expected in (None, partial.received):
                 return
             reason = f"{partial.received} of {partial.expected} bytes came"

@@ -46,6 +46,7 @@ class Request:
         timeout: Seconds to wait for an answer, or None for the client's own.
         repeatable: Whether sending it twice does no more than sending it once.
         url: An absolute address instead of `path`, for redirects.
+        until: When all of it must be over, by the client's clock; None for no such end.
 
     A body is not shown: a prompt's may hold the key for paid nodes.
     """
@@ -60,6 +61,7 @@ class Request:
     timeout: float | None = None
     repeatable: bool = True
     url: str | None = None
+    until: float | None = None
 
     @property
     def label(self) -> str:

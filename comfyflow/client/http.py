@@ -12,6 +12,7 @@ from ..bounds import Unpacker, exceeded
 from ..errors import BoundsError, ClientError, ServerUnreachable
 from .core import Core
 from .flow import Answer, Request, Send
+from .pace import Pace
 
 if TYPE_CHECKING:
     import httpx
@@ -67,7 +68,10 @@ def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
     import httpx
 
     credentials = core.credentials
-    if not credentials or not core.address.owns(str(request.url)):
+    if not core.address.owns(str(request.url)):
+        request.headers.pop("cookie", None)
+        return request
+    if not credentials:
         return request
     url = request.url.copy_merge_params(dict(credentials.query)) if credentials.query else request.url
     headers = request.headers.copy()
@@ -75,6 +79,21 @@ def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
     return httpx.Request(
         request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
     )
+
+
+def without_foreign_cookies(core: Core, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    """The response, with cookies only where it is of the credentials' origin.
+
+    Cookies do not know ports: those of another port of the same host would come back here.
+    """
+    if not core.address.owns(str(request.url)):
+        response.headers.pop("set-cookie", None)
+    return response
+
+
+def pace_of(core: Core, request: Request) -> Pace:
+    """The time that a request has."""
+    return Pace(request.until, core.limits.answer if request.timeout is None else request.timeout)
 
 
 class Body:
@@ -97,7 +116,9 @@ class Body:
         self._started = core.clock()
         self._came = self._given = 0
         seconds = effect.request.timeout
-        self._end = None if seconds is None else core.clock() + seconds
+        self._end = effect.request.until
+        if self._end is None and seconds is not None:
+            self._end = core.clock() + seconds
         self._name = "answer" if self._sink is None else "file"
         self._most: int = getattr(core.bounds, self._name)
         # What something else has read of it (a hook, a transport of a test) is unpacked already.
@@ -222,4 +243,4 @@ def unreachable(core: Core, request: Request, error: Exception) -> ServerUnreach
     else:
         what = f"{request.label} of {where} broke off"
     reason = core.credentials.hide(str(error)) or type(error).__name__
-    return ServerUnreachable(f"{what}: {reason}", unsent)
+    return ServerUnreachable(f"{what}: {reason}", unsent, isinstance(error, httpx.TimeoutException))

@@ -14,6 +14,7 @@ from ..errors import ClientError
 from .address import Address, Credentials, basic, bearer, read_address
 from .core import Core, Limits
 from .flow import Middleware, Signal
+from .pace import keep_pace
 
 if TYPE_CHECKING:
     import ssl
@@ -147,7 +148,7 @@ class ConnectionOptions:
             ClientError: There is no way through the proxy that was named.
         """
         try:
-            return kind(verify=self.tls, proxy=self.proxy)
+            return keep_pace(kind(verify=self.tls, proxy=self.proxy))
         except (ImportError, ValueError) as error:
             raise ClientError(_no_proxy(self.proxy or "", error)) from None
 
@@ -195,6 +196,24 @@ def _no_proxy(proxy: str, error: Exception) -> str:
 
 def _is_local(address: Address) -> bool:
     return address.host in ("localhost", "[::1]") or address.host.startswith("127.")
+
+
+def within_origin(connect: Any, address: Address) -> Any:
+    """The ``connect`` of websockets, following redirects within an origin only: its headers say who we are.
+
+    Args:
+        connect: The class; or a function, as older versions have it, which follows none at all.
+        address: The server.
+    """
+    if not isinstance(connect, type):
+        return connect
+    follow: Any = getattr(connect, "process_redirect", None)
+
+    def process_redirect(self: Any, failure: Exception) -> Exception | str:
+        led: Exception | str = follow(self, failure)
+        return led if isinstance(led, Exception) or address.owns(led) else failure
+
+    return type("Connect", (connect,), {"process_redirect": process_redirect})
 
 
 def _with_query(url: str, credentials: Credentials) -> str:

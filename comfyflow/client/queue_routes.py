@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..json_types import array_or_empty, is_number, is_object, object_or_empty
+from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
 from .core import Core, call, fetch_json
 from .flow import Flow, Request, json_body
 from .outcome import Outcome, read_history_entry
@@ -76,7 +76,7 @@ class HistoryEntry:
 
 def queue(core: Core) -> Flow[Queue]:
     """What the server runs and what waits."""
-    said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/queue"))))
+    said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/queue"), _is_queue)))
     return Queue(_entries(said.get("queue_running")), _entries(said.get("queue_pending")))
 
 
@@ -126,7 +126,10 @@ def history_entry(core: Core, prompt_id: str) -> Flow[HistoryEntry | None]:
         prompt_id: Its id.
     """
     path = f"/api/history/{segment(prompt_id)}"
-    said = object_or_empty((yield from fetch_json(core, Request("GET", path))))
+    asked = Request("GET", path)
+    said = yield from fetch_json(
+        core, asked, lambda value: is_object(value) and (not value or prompt_id in value)
+    )
     entry = said.get(prompt_id)
     return _history_entry(prompt_id, entry) if is_object(entry) else None
 
@@ -154,7 +157,13 @@ def interrupt(core: Core, prompt_id: str | None = None) -> Flow[None]:
             people's prompts too.
     """
     body = json_body({"prompt_id": prompt_id} if prompt_id is not None else {})
-    yield from call(core, Request("POST", "/api/interrupt", content=body))
+    named = prompt_id is not None  # without a name, a second request might stop the next one
+    yield from call(core, Request("POST", "/api/interrupt", content=body, repeatable=named))
+
+
+def _is_queue(value: object) -> bool:
+    """Whether an answer is a queue: of any other nobody may conclude that it is empty."""
+    return is_object(value) and any(is_array(value.get(name)) for name in ("queue_running", "queue_pending"))
 
 
 def _entries(listed: object) -> tuple[QueueEntry, ...]:

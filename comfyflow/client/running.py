@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
-from ..errors import ClientError, PromptLost, ValidationError
+from ..errors import ClientError, PromptLost, ServerUnreachable, ValidationError
 from ..json_types import is_object
 from ..schema import Schema
-from .core import Core
+from .core import Core, about, in_time
 from .flow import Flow, StartSocket, Watch
 from .inputs import schema_of, upload_inputs
 from .queue_routes import Queue, delete_queued, history_entry, interrupt, queue
@@ -132,8 +132,19 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
     Raises:
         ValidationError: It has problems that the server would refuse, or be damaged by.
         PromptRejected: The server refuses it.
+        WaitTimeout: The time is over.
         ClientError: The server cannot be reached, or gives an error.
     """
+    try:
+        return (yield from _start(core, target, options, attempt or Attempt()))
+    except ServerUnreachable as error:
+        told = in_time(core, error, "the prompt was not sent")
+        if told is error:
+            raise
+        raise told from None
+
+
+def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) -> Flow[Started]:
     prepared = prepare(target)
     given = options.get("schema")
     schema = given if given is not None else schema_of(prepared)
@@ -145,7 +156,6 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
         yield from _refuse_used(core, run.prompt_id)
     yield from ready_socket(core)
     core.hub.add(run)
-    attempt = attempt or Attempt()
     attempt.run = run
     accepted = yield from submit(core, run, _submission(prepared, options), prepared)
     attempt.accepted = True
@@ -213,7 +223,8 @@ def ready_socket(core: Core) -> Flow[None]:
         yield StartSocket()
         left = core.left()
         longest = core.limits.socket
-        yield Watch(core.hub.settled, longest if left is None else min(left, longest))
+        # Time is left for what comes after: a server may answer all but the socket.
+        yield Watch(core.hub.settled, longest if left is None else min(left / 2, longest))
 
 
 def attach(core: Core, prompt_id: str) -> Flow[Started]:
@@ -226,6 +237,10 @@ def attach(core: Core, prompt_id: str) -> Flow[Started]:
     Raises:
         PromptLost: The server does not know it.
     """
+    return (yield from about(core, prompt_id, _attach(core, prompt_id)))
+
+
+def _attach(core: Core, prompt_id: str) -> Flow[Started]:
     yield from ready_socket(core)
     for _ in range(2):
         listed = yield from queue(core)
@@ -255,6 +270,10 @@ def status(core: Core, run: Run) -> Flow[RunStatus]:
     Raises:
         ServerUnreachable: The server does not answer.
     """
+    return (yield from about(core, run.prompt_id, _status(core, run)))
+
+
+def _status(core: Core, run: Run) -> Flow[RunStatus]:
     for _ in range(2):
         if run.outcome is not None:
             return RunStatus(run.outcome.ending)
@@ -286,7 +305,12 @@ def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
     Raises:
         WaitTimeout: It still runs.
     """
-    waiting, asked, pause = Wait(core, run, timeout), False, 0.02
+    waiting = Wait(core, run, timeout)
+    return (yield from about(waiting.core, run.prompt_id, _cancel(waiting, run)))
+
+
+def _cancel(waiting: Wait, run: Run) -> Flow[bool]:
+    asked, pause = False, 0.02
     while True:
         listed = yield from queue(waiting.core)
         if listed.find(run.prompt_id) is None:

@@ -7,15 +7,23 @@ history have been searched for the first attempt.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..bounds import MIB, Bounds, check_json
-from ..errors import BoundsError, PromptError, PromptRejected, ServerError, ServerUnreachable
+from ..errors import (
+    BoundsError,
+    PromptError,
+    PromptRejected,
+    ServerError,
+    ServerUnreachable,
+    WaitTimeout,
+)
 from ..json_types import is_number, is_object
 from ..problem import Place
-from .core import Core, ask, error_of, parse_json, patiently, retry_after, server_words
+from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
 from .flow import Answer, Flow, Request, json_body
 from .queue_routes import history_entry, queue
 from .run import Run
@@ -26,6 +34,8 @@ _LOOKS: Final = (0.0, 0.1, 0.3, 0.8)
 
 _REFUSAL: Final = Bounds(json=64 * MIB, values=2_000_000)
 """What is read of the answer that refuses a prompt."""
+_CRASHES: Final = 1
+"""How often a prompt is sent again of which the server says 500: most often it would say so again."""
 
 
 @dataclass(frozen=True)
@@ -75,52 +85,114 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> 
         PromptRejected: The server refuses it.
         ServerError: Another error answer; the prompt is not queued.
         ServerUnreachable: The server did not answer, and may not have the prompt.
+        WaitTimeout: The time is over; the prompt may be queued or not.
         PromptError: Something in it is no JSON.
+
+    From the first attempt to send it on, an error has the prompt's id.
     """
     request = _request(core, run, submission)
-    for attempt in range(core.limits.retries + 1):
-        pause = core.jitter(attempt)
+    if core.left() == 0.0:
+        raise WaitTimeout(f"the {core.given:.3g} s were over before the prompt was sent")
+    sent = _Sent(core, run, submission, prepared)
+    accepted = yield from about(core, run.prompt_id, sent.accepted(request))
+    if isinstance(accepted, ServerUnreachable):
+        raise accepted
+    return accepted
+
+
+class _Sent:
+    """A prompt that is on its way.
+
+    Args:
+        core: The client.
+        run: Hears the events.
+        submission: The prompt and what goes with it.
+        prepared: What the prompt was made of.
+    """
+
+    def __init__(self, core: Core, run: Run, submission: Submission, prepared: Prepared) -> None:
+        self._core = core
+        self._run = run
+        self._submission = submission
+        self._prepared = prepared
+        self._crashes = 0
+        self._pause = 0.0
+
+    def accepted(self, request: Request) -> Flow[Accepted | ServerUnreachable]:
+        """Send it until the server has it, but never while the server may have it.
+
+        Returns:
+            What the server said; the error where it is certain that it was never sent.
+        """
+        core, run = self._core, self._run
+        for attempt in range(core.limits.retries + 1):
+            self._pause = core.jitter(attempt)
+            said = yield from self._send(request)
+            if isinstance(said, Accepted):
+                yield from remove_double(core, run)
+                return said
+            if not (isinstance(said, ServerUnreachable) and said.unsent):
+                if (yield from _arrived(core, run, said)):
+                    return Accepted(None, {}, run.prompt_id)
+                run.doubtful = True
+                request = _request(core, run, replace(self._submission, number=None))
+                said.of_prompt(run.prompt_id, "the server has it in neither queue nor history")
+            crashed = isinstance(said, ServerError) and said.status == 500
+            self._crashes += crashed
+            if self._crashes > _CRASHES or attempt == core.limits.retries or core.left() == 0.0:
+                if isinstance(said, ServerUnreachable) and said.unsent and not run.doubtful:
+                    return said
+                raise said
+            yield from core.pause(self._pause)
+        raise AssertionError("unreachable")
+
+    def _send(self, request: Request) -> Flow[Accepted | ServerError | ServerUnreachable]:
+        """Send it once. An error that asking again may help against is returned."""
         try:
-            answer = yield from ask(core, request)
-            pause = max(pause, retry_after(answer))
-            if answer.ok:
-                accepted = _read_accepted(core, request, answer)
-                if run.doubtful:
-                    yield from remove_double(core, run)
-                return accepted
-            failure: ServerError | ServerUnreachable = _refusal(core, request, answer, prepared)
+            answer = yield from ask(self._core, request)
         except ServerUnreachable as error:
-            failure = error
-        if not (isinstance(failure, ServerUnreachable) and failure.unsent):
-            if (yield from _arrived(core, run)):
-                return Accepted(None, {}, run.prompt_id)
-            if isinstance(failure, ServerError) and failure.status == 500:
-                raise failure
-            run.doubtful = True
-            request = _request(core, run, replace(submission, number=None))
-        if attempt == core.limits.retries or core.left() == 0.0:
-            raise failure
-        yield from core.pause(pause)
-    raise AssertionError("unreachable")
+            return error
+        self._pause = max(self._pause, retry_after(answer))
+        if not answer.ok:
+            return _refusal(self._core, request, answer, self._prepared)
+        try:
+            return _read_accepted(self._core, request, answer)
+        except ServerError as error:
+            return error
 
 
 def remove_double(core: Core, run: Run) -> Flow[None]:
-    """Delete the second copy of a prompt that turns out to have been queued twice."""
+    """Delete the copies of a prompt that turns out to have been queued more than once.
+
+    Should that fail, it costs the server time, not the result.
+    """
+    if run.doubtful:
+        with contextlib.suppress(ServerUnreachable, ServerError):
+            yield from _remove_copies(core, run.prompt_id)
+
+
+def _remove_copies(core: Core, prompt_id: str) -> Flow[None]:
+    """Delete all but one. A server deletes one waiting copy for each time that it is asked.
+
+    While all of them wait, a request of which nobody knows whether it was carried out must not be
+    sent again: it would delete the last one too.
+    """
     listed = yield from queue(core)
-    copies = [entry for entry in (*listed.running, *listed.pending) if entry.prompt_id == run.prompt_id]
-    entry = None
-    if len(copies) == 1 and copies[0] in listed.pending:
-        entry = yield from history_entry(core, run.prompt_id)
-    if len(copies) > 1 or entry is not None:
-        body = json_body({"delete": [run.prompt_id]})
-        yield from ask(core, Request("POST", "/api/queue", content=body))
+    waiting = [entry for entry in listed.pending if entry.prompt_id == prompt_id]
+    begun = listed.runs(prompt_id)
+    if waiting and not begun:
+        begun = (yield from history_entry(core, prompt_id)) is not None
+    for _ in waiting if begun else waiting[1:]:
+        delete = Request("POST", "/api/queue", content=json_body({"delete": [prompt_id]}), repeatable=begun)
+        yield from call(core, delete)
 
 
-def _arrived(core: Core, run: Run) -> Flow[bool]:
+def _arrived(core: Core, run: Run, failure: ServerError | ServerUnreachable) -> Flow[bool]:
     """Whether the server has a prompt, after time enough for it to come in.
 
     Raises:
         ServerUnreachable: Nobody knows: the server has been away for too long.
+        ServerError: Nobody knows: the server gives an error that waiting does not help against.
     """
     for pause in _LOOKS:
         if pause:
@@ -128,12 +200,21 @@ def _arrived(core: Core, run: Run) -> Flow[bool]:
         try:
             if run.seen or (yield from patiently(core, lambda: _is_there(core, run))):
                 return True
-        except ServerUnreachable as error:
-            raise ServerUnreachable(
-                f"the answer to prompt {run.prompt_id} was lost, and since then the server has not "
-                f"answered: it may be queued or not. {error}"
-            ) from None
+        except (ServerUnreachable, ServerError) as error:
+            if run.seen:
+                return True
+            raise _unknown(run.prompt_id, failure, error) from None
     return run.seen
+
+
+def _unknown(
+    prompt_id: str, failure: ServerError | ServerUnreachable, error: ServerError | ServerUnreachable
+) -> ServerError | ServerUnreachable:
+    """The error where a prompt was sent and nobody can be asked whether it arrived."""
+    said = f"prompt {prompt_id} may be queued or not: {failure}; and since then {error}"
+    if isinstance(error, ServerError):
+        return ServerError(said, error.status, error.body)
+    return ServerUnreachable(said, timed_out=error.timed_out)
 
 
 def _is_there(core: Core, run: Run) -> Flow[bool]:
@@ -182,7 +263,7 @@ def _refusal(core: Core, request: Request, answer: Answer, prepared: Prepared) -
     error = error_of(core, request, answer)
     if answer.status == 400:
         raise rejected(answer, prepared.prompt, prepared.places, error)
-    if answer.status < 500 and answer.status not in (408, 425, 429):
+    if not may_pass(error):
         raise error
     return error
 

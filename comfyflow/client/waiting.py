@@ -6,11 +6,10 @@ works with the socket blocked, and nothing that a server forgets can make a wait
 
 from __future__ import annotations
 
-import contextlib
 from typing import Final
 
 from ..errors import ClientError, ServerError, ServerUnreachable, WaitTimeout
-from .core import Core, may_pass
+from .core import Core, about, may_pass
 from .flow import Flow, Signal, Watch, sleep
 from .outcome import Outcome
 from .queue_routes import history_entry, queue
@@ -74,6 +73,7 @@ class Wait:
         self._asked = core.clock()
         self._pause = 0.0
         self._away: float | None = None
+        self._trouble = ""
         self._searched = False
 
     def outcome(self) -> Flow[Outcome]:
@@ -83,6 +83,9 @@ class Wait:
             WaitTimeout: The time is over.
             ServerUnreachable: The server has been away for too long.
         """
+        return (yield from about(self.core, self.run.prompt_id, self._outcome()))
+
+    def _outcome(self) -> Flow[Outcome]:
         while self.run.outcome is None:
             yield from self.step(None)
         return self.run.outcome
@@ -94,6 +97,9 @@ class Wait:
             WaitTimeout: The time is over.
             ServerUnreachable: The server has been away for too long.
         """
+        return (yield from about(self.core, self.run.prompt_id, self._next_event(feed)))
+
+    def _next_event(self, feed: Feed) -> Flow[RunEvent | None]:
         while True:
             event = feed.take()
             if event is not None or self.run.outcome is not None:
@@ -111,7 +117,7 @@ class Wait:
             raise ClientError(f"the client was closed while it waited for prompt {run.prompt_id}")
         if run.doubtful and run.started and not self._searched:
             self._searched = True
-            yield from self._remove_double()
+            yield from remove_double(self.core, run)
         if run.ended:
             yield from self._settle()
             return
@@ -130,9 +136,12 @@ class Wait:
             WaitTimeout: It is.
         """
         if self.deadline.passed:
+            seen = self.run.describe()
+            if self._away is not None:
+                seen += f", but the server does not answer any more ({self._trouble})"
             raise WaitTimeout(
                 f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:.3g} s; "
-                f"{self.run.describe()}. It goes on: wait again, or cancel it",
+                f"{seen}. It goes on: wait again, or cancel it",
                 self.run.prompt_id,
             )
 
@@ -246,11 +255,16 @@ class Wait:
             pause = min(pause * 2, 1.0)
 
     def _bear(self, error: ServerUnreachable | ServerError) -> Flow[None]:
-        """The server did not answer: go on for a while. Raises where that cannot help."""
-        if not may_pass(error):
+        """The server did not answer: go on for a while. Raises where that cannot help.
+
+        It knew its routes when the prompt was queued: that it has none now (404) is said by
+        something in between, for as long as the server is not there.
+        """
+        if not may_pass(error) and not (isinstance(error, ServerError) and error.status == 404):
             raise error
         now = self.core.clock()
         self._away = self._away if self._away is not None else now
+        self._trouble = str(error)
         if now - self._away > self.core.limits.patience:
             raise ServerUnreachable(
                 f"prompt {self.run.prompt_id} was queued, but the server has not answered for "
@@ -265,13 +279,7 @@ class Wait:
         run = self.run
         run.finish(outcome)
         self.core.hub.remove(run)
-        if run.doubtful:
-            yield from self._remove_double()
-
-    def _remove_double(self) -> Flow[None]:
-        """Delete a second copy before it can run. Should that fail, it costs time, not the result."""
-        with contextlib.suppress(ServerUnreachable, ServerError):
-            yield from remove_double(self.core, self.run)
+        yield from remove_double(self.core, run)
 
 
 def _gone(run: Run, reason: str) -> Outcome:
