@@ -56,6 +56,22 @@ def connected(
         yield client
 
 
+def required_editor(server: str | None, seconds: float | None = None) -> str | None:
+    """The version of the editor that the chosen server requires; None where it does not say.
+
+    Args:
+        server: The option ``--server``.
+        seconds: How long to wait for it.
+
+    Raises:
+        CommandError: No ComfyUI server answers.
+    """
+    from ..client.server_routes import editor_of
+
+    with connected(server, seconds=seconds) as client:
+        return editor_of(client.system_stats())
+
+
 def _greet(client: Client, seconds: float) -> None:
     """Have the server say that it is a ComfyUI server.
 

@@ -10,10 +10,12 @@ import click
 
 from ..errors import CommandError
 from .options import (
+    editor_option,
     given_schema,
     object_info_option,
     output_option,
     reference_schema,
+    repair_option,
     server_option,
     stubs_option,
     write_text,
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 @object_info_option
 @server_option
 @stubs_option
-@click.option("--editor", metavar="VERSION", default="1.45", help="1.45 or 1.27.")
-@click.option("--repair", is_flag=True, help="What the author meant, where the editor surprises.")
+@editor_option
+@repair_option
 @click.option("--seed", metavar="N", type=int, help="For random choices in texts: {a|b}.")
 @click.option("--explain", is_flag=True, help="Tell where each value comes from, instead of the prompt.")
 def convert(
@@ -41,7 +43,7 @@ def convert(
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
-    editor: str,
+    editor: str | None,
     repair: bool,
     seed: int | None,
     explain: bool,

@@ -9,7 +9,16 @@ import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import given_schema, json_text, object_info_option, server_option, stubs_option
+from .options import (
+    Converting,
+    editor_option,
+    given_schema,
+    json_text,
+    object_info_option,
+    repair_option,
+    server_option,
+    stubs_option,
+)
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -27,8 +36,17 @@ HISTORY: Final = "history:"
 @object_info_option
 @server_option
 @stubs_option
+@editor_option
+@repair_option
 def diff(
-    before: str, after: str, as_json: bool, object_info: Path | None, server: str | None, stubs: str | None
+    before: str,
+    after: str,
+    as_json: bool,
+    object_info: Path | None,
+    server: str | None,
+    stubs: str | None,
+    editor: str | None,
+    repair: bool,
 ) -> None:
     """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble.
 
@@ -38,7 +56,8 @@ def diff(
     from ..diff import diff as compare
 
     schema = given_schema(server, object_info, stubs)
-    found = compare(load_graph(before, schema, server), load_graph(after, schema, server))
+    converting = Converting(editor, repair)
+    found = compare(*(load_graph(text, schema, server, None, converting) for text in (before, after)))
     if as_json:
         click.echo(json_text(found.to_json()), nl=False)
     elif not found.empty or found.renumbered:
@@ -48,7 +67,11 @@ def diff(
 
 
 def load_graph(
-    text: str, schema: Schema | None = None, server: str | None = None, words: list[str] | None = None
+    text: str,
+    schema: Schema | None = None,
+    server: str | None = None,
+    words: list[str] | None = None,
+    converting: Converting | None = None,
 ) -> Graph:
     """The graph of a target.
 
@@ -57,6 +80,7 @@ def load_graph(
         schema: What to convert a workflow of the editor with.
         server: The server that has the history; see `chosen_server`.
         words: The parameters of a workflow function.
+        converting: How to convert a workflow of the editor.
 
     Raises:
         ComfyflowError: It cannot be loaded, or is no prompt.
@@ -66,7 +90,10 @@ def load_graph(
 
     if text.startswith(HISTORY):
         return read_prompt(_prompt_that_ran(text[len(HISTORY) :], server))
-    target = load_target(text, words or (), schema)
+    target = load_target(text, words or (), schema, converting)
+    if converting is not None:
+        for warning in target.warnings:
+            say(f"{text}: {warning}", err=True)
     graph = read_prompt(target.prompt)
     for node_id, place in target.places.items():
         if node_id in graph:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +30,30 @@ stubs_option = click.option(
 output_option = click.option(
     "-o", "--output", metavar="FILE", type=PATH, help="Write here instead of to the screen."
 )
+
+editor_option = click.option(
+    "--editor",
+    metavar="VERSION",
+    help="Convert as this version of the editor: 1.49. Else the server's, the package's or the file's.",
+)
+repair_option = click.option(
+    "--repair", is_flag=True, help="Convert to what the author meant, where the editor surprises."
+)
+
+
+@dataclass(frozen=True)
+class Converting:
+    """How a workflow of the editor is converted.
+
+    Attributes:
+        editor: The version of the editor to follow; None chooses one.
+        repair: Whether to write what its author meant.
+        required: Asks the server that will run it which editor it requires.
+    """
+
+    editor: str | None = None
+    repair: bool = False
+    required: Callable[[], str | None] | None = None
 
 
 def given_schema(server: str | None, object_info: Path | None, stubs: str | None = None) -> Schema | None:

@@ -6,6 +6,7 @@ import math
 import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +23,8 @@ from ..errors import (
     WaitTimeout,
 )
 from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
-from .connection import connected
-from .options import PATH, reference_schema, server_option
+from .connection import connected, required_editor
+from .options import PATH, Converting, editor_option, reference_schema, repair_option, server_option
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
 from .plain_text import say
 from .target import Target, load_target
@@ -64,6 +65,8 @@ def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float |
     callback=_no_nan,
     help="How long to wait.",
 )
+@editor_option
+@repair_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the files' paths.")
 @click.pass_context
@@ -76,6 +79,8 @@ def run(
     settings: tuple[str, ...],
     seed: str | None,
     timeout: float | None,
+    editor: str | None,
+    repair: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -87,7 +92,8 @@ def run(
     server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled;
     141 nobody reads the output any more.
     """
-    loaded, used = _load(target, context.args, seed)
+    asks = None if simulate else partial(required_editor, server, timeout)
+    loaded, used = _load(target, context.args, seed, Converting(editor, repair, asks))
     set_inputs(loaded, settings)
     if out.exists() and not out.is_dir():
         raise CommandError(f"--out {out} is a file; name a folder")
@@ -110,13 +116,15 @@ def run(
             raise click.exceptions.Exit(code)
 
 
-def _load(text: str, words: Sequence[str], seed: str | None) -> tuple[Target, int | None]:
+def _load(
+    text: str, words: Sequence[str], seed: str | None, converting: Converting
+) -> tuple[Target, int | None]:
     """The target with its seed: the function's own parameter, or all seeds of the prompt."""
     drawn = random_seed() if seed == RANDOM else None
     if seed is not None and text_has_parameter(text, "seed"):
         value = str(drawn) if drawn is not None else seed
         return load_target(text, [*words, "--seed", value]), drawn
-    loaded = load_target(text, words)
+    loaded = load_target(text, words, None, converting)
     if seed is None:
         return loaded, None
     return loaded, set_seeds(loaded, seed, _known_schema(loaded))

@@ -18,7 +18,7 @@ from ..json_types import is_object
 from ..node import Node
 from ..problem import Place
 from ..workflows import Workflow, WorkflowFunction, is_workflow
-from .options import reference_schema
+from .options import Converting, reference_schema
 from .parameters import read_parameters
 from .standard_input import given_file, shown_name
 from .stubs_package import FINDER
@@ -50,7 +50,12 @@ class Target:
     warnings: Sequence[object] = ()
 
 
-def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = None) -> Target:
+def load_target(
+    text: str,
+    words: Sequence[str] = (),
+    schema: Schema | None = None,
+    converting: Converting | None = None,
+) -> Target:
     """Load what a command was told to work on.
 
     Args:
@@ -58,6 +63,7 @@ def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = No
             standard input.
         words: The parameters of a workflow function, as they stand on the command line.
         schema: What to convert a workflow of the editor with; the reference schema otherwise.
+        converting: How to convert it.
 
     Raises:
         CommandError: There is no such thing, or several, or the parameters do not fit.
@@ -71,7 +77,7 @@ def load_target(text: str, words: Sequence[str] = (), schema: Schema | None = No
     if words:
         name = shown_name(text)
         raise CommandError(f"{name} is no Python workflow and has no parameters: {' '.join(words)}")
-    return _load_file(text, schema)
+    return _load_file(text, schema, converting or Converting())
 
 
 def is_python(text: str) -> bool:
@@ -202,7 +208,7 @@ def _told(error: BaseException, file: Path) -> str:
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def _load_file(text: str, schema: Schema | None) -> Target:
+def _load_file(text: str, schema: Schema | None, converting: Converting) -> Target:
     """A prompt or a workflow of the editor, in whatever file carries it.
 
     What is run is the prompt, where a file holds both: it is what made the file.
@@ -222,8 +228,11 @@ def _load_file(text: str, schema: Schema | None) -> Target:
         raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
     if found.prompt is not None:
         return Target(name, found.prompt, editor_workflow=found.workflow)
-    schema = schema if schema is not None else reference_schema()
-    conversion = convert_workflow(found.workflow or {}, schema)
+    editor = converting.editor
+    if editor is None and converting.required is not None:
+        editor = converting.required()
+    used = schema if schema is not None else reference_schema()
+    conversion = convert_workflow(found.workflow or {}, used, editor=editor, repair=converting.repair)
     return Target(name, conversion, editor_workflow=found.workflow, warnings=tuple(conversion.warnings))
 
 

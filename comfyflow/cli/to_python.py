@@ -11,10 +11,13 @@ import click
 from ..errors import CommandError
 from . import PROBLEMS
 from .options import (
+    Converting,
+    editor_option,
     given_schema,
     object_info_option,
     output_option,
     package_schema_of,
+    repair_option,
     server_option,
     stubs_option,
     write_text,
@@ -52,6 +55,8 @@ if TYPE_CHECKING:
 @object_info_option
 @server_option
 @stubs_option
+@editor_option
+@repair_option
 def to_python(
     target: str,
     output: Path | None,
@@ -63,6 +68,8 @@ def to_python(
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
+    editor: str | None,
+    repair: bool,
 ) -> None:
     """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not.
 
@@ -73,7 +80,7 @@ def to_python(
 
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else package_schema_of(package)
-    loaded = load_target(target, (), schema)
+    loaded = load_target(target, (), schema, Converting(editor, repair))
     for warning in loaded.warnings:
         say(warning, err=True)
     source = write_python(

@@ -9,7 +9,15 @@ from typing import Any, Literal, TypeAlias, get_args
 import click
 
 from . import PROBLEMS
-from .options import given_schema, object_info_option, server_option, stubs_option
+from .options import (
+    Converting,
+    editor_option,
+    given_schema,
+    object_info_option,
+    repair_option,
+    server_option,
+    stubs_option,
+)
 from .parameters import split_targets
 from .plain_text import say
 from .standard_input import shown_name
@@ -24,6 +32,8 @@ Format: TypeAlias = Literal["text", "json"]
 @object_info_option
 @server_option
 @stubs_option
+@editor_option
+@repair_option
 @click.option(
     "--format", "form", type=click.Choice(get_args(Format)), default="text", help="How to print the reports."
 )
@@ -34,6 +44,8 @@ def validate(
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
+    editor: str | None,
+    repair: bool,
     form: Format,
 ) -> None:
     """Check workflows as the server will; exit code 1 where one has problems.
@@ -48,7 +60,7 @@ def validate(
     reports: dict[str, Any] = {}
     sound = True
     for text in files:
-        target = load_target(text, words, schema)
+        target = load_target(text, words, schema, Converting(editor, repair))
         against = schema if schema is not None else own_schema(target)
         report = validate_prompt(target.prompt, against, places=target.places)
         sound = sound and report.ok and not report.errors

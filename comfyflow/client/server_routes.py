@@ -95,10 +95,14 @@ def schema(core: Core, *, max_age: float = 0.0, folder: str | os.PathLike[str] |
         SchemaError: What it gives is no /object_info.
     """
     stats = yield from system_stats(core)
-    version = text_or_empty(object_or_empty(stats.get("system")).get("comfyui_version")) or None
+    system = object_or_empty(stats.get("system"))
+    version = text_or_empty(system.get("comfyui_version")) or None
     cache = SchemaCache(core, version, max_age, folder)
-    known = cache.find()
-    return known if known is not None else cache.keep((yield from object_info(core)))
+    found = cache.find()
+    if found is None:
+        found = cache.keep((yield from object_info(core)))
+    found.editor = editor_of(stats)
+    return found
 
 
 def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
@@ -113,15 +117,24 @@ def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
     """
     found = yield from _first_of(core, "/api/object_info", "/object_info")
     raw = parse_object_info(found.content, f"/object_info of {core.address}", core.bounds)
+    editor = None
     if version is None:
         try:
             stats = yield from _first_of(core, "/api/system_stats", "/system_stats")
             said = parse_json(core, Request("GET", "/api/system_stats"), stats)
         except ServerError:
             said = None  # something that has only saved answers of a server
-        known = object_or_empty(object_or_empty(said).get("system")).get("comfyui_version")
+        system = object_or_empty(object_or_empty(said).get("system"))
+        known = system.get("comfyui_version")
         version = Version.parse(known) if isinstance(known, str) else None
-    return Schema(raw, version, core.address.url)
+        editor = editor_of(said)
+    return Schema(raw, version, core.address.url, editor=editor)
+
+
+def editor_of(stats: object) -> str | None:
+    """The version of the editor that a server requires, of its ``/system_stats``; 0.0.0 stands for none."""
+    said = object_or_empty(object_or_empty(stats).get("system")).get("required_frontend_version")
+    return said if isinstance(said, str) and not said.startswith("0.") else None
 
 
 def _first_of(core: Core, path: str, older: str) -> Flow[Answer]:

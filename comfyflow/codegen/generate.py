@@ -43,6 +43,6 @@ def _generate(schema: Schema, options: Options) -> Package:
     if not lines:
         raise CodegenError(f"there is no node to generate in {schema.source}")
     files = dict(render(plan, str(schema.version)))
-    files[FILE_NAME] = schema_file(lines, str(schema.version), files)
+    files[FILE_NAME] = schema_file(lines, str(schema.version), files, schema.unusual_editor)
     files["py.typed"] = ""
     return Package(files, tuple(lines), tuple(skipped), tuple(plan.renamed))

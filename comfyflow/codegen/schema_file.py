@@ -58,18 +58,22 @@ def node_line(node: NodeSchema, docs: bool) -> str:
     return _encode(kept)
 
 
-def schema_file(lines: Mapping[str, str], version: str, files: Iterable[str]) -> str:
+def schema_file(
+    lines: Mapping[str, str], version: str, files: Iterable[str], editor: str | None = None
+) -> str:
     """The file's text.
 
     Args:
         lines: `node_line` of each node, by class type.
         version: The server's version.
         files: The modules that are written with it; see `written_files`.
+        editor: The version of the editor that the server requires, if it said it.
     """
     nodes = ",\n".join(f"{json.dumps(name)}:{lines[name]}" for name in sorted(lines))
     digest = hashlib.sha256(f"{version}\n{nodes}".encode()).hexdigest()
+    said = f'"editor_version":{json.dumps(editor)},\n' if editor is not None else ""
     return (
-        f'{{"comfyui_version":{json.dumps(version)},\n"hash":"sha256:{digest}",\n'
+        f'{{"comfyui_version":{json.dumps(version)},\n{said}"hash":"sha256:{digest}",\n'
         f'"generator":"comfyflow gen-stubs",\n"files":{json.dumps(sorted(files), indent=0)},\n'
         f'"nodes":{{\n{nodes}\n}}}}\n'
     )

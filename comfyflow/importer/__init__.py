@@ -2,6 +2,7 @@
 
 from .conversion import Conversion as Conversion
 from .conversion import convert_workflow as convert_workflow
+from .editor_choice import saved_by as saved_by
 from .editor_graph import EditorGraph as EditorGraph
 from .editor_graph import EditorGroup as EditorGroup
 from .editor_graph import EditorNode as EditorNode

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..errors import ConversionError
+from ..json_types import is_object
 from ..problem import Problem
 from ..schema import Schema
+from .editor_choice import choose_editor
 from .editor_graph import EditorGraph, editor_graph
-from .editor_rules import editor_rules
 from .explanation import ValueOrigin, explain_node
 from .javascript import shown
 from .link_resolver import LinkError
@@ -37,15 +38,22 @@ class Conversion(dict[str, dict[str, Any]]):
             known without a custom node's own JavaScript; each about one node.
         seed: The seed of the random choices in texts.
         editor_version: The version of the editor whose rules were followed.
+        editor_reason: Why it was this one.
     """
 
     def __init__(
-        self, prompt: Mapping[str, dict[str, Any]], warnings: list[Problem], seed: int, writer: PromptWriter
+        self,
+        prompt: Mapping[str, dict[str, Any]],
+        warnings: list[Problem],
+        seed: int,
+        writer: PromptWriter,
+        editor_reason: str,
     ) -> None:
         super().__init__(prompt)
         self.warnings = warnings
         self.seed = seed
         self.editor_version = writer.rules.name
+        self.editor_reason = editor_reason
         self._writer = writer
         self._editor: EditorGraph | None = None
 
@@ -81,7 +89,7 @@ def convert_workflow(
     workflow: Mapping[str, Any],
     schema: Schema,
     *,
-    editor: str = "1.45",
+    editor: str | None = None,
     repair: bool = False,
     seed: int | None = None,
 ) -> Conversion:
@@ -90,7 +98,10 @@ def convert_workflow(
     Args:
         workflow: Editor JSON, version 0.4 or 1.
         schema: The classes of the server that the prompt is for.
-        editor: Whose rules to follow: ``"1.45"`` or ``"1.27"``.
+        editor: The version of the editor to follow: ``"1.49"``, or any other; of one that is not known,
+            the nearest is followed. Left out, it is the one that the schema's server requires (or the
+            server that a package or lock was made from), the one that saved the workflow, or the newest
+            one known.
         repair: Write what the author meant where the editor plainly does not: texts keep their
             ``//`` and braces, muted and bypassed subgraphs stay out wherever they stand, large
             seeds keep their digits, values saved on subgraph nodes and with dynamic combos count,
@@ -104,9 +115,12 @@ def convert_workflow(
     Raises:
         ConversionError: It is no workflow, or the editor itself fails at it.
     """
-    rules = editor_rules(editor)
+    choice = choose_editor(editor, schema, workflow if is_object(workflow) else {})
+    rules = choice.rules
     chosen = random.Random().randrange(_SEEDS) if seed is None else seed  # noqa: S311 - no secret
     report = Report(chosen, repair)
+    for type_, note in choice.notes:
+        report.add(type_, note)
     shapes = node_shapes(schema, rules)
     loaded = load_workflow(workflow, shapes, rules, any_links=repair, repair_groups=repair)
     for graph in loaded.graphs:
@@ -117,7 +131,7 @@ def convert_workflow(
     _apply_primitives(loaded, writer)
     _report_nodes(loaded, not (rules.host_copies or rules.host_values), report)
     prompt = writer.write()
-    return Conversion(prompt, report.problems, chosen, writer)
+    return Conversion(prompt, report.problems, chosen, writer, choice.reason)
 
 
 def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: Report) -> None:

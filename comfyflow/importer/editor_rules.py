@@ -119,7 +119,7 @@ class EditorRules:
         _SAVE_CLASSES,
         ("1.32", _SAVE_CLASSES | {"SaveVideo"}),
         ("1.45", _MORE_SAVE_CLASSES),
-        ("1.46", _NEWEST_SAVE_CLASSES),
+        ("1.47", _NEWEST_SAVE_CLASSES),
     )
     """Whose ``filename_prefix`` gets ``%…%`` replaced [11, E]."""
 
@@ -133,10 +133,17 @@ class EditorRules:
     """All values of a node of an unknown class are sent, as UNKNOWN, UNKNOWN_1, …; else the last [17, C]."""
 
     viewport_classes = Since(
-        _VIEWPORT_CLASSES,
-        ("1.46", _VIEWPORT_CLASSES | {"Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud"}),
+        frozenset[str](),
+        ("1.45", _VIEWPORT_CLASSES),
+        ("1.47", _VIEWPORT_CLASSES | {"Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud"}),
     )
     """Nodes whose 3D viewer is called ``viewport_state`` and sends its camera [F]."""
+
+    load_buttons = Since(True, ("1.45", False))
+    """3D loaders send their buttons; else only behind a list of files."""
+
+    viewers_send_cameras = Since(False, ("1.45", True))
+    """Load3DAdvanced has a viewer that sends its camera."""
 
     new_camera_is_off = Since(False, ("1.46", True))
     """A new camera stands at z = 10.000000000000002 [G]."""
@@ -151,9 +158,9 @@ class EditorRules:
     """A link from a muted node is resolved as absent, so that a widget falls back to its own value; else
     the link is made and dropped at the end [13, 16]."""
 
-    group_lists_are_sockets = Since(False, ("1.37", True))
+    group_lists_are_sockets = Since(False, ("1.37", True), ("1.54", False))
     """In legacy group nodes a combo whose choices the server gives as a list is no widget of the
-    group [17]."""
+    group [17, f]."""
 
     renumbers = Since(False, ("1.40", True))
     """Duplicate ids inside subgraphs are renumbered [19]."""

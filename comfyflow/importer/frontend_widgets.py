@@ -53,6 +53,10 @@ _ANNOTATED: Final = re.compile(r"\[(input|output|temp)\]", re.IGNORECASE)
 _BOX: Final = {"x": 0, "y": 0, "width": 512, "height": 512}
 _HIDDEN_PREVIEWS: Final = ("preview_markdown", "preview_text", "previewMode")
 _OFF: Final = 10.000000000000002
+_VIDEO_EDIT: Final = {
+    "trim": {"start_time": 0, "duration": 0},
+    "crop": {"x": 0, "y": 0, "width": 0, "height": 0},
+}
 _CURVE: Final = {"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}
 
 
@@ -156,10 +160,10 @@ def _viewer(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
 
 
 def _loader_3d(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
-    if spec.class_type in rules.viewport_classes and rules.dynamic_inputs:
+    if spec.class_type in rules.viewport_classes:
         yield Widget("viewport_state", VIEWPORT, "", spec=spec)
         return
-    if not rules.dynamic_inputs or spec.beside_model_file:
+    if rules.load_buttons or spec.beside_model_file:
         yield Widget("upload 3d model", PLAIN, "upload3dmodel")
         yield Widget("upload extra resources", PLAIN, "uploadExtraResources")
         yield Widget("clear", PLAIN, "clear")
@@ -240,14 +244,15 @@ _WIDGET_TYPES: Final[dict[str, Since[WidgetMaker | None]]] = {
     "GALLERIA": _from("1.27", _plain([])),
     "TEXTAREA": _from("1.27", _plain("")),
     "COMFY_DYNAMICCOMBO_V3": _from("1.33", _dynamic_combo),
-    "LOAD_3D_ADVANCED": _from("1.28", _loader_3d_advanced),
+    "LOAD_3D_ADVANCED": _from("1.45", _loader_3d_advanced),
     "BOUNDING_BOX": _from("1.39", _bounding_box),
-    "BOUNDING_BOXES": _from("1.28", _plain([])),
-    "COLORS": _from("1.28", _plain([])),
-    "COMPOSITOR": _from("1.46", _plain({})),
+    "BOUNDING_BOXES": _from("1.45", _plain([])),
+    "COLORS": _from("1.45", _plain([])),
+    "COMPOSITOR": _from("1.48", _plain({})),
+    "VIDEO_EDIT": _from("1.49", _plain(_VIDEO_EDIT)),
     "CURVE": _from("1.41", _curve),
     "PAINTER": _from("1.41", _plain("")),
-    "RANGE": _from("1.28", _plain({"min": 0.0, "max": 1.0})),
+    "RANGE": _from("1.44", _plain({"min": 0.0, "max": 1.0})),
     "LOAD_3D_ANIMATION": _until("1.32", _loader_3d),
     "PREVIEW_3D_ANIMATION": _until("1.32", _viewer),
     "FILEUPLOAD": _within("1.27", "1.32", _plain("")),
@@ -284,7 +289,7 @@ def added_inputs(
         yield "upload", "AUDIOUPLOAD"
     if class_type in ("SaveGLB", "Preview3D"):
         yield "image", "PREVIEW_3D"
-    if class_type == "Load3DAdvanced" and rules.dynamic_inputs:
+    if class_type == "Load3DAdvanced" and rules.viewers_send_cameras:
         yield "viewport_state", "LOAD_3D_ADVANCED"
     if class_type == "Preview3DAnimation" and rules.animation_viewers:
         yield "image", "PREVIEW_3D_ANIMATION"

@@ -220,6 +220,8 @@ class LinkResolver:
                 f"something is linked to muted subgraph {node.key}; this version of the editor fails"
             )
         if node.group is not None:
+            if self._rules.groups_become_subgraphs and not _fits(node, place):
+                return None  # the link is made anew, and only to what takes the type
             return _from_group(place, node.group)
         if node.mode == BYPASSED:
             index = bypass_input(node, place.slot, place.type)
@@ -279,6 +281,11 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
             f" which does not exist{parent.graph.unread_hint()}"
         )
     return Place(True, parent, host, outer.target_slot, None)
+
+
+def _fits(node: Node, place: Place) -> bool:
+    output = _at(node.outputs, place.slot)
+    return output is None or not place.type or connects(output.type, place.type)
 
 
 def _from_group(place: Place, group: GroupNode) -> Place | Source | None:

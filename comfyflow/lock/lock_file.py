@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..errors import LockError
 from ..json_types import array_or_empty, is_object, object_or_empty
-from ..schema import Schema, Version
+from ..schema import Schema, Version, required_editor
 from .signature import Used, signature
 from .written import MAX_DEPTH, depth_of, written
 
@@ -31,17 +31,20 @@ class Lock:
         workflows: What the workflows are called.
         nodes: The signature of each node class that they use; see `signature`.
         source: Where it was read from, for messages.
+        editor: The version of the editor that the server requires, if it said it.
     """
 
     version: Version
     workflows: tuple[str, ...]
     nodes: Mapping[str, Any]
     source: str = "the lock"
+    editor: str | None = None
 
     @cached_property
     def schema(self) -> Schema:
         """The lock as a schema of just these nodes. Its lists of files have the used ones only."""
-        return Schema(self.nodes, self.version, self.source)
+        editor = self.editor or required_editor(self.version)
+        return Schema(self.nodes, self.version, self.source, editor=editor)
 
     def to_text(self) -> str:
         """The lock as it is written to a file: the same for the same server and workflows, an
@@ -53,6 +56,7 @@ class Lock:
         value = {
             _KEY: FORMAT,
             "comfyui_version": str(self.version),
+            **({"editor_version": self.editor} if self.editor is not None else {}),
             "workflows": list(self.workflows),
             "nodes": dict(self.nodes),
         }
@@ -86,7 +90,7 @@ def make_lock(workflows: Mapping[str, object], schema: Schema) -> Lock:
         told = "; ".join(f"{class_type} (in {users[0]})" for class_type, users in missing.items())
         raise LockError(f"{schema.source} has no node class {told}")
     nodes = {name: signature(schema[name], _texts(given[name]), schema.files_known) for name in sorted(given)}
-    return Lock(schema.version, tuple(sorted(workflows)), nodes)
+    return Lock(schema.version, tuple(sorted(workflows)), nodes, editor=schema.unusual_editor)
 
 
 def read_lock(path: str | os.PathLike[str]) -> Lock:
@@ -120,7 +124,8 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
     if version is None or not is_object(nodes):
         raise LockError(f"{file} is damaged: it has no version or no nodes")
     names = tuple(str(name) for name in array_or_empty(value.get("workflows")))
-    return Lock(version, names, nodes, str(file))
+    editor = value.get("editor_version")
+    return Lock(version, names, nodes, str(file), editor if isinstance(editor, str) else None)
 
 
 def _texts(given: list[Mapping[str, Any]]) -> Used:

@@ -13,20 +13,25 @@ if TYPE_CHECKING:
     from ..importer.editor_graph import EditorGraph, EditorGroup, EditorNote, SubgraphUse
 
 
-def read_annotations(workflow: Mapping[str, Any], schema: Schema, *, editor: str = "1.45") -> Annotations:
+def read_annotations(
+    workflow: Mapping[str, Any], schema: Schema, *, editor: str | None = None
+) -> Annotations:
     """Read what people wrote around the nodes of a workflow.
 
     Args:
         workflow: The editor's JSON.
         schema: The schema of its classes.
-        editor: The version of the editor whose rules give the nodes their ids.
+        editor: The version of the editor whose rules give the nodes their ids; by default the one that
+            saved the workflow.
 
     Returns:
         The annotations, by the ids that the nodes have in the prompt; none where the workflow
         cannot be converted.
     """
-    from ..importer import convert_workflow
+    from ..importer import convert_workflow, saved_by
 
+    saved = saved_by(workflow) if editor is None else None
+    editor = str(saved) if saved is not None else editor
     try:
         return annotations_of(convert_workflow(workflow, schema, editor=editor, repair=True, seed=0).editor)
     except ConversionError:

@@ -12,3 +12,4 @@ from .node_schema import OutputSchema as OutputSchema
 from .schema import Schema as Schema
 from .schema import SchemaProblem as SchemaProblem
 from .version import Version as Version
+from .version import required_editor as required_editor

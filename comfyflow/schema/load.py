@@ -16,7 +16,7 @@ from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
 from .other_json import refuse_other_json
 from .schema import Schema
-from .version import Version
+from .version import Version, required_editor
 
 if TYPE_CHECKING:
     from ..client.options import ClientOptions
@@ -88,7 +88,10 @@ def _schema(raw: Mapping[str, Any], version: Version | None, source: str) -> Sch
     if "nodes" in raw and "comfyui_version" in raw and is_object(raw["nodes"]):
         said = raw["comfyui_version"]
         version = version or (Version.parse(said) if isinstance(said, str) else None)
-        return Schema(raw["nodes"], version, source, files_known=False)
+        editor = raw.get("editor_version")
+        if not isinstance(editor, str):
+            editor = required_editor(version) if version is not None else None
+        return Schema(raw["nodes"], version, source, files_known=False, editor=editor)
     refuse_other_json(raw, source)
     return Schema(raw, version, source)
 

@@ -32,13 +32,10 @@ def package_schema(modules: Iterable[str]) -> Schema:
     schemas = [_loaded(path, path.stat().st_mtime_ns) for path in files]
     if len(schemas) == 1:
         return schemas[0]
-    newest = max(schema.version for schema in schemas)
-    return Schema(
-        ChainMap(*[dict(schema.raw) for schema in schemas]),
-        newest,
-        " and ".join(schema.source for schema in schemas),
-        False,
-    )
+    newest = max(schemas, key=lambda schema: schema.version)
+    nodes = ChainMap(*[dict(schema.raw) for schema in schemas])
+    source = " and ".join(schema.source for schema in schemas)
+    return Schema(nodes, newest.version, source, False, newest.editor)
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .node_schema import MalformedNodeError, NodeSchema, read_node
-from .version import Version, infer_version
+from .version import Version, infer_version, required_editor
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Schema(Mapping[str, NodeSchema]):
         files_known: Whether its lists of installed files are those of the server in use. They
             are not for a schema that stands beside generated modules: nothing is checked
             against them (see `lists_files`).
+        editor: The version of the editor that the server requires, where that is known.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Schema(Mapping[str, NodeSchema]):
         version: Version | str | None = None,
         source: str = "a dictionary",
         files_known: bool = True,
+        editor: str | None = None,
     ) -> None:
         self.files_known = files_known
+        self.editor = editor
         self.raw = raw
         self.source = source
         self._version = Version.parse(version) if isinstance(version, str) else version
@@ -60,6 +63,11 @@ class Schema(Mapping[str, NodeSchema]):
         if self._version is None:
             self._version = infer_version(self.raw)
         return self._version
+
+    @property
+    def unusual_editor(self) -> str | None:
+        """The editor that the server requires, where its version alone does not tell it."""
+        return self.editor if self.editor != required_editor(self.version) else None
 
     def get(self, class_type: object, default: Any = None) -> Any:
         """The node class of that name, or the default where there is none or it is malformed."""

@@ -31,6 +31,14 @@ class Version(NamedTuple):
 NEWEST: Final = Version(0, 27, 0)
 """The newest server whose behaviour was recorded."""
 
+_EDITORS: Final = ((Version(0, 33), "1.49.6"), (Version(0, 27), "1.45.20"), (Version(0), "1.27.10"))
+
+
+def required_editor(version: Version) -> str:
+    """The version of the editor that a server requires, as far as servers were recorded."""
+    return next(editor for since, editor in _EDITORS if version >= since)
+
+
 _SIGNS: Final = (
     ("has_intermediate_output", NEWEST),
     ("search_aliases", Version(0, 13, 0)),

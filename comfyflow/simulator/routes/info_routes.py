@@ -7,6 +7,8 @@ import sys
 
 from aiohttp import web
 
+from ...schema import required_editor
+from ...versions import release
 from .key import simulator_of
 
 ROUTES = web.RouteTableDef()
@@ -37,7 +39,7 @@ async def get_system_stats(request: web.Request) -> web.Response:
         "ram_total": 16 * _GIB,
         "ram_free": 12 * _GIB,
         "comfyui_version": profile.version,
-        "required_frontend_version": "0.0.0",
+        "required_frontend_version": required_editor(release(profile.version)),
         "installed_templates_version": "0.0.0",
         "required_templates_version": "0.0.0",
         "python_version": sys.version,
