@@ -20,11 +20,11 @@ from .node_lookup import NodeLookup, inner_first
 from .node_shape import node_shapes
 from .pack_nodes import report_unaccounted
 from .primitive_node import apply_primitive
-from .prompt_writer import PromptWriter, replaces
+from .prompt_writer import Instance, PromptWriter, replaces
 from .report import Report
 from .settling import settle, settle_types
 from .subgraph_host import keep_saved_values, promoted_value, saved_values, sync_promoted
-from .virtual_nodes import link_everywhere, set_name, setters
+from .virtual_nodes import leave_out_notes, link_everywhere, set_name, setters
 from .workflow_graph import LoadedWorkflow, load_workflow
 
 _SEEDS: Final = 2**31
@@ -56,6 +56,7 @@ class Conversion(dict[str, dict[str, Any]]):
         self.editor_reason = editor_reason
         self._writer = writer
         self._editor: EditorGraph | None = None
+        self._instances: dict[str, Instance] | None = None
 
     @property
     def prompt(self) -> dict[str, dict[str, Any]]:
@@ -79,10 +80,9 @@ class Conversion(dict[str, dict[str, Any]]):
         Raises:
             KeyError: The workflow has no such node.
         """
-        for instance in self._writer.instances():
-            if instance.key == node_id:
-                return explain_node(self._writer, instance, self)
-        raise KeyError(node_id)
+        if self._instances is None:
+            self._instances = {instance.key: instance for instance in self._writer.instances()}
+        return explain_node(self._writer, self._instances[node_id], self)
 
 
 def convert_workflow(
@@ -125,6 +125,7 @@ def convert_workflow(
     loaded = load_workflow(workflow, shapes, rules, any_links=repair, repair_groups=repair)
     for graph in loaded.graphs:
         link_everywhere(graph, report)
+        leave_out_notes(graph, report)
     settle(loaded, rules)
     settle_types(loaded, rules)
     writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311
@@ -169,7 +170,7 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
     for graph in (loaded.root, *loaded.graphs[:-1]):
         # Later editors look names up in the graph of the primitive node and what is inside it.
         here = graph is loaded.root or writer.rules.links_at_root
-        replace = replaces(writer.lookup if here else NodeLookup(graph), writer.now)
+        replace = replaces(writer.lookup if here else NodeLookup(graph), writer.replacement)
         for node in graph.nodes:
             if node.role == "primitive":
                 _apply_primitive(node, writer, replace)

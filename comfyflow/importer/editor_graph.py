@@ -17,11 +17,15 @@ from .link_resolver import LinkError, Place, Scope, Source
 from .live_graph import Graph, Node, Widget
 from .prompt_writer import Instance, PromptWriter
 from .subgraph_host import promoted_value
+from .virtual_nodes import virtual_role
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 Link = tuple[str, int]
 """The id of a node in the prompt, and its output."""
+
+MAX_GROUPS: Final = 1000
+"""How many groups of one canvas are told, the largest first. Real ones have some 30."""
 
 _NOWHERE: Final[Point] = (0.0, 0.0)
 _CANVAS: Final = 1e12
@@ -221,7 +225,7 @@ def _is_expanded(writer: PromptWriter, instance: Instance) -> bool:
 def _groups(graph: Graph, known: dict[int, tuple[EditorGroup, ...]]) -> tuple[EditorGroup, ...]:
     if id(graph) not in known:
         found = [_group(entry) for entry in array_or_empty(graph.raw.get("groups")) if is_object(entry)]
-        known[id(graph)] = tuple(sorted(found, key=lambda group: -group.box[2] * group.box[3]))
+        known[id(graph)] = tuple(sorted(found, key=lambda group: -group.box[2] * group.box[3]))[:MAX_GROUPS]
     return known[id(graph)]
 
 
@@ -277,9 +281,12 @@ def _notes(graph: Graph, known: dict[int, tuple[EditorGroup, ...]]) -> tuple[Edi
     groups = _groups(graph, known)
     found: list[EditorNote] = []
     for node in graph.nodes:
-        if node.type not in ("Note", "MarkdownNote"):
+        foreign = node.role == "note" and virtual_role(node.type, known=True) is None
+        if not foreign and node.type not in ("Note", "MarkdownNote"):
             continue
         values = array_or_empty(node.raw.get("widgets_values"))
+        if foreign:  # which of its values is the text, only its pack knows
+            values = [value for value in values if isinstance(value, str)]
         text = values[0] if values else object_or_empty(node.raw.get("properties")).get("text")
         if isinstance(text, str) and text.strip():
             position = _position(node)

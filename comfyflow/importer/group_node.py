@@ -70,6 +70,7 @@ class _Plan:
         self.written: dict[int, list[tuple[int, str]]] = {}
         self.group.types = [js_text(node.get("type")) for node in self.nodes]
         self._read_links(saved)
+        self._linked = set(self.group.links.values())
         waiting: list[tuple[int, NodeShape, list[str], list[str]]] = []
         for index, type_ in enumerate(self.group.types):
             shape = shapes.get(type_)
@@ -177,11 +178,10 @@ class _Plan:
             self._count += 1
 
     def _plan_outputs(self, index: int, outputs: list[tuple[str, str]]) -> None:
-        linked = set(self.group.links.values())
         for slot, (name, type_) in enumerate(outputs):
             visible = self._option(index, "output", js_text(slot)).get("visible")
             if visible is None:
-                visible = (index, slot) not in linked or (index, slot) in self._external
+                visible = (index, slot) not in self._linked or (index, slot) in self._external
             if visible:
                 self.outputs.append(OutputSchema(len(self.outputs), name, type_))
                 self.group.outputs.append((index, slot))

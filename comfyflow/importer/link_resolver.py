@@ -6,18 +6,13 @@ from typing import Any, Final
 
 from ..errors import ConversionError
 from .editor_rules import EditorRules
+from .expansion import MAX_NESTING
 from .group_node import GroupNode, group_output
 from .javascript import js_text, shown
 from .live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
 from .slot_types import connects
 from .subgraph_host import promoted_value
 from .virtual_nodes import set_name, setters
-
-MAX_NESTING: Final = 200
-"""How deep subgraphs may stand in one another."""
-
-MAX_INSTANCES: Final = 500_000
-"""How many nodes a workflow may have once its subgraphs are expanded."""
 
 LONG_WAY: Final = 64
 """From this many steps on, what a link resolves to is remembered for all that join it."""

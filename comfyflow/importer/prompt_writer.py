@@ -10,13 +10,14 @@ from typing import Any, Final
 from ..errors import ConversionError
 from ..json_types import is_array
 from .editor_rules import EditorRules
+from .expansion import check_expansion
 from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, VIEWPORT, viewport_state
 from .group_node import GroupNode, inner_links
 from .javascript import js_text, json_value, shown, truthy
-from .link_resolver import MAX_INSTANCES, LinkError, LinkResolver, Scope, Source
+from .link_resolver import LinkError, LinkResolver, Scope, Source
 from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
 from .node_lookup import NodeLookup
-from .prompt_text import choose, replace_in_file_name
+from .prompt_text import Replacement, choose
 from .report import Report
 
 _PACK: Final = ("cnr_id", "aux_id", "ver")
@@ -62,13 +63,18 @@ class PromptWriter:
         self.report = report
         self.resolver = LinkResolver(rules, tolerant=repair)
         self.lookup = NodeLookup(root)
-        self.now = datetime.now()
+        self.replacement = Replacement(datetime.now())
 
     def instances(self) -> list[Instance]:
         """All nodes with their uses inside subgraphs, in the editor's order; hosts among them."""
         by_key: dict[str, Instance] = {}
         expanded: dict[str, str] = {}
         inactive_vanish = self.rules.inactive_hosts_vanish or self.repair
+        check_expansion(
+            self.scope.graph,
+            canvas_keeps_inactive=not inactive_vanish,
+            inside_keeps_inactive=not self.repair,
+        )
         for node in execution_order(self.scope.graph):
             vanishes = inactive_vanish and node.mode in _INACTIVE
             if node.group is not None and not vanishes:
@@ -79,10 +85,6 @@ class PromptWriter:
                 continue
             for instance in self._inner(self.scope, node):
                 by_key[instance.key] = instance
-                if len(by_key) > MAX_INSTANCES:
-                    raise ConversionError(
-                        f"the subgraphs expand to more than {MAX_INSTANCES} nodes; that is not converted"
-                    )
         return list(by_key.values())
 
     def _refuse_second(self, node: Node, group: GroupNode, expanded: dict[str, str]) -> None:
@@ -251,7 +253,7 @@ class PromptWriter:
                 f"node {instance.key} has {shown(value)} as filename_prefix, which is no text;"
                 " the editor fails at it"
             )
-        return replace_in_file_name(value, self.lookup.text, self.now) if "%" in value else value
+        return self.replacement.replace(value, self.lookup.text) if "%" in value else value
 
 
 def _grouped(scope: Scope, node: Node, group: GroupNode) -> Iterator[tuple[str, Instance]]:
@@ -315,6 +317,6 @@ def execution_order(graph: Graph) -> list[Node]:
 Replace = Callable[[str], str]
 
 
-def replaces(lookup: NodeLookup, now: datetime) -> Replace:
+def replaces(lookup: NodeLookup, replacement: Replacement) -> Replace:
     """A function that replaces ``%Node.widget%`` in a text, for primitive nodes."""
-    return lambda text: replace_in_file_name(text, lookup.text, now) if truthy(text) else text
+    return lambda text: replacement.replace(text, lookup.text) if truthy(text) else text

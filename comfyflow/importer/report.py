@@ -7,7 +7,7 @@ from typing import Any
 from ..problem import Problem
 from .javascript import json_value, loses_digits, shown
 from .live_graph import Node
-from .prompt_text import has_choice
+from .prompt_text import has_choice, loses_text
 
 
 class Report:
@@ -68,6 +68,16 @@ class Report:
             node,
         )
 
+    def note_left_out(self, key: str, node: Node) -> None:
+        """A class that the server does not know, of a node that nothing is linked to."""
+        self.add(
+            "note_left_out",
+            f"the server does not know the class {shown(node.type)}{_home(node)}. Nothing is linked to the"
+            " node, as to a note or a label, so it is left out of the prompt",
+            key,
+            node,
+        )
+
     def inactive_host_runs(self, key: str, node: Node) -> None:
         """The editor expands a muted or bypassed subgraph node inside another subgraph [14]."""
         state = "muted" if node.mode == 2 else "bypassed"
@@ -107,7 +117,7 @@ class Report:
 
     def rewritten(self, key: str, node: Node, name: str, before: str, after: str) -> None:
         """A text that is not sent as it was typed [10]."""
-        if has_choice(before):
+        if has_choice(before, keep=self.repair):
             self.chose = True
             self.add(
                 "random_choice",
@@ -117,7 +127,7 @@ class Report:
                 name,
                 seed=self.seed,
             )
-        if not self.repair and _lost(before):
+        if not self.repair and loses_text(before):
             self.add(
                 "text_rewritten",
                 "the editor takes // and /* for comments and braces for choices, and changes this text;"
@@ -156,10 +166,3 @@ def _home(node: Node) -> str:
     if isinstance(pack, str) and pack:
         return f", which comes with the pack {shown(pack)}: it may be missing there"
     return "; it may be missing there, or a node that only its pack's own JavaScript understands"
-
-
-def _lost(text: str) -> bool:
-    """Whether more is lost than the braces of a choice."""
-    if "//" in text or "/*" in text:
-        return True
-    return "{" in text and not has_choice(text)

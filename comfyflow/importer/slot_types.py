@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..json_types import is_array, is_object
 from .javascript import js_text
+
+_ANYTHING: Final = frozenset({"", "*"})
 
 
 def saved_type(saved: Mapping[str, Any]) -> Any:
@@ -26,19 +28,19 @@ def connects(one: Any, other: Any) -> bool:
     left, right = js_text(one).lower(), js_text(other).lower()
     if "," not in left and "," not in right:
         return left == right
-    others = right.split(",")
-    return any(a == b or a in ("", "*") or b in ("", "*") for a in left.split(",") for b in others)
+    ones, others = set(left.split(",")), set(right.split(","))
+    return not (ones.isdisjoint(others) and _ANYTHING.isdisjoint(ones | others))
 
 
 def common_type(types: Iterable[Any]) -> str | None:
     """What all of the types have in common, ``*`` if none says anything, None if nothing."""
-    stated: list[list[str]] = []
+    stated: list[dict[str, None]] = []
     for type_ in types:
         if not isinstance(type_, str):
             return None
         if type_ != "*":
-            stated.append(type_.split(","))
+            stated.append(dict.fromkeys(type_.split(",")))
     if not stated:
         return "*"
-    shared = [member for member in dict.fromkeys(stated[0]) if all(member in other for other in stated[1:])]
+    shared = [member for member in stated[0] if all(member in other for other in stated[1:])]
     return ",".join(shared) or None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty
 from .javascript import js_text
-from .live_graph import Graph, Link, Node
+from .live_graph import BYPASSED, MUTED, Graph, Link, Node
 from .report import Report
 
 _EDITOR: Final = {"Reroute": "reroute", "PrimitiveNode": "primitive", "Note": "note", "MarkdownNote": "note"}
@@ -90,6 +90,22 @@ def link_everywhere(graph: Graph, report: Report) -> None:
     for number, entry in enumerate(saved):
         if is_object(entry):
             _link_one(graph, f"use everywhere {number}", entry)
+
+
+def leave_out_notes(graph: Graph, report: Report) -> None:
+    """Leave nodes out that the server does not know and that can feed nothing: other packs' notes.
+
+    The editor sends them, and the server refuses the whole prompt for their sake.
+    """
+    unknown = [node for node in graph.nodes if node.role == "unknown" and not node.inputs]
+    if not unknown:
+        return
+    origins = {js_text(link.origin) for link in graph.links.values()}
+    for node in unknown:
+        if node.key not in origins:
+            node.role = "note"
+            if node.mode not in (MUTED, BYPASSED):
+                report.note_left_out(node.key, node)
 
 
 def _link_one(graph: Graph, id_: str, entry: Any) -> None:

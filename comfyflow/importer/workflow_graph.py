@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import ConversionError
 from ..json_types import array_or_empty, is_array, is_number, is_object
 from .editor_rules import EditorRules
+from .expansion import check_groups
 from .group_node import fill_group_node, group_definitions
 from .javascript import js_text
 from .link_check import with_checked_links
@@ -78,6 +79,7 @@ def load_workflow(
     loader.group_lists_are_sockets = rules.group_lists_are_sockets and not repair_groups
     loader.groups = group_definitions(raw, shapes, loader.group_lists_are_sockets)
     reading = _Reading(any_links, rules.links_from_table)
+    check_groups((node for graph in (raw, *saved) for node in _mappings(graph.get("nodes"))), loader.groups)
     root = Graph(None, "", raw)
     definitions: dict[str, Graph] = {}
     for index, definition in enumerate(saved):

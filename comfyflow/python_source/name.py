@@ -54,9 +54,13 @@ class Scope:
 
 def snake(text: str) -> str:
     """Text as a name: its ASCII words, in lower case, or ``""`` where it has none."""
-    words = [word.lower() for word in _WORDS.findall(text.replace("LoRA", "Lora"))]
-    while len(words) > 1 and len("_".join(words)) > MAX_LENGTH:
-        words.pop()
+    words: list[str] = []
+    length = -1
+    for found in _WORDS.finditer(text.replace("LoRA", "Lora")):
+        length += 1 + len(found[0])
+        if words and length > MAX_LENGTH:
+            break
+        words.append(found[0].lower())
     name = "_".join(words)[:MAX_LENGTH].rstrip("_")
     return name if any(character.isalpha() for character in name) else ""
 

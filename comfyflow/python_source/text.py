@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 QUOTE: Final = "> "
@@ -83,10 +83,7 @@ def note_lines(title: str, text: str, columns: int) -> Iterator[str]:
 
 def heading(title: str, columns: int) -> str:
     """A comment that says what follows. The dashes keep it from being code or a directive."""
-    shown = comment_text(title)
-    while width(shown) > columns - 10:
-        shown = shown[:-1]
-    return f"# --- {shown.rstrip()} ---"
+    return f"# --- {_beginning(comment_text(title), columns - 10).rstrip()} ---"
 
 
 def comment_text(text: str) -> str:
@@ -125,32 +122,49 @@ def _escaped(character: str, quote: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def _beginning(text: str, columns: int) -> str:
+    """As much of a text as is not too wide."""
+    return next(_parts(text, columns, _columns, 0), "")
+
+
+def _parts(text: str, columns: int, size: Callable[[str], int], least: int) -> Iterator[str]:
+    """A text in parts that are not too wide.
+
+    Args:
+        text: The text.
+        columns: How wide a part may be.
+        size: How wide a character is.
+        least: How many characters each part has, however wide they are.
+    """
+    start = used = 0
+    for place, character in enumerate(text):
+        used += size(character)
+        if used > columns and place - start >= least:
+            yield text[start:place]
+            start, used = place, size(character)
+    yield text[start:]
+
+
 def _pieces(text: str, columns: int) -> Iterator[str]:
     for line in re.findall(r"[^\n]*\n|[^\n]+", text):
-        piece, used = "", 0
+        piece, used = list[str](), 0
         for word in _WORDS.findall(line):
             for part in _short(word, columns):
                 size = _literal_width(part)
                 if piece and used + size > columns:
-                    yield piece
-                    piece, used = "", 0
-                piece, used = piece + part, used + size
+                    yield "".join(piece)
+                    piece, used = [], 0
+                piece.append(part)
+                used += size
         if piece:
-            yield piece
+            yield "".join(piece)
 
 
 def _short(word: str, columns: int) -> Iterable[str]:
     """A word, in parts if it alone is too wide."""
     if _literal_width(word) <= columns:
         return [word]
-    parts, part, used = list[str](), "", 0
-    for character in word:
-        size = _literal_width(character)
-        if used + size > columns:
-            parts.append(part)
-            part, used = "", 0
-        part, used = part + character, used + size
-    return [*parts, part]
+    return _parts(word, columns, _literal_width, 0)
 
 
 def _literal_width(text: str) -> int:
@@ -162,21 +176,21 @@ def _wrapped(line: str, columns: int) -> Iterator[str]:
     if width(line) <= columns:
         yield line
         return
-    part = ""
+    part, used = list[str](), 0
     for word in _split_words(" ".join(line.split()), columns):
-        if part and part not in _BULLETS and width(part) + 1 + width(word) > columns:
-            yield part
-            part = word
-        else:
-            part = f"{part} {word}" if part else word
-    yield part
+        size = width(word)
+        if part and (len(part) > 1 or part[0] not in _BULLETS) and used + 1 + size > columns:
+            yield " ".join(part)
+            part, used = [], 0
+        used += size + (1 if part else 0)
+        part.append(word)
+    yield " ".join(part)
 
 
 def _split_words(line: str, columns: int) -> Iterator[str]:
     """The words of a line; one that is too wide is broken, if it is no address."""
     for word in line.split(" "):
-        rest = word
-        while width(rest) > columns and "://" not in word:
-            yield rest[: columns // 2]
-            rest = rest[columns // 2 :]
-        yield rest
+        if "://" in word or width(word) <= columns:
+            yield word
+        else:
+            yield from _parts(word, columns, _columns, 1)

@@ -1,0 +1,132 @@
+"""How large a workflow becomes once what stands inside its nodes is expanded, told before it is.
+
+A short file can be a long prompt: subgraphs of subgraphs that each use another one twice double
+with every level. So the nodes, the characters of their ids and those of their texts are counted
+in the definitions first, each definition once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from ..errors import ConversionError
+from ..json_types import array_or_empty
+from .javascript import js_text, shown
+from .live_graph import BYPASSED, MUTED, Graph, Node
+
+MAX_NESTING: Final = 200
+"""How deep subgraphs may stand in one another."""
+
+MAX_EXPANDED: Final = 100_000
+"""How many nodes all uses of subgraphs and group nodes may stand for. Large real workflows have
+some 2,000."""
+
+MAX_CHARACTERS: Final = 64 * 1024 * 1024
+"""How long the ids and the texts of these nodes may be together."""
+
+_INACTIVE: Final = (MUTED, BYPASSED)
+
+
+class _Size(NamedTuple):
+    """What one use of a subgraph stands for, all that is in it counted."""
+
+    nodes: int = 0
+    characters: int = 0
+    depth: int = 0
+
+
+def check_expansion(root: Graph, *, canvas_keeps_inactive: bool, inside_keeps_inactive: bool) -> None:
+    """Refuse a workflow that becomes too large.
+
+    Args:
+        root: The canvas.
+        canvas_keeps_inactive: Whether muted and bypassed subgraphs on the canvas are expanded.
+        inside_keeps_inactive: Whether those in other subgraphs are.
+
+    Raises:
+        ConversionError: It expands to too much, subgraphs are nested too deep, or one contains
+            itself.
+    """
+    sizes: dict[int, _Size] = {}
+    stack: list[tuple[Graph, list[Graph]]] = [(root, _uses(root, canvas_keeps_inactive))]
+    open_: set[int] = {id(root)}
+    while stack:
+        graph, waiting = stack[-1]
+        if waiting:
+            inner = waiting.pop()
+            if id(inner) in open_:
+                raise ConversionError(f"{inner.host_names()} contains itself")
+            if id(inner) not in sizes:
+                open_.add(id(inner))
+                stack.append((inner, _uses(inner, inside_keeps_inactive)))
+            continue
+        stack.pop()
+        open_.discard(id(graph))
+        keeps = canvas_keeps_inactive if graph is root else inside_keeps_inactive
+        sizes[id(graph)] = _check(
+            _size(graph, sizes, keeps, graph is not root), f"the subgraphs in {graph.host_names()}"
+        )
+
+
+def check_groups(nodes: Iterable[Mapping[str, Any]], groups: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a canvas whose legacy group nodes stand for too many nodes.
+
+    Args:
+        nodes: The saved nodes of all graphs.
+        groups: The saved groups, by the type of the nodes that stand for them.
+
+    Raises:
+        ConversionError: They do.
+    """
+    sizes = {type_: len(array_or_empty(saved.get("nodes"))) for type_, saved in groups.items()}
+    count = characters = 0
+    for node in nodes if sizes else ():
+        type_ = node.get("type")
+        size = sizes.get(type_, 0) if isinstance(type_, str) else 0
+        count += size
+        characters += size * len(js_text(node.get("id"))) if size else 0
+    _check(_Size(count, characters), "the group nodes")
+
+
+def _uses(graph: Graph, keeps_inactive: bool) -> list[Graph]:
+    """The subgraphs that are expanded in a graph, each once."""
+    found = {id(node.definition): node.definition for node in graph.nodes if _expands(node, keeps_inactive)}
+    return [definition for definition in found.values() if definition is not None]
+
+
+def _expands(node: Node, keeps_inactive: bool) -> bool:
+    return node.definition is not None and (keeps_inactive or node.mode not in _INACTIVE)
+
+
+def _size(graph: Graph, sizes: Mapping[int, _Size], keeps_inactive: bool, counts_own: bool) -> _Size:
+    count = characters = depth = 0
+    for node in graph.nodes:
+        if counts_own:
+            count += 1
+            characters += len(node.key) + _text(node)
+        if _expands(node, keeps_inactive):
+            inner = sizes[id(node.definition)]
+            count += inner.nodes
+            characters += inner.characters + inner.nodes * (len(node.key) + 1)
+            depth = max(depth, inner.depth + 1)
+    return _Size(count, characters, depth)
+
+
+def _text(node: Node) -> int:
+    return sum(len(widget.value) for widget in node.widgets if isinstance(widget.value, str))
+
+
+def _check(size: _Size, what: str) -> _Size:
+    if size.depth > MAX_NESTING:
+        raise ConversionError(f"subgraphs are nested more than {MAX_NESTING} deep")
+    if size.nodes > MAX_EXPANDED:
+        raise ConversionError(
+            f"{what} stand for {shown(size.nodes)} nodes; more than {MAX_EXPANDED} are not converted"
+        )
+    if size.characters > MAX_CHARACTERS:
+        raise ConversionError(
+            f"{what} stand for {shown(size.characters)} characters of ids and texts; more than"
+            f" {MAX_CHARACTERS} are not converted"
+        )
+    return size
