@@ -387,8 +387,9 @@ def test_not_a_number_is_null_as_in_a_browser(schema: Schema) -> None:
 
 
 def test_a_class_that_a_conversion_did_not_know_has_its_name(schema: Schema) -> None:
-    saved = {"nodes": [{"id": 1, "type": "Their node", "widgets_values": [3]}], "links": [], "version": 0.4}
-    made = convert_workflow(saved, schema)
+    slot = {"name": "x", "type": "*", "link": None}
+    nodes = [{"id": 1, "type": "Their node", "inputs": [slot], "widgets_values": [3]}]
+    made = convert_workflow({"nodes": nodes, "links": [], "version": 0.4}, schema)
     assert made["1"]["class_type"] is None
     assert 'raw_node("Their node", {"UNKNOWN": 3})' in to_python(made, schema)
     assert 'raw_node("", {"UNKNOWN": 3})' in to_python(made.prompt, schema)
