@@ -1,11 +1,13 @@
 """Docstrings of generated classes.
 
 What they say comes from the schema, so each line is escaped until it can hold nothing but text:
-only letters, digits, signs and spaces that Unicode 3.2 knows stay as they are.
+only letters, digits, signs and spaces that Unicode 3.2 knows stay as they are. What nobody sees and
+what steers a terminal or the direction of a line is left out: `help` prints docstrings.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -19,6 +21,18 @@ MAX_CHARACTERS: Final = 4000
 """What one text of a server may add to a docstring; the rest is cut off."""
 
 _SHOWN: Final = frozenset("LMNPS")
+
+_UNSEEN: Final = re.compile(
+    "[\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""What every Unicode calls a format character or shows nothing for: soft hyphens, joiners, marks of
+direction, variation selectors, fillers, tags. Written out, for Pythons know different Unicodes.
+"""
+
+_CONTROL: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_SPACE: Final = re.compile(r"[^\S ]")
 
 
 def docstring(lines: Iterable[str], pad: str) -> Code:
@@ -108,6 +122,7 @@ def _cut(text: str) -> list[str]:
 def _escaped(line: str) -> str:
     if line.isascii() and line.isprintable():
         return line.replace("\\", "\\\\").replace('"', '\\"') if "\\" in line or '"' in line else line
+    line = _SPACE.sub(" ", _UNSEEN.sub("", _CONTROL.sub("", line)))
     return "".join(map(_character, line))
 
 

@@ -14,6 +14,19 @@ MAX_PARTS: Final = 8
 RESERVED: Final = frozenset({"choices", "sockets"})
 """Modules of every generated package."""
 
+IMPORTED: Final = frozenset(
+    {
+        "Any", "AnyValue", "DynamicChoice", "Generic", "GroupRow", "Literal", "Mapping", "MultiOutputNode",
+        "Node", "Output", "OutputNode", "OutputSlot", "PathLike", "PlainMultiOutputNode", "Sequence",
+        "SingleOutputNode", "SlotChoice", "TYPE_CHECKING", "TypeVar", "annotations",
+        "AudioOutput", "ImageOutput", "LatentOutput", "Model3DOutput", "NodeOutput", "TextOutput",
+        "VideoOutput",
+    }
+)  # fmt: skip
+"""What a generated module imports: no node class may be called so, nor a module, which becomes a
+name in the package that it is in.
+"""
+
 
 @dataclass(frozen=True)
 class ModulePath:
@@ -73,7 +86,7 @@ def module_paths(python_modules: Iterable[str]) -> tuple[dict[str, ModulePath], 
     waiting: list[tuple[tuple[str, ...], _Branch]] = [((), root)]
     while waiting:
         wire, branch = waiting.pop()
-        reserved = RESERVED if not wire else frozenset[str]()
+        reserved = IMPORTED if wire else IMPORTED | RESERVED
         found = distinct_names(branch.below, reserved, named=file_name, fold=True)
         for part, child in branch.below.items():
             names[(*wire, part)] = (*names[wire], found[part])

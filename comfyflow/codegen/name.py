@@ -83,7 +83,7 @@ def python_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
 
 def file_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
     """The name of a module for one part of a server's module name: ASCII, and a legal file name
-    on every system.
+    on every system. An imported module is a name in the package that it is in, so it hides no built-in.
     """
     name: str = _identifier(wire)
     if not name.isascii():
@@ -91,7 +91,7 @@ def file_name(wire: str, reserved: Collection[str] = ()) -> PythonName:
         name = _with_suffix(plain if plain[:1].isalpha() else "unnamed", wire, 8)
     if name.casefold() in _DEVICES:
         name = f"{name}_"
-    return _free(name, reserved)
+    return _free(name, reserved, _BUILTINS)
 
 
 def class_name(wire: str, reserved: Collection[str] = ()) -> PythonName:

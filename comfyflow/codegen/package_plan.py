@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Final
 
 from ..schema import InputSchema, NodeSchema
@@ -15,22 +16,11 @@ from .block import ClassPlan, Renamed, SkippedNodeError
 from .class_plan import ClassPlanner, matched_templates
 from .code import Code
 from .combo import ChoiceAlias, ChoiceAliases, fixed_choices
-from .module_path import RESERVED, ModulePath, module_paths
+from .module_path import IMPORTED, RESERVED, ModulePath, module_paths
 from .name import PythonName, class_name, distinct_names
 from .socket_type import SocketClass, SocketTypes, is_any, slot_type, walk_inputs
 
 DEFAULT_MAX_CHOICES: Final = 100
-
-_MODULE_NAMES: Final = frozenset(
-    {
-        "Any", "AnyValue", "DynamicChoice", "Generic", "GroupRow", "Literal", "Mapping", "MultiOutputNode",
-        "Node", "Output", "OutputNode", "OutputSlot", "PathLike", "PlainMultiOutputNode", "Sequence",
-        "SingleOutputNode", "SlotChoice", "TYPE_CHECKING", "TypeVar", "annotations",
-        "AudioOutput", "ImageOutput", "LatentOutput", "Model3DOutput", "NodeOutput", "TextOutput",
-        "VideoOutput",
-    }
-)  # fmt: skip
-"""What a generated module imports: no node class may be called so."""
 
 
 @dataclass(frozen=True)
@@ -140,21 +130,22 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     """Plan the package for these nodes, which are sorted by their class types."""
     skipped: list[Skipped] = []
     paths, packages = module_paths({node.python_module for node in nodes})
-    taken = {part for path in paths.values() for part in path.parts} | _MODULE_NAMES | RESERVED
+    taken = {part for path in paths.values() for part in path.parts} | IMPORTED | RESERVED
     names = distinct_names((node.class_type for node in nodes), taken, named=class_name)
-    sockets, choices = _shared_types(nodes, names, options.max_choices)
+    shared = _SharedTypes(options.max_choices)
+    readable = [
+        node for node in nodes if _spared(node, skipped, partial(shared.add, node, names[node.class_type]))
+    ]
+    sockets, choices = SocketTypes(shared.kinds, shared.unions), ChoiceAliases(shared.lists)
     planner = ClassPlanner(Annotator(sockets, choices), options.docs)
     modules: dict[str, ModulePlan] = {}
     planned: list[NodeSchema] = []
-    for node in nodes:
+    for node in readable:
         module = modules.get(node.python_module) or ModulePlan(paths[node.python_module], node.python_module)
-        try:
-            module.classes.append(_plan_class(planner, module, node, names[node.class_type], sockets))
-        except SkippedNodeError as error:
-            skipped.append(Skipped(node.class_type, str(error)))
-            continue
-        modules[node.python_module] = module
-        planned.append(node)
+        plan = partial(_plan_class, node, names[node.class_type], planner, module, sockets)
+        if _spared(node, skipped, plan):
+            modules[node.python_module] = module
+            planned.append(node)
     ordered = sorted(modules.values(), key=lambda module: module.path.parts)
     renamed = [
         *_renamed_modules(ordered),
@@ -163,34 +154,66 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     return PackagePlan(ordered, packages, list(sockets), list(choices), planned, skipped, renamed)
 
 
+def _spared(node: NodeSchema, skipped: list[Skipped], step: Callable[[], None]) -> bool:
+    """Whether a node is still to be generated after a step: no node may cost a server's others."""
+    try:
+        step()
+    except SkippedNodeError as error:
+        skipped.append(Skipped(node.class_type, str(error)))
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is this node's, and it is told
+        fault = f"{type(error).__name__}: {error}"
+        reason = (
+            f"comfyflow itself failed at it ({fault:.200}); please report this with the node's object_info"
+        )
+        skipped.append(Skipped(node.class_type, reason))
+    else:
+        return True
+    return False
+
+
 def _plan_class(
-    planner: ClassPlanner, module: ModulePlan, node: NodeSchema, name: PythonName, sockets: SocketTypes
-) -> ClassPlan:
+    node: NodeSchema, name: PythonName, planner: ClassPlanner, module: ModulePlan, sockets: SocketTypes
+) -> None:
+    """Add the class of a node to its module."""
     variables: dict[str, Code] = {}
     seen: defaultdict[str, int] = defaultdict(int)
     for template, allowed in sorted(matched_templates(node).items()):
         variables[template] = module.variable(allowed, seen[allowed], sockets)
         seen[allowed] += 1
-    return planner.plan(node, name, variables)
+    module.classes.append(planner.plan(node, name, variables))
 
 
-def _shared_types(
-    nodes: Iterable[NodeSchema], names: Mapping[str, PythonName], limit: int
-) -> tuple[SocketTypes, ChoiceAliases]:
-    """What the classes of a package share: its socket types and its lists of choices."""
-    kinds: set[str] = set()
-    unions: set[str] = set()
-    lists: list[tuple[PythonName, InputSchema, tuple[Any, ...]]] = []
-    for node in nodes:
+class _SharedTypes:
+    """What the classes of a package share: its socket types and its lists of choices.
+
+    Args:
+        limit: The longest list of choices that is a `Literal`.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.kinds: set[str] = set()
+        self.unions: set[str] = set()
+        self.lists: list[tuple[PythonName, InputSchema, tuple[Any, ...]]] = []
+        self._limit = limit
+
+    def add(self, node: NodeSchema, name: PythonName) -> None:
+        """Add those of a node; none of one that fails."""
+        kinds: set[str] = set()
+        unions: set[str] = set()
+        lists: list[tuple[PythonName, InputSchema, tuple[Any, ...]]] = []
         for entry in walk_inputs(node):
             kinds.update(_kinds(entry))
-            fixed = fixed_choices(entry, limit) if entry.is_combo else None
+            fixed = fixed_choices(entry, self._limit) if entry.is_combo else None
             if fixed is not None:
-                lists.append((names[node.class_type], entry, fixed))
+                lists.append((name, entry, fixed))
         for output in node.outputs:
             if output.type != MATCH_TYPE and not is_any(output.type):
                 (unions if "," in output.type else kinds).add(output.type)
-    return SocketTypes(kinds, unions), ChoiceAliases(lists)
+        self.kinds |= kinds
+        self.unions |= unions
+        self.lists += lists
 
 
 def _kinds(entry: InputSchema) -> Iterator[str]:
@@ -200,7 +223,9 @@ def _kinds(entry: InputSchema) -> Iterator[str]:
         kind = entry.match_types
     elif kind == DYNAMIC_SLOT:
         kind = slot_type(entry)
-    if kind not in DYNAMIC and not is_any(kind):
+    elif kind in DYNAMIC:
+        return
+    if not is_any(kind):
         yield kind
 
 
