@@ -552,3 +552,14 @@ def test_a_type_that_is_called_like_a_class_of_the_module_is_any(schema: Schema)
     both = {**prompt, "20": {"class_type": "AddNoise", "inputs": {}}}
     assert "(add_noise: Any = " in to_python(both, schema, params=["3.add_noise"])
     assert "# No output needs these: AddNoise.\n" in to_python(both, schema)
+
+
+def test_comments_show_all_that_they_hold(schema: Schema) -> None:
+    said = "soft\xadhyphen \u202edirection \x1b[31mcolour \u200bjoined"
+    nodes = [
+        {"id": 1, "type": "EmptyImage", "inputs": [], "widgets_values": [8, 8, 1, 0]},
+        {"id": 2, "type": "Note", "title": said, "inputs": [], "widgets_values": [said]},
+    ]
+    source = to_python(convert_workflow({"nodes": nodes, "links": [], "version": 0.4}, schema), schema)
+    assert source.count("softhyphen direction") == 2
+    assert source.replace("\n", "").isprintable()

@@ -95,8 +95,15 @@ def _harmless(text: str) -> str:
     """Text without what does not print, and without the start of another comment: some tools
     look for their directives behind any hash.
     """
-    printable = "".join(character if character.isprintable() else " " for character in text)
+    printable = "".join(map(_printed, text))
     return _HASH.sub(lambda found: f"({found[0]})", printable)
+
+
+def _printed(character: str) -> str:
+    """A character; nothing for one that shows nothing (a soft hyphen, a mark of direction), else a space."""
+    if character.isprintable():
+        return character
+    return "" if unicodedata.category(character) == "Cf" else " "
 
 
 def docstring_text(text: str) -> str:
