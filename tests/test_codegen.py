@@ -11,7 +11,7 @@ import pytest
 
 from comfyflow import Workflow, with_id
 from comfyflow.codegen import generate
-from comfyflow.errors import CodegenError, NodeUsageError
+from comfyflow.errors import CodegenError, NodeUsageError, SchemaError
 from comfyflow.node import PlainMultiOutputNode
 from comfyflow.output_file import ImageOutput
 from comfyflow.schema import load_schema
@@ -502,7 +502,7 @@ def test_what_is_no_json_is_skipped() -> None:
 
 
 def test_no_nodes_are_an_error() -> None:
-    with pytest.raises(CodegenError, match="no node to generate"):
+    with pytest.raises(SchemaError, match="without a single node class"):
         package_of({"Bad": 5})
     with pytest.raises(CodegenError, match="no node to generate"):
         package_of({"A": node()}, exclude=("*",))
