@@ -328,6 +328,58 @@ def test_a_time_that_is_over(command: Command, server: Simulator, script: str, t
         assert "cancelled" in command("cancel", prompt_id, "--server", server.url).out
 
 
+class Frozen(http.server.BaseHTTPRequestHandler):
+    """A ComfyUI that is told of a prompt and says nothing from then on."""
+
+    release: threading.Event
+    frozen: threading.Event
+
+    def do_GET(self) -> None:
+        if self.frozen.is_set():
+            self.release.wait(30)
+            return
+        answers = {"system_stats": {"system": {}}, "queue": {"queue_running": [], "queue_pending": []}}
+        name = self.path.rpartition("/")[2]
+        self.send_response(404 if name.startswith("ws") else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answers.get(name, {})).encode())
+
+    def do_POST(self) -> None:
+        self.frozen.set()
+        self.release.wait(30)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def frozen() -> Iterator[str]:
+    Frozen.release, Frozen.frozen = threading.Event(), threading.Event()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Frozen)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    Frozen.release.set()
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def test_a_server_that_freezes_when_it_gets_a_prompt(command: Command, frozen: str, script: str) -> None:
+    words = ("run", f"{script}:plain", "--server", frozen, "--timeout", "2")
+    run = command(*words, "--json")
+    said = json.loads(run.out.splitlines()[-1])
+    assert (run.code, said["error"]) == (4, "WaitTimeout")
+    assert f"prompt {said['prompt_id']} may be queued or not" in said["message"]
+    Frozen.frozen.clear()
+    run = command(*words)
+    assert run.code == 4
+    assert "the 2 s of --timeout are over: no answer within" in run.err
+    assert re.search(
+        r"prompt (\S+) may be queued or not: POST /api/prompt .*`comfyflow cancel \1` stops", run.err
+    )
+
+
 @contextlib.contextmanager
 def slow(server: Simulator) -> Iterator[None]:
     """Prompts that take a while."""

@@ -21,6 +21,7 @@ from comfyflow.client.address import DEFAULT_SERVER, read_address
 from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.errors import ClientError, ServerError, ServerUnreachable
 from tests.clients import KINDS, connected
+from tests.test_client_seed_faults import until
 
 SECRETS = {"token": "tok-3f9a7c", "bearer": "bear-77aa12", "api_key": "key-901bbc"}
 PASSWORD = "pass word+1"
@@ -99,6 +100,11 @@ def elsewhere() -> Iterator[Recorder]:
         yield recorder
 
 
+def hear(client: Any) -> None:
+    """Have the socket open and greeted."""
+    assert next(iter(client.events(20))) is not None
+
+
 def sent(request: object) -> str:
     return repr(request)
 
@@ -109,7 +115,7 @@ def test_every_kind_is_sent(kind: str, here: Recorder) -> None:
     options: dict[str, Any] = {**SECRETS, "user": "ada", "headers": {"X-Pass": "through-me"}}
     with connected(kind, url, **options) as client:
         client.system_stats()
-        list(client.events(0.2))
+        hear(client)
     for path, headers, query in (here.requests[0], here.requests[-1]):
         assert path in ("/api/system_stats", "/ws")
         assert headers["Authorization"] == "Bearer bear-77aa12"
@@ -144,7 +150,7 @@ def test_an_auth_class_of_httpx_signs_requests_and_the_socket(kind: str, here: R
 
     with connected(kind, f"http://127.0.0.1:{here.port}", auth=Signed()) as client:
         client.system_stats()
-        list(client.events(0.2))
+        hear(client)
     assert here.requests[0][1]["X-Signature"] == "signed /api/system_stats"
     assert here.requests[-1][1]["X-Signature"] == "signed /ws"
 
@@ -206,7 +212,8 @@ def test_headers_of_one_request_do_not_go_elsewhere(kind: str, here: Recorder, e
 def test_a_socket_is_not_redirected_to_another_origin(kind: str, here: Recorder, elsewhere: Recorder) -> None:
     here.socket_redirect = f"ws://127.0.0.1:{elsewhere.port}/ws"
     with connected(kind, f"http://127.0.0.1:{here.port}", **SECRETS) as client:
-        list(client.events(0.3))
+        list(client.events(0.05))
+        until(lambda: client._core.hub.failure)
     assert here.requests
     assert not elsewhere.requests
 
@@ -237,7 +244,7 @@ def test_nothing_shows_a_secret(kind: str, here: Recorder, caplog: pytest.LogCap
     everything = {**SECRETS, "headers": {"X-Pass": "through-me"}}
     shown: list[str] = []
     with connected(kind, f"http://127.0.0.1:{here.port}/?token=in-the-url", **everything) as client:
-        list(client.events(0.2))
+        hear(client)
         client.system_stats()
         shown += [repr(client), str(client), client.url, client.view_url("a.png")]
         with pytest.raises(ServerError) as caught:

@@ -187,7 +187,7 @@ def test_a_server_that_is_busy(saved: Callable[..., Path]) -> None:
     assert saved(lambda _: next(answers)).read_bytes() == b"x"
 
 
-PNG = ImageFile("a.png")
+PNG = ImageFile("a.png", prompt_id="the-prompt")
 WRONG: dict[str, tuple[int, dict[str, Any]]] = {
     "500": (500, {}),
     "502": (502, {"html": "<html>"}),
@@ -212,7 +212,7 @@ def test_an_answer_that_is_no_file_is_asked_for_again(kind: str, wrong: str, tmp
 
     transport = httpx.MockTransport(answer)
     with connected(kind, "http://host", transport=transport, limits=SOON) as client:
-        assert client.read(PNG) == b"png"
+        assert client.read(file=PNG) == b"png"
         assert client.save(PNG, tmp_path / "a.png").read_bytes() == b"png"
 
 
@@ -229,9 +229,10 @@ def test_an_answer_that_is_never_a_file_is_an_error(kind: str, wrong: str, tmp_p
         with pytest.raises(ServerError, match="/api/view") as caught:
             client.read(PNG)
         assert len(asked) == SOON.retries + 1
-        with pytest.raises(DownloadError, match="did not arrive whole"):
+        with pytest.raises(DownloadError, match=r"did not arrive whole: .* \(prompt the-prompt\)") as broken:
             client.save(PNG, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
+    assert (caught.value.prompt_id, broken.value.prompt_id) == ("the-prompt", "the-prompt")
     assert caught.value.status == WRONG[wrong][0]
 
 

@@ -44,7 +44,7 @@ class Limits:
 
     Attributes:
         connect: For a connection.
-        answer: For an answer, and between two pieces of it.
+        answer: For the status and the headers of an answer, and between two pieces of it.
         socket: For the WebSocket before a prompt is sent without it.
         quiet: How long the socket may say nothing about a prompt before the server is asked.
         quiet_most: The longest pause between two such questions.

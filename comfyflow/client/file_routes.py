@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import functools
+import mimetypes
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
+
+from typing_extensions import ParamSpec
 
 from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
 from ..json_types import is_object, text_or_empty
 from ..output_file import NodeOutput, OutputFile, clean_name
-from .core import Core, ask, call_for, error_of, fetch_json, retry_after
+from .core import Core, about, ask, call_for, error_of, fetch_json, retry_after
 from .flow import Answer, Flow, Gather, Part, Request, json_body
 from .result import Result
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _IDENTITY: Final = {"Accept-Encoding": "identity"}
 """A compressed answer could neither be resumed nor be checked for its length."""
+
+
+def _of_prompt(flow: Callable[P, Flow[T]]) -> Callable[P, Flow[T]]:
+    """What is done with a file, its errors about the prompt that has written it."""
+
+    @functools.wraps(flow)
+    def named(*args: P.args, **kwargs: P.kwargs) -> Flow[T]:
+        given: tuple[Any, ...] = (*args, kwargs.get("file"))
+        core, file = given[:2]
+        made = flow(*args, **kwargs)
+        return (yield from (about(core, file.prompt_id, made) if file.prompt_id else made))
+
+    return named
 
 
 @dataclass(frozen=True)
@@ -98,6 +118,7 @@ def view(
     return (yield from call_for(core, request, read))
 
 
+@_of_prompt
 def read(core: Core, file: OutputFile) -> Flow[bytes]:
     """The bytes of an output file.
 
@@ -289,10 +310,14 @@ _OTHER: Final = "the words of something in between"
 def _is_other(answer: Answer, filename: str) -> bool:
     """Whether a good answer is not the file, but the words of something in between.
 
-    ComfyUI (0.3.64, 0.27.0) never sends a file as a web page, and as JSON only one that is called so.
+    ComfyUI (0.3.64, 0.27.0) never sends a file as a web page; as JSON none whose name says something
+    else.
     """
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return answer.ok and (kind == "text/html" or (kind == "application/json" and ".json" not in filename))
+    named = mimetypes.guess_type(filename)[0]
+    return answer.ok and (
+        kind == "text/html" or (kind == "application/json" and named not in (None, "application/json"))
+    )
 
 
 class _PartialFile:
@@ -349,6 +374,7 @@ def _continues(answer: Answer, received: int) -> bool:
     return answer.headers.get("content-range", "").startswith(f"bytes {received}-")
 
 
+@_of_prompt
 def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
     partial = _PartialFile(opened, file.name)
     attempt = 0
