@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..schema import Schema
+from .function_class import SimulatedSchema
 from .node_function import NodeContext, NodeFunction
 from .prompt_queue import QueueItem
 
@@ -44,7 +46,8 @@ OCCUPY: Final = HiddenClass(
 
 def with_foreign_work(schema: Schema) -> Schema:
     """A schema with the hidden class."""
-    return Schema({**schema.raw, OCCUPY.class_type: OCCUPY.raw}, schema.version, schema.source)
+    hidden = {OCCUPY.class_type: OCCUPY.raw}
+    return SimulatedSchema(ChainMap(hidden, schema.raw), schema.version, schema.source)  # type: ignore[arg-type]
 
 
 def foreign_item(seconds: float, number: float) -> QueueItem:

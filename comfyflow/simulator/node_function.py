@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from .function_class import node_class
 
 if TYPE_CHECKING:
     from ..schema import NodeSchema
@@ -91,6 +94,8 @@ class NodeFunction:
         fingerprint: Gives what a change of is a reason to execute again; NaN: always.
         takes_lists: Whether it is called once with whole lists, whatever the schema says:
             servers before 0.12 do not say.
+        outputs: The types of its outputs, where no schema says them; None: see `node_class`.
+        output_node: Whether it is an output node, where no schema says it.
     """
 
     call: Callable[..., Any]
@@ -98,6 +103,19 @@ class NodeFunction:
     needs: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
     fingerprint: Callable[[NodeContext, Mapping[str, Any]], Any] | None = None
     takes_lists: bool = False
+    outputs: tuple[str, ...] | None = None
+    output_node: bool | None = None
+
+    def node_class(self, class_type: str) -> Mapping[str, Any]:
+        """The entry of an /object_info for it: the same object each time."""
+        if class_type not in self._classes:
+            made = node_class(class_type, self.call, self.outputs, self.output_node)
+            self._classes[class_type] = made
+        return self._classes[class_type]
+
+    @cached_property
+    def _classes(self) -> dict[str, Mapping[str, Any]]:
+        return {}
 
     @classmethod
     def of(
@@ -106,10 +124,13 @@ class NodeFunction:
         needs: Callable[[Mapping[str, Any]], Iterable[str]] | None = None,
         fingerprint: Callable[[NodeContext, Mapping[str, Any]], Any] | None = None,
         takes_lists: bool = False,
+        outputs: Sequence[str] | None = None,
+        output_node: bool | None = None,
     ) -> NodeFunction:
         """Wrap a function; it gets a context if a parameter of it has that name."""
         wants_context = "context" in inspect.signature(call).parameters
-        return cls(call, wants_context, needs, fingerprint, takes_lists)
+        given = None if outputs is None else tuple(outputs)
+        return cls(call, wants_context, needs, fingerprint, takes_lists, given, output_node)
 
 
 @dataclass
@@ -126,18 +147,27 @@ class NodeLibrary:
             return self.behind.get(class_type)
         return found
 
+    def names(self) -> Iterator[str]:
+        """The classes that there are functions for, each once."""
+        behind = self.behind.names() if self.behind is not None else ()
+        yield from dict.fromkeys((*self.functions, *behind))
+
     def node(
         self,
         *class_types: str,
         needs: Callable[[Mapping[str, Any]], Iterable[str]] | None = None,
         fingerprint: Callable[[NodeContext, Mapping[str, Any]], Any] | None = None,
         takes_lists: bool = False,
+        outputs: Sequence[str] | None = None,
+        output_node: bool | None = None,
     ) -> Callable[[F], F]:
         """Make the decorated function what nodes of these classes do."""
 
         def register(function: F) -> F:
             for class_type in class_types:
-                self.functions[class_type] = NodeFunction.of(function, needs, fingerprint, takes_lists)
+                self.functions[class_type] = NodeFunction.of(
+                    function, needs, fingerprint, takes_lists, outputs, output_node
+                )
             return function
 
         return register
@@ -147,14 +177,22 @@ USER_FUNCTIONS = NodeLibrary()
 """What `simulates` has registered: every simulator of the process has it."""
 
 
-def simulates(class_type: str) -> Callable[[F], F]:
+def simulates(
+    class_type: str, *, outputs: Sequence[str] | None = None, output_node: bool | None = None
+) -> Callable[[F], F]:
     """Say what nodes of a class do in the simulator.
+
+    A class that the simulator's schema does not have is made of the function: its parameters are
+    the inputs, its return annotation the outputs. ``docs/simulate-nodes.md`` has the rule.
 
     Args:
         class_type: The node's class name. The function gets the inputs by name (and a
             `NodeContext` as ``context``, if it has such a parameter) and returns the output, a
             tuple of outputs, ComfyUI's ``{"ui": …, "result": …}``, or a `NodeResult`. It may be
             asynchronous.
+        outputs: The types of the outputs of a class that the schema does not have, instead of
+            what the return annotation says: ``("IMAGE", "MASK")``.
+        output_node: Whether it is an output node; by default, if it has no outputs.
 
     Example::
 
@@ -162,4 +200,4 @@ def simulates(class_type: str) -> Callable[[F], F]:
         def word_count(text: str) -> int:
             return len(text.split())
     """
-    return USER_FUNCTIONS.node(class_type)
+    return USER_FUNCTIONS.node(class_type, outputs=outputs, output_node=output_node)

@@ -24,10 +24,11 @@ from .executor import Settings
 from .fault import Faults, NodeFault
 from .folders import Folders
 from .foreign import OCCUPY, foreign_item, with_foreign_work
+from .function_class import SimulatedNodes, SimulatedSchema
 from .instance import Instance
 from .live_schema import LiveNodes
 from .model_files import Installed, ModelFiles
-from .node_function import USER_FUNCTIONS, NodeFunction, NodeLibrary
+from .node_function import USER_FUNCTIONS, NodeLibrary
 from .node_replacement import Replacements
 from .nodes import CORE
 from .profile import DEFAULT_PROFILE, Profile
@@ -100,7 +101,6 @@ class Simulator:
         step_seconds: float = 0.0,
     ) -> None:
         self.profile = Profile.named(profile)
-        self.schema = _schema(object_info, profile)
         self.faults = Faults()
         self.prompts: list[ReceivedPrompt] = []
         self.output_order: Callable[[list[str]], list[str]] | None = None
@@ -111,9 +111,15 @@ class Simulator:
         self.node_replacements: Replacements = node_replacements or {}
         self.editor = Path(editor).resolve() if editor is not None else None
         self._installed: Installed = models
+        of_user = NodeLibrary(USER_FUNCTIONS.functions)
+        self._added = NodeLibrary(behind=of_user)
+        core = NodeLibrary({OCCUPY.class_type: OCCUPY.function}, behind=CORE)
         self._functions = NodeLibrary(
-            {OCCUPY.class_type: OCCUPY.function}, behind=NodeLibrary(USER_FUNCTIONS.functions, behind=CORE)
+            self._added.functions, behind=NodeLibrary(of_user.functions, behind=core)
         )
+        given = _schema(object_info, profile)
+        nodes = SimulatedNodes(given.raw, self._added)
+        self.schema: Schema = SimulatedSchema(nodes, given.version, given.source, given.files_known)
         self._wanted_port = port
         self._host = host
         self._root = Path(root) if root is not None else None
@@ -305,17 +311,26 @@ class Simulator:
 
     # What its nodes do
 
-    def simulate(self, class_type: str, function: Callable[..., Any] | None = None) -> Any:
+    def simulate(
+        self,
+        class_type: str,
+        function: Callable[..., Any] | None = None,
+        *,
+        outputs: Sequence[str] | None = None,
+        output_node: bool | None = None,
+    ) -> Any:
         """Say what nodes of a class do, in this simulator only; also as a decorator.
+
+        A class that its schema does not have is made of the function; see `simulates`.
 
         Args:
             class_type: The node's class name.
             function: See `simulates`. None: decorate one.
+            outputs: See `simulates`.
+            output_node: See `simulates`.
         """
-        if function is None:
-            return self._functions.node(class_type)
-        self._functions.functions[class_type] = NodeFunction.of(function)
-        return function
+        registered = self._added.node(class_type, outputs=outputs, output_node=output_node)
+        return registered if function is None else registered(function)
 
     # What goes wrong
 
