@@ -72,7 +72,7 @@ def check(
     """
     from ..lock import Checked, read_lock
     from ..lock import check as check_prompt
-    from .target import load_target
+    from .targets import load_targets
 
     files, words = split_targets(targets, context.args)
     locked = read_lock(lock) if lock is not None else None
@@ -82,8 +82,7 @@ def check(
     if new is None:
         raise CommandError("give --server URL, --object-info FILE or --lock FILE: what to check against")
     checked: list[Checked] = []
-    for text in files:
-        target = load_target(text, words, given)
+    for text, target in load_targets(files, words, given).items():
         old = None if given is None else locked or _own_schema(target)
         drifts = check_prompt(target.prompt, new, old, places=target.places)
         checked.append(Checked(text, _file(text), tuple(drifts)))

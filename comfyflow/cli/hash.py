@@ -30,12 +30,12 @@ def hash_workflows(
     """
     from ..diff import canonical_hash
     from ..prompt import read_prompt
-    from .target import load_target, own_schema
+    from .target import own_schema
+    from .targets import load_targets
 
     files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info, stubs)
-    for text in files:
-        target = load_target(text, words, schema)
+    for text, target in load_targets(files, words, schema).items():
         digest = canonical_hash(
             read_prompt(target.prompt), schema if schema is not None else own_schema(target)
         )

@@ -43,11 +43,11 @@ def lock(
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
     from ..lock import make_lock
-    from .target import load_target
+    from .targets import load_targets
 
     files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info, stubs)
-    loaded = {text: load_target(text, words, schema) for text in files}
+    loaded = load_targets(files, words, schema)
     schema = schema if schema is not None else _common_schema(loaded)
     made = make_lock({name: target.prompt for name, target in loaded.items()}, schema)
     text = made.to_text()

@@ -34,9 +34,7 @@ def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Param
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if not word.startswith("--"):
-            raise CommandError(f"unexpected argument {word!r}; parameters are given as --name VALUE")
-        name, separator, attached = word[2:].partition("=")
+        name, separator, attached = _option(word)
         key, negated = _parameter(name, parameters)
         kind, many = _kind(parameters[key])
         if kind is bool and not separator:
@@ -56,6 +54,41 @@ def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Param
     if missing:
         raise CommandError(f"missing {', '.join(missing)}; parameters: {describe_parameters(parameters)}")
     return given
+
+
+def share_words(
+    words: Sequence[str], parameters: Mapping[str, Mapping[str, inspect.Parameter]]
+) -> dict[str, list[str]]:
+    """Which of the words on a command line are for which workflow: a parameter for those that have it.
+
+    Args:
+        words: See `read_parameters`.
+        parameters: The parameters of each workflow, by its target.
+
+    Raises:
+        CommandError: A word is no parameter of any of them.
+    """
+    shared: dict[str, list[str]] = {target: [] for target in parameters}
+    known = {name: entry for own in reversed([*parameters.values()]) for name, entry in own.items()}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, separator, _ = _option(word)
+        _parameter(name, known)
+        takers = {target: found for target, own in parameters.items() if (found := _find(name, own))}
+        flags = {_kind(parameters[target][key])[0] is bool for target, (key, _) in takers.items()}
+        taken = [word]
+        if not separator and flags == {True, False}:
+            raise CommandError(
+                f"--{name} is a flag of one workflow and has a value in another; write --{name}=VALUE"
+            )
+        if not separator and flags == {False}:
+            if not rest:
+                raise CommandError(f"--{name} needs a value")
+            taken.append(rest.pop(0))
+        for target in takers:
+            shared[target] += taken
+    return shared
 
 
 def split_targets(targets: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -102,13 +135,32 @@ def parameter_rows(parameters: Mapping[str, inspect.Parameter]) -> list[tuple[st
     return rows
 
 
-def _parameter(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, bool]:
+def _option(word: str) -> tuple[str, str, str]:
+    """The name in ``--name=VALUE``, the ``=`` if it is there, and the value.
+
+    Raises:
+        CommandError: It is no option.
+    """
+    if not word.startswith("--"):
+        raise CommandError(f"unexpected argument {word!r}; parameters are given as --name VALUE")
+    return word[2:].partition("=")
+
+
+def _find(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, bool] | None:
+    """The parameter that an option means, and whether it is its ``--no-``; None where there is none."""
     key = name.replace("-", "_")
     if key in parameters:
         return key, False
     if key.startswith("no_") and _is_flag(parameters.get(key[3:])):
         return key[3:], True
-    near = difflib.get_close_matches(key, parameters, n=1)
+    return None
+
+
+def _parameter(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, bool]:
+    found = _find(name, parameters)
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(name.replace("-", "_"), parameters, n=1)
     hint = f"did you mean --{near[0].replace('_', '-')}?" if near else ""
     raise CommandError(
         f"there is no parameter --{name}; {hint or f'parameters: {describe_parameters(parameters)}'}"

@@ -53,14 +53,15 @@ def validate(
     TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input.
     """
     from ..validate import validate_prompt
-    from .target import load_target, own_schema
+    from .target import own_schema
+    from .targets import load_targets
 
     files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info, stubs)
     reports: dict[str, Any] = {}
     sound = True
-    for text in files:
-        target = load_target(text, words, schema, Converting(editor, repair))
+    converting = Converting(editor, repair)
+    for text, target in load_targets(files, words, schema, converting).items():
         against = schema if schema is not None else own_schema(target)
         report = validate_prompt(target.prompt, against, places=target.places)
         sound = sound and report.ok and not report.errors
