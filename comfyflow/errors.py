@@ -56,6 +56,12 @@ if TYPE_CHECKING:
 class ComfyflowError(Exception):
     """The root of all errors of this package."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and Jupyter show in place of a traceback: the user's own lines, and the message."""
+        from .notebook import traceback_lines
+
+        return traceback_lines(self)
+
 
 class BoundsError(ComfyflowError):
     """A file that would take more memory than it may, or bounds that cannot be read."""

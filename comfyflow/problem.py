@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Literal, NamedTuple
 
+from .notebook import pretty_text
+
 Severity = Literal["error", "refusal", "warning"]
 """How a problem counts.
 
@@ -81,6 +83,8 @@ class Problem:
     place: Place | None = None
     title: str | None = None
     extra_info: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
+
+    _repr_pretty_ = pretty_text
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place is not None else ""

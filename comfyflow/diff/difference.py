@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph import Graph, GraphNode, Link
+from ..notebook import pretty_text
 from .pairing import NONE, Pairing
 from .shown import ABSENT, node_line, plain, shown_change, shown_value
 
@@ -106,6 +107,8 @@ class Diff:
     def runs_the_same(self) -> bool:
         """Whether nothing is different but ids, order and titles."""
         return not (self.removed or self.added or self.changed or self.rewired)
+
+    _repr_pretty_ = pretty_text
 
     def __str__(self) -> str:
         lines = [*self._node_lines(), *self._change_lines()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..notebook import pretty_text
 from .drift import Drift, would_run
 
 
@@ -38,6 +39,8 @@ class Checked:
         if drift.place is None:
             return self.file, None
         return _from_here(drift.place.file), drift.place.line
+
+    _repr_pretty_ = pretty_text
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {'would run' if self.runs else 'would not run'}"]

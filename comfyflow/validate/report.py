@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ValidationError
 from ..json_types import is_array, object_or_empty
+from ..notebook import pretty_text
 from ..problem import Place, Problem, Severity
 from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
 from .nearest import nearest
@@ -322,6 +323,8 @@ class Report:
             return None
         schema = self._subject.plans.schema
         return {"source": schema.source, "version": str(schema.version), "node_classes": len(schema.raw)}
+
+    _repr_pretty_ = pretty_text
 
     def __str__(self) -> str:
         return "\n".join([self._headline(), *self._lines(), self._against()])

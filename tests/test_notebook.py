@@ -1,0 +1,128 @@
+"""What a notebook shows: reports as their problems, errors in a few lines that are the user's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfyflow import AsyncClient, Client, validate_prompt
+from comfyflow.diff import diff
+from comfyflow.errors import ComfyflowError, ExecutionError, ValidationError
+from comfyflow.lock import check, make_lock
+from comfyflow.lock.checked import Checked
+from comfyflow.prompt import read_prompt
+from comfyflow.schema import Schema
+from comfyflow.simulator import Simulator
+from tests.simulated import NODES, SAVE
+
+SCHEMA = Schema(NODES, "0.27.0")
+WRONG = {"1": {"class_type": "ImageInvrt", "inputs": {}}, **{key: SAVE[key] for key in ("2", "9")}}
+
+
+class Printer:
+    """IPython's, as far as it is used."""
+
+    def __init__(self) -> None:
+        self.written = ""
+
+    def text(self, text: str) -> None:
+        self.written += text
+
+
+def shown(value: Any) -> str:
+    """What IPython prints for a value."""
+    assert "_repr_pretty_" in vars(type(value)), "IPython takes the __repr__ of the class itself first"
+    printer = Printer()
+    value._repr_pretty_(printer, False)
+    return printer.written
+
+
+def rendered(error: BaseException) -> list[str]:
+    """What IPython prints for an error that was raised."""
+    lines: list[str] = error._render_traceback_()  # type: ignore[attr-defined]
+    assert all(isinstance(line, str) and "\n" not in line for line in lines)
+    return lines
+
+
+def test_a_report_shows_its_problems() -> None:
+    report = validate_prompt(WRONG, SCHEMA)
+    assert shown(report) == str(report)
+    assert "ImageInvrt" in shown(report)
+    assert shown(report.errors[0]) == str(report.errors[0])
+
+
+def test_what_is_compared_shows_what_is_different() -> None:
+    other = {**SAVE, "1": {**SAVE["1"], "inputs": {**SAVE["1"]["inputs"], "width": 8}}}
+    assert "width: 32 -> 8" in shown(diff(read_prompt(SAVE), read_prompt(other)))
+    lock = make_lock({"a": SAVE}, SCHEMA)
+    without = Schema({name: node for name, node in NODES.items() if name != "ImageInvert"}, "0.27.0")
+    checked = Checked("a.json", None, tuple(check(SAVE, without, lock)))
+    assert shown(checked).startswith("a.json: would not run\n")
+
+
+def raised(call: Callable[[], object], kind: type[BaseException]) -> BaseException:
+    """The error, with the traceback that it has where it is shown."""
+    with pytest.raises(kind) as caught:
+        call()
+    return caught.value
+
+
+def test_a_failing_run_is_a_few_lines() -> None:
+    with Simulator(NODES) as server, Client(server.url) as client:
+        server.fail_next("the disk is full", class_type="SaveImage")
+
+        def cell() -> object:
+            return client.run(SAVE, timeout=30)
+
+        lines = rendered(raised(cell, ExecutionError))
+    assert len(lines) <= 8, "\n".join(lines)
+    assert any(
+        re.fullmatch(rf"{re.escape(__file__)}:\d+:  return client\.run\(SAVE, timeout=30\)", line)
+        for line in lines
+    )
+    assert any(line.startswith("ExecutionError: ") and "the disk is full" in line for line in lines)
+    package = str(Path(__file__).parents[1] / "comfyflow")
+    assert not any(package in line or "site-packages" in line for line in lines)
+    assert ".traceback" in lines[-1]
+
+
+def test_an_awaited_run_that_fails_is_a_few_lines() -> None:
+    async def cell() -> None:
+        with Simulator(NODES) as server:
+            async with AsyncClient(server.url) as client:
+                server.fail_next("the disk is full", class_type="SaveImage")
+                await client.run(SAVE, timeout=30)
+
+    lines = rendered(raised(lambda: asyncio.run(cell()), ExecutionError))
+    assert any("await client.run(SAVE, timeout=30)" in line for line in lines)
+    assert len(lines) <= 10, "\n".join(lines)
+    assert not any("asyncio" in line.partition(":  ")[0] for line in lines)
+
+
+def test_a_refused_prompt_shows_its_report() -> None:
+    error = raised(lambda: validate_prompt(WRONG, SCHEMA).raise_for_problems(), ValidationError)
+    lines = rendered(error)
+    assert [*str(error).split("\n")][1:] == lines[-len(str(error).split("\n")) + 1 :]
+
+
+def test_a_long_message_is_cut_in_the_middle() -> None:
+    error = ComfyflowError("\n".join(f"line {number}" for number in range(500)))
+    lines = rendered(error)
+    assert len(lines) == 31
+    assert lines[0] == "ComfyflowError: line 0"
+    assert lines[-2:] == ["… 470 more lines; str(error) has all", "line 499"]
+
+
+def test_what_steers_a_terminal_is_not_shown() -> None:
+    assert rendered(ComfyflowError("\x1b[2Jgone")) == [r"ComfyflowError: \x1b[2Jgone"]
+
+
+def test_a_cell_is_named_as_one() -> None:
+    program = compile("raise ComfyflowError('wrong')", "/tmp/ipykernel_41/17.py", "exec")  # noqa: S108
+    error = raised(lambda: exec(program, {"ComfyflowError": ComfyflowError}), ComfyflowError)  # noqa: S102
+    assert rendered(error)[-2:] == ["this notebook, line 1 of the cell", "ComfyflowError: wrong"]
