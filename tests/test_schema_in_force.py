@@ -23,6 +23,7 @@ from comfyflow.configuration import config_file, named_server
 from comfyflow.errors import ComfyflowError, ConfigurationError, SchemaError
 from comfyflow.schema import Schema
 from comfyflow.simulator import Simulator
+from comfyflow.testing import assert_valid
 from tests.command import Command
 from tests.simulated import NODES, SAVE, node_class
 
@@ -184,6 +185,8 @@ def test_a_schema_of_nothing_is_taken_by_python_too(server: Simulator) -> None:
     report = txt2img().validate(Schema({}, "0.27.0"))
     assert not report.valid
     assert str(report).splitlines()[-1] == "schema: 0 node classes of ComfyUI 0.27.0, from a dictionary"
+    with pytest.raises(AssertionError, match="not valid"):
+        assert_valid(txt2img(), Schema({}, "0.27.0"))
     with Client(server.url) as client, pytest.raises(ComfyflowError, match="0 node classes"):
         client.run(txt2img(), schema=Schema({}, "0.27.0"))
 

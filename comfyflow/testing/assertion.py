@@ -42,7 +42,7 @@ def assert_valid(
     from ..validate import validate_prompt
 
     subject = Subject.of(workflow)
-    used = schema or current_schema(subject)
+    used = schema if schema is not None else current_schema(subject)
     if not files and used.files_known:
         used = Schema(used.raw, used.version, used.source, files_known=False)
     report = validate_prompt(subject.prompt, used, places=subject.places)

@@ -56,7 +56,7 @@ class Session:
         """The node classes that the command line names, or None."""
         from ..schema import load_schema
 
-        source = self.object_info or self.server
+        source = self.object_info if self.object_info is not None else self.server
         return load_schema(source) if source is not None else None
 
 
