@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from comfyflow.embedded_text import embedded_texts
@@ -13,6 +15,24 @@ from tests.editor_json import SCHEMA, convert, node, outputs, subgraph, with_sub
 Read = Callable[[], object]
 Make = Callable[[int], Read]
 """Given about how many characters: what reads a text of that length once."""
+
+
+def lines_run(read: Callable[[], object]) -> int:
+    """How many lines of Python a call runs."""
+    count = 0
+
+    def step(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        read()
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def dynamic_prompt(text: Callable[[int], str], *, repair: bool = False) -> Make:

@@ -14,9 +14,11 @@ import pytest
 
 from comfyflow.codegen.class_plan import ClassPlanner
 from comfyflow.codegen.module_path import IMPORTED
+from comfyflow.codegen.name import output_names
 from comfyflow.schema.input_schema import DYNAMIC
 from tests.command import Command
 from tests.generated import classes_of, load_nodes, node, package_of
+from tests.growing_texts import lines_run
 
 BUILTINS = [name for name in dir(builtins) if name.isidentifier() and not name.startswith("_")]
 TAKEN = [*BUILTINS, *sorted(IMPORTED), "choices", "sockets", "import_module", "name"]
@@ -95,3 +97,8 @@ def test_docstrings_hold_nothing_unseen_and_nothing_that_steers_a_terminal(tmp_p
         assert not set(held) & set(UNSEEN)
     assert sum("comfy red" in held and "漢字 é …" in held for held in docs) == 1
     assert {unicodedata.category(one) for one in source if one != "\n"}.isdisjoint({"Cc", "Cf", "Zl", "Zp"})
+
+
+def test_twice_the_outputs_of_one_name_take_twice_the_steps() -> None:
+    once, twice = (lines_run(lambda count=count: output_names(["IMAGE"] * count)) for count in (200, 400))
+    assert twice <= 2.6 * once

@@ -5,9 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import random
 import re
-import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -17,7 +14,7 @@ from hypothesis import strategies as st
 from comfyflow.errors import ConversionError
 from comfyflow.importer.prompt_text import choose
 from tests.editor_json import boundary, convert, inputs_of, node, subgraph, with_subgraphs, workflow
-from tests.growing_texts import TEXTS
+from tests.growing_texts import TEXTS, lines_run
 
 LENGTH = 1500
 STEEPEST = 2.6
@@ -26,24 +23,6 @@ PROCESSOR_SECONDS = 60
 
 SEARCHED = ["comments that nothing closes", "metadata of SVG that nothing closes", "JSON"]
 """Texts whose cost is that of a search, which takes no lines of Python."""
-
-
-def lines_run(read: Callable[[], object]) -> int:
-    """How many lines of Python a call runs."""
-    count = 0
-
-    def step(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += event == "line"
-        return step
-
-    before = sys.gettrace()
-    sys.settrace(step)
-    try:
-        read()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -142,17 +142,17 @@ def output_names(wires: Sequence[str], reserved: Collection[str] = ()) -> list[P
     """
     first = distinct_names(wires, reserved)
     taken: set[str] = {*first.values(), *reserved}
-    seen: set[str] = set()
+    numbers: dict[str, int] = {}
     names: list[PythonName] = []
     for wire in wires:
         name = first[wire]
-        if wire in seen:
-            number = 2
+        number = numbers.get(wire, 1)
+        if number > 1:
             while f"{first[wire]}_{number}" in taken:
                 number += 1
             name = PythonName(f"{first[wire]}_{number}")
             taken.add(name)
-        seen.add(wire)
+        numbers[wire] = number + 1
         names.append(name)
     return names
 
