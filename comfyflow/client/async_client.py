@@ -240,8 +240,8 @@ class AsyncClient(BaseClient):
             ExecutionError: A node raised.
             Interrupted: The run was stopped.
             PromptLost: The prompt was deleted, or the server restarted.
-            WaitTimeout: The time is over. The prompt goes on.
-            ServerUnreachable: The server does not answer.
+            WaitTimeout: The time is over. A prompt that was sent goes on; the error has its id.
+            ServerUnreachable: Nobody is there, or the server stays away for too long.
         """
         refuse_strangers("AsyncClient.run", options, WaitOptions, "target", "resolver")
         deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
