@@ -248,7 +248,9 @@ def test_b8_a_primitive_node_linked_to_a_subgraphs_node(editor: str, steps: int)
     ],
 )
 def test_c_the_values_of_an_unknown_class(editor: str, sent: Json) -> None:
-    assert inputs_of(workflow([node(1, "Gone", [None, [1, 2], 3, "last"])]), "1", editor) == sent
+    slot = {"name": "x", "type": "INT", "link": None}  # one that is no note of another pack
+    made = workflow([{**node(1, "Gone", [None, [1, 2], 3, "last"]), "inputs": [slot]}])
+    assert inputs_of(made, "1", editor) == sent
 
 
 def test_d_the_audio_player_is_sent_to_1_46() -> None:
@@ -479,3 +481,79 @@ def test_a_muted_subgraph_node_by_release() -> None:
             convert(made, editor)
     assert dict(convert(made, "1.41")["3"]["inputs"]) == {}
     assert set(convert(made, "1.41")) == {"3"}
+
+
+@pytest.mark.parametrize(
+    ("editor", "width", "height", "text"),
+    [
+        ("1.27", 901, 902, "{x} // y"),
+        ("1.28", 901, 72, "x "),
+        ("1.40", 901, 72, "x "),
+        ("1.41", 64, 72, "{x} // y"),
+        ("1.49", 901, 901, "{x} // y"),
+    ],
+)
+def test_what_proxy_widgets_name_by_release(editor: str, width: int, height: int, text: str) -> None:
+    inside = subgraph(
+        "d",
+        [
+            node(7, "Latent", [64, 72], {"*width": 1, "*height": 2}),
+            node(8, "Encode", ["{x} // y"], {"*text": 3}),
+        ],
+        [[1, -10, 0, 7, 0], [2, -10, 1, 7, 1], [3, -10, 2, 8, 1]],
+        [boundary("width", "INT", 1), boundary("height", "INT", 2), boundary("text", "STRING", 3)],
+    )
+    links: Json = {"*width": None, "*height": None, "*text": None}
+    host = node(1, "d", [901, 902], links, properties={"proxyWidgets": [["7", "height"]]})
+    prompt = convert(with_subgraphs([host], [], inside), editor)
+    assert prompt["1:7"]["inputs"] == {"width": width, "height": height}
+    assert prompt["1:8"]["inputs"]["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("editor", "sent"),
+    [
+        ("1.33", {"anything": 5, "preview": ""}),
+        ("1.34", {"anything": 5, "preview": "", "previewMode": False}),
+        ("1.40", {"anything": 5, "preview_markdown": "", "preview_text": "", "previewMode": False}),
+        ("1.43", {"anything": 5}),
+    ],
+)
+def test_previews_of_preview_any_by_release(editor: str, sent: Json) -> None:
+    known = server(PreviewAny={"anything": ["INT", {"default": 5}]})
+    assert alone(known, "PreviewAny", None, editor) == sent
+
+
+@pytest.mark.parametrize(
+    ("type_", "editor", "has_widget"),
+    [
+        ("COLOR", "1.26", False),
+        ("COLOR", "1.27", True),
+        ("MULTISELECT", "1.31", True),
+        ("MULTISELECT", "1.32", False),
+        ("BOUNDING_BOX", "1.38", False),
+        ("BOUNDING_BOX", "1.39", True),
+        ("CURVE", "1.40", False),
+        ("CURVE", "1.41", True),
+        ("RANGE", "1.43", False),
+        ("RANGE", "1.44", True),
+        ("COMPOSITOR", "1.47", False),
+        ("COMPOSITOR", "1.48", True),
+        ("VIDEO_EDIT", "1.48", False),
+        ("VIDEO_EDIT", "1.49", True),
+    ],
+)
+def test_which_types_have_a_widget_by_release(type_: str, editor: str, has_widget: bool) -> None:
+    assert ("value" in alone(server(Holder={"value": [type_, {}]}), "Holder", None, editor)) is has_widget
+
+
+def test_h_group_nodes_with_lists_by_release() -> None:
+    group = {"nodes": [{"type": "Pick", "widgets_values": ["one", 2]}], "links": [], "external": []}
+    known = server(Pick={"pick": [["one", "two"], {}], "number": ["INT", {"default": 1}]})
+    made = workflow([node(2, "workflow>G", ["two", 6])], extra={"groupNodes": {"G": group}}, last_node_id=3)
+
+    def sent(editor: str) -> list[Json]:
+        return [each["inputs"] for each in convert_workflow(made, known, editor=editor, seed=1).values()]
+
+    assert sent("1.36") == sent("1.54") == [{"pick": "two", "number": 6}]
+    assert sent("1.37") == sent("1.53") == [{"pick": "one", "number": "two"}]

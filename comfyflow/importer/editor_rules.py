@@ -1,47 +1,8 @@
-"""What the editor does with a workflow, rule by rule, and what differs between its versions.
+"""What differs between releases of the editor, each fact since the release in which it came.
 
-Two versions were observed in a real browser: frontend 1.45.20 (ComfyUI 0.27.0) and 1.27.10
-(ComfyUI 0.3.64). These are the rules; numbers in brackets elsewhere in this package mean them.
-
-Values of widgets:
- 1. They are sent as they were saved: nothing is clamped, rounded, cast or looked up in a list.
-    Integers above 2**53 lose digits.
- 2. They are matched by place alone: required inputs, then optional ones, in the schema's order.
- 3. An integer has a control slot behind it if the schema says so or if it is called ``seed`` or
-    ``noise_seed``, its whole name; a combo with one has a filter slot, too.
- 4. Where too few were saved, the default stands, or the first choice; what is too many is ignored.
- 5. null stays null in numbers; 1.45 makes it the first choice of a combo and empty text. Values
-    saved in an object are not looked up by name in core nodes.
- 6. A list is wrapped into ``{"__value__": …}``; 1.27 makes text of what is put into text fields.
- 7. A dynamic combo brings the inputs of its option, directly behind itself.
- 8. Slots of Autogrow inputs keep their saved names; gaps stay.
- 9. ``forceInput`` and socket types never have a widget; ``widgetType`` overrides the type. Saved
-    values of inputs that were widgets once are passed over, in 1.27 by the place of the input.
-10. Dynamic prompts lose comments, get one of ``{a|b}``, and lose other braces; but not where the
-    text comes through an input of a subgraph.
-11. ``%date:…%`` and ``%Node.widget%`` are replaced in the file names of most save nodes.
-Nodes that are off, and nodes that are not there:
-12. A bypassed node hands on the input of the same place if its type suits the consumer, else the
-    first that does; if nothing is linked there, nothing comes.
-13. Where a link leads to nothing, a widget's own value is sent.
-14. 1.45 leaves muted and bypassed subgraphs out on the canvas only; 1.27 nowhere.
-15. A primitive node overwrites the widgets that it is directly linked to, within their limits. One
-    whose first link leads to no widget has no value: 1.45 leaves the others alone, 1.27 empties them.
-    Where it leads to a reroute in front of a widget, the default of that is written.
-16. Reroutes are looked through; a muted one cuts the link in 1.45. A circle of them is cut.
-17. A node of an unknown class keeps its links; its values collapse into one input ``UNKNOWN``.
-    Legacy group nodes are expanded; in 1.45 they lose the values of combos that the server gives as
-    lists, and those with an upload button among these are unknown.
-18. A link that does not exist, or whose origin does not, makes the editor fail; a wrong type or
-    slot does not. What an input names as its link counts, not the table of links. Links are lists
-    in version 0.4 and objects in any other. Where node ids repeat, links lead to the first. Before
-    all that, 1.27 makes the table of links and what the nodes say of them agree.
-Subgraphs:
-19. Ids are ``host:inner``; 1.45 first gives new ids to inner nodes whose ids are taken.
-20. Values saved on a subgraph's node count in 1.27; in 1.45 those inside do. A dynamic combo that
-    a subgraph shows outside brings the inputs of its option with their defaults.
-21. An input of a subgraph that nothing is linked to sends its widget's value to sockets, too.
-22. An output of a subgraph that nothing is linked to inside gives nothing.
+`docs/editor-rules.md` lists the rules by number; numbers and letters in brackets in this package mean
+them. All was seen in real editors driven in a browser: 1.27.10, 1.45.20, 1.49.6 and 1.58.1 over official
+templates and probes, and the last patch of each minor release from 1.26 to 1.58 over some hundred probes.
 """
 
 from __future__ import annotations
@@ -188,6 +149,13 @@ class EditorRules:
     """A subgraph's node holds copies of the widgets inside that it shows, and the values saved with it are
     theirs [20]."""
 
+    promotes_by_place = Since(True, ("1.35", False))
+    """Which widget inside a subgraph's node shows is told by the place that the link was saved with, which
+    need not be where the input stands now [20]."""
+
+    promoted_texts_choose = Since(False, ("1.28", True), ("1.41", False))
+    """A text that comes through an input of a subgraph is a dynamic prompt, too [10]."""
+
     host_values = Since(False, ("1.46", True))
     """The values saved on a subgraph's node count for what is inside, by place or as ``proxyWidgets`` say
     [20, B]. Where neither this nor `host_copies` holds, the values inside are sent."""
@@ -229,7 +197,7 @@ class EditorRules:
     """The common step of two floats is found although their arithmetic is not exact; else it may become
     absurdly large [15]."""
 
-    checks_links = Since(True, ("1.28", False))
+    checks_links = Since(True, ("1.36", False))
     """Before a workflow is loaded, the table of links and what the nodes say of them are made to
     agree [18]."""
 
@@ -243,6 +211,9 @@ class EditorRules:
 
     custom_combos = Since(False, ("1.35", True))
     """CustomCombo grows with its options."""
+
+    color_defaults = Since(False, ("1.42", True))
+    """A colour starts with the default that the server gives; else with black."""
 
     saves_comparisons = Since(True, ("1.39", False))
     """ImageCompare's view takes a place in the saved values."""

@@ -176,7 +176,7 @@ def _loader_3d_advanced(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
 
 
 def _color(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
-    default = spec.options.get("default") if rules.dynamic_inputs else None
+    default = spec.options.get("default") if rules.color_defaults else None
     yield Widget(spec.name, PLAIN, "#000000" if default is None else default, spec=spec)
 
 

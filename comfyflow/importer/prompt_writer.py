@@ -198,7 +198,10 @@ class PromptWriter:
         for name, source in sources:
             if source.key is None:
                 widget = source.widget
-                value = json_value(widget.value, exact=self.repair) if widget is not None else None
+                sent = widget.value if widget is not None else None
+                if self.rules.promoted_texts_choose and isinstance(sent, str) and not self.repair:
+                    sent = choose(sent, self.random_source) if is_dynamic_prompt(widget) else sent
+                value = json_value(sent, exact=self.repair)
                 inputs[name] = {"__value__": value} if is_array(value) else value
                 continue
             inputs[name] = [source.key, json_value(source.slot)]
@@ -263,9 +266,9 @@ def _grouped(scope: Scope, node: Node, group: GroupNode) -> Iterator[tuple[str, 
             yield inner.key, Instance(scope, inner, (node, group, index))
 
 
-def is_dynamic_prompt(widget: Widget) -> bool:
+def is_dynamic_prompt(widget: Widget | None) -> bool:
     """Whether the editor rewrites the widget's text. Inputs of a dynamic combo's option are not."""
-    spec = widget.spec
+    spec = widget.spec if widget is not None else None
     return spec is not None and spec.options.get("dynamicPrompts") is True and spec.depth == 0
 
 

@@ -81,7 +81,7 @@ def inner_slots(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]
 def _slots_by_place(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]]:
     """The same by the place that the link was saved with, which need not be where the slot stands now.
 
-    1.27 looks there, and may so promote the widget of another slot.
+    To 1.34 the editor looks there, and may so promote the widget of another slot.
     """
     for id_ in boundary.links:
         link = graph.link(id_)
@@ -96,7 +96,7 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
         if slot.boundary is None:
             continue
         boundary = graph.inputs[slot.boundary]
-        found = _slots_by_place(graph, boundary) if rules.host_copies else inner_slots(graph, boundary)
+        found = _slots_by_place(graph, boundary) if rules.promotes_by_place else inner_slots(graph, boundary)
         for inner, inner_slot in found:
             promoted = _promotable(inner, inner_slot)
             if promoted is None:

@@ -39,18 +39,18 @@ SUITES = [
 OF_OLD = {"0.27.0", "0.3.64"}
 """Servers whose records are not called by the editor's version."""
 
+_ASPECT = "the size of a view on the screen where its sides are no numbers"
 DIFFER: dict[tuple[str, str], dict[str, str]] = {
-    ("ui_to_api", "1.49.6"): {"templates_graphic_design_recomposer": "a primitive node shown outside"},
+    ("ui_to_api", "1.49.6"): {
+        "templates_graphic_design_recomposer": "a primitive node in a subgraph that is shown outside",
+    },
+    ("ui_to_api", "1.58.1"): {
+        "3d_pixal3d_multi_views": "two 3D views had not taken their saved cameras when the prompt was made",
+    },
+    ("ui_to_api_probes", "1.49.6"): {"all_marks_04": _ASPECT, "all_marks_08": _ASPECT},
+    ("ui_to_api_probes", "1.58.1"): {"groupnode": "the upload slot of a node in a group is sent"},
 }
 """What is known to differ, by kind and editor, and why."""
-
-OPEN = {
-    ("ui_to_api", "1.58.1"): 6,
-    ("ui_to_api_edits", "1.58.1"): 3,
-    ("ui_to_api_probes", "1.49.6"): 2,
-    ("ui_to_api_probes", "1.58.1"): 22,
-}
-"""How many differ beyond that."""
 SEEDS = range(60)
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no recorded data in {DATA}")
@@ -157,5 +157,4 @@ def test_the_prompt_is_the_editors_own(
         sys.stdout.write(
             f"\n{kind} {version}, editor {editor}: {len(given) - len(wrong)} of {len(given)} ({rate:.1f} %)\n"
         )
-    listed = DIFFER.get((kind, editor), {})
-    assert len(wrong - listed.keys()) <= OPEN.get((kind, editor), 0), sorted(wrong - listed.keys())
+    assert wrong == DIFFER.get((kind, editor), {}).keys()
