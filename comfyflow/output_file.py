@@ -7,6 +7,7 @@ fetched is a `FileSource`, which the client hands in.
 
 from __future__ import annotations
 
+import builtins
 import mimetypes
 import os
 import re
@@ -16,11 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .embedded_text import embedded_values
 from .json_types import array_or_empty, is_array, is_object, text_or_empty
+from .saved_file import SavedFile
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-VIDEO_SUFFIXES: Final = frozenset({".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v"})
 
 
 class FileSource(Protocol):
@@ -32,6 +32,14 @@ class FileSource(Protocol):
 
     def save_file(self, file: OutputFile, path: Path) -> Path:
         """Write a file to exactly this path; returns it."""
+        ...
+
+    async def _aread_file(self, file: OutputFile) -> bytes:
+        """All bytes of a file, without blocking."""
+        ...
+
+    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
+        """Write a file to exactly this path, without blocking; returns it."""
         ...
 
     def url_of(self, file: OutputFile) -> str:
@@ -106,7 +114,7 @@ class OutputFile:
         Raises:
             DownloadError: It did not arrive whole.
             ClientError: The server has it no more, or the file belongs to an `AsyncClient`:
-                there, ``await client.read(file)``.
+                there, ``await file.aread()``.
         """
         if self._data is not None:
             return self._data
@@ -121,27 +129,56 @@ class OutputFile:
         """
         return embedded_values(self.bytes())
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool | None = None) -> Path:
         """Write the file; a download that breaks off goes on where it stopped.
 
+        Nothing is written through a symbolic link: one of that name is replaced or kept as a
+        file is.
+
         Args:
-            path: The file to write, or a folder that exists, in which it gets its own name.
-                Folders above the file are made.
+            path: The file to write, or a folder, in which it gets its own name. A folder is one
+                that exists, or that ends with a ``/``. Folders above the file are made.
+            overwrite: Whether a file of that name is replaced. By default one that you name is;
+                in a folder it is not, and the new file gets a number: ``a (1).png``.
 
         Returns:
             The file that was written.
 
         Raises:
-            DownloadError: It did not arrive whole.
+            DownloadError: It did not arrive whole; or `overwrite` is False and there is a file.
         """
-        target = Path(path)
-        if target.is_dir():
-            target /= clean_name(self.name)
-        if self._data is None:
-            return self._fetcher().save_file(self, target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(self._data)
-        return target
+        with SavedFile.at(path, self.name, overwrite) as saved:
+            if self._data is None:
+                self._fetcher().save_file(self, saved.partial)
+            else:
+                saved.partial.write_bytes(self._data)
+        return saved.path
+
+    async def aread(self) -> builtins.bytes:
+        """The whole file, without blocking the event loop; what `bytes` is where one can wait.
+
+        Raises:
+            DownloadError: It did not arrive whole.
+            ClientError: The server has it no more.
+        """
+        return self._data if self._data is not None else await self._fetcher()._aread_file(self)
+
+    async def asave(self, path: str | os.PathLike[str], *, overwrite: bool | None = None) -> Path:
+        """Write the file without blocking the event loop; otherwise as `save`.
+
+        Args:
+            path: See `save`.
+            overwrite: See `save`.
+
+        Raises:
+            DownloadError: See `save`.
+        """
+        with SavedFile.at(path, self.name, overwrite) as saved:
+            if self._data is None:
+                await self._fetcher()._asave_file(self, saved.partial)
+            else:
+                saved.partial.write_bytes(self._data)
+        return saved.path
 
     def _fetcher(self) -> FileSource:
         if self._source is None:
@@ -207,37 +244,6 @@ class Model3DFile(OutputFile):
     __slots__ = ()
 
 
-def clean_name(name: str) -> str:
-    """A server's file name as the name of a file in a folder of ours.
-
-    A server is not to choose where we write: of a path only the last part is kept, and what some
-    system does not take in a name (separators, drives, control characters, ``con``, a dot at the
-    end), or does not show as what it is (marks that turn the writing direction), is replaced.
-    """
-    last = re.split(r"[/\\]", name)[-1]
-    cleaned = _END.sub("", _UNFIT.sub("_", last).lstrip())
-    if len(cleaned.encode()) > _LONGEST:
-        stem, dot, suffix = cleaned.rpartition(".")
-        cleaned = _END.sub("", f"{stem[:40]}.{suffix[:8]}" if dot and stem else cleaned[:48])
-    if not cleaned:
-        return "file"
-    return f"_{cleaned}" if cleaned.split(".")[0].rstrip().upper() in _RESERVED else cleaned
-
-
-_UNFIT: Final = re.compile(
-    '[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]'
-)
-"""What no name is to have; half of a surrogate pair could not be written at all."""
-_END: Final = re.compile(r"[\s.]+\Z")
-_LONGEST: Final = 200
-"""Bytes; a file system takes 255, and a partial file's name is longer."""
-_RESERVED: Final = frozenset(
-    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
-    | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
-)
-"""Names that are devices on Windows, whatever follows the dot."""
-
-
 class NodeOutput:
     """What one node gave.
 
@@ -247,6 +253,7 @@ class NodeOutput:
         prompt_id: The prompt.
         source: Fetches the files.
         extra: Files that came over the socket and are no files on the server.
+        class_type: The node's class, ``""`` where it is not known.
     """
 
     __slots__ = ("files", "node_id", "prompt_id", "raw")
@@ -258,11 +265,15 @@ class NodeOutput:
         prompt_id: str = "",
         source: FileSource | None = None,
         extra: tuple[OutputFile, ...] = (),
+        class_type: str = "",
     ) -> None:
         self.raw: Mapping[str, Any] = raw or {}
         self.node_id = node_id
         self.prompt_id = prompt_id
-        self.files: tuple[OutputFile, ...] = (*_files(self.raw, node_id, prompt_id, source), *extra)
+        self.files: tuple[OutputFile, ...] = (
+            *_files(self.raw, node_id, prompt_id, source, class_type),
+            *extra,
+        )
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -357,7 +368,20 @@ class Model3DOutput(NodeOutput):
         return next((entry for entry in shown[1:] if is_object(entry)), None)
 
 
-_CLASSES: Final[Mapping[str, type[OutputFile]]] = {
+_BY_SUFFIX: Final[Mapping[str, type[OutputFile]]] = {
+    suffix: kind
+    for kind, suffixes in (
+        (ImageFile, "apng avif bmp exr gif heic hdr ico jfif jpe jpeg jpg jxl png svg tga tif tiff webp"),
+        (AudioFile, "aac aif aiff flac m4a mp3 oga opus wav wma"),
+        (VideoFile, "avi m4v mkv mov mp4 mpeg mpg ogv webm wmv"),
+        (Model3DFile, "fbx glb gltf ksplat obj ply splat spz stl usd usda usdc usdz"),
+        (LatentFile, "latent"),
+    )
+    for suffix in suffixes.split()
+}
+"""What a file is by its name."""
+
+_BY_KEY: Final[Mapping[str, type[OutputFile]]] = {
     "images": ImageFile,
     "gifs": ImageFile,
     "audio": AudioFile,
@@ -366,10 +390,27 @@ _CLASSES: Final[Mapping[str, type[OutputFile]]] = {
     "latents": LatentFile,
     "3d": Model3DFile,
 }
+"""What a file is by the key under which a node gives it, where its name says nothing."""
+
+_BY_MEDIA_TYPE: Final[Mapping[str, type[OutputFile]]] = {
+    "image": ImageFile,
+    "audio": AudioFile,
+    "video": VideoFile,
+    "model": Model3DFile,
+}
+
+_ANNOTATED: Final = re.compile(r"(.+) \[(output|temp|input)\]")
+
+_IN_TEMP: Final = frozenset({"Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud"})
+"""Classes that write what they show into the temp folder, and give only its name.
+
+``comfy_extras/nodes_load_3d.py`` of 0.27.0 and 0.33.0: ``Preview3D`` writes into the output folder,
+as ``Save3DAdvanced`` does (``nodes_save_3d.py``).
+"""
 
 
 def _files(
-    raw: Mapping[str, Any], node_id: str, prompt_id: str, source: FileSource | None
+    raw: Mapping[str, Any], node_id: str, prompt_id: str, source: FileSource | None, class_type: str
 ) -> Iterator[OutputFile]:
     for key, values in raw.items():
         if not is_array(values):
@@ -379,10 +420,13 @@ def _files(
                 yield _file(key, value, node_id, prompt_id, source)
     shown = raw.get("result")
     if is_array(shown) and shown and isinstance(shown[0], str) and shown[0]:
-        path = PurePosixPath(shown[0].replace("\\", "/"))
+        named = _ANNOTATED.fullmatch(shown[0])
+        text, folder = (named[1], named[2]) if named is not None else (shown[0], "")
+        path = PurePosixPath(text.replace("\\", "/"))
         yield Model3DFile(
             path.name,
             str(path.parent) if path.parent.name else "",
+            folder or ("temp" if class_type in _IN_TEMP else "output"),
             key="result",
             node_id=node_id,
             prompt_id=prompt_id,
@@ -394,9 +438,7 @@ def _file(
     key: str, value: Mapping[str, Any], node_id: str, prompt_id: str, source: FileSource | None
 ) -> OutputFile:
     name = value["filename"]
-    kind = _CLASSES.get(key, OutputFile)
-    if kind in (ImageFile, OutputFile) and PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES:
-        kind = VideoFile
+    kind = _kind(key, name, text_or_empty(value.get("format")))
     return kind(
         name,
         text_or_empty(value.get("subfolder")),
@@ -407,3 +449,16 @@ def _file(
         source=source,
         info={name: entry for name, entry in value.items() if name not in ("filename", "subfolder", "type")},
     )
+
+
+def _kind(key: str, name: str, media_type: str) -> type[OutputFile]:
+    """What a file is: by its name, or else by what the node says of it, or else by its key.
+
+    Keys are free (``a_images`` of ``ImageCompare``), and ``SaveVideo`` gives videos as ``images``.
+    Only sounds go by their key before their name: containers of videos may hold nothing else.
+    """
+    by_key = _BY_KEY.get(key)
+    by_name = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower().removeprefix("."))
+    if by_key is AudioFile and by_name is VideoFile:
+        return AudioFile
+    return by_name or _BY_MEDIA_TYPE.get(media_type.partition("/")[0]) or by_key or OutputFile

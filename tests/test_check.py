@@ -254,13 +254,13 @@ CASES: list[tuple[Change, str, str, str]] = [
         lambda c: c["Loader"].update(output=["MODEL", "VAE"]),
         "output_type_changed",
         "info",
-        "Loader #1: output 1 (CLIP) was CLIP, is VAE",
+        "Loader #1: output 1 (CLIP) was CLIP, is VAE, which the workflow does not use",
     ),
     (
         lambda c: c["Loader"].update(output=["MODEL"]),
         "output_gone",
         "info",
-        "Loader #1: output 1 (CLIP, CLIP) is gone",
+        "Loader #1: output 1 (CLIP, CLIP) is gone, which the workflow does not use",
     ),
     (
         lambda c: c["Loader"].update(output=[]),

@@ -144,9 +144,9 @@ def test_files_of_a_blocking_client_fetch_themselves(server: Simulator, tmp_path
 def test_files_of_an_async_client_say_how_to_get_them(server: Simulator) -> None:
     with connected("AsyncClient", server.url) as client:
         image = client.run(pictures(24)).output.images[0]
-        with pytest.raises(ClientError, match="`await client"):
+        with pytest.raises(ClientError, match="`await file"):
             image.bytes()
-        with pytest.raises(ClientError, match="`await client"):
+        with pytest.raises(ClientError, match="`await file"):
             image.save("a.png")
 
 
@@ -314,6 +314,7 @@ def test_cancelling(server: Simulator, client: Any) -> None:
     first, second = running(client), client.submit(red())
     assert second.status().state == "pending"
     assert second.cancel() is True
+    assert second.status().state == "interrupted"
     assert first.cancel() is True
     for handle in (first, second):
         with pytest.raises(Interrupted, match="was cancelled"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import struct
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from comfyflow.embedded_text import embedded_texts, embedded_values
+from comfyflow.errors import DownloadError
 from comfyflow.output_file import (
     AudioFile,
     AudioOutput,
@@ -30,7 +32,6 @@ from comfyflow.output_file import (
     TextOutput,
     VideoFile,
     VideoOutput,
-    clean_name,
 )
 from tests.test_client_message import anything
 
@@ -48,6 +49,12 @@ class Source:
     def save_file(self, file: OutputFile, path: Path) -> Path:
         path.write_bytes(self.read_file(file))
         return path
+
+    async def _aread_file(self, file: OutputFile) -> bytes:
+        return self.read_file(file)
+
+    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
+        return self.save_file(file, path)
 
     def url_of(self, file: OutputFile) -> str:
         return f"http://host/{file.subfolder}/{file.name}"
@@ -92,6 +99,43 @@ def test_a_previewed_model_is_a_path() -> None:
     assert Model3DOutput({"result": ["a.glb"]}).camera is None
 
 
+@pytest.mark.parametrize("class_type", ["Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud"])
+def test_models_that_are_only_shown_are_in_the_temp_folder(class_type: str) -> None:
+    """The server says the file's name and not its folder: that depends on the class."""
+    raw = {"result": ["preview_1f.ply", None, []]}
+    assert Model3DOutput(raw, class_type=class_type).models[0].annotated_name == "preview_1f.ply [temp]"
+    for other in ("Preview3D", "Save3DAdvanced", ""):
+        assert Model3DOutput(raw, class_type=other).models[0].type == "output"
+    assert Model3DOutput({"result": ["3d/a.glb [input]"]}).models[0].annotated_name == "3d/a.glb [input]"
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "kind"),
+    [
+        ("a_images", "comfy.compare.a_00001_.png", ImageFile),
+        ("anything", "a.JPG", ImageFile),
+        ("anything", "a.flac", AudioFile),
+        ("files", "a.glb", Model3DFile),
+        ("files", "a.latent", LatentFile),
+        ("3d", "texture.png", ImageFile),
+        ("images", "a.mp4", VideoFile),
+        ("images", "a.glb", Model3DFile),
+        ("audio", "a.mp4", AudioFile),
+        ("audio", "a.webm", AudioFile),
+        ("latents", "a.safetensors", LatentFile),
+        ("files", "a.safetensors", OutputFile),
+        ("images", "no suffix", ImageFile),
+    ],
+)
+def test_kinds_go_by_the_name_before_the_key(key: str, name: str, kind: type[OutputFile]) -> None:
+    assert [type(entry) for entry in NodeOutput({key: [file(name)]}).files] == [kind]
+
+
+def test_kinds_go_by_what_the_node_says_where_the_name_says_nothing() -> None:
+    said = NodeOutput({"gifs": [file("a", format="video/h264-mp4")], "x": [file("b", format="image/gif")]})
+    assert [type(entry) for entry in said.files] == [VideoFile, ImageFile]
+
+
 def test_texts() -> None:
     assert TextOutput({"text": ["one", "two"]}).texts == ("one", "two")
     assert TextOutput({"text": ["one", "two"]}).text == "one\ntwo"
@@ -123,11 +167,7 @@ def test_files_through_their_client(tmp_path: Path) -> None:
     one = ImageFile("a.png", "s", source=Source())
     assert one.bytes() == b"a.png"
     assert one.save(tmp_path) == tmp_path / "a.png"
-    assert (
-        one.save(tmp_path / "deep" / "b.png").read_bytes() == b"a.png"
-        if (tmp_path / "deep").mkdir() is None
-        else 0
-    )
+    assert one.save(tmp_path / "deep" / "b.png").read_bytes() == b"a.png"
     assert one.url == "http://host/s/a.png"
     assert not one.loaded
     with pytest.raises(FileNotFoundError, match="belongs to no client"):
@@ -138,6 +178,84 @@ def test_files_that_came_over_the_socket(tmp_path: Path) -> None:
     one = ImageFile("9_00001.png", type="websocket", data=b"png", source=Source())
     assert (one.bytes(), one.url, one.loaded) == (b"png", "", True)
     assert one.save(tmp_path / "new" / "x.png").read_bytes() == b"png"
+
+
+@pytest.mark.parametrize("data", [None, b"a.png"], ids=["fetched", "from the socket"])
+def test_files_where_nobody_may_block(data: bytes | None, tmp_path: Path) -> None:
+    one = ImageFile("a.png", data=data, source=Source())
+
+    async def both() -> tuple[bytes, Path, Path]:
+        return await one.aread(), await one.asave(tmp_path), await one.asave(tmp_path)
+
+    content, first, second = asyncio.run(both())
+    assert content == b"a.png"
+    assert (first.name, second.name) == ("a.png", "a (1).png")
+    assert first.read_bytes() == second.read_bytes() == b"a.png"
+
+
+@pytest.mark.parametrize("data", [None, b"a.png"], ids=["fetched", "from the socket"])
+class TestSaving:
+    """Where a file goes that may be there already."""
+
+    def made(self, data: bytes | None) -> ImageFile:
+        return ImageFile("a.png", data=data, source=Source())
+
+    def test_in_a_folder_no_file_is_replaced(self, data: bytes | None, tmp_path: Path) -> None:
+        (tmp_path / "a.png").write_text("another")
+        one = self.made(data)
+        assert one.save(tmp_path) == tmp_path / "a (1).png"
+        assert one.save(tmp_path, overwrite=False) == tmp_path / "a (2).png"
+        assert (tmp_path / "a.png").read_text() == "another"
+        assert one.save(tmp_path, overwrite=True) == tmp_path / "a.png"
+        assert (tmp_path / "a.png").read_bytes() == b"a.png"
+        assert {path.name for path in tmp_path.iterdir()} == {"a.png", "a (1).png", "a (2).png"}
+
+    def test_a_file_that_the_user_names_is(self, data: bytes | None, tmp_path: Path) -> None:
+        target = tmp_path / "mine.png"
+        target.write_text("old")
+        with pytest.raises(DownloadError, match=r"mine\.png is there already; overwrite=True"):
+            self.made(data).save(target, overwrite=False)
+        assert target.read_text() == "old"
+        assert self.made(data).save(target) == target
+        assert target.read_bytes() == b"a.png"
+
+    def test_a_path_that_ends_with_a_separator_is_a_folder(self, data: bytes | None, tmp_path: Path) -> None:
+        assert self.made(data).save(f"{tmp_path}/new/") == tmp_path / "new" / "a.png"
+
+    @pytest.mark.parametrize("there", [True, False], ids=["to a file", "to nothing"])
+    def test_nothing_is_written_through_a_symbolic_link(
+        self, data: bytes | None, there: bool, tmp_path: Path
+    ) -> None:
+        victim = tmp_path / "victim"
+        if there:
+            victim.write_text("precious")
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        link = folder / "a.png"
+        link.symlink_to(victim)
+        assert self.made(data).save(folder) == folder / "a (1).png"
+        with pytest.raises(DownloadError, match="is there already"):
+            self.made(data).save(link, overwrite=False)
+        assert link.is_symlink()
+        for target, told in ((folder, True), (link, None)):
+            link.unlink()
+            link.symlink_to(victim)
+            assert self.made(data).save(target, overwrite=told) == link
+            assert not link.is_symlink()
+            assert link.read_bytes() == b"a.png"
+        assert victim.exists() == there
+        assert not there or victim.read_text() == "precious"
+
+
+def test_a_download_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    class Broken(Source):
+        def save_file(self, file: OutputFile, path: Path) -> Path:
+            path.write_bytes(b"half")
+            raise DownloadError("cut")
+
+    with pytest.raises(DownloadError, match="cut"):
+        ImageFile("a.png", source=Broken()).save(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_are_values() -> None:
@@ -151,44 +269,6 @@ def test_a_picture_as_pillow_image() -> None:
     data = io.BytesIO()
     Image.new("RGB", (3, 2)).save(data, "PNG")
     assert ImageFile("a.png", data=data.getvalue()).pil().size == (3, 2)
-
-
-@given(st.text() | st.text(alphabet="./\\:con \0aux1", max_size=12))
-def test_a_cleaned_name_is_one_name_in_the_folder(name: str) -> None:
-    cleaned = clean_name(name)
-    assert cleaned not in ("", ".", "..")
-    assert not set(cleaned) & set('/\\:\0<>"|?*\x9b\u202e\ud800')
-    assert Path(cleaned).name == cleaned
-    assert len(cleaned.encode()) <= 255
-    assert cleaned[-1] not in " ."
-    assert cleaned.split(".")[0].strip().upper() not in ("CON", "AUX", "NUL", "PRN", "COM1", "LPT9", "CONIN$")
-    assert clean_name(cleaned) == cleaned
-
-
-@pytest.mark.parametrize(
-    "name", ["ComfyUI_00001_.png", "a b (1).webp", "ü.png", "x" * 100 + ".png", ".hidden"]
-)
-def test_ordinary_names_stay(name: str) -> None:
-    assert clean_name(name) == name
-
-
-@pytest.mark.parametrize(
-    ("name", "cleaned"),
-    [
-        ("CON .txt", "_CON .txt"),
-        ("com¹.png", "_com¹.png"),
-        ("a. .", "a"),
-        ("\ud800.png", "_.png"),
-        ("a\x9b31m.png", "a_31m.png"),
-        ("a\u202egnp.exe", "a_gnp.exe"),
-        ("x" * 5000 + ".png", "x" * 40 + ".png"),
-        ("é" * 5000, "é" * 48),
-        ("\\\\server\\share\\a.png", "a.png"),
-        ("a.png:stream", "a.png_stream"),
-    ],
-)
-def test_names_that_no_system_takes_or_shows(name: str, cleaned: str) -> None:
-    assert clean_name(name) == cleaned
 
 
 # Texts inside files

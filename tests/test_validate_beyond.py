@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from comfynodes import EmptyImage, SaveImage
 
-from comfyflow import Schema, validate_prompt
+from comfyflow import Schema, Workflow, validate_prompt
 from comfyflow.validate.nearest import nearest
 from tests.small_schema import MODELS, RAW, Prompt, good, node, schema
 
@@ -308,3 +309,23 @@ def test_suggestions_end_where_there_are_too_many() -> None:
     suggested = [problem.suggestion for problem in report.errors if "Did you" in (problem.suggestion or "")]
     assert len(report.errors) == 3000
     assert 100 < len(suggested) < 1000
+
+
+@pytest.mark.parametrize(
+    ("prefix", "right"),
+    [
+        ("take1..", "take1"),
+        ("a/b..c", "a/b.c"),
+        ("..", "ComfyUI"),
+        ("a../b", None),
+        ("a.", None),
+        ("a/..", None),
+    ],
+)
+def test_a_prefix_whose_files_no_server_shows(prefix: str, right: str | None) -> None:
+    for _ in range(2):  # the first look at a class is closer than those that follow
+        image = EmptyImage(width=8, height=8, batch_size=1, color=0)
+        warnings = Workflow(SaveImage(images=image, filename_prefix=prefix)).validate().warnings
+        told = [(note.type, note.node_id, note.input_name) for note in warnings]
+        assert told == ([("file_not_shown", "2", "filename_prefix")] if right else [])
+        assert right is None or f"; '{right}' can" in warnings[0].message

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..client.run_event import (
     NodeBlocked,
+    NodeFinished,
     NodeOutputs,
     NodeProgress,
     NodesCached,
@@ -63,24 +64,33 @@ class JsonLines:
 
 
 class Bars:
-    """Bars on standard error: the queue, the node that runs, its steps, rate and time."""
+    """Bars on standard error: the queue and the nodes, the node that runs, its steps, rate and time.
 
-    def __init__(self) -> None:
+    Args:
+        nodes: How many nodes the prompt has.
+    """
+
+    def __init__(self, nodes: int) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
         )
         self._progress.start()
-        self._all: TaskID = self._progress.add_task("waiting", total=None, rate="")
+        self._total = nodes
+        self._all: TaskID = self._progress.add_task("waiting", total=None, rate="", count="")
         self._nodes: dict[str, TaskID] = {}
+        self._done: set[str] = set()
+        self._current: str | None = None
+        self._says_ends = False
+        """Whether the server says when a node ends; those before 0.3.45 or so do not."""
 
     def show(self, event: RunEvent) -> None:
         """Move the bars."""
@@ -88,22 +98,41 @@ class Bars:
             self._progress.update(self._all, description=f"in the queue, {event.ahead} before it")
         elif isinstance(event, RunStarted):
             self._progress.update(self._all, description="running")
+            self._count()
         elif isinstance(event, NodesCached) and event.nodes:
             self._progress.console.print(f"{len(event.nodes)} nodes are cached", style="dim")
+            self._count(*(node.node_id for node in event.nodes))
         elif isinstance(event, NodeStarted):
             self._only(event.node.node_id, plain(event.node))
+            if self._current not in (None, event.node.node_id) and not self._says_ends:
+                self._count(self._current or "")
+            self._current = event.node.node_id
+        elif isinstance(event, NodeFinished):
+            self._says_ends = True
+            self._count(event.node.node_id)
         elif isinstance(event, NodeProgress):
             bar = self._only(event.node.node_id, plain(event.node))
-            self._progress.update(bar, completed=event.value, total=event.maximum, rate=self._rate(bar))
+            count = f"{event.value:g}/{event.maximum:g}"
+            self._progress.update(bar, completed=event.value, total=event.maximum, count=count)
+            self._progress.update(bar, rate=self._rate(bar))
+        elif isinstance(event, RunDone):
+            if event.outcome.ending == "success":
+                self._count(done=self._total)
         elif isinstance(event, NodeText):
             self._say(event)
         elif isinstance(event, NodeBlocked):
-            text = f"{event.node}: blocked: {event.message}"
+            text = _blocked(event)
             self._progress.console.print(plain(text), markup=False, highlight=False)
 
     def close(self) -> None:
         """Take the bars off the screen."""
         self._progress.stop()
+
+    def _count(self, *ended: str, done: int | None = None) -> None:
+        """Move the bar of all nodes."""
+        self._done.update(ended)
+        done = min(len(self._done), self._total) if done is None else done
+        self._progress.update(self._all, completed=done, total=self._total, count=f"{done}/{self._total}")
 
     def _only(self, node_id: str, name: str) -> TaskID:
         """The bar of a node; those of others go."""
@@ -112,7 +141,7 @@ class Bars:
         if node_id not in self._nodes:
             from rich.markup import escape
 
-            self._nodes[node_id] = self._progress.add_task(f"  {escape(name)}", total=None, rate="")
+            self._nodes[node_id] = self._progress.add_task(f"  {escape(name)}", total=None, rate="", count="")
         return self._nodes[node_id]
 
     def _say(self, event: NodeText) -> None:
@@ -137,9 +166,13 @@ class Lines:
         self._said: dict[str, str] = {}
 
     def show(self, event: RunEvent) -> None:
-        """Write the node that begins, and what it says when the first line of that is a new one."""
+        """Write the node that begins, what it says when the first line of that is a new one, and why
+        one does not run.
+        """
         if isinstance(event, NodeStarted):
             print(f"running {plain(event.node)}", file=sys.stderr, flush=True)
+        elif isinstance(event, NodeBlocked):
+            print(plain(_blocked(event)), file=sys.stderr, flush=True)
         elif isinstance(event, NodeText):
             first = event.text.partition("\n")[0]
             if self._said.get(event.node.node_id) != first:
@@ -156,13 +189,19 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
-def display(*, as_json: bool, quiet: bool) -> Display:
-    """The display that fits where the output goes."""
+def display(nodes: int, *, as_json: bool, quiet: bool) -> Display:
+    """The display that fits where the output goes.
+
+    Args:
+        nodes: How many nodes the prompt has.
+        as_json: JSON lines on standard output.
+        quiet: Nothing.
+    """
     if as_json:
         return JsonLines()
     if quiet:
         return Silent()
-    return Bars() if sys.stderr.isatty() else Lines()
+    return Bars(nodes) if sys.stderr.isatty() else Lines()
 
 
 def event_json(event: RunEvent) -> dict[str, Any] | None:
@@ -189,6 +228,11 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
     elif isinstance(event, RunDone):
         shown = {"event": "done", "ending": event.outcome.ending}
     return None if shown is None else {"prompt_id": event.prompt_id, **shown}
+
+
+def _blocked(event: NodeBlocked) -> str:
+    why = event.message.removeprefix("Execution Blocked: ")
+    return f"{event.node} is blocked, it does not run: {why}"
 
 
 def write_line(value: dict[str, Any]) -> None:

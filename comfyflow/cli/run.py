@@ -15,6 +15,7 @@ import click
 from ..errors import (
     ClientError,
     CommandError,
+    PromptError,
     PromptLost,
     PromptRejected,
     RunError,
@@ -25,6 +26,7 @@ from ..errors import (
 from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
 from .connection import connected, required_editor
 from .options import PATH, Converting, editor_option, reference_schema, repair_option, server_option
+from .outputs import tell_missing, write_outputs
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
 from .plain_text import say
 from .target import Target, load_target
@@ -33,8 +35,8 @@ from .workflow_command import WorkflowCommand, target_argument
 if TYPE_CHECKING:
     from ..client import Client, Handle, Result
     from ..client.running import RunOptions
-    from ..output_file import NodeOutput
     from ..schema import Schema
+    from ..validate import Report
 
 _ON_ITS_WAY: Final = 0.5
 """Seconds that a prompt gets to arrive whose sending was interrupted."""
@@ -88,9 +90,9 @@ def run(
 
     TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input.
 
-    Exit codes: 0 done; 1 the workflow has problems; 2 it could not be tried; 3 it failed on the
-    server; 4 the time is over; 130 Ctrl-C, and the prompt is cancelled;
-    141 nobody reads the output any more.
+    Exit codes: 0 done; 1 the workflow has problems, or the server left outputs out; 2 it could
+    not be tried, or not all that it gave could be fetched; 3 it failed on the server; 4 the time
+    is over; 130 Ctrl-C, and the prompt is cancelled; 141 nobody reads the output any more.
     """
     asks = None if simulate else partial(required_editor, server, timeout)
     loaded, used = _load(target, context.args, seed, Converting(editor, repair, asks))
@@ -100,8 +102,8 @@ def run(
     with connected(server, simulate, timeout) as client:
         code = 0
         try:
-            _run(client, loaded, out, timeout, as_json=as_json, quiet=quiet, seed=used)
-        except (ValidationError, PromptRejected) as error:
+            code = _run(client, loaded, out, timeout, as_json=as_json, quiet=quiet, seed=used)
+        except (ValidationError, PromptRejected, PromptError) as error:
             code = _tell(error, PROBLEMS, as_json)
         except WaitTimeout as error:
             limit = "" if timeout is None else f"the {timeout:g} s of --timeout are over: "
@@ -123,11 +125,19 @@ def _load(
     drawn = random_seed() if seed == RANDOM else None
     if seed is not None and text_has_parameter(text, "seed"):
         value = str(drawn) if drawn is not None else seed
-        return load_target(text, [*words, "--seed", value]), drawn
+        return load_target(text, [*words, "--seed", value]), _whole(value)
     loaded = load_target(text, words, None, converting)
     if seed is None:
         return loaded, None
     return loaded, set_seeds(loaded, seed, _known_schema(loaded))
+
+
+def _whole(text: str) -> int | None:
+    """The seed as it is told; None where the workflow takes something else than a number."""
+    try:
+        return int(text)
+    except ValueError:
+        return None
 
 
 def text_has_parameter(text: str, name: str) -> bool:
@@ -154,7 +164,7 @@ def _run(
     as_json: bool,
     quiet: bool,
     seed: int | None,
-) -> None:
+) -> int:
     for warning in target.warnings:
         say(warning, err=True)
     if seed is not None and not as_json and not quiet:
@@ -170,15 +180,18 @@ def _run(
         handle = client._submit(subject, None, options, timeout)
         if as_json:
             write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
+        for problem in handle.warnings:
+            if problem.type == "file_not_shown":
+                say(problem, err=True)
         if handle.report is not None:
-            say(handle.report, err=True)
+            _tell_dropped(handle, handle.report, as_json=as_json)
         left = None if end is None else max(end - time.monotonic(), 0.0)
         result = _follow(handle, left, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
         _cancel(client, prompt_id, handle, as_json=as_json)
         raise click.exceptions.Exit(INTERRUPTED) from None
     try:
-        _write(client, result, out, as_json=as_json, quiet=quiet)
+        return _write(client, result, out, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
         _say(f"interrupted; `comfyflow download {handle.prompt_id}` fetches what the prompt gave")
         raise click.exceptions.Exit(INTERRUPTED) from None
@@ -187,7 +200,7 @@ def _run(
 def _follow(handle: Handle[Any], timeout: float | None, *, as_json: bool, quiet: bool) -> Any:
     from .progress import display
 
-    shown = display(as_json=as_json, quiet=quiet)
+    shown = display(len(handle._run.nodes), as_json=as_json, quiet=quiet)
     try:
         for event in handle.events(timeout):
             shown.show(event)
@@ -243,33 +256,35 @@ def _say(text: str) -> None:
     say(f"comfyflow: {text}", err=True)
 
 
-def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, quiet: bool) -> None:
-    from .progress import write_line
-
-    for node_id, output in result.outputs.items():
-        try:
-            paths = client.download(output, out)
-        except OSError as error:
-            raise CommandError(f"cannot write into {out}: {error.strerror}") from None
-        if as_json:
-            write_line(_output_json(result, node_id, output, paths))
-            continue
-        for path in paths:
-            say(path)
-        if output.text and not quiet:
-            say(output.text)
-    if not result.outputs and not as_json and not quiet:
-        click.echo("it ran, and gave no files", err=True)
+def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, quiet: bool) -> int:
+    """Write what the prompt gave; returns the exit code."""
+    code = 0 if write_outputs(client, result, out, as_json=as_json, quiet=quiet) else UNUSABLE
+    for node_id, error in result.missing.items():
+        if isinstance(error, PromptRejected):
+            code = code or PROBLEMS  # told before it ran
+        else:
+            code = UNUSABLE
+            tell_missing(result, node_id, error, as_json=as_json)
+    if not code and not result._ids() and not as_json and not quiet:
+        blocked = ", ".join(f"#{failure.node_id}" for failure in result.outcome.blocked)
+        click.echo(
+            "it ran, and gave no files" + (f": node {blocked} was blocked" if blocked else ""), err=True
+        )
+    return code
 
 
-def _output_json(result: Result[Any], node_id: str, output: NodeOutput, paths: list[Path]) -> dict[str, Any]:
-    return {
-        "prompt_id": result.prompt_id,
-        "event": "files",
-        "node": node_id,
-        "files": [str(path) for path in paths],
-        "text": output.text or None,
-    }
+def _tell_dropped(handle: Handle[Any], report: Report, *, as_json: bool) -> None:
+    """Say which outputs the server runs the prompt without, and why."""
+    say(report, err=True)
+    if as_json:
+        from .progress import write_line
+
+        errors = report.to_json()["problems"]
+        for problem in report.warnings:
+            if problem.type == "output_dropped":
+                line = {"prompt_id": handle.prompt_id, "event": "dropped", "node": problem.node_id}
+                shown = {"class_type": problem.class_type, "title": problem.title}
+                write_line({**line, **shown, "message": problem.message, "problems": errors})
 
 
 def _tell(error: Exception, code: int, as_json: bool, hint: str = "") -> int:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import click
 
 from ..errors import CommandError, ServerError
-from ..json_types import array_or_empty, object_or_empty
-from . import PROBLEMS
+from ..json_types import array_or_empty, object_or_empty, text_or_empty
+from . import PROBLEMS, UNUSABLE
 from .connection import connected
 from .options import PATH, json_text, server_option
+from .outputs import write_outputs
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -161,8 +162,8 @@ def download(prompt_id: str, server: str | None, out: Path) -> None:
     """Write the files that a prompt of the history has given."""
     with connected(server) as client:
         result = client.attach(prompt_id).result()
-        for path in client.download(result, out):
-            say(path)
+        if not write_outputs(client, result, out):
+            raise click.exceptions.Exit(UNUSABLE)
 
 
 @click.command("view")
@@ -181,12 +182,11 @@ def view(name: str, server: str | None, kind: Folder, output: Path | None) -> No
 
     NAME is as history lists it: SUBFOLDER/NAME [TYPE].
     """
-    from ..output_file import clean_name
+    from ..saved_file import SavedFile
 
     found = re.fullmatch(r"(.+) \[(output|input|temp)\]", name)
     path, folder = (found[1], found[2]) if found is not None else (name, kind)
     subfolder, _, filename = path.rpartition("/")
-    target = output or Path(clean_name(filename))
     with connected(server) as client:
         try:
             data = client.view(filename, subfolder=subfolder, type=folder)
@@ -198,10 +198,11 @@ def view(name: str, server: str | None, kind: Folder, output: Path | None) -> No
                 f"({error.status}); `comfyflow history` lists what prompts gave, --type names another folder"
             ) from None
     try:
-        target.write_bytes(data)
+        with SavedFile.at(output or Path(), filename) as saved:
+            saved.partial.write_bytes(data)
     except OSError as error:
-        raise CommandError(f"cannot write {target}: {error.strerror}") from None
-    say(target)
+        raise CommandError(f"cannot write {output or filename}: {error.strerror}") from None
+    say(saved.path)
 
 
 @click.command("upload")
@@ -221,7 +222,14 @@ def _files(entry: Mapping[str, Any]) -> list[list[str]]:
     from ..output_file import NodeOutput
 
     outputs = object_or_empty(entry.get("outputs"))
-    return [[_name(file) for file in NodeOutput(object_or_empty(raw)).files] for raw in outputs.values()]
+    asked = array_or_empty(entry.get("prompt"))
+    nodes = object_or_empty(asked[2]) if len(asked) > 2 else {}
+    found: list[list[str]] = []
+    for node_id, raw in outputs.items():
+        class_type = text_or_empty(object_or_empty(nodes.get(node_id)).get("class_type"))
+        output = NodeOutput(object_or_empty(raw), node_id, class_type=class_type)
+        found.append([_name(file) for file in output.files])
+    return found
 
 
 def _name(file: OutputFile) -> str:

@@ -363,13 +363,19 @@ class AsyncClient(BaseClient):
 
     def read_file(self, file: OutputFile) -> bytes:
         """For `OutputFile.bytes`, which cannot wait: refuses."""
-        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await client.read(file)`")
+        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.aread()`")
 
-    def save_file(self, file: OutputFile, path: Path) -> Path:
+    def save_file(self, file: OutputFile, path: Path) -> Path:  # noqa: ARG002
         """For `OutputFile.save`, which cannot wait: refuses."""
-        raise ClientError(
-            f"{file.name} belongs to an AsyncClient: write `await client.save(file, {str(path)!r})`"
-        )
+        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.asave(path)`")
+
+    async def _aread_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.aread`."""
+        return await self.read(file)
+
+    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
+        """For `OutputFile.asave`."""
+        return await self._driver.drive(file_routes.fetch(self._core, file, path))
 
     async def _submit(
         self,

@@ -366,7 +366,19 @@ class Client(BaseClient):
 
     def save_file(self, file: OutputFile, path: Path) -> Path:
         """For `OutputFile.save`."""
-        return self.save(file, path)
+        return self._driver.drive(file_routes.fetch(self._core, file, path))
+
+    async def _aread_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.aread`."""
+        import asyncio
+
+        return await asyncio.to_thread(self.read_file, file)
+
+    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
+        """For `OutputFile.asave`."""
+        import asyncio
+
+        return await asyncio.to_thread(self.save_file, file, path)
 
     def _submit(
         self,
@@ -404,6 +416,7 @@ class Client(BaseClient):
     read = blocking(file_routes.read)
     save = blocking(file_routes.save)
     download = blocking(file_routes.download)
+    _download_each = blocking(file_routes.download_each)
     upload_image = blocking(file_routes.upload_image)
     upload_mask = blocking(file_routes.upload_mask)
 

@@ -14,7 +14,8 @@ from typing_extensions import ParamSpec
 
 from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
 from ..json_types import is_object, text_or_empty
-from ..output_file import NodeOutput, OutputFile, clean_name
+from ..output_file import NodeOutput, OutputFile
+from ..saved_file import SavedFile, clean_name, numbered
 from .core import Core, about, ask, call_for, error_of, fetch_json, retry_after
 from .flow import Answer, Flow, Gather, Part, Request, json_body
 from .result import Result
@@ -130,40 +131,62 @@ def read(core: Core, file: OutputFile) -> Flow[bytes]:
     """
     if file.loaded:
         return file.bytes()
+    for folder in _folders(file):
+        found = yield from _viewed(core, file, folder)
+        if not isinstance(found, ServerError):
+            return found
+        if found.status != 404:
+            raise _missing(file, found)
+    raise _gone(file)
+
+
+def _viewed(core: Core, file: OutputFile, folder: str) -> Flow[bytes | ServerError]:
     try:
-        return (yield from view(core, file.name, subfolder=file.subfolder, type=file.type))
+        return (yield from view(core, file.name, subfolder=file.subfolder, type=folder))
     except ServerError as error:
-        raise _missing(file, error) from None
+        return error
 
 
-def save(core: Core, file: OutputFile, path: str | os.PathLike[str]) -> Flow[Path]:
+def fetch(core: Core, file: OutputFile, path: Path) -> Flow[Path]:
+    """Write an output file to exactly this path.
+
+    Args:
+        file: A file of a result.
+        path: The file to write.
+
+    Raises:
+        DownloadError: It did not arrive whole, or the server has it no more.
+    """
+    if file.loaded:
+        path.write_bytes(file.bytes())
+        return path
+    with path.open("xb") as opened:
+        yield from _fetch(core, file, opened)
+    return path
+
+
+def save(
+    core: Core, file: OutputFile, path: str | os.PathLike[str], *, overwrite: bool | None = None
+) -> Flow[Path]:
     """Write an output file; a download that breaks off goes on where it stopped.
 
     Args:
         file: A file of a result.
-        path: The file to write, or a folder that exists, in which it gets its own name.
+        path: The file to write, or a folder, in which it gets its own name. A folder is one that
+            exists, or that ends with a ``/``. Folders above the file are made.
+        overwrite: Whether a file of that name is replaced. By default one that you name is; in a
+            folder it is not, and the new file gets a number: ``a (1).png``.
 
     Returns:
         The file that was written.
 
     Raises:
-        DownloadError: It did not arrive whole, or the server has it no more.
+        DownloadError: It did not arrive whole, or the server has it no more; or `overwrite` is
+            False and there is a file.
     """
-    target = Path(path)
-    if target.is_dir():
-        target /= clean_name(file.name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if file.loaded:
-        target.write_bytes(file.bytes())
-        return target
-    partial = target.with_name(f".{target.name[:200]}.{core.random.getrandbits(32):08x}.part")
-    try:
-        with partial.open("wb") as opened:
-            yield from _fetch(core, file, opened)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return target
+    with SavedFile.at(path, file.name, overwrite) as saved:
+        yield from fetch(core, file, saved.partial)
+    return saved.path
 
 
 def download(
@@ -181,24 +204,49 @@ def download(
         folder: Where to; it is made if it is not there. No name of the server leaves it.
         parallel: How many at once.
         overwrite: Whether a file of the same name is replaced; otherwise the new one gets a
-            number.
+            number. Files of one call never replace each other.
 
     Returns:
         The files that were written, in the order of `files`.
 
     Raises:
-        DownloadError: One did not arrive whole.
+        DownloadError: One did not arrive whole. The others are written all the same.
     """
+    tried = yield from download_each(core, files, folder, parallel=parallel, overwrite=overwrite)
+    for path in tried:
+        if isinstance(path, ClientError):
+            raise path
+    return [path for path in tried if isinstance(path, Path)]
+
+
+def download_each(
+    core: Core,
+    files: OutputFile | NodeOutput | Result[Any] | Iterable[OutputFile],
+    folder: str | os.PathLike[str],
+    *,
+    parallel: int = 4,
+    overwrite: bool = False,
+) -> Flow[list[Path | ClientError]]:
+    """As `download`, but what went wrong with one file is its result, and is not raised."""
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
     taken: set[Path] = set()
-    flows: list[Flow[Path]] = []
+    flows: list[Flow[Path | ClientError]] = []
     for file in _listed(files):
         target = _free(root / clean_name(file.name), taken, overwrite)
         taken.add(target)
-        flows.append(save(core, file, target))
-    written: list[Path] = yield Gather(flows, max(parallel, 1))
-    return written
+        flows.append(_tried(core, file, SavedFile(target, overwrite=overwrite, renamed=True)))
+    tried: list[Path | ClientError] = yield Gather(flows, max(parallel, 1))
+    return tried
+
+
+def _tried(core: Core, file: OutputFile, target: SavedFile) -> Flow[Path | ClientError]:
+    try:
+        with target as saved:
+            yield from fetch(core, file, saved.partial)
+    except ClientError as error:
+        return error
+    return target.path
 
 
 def upload_image(
@@ -297,11 +345,9 @@ def _listed(files: OutputFile | NodeOutput | Result[Any] | Iterable[OutputFile])
 
 def _free(target: Path, taken: set[Path], overwrite: bool) -> Path:
     """A path that no other file of this download has, and no file on disk."""
-    candidate, number = target, 1
-    while candidate in taken or (not overwrite and candidate.exists()):
-        candidate = target.with_name(f"{target.stem} ({number}){target.suffix}")
-        number += 1
-    return candidate
+    return next(
+        path for path in numbered(target) if path not in taken and (overwrite or not os.path.lexists(path))
+    )
 
 
 _OTHER: Final = "the words of something in between"
@@ -377,9 +423,10 @@ def _continues(answer: Answer, received: int) -> bool:
 @_of_prompt
 def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
     partial = _PartialFile(opened, file.name)
+    folders = _folders(file)
     attempt = 0
     while True:
-        request = view_request(file.name, file.subfolder, file.type)
+        request = view_request(file.name, file.subfolder, folders[0])
         request = Request("GET", request.path, request.query, {**request.headers, **partial.headers()})
         before = partial.received
         pause = 0.0
@@ -394,6 +441,9 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
                 raise DownloadError(f"{file.annotated_name} is not what the server said: {reason}")
             if answer.status not in (200, 206):
                 error = error_of(core, request, answer)
+                if answer.status == 404 and folders[1:]:
+                    del folders[0]
+                    continue
                 if answer.status < 500 and answer.status not in (408, 416, 425, 429):
                     raise _missing(file, error)
                 reason, pause = str(error), retry_after(answer)
@@ -405,9 +455,22 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
         yield from core.pause(max(core.jitter(attempt), pause))
 
 
+def _folders(file: OutputFile) -> list[str]:
+    """The server's folders in which a file may be; several where the server gives a bare name."""
+    others = ("output", "temp", "input") if file.key == "result" else ()
+    return [file.type, *(folder for folder in others if folder != file.type)]
+
+
 def _missing(file: OutputFile, error: ServerError) -> ClientError:
-    if error.status == 404:
+    if error.status == 400 and ".." in file.name:
         return DownloadError(
-            f"the server has {file.annotated_name} no more; a cached result may name a file that was deleted"
+            f"{file.annotated_name} is in the server's {file.type} folder, but the server shows no file "
+            "with '..' in its name: give another filename_prefix"
         )
-    return error
+    return _gone(file) if error.status == 404 else error
+
+
+def _gone(file: OutputFile) -> DownloadError:
+    return DownloadError(
+        f"the server has {file.annotated_name} no more; a cached result may name a file that was deleted"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ..output_file import FileSource
+from ..problem import Problem
 from .core import Core
 from .flow import Flow
 from .outcome import Outcome
@@ -63,6 +64,11 @@ class HandleCore(Generic[T_co]):
     def report(self) -> Report | None:
         """What the server found wrong with outputs that it dropped, or None."""
         return self._started.report
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What may go wrong although the server takes it; see `Report.warnings`."""
+        return self._started.warnings
 
     @property
     def outcome(self) -> Outcome | None:

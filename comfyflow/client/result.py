@@ -174,8 +174,17 @@ class Result(Generic[R_co]):
     @property
     def outputs(self) -> Mapping[str, NodeOutput]:
         """What every node gave that gave something, by id; the pictures of previews too."""
-        ids = (*self.outcome.outputs, *self.outcome.pictures)
-        return {node_id: self._output(node_id) for node_id in dict.fromkeys(map(self._owner, ids))}
+        return {node_id: self._output(node_id) for node_id in self._ids()}
+
+    @property
+    def missing(self) -> Mapping[str, ClientError]:
+        """Nodes whose outputs did not come, by id, each with the error that ``result[node]`` raises.
+
+        The server dropped them from the prompt (`PromptRejected`), or their pictures come over
+        the socket only, and it was not open all the time (`DownloadError`).
+        """
+        found = ((node_id, self._lack(node_id)) for node_id in self._run.nodes)
+        return {node_id: error for node_id, error in found if error is not None}
 
     @property
     def files(self) -> tuple[OutputFile, ...]:
@@ -185,6 +194,10 @@ class Result(Generic[R_co]):
     def __repr__(self) -> str:
         count = len(self.files)
         return f"<Result of prompt {self.prompt_id}: {count} file{'' if count == 1 else 's'}>"
+
+    def _ids(self) -> list[str]:
+        """The nodes that gave something."""
+        return list(dict.fromkeys(map(self._owner, (*self.outcome.outputs, *self.outcome.pictures))))
 
     def _resolved(self, resolver: Resolver[Any, T]) -> tuple[T, ...]:
         nodes = self._prepared.nodes.items()
@@ -208,7 +221,9 @@ class Result(Generic[R_co]):
         return self._made[node_id]
 
     def _make(self, node_id: str) -> NodeOutput:
-        self._check(node_id)
+        lack = self._lack(node_id)
+        if lack is not None:
+            raise lack
         raw = merged(
             output for key, output in self.outcome.outputs.items() if node_id in (key, self._owner(key))
         )
@@ -225,22 +240,24 @@ class Result(Generic[R_co]):
         )
         node_class = self._prepared.class_of(node_id)
         wanted = getattr(node_class, "_result_class", None)
-        output = NodeOutput(raw, node_id, self.prompt_id, self._source, pictures)
+        class_type = self._run.node(node_id).class_type
+        given = (raw, node_id, self.prompt_id, self._source, pictures, class_type)
         if isinstance(wanted, type) and issubclass(wanted, NodeOutput):
-            return wanted(raw, node_id, self.prompt_id, self._source, pictures)
-        return _fitting(output)(raw, node_id, self.prompt_id, self._source, pictures)
+            return wanted(*given)
+        return _fitting(NodeOutput(*given))(*given)
 
-    def _check(self, node_id: str) -> None:
-        """Raise where the node's output is missing and somebody knows why."""
+    def _lack(self, node_id: str) -> ClientError | None:
+        """Why a node's output is missing; None where it is not, or where nobody knows."""
         if self.report is not None and any(problem.node_id == node_id for problem in self.report.problems):
-            raise PromptRejected(f"the server dropped node #{node_id}:\n{self.report}", self.report, 200)
+            return PromptRejected(f"the server dropped node #{node_id}:\n{self.report}", self.report, 200)
         node = self._run.node(node_id)
         blocked = any(self._owner(failure.node_id or "") == node_id for failure in self.outcome.blocked)
         if node.class_type in PICTURE_CLASSES and not blocked and not self._run.pictures_whole(node_id):
-            raise DownloadError(
+            return DownloadError(
                 f"{node} sends its pictures over the WebSocket, and not all of them came: the socket was "
                 "not open all the time. A node that saves them (SaveImage, PreviewImage) needs no socket"
             )
+        return None
 
     def _owner(self, node_id: str) -> str:
         """The node of the prompt that an id means; ids of expanded nodes mean their first part.

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from ..errors import ClientError, PromptLost, ServerUnreachable, ValidationError
 from ..json_types import is_object
+from ..problem import Problem
 from ..schema import Schema
 from .core import Core, about, in_time
 from .flow import Flow, StartSocket, Watch
@@ -105,6 +106,8 @@ class Started:
     prepared: Prepared
     report: Report | None
     number: float | None
+    warnings: tuple[Problem, ...] = ()
+    """What may go wrong all the same, as far as is known before it is sent."""
 
 
 @dataclass
@@ -150,7 +153,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
     schema = given if given is not None else schema_of(prepared)
     prompt, uploaded = yield from upload_inputs(core, prepared, schema)
     prepared = replace(prepared, prompt=prompt)
-    check(prepared, schema, uploaded, options)
+    checked = check(prepared, schema, uploaded, options)
     run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
     if options.get("prompt_id") is not None:
         yield from _refuse_used(core, run.prompt_id)
@@ -167,7 +170,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
 
         said = {"node_errors": accepted.node_errors}
         report = Report.from_server(said, 200, prompt=prompt, places=prepared.places)
-    return Started(run, prepared, report, accepted.number)
+    return Started(run, prepared, report, accepted.number, checked.warnings)
 
 
 def cancels(options: WaitOptions) -> bool:
@@ -182,7 +185,9 @@ def cancels(options: WaitOptions) -> bool:
     return wanted == "cancel"
 
 
-def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], options: RunOptions) -> None:
+def check(
+    prepared: Prepared, schema: Schema | None, uploaded: Collection[str], options: RunOptions
+) -> Report:
     """Refuse a prompt with problems before it is sent.
 
     Without a schema nothing is known of its nodes; then only its shape is looked at, for what
@@ -193,6 +198,9 @@ def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], 
         schema: What to check it against; None where there is none.
         uploaded: Names of files that the server has by now, whatever the schema lists.
         options: With ``validate`` false, only what would damage the server is refused.
+
+    Returns:
+        What is left to say of it.
 
     Raises:
         ValidationError: It has some.
@@ -215,6 +223,7 @@ def check(prepared: Prepared, schema: Schema | None, uploaded: Collection[str], 
         report.raise_for_problems()
     elif report.refusals:
         raise ValidationError(report.refused())
+    return report
 
 
 def ready_socket(core: Core) -> Flow[None]:
@@ -286,7 +295,7 @@ def _status(core: Core, run: Run) -> Flow[RunStatus]:
         entry = yield from history_entry(core, run.prompt_id)
         if entry is not None and entry.outcome is not None:
             return RunStatus(entry.outcome.ending)
-    return RunStatus("lost")
+    return RunStatus("interrupted" if run.cancelled else "lost")
 
 
 def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:

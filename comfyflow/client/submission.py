@@ -8,7 +8,8 @@ history have been searched for the first attempt.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from ..errors import (
     ServerUnreachable,
     WaitTimeout,
 )
-from ..json_types import is_number, is_object
+from ..json_types import is_array, is_number, is_object, object_or_empty, text_or_empty
 from ..problem import Place
 from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
 from .flow import Answer, Flow, Request, json_body
@@ -90,7 +91,7 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> 
 
     From the first attempt to send it on, an error has the prompt's id.
     """
-    request = _request(core, run, submission)
+    request = _request(core, run, submission, prepared)
     if core.left() == 0.0:
         raise WaitTimeout(f"the {core.given:.3g} s were over before the prompt was sent")
     sent = _Sent(core, run, submission, prepared)
@@ -135,7 +136,7 @@ class _Sent:
                 if (yield from _arrived(core, run, said)):
                     return Accepted(None, {}, run.prompt_id)
                 run.doubtful = True
-                request = _request(core, run, replace(self._submission, number=None))
+                request = _request(core, run, replace(self._submission, number=None), self._prepared)
                 said.of_prompt(run.prompt_id, "the server has it in neither queue nor history")
             crashed = isinstance(said, ServerError) and said.status == 500
             self._crashes += crashed
@@ -224,7 +225,7 @@ def _is_there(core: Core, run: Run) -> Flow[bool]:
     return (yield from history_entry(core, run.prompt_id)) is not None
 
 
-def _request(core: Core, run: Run, submission: Submission) -> Request:
+def _request(core: Core, run: Run, submission: Submission, prepared: Prepared) -> Request:
     body: dict[str, Any] = {
         "prompt": submission.prompt,
         "prompt_id": run.prompt_id,
@@ -240,8 +241,43 @@ def _request(core: Core, run: Run, submission: Submission) -> Request:
     try:
         content = json_body(body)
     except (ValueError, TypeError, RecursionError) as error:
-        raise PromptError(f"the prompt, or what is sent with it, is no JSON: {error}") from None
+        told = "\n".join(_no_json(submission, prepared))
+        raise PromptError(told or f"the prompt, or what is sent with it, is no JSON: {error}") from None
     return Request("POST", "/api/prompt", content=content, repeatable=False)
+
+
+def _no_json(submission: Submission, prepared: Prepared) -> Iterator[str]:
+    """Each value that no JSON can hold, with its node and input."""
+    for node_id, node in submission.prompt.items():
+        entry = object_or_empty(node)
+        inputs = object_or_empty(entry.get("inputs"))
+        place = prepared.places.get(node_id)
+        where = f"{place}: " if place is not None else ""
+        who = f"{where}{text_or_empty(entry.get('class_type')) or 'node'} #{node_id}"
+        for name, value in inputs.items():
+            if (strange := _strange(value)) is not None:
+                yield f"{who}, input {name!r}: {strange}"
+        rest = {name: value for name, value in entry.items() if name != "inputs"}
+        if (strange := _strange(rest)) is not None:
+            yield f"{who}: {strange}"
+    if (strange := _strange(submission.extra_data)) is not None:
+        yield f"extra_data: {strange}"
+
+
+def _strange(value: object) -> str | None:
+    """What in a value no JSON can hold; None where it can be written."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, float) and not math.isfinite(held):
+            return f"{held} is no number that JSON can hold"
+        if is_object(held) or is_array(held):
+            if id(held) not in seen:
+                seen.add(id(held))
+                waiting.extend(held.values() if is_object(held) else held)
+        elif not isinstance(held, (str, int, float, type(None))):
+            return f"{held!r:.60} ({type(held).__name__}) is nothing that JSON can hold"
+    return None
 
 
 def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:

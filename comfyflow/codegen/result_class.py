@@ -12,7 +12,6 @@ from .socket_type import members, walk_inputs
 
 _BY_CLASS_TYPE: Final = {
     "CreateBoundingBoxes": "NodeOutput",
-    "ImageCompare": "NodeOutput",
     "LossGraphNode": "ImageOutput",
     "Preview3D": "Model3DOutput",
     "Preview3DAnimation": "Model3DOutput",

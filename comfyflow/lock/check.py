@@ -204,7 +204,7 @@ class _Check:
         return Drift(
             difference.type,
             severity,
-            difference.message,
+            difference.message + self._aside(difference),
             class_type,
             difference.input_name,
             ids,
@@ -244,6 +244,12 @@ class _Check:
         if difference.type == "module_changed":
             return "custom_nodes" in (str(old).split(".")[0], str(new).split(".")[0])
         return difference.type in ("not_locked", "input_list_changed", "slots_changed")
+
+    def _aside(self, difference: Difference) -> str:
+        """What is to be said of an output that no node of the workflow is linked to."""
+        changed = difference.type in ("output_gone", "output_type_changed", "output_list_changed")
+        used = any((node_id, difference.slot) in self._used_outputs for node_id in difference.nodes)
+        return ", which the workflow does not use" if changed and not used else ""
 
     @cached_property
     def _used_outputs(self) -> set[tuple[str, int | None]]:

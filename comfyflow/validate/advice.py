@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -149,6 +151,22 @@ def on_slot(node_id: str, name: str, slot: Any, count: int) -> Iterator[Note]:
         index = int(slot) % count
         message = f"links to slot {slot!r}, which the server takes for {index}; write {index}"
         yield Note("odd_slot", message, node_id, name)
+
+
+def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Note]:
+    """A prefix whose files the server writes, and does not show.
+
+    ``GET /view`` refuses every name with ``..`` in it; ``server.py`` of 0.3.64 to 0.33.0. What
+    stands before the last ``/`` is a folder, and no part of the name.
+    """
+    folder, file = posixpath.split(posixpath.normpath(prefix))
+    if ".." in file:
+        right = posixpath.join(folder, re.sub(r"\.{2,}", ".", file).rstrip(".") or "ComfyUI")
+        message = (
+            f"is {shown(prefix)}; a server shows no file with '..' in its name, so that what it writes "
+            f"cannot be fetched; {shown(right)} can"
+        )
+        yield Note("file_not_shown", message, node_id, name)
 
 
 def on_file(node_id: str, name: str) -> Note:

@@ -13,7 +13,7 @@ from .findings import Findings, LinkStep, is_link
 from .note import Note, shown
 from .own_check import FileCheck, OwnCheckError
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
-from .rules import types_match
+from .rules import PREFIX, types_match
 from .server_error import (
     BAD_LINKED_INPUT,
     CUSTOM_VALIDATION_FAILED,
@@ -86,6 +86,8 @@ class Looker:
     def _values(self, findings: Findings, node_id: str, given: Mapping[str, Any]) -> None:
         """How deep the values of inputs are nested."""
         for name, value in given.items():
+            if name == PREFIX and isinstance(value, str):
+                findings.notes.extend(advice.on_prefix(node_id, name, value))
             if value is None or isinstance(value, (str, int, float)) or is_link(value):
                 continue
             depth, strange = advice.nesting(value)

@@ -26,6 +26,9 @@ RECURSION_CAUGHT: Final = 973
 DEEPEST_RUN: Final = 960
 """The deepest chain that is sent. 951 nodes ran on both recorded servers, 1,500 killed them."""
 
+PREFIX: Final = "filename_prefix"
+"""The input of nodes that write files: what their names begin with."""
+
 DEEPEST_VALUE: Final = 450
 """The deepest constant that is sent. 450 levels ran on both recorded servers, 600 killed them."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .findings import Findings
 from .plan import BOOLEAN, CHOICE, FLOAT, INT, STRING, ClassPlan
+from .rules import PREFIX
 
 _ALONE: Final = 2
 _DICT: Final[Any] = dict
@@ -159,9 +160,10 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
             elif kind == CHOICE:
                 if found is not str or value not in low:
                     return False
-            elif (kind == STRING and found is str) or (kind == BOOLEAN and found is bool):
-                continue
-            else:
+            elif kind == STRING and found is str:
+                if name == PREFIX and ".." in value:
+                    return False
+            elif kind != BOOLEAN or found is not bool:
                 return False
     except (LookupError, OverflowError, TypeError, ValueError):
         return False  # an unknown input, or a link that is none

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from typing import Any
 
+from ..folders import SavedFile
 from ..media.glb import encode_glb
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 from ..values import Latent
@@ -51,21 +53,45 @@ def load_latent(context: NodeContext, latent: str) -> Latent:
     return Latent(int(width) * 8, int(height) * 8, int(batch), int(channels))
 
 
-@node("SaveGLB", "Save3DAdvanced")
-def save_glb(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **values: Any) -> NodeResult:
+@node("SaveGLB")
+def save_glb(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **_rest: Any) -> NodeResult:
     """A cube in the output folder, whatever the mesh is."""
-    file = context.folders.new_file(filename_prefix, "output", "glb")
-    file.path.write_bytes(encode_glb(file_tags(context)))
-    passed = values.get("model_3d", values.get("mesh"))
-    outputs = (passed, *(None for _ in context.schema.outputs[1:])) if context.schema.outputs else ()
-    return NodeResult(outputs, {"3d": [file.to_json()]})
+    file = _cube(context, filename_prefix, "output")
+    return NodeResult((), {"3d": [file.to_json()]})
+
+
+@node("Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud")
+def save_advanced(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **values: Any) -> NodeResult:
+    """A cube in the output folder, told by its path there."""
+    file = _cube(context, filename_prefix, "output")
+    return _viewed(context, f"{file.subfolder}/{file.filename}".lstrip("/"), values)
+
+
+@node("Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud")
+def preview_advanced(context: NodeContext, **values: Any) -> NodeResult:
+    """A cube in the temp folder, told by its name alone."""
+    return _viewed(context, _cube(context, context.class_type.lower(), "temp").filename, values)
 
 
 @node("Preview3D")
-def preview_3d(model_file: Any = "", camera_info: Any = None, **_rest: Any) -> NodeResult:
-    """A model's file name, for the editor's viewer."""
-    name = model_file if isinstance(model_file, str) else "simulated.glb"
+def preview_3d(
+    context: NodeContext, model_file: Any = "", camera_info: Any = None, **_rest: Any
+) -> NodeResult:
+    """A model's file name, for the editor's viewer; a model that is linked is a file in the output folder."""
+    name = model_file if isinstance(model_file, str) else _cube(context, "preview3d", "output").filename
     return NodeResult((), {"result": [name, camera_info, None]})
+
+
+def _cube(context: NodeContext, prefix: str, kind: str) -> SavedFile:
+    file = context.folders.new_file(prefix, kind, "glb")
+    file.path.write_bytes(encode_glb(file_tags(context)))
+    return file
+
+
+def _viewed(context: NodeContext, name: str, values: Mapping[str, Any]) -> NodeResult:
+    """What a 3D viewer passes on, and what it shows."""
+    passed = {output.name: values.get(output.name) for output in context.schema.outputs}
+    return NodeResult(tuple(passed.values()), {"result": [name, passed.get("camera_info"), []]})
 
 
 @node("SaveSVGNode")

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 
 from comfyflow.node import AnyValue, Output, OutputNode
-from comfyflow.output_file import NodeOutput
+from comfyflow.output_file import ImageOutput
 
 from .. import sockets as _t
 
 
-class ImageCompare(OutputNode[NodeOutput]):
+class ImageCompare(OutputNode[ImageOutput]):
     """Compare Images (image).
 
     Experimental.
@@ -20,7 +20,7 @@ class ImageCompare(OutputNode[NodeOutput]):
     _class_type = "ImageCompare"
     _display_name = "Compare Images"
     _output_types = ()
-    _result_class = NodeOutput
+    _result_class = ImageOutput
 
     def __init__(
         self,
