@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .validate import Report as Report
     from .validate import validate_prompt as validate_prompt
     from .workflows import Workflow as Workflow
+    from .workflows import output_of as output_of
     from .workflows import workflow as workflow
 
 _EXPORTS = {
@@ -55,6 +56,7 @@ _EXPORTS = {
     "bypassed": "node",
     "convert_workflow": "importer",
     "load_schema": "schema",
+    "output_of": "workflows",
     "raw_node": "node",
     "read_prompt": "prompt",
     "read_workflow": "importer",

@@ -223,7 +223,7 @@ def _files(entry: Mapping[str, Any]) -> list[list[str]]:
 
     outputs = object_or_empty(entry.get("outputs"))
     asked = array_or_empty(entry.get("prompt"))
-    nodes = object_or_empty(asked[2]) if len(asked) > 2 else {}
+    nodes = object_or_empty(asked[2] if len(asked) > 2 else None)
     found: list[list[str]] = []
     for node_id, raw in outputs.items():
         class_type = text_or_empty(object_or_empty(nodes.get(node_id)).get("class_type"))

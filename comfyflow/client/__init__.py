@@ -1,14 +1,14 @@
 """Running prompts on a ComfyUI server: the client, its events and its results."""
 
 from .async_client import AsyncClient as AsyncClient
-from .async_client import AsyncHandle as AsyncHandle
 from .client import Client as Client
-from .client import Handle as Handle
 from .core import Limits as Limits
 from .file_routes import UploadedFile as UploadedFile
 from .flow import Answer as Answer
 from .flow import Flow as Flow
 from .flow import Request as Request
+from .handle import AsyncHandle as AsyncHandle
+from .handle import Handle as Handle
 from .outcome import Outcome as Outcome
 from .queue_routes import HistoryEntry as HistoryEntry
 from .queue_routes import Queue as Queue

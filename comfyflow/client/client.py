@@ -11,115 +11,32 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from typing_extensions import Self, Unpack
 
-from ..node import OutputNode
 from ..option import refuse_strangers
 from ..output_file import NodeOutput, OutputFile
 from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .base import BaseClient
 from .blocking import BlockingDriver
 from .event import ServerEvent
-from .handle import DEFAULT_TIMEOUT, HandleCore, is_last
+from .handle import DEFAULT_TIMEOUT, Handle
 from .hub import Listener
 from .interruption import abandon, add_note, refuse_coroutine
 from .listening import next_event, require_socket
 from .methods import blocking
 from .options import ClientOptions, make_core
-from .outcome import Outcome
-from .result import Result
-from .run_event import RunEvent
-from .running import RunOptions, RunStatus, WaitOptions
-from .target import Several, Target
-from .waiting import Deadline, Wait
+from .result import Result, refuse_async
+from .running import RunOptions, WaitOptions
+from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
+from .waiting import Deadline
 
 if TYPE_CHECKING:
     import httpx
 
     from ..schema import Schema, Version
     from ..workflows import Workflow
+    from .target import Five, Four, Many, Named, One, Six, Three, Two
 
 R = TypeVar("R", bound=NodeOutput)
-R1 = TypeVar("R1", bound=NodeOutput)
-R2 = TypeVar("R2", bound=NodeOutput)
-R3 = TypeVar("R3", bound=NodeOutput)
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Handle(HandleCore[T_co]):
-    """A prompt that the server has. Made by `Client.submit`."""
-
-    _driver: BlockingDriver
-
-    def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Outcome:
-        """Wait until the prompt has ended, well or not.
-
-        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
-
-        Args:
-            timeout: Seconds; None for as long as it takes.
-
-        Raises:
-            WaitTimeout: The time is over. The prompt goes on.
-            ServerUnreachable: The server has been away for too long.
-        """
-        return self._driver.drive(Wait(self._core, self._run, timeout).outcome())
-
-    def result(self, timeout: float | None = DEFAULT_TIMEOUT) -> T_co:
-        """Wait until the prompt has ended, and give what it gave.
-
-        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
-
-        Args:
-            timeout: Seconds; None for as long as it takes.
-
-        Raises:
-            ExecutionError: A node raised.
-            Interrupted: The run was stopped.
-            PromptLost: The prompt was deleted, or the server restarted.
-            WaitTimeout: The time is over. The prompt goes on.
-            ServerUnreachable: The server has been away for too long.
-        """
-        return self._driver.drive(self._result(timeout))
-
-    def events(self, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[RunEvent]:
-        """What happens to the prompt, from its beginning; the last one is `RunDone`.
-
-        Args:
-            timeout: Seconds for all of it; None for as long as it takes.
-
-        Raises:
-            WaitTimeout: The time is over. The prompt goes on.
-            ServerUnreachable: The server has been away for too long.
-        """
-        feed = self._run.feed_for(self._core.new_signal())
-        waiting = Wait(self._core, self._run, timeout)
-        try:
-            while True:
-                event = self._driver.drive(waiting.next_event(feed))
-                if event is not None:
-                    yield event
-                if is_last(event):
-                    return
-        finally:
-            self._run.drop(feed)
-
-    def status(self) -> RunStatus:
-        """Where the prompt is now, by asking the server."""
-        return self._driver.drive(self._status())
-
-    def cancel(self, timeout: float = 30.0) -> bool:
-        """Take the prompt out of the queue, or stop it; returns when it is out.
-
-        Args:
-            timeout: Seconds to wait for its end.
-
-        Returns:
-            Whether there was anything to cancel.
-
-        Raises:
-            WaitTimeout: It still runs.
-        """
-        return self._driver.drive(self._cancel(timeout))
 
 
 class Client(BaseClient):
@@ -178,34 +95,51 @@ class Client(BaseClient):
 
     @overload
     def run(
-        self,
-        target: Workflow[OutputNode[R]] | OutputNode[R],
-        *,
-        resolver: Callable[[Result[R]], T],
-        **options: Unpack[WaitOptions],
+        self, target: One[R], *, resolver: Callable[[Result[R]], T], **options: Unpack[WaitOptions]
     ) -> T: ...
 
     @overload
-    def run(
-        self, target: Workflow[OutputNode[R]] | OutputNode[R], **options: Unpack[WaitOptions]
-    ) -> Result[R]: ...
+    def run(self, target: One[R], **options: Unpack[WaitOptions]) -> Result[R]: ...
+
+    @overload
+    def run(self, target: Two[R1, R2], **options: Unpack[WaitOptions]) -> Result[tuple[R1, R2]]: ...
+
+    @overload
+    def run(self, target: Three[R1, R2, R3], **options: Unpack[WaitOptions]) -> Result[tuple[R1, R2, R3]]: ...
 
     @overload
     def run(
-        self, target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]], **options: Unpack[WaitOptions]
-    ) -> Result[tuple[R1, R2]]: ...
+        self, target: Four[R1, R2, R3, R4], **options: Unpack[WaitOptions]
+    ) -> Result[tuple[R1, R2, R3, R4]]: ...
 
     @overload
     def run(
-        self,
-        target: Workflow[tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3]]],
-        **options: Unpack[WaitOptions],
-    ) -> Result[tuple[R1, R2, R3]]: ...
+        self, target: Five[R1, R2, R3, R4, R5], **options: Unpack[WaitOptions]
+    ) -> Result[tuple[R1, R2, R3, R4, R5]]: ...
+
+    @overload
+    def run(
+        self, target: Six[R1, R2, R3, R4, R5, R6], **options: Unpack[WaitOptions]
+    ) -> Result[tuple[R1, R2, R3, R4, R5, R6]]: ...
+
+    @overload
+    def run(self, target: Many[R], **options: Unpack[WaitOptions]) -> Result[tuple[R, ...]]: ...
+
+    @overload
+    def run(self, target: Named[R], **options: Unpack[WaitOptions]) -> Result[dict[str, R]]: ...
 
     @overload
     def run(
         self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[WaitOptions]
     ) -> T: ...
+
+    @overload
+    def run(
+        self, target: Workflow[F], *, resolver: Callable[[Result[F]], T], **options: Unpack[WaitOptions]
+    ) -> T: ...
+
+    @overload
+    def run(self, target: Workflow[F], **options: Unpack[WaitOptions]) -> Result[F]: ...
 
     @overload
     def run(self, target: Mapping[str, Any], **options: Unpack[WaitOptions]) -> Result[NodeOutput]: ...
@@ -262,34 +196,53 @@ class Client(BaseClient):
 
     @overload
     def submit(
-        self,
-        target: Workflow[OutputNode[R]] | OutputNode[R],
-        *,
-        resolver: Callable[[Result[R]], T],
-        **options: Unpack[RunOptions],
+        self, target: One[R], *, resolver: Callable[[Result[R]], T], **options: Unpack[RunOptions]
     ) -> Handle[T]: ...
 
     @overload
-    def submit(
-        self, target: Workflow[OutputNode[R]] | OutputNode[R], **options: Unpack[RunOptions]
-    ) -> Handle[Result[R]]: ...
+    def submit(self, target: One[R], **options: Unpack[RunOptions]) -> Handle[Result[R]]: ...
+
+    @overload
+    def submit(self, target: Two[R1, R2], **options: Unpack[RunOptions]) -> Handle[Result[tuple[R1, R2]]]: ...
 
     @overload
     def submit(
-        self, target: Workflow[tuple[OutputNode[R1], OutputNode[R2]]], **options: Unpack[RunOptions]
-    ) -> Handle[Result[tuple[R1, R2]]]: ...
-
-    @overload
-    def submit(
-        self,
-        target: Workflow[tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3]]],
-        **options: Unpack[RunOptions],
+        self, target: Three[R1, R2, R3], **options: Unpack[RunOptions]
     ) -> Handle[Result[tuple[R1, R2, R3]]]: ...
+
+    @overload
+    def submit(
+        self, target: Four[R1, R2, R3, R4], **options: Unpack[RunOptions]
+    ) -> Handle[Result[tuple[R1, R2, R3, R4]]]: ...
+
+    @overload
+    def submit(
+        self, target: Five[R1, R2, R3, R4, R5], **options: Unpack[RunOptions]
+    ) -> Handle[Result[tuple[R1, R2, R3, R4, R5]]]: ...
+
+    @overload
+    def submit(
+        self, target: Six[R1, R2, R3, R4, R5, R6], **options: Unpack[RunOptions]
+    ) -> Handle[Result[tuple[R1, R2, R3, R4, R5, R6]]]: ...
+
+    @overload
+    def submit(self, target: Many[R], **options: Unpack[RunOptions]) -> Handle[Result[tuple[R, ...]]]: ...
+
+    @overload
+    def submit(self, target: Named[R], **options: Unpack[RunOptions]) -> Handle[Result[dict[str, R]]]: ...
 
     @overload
     def submit(
         self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
     ) -> Handle[T]: ...
+
+    @overload
+    def submit(
+        self, target: Workflow[F], *, resolver: Callable[[Result[F]], T], **options: Unpack[RunOptions]
+    ) -> Handle[T]: ...
+
+    @overload
+    def submit(self, target: Workflow[F], **options: Unpack[RunOptions]) -> Handle[Result[F]]: ...
 
     @overload
     def submit(
@@ -388,6 +341,7 @@ class Client(BaseClient):
         seconds: float | None,
         attempt: running.Attempt | None = None,
     ) -> Handle[Any]:
+        refuse_async(resolve)
         starting = running.start(self._core.within(seconds), target, options, attempt)
         return self._handle(self._driver.drive(starting), resolve)
 

@@ -79,10 +79,49 @@ def resolver(node_class: type[OutputNode[O]]) -> Callable[[Callable[[O], T]], Re
         found = client.run(detect(image), resolver=boxes)  # list[Box]: the root's
         every = client.run(detect(image))[boxes]  # tuple[list[Box], ...]: one a node
 
+    With an `AsyncClient` it may be an ``async def``, which reads files by ``await file.aread()``;
+    ``run`` awaits it.
+
     Args:
         node_class: The class, of a generated package.
     """
     return lambda function: Resolver(node_class, function)
+
+
+def refuse_async(resolver: object) -> None:
+    """Say of an ``async def``, before anything is sent, that nobody would await it.
+
+    Raises:
+        ClientError: It is one.
+    """
+    import inspect
+
+    function = resolver.function if _is_resolver(resolver) else resolver
+    if inspect.iscoroutinefunction(function):
+        raise _unawaited(resolver)
+
+
+def refuse_awaitable(made: object, resolver: object) -> None:
+    """Say of what a resolver has made that nobody awaits it.
+
+    Raises:
+        ClientError: It is a coroutine or the like.
+    """
+    import inspect
+
+    if inspect.isawaitable(made):
+        if inspect.iscoroutine(made):
+            made.close()
+        raise _unawaited(resolver)
+
+
+def _unawaited(resolver: object) -> ClientError:
+    function = resolver.function if _is_resolver(resolver) else resolver
+    name = getattr(function, "__name__", "it")
+    return ClientError(
+        f"the resolver {name} has to be awaited, and a Client does not wait for it: make it a plain def, "
+        "whose files are read by file.bytes(), or use an AsyncClient"
+    )
 
 
 class Result(Generic[R_co]):
@@ -94,6 +133,7 @@ class Result(Generic[R_co]):
         report: What the server found wrong with outputs that it dropped.
         source: Fetches files.
         resolvers: What to make of the outputs of some classes, for `resolve`.
+        awaits: Whether it is an `AsyncClient`'s, so that resolvers may be ``async def``.
     """
 
     def __init__(
@@ -103,6 +143,7 @@ class Result(Generic[R_co]):
         report: Report | None,
         source: FileSource,
         resolvers: Mapping[type[Node], Resolver[Any, Any]] | None = None,
+        awaits: bool = False,
     ) -> None:
         if run.outcome is None:
             raise ClientError(f"prompt {run.prompt_id} has not ended")
@@ -114,18 +155,20 @@ class Result(Generic[R_co]):
         self._prepared = prepared
         self._source = source
         self._resolvers = resolvers or {}
+        self._awaits = awaits
         self._made: dict[str, NodeOutput] = {}
 
     @property
     def output(self) -> R_co:
-        """What the workflow's root gave: typed by its class, a tuple for a tuple of nodes.
+        """What the workflow's root gave, in its shape: what a node gave in place of each node.
 
         For prompt JSON, the output of its only output node.
 
         Raises:
             ClientError: The prompt is JSON, and several nodes of it gave something.
         """
-        found: R_co = self._of(self._prepared.root)
+        workflow = self._prepared.workflow
+        found: R_co = self._only() if workflow is None else self._given(workflow.root)
         return found
 
     @overload
@@ -142,7 +185,8 @@ class Result(Generic[R_co]):
 
         Args:
             key: A node of the workflow, the id of one in the prompt, or a `Resolver`, which
-                gives what it makes of each node of its class.
+                gives what it makes of each node of its class; what has to be awaited, where it
+                is an ``async def``.
 
         Raises:
             GraphError: The node is not in the workflow.
@@ -168,7 +212,7 @@ class Result(Generic[R_co]):
         """
         for node_class in type(node).__mro__:
             if node_class in self._resolvers:
-                return self._resolvers[node_class].function(self._output(self._prepared.id_of(node)))
+                return self._apply(self._resolvers[node_class], self._prepared.id_of(node))
         raise ClientError(f"no resolver is registered for {type(node).__name__}")
 
     @property
@@ -202,13 +246,20 @@ class Result(Generic[R_co]):
     def _resolved(self, resolver: Resolver[Any, T]) -> tuple[T, ...]:
         nodes = self._prepared.nodes.items()
         wanted = [node_id for node_id, node in nodes if isinstance(node, resolver.node_class)]
-        return tuple(resolver.function(self._output(node_id)) for node_id in wanted)
+        return tuple(self._apply(resolver, node_id) for node_id in wanted)
 
-    def _of(self, root: Any) -> Any:
-        if is_array(root):
-            return tuple(self._of(member) for member in root)
-        if isinstance(root, str):
-            return self._output(root)
+    def _apply(self, resolver: Resolver[Any, T], node_id: str) -> T:
+        made = resolver.function(self._output(node_id))
+        if not self._awaits:
+            refuse_awaitable(made, resolver)
+        return made
+
+    def _given(self, root: object) -> Any:
+        from ..workflows import map_root
+
+        return map_root(root, lambda node: self._output(self._prepared.id_of(node)))
+
+    def _only(self) -> Any:
         outputs = list(self.outputs)
         if len(outputs) != 1:
             named = ", ".join(outputs) or "none"

@@ -5,20 +5,59 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from ..errors import ClientError
-from ..json_types import is_array, is_object, text_or_empty
-from ..node import Node, is_output, slot_of
+from ..json_types import is_object, text_or_empty
+from ..node import Node, OutputNode
+from ..output_file import NodeOutput
 from ..problem import Place
 
 if TYPE_CHECKING:
-    from ..workflows import Compiled, Workflow
+    from ..workflows import Compiled
 
 Target: TypeAlias = "Workflow[Any] | Node | Mapping[str, Any]"
 """A workflow, a node, or prompt JSON."""
-Several: TypeAlias = "Workflow[Sequence[Any]] | Mapping[str, Any]"
+Several: TypeAlias = "Workflow[Sequence[Any]] | Workflow[Mapping[str, Any]] | Mapping[str, Any]"
 """What may have several outputs, so that its result has no one type."""
+
+R1 = TypeVar("R1", bound=NodeOutput)
+R2 = TypeVar("R2", bound=NodeOutput)
+R3 = TypeVar("R3", bound=NodeOutput)
+R4 = TypeVar("R4", bound=NodeOutput)
+R5 = TypeVar("R5", bound=NodeOutput)
+R6 = TypeVar("R6", bound=NodeOutput)
+
+if TYPE_CHECKING:
+    from ..workflows import Workflow
+
+    One: TypeAlias = Workflow[OutputNode[R1]] | OutputNode[R1]
+    Two: TypeAlias = Workflow[tuple[OutputNode[R1], OutputNode[R2]]]
+    Three: TypeAlias = Workflow[tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3]]]
+    Four: TypeAlias = Workflow[tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3], OutputNode[R4]]]
+    Five: TypeAlias = Workflow[
+        tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3], OutputNode[R4], OutputNode[R5]]
+    ]
+    Six: TypeAlias = Workflow[
+        tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3], OutputNode[R4], OutputNode[R5], OutputNode[R6]]
+    ]
+    Many: TypeAlias = Workflow[Sequence[OutputNode[R1]]]
+    Named: TypeAlias = Workflow[Mapping[str, OutputNode[R1]]]
+
+
+class NamedRoot(Protocol):
+    """A named tuple, whose fields are those of the result (see `output_of`)."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+class DataRoot(Protocol):
+    """A dataclass, whose fields are those of the result (see `output_of`)."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+F = TypeVar("F", bound="NamedRoot | DataRoot")
 
 
 @dataclass(frozen=True)
@@ -28,15 +67,12 @@ class Prepared:
     Attributes:
         prompt: The prompt JSON.
         places: Where the user's source made the nodes, by id.
-        root: What the result's ``output`` is taken from: a node id, a tuple of them (nested), or
-            None where the prompt is only JSON.
         compiled: The workflow, or None.
         workflow: The workflow, or None.
     """
 
     prompt: Mapping[str, Any]
     places: Mapping[str, Place]
-    root: Any = None
     compiled: Compiled | None = None
     workflow: Workflow[Any] | None = None
 
@@ -87,7 +123,7 @@ def prepare(target: Target) -> Prepared:
         target = Workflow(target)
     if isinstance(target, Workflow):
         compiled = target.compile()
-        return Prepared(compiled.prompt, compiled.places, _ids(target.root, compiled), compiled, target)
+        return Prepared(compiled.prompt, compiled.places, compiled, target)
     if is_object(target):
         return Prepared(sendable(target), {})
     hint = "; call the function, with its parameters" if callable(target) else ""
@@ -109,10 +145,3 @@ def _sendable(node: object) -> object:
     kept = {name: value for name, value in node.items() if name != "is_changed"}
     kept.setdefault("_meta", {"title": text_or_empty(node.get("class_type"))})
     return kept
-
-
-def _ids(root: Any, compiled: Compiled) -> Any:
-    if is_array(root):
-        return tuple(_ids(member, compiled) for member in root)
-    node = slot_of(root)[0] if is_output(root) else root
-    return compiled.ids.get(node)

@@ -6,3 +6,5 @@ from .workflow import Workflow as Workflow  # isort: skip
 from .function import WorkflowFunction as WorkflowFunction
 from .function import is_workflow as is_workflow
 from .function import workflow as workflow
+from .root import map_root as map_root
+from .root import output_of as output_of

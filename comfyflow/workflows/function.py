@@ -19,7 +19,7 @@ class WorkflowFunction(Generic[P, R]):
     Its parameters are the workflow's: on the command line they become options.
 
     Args:
-        function: A function that returns the node, or the tuple of nodes, to be run.
+        function: A function that returns the node, or nodes, to be run; see `Workflow`.
     """
 
     def __init__(self, function: Callable[P, R]) -> None:
@@ -62,7 +62,8 @@ def workflow(function: Callable[P, R]) -> WorkflowFunction[P, R]:
         txt2img("a lighthouse").to_prompt()
 
     Args:
-        function: Its parameters are the workflow's; it returns a node or a tuple of nodes.
+        function: Its parameters are the workflow's; it returns a node, or nodes in a tuple,
+            a list, a dict, a named tuple or a dataclass.
     """
     return WorkflowFunction(function)
 

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from ..collector import collector_paused
 from ..errors import GraphError, NodeUsageError
 from ..graph import Graph
-from ..json_types import is_array
-from ..node import Node, is_output, slot_of
+from ..node import Node
 from ..problem import Place
 from ..prompt import Prompt, to_prompt
 from .compile import Ids, build_graph, number_nodes, reachable_nodes
+from .root import root_nodes
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVarTuple, Unpack
+
     from ..schema import Schema
     from ..validate import Report
 
 R_co = TypeVar("R_co", covariant=True)
 S = TypeVar("S")
+if TYPE_CHECKING:
+    Roots = TypeVarTuple("Roots")
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Workflow(Generic[R_co]):
     """A graph to be checked, compiled and run: its roots and all that they depend on.
 
     Args:
-        roots: Nodes (or outputs of nodes) to run; tuples and lists of them too.
+        roots: Nodes (or outputs of nodes) to run; or tuples, lists, dicts, named tuples and
+            dataclasses of them. The result has the same shape; see also `output_of`.
 
     Raises:
         NodeUsageError: A root is no node.
@@ -78,18 +83,18 @@ class Workflow(Generic[R_co]):
     def __init__(self: Workflow[S], root: S, /) -> None: ...
 
     @overload
-    def __init__(self: Workflow[tuple[Any, ...]], /, *roots: Any) -> None: ...
+    def __init__(self: Workflow[tuple[Unpack[Roots]]], /, *roots: Unpack[Roots]) -> None: ...
 
-    def __init__(self, /, *roots: Any) -> None:
+    def __init__(self, /, *roots: Any) -> None:  # type: ignore[misc]  # mypy compares no *Roots with Any
         self._root: Any = roots[0] if len(roots) == 1 else roots
-        self._roots = tuple(dict.fromkeys(_nodes_of(roots)))
+        self._roots = tuple(dict.fromkeys(root_nodes(self._root)))
         if not self._roots:
             raise NodeUsageError("a workflow needs at least one node; does the function return its nodes?")
         self._name = ""
 
     @property
     def root(self) -> R_co:
-        """What the workflow was made of: the node, or the tuple of nodes, of its result."""
+        """What the workflow was made of: the node, or nodes, in the shape of its result."""
         root: R_co = self._root
         return root
 
@@ -172,20 +177,3 @@ class _Places(Mapping[str, Place]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def _nodes_of(roots: object) -> Iterator[Node]:
-    """The nodes in what a user gives as roots; lists and tuples may be nested, not deeply."""
-    waiting = [roots]
-    while waiting:
-        root = waiting.pop(0)
-        if isinstance(root, Node):
-            yield root
-        elif is_output(root):
-            yield slot_of(root)[0]
-        elif is_array(root):
-            waiting[:0] = root
-        elif isinstance(root, type):
-            raise NodeUsageError(f"{root.__name__} is a class; call it to make a node")
-        else:
-            raise NodeUsageError(f"a workflow is made of nodes, not of {root!r:.60} ({type(root).__name__})")
