@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .importer import WorkflowFile as WorkflowFile
     from .importer import convert_workflow as convert_workflow
     from .importer import read_workflow as read_workflow
+    from .input_file import foreign_path as foreign_path
     from .node import Node as Node
     from .node import Output as Output
     from .node import bypassed as bypassed
@@ -55,6 +56,7 @@ _EXPORTS = {
     "WorkflowFile": "importer",
     "bypassed": "node",
     "convert_workflow": "importer",
+    "foreign_path": "input_file",
     "load_schema": "schema",
     "output_of": "workflows",
     "raw_node": "node",

@@ -464,8 +464,11 @@ def test_local_files_are_uploaded_by_content(server: Simulator, client: Any, tmp
 
 
 def test_a_local_file_that_is_not_there(client: Any, tmp_path: Path) -> None:
-    with pytest.raises(ClientError, match="cannot read"):
+    with pytest.raises(ValidationError, match=r"nothing\.png', which cannot be read") as caught:
         client.run(inverted(tmp_path / "nothing.png"))
+    problem = caught.value.report.errors[0]
+    assert (problem.class_type, problem.input_name) == ("LoadImage", "image")
+    assert problem.place is not None
 
 
 def test_a_name_of_the_server_stays_one(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

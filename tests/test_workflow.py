@@ -167,7 +167,7 @@ def nested(depth: int) -> Any:
         (math.inf, "inf is no number"),
         ([1, -math.inf], "-inf is no number"),
         (object(), "nothing that JSON can hold"),
-        (b"x", "nothing that JSON can hold"),
+        (b"x", "no kind of file that is known"),
         ({1: 2}, "the key 1 of an object is no text"),
         ([Empty()], "an output stands inside a list"),
         (nested(200), "nested more than 100 levels"),

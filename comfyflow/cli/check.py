@@ -27,7 +27,7 @@ from .workflow_command import WorkflowCommand, targets_argument
 if TYPE_CHECKING:
     from ..lock import Checked, Lock
     from ..schema import Schema
-    from .target import Target
+    from ..source import Source
 
 
 Format: TypeAlias = Literal["text", "json", "junit", "sarif", "github"]
@@ -92,7 +92,7 @@ def check(
         raise click.exceptions.Exit(PROBLEMS)
 
 
-def _own_schema(target: Target) -> Schema | None:
+def _own_schema(target: Source) -> Schema | None:
     """The node package that a Python workflow was written with; of other workflows nothing is known."""
     return target.workflow.schema() if target.workflow is not None else None
 

@@ -16,7 +16,7 @@ from .workflow_command import WorkflowCommand, targets_argument
 
 if TYPE_CHECKING:
     from ..schema import Schema
-    from .target import Target
+    from ..source import Source
 
 LOCK_FILE = Path("comfyflow.lock")
 
@@ -63,7 +63,7 @@ def lock(
     )
 
 
-def _common_schema(loaded: dict[str, Target]) -> Schema:
+def _common_schema(loaded: dict[str, Source]) -> Schema:
     """The schema that all workflows are checked against by themselves."""
     from .target import own_schema
 

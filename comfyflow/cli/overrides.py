@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CommandError
-from ..json_types import is_array, is_object
-from .target import Target
+from ..json_types import is_object
+from ..source import Source
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -26,8 +26,8 @@ def random_seed(largest: int = LARGEST_SEED) -> int:
     return secrets.randbelow(largest + 1)
 
 
-def set_inputs(target: Target, settings: Sequence[str]) -> None:
-    """Put ``NODE.INPUT=VALUE`` settings into a target's prompt, in place.
+def set_inputs(target: Source, settings: Sequence[str]) -> Source:
+    """A target with ``NODE.INPUT=VALUE`` settings in its prompt.
 
     NODE is an id, a title, or a class of which there is one node. VALUE is JSON where it can be
     read as such, else text.
@@ -46,17 +46,18 @@ def set_inputs(target: Target, settings: Sequence[str]) -> None:
             near = difflib.get_close_matches(name, inputs, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(inputs) or 'none'}"
             raise CommandError(f"node #{node_id} has no input {name!r} to set; {hint}")
-        set_value(target, node_id, name, _value(text))
+        target = target.with_input(node_id, name, _value(text))
+    return target
 
 
-def set_seeds(target: Target, text: str, schema: Schema | None) -> int:
-    """Give every seed of a prompt the same value; ``random`` draws one.
+def set_seeds(target: Source, text: str, schema: Schema | None) -> tuple[Source, int]:
+    """A target in which every seed has the same value; ``random`` draws one.
 
     A seed is an INT input that the editor would change after each run
     (``control_after_generate``), or one that is called ``seed`` or ``noise_seed``.
 
     Returns:
-        The value.
+        The target, and the value.
 
     Raises:
         CommandError: The value is no whole number, or the prompt has no seed.
@@ -72,16 +73,8 @@ def set_seeds(target: Target, text: str, schema: Schema | None) -> int:
         raise CommandError(f"{target.name} has no seed to set")
     seed = random_seed(min(limit for _, _, limit in found)) if text == RANDOM else _whole(text)
     for node_id, name, _ in found:
-        set_value(target, node_id, name, seed)
-    return seed
-
-
-def set_value(target: Target, node_id: str, name: str, value: Any) -> None:
-    """Change an input, in the prompt and in the user's node where there is one."""
-    target.prompt[node_id]["inputs"][name] = {"__value__": value} if is_array(value) else value
-    node = target.nodes.get(node_id)
-    if node is not None:
-        node._inputs[name] = value
+        target = target.with_input(node_id, name, seed)
+    return target, seed
 
 
 def _nodes(prompt: Any) -> Mapping[str, Any]:

@@ -29,13 +29,15 @@ from .options import PATH, Converting, editor_option, reference_schema, repair_o
 from .outputs import tell_missing, write_outputs
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
 from .plain_text import say
-from .target import Target, load_target
+from .target import load_target
 from .workflow_command import WorkflowCommand, target_argument
 
 if TYPE_CHECKING:
     from ..client import Client, Handle, Result
+    from ..client.inputs import Upload
     from ..client.running import RunOptions
     from ..schema import Schema
+    from ..source import Source
     from ..validate import Report
 
 _ON_ITS_WAY: Final = 0.5
@@ -61,6 +63,11 @@ def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float |
 @click.option("--set", "settings", metavar="NODE.INPUT=VALUE", multiple=True, help="Change an input.")
 @click.option("--seed", metavar="N|random", help="The seed, or all seeds of a prompt.")
 @click.option(
+    "--allow-upload",
+    is_flag=True,
+    help="Upload files that the workflow's file names outside the current folder.",
+)
+@click.option(
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
@@ -80,6 +87,7 @@ def run(
     out: Path,
     settings: tuple[str, ...],
     seed: str | None,
+    allow_upload: bool,
     timeout: float | None,
     editor: str | None,
     repair: bool,
@@ -96,13 +104,15 @@ def run(
     """
     asks = None if simulate else partial(required_editor, server, timeout)
     loaded, used = _load(target, context.args, seed, Converting(editor, repair, asks))
-    set_inputs(loaded, settings)
+    loaded = set_inputs(loaded, settings)
     if out.exists() and not out.is_dir():
         raise CommandError(f"--out {out} is a file; name a folder")
     with connected(server, simulate, timeout) as client:
         code = 0
         try:
-            code = _run(client, loaded, out, timeout, as_json=as_json, quiet=quiet, seed=used)
+            code = _run(
+                client, loaded, out, timeout, as_json=as_json, quiet=quiet, seed=used, allow=allow_upload
+            )
         except (ValidationError, PromptRejected, PromptError) as error:
             code = _tell(error, PROBLEMS, as_json)
         except WaitTimeout as error:
@@ -120,7 +130,7 @@ def run(
 
 def _load(
     text: str, words: Sequence[str], seed: str | None, converting: Converting
-) -> tuple[Target, int | None]:
+) -> tuple[Source, int | None]:
     """The target with its seed: the function's own parameter, or all seeds of the prompt."""
     drawn = random_seed() if seed == RANDOM else None
     if seed is not None and text_has_parameter(text, "seed"):
@@ -129,7 +139,7 @@ def _load(
     loaded = load_target(text, words, None, converting)
     if seed is None:
         return loaded, None
-    return loaded, set_seeds(loaded, seed, _known_schema(loaded))
+    return set_seeds(loaded, seed, _known_schema(loaded))
 
 
 def _whole(text: str) -> int | None:
@@ -148,7 +158,7 @@ def text_has_parameter(text: str, name: str) -> bool:
     return found is not None and name in found.parameters
 
 
-def _known_schema(target: Target) -> Schema | None:
+def _known_schema(target: Source) -> Schema | None:
     try:
         return target.workflow.schema() if target.workflow is not None else reference_schema()
     except SchemaError:
@@ -157,27 +167,32 @@ def _known_schema(target: Target) -> Schema | None:
 
 def _run(
     client: Client,
-    target: Target,
+    target: Source,
     out: Path,
     timeout: float | None,
     *,
     as_json: bool,
     quiet: bool,
     seed: int | None,
+    allow: bool,
 ) -> int:
     for warning in target.warnings:
         say(warning, err=True)
     if seed is not None and not as_json and not quiet:
         click.echo(f"seed {seed}", err=True)
-    subject: Any = target.workflow if target.workflow is not None else target.prompt
     from .progress import write_line
 
     prompt_id = str(uuid.uuid4())  # known before it is sent: Ctrl-C may come at any time
     handle: Handle[Any] | None = None
     end = None if timeout is None else time.monotonic() + timeout
     try:
-        options: RunOptions = {"editor_workflow": target.editor_workflow, "prompt_id": prompt_id}
-        handle = client._submit(subject, None, options, timeout)
+        options: RunOptions = {
+            "editor_workflow": target.editor,
+            "prompt_id": prompt_id,
+            "allow_upload": allow,
+            "on_upload": lambda upload: _tell_upload(upload, prompt_id, as_json),
+        }
+        handle = client._submit(target, None, options, timeout)
         if as_json:
             write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
         for problem in handle.warnings:
@@ -195,6 +210,26 @@ def _run(
     except KeyboardInterrupt:
         _say(f"interrupted; `comfyflow download {handle.prompt_id}` fetches what the prompt gave")
         raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _tell_upload(upload: Upload, prompt_id: str, as_json: bool) -> None:
+    """Say which file has left this computer: with --quiet too."""
+    if not as_json:
+        say(str(upload), err=True)
+        return
+    from .progress import write_line
+
+    write_line(
+        {
+            "prompt_id": prompt_id,
+            "event": "upload",
+            "node": upload.node_id,
+            "input": upload.input_name,
+            "file": upload.file,
+            "name": upload.reference,
+            "note": upload.note or None,
+        }
+    )
 
 
 def _follow(handle: Handle[Any], timeout: float | None, *, as_json: bool, quiet: bool) -> Any:

@@ -6,8 +6,7 @@ import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import is_object
-from ..node import Node
-from ..problem import Place
+from ..source import Source
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import Converting, reference_schema
 from .parameters import read_parameters
@@ -27,35 +25,12 @@ if TYPE_CHECKING:
     from ..schema import Schema
 
 
-@dataclass(frozen=True)
-class Target:
-    """A workflow of any origin.
-
-    Attributes:
-        name: What to call it.
-        prompt: The prompt JSON; the `Conversion` itself, if it was converted.
-        places: Where the user's source made each node, for messages.
-        workflow: The workflow in Python, if it is one.
-        nodes: The nodes of that workflow, by id.
-        editor_workflow: The editor's JSON that it was converted from, if it was.
-        warnings: What reading or converting it had to say.
-    """
-
-    name: str
-    prompt: Any
-    places: Mapping[str, Place] = field(default_factory=dict[str, Place])
-    workflow: Workflow[Any] | None = None
-    nodes: Mapping[str, Node] = field(default_factory=dict[str, Node])
-    editor_workflow: Mapping[str, Any] | None = None
-    warnings: Sequence[object] = ()
-
-
 def load_target(
     text: str,
     words: Sequence[str] = (),
     schema: Schema | None = None,
     converting: Converting | None = None,
-) -> Target:
+) -> Source:
     """Load what a command was told to work on.
 
     Args:
@@ -72,8 +47,7 @@ def load_target(
     file, name = _split(text)
     if _is_python(file):
         made = load_workflow(file, name, words)
-        compiled = made.compile()
-        return Target(made.name or file.stem, compiled.prompt, compiled.places, made, compiled.nodes)
+        return Source.of(made, name=made.name or file.stem)
     if words:
         name = shown_name(text)
         raise CommandError(f"{name} is no Python workflow and has no parameters: {' '.join(words)}")
@@ -85,7 +59,7 @@ def is_python(text: str) -> bool:
     return _is_python(_split(text)[0])
 
 
-def own_schema(target: Target) -> Schema:
+def own_schema(target: Source) -> Schema:
     """The schema that a target is checked against if none is given.
 
     Raises:
@@ -208,7 +182,7 @@ def _told(error: BaseException, file: Path) -> str:
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def _load_file(text: str, schema: Schema | None, converting: Converting) -> Target:
+def _load_file(text: str, schema: Schema | None, converting: Converting) -> Source:
     """A prompt or a workflow of the editor, in whatever file carries it.
 
     What is run is the prompt, where a file holds both: it is what made the file.
@@ -222,18 +196,18 @@ def _load_file(text: str, schema: Schema | None, converting: Converting) -> Targ
     except WorkflowFileError as error:
         broken = _json_object(source)
         if broken is not None:
-            return Target(name, broken)  # it may be a broken prompt: what uses it will say why
+            return Source(broken, name=name)  # it may be a broken prompt: what uses it will say why
         if isinstance(source, Path):
             raise
         raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
     if found.prompt is not None:
-        return Target(name, found.prompt, editor_workflow=found.workflow)
+        return Source(found.prompt, editor=found.workflow, name=name)
     editor = converting.editor
     if editor is None and converting.required is not None:
         editor = converting.required()
     used = schema if schema is not None else reference_schema()
     conversion = convert_workflow(found.workflow or {}, used, editor=editor, repair=converting.repair)
-    return Target(name, conversion, editor_workflow=found.workflow, warnings=tuple(conversion.warnings))
+    return Source(conversion, editor=found.workflow, warnings=tuple(conversion.warnings), name=name)
 
 
 def _json_object(source: Path | bytes) -> Any:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import CommandError
+from ..source import Source
 from .options import Converting
 from .parameters import share_words
 from .standard_input import shown_name
-from .target import Target, find_workflow, load_target
+from .target import find_workflow, load_target
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -20,7 +21,7 @@ def load_targets(
     words: Sequence[str] = (),
     schema: Schema | None = None,
     converting: Converting | None = None,
-) -> dict[str, Target]:
+) -> dict[str, Source]:
     """Load what a command was told to work on; each workflow gets the parameters that it has.
 
     Args:
@@ -46,7 +47,7 @@ def load_targets(
     return {text: _load(text, own, schema, converting) for text, own in shared.items()}
 
 
-def _load(text: str, words: Sequence[str], schema: Schema | None, converting: Converting | None) -> Target:
+def _load(text: str, words: Sequence[str], schema: Schema | None, converting: Converting | None) -> Source:
     """One of several: what is wrong with it says which it is."""
     try:
         return load_target(text, words, schema, converting)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..diff import Diff
     from ..python_source import Annotations
     from ..schema import Schema
-    from .target import Target
+    from ..source import Source
 
 
 @click.command("to-python")
@@ -102,14 +102,14 @@ def to_python(
         click.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
 
 
-def _annotations(loaded: Target, schema: Schema) -> Annotations | None:
+def _annotations(loaded: Source, schema: Schema) -> Annotations | None:
     """What the editor's JSON tells, where a file has it beside the prompt."""
     from ..importer import Conversion
     from ..python_source import read_annotations
 
-    if loaded.editor_workflow is None or isinstance(loaded.prompt, Conversion):
+    if loaded.editor is None or isinstance(loaded.prompt, Conversion):
         return None
-    return read_annotations(loaded.editor_workflow, schema)
+    return read_annotations(loaded.editor, schema)
 
 
 def _proof(source: str, prompt: Any, schema: Schema, package: str, *, generate_package: bool) -> Diff:

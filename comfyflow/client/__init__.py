@@ -1,9 +1,9 @@
 """Running prompts on a ComfyUI server: the client, its events and its results."""
 
+from ..input_file import UploadedFile as UploadedFile
 from .async_client import AsyncClient as AsyncClient
 from .client import Client as Client
 from .core import Limits as Limits
-from .file_routes import UploadedFile as UploadedFile
 from .flow import Answer as Answer
 from .flow import Flow as Flow
 from .flow import Request as Request

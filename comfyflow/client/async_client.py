@@ -175,8 +175,10 @@ class AsyncClient(BaseClient):
         time that is over, let it go on.
 
         Args:
-            target: A workflow, a node, or prompt JSON. Local files given to nodes such as
-                ``LoadImage`` are uploaded.
+            target: A workflow, a node, prompt JSON, the editor's JSON, the body of a request, or a
+                file that has one of them. Files given to nodes such as ``LoadImage`` are uploaded:
+                paths, bytes, pictures of Pillow and NumPy. Uploaded files and results of earlier
+                runs stand for themselves.
             resolver: What to make of the result; its value is returned instead.
             options: See `WaitOptions`.
 
@@ -297,7 +299,7 @@ class AsyncClient(BaseClient):
         """Queue something, and do not wait for it.
 
         Args:
-            target: A workflow, a node, or prompt JSON.
+            target: See `run`.
             resolver: What ``handle.result()`` makes of the result.
             options: See `RunOptions`.
 

@@ -115,6 +115,8 @@ class Core:
         self.random = random.Random()  # noqa: S311  # jitter
         self.uploads: dict[tuple[int, str, str], Any] = {}
         """What was uploaded, by connection, name and content."""
+        self.node_classes: dict[str, Any] = {}
+        """What the server said of single node classes."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub = Hub(new_signal, self.clock)
 

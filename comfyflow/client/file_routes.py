@@ -6,13 +6,13 @@ import functools
 import mimetypes
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any, Final, TypeVar
 
 from typing_extensions import ParamSpec
 
 from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
+from ..input_file import UploadedFile
 from ..json_types import is_object, text_or_empty
 from ..output_file import NodeOutput, OutputFile
 from ..saved_file import SavedFile, clean_name, numbered
@@ -38,27 +38,6 @@ def _of_prompt(flow: Callable[P, Flow[T]]) -> Callable[P, Flow[T]]:
         return (yield from (about(core, file.prompt_id, made) if file.prompt_id else made))
 
     return named
-
-
-@dataclass(frozen=True)
-class UploadedFile:
-    """A file in one of the server's folders.
-
-    Attributes:
-        name: Its name there; perhaps another than was asked for.
-        subfolder: The folder below, or ``""``.
-        type: ``input``, ``temp`` or ``output``.
-    """
-
-    name: str
-    subfolder: str = ""
-    type: str = "input"
-
-    @property
-    def reference(self) -> str:
-        """How an input such as ``LoadImage.image`` names it."""
-        path = f"{self.subfolder}/{self.name}" if self.subfolder else self.name
-        return path if self.type == "input" else f"{path} [{self.type}]"
 
 
 def view_request(

@@ -1,120 +1,487 @@
-"""Local files given to nodes such as ``LoadImage``: uploaded, and named as the server names them."""
+"""Files given to nodes such as ``LoadImage``: uploaded, and named as the server names them.
+
+Which inputs take a file is a matter of types: the schema knows it, or the server says it of a class
+that the schema does not know. Whether a file is on the server only the server knows, at this
+moment, and it is asked.
+
+- A path object, bytes, a picture, or a file of an earlier run is meant as what it is.
+- A text that names a file here means the file here. Where the server has another one of that name,
+  the one here is uploaded under another name, and that is told. ``photo.png [input]`` means the
+  server's in any case.
+- Any other text means a file of the server. If it is not there, the prompt is not sent.
+- Out of somebody else's file (prompt JSON, the editor's JSON) only files below the current folder
+  are uploaded, of the kinds that such inputs take; for others the user gives his word.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ..errors import ClientError, SchemaError
-from ..json_types import object_or_empty
-from ..schema import Schema
-from .core import Core
-from .file_routes import UploadedFile, upload_image
-from .flow import Flow
-from .target import Prepared
+from ..errors import ClientError
+from ..errors import ServerError as HttpError
+from ..input_file import InputFile, UploadedFile, is_annotated, is_plain_path
+from ..json_types import is_array, is_list, is_object, object_or_empty, text_or_empty
+from ..schema import InputSchema, NodeSchema, Schema
+from ..schema.dynamic import unfold_inputs
+from ..schema.installed_files import is_media_file
+from ..source import Input, Source
+from ..validate.nearest import nearest
+from ..validate.scan import upstream
+from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError
+from .core import Core, call
+from .file_routes import upload_image, view_request
+from .flow import Flow, Gather, Request
+from .node_class import class_infos
 
 _CHUNK: Final = 1 << 20
+_AT_ONCE: Final = 8
+_LONGEST: Final = 4096
+"""A longer text is no path."""
+_MESHES: Final = frozenset({".gltf", ".glb", ".obj", ".fbx", ".stl", ".spz", ".splat", ".ply", ".ksplat"})
+_LOG: Final = logging.getLogger("comfyflow.uploads")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that is sent to the server.
+
+    Attributes:
+        node_id: The node that wants it.
+        input_name: Its input.
+        file: What is sent: a path, or what describes it.
+        reference: How the prompt names it now.
+        note: What the user should know of it, or ``""``.
+    """
+
+    node_id: str
+    input_name: str
+    file: str
+    reference: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"uploaded {self.file} as {self.reference}" + (f": {self.note}" if self.note else "")
+
+
+OnUpload = Callable[[Upload], object]
+
+
+@dataclass
+class Uploaded:
+    """What became of the files of a prompt.
+
+    Attributes:
+        prompt: The prompt with the server's names.
+        uploads: What was sent.
+        errors: Files that are nowhere, or must not be sent, by node.
+    """
+
+    prompt: Mapping[str, Any]
+    uploads: list[Upload] = field(default_factory=list[Upload])
+    errors: dict[str, list[ServerError]] = field(default_factory=dict[str, list[ServerError]])
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A file in an input.
+
+    Attributes:
+        node_id: The node.
+        name: The input.
+        index: Which of a list of files, or None.
+        file: What was given, or None for a text.
+        text: How the prompt names it.
+        entry: What the schema says of the input; None where nobody knows the class.
+        own: Whether the user gave it himself.
+        takes: Whether the input may take a file at all.
+    """
+
+    node_id: str
+    name: str
+    index: int | None
+    file: InputFile | None
+    text: str
+    entry: InputSchema | None
+    own: bool
+    takes: bool
 
 
 def upload_inputs(
-    core: Core, prepared: Prepared, schema: Schema | None
-) -> Flow[tuple[Mapping[str, Any], set[str]]]:
-    """Upload the local files that a prompt names, and name them as the server does.
+    core: Core,
+    source: Source,
+    schema: Schema | None,
+    *,
+    allow: bool = False,
+    targets: Sequence[str] | None = None,
+    look: bool = True,
+    on_upload: OnUpload | None = None,
+) -> Flow[Uploaded]:
+    """Upload the files that a prompt names, and name them as the server does.
 
-    A file is a local one if it was given as a path object (``Path("photo.png")``), or as a text
-    that the schema does not list and that names a file here. Only inputs that the editor lets
-    one upload to are looked at. One file is uploaded once a client, by its content.
+    Nothing is uploaded where one is missing. One file is uploaded once a client, by its content.
 
     Args:
         core: The client.
-        prepared: The prompt.
-        schema: Says which inputs take uploads; None where there is no schema: then only path
-            objects count.
-
-    Returns:
-        The prompt with the server's names, and these names.
-
-    Raises:
-        ClientError: A path object names no file that can be read.
+        source: What is run.
+        schema: Says which inputs take files; of other classes the server is asked.
+        allow: Whether files that somebody else's JSON names may be anywhere on this computer.
+        targets: The output nodes that are run; None for all.
+        look: Whether the server is asked for the files that are not here.
+        on_upload: Told of each upload when it is done; without it, the log is.
     """
-    found = list(_local_files(prepared, schema))
-    names: set[str] = set()
-    if not found:
-        return prepared.prompt, names
-    prompt: dict[str, Any] = dict(prepared.prompt)
-    for node_id, name, path in found:
-        uploaded = yield from upload_once(core, path)
-        node = prompt[node_id]
-        prompt[node_id] = {**node, "inputs": {**node["inputs"], name: uploaded.reference}}
-        names.add(uploaded.reference)
-    return prompt, names
+    classes = yield from _classes(core, source, schema)
+    uses = [use for use in _uses(source, classes) if use.file is not None or use.text]
+    done = Uploaded(source.prompt)
+    if not uses:
+        return done
+    needed = _needed(source.prompt, classes, targets)
+    uses = [use for use in uses if needed is None or use.node_id in needed]
+    here: list[tuple[_Use, InputFile]] = []
+    elsewhere: list[_Use] = []
+    for use in uses:
+        file = _here(core, use, allow)
+        if file is not None:
+            here.append((use, file))
+        elif use.file is None:
+            elsewhere.append(use)
+    for use, file in here:
+        _refuse_unfit(done, use, file)
+    if look:
+        yield from _look(core, source, elsewhere, allow, done)
+    if done.errors:
+        return done
+    for use, file in here:
+        yield from _send(core, use, file, done, on_upload)
+    return done
 
 
-def upload_once(core: Core, path: Path) -> Flow[UploadedFile]:
+def upload_once(
+    core: Core, file: InputFile, kind: str = "input", subfolder: str = ""
+) -> Flow[tuple[UploadedFile, bool]]:
     """Upload a file, if this client has not yet uploaded one of the same name and content.
 
     After the socket was away it is uploaded again: the server may be another one by then. A
     server that has it keeps its own file.
 
+    Args:
+        core: The client.
+        file: The file.
+        kind: Which of the server's folders.
+        subfolder: The folder below.
+
+    Returns:
+        What the server calls it, and whether it was sent now.
+
     Raises:
         ClientError: It cannot be read.
     """
-    key = (core.hub.connections, path.name, _digest(path))
+    content = file.content
+    if content is None:
+        content = file.origin.bytes() if file.origin is not None else b""
+    key = (core.hub.connections, f"{kind}/{subfolder}/{file.name}", _digest(content))
     known: UploadedFile | None = core.uploads.get(key)
-    if known is None:
-        known = yield from upload_image(core, path)
-        core.uploads[key] = known
-    return known
+    if known is not None:
+        return known, False
+    known = yield from upload_image(core, content, name=file.name, subfolder=subfolder, type=kind)
+    core.uploads[key] = known
+    return known, True
 
 
-def _local_files(prepared: Prepared, schema: Schema | None) -> Iterator[tuple[str, str, Path]]:
-    paths = prepared.paths()
-    for node_id, node in prepared.prompt.items():
+def _classes(
+    core: Core, source: Source, schema: Schema | None
+) -> Flow[Callable[[object], NodeSchema | None]]:
+    """What is known of node classes: by the schema, and by the server where it may matter."""
+    strange = {
+        class_type
+        for node_id, node in source.prompt.items()
+        if (class_type := text_or_empty(object_or_empty(node).get("class_type")))
+        and (schema is None or class_type not in schema)
+        and any(_may_be_file(value) for value in _values(source, node_id, node))
+    }
+    infos = yield from class_infos(core, sorted(strange))
+    asked = Schema({name: info for name, info in infos.items() if info is not None}, "0.27.0", "the server")
+
+    def find(class_type: object) -> NodeSchema | None:
+        known: NodeSchema | None = schema.get(class_type) if schema is not None else None
+        return known if known is not None else asked.get(class_type)
+
+    return find
+
+
+def _values(source: Source, node_id: str, node: object) -> Iterator[Any]:
+    for name in object_or_empty(object_or_empty(node).get("inputs")):
+        value = source.value(node_id, name)
+        yield from value if is_array(value) else (value,)
+
+
+def _may_be_file(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONGEST and (is_media_file(_bare(value)) or _is_file(value))
+    return InputFile.of(value) is not None if not isinstance(value, (int, float, dict, list)) else False
+
+
+def _uses(source: Source, classes: Callable[[object], NodeSchema | None]) -> Iterator[_Use]:
+    for node_id, node in source.prompt.items():
         entry = object_or_empty(node)
-        known = schema.get(entry.get("class_type")) if schema is not None else None
-        for name, value in object_or_empty(entry.get("inputs")).items():
-            given = paths.get((node_id, name))
-            declared = known.by_name.get(name) if known is not None else None
-            takes = (
-                declared.upload is not None if declared is not None else given is not None and known is None
-            )
-            if not takes:
+        inputs = object_or_empty(entry.get("inputs"))
+        known = classes(entry.get("class_type"))
+        takes: Mapping[str, InputSchema] = {} if known is None else _file_inputs(known, inputs)
+        for name, wire in inputs.items():
+            declared = takes.get(name)
+            if declared is None and isinstance(wire, (int, float, type(None))):
                 continue
-            if given is not None:
-                yield node_id, name, Path(given)
-            elif isinstance(value, str) and declared is not None and _is_local(value, declared.choices or ()):
-                yield node_id, name, Path(value)
+            if is_list(wire) and len(wire) == 2 and isinstance(wire[0], str) and isinstance(wire[1], int):
+                continue
+            yield from _in_input(source, (node_id, name), wire, declared, known is None)
 
 
-def _is_local(value: str, listed: tuple[Any, ...]) -> bool:
-    """Whether a text means a file here. What the server lists means the server's own."""
-    if not value or value in listed or value.endswith((" [input]", " [output]", " [temp]")):
+def _in_input(
+    source: Source, place: Input, wire: Any, declared: InputSchema | None, unknown: bool
+) -> Iterator[_Use]:
+    """The files in one input; a list of files has several."""
+    given = source.value(*place)
+    inner = wire.get("__value__") if is_object(wire) else None
+    texts: Sequence[Any] = inner if is_list(inner) else [wire]
+    values: Sequence[Any] = given if is_array(given) and is_list(inner) else [given]
+    if len(values) != len(texts):
+        values = texts
+    for index, (value, text) in enumerate(zip(values, texts, strict=True)):
+        if not isinstance(text, str):
+            continue
+        file = InputFile.of(value)
+        if file is not None and isinstance(file.content, Path) and declared is None and not unknown:
+            continue  # a path where a text is wanted
+        if file is None and (declared is None or _is_fixed_choice(declared, text)):
+            continue
+        own = file is not None or source.is_own(*place)
+        yield _Use(
+            *place,
+            index if is_list(inner) else None,
+            file,
+            text,
+            declared,
+            own,
+            declared is not None or unknown,
+        )
+
+
+def _is_fixed_choice(entry: InputSchema, text: str) -> bool:
+    """Whether a text is a choice that is no file, such as ``none``."""
+    return text in (entry.choices or ()) and not is_media_file(_bare(text))
+
+
+def _file_inputs(known: NodeSchema, inputs: Mapping[str, Any]) -> Mapping[str, InputSchema]:
+    """The inputs of a node to which the editor lets one upload."""
+    if any(entry.is_dynamic for entry in known.inputs):
+        return {entry.name: entry for entry in unfold_inputs(known.inputs, inputs) if entry.upload}
+    return {entry.name: entry for entry in known.inputs if entry.upload}
+
+
+def _needed(
+    prompt: Mapping[str, Any],
+    classes: Callable[[object], NodeSchema | None],
+    targets: Sequence[str] | None,
+) -> set[str] | None:
+    """The nodes that some output needs; the server looks at no others."""
+    sources: dict[str, list[str]] = {}
+    roots: list[str] = []
+    for node_id, node in prompt.items():
+        entry = object_or_empty(node)
+        sources[node_id] = [
+            value[0]
+            for value in object_or_empty(entry.get("inputs")).values()
+            if is_array(value) and len(value) == 2 and isinstance(value[0], str)
+        ]
+        known = classes(entry.get("class_type"))
+        if known is None or known.is_output_node:
+            roots.append(node_id)
+    wanted = roots if targets is None else [node_id for node_id in targets if node_id in prompt]
+    return upstream(wanted, sources)
+
+
+def _here(core: Core, use: _Use, allow: bool) -> InputFile | None:
+    """The file here that is to be uploaded, or None where there is none."""
+    if use.file is not None:
+        return use.file if use.file.content is not None or _is_of_another(core, use.file) else None
+    if use.entry is not None and not use.entry.is_combo and not is_media_file(use.text):
+        return None  # a text for which a server says that it may be a file
+    if is_annotated(use.text) or not _is_file(use.text) or not _may_be_sent(use, allow):
+        return None
+    return InputFile.of(Path(use.text))
+
+
+def _is_of_another(core: Core, file: InputFile) -> bool:
+    """Whether it is a file of another server than the one that runs the prompt."""
+    owner = file.origin._source if file.origin is not None else None
+    return getattr(owner, "url", core.address.url) != core.address.url
+
+
+def _may_be_sent(use: _Use, allow: bool) -> bool:
+    """Whether the user's word is there, or not needed."""
+    if use.own or allow:
+        return True
+    if not is_plain_path(use.text) or not is_media_file(use.text):
         return False
+    folder = Path.cwd().resolve()
+    return folder in Path(use.text).resolve().parents
+
+
+def _refuse_unfit(done: Uploaded, use: _Use, file: InputFile) -> None:
+    """Say what cannot be sent: an input that takes no file, a path that leads to none."""
+    if not use.takes:
+        _err(done, use, f"takes no file, and is given {file.shown}")
+    if isinstance(file.content, Path) and not file.content.is_file():
+        why = "it is a folder" if file.content.is_dir() else "there is no such file"
+        _err(done, use, f"names {file.shown!r}, which cannot be read: {why} ({_absolute(file.shown)})")
+
+
+def _look(core: Core, source: Source, uses: Sequence[_Use], allow: bool, done: Uploaded) -> Flow[None]:
+    """Find out which files the server does not have; what nobody can say is let through."""
+    texts = list(dict.fromkeys(use.text for use in uses))
+    if not texts:
+        return
+    answers = yield Gather([_is_there(core, text) for text in texts], _AT_ONCE)
+    there = dict(zip(texts, answers, strict=True))
+    lost = [use for use in uses if there[use.text] is False]
+    names = {text_or_empty(source.prompt[use.node_id].get("class_type")) for use in lost}
+    infos = yield from class_infos(core, sorted(names), anew=True)
+    asked = Schema({name: info for name, info in infos.items() if info is not None}, "0.27.0", "the server")
+    for use in lost:
+        node = source.prompt[use.node_id]
+        known: NodeSchema | None = asked.get(node.get("class_type"))
+        found = _file_inputs(known, node.get("inputs", {})).get(use.name) if known is not None else None
+        choices = found.choices if found is not None else None
+        if choices is None or use.text in choices:
+            continue
+        listed = [choice for choice in choices if isinstance(choice, str)]
+        _err(done, use, _nowhere(core, use, allow, listed))
+
+
+def _nowhere(core: Core, use: _Use, allow: bool, listed: Sequence[str]) -> str:
+    where = f"which the server ({core.address.url}) does not have"
+    if is_annotated(use.text):
+        return f"names {use.text!r}, {where}"
+    if _is_file(use.text) and not _may_be_sent(use, allow):
+        return (
+            f"names {use.text!r}, {where}. There is such a file here, but the path comes from the "
+            "workflow and not from you, so it is not uploaded without your word: --allow-upload on the "
+            "command line, allow_upload=True in Python, or give the path yourself"
+        )
+    near = nearest(use.text, [*listed, *_neighbours(use.text)])
+    hint = f"; did you mean {near!r}?" if near is not None else ""
+    return f"names {use.text!r}, {where}, and there is no file {_absolute(use.text)} here{hint}"
+
+
+def _neighbours(text: str) -> list[str]:
+    """The files here beside the one that a text names, as it would name them."""
+    folder = Path(text).parent
     try:
-        return Path(value).is_file()
+        return [
+            str(entry if str(folder) != "." else entry.name) for entry in folder.iterdir() if entry.is_file()
+        ]
+    except (OSError, ValueError):
+        return []
+
+
+def _absolute(text: str) -> str:
+    try:
+        return str(Path(text).absolute())
+    except (OSError, ValueError):
+        return repr(text)
+
+
+def _is_there(core: Core, text: str) -> Flow[bool | None]:
+    """Whether the server has a file, by asking for it; None where it does not say."""
+    bare, kind = _bare(text), "input"
+    if bare != text:
+        kind = text[len(bare) :].strip(" []")
+    folder, _, name = bare.rpartition("/")
+    if not name:
+        return None
+    request = view_request(name, folder, kind)
+    try:
+        yield from call(core, Request("HEAD", request.path, request.query))
+    except HttpError as error:
+        return False if error.status in (400, 403, 404) else None
+    return True
+
+
+def _send(core: Core, use: _Use, file: InputFile, done: Uploaded, on_upload: OnUpload | None) -> Flow[None]:
+    kind = text_or_empty(use.entry.options.get("image_folder")) if use.entry is not None else ""
+    is_mesh = use.entry is not None and use.entry.upload == "file" and _suffix(file.name) in _MESHES
+    sent, now = yield from upload_once(
+        core, file, kind if kind in ("input", "output", "temp") else "input", "3d" if is_mesh else ""
+    )
+    done.prompt = _replaced(done.prompt, use, sent.reference)
+    if not now:
+        return
+    note = ""
+    if sent.name != file.name and isinstance(file.content, Path):
+        note = f"the server has another file {file.name}; the one here is used"
+        if use.file is None:
+            note += f" (write '{use.text} [input]' for the server's)"
+    upload = Upload(use.node_id, use.name, file.shown, sent.reference, note)
+    done.uploads.append(upload)
+    if on_upload is not None:
+        on_upload(upload)
+    else:
+        _LOG.log(logging.WARNING if note else logging.INFO, "%s", upload)
+
+
+def _replaced(prompt: Mapping[str, Any], use: _Use, reference: str) -> Mapping[str, Any]:
+    node = prompt[use.node_id]
+    value: Any = reference
+    if use.index is not None:
+        listed = list(node["inputs"][use.name]["__value__"])
+        listed[use.index] = reference
+        value = {"__value__": listed}
+    return {**prompt, use.node_id: {**node, "inputs": {**node["inputs"], use.name: value}}}
+
+
+def _err(done: Uploaded, use: _Use, message: str) -> None:
+    error = ServerError(
+        CUSTOM_VALIDATION_FAILED,
+        "Custom validation failed for node",
+        f"{use.name} - Invalid file: {use.text}",
+        {"input_name": use.name},
+        Explained(message),
+    )
+    done.errors.setdefault(use.node_id, []).append(error)
+
+
+def _bare(text: str) -> str:
+    """A name without the folder that it may say at its end."""
+    return text.rpartition(" [")[0] if is_annotated(text) else text
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return bool(text) and len(text) <= _LONGEST and Path(text).is_file()
     except (OSError, ValueError):
         return False
 
 
-def _digest(path: Path) -> str:
+def _digest(content: bytes | Path) -> str:
     digest = hashlib.sha256()
+    if isinstance(content, bytes):
+        digest.update(content)
+        return digest.hexdigest()
     try:
-        with path.open("rb") as file:
+        with content.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     except OSError as error:
-        raise ClientError(f"cannot read {os.fspath(path)} to upload it: {error.strerror or error}") from None
+        raise ClientError(
+            f"cannot read {os.fspath(content)} to upload it: {error.strerror or error}"
+        ) from None
     return digest.hexdigest()
-
-
-def schema_of(prepared: Prepared) -> Schema | None:
-    """The schema that a workflow's node classes were generated from, if there is one."""
-    if prepared.workflow is None:
-        return None
-    try:
-        return prepared.workflow.schema()
-    except SchemaError:
-        return None

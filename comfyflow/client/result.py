@@ -33,9 +33,9 @@ from ..output_file import (
     VideoFile,
     VideoOutput,
 )
+from ..source import Source
 from .outcome import Outcome
 from .run import PICTURE_CLASSES, Run
-from .target import Prepared
 
 if TYPE_CHECKING:
     from ..validate import Report
@@ -139,7 +139,7 @@ class Result(Generic[R_co]):
     def __init__(
         self,
         run: Run,
-        prepared: Prepared,
+        prepared: Source,
         report: Report | None,
         source: FileSource,
         resolvers: Mapping[type[Node], Resolver[Any, Any]] | None = None,

@@ -11,6 +11,7 @@ from ..problem import Place
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from .inputs import Upload
     from .outcome import Outcome
 
 
@@ -60,6 +61,17 @@ class BaseRunEvent:
     """What all events of a prompt derive from. `RunEvent` is the union of them."""
 
     prompt_id: str
+
+
+@dataclass(frozen=True)
+class FileUploaded(BaseRunEvent):
+    """A file was sent to the server before the prompt was.
+
+    Attributes:
+        upload: Which, and for which input.
+    """
+
+    upload: Upload
 
 
 @dataclass(frozen=True)
@@ -184,7 +196,8 @@ class RunDone(BaseRunEvent):
 
 
 RunEvent: TypeAlias = (
-    RunQueued
+    FileUploaded
+    | RunQueued
     | RunStarted
     | NodesCached
     | NodeStarted

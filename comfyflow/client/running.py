@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
-from ..errors import ClientError, PromptLost, ServerUnreachable, ValidationError
-from ..json_types import is_object
+from ..errors import ClientError, PromptLost, PromptRejected, SchemaError, ServerUnreachable, ValidationError
+from ..json_types import is_object, object_or_empty
 from ..problem import Problem
 from ..schema import Schema
+from ..source import Source, sendable
 from .core import Core, about, in_time
 from .flow import Flow, StartSocket, Watch
-from .inputs import schema_of, upload_inputs
+from .inputs import OnUpload, Uploaded, upload_inputs
+from .node_class import class_infos, with_server_classes
 from .queue_routes import Queue, delete_queued, history_entry, interrupt, queue
 from .run import Run
-from .run_event import RunEvent
+from .run_event import FileUploaded, RunEvent
 from .submission import Submission, submit
-from .target import Prepared, Target, prepare
+from .target import Target, prepare
 from .waiting import Wait
 
 if TYPE_CHECKING:
@@ -42,12 +44,18 @@ class RunOptions(TypedDict, total=False):
         number: Its priority; the lowest runs first. It is not sent again after a lost reply.
         prompt_id: Its id, a lowercase UUID; a new one by default.
         extra_data: What the server stores with it.
-        editor_workflow: The editor's workflow, to be embedded in the files.
+        editor_workflow: The editor's workflow, to be embedded in the files; by default the one that
+            is run, if it is one.
         partner_api_key: The key for nodes that call paid services.
         targets: The output nodes to run, nodes or ids; None for all.
         validate: Whether to check it before it is sent. What would damage the server is refused
             in any case.
-        schema: What to check it against, instead of what the node classes were generated from.
+        schema: What to check it against, instead of what the node classes were generated from. Which
+            files and models are installed the server says, whatever is listed there.
+        allow_upload: Whether files are uploaded that somebody else's JSON names anywhere on this
+            computer; otherwise only those below the current folder are.
+        on_upload: Told of each file that was uploaded. Without it, the logger
+            ``comfyflow.uploads`` is.
     """
 
     front: bool
@@ -59,6 +67,8 @@ class RunOptions(TypedDict, total=False):
     targets: Sequence[Any] | None
     validate: bool
     schema: Schema | None
+    allow_upload: bool
+    on_upload: OnUpload | None
 
 
 class WaitOptions(RunOptions, total=False):
@@ -103,7 +113,7 @@ class Started:
     """
 
     run: Run
-    prepared: Prepared
+    prepared: Source
     report: Report | None
     number: float | None
     warnings: tuple[Problem, ...] = ()
@@ -148,19 +158,38 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
 
 
 def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) -> Flow[Started]:
-    prepared = prepare(target)
     given = options.get("schema")
+    prepared = yield from prepare(core, target, given)
+    if prepared.workflow is None:
+        prepared = replace(prepared, prompt=sendable(prepared.prompt))
     schema = given if given is not None else schema_of(prepared)
-    prompt, uploaded = yield from upload_inputs(core, prepared, schema)
+    if schema is not None and given is None:
+        schema = yield from with_server_classes(core, schema, _class_names(prepared.prompt))
+    wanted = options.get("targets")
+    files = yield from upload_inputs(
+        core,
+        prepared,
+        schema,
+        allow=options.get("allow_upload", False),
+        targets=None if wanted is None else _target_ids(prepared, wanted),
+        look=options.get("validate", True),
+        on_upload=options.get("on_upload"),
+    )
+    prompt = files.prompt
     prepared = replace(prepared, prompt=prompt)
-    checked = check(prepared, schema, uploaded, options)
+    checked = check(prepared, schema, files, options)
     run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
     if options.get("prompt_id") is not None:
         yield from _refuse_used(core, run.prompt_id)
     yield from ready_socket(core)
     core.hub.add(run)
     attempt.run = run
-    accepted = yield from submit(core, run, _submission(prepared, options), prepared)
+    for upload in files.uploads:
+        run._emit(FileUploaded(run.prompt_id, upload))
+    try:
+        accepted = yield from submit(core, run, _submission(prepared, options), prepared)
+    except PromptRejected as error:
+        raise (yield from _with_choices(core, error, prepared)) from None
     attempt.accepted = True
     if accepted.prompt_id != run.prompt_id:
         core.hub.rename(run, accepted.prompt_id)
@@ -185,18 +214,17 @@ def cancels(options: WaitOptions) -> bool:
     return wanted == "cancel"
 
 
-def check(
-    prepared: Prepared, schema: Schema | None, uploaded: Collection[str], options: RunOptions
-) -> Report:
+def check(prepared: Source, schema: Schema | None, files: Uploaded, options: RunOptions) -> Report:
     """Refuse a prompt with problems before it is sent.
 
     Without a schema nothing is known of its nodes; then only its shape is looked at, for what
-    kills a server's worker.
+    kills a server's worker. Which files and models are installed is the server's to say, whatever
+    the schema lists.
 
     Args:
         prepared: The prompt.
         schema: What to check it against; None where there is none.
-        uploaded: Names of files that the server has by now, whatever the schema lists.
+        files: What became of its files.
         options: With ``validate`` false, only what would damage the server is refused.
 
     Returns:
@@ -206,24 +234,72 @@ def check(
         ValidationError: It has some.
     """
     from ..validate import validate_prompt
-    from ..validate.input_files import find_file
-    from ..validate.plan import SchemaPlans
 
-    known = schema if schema is not None else _UNKNOWN
-    plans = SchemaPlans.of(known)
     targets = options.get("targets")
     report = validate_prompt(
         prepared.prompt,
-        known,
+        _without_files(schema) if schema is not None else _UNKNOWN,
         places=prepared.places,
         partial_execution_targets=None if targets is None else _target_ids(prepared, targets),
-        file_exists=lambda name: name in uploaded or find_file(name, plans.files),
+        file_exists=lambda _: True,  # they have been looked for
     )
+    if files.errors:
+        known = report if schema is not None else report.refused()
+        raise ValidationError(known.with_errors(files.errors))
     if schema is not None and options.get("validate", True):
         report.raise_for_problems()
     elif report.refusals:
         raise ValidationError(report.refused())
     return report
+
+
+def _class_names(prompt: Mapping[str, Any]) -> set[str]:
+    found = {object_or_empty(node).get("class_type") for node in prompt.values()}
+    return {name for name in found if isinstance(name, str)}
+
+
+def schema_of(prepared: Source) -> Schema | None:
+    """The schema that a workflow's node classes were generated from, if there is one."""
+    if prepared.workflow is None:
+        return None
+    try:
+        return prepared.workflow.schema()
+    except SchemaError:
+        return None
+
+
+def _without_files(schema: Schema) -> Schema:
+    """A schema without what was installed when it was read."""
+    if not schema.files_known:
+        return schema
+    kept: Schema | None = schema.derived.get(_without_files)
+    if kept is None:
+        kept = Schema(schema.raw, schema.version, schema.source, files_known=False)
+        schema.derived[_without_files] = kept
+    return kept
+
+
+def _with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[PromptRejected]:
+    """A refusal with the nearest names of what is installed, where the server did not tell them."""
+    from ..validate import Report
+
+    refused = ("value_not_in_list", "custom_validation_failed")
+    names = {problem.class_type for problem in error.report.errors if problem.type in refused}
+    try:
+        infos = yield from class_infos(core, sorted(name for name in names if name), anew=True)
+    except ClientError:
+        return error
+    found = {name: info for name, info in infos.items() if info is not None}
+    if not found:
+        return error
+    report = Report.from_server(
+        error.report.to_server_json(),
+        error.status,
+        prompt=prepared.prompt,
+        places=prepared.places,
+        schema=Schema(found, _UNKNOWN.version, str(core.address)),
+    )
+    return PromptRejected(f"{str(error).partition(chr(10))[0]}\n{report}", report, error.status)
 
 
 def ready_socket(core: Core) -> Flow[None]:
@@ -257,11 +333,11 @@ def _attach(core: Core, prompt_id: str) -> Flow[Started]:
         if found:
             run = _taken_up(core, prompt_id, found[0].prompt)
             run.queued(listed.find(prompt_id) or 0, listed.runs(prompt_id))
-            return Started(run, Prepared(found[0].prompt, {}), None, found[0].number)
+            return Started(run, Source(found[0].prompt), None, found[0].number)
         entry = yield from history_entry(core, prompt_id)
         if entry is not None:
             run = _taken_up(core, prompt_id, entry.prompt)
-            return Started(run, Prepared(entry.prompt, {}), None, None)
+            return Started(run, Source(entry.prompt), None, None)
     raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
 
 
@@ -363,9 +439,10 @@ def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
         raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
 
 
-def _submission(prepared: Prepared, options: RunOptions) -> Submission:
+def _submission(prepared: Source, options: RunOptions) -> Submission:
     extra = dict(options.get("extra_data") or {})
-    if (editor := options.get("editor_workflow")) is not None:
+    editor = options.get("editor_workflow") or prepared.editor
+    if editor is not None:
         known = extra.get("extra_pnginfo")
         extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}
     if (key := options.get("partner_api_key")) is not None:
@@ -377,5 +454,5 @@ def _submission(prepared: Prepared, options: RunOptions) -> Submission:
     return Submission(prepared.prompt, options.get("front", False), options.get("number"), extra, ids)
 
 
-def _target_ids(prepared: Prepared, targets: Sequence[Any]) -> list[str]:
+def _target_ids(prepared: Source, targets: Sequence[Any]) -> list[str]:
     return [target if isinstance(target, str) else prepared.id_of(target) for target in targets]

@@ -24,11 +24,11 @@ from ..errors import (
 )
 from ..json_types import is_array, is_number, is_object, object_or_empty, text_or_empty
 from ..problem import Place
+from ..source import Source
 from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
 from .flow import Answer, Flow, Request, json_body
 from .queue_routes import history_entry, queue
 from .run import Run
-from .target import Prepared
 
 _LOOKS: Final = (0.0, 0.1, 0.3, 0.8)
 """Pauses before each search for a prompt of which nobody knows whether it arrived."""
@@ -73,7 +73,7 @@ class Submission:
     targets: Sequence[str] | None = None
 
 
-def submit(core: Core, run: Run, submission: Submission, prepared: Prepared) -> Flow[Accepted]:
+def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[Accepted]:
     """Queue a prompt.
 
     Args:
@@ -111,7 +111,7 @@ class _Sent:
         prepared: What the prompt was made of.
     """
 
-    def __init__(self, core: Core, run: Run, submission: Submission, prepared: Prepared) -> None:
+    def __init__(self, core: Core, run: Run, submission: Submission, prepared: Source) -> None:
         self._core = core
         self._run = run
         self._submission = submission
@@ -225,7 +225,7 @@ def _is_there(core: Core, run: Run) -> Flow[bool]:
     return (yield from history_entry(core, run.prompt_id)) is not None
 
 
-def _request(core: Core, run: Run, submission: Submission, prepared: Prepared) -> Request:
+def _request(core: Core, run: Run, submission: Submission, prepared: Source) -> Request:
     body: dict[str, Any] = {
         "prompt": submission.prompt,
         "prompt_id": run.prompt_id,
@@ -246,7 +246,7 @@ def _request(core: Core, run: Run, submission: Submission, prepared: Prepared) -
     return Request("POST", "/api/prompt", content=content, repeatable=False)
 
 
-def _no_json(submission: Submission, prepared: Prepared) -> Iterator[str]:
+def _no_json(submission: Submission, prepared: Source) -> Iterator[str]:
     """Each value that no JSON can hold, with its node and input."""
     for node_id, node in submission.prompt.items():
         entry = object_or_empty(node)
@@ -294,7 +294,7 @@ def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:
     return Accepted(known, errors if is_object(errors) else {}, prompt_id)
 
 
-def _refusal(core: Core, request: Request, answer: Answer, prepared: Prepared) -> ServerError:
+def _refusal(core: Core, request: Request, answer: Answer, prepared: Source) -> ServerError:
     """The error of an answer; raises at once where asking again cannot help."""
     error = error_of(core, request, answer)
     if answer.status == 400:

@@ -142,9 +142,12 @@ class Annotator:
         """The stated default, or None where there is none that the input would take.
 
         A socket that the editor gives no widget (``forceInput``) has none: the editor never
-        sends it. Nor has a combo over installed files: what it states is this machine's.
+        sends it. Nor has a combo over installed files: what it states is this machine's. Nor has
+        what takes a file: a server is not to name one of the user's, which would then be uploaded.
         """
         stated = entry.default
+        if entry.upload is not None and stated != "":
+            return None
         if stated is MISSING or stated is None or entry.options.get("forceInput"):
             return None
         if entry.is_combo:
@@ -166,9 +169,7 @@ class Annotator:
         value = self._choice(entry, scope)
         if entry.multiselect:
             return [value, f"{scope.use('Sequence')}[{value}]"]
-        return (
-            [value] if entry.upload is None else [value, f"{scope.use('PathLike')}[{scope.builtin('str')}]"]
-        )
+        return [value] if entry.upload is None else [value, scope.use("FileValue")]
 
     def _choice(self, entry: InputSchema, scope: Scope) -> str:
         alias = self._choices.find(entry)
@@ -202,7 +203,7 @@ class Annotator:
         if "COMBO" in kinds:
             values.append(scope.builtin("str"))
         if entry.upload is not None:
-            values.append(f"{scope.use('PathLike')}[{scope.builtin('str')}]")
+            values.append(scope.use("FileValue"))
         if not values and not entry.options.get("forceInput"):
             values += _like_default(entry, scope)
         return values

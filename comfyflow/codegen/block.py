@@ -13,8 +13,8 @@ INDENT: Final = "    "
 
 IN_CLASS_BODIES: Final = frozenset(
     {
-        "Any", "AnyValue", "DynamicChoice", "GroupRow", "Literal", "Mapping", "Output", "OutputSlot",
-        "PathLike", "Sequence", "SlotChoice",
+        "Any", "AnyValue", "DynamicChoice", "FileValue", "GroupRow", "Literal", "Mapping", "Output",
+        "OutputSlot", "Sequence", "SlotChoice",
     }
 )  # fmt: skip
 """Names that the body of a generated class reads: nothing in it may be called so."""

@@ -16,8 +16,8 @@ RESERVED: Final = frozenset({"choices", "sockets"})
 
 IMPORTED: Final = frozenset(
     {
-        "Any", "AnyValue", "DynamicChoice", "Generic", "GroupRow", "Literal", "Mapping", "MultiOutputNode",
-        "Node", "Output", "OutputNode", "OutputSlot", "PathLike", "PlainMultiOutputNode", "Sequence",
+        "Any", "AnyValue", "DynamicChoice", "FileValue", "Generic", "GroupRow", "Literal", "Mapping",
+        "MultiOutputNode", "Node", "Output", "OutputNode", "OutputSlot", "PlainMultiOutputNode", "Sequence",
         "SingleOutputNode", "SlotChoice", "TYPE_CHECKING", "TypeVar", "annotations",
         "AudioOutput", "ImageOutput", "LatentOutput", "Model3DOutput", "NodeOutput", "TextOutput",
         "VideoOutput",

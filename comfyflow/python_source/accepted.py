@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from ..input_file import ForeignPath
 from ..json_types import is_array, is_object
 
 ANY: Final = "Any"
@@ -48,6 +49,8 @@ class Accepted:
         """Whether it takes a constant; a list is given as one."""
         if value is None:
             return False
+        if isinstance(value, ForeignPath):
+            value = str(value)
         if self.anything or (type(value), value) in self._hashable_choices(value):
             return True
         if is_object(value):
@@ -121,6 +124,8 @@ def _members(node: ast.expr) -> list[ast.expr]:
 
 def _read(part: ast.expr, aliases: Mapping[str, frozenset[tuple[type[Any], Any]]]) -> Accepted:
     if isinstance(part, ast.Name):
+        if part.id == "FileValue":  # beside a text: what no JSON has
+            return Accepted()
         if part.id == "AnyValue":
             return Accepted(anything=True)
         return Accepted(carried=frozenset({ANY})) if part.id == ANY else Accepted(frozenset({part.id}))

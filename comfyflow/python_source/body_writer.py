@@ -16,7 +16,6 @@ from .expression import (
     assignment,
     attribute,
     call,
-    constant,
     dictionary,
     dotted,
     generic,
@@ -307,7 +306,7 @@ class BodyWriter:
     def _value(self, value: Any) -> ast.expr:
         if isinstance(value, Local):
             return self._bound[value.step](value.slot)
-        return name(value.name) if isinstance(value, Given) else constant(unwrapped(value))
+        return name(value.name) if isinstance(value, Given) else self._imports.constant(unwrapped(value))
 
 
 def _whole(value: Any) -> Any:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..input_file import ForeignPath, foreign_path
 from ..json_types import is_array, is_object
 
 
@@ -66,6 +67,8 @@ def constant(value: Any) -> ast.expr:
         return dictionary({key: constant(held) for key, held in value.items()})
     if isinstance(value, (int, float)) and not isinstance(value, bool) and str(value).startswith("-"):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    if isinstance(value, ForeignPath):
+        return call(name(foreign_path.__name__), [ast.Constant(str(value))])
     return ast.Constant(value)
 
 

@@ -13,7 +13,7 @@ from .node_class import NodeClasses
 from .program import WHOLE, Body, CallStep, Local, NodeStep, Source, sources
 
 FROM_COMFYFLOW: Final = frozenset(
-    {"Any", "Node", "Output", "RawNode", "raw_node", "titled", "with_inputs", "workflow"}
+    {"Any", "Node", "Output", "RawNode", "foreign_path", "raw_node", "titled", "with_inputs", "workflow"}
 )
 """Names that generated source has from elsewhere: a class that is called so is no use."""
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
+from ..input_file import foreign_path
 from .accepted import ANY
+from .expression import constant
+from .foreign import holds_foreign_path
 from .layout import Blank, Comment, Line
 
 
@@ -52,6 +56,12 @@ class Imports:
             return self.any()
         wanted.add(name)
         return name
+
+    def constant(self, value: Any) -> ast.expr:
+        """A value, and the import of what marks the paths in it."""
+        if holds_foreign_path(value):
+            self.comfyflow.add(foreign_path.__name__)
+        return constant(value)
 
     def lines(self) -> list[Line]:
         """The statements; comfyflow's are kept apart from the node package's, for linters differ

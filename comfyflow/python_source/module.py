@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ..errors import PythonSourceError
+from ..input_file import ForeignPath
 from ..schema import Schema
 from .accepted import ANY
 from .annotation import Annotations, Group, Note
 from .body_writer import BodyWriter
 from .division import call_key
-from .expression import assignment, constant, name
+from .expression import assignment, name
 from .fitting import FROM_COMFYFLOW, Result, fit_body
 from .imports import Imports
 from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
@@ -148,10 +149,14 @@ class ModuleWriter:
 
     def _default(self, parameter: BodyParameter) -> ast.expr:
         """The default, or the name of the constant that holds it: long texts stand by themselves."""
-        value = constant(parameter.default)
+        value = self._imports.constant(parameter.default)
         text = parameter.default
         room = self._columns - 2 * len(INDENT)
-        if not isinstance(text, str) or (width(flat(value)) <= room and "\n" not in text.strip()):
+        if (
+            not isinstance(text, str)
+            or isinstance(text, ForeignPath)
+            or (width(flat(value)) <= room and "\n" not in text.strip())
+        ):
             return value
         constant_name = self._constant_names.claim(parameter.name.upper())
         self._constants[constant_name] = text
@@ -209,6 +214,9 @@ def _excused(source: str, module: ast.Module, columns: int) -> Iterator[str]:
         yield "S104"
     if any(text.startswith(("/tmp", "/var/tmp", "/dev/shm")) for text in texts):  # noqa: S108
         yield "S108"
+    functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef))
+    if any(isinstance(default, ast.Call) for made in functions for default in made.args.defaults):
+        yield "B008"
     keywords = (node.arg for node in ast.walk(module) if isinstance(node, ast.keyword))
     if any(_SECRET_ARGUMENT.search(keyword or "") for keyword in keywords):
         yield "S106"

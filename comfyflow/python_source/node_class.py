@@ -185,7 +185,7 @@ class NodeClasses:
         """The type of a parameter that is one of a combo's choices, today this one."""
         fixed = fixed_choices(entry, DEFAULT_MAX_CHOICES)
         if fixed is None or (type(value), value) not in _typed(fixed):
-            return type(value).__name__
+            return "str" if isinstance(value, str) else type(value).__name__
         wanted = _typed(fixed)
         return next((f"_c.{name}" for name, choices in self.aliases.items() if choices == wanted), "str")
 

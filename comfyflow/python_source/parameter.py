@@ -167,6 +167,7 @@ class _Finder:
             self._chosen(node, known, entry, value, "") if known is not None and entry is not None else None
         )
         kind = type(value).__name__ if type(value) in (str, int, float, bool) else "Any"
+        kind = "str" if isinstance(value, str) else kind
         return found or Chosen(tuple(self._names(node, known, name, "")), kind, value, "")
 
     def _kind(self, node: GraphNode, known: NodeSchema, entry: InputSchema) -> str:

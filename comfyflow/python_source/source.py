@@ -12,6 +12,7 @@ from .annotation import Annotations
 from .division import Division
 from .editor import annotations_of
 from .fitting import FROM_COMFYFLOW, fit_body
+from .foreign import with_marked_paths
 from .given import given_graph
 from .module import ModuleWriter
 from .node_class import NodeClasses, node_classes
@@ -40,8 +41,9 @@ def to_python(
     """Write a graph as a Python module with a ``@workflow`` function.
 
     Calling the function without arguments gives the same graph again, up to the nodes' ids and
-    titles that are a class's own. A node whose class is unknown, or cannot say what the prompt
-    says, becomes a `raw_node`.
+    titles that are a class's own. A path that leads out of the current folder is marked by
+    `foreign_path`, so that running the module uploads no file for it. A node whose class is
+    unknown, or cannot say what the prompt says, becomes a `raw_node`.
 
     Args:
         graph: A graph, prompt JSON, or what `convert_workflow` returns.
@@ -65,7 +67,7 @@ def to_python(
     """
     if not all(part.isidentifier() for part in package.split(".")):
         raise PythonSourceError(f"{package!r:.80} is no name of a package")
-    given = given_graph(graph)
+    given = with_marked_paths(given_graph(graph), schema)
     notes = annotations if annotations is not None else _own_annotations(graph)
     units = (
         {ROOT: Unit(ROOT, list(given), [], list(given))}

@@ -31,6 +31,18 @@ _FILE_INPUT: Final = re.compile(
 _NOTHING: Final = frozenset({"", "none", "[none]", "null", "undefined", "no models found"})
 
 
+_MEDIA_SUFFIX: Final = re.compile(
+    r".\.(latent|png|apng|jpe?g|jfif|webp|gif|bmp|tiff?|exr|hdr|avif|heic|svg|psd|wav|mp3|flac|ogg|oga|opus|m4a|aac"
+    r"|aiff?|wma|mp4|m4v|webm|mov|mkv|avi|mpe?g|glb|gltf|obj|fbx|stl|usdz|ply|splat|spz|ksplat)$",
+    re.IGNORECASE,
+)
+
+
+def is_media_file(name: str) -> bool:
+    """Whether a name is that of a picture, a sound, a video, a 3D model or a latent."""
+    return _MEDIA_SUFFIX.search(name) is not None
+
+
 def lists_files(entry: InputSchema) -> bool:
     """Whether a combo's choices depend on what is installed on the server."""
     options = entry.options

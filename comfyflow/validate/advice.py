@@ -24,6 +24,7 @@ from .note import Note, shown
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
 from .rules import DEEPEST_VALUE
 
+FILE_NOT_CHECKED: Final = "file_not_checked"
 _WIDGETS: Final = PRIMITIVES | DYNAMIC | {COMBO, MATCH_TYPE, "*"}
 _WIDGET_SIGNS: Final = ("default", "widgetType", "component", "socketless")
 
@@ -171,9 +172,7 @@ def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Note]:
 
 def on_file(node_id: str, name: str) -> Note:
     """A file that cannot be looked for from here."""
-    return Note(
-        "file_not_checked", f"names the file {shown(name)}; whether it is there is not known", node_id
-    )
+    return Note(FILE_NOT_CHECKED, f"names the file {shown(name)}; whether it is there is not known", node_id)
 
 
 _Dynamic = tuple[str, InputSchema, Any]

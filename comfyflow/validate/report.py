@@ -11,11 +11,12 @@ from ..errors import ValidationError
 from ..json_types import is_array, object_or_empty
 from ..notebook import pretty_text
 from ..problem import Place, Problem, Severity
+from .advice import FILE_NOT_CHECKED
 from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
 from .nearest import nearest
 from .note import Note
-from .server_answer import ServerAnswer, read_answer
-from .server_error import EXCEPTION_INNER, ServerError
+from .server_answer import ServerAnswer, read_answer, rejected
+from .server_error import EXCEPTION_INNER, NodeErrors, ServerError
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -272,6 +273,27 @@ class Report:
         """The refusals alone, for a prompt of whose node classes nothing is known."""
         notes = [note for note in self._notes if note.severity == "refusal"]
         return Report(ServerAnswer(valid=True), self._subject, notes)
+
+    def with_errors(self, errors: Mapping[str, Sequence[ServerError]]) -> Report:
+        """The report with errors that a server that was asked will have: it refuses the prompt.
+
+        Args:
+            errors: By node.
+        """
+        if not errors:
+            return self
+        known = {**self._answer.node_errors}
+        for node_id, found in errors.items():
+            before = known.get(node_id)
+            kept, dependent = (before.errors, before.dependent_outputs) if before is not None else ((), ())
+            known[node_id] = NodeErrors(self._subject.class_type(node_id), [*kept, *found], dependent)
+        top = ServerError("prompt_outputs_failed_validation", "Prompt outputs failed validation", "", {})
+        answer = rejected(self._answer.error or top)
+        answer.node_errors = known
+        notes = [
+            note for note in self._notes if not (note.node_id in errors and note.type == FILE_NOT_CHECKED)
+        ]
+        return Report(answer, self._subject, notes, self._hidden)
 
     def _of(self, severity: Severity) -> tuple[Problem, ...]:
         if severity != "error" and not any(note.severity == severity for note in self._notes):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any, Final
 
 from ..errors import CompileError
+from ..input_file import InputFile
 from ..json_types import is_array, is_object
 from ..node import Node, is_output, place_of
 
@@ -18,7 +18,8 @@ def wire_value(value: Any, node: Node, name: str) -> Any:
     """A value as it stands in a prompt.
 
     A list is wrapped as ``{"__value__": […]}``, because a bare one would be read as a link. A
-    path becomes its text. Numbers of NumPy and the like become plain ones.
+    file becomes the name that it has until it is uploaded (see `InputFile`). Numbers of NumPy and
+    the like become plain ones.
 
     Args:
         value: What the node was given.
@@ -43,12 +44,13 @@ def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a 
         return int(value)
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, os.PathLike):
-        return str(os.fspath(value))  # pyright: ignore[reportUnknownArgumentType]
     if depth >= MAX_NESTING:
         raise _refused(node, name, f"the value is nested more than {MAX_NESTING} levels deep")
     if is_output(value):
         raise _refused(node, name, "an output stands inside a list or an object; only an input can take it")
+    file = _file(value, node, name)
+    if file is not None:
+        return file
     if is_array(value):
         return [_plain(element, node, name, depth + 1) for element in value]
     if is_object(value):
@@ -57,6 +59,17 @@ def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a 
     if callable(scalar) and getattr(value, "ndim", 0) == 0:
         return _plain(scalar(), node, name, depth + 1)
     raise _refused(node, name, f"{value!r:.60} ({type(value).__name__}) is nothing that JSON can hold")
+
+
+def _file(value: object, node: Node, name: str) -> str | None:
+    """How a prompt names a file that the node was given; None where it was given something else."""
+    if is_array(value) or is_object(value):
+        return None
+    try:
+        file = InputFile.of(value)
+    except ValueError as error:
+        raise _refused(node, name, str(error)) from None
+    return None if file is None else file.reference
 
 
 def _key(key: object, node: Node, name: str) -> str:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from os import PathLike
 
+from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import ImageOutput, LatentOutput
 
@@ -1065,7 +1065,7 @@ class LoadImage(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
     IMAGE = OutputSlot[_t.IMAGE](0)
     MASK = OutputSlot[_t.MASK](1)
 
-    def __init__(self, *, image: str | PathLike[str] | Output[_t.COMBO]) -> None:
+    def __init__(self, *, image: str | FileValue | Output[_t.COMBO]) -> None:
         self._make({"image": image})
 
 
@@ -1081,7 +1081,7 @@ class LoadImageMask(SingleOutputNode[_t.MASK]):
     def __init__(
         self,
         *,
-        image: str | PathLike[str] | Output[_t.COMBO],
+        image: str | FileValue | Output[_t.COMBO],
         channel: _c.Channel | Output[_t.COMBO],
     ) -> None:
         self._make({"image": image, "channel": channel})
@@ -1100,7 +1100,7 @@ class LoadImageOutput(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
     IMAGE = OutputSlot[_t.IMAGE](0)
     MASK = OutputSlot[_t.MASK](1)
 
-    def __init__(self, *, image: str | PathLike[str] | Output[_t.COMBO]) -> None:
+    def __init__(self, *, image: str | FileValue | Output[_t.COMBO]) -> None:
         self._make({"image": image})
 
 

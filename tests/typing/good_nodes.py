@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from comfynodes import (
     BatchImagesNode,
     CheckpointLoaderSimple,
@@ -27,10 +28,12 @@ from comfynodes import (
 from comfynodes.choices import SamplerName
 from comfynodes.nodes import KSampler as SameKSampler
 from comfynodes.sockets import CLIP, CONDITIONING, IMAGE, MASK, MODEL, SPLAT, VAE
+from PIL import Image
 from typing_extensions import assert_type, reveal_type
 
+from comfyflow.client import UploadedFile
 from comfyflow.node import Output, OutputNode
-from comfyflow.output_file import ImageOutput
+from comfyflow.output_file import ImageFile, ImageOutput
 
 ckpt = CheckpointLoaderSimple(ckpt_name="a.safetensors")
 reveal_type(ckpt)  # reveals: CheckpointLoaderSimple
@@ -81,6 +84,11 @@ save: OutputNode[ImageOutput] = SaveImage(images=doubled(image))
 PreviewImage(images=EmptyImage(width=64, height=64))
 
 LoadImage(image=Path("input") / "a.png")
+LoadImage(image=b"GIF89a")
+LoadImage(image=UploadedFile("a.png"))
+LoadImage(image=ImageFile("a.png", "sub"))
+LoadImage(image=Image.new("RGB", (8, 8)))
+LoadImage(image=np.zeros((8, 8, 3)))
 picture, mask = LoadImage(image="a.png")
 assert_type(mask, Output[MASK])
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import Literal
 
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
+from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import AudioOutput
 
@@ -215,7 +215,7 @@ class LoadAudio(SingleOutputNode[_t.AUDIO]):
     _output_types = ("AUDIO",)
     AUDIO = OutputSlot[_t.AUDIO](0)
 
-    def __init__(self, *, audio: str | PathLike[str] | Output[_t.COMBO]) -> None:
+    def __init__(self, *, audio: str | FileValue | Output[_t.COMBO]) -> None:
         self._make({"audio": audio})
 
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from os import PathLike
 
+from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
 from comfyflow.output_file import Model3DOutput
 
@@ -37,7 +37,7 @@ class Load3D(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK], Output[_t.STRING
     def __init__(
         self,
         *,
-        model_file: str | PathLike[str] | Output[_t.COMBO],
+        model_file: str | FileValue | Output[_t.COMBO],
         image: Output[_t.LOAD_3D],
         width: int | Output[_t.INT] = 1024,
         height: int | Output[_t.INT] = 1024,
@@ -68,7 +68,7 @@ class Load3DAdvanced(MultiOutputNode[Output[_t.FILE_3D], Output[_t.LOAD3D_MODEL_
     def __init__(
         self,
         *,
-        model_file: str | PathLike[str] | Output[_t.COMBO],
+        model_file: str | FileValue | Output[_t.COMBO],
         viewport_state: Output[_t.LOAD_3D],
         width: int | Output[_t.INT] = 1024,
         height: int | Output[_t.INT] = 1024,

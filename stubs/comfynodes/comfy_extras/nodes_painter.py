@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from os import PathLike
 
+from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputSlot
 
 from .. import sockets as _t
@@ -28,7 +28,7 @@ class Painter(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK]]):
     def __init__(
         self,
         *,
-        mask: str | PathLike[str] | Output[_t.STRING] = "",
+        mask: str | FileValue | Output[_t.STRING] = "",
         width: int | Output[_t.INT] = 512,
         height: int | Output[_t.INT] = 512,
         bg_color: str | Output[_t.COLOR] = "#000000",

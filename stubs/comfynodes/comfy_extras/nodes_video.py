@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from os import PathLike
 
+from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import VideoOutput
 
@@ -62,7 +62,7 @@ class LoadVideo(SingleOutputNode[_t.VIDEO]):
     _output_types = ("VIDEO",)
     VIDEO = OutputSlot[_t.VIDEO](0)
 
-    def __init__(self, *, file: str | PathLike[str] | Output[_t.COMBO]) -> None:
+    def __init__(self, *, file: str | FileValue | Output[_t.COMBO]) -> None:
         self._make({"file": file})
 
 
