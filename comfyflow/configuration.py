@@ -1,19 +1,47 @@
-"""Which server is meant where nobody names one: the environment, the config file, this machine."""
+"""Which server is meant where nobody names one: the environment, the config file, this machine.
+
+And which credentials go to it: `given_credentials`. ``docs/connecting.md`` has the whole rule.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from .errors import ConfigurationError
+from .json_types import is_object
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
 SERVER_VARIABLE: Final = "COMFYFLOW_SERVER"
 CONFIG_VARIABLE: Final = "COMFYFLOW_CONFIG"
+
+
+CREDENTIALS: Final = ("token", "bearer", "basic", "api_key", "user", "headers", "ca", "partner_api_key")
+"""What the environment and the config file may give beside a server: ``COMFYFLOW_BEARER``, ``bearer``."""
+
+_PREFIX: Final = "COMFYFLOW_"
+
+
+@dataclass(frozen=True)
+class GivenCredentials:
+    """Credentials out of the environment or the config file.
+
+    Attributes:
+        values: By name, see `CREDENTIALS`. They are shown nowhere.
+        headers: Further headers.
+        by: Who gave them.
+        server: The server that they are for, as it was written; None for whichever is used.
+    """
+
+    values: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    by: str
+    server: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -26,7 +54,7 @@ class NamedServer:
         is_default: Whether nobody did, so that it need not be there.
     """
 
-    url: str
+    url: str = field(repr=False)
     by: str
     is_default: bool = False
 
@@ -53,6 +81,56 @@ def named_server(option: str | None = None) -> NamedServer:
     if not isinstance(from_file, str) or not from_file.strip():
         raise ConfigurationError(f"{config_file()}: server is to be a text, not {from_file!r}")
     return NamedServer(from_file, str(config_file()))
+
+
+def given_credentials() -> tuple[GivenCredentials, ...]:
+    """The credentials of the config file and of the environment; what comes later goes first.
+
+    Those of the config file are for the server that it names. Those of the environment are for
+    ``COMFYFLOW_SERVER`` where that is set, else for the server that is used, whoever names it.
+
+    Raises:
+        ConfigurationError: They cannot be read.
+    """
+    config = read_config()
+    path = str(config_file())
+    said = _texts({name: config[name] for name in CREDENTIALS if name in config and name != "headers"}, path)
+    headers = config.get("headers", {})
+    if not is_object(headers):
+        raise ConfigurationError(f"{path}: headers is to be a table")
+    headers = _texts(headers, path)
+    server = config.get("server", DEFAULT_SERVER)
+    of_file = GivenCredentials(said, headers, path, server if isinstance(server, str) else DEFAULT_SERVER)
+    found = {name: os.environ.get(_PREFIX + name.upper(), "").strip() for name in CREDENTIALS}
+    values = {name: value for name, value in found.items() if value and name != "headers"}
+    lines = [line for line in found["headers"].splitlines() if line.strip()]
+    named = os.environ.get(SERVER_VARIABLE, "").strip() or None
+    of_environment = GivenCredentials(
+        values, read_headers(lines, f"{_PREFIX}HEADERS"), "the environment", named
+    )
+    return of_file, of_environment
+
+
+def _texts(values: Mapping[str, Any], path: str) -> dict[str, str]:
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{path}: {name} is to be a text")
+    return dict(values)
+
+
+def read_headers(lines: Iterable[str], source: str) -> dict[str, str]:
+    """Headers as people write them: ``X-Name: value``.
+
+    Raises:
+        ConfigurationError: One has no name.
+    """
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise ConfigurationError(f"{source} takes headers as NAME: VALUE")
+        headers[name.strip()] = value.strip()
+    return headers
 
 
 def config_file() -> Path:
@@ -85,6 +163,8 @@ def read_config() -> dict[str, Any]:
     tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from None
     return found

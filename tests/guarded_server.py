@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.test_schema import V1_NODE
@@ -24,6 +25,7 @@ class Guarded:
     Attributes:
         port: Where it listens.
         wanted: The query and the headers without which it answers 401.
+        posted: What was sent: path and JSON.
         seen: Each request: path, query, headers in small letters.
     """
 
@@ -32,6 +34,7 @@ class Guarded:
     wanted_headers: dict[str, str] = field(default_factory=dict)
     challenge: str = ""
     seen: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+    posted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -65,6 +68,15 @@ def guarded(**wanted: object) -> Iterator[Guarded]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+            state.posted.append((urlsplit(self.path).path, sent))
+            body = json.dumps({"prompt_id": sent.get("prompt_id"), "number": 1, "node_errors": {}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def _body(self, path: str) -> bytes:
             answers: dict[str, object] = {
                 "/api/object_info": NODES,
@@ -74,6 +86,8 @@ def guarded(**wanted: object) -> Iterator[Guarded]:
                 "/api/models": ["checkpoints"],
                 "/api/prompt": {"exec_info": {"queue_remaining": 0}},
             }
+            if path.startswith("/api/history/"):
+                return b"{}"
             return json.dumps(answers[path]).encode() if path in answers else b""
 
         def log_message(self, *args: object) -> None: ...

@@ -15,6 +15,7 @@ from .options import server_url
 if TYPE_CHECKING:
     from ..client import Client
 
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GREETING_SECONDS: Final = 20.0
 """A server that loads a model may take some to answer."""
 
@@ -44,6 +45,7 @@ def connected(
             server answers; says how to start one.
     """
     from ..client import Client
+    from .options import connection_options
 
     if simulate:
         if server is not None:
@@ -51,7 +53,7 @@ def connected(
         with _simulator() as url, Client(url) as client:
             yield client
         return
-    with Client(chosen_server(server)) as client:
+    with Client(chosen_server(server), **connection_options()) as client:
         _greet(client, _GREETING_SECONDS if seconds is None else min(seconds, _GREETING_SECONDS))
         yield client
 
@@ -78,6 +80,10 @@ def _greet(client: Client, seconds: float) -> None:
     Raises:
         CommandError: It does not.
     """
+    from ..client.advice import elsewhere as for_page
+    from ..client.advice import for_answer
+    from ..client.flow import Request
+
     elsewhere = f"name a server with --server URL or {SERVER_VARIABLE}"
     try:
         answer = client.request("GET", "/api/system_stats", timeout=max(seconds, 0.1))
@@ -93,13 +99,15 @@ def _greet(client: Client, seconds: float) -> None:
     if answer.ok and is_object(_json_value(answer.content)):
         return
     said = f"GET /api/system_stats of {client.url} gave"
-    if answer.status == 401:
-        raise CommandError(
-            f"{said} 401: the server wants credentials. Write them into its address: "
-            "http://NAME:PASSWORD@HOST:PORT, or http://HOST:PORT?token=TOKEN"
-        )
+    request = Request("GET", "/api/system_stats")
+    address, signed = client._core.address, bool(client._core.credentials)
+    advice = for_answer(address, request, answer, signed)
+    if answer.status in (401, 403) or (answer.status == 400 and advice):
+        raise CommandError(f"{said} {answer.status}: {advice}")
     what = "a page and no data" if answer.ok else str(answer.status)
-    raise CommandError(f"{said} {what}: that is no ComfyUI server, or not its address; {elsewhere}")
+    there = advice or (for_page(address) if answer.ok or answer.status in _REDIRECTS else "")
+    hint = f" ({there})" if there else ""
+    raise CommandError(f"{said} {what}: that is no ComfyUI server, or not its address{hint}; {elsewhere}")
 
 
 def _json_value(content: bytes) -> object:

@@ -10,7 +10,7 @@ import click
 
 from ..errors import CommandError, SchemaError
 from . import PROBLEMS
-from .options import PATH, given_schema, object_info_option, server_option, server_url
+from .options import PATH, connection_options, given_schema, object_info_option, server_option, server_url
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _of_chosen_server() -> Schema:
 
     chosen = named_server()
     try:
-        return load_schema(server_url(chosen.url))
+        return load_schema(server_url(chosen.url), **connection_options())
     except SchemaError as error:
         raise CommandError(
             f"{error} (named by {chosen.by}). Say where the nodes are to come from: --server URL, or "

@@ -7,20 +7,100 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
-from ..configuration import named_server
+from ..configuration import named_server, read_headers
 from ..errors import CommandError, SchemaError
 from ..generated import STUBS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..client.options import ClientOptions
     from ..schema import Schema
+
+T = TypeVar("T", bound="Callable[..., Any]")
 
 PATH: Final = click.Path(path_type=Path)
 
-server_option = click.option("--server", metavar="URL", help="A running ComfyUI: http://127.0.0.1:8188.")
+_CREDENTIALS: Final = f"{__name__}.credentials"
+"""Where click keeps what the options of a connection say, for whoever connects."""
+
+
+def _kept(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep an option for `connection_options`; the commands themselves need not pass it on.
+
+    Raises:
+        click.BadParameter: The file that holds it cannot be read.
+    """
+    if value in (None, ()):
+        return
+    name = parameter.name or ""
+    known: dict[str, Any] = context.find_root().meta.setdefault(_CREDENTIALS, {})
+    if isinstance(value, str) and value.startswith("@") and name != "ca":
+        try:
+            value = Path(value[1:]).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
+            raise click.BadParameter(f"cannot read {value[1:]}: {reason}") from None
+    known[name] = value
+
+
+def _credential(name: str, metavar: str, text: str, *, multiple: bool = False) -> Callable[[T], T]:
+    return click.option(
+        name, metavar=metavar, help=text, multiple=multiple, expose_value=False, callback=_kept
+    )
+
+
+CONNECTION_OPTIONS: Final = (
+    _credential("--bearer", "TOKEN", "For the server; @FILE reads it, as for the next ones."),
+    _credential("--token", "TOKEN", "For a server that takes ?token=."),
+    _credential("--basic", "NAME:PASSWORD", "For the server."),
+    _credential("--api-key", "KEY", "For a server that takes X-API-Key, as Comfy Cloud."),
+    _credential("--user", "ID", "Which user of a server with several."),
+    _credential("--header", "NAME:VALUE", "A further header for the server.", multiple=True),
+    _credential("--ca", "FILE", "The certificate that an https server is trusted by."),
+)
+"""The options of a connection; the environment and the config file can hold them too."""
+
+partner_api_key_option = _credential("--partner-api-key", "KEY", "For nodes that call paid services; @FILE.")
+CONNECTION_NAMES: Final = frozenset(
+    {"bearer", "token", "basic", "api_key", "user", "header", "ca", "partner_api_key"}
+)
+
+
+def server_option(command: T) -> T:
+    """``--server`` and the options of a connection to it; only the former is the command's own."""
+    for option in reversed(CONNECTION_OPTIONS):
+        command = option(command)
+    named: T = click.option("--server", metavar="URL", help="A running ComfyUI: http://127.0.0.1:8188.")(
+        command
+    )
+    return named
+
+
+def connection_options() -> ClientOptions:
+    """What the options of a connection say, as `Client` takes it.
+
+    Raises:
+        CommandError: A name and a password, or a header, are none.
+    """
+    context = click.get_current_context(silent=True)
+    said: dict[str, Any] = dict(context.find_root().meta.get(_CREDENTIALS, {})) if context is not None else {}
+    if "basic" in said:
+        name, colon, password = said["basic"].partition(":")
+        if not colon:
+            raise CommandError("--basic takes NAME:PASSWORD")
+        said["basic"] = (name, password)
+    if "header" in said:
+        said["headers"] = read_headers(said.pop("header"), "--header")
+    if "ca" in said:
+        said["verify"] = said.pop("ca")
+    return cast("ClientOptions", said)
+
+
 object_info_option = click.option(
     "--object-info", metavar="FILE", type=PATH, help="A saved answer of GET /object_info (.gz too)."
 )
@@ -86,7 +166,7 @@ def given_schema(server: str | None, object_info: Path | None, stubs: str | None
     if chosen.is_default:
         return None
     try:
-        return load_schema(server_url(chosen.url))
+        return load_schema(server_url(chosen.url), **connection_options())
     except SchemaError as error:
         if server is not None:
             raise

@@ -25,7 +25,15 @@ from ..errors import (
 )
 from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
 from .connection import connected, required_editor
-from .options import PATH, Converting, editor_option, reference_schema, repair_option, server_option
+from .options import (
+    PATH,
+    Converting,
+    editor_option,
+    partner_api_key_option,
+    reference_schema,
+    repair_option,
+    server_option,
+)
 from .outputs import tell_missing, write_outputs
 from .overrides import RANDOM, random_seed, set_inputs, set_seeds
 from .plain_text import say
@@ -58,6 +66,7 @@ def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float |
 @click.command("run", cls=WorkflowCommand)
 @target_argument
 @server_option
+@partner_api_key_option
 @click.option("--simulate", is_flag=True, help="Run it on the built-in simulator.")
 @click.option("--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files are written.")
 @click.option("--set", "settings", metavar="NODE.INPUT=VALUE", multiple=True, help="Change an input.")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from ..errors import ComfyflowError
+from .options import CONNECTION_NAMES
 from .parameters import parameter_rows
 from .standard_input import STDIN
 from .target import find_workflow
@@ -29,6 +30,24 @@ class WorkflowCommand(click.Command):
         """Read the words; they are remembered for the help, which is written while they are read."""
         ctx.meta[_WORDS] = tuple(args)
         return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's options, but for those of a connection that the workflow calls its own.
+
+        Who calls a parameter ``user`` means it behind the workflow; the server's is then given
+        by the environment or the config file.
+        """
+        words: Sequence[str] = ctx.meta.get(_WORDS, ())
+        said = {word[2:].partition("=")[0].replace("-", "_") for word in words if word.startswith("--")}
+        params = super().get_params(ctx)
+        if not said & CONNECTION_NAMES:
+            return params
+        own: set[str] = set()
+        for word in words:
+            with contextlib.suppress(ComfyflowError):
+                found = None if word.startswith("-") else find_workflow(word)
+                own |= set(found.parameters) if found is not None else set()
+        return [each for each in params if each.name not in own & CONNECTION_NAMES]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the parameters below the command's own options."""

@@ -29,10 +29,12 @@ class Credentials:
     Attributes:
         headers: By name.
         query: Names and values for the query.
+        hidden: What else is secret: the key for paid services, which goes with prompts.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     query: tuple[tuple[str, str], ...] = ()
+    hidden: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "<Credentials>" if self else "<no Credentials>"
@@ -50,7 +52,7 @@ class Credentials:
     def secrets(self) -> tuple[str, ...]:
         """Every form in which a secret may stand in a text, the longest first."""
         found: set[str] = set()
-        for value in (*self.headers.values(), *(value for _, value in self.query)):
+        for value in (*self.headers.values(), *(value for _, value in self.query), *self.hidden):
             kind, _, bare = value.rpartition(" ")
             found.update((value, bare))
             if kind == "Basic":

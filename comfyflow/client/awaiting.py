@@ -218,7 +218,7 @@ class AwaitingDriver:
                 async with contextlib.aclosing(response):
                     return await self._receive(response, effect)
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise unreachable(self.core, request, error) from None
+                raise unreachable(self.core, request, error, self._options.proxy) from None
             except httpx.InvalidURL as error:
                 raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
 

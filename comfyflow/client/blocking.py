@@ -151,7 +151,7 @@ class BlockingDriver:
                 with contextlib.closing(response):
                     return self._receive(response, effect, halt)
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise unreachable(self.core, request, error) from None
+                raise unreachable(self.core, request, error, self._options.proxy) from None
             except httpx.InvalidURL as error:
                 raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
             except RuntimeError:

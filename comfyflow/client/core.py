@@ -17,6 +17,7 @@ from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, W
 from ..json_types import is_object
 from ..schema import Schema
 from .address import Address, Credentials
+from .advice import elsewhere, for_answer
 from .flow import Answer, Flow, Forward, Middleware, Request, Signal, Sink, send, sleep
 from .hub import Hub
 
@@ -107,6 +108,10 @@ class Core:
         self.middleware = tuple(middleware)
         self.new_signal = new_signal
         self.use_socket = use_socket
+        self.partner_api_key: str | None = None
+        """For nodes that call paid services, where a run says nothing else."""
+        self.trusted: str | None = None
+        """The file with the certificates that are configured for this server."""
         self.until: float | None = None
         """When what is done must have come to an end; see `within`."""
         self.given: float | None = None
@@ -317,8 +322,9 @@ def parse_json(core: Core, request: Request, answer: Answer) -> Any:
     except (ValueError, RecursionError):
         page = answer.content.lstrip()[:1] == b"<"
         what = "a web page" if page else "no JSON"
+        hint = f" ({elsewhere(core.address)})" if page else ""
         raise ServerError(
-            f"{request.label} of {core.address} gave {what}; is that a ComfyUI server?",
+            f"{request.label} of {core.address} gave {what}; is that a ComfyUI server?{hint}",
             answer.status,
             _shown(core, answer),
         ) from None
@@ -330,11 +336,8 @@ def error_of(core: Core, request: Request, answer: Answer) -> ServerError:
     detail = f": {core.credentials.hide(said)}" if said else ""
     if 300 <= answer.status < 400:
         detail = "; it points elsewhere: use that address for the client"
-    hint = {
-        401: " (the server wants credentials)",
-        403: " (the server refuses; are the credentials right?)",
-        413: " (too large for this server; it is started with --max-upload-size)",
-    }.get(answer.status, "")
+    advice = for_answer(core.address, request, answer, bool(core.credentials))
+    hint = f" ({advice})" if advice else ""
     message = f"{request.label} of {core.address} gave {answer.status}{hint}{detail}"
     return ServerError(message, answer.status, _shown(core, answer))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..bounds import Unpacker, exceeded
 from ..errors import BoundsError, ClientError, ServerUnreachable
+from .advice import for_connection
 from .core import Core
 from .flow import Answer, Request, Send
 from .pace import Pace
@@ -221,8 +222,17 @@ def head_of(response: httpx.Response) -> Answer:
     return Answer(response.status_code, headers)
 
 
-def unreachable(core: Core, request: Request, error: Exception) -> ServerUnreachable:
-    """What an error of httpx means."""
+def unreachable(
+    core: Core, request: Request, error: Exception, proxy: str | None = None
+) -> ServerUnreachable:
+    """What an error of httpx means, and what to do.
+
+    Args:
+        core: The client.
+        request: What was asked.
+        error: What httpx raised.
+        proxy: The proxy that it goes through, or None.
+    """
     import httpx
 
     unsent = isinstance(
@@ -243,4 +253,6 @@ def unreachable(core: Core, request: Request, error: Exception) -> ServerUnreach
     else:
         what = f"{request.label} of {where} broke off"
     reason = core.credentials.hide(str(error)) or type(error).__name__
-    return ServerUnreachable(f"{what}: {reason}", unsent, isinstance(error, httpx.TimeoutException))
+    advice = for_connection(core.address, error, proxy) if request.url is None else ""
+    said = f"{what}: {reason}" + (f" ({advice})" if advice else "")
+    return ServerUnreachable(said, unsent, isinstance(error, httpx.TimeoutException))

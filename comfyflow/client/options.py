@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from urllib.parse import urlencode
 
 from typing_extensions import TypedDict
 
 from ..bounds import Bounds
-from ..errors import ClientError
-from .address import Address, Credentials, basic, bearer, read_address
+from ..configuration import GivenCredentials, given_credentials
+from ..errors import ClientError, ConfigurationError
+from .address import Address, Credentials, basic, bearer, read_address, redacted
 from .core import Core, Limits
 from .flow import Middleware, Signal
 from .pace import keep_pace
@@ -44,8 +46,10 @@ class ClientOptions(TypedDict, total=False):
         middleware: What every request goes through, outermost first.
         websocket: False does without the socket and asks the server instead.
         event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
-        verify: As httpx takes it: False, or an SSL context, for https.
-        proxy: The address of a proxy, instead of the environment's.
+        verify: For https: a file with the certificate of the server or of who signed it, an SSL
+            context, or False, which trusts everybody.
+        proxy: The address of a proxy, instead of the environment's; ``""`` for none.
+        partner_api_key: The key for nodes that call paid services, for every prompt.
     """
 
     token: str | None
@@ -61,8 +65,9 @@ class ClientOptions(TypedDict, total=False):
     middleware: Sequence[Middleware]
     websocket: bool
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None
-    verify: ssl.SSLContext | bool
+    verify: ssl.SSLContext | bool | str | os.PathLike[str]
     proxy: str | None
+    partner_api_key: str | None
 
 
 def make_core(url: str | None, new_signal: Callable[[], Signal], options: ClientOptions) -> Core:
@@ -77,10 +82,58 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
         ClientError: The address is none.
     """
     address, given = read_address(url)
-    headers = dict(given.headers)
-    query = list(given.query)
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for configured in given_credentials():
+        if configured.server is None or _is_for(configured.server, address):
+            _add(headers, query, _typed(configured), configured.headers)
+            others.update(configured.values)
+    headers.update(given.headers)
+    query.update(given.query)
+    _add(headers, query, options, options.get("headers") or {})
+    _check_headers(headers)
+    key = options.get("partner_api_key") or others.get("partner_api_key")
+    core = Core(
+        address,
+        Credentials(headers, tuple(query.items()), (key,) if key else ()),
+        new_signal,
+        client_id=options.get("client_id"),
+        limits=options.get("limits"),
+        bounds=options.get("bounds"),
+        middleware=options.get("middleware", ()),
+        use_socket=options.get("websocket", True),
+    )
+    core.partner_api_key = key
+    core.trusted = others.get("ca")
+    return core
+
+
+def _is_for(server: str, address: Address) -> bool:
+    """Whether a configured server is the one that is used; one that cannot be read is none."""
+    try:
+        return read_address(server)[0].origin == address.origin
+    except ClientError:
+        return False
+
+
+def _typed(configured: GivenCredentials) -> ClientOptions:
+    """Configured credentials as the options that they stand for."""
+    found: dict[str, Any] = dict(configured.values)
+    if "basic" in found:
+        name, colon, password = found["basic"].partition(":")
+        if not colon:
+            raise ConfigurationError(f"basic, of {configured.by}, is to be NAME:PASSWORD")
+        found["basic"] = (name, password)
+    return cast("ClientOptions", found)
+
+
+def _add(
+    headers: dict[str, str], query: dict[str, str], options: ClientOptions, further: Mapping[str, str]
+) -> None:
+    """Put what options say into the headers and the query."""
     if (token := options.get("token")) is not None:
-        query.append(("token", token))
+        query["token"] = token
     if (name_and_password := options.get("basic")) is not None:
         headers["Authorization"] = basic(*name_and_password)
     if (secret := options.get("bearer")) is not None:
@@ -89,18 +142,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
         headers["X-API-Key"] = key
     if (user := options.get("user")) is not None:
         headers["Comfy-User"] = user
-    headers.update(options.get("headers") or {})
-    _check_headers(headers)
-    return Core(
-        address,
-        Credentials(headers, tuple(query)),
-        new_signal,
-        client_id=options.get("client_id"),
-        limits=options.get("limits"),
-        bounds=options.get("bounds"),
-        middleware=options.get("middleware", ()),
-        use_socket=options.get("websocket", True),
-    )
+    headers.update(further)
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
@@ -132,12 +174,13 @@ class ConnectionOptions:
         import httpx
 
         self.auth = options.get("auth")
-        self.proxy = options.get("proxy") or environment_proxy(core.address)
+        named = options.get("proxy")
+        self.proxy = environment_proxy(core.address) if named is None else named or None
         self.event_hooks = options.get("event_hooks")
-        verify = options.get("verify", True)
-        self.tls: ssl.SSLContext | bool = verify
-        if core.address.scheme == "https" and isinstance(verify, bool):
-            self.tls = httpx.create_ssl_context(verify=verify)
+        verify = options.get("verify", core.trusted or True)
+        self.tls: ssl.SSLContext | bool = verify if isinstance(verify, bool) else True
+        if core.address.scheme == "https":
+            self.tls = tls_context(verify)
         limits = core.limits
         self.timeout = httpx.Timeout(limits.answer, connect=limits.connect)
 
@@ -174,6 +217,30 @@ class ConnectionOptions:
         }
 
 
+def tls_context(verify: ssl.SSLContext | bool | str | os.PathLike[str]) -> ssl.SSLContext:
+    """What checks the certificate of a server, of its WebSocket too.
+
+    Raises:
+        ClientError: The file that was named holds no certificate.
+    """
+    import ssl
+
+    import httpx
+
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    if isinstance(verify, bool):
+        return httpx.create_ssl_context(verify=verify)
+    path = os.fspath(verify)
+    try:
+        return ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        reason = "it holds no certificate in PEM form"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise ClientError(f"cannot trust the certificates in {path}: {reason}")
+
+
 def environment_proxy(address: Address) -> str | None:
     """The proxy that the environment names for an address, if any."""
     from urllib.request import getproxies, proxy_bypass
@@ -188,7 +255,7 @@ def environment_proxy(address: Address) -> str | None:
 
 def _no_proxy(proxy: str, error: Exception) -> str:
     """Why a proxy cannot be used, without the password in its address."""
-    shown = urlunsplit(urlsplit(proxy)._replace(netloc=urlsplit(proxy).netloc.rpartition("@")[2]))
+    shown = redacted(proxy)
     if isinstance(error, ImportError):
         return f"the proxy {shown} needs more packages: pip install 'httpx[socks]' python-socks"
     return f"{shown!r} is no address of a proxy; write it like http://127.0.0.1:3128"

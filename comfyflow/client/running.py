@@ -187,7 +187,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
     for upload in files.uploads:
         run._emit(FileUploaded(run.prompt_id, upload))
     try:
-        accepted = yield from submit(core, run, _submission(prepared, options), prepared)
+        accepted = yield from submit(core, run, _submission(core, prepared, options), prepared)
     except PromptRejected as error:
         raise (yield from _with_choices(core, error, prepared)) from None
     attempt.accepted = True
@@ -439,13 +439,13 @@ def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
         raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
 
 
-def _submission(prepared: Source, options: RunOptions) -> Submission:
+def _submission(core: Core, prepared: Source, options: RunOptions) -> Submission:
     extra = dict(options.get("extra_data") or {})
     editor = options.get("editor_workflow") or prepared.editor
     if editor is not None:
         known = extra.get("extra_pnginfo")
         extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}
-    if (key := options.get("partner_api_key")) is not None:
+    if (key := options.get("partner_api_key") or core.partner_api_key) is not None:
         extra["api_key_comfy_org"] = key
     if not is_object(extra.get("extra_pnginfo", {})):
         raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
