@@ -1,10 +1,18 @@
 # make demo: set up and run the main job.   make test: set up and run the tests.
+# make test-lowest: tests with the lowest allowed versions of all dependencies.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test check stubs bench clean
+LOWEST ?= .venv-lowest
+# What the lowest versions are tested by: each library through what uses most of it.
+LOWEST_TESTS := tests/test_bounds.py tests/test_cli.py tests/test_cli_run.py tests/test_client_files.py \
+	tests/test_client_run.py tests/test_client_secure.py tests/test_codegen.py tests/test_container.py \
+	tests/test_diff.py tests/test_examples.py tests/test_read_workflow.py tests/test_simulator.py \
+	tests/test_simulator_media.py tests/test_testing_outputs.py tests/test_testing_plugin.py
+
+.PHONY: demo test test-lowest check stubs bench clean
 .DEFAULT_GOAL := test
 
 $(VENV)/bin/python:
@@ -28,6 +36,15 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+$(LOWEST)/.test: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(BIN)/python -m tools.lowest_versions > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[media,test]'
+	@touch $@
+
+test-lowest: $(LOWEST)/.test
+	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
+
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -42,4 +59,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m tools.bench
 
 clean:
-	rm -rf $(VENV) output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
