@@ -97,7 +97,7 @@ def _for_stranger(request: Request, answer: Answer, signed: bool) -> str:
         return f"{first}: a token, as bearer=, --bearer or COMFYFLOW_BEARER; {_MORE}"
     return (
         f"{first}: bearer=, basic=, api_key= or token= of the client, --bearer, --basic, --api-key or "
-        f"--token, or COMFYFLOW_BEARER and so on; {_MORE}"
+        f"--token, COMFYFLOW_BEARER and so on, or write them into its address; {_MORE}"
     )
 
 
