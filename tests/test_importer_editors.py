@@ -557,3 +557,17 @@ def test_h_group_nodes_with_lists_by_release() -> None:
 
     assert sent("1.36") == sent("1.54") == [{"pick": "two", "number": 6}]
     assert sent("1.37") == sent("1.53") == [{"pick": "one", "number": "two"}]
+
+
+def test_a_links_of_one_id_inside_a_subgraph_are_two() -> None:
+    inside = subgraph(
+        "d",
+        [
+            node(5, "LoadImage"),
+            node(6, "Invert", None, {"image": 1}),
+            node(7, "Invert", None, {"image": None}),
+        ],
+        [[1, 5, 0, 6, 0], [1, 5, 0, 7, 0]],
+    )
+    made = with_subgraphs([node(1, "d")], [], inside)
+    assert inputs_of(made, "1:6", "1.53") == inputs_of(made, "1:7", "1.53") == {"image": ["1:5", 0]}

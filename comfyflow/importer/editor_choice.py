@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from ..errors import ConversionError
 from ..json_types import object_or_empty
 from ..schema import Schema, Version
-from .editor_rules import NEWEST, OLDEST, EditorRules, editor_rules
+from .editor_rules import NEWEST, OLDEST, EditorRules, rules_of
 from .javascript import shown
 
 _FIRST: Final = Version(1)
@@ -44,7 +45,7 @@ def choose_editor(asked: str | None, schema: Schema, workflow: Mapping[str, Any]
     """
     saved = saved_by(workflow)
     if asked is not None:
-        version = Version.parse(str(asked))
+        version = _parsed(str(asked))
         if version is None:
             raise ConversionError(f"{shown(asked)} is no version of the editor; write it as 1.45 or 1.45.20")
         reason = "which was asked for"
@@ -54,7 +55,8 @@ def choose_editor(asked: str | None, schema: Schema, workflow: Mapping[str, Any]
         version, reason = saved, "which saved the workflow"
     else:
         version, reason = NEWEST, "the newest one known"
-    return EditorChoice(editor_rules(str(version)), reason, tuple(_notes(version, reason, saved)))
+    notes = _notes(version, reason, saved)
+    return EditorChoice(rules_of(version), reason, notes)
 
 
 def saved_by(workflow: Mapping[str, Any]) -> Version | None:
@@ -63,30 +65,32 @@ def saved_by(workflow: Mapping[str, Any]) -> Version | None:
 
 
 def _version(said: object) -> Version | None:
-    version = Version.parse(said) if isinstance(said, str) else None
+    version = _parsed(said) if isinstance(said, str) else None
     return version if version is not None and version >= _FIRST else None
 
 
-def _notes(version: Version, reason: str, saved: Version | None) -> list[tuple[str, str]]:
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Version | None:
+    return Version.parse(text)
+
+
+def _notes(version: Version, reason: str, saved: Version | None) -> tuple[tuple[str, str], ...]:
     """One sentence where the editor followed, or the one that saved the file, is not known."""
+    is_known = version >= OLDEST and version[:2] <= NEWEST[:2]
+    if is_known and (saved is None or saved[:2] <= NEWEST[:2]):
+        return ()
     known = f"known are {_short(OLDEST)} to {_short(NEWEST)}"
-    if not OLDEST <= _minor(version) <= NEWEST:
+    if not is_known:
         nearest = _short(min(max(version, OLDEST), NEWEST))
         text = (
             f"editor {_short(version)}, {reason}, is not known ({known}): the nearest, {nearest}, is followed"
         )
-        return [("editor_unknown", text)]
-    if saved is not None and _minor(saved) > NEWEST:
-        text = (
-            f"editor {_short(saved)} saved the workflow, which is newer than those known ({known}):"
-            f" {_short(version)}, {reason}, is followed"
-        )
-        return [("editor_unknown", text)]
-    return []
-
-
-def _minor(version: Version) -> Version:
-    return Version(*version[:2])
+        return (("editor_unknown", text),)
+    text = (
+        f"editor {_short(saved or version)} saved the workflow, which is newer than those known ({known}):"
+        f" {_short(version)}, {reason}, is followed"
+    )
+    return (("editor_unknown", text),)
 
 
 def _short(version: Version) -> str:

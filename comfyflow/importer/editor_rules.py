@@ -10,10 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from ..errors import ConversionError
 from ..schema import Version
 from ..versions import Since
-from .javascript import shown
 
 OLDEST: Final = Version(1, 26)
 """The oldest release of the editor whose rules are known."""
@@ -225,19 +223,14 @@ class EditorRules:
     """Class names that the editor corrects while loading."""
 
 
-def editor_rules(version: str) -> EditorRules:
+@lru_cache(maxsize=256)
+def rules_of(version: Version) -> EditorRules:
     """The rules of a release of the editor; of the nearest known one where it is older or newer.
 
     Args:
-        version: ``1.45`` or ``1.45.20``: what counts is the minor release.
-
-    Raises:
-        ConversionError: That is no version.
+        version: The release; what counts is the minor one.
     """
-    asked = Version.parse(str(version))
-    if asked is None:
-        raise ConversionError(f"{shown(version)} is no version of the editor; write it as 1.45 or 1.45.20")
-    return _rules(min(max(Version(*asked[:2]), OLDEST), NEWEST))
+    return _rules(min(max(Version(*version[:2]), OLDEST), NEWEST))
 
 
 @lru_cache(maxsize=64)

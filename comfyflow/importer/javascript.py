@@ -47,6 +47,8 @@ def js_text(value: object, depth: int = 0) -> str:
     """What ``String(value)`` gives (of lists nested deeper than `MAX_DEPTH`: nothing)."""
     if isinstance(value, str):
         return value
+    if type(value) is int and -MAX_SAFE_INTEGER < value < MAX_SAFE_INTEGER:
+        return str(value)
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -9,7 +9,7 @@ from .editor_rules import EditorRules
 from .expansion import MAX_NESTING
 from .group_node import GroupNode, group_output
 from .javascript import js_text, shown
-from .live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
+from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
 from .slot_types import connects
 from .subgraph_host import promoted_value
 from .virtual_nodes import set_name, setters
@@ -135,8 +135,14 @@ class LinkResolver:
             LinkError: The editor fails at this link: it or its origin is missing, or it runs in
                 a circle.
         """
-        if node.inputs[slot].link is None:
+        link_id = node.inputs[slot].link
+        if link_id is None:
             return None
+        if way is None:  # nearly all links come straight from a node that runs
+            link = scope.graph.link(link_id)
+            origin = scope.graph.by_key.get(js_text(link.origin)) if link is not None else None
+            if link is not None and origin is not None and _just_runs(origin) and origin is not node:
+                return Source(f"{scope.prefix}{origin.key}", link.origin_slot)
         return self._follow(Place(True, scope, node, slot, None), way)
 
     def resolve_output(self, scope: Scope, node: Node, slot: int) -> Source | None:
@@ -247,6 +253,11 @@ class LinkResolver:
         return None
 
 
+def _just_runs(node: Node) -> bool:
+    """Whether a link from a node comes from that very node."""
+    return node.role == "class" and node.mode != MUTED and node.mode != BYPASSED
+
+
 def _hashable(type_: Any) -> bool:
     return type_ is None or isinstance(type_, (str, int, float))
 
@@ -266,7 +277,7 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
             f"{scope.graph.host_names()} has no input {shown(link.origin_slot)}, but links inside start there"
         )
     if slot.link is None:
-        raised = parent.host.raised if parent.host is not None else {}
+        raised = parent.host.raised if parent.host is not None else NOTHING_RAISED
         widget = raised.get(id(slot)) or promoted_value(slot, scope.graph)
         return None if widget is None else Source(None, -1, widget)
     outer = parent.graph.link(slot.link)

@@ -7,64 +7,62 @@ none, and a link that nothing names is made.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .javascript import js_text
 from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Link, Node
 
 
 def link_by_table(graph: Graph) -> None:
     """Make inputs, outputs and boundaries say what the table of links says."""
-    named = _named_inputs(graph)
-    unnamed: list[tuple[Link, Node]] = []
-    for link in graph.links.values():
-        target = graph.by_key.get(js_text(link.target))
-        if target is None or link.target == SUBGRAPH_OUTPUT:
-            continue
-        slot = named.get((id(target), link.id))
-        if slot is None:
-            unnamed.append((link, target))
-    for link, target in unnamed:
-        slot = _slot_by_place(target, link.target_slot)
-        if slot is not None and slot.link is None:
-            slot.link = link.id
+    by_key = graph.by_key
+    unnamed: dict[Any, tuple[Link, Node]] = {}
+    for id_, link in graph.links.items():
+        target = by_key.get(js_text(link.target))
+        if target is not None:
+            unnamed[id_] = (link, target)
+    for node in graph.nodes:
+        for slot in node.inputs:
+            id_ = slot.link
+            if id_ is None:
+                continue
+            known = unnamed.get(id_) if isinstance(id_, (int, float, str)) else None
+            if known is None or known[1] is not node:
+                slot.link = None
+            else:
+                del unnamed[id_]
+    slots: dict[int, dict[str, Input]] = {}
+    for link, target in unnamed.values():
+        place = _slot_by_place(target, link.target_slot, slots)
+        if place is not None and place.link is None:
+            place.link = link.id
     _link_outputs(graph)
     _link_boundaries(graph)
 
 
-def _named_inputs(graph: Graph) -> dict[tuple[int, object], Input]:
-    """The inputs by node and the link that they name; an input that names another's link names none."""
-    named: dict[tuple[int, object], Input] = {}
-    for node in graph.nodes:
-        for slot in node.inputs:
-            if slot.link is None:
-                continue
-            link = graph.link(slot.link)
-            key = (id(node), slot.link)
-            if link is None or graph.by_key.get(js_text(link.target)) is not node or key in named:
-                slot.link = None
-            else:
-                named[key] = slot
-    return named
-
-
-def _slot_by_place(node: Node, place: object) -> Input | None:
+def _slot_by_place(node: Node, place: object, slots: dict[int, dict[str, Input]]) -> Input | None:
     """The input at a place of a new node of the class; what was saved with the node counts for others."""
     if not isinstance(place, int) or place < 0:
         return None
     fresh = node.shape.inputs if node.shape is not None else node.inputs
     if place >= len(fresh):
         return None
-    name = fresh[place].name
-    return next((slot for slot in node.inputs if slot.name == name), None)
+    by_name = slots.get(id(node))
+    if by_name is None:
+        by_name = slots[id(node)] = {slot.name: slot for slot in reversed(node.inputs)}
+    return by_name.get(fresh[place].name)
 
 
 def _link_outputs(graph: Graph) -> None:
-    links: dict[tuple[str, object], list[object]] = {}
-    for link in graph.links.values():
-        links.setdefault((js_text(link.origin), link.origin_slot), []).append(link.id)
+    by_key = graph.by_key
     for node in graph.nodes:
-        first = graph.by_key.get(node.key) is node
-        for index, output in enumerate(node.outputs):
-            output.links = links.get((node.key, index), []) if first else []
+        for output in node.outputs:
+            output.links = []
+    for link in graph.links.values():
+        origin = by_key.get(js_text(link.origin))
+        place = link.origin_slot
+        if origin is not None and isinstance(place, int) and 0 <= place < len(origin.outputs):
+            origin.outputs[place].links.append(link.id)
 
 
 def _link_boundaries(graph: Graph) -> None:

@@ -24,6 +24,8 @@ SUBGRAPH_OUTPUT: Final = -20
 """The target of links that leave a subgraph."""
 
 _NOTHING_GROWS: Final[Mapping[str, Autogrow]] = {}
+NOTHING_RAISED: Final[Mapping[int, Widget]] = {}
+"""What a node has raised that is no subgraph's, or whose ``proxyWidgets`` name nothing."""
 
 
 class Widget:
@@ -182,7 +184,7 @@ class Node:
         self.widgets: list[Widget] = []
         self.shape: NodeShape | None = None
         self.autogrow: Mapping[str, Autogrow] = _NOTHING_GROWS
-        self.raised: dict[int, Widget] = {}
+        self.raised: Mapping[int, Widget] = NOTHING_RAISED
         self.definition: Graph | None = None
         self.group: GroupNode | None = None
         self.properties: Mapping[str, Any] = {}

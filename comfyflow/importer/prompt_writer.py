@@ -15,7 +15,7 @@ from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, VIEWPORT, viewport_
 from .group_node import GroupNode, inner_links
 from .javascript import js_text, json_value, shown, truthy
 from .link_resolver import LinkError, LinkResolver, Scope, Source
-from .live_graph import BYPASSED, MUTED, Graph, Node, Widget
+from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, Graph, Node, Widget
 from .node_lookup import NodeLookup
 from .prompt_text import Replacement, choose
 from .report import Report
@@ -150,13 +150,13 @@ class PromptWriter:
         return prompt
 
     def _meta(self, node: Node) -> dict[str, Any]:
-        if not self.rules.meta_names_packs:
-            return {"title": node.title}
-        named = {name: node.properties.get(name) for name in _PACK}
-        return {
-            "title": node.title,
-            **{name: value for name, value in named.items() if isinstance(value, str)},
-        }
+        meta: dict[str, Any] = {"title": node.title}
+        if self.rules.meta_names_packs:
+            for name in _PACK:
+                value = node.properties.get(name)
+                if isinstance(value, str):
+                    meta[name] = value
+        return meta
 
     def _sources(self, instance: Instance) -> list[tuple[str, Source]]:
         """What feeds the inputs of a node that are linked to something."""
@@ -172,14 +172,15 @@ class PromptWriter:
     def _values(self, instance: Instance, linked: set[str]) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
         host = instance.scope.host
-        raised = host.raised if host is not None else {}
+        raised = host.raised if host is not None else NOTHING_RAISED
         for widget in instance.node.widgets:
             if widget.sent and widget.name:
                 self.report.muted = widget.name in linked
                 outside = raised.get(id(widget)) if raised else None
                 sent = self.sent_value(instance, widget) if outside is None else outside.value
                 value = json_value(sent, exact=self.repair)
-                inputs[widget.name] = _wrapped(value, widget, self.rules)
+                plain = widget.kind != CURVE and not is_array(value)
+                inputs[widget.name] = value if plain else _wrapped(value, widget, self.rules)
         self.report.muted = False
         return inputs
 

@@ -92,6 +92,9 @@ def _slots_by_place(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, In
 
 
 def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
+    proxied = (
+        set(_entries(node)) if rules.host_copies and rules.proxies_are_inside else set[tuple[str, str]]()
+    )
     for slot in node.inputs:
         if slot.boundary is None:
             continue
@@ -103,7 +106,7 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
                 continue
             if rules.host_copies:
                 promoted.own = _own_widget(promoted, boundary.name)
-                if rules.proxies_are_inside and _is_proxied(node, promoted):
+                if (inner.key, promoted.name) in proxied:
                     promoted.own = source_widget(promoted) or promoted.own
                 place = sum(1 for other in node.inputs if other.widget is not None)
                 node.widgets.insert(place, promoted.own)
@@ -194,8 +197,9 @@ def _take_values(node: Node, rules: EditorRules) -> None:
     inside: set[int] = set()
     own = [widget for widget in node.widgets if widget.saved]
     if rules.proxies_are_inside:
-        proxied = [slot for slot in node.inputs if slot.promoted and _is_proxied(node, slot.promoted)]
-        inside = {id(slot.promoted.own) for slot in proxied if slot.promoted is not None}
+        named = set(_entries(node))
+        shown = [slot.promoted for slot in node.inputs if slot.promoted is not None]
+        inside = {id(each.own) for each in shown if (each.node.key, each.name) in named}
         own = _in_named_order(node, own)
     for place, (widget, value) in enumerate(zip(own, values, strict=False)):
         if id(widget) not in inside:
@@ -209,15 +213,14 @@ def _entries(node: Node) -> Iterator[tuple[str, str]]:
             yield js_text(entry[0]), entry[1]
 
 
-def _is_proxied(node: Node, promoted: Promoted) -> bool:
-    return (promoted.node.key, promoted.name) in _entries(node)
-
-
 def _in_named_order(node: Node, own: list[Widget]) -> list[Widget]:
     """The widgets, those that ``["-1", name]`` entries name in the order of these."""
-    named = [name for id_, name in _entries(node) if id_ == _OUTSIDE]
+    named: dict[str, int] = {}
+    for id_, name in _entries(node):
+        if id_ == _OUTSIDE:
+            named.setdefault(name, len(named))
     places = [place for place, widget in enumerate(own) if widget.name in named]
-    moved = sorted((own[place] for place in places), key=lambda widget: named.index(widget.name))
+    moved = sorted((own[place] for place in places), key=lambda widget: named[widget.name])
     ordered = list(own)
     for place, widget in zip(places, moved, strict=True):
         ordered[place] = widget
@@ -260,31 +263,70 @@ def _take_by_entry(node: Node, rules: EditorRules) -> None:
     values = array_or_empty(node.raw.get("widgets_values"))
     if graph is None or not is_array(entries):
         return
+    raised: dict[int, Widget] = {}
+    slots = _Slots()
     for place, (entry, value) in enumerate(zip(entries, values, strict=False)):
         if not is_array(entry) or len(entry) < 2 or not isinstance(entry[1], str):
             continue
         if js_text(entry[0]) == _OUTSIDE:
-            slot = _promoted_slot(node, entry[1])
+            slot = slots.promoted(node).get(entry[1])
             if slot is not None:
                 _own_value(slot, value, place, rules)
             continue
         inner = graph.by_key.get(js_text(graph.new_ids.get(js_text(entry[0]), entry[0])))
         if inner is not None:
-            _take_inside(node, inner, entry[1], value, place, rules)
+            shown = slots.of_widgets(inner).get(entry[1])
+            link = graph.link(shown.link) if shown is not None else None
+            if link is None or link.origin != SUBGRAPH_INPUT:
+                _raise(inner, entry[1], value, place, rules, raised, slots)
+            elif isinstance(link.origin_slot, int) and link.origin_slot in slots.by_boundary(node):
+                _own_value(slots.by_boundary(node)[link.origin_slot], value, place, rules)
+    node.raised = raised
 
 
-def _take_inside(node: Node, inner: Node, name: str, value: Any, place: int, rules: EditorRules) -> None:
-    """Let a value count for a widget inside, through the input that feeds it if there is one."""
-    graph = inner.graph
-    shown = next((slot for slot in inner.inputs if name in (slot.widget, slot.name)), None)
-    link = graph.link(shown.link) if shown is not None else None
-    if link is not None and link.origin == SUBGRAPH_INPUT:
-        for slot in node.inputs:
-            if slot.boundary == link.origin_slot and slot.promoted is not None:
-                _own_value(slot, value, place, rules)
-        return
+class _Slots:
+    """Slots of nodes, by what they are looked up by; worked out when first asked for."""
+
+    def __init__(self) -> None:
+        self._promoted: dict[int, dict[str, Input]] = {}
+        self._widgets: dict[int, dict[str, Input]] = {}
+        self._boundaries: dict[int, dict[int, Input]] = {}
+
+    def promoted(self, node: Node) -> dict[str, Input]:
+        """The slots of a subgraph's node that show a widget, by name."""
+        if id(node) not in self._promoted:
+            shown = [slot for slot in node.inputs if slot.promoted is not None]
+            self._promoted[id(node)] = {slot.name: slot for slot in reversed(shown)}
+        return self._promoted[id(node)]
+
+    def of_widgets(self, node: Node) -> dict[str, Input]:
+        """The slots by their own names, and by those of their widgets."""
+        if id(node) not in self._widgets:
+            found = {slot.name: slot for slot in reversed(node.inputs)}
+            found.update((slot.widget, slot) for slot in reversed(node.inputs) if slot.widget is not None)
+            self._widgets[id(node)] = found
+        return self._widgets[id(node)]
+
+    def by_boundary(self, node: Node) -> dict[int, Input]:
+        """The slots of a subgraph's node that show a widget, by the input that they feed."""
+        if id(node) not in self._boundaries:
+            shown = [slot for slot in node.inputs if slot.promoted is not None]
+            self._boundaries[id(node)] = {s.boundary: s for s in shown if s.boundary is not None}
+        return self._boundaries[id(node)]
+
+
+def _raise(
+    inner: Node,
+    name: str,
+    value: Any,
+    place: int,
+    rules: EditorRules,
+    raised: dict[int, Widget],
+    slots: _Slots,
+) -> None:
+    """Let a value count for a widget inside that no input feeds."""
     if inner.role == "host":
-        nested = _promoted_slot(inner, name)
+        nested = slots.promoted(inner).get(name)
         widget = (
             source_widget(nested.promoted) if nested is not None and nested.promoted is not None else None
         )
@@ -293,11 +335,7 @@ def _take_inside(node: Node, inner: Node, name: str, value: Any, place: int, rul
         target = widget = inner.widget(name)
     own = _with_value(widget, value, place, rules) if widget is not None else None
     if own is not None and target is not None:
-        node.raised[id(target)] = own
-
-
-def _promoted_slot(node: Node, name: str) -> Input | None:
-    return next((slot for slot in node.inputs if slot.name == name and slot.promoted is not None), None)
+        raised[id(target)] = own
 
 
 def saved_values(node: Node) -> Iterator[tuple[Input, int, Any]]:

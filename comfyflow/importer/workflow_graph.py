@@ -250,7 +250,7 @@ class _Reading(NamedTuple):
 def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
     """Read the links: lists in version 0.4, objects in any other; the editor reads no others [18]."""
     any_form = reading.any_form
-    last = 0
+    highest = 0
     saved = graph.raw.get("links")
     if is_object(saved) and any_form:
         saved = list(saved.values())
@@ -270,7 +270,8 @@ def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
             if not is_number(id_) or (id_ in graph.links and graph.id is None):
                 continue
             if id_ in graph.links:
-                id_ = last = max(last, *(_whole(known) for known in graph.links)) + 1
+                id_ = highest + 1
+            highest = max(highest, _whole(id_))
         if type(origin) is int:
             origin = ids.get(origin, origin)
         if type(target) is int:
