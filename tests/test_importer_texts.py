@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from comfyflow.errors import ConversionError
 from comfyflow.importer.prompt_text import choose
+from comfyflow.python_source.given import given_graph
+from comfyflow.python_source.unit import find_units
 from tests.editor_json import boundary, convert, inputs_of, node, subgraph, with_subgraphs, workflow
 from tests.growing_texts import TEXTS, lines_run
 
@@ -224,3 +226,22 @@ def test_unknown_nodes_with_inputs_stay() -> None:
 def test_what_a_foreign_note_says_is_told() -> None:
     (note,) = convert(workflow([node(1, "Encode", ["a"]), NOTE])).editor.notes
     assert note.text == "read me"
+
+
+def test_nodes_side_by_side_share_what_they_stand_in() -> None:
+    editor = convert(doubling(3, [node(1, "Encode", ["a"]), node(2, "Encode", ["a"])])).editor
+    hosts = [each.hosts for each in editor.nodes.values()]
+    assert len(hosts) == 16
+    assert {len(each) for each in hosts} == {4}
+    assert len({id(each) for each in hosts}) == len(set(hosts)) == 8
+
+
+def test_twice_the_small_subgraphs_take_twice_the_steps() -> None:
+    def written(count: int) -> int:
+        hosts = [node(number, "d") for number in range(1, count + 1)]
+        made = with_subgraphs(hosts, [], subgraph("d", [node(1, "Encode", ["a"])], []))
+        prompt = convert(made).prompt
+        return lines_run(lambda: find_units(given_graph(prompt), 2))
+
+    written(1)  # what is imported for the first time is imported now
+    assert written(400) <= STEEPEST * written(200)

@@ -201,6 +201,7 @@ def editor_graph(writer: PromptWriter, prompt: Mapping[str, Any]) -> EditorGraph
     hosts: list[Instance] = []
     inside: dict[str, list[str]] = {}
     hosts_inside: dict[str, list[str]] = {}
+    hosts_of: Hosts = {}
     for instance in instances:
         host_id = instance.scope.prefix[:-1]
         if instance.node.role == "host":
@@ -208,7 +209,7 @@ def editor_graph(writer: PromptWriter, prompt: Mapping[str, Any]) -> EditorGraph
                 hosts.append(instance)
                 hosts_inside.setdefault(host_id, []).append(instance.key)
         elif instance.key in prompt:
-            nodes[instance.key] = _editor_node(instance, _groups(instance.scope.graph, groups))
+            nodes[instance.key] = _editor_node(instance, _groups(instance.scope.graph, groups), hosts_of)
             inside.setdefault(host_id, []).append(instance.key)
     uses = {
         instance.key: _use(writer, instance, crossings, inside, hosts_inside, groups) for instance in hosts
@@ -259,12 +260,27 @@ def _own_title(node: Node) -> str | None:
     return title if isinstance(title, str) and title else None
 
 
-def _host_ids(scope: Scope) -> tuple[str, ...]:
-    parts = scope.prefix.split(":")[:-1]
-    return tuple(":".join(parts[: index + 1]) for index in range(len(parts)))
+Hosts = dict[str, tuple[str, ...]]
+"""The hosts around what stands in a scope, by the scope's prefix: nodes side by side share them."""
 
 
-def _editor_node(instance: Instance, groups: tuple[EditorGroup, ...]) -> EditorNode:
+def _host_ids(scope: Scope, known: Hosts) -> tuple[str, ...]:
+    """The ids of the hosts around what stands in a scope, outermost first."""
+    found: tuple[str, ...] = ()
+    missing: list[Scope] = []
+    inner = scope
+    while inner.parent is not None:
+        if inner.prefix in known:
+            found = known[inner.prefix]
+            break
+        missing.append(inner)
+        inner = inner.parent
+    for one in reversed(missing):
+        known[one.prefix] = found = (*found, one.prefix[:-1])
+    return found
+
+
+def _editor_node(instance: Instance, groups: tuple[EditorGroup, ...], hosts: Hosts) -> EditorNode:
     node = instance.node
     position = _position(node)
     return EditorNode(
@@ -272,7 +288,7 @@ def _editor_node(instance: Instance, groups: tuple[EditorGroup, ...]) -> EditorN
         node.type,
         _own_title(node),
         position,
-        _host_ids(instance.scope),
+        _host_ids(instance.scope, hosts),
         _around(position, groups),
     )
 

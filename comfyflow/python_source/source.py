@@ -70,7 +70,7 @@ def to_python(
     given = with_marked_paths(given_graph(graph), schema)
     notes = annotations if annotations is not None else _own_annotations(graph)
     units = (
-        {ROOT: Unit(ROOT, list(given), [], list(given))}
+        {ROOT: Unit(ROOT, list(given), {}, list(given))}
         if flat
         else find_units(given, 1 if notes.subgraphs else 2)
     )

@@ -26,13 +26,13 @@ class Unit:
     Attributes:
         path: The id of its host, or `ROOT`.
         members: The nodes that it makes itself.
-        children: The units that it calls.
+        children: The units that it calls, in order.
         nodes: All nodes in it, those of its children too.
     """
 
     path: str
     members: list[str] = field(default_factory=list[str])
-    children: list[str] = field(default_factory=list[str])
+    children: dict[str, None] = field(default_factory=dict[str, None])
     nodes: list[str] = field(default_factory=list[str])
 
     def relative(self, node_id: str) -> str:
@@ -52,8 +52,9 @@ def find_units(graph: Graph, smallest: int) -> dict[str, Unit]:
         smallest: A subgraph of fewer nodes is no unit of its own.
     """
     units = _by_ids(graph)
+    outer = {child: path for path, unit in units.items() for child in unit.children}
     for path in [path for path, unit in units.items() if path and len(unit.nodes) < smallest]:
-        _dissolve(units, path)
+        _dissolve(units, path, outer)
     waiting = [ROOT]
     for path in waiting:
         while True:
@@ -61,7 +62,7 @@ def find_units(graph: Graph, smallest: int) -> dict[str, Unit]:
             if not torn:
                 break
             for child in torn:
-                _dissolve(units, child)
+                _dissolve(units, child, outer)
         waiting.extend(units[path].children)
     return {path: units[path] for path in waiting}
 
@@ -73,7 +74,7 @@ def _by_ids(graph: Graph) -> dict[str, Unit]:
         for outer in _hosts(node_id):
             if outer not in units:
                 units[outer] = Unit(outer)
-                units[path].children.append(outer)
+                units[path].children[outer] = None
             units[path].nodes.append(node_id)
             path = outer
         units[path].nodes.append(node_id)
@@ -92,13 +93,14 @@ def _hosts(node_id: str) -> Iterator[str]:
             yield node_id[:end]
 
 
-def _dissolve(units: dict[str, Unit], path: str) -> None:
+def _dissolve(units: dict[str, Unit], path: str, outer: dict[str, str]) -> None:
     """Give what is in a unit to the one around it."""
     unit = units.pop(path)
-    outer = next(one for one in units.values() if path in one.children)
-    outer.children.remove(path)
-    outer.children.extend(unit.children)
-    outer.members.extend(unit.members)
+    around = units[outer[path]]
+    del around.children[path]
+    around.children |= unit.children
+    around.members.extend(unit.members)
+    outer.update(dict.fromkeys(unit.children, outer[path]))
 
 
 def _torn(graph: Graph, units: dict[str, Unit], path: str) -> list[str]:
