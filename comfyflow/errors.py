@@ -22,6 +22,7 @@
     ├── GoldenError                 a golden file of a test that has no name or cannot be read
     └── ClientError                 anything between us and a server
         ├── ServerUnreachable       nothing answered, or what answered is no ComfyUI
+        ├── SocketUnavailable       no WebSocket, where only one gives what is wanted
         ├── ServerError             an HTTP answer that is an error; has `.status`
         ├── PromptRejected          the server refused the prompt; has `.report`
         ├── RunError                a prompt that was queued and gave no result
@@ -196,6 +197,10 @@ class ServerUnreachable(ClientError):
         super().__init__(message)
         self.unsent = unsent
         self.timed_out = timed_out
+
+
+class SocketUnavailable(ClientError):
+    """No WebSocket can be opened, and what was asked for comes over it alone."""
 
 
 class ServerError(ClientError):

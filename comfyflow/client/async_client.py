@@ -18,11 +18,12 @@ from ..output_file import NodeOutput, OutputFile
 from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .awaiting import AwaitingDriver, LoopSignal
 from .base import BaseClient
+from .connection import AsyncConnectSocket
 from .event import ServerEvent
 from .handle import DEFAULT_TIMEOUT, AsyncHandle
 from .hub import Listener
 from .interruption import abandon, add_note
-from .listening import next_event, require_socket
+from .listening import connect, next_event, require_socket
 from .methods import awaiting
 from .options import ClientOptions, make_core
 from .result import Result
@@ -56,6 +57,7 @@ class AsyncClient(BaseClient):
         url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
             ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
+        connect_socket: Opens the WebSocket, instead of the websockets package.
         options: See `ClientOptions`.
 
     Raises:
@@ -68,11 +70,12 @@ class AsyncClient(BaseClient):
         url: str | None = None,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        connect_socket: AsyncConnectSocket | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
-        refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport")
+        refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport", "connect_socket")
         super().__init__(make_core(url, LoopSignal, options))
-        self._driver = AwaitingDriver(self._core, options, transport)
+        self._driver = AwaitingDriver(self._core, options, transport, connect_socket)
         self._collected = weakref.finalize(self, self._driver.abandon)
         self._collected.atexit = False
 
@@ -314,16 +317,44 @@ class AsyncClient(BaseClient):
         refuse_strangers("AsyncClient.submit", options, RunOptions, "target", "resolver")
         return await self._submit(target, resolver, options, None)
 
-    async def attach(self, prompt_id: str) -> AsyncHandle[Result[NodeOutput]]:
+    @overload
+    async def attach(self, prompt_id: str) -> AsyncHandle[Result[NodeOutput]]: ...
+
+    @overload
+    async def attach(
+        self, prompt_id: str, *, resolver: Callable[[Result[NodeOutput]], T]
+    ) -> AsyncHandle[T]: ...
+
+    async def attach(self, prompt_id: str, *, resolver: Callable[[Any], Any] | None = None) -> Any:
         """Take up a prompt that is on the server: of an earlier program, or of somebody else.
 
         Args:
             prompt_id: Its id.
+            resolver: What ``handle.result()`` makes of the result.
 
         Raises:
             PromptLost: The server does not know it.
         """
-        return self._handle(await self._driver.drive(running.attach(self._core, prompt_id)), None)
+        return self._handle(await self._driver.drive(running.attach(self._core, prompt_id)), resolver)
+
+    async def connect(self, timeout: float | None = None) -> Self:
+        """Have the WebSocket open. It is opened by itself when it is needed; this tells whether it can be.
+
+        Args:
+            timeout: Seconds to try; by default those of ``Limits.socket``.
+
+        Returns:
+            The client.
+
+        Raises:
+            SocketUnavailable: It cannot be opened; says why.
+            ClientError: The client is closed, or was made with ``websocket=False``.
+        """
+        await self._driver.drive(connect(self._core, timeout))
+        return self
+
+    def _call_back(self) -> None:
+        self._driver.call_back(self._callbacks)
 
     def events(self, timeout: float | None = None) -> AsyncIterator[ServerEvent]:
         """Everything that comes over the socket from this call on, until the client is closed.
@@ -347,7 +378,10 @@ class AsyncClient(BaseClient):
         self, listener: Listener[ServerEvent], deadline: Deadline
     ) -> AsyncIterator[ServerEvent]:
         try:
-            while (event := await self._driver.drive(next_event(self._core, listener, deadline))) is not None:
+            while True:
+                event = await self._driver.drive(next_event(self._core, listener, deadline))
+                if event is None:
+                    return
                 yield event
         finally:
             self._core.hub.unlisten(listener)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Generator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import httpx
 
 from ..errors import ClientError
+from .callback import Callbacks
+from .connection import AsyncConnectSocket, AsyncSocket
 from .core import Core
 from .flow import (
     Answer,
@@ -37,6 +40,7 @@ from .http import (
     with_credentials,
     without_foreign_cookies,
 )
+from .listening import next_call
 from .options import ClientOptions, ConnectionOptions, within_origin
 from .pace import paced
 from .socket_flow import socket_flow
@@ -72,10 +76,15 @@ class AwaitingDriver:
         core: The client.
         options: What it was made with.
         transport: An httpx transport instead of the network.
+        connect: Opens sockets instead of websockets.
     """
 
     def __init__(
-        self, core: Core, options: ClientOptions, transport: httpx.AsyncBaseTransport | None
+        self,
+        core: Core,
+        options: ClientOptions,
+        transport: httpx.AsyncBaseTransport | None,
+        connect: AsyncConnectSocket | None = None,
     ) -> None:
         self.core = core
         self._options = ConnectionOptions(core, options)
@@ -88,7 +97,9 @@ class AwaitingDriver:
         self._sending: set[asyncio.Task[Answer]] = set()
         self._going_on: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._socket = AwaitingSocket(core, self._options)
+        self._socket = AwaitingSocket(core, self._options, connect)
+        self._callbacks: Callbacks | None = None
+        self._caller: asyncio.Task[None] | None = None
         core.hub.hang_up = self._socket.hang_up
 
     async def drive(self, flow: Flow[T]) -> T:
@@ -117,10 +128,34 @@ class AwaitingDriver:
     def start_socket(self) -> None:
         """Have the socket opened, if it is not. Outside of a loop it waits for one."""
         try:
-            asyncio.get_running_loop()
+            self._loop = asyncio.get_running_loop()
         except RuntimeError:
             return
+        self._start()
+
+    def _start(self) -> None:
         self._socket.start()
+        if self._callbacks is not None and self._caller is None:
+            calling = self._call(self._callbacks)
+            self._caller = asyncio.get_running_loop().create_task(calling, name="comfyflow-callbacks")
+
+    def call_back(self, callbacks: Callbacks) -> None:
+        """Have functions called with what comes over the socket, by a task of their own."""
+        self._callbacks = callbacks
+        self.start_socket()
+
+    async def _call(self, callbacks: Callbacks) -> None:
+        while (call := await self.drive(next_call(self.core, callbacks.due))) is not None:
+            if not call.subscription.active:
+                continue
+            try:
+                given = call.subscription.function(call.event)
+                if inspect.isawaitable(given):
+                    await given
+            except Exception as error:  # noqa: BLE001  # shown as an error of the user's own task
+                loop = asyncio.get_running_loop()
+                said = f"a callback for {type(call.event).__name__} raised"
+                loop.call_exception_handler({"message": said, "exception": error})
 
     async def see_through(self, flow: Flow[T]) -> T:
         """Carry out a flow in a task of its own: it goes on though the one who waits is cancelled.
@@ -138,6 +173,7 @@ class AwaitingDriver:
         if self._going_on:
             await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()
+        await self._end_calls()
         await self._socket.close()
         await self._cut()
         await self._http.aclose()
@@ -161,7 +197,7 @@ class AwaitingDriver:
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Gather):
             return await self._gather(effect)
-        return self._socket.start()
+        return self._start()
 
     async def _gather(self, effect: Gather) -> list[Any]:
         free = asyncio.Semaphore(effect.limit)
@@ -175,6 +211,15 @@ class AwaitingDriver:
             if isinstance(result, BaseException):
                 raise result
         return results
+
+    async def _end_calls(self) -> None:
+        """Let the function that is being called come to its end; one that does not is cancelled."""
+        task = self._caller
+        if task is None or task is asyncio.current_task():
+            return
+        await asyncio.wait({task}, timeout=_SENDING_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     async def _cut(self) -> None:
         """Let what is being sent come to its end, and break off what does not.
@@ -250,12 +295,14 @@ class AwaitingSocket:
     Args:
         core: The client.
         options: How connections are made.
+        connect: Opens sockets instead of websockets.
     """
 
-    def __init__(self, core: Core, options: ConnectionOptions) -> None:
+    def __init__(self, core: Core, options: ConnectionOptions, connect: AsyncConnectSocket | None) -> None:
         self._core = core
         self._options = options
-        self._connection: ClientConnection | None = None
+        self._connect = connect
+        self._connection: AsyncSocket | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._opening = False
@@ -268,7 +315,7 @@ class AwaitingSocket:
     def hang_up(self) -> None:
         """Break the connection; the task opens it again."""
         if self._connection is not None:
-            task = asyncio.get_running_loop().create_task(self._connection.close())
+            task = asyncio.get_running_loop().create_task(_close(self._connection))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
@@ -300,7 +347,7 @@ class AwaitingSocket:
     async def _perform(self, effect: SocketEffect) -> Any:
         if isinstance(effect, Watch):
             return await watch(effect.signal, effect.seconds)
-        with _failures():
+        with _failures(self._connect is not None):
             if isinstance(effect, Receive):
                 return await self._open_connection().recv()
             if isinstance(effect, OpenSocket):
@@ -310,24 +357,30 @@ class AwaitingSocket:
             return await self._hang_up()
 
     async def _open(self) -> None:
-        from websockets.asyncio.client import connect
-
         self._opening = True
         try:
-            connecting = within_origin(connect, self._core.address)(**self._options.socket(self._core))
-            connection: ClientConnection = await connecting
-            self._connection = connection
+            connection = self._connection = await self._opened()
         finally:
             self._opening = False
         if self._core.hub.stop.is_set():
             await connection.close()
+
+    async def _opened(self) -> AsyncSocket:
+        if self._connect is not None:
+            return await self._connect(self._options.socket_request(self._core))
+        from websockets.asyncio.client import connect
+
+        connection: ClientConnection = await within_origin(connect, self._core.address)(
+            **self._options.socket(self._core)
+        )
+        return connection
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
 
-    def _open_connection(self) -> ClientConnection:
+    def _open_connection(self) -> AsyncSocket:
         if self._connection is None:
             raise SocketFailure("the socket is closed")
         return self._connection
@@ -381,12 +434,24 @@ def _release(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+async def _close(connection: AsyncSocket) -> None:
+    """Close a connection; one that cannot be closed is broken, as the one who receives will hear."""
+    with contextlib.suppress(Exception):
+        await connection.close()
+
+
 @contextlib.contextmanager
-def _failures() -> Generator[None]:
-    """Turn what websockets raises into `SocketFailure`."""
+def _failures(foreign: bool) -> Generator[None]:
+    """Turn what websockets raises into `SocketFailure`, or whatever a foreign socket raises."""
     from websockets.exceptions import WebSocketException
 
     try:
         yield
+    except SocketFailure:
+        raise
     except (WebSocketException, OSError, EOFError, ValueError, ImportError, asyncio.TimeoutError) as error:
         raise SocketFailure(str(error) or type(error).__name__) from None
+    except Exception as error:
+        if not foreign:
+            raise
+        raise SocketFailure(f"{type(error).__name__}: {error}") from error

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import httpx
 
 from ..errors import ClientError
+from .callback import Callbacks
+from .connection import ConnectSocket, Socket
 from .core import Core
 from .flow import (
     Answer,
@@ -40,6 +42,7 @@ from .http import (
     with_credentials,
     without_foreign_cookies,
 )
+from .listening import next_call
 from .options import ClientOptions, ConnectionOptions, within_origin
 from .pace import paced
 from .socket_flow import socket_flow
@@ -74,9 +77,16 @@ class BlockingDriver:
         core: The client.
         options: What it was made with.
         transport: An httpx transport instead of the network.
+        connect: Opens sockets instead of websockets.
     """
 
-    def __init__(self, core: Core, options: ClientOptions, transport: httpx.BaseTransport | None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        options: ClientOptions,
+        transport: httpx.BaseTransport | None,
+        connect: ConnectSocket | None = None,
+    ) -> None:
         self.core = core
         self._options = ConnectionOptions(core, options)
         inner = transport or self._options.transport(httpx.HTTPTransport)
@@ -85,7 +95,8 @@ class BlockingDriver:
             timeout=self._options.timeout,
             event_hooks=self._options.event_hooks,
         )
-        self._socket = BlockingSocket(core, self._options)
+        self._socket = BlockingSocket(core, self._options, connect)
+        self._caller: threading.Thread | None = None
         core.hub.hang_up = self._socket.hang_up
 
     def drive(self, flow: Flow[T], halt: Halt | None = None) -> T:
@@ -113,6 +124,28 @@ class BlockingDriver:
     def start_socket(self) -> None:
         """Have the socket opened, if it is not."""
         self._socket.start()
+
+    def call_back(self, callbacks: Callbacks) -> None:
+        """Have functions called with what comes over the socket, by a thread of their own.
+
+        Not by the socket's: a function may wait for a prompt, and so for the socket.
+        """
+        if self._caller is None:
+            self._caller = threading.Thread(
+                target=self._call, args=(callbacks,), name="comfyflow-callbacks", daemon=True
+            )
+            self._caller.start()
+        self.start_socket()
+
+    def _call(self, callbacks: Callbacks) -> None:
+        while (call := self.drive(next_call(self.core, callbacks.due))) is not None:
+            if not call.subscription.active:
+                continue
+            try:
+                call.subscription.function(call.event)
+            except Exception as error:  # noqa: BLE001  # shown as an error of the user's own thread
+                told = (type(error), error, error.__traceback__, threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(told))
 
     def close(self) -> None:
         """Close everything. Whoever waits is told."""
@@ -175,12 +208,14 @@ class BlockingSocket:
     Args:
         core: The client.
         options: How connections are made.
+        connect: Opens sockets instead of websockets.
     """
 
-    def __init__(self, core: Core, options: ConnectionOptions) -> None:
+    def __init__(self, core: Core, options: ConnectionOptions, connect: ConnectSocket | None) -> None:
         self._core = core
         self._options = options
-        self._connection: ClientConnection | None = None
+        self._connect = connect
+        self._connection: Socket | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._opening = False
@@ -221,6 +256,7 @@ class BlockingSocket:
             while True:
                 if self._abandoned:
                     self._hang_up()
+                    self._core.hub.close()
                     return
                 try:
                     value = self._perform(effect)
@@ -234,7 +270,7 @@ class BlockingSocket:
     def _perform(self, effect: SocketEffect) -> Any:
         if isinstance(effect, Watch):
             return watch(effect.signal, effect.seconds)
-        with _failures():
+        with _failures(self._connect is not None):
             if isinstance(effect, Receive):
                 return self._open_connection().recv()
             if isinstance(effect, OpenSocket):
@@ -244,30 +280,35 @@ class BlockingSocket:
             return self._hang_up()
 
     def _open(self) -> None:
-        from websockets.sync import client
-
-        # Of the newer websockets, only this one can be told which redirects to follow.
-        connect: Any = getattr(client, "reconnect", client.connect)
         self._opening = True
         try:
-            connecting = cast(
-                "ClientConnection",
-                within_origin(connect, self._core.address)(**self._options.socket(self._core)),
-            )
-            # A connection's own __enter__ does nothing else.
-            connection = connecting.__enter__()
+            connection = self._opened()
         finally:
             self._opening = False
         self._connection = connection
         if self._abandoned or self._core.hub.stop.is_set():
             connection.close()
 
+    def _opened(self) -> Socket:
+        if self._connect is not None:
+            return self._connect(self._options.socket_request(self._core))
+        from websockets.sync import client
+
+        # Of the newer websockets, only this one can be told which redirects to follow.
+        connect: Any = getattr(client, "reconnect", client.connect)
+        connecting = cast(
+            "ClientConnection",
+            within_origin(connect, self._core.address)(**self._options.socket(self._core)),
+        )
+        # A connection's own __enter__ does nothing else.
+        return connecting.__enter__()
+
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
-    def _open_connection(self) -> ClientConnection:
+    def _open_connection(self) -> Socket:
         if self._connection is None:
             raise SocketFailure("the socket is closed")
         return self._connection
@@ -281,11 +322,17 @@ def watch(signal: Signal, seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _failures() -> Generator[None]:
-    """Turn what websockets raises into `SocketFailure`."""
+def _failures(foreign: bool) -> Generator[None]:
+    """Turn what websockets raises into `SocketFailure`, or whatever a foreign socket raises."""
     from websockets.exceptions import WebSocketException
 
     try:
         yield
+    except SocketFailure:
+        raise
     except (WebSocketException, OSError, EOFError, ValueError, ImportError) as error:
         raise SocketFailure(str(error) or type(error).__name__) from None
+    except Exception as error:
+        if not foreign:
+            raise
+        raise SocketFailure(f"{type(error).__name__}: {error}") from error

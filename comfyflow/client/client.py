@@ -16,11 +16,12 @@ from ..output_file import NodeOutput, OutputFile
 from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .base import BaseClient
 from .blocking import BlockingDriver
+from .connection import ConnectSocket
 from .event import ServerEvent
 from .handle import DEFAULT_TIMEOUT, Handle
 from .hub import Listener
 from .interruption import abandon, add_note, refuse_coroutine
-from .listening import next_event, require_socket
+from .listening import connect, next_event, require_socket
 from .methods import blocking
 from .options import ClientOptions, make_core
 from .result import Result, refuse_async
@@ -54,6 +55,7 @@ class Client(BaseClient):
         url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
             ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
+        connect_socket: Opens the WebSocket, instead of the websockets package.
         options: See `ClientOptions`.
 
     Raises:
@@ -66,11 +68,12 @@ class Client(BaseClient):
         url: str | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
+        connect_socket: ConnectSocket | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
-        refuse_strangers("Client", options, ClientOptions, "url", "transport")
+        refuse_strangers("Client", options, ClientOptions, "url", "transport", "connect_socket")
         super().__init__(make_core(url, threading.Event, options))
-        self._driver = BlockingDriver(self._core, options, transport)
+        self._driver = BlockingDriver(self._core, options, transport, connect_socket)
         self._collected = weakref.finalize(self, self._driver.abandon)
         self._collected.atexit = False
 
@@ -279,16 +282,45 @@ class Client(BaseClient):
         refuse_strangers("Client.submit", options, RunOptions, "target", "resolver")
         return self._submit(target, resolver, options, None)
 
-    def attach(self, prompt_id: str) -> Handle[Result[NodeOutput]]:
+    @overload
+    def attach(self, prompt_id: str) -> Handle[Result[NodeOutput]]: ...
+
+    @overload
+    def attach(self, prompt_id: str, *, resolver: Callable[[Result[NodeOutput]], T]) -> Handle[T]: ...
+
+    def attach(self, prompt_id: str, *, resolver: Callable[[Any], Any] | None = None) -> Any:
         """Take up a prompt that is on the server: of an earlier program, or of somebody else.
 
         Args:
             prompt_id: Its id.
+            resolver: What ``handle.result()`` makes of the result.
 
         Raises:
             PromptLost: The server does not know it.
         """
-        return self._handle(self._driver.drive(running.attach(self._core, prompt_id)), None)
+        return self._handle(self._driver.drive(running.attach(self._core, prompt_id)), resolver)
+
+    def connect(self, timeout: float | None = None) -> Self:
+        """Have the WebSocket open. It is opened by itself when it is needed; this tells whether it can be.
+
+        Args:
+            timeout: Seconds to try; by default those of ``Limits.socket``.
+
+        Returns:
+            The client.
+
+        Raises:
+            SocketUnavailable: It cannot be opened; says why.
+            ClientError: The client is closed, or was made with ``websocket=False``.
+        """
+        self._driver.drive(connect(self._core, timeout))
+        return self
+
+    def _check_callback(self, function: Callable[[Any], object]) -> None:
+        refuse_coroutine(function, "a callback")
+
+    def _call_back(self) -> None:
+        self._driver.call_back(self._callbacks)
 
     def events(self, timeout: float | None = None) -> Iterator[ServerEvent]:
         """Everything that comes over the socket from this call on, until the client is closed.
@@ -310,7 +342,10 @@ class Client(BaseClient):
 
     def _events(self, listener: Listener[ServerEvent], deadline: Deadline) -> Iterator[ServerEvent]:
         try:
-            while (event := self._driver.drive(next_event(self._core, listener, deadline))) is not None:
+            while True:
+                event = self._driver.drive(next_event(self._core, listener, deadline))
+                if event is None:
+                    return
                 yield event
         finally:
             self._core.hub.unlisten(listener)

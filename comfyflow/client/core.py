@@ -18,6 +18,7 @@ from ..json_types import is_object
 from ..schema import Schema
 from .address import Address, Credentials
 from .advice import elsewhere, for_answer
+from .answer_cache import AnswerCache
 from .flow import Answer, Flow, Forward, Middleware, Request, Signal, Sink, send, sleep
 from .hub import Hub
 
@@ -84,6 +85,7 @@ class Core:
         middleware: What every request goes through, outermost first.
         new_signal: Makes a `Signal` of the driver's kind.
         use_socket: Whether there is to be a socket at all.
+        cache_seconds: For how long lists of what the server has are good.
         clock: Seconds, monotonic.
     """
 
@@ -98,6 +100,7 @@ class Core:
         bounds: Bounds | None = None,
         middleware: Sequence[Middleware] = (),
         use_socket: bool = True,
+        cache_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = address
@@ -105,7 +108,8 @@ class Core:
         self.client_id = client_id or str(uuid.uuid4())
         self.limits = limits or Limits()
         self.bounds = bounds or Bounds.from_environment()
-        self.middleware = tuple(middleware)
+        self.middleware = [*middleware]
+        """Shared with what `within` gives: a layer that is added later counts everywhere."""
         self.new_signal = new_signal
         self.use_socket = use_socket
         self.partner_api_key: str | None = None
@@ -124,6 +128,7 @@ class Core:
         """What the server said of single node classes."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub = Hub(new_signal, self.clock)
+        self.cache = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)
 
     def within(self, seconds: float | None) -> Core:
         """The same client, but all that is done with it comes to an end in some seconds.
@@ -274,6 +279,8 @@ def ask(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
         timeout = request.timeout or max(min(left, core.limits.answer), _LEAST)
         request = replace(request, timeout=timeout, until=core.clock() + max(left, _LEAST))
     forward: Forward = lambda asked: _follow(core, asked, sink)  # noqa: E731  # the innermost layer
+    if sink is None:
+        forward = _wrapped(core.cache.fetch, forward)
     for layer in reversed(core.middleware):
         forward = _wrapped(layer, forward)
     return (yield from forward(request))

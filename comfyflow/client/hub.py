@@ -7,7 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from .event import (
     Connected,
@@ -32,6 +32,18 @@ _NAMELESS: Final = (Executing, Progress, Picture, NodeMessage)
 """What has a form that does not name its prompt."""
 
 
+class Hearer(Protocol):
+    """Takes what comes over the socket, at once and without waiting."""
+
+    def put(self, event: ServerEvent) -> None:
+        """Take an event."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        ...
+
+
 class Listener(Generic[T]):
     """Events for somebody who has not read them yet.
 
@@ -43,17 +55,22 @@ class Listener(Generic[T]):
     def __init__(self, signal: Signal, limit: int = _BACKLOG) -> None:
         self.signal = signal
         self.closed = False
-        self._waiting: deque[T] = deque(maxlen=limit)
+        self._events: deque[T] = deque(maxlen=limit)
 
     def put(self, event: T) -> None:
         """Add an event."""
-        self._waiting.append(event)
+        self._events.append(event)
         self.signal.set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._events)
 
     def take(self) -> T | None:
         """The next event, or None if there is none at the moment."""
         try:
-            return self._waiting.popleft()
+            return self._events.popleft()
         except IndexError:
             return None
 
@@ -84,7 +101,7 @@ class Hub:
         self._clock = clock
         self._lock = threading.Lock()
         self._runs: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()
-        self._listeners: list[weakref.ref[Listener[ServerEvent]]] = []
+        self._listeners: list[weakref.ref[Hearer]] = []
         self._running: str | None = None
 
     def add(self, run: Run) -> None:
@@ -107,15 +124,15 @@ class Hub:
         self.add(run)
         run.missed()
 
-    def listen(self, listener: Listener[ServerEvent]) -> None:
+    def listen(self, listener: Hearer) -> None:
         """Hand this listener all events from now on, for as long as somebody keeps it."""
         with self._lock:
-            self._listeners = [known for known in self._listeners if known() is not None]
+            self._listeners = [known for known in self._listeners if known() not in (None, listener)]
             self._listeners.append(weakref.ref(listener))
         if self.stop.is_set():
             listener.close()
 
-    def unlisten(self, listener: Listener[ServerEvent]) -> None:
+    def unlisten(self, listener: Hearer) -> None:
         """This listener wants no more."""
         with self._lock:
             self._listeners = [known for known in self._listeners if known() not in (None, listener)]
@@ -155,7 +172,7 @@ class Hub:
         for run in runs:
             run.poke()
 
-    def _listening(self) -> list[Listener[ServerEvent]]:
+    def _listening(self) -> list[Hearer]:
         return [listener for known in self._listeners if (listener := known()) is not None]
 
     def _poke(self) -> None:

@@ -268,6 +268,23 @@ def _amount(value: object) -> float | None:
         return None
 
 
+EVENT_CLASSES: Final[Mapping[str, type[events.BaseServerEvent]]] = {
+    "status": events.Status,
+    "feature_flags": events.FeatureFlags,
+    "execution_start": events.ExecutionStart,
+    "execution_cached": events.ExecutionCached,
+    "executing": events.Executing,
+    "progress": events.Progress,
+    "progress_state": events.ProgressState,
+    "executed": events.Executed,
+    "execution_success": events.ExecutionSuccess,
+    "execution_error": events.ExecutionFailed,
+    "execution_interrupted": events.ExecutionInterrupted,
+    "logs": events.LogEntries,
+    "notification": events.Notification,
+}
+"""The class of each type of message that has one."""
+
 _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ServerEvent | None]]] = {
     "status": _status,
     "feature_flags": _feature_flags,

@@ -14,6 +14,7 @@ from ..bounds import Bounds
 from ..configuration import GivenCredentials, given_credentials
 from ..errors import ClientError, ConfigurationError
 from .address import Address, Credentials, basic, bearer, read_address, redacted
+from .connection import SocketRequest
 from .core import Core, Limits
 from .flow import Middleware, Signal
 from .pace import keep_pace
@@ -45,6 +46,8 @@ class ClientOptions(TypedDict, total=False):
         bounds: How much the server may send.
         middleware: What every request goes through, outermost first.
         websocket: False does without the socket and asks the server instead.
+        cache: Seconds for which lists of what the server has are kept: node classes, models,
+            embeddings, extensions. None are kept by default, nor after the socket was away.
         event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
         verify: For https: a file with the certificate of the server or of who signed it, an SSL
             context, or False, which trusts everybody.
@@ -64,6 +67,7 @@ class ClientOptions(TypedDict, total=False):
     bounds: Bounds | None
     middleware: Sequence[Middleware]
     websocket: bool
+    cache: float
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None
     verify: ssl.SSLContext | bool | str | os.PathLike[str]
     proxy: str | None
@@ -103,6 +107,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
         bounds=options.get("bounds"),
         middleware=options.get("middleware", ()),
         use_socket=options.get("websocket", True),
+        cache_seconds=options.get("cache", 0.0),
     )
     core.partner_api_key = key
     core.trusted = others.get("ca")
@@ -195,24 +200,34 @@ class ConnectionOptions:
         except (ImportError, ValueError) as error:
             raise ClientError(_no_proxy(self.proxy or "", error)) from None
 
-    def socket(self, core: Core) -> dict[str, Any]:
-        """The arguments of websockets' ``connect``."""
+    def socket_request(self, core: Core) -> SocketRequest:
+        """The socket that is to be opened."""
         import ssl
 
         address = core.address
-        headers = {**core.credentials.headers, **_auth_headers(self.auth, address)}
-        secure = address.scheme == "https" and isinstance(self.tls, ssl.SSLContext)
+        return SocketRequest(
+            _with_query(address.socket_url(core.client_id), core.credentials),
+            {**core.credentials.headers, **_auth_headers(self.auth, address)},
+            self.tls if address.scheme == "https" and isinstance(self.tls, ssl.SSLContext) else None,
+            self.proxy,
+            core.limits.connect,
+            core.bounds.message,
+        )
+
+    def socket(self, core: Core) -> dict[str, Any]:
+        """The arguments of websockets' ``connect``."""
+        request = self.socket_request(core)
         return {
-            "uri": _with_query(address.socket_url(core.client_id), core.credentials),
-            "ssl": self.tls if secure else None,
-            "additional_headers": headers,
-            "proxy": self.proxy,
-            "open_timeout": core.limits.connect,
+            "uri": request.url,
+            "ssl": request.tls,
+            "additional_headers": request.headers,
+            "proxy": request.proxy,
+            "open_timeout": request.timeout,
             "ping_timeout": 60.0,
             "close_timeout": 2.0,
-            "max_size": core.bounds.message,
+            "max_size": request.largest,
             "max_queue": 16,
-            "compression": None if _is_local(address) else "deflate",
+            "compression": None if _is_local(core.address) else "deflate",
             "logger": _silent_logger(),
         }
 

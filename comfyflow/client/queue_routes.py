@@ -66,12 +66,14 @@ class HistoryEntry:
         outcome: How it ended; None where the entry does not say.
         prompt: The prompt JSON.
         raw: The server's own object.
+        targets: The output nodes that it ran for.
     """
 
     prompt_id: str
     outcome: Outcome | None
     prompt: Mapping[str, Any] = field(repr=False)
     raw: Mapping[str, Any] = field(repr=False)
+    targets: tuple[str, ...] = ()
 
 
 def queue(core: Core) -> Flow[Queue]:
@@ -183,15 +185,16 @@ def _entry(value: object) -> QueueEntry | None:
         if name not in ("api_key_comfy_org", "auth_token_comfy_org")
     }
     return QueueEntry(
-        number if is_number(number) else 0.0,
-        prompt_id,
-        object_or_empty(prompt),
-        shown,
-        tuple(target for target in array_or_empty(targets) if isinstance(target, str)),
+        number if is_number(number) else 0.0, prompt_id, object_or_empty(prompt), shown, _texts(targets)
     )
+
+
+def _texts(listed: object) -> tuple[str, ...]:
+    return tuple(text for text in array_or_empty(listed) if isinstance(text, str))
 
 
 def _history_entry(prompt_id: str, entry: Mapping[str, Any]) -> HistoryEntry:
     stored = array_or_empty(entry.get("prompt"))
     prompt = object_or_empty(stored[2] if len(stored) > 2 else None)
-    return HistoryEntry(prompt_id, read_history_entry(entry, prompt_id), prompt, entry)
+    targets = _texts(stored[4] if len(stored) > 4 else None)
+    return HistoryEntry(prompt_id, read_history_entry(entry, prompt_id), prompt, entry, targets)

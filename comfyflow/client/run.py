@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -126,6 +126,10 @@ class Run:
         """Whether it may have been queued twice."""
         self.cancelled = False
         """Whether we asked for its end."""
+        self.polled = False
+        """Whether it does without the socket."""
+        self.senders: frozenset[str] = frozenset()
+        """The nodes that send their pictures over the socket, and nowhere else."""
         self.ahead: int | None = None
         self.misses = 0
         self.last_news = clock()
@@ -222,11 +226,6 @@ class Run:
             if self.ending == "success" and not self.gap:
                 return Outcome("success", dict(self._outputs))
             return None
-
-    @property
-    def pictured(self) -> bool:
-        """Whether a node of it sends its pictures over the socket."""
-        return any(node.class_type in PICTURE_CLASSES for node in self.nodes.values())
 
     def pictures_whole(self, node_id: str) -> bool:
         """Whether every picture of a node that sends its pictures over the socket is here."""
@@ -393,6 +392,21 @@ def is_output_picture(node: RunNode, picture: server.Picture) -> bool:
     are known by this: previews are JPEG, and come from a node that others depend on.
     """
     return node.class_type in PICTURE_CLASSES or (node.sink and picture.format == "png")
+
+
+def picture_senders(prompt: Mapping[str, Any], targets: Collection[str] | None) -> frozenset[str]:
+    """The nodes of a prompt that send their pictures over the socket, and nowhere else.
+
+    Args:
+        prompt: The prompt JSON.
+        targets: The outputs that are run; None for all.
+    """
+    return frozenset(
+        node_id
+        for node_id, node in prompt.items()
+        if object_or_empty(node).get("class_type") in PICTURE_CLASSES
+        and (targets is None or node_id in targets)
+    )
 
 
 def run_nodes(prompt: Mapping[str, Any], places: Mapping[str, Place]) -> dict[str, RunNode]:

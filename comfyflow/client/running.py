@@ -15,11 +15,12 @@ from ..problem import Problem
 from ..schema import Schema
 from ..source import Source, sendable
 from .core import Core, about, in_time
-from .flow import Flow, StartSocket, Watch
+from .flow import Flow, Watch
 from .inputs import OnUpload, Uploaded, upload_inputs
+from .listening import ready_socket, require_pictures
 from .node_class import class_infos, with_server_classes
 from .queue_routes import Queue, delete_queued, history_entry, interrupt, queue
-from .run import Run
+from .run import Run, picture_senders
 from .run_event import FileUploaded, RunEvent
 from .submission import Submission, submit
 from .target import Target, prepare
@@ -56,6 +57,7 @@ class RunOptions(TypedDict, total=False):
             computer; otherwise only those below the current folder are.
         on_upload: Told of each file that was uploaded. Without it, the logger
             ``comfyflow.uploads`` is.
+        websocket: False does without the socket for this prompt and asks the server instead.
     """
 
     front: bool
@@ -69,6 +71,7 @@ class RunOptions(TypedDict, total=False):
     schema: Schema | None
     allow_upload: bool
     on_upload: OnUpload | None
+    websocket: bool
 
 
 class WaitOptions(RunOptions, total=False):
@@ -144,6 +147,7 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
 
     Raises:
         ValidationError: It has problems that the server would refuse, or be damaged by.
+        SocketUnavailable: Some of its pictures come over the socket alone, and there is none.
         PromptRejected: The server refuses it.
         WaitTimeout: The time is over.
         ClientError: The server cannot be reached, or gives an error.
@@ -181,8 +185,13 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
     run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
     if options.get("prompt_id") is not None:
         yield from _refuse_used(core, run.prompt_id)
-    yield from ready_socket(core)
-    core.hub.add(run)
+    run.senders = picture_senders(prompt, _chosen(prepared, options))
+    run.polled = not options.get("websocket", core.use_socket)
+    if not run.polled:
+        yield from ready_socket(core, bool(run.senders))
+        core.hub.add(run)
+    if options.get("validate", True):
+        require_pictures(core, run, "websocket" in options)
     attempt.run = run
     for upload in files.uploads:
         run._emit(FileUploaded(run.prompt_id, upload))
@@ -197,6 +206,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
     if accepted.node_errors:
         from ..validate import Report
 
+        run.senders -= accepted.node_errors.keys()
         said = {"node_errors": accepted.node_errors}
         report = Report.from_server(said, 200, prompt=prompt, places=prepared.places)
     return Started(run, prepared, report, accepted.number, checked.warnings)
@@ -235,12 +245,11 @@ def check(prepared: Source, schema: Schema | None, files: Uploaded, options: Run
     """
     from ..validate import validate_prompt
 
-    targets = options.get("targets")
     report = validate_prompt(
         prepared.prompt,
         _without_files(schema) if schema is not None else _UNKNOWN,
         places=prepared.places,
-        partial_execution_targets=None if targets is None else _target_ids(prepared, targets),
+        partial_execution_targets=_chosen(prepared, options),
         file_exists=lambda _: True,  # they have been looked for
     )
     if files.errors:
@@ -302,16 +311,6 @@ def _with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[P
     return PromptRejected(f"{str(error).partition(chr(10))[0]}\n{report}", report, error.status)
 
 
-def ready_socket(core: Core) -> Flow[None]:
-    """Have the socket open, or know that it cannot be had, before a prompt is sent."""
-    if core.use_socket and not core.hub.connected:
-        yield StartSocket()
-        left = core.left()
-        longest = core.limits.socket
-        # Time is left for what comes after: a server may answer all but the socket.
-        yield Watch(core.hub.settled, longest if left is None else min(left / 2, longest))
-
-
 def attach(core: Core, prompt_id: str) -> Flow[Started]:
     """Take up a prompt that is on the server: of an earlier program, or of somebody else.
 
@@ -326,24 +325,26 @@ def attach(core: Core, prompt_id: str) -> Flow[Started]:
 
 
 def _attach(core: Core, prompt_id: str) -> Flow[Started]:
-    yield from ready_socket(core)
+    if core.use_socket:
+        yield from ready_socket(core)
     for _ in range(2):
         listed = yield from queue(core)
         found = [entry for entry in (*listed.running, *listed.pending) if entry.prompt_id == prompt_id]
         if found:
-            run = _taken_up(core, prompt_id, found[0].prompt)
+            run = _taken_up(core, prompt_id, found[0].prompt, found[0].targets)
             run.queued(listed.find(prompt_id) or 0, listed.runs(prompt_id))
             return Started(run, Source(found[0].prompt), None, found[0].number)
         entry = yield from history_entry(core, prompt_id)
         if entry is not None:
-            run = _taken_up(core, prompt_id, entry.prompt)
+            run = _taken_up(core, prompt_id, entry.prompt, entry.targets)
             return Started(run, Source(entry.prompt), None, None)
     raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
 
 
-def _taken_up(core: Core, prompt_id: str, prompt: Mapping[str, Any]) -> Run:
+def _taken_up(core: Core, prompt_id: str, prompt: Mapping[str, Any], targets: Sequence[str]) -> Run:
     """A run whose beginning was not heard, and whose events go to the client that has sent it."""
     run = Run(prompt_id, prompt, core.new_signal, core.clock)
+    run.senders = picture_senders(prompt, targets)
     run.gap = run.unsure = True
     core.hub.add(run)
     return run
@@ -449,9 +450,14 @@ def _submission(core: Core, prepared: Source, options: RunOptions) -> Submission
         extra["api_key_comfy_org"] = key
     if not is_object(extra.get("extra_pnginfo", {})):
         raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
-    targets = options.get("targets")
-    ids = None if targets is None else _target_ids(prepared, targets)
+    ids = _chosen(prepared, options)
     return Submission(prepared.prompt, options.get("front", False), options.get("number"), extra, ids)
+
+
+def _chosen(prepared: Source, options: RunOptions) -> list[str] | None:
+    """The ids of the outputs that are to run; None for all."""
+    targets = options.get("targets")
+    return None if targets is None else _target_ids(prepared, targets)
 
 
 def _target_ids(prepared: Source, targets: Sequence[Any]) -> list[str]:

@@ -145,13 +145,17 @@ class Wait:
                 self.run.prompt_id,
             )
 
+    @property
+    def _told(self) -> bool:
+        """Whether the socket tells of the run."""
+        return self.core.hub.connected and not self.run.polled
+
     def _until_asking(self) -> float:
         """The seconds until the server is to be asked, if nothing happens before."""
         run, limits = self.run, self.core.limits
         if run.unsure:
             return 0.0
-        connected = self.core.hub.connected
-        if connected:
+        if self._told:
             if self._pause == 0.0 or run.last_news > self._asked:
                 self._pause = limits.quiet
             since = max(run.last_news, self._asked)
@@ -163,7 +167,7 @@ class Wait:
     def _ask(self) -> Flow[None]:
         run, limits = self.run, self.core.limits
         run.unsure = False
-        connected = self.core.hub.connected
+        connected = self._told
         try:
             yield from self._look()
         except (ServerUnreachable, ServerError) as error:
@@ -212,8 +216,8 @@ class Wait:
         Of a deaf one nothing is waited for again: it is opened anew.
         """
         run, hub = self.run, self.core.hub
-        late = Deadline(self.core, self.deadline.within(_LATE_PICTURES if run.pictured else _LATE_EVENTS))
-        while hub.connected and not (run.ended or run.gap or hub.stop.is_set()):
+        late = Deadline(self.core, self.deadline.within(_LATE_PICTURES if run.senders else _LATE_EVENTS))
+        while self._told and not (run.ended or run.gap or hub.stop.is_set()):
             if late.passed:
                 if not self.deadline.passed:
                     hub.hang_up()
