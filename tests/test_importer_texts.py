@@ -200,8 +200,25 @@ def test_a_note_of_a_pack_that_the_server_does_not_have_is_left_out(editor: str)
 
 
 def test_a_note_inside_a_subgraph_is_left_out() -> None:
-    inside = subgraph("d", [node(5, "Encode", ["a"]), {**NOTE, "outputs": [{"name": "o", "links": []}]}], [])
+    inside = subgraph("d", [node(5, "Encode", ["a"]), NOTE], [])
     assert list(convert(with_subgraphs([node(1, "d")], [], inside))) == ["1:5"]
+
+
+def test_an_unknown_node_with_an_output_is_no_note_unless_repair_is_asked_for() -> None:
+    loader = {**NOTE, "outputs": [{"name": "o", "type": "*", "links": []}]}
+    made = workflow([node(1, "Encode", ["a"]), loader])
+    assert set(convert(made)) == {"1", "3"}
+    assert set(convert(made, repair=True)) == {"1"}
+
+
+def test_a_note_alone_stays_so_that_the_missing_class_is_told() -> None:
+    conversion = convert(workflow([NOTE]))
+    assert list(conversion) == ["3"]
+    assert [warning.type for warning in conversion.warnings] == ["unknown_class"]
+
+
+def test_a_class_that_the_server_renames_is_no_note() -> None:
+    assert set(convert(workflow([node(1, "Encode", ["a"]), node(3, "Load3DAnimation", [])]))) == {"1", "3"}
 
 
 def test_unknown_nodes_that_feed_something_stay() -> None:

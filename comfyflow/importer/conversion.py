@@ -125,7 +125,7 @@ def convert_workflow(
     loaded = load_workflow(workflow, shapes, rules, any_links=repair, repair_groups=repair)
     for graph in loaded.graphs:
         link_everywhere(graph, report)
-        leave_out_notes(graph, report)
+    leave_out_notes(loaded.graphs, report)
     settle(loaded, rules)
     settle_types(loaded, rules)
     writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311

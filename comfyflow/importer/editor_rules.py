@@ -38,6 +38,9 @@ _OLD_NAMES: Final = {
 }
 _OLD_VIEWERS: Final = {"Load3DAnimation": "Load3D", "Preview3DAnimation": "Preview3D"}
 
+RENAMED: Final = {**_OLD_NAMES, **_OLD_VIEWERS}
+"""Old names of core classes, which servers since 0.14 take for the new ones."""
+
 
 class EditorRules:
     """How one release of the editor turns a workflow into a prompt.
@@ -219,7 +222,7 @@ class EditorRules:
     animation_viewers = Since(True, ("1.32", False))
     """Preview3DAnimation has a viewer of its own."""
 
-    old_names = Since(_OLD_NAMES, ("1.32", {**_OLD_NAMES, **_OLD_VIEWERS}), ("1.39", dict[str, str]()))
+    old_names = Since(_OLD_NAMES, ("1.32", RENAMED), ("1.39", dict[str, str]()))
     """Class names that the editor corrects while loading."""
 
 

@@ -7,9 +7,11 @@ are saved with the nodes that they switch), and Use Everywhere, which saves the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty
+from .editor_rules import RENAMED
 from .javascript import js_text
 from .live_graph import BYPASSED, MUTED, Graph, Link, Node
 from .report import Report
@@ -92,20 +94,31 @@ def link_everywhere(graph: Graph, report: Report) -> None:
             _link_one(graph, f"use everywhere {number}", entry)
 
 
-def leave_out_notes(graph: Graph, report: Report) -> None:
+def leave_out_notes(graphs: Iterable[Graph], report: Report) -> None:
     """Leave nodes out that the server does not know and that can feed nothing: other packs' notes.
 
-    The editor sends them, and the server refuses the whole prompt for their sake.
+    The editor sends them, and the server refuses the whole prompt for their sake. Such a node has
+    no slots; with repair, it is enough that nothing is linked to its outputs. Where nothing else
+    would be left of the prompt, they stay: then the missing class is what is to be told.
     """
-    unknown = [node for node in graph.nodes if node.role == "unknown" and not node.inputs]
-    if not unknown:
+    graphs = list(graphs)
+    if not any(node.role == "class" for graph in graphs for node in graph.nodes):
         return
-    origins = {js_text(link.origin) for link in graph.links.values()}
-    for node in unknown:
-        if node.key not in origins:
-            node.role = "note"
-            if node.mode not in (MUTED, BYPASSED):
-                report.note_left_out(node.key, node)
+    for graph in graphs:
+        found = [node for node in graph.nodes if _is_note(node, report.repair)]
+        origins = {js_text(link.origin) for link in graph.links.values()} if found else set[str]()
+        for node in found:
+            if node.key not in origins:
+                node.role = "note"
+                if node.mode not in (MUTED, BYPASSED):
+                    report.note_left_out(node.key, node)
+
+
+def _is_note(node: Node, repair: bool) -> bool:
+    """Whether it may be another pack's note. A class that the server replaces by another is none."""
+    if node.role != "unknown" or node.inputs or node.type in RENAMED:
+        return False
+    return repair or not node.outputs
 
 
 def _link_one(graph: Graph, id_: str, entry: Any) -> None:

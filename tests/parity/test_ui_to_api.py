@@ -81,17 +81,6 @@ def comparable(prompt: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def without_notes(prompt: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """The prompt without nodes of unknown classes that nothing is linked to, where we left them out: the
-    server refuses a prompt that has one.
-    """
-    links = [(key, value) for key, node in prompt.items() for value in node["inputs"].values()]
-    linked = {end for key, value in links if isinstance(value, list) for end in (key, str(value[0]))}
-    return {
-        key: node for key, node in prompt.items() if node.get("class_type") or key in linked or key in ours
-    }
-
-
 def rounded(value: Any) -> Any:
     """The last digits of a camera's place differ between browsers."""
     if isinstance(value, dict):
@@ -110,7 +99,7 @@ def same(record: dict[str, Any], version: str, editor: str) -> bool:
     """Whether ours is the editor's prompt: for some seed, where texts have choices; dates aside."""
     ours = convert(record, version, editor, 0)
     given = record["prompt"]
-    expected = comparable(without_notes(given, ours or {})) if given is not None else None
+    expected = comparable(given) if given is not None else None
     if ours is None or expected is None:
         return ours is expected
     if {key: (kind, set(inputs)) for key, (kind, inputs) in ours.items()} != {
