@@ -15,6 +15,7 @@ from comfyflow.cli.progress import Bars, one_line
 from comfyflow.client.run_event import NodeText, RunNode
 from comfyflow.simulator import NodeContext, NodeResult, Simulator
 from tests.command import Command, Run
+from tests.socketless import socketless
 
 
 @pytest.fixture
@@ -79,3 +80,22 @@ def test_a_bar_shows_the_text_of_its_node(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_long_text_is_cut() -> None:
     assert one_line("a\n\n b \n") == "a; b"
     assert len(one_line("x" * 10_000)) == 160
+
+
+def test_pictures_that_only_a_socket_brings_are_not_lost(
+    command: Command, server: Simulator, tmp_path: Path
+) -> None:
+    image = {"width": 8, "height": 8, "batch_size": 1, "color": 3}
+    prompt = {
+        "1": {"class_type": "EmptyImage", "inputs": image},
+        "2": {"class_type": "SaveImageWebsocket", "inputs": {"images": ["1", 0]}},
+    }
+    words = ("run", written(tmp_path, prompt), "--out", str(tmp_path / "out"))
+    with socketless(server.url) as url:
+        shown = command(*words, "--server", url)
+        assert shown.code == 2
+        assert "SaveImageWebsocket #2 gives pictures over the WebSocket alone" in shown.err
+        assert "403" in shown.err
+        assert not server.prompts
+    assert command(*words, "--server", server.url).code == 0
+    assert len(list((tmp_path / "out").iterdir())) == 1

@@ -59,7 +59,9 @@ def test_a_prompt_that_needs_a_socket_is_not_sent_without_one(server: Simulator,
         assert not server.prompts
         assert "403" in client.socket_error
         assert client.run(prompt("PreviewImage")).files, "all others run"
-        assert list(client.run(prompt(), targets=["3"]).outputs) == ["3"]
+        other = client.run(prompt(), targets=["3"])
+        assert list(other.outputs) == ["3"]
+        assert not other.missing, "a node that was left out sends nothing"
 
 
 def test_a_prompt_that_needs_a_socket_is_not_sent_to_do_without(server: Simulator, kind: str) -> None:
@@ -85,6 +87,7 @@ def test_pictures_that_are_lost_on_the_way_are_missed(server: Simulator, kind: s
     limits = Limits(quiet=0.1, backoff=30.0, backoff_most=30.0)
     with connected(kind, server.url, limits=limits) as client:
         result = client.run(prompt())
+        assert list(result.missing) == ["2"]
         with pytest.raises(DownloadError, match="not all of them came"):
             result["2"]
 

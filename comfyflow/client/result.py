@@ -35,7 +35,7 @@ from ..output_file import (
 )
 from ..source import Source
 from .outcome import Outcome
-from .run import PICTURE_CLASSES, Run
+from .run import Run
 
 if TYPE_CHECKING:
     from ..validate import Report
@@ -303,7 +303,7 @@ class Result(Generic[R_co]):
             return PromptRejected(f"the server dropped node #{node_id}:\n{self.report}", self.report, 200)
         node = self._run.node(node_id)
         blocked = any(self._owner(failure.node_id or "") == node_id for failure in self.outcome.blocked)
-        if node.class_type in PICTURE_CLASSES and not blocked and not self._run.pictures_whole(node_id):
+        if node_id in self._run.senders and not blocked and not self._run.pictures_whole(node_id):
             return DownloadError(
                 f"{node} sends its pictures over the WebSocket, and not all of them came: the socket was "
                 "not open all the time. A node that saves them (SaveImage, PreviewImage) needs no socket"
