@@ -14,11 +14,12 @@ from typing import Any, Literal, NamedTuple
 
 from .notebook import pretty_text
 
-Severity = Literal["error", "refusal", "warning"]
+Severity = Literal["error", "refusal", "warning", "note"]
 """How a problem counts.
 
 ``error``: the server would reject it. ``refusal``: the server would accept it and be damaged by
 it, so comfyflow does not send it. ``warning``: the server would run it, but not as written.
+``note``: nothing is known to be wrong; it is only said what cannot be known from here.
 """
 
 

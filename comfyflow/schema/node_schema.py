@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
 from .input_schema import COMBO, MATCH_TYPE, InputSchema, malformed, read_inputs
+
+_FILLED: Final = (
+    "API_KEY_COMFY_ORG",
+    "AUTH_TOKEN_COMFY_ORG",
+    "COMFY_USAGE_SOURCE",
+    "DYNPROMPT",
+    "EXTRA_PNGINFO",
+    "PROMPT",
+    "UNIQUE_ID",
+)
+"""The kinds of hidden inputs that a server knows; ``execution.py``, 0.3.64 to 0.33.0."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,24 @@ class NodeSchema:
         return {entry.name: entry for entry in self.inputs}
 
     @property
+    def of_pack(self) -> bool:
+        """Whether a node pack brings it: it may take more than its /object_info says."""
+        return self.python_module.partition(".")[0] == "custom_nodes"
+
+    @property
     def hidden(self) -> tuple[str, ...]:
         """Names of the inputs that the server fills. They are never sent."""
         return tuple(self._hidden)
+
+    @cached_property
+    def filled(self) -> frozenset[str]:
+        """Those hidden inputs that the server does fill, whatever is given for them.
+
+        A pack may call others hidden, so that the editor shows none; the server passes on what
+        is given for those (``get_input_data`` in ``execution.py``).
+        """
+        kinds = ((name, kind[0] if is_array(kind) and kind else kind) for name, kind in self._hidden.items())
+        return frozenset(name for name, kind in kinds if not self.of_pack or kind in _FILLED)
 
     @property
     def hidden_types(self) -> frozenset[str]:

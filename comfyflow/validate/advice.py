@@ -94,8 +94,12 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
     elif kind == COMBO:
         yield from _unlisted(node_id, entry, inner)
     elif _is_socket(entry.entry, plans):
-        message = f"takes a link that carries {kind}, and is given {shown(inner)}; the node will fail"
-        yield Note("constant_for_socket", message, node_id, entry.name)
+        takes = f"takes a link that carries {kind}, and is given {shown(inner)}"
+        if entry.entry.types & plans.core_types:
+            yield Note("constant_for_socket", f"{takes}; the node will fail", node_id, entry.name)
+        else:
+            unknown = f"{takes}; whether the pack that brings {kind} takes it is not known"
+            yield Note("constant_for_socket", unknown, node_id, entry.name, "note")
 
 
 def _same(given: object, stored: object) -> bool:
@@ -228,6 +232,10 @@ def on_unknown(
 ) -> Iterator[Note]:
     """An input that the node does not have.
 
+    The server passes on what is linked under any name, and constants to a class whose
+    ``INPUT_TYPES`` contain their names, which need not be in /object_info. So only of ComfyUI's
+    own classes is it known that they do not take it.
+
     Args:
         node_id: The node.
         plan: Its class.
@@ -242,16 +250,32 @@ def on_unknown(
         return  # told by on_choices
     keeps = plan.own is not None and plan.own.keeps_all
     free = [known for known in unfolded.inputs if known not in given]
-    if is_link(value):
+    if plan.node is not None and plan.node.of_pack:
+        yield from _unknown_to_pack(node_id, plan, name, free)
+    elif is_link(value):
         message = _link_to_nothing(plan, owner)
         yield Note("unknown_link", message, node_id, name, near=(name, free))
     elif keeps or name in _EDITOR_WIDGETS or name == _EDITOR_VIEWERS.get(plan.class_type):
         return
     elif name in plan.hidden:
-        yield Note("unknown_input", "is filled by the server; what is given is ignored", node_id, name)
+        yield Note("unknown_input", _FILLED, node_id, name)
     else:
         what = f"is no input of {plan.class_type}" if owner is None else _not_under(owner, given)
         yield Note("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
+
+
+def _unknown_to_pack(node_id: str, plan: ClassPlan, name: str, free: Sequence[str]) -> Iterator[Note]:
+    if name in plan.filled:
+        yield Note("unknown_input", _FILLED, node_id, name)
+        return
+    keeps = plan.own is not None and plan.own.keeps_all
+    if not keeps and name not in plan.hidden | _EDITOR_WIDGETS and not plan.may_grow(name):
+        message = f"is not among the inputs that the server lists of {plan.class_type}; {_MAY_TAKE}"
+        yield Note("unlisted_input", message, node_id, name, "note", (name, free))
+
+
+_FILLED: Final = "is filled by the server; what is given is ignored"
+_MAY_TAKE: Final = "a class of a node pack may take it all the same"
 
 
 def _is_unchosen(owner: _Dynamic) -> bool:

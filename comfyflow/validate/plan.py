@@ -8,7 +8,17 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ..json_types import is_array, is_object
-from ..schema import InputSchema, NodeSchema, OutputSchema, Schema, lists_files, unfold_inputs
+from ..schema import (
+    InputSchema,
+    NodeSchema,
+    OutputSchema,
+    Schema,
+    Series,
+    brought_inputs,
+    lists_files,
+    series_of,
+    unfold_inputs,
+)
 from ..schema.input_schema import (
     ANY_FILE,
     AUTOGROW,
@@ -22,6 +32,7 @@ from ..schema.input_schema import (
 from .core_checks import own_check
 from .input_files import listed_files
 from .own_check import OwnCheck
+from .pack_checks import EndlessOutputs, has_endless_outputs, pack_check
 from .rules import ServerRules
 
 SOCKET: Final = 0
@@ -146,7 +157,7 @@ class ClassPlan:
         self.node = node
         self.is_output = is_output
         self.rules = rules
-        self.own = own_check(node, rules) if node is not None else None
+        self.own = (own_check(node, rules) or pack_check(node)) if node is not None else None
         outputs = node.outputs if node is not None else ()
         self.output_types = tuple(_output_type(output) for output in outputs)
         self._dynamic = node is not None and any(entry.is_dynamic for entry in node.inputs)
@@ -156,6 +167,8 @@ class ClassPlan:
     @cached_property
     def return_types(self) -> list[Any] | tuple[Any, ...]:
         """The outputs as the server indexes them: a list for V3 classes, else a tuple."""
+        if self.node is not None and has_endless_outputs(self.node):
+            return EndlessOutputs(self.output_types)
         kinds: list[Any] = [[*kind] if is_array(kind) else kind for kind in self.output_types]
         return kinds if self.node is not None and self.node.is_v3 else tuple(kinds)
 
@@ -166,8 +179,25 @@ class ClassPlan:
 
     @cached_property
     def hidden(self) -> frozenset[str]:
-        """Names that the server fills itself."""
+        """Names that are no inputs for a user."""
         return frozenset(self.node.hidden) if self.node is not None else frozenset()
+
+    @cached_property
+    def filled(self) -> frozenset[str]:
+        """Names that the server fills itself, whatever is given for them."""
+        return self.node.filled if self.node is not None else frozenset()
+
+    def may_grow(self, name: str) -> bool:
+        """Whether the pack that brings the class adds inputs of this name to its nodes."""
+        return any(series.holds(name) for series in self._series) or name in self._brought
+
+    @cached_property
+    def _series(self) -> tuple[Series, ...]:
+        return series_of(self.node) if self.node is not None else ()
+
+    @cached_property
+    def _brought(self) -> frozenset[str]:
+        return frozenset(entry.name for entry in brought_inputs(self.node)) if self.node else frozenset()
 
     def unfold(self, given: Mapping[str, Any]) -> Unfolded:
         """The inputs for these values of the dynamic ones."""
@@ -299,6 +329,12 @@ class SchemaPlans:
     def linkable_types(self) -> frozenset[str]:
         """Every type that some class of the schema puts out."""
         return frozenset(_put_out(self.schema.raw.values()))
+
+    @cached_property
+    def core_types(self) -> frozenset[str]:
+        """Those that a class of ComfyUI's own puts out: packs bring widgets for theirs."""
+        nodes = (self.schema.get(name) for name in self.schema.raw)
+        return frozenset(_put_out(node.raw for node in nodes if node is not None and not node.of_pack))
 
 
 def _put_out(nodes: Iterable[Any]) -> Iterable[str]:

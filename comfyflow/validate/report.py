@@ -28,7 +28,7 @@ _COMPARED: Final = 250_000
 _PRINTED: Final = 100
 _NODE_ID: Final = re.compile("Node ID '#(.*)'", re.DOTALL)
 _TOLD_BY_NODES: Final = ("prompt_outputs_failed_validation", "rejected")
-_SEVERITIES: Final[tuple[Severity, ...]] = ("error", "refusal", "warning")
+_SEVERITIES: Final[tuple[Severity, ...]] = ("error", "refusal", "warning", "note")
 
 
 class Subject:
@@ -248,7 +248,7 @@ class Report:
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
-        """Everything: errors first, then refusals, then warnings."""
+        """Everything: errors first, then refusals, warnings and notes."""
         found = [*self._top_level(), *(problem for node in self.node_errors.values() for problem in node)]
         found += [self._subject.problem_of(node_id, error) for node_id, error in self._hidden]
         found += [self._subject.problem(note.node_id, note) for note in self._notes]
@@ -263,6 +263,11 @@ class Report:
     def warnings(self) -> tuple[Problem, ...]:
         """What the server lets through, but hardly as it was meant."""
         return self._of("warning")
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        """What cannot be known from the schema, with the nearest right name where there is one."""
+        return self._of("note")
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
@@ -337,6 +342,7 @@ class Report:
             "problems": [_with_node(problem) for problem in self.errors],
             "refusals": [_with_node(problem) for problem in self.refusals],
             "warnings": [_with_node(problem) for problem in self.warnings],
+            "notes": [_with_node(problem) for problem in self.notes],
             "schema": self._schema_json(),
         }
 
