@@ -67,7 +67,7 @@ def test_a_bar_shows_the_text_of_its_node(monkeypatch: pytest.MonkeyPatch) -> No
 
     screen = io.StringIO()
     monkeypatch.setattr(sys, "stderr", screen)
-    bars = Bars()
+    bars = Bars(nodes=1)
     node = RunNode("1", "Flux", "Flux", {})
     for second in range(3):
         bars.show(NodeText("id", node, f"[bold]Status[/bold]\nTime: {second}s"))
