@@ -14,6 +14,7 @@ from .options import (
     given_schema,
     object_info_option,
     output_option,
+    pack_option,
     reference_schema,
     repair_option,
     server_option,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @stubs_option
 @editor_option
 @repair_option
+@pack_option
 @click.option("--seed", metavar="N", type=int, help="For random choices in texts: {a|b}.")
 @click.option("--explain", is_flag=True, help="Tell where each value comes from, instead of the prompt.")
 def convert(
@@ -45,6 +47,7 @@ def convert(
     stubs: str | None,
     editor: str | None,
     repair: bool,
+    packs: tuple[str, ...],
     seed: int | None,
     explain: bool,
 ) -> None:
@@ -62,7 +65,9 @@ def convert(
         )
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else reference_schema()
-    conversion = convert_workflow(found.workflow, schema, editor=editor, repair=repair, seed=seed)
+    conversion = convert_workflow(
+        found.workflow, schema, editor=editor, repair=repair, seed=seed, packs=packs
+    )
     for warning in conversion.warnings:
         say(warning, err=True)
     if explain:

@@ -15,6 +15,7 @@ from .options import (
     given_schema,
     json_text,
     object_info_option,
+    pack_option,
     repair_option,
     server_option,
     stubs_option,
@@ -38,6 +39,7 @@ HISTORY: Final = "history:"
 @stubs_option
 @editor_option
 @repair_option
+@pack_option
 def diff(
     before: str,
     after: str,
@@ -47,6 +49,7 @@ def diff(
     stubs: str | None,
     editor: str | None,
     repair: bool,
+    packs: tuple[str, ...],
 ) -> None:
     """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble.
 
@@ -56,7 +59,7 @@ def diff(
     from ..diff import diff as compare
 
     schema = given_schema(server, object_info, stubs)
-    converting = Converting(editor, repair)
+    converting = Converting(editor, repair, packs=packs)
     found = compare(*(load_graph(text, schema, server, None, converting) for text in (before, after)))
     if as_json:
         click.echo(json_text(found.to_json()), nl=False)

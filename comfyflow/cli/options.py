@@ -119,6 +119,13 @@ editor_option = click.option(
 repair_option = click.option(
     "--repair", is_flag=True, help="Convert to what the author meant, where the editor surprises."
 )
+pack_option = click.option(
+    "--pack",
+    "packs",
+    multiple=True,
+    metavar="MODULE",
+    help="A plug-in for a pack of custom nodes: a module with a PACK, or its file. Can be repeated.",
+)
 
 
 @dataclass(frozen=True)
@@ -129,11 +136,13 @@ class Converting:
         editor: The version of the editor to follow; None chooses one.
         repair: Whether to write what its author meant.
         required: Asks the server that will run it which editor it requires.
+        packs: Plug-ins for packs of custom nodes, by module or file.
     """
 
     editor: str | None = None
     repair: bool = False
     required: Callable[[], str | None] | None = None
+    packs: tuple[str, ...] = ()
 
 
 def given_schema(server: str | None, object_info: Path | None, stubs: str | None = None) -> Schema | None:

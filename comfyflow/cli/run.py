@@ -29,6 +29,7 @@ from .options import (
     PATH,
     Converting,
     editor_option,
+    pack_option,
     partner_api_key_option,
     reference_schema,
     repair_option,
@@ -85,6 +86,7 @@ def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float |
 )
 @editor_option
 @repair_option
+@pack_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the files' paths.")
 @click.pass_context
@@ -100,6 +102,7 @@ def run(
     timeout: float | None,
     editor: str | None,
     repair: bool,
+    packs: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -112,7 +115,7 @@ def run(
     is over; 130 Ctrl-C, and the prompt is cancelled; 141 nobody reads the output any more.
     """
     asks = None if simulate else partial(required_editor, server, timeout)
-    loaded, used = _load(target, context.args, seed, Converting(editor, repair, asks))
+    loaded, used = _load(target, context.args, seed, Converting(editor, repair, asks, packs))
     loaded = set_inputs(loaded, settings)
     if out.exists() and not out.is_dir():
         raise CommandError(f"--out {out} is a file; name a folder")

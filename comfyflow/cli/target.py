@@ -206,7 +206,9 @@ def _load_file(text: str, schema: Schema | None, converting: Converting) -> Sour
     if editor is None and converting.required is not None:
         editor = converting.required()
     used = schema if schema is not None else reference_schema()
-    conversion = convert_workflow(found.workflow or {}, used, editor=editor, repair=converting.repair)
+    conversion = convert_workflow(
+        found.workflow or {}, used, editor=editor, repair=converting.repair, packs=converting.packs
+    )
     return Source(conversion, editor=found.workflow, warnings=tuple(conversion.warnings), name=name)
 
 

@@ -16,6 +16,7 @@ from .options import (
     given_schema,
     object_info_option,
     output_option,
+    pack_option,
     package_schema_of,
     repair_option,
     server_option,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 @stubs_option
 @editor_option
 @repair_option
+@pack_option
 def to_python(
     target: str,
     output: Path | None,
@@ -70,6 +72,7 @@ def to_python(
     stubs: str | None,
     editor: str | None,
     repair: bool,
+    packs: tuple[str, ...],
 ) -> None:
     """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not.
 
@@ -80,7 +83,7 @@ def to_python(
 
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else package_schema_of(package)
-    loaded = load_target(target, (), schema, Converting(editor, repair))
+    loaded = load_target(target, (), schema, Converting(editor, repair, packs=packs))
     for warning in loaded.warnings:
         say(warning, err=True)
     source = write_python(

@@ -14,6 +14,7 @@ from .options import (
     editor_option,
     given_schema,
     object_info_option,
+    pack_option,
     repair_option,
     server_option,
     stubs_option,
@@ -34,6 +35,7 @@ Format: TypeAlias = Literal["text", "json"]
 @stubs_option
 @editor_option
 @repair_option
+@pack_option
 @click.option(
     "--format", "form", type=click.Choice(get_args(Format)), default="text", help="How to print the reports."
 )
@@ -46,6 +48,7 @@ def validate(
     stubs: str | None,
     editor: str | None,
     repair: bool,
+    packs: tuple[str, ...],
     form: Format,
 ) -> None:
     """Check workflows as the server will; exit code 1 where one has problems.
@@ -60,7 +63,7 @@ def validate(
     schema = given_schema(server, object_info, stubs)
     reports: dict[str, Any] = {}
     sound = True
-    converting = Converting(editor, repair)
+    converting = Converting(editor, repair, packs=packs)
     for text, target in load_targets(files, words, schema, converting).items():
         against = schema if schema is not None else own_schema(target)
         report = validate_prompt(target.prompt, against, places=target.places)

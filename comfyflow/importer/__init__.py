@@ -12,5 +12,7 @@ from .editor_graph import SubgraphInput as SubgraphInput
 from .editor_graph import SubgraphOutput as SubgraphOutput
 from .editor_graph import SubgraphUse as SubgraphUse
 from .explanation import ValueOrigin as ValueOrigin
+from .pack import Pack as Pack
+from .pack import PackNode as PackNode
 from .workflow_file import WorkflowFile as WorkflowFile
 from .workflow_file import read_workflow as read_workflow

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 from ..errors import ConversionError
@@ -18,13 +19,15 @@ from .link_resolver import LinkError
 from .live_graph import Node
 from .node_lookup import NodeLookup, inner_first
 from .node_shape import node_shapes
-from .pack_nodes import report_unaccounted
+from .pack import Pack
+from .pack_set import pack_set
 from .primitive_node import apply_primitive
 from .prompt_writer import Instance, PromptWriter, replaces
 from .report import Report
 from .settling import settle, settle_types
 from .subgraph_host import keep_saved_values, promoted_value, saved_values, sync_promoted
-from .virtual_nodes import leave_out_notes, link_everywhere, set_name, setters
+from .unaccounted import report_unaccounted
+from .virtual_nodes import leave_out_notes, set_name, setters
 from .workflow_graph import LoadedWorkflow, load_workflow
 
 _SEEDS: Final = 2**31
@@ -92,6 +95,7 @@ def convert_workflow(
     editor: str | None = None,
     repair: bool = False,
     seed: int | None = None,
+    packs: Iterable[Pack | ModuleType | str] = (),
 ) -> Conversion:
     """Turn a workflow of the editor into the prompt that the editor would send.
 
@@ -107,7 +111,10 @@ def convert_workflow(
             seeds keep their digits, values saved on subgraph nodes and with dynamic combos count,
             legacy group nodes keep all their values, links are read in either form, and broken ones are
             left out instead of being an error.
-        seed: For random choices in texts (``{a|b}``). Left out, one is drawn and reported.
+        seed: For random choices in texts (``{a|b}``) and what packs draw. Left out, one is drawn and
+            reported.
+        packs: Plug-ins for packs of custom nodes beside those that are installed and known: a `Pack`, a
+            module that has one as ``PACK``, or such a module's name or file. See ``docs/packs.md``.
 
     Returns:
         The prompt, with its warnings.
@@ -122,9 +129,10 @@ def convert_workflow(
     for type_, note in choice.notes:
         report.add(type_, note)
     shapes = node_shapes(schema, rules)
-    loaded = load_workflow(workflow, shapes, rules, any_links=repair, repair_groups=repair)
+    in_force = pack_set(packs, report, chosen)
+    loaded = load_workflow(workflow, shapes, rules, in_force, any_links=repair, repair_groups=repair)
     for graph in loaded.graphs:
-        link_everywhere(graph, report)
+        in_force.connect(graph)
     leave_out_notes(loaded.graphs, report)
     settle(loaded, rules)
     settle_types(loaded, rules)

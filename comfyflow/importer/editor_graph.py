@@ -17,7 +17,6 @@ from .link_resolver import LinkError, Place, Scope, Source
 from .live_graph import Graph, Node, Widget
 from .prompt_writer import Instance, PromptWriter
 from .subgraph_host import promoted_value
-from .virtual_nodes import virtual_role
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -297,7 +296,7 @@ def _notes(graph: Graph, known: dict[int, tuple[EditorGroup, ...]]) -> tuple[Edi
     groups = _groups(graph, known)
     found: list[EditorNote] = []
     for node in graph.nodes:
-        foreign = node.role == "note" and virtual_role(node.type, known=True) is None
+        foreign = node.role == "note" and node.pack is None
         if not foreign and node.type not in ("Note", "MarkdownNote"):
             continue
         values = array_or_empty(node.raw.get("widgets_values"))

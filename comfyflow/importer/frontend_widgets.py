@@ -35,6 +35,8 @@ FILE: Final = "file"
 CURVE: Final = "curve"
 PLAIN: Final = "plain"
 """A widget that takes any value as it is."""
+REPLACED: Final = "replaced"
+"""A text in which ``%date:…%`` and ``%Node.widget%`` are replaced."""
 FIXED: Final = "fixed"
 """A widget that shows something and takes no value."""
 RENDERED: Final = "rendered"
@@ -204,6 +206,9 @@ def _plain(otherwise: Any) -> Callable[[InputSpec, EditorRules], Iterator[Widget
 
 
 WidgetMaker = Callable[["InputSpec", "EditorRules"], Iterator[Widget]]
+
+PACK_WIDGET: Final[WidgetMaker] = _plain("")
+"""A widget that only the code of a pack knows. It takes one value and sends it as it is."""
 
 _NO_WIDGET: Final[WidgetMaker | None] = None
 

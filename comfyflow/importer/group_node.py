@@ -248,7 +248,7 @@ def _can_be_grouped(node: Any, shapes: NodeShapes, lists_are_sockets: bool) -> b
     type_ = js_text(node.get("type")) if is_object(node) else ""
     shape = shapes.get(type_)
     if shape is None:
-        return virtual_role(type_, known=False) is not None
+        return virtual_role(type_) is not None
     return not lists_are_sockets or not any(
         entry.legacy_combo and (takes_media(entry.options) or entry.options.get("audio_upload") is True)
         for entry in shape.entries

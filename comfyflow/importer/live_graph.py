@@ -159,13 +159,14 @@ class Node:
             a nested subgraph node, the widget with the value that was saved outside [B4].
         definition: For a host, the graph of its subgraph.
         group: For a legacy group node, what stands behind it.
+        pack: The pack whose plug-in filled it or gave it its role, or None.
         properties: What was saved under ``properties``.
         raw: The saved object.
     """
 
     __slots__ = (
-        "autogrow", "definition", "graph", "group", "id", "inputs", "key", "mode", "outputs", "properties",
-        "raised", "raw", "role", "shape", "title", "type", "widgets",
+        "autogrow", "definition", "graph", "group", "id", "inputs", "key", "mode", "outputs", "pack",
+        "properties", "raised", "raw", "role", "shape", "title", "type", "widgets",
     )  # fmt: skip
 
     def __init__(
@@ -187,6 +188,7 @@ class Node:
         self.raised: Mapping[int, Widget] = NOTHING_RAISED
         self.definition: Graph | None = None
         self.group: GroupNode | None = None
+        self.pack: str | None = None
         self.properties: Mapping[str, Any] = {}
 
     @property

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object
+from ..schema.input_schema import InputSchema
 from .dynamic_inputs import choose, grow_where_linked, set_option
 from .editor_rules import EditorRules
 from .frontend_widgets import (
@@ -28,7 +29,7 @@ from .frontend_widgets import (
 from .javascript import UNDEFINED, Undefined, js_number, js_text, shown
 from .live_graph import Input, Node, Output, Widget
 from .node_shape import NodeShape
-from .slot_types import saved_type
+from .slot_types import is_native, saved_type
 
 _SHOWN: Final = (FIXED, OPTION_INDEX, RENDERED, VIEWPORT)
 """Widgets that show something and take no value."""
@@ -40,6 +41,9 @@ SHORT_TEXT: Final = 20
 def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     """Give a node the slots and widgets of its class, with what was saved of them."""
     raw = node.raw
+    unlisted = _unlisted_widgets(raw, shape)
+    if unlisted:
+        shape = shape.with_widgets(unlisted)
     node.shape = shape
     node.autogrow = shape.autogrow
     node.title = title_of(raw, shape.title)
@@ -49,6 +53,37 @@ def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     if shape.dynamic and shape.autogrow:
         grow_where_linked(node, shape)
     _fill_widgets(node, _saved_values(node, shape, rules), rules)
+
+
+def _unlisted_widgets(raw: Mapping[str, Any], shape: NodeShape) -> tuple[str, ...]:
+    """The inputs whose types are widgets of a pack, as the saved node tells [C3b].
+
+    The type of such an input is not one of ComfyUI's, the node was saved without a socket for it, and
+    with just as many values more. The count is needed: some packs hide optional sockets.
+    """
+    values = raw.get("widgets_values")
+    if shape.core or shape.dynamic or not is_array(values):
+        return ()
+    missing = len(values) - sum(1 for widget in shape.widgets if widget.saved)
+    if missing < 1:
+        return ()
+    saved = {
+        entry.get("name"): entry
+        for entry in array_or_empty(raw.get("inputs"))
+        if is_object(entry) and isinstance(entry.get("name"), str)
+    }
+    names = tuple(entry.name for entry in shape.entries if _is_unlisted(entry, saved.get(entry.name), shape))
+    return names if len(names) == missing else ()
+
+
+def _is_unlisted(entry: InputSchema, saved: Mapping[str, Any] | None, shape: NodeShape) -> bool:
+    spec = shape.specs[entry.name]
+    if spec.widgets or spec.force_input or is_native(spec.type):
+        return False
+    if saved is not None:
+        return is_object(saved.get("widget"))
+    # A socket that came with a later version of the class is optional, and something can be linked to it.
+    return entry.required or not shape.is_given(spec.type)
 
 
 def fill_unknown_node(node: Node, rules: EditorRules) -> None:

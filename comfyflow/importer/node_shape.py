@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from functools import partial
 from typing import Any, Final
 
@@ -11,13 +12,17 @@ from ..json_types import is_object
 from ..schema import InputSchema, NodeSchema, Schema
 from .dynamic_inputs import NewNode
 from .editor_rules import EditorRules
-from .frontend_widgets import SEED_NAMES, added_inputs, added_widgets, widget_types
+from .frontend_widgets import PACK_WIDGET, SEED_NAMES, added_inputs, added_widgets, widget_types
 from .input_spec import DYNAMIC_COMBO, MATCH_TYPE, Autogrow, InputSpec
 from .javascript import truthy
 from .live_graph import Input, Widget
 
 MAX_OPTION_DEPTH: Final = 32
 """How deep dynamic combos may stand in one another. Real ones reach 2."""
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 class NodeShape:
@@ -29,6 +34,8 @@ class NodeShape:
     Attributes:
         class_type: The class.
         title: What the editor calls it.
+        module: The ``python_module`` that it comes from.
+        sent_as: What the prompt calls it: the ``name`` of its description, which differs in rare packs.
         core: Whether it comes with ComfyUI, not with a pack of custom nodes.
         entries: Its inputs as the server describes them, with those that the editor adds.
         specs: Its inputs by name, without those that a dynamic input brings.
@@ -42,12 +49,19 @@ class NodeShape:
         match_outputs: For each output: the template that it follows, or None.
         forced: Which saved values belong to inputs that were widgets once, or None where none.
         forced_count: How many values must have been saved for that to count.
+        is_given: Whether some class of the server has an output of a type.
         text_name: The name by which ``%Node.widget%`` finds a node that was saved without one.
     """
 
-    def __init__(self, node: NodeSchema, rules: EditorRules) -> None:
+    def __init__(
+        self, node: NodeSchema, rules: EditorRules, is_given: Callable[[str], bool] = _never
+    ) -> None:
+        self.is_given = is_given
         self.class_type = node.class_type
         self.title = node.display_name
+        self.module = node.python_module
+        named = node.raw.get("name")
+        self.sent_as = named if isinstance(named, str) and named else node.class_type
         self.core = not node.python_module.startswith("custom_nodes")
         self.rules = rules
         self.inputs: list[Input] = []
@@ -67,9 +81,28 @@ class NodeShape:
         self.specs = {spec.name: spec for spec in specs}
         self._note_model_file(specs)
         self._fill(specs)
-        for widget in added_widgets(node.class_type, rules):
-            self.widgets.append(widget)
+        self.widgets.extend(added_widgets(node.class_type, rules))
         self.forced, self.forced_count = self._forced(specs)
+        self._variants: dict[tuple[str, ...], NodeShape] = {}
+
+    def with_widgets(self, names: tuple[str, ...]) -> NodeShape:
+        """This shape, but with widgets for inputs that were taken for sockets [C3b].
+
+        Args:
+            names: The inputs, in the editor's order.
+        """
+        known = self._variants.get(names)
+        if known is None:
+            known = self._variants[names] = copy(self)
+            specs = [copy(spec) for spec in self.specs.values()]
+            for spec in specs:
+                if spec.name in names:
+                    spec.widgets = tuple(PACK_WIDGET(spec, self.rules))
+            known.specs = {spec.name: spec for spec in specs}
+            known._fill(specs)
+            known.widgets.extend(added_widgets(self.class_type, self.rules))
+            known.forced, known.forced_count = known._forced(specs)
+        return known
 
     def grown_spec(self, entry: InputSchema, name: str) -> InputSpec:
         """A slot of an Autogrow input; what it consists of is worked out once."""
@@ -89,6 +122,10 @@ class NodeShape:
             }
         if not made.force_input:
             maker = self._makers.get(made.widget_type)
+            if maker is None and made.widget_type != made.type and not self.core:
+                maker = (
+                    PACK_WIDGET  # [C3a]: the server says that it is a widget, and its pack knows of what kind
+                )
             made.widgets = tuple(maker(made, self.rules)) if maker is not None else ()
         return made
 
@@ -161,15 +198,26 @@ class NodeShapes:
         self._schema = schema
         self._rules = rules
         self._shapes: dict[str, NodeShape | None] = {}
+        self._given: set[str] | None = None
 
     def get(self, class_type: str) -> NodeShape | None:
         """The shape of that class, or None where the server does not know it."""
         if class_type in self._shapes:
             return self._shapes[class_type]
         node = self._schema.get(class_type)
-        shape = NodeShape(node, self._rules) if isinstance(node, NodeSchema) else None
+        shape = NodeShape(node, self._rules, self._is_given) if isinstance(node, NodeSchema) else None
         self._shapes[class_type] = shape
         return shape
+
+    def _is_given(self, type_: str) -> bool:
+        if self._given is None:
+            self._given = {
+                output.type
+                for class_type in self._schema
+                if isinstance(node := self._schema.get(class_type), NodeSchema)
+                for output in node.outputs
+            }
+        return type_ in self._given
 
 
 _Cache = dict[int, tuple[weakref.ref[Schema], dict[str, NodeShapes]]]

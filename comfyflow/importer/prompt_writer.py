@@ -11,7 +11,7 @@ from ..errors import ConversionError
 from ..json_types import is_array
 from .editor_rules import EditorRules
 from .expansion import check_expansion
-from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, VIEWPORT, viewport_state
+from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, REPLACED, VIEWPORT, viewport_state
 from .group_node import GroupNode, inner_links
 from .javascript import js_text, json_value, shown, truthy
 from .link_resolver import LinkError, LinkResolver, Scope, Source
@@ -141,7 +141,7 @@ class PromptWriter:
             self._links(instance, sources, inputs, links)
             prompt[instance.key] = {
                 "inputs": inputs,
-                "class_type": node.type if node.role == "class" else None,
+                "class_type": node.shape.sent_as if node.role == "class" and node.shape else None,
                 "_meta": self._meta(node),
             }
         for inputs, name, origin in links:
@@ -235,6 +235,8 @@ class PromptWriter:
             return viewport_state(node, self.rules) if widget.kind == VIEWPORT else value
         if widget.name == "filename_prefix" and node.type in self.rules.save_classes:
             return self._file_name(instance, value)
+        if widget.kind == REPLACED:
+            return self.replacement.replace(value, self.lookup.text) if isinstance(value, str) else value
         if isinstance(value, str) and is_dynamic_prompt(widget):
             return self._dynamic_prompt(instance, widget, value)
         if type(value) is int:

@@ -6,9 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..json_types import is_array, is_object
+from ..sockets import Socket
 from .javascript import js_text
 
 _ANYTHING: Final = frozenset({"", "*"})
+_NATIVE: Final = _ANYTHING | {
+    held.__name__ for held in Socket.__subclasses__() if held.__module__ == Socket.__module__
+}
 
 
 def saved_type(saved: Mapping[str, Any]) -> Any:
@@ -30,6 +34,11 @@ def connects(one: Any, other: Any) -> bool:
         return left == right
     ones, others = set(left.split(",")), set(right.split(","))
     return not (ones.isdisjoint(others) and _ANYTHING.isdisjoint(ones | others))
+
+
+def is_native(type_: str) -> bool:
+    """Whether a type, or a member of a union, is one of ComfyUI's own."""
+    return not _NATIVE.isdisjoint(type_.split(","))
 
 
 def common_type(types: Iterable[Any]) -> str | None:

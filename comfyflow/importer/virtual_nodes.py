@@ -1,55 +1,28 @@
 """Nodes that exist in the editor only: they have no class on the server and never reach a prompt.
 
-Beside the editor's own ones these are those of well-known packs whose meaning stands in the saved
-file: KJNodes' Set and Get, rgthree's reroutes, labels and switches of modes (the modes themselves
-are saved with the nodes that they switch), and Use Everywhere, which saves the links that it made.
+Those of packs are said by their plug-ins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from ..json_types import array_or_empty, is_array, is_object, object_or_empty
+from ..json_types import array_or_empty
 from .editor_rules import RENAMED
 from .javascript import js_text
-from .live_graph import BYPASSED, MUTED, Graph, Link, Node
+from .live_graph import BYPASSED, MUTED, Graph, Node
 from .report import Report
 
 _EDITOR: Final = {"Reroute": "reroute", "PrimitiveNode": "primitive", "Note": "note", "MarkdownNote": "note"}
 
-_USE_EVERYWHERE: Final = (
-    "Anything Everywhere",
-    "Anything Everywhere3",
-    "Anything Everywhere?",
-    "Prompts Everywhere",
-    "Seed Everywhere",
-)
-_PACKS: Final = {
-    "SetNode": "set",
-    "GetNode": "get",
-    "Reroute (rgthree)": "reroute",
-    **dict.fromkeys(_USE_EVERYWHERE, "note"),
-    **{
-        f"{name} (rgthree)": "note"
-        for name in (
-            "Bookmark", "Fast Actions Button", "Fast Bypasser", "Fast Groups Bypasser", "Fast Groups Muter",
-            "Fast Muter", "Label", "Mute / Bypass Relay", "Mute / Bypass Repeater", "Node Collector",
-            "Random Unmuter",
-        )
-    },
-}  # fmt: skip
 
+def virtual_role(type_: str) -> str | None:
+    """What kind of virtual node of the editor's own it is, or None where it is none.
 
-def virtual_role(type_: str, known: bool) -> str | None:
-    """What kind of virtual node it is, or None where it is none.
-
-    Args:
-        type_: The node's type.
-        known: False asks for the editor's own ones, which come before a class of the same name;
-            True for those of well-known packs, which come after.
+    These come before a class of the same name; those of packs come after (see `pack`).
     """
-    return _PACKS.get(type_) if known else _EDITOR.get(type_)
+    return _EDITOR.get(type_)
 
 
 def set_name(node: Node) -> str | None:
@@ -69,29 +42,6 @@ def setters(graph: Graph) -> dict[str, Node]:
             if name is not None:
                 found.setdefault(name, node)
     return found
-
-
-def link_everywhere(graph: Graph, report: Report) -> None:
-    """Make the links that Use Everywhere had made when the workflow was saved.
-
-    It saves them as ``extra.ue_links`` (version 7 and later). Without that only its own code can
-    tell which inputs a node feeds: each such node is reported.
-    """
-    senders = [node for node in graph.nodes if node.type in _USE_EVERYWHERE and node.mode == 0]
-    saved = object_or_empty(graph.raw.get("extra")).get("ue_links")
-    if not is_array(saved):
-        for node in senders:
-            report.add(
-                "links_unknown",
-                "Use Everywhere decides in the editor which inputs this node feeds, and the file does not say"
-                " (it was saved with a version before 7): these inputs have no link",
-                node.key,
-                node,
-            )
-        return
-    for number, entry in enumerate(saved):
-        if is_object(entry):
-            _link_one(graph, f"use everywhere {number}", entry)
 
 
 def leave_out_notes(graphs: Iterable[Graph], report: Report) -> None:
@@ -119,24 +69,3 @@ def _is_note(node: Node, repair: bool) -> bool:
     if node.role != "unknown" or node.inputs or node.type in RENAMED:
         return False
     return repair or not node.outputs
-
-
-def _link_one(graph: Graph, id_: str, entry: Any) -> None:
-    node = graph.by_key.get(js_text(entry.get("downstream")))
-    place, origin_slot = (_whole(entry.get(name)) for name in ("downstream_slot", "upstream_slot"))
-    if node is None or place is None or origin_slot is None:
-        return
-    saved = array_or_empty(node.raw.get("inputs"))
-    if not 0 <= place < len(saved) or not is_object(saved[place]):
-        return
-    name = saved[place].get("name")
-    for slot in node.inputs:
-        if slot.name == name and slot.link is None:
-            graph.links[id_] = Link(id_, entry.get("upstream"), origin_slot, node.id, place)
-            slot.link = id_
-            return
-
-
-def _whole(value: Any) -> int | None:
-    text = js_text(value)
-    return int(text) if text.isdecimal() and len(text) < 10 else None

@@ -16,7 +16,7 @@ from .link_table import link_by_table
 from .live_graph import Boundary, Graph, Link, Node
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
-from .pack_nodes import fill_pack_node
+from .pack_set import PackSet
 from .slot_types import saved_type
 from .subgraph_host import fill_host, rebind_hosts
 from .virtual_nodes import virtual_role
@@ -55,7 +55,13 @@ class LoadedWorkflow:
 
 
 def load_workflow(
-    raw: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules, *, any_links: bool, repair_groups: bool
+    raw: Mapping[str, Any],
+    shapes: NodeShapes,
+    rules: EditorRules,
+    packs: PackSet,
+    *,
+    any_links: bool,
+    repair_groups: bool,
 ) -> LoadedWorkflow:
     """Load editor JSON, version 0.4 or 1.
 
@@ -63,6 +69,7 @@ def load_workflow(
         raw: The object; links as arrays or objects.
         shapes: What the server's classes give their nodes.
         rules: The version of the editor.
+        packs: What the code of packs does.
         any_links: Whether links are read in either form, whatever version the file says that it has.
         repair_groups: Whether legacy group nodes have all their widgets, whatever the version.
 
@@ -75,7 +82,7 @@ def load_workflow(
     if rules.checks_links:
         raw = with_checked_links(raw)
     renumbered = _renumbered(raw, saved) if rules.renumbers else {}
-    loader = _Loader(shapes, rules, max(_last_id(raw), *(ids.last for ids in renumbered.values()), 0))
+    loader = _Loader(shapes, rules, packs, max(_last_id(raw), *(ids.last for ids in renumbered.values()), 0))
     loader.group_lists_are_sockets = rules.group_lists_are_sockets and not repair_groups
     loader.groups = group_definitions(raw, shapes, loader.group_lists_are_sockets)
     reading = _Reading(any_links, rules.links_from_table)
@@ -105,9 +112,10 @@ def load_workflow(
 
 
 class _Loader:
-    def __init__(self, shapes: NodeShapes, rules: EditorRules, last_id: int) -> None:
+    def __init__(self, shapes: NodeShapes, rules: EditorRules, packs: PackSet, last_id: int) -> None:
         self.shapes = shapes
         self.rules = rules
+        self.packs = packs
         self.definitions: dict[str, Graph] = {}
         self.hosts: list[Node] = []
         self.groups: dict[str, Mapping[str, Any]] = {}
@@ -151,6 +159,9 @@ class _Loader:
         node.mode = mode if isinstance(mode, (int, float)) else 0
         properties = saved.get("properties")
         node.properties = properties if is_object(properties) else {}
+        of_pack = self.packs.role(type_)
+        if of_pack is not None and role == of_pack[1]:
+            node.pack = of_pack[0].name
         return node
 
     def _keys_of_group(self, saved: Mapping[str, Any]) -> list[str]:
@@ -165,19 +176,20 @@ class _Loader:
             return "host"
         if type_ in self.groups:
             return "group"
-        role = virtual_role(type_, known=False)
+        role = virtual_role(type_)
         if role is not None:
             return role
         if self.shapes.get(type_) is not None:
             return "class"
-        return virtual_role(type_, known=True) or "unknown"
+        of_pack = self.packs.role(type_)
+        return of_pack[1] if of_pack is not None else "unknown"
 
     def _fill(self, node: Node) -> None:
         if node.role == "class":
             shape = self.shapes.get(node.type)
             if shape is not None:
                 fill_class_node(node, shape, self.rules)
-                fill_pack_node(node)
+                self.packs.fill(node)
         elif node.role == "group":
             saved = self.groups[node.type]
             keys = self._keys_of_group(saved) if self.rules.groups_become_subgraphs else []

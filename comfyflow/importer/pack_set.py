@@ -1,0 +1,153 @@
+"""The packs whose rules are in force in a conversion: shipped, installed, and given ones."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from ..errors import ConversionError
+from .javascript import shown
+from .live_graph import Graph, Node
+from .pack import Fill, Pack, PackNode, Role
+from .packs import SHIPPED
+from .report import Report
+
+ENTRY_POINTS = "comfyflow.packs"
+"""The group of entry points under which distributions bring packs of their own."""
+
+
+class PackSet:
+    """The packs of one conversion. Where several have a class, the first that has its module counts.
+
+    Args:
+        packs: In the order in which they are asked.
+        report: Takes the warnings.
+        seed: The seed of what packs draw at random.
+    """
+
+    def __init__(self, packs: Iterable[Pack], report: Report, seed: int) -> None:
+        self._packs = tuple(packs)
+        self._report = report
+        self._random = random.Random(seed)  # noqa: S311 - no secret
+        self._roles: dict[str, tuple[Pack, Role]] = {
+            type_: (pack, role) for pack in reversed(self._packs) for type_, role in pack.virtual.items()
+        }
+        self._fills: dict[str, tuple[Pack, Fill] | None] = {}
+
+    def role(self, type_: str) -> tuple[Pack, Role] | None:
+        """What a type is that exists in the editor only, and whose; None where no pack has it."""
+        return self._roles.get(type_)
+
+    def fill(self, node: Node) -> None:
+        """Do to a node what its pack's code would do.
+
+        Raises:
+            ConversionError: The plug-in failed.
+        """
+        if node.type not in self._fills:
+            self._fills[node.type] = self._find(node)
+        found = self._fills[node.type]
+        if found is None:
+            return
+        pack, fill = found
+        node.pack = pack.name
+        try:
+            fill(PackNode(node, self._report, self._random))
+        except Exception as error:
+            raise ConversionError(
+                f"the plug-in for the pack {pack.name} failed at node {node.key} ({node.type}):"
+                f" {type(error).__name__}: {error}"
+            ) from error
+
+    def connect(self, graph: Graph) -> None:
+        """Make the links of a graph that packs make."""
+        for pack in self._packs:
+            if pack.connect is not None:
+                pack.connect(graph, self._report)
+
+    def _find(self, node: Node) -> tuple[Pack, Fill] | None:
+        module = node.shape.module if node.shape is not None else ""
+        found = [(pack, fill) for pack in self._packs if (fill := pack.fill(node.type, module)) is not None]
+        own = [one for one in found if one[0].has_module(module)]
+        return next(iter([*own, *found]), None)
+
+
+def pack_set(given: Iterable[Pack | ModuleType | str], report: Report, seed: int) -> PackSet:
+    """The packs of a conversion: those given, then those installed, then those shipped with comfyflow.
+
+    Raises:
+        ConversionError: One cannot be loaded.
+    """
+    return PackSet([*(loaded_pack(one) for one in given), *installed_packs(), *SHIPPED], report, seed)
+
+
+def loaded_pack(given: Pack | ModuleType | str) -> Pack:
+    """A pack, or the ``PACK`` of a module; a text is the module's name, or its file.
+
+    Raises:
+        ConversionError: There is no such module, it fails, or it has no ``PACK``.
+    """
+    if isinstance(given, Pack):
+        return given
+    name = given if isinstance(given, str) else given.__name__
+    module = _imported(given) if isinstance(given, str) else given
+    return _pack_of(module, name)
+
+
+@cache
+def installed_packs() -> tuple[Pack, ...]:
+    """The packs that installed distributions bring by the entry point ``comfyflow.packs``.
+
+    Raises:
+        ConversionError: One cannot be loaded.
+    """
+    return tuple(_installed())
+
+
+def _installed() -> Iterator[Pack]:
+    for point in entry_points(group=ENTRY_POINTS):
+        what = f"{point.value}, the entry point {point.name} of {ENTRY_POINTS}"
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise ConversionError(
+                f"the pack {what} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+        yield loaded if isinstance(loaded, Pack) else _pack_of(loaded, what)
+
+
+def _pack_of(module: object, name: str) -> Pack:
+    pack = getattr(module, "PACK", None)
+    if not isinstance(pack, Pack):
+        raise ConversionError(f"{name} is no plug-in for a pack: it has no PACK = Pack(…)")
+    return pack
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return _of_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+    except Exception as error:
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == name:
+            hint = "; name an importable module, or a file: my_pack.py"
+        raise ConversionError(
+            f"the pack {shown(name)} cannot be loaded: {type(error).__name__}: {error}{hint}"
+        ) from error
+
+
+def _of_file(path: Path) -> ModuleType:
+    name = f"comfyflow_pack_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,28 @@
+"""Custom-Scripts: ShowText keeps what it showed, a widget for each text, and sends them again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...json_types import is_array
+from ..javascript import js_text, truthy
+from ..pack import Pack, PackNode
+
+
+def _show_text(node: PackNode) -> None:
+    """The texts are numbered by the widgets before them; a first one that is empty is no text."""
+    texts = node.values
+    place = 1 if texts and not truthy(texts[0]) else 0
+    shown = 0
+    for origin, value in enumerate(texts[place:], place):
+        for text in value if is_array(value) else [value]:
+            node.set(f"text_{shown}", text if isinstance(text, str) else js_text(text), place=origin)
+            shown += 1
+
+
+PACK: Final = Pack(
+    "ComfyUI-Custom-Scripts",
+    "1.2.5",
+    modules=("ComfyUI-Custom-Scripts",),
+    classes={"ShowText|pysssss": _show_text},
+)

@@ -1,0 +1,23 @@
+"""mtb: the buttons and displays of Animation Builder are sent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..pack import Pack, PackNode
+
+
+def _animation_builder(node: PackNode) -> None:
+    for name, value in (
+        ("value_preview", ""),
+        ("loop_preview", ""),
+        ("Reset", "reset"),
+        ("Queue", "queue"),
+        ("Cancel", "cancel"),
+    ):
+        node.set(name, value)
+
+
+PACK: Final = Pack(
+    "comfy_mtb", "0.5.4", modules=("comfy_mtb",), classes={"Animation Builder (mtb)": _animation_builder}
+)

@@ -1,0 +1,37 @@
+"""Nodes of packs whose saved values do not fit their class: only the pack's code knows what they are."""
+
+from __future__ import annotations
+
+from ..json_types import is_array, is_object
+from .javascript import shown
+from .live_graph import Node
+from .report import Report
+
+
+def report_unaccounted(node: Node, report: Report) -> None:
+    """Warn of a custom node whose saved values do not fit the widgets of its class."""
+    shape = node.shape
+    values = node.raw.get("widgets_values")
+    if shape is None or shape.core or node.pack is not None:
+        return
+    if is_object(values):
+        names = {widget.name for widget in node.widgets}
+        unknown = [name for name in values if name not in names and name != "videopreview"]
+        if unknown:
+            report.add(
+                "values_not_understood",
+                f"values saved as {', '.join(map(shown, unknown[:5]))} are left out: the class has no such"
+                " input, and only the node's own JavaScript knows what they are",
+                node.key,
+                node,
+            )
+    elif is_array(values):
+        places = sum(1 for widget in node.widgets if widget.saved)
+        if len(values) != places and (values or places):
+            report.add(
+                "values_not_understood",
+                f"{len(values)} values were saved, but the class has {places} widgets: the node's own code"
+                " changes them, or the class has changed since; values may stand in the wrong place",
+                node.key,
+                node,
+            )
