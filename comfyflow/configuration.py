@@ -5,6 +5,7 @@ And which credentials go to it: `given_credentials`. ``docs/connecting.md`` has 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -23,6 +24,8 @@ CONFIG_VARIABLE: Final = "COMFYFLOW_CONFIG"
 
 CREDENTIALS: Final = ("token", "bearer", "basic", "api_key", "user", "headers", "ca", "partner_api_key")
 """What the environment and the config file may give beside a server: ``COMFYFLOW_BEARER``, ``bearer``."""
+
+_SETTINGS: Final = ("server", *CREDENTIALS)
 
 _PREFIX: Final = "COMFYFLOW_"
 
@@ -152,7 +155,8 @@ def read_config() -> dict[str, Any]:
     """What the config file says; nothing where there is none.
 
     Raises:
-        ConfigurationError: It cannot be read, or ``COMFYFLOW_CONFIG`` names none.
+        ConfigurationError: It cannot be read, has a setting that there is not, or
+            ``COMFYFLOW_CONFIG`` names none.
     """
     path = config_file()
     if not path.exists():
@@ -167,4 +171,9 @@ def read_config() -> dict[str, Any]:
         raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from None
+    for name in found:
+        if name not in _SETTINGS:
+            near = difflib.get_close_matches(name, _SETTINGS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it may hold {', '.join(_SETTINGS)}"
+            raise ConfigurationError(f"{path}: there is no setting {name!r:.80}; {hint}")
     return found

@@ -257,6 +257,7 @@ def test_what_cannot_be_used_is_not_shown(words: list[str], why: str, command: C
     ("text", "why"),
     [
         ("bearer = 5", "bearer is to be a text"),
+        ("beerer = 'hunter-2200'", "there is no setting 'beerer'; did you mean bearer?"),
         ("headers = 5", "headers is to be a table"),
         ("[headers]\nX-Pass = [1]", "X-Pass is to be a text"),
         ('basic = "hunter-2200"', "is to be NAME:PASSWORD"),

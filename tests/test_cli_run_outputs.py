@@ -19,6 +19,17 @@ from comfyflow.simulator import Blocked, NodeResult, Simulator
 from tests.command import Command
 
 
+BLEND = """
+from comfyflow import workflow
+from comfynodes import EmptyImage, ImageBlend, SaveImage
+
+@workflow
+def blend():
+    image = EmptyImage(width=8, height=8)
+    return SaveImage(images=ImageBlend(image1=image, image2=image, blend_factor=0.5, blend_mode="normal"))
+"""
+
+
 @pytest.fixture
 def server() -> Iterator[Simulator]:
     with Simulator() as simulator:
@@ -146,6 +157,16 @@ def test_the_seed_is_told_wherever_it_goes(
     assert server.prompts[-1].prompt["1"]["inputs"]["color"] == told["seed"] % 100
     assert told["seed"] == 8 or text == "random"
     assert re.search(r"^seed \d+$", command("run", str(script), *words).err, re.MULTILINE)
+
+
+def test_a_text_that_a_server_reads_as_no_number_is_warned_of(
+    command: Command, server: Simulator, tmp_path: Path
+) -> None:
+    (tmp_path / "blend.py").write_text(BLEND)
+    file, out = str(tmp_path / "blend.py"), str(tmp_path / "out")
+    run = command("run", file, "--out", out, "--server", server.url, "--set", "ImageBlend.blend_factor=NaN")
+    assert "ImageBlend #2 ('Blend Images'), input 'blend_factor': is 'NaN'" in run.err
+    assert "[not_finite]" in run.err
 
 
 def test_names_that_no_server_shows_are_warned_of(

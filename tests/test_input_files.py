@@ -136,8 +136,9 @@ def test_a_model_is_judged_by_the_server(client: Any, server: Simulator) -> None
     """Not by what was listed when the schema was read."""
     schema, name = client.schema(), unused(".safetensors")
     shown = PreviewAny(source=VAELoader(vae_name=name))
-    with pytest.raises(PromptRejected, match="none of its choices"):
+    with pytest.raises(PromptRejected, match="none of its choices") as caught:
         client.run(PreviewAny(source=VAELoader(vae_name="no vae")), schema=schema)
+    assert str(caught.value).endswith("schema: the server's own, by its own answer")
     path = server.folders.root / "models" / "vae" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"x")
@@ -412,6 +413,29 @@ def test_the_command_uploads_what_prompts_and_options_name(
     assert [(line["node"], line["input"], line["file"]) for line in told] == [("1", "image", "example.png")]
     assert told[0]["name"] != "example.png"
     assert "another file" in told[0]["note"]
+
+
+def test_the_servers_file_is_named_as_the_server_names_it(
+    command: Command, server: Simulator, folder: Path
+) -> None:
+    Path("flow.py").write_text(FLOW)
+    other = folder / "deep"
+    other.mkdir()
+    picture("deep/example.png", 86)
+    run = command("run", "flow.py", "--server", server.url, "--image", "deep/example.png", "--out", "out")
+    assert "(write 'example.png [input]' for the server's)" in run.err
+    again = ["--image", "example.png [input]"]
+    assert run_width(command, folder / "out", "flow.py", "--server", server.url, *again)[0] == 512
+
+
+def test_a_report_on_files_names_no_schema_that_nobody_read(
+    command: Command, server: Simulator, folder: Path
+) -> None:
+    Path("prompt.json").write_text(json.dumps(prompt("nothing.png")))
+    run = command("run", "prompt.json", "--server", server.url)
+    assert run.code == 1
+    assert "there is no file" in run.err
+    assert run.err.splitlines()[-1] == "schema: the server's own, by its own answer"
 
 
 def test_the_command_wants_the_users_word_for_a_strangers_path(

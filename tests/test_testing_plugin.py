@@ -324,6 +324,13 @@ def test_a_real_server_takes_the_place_of_the_simulator(run: Run, real_server: S
     )
 
 
+def test_a_server_that_is_not_there_is_told_in_a_line(run: Run) -> None:
+    done = run("def test_it(comfy_client): pass", "--comfy-server", "http://127.0.0.1:1")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["--comfy-server: no ComfyUI server answers at http://127.0.0.1:1*"])
+    done.stdout.no_fnmatch_line("*in drive*")
+
+
 MODELS = """
 import pytest
 from comfynodes import CheckpointLoaderSimple, EmptyImage, SaveImage, VAEDecode, EmptyLatentImage

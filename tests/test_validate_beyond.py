@@ -54,7 +54,7 @@ def test_what_stays_as_it_is_meant(name: str, value: Any) -> None:
     assert notes(with_input(name, value)) == []
 
 
-@pytest.mark.parametrize("value", [float("nan"), {"__value__": float("nan")}])
+@pytest.mark.parametrize("value", [float("nan"), {"__value__": float("nan")}, "NaN"])
 def test_no_number(value: Any) -> None:
     assert notes(with_input("tint", value)) == [("not_finite", "1", "tint")]
 

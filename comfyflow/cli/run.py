@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..validate import Report
 
+_TOLD_WHILE_RUNNING: Final = ("file_not_shown", "not_finite")
+"""Warnings of which the result shows nothing, or nothing that explains it."""
+
 _ON_ITS_WAY: Final = 0.5
 """Seconds that a prompt gets to arrive whose sending was interrupted."""
 
@@ -208,7 +211,7 @@ def _run(
         if as_json:
             write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
         for problem in handle.warnings:
-            if problem.type == "file_not_shown":
+            if problem.type in _TOLD_WHILE_RUNNING:
                 say(problem, err=True)
         if handle.report is not None:
             _tell_dropped(handle, handle.report, as_json=as_json)

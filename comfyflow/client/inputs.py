@@ -415,17 +415,17 @@ def _is_there(core: Core, text: str) -> Flow[bool | None]:
 def _send(core: Core, use: _Use, file: InputFile, done: Uploaded, on_upload: OnUpload | None) -> Flow[None]:
     kind = text_or_empty(use.entry.options.get("image_folder")) if use.entry is not None else ""
     is_mesh = use.entry is not None and use.entry.upload == "file" and _suffix(file.name) in _MESHES
-    sent, now = yield from upload_once(
-        core, file, kind if kind in ("input", "output", "temp") else "input", "3d" if is_mesh else ""
-    )
+    kind = kind if kind in ("input", "output", "temp") else "input"
+    sent, now = yield from upload_once(core, file, kind, "3d" if is_mesh else "")
     done.prompt = _replaced(done.prompt, use, sent.reference)
     if not now:
         return
     note = ""
     if sent.name != file.name and isinstance(file.content, Path):
-        note = f"the server has another file {file.name}; the one here is used"
+        folder = "3d/" if is_mesh else ""
+        note = f"the server has another file {folder}{file.name}; the one here is used"
         if use.file is None:
-            note += f" (write '{use.text} [input]' for the server's)"
+            note += f" (write '{folder}{file.name} [{kind}]' for the server's)"
     upload = Upload(use.node_id, use.name, file.shown, sent.reference, note)
     done.uploads.append(upload)
     if on_upload is not None:

@@ -33,7 +33,7 @@ OnInterrupt: TypeAlias = Literal["cancel", "leave"]
 State = Literal["pending", "running", "success", "error", "interrupted", "lost"]
 
 _CANCEL_PAUSE: Final = 0.5
-_UNKNOWN: Final = Schema({}, "0.27.0", "nothing")
+_UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
 """What is known of a server of which nobody has said what it is."""
 
 
@@ -306,7 +306,7 @@ def _with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[P
         error.status,
         prompt=prepared.prompt,
         places=prepared.places,
-        schema=Schema(found, _UNKNOWN.version, str(core.address)),
+        schema=Schema(found, _UNKNOWN.version, str(core.address), is_whole=False),
     )
     return PromptRejected(f"{str(error).partition(chr(10))[0]}\n{report}", report, error.status)
 

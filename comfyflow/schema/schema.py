@@ -37,6 +37,8 @@ class Schema(Mapping[str, NodeSchema]):
             are not for a schema that stands beside generated modules: nothing is checked
             against them (see `lists_files`).
         editor: The version of the editor that the server requires, where that is known.
+        is_whole: Whether it has all classes of its server. One of single classes knows neither how
+            many there are nor the server's version, and reports say so.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class Schema(Mapping[str, NodeSchema]):
         source: str = "a dictionary",
         files_known: bool = True,
         editor: str | None = None,
+        is_whole: bool = True,
     ) -> None:
+        self.is_whole = is_whole
         self.files_known = files_known
         self.editor = editor
         self.raw = raw

@@ -110,9 +110,14 @@ def comfy_server(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """
     session = request.config.stash[SESSION]
     if session.server is not None:
+        from ..errors import ClientError
         from .server import RealServer
 
-        yield RealServer(session.server)  # type: ignore[misc]
+        try:
+            real = RealServer(session.server)
+        except ClientError as error:
+            pytest.fail(f"--comfy-server: {error}", pytrace=False)
+        yield real  # type: ignore[misc]
         return
     from .server import simulator
 

@@ -86,11 +86,11 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
     inner = unwrapped(value)
     if kind in PRIMITIVES:
         stored = converted(entry, value)
-        if not _same(inner, stored):
+        if isinstance(stored, float) and not math.isfinite(stored):
+            yield Note("not_finite", f"is {shown(inner)}; nodes hardly expect that", node_id, entry.name)
+        elif not _same(inner, stored):
             message = f"is {shown(inner)}; the server makes {shown(stored)} of it"
             yield Note("value_converted", message, node_id, entry.name)
-        elif isinstance(stored, float) and not math.isfinite(stored):
-            yield Note("not_finite", f"is {stored}; nodes hardly expect that", node_id, entry.name)
     elif kind == COMBO:
         yield from _unlisted(node_id, entry, inner)
     elif _is_socket(entry.entry, plans):

@@ -347,9 +347,9 @@ class Report:
         }
 
     def _schema_json(self) -> dict[str, Any] | None:
-        if self._subject.plans is None:
+        schema = self._whole_schema()
+        if schema is None:
             return None
-        schema = self._subject.plans.schema
         return {"source": schema.source, "version": str(schema.version), "node_classes": len(schema.raw)}
 
     _repr_pretty_ = pretty_text
@@ -359,8 +359,12 @@ class Report:
 
     def _against(self) -> str:
         """Which schema it was made against."""
+        schema = self._whole_schema()
+        return str(schema) if schema is not None else "schema: the server's own, by its own answer"
+
+    def _whole_schema(self) -> Schema | None:
         plans = self._subject.plans
-        return str(plans.schema) if plans is not None else "schema: the server's own, by its own answer"
+        return plans.schema if plans is not None and plans.schema.is_whole else None
 
     def __repr__(self) -> str:
         return f"<Report: {self._headline()}>"
