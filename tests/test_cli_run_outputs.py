@@ -18,7 +18,6 @@ from comfyflow.client import Client
 from comfyflow.simulator import Blocked, NodeResult, Simulator
 from tests.command import Command
 
-
 BLEND = """
 from comfyflow import workflow
 from comfynodes import EmptyImage, ImageBlend, SaveImage
