@@ -103,6 +103,20 @@ def test_a_missing_script_or_name(command: Command, script: Path) -> None:
     assert "has no workflow 'pictures'; it has: picture" in run.err
 
 
+def test_files_of_one_name_in_two_folders_are_two(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        Path("same_name.py").write_text(
+            "from comfyflow import Workflow, raw_node\n"
+            f"made = Workflow(raw_node('Show', {{'x': {folder!r}}}))\n"
+        )
+        compiled = json.loads(command("compile", "same_name.py").out)
+        assert [node["inputs"]["x"] for node in compiled.values()] == [folder]
+
+
 def test_help_behind_a_workflow_lists_its_parameters(command: Command, script: Path) -> None:
     for words in (("compile", str(script), "--help"), ("run", f"{script}:picture", "--help")):
         run = command(*words)

@@ -43,7 +43,7 @@ COVERED = {
     "HTTP: /view goes without the token": "client_credentials:test_a_redirect_within_the_origin_keeps_them",
     "HTTP: node_errors of a 200 are ignored": "client_server:test_what_a_server_dropped_is_reported",
     "HTTP: nothing is repeated": "client_waiting:test_one_fault_neither_loses_nor_doubles",
-    "missing routes": "client_signatures:test_the_seed_client_is_covered",
+    "missing routes": "client_members:test_each_of_ours_does_something",
     "no upload": "client_server:test_local_files_are_uploaded_by_content",
     "#4 custom events": "client_message:test_unknown_types_are_kept",
     "#6 the shape of progress": "client_run:test_progress_is_told_once_though_it_is_sent_twice",

@@ -118,12 +118,19 @@ def _is_module(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
-@cache
 def _load_module(file: Path) -> ModuleType:
-    if file.suffix == ".py" and not file.is_file():
+    if file.suffix != ".py":
+        return _load_once(file, None)
+    if not file.is_file():
         raise CommandError(f"there is no file {file}")
+    return _load_once(file, file.resolve())
+
+
+@cache
+def _load_once(file: Path, path: Path | None) -> ModuleType:
+    """The module of a file (`path`: where it is, whatever the current folder), or of a dotted name."""
     try:
-        return _execute(file) if file.suffix == ".py" else importlib.import_module(str(file))
+        return importlib.import_module(str(file)) if path is None else _execute(file, path)
     except ComfyflowError:
         raise
     except (Exception, SystemExit) as error:  # the user's own code may raise anything
@@ -132,9 +139,8 @@ def _load_module(file: Path) -> ModuleType:
         raise CommandError(_told(error, file)) from error
 
 
-def _execute(file: Path) -> ModuleType:
+def _execute(file: Path, path: Path) -> ModuleType:
     """Run a file as a module, able to import its neighbours, as ``python FILE`` would."""
-    path = file.resolve()
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise CommandError(f"{file} is no Python file")
