@@ -8,6 +8,7 @@ takes a list. `comfyflow.node` unfolds them into the dotted names of a prompt.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .errors import NodeUsageError
@@ -65,6 +66,31 @@ class GroupRow:
 
     def _make(self, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
         self._given = without_none(given, left_out)
+
+
+class Extra:
+    """Inputs by wire name that have no argument of their own. Made by `extra`."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = given
+
+
+def extra(values: object) -> Extra:
+    """Inputs that have no argument of their own.
+
+    Args:
+        values: A mapping of wire names; or None for nothing.
+
+    Raises:
+        NodeUsageError: It is something else.
+    """
+    if values is None:
+        return Extra({})
+    if not is_object(values) or not all(isinstance(name, str) for name in values):
+        raise NodeUsageError(f"extra takes a dictionary of input names and their values, not {shown(values)}")
+    return Extra(values)
 
 
 def choose(value: object, options: type) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeGuard, TypeVar, overload
 
-from .dynamic_input import DynamicChoice, GroupRow, Grown, SlotChoice, shown, without_none
+from .dynamic_input import DynamicChoice, Extra, GroupRow, Grown, SlotChoice, shown, without_none
 from .errors import NodeUsageError
 from .problem import Place
 
@@ -400,6 +400,14 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
         elif isinstance(value, DynamicChoice):
             yield name, value._key
             yield from _unfold(node, value._given, f"{name}.")
+        elif isinstance(value, Extra):
+            twice = next((given for given in value.given if given in inputs), None)
+            if twice is not None:
+                raise NodeUsageError(
+                    f"extra gives {twice!r}, which {node._class_type} has an argument for; give it there",
+                    place_of(node),
+                )
+            yield from _unfold(node, value.given)
         elif isinstance(value, Grown):
             yield from _unfold(node, value.given, f"{name}.")
         elif isinstance(value, GroupRow):

@@ -66,8 +66,10 @@ def gen_stubs(
         )
         say(schema)
         raise click.exceptions.Exit(PROBLEMS if stale else 0)
+    changed = package.changed(out)
     package.write(out)
     lines = [f"renamed: {each}" for each in package.renamed] if verbose else _by_class(package.renamed)
+    lines += [f"changed: {each}" for each in changed]
     lines += [f"skipped: {each}" for each in package.skipped]
     lines.append(
         f"generated {len(package.generated)} node classes in {len(package.files)} files under {out} "

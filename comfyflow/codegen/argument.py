@@ -12,7 +12,7 @@ from ..schema.input_schema import MATCH_TYPE, UPLOAD_FLAGS
 from .code import Code, Types, literal_or_none, text
 from .combo import ChoiceAliases, exact
 from .name import PythonName
-from .socket_type import SocketTypes, is_any, members
+from .socket_type import SocketTypes, is_any, members, unlabelled
 
 _TYPE_OPTIONS: Final = frozenset({"forceInput", "socketless", "widgetType", *UPLOAD_FLAGS})
 _PYTHON_TYPES: Final = {"INT": "int", "FLOAT": "float", "STRING": "str", "BOOLEAN": "bool"}
@@ -65,6 +65,33 @@ def argument(
     return Argument(
         name, text(entry.name), tuple(dict.fromkeys(types)), default, value or Code(name), left_out
     )
+
+
+def merged_argument(entry: InputSchema, name: PythonName, alternatives: Iterable[Iterable[str]]) -> Argument:
+    """The argument for an input that has several definitions, of which none need be given.
+
+    Args:
+        entry: One of them.
+        name: The argument's name.
+        alternatives: The members of the type of each.
+    """
+    return argument(entry, name, [part for types in alternatives for part in types])
+
+
+EXTRA: Final = Code('"**"')
+"""What stands in place of a wire name where an argument brings inputs of any names."""
+
+
+def extra_argument(name: PythonName, scope: Scope) -> Argument:
+    """The argument for inputs that have none of their own.
+
+    Args:
+        name: The argument's name.
+        scope: The body of the class.
+    """
+    scope.use("extra")
+    kind = f"{scope.use('Mapping')}[{scope.builtin('str')}, {scope.use('AnyValue')}]"
+    return Argument(name, EXTRA, (kind, "None"), Code("None"), Code(f"_extra({name})"), False)
 
 
 @dataclass
@@ -152,7 +179,7 @@ class Annotator:
             return None
         if entry.is_combo:
             return self._combo_default(entry, stated)
-        kinds = members(entry.type)
+        kinds = tuple(map(unlabelled, members(entry.type)))
         if any(kind in _PYTHON_TYPES for kind in kinds):
             return _primitive_default(kinds, stated)
         return literal_or_none(stated)
@@ -194,7 +221,7 @@ class Annotator:
         """The types of the constants that an input takes: those of its primitive types, and
         where the editor has a widget for another type, JSON values like its default.
         """
-        kinds = [*members(entry.type), entry.options.get("widgetType")]
+        kinds = [*map(unlabelled, members(entry.type)), entry.options.get("widgetType")]
         values = [
             scope.builtin(_PYTHON_TYPES[kind])
             for kind in kinds
@@ -213,7 +240,7 @@ def _is_plain(entry: InputSchema) -> bool:
     """Whether nothing but the name of its type says what an input takes."""
     if entry.is_combo or entry.type == MATCH_TYPE or not entry.options.keys().isdisjoint(_TYPE_OPTIONS):
         return False
-    return entry.type in _PYTHON_TYPES or "default" not in entry.options
+    return ":" not in entry.type and (entry.type in _PYTHON_TYPES or "default" not in entry.options)
 
 
 def _like_default(entry: InputSchema, scope: Scope) -> list[str]:

@@ -33,16 +33,19 @@ class Renamed:
         kind: ``node``, ``input``, ``output``, ``option``, ``socket`` or ``module``.
         wire: The server's name.
         name: The Python name.
+        former: What comfyflow 0.1 called it, where that is another name; else ``""``.
     """
 
     class_type: str
     kind: str
     wire: str
     name: str
+    former: str = ""
 
     def __str__(self) -> str:
         where = f"{self.class_type!r:.200}: " if self.class_type and self.kind != "node" else ""
-        return f"{where}{self.kind} {self.wire!r:.200} is {self.name}"
+        former = f" (before: {self.former})" if self.former else ""
+        return f"{where}{self.kind} {self.wire!r:.200} is {self.name}{former}"
 
 
 class OutputPlan(NamedTuple):

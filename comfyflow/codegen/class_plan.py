@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from ..schema import InputSchema, NodeSchema, OutputSchema
 from ..schema.input_schema import MATCH_TYPE, MAX_NESTING
-from .argument import Annotator, Scope, argument
+from .argument import Annotator, Argument, Scope, argument, extra_argument, merged_argument
 from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, OutputPlan, Renamed, SkippedNodeError
 from .code import Code, text, texts
 from .docstring import docstring, node_lines
 from .dynamic_plan import DynamicInput, group_name
-from .name import PythonName, distinct_names, output_names
+from .name import PythonName, distinct_names, former_output_name, output_names, python_name
 from .result_class import result_class
 from .socket_type import is_any
 
@@ -32,13 +33,16 @@ class ClassPlanner:
         self.annotator = annotator
         self.docs = docs
 
-    def plan(self, node: NodeSchema, name: PythonName, type_variables: dict[str, Code]) -> ClassPlan:
+    def plan(
+        self, node: NodeSchema, name: PythonName, type_variables: dict[str, Code], former: str = ""
+    ) -> ClassPlan:
         """Plan the class of one node.
 
         Args:
             node: The node.
             name: The class's name.
             type_variables: The type variable of each of its `matched_templates`.
+            former: What comfyflow 0.1 called the class, or ``""`` where it is the same.
 
         Raises:
             SkippedNodeError: It cannot be generated.
@@ -47,7 +51,7 @@ class ClassPlanner:
         plan = ClassPlan(node.class_type, name)
         scope = Scope(_BUILTIN_TYPES & set(names), type_variables, plan.imports)
         if name != node.class_type:
-            plan.renamed.append(Renamed(node.class_type, "node", node.class_type, name))
+            plan.renamed.append(Renamed(node.class_type, "node", node.class_type, name, former))
         carried = [self._carried(output, scope) for output in node.outputs]
         block = Block(Code(""), name, _bases(node, names, carried, scope), Code(""))
         block.constants = _constants(node, scope)
@@ -55,9 +59,13 @@ class ClassPlanner:
             scope.use("OutputSlot")
             block.outputs.append(OutputPlan(output_name, Code(carried[output.index]), output.index))
             if output_name != output.name:
-                plan.renamed.append(Renamed(node.class_type, "output", output.name, output_name))
+                before = former_output_name(output.name) if output_name != python_name(output.name) else ""
+                plan.renamed.append(Renamed(node.class_type, "output", output.name, output_name, before))
         plan.blocks.append(block)
-        arguments = self.add_constructor(block, node.inputs, scope, plan, names, 0)
+        added = _by_name(node.added_inputs)
+        arguments = self.add_constructor(block, node.inputs, scope, plan, names, 0, added)
+        if node.takes_more:
+            block.arguments = [*(block.arguments or ()), self._extra(block, scope)]
         lines = node_lines(node, ((arguments[entry.name], entry) for entry in node.inputs), self.docs)
         block.docstring = docstring(lines, INDENT)
         return plan
@@ -70,6 +78,7 @@ class ClassPlanner:
         plan: ClassPlan,
         taken: Collection[str],
         depth: int,
+        added: Mapping[str, list[InputSchema]] = MappingProxyType({}),
     ) -> dict[str, PythonName]:
         """Give a block its arguments, and the plan the blocks that they need.
 
@@ -80,6 +89,7 @@ class ClassPlanner:
             plan: The plan of the whole node.
             taken: Names in the class's body that its inner classes must not have.
             depth: How many dynamic inputs the block stands in.
+            added: What a pack adds to the node, by name: the definitions that it may have.
 
         Returns:
             The argument of each input, by wire name.
@@ -87,7 +97,7 @@ class ClassPlanner:
         if depth > MAX_NESTING:
             raise SkippedNodeError(f"its dynamic inputs are nested more than {MAX_NESTING} deep")
         reserved = {"self"} if block.source is None else {"self", "source"}
-        names = distinct_names((entry.name for entry in inputs), reserved)
+        names = distinct_names((*(entry.name for entry in inputs), *added), reserved)
         dynamic = [entry.name for entry in inputs if entry.is_dynamic]
         groups = distinct_names(dynamic, {*taken, *IN_CLASS_BODIES}, named=group_name)
         block.arguments = []
@@ -102,7 +112,14 @@ class ClassPlanner:
             else:
                 inner = DynamicInput(self, block, scope, plan, group, depth)
                 block.arguments.append(inner.argument(entry, name))
+        for wire, definitions in added.items():
+            members = [self.annotator.types(entry, scope) for entry in definitions]
+            block.arguments.append(merged_argument(definitions[0], names[wire], members))
         return names
+
+    def _extra(self, block: Block, scope: Scope) -> Argument:
+        taken = {"self", *(argument.name for argument in block.arguments or ())}
+        return extra_argument(python_name("extra", taken), scope)
 
     def _carried(self, output: OutputSchema, scope: Scope) -> str:
         if output.match_template is not None:
@@ -126,6 +143,13 @@ def matched_templates(node: NodeSchema) -> dict[str, str]:
     for entry in _top_inputs(node.inputs):
         if entry.match_template is not None and entry.match_template in followed:
             found.setdefault(entry.match_template, entry.match_types)
+    return found
+
+
+def _by_name(entries: Iterable[InputSchema]) -> dict[str, list[InputSchema]]:
+    found: dict[str, list[InputSchema]] = {}
+    for entry in entries:
+        found.setdefault(entry.name, []).append(entry)
     return found
 
 

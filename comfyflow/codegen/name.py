@@ -49,6 +49,8 @@ _BUILTINS: Final = frozenset(
     """.split()  # noqa: SIM905
 )  # fmt: skip
 """Those of Python 3.13: the names must not depend on the Python that makes them."""
+_UNNAMED: Final = "unnamed"
+_OUTPUT: Final = "output"
 _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 )
@@ -138,8 +140,10 @@ def distinct_names(
 def output_names(wires: Sequence[str], reserved: Collection[str] = ()) -> list[PythonName]:
     """A Python name for each output of a node, in slot order.
 
-    Outputs may share a wire name; the second ``IMAGE`` becomes ``IMAGE_2``.
+    Outputs may share a wire name; the second ``IMAGE`` becomes ``IMAGE_2``. Where a name has nothing
+    that could be spelled (``*``), the output is called just that: ``output``, ``output_2``.
     """
+    wires = [_OUTPUT if _is_unspelled(wire) else wire for wire in wires]
     first = distinct_names(wires, reserved)
     taken: set[str] = {*first.values(), *reserved}
     numbers: dict[str, int] = {}
@@ -167,14 +171,23 @@ def _spelled(wire: str) -> str:
         return wire
     name = _ILLEGAL.sub("_", wire).strip("_") if wire.isascii() else _folded(wire[: 8 * MAX_LENGTH])
     if not name or not (name.isidentifier() or name[0].isdigit() or f"n_{name}".isidentifier()):
-        return _with_suffix("unnamed", wire, 8)
+        return _with_suffix(_UNNAMED, wire, 8)
     if not name.isidentifier():
         name = f"n_{name}"
     if unicodedata.normalize("NFKC", name) != name or not name.isidentifier():
-        return _with_suffix("unnamed", wire, 8)
+        return _with_suffix(_UNNAMED, wire, 8)
     if len(wire) > MAX_LENGTH or len(name) > MAX_LENGTH:
         return _with_suffix(name[: MAX_LENGTH - 9].rstrip("_"), wire, 8)
     return name
+
+
+def former_output_name(wire: str) -> str:
+    """What comfyflow 0.1 called an output of which nothing can be spelled; ``""`` for any other."""
+    return _identifier(wire) if _is_unspelled(wire) else ""
+
+
+def _is_unspelled(wire: str) -> bool:
+    return _spelled(wire).startswith(_UNNAMED) and not wire.startswith(_UNNAMED)
 
 
 def _folded(wire: str) -> str:

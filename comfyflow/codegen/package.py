@@ -21,6 +21,8 @@ from .render import HEADER
 from .schema_file import FILE_NAME, written_files
 
 _OURS: Final = HEADER.encode()
+_NAMED: Final = re.compile(r"^(?:class |    )(\w+)(?:\(| = OutputSlot)", re.MULTILINE)
+"""Classes and outputs of generated modules."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,21 @@ class Package:
         folder = Path(out_dir)
         wrong = [path for path, text in self.files.items() if _read(folder / path) != text.encode()]
         return sorted({*wrong, *_left_over(folder, self.files)})
+
+    def changed(self, out_dir: str | os.PathLike[str]) -> list[Renamed]:
+        """Names that the package in a folder still has as comfyflow 0.1 made them, and this one has not.
+
+        Args:
+            out_dir: The package's folder.
+        """
+        asked = [entry for entry in self.renamed if entry.former]
+        if not asked:
+            return []
+        names: set[str] = set()
+        for path in self.files:
+            present = _read(Path(out_dir) / path) if path.endswith(".py") else None
+            names.update(_NAMED.findall(present.decode(errors="replace")) if present is not None else ())
+        return [entry for entry in asked if entry.former in names]
 
     def write(self, out_dir: str | os.PathLike[str]) -> None:
         """Write the package, and delete the modules of an earlier one that are not in it.

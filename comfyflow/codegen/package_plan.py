@@ -13,11 +13,12 @@ from ..schema import InputSchema, NodeSchema
 from ..schema.input_schema import DYNAMIC, DYNAMIC_SLOT, MATCH_TYPE
 from .argument import Annotator
 from .block import ClassPlan, Renamed, SkippedNodeError
+from .class_names import class_names, former_names
 from .class_plan import ClassPlanner, matched_templates
 from .code import Code
 from .combo import ChoiceAlias, ChoiceAliases, fixed_choices
 from .module_path import IMPORTED, RESERVED, ModulePath, module_paths
-from .name import PythonName, class_name, distinct_names
+from .name import PythonName
 from .socket_type import SocketClass, SocketTypes, is_any, slot_type, walk_inputs
 
 DEFAULT_MAX_CHOICES: Final = 100
@@ -131,7 +132,7 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     skipped: list[Skipped] = []
     paths, packages = module_paths({node.python_module for node in nodes})
     taken = {part for path in paths.values() for part in path.parts} | IMPORTED | RESERVED
-    names = distinct_names((node.class_type for node in nodes), taken, named=class_name)
+    names, former = class_names(nodes, taken), former_names(nodes, taken)
     shared = _SharedTypes(options.max_choices)
     readable = [
         node for node in nodes if _spared(node, skipped, partial(shared.add, node, names[node.class_type]))
@@ -142,7 +143,9 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     planned: list[NodeSchema] = []
     for node in readable:
         module = modules.get(node.python_module) or ModulePlan(paths[node.python_module], node.python_module)
-        plan = partial(_plan_class, node, names[node.class_type], planner, module, sockets)
+        name, before = names[node.class_type], former[node.class_type]
+        changed = before if before != name else ""
+        plan = partial(_plan_class, node, name, changed, planner, module, sockets)
         if _spared(node, skipped, plan):
             modules[node.python_module] = module
             planned.append(node)
@@ -174,7 +177,12 @@ def _spared(node: NodeSchema, skipped: list[Skipped], step: Callable[[], None]) 
 
 
 def _plan_class(
-    node: NodeSchema, name: PythonName, planner: ClassPlanner, module: ModulePlan, sockets: SocketTypes
+    node: NodeSchema,
+    name: PythonName,
+    former: str,
+    planner: ClassPlanner,
+    module: ModulePlan,
+    sockets: SocketTypes,
 ) -> None:
     """Add the class of a node to its module."""
     variables: dict[str, Code] = {}
@@ -182,7 +190,7 @@ def _plan_class(
     for template, allowed in sorted(matched_templates(node).items()):
         variables[template] = module.variable(allowed, seen[allowed], sockets)
         seen[allowed] += 1
-    module.classes.append(planner.plan(node, name, variables))
+    module.classes.append(planner.plan(node, name, variables, former))
 
 
 class _SharedTypes:

@@ -24,6 +24,11 @@ COMMON: Final = frozenset(
 _RESERVED: Final = frozenset({"Socket", "annotations"})
 
 
+def unlabelled(kind: str) -> str:
+    """A type without the label that a pack puts behind it: ``INT:seed`` is an INT."""
+    return kind.partition(":")[0].strip()
+
+
 @lru_cache(maxsize=4096)
 def members(kind: str) -> tuple[str, ...]:
     """The members of a union type (``"FLOAT,INT"``), in the server's order; of any other, itself."""
@@ -97,10 +102,10 @@ def slot_type(entry: InputSchema) -> str:
 
 
 def walk_inputs(node: NodeSchema) -> Iterator[InputSchema]:
-    """All inputs of a node class, those inside dynamic inputs too, but none that are nested
-    deeper than is generated.
+    """All inputs of a node class, those that a pack adds to its nodes and those inside dynamic
+    inputs too, but none that are nested deeper than is generated.
     """
-    waiting = [(entry, 0) for entry in reversed(node.inputs)]
+    waiting = [(entry, 0) for entry in reversed((*node.inputs, *node.added_inputs))]
     while waiting:
         entry, depth = waiting.pop()
         yield entry

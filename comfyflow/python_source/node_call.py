@@ -7,17 +7,22 @@ Inputs that the class does not have are added to the node behind the call.
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from ..codegen.argument import EXTRA
 from ..json_types import is_array, is_number, is_object
 from ..schema import InputSchema
 from ..schema.input_schema import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, DYNAMIC_SLOT
 from .accepted import ANY, SOCKET, Accepted, unwrapped
 from .node_class import InnerClass, NodeClass, NodeClasses, Parameter
 from .program import Given, Local, NodeStep, Source
+
+_ANY_VALUE: Final = Accepted(anything=True)
+_EXTRA: Final[str] = ast.literal_eval(EXTRA)
 
 Carried: TypeAlias = "Callable[[Source], str]"
 """What a source carries: a socket class, `ANY`, or the Python type of a parameter's value."""
@@ -110,7 +115,10 @@ class _Fitting:
         outputs = self._class.outputs
         if any(slot >= len(outputs) for slot in slots):
             raise UnfitError
-        arguments = self._arguments(self._class.constructor, self._class.schema.inputs, "")
+        schema, constructor = self._class.schema, self._class.constructor
+        arguments = self._arguments(constructor, schema.inputs, "")
+        if self._left:
+            arguments |= self._added(constructor, schema.added_inputs)
         variables = {output.carried for output in outputs if output.carried.startswith("_T")}
         found = {name: self._variable(name) for name in sorted({*variables, *self._matched})}
         carried = [found.get(output.carried, output.carried) for output in outputs]
@@ -141,6 +149,30 @@ class _Fitting:
             if value is not None:
                 arguments[parameter.name] = value
         return arguments
+
+    def _added(self, constructor: InnerClass, entries: Iterable[InputSchema]) -> dict[str, Value]:
+        """What a pack adds to its nodes, each in its argument or else as extra."""
+        arguments: dict[str, Value] = {}
+        for name in dict.fromkeys(entry.name for entry in entries if entry.name in self._left):
+            parameter = constructor.parameters.get(name)
+            if parameter is not None and self._takes(parameter.accepted, name):
+                arguments[parameter.name] = self._leaf(parameter.accepted, name, self._left.pop(name))
+        extra = constructor.parameters.get(_EXTRA)
+        if extra is not None:
+            known = [name for name in self._left if self._takes(_ANY_VALUE, name)]
+            values: dict[str, Value] = {
+                name: self._leaf(_ANY_VALUE, name, self._left.pop(name)) for name in known
+            }
+            if values:
+                arguments[extra.name] = Named(values)
+        return arguments
+
+    def _takes(self, accepted: Accepted, name: str) -> bool:
+        try:
+            self._leaf(accepted, name, self._left[name])
+        except UnfitError:
+            return False
+        return True
 
     def _argument(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
         if entry.type == AUTOGROW and entry.autogrow is not None:

@@ -2,8 +2,6 @@
 
 from .dynamic import unfold_inputs as unfold_inputs
 from .grown_inputs import Series as Series
-from .grown_inputs import brought_inputs as brought_inputs
-from .grown_inputs import series_of as series_of
 from .input_schema import MISSING as MISSING
 from .input_schema import Autogrow as Autogrow
 from .input_schema import DynamicOption as DynamicOption

@@ -7,15 +7,18 @@ and constants to classes that say they take every name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 from ..json_types import is_array, is_object
 from .input_schema import InputSchema, malformed, read_inputs
-from .node_schema import NodeSchema
 
 _NUMBERED: Final = re.compile(r"(.*?\D)([01]|0[1-9]|[1-9][0-9]{0,3})")
+_ARGUMENTS: Final = 24
+"""The last of a series that has an argument of its own: more are rare, and are given as extra."""
+
 _COUNT: Final = "inputcount"
 _FORMATS: Final = "formats"
 
@@ -40,6 +43,11 @@ class Series:
         """The name of one."""
         return f"{self.prefix}{number:0{self.digits}}"
 
+    def members(self) -> Iterator[InputSchema]:
+        """Those that a generated class has arguments for."""
+        for number in range(self.first, _ARGUMENTS + 1):
+            yield replace(self.entry, name=self.name(number))
+
     def holds(self, name: str) -> bool:
         """Whether an input of this name belongs to those that may be added."""
         found = _NUMBERED.fullmatch(name)
@@ -51,59 +59,54 @@ class Series:
         )
 
 
-def series_of(node: NodeSchema) -> tuple[Series, ...]:
+def series_of(class_type: str, inputs: Sequence[InputSchema]) -> tuple[Series, ...]:
     """The counted inputs of a pack's class of which a user can add more.
 
-    Such are all links of a class with an ``inputcount`` (KJNodes), and those whose first is
-    declared alone (``image1``; Impact Pack), in any case only where it takes a link: the name of a
-    widget that ends in a number tells nothing.
+    Such are those of a class with an ``inputcount`` (KJNodes), and links of which the first is
+    declared alone (``image1``; Impact Pack): the name of a widget that ends in 1 tells nothing.
 
     Args:
-        node: The class.
+        class_type: The class.
+        inputs: The inputs that it declares.
     """
-    if not node.of_pack:
-        return ()
-    known = _KNOWN.get(node.class_type)
-    if known is not None:
-        return (known,)
-    return tuple(_declared(node))
+    known = _KNOWN.get(class_type)
+    return (known,) if known is not None else tuple(_declared(inputs))
 
 
-def _declared(node: NodeSchema) -> Iterator[Series]:
+def _declared(inputs: Sequence[InputSchema]) -> Iterator[Series]:
     found: dict[str, list[tuple[str, InputSchema]]] = {}
-    for entry in node.inputs:
+    for entry in inputs:
         parts = _NUMBERED.fullmatch(entry.name)
         if parts is not None and not entry.is_dynamic:
             found.setdefault(parts[1], []).append((parts[2], entry))
-    counted = _COUNT in node.by_name
+    counted = any(entry.name == _COUNT for entry in inputs)
     for prefix, members in found.items():
         digits, entry = members[0]
         last = int(members[-1][0])
         if int(digits) == 1 and (counted or (last == 1 and not entry.is_widget)):
-            more = replace(entry, name=f"{prefix}{digits}", required=False)
-            yield Series(prefix, last + 1, len(digits), more)
+            yield Series(prefix, last + 1, len(digits), replace(entry, required=False))
 
 
-def brought_inputs(node: NodeSchema) -> tuple[InputSchema, ...]:
+def brought_inputs(inputs: Sequence[InputSchema]) -> tuple[InputSchema, ...]:
     """The inputs that the choices of a combo bring, by its option ``formats`` (VideoHelperSuite).
 
     An input that several choices bring is there once for each different definition. None of them
-    need be given.
+    need be given, and none has a default: each choice has its own.
 
     Args:
-        node: The class.
+        inputs: The inputs that a pack's class declares.
     """
-    if not node.of_pack:
-        return ()
+    declared = {entry.name for entry in inputs}
     found: dict[tuple[str, str], InputSchema] = {}
-    for entry in node.inputs:
+    for entry in inputs:
         formats = entry.options.get(_FORMATS)
         if not entry.is_combo or not is_object(formats):
             continue
-        for brought in formats.values():
-            for read in _read(brought):
-                if read.name not in node.by_name:
-                    found.setdefault((read.name, repr(read)), read)
+        for read in chain.from_iterable(map(_read, formats.values())):
+            if read.name not in declared and not read.is_dynamic:
+                options = {name: value for name, value in read.options.items() if name != "default"}
+                alone = replace(read, options=options)
+                found.setdefault((read.name, repr(alone)), alone)
     return tuple(found.values())
 
 
@@ -115,16 +118,28 @@ def _read(brought: object) -> Iterator[InputSchema]:
                 yield from read_inputs({"optional": {row[0]: definition}})
 
 
+_CONTEXTS: Final = (
+    "Context Merge (rgthree)",
+    "Context Merge Big (rgthree)",
+    "Context Switch (rgthree)",
+    "Context Switch Big (rgthree)",
+)
+
+TAKING_ALL: Final = frozenset(
+    {
+        *_CONTEXTS,
+        "Any Switch (rgthree)",
+        "Image or Latent Size (rgthree)",
+        "Power Lora Loader (rgthree)",
+        "Power Primitive (rgthree)",
+        "Power Puter (rgthree)",
+        "VHS_VideoCombine",
+    }
+)
+"""Classes whose INPUT_TYPES have a dictionary that contains every name."""
+
 _KNOWN: Final = {
     "Any Switch (rgthree)": Series("any_", 1, 2, InputSchema("any_01", "*", False)),
-    **{
-        name: Series("ctx_", 1, 2, InputSchema("ctx_01", "RGTHREE_CONTEXT", False))
-        for name in (
-            "Context Merge (rgthree)",
-            "Context Merge Big (rgthree)",
-            "Context Switch (rgthree)",
-            "Context Switch Big (rgthree)",
-        )
-    },
+    **{name: Series("ctx_", 1, 2, InputSchema("ctx_01", "RGTHREE_CONTEXT", False)) for name in _CONTEXTS},
 }
-"""Classes whose INPUT_TYPES say nothing, and take every name: what the editor calls their inputs."""
+"""Those of them whose inputs the editor counts."""

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
-from .input_schema import COMBO, MATCH_TYPE, InputSchema, malformed, read_inputs
+from .grown_inputs import TAKING_ALL, Series, brought_inputs, series_of
+from .input_schema import ANY, COMBO, MATCH_TYPE, InputSchema, malformed, read_inputs
 
 _FILLED: Final = (
     "API_KEY_COMFY_ORG",
@@ -78,6 +79,35 @@ class NodeSchema:
     def of_pack(self) -> bool:
         """Whether a node pack brings it: it may take more than its /object_info says."""
         return self.python_module.partition(".")[0] == "custom_nodes"
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """The counted inputs of which a user of the pack can add more."""
+        return series_of(self.class_type, self.inputs) if self.of_pack else ()
+
+    @cached_property
+    def added_inputs(self) -> tuple[InputSchema, ...]:
+        """Inputs that the pack adds to its nodes in the editor, as far as it can be told; those of a
+        series to a bound. One may be there several times, with different definitions.
+        """
+        if not self.of_pack:
+            return ()
+        counted = (entry for series in self.series for entry in series.members())
+        free = (entry for entry in counted if entry.name not in self.by_name)
+        return (*free, *brought_inputs(self.inputs))
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether it is known to take inputs of every name."""
+        return self.of_pack and self.class_type in TAKING_ALL
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether it may well take inputs that cannot all be named: those of every name, those of
+        a series, or, where it declares none and gives anything, what it makes that of.
+        """
+        shows_nothing = self.of_pack and not self.inputs and any(out.type == ANY for out in self.outputs)
+        return self.takes_all or bool(self.series) or shows_nothing
 
     @property
     def hidden(self) -> tuple[str, ...]:

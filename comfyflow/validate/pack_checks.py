@@ -37,6 +37,8 @@ def pack_check(node: NodeSchema) -> OwnCheck | None:
     Args:
         node: The class; one of the same name that is ComfyUI's own is not meant.
     """
+    if node.takes_all:
+        return OwnCheck(node.class_type, _content, keeps_all=True)
     return _CHECKS.get(node.class_type) if node.of_pack else None
 
 
@@ -68,20 +70,6 @@ _ENDLESS: Final = frozenset(
     }
 )
 """RETURN_TYPES that answer to every index, with a text that is unequal to nothing."""
-
-_KEEPING: Final = (
-    "Any Switch (rgthree)",
-    "Context Merge (rgthree)",
-    "Context Merge Big (rgthree)",
-    "Context Switch (rgthree)",
-    "Context Switch Big (rgthree)",
-    "Image or Latent Size (rgthree)",
-    "Power Lora Loader (rgthree)",
-    "Power Primitive (rgthree)",
-    "Power Puter (rgthree)",
-    "VHS_VideoCombine",
-)
-"""INPUT_TYPES with a dictionary that contains every name."""
 
 _FILES: Final[Mapping[str, tuple[str, bool]]] = {
     "ImageReceiver": ("image", False),
@@ -158,5 +146,4 @@ _CHECKS: Final[Mapping[str, OwnCheck]] = {
     **{name: OwnCheck(name, _content, optional=given) for name, given in _TAKING.items()},
     **{name: OwnCheck(name, _content, takes_all=True) for name in _TAKING_ALL},
     **{name: OwnCheck(name, _content, takes_types=True) for name in _TAKING_TYPES},
-    **{name: OwnCheck(name, _content, keeps_all=True) for name in _KEEPING},
 }

@@ -13,10 +13,7 @@ from ..schema import (
     NodeSchema,
     OutputSchema,
     Schema,
-    Series,
-    brought_inputs,
     lists_files,
-    series_of,
     unfold_inputs,
 )
 from ..schema.input_schema import (
@@ -189,15 +186,13 @@ class ClassPlan:
 
     def may_grow(self, name: str) -> bool:
         """Whether the pack that brings the class adds inputs of this name to its nodes."""
-        return any(series.holds(name) for series in self._series) or name in self._brought
+        if self.node is None:
+            return False
+        return name in self._added or any(series.holds(name) for series in self.node.series)
 
     @cached_property
-    def _series(self) -> tuple[Series, ...]:
-        return series_of(self.node) if self.node is not None else ()
-
-    @cached_property
-    def _brought(self) -> frozenset[str]:
-        return frozenset(entry.name for entry in brought_inputs(self.node)) if self.node else frozenset()
+    def _added(self) -> frozenset[str]:
+        return frozenset(entry.name for entry in self.node.added_inputs) if self.node else frozenset()
 
     def unfold(self, given: Mapping[str, Any]) -> Unfolded:
         """The inputs for these values of the dynamic ones."""
