@@ -65,6 +65,8 @@ SERVER = Schema(
     {
         "Source": described("nodes", {}),
         "Sink": described("nodes", {"image": ["IMAGE"]}),
+        "Pair": described("nodes", {"positive": ["IMAGE"], "negative": ["IMAGE"], "n": ["INT", {}]}),
+        "Invert": described("nodes", {"image": ["IMAGE"]}),
         "Named": described(
             OTHER,
             {
@@ -276,6 +278,140 @@ def test_c10_a_power_puter_sends_its_program() -> None:
 def test_c15_lists_to_pick_from_are_sent_where_there_is_a_choice() -> None:
     made = sent("Power Prompt (rgthree)", ["a cat", "a", "CHOOSE", 5])
     assert made == {"prompt": "a cat", "insert_lora": "CHOOSE"}
+
+
+def everywhere(
+    sender: Json, target: Json, *more: Json, links: list[list[Any]] | None = None, **saved: Any
+) -> Conversion:
+    """Two sources, a sender that the first (and the second) feeds, and a target."""
+    sources = [node(id_, "Source", outputs=[{"name": "i", "type": "IMAGE", "links": []}]) for id_ in (1, 2)]
+    fed = [[1, 1, 0, 3, 0], [2, 2, 0, 3, 1]] if links is None else links
+    return convert(workflow([*sources, sender, target, *more], fed, **saved))
+
+
+def sender(type_: str = "Anything Everywhere", *names: str, id_: int = 3, **own: Any) -> Json:
+    properties = {"ue_properties": {"version": "7.8", **own}}
+    first = 1 if id_ == 3 else id_ * 10
+    slots = {name: first + place for place, name in enumerate(names or ("anything",))}
+    return node(id_, type_, None, slots, properties=properties)
+
+
+FREE: Json = {"positive": None, "negative": None, "*n": None}
+BOTH: Json = {"positive": ["1", 0], "negative": ["1", 0]}
+
+
+def fed(made: Conversion, key: str = "4") -> Json:
+    return {name: value for name, value in made[key]["inputs"].items() if isinstance(value, list)}
+
+
+def test_c5_a_broadcast_reaches_every_free_input_of_its_type() -> None:
+    made = everywhere(sender(), node(4, "Pair", [5], FREE))
+    assert fed(made) == BOTH
+    assert made["4"]["inputs"]["n"] == 5
+    assert not made.warnings
+
+
+def test_c5_links_that_were_saved_by_mistake_are_made_anew() -> None:
+    target = node(4, "Pair", [5], {"positive": 16, "negative": None})
+    made = everywhere(sender(), target, extra={"links_added_by_ue": [16], "ue_links": []})
+    assert fed(made) == BOTH
+
+
+def test_c8_prompts_go_to_inputs_of_their_names() -> None:
+    made = everywhere(sender("Prompts Everywhere", "a", "b"), node(4, "Pair", [5], FREE))
+    assert fed(made) == {"positive": ["1", 0], "negative": ["2", 0]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "names", "wanted"),
+    [
+        (0, ("positive", "other"), {"positive": ["1", 0]}),
+        (1, ("pos", "neg"), {"positive": ["1", 0], "negative": ["2", 0]}),
+        (2, ("sitive", "gative"), {"positive": ["1", 0], "negative": ["2", 0]}),
+        (3, ("Mine", "Other"), BOTH),
+        (4, ("^p", "^n"), {"positive": ["1", 0], "negative": ["2", 0]}),
+    ],
+)
+def test_c5_what_is_sent_twice_goes_by_names(rule: int, names: tuple[str, str], wanted: Json) -> None:
+    target = node(4, "Pair", [5], FREE, title="Mine")
+    made = everywhere(sender("Anything Everywhere", *names, repeated_type_rule=rule), target)
+    assert fed(made) == wanted
+
+
+AT: Json = {"pos": [0, 0], "size": [100, 100]}
+GROUPS = [{"title": "left", "bounding": [-50, -50, 300, 300]}, {"title": "far", "bounding": [900, 900, 9, 9]}]
+
+
+@pytest.mark.parametrize(
+    ("own", "reached"),
+    [
+        ({"input_regex": "neg"}, {"negative"}),
+        ({"input_regex": "neg", "input_regex_invert": True}, {"positive"}),
+        ({"title_regex": "^Mine"}, {"positive", "negative"}),
+        ({"title_regex": "Other"}, set[str]()),
+        ({"group_restricted": 1}, {"positive", "negative"}),
+        ({"group_restricted": 2}, set[str]()),
+        ({"group_regex": "left"}, {"positive", "negative"}),
+        ({"group_regex": "far"}, set[str]()),
+        ({"color_restricted": 1}, set[str]()),
+        ({"color_restricted": 2}, {"positive", "negative"}),
+    ],
+)
+def test_c5_a_broadcast_is_restricted(own: Json, reached: set[str]) -> None:
+    target = {**node(4, "Pair", [5], FREE, title="Mine", color="#fff"), **AT}
+    made = everywhere({**sender(**own), **AT}, target, groups=GROUPS, links=[[1, 1, 0, 3, 0]])
+    assert set(fed(made)) == reached
+
+
+def test_c5_the_higher_priority_counts_and_equal_ones_are_said() -> None:
+    second = {**sender(id_=5, input_regex="neg"), "mode": 0}
+    links = [[1, 1, 0, 3, 0], [50, 2, 0, 5, 0]]
+    made = everywhere(sender(), node(4, "Pair", [5], FREE), second, links=links)
+    assert fed(made) == {"positive": ["1", 0], "negative": ["2", 0]}
+    equal = everywhere(sender(), node(4, "Pair", [5], FREE), sender(id_=5), links=links)
+    assert fed(equal) == {}
+    assert [(one.type, one.input_name) for one in equal.warnings] == [
+        ("links_unknown", "positive"),
+        ("links_unknown", "negative"),
+    ]
+    assert "#3, #5" in equal.warnings[0].message
+    first = everywhere(sender(priority=50), node(4, "Pair", [5], FREE), second, links=links)
+    assert fed(first) == BOTH
+
+
+def test_c5_a_node_may_broadcast_its_own_outputs_and_take_widgets() -> None:
+    own = {"ue_convert": True, "ue_properties": {"version": "7.8", "input_regex": "n"}}
+    source = node(5, "Source", properties=own, outputs=[{"name": "IMAGE", "type": "INT", "links": []}])
+    allows = {"ue_properties": {"widget_ue_connectable": {"n": True}, "input_ue_unconnectable": {"x": True}}}
+    seed = {**own, "ue_properties": {**own["ue_properties"], "seed_inputs": True}}
+    target = node(4, "Pair", [5], FREE, properties=allows)
+    made = everywhere(node(3, "Source"), target, {**source, "properties": seed}, links=[])
+    assert fed(made) == {"n": ["5", 0]}
+
+
+def test_c5_what_is_bypassed_passes_on_and_what_is_muted_sends_nothing() -> None:
+    out = [{"name": "IMAGE", "type": "IMAGE", "links": []}]
+    inverted = node(6, "Invert", None, {"image": 9}, mode=4, outputs=out)
+    links = [[9, 2, 0, 6, 0], [1, 6, 0, 3, 0]]
+    made = everywhere(sender(), node(4, "Pair", [5], FREE), inverted, links=links)
+    assert fed(made) == {"positive": ["2", 0], "negative": ["2", 0]}
+    muted = everywhere(sender(), node(4, "Pair", [5], FREE), {**inverted, "mode": 2}, links=links)
+    assert fed(muted) == {}
+
+
+@pytest.mark.parametrize("regex", ["(a+)+$", "a*a*a*a*a*b", "(", "x" * 500])
+def test_c5_a_pattern_that_may_be_slow_is_not_tried(regex: str) -> None:
+    made = everywhere(sender(input_regex=regex), node(4, "Pair", [5], FREE))
+    assert fed(made) == {}
+    (warning,) = made.warnings
+    assert (warning.type, warning.node_id) == ("links_unknown", "3")
+    assert "its pattern" in warning.message
+
+
+def test_c5_a_file_of_an_old_version_says_so() -> None:
+    made = everywhere(node(3, "Anything Everywhere", None, {"MODEL": 1}), node(4, "Pair", [5], FREE))
+    assert fed(made) == {}
+    assert ["before 7" in warning.message for warning in made.warnings] == [True]
 
 
 def test_power_lora_loader() -> None:

@@ -1,12 +1,20 @@
-"""Use Everywhere: nodes that feed inputs without a link that one sees."""
+"""Use Everywhere: nodes that feed inputs without a link that one sees [C5, C8].
+
+The links are worked out when a workflow is queued: each free input takes the broadcast of its type that is
+allowed to go there and has the highest priority. The links that a file lists are those of an earlier time.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
-from ...json_types import array_or_empty, is_array, is_object, object_or_empty
-from ..javascript import js_text
-from ..live_graph import Graph, Link
+from ...json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
+from ..javascript import js_text, truthy
+from ..live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node
 from ..pack import Pack
 from ..report import Report
 
@@ -17,50 +25,352 @@ _SENDERS: Final = (
     "Prompts Everywhere",
     "Seed Everywhere",
 )
+_RESTRICTING: Final = ("title", "input", "prompt", "negative", "group")
+_TITLE_HEIGHT: Final = 30
+_LONGEST: Final = 200
+"""How long a pattern may be, and how much of a text it is asked about."""
+_QUANTIFIER: Final = re.compile(r"[*+?{]")
+_REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
+_MOST_QUANTIFIERS: Final = 3
+_MOST: Final = 500
+"""How many broadcasts and groups of one graph are looked at."""
+
+
+class _NotKnown(Exception):
+    """What a broadcast is restricted to cannot be told."""
+
+
+class _Pattern(NamedTuple):
+    regex: re.Pattern[str]
+    inverted: bool
+
+    def allows(self, text: str) -> bool:
+        return (self.regex.search(text[:_LONGEST]) is not None) != self.inverted
+
+
+class _Broadcast(NamedTuple):
+    """One value that is sent to all inputs that take it.
+
+    Attributes:
+        sender: The node that broadcasts it.
+        origin: The node and the output that it comes from.
+        type: Its type.
+        rule: How names of inputs are compared, and with what; None where any will do.
+        title: What titles of nodes must match.
+        input: What names of inputs must match.
+        nodes: The nodes that it may go to; None for all.
+        priority: The highest counts.
+    """
+
+    sender: Node
+    origin: tuple[Node, int]
+    type: str
+    rule: tuple[int, str] | None
+    title: _Pattern | None
+    input: _Pattern | None
+    nodes: frozenset[str] | None
+    priority: float
+
+    def reaches(self, node: Node, slot: Input) -> bool:
+        """Whether it may go to an input."""
+        own = _own(self.sender)
+        if node is self.origin[0] or (self.nodes is not None and node.key not in self.nodes):
+            return False
+        if self.type != slot.type:
+            to_combo = self.type == "STRING" and slot.type == "COMBO" and truthy(own.get("string_to_combo"))
+            if not to_combo and not (slot.type == "*" and truthy(own.get("send_to_any"))):
+                return False
+        if self.title is not None and not self.title.allows(node.title or node.type):
+            return False
+        shown = _saved_slot(node, slot.name)
+        name = shown.get("label") or shown.get("localized_name") or slot.name
+        if self.input is not None and not self.input.allows(js_text(name)):
+            return False
+        return self.rule is None or _fits(*self.rule, js_text(shown.get("label") or slot.name), node)
+
+
+class _Groups:
+    """The groups of a graph: each with its title, and the nodes whose middle is in it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    @cached_property
+    def all(self) -> list[tuple[str, frozenset[str]]]:
+        """All groups, looked at once.
+
+        Raises:
+            _NotKnown: There are too many.
+        """
+        saved = array_or_empty(self._graph.raw.get("groups"))
+        if len(saved) > _MOST:
+            raise _NotKnown("the file has too many groups")
+        middles = [(node.key, _middle(node)) for node in self._graph.nodes]
+        found: list[tuple[str, frozenset[str]]] = []
+        for group in saved:
+            box = _numbers(group.get("bounding")) if is_object(group) else []
+            if is_object(group) and len(box) >= 4:
+                left, top, width, height = box[:4]
+                inside = frozenset(
+                    key
+                    for key, middle in middles
+                    if middle is not None
+                    and left <= middle[0] < left + width
+                    and top <= middle[1] < top + height
+                )
+                found.append((js_text(group.get("title", "")), inside))
+        return found
 
 
 def _connect(graph: Graph, report: Report) -> None:
-    """Make the links that Use Everywhere had made when the workflow was saved.
+    _forget_added(graph)
+    broadcasts: list[_Broadcast] = []
+    groups = _Groups(graph)
+    for node in graph.nodes:
+        if node.mode in (MUTED, BYPASSED) or not _can_send(node):
+            continue
+        if js_text(_own(node).get("version", "")).count(".") == 0 and node.type in _SENDERS:
+            _say_unknown(node, "the file was saved with a version before 7, and does not say it", report)
+            continue
+        try:
+            if len(broadcasts) > _MOST:
+                raise _NotKnown("the file has too many of them")
+            broadcasts.extend(_broadcasts(graph, node, groups))
+        except _NotKnown as error:
+            _say_unknown(node, str(error), report)
+    if broadcasts:
+        _send(graph, broadcasts, report)
 
-    It saves them as ``extra.ue_links`` (version 7 and later). Without that only its own code can
-    tell which inputs a node feeds: each such node is reported.
-    """
-    senders = [node for node in graph.nodes if node.type in _SENDERS and node.mode == 0]
-    saved = object_or_empty(graph.raw.get("extra")).get("ue_links")
-    if not is_array(saved):
-        for node in senders:
-            report.add(
-                "links_unknown",
-                "Use Everywhere decides in the editor which inputs this node feeds, and the file does not say"
-                " (it was saved with a version before 7): these inputs have no link",
-                node.key,
-                node,
-            )
+
+def _say_unknown(node: Node, reason: str, report: Report) -> None:
+    report.add(
+        "links_unknown",
+        f"Use Everywhere decides in the editor which inputs this node feeds: {reason}. They have no link",
+        node.key,
+        node,
+    )
+
+
+def _send(graph: Graph, broadcasts: list[_Broadcast], report: Report) -> None:
+    made = 0
+    for node in graph.nodes:
+        if node.type in _SENDERS or truthy(node.properties.get("rejects_ue_links")):
+            continue
+        for place, slot in enumerate(node.inputs):
+            if (slot.link is not None and graph.link(slot.link) is not None) or not _takes(node, slot):
+                continue
+            found = [one for one in broadcasts if one.reaches(node, slot)]
+            highest = max((one.priority for one in found), default=0.0)
+            best = [one for one in found if one.priority == highest]
+            if len(best) > 1:
+                report.add(
+                    "links_unknown",
+                    f"several nodes of Use Everywhere feed this input ({_listed(best)}), so none does;"
+                    " give one a higher priority",
+                    node.key,
+                    node,
+                    slot.name,
+                )
+            elif best:
+                made += 1
+                id_ = f"use everywhere {made}"
+                origin, output = best[0].origin
+                graph.links[id_] = Link(id_, origin.id, output, node.id, place)
+                slot.link = id_
+
+
+def _listed(broadcasts: list[_Broadcast]) -> str:
+    keys = dict.fromkeys(f"#{one.sender.key}" for one in broadcasts)
+    return ", ".join(list(keys)[:5])
+
+
+def _forget_added(graph: Graph) -> None:
+    """Take away the links that were made for a run and saved by mistake."""
+    added = array_or_empty(object_or_empty(graph.raw.get("extra")).get("links_added_by_ue"))
+    ids = {id_ for id_ in added if is_number(id_)}
+    for id_ in ids:
+        graph.links.pop(id_, None)
+    if ids:
+        for node in graph.nodes:
+            for slot in node.inputs:
+                if is_number(slot.link) and slot.link in ids:
+                    slot.link = None
+
+
+def _own(node: Node) -> Mapping[str, Any]:
+    """What Use Everywhere saved of a node."""
+    return object_or_empty(node.properties.get("ue_properties"))
+
+
+def _can_send(node: Node) -> bool:
+    return node.type in _SENDERS or truthy(node.properties.get("ue_convert"))
+
+
+def _takes(node: Node, slot: Input) -> bool:
+    """Whether an input may be fed: widgets only where the user said so."""
+    if node.type.startswith("VHS_") and slot.name == "vae":
+        return False
+    name = "widget_ue_connectable" if slot.widget is not None else "input_ue_unconnectable"
+    said = truthy(object_or_empty(_own(node).get(name)).get(slot.name))
+    return said if slot.widget is not None else not said
+
+
+def _saved_slot(node: Node, name: str) -> Mapping[str, Any]:
+    for slot in array_or_empty(node.raw.get("inputs")):
+        if is_object(slot) and slot.get("name") == name:
+            return slot
+    return {}
+
+
+def _broadcasts(graph: Graph, node: Node, groups: _Groups) -> Iterator[_Broadcast]:
+    own = _own(node)
+    title, input_, group = (_pattern(own, name) for name in ("title", "input", "group"))
+    nodes = _allowed(graph, node, group, groups)
+    sent = list(_sent(graph, node))
+    repeated = {type_ for type_, count in Counter(type_ for _, _, type_ in sent).items() if count > 1}
+    priority = _priority(node, bool(repeated))
+    rule = own.get("repeated_type_rule")
+    for name, (origin, output), type_ in sent:
+        named = type_ in repeated or truthy(own.get("apply_to_unrepeated"))
+        if truthy(own.get("seed_inputs")):
+            named = False
+        if origin.mode in (MUTED, BYPASSED):
+            continue
+        how = (rule if isinstance(rule, int) else 0, name) if named else None
+        if how is not None and how[0] == 4:
+            _compiled(name)
+        yield _Broadcast(node, (origin, output), type_, how, title, input_, nodes, priority)
+
+
+def _sent(graph: Graph, node: Node) -> Iterator[tuple[str, tuple[Node, int], str]]:
+    """What a node broadcasts: the name of the slot, where the value comes from, and its type."""
+    own = _own(node)
+    if truthy(own.get("seed_inputs")):
+        yield "", (node, 0), "INT"
         return
-    for number, entry in enumerate(saved):
-        if is_object(entry):
-            _link_one(graph, f"use everywhere {number}", entry)
-
-
-def _link_one(graph: Graph, id_: str, entry: Any) -> None:
-    node = graph.by_key.get(js_text(entry.get("downstream")))
-    place, origin_slot = (_whole(entry.get(name)) for name in ("downstream_slot", "upstream_slot"))
-    if node is None or place is None or origin_slot is None:
+    if truthy(node.properties.get("ue_convert")):
+        silent = object_or_empty(own.get("output_not_broadcasting"))
+        for place, output in enumerate(node.outputs):
+            if not truthy(silent.get(output.name)):
+                yield output.name, (node, place), js_text(output.type)
         return
-    saved = array_or_empty(node.raw.get("inputs"))
-    if not 0 <= place < len(saved) or not is_object(saved[place]):
-        return
-    name = saved[place].get("name")
-    for slot in node.inputs:
-        if slot.name == name and slot.link is None:
-            graph.links[id_] = Link(id_, entry.get("upstream"), origin_slot, node.id, place)
-            slot.link = id_
-            return
+    for place, slot in enumerate(node.inputs):
+        link = graph.link(slot.link) if slot.link is not None else None
+        origin = _origin(graph, link) if link is not None else None
+        if origin is None:
+            continue
+        name = js_text(_saved_slot(node, slot.name).get("label") or slot.name)
+        if node.type == "Prompts Everywhere" and place < 2:
+            name = ("positive", "negative")[place]
+        yield name, origin, js_text(origin[0].outputs[origin[1]].type)
 
 
-def _whole(value: Any) -> int | None:
-    text = js_text(value)
-    return int(text) if text.isdecimal() and len(text) < 10 else None
+def _origin(graph: Graph, link: Link) -> tuple[Node, int] | None:
+    """The node and output behind a link; what is bypassed passes on the first input of the type."""
+    first = found = _behind(graph, link)
+    seen: set[str] = set()
+    while found is not None and found[0].mode == BYPASSED and found[0].key not in seen:
+        seen.add(found[0].key)
+        found = _passed_on(graph, *found)
+    return found or first
+
+
+def _passed_on(graph: Graph, node: Node, place: int) -> tuple[Node, int] | None:
+    """What a bypassed node passes on at an output."""
+    type_ = node.outputs[place].type
+    across = node.inputs[place : place + 1]
+    slot = next((slot for slot in (*across, *node.inputs) if slot.type == type_), None)
+    link = graph.link(slot.link) if slot is not None and slot.link is not None else None
+    return _behind(graph, link) if link is not None else None
+
+
+def _behind(graph: Graph, link: Link) -> tuple[Node, int] | None:
+    if link.origin == SUBGRAPH_INPUT:
+        raise _NotKnown("what comes into a subgraph from outside is not followed")
+    node = graph.by_key.get(js_text(link.origin))
+    place = link.origin_slot
+    if node is None or not isinstance(place, int) or not 0 <= place < len(node.outputs):
+        return None
+    return node, place
+
+
+def _priority(node: Node, repeats: bool) -> float:
+    own = _own(node)
+    given = own.get("priority")
+    if is_number(given) and given:
+        return float(given)
+    restricted = any(own.get(f"{name}_regex") not in (None, "", ".*") for name in _RESTRICTING)
+    return (
+        10.0
+        + (10 if node.type in ("Prompts Everywhere", "Seed Everywhere") else 0)
+        + (20 if restricted or repeats else 0)
+        + (3 if own.get("group_restricted") in (1, 2) else 0)
+        + (6 if own.get("color_restricted") in (1, 2) else 0)
+    )
+
+
+def _fits(rule: int, name: str, target: str, node: Node) -> bool:
+    """Whether a value goes to an input by its name, where several of one type are sent."""
+    size = min(len(name), len(target))
+    if rule == 1:
+        return target[:size] == name[:size]
+    if rule == 2:
+        return target[len(target) - size :] == name[len(name) - size :]
+    if rule == 3:
+        return node.title == name
+    if rule == 4:
+        return _compiled(name).search(target[:_LONGEST]) is not None
+    return target == name
+
+
+def _pattern(own: Mapping[str, Any], name: str) -> _Pattern | None:
+    text = own.get(f"{name}_regex")
+    if not isinstance(text, str) or text in ("", ".*"):
+        return None
+    return _Pattern(_compiled(text), truthy(own.get(f"{name}_regex_invert")))
+
+
+def _compiled(text: str) -> re.Pattern[str]:
+    """A pattern of the file's, if asking it is sure to be quick."""
+    slow = len(_QUANTIFIER.findall(text)) > _MOST_QUANTIFIERS or _REPEATED_GROUP.search(text)
+    if len(text) > _LONGEST or slow:
+        raise _NotKnown("its pattern is one that can take very long, and is not tried")
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        raise _NotKnown("its pattern is none that Python knows") from None
+
+
+def _allowed(graph: Graph, node: Node, pattern: _Pattern | None, groups: _Groups) -> frozenset[str] | None:
+    """The nodes that the groups and colours of a sender leave; None for all."""
+    own = _own(node)
+    allowed: frozenset[str] | None = None
+    everything = frozenset(one.key for one in graph.nodes)
+    if own.get("group_restricted") in (1, 2):
+        mine = frozenset[str]().union(*(inside for _, inside in groups.all if node.key in inside))
+        allowed = mine if own["group_restricted"] == 1 else everything - mine
+    if own.get("color_restricted") in (1, 2):
+        color = node.raw.get("color")
+        same = frozenset(one.key for one in graph.nodes if one.raw.get("color") == color)
+        colored = same if own["color_restricted"] == 1 else everything - same
+        allowed = colored if allowed is None else allowed & colored
+    if pattern is not None:
+        named = frozenset[str]().union(*(inside for title, inside in groups.all if pattern.allows(title)))
+        allowed = named if allowed is None else allowed & named
+    return allowed
+
+
+def _middle(node: Node) -> tuple[float, float] | None:
+    place, size = _numbers(node.raw.get("pos")), _numbers(node.raw.get("size"))
+    if len(place) < 2 or len(size) < 2:
+        return None
+    return place[0] + size[0] / 2, place[1] + (size[1] - _TITLE_HEIGHT) / 2
+
+
+def _numbers(saved: Any) -> list[float]:
+    """Numbers that were saved as a list, or in an object by their places."""
+    values = saved if is_array(saved) else list(object_or_empty(saved).values())
+    return [value for value in values if is_number(value)]
 
 
 PACK: Final = Pack(
