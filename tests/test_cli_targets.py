@@ -83,6 +83,8 @@ def test_both_get_what_both_have(command: Command) -> None:
         (["card.py", "odd.py", "--width", "8", "--fast"], "--fast is a flag of one workflow and has a value"),
         (["prompt.json", "other.json", "--x", "1"], "none of prompt.json, other.json has parameters: --x 1"),
         (["plain.py", "prompt.json", "--x", "1"], "there is no parameter --x"),
+        (["card.py", "--sever", "http://x"], "there is no parameter --sever; did you mean --server?"),
+        (["prompt.json", "--sever", "http://x"], "--sever http://x; did you mean --server?"),
     ],
 )
 def test_what_fits_no_target_is_told(words: list[str], why: str, command: Command) -> None:

@@ -164,6 +164,16 @@ def test_a_path_that_was_forgotten(kind: str, server: Simulator, command: Comman
             load_schema(url)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_address_that_takes_no_prompts(kind: str) -> None:
+    """Servers of files say so of every POST."""
+    reply = b"HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    with answering(lambda _: reply) as port:
+        url = f"http://127.0.0.1:{port}"
+        with connected(kind, url, limits=ONCE) as client, pytest.raises(ServerError, match="write it too"):
+            client.run(prompt(), websocket=False)
+
+
 def test_a_web_page_in_the_place_of_a_server(command: Command) -> None:
     page = b"<html>hello</html>"
     reply = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page)

@@ -225,3 +225,9 @@ def test_a_blocking_client_refuses_what_has_to_be_awaited(server: Simulator) -> 
         client.register(sizes)
         with pytest.raises(ClientError, match="the resolver sizes has to be awaited"):
             client.run(made).resolve(made)
+
+
+def test_half_of_a_surrogate_pair_arrives_as_it_is(client: Any) -> None:
+    """Browsers send it escaped; as bytes it is no UTF-8, and a server refuses the whole prompt."""
+    words = "a\ud83d b \\ud83d \U0001f600"
+    assert client.run(text(words)).output.text == words

@@ -219,6 +219,11 @@ class TestSaving:
         assert self.made(data).save(target) == target
         assert target.read_bytes() == b"a.png"
 
+    @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that takes no files")
+    def test_what_cannot_be_written_is_called_as_the_user_called_it(self, data: bytes | None) -> None:
+        with pytest.raises(OSError, match=r"'/proc/self/mine\.png'$"):
+            self.made(data).save("/proc/self/mine.png")
+
     def test_a_path_that_ends_with_a_separator_is_a_folder(self, data: bytes | None, tmp_path: Path) -> None:
         assert self.made(data).save(f"{tmp_path}/new/") == tmp_path / "new" / "a.png"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,32 @@ def test_a_package_in_the_current_folder_is_found(
     assert run.code == 0, run.err
     assert "from nodes_of_mine import EmptyImage\n" in run.out
     assert "return EmptyImage(width=width)\n" in run.out
+
+
+PLAIN: dict[str, Any] = {
+    "Plain": {"input": {"required": {"words": ["STRING", {}]}}, "output": [], "output_node": True}
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a prompt of a class that the installed package lacks."""
+    monkeypatch.chdir(tmp_path)
+    Path("info.json").write_text(json.dumps(PLAIN))
+    Path("plain.json").write_text(json.dumps({"1": {"class_type": "Plain", "inputs": {"words": "x"}}}))
+    return tmp_path
+
+
+def test_classes_come_from_the_package_that_was_named(folder: Path, command: Command) -> None:
+    name = f"plain_nodes_{uuid.uuid4().hex[:8]}"
+    assert command("gen-stubs", "--object-info", "info.json", "--out", name).code == 0
+    run = command("to-python", "plain.json", "--stubs", name, "-o", "plain_flow.py")
+    assert run.err == "plain_flow.py: proven to give the same 1 nodes\n"
+    assert f"from {name} import Plain\n" in Path("plain_flow.py").read_text()
+    assert command("hash", "plain.json").out[:64] == command("hash", "plain_flow.py").out[:64]
+
+
+def test_classes_that_the_package_here_lacks_are_told(folder: Path, command: Command) -> None:
+    run = command("to-python", "plain.json", "--object-info", "info.json", "-o", "plain_flow.py")
+    assert run.code == 0
+    assert "the package comfynodes here has no Plain: `comfyflow gen-stubs --out comfynodes`" in run.err

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import click
+
 from ..errors import CommandError
 
 _FEW: Final = 6
@@ -161,10 +163,24 @@ def _parameter(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     if found is not None:
         return found
     near = difflib.get_close_matches(name.replace("-", "_"), parameters, n=1)
-    hint = f"did you mean --{near[0].replace('_', '-')}?" if near else ""
-    raise CommandError(
-        f"there is no parameter --{name}; {hint or f'parameters: {describe_parameters(parameters)}'}"
-    )
+    if near:
+        hint = f"did you mean --{near[0].replace('_', '-')}?"
+    else:
+        hint = option_like(f"--{name}") or f"parameters: {describe_parameters(parameters)}"
+    raise CommandError(f"there is no parameter --{name}; {hint}")
+
+
+def option_like(name: str) -> str:
+    """A question for the option of the running command that is most like a word; empty where none is.
+
+    Args:
+        name: The word, with its dashes.
+    """
+    context = click.get_current_context(silent=True)
+    params = context.command.params if context is not None else []
+    known = [option for each in params for option in each.opts if option.startswith("--")]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def _is_flag(parameter: inspect.Parameter | None) -> bool:

@@ -17,7 +17,7 @@ from ..json_types import is_object
 from ..source import Source
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import Converting, reference_schema
-from .parameters import read_parameters
+from .parameters import option_like, read_parameters
 from .standard_input import given_file, shown_name
 from .stubs_package import FINDER
 
@@ -49,8 +49,9 @@ def load_target(
         made = load_workflow(file, name, words)
         return Source.of(made, name=made.name or file.stem)
     if words:
-        name = shown_name(text)
-        raise CommandError(f"{name} is no Python workflow and has no parameters: {' '.join(words)}")
+        name, hint = shown_name(text), option_like(words[0].partition("=")[0])
+        what = f"{name} is no Python workflow and has no parameters: {' '.join(words)}"
+        raise CommandError(f"{what}; {hint}" if hint else what)
     return _load_file(text, schema, converting or Converting())
 
 

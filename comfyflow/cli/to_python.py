@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import CommandError
+from ..errors import ComfyflowError, CommandError
+from ..generated import STUBS
+from ..json_types import object_or_empty, text_or_empty
 from . import PROBLEMS
 from .options import (
     Converting,
@@ -44,7 +47,9 @@ if TYPE_CHECKING:
 )
 @click.option("--name", metavar="NAME", help="The function; by default, as the file.")
 @click.option(
-    "--package", metavar="NAME", default="comfynodes", help="Where the node classes are imported from."
+    "--package",
+    metavar="NAME",
+    help="Where the node classes are imported from.  [default: that of --stubs, else comfynodes]",
 )
 @click.option(
     "--line-length",
@@ -65,7 +70,7 @@ def to_python(
     flat: bool,
     params: str | None,
     name: str | None,
-    package: str,
+    package: str | None,
     line_length: int,
     object_info: Path | None,
     server: str | None,
@@ -82,6 +87,7 @@ def to_python(
     from .target import load_target
 
     given = given_schema(server, object_info, stubs)
+    package = package if package is not None else stubs if stubs is not None else STUBS
     schema = given if given is not None else package_schema_of(package)
     loaded = load_target(target, (), schema, Converting(editor, repair, packs=packs))
     for warning in loaded.warnings:
@@ -96,13 +102,33 @@ def to_python(
         line_length=line_length,
         annotations=_annotations(loaded, schema),
     )
-    found = _proof(source, loaded.prompt, schema, package, generate_package=given is not None)
+    generated = given is not None and package != stubs
+    found = _proof(source, loaded.prompt, schema, package, generate_package=generated)
     if not found.empty:
         say(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
     write_text(source, output)
     if output is not None:
         click.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
+        if generated:
+            _tell_missing(loaded.prompt, schema, package)
+
+
+def _tell_missing(prompt: Mapping[str, Any], schema: Schema, package: str) -> None:
+    """Say which classes the package lacks that the module imports: it was proven with another."""
+    try:
+        there: Mapping[str, Any] = package_schema_of(package)
+    except ComfyflowError:
+        there = {}
+    used = {text_or_empty(object_or_empty(node).get("class_type")) for node in prompt.values()}
+    lacking = sorted(name for name in used if name in schema and name not in there)
+    if lacking:
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+        say(
+            f"the package {package} here has no {', '.join(lacking[:3])}{more}: "
+            f"`comfyflow gen-stubs --out {package}` with the same server or file writes it",
+            err=True,
+        )
 
 
 def _annotations(loaded: Source, schema: Schema) -> Annotations | None:

@@ -14,6 +14,8 @@ _OTHER_NAME: Final = frozenset({62, 64})
 _EXPIRED: Final = 10
 _NOT_YET: Final = 9
 _USERS: Final = ("/api/settings", "/api/userdata", "/api/v2/userdata", "/api/users")
+_EVERYWHERE: Final = ("/api/system_stats", "/api/object_info", "/api/prompt")
+"""Routes of every ComfyUI: who has them not is none. Other servers give 405 to a POST."""
 _MORE: Final = "see docs/connecting.md"
 
 
@@ -68,7 +70,7 @@ def for_answer(address: Address, request: Request, answer: Answer, signed: bool)
         return "too large for this server; it is started with --max-upload-size"
     if answer.status == 400 and address.scheme == "http" and b"https" in answer.content[:4096].lower():
         return f"it speaks TLS: write https://{address.url.removeprefix('http://')}"
-    if answer.status == 404 and request.path in ("/api/system_stats", "/api/object_info", "/api/prompt"):
+    if answer.status in (404, 405) and request.path in _EVERYWHERE:
         return elsewhere(address)
     return ""
 

@@ -8,12 +8,14 @@ by awaiting; everything else is written once.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -205,11 +207,10 @@ def sleep(seconds: float) -> Flow[None]:
 
 
 def json_body(value: object) -> bytes:
-    """A JSON body in UTF-8, as small as it can be.
+    """A JSON body in UTF-8, as small as it can be. Half of a surrogate pair can only be escaped.
 
     Raises:
         ValueError: It holds NaN or infinity, or is nested too deep.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "surrogatepass"
-    )
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode()
