@@ -64,21 +64,14 @@ class SavedFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError):
-            self._name(error)
         try:
             if kind is None:
                 self._place()
-        except OSError as failed:
-            self._name(failed)
-            raise
+            elif isinstance(error, OSError) and str(error.filename) == str(self.partial):
+                # Users know nothing of that file.
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
         finally:
             self.partial.unlink(missing_ok=True)
-
-    def _name(self, error: OSError) -> None:
-        """Let an error speak of the file that the user knows."""
-        if str(error.filename) == str(self.partial):
-            error.filename, error.filename2 = str(self.path), None
 
     def _place(self) -> None:
         if not self._overwrite:
