@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from pathlib import Path
@@ -203,3 +204,74 @@ def test_gen_stubs_lists_names_that_changed(command: Command, tmp_path: Path) ->
 def test_the_same_schema_gives_the_same_bytes() -> None:
     backwards = dict(reversed(PACK.items()))
     assert generate(load_schema(PACK, "0.27.0")).files == generate(load_schema(backwards, "0.27.0")).files
+
+
+HTML = (
+    'Load <b>video</b><div style="x">Inputs: <div class="c">[<span>-</span>]</div>'
+    "<div>rate: 1 &lt; 2<br>frames</div></div><script>alert(1)</script><style>p{}</style>"
+)
+
+
+def test_prose_of_html_is_plain_text() -> None:
+    raw = node({"a": ["INT", {"tooltip": "One<br/>two <i>three</i>"}]}, description=HTML)
+    plain = node(description="a < b and <clip> > c")
+    source = source_of({"Html": raw, "Plain": plain}, docs=True)
+    assert "    Load video\n    Inputs:\n    rate: 1 < 2\n    frames\n" in source
+    assert "        a: One\n            two three" in source
+    assert "alert" not in source
+    assert "a < b and <clip> > c" in source
+
+
+@pytest.mark.parametrize("text", ["<b>" + "<" * 60_000, "<p>" + "<!--" * 20_000, "<p>" + "<![x" * 20_000])
+def test_hostile_html_ends_soon(text: str) -> None:
+    assert len(source_of({"A": node(description=text)}, docs=True)) < 5000
+
+
+def test_a_docstring_has_a_bound() -> None:
+    numbered = {f"strength_{index}": ["FLOAT", {"min": 0, "max": index}] for index in range(200)}
+    module = ast.parse(source_of({"A": node(numbered, description="word " * 2000)}, docs=True))
+    (made,) = [one for one in module.body if isinstance(one, ast.ClassDef)]
+    text = ast.get_docstring(made) or ""
+    assert 1000 < len(text) < 3000
+    assert text.endswith("…")
+
+
+def aliases_of(nodes: dict[str, Any]) -> list[str]:
+    lines = source_of(nodes, "choices.py").splitlines()
+    return [line.partition(":")[0] for line in lines if ": TypeAlias" in line]
+
+
+def test_packs_change_no_name_of_a_list_of_comfyui() -> None:
+    core = {
+        "A": node({"mode": [["a", "b"]]}),
+        "B": node({"mode": [["a", "b"]]}),
+        "C": node({"mode": [["c", "d"]], "other": [["x", "y"]]}),
+    }
+    packs = {
+        f"AA{index}": node(
+            {"mode": [["multiply", "add"] if index < 4 else ["c", "d"]], "thing": [["x", "y"]]},
+            python_module=f"custom_nodes.pack{index % 2}",
+        )
+        for index in range(7)
+    }
+    assert aliases_of(core) == ["CMode", "Mode", "Other"]
+    assert aliases_of({**core, **packs}) == ["CMode", "Mode", "ModeAddMultiply", "Other"]
+
+
+def test_a_list_that_packs_share_is_named_after_what_it_holds() -> None:
+    first = node({"mode": [["add", "keep"]]}, python_module="custom_nodes.one")
+    shared = node({"mode": [["multiply", "over all"]]}, python_module="custom_nodes.two")
+    one = {"A": first, "B": first, "C": shared, "D": shared}
+    assert aliases_of(one) == ["ModeAddKeep", "ModeMultiplyOverAll"]
+    assert aliases_of(
+        {**one, "AA": shared, "E": node({"mode": [[">", "<"]]}, python_module="custom_nodes.three")}
+    ) == [
+        "EMode",
+        "Mode",
+        "ModeAddKeep",
+    ]
+    told = [str(entry) for entry in package_of(one).renamed if entry.kind == "choices"]
+    assert told == [
+        "choices 'AMode' is ModeAddKeep (before: AMode)",
+        "choices 'CMode' is ModeMultiplyOverAll (before: CMode)",
+    ]

@@ -30,8 +30,9 @@ class Renamed:
 
     Attributes:
         class_type: The node, or ``""`` for a module or a socket type.
-        kind: ``node``, ``input``, ``output``, ``option``, ``socket`` or ``module``.
-        wire: The server's name.
+        kind: ``node``, ``input``, ``output``, ``option``, ``socket`` or ``module``; or ``choices``,
+            for a list that has another alias than before.
+        wire: The server's name; of a list of choices, the former alias.
         name: The Python name.
         former: What comfyflow 0.1 called it, where that is another name; else ``""``.
     """

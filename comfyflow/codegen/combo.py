@@ -8,8 +8,9 @@ of the server in use.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,6 +75,9 @@ class ChoiceAlias:
 
 
 _Key = frozenset[tuple[type, object]]
+_ILLEGAL: Final = re.compile(r"[^0-9A-Za-z]+")
+_SHOWN: Final = 12
+"""How much of a choice may stand in a name."""
 
 
 class ChoiceAliases:
@@ -82,13 +86,20 @@ class ChoiceAliases:
     A list is named after the inputs that use it (``sampler_name`` gives ``SamplerName``,
     ``concept1`` and ``concept2`` give ``Concept``). Where several lists have inputs of one name,
     the one that most node classes use has it alone, and each other has the name of its first
-    class in front (``IdeogramV3Resolution``).
+    class in front (``IdeogramV3Resolution``). ComfyUI's own classes decide first, so that no pack
+    that is installed changes their lists' names; a list that several classes of packs share has
+    two of its choices behind it (``ModeAddMultiply``), for none of them is its own.
 
     Args:
         uses: For each use of a combo, its node's class name, the combo and its fixed choices.
+        packs: The names of classes that packs bring.
     """
 
-    def __init__(self, uses: Iterable[tuple[PythonName, InputSchema, tuple[Any, ...]]]) -> None:
+    def __init__(
+        self,
+        uses: Iterable[tuple[PythonName, InputSchema, tuple[Any, ...]]],
+        packs: Collection[PythonName] = (),
+    ) -> None:
         lists: dict[_Key, list[tuple[Any, ...]]] = defaultdict(list)
         users: dict[_Key, list[tuple[PythonName, str]]] = defaultdict(list)
         self._keys: dict[int, tuple[InputSchema, _Key]] = {}
@@ -97,7 +108,8 @@ class ChoiceAliases:
             lists[key].append(choices)
             users[key].append((owner, entry.name))
             self._keys[id(entry)] = (entry, key)
-        names = _names(users)
+        names, former = _names(users, packs), _names(users)
+        self.changed = {former[key]: names[key] for key in lists if names[key] != former[key]}
         self._aliases: Mapping[_Key, ChoiceAlias] = {
             key: ChoiceAlias(names[key], _written(min(spellings, key=repr)))
             for key, spellings in lists.items()
@@ -120,18 +132,33 @@ def _written(choices: tuple[Any, ...]) -> tuple[Code, ...]:
     return tuple(text(choice) if isinstance(choice, str) else Code(repr(choice)) for choice in choices)
 
 
-def _names(users: Mapping[_Key, list[tuple[PythonName, str]]]) -> dict[_Key, PythonName]:
+def _names(
+    users: Mapping[_Key, list[tuple[PythonName, str]]], packs: Collection[PythonName] = ()
+) -> dict[_Key, PythonName]:
     by_base: defaultdict[str, list[_Key]] = defaultdict(list)
     for key, uses in users.items():
-        by_base[_base(uses)].append(key)
+        by_base[_base([use for use in uses if use[0] not in packs] or uses)].append(key)
     wires: dict[_Key, str] = {}
     for base, keys in by_base.items():
         owners = {key: {owner for owner, _ in users[key]} for key in keys}
-        counts = sorted((len(found) for found in owners.values()), reverse=True)
+        own = {key: found.difference(packs) for key, found in owners.items()}
+        ranks = {key: (len(own[key]), len(found)) for key, found in owners.items()}
+        first, *others = sorted(ranks.values(), reverse=True)
         for key in keys:
-            alone = len(keys) == 1 or (len(owners[key]) == counts[0] > counts[1])
-            wires[key] = base if alone else f"{min(owners[key])}{base}"
+            if not others or (ranks[key] == first > others[0] and (not first[0] or first[0] > others[0][0])):
+                wires[key] = base
+            elif own[key] or len(owners[key]) == 1 or not packs or not _two_of(key):
+                wires[key] = f"{min(own[key] or owners[key])}{base}"
+            else:
+                wires[key] = f"{base}{_two_of(key)}"
     return _distinct_aliases(wires)
+
+
+def _two_of(key: _Key) -> str:
+    """Two choices of a list that can be spelled, whatever order it is in; ``""`` where none can."""
+    texts = (_ILLEGAL.sub("_", str(choice)).strip("_")[:_SHOWN] for _, choice in key)
+    spelled = sorted({capitalized(text.rstrip("_")) for text in texts if text})
+    return "".join(spelled[:2])
 
 
 def _distinct_aliases(wires: Mapping[_Key, str]) -> dict[_Key, PythonName]:

@@ -16,9 +16,10 @@ from typing import Final
 from ..schema import InputSchema, NodeSchema
 from .code import Code
 from .name import PythonName
+from .prose import plain_lines
 
-MAX_CHARACTERS: Final = 4000
-"""What one text of a server may add to a docstring; the rest is cut off."""
+MAX_LENGTH: Final = 2900
+"""How many characters a docstring has; lines beyond are left out, and that is said."""
 
 _SHOWN: Final = frozenset("LMNPS")
 
@@ -42,13 +43,22 @@ def docstring(lines: Iterable[str], pad: str) -> Code:
         lines: The text; a line may hold any character but is one line in the result.
         pad: The indentation of the class's body.
     """
-    written = [_escaped(line) for line in lines]
+    written = _bounded([_escaped(line) for line in lines])
     while len(written) > 1 and not written[-1]:
         written.pop()
     if len(written) == 1:
         return Code(f'"""{written[0]}"""')
     rest = "\n".join(f"{pad}{line}" if line else "" for line in written[1:])
     return Code(f'"""{written[0]}\n{rest}\n{pad}"""')
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    length = 0
+    for index, line in enumerate(lines):
+        length += len(line) + 1
+        if length > MAX_LENGTH and index:
+            return [*lines[:index], _escaped("…")]
+    return lines
 
 
 def node_lines(
@@ -73,7 +83,7 @@ def node_lines(
         yield " ".join(marks)
     if docs and node.description:
         yield ""
-        yield from _cut(node.description)
+        yield from plain_lines(node.description)
     yield from argument_lines(arguments, docs)
     told = [output for output in node.outputs if output.tooltip] if docs else []
     if told:
@@ -107,16 +117,10 @@ def _about(entry: InputSchema, docs: bool) -> str:
 
 
 def _entry(name: str, about: str) -> Iterator[str]:
-    first, *rest = _cut(about)
+    first, *rest = plain_lines(about)
     yield f"    {name}: {first}"
     for line in rest:
         yield f"        {line}" if line else ""
-
-
-def _cut(text: str) -> list[str]:
-    if len(text) > MAX_CHARACTERS:
-        text = f"{text[:MAX_CHARACTERS]}…"
-    return [line.strip() for line in text.strip().replace("\r\n", "\n").split("\n")]
 
 
 def _escaped(line: str) -> str:

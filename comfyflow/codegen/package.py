@@ -21,8 +21,8 @@ from .render import HEADER
 from .schema_file import FILE_NAME, written_files
 
 _OURS: Final = HEADER.encode()
-_NAMED: Final = re.compile(r"^(?:class |    )(\w+)(?:\(| = OutputSlot)", re.MULTILINE)
-"""Classes and outputs of generated modules."""
+_NAMED: Final = re.compile(r"^(?:class |    )?(\w+)(?:\(| = OutputSlot|: TypeAlias)", re.MULTILINE)
+"""Classes, outputs and aliases of generated modules."""
 
 
 @dataclass(frozen=True)

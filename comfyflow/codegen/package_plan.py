@@ -137,7 +137,10 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     readable = [
         node for node in nodes if _spared(node, skipped, partial(shared.add, node, names[node.class_type]))
     ]
-    sockets, choices = SocketTypes(shared.kinds, shared.unions), ChoiceAliases(shared.lists)
+    sockets, choices = (
+        SocketTypes(shared.kinds, shared.unions),
+        ChoiceAliases(shared.lists, {names[node.class_type] for node in nodes if node.of_pack}),
+    )
     planner = ClassPlanner(Annotator(sockets, choices), options.docs)
     modules: dict[str, ModulePlan] = {}
     planned: list[NodeSchema] = []
@@ -152,6 +155,7 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     ordered = sorted(modules.values(), key=lambda module: module.path.parts)
     renamed = [
         *_renamed_modules(ordered),
+        *(Renamed("", "choices", old, new, old) for old, new in choices.changed.items()),
         *(entry for module in ordered for one in module.classes for entry in one.renamed),
     ]
     return PackagePlan(ordered, packages, list(sockets), list(choices), planned, skipped, renamed)
