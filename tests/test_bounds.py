@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
@@ -14,11 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
 
 from comfyflow import load_schema
 from comfyflow.bounds import MIB, Bounds, Unpacker, unpack_gzip
 from comfyflow.client import Limits
-from comfyflow.errors import BoundsError, ClientError, SchemaError, ServerUnreachable
+from comfyflow.errors import BoundsError, ClientError, SchemaError, ServerUnreachable, SocketUnavailable
 from comfyflow.output_file import ImageFile
 from tests.clients import KINDS, connected
 from tests.test_schema import V1_NODE
@@ -242,3 +245,35 @@ def test_unpacking_in_the_smallest_pieces() -> None:
 def test_a_gzip_file_of_many_parts() -> None:
     parts = b"".join(gzip.compress(b"x" * 10) for _ in range(1000))
     assert unpack_gzip(parts, Bounds(), MIB, "json", "it") == b"x" * 10_000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("compression", ["deflate", None])
+@pytest.mark.parametrize("size", [MIB - 100, 3 * MIB])
+def test_a_message_of_the_socket_has_a_bound(kind: str, compression: str | None, size: int) -> None:
+    """A larger one, compressed or not, is refused with the code that WebSocket has for it."""
+    closed: list[int | None] = []
+    done = threading.Event()
+
+    def serve_one(socket: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            socket.send(json.dumps({"type": "status", "data": {"sid": "x", "text": "0" * size}}))
+            for _ in socket:
+                pass
+        closed.append(socket.close_code)
+        done.set()
+
+    with serve(serve_one, "127.0.0.1", 0, compression=compression) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        with connected(kind, url, bounds=Bounds(message=MIB), limits=Limits(retries=0)) as client:
+            with contextlib.suppress(SocketUnavailable):  # it may be open for a moment
+                client.connect(1 if size > MIB else 30)
+            if size < MIB:
+                client.close()
+            assert done.wait(30)
+        assert done.wait(30)
+        server.shutdown()
+        thread.join(30)
+    assert (closed[0] == 1009) is (size > MIB)
