@@ -12,7 +12,7 @@ import pytest
 
 from comfyflow.errors import ConversionError
 from comfyflow.importer import Conversion, Pack, PackNode, convert_workflow
-from comfyflow.importer.pack_set import installed_packs
+from comfyflow.importer.pack_set import standing_packs
 from comfyflow.schema import Schema
 from tests.command import Command
 from tests.editor_json import Json, node, outputs, workflow
@@ -83,6 +83,14 @@ SERVER = Schema(
         "VHS_LoadVideoPath": described(VHS, {"video": ["STRING", {}], **SIZED}),
         "VHS_SelectLatest": described(VHS, {"filename_prefix": ["STRING", {}]}),
         "PreviewBridge": described("custom_nodes.ComfyUI-Impact-Pack", {"image": ["STRING", {}]}),
+        "ImageReceiver": described(
+            "custom_nodes.ComfyUI-Impact-Pack",
+            {"save_to_workflow": ["BOOLEAN", {}], "image_data": ["STRING", {}]},
+        ),
+        "Repeater|pysssss": described(
+            "custom_nodes.ComfyUI-Custom-Scripts",
+            {"repeats": ["INT", {}], "output": [["single", "multi"]], "node_mode": [["reuse", "create"]]},
+        ),
         "HighRes-Fix Script": described("custom_nodes.efficiency-nodes-comfyui", SEEDED),
         "Power Primitive (rgthree)": described(RGTHREE, {}),
         "Power Puter (rgthree)": described(RGTHREE, {}),
@@ -238,6 +246,33 @@ def test_c4_a_seed_that_is_not_used_is_kept() -> None:
 def test_c6_a_preview_bridge_sends_an_address() -> None:
     assert sent("PreviewBridge", [{"filename": "mask.png"}])["image"] == "$7-0"
     assert sent("PreviewBridge", ["$3-4"])["image"] == "$3-4"
+
+
+def test_c6_a_painted_picture_is_said() -> None:
+    (warning,) = convert(workflow([node(7, "PreviewBridge", ["clipspace/mask.png [input]"])])).warnings
+    assert (warning.type, warning.input_name) == ("value_made_by_editor", "image")
+    assert not convert(workflow([node(7, "PreviewBridge", [""])])).warnings
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [([True, "iVBORw0"], "iVBORw0"), ([False, "iVBORw0"], ""), ([True, "[IMAGE DATA]"], "")],
+)
+def test_a_receiver_sends_a_picture_that_is_kept(values: list[Any], image: str) -> None:
+    assert sent("ImageReceiver", values)["image_data"] == image
+
+
+@pytest.mark.parametrize(
+    ("values", "types"),
+    [
+        ([2, "single", "reuse"], []),
+        ([2, "multi", "reuse"], ["values_not_understood"]),
+        ([2, "single", "create"], ["values_not_understood"]),
+    ],
+)
+def test_c11_copies_that_a_repeater_makes_are_said(values: list[Any], types: list[str]) -> None:
+    made = convert(workflow([node(7, "Repeater|pysssss", values)]))
+    assert [warning.type for warning in made.warnings] == types
 
 
 def test_c9_set_and_get_nodes_of_easy_use() -> None:
@@ -525,7 +560,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "installed_pack", raising=False)
-    installed_packs.cache_clear()
+    standing_packs.cache_clear()
     return tmp_path
 
 
@@ -535,7 +570,7 @@ def test_an_installed_pack_is_in_force(site: Path) -> None:
         made = convert(workflow([node(1, "Named", [1, "b", 2])]))
         assert made["1"]["inputs"]["by"] == "an entry point"
     finally:
-        installed_packs.cache_clear()
+        standing_packs.cache_clear()
 
 
 def test_an_installed_pack_that_fails_is_named(site: Path) -> None:

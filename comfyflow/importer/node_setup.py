@@ -41,8 +41,7 @@ SHORT_TEXT: Final = 20
 def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     """Give a node the slots and widgets of its class, with what was saved of them."""
     raw = node.raw
-    unlisted = _unlisted_widgets(raw, shape)
-    if unlisted:
+    if not shape.core and (unlisted := _unlisted_widgets(raw, shape)):
         shape = shape.with_widgets(unlisted)
     node.shape = shape
     node.autogrow = shape.autogrow
@@ -62,7 +61,7 @@ def _unlisted_widgets(raw: Mapping[str, Any], shape: NodeShape) -> tuple[str, ..
     with just as many values more. The count is needed: some packs hide optional sockets.
     """
     values = raw.get("widgets_values")
-    if shape.core or shape.dynamic or not is_array(values):
+    if shape.dynamic or not is_array(values):
         return ()
     missing = len(values) - sum(1 for widget in shape.widgets if widget.saved)
     if missing < 1:

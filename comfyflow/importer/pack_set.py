@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from ..errors import ConversionError
 from .javascript import shown
@@ -19,31 +20,56 @@ from .pack import Fill, Pack, PackNode, Role
 from .packs import SHIPPED
 from .report import Report
 
-ENTRY_POINTS = "comfyflow.packs"
+_MOST_KEPT: Final = 10_000
+ENTRY_POINTS: Final = "comfyflow.packs"
 """The group of entry points under which distributions bring packs of their own."""
 
 
-class PackSet:
-    """The packs of one conversion. Where several have a class, the first that has its module counts.
+class PackTable:
+    """Packs by what they have. Where several have a class, the first that has its module counts.
 
     Args:
         packs: In the order in which they are asked.
+    """
+
+    def __init__(self, packs: Iterable[Pack]) -> None:
+        self.packs = tuple(packs)
+        self.connecting = tuple(pack.connect for pack in self.packs if pack.connect is not None)
+        self.roles: dict[str, tuple[Pack, Role]] = {
+            type_: (pack, role) for pack in reversed(self.packs) for type_, role in pack.virtual.items()
+        }
+        self._fills: dict[tuple[str, str], tuple[Pack, Fill] | None] = {}
+
+    def fill(self, type_: str, module: str) -> tuple[Pack, Fill] | None:
+        """What is done to the nodes of a class, and by which pack."""
+        key = (type_, module)
+        if key not in self._fills:
+            if len(self._fills) > _MOST_KEPT:
+                self._fills.clear()
+            found = [(pack, fill) for pack in self.packs if (fill := pack.fill(*key)) is not None]
+            own = [one for one in found if one[0].has_module(module)]
+            self._fills[key] = next(iter([*own, *found]), None)
+        return self._fills[key]
+
+
+class PackSet:
+    """The packs of one conversion.
+
+    Args:
+        table: The packs.
         report: Takes the warnings.
         seed: The seed of what packs draw at random.
     """
 
-    def __init__(self, packs: Iterable[Pack], report: Report, seed: int) -> None:
-        self._packs = tuple(packs)
+    def __init__(self, table: PackTable, report: Report, seed: int) -> None:
+        self._table = table
         self._report = report
-        self._random = random.Random(seed)  # noqa: S311 - no secret
-        self._roles: dict[str, tuple[Pack, Role]] = {
-            type_: (pack, role) for pack in reversed(self._packs) for type_, role in pack.virtual.items()
-        }
-        self._fills: dict[str, tuple[Pack, Fill] | None] = {}
+        self._seed = seed
+        self._random: random.Random | None = None
 
     def role(self, type_: str) -> tuple[Pack, Role] | None:
         """What a type is that exists in the editor only, and whose; None where no pack has it."""
-        return self._roles.get(type_)
+        return self._table.roles.get(type_)
 
     def fill(self, node: Node) -> None:
         """Do to a node what its pack's code would do.
@@ -51,13 +77,16 @@ class PackSet:
         Raises:
             ConversionError: The plug-in failed.
         """
-        if node.type not in self._fills:
-            self._fills[node.type] = self._find(node)
-        found = self._fills[node.type]
+        shape = node.shape
+        if shape is None or shape.core:
+            return
+        found = self._table.fill(node.type, shape.module)
         if found is None:
             return
         pack, fill = found
         node.pack = pack.name
+        if self._random is None:
+            self._random = random.Random(self._seed)  # noqa: S311 - no secret
         try:
             fill(PackNode(node, self._report, self._random))
         except Exception as error:
@@ -68,15 +97,8 @@ class PackSet:
 
     def connect(self, graph: Graph) -> None:
         """Make the links of a graph that packs make."""
-        for pack in self._packs:
-            if pack.connect is not None:
-                pack.connect(graph, self._report)
-
-    def _find(self, node: Node) -> tuple[Pack, Fill] | None:
-        module = node.shape.module if node.shape is not None else ""
-        found = [(pack, fill) for pack in self._packs if (fill := pack.fill(node.type, module)) is not None]
-        own = [one for one in found if one[0].has_module(module)]
-        return next(iter([*own, *found]), None)
+        for connect in self._table.connecting:
+            connect(graph, self._report)
 
 
 def pack_set(given: Iterable[Pack | ModuleType | str], report: Report, seed: int) -> PackSet:
@@ -85,7 +107,19 @@ def pack_set(given: Iterable[Pack | ModuleType | str], report: Report, seed: int
     Raises:
         ConversionError: One cannot be loaded.
     """
-    return PackSet([*(loaded_pack(one) for one in given), *installed_packs(), *SHIPPED], report, seed)
+    known = standing_packs()
+    loaded = [loaded_pack(one) for one in given]
+    return PackSet(PackTable([*loaded, *known.packs]) if loaded else known, report, seed)
+
+
+@cache
+def standing_packs() -> PackTable:
+    """The packs that are always in force: installed by the entry point ``comfyflow.packs``, and shipped.
+
+    Raises:
+        ConversionError: One cannot be loaded.
+    """
+    return PackTable([*_installed(), *SHIPPED])
 
 
 def loaded_pack(given: Pack | ModuleType | str) -> Pack:
@@ -99,16 +133,6 @@ def loaded_pack(given: Pack | ModuleType | str) -> Pack:
     name = given if isinstance(given, str) else given.__name__
     module = _imported(given) if isinstance(given, str) else given
     return _pack_of(module, name)
-
-
-@cache
-def installed_packs() -> tuple[Pack, ...]:
-    """The packs that installed distributions bring by the entry point ``comfyflow.packs``.
-
-    Raises:
-        ConversionError: One cannot be loaded.
-    """
-    return tuple(_installed())
 
 
 def _installed() -> Iterator[Pack]:

@@ -27,6 +27,9 @@ MAX_NODES: Final = 500_000
 MAX_NODE_ID: Final = 100_000_000
 """The editor gives out no higher id."""
 
+_OF_PACKS: Final = ("note", "set", "get", "reroute")
+"""What nodes of packs may be that exist in the editor only."""
+
 _DROPPED_FROM_NAMES: Final = str.maketrans("", "", "&<>\"'`=")
 
 
@@ -159,8 +162,7 @@ class _Loader:
         node.mode = mode if isinstance(mode, (int, float)) else 0
         properties = saved.get("properties")
         node.properties = properties if is_object(properties) else {}
-        of_pack = self.packs.role(type_)
-        if of_pack is not None and role == of_pack[1]:
+        if role in _OF_PACKS and (of_pack := self.packs.role(type_)) is not None:
             node.pack = of_pack[0].name
         return node
 

@@ -1,4 +1,4 @@
-"""Custom-Scripts: ShowText keeps what it showed, a widget for each text, and sends them again."""
+"""Custom-Scripts: ShowText sends again what it showed, and a Repeater copies nodes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,19 @@ def _show_text(node: PackNode) -> None:
             shown += 1
 
 
+def _repeater(node: PackNode) -> None:
+    """It copies nodes of the prompt under ids that are made of the time [C11]."""
+    if node.get("output") == "multi" or node.get("node_mode") == "create":
+        node.warn(
+            "values_not_understood",
+            "the pack's code makes copies of nodes here when the workflow is queued, under ids made of the"
+            " time; they are not made here",
+        )
+
+
 PACK: Final = Pack(
     "ComfyUI-Custom-Scripts",
     "1.2.5",
     modules=("ComfyUI-Custom-Scripts",),
-    classes={"ShowText|pysssss": _show_text},
+    classes={"ShowText|pysssss": _show_text, "Repeater|pysssss": _repeater},
 )

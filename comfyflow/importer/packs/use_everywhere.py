@@ -18,12 +18,14 @@ from ..live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, No
 from ..pack import Pack
 from ..report import Report
 
-_SENDERS: Final = (
-    "Anything Everywhere",
-    "Anything Everywhere3",
-    "Anything Everywhere?",
-    "Prompts Everywhere",
-    "Seed Everywhere",
+_SENDERS: Final = frozenset(
+    {
+        "Anything Everywhere",
+        "Anything Everywhere3",
+        "Anything Everywhere?",
+        "Prompts Everywhere",
+        "Seed Everywhere",
+    }
 )
 _RESTRICTING: Final = ("title", "input", "prompt", "negative", "group")
 _TITLE_HEIGHT: Final = 30
@@ -124,10 +126,12 @@ class _Groups:
 
 def _connect(graph: Graph, report: Report) -> None:
     _forget_added(graph)
+    senders = [node for node in graph.nodes if node.type in _SENDERS or "ue_convert" in node.properties]
     broadcasts: list[_Broadcast] = []
     groups = _Groups(graph)
-    for node in graph.nodes:
-        if node.mode in (MUTED, BYPASSED) or not _can_send(node):
+    for node in senders:
+        converted = truthy(node.properties.get("ue_convert"))
+        if node.mode in (MUTED, BYPASSED) or not (converted or node.type in _SENDERS):
             continue
         if js_text(_own(node).get("version", "")).count(".") == 0 and node.type in _SENDERS:
             _say_unknown(node, "the file was saved with a version before 7, and does not say it", report)
@@ -200,10 +204,6 @@ def _forget_added(graph: Graph) -> None:
 def _own(node: Node) -> Mapping[str, Any]:
     """What Use Everywhere saved of a node."""
     return object_or_empty(node.properties.get("ue_properties"))
-
-
-def _can_send(node: Node) -> bool:
-    return node.type in _SENDERS or truthy(node.properties.get("ue_convert"))
 
 
 def _takes(node: Node, slot: Input) -> bool:
