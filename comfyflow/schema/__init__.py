@@ -10,6 +10,7 @@ from .installed_files import lists_files as lists_files
 from .load import load_schema as load_schema
 from .node_schema import NodeSchema as NodeSchema
 from .node_schema import OutputSchema as OutputSchema
+from .node_schema import is_pack as is_pack
 from .schema import Schema as Schema
 from .schema import SchemaProblem as SchemaProblem
 from .version import Version as Version

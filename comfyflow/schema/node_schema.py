@@ -78,7 +78,7 @@ class NodeSchema:
     @property
     def of_pack(self) -> bool:
         """Whether a node pack brings it: it may take more than its /object_info says."""
-        return self.python_module.partition(".")[0] == "custom_nodes"
+        return is_pack(self.python_module)
 
     @cached_property
     def series(self) -> tuple[Series, ...]:
@@ -185,6 +185,11 @@ class NodeSchema:
             if entry.match_template == template and entry.name in link_types:
                 return link_types[entry.name]
         return "*"
+
+
+def is_pack(python_module: object) -> bool:
+    """Whether a class of this module is a node pack's, and not ComfyUI's own."""
+    return isinstance(python_module, str) and python_module.partition(".")[0] == "custom_nodes"
 
 
 class MalformedNodeError(ValueError):

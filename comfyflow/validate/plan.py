@@ -13,6 +13,7 @@ from ..schema import (
     NodeSchema,
     OutputSchema,
     Schema,
+    is_pack,
     lists_files,
     unfold_inputs,
 )
@@ -328,8 +329,8 @@ class SchemaPlans:
     @cached_property
     def core_types(self) -> frozenset[str]:
         """Those that a class of ComfyUI's own puts out: packs bring widgets for theirs."""
-        nodes = (self.schema.get(name) for name in self.schema.raw)
-        return frozenset(_put_out(node.raw for node in nodes if node is not None and not node.of_pack))
+        nodes = (node for node in self.schema.raw.values() if is_object(node))
+        return frozenset(_put_out(node for node in nodes if not is_pack(node.get("python_module"))))
 
 
 def _put_out(nodes: Iterable[Any]) -> Iterable[str]:
