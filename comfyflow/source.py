@@ -195,7 +195,7 @@ def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
         try:
             found = read_workflow(given)
         except WorkflowFileError:
-            if given and not any(map(is_object, given.values())):
+            if not may_be_prompt(given):
                 raise ClientError(_what(given)) from None
             return given, None  # a broken prompt: the check says what is wrong with it
         return found.prompt, found.workflow
@@ -210,6 +210,17 @@ def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
     else:
         raise ClientError(_what(given))
     return found.prompt, found.workflow
+
+
+def may_be_prompt(given: Mapping[str, Any]) -> bool:
+    """Whether an object is a prompt that may be broken: the check then says what is wrong with it.
+
+    One that no member makes a prompt is something else, for which the sentences of the check are of
+    no use.
+    """
+    return not given or any(
+        "class_type" in node or "inputs" in node for node in map(object_or_empty, given.values())
+    )
 
 
 def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -96,3 +96,12 @@ def test_what_fits_no_target_is_told(words: list[str], why: str, command: Comman
 def test_a_value_can_be_given_to_a_flag_and_to_a_word(command: Command) -> None:
     run = command("validate", "card.py", "odd.py", "--width", "8", "--fast=true")
     assert run.code == 0, run.err
+
+
+@pytest.mark.parametrize("command_name", ["run", "validate", "compile"])
+def test_json_that_is_something_else_is_told_once(command_name: str, command: Command) -> None:
+    Path("package.json").write_text('{"name": "x", "version": "1", "scripts": {"build": "make"}}')
+    run = command(command_name, "package.json", *(["--simulate"] if command_name == "run" else []))
+    assert run.code == 2
+    assert "package.json is JSON, but no workflow of the editor" in run.err
+    assert len(run.err.splitlines()) == 1

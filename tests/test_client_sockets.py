@@ -14,7 +14,7 @@ import pytest
 from comfyflow.client import AsyncClient, Client, Limits, SocketRequest, parse_message
 from comfyflow.client import event as events
 from comfyflow.client.run_event import NodeOutputs, NodePicture, NodeStarted, RunDone, RunEvent
-from comfyflow.errors import ClientError, DownloadError, SocketUnavailable
+from comfyflow.errors import ClientError, DownloadError, ServerUnreachable, SocketUnavailable
 from comfyflow.simulator import NodeContext, Simulator
 from tests.clients import KINDS, connected
 from tests.simulated import NODES, Prompt, node_class
@@ -62,6 +62,14 @@ def test_a_prompt_that_needs_a_socket_is_not_sent_without_one(server: Simulator,
         other = client.run(prompt(), targets=["3"])
         assert list(other.outputs) == ["3"]
         assert not other.missing, "a node that was left out sends nothing"
+
+
+def test_a_server_that_is_not_there_is_told_before_its_socket(kind: str) -> None:
+    with (
+        connected(kind, "http://127.0.0.1:1", limits=SOON) as client,
+        pytest.raises(ServerUnreachable, match="no ComfyUI server answers"),
+    ):
+        client.run(prompt())
 
 
 def test_a_prompt_that_needs_a_socket_is_not_sent_to_do_without(server: Simulator, kind: str) -> None:

@@ -531,6 +531,8 @@ def test_editor_json_with_a_class_that_only_the_server_knows() -> None:
         ("no such file.json", "there is no file 'no such file.json', and the text is no JSON"),
         (Path("no such file.json"), "there is no file"),
         ({"a": 1}, "this object has 'a', and none of that is a node"),
+        ({"a": 1, "b": {"c": "d"}}, "this object has 'a', 'b', and none of that is a node"),
+        ({"prompt": {}}, "this object has 'prompt', and none of that is a node"),
         (3, "not int"),
         (len, "call the function"),
     ],

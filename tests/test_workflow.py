@@ -234,6 +234,18 @@ def test_the_decorator_makes_workflows() -> None:
         nothing()
 
 
+@pytest.mark.parametrize(("returned", "why"), [(None, "does the function return its nodes"), (5, "not of 5")])
+def test_a_function_that_gives_no_nodes_is_named_with_its_line(returned: Any, why: str) -> None:
+    @workflow
+    def forgetful() -> Any:
+        return returned
+
+    with pytest.raises(NodeUsageError, match=f"forgetful gives no workflow: .*{why}") as caught:
+        forgetful()
+    assert caught.value.place is not None
+    assert caught.value.place.file == __file__
+
+
 def test_without_generated_nodes_there_is_no_schema_to_guess() -> None:
     with pytest.raises(SchemaError, match="give a schema"):
         Workflow(raw_node("X")).validate()

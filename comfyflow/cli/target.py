@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import is_object
-from ..source import Source
+from ..source import Source, may_be_prompt
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import Converting, reference_schema
 from .parameters import option_like, read_parameters
@@ -202,7 +202,7 @@ def _load_file(text: str, schema: Schema | None, converting: Converting) -> Sour
         found = read_workflow(source, name=shown)
     except WorkflowFileError as error:
         broken = _json_object(source)
-        if broken is not None:
+        if broken is not None and may_be_prompt(broken):
             return Source(broken, name=name)  # it may be a broken prompt: what uses it will say why
         if isinstance(source, Path):
             raise

@@ -11,6 +11,7 @@ from .event import ServerEvent
 from .flow import Flow, StartSocket, Watch
 from .hub import Listener
 from .run import Run
+from .server_routes import system_stats
 from .waiting import Deadline
 
 _LONG = 3600.0
@@ -49,7 +50,7 @@ def ready_socket(core: Core, needed: bool = False) -> Flow[None]:
         yield Watch(core.hub.settled, seconds)
 
 
-def require_pictures(core: Core, run: Run, told: bool) -> None:
+def require_pictures(core: Core, run: Run, told: bool) -> Flow[None]:
     """Refuse a prompt whose pictures nobody would get, while nothing was sent.
 
     Args:
@@ -59,12 +60,14 @@ def require_pictures(core: Core, run: Run, told: bool) -> None:
 
     Raises:
         SocketUnavailable: A node sends its pictures over the socket alone, and there is none.
+        ServerUnreachable: There is no server either.
     """
     connected = core.hub.connected and not run.polled
     if connected or not run.senders:
         return
     names = ", ".join(str(run.nodes[node_id]) for node_id in sorted(run.senders))
     if not run.polled:
+        yield from system_stats(core)  # where nobody is, that is what is to be told
         why = core.hub.failure or "the server has not answered yet"
         why = f"which cannot be opened at {core.address.socket_url(core.client_id)}: {why}"
     elif told:

@@ -191,7 +191,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
         yield from ready_socket(core, bool(run.senders))
         core.hub.add(run)
     if options.get("validate", True):
-        require_pictures(core, run, "websocket" in options)
+        yield from require_pictures(core, run, "websocket" in options)
     attempt.run = run
     for upload in files.uploads:
         run._emit(FileUploaded(run.prompt_id, upload))

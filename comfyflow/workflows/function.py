@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar
 
+from ..errors import NodeUsageError
+from ..problem import Place
 from .workflow import Workflow
 
 P = ParamSpec("P")
@@ -28,9 +30,20 @@ class WorkflowFunction(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Workflow[R]:
         """The workflow for these parameters."""
-        made = Workflow(self.function(*args, **kwargs))
+        returned = self.function(*args, **kwargs)
+        try:
+            made = Workflow(returned)
+        except NodeUsageError as error:
+            if error.place is not None:
+                raise
+            raise NodeUsageError(f"{self.name} gives no workflow: {error}", self._place) from None
         made._name = self.name
         return made
+
+    @property
+    def _place(self) -> Place | None:
+        code = getattr(inspect.unwrap(self.function), "__code__", None)
+        return Place(code.co_filename, code.co_firstlineno) if code is not None else None
 
     @property
     def name(self) -> str:

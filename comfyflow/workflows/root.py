@@ -115,6 +115,8 @@ def _members(root: object) -> Iterable[Any] | None:
 def _no_node(root: object) -> str:
     if is_object(root):
         return "a workflow is made of nodes, and this is prompt JSON, which is run as it is: run(prompt)"
+    if root is None:
+        return "a workflow is made of nodes, not of None; does the function return its nodes?"
     return f"a workflow is made of nodes, not of {root!r:.60} ({type(root).__name__})"
 
 
