@@ -32,10 +32,9 @@ H264 = [
     ["crf", "INT", {"default": 19}],
     ["trim_to_audio", "BOOLEAN", {"default": False}],
 ]
-VHS, RGTHREE, OTHER = (
-    "custom_nodes.ComfyUI-VideoHelperSuite",
-    "custom_nodes.rgthree-comfy",
-    "custom_nodes.other",
+VHS, RGTHREE, KJ, OTHER = (
+    f"custom_nodes.{folder}"
+    for folder in ("ComfyUI-VideoHelperSuite", "rgthree-comfy", "ComfyUI-KJNodes", "other")
 )
 SIZED: Json = {
     "force_rate": ["INT", {"default": 0}],
@@ -83,6 +82,9 @@ SERVER = Schema(
         "VHS_LoadVideoPath": described(VHS, {"video": ["STRING", {}], **SIZED}),
         "VHS_SelectLatest": described(VHS, {"filename_prefix": ["STRING", {}]}),
         "PreviewBridge": described("custom_nodes.ComfyUI-Impact-Pack", {"image": ["STRING", {}]}),
+        "SaveStringKJ": described(KJ, {"filename_prefix": ["STRING", {}]}),
+        "ImageBatchMulti": described(KJ, {"inputcount": ["INT", {}]}),
+        "SoundReactive": described(KJ, {"x": ["INT", {}]}),
         "ImageReceiver": described(
             "custom_nodes.ComfyUI-Impact-Pack",
             {"save_to_workflow": ["BOOLEAN", {}], "image_data": ["STRING", {}]},
@@ -224,6 +226,16 @@ def test_c13_names_of_videos_are_replaced() -> None:
     saved = {"filename_prefix": "%Source of it.x%/a", "frame_rate": 8}
     nodes = [node(7, "VHS_VideoCombine", saved), node(8, "Named", [5, "red", 3], title="Source of it")]
     assert convert(workflow(nodes))["7"]["inputs"]["filename_prefix"] == "5/a"
+
+
+def test_names_of_files_of_kjnodes_are_replaced() -> None:
+    nodes = [node(7, "SaveStringKJ", ["%Named.x%/a"]), node(8, "Named", [5, "red", 3], title="Named")]
+    assert convert(workflow(nodes))["7"]["inputs"] == {"filename_prefix": "5/a"}
+
+
+def test_buttons_of_kjnodes_are_sent() -> None:
+    assert sent("ImageBatchMulti", [2, None]) == {"inputcount": 2, "Update inputs": None}
+    assert sent("SoundReactive", [1]) == {"x": 1, "Start mic capture": None, "Stop mic capture": None}
 
 
 def test_c4_a_seed_is_drawn_and_said() -> None:

@@ -18,7 +18,7 @@ def _hide(node: PackNode) -> None:
 
 PACK: Final = Pack(
     "ComfyUI-AnimateDiff-Evolved",
-    "1.5.6",
+    "1.5.7",
     modules=("ComfyUI-AnimateDiff-Evolved", "ComfyUI-Advanced-ControlNet"),
     every=_hide,
 )

@@ -8,7 +8,7 @@ from ..pack import Pack
 
 PACK: Final = Pack(
     "ComfyUI-Easy-Use",
-    "1.3.4",
+    "1.3.6",
     modules=("ComfyUI-Easy-Use",),
     virtual={"easy setNode": "set", "easy getNode": "get"},
 )

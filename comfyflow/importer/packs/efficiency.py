@@ -42,7 +42,7 @@ def _is_off(node: PackNode) -> bool:
 
 PACK: Final = Pack(
     "efficiency-nodes-comfyui",
-    "1.0.8",
+    "1.0.9",
     modules=("efficiency-nodes-comfyui",),
     classes=dict.fromkeys(_SEEDS, _draw_seed),
 )
