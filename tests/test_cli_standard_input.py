@@ -113,6 +113,17 @@ def test_what_it_is_not_is_said(piped: Piped, words: str, data: bytes, why: str)
     assert ("a Python workflow is named by its file" in run.err) == (words != "convert -")
 
 
+@pytest.mark.parametrize("name", ["compile", "to-python"])
+def test_the_same_sign_is_standard_output(
+    name: str, piped: Piped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = piped(DATA, name, "-")
+    assert shown.code == 0
+    assert piped(DATA, name, "-", "-o", "-").out == shown.out != ""
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_has_no_parameters(piped: Piped) -> None:
     run = piped(DATA, "compile", "-", "--width", "3")
     assert run.code == 2

@@ -107,8 +107,20 @@ object_info_option = click.option(
 stubs_option = click.option(
     "--stubs", metavar="PACKAGE", help="A generated package, though a server is configured: comfynodes."
 )
+
+
+def _file_or_screen(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    """The file that is to be written; None for the screen, which ``-`` names too, as for input."""
+    return None if value is not None and str(value) == "-" else value
+
+
 output_option = click.option(
-    "-o", "--output", metavar="FILE", type=PATH, help="Write here instead of to the screen."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=PATH,
+    callback=_file_or_screen,
+    help="Write here instead of to the screen.",
 )
 
 editor_option = click.option(
