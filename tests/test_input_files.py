@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -216,6 +217,19 @@ def test_a_file_that_was_changed_is_uploaded_again(client: Any, folder: Path) ->
         assert width_of(client, client.run(given)) == 62
     with pytest.raises(ValidationError, match="no such file"):
         client.run(saved(Path("nothing.png")))
+
+
+def test_an_async_function_is_told_of_uploads(server: Simulator, folder: Path) -> None:
+    picture("told.png", 64)
+    told: list[str] = []
+
+    async def tell(upload: Any) -> None:
+        await asyncio.sleep(0)
+        told.append(upload.file)
+
+    with connected("AsyncClient", server.url) as client:
+        client.run(saved("told.png"), on_upload=tell)
+    assert told == ["told.png"]
 
 
 def test_a_text_that_is_both_means_the_file_here_and_that_is_said(

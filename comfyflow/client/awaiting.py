@@ -27,6 +27,7 @@ from .flow import (
     Sleep,
     SocketEffect,
     SocketFailure,
+    Tell,
     Transmit,
     Watch,
 )
@@ -197,6 +198,9 @@ class AwaitingDriver:
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Gather):
             return await self._gather(effect)
+        if isinstance(effect, Tell):
+            given = effect.function(effect.value)
+            return await given if inspect.isawaitable(given) else given
         return self._start()
 
     async def _gather(self, effect: Gather) -> list[Any]:

@@ -28,6 +28,7 @@ from .flow import (
     Sleep,
     SocketEffect,
     SocketFailure,
+    Tell,
     Transmit,
     Watch,
 )
@@ -167,6 +168,8 @@ class BlockingDriver:
             return time.sleep(effect.seconds) if halt is None else halt.sleep(effect.seconds)
         if isinstance(effect, Gather):
             return gather(self.drive, effect.flows, effect.limit)
+        if isinstance(effect, Tell):
+            return effect.function(effect.value)
         return self._socket.start()
 
     def _send(self, effect: Send, halt: Halt | None) -> Answer:

@@ -155,6 +155,14 @@ class Gather:
 
 
 @dataclass(frozen=True)
+class Tell:
+    """Call a function of the user's with a value. What it gives is awaited, if it can be."""
+
+    function: Callable[[Any], object]
+    value: Any
+
+
+@dataclass(frozen=True)
 class StartSocket:
     """Have the socket's own flow running, if it is not."""
 
@@ -181,7 +189,7 @@ class CloseSocket:
     """Close the socket, and come back when it is closed."""
 
 
-Effect: TypeAlias = "Send | Sleep | Watch | Gather | StartSocket"
+Effect: TypeAlias = "Send | Sleep | Watch | Gather | Tell | StartSocket"
 SocketEffect: TypeAlias = "OpenSocket | Transmit | Receive | CloseSocket | Watch"
 Flow: TypeAlias = Generator[Effect, Any, T]
 SocketFlow: TypeAlias = Generator[SocketEffect, Any, None]

@@ -36,7 +36,7 @@ from ..validate.scan import upstream
 from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError
 from .core import Core, call
 from .file_routes import upload_image, view_request
-from .flow import Flow, Gather, Request
+from .flow import Flow, Gather, Request, Tell
 from .node_class import class_infos
 
 _CHUNK: Final = 1 << 20
@@ -429,7 +429,7 @@ def _send(core: Core, use: _Use, file: InputFile, done: Uploaded, on_upload: OnU
     upload = Upload(use.node_id, use.name, file.shown, sent.reference, note)
     done.uploads.append(upload)
     if on_upload is not None:
-        on_upload(upload)
+        yield Tell(on_upload, upload)
     else:
         _LOG.log(logging.WARNING if note else logging.INFO, "%s", upload)
 

@@ -55,8 +55,8 @@ class RunOptions(TypedDict, total=False):
             files and models are installed the server says, whatever is listed there.
         allow_upload: Whether files are uploaded that somebody else's JSON names anywhere on this
             computer; otherwise only those below the current folder are.
-        on_upload: Told of each file that was uploaded. Without it, the logger
-            ``comfyflow.uploads`` is.
+        on_upload: Told of each file that was uploaded; an `AsyncClient` awaits what it gives.
+            Without it, the logger ``comfyflow.uploads`` is told.
         websocket: False does without the socket for this prompt and asks the server instead.
     """
 
