@@ -402,3 +402,18 @@ def test_any_object_can_be_read_as_a_schema(raw: dict[str, Any]) -> None:
             assert entry.choices is None or isinstance(entry.choices, tuple)
             assert isinstance(entry.match_types, str)
             assert entry.minimum is None or entry.minimum == entry.minimum or entry.minimum != entry.minimum
+
+
+def test_an_inferred_version_is_told_as_the_least_that_it_can_be() -> None:
+    """No key of a node tells 0.33 from 0.27; modules that came in between do."""
+    new = {**V1_NODE, "has_intermediate_output": False}
+    later = {**new, "python_module": "comfy_extras.nodes_compositor"}
+    assert [
+        load_schema(raw).version_text for raw in ({"A": V1_NODE}, {"A": new}, {"A": new, "B": later})
+    ] == [
+        "before 0.4",
+        "0.27 or newer",
+        "0.28 or newer",
+    ]
+    assert load_schema({"A": new}, "0.33.0").version_text == "0.33.0"
+    assert "ComfyUI 0.28 or newer" in str(load_schema({"B": later}))

@@ -73,7 +73,7 @@ def gen_stubs(
     lines += [f"skipped: {each}" for each in package.skipped]
     lines.append(
         f"generated {len(package.generated)} node classes in {len(package.files)} files under {out} "
-        f"(ComfyUI {schema.version}; {len(package.skipped)} skipped, {len(package.renamed)} renamed)"
+        f"(ComfyUI {schema.version_text}; {len(package.skipped)} skipped, {len(package.renamed)} renamed)"
     )
     lines.append(str(schema))
     say("\n".join(lines))

@@ -80,7 +80,7 @@ def _schema(server: str | None, object_info: Path | None, stubs: str | None) -> 
         return {"error": str(error)}
     return {
         "source": schema.source,
-        "version": str(schema.version),
+        "version": schema.version_text,
         "node_classes": len(schema.raw),
         "own_package_first": given is None,
     }
@@ -99,7 +99,7 @@ def _stubs(option: str | None) -> dict[str, Any]:
     return {
         "package": package,
         "folder": str(folder),
-        "version": str(schema.version),
+        "version": schema.version_text,
         "node_classes": len(schema.raw),
     }
 

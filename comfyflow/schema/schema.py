@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .node_schema import MalformedNodeError, NodeSchema, read_node
-from .version import Version, infer_version, required_editor
+from .version import Version, infer_version, inferred, required_editor
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Schema(Mapping[str, NodeSchema]):
         self.raw = raw
         self.source = source
         self._version = Version.parse(version) if isinstance(version, str) else version
+        self._inferred = False
         self._nodes: dict[str, NodeSchema | None] = {}
         self._reasons: dict[str, str] = {}
         self.derived: dict[object, Any] = {}
@@ -66,7 +67,14 @@ class Schema(Mapping[str, NodeSchema]):
         """The version of the server that it came from, given or inferred."""
         if self._version is None:
             self._version = infer_version(self.raw)
+            self._inferred = True
         return self._version
+
+    @property
+    def version_text(self) -> str:
+        """The version as people are told it: ``0.27.0``, or ``0.27 or newer`` where it was inferred."""
+        version = self.version
+        return inferred(version) if self._inferred else str(version)
 
     @property
     def unusual_editor(self) -> str | None:
@@ -99,7 +107,7 @@ class Schema(Mapping[str, NodeSchema]):
         """Which schema it is: the last line of every report that is made against it."""
         count = len(self.raw)
         classes = f"{count} node class{'' if count == 1 else 'es'}"
-        return f"schema: {classes} of ComfyUI {self.version}, from {self.source}"
+        return f"schema: {classes} of ComfyUI {self.version_text}, from {self.source}"
 
     def __repr__(self) -> str:
         return f"<Schema of {len(self.raw)} nodes, ComfyUI {self.version}, from {self.source}>"

@@ -39,6 +39,18 @@ def required_editor(version: Version) -> str:
     return next(editor for since, editor in _EDITORS if version >= since)
 
 
+_DYNAMIC: Final = Version(0, 4, 0)
+_LATER: Final = Version(0, 28, 0)
+_LATER_MODULES: Final = frozenset(
+    {
+        "comfy_extras.nodes_compositor",
+        "comfy_extras.nodes_mesh_postprocess",
+        "comfy_extras.nodes_minimax_h3",
+        "comfy_extras.nodes_minimax_music",
+        "comfy_extras.nodes_trellis2",
+    }
+)
+"""Modules of ComfyUI that 0.27.0 has not and 0.33.0 has. No key of a node tells them apart."""
 _SIGNS: Final = (
     ("has_intermediate_output", NEWEST),
     ("search_aliases", Version(0, 13, 0)),
@@ -51,13 +63,22 @@ def infer_version(raw: Mapping[str, Any]) -> Version:
 
     Keys that every node of a version carries are the signs: ``has_intermediate_output`` by
     0.27, ``search_aliases`` by 0.13, ``is_input_list`` from 0.12; a dynamic V3 input from 0.4.
-    Nothing of the kind: 0.3.64. An empty object says nothing: the newest.
+    Modules that came after 0.27: 0.28. Nothing of the kind: 0.3.64. An empty object says nothing: the newest.
     """
     nodes = [node for node in raw.values() if is_object(node)]
     if not nodes:
         return NEWEST
+    if not _LATER_MODULES.isdisjoint(str(node.get("python_module")) for node in nodes):
+        return _LATER
     for key, version in _SIGNS:
         if any(key in node for node in nodes):
             return version
     dynamic = any("COMFY_DYNAMICCOMBO_V3" in str(node.get("input")) for node in nodes)
-    return Version(0, 4, 0) if dynamic else Version(0, 3, 64)
+    return _DYNAMIC if dynamic else Version(0, 3, 64)
+
+
+def inferred(version: Version) -> str:
+    """An inferred version, as people are told it: what a server's classes betray is the least it can be."""
+    if version < _DYNAMIC:
+        return f"before {_DYNAMIC.major}.{_DYNAMIC.minor}"
+    return f"{version.major}.{version.minor} or newer"

@@ -350,7 +350,7 @@ class Report:
         schema = self._whole_schema()
         if schema is None:
             return None
-        return {"source": schema.source, "version": str(schema.version), "node_classes": len(schema.raw)}
+        return {"source": schema.source, "version": schema.version_text, "node_classes": len(schema.raw)}
 
     _repr_pretty_ = pretty_text
 
