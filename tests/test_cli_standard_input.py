@@ -128,6 +128,8 @@ def test_it_has_no_parameters(piped: Piped) -> None:
     run = piped(DATA, "compile", "-", "--width", "3")
     assert run.code == 2
     assert "<stdin> is no Python workflow and has no parameters: --width 3" in run.err
+    run = piped(DATA, "run", "-", "--image", "a.png")
+    assert run.err == "comfyflow: <stdin> is no Python workflow and has no parameters: --image a.png\n"
 
 
 def test_its_size_is_bounded_as_that_of_a_file(

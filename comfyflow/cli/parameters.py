@@ -15,6 +15,8 @@ import click
 
 from ..errors import CommandError
 
+_ALIKE: Final = 0.8
+"""From when on a word is taken for a misspelt option: --image is none of --simulate."""
 _FEW: Final = 6
 """So many choices of a parameter are written out in its place."""
 
@@ -179,7 +181,7 @@ def option_like(name: str) -> str:
     context = click.get_current_context(silent=True)
     params = context.command.params if context is not None else []
     known = [option for each in params for option in each.opts if option.startswith("--")]
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
     return f"did you mean {near[0]}?" if near else ""
 
 
