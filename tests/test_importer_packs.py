@@ -455,6 +455,15 @@ def test_c5_a_pattern_that_may_be_slow_is_not_tried(regex: str) -> None:
     assert "its pattern" in warning.message
 
 
+def test_c5_numbers_that_no_computer_holds_are_no_error() -> None:
+    huge = 10**400
+    groups = [{"title": "all", "bounding": [0, 0, huge, huge]}]
+    placed: Json = {"pos": [huge, 1], "size": [huge, huge]}
+    target = {**node(4, "Pair", [5], FREE), **placed}
+    made = everywhere({**sender(priority=huge, group_restricted=2), **placed}, target, groups=groups)
+    assert fed(made) == BOTH
+
+
 def test_c5_a_file_of_an_old_version_says_so() -> None:
     made = everywhere(node(3, "Anything Everywhere", None, {"MODEL": 1}), node(4, "Pair", [5], FREE))
     assert fed(made) == {}
@@ -554,6 +563,14 @@ def test_a_pack_that_fails_is_named(command: Command, pack_file: Path, text: str
     assert done.code == 2
     assert says in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_pack_that_fails_at_links_is_named() -> None:
+    def connect(_graph: object, _report: object) -> None:
+        raise KeyError("x")
+
+    with pytest.raises(ConversionError, match=r"the pack mine failed at the links of the workflow: KeyError"):
+        convert(workflow([]), packs=[Pack("mine", "1", connect=connect)])
 
 
 def test_a_pack_that_is_not_there() -> None:

@@ -34,7 +34,7 @@ class PackTable:
 
     def __init__(self, packs: Iterable[Pack]) -> None:
         self.packs = tuple(packs)
-        self.connecting = tuple(pack.connect for pack in self.packs if pack.connect is not None)
+        self.connecting = tuple(pack for pack in self.packs if pack.connect is not None)
         self.roles: dict[str, tuple[Pack, Role]] = {
             type_: (pack, role) for pack in reversed(self.packs) for type_, role in pack.virtual.items()
         }
@@ -96,9 +96,23 @@ class PackSet:
             ) from error
 
     def connect(self, graph: Graph) -> None:
-        """Make the links of a graph that packs make."""
-        for connect in self._table.connecting:
-            connect(graph, self._report)
+        """Make the links of a graph that packs make.
+
+        Raises:
+            ConversionError: The plug-in failed.
+        """
+        for pack in self._table.connecting:
+            self._connect(pack, graph)
+
+    def _connect(self, pack: Pack, graph: Graph) -> None:
+        try:
+            if pack.connect is not None:
+                pack.connect(graph, self._report)
+        except Exception as error:
+            raise ConversionError(
+                f"the plug-in for the pack {pack.name} failed at the links of {graph.host_names()}:"
+                f" {type(error).__name__}: {error}"
+            ) from error
 
 
 def pack_set(given: Iterable[Pack | ModuleType | str], report: Report, seed: int) -> PackSet:

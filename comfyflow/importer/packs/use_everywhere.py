@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ...json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
-from ..javascript import js_text, truthy
+from ..javascript import js_number, js_text, truthy
 from ..live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node
 from ..pack import Pack
 from ..report import Report
@@ -298,7 +298,7 @@ def _priority(node: Node, repeats: bool) -> float:
     own = _own(node)
     given = own.get("priority")
     if is_number(given) and given:
-        return float(given)
+        return js_number(given)
     restricted = any(own.get(f"{name}_regex") not in (None, "", ".*") for name in _RESTRICTING)
     return (
         10.0
@@ -370,7 +370,7 @@ def _middle(node: Node) -> tuple[float, float] | None:
 def _numbers(saved: Any) -> list[float]:
     """Numbers that were saved as a list, or in an object by their places."""
     values = saved if is_array(saved) else list(object_or_empty(saved).values())
-    return [value for value in values if is_number(value)]
+    return [js_number(value) for value in values if is_number(value)]
 
 
 PACK: Final = Pack(
