@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import comfynodes  # noqa: F401  (so that its schema is found)
 import pytest
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from comfyflow import Graph, Schema, raw_node, read_prompt, to_prompt, validate_
 from comfyflow.errors import SchemaError
 from comfyflow.graph import Link
 from comfyflow.schema import InputSchema
+from comfyflow.schema.package import package_schema
 from comfyflow.testing.strategies import (
     InvalidPrompt,
     graphs,
@@ -20,7 +22,7 @@ from comfyflow.testing.strategies import (
     workflow_of,
     workflows,
 )
-from comfyflow.testing.strategies.catalogue import EVERY, Catalogue
+from comfyflow.testing.strategies.catalogue import DECLARED, EVERY, Catalogue
 from comfyflow.testing.strategies.widget import widget_of
 
 
@@ -542,3 +544,23 @@ def test_old_servers_have_their_own_words_for_problems() -> None:
     collect()
     assert "invalid_prompt" in kinds
     assert not {"missing_node_type", "dependency_cycle"} & kinds
+
+
+def test_an_input_whose_class_looks_at_the_type_takes_no_template() -> None:
+    """What a MatchType output stands for is not what the server tells the class."""
+    catalogue = Catalogue(package_schema({"comfynodes"}))
+    (entry,) = [
+        entry
+        for entry in catalogue.nodes["TripoConversionNode"].inputs
+        if entry.name == "original_model_task_id"
+    ]
+    sources = catalogue.sources(catalogue.accepted(entry, {}))
+    declared = [catalogue.nodes[source.class_type].outputs[source.slot].type for source in sources]
+    assert set(declared) == {"MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID"}
+    assert any(source.bound for source in catalogue.sources(("MODEL_TASK_ID",)))
+    ends = {
+        kind: {sink.class_type for sink in catalogue.sinks(kind)}
+        for kind in ("MODEL_TASK_ID", f"{DECLARED}MODEL_TASK_ID")
+    }
+    assert ends[f"{DECLARED}MODEL_TASK_ID"] == {"TripoConversionNode"}
+    assert "TripoConversionNode" not in ends["MODEL_TASK_ID"]

@@ -30,7 +30,7 @@ from ...schema.input_schema import (
 )
 from ...schema.version import Version
 from ...validate.rules import ServerRules
-from .core_values import core_exact_types, core_values
+from .core_values import EXACT_TYPES, core_exact_types, core_values
 from .widget import Widget, widget_of
 
 NEVER: Final = math.inf
@@ -38,6 +38,9 @@ NEVER: Final = math.inf
 
 EVERY: Final = "output of any type"
 """Stands among the types that an input takes where it takes every output."""
+
+DECLARED: Final = "declared "
+"""Before a type: an output is declared to be of it, and stands for it by no template."""
 
 WILD_SINCE: Final = Version(0, 4, 0)
 """Since then a server takes an output of type ``*`` for any input; 0.3.64 compares the text."""
@@ -179,7 +182,9 @@ class Catalogue:
         types = {part.strip() for part in wanted.split(",")}
         if wanted == ANY or (ANY in types and self._rules.checks_combos):
             return (EVERY,)
-        if self.wild and id(entry) not in self._exact:
+        if id(entry) in self._exact:
+            return tuple(sorted(f"{DECLARED}{kind}" for kind in types))
+        if self.wild:
             types.add(ANY)
         return tuple(sorted(types))
 
@@ -316,7 +321,11 @@ class Catalogue:
                 kinds = set(self.accepted(entry, {}))
                 if EVERY not in kinds:
                     allowed = kinds if allowed is None else allowed & kinds
-        known = (kind for kind in self.type_costs if kind not in (ANY, MATCH_TYPE))
+        known = (
+            kind
+            for kind in self.type_costs
+            if kind not in (ANY, MATCH_TYPE) and not kind.startswith(DECLARED)
+        )
         usable = (kind for kind in known if allowed is None or kind in allowed)
         return sorted(usable, key=lambda kind: (self.type_costs[kind], kind))
 
@@ -369,7 +378,7 @@ class Catalogue:
         if known is None:
             found = {
                 (name, entry.name): sink
-                for each in (kind, EVERY)
+                for each in ((kind,) if kind.startswith(DECLARED) else (kind, EVERY))
                 for name, entry in self._inputs_by_type.get(each, ())
                 if (sink := self._sink(name, entry, kind)).cost < NEVER
             }
@@ -421,13 +430,17 @@ class Pool:
 
 
 def output_types(output: OutputSchema, bound: Bound) -> tuple[str, ...]:
-    """The types of an output; none where it gives a choice or its template is not bound."""
+    """The types of an output; none where it gives a choice or its template is not bound.
+
+    A type that some node looks at itself stands there a second time, marked as declared.
+    """
     if output.match_template is not None:
         kind = bound.get(output.match_template)
         return () if kind is None else (kind,)
     if output.choices is not None or output.type == MATCH_TYPE:
         return ()
-    return tuple(part.strip() for part in output.type.split(","))
+    types = [part.strip() for part in output.type.split(",")]
+    return (*types, *(f"{DECLARED}{kind}" for kind in types if kind in EXACT_TYPES))
 
 
 def _linkable_inputs(node: NodeSchema) -> Iterator[InputSchema]:

@@ -45,8 +45,13 @@ CORE_EXACT_TYPES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 }
 """By class: the module that defines it, and the inputs whose type it looks at itself."""
 
+EXACT_TYPES: Final = frozenset({"MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID"})
+"""The types that such an input looks for."""
+
 
 def core_exact_types(node: NodeSchema) -> frozenset[str]:
-    """The inputs of a node class that take no output of type ``*``, mostly none."""
+    """The inputs of a node class that want an output which is declared to be of their type, mostly
+    none: neither ``*`` nor the type of a template will do.
+    """
     known = CORE_EXACT_TYPES.get(node.class_type)
     return known[1] if known is not None and known[0] == node.python_module else frozenset()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ...graph import Graph, GraphNode, Link
 from ...schema import NodeSchema
 from .arguments import Arguments, Demand, choice
-from .catalogue import EVERY, Bound, Catalogue, Pool, Sink, Source, output_types
+from .catalogue import DECLARED, EVERY, Bound, Catalogue, Pool, Sink, Source, output_types
 
 TITLES: Final = st.none() | st.text(st.characters(codec="utf-8"), max_size=12)
 
@@ -167,7 +167,9 @@ class Drawing:
         return Link(node_id, slot)
 
     def _kinds(self, types: tuple[str, ...]) -> list[str]:
-        return list(self._outputs) if EVERY in types else list(types)
+        if EVERY not in types:
+            return list(types)
+        return [kind for kind in self._outputs if not kind.startswith(DECLARED)]
 
 
 @st.composite
