@@ -16,7 +16,7 @@ from PIL import Image
 from comfyflow.schema import InputSchema, NodeSchema, Schema, unfold_inputs
 from comfyflow.schema.input_schema import MISSING
 from comfyflow.simulator import NodeContext, Simulator
-from comfyflow.simulator.simulator import reference_schema
+from comfyflow.simulator.live_schema import reference_schema
 from comfyflow.simulator.typed_output import make
 from tests.simulated import HTTP, Prompt, entry, error, outputs, submit
 

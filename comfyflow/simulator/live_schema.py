@@ -6,11 +6,14 @@ A real server lists its folders anew at each ``/object_info`` and each validatio
 from __future__ import annotations
 
 import mimetypes
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from ..errors import SimulatorError
 from ..json_types import is_array, object_or_empty
-from ..schema import Schema
+from ..schema import Schema, load_schema
 from ..schema.input_schema import ANY_FILE
 from .folders import Folders
 from .model_files import LOADERS, PLACEHOLDER, ModelFiles, lists_models
@@ -138,3 +141,32 @@ def named_models(prompt: Mapping[str, Any], models: ModelFiles) -> list[str]:
     nodes = (object_or_empty(node) for node in prompt.values())
     values = (value for node in nodes for value in object_or_empty(node.get("inputs")).values())
     return [value for value in values if isinstance(value, str) and models.takes_any_name(value)]
+
+
+def given_schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | None, version: str) -> Schema:
+    """The classes that a simulator is given: its own schema, or the reference package's.
+
+    Raises:
+        SimulatorError: None is given, and there is no reference package.
+    """
+    if isinstance(source, Schema):
+        return source
+    if source is not None:
+        return load_schema(source, version)
+    path = reference_schema()
+    if path is None:
+        raise SimulatorError("there is no reference schema: give the object_info of a server")
+    return load_schema(path, version)
+
+
+def reference_schema() -> Path | None:
+    """The file with ComfyUI's core nodes that lies beside the reference node package."""
+    import importlib.util
+
+    found = importlib.util.find_spec("comfynodes")
+    for folder in found.submodule_search_locations or () if found is not None else ():
+        for name in ("schema.json", "schema.json.gz"):
+            path = Path(folder) / name
+            if path.is_file():
+                return path
+    return None

@@ -19,14 +19,14 @@ from aiohttp import web
 from typing_extensions import Self
 
 from ..errors import SimulatorError
-from ..schema import Schema, load_schema
+from ..schema import Schema
 from .executor import Settings
 from .fault import Faults, NodeFault
 from .folders import Folders
 from .foreign import OCCUPY, foreign_item, with_foreign_work
 from .function_class import SimulatedNodes, SimulatedSchema
 from .instance import Instance
-from .live_schema import LiveNodes
+from .live_schema import LiveNodes, given_schema
 from .model_files import Installed, ModelFiles
 from .node_function import USER_FUNCTIONS, NodeLibrary
 from .node_replacement import Replacements
@@ -117,7 +117,7 @@ class Simulator:
         self._functions = NodeLibrary(
             self._added.functions, behind=NodeLibrary(of_user.functions, behind=core)
         )
-        given = _schema(object_info, profile)
+        given = given_schema(object_info, profile)
         nodes = SimulatedNodes(given.raw, self._added)
         self.schema: Schema = SimulatedSchema(nodes, given.version, given.source, given.files_known)
         self._wanted_port = port
@@ -468,30 +468,6 @@ class Simulator:
         if self._loop is None:
             raise SimulatorError("the simulator does not run")
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(STOP_SECONDS)
-
-
-def _schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | None, version: str) -> Schema:
-    if isinstance(source, Schema):
-        return source
-    if source is not None:
-        return load_schema(source, version)
-    path = reference_schema()
-    if path is None:
-        raise SimulatorError("there is no reference schema: give the object_info of a server")
-    return load_schema(path, version)
-
-
-def reference_schema() -> Path | None:
-    """The file with ComfyUI's core nodes that lies beside the reference node package."""
-    import importlib.util
-
-    found = importlib.util.find_spec("comfynodes")
-    for folder in found.submodule_search_locations or () if found is not None else ():
-        for name in ("schema.json", "schema.json.gz"):
-            path = Path(folder) / name
-            if path.is_file():
-                return path
-    return None
 
 
 def _not_listening(host: str, port: int, error: BaseException) -> str:
