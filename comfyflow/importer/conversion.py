@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from ..collector import collector_paused
 from ..errors import ConversionError
 from ..json_types import is_object
 from ..problem import Problem
@@ -130,16 +131,17 @@ def convert_workflow(
         report.add(type_, note)
     shapes = node_shapes(schema, rules)
     in_force = pack_set(packs, report, chosen)
-    loaded = load_workflow(workflow, shapes, rules, in_force, any_links=repair, repair_groups=repair)
-    for graph in loaded.graphs:
-        in_force.connect(graph)
-    leave_out_notes(loaded.graphs, report)
-    settle(loaded, rules)
-    settle_types(loaded, rules)
-    writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311
-    _apply_primitives(loaded, writer)
-    _report_nodes(loaded, not (rules.host_copies or rules.host_values), report)
-    prompt = writer.write()
+    with collector_paused():
+        loaded = load_workflow(workflow, shapes, rules, in_force, any_links=repair, repair_groups=repair)
+        for graph in loaded.graphs:
+            in_force.connect(graph)
+        leave_out_notes(loaded.graphs, report)
+        settle(loaded, rules)
+        settle_types(loaded, rules)
+        writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311
+        _apply_primitives(loaded, writer)
+        _report_nodes(loaded, not (rules.host_copies or rules.host_values), report)
+        prompt = writer.write()
     return Conversion(prompt, report.problems, chosen, writer, choice.reason)
 
 
