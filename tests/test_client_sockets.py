@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 from comfyflow.client import AsyncClient, Client, Limits, SocketRequest, parse_message
 from comfyflow.client import event as events
@@ -274,3 +276,26 @@ def test_a_client_for_asyncio_connects_to_itself(server: Simulator) -> None:
             return (await client.connect()) is client
 
     assert asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_socket_that_does_not_greet_is_opened_again(kind: str) -> None:
+    opened: list[str] = []
+
+    def greet_the_second(socket: ServerConnection) -> None:
+        opened.append(kind)
+        if len(opened) > 1:
+            socket.send(json.dumps({"type": "status", "data": {"sid": "x"}}))
+        for _ in socket:
+            pass
+
+    with serve(greet_the_second, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        with connected(kind, url, limits=Limits(retries=0, socket=1)) as client:
+            client.connect(60)
+            assert client.connected
+        server.shutdown()
+        thread.join(30)
+    assert len(opened) >= 2

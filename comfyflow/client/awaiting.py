@@ -353,12 +353,21 @@ class AwaitingSocket:
             return await watch(effect.signal, effect.seconds)
         with _failures(self._connect is not None):
             if isinstance(effect, Receive):
-                return await self._open_connection().recv()
+                return await self._received(effect.seconds)
             if isinstance(effect, OpenSocket):
                 return await self._open()
             if isinstance(effect, Transmit):
                 return await self._open_connection().send(effect.text)
             return await self._hang_up()
+
+    async def _received(self, seconds: float | None) -> str | bytes:
+        coming = self._open_connection().recv()
+        if seconds is None:
+            return await coming
+        try:
+            return await asyncio.wait_for(coming, seconds)
+        except asyncio.TimeoutError:  # another class before Python 3.11
+            raise SocketFailure("the server did not greet") from None
 
     async def _open(self) -> None:
         self._opening = True

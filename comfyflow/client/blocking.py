@@ -275,7 +275,7 @@ class BlockingSocket:
             return watch(effect.signal, effect.seconds)
         with _failures(self._connect is not None):
             if isinstance(effect, Receive):
-                return self._open_connection().recv()
+                return self._received(effect.seconds)
             if isinstance(effect, OpenSocket):
                 return self._open()
             if isinstance(effect, Transmit):
@@ -305,6 +305,15 @@ class BlockingSocket:
         )
         # A connection's own __enter__ does nothing else.
         return connecting.__enter__()
+
+    def _received(self, seconds: float | None) -> str | bytes:
+        connection: Any = self._open_connection()
+        if seconds is None or self._connect is not None:  # a foreign socket knows no timeout
+            return cast("str | bytes", connection.recv())
+        try:
+            return cast("str | bytes", connection.recv(timeout=seconds))
+        except TimeoutError:
+            raise SocketFailure("the server did not greet") from None
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

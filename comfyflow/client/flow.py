@@ -181,7 +181,13 @@ class Transmit:
 
 @dataclass(frozen=True)
 class Receive:
-    """The next message of the socket, text or bytes. Raises `SocketFailure`."""
+    """The next message of the socket, text or bytes. Raises `SocketFailure`.
+
+    Attributes:
+        seconds: How long it may take to come; None: for ever.
+    """
+
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ def socket_flow(core: Core) -> SocketFlow:
             yield OpenSocket()
             yield Transmit(FEATURE_FLAGS)
             while True:
-                message: str | bytes = yield Receive()
+                # A greeting may be lost (a TLS connection that two threads use), or slow.
+                patience = None if hub.connected else core.limits.socket / 2 * (attempt + 1)
+                message: str | bytes = yield Receive(patience)
                 if isinstance(message, str) and marks(message) > core.bounds.text_values:
                     raise SocketFailure(exceeded("text_values", core.bounds, "a message"))
                 if not hub.connected:
