@@ -177,7 +177,7 @@ class Replay:
             await self._catch_up(step["t_sent"])
             await self._exchange(http, step)
         elif step["kind"] == "note":
-            await self._note(step)
+            await self._note(http, step)
 
     async def _keep_pace(self, at: float) -> None:
         """Wait where the recorder waited, if the scenario is about time."""
@@ -186,9 +186,9 @@ class Replay:
             await asyncio.sleep(max(0.0, self._at + at - self._recorded_at - now))
         self._at, self._recorded_at = asyncio.get_running_loop().time(), at
 
-    async def _note(self, step: dict[str, Any]) -> None:
+    async def _note(self, http: httpx.AsyncClient, step: dict[str, Any]) -> None:
         if match := _OPENED.match(step["text"]):
-            await self._open(match[1], match[2], step["t"])
+            await self._open(http, match[1], match[2], step["t"])
         elif match := _CLOSING.match(step["text"]):
             if match[1] in self.listeners:
                 await self._catch_up(step["t"])
@@ -197,17 +197,32 @@ class Replay:
             await self._catch_up(step["t"])
             await self.listeners[match[1]].socket.send(match[2])
 
-    async def _open(self, name: str, client_id: str | None, at: float) -> None:
+    async def _open(self, http: httpx.AsyncClient, name: str, client_id: str | None, at: float) -> None:
         await self._catch_up(at)
+        end = next((step["t"] for step in self.steps if _closes(step, name) and step["t"] > at), math.inf)
+        expected = [step for step in self.steps if step.get("conn") == name and at <= step["t"] <= end]
+        await self._wait_for_queue(http, expected)
         address = self.url.replace("http", "ws", 1) + "/ws"
         self.client_id = client_id or self.client_id
         if client_id is not None:
             address += f"?clientId={client_id}"
         socket = await websockets.connect(address, max_size=None)
-        end = next((step["t"] for step in self.steps if _closes(step, name) and step["t"] > at), math.inf)
-        expected = [step for step in self.steps if step.get("conn") == name and at <= step["t"] <= end]
         listener = self.listeners[name] = Listener(socket, expected, self.turns)
         listener.task = asyncio.create_task(listener.listen())
+
+    async def _wait_for_queue(self, http: httpx.AsyncClient, expected: list[dict[str, Any]]) -> None:
+        """Wait until as many prompts are left as a new socket was greeted with.
+
+        What a prompt without a client still sends goes to everybody, so to a socket that comes too early.
+        """
+        greetings = (_remaining(step.get("data")) for step in expected[:1])
+        if (left := next(greetings, None)) is None:
+            return
+        for _ in range(int(PATIENCE / 0.005)):
+            if (await http.get("/prompt")).json()["exec_info"]["queue_remaining"] == left:
+                return
+            self.turns.beat()
+            await asyncio.sleep(0.005)
 
     async def _catch_up(self, at: float) -> None:
         """Wait until everybody has heard as much as was heard by then."""
@@ -400,6 +415,14 @@ def _shape_of(message: Any) -> str:
     if kind == "status":
         keys += f" {data['status']['exec_info']['queue_remaining']}"
     return f"{kind}({keys})"
+
+
+def _remaining(message: Any) -> int | None:
+    """How many prompts a status says are left."""
+    if not isinstance(message, dict) or message.get("type") != "status":
+        return None
+    remaining: int = message["data"]["status"]["exec_info"]["queue_remaining"]
+    return remaining
 
 
 def _first_difference(recorded: list[str], got: list[str]) -> tuple[str, str]:
