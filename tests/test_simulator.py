@@ -176,7 +176,8 @@ def test_serve_runs_until_it_is_interrupted() -> None:
         ((0, 27, 0), "0.27.0"),
         ((0, 32, 9), "0.27.0"),
         ((0, 33, 0), "0.33.0"),
-        ((1, 0, 0), "0.33.0"),
+        ((0, 36, 0), "0.33.0"),
+        ((1, 0, 0), "0.37.0"),
     ],
 )
 def test_the_nearest_profile(version: tuple[int, int, int], profile: str) -> None:

@@ -51,6 +51,8 @@ class ExecutionOrder:
         self._waits_for: dict[str, set[str]] = {}
         self._needed_by: dict[str, dict[str, None]] = {}
         self._linked: set[tuple[str, str]] = set()
+        self._dropped: set[str] = set()
+        self._doomed: list[str] = []
 
     def __bool__(self) -> bool:
         return bool(self._waits_for)
@@ -64,7 +66,7 @@ class ExecutionOrder:
         stack, found = [node_id], list[tuple[str, str]]()
         while stack:
             current = stack.pop()
-            if current in self._waits_for:
+            if current in self._waits_for or current in self._dropped:
                 continue
             self._waits_for[current] = set()
             self._needed_by[current] = {}
@@ -98,6 +100,9 @@ class ExecutionOrder:
         return (source, consumer) in self._linked
 
     def _connect(self, source: str, consumer: str) -> None:
+        if source in self._dropped:
+            self._doomed.append(consumer)
+            return
         self._linked.add((source, consumer))
         if not self._is_cached(source) and consumer not in self._needed_by[source]:
             self._needed_by[source][consumer] = None
@@ -123,6 +128,32 @@ class ExecutionOrder:
         del self._waits_for[node_id]
         for consumer in self._needed_by.pop(node_id):
             self._waits_for[consumer].discard(node_id)
+
+    def drop(self, node_id: str) -> list[str]:
+        """Give up a node that failed, and all that wait for it; none of them can come back.
+
+        Returns:
+            Their ids, that of the node first.
+        """
+        dropped: list[str] = []
+        stack = [node_id]
+        while stack:
+            current = stack.pop()
+            if current not in self._dropped:
+                self._dropped.add(current)
+                dropped.append(current)
+                stack.extend(self._needed_by.get(current, ()))
+        for current in dropped:
+            for source in self._waits_for.pop(current, ()):
+                if source in self._needed_by:
+                    self._needed_by[source].pop(current, None)
+            self._needed_by.pop(current, None)
+        return dropped
+
+    def doomed(self) -> list[str]:
+        """Nodes that have asked, since the last call, for one that was dropped before."""
+        found, self._doomed = self._doomed, []
+        return found
 
     def cycle(self) -> list[str]:
         """The nodes that wait for one another when nothing else is left."""

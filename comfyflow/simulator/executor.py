@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..json_types import is_object, object_or_empty
 from ..schema import NodeSchema, Schema, unfold_inputs
 from .execution_order import ExecutionOrder, is_link
-from .fault import OutOfMemoryFault, WorkerKilledError
+from .failure import Failures, NodeFailure, continues
+from .fault import WorkerKilledError
 from .json_value import is_list, is_tuple
 from .node_cache import CacheEntry, NodeCache
 from .node_function import Blocked, InterruptedRunError, NodeContext, NodeFunction, NodeResult
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from .profile import Profile
     from .prompt_queue import QueueItem
     from .sockets import Sockets
-
-OOM_TYPE: Final = "torch.OutOfMemoryError"
-OOM_TIPS: Final = "The server ran out of memory on its device: use a smaller batch or picture."
 
 
 @dataclass
@@ -57,16 +54,6 @@ class Settings:
     step_seconds: float = 0.0
 
 
-class NodeFailure(Exception):
-    """A node raised; never leaves this module."""
-
-    def __init__(self, node_id: str, error: BaseException, inputs: Mapping[str, list[Any]] | None) -> None:
-        super().__init__(str(error))
-        self.node_id = node_id
-        self.error = error
-        self.inputs = inputs
-
-
 class Executor:
     """Runs prompts one after the other, with the cache that they share."""
 
@@ -92,6 +79,7 @@ class Executor:
         # Before 0.14 a list or a text went through here as if it were empty, and null did not.
         client_id = item.extra_data["client_id"] if "client_id" in item.extra_data else None  # noqa: SIM401
         run = Run(item, self.sockets, settings.profile.progress_interval, client_id)
+        run.summarized = settings.profile.node_failure_policy
         self.current = run
         run.tell("execution_start", {"prompt_id": run.prompt_id})
         settings.faults.before_run(item)
@@ -117,19 +105,54 @@ class Executor:
         )
         for node_id in run.item.outputs:
             order.add(node_id)
+        survives = self.settings.profile.node_failure_policy and continues(run.item.secrets)
+        failures = Failures()
         while order:
             chosen = order.next()
             if chosen is None:
                 self._tell_cycle(run, order.cycle())
-                return True
+                # Before the policy came, a server forgot that a run had ended so.
+                return not self.settings.profile.node_failure_policy
             try:
                 if self._step(run, order, chosen):
                     order.done(chosen)
+                    if chosen in run.item.outputs:
+                        failures.outputs.add(chosen)
             except NodeFailure as failure:
-                self._tell_failure(run, failure)
-                return False
+                if not (survives and failure.is_survivable):
+                    self._tell_failure(run, failure)
+                    return False
+                self._tell_node_failure(run, failure)
+                failures.add(failure, failure.node_id)
+                self._drop(run, order, failures, chosen, failed=True)
+            for node_id in order.doomed():
+                self._drop(run, order, failures, node_id)
         self._tell_intermediate(run)
-        run.tell("execution_success", {"prompt_id": run.prompt_id})
+        return self._tell_end(run, failures)
+
+    def _drop(
+        self, run: Run, order: ExecutionOrder, failures: Failures, node_id: str, failed: bool = False
+    ) -> None:
+        """Leave out a node, because it failed or cannot be had, and all that depend on it."""
+        for dropped in order.drop(node_id):
+            if failed and dropped == node_id:
+                run.finished(dropped, "error")
+                continue
+            run.finished(dropped, "blocked")
+            failures.blocked.add(dropped)
+            if dropped in run.item.outputs:
+                failures.blocked_outputs.add(dropped)
+
+    def _tell_end(self, run: Run, failures: Failures) -> bool:
+        """Say how a run ended in which all was executed that could be; whether it succeeded."""
+        if failures.last is None:
+            run.tell("execution_success", {"prompt_id": run.prompt_id})
+            return True
+        run.summary = failures.summary()
+        if not failures.outputs:
+            self._tell_failure(run, failures.last)
+            return False
+        run.tell("execution_success", {"prompt_id": run.prompt_id, **run.summary})
         return True
 
     def _step(self, run: Run, order: ExecutionOrder, node_id: str) -> bool:
@@ -140,17 +163,21 @@ class Executor:
             run.finished(node_id)
             return True
         inputs: dict[str, list[Any]] | None = None
+        in_node = False
         try:
             run.started(node_id)
             inputs, missing = self._inputs(run, order, node_id)
+            in_node = True
             needed = self._lazy_needs(run, node_id, inputs, missing)
+            in_node = False
             if needed:
                 for name in needed:
                     order.require(node_id, name)
                 return False
+            in_node = True
             entry = self._execute_node(run, node_id, inputs)
         except Exception as error:
-            raise NodeFailure(node_id, error, inputs) from error
+            raise NodeFailure(node_id, error, inputs, in_node) from error
         self.cache.set(node_id, entry)
         run.finished(node_id)
         run.executed.append(node_id)
@@ -332,6 +359,16 @@ class Executor:
             if cached is not None:
                 self._tell_cached(run, node_id, cached)
 
+    def _tell_node_failure(self, run: Run, failure: NodeFailure) -> None:
+        data = {
+            "prompt_id": run.prompt_id,
+            "node_id": failure.node_id,
+            "display_node_id": failure.node_id,
+            "node_type": self._schema(run.item.prompt, failure.node_id).class_type,
+            **failure.told(),
+        }
+        run.tell("execution_node_error", data)
+
     def _tell_failure(self, run: Run, failure: NodeFailure) -> None:
         schema = self._schema(run.item.prompt, failure.node_id)
         data: dict[str, Any] = {
@@ -340,19 +377,10 @@ class Executor:
             "node_type": schema.class_type,
             "executed": list(run.executed),
         }
-        error = failure.error
-        if isinstance(error, InterruptedRunError):
+        if failure.interrupted:
             run.tell("execution_interrupted", data, broadcast=True)
             return
-        out_of_memory = isinstance(error, OutOfMemoryFault)
-        shown = {name: [_shown(value) for value in values] for name, values in (failure.inputs or {}).items()}
-        data |= {
-            "exception_message": f"{error}\n{OOM_TIPS if out_of_memory else ''}",
-            "exception_type": OOM_TYPE if out_of_memory else _type_name(error),
-            "traceback": traceback.format_tb(error.__traceback__),
-            "current_inputs": shown,
-            "current_outputs": list(run.item.prompt),
-        }
+        data |= {**failure.told(), "current_outputs": list(run.item.prompt)}
         run.tell("execution_error", data)
 
     def _tell_cycle(self, run: Run, nodes: list[str]) -> None:
@@ -435,15 +463,3 @@ def _merged_ui(results: list[NodeResult]) -> dict[str, Any]:
     if not shown:
         return {}
     return {key: [value for ui in shown for value in ui[key]] for key in shown[0]}
-
-
-def _shown(value: object) -> object:
-    return value if value is None or isinstance(value, (int, float, str)) else str(value)
-
-
-def _type_name(error: BaseException) -> str:
-    kind = type(error)
-    named = getattr(error, "wire_type", None)
-    if isinstance(named, str):
-        return named
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

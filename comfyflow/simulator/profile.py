@@ -15,7 +15,8 @@ MAX_UPLOAD_BYTES: Final = 100 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Profile:
-    """One version of ComfyUI, as a client sees it. The recordings of real servers are the source.
+    """One version of ComfyUI, as a client sees it. The recordings of real servers are the source;
+    for 0.37.0 it is the source code of the server and of its pull request 14918.
 
     Attributes:
         version: What ``/system_stats`` says.
@@ -41,6 +42,7 @@ class Profile:
             3D file does, rather than where none was seen before it.
         svg_as_image: Whether ``/view`` sends an SVG as what it is to a page's ``<img>``.
         user_css_inline: Whether ``user.css`` is sent as a style sheet, not as an attachment.
+        node_failure_policy: Whether a prompt may ask to go on without the nodes that fail.
     """
 
     version: str
@@ -64,6 +66,7 @@ class Profile:
     text_stands_last: bool = False
     svg_as_image: bool = False
     user_css_inline: bool = False
+    node_failure_policy: bool = False
 
     @classmethod
     def named(cls, version: str) -> Profile:
@@ -157,5 +160,11 @@ _0_33_0: Final = replace(
     svg_as_image=True,
     user_css_inline=True,
 )
-PROFILES: Final = {profile.version: profile for profile in (_0_3_64, _0_27_0, _0_33_0)}
+_0_37_0: Final = replace(
+    _0_33_0,
+    version="0.37.0",  # the first after 0.36: what is new is read from the source, not recorded
+    features={**_0_27_0.features, "supports_node_failure_policy": True},
+    node_failure_policy=True,
+)
+PROFILES: Final = {profile.version: profile for profile in (_0_3_64, _0_27_0, _0_33_0, _0_37_0)}
 DEFAULT_PROFILE: Final = "0.27.0"

@@ -28,6 +28,8 @@ class Run:
         outputs: Node id to what it gave its client, with its meta.
         executed: Nodes that ran, in order.
         progress: Node id to ``value``, ``max`` and ``state``.
+        summary: What is said of the nodes that failed, where the run went on without them.
+        summarized: Whether the history has room for that.
     """
 
     item: QueueItem
@@ -39,6 +41,8 @@ class Run:
     executed: list[str] = field(default_factory=list[str])
     progress: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     last_node: str | None = None
+    summary: dict[str, Any] | None = None
+    summarized: bool = False
     clock: Callable[[], float] = time.monotonic
     _last_sent: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
@@ -63,10 +67,12 @@ class Run:
             data = {"node": node_id, "display_node": node_id, "prompt_id": self.prompt_id}
             self.sockets.send("executing", data, self.client_id)
 
-    def finished(self, node_id: str) -> None:
-        """A node is done, or was cached."""
+    def finished(self, node_id: str, how: str = "finished") -> None:
+        """A node is done or was cached; or ``how`` says that it failed (``error``), or was left
+        out for one that did (``blocked``).
+        """
         state = self.progress.setdefault(node_id, {"value": 0, "max": 1, "state": "pending"})
-        state.update(value=state["max"], state="finished")
+        state.update(value=state["max"], state=how)
         self._send_progress()
 
     def advanced(self, node_id: str, value: float, total: float, picture: Image | None, save: bool) -> None:
@@ -125,10 +131,16 @@ class Run:
 
     def history_entry(self, success: bool) -> dict[str, Any]:
         """What the history keeps: outputs, meta and status."""
-        status = "success" if success else "error"
+        told: dict[str, Any] = {
+            "status_str": "success" if success else "error",
+            "completed": success,
+            "messages": self.messages,
+        }
+        if self.summarized:
+            told["execution_summary"] = self.summary
         return {
             "outputs": {node_id: entry["output"] for node_id, entry in self.outputs.items()},
-            "status": {"status_str": status, "completed": success, "messages": self.messages},
+            "status": told,
             "meta": {node_id: entry["meta"] for node_id, entry in self.outputs.items()},
         }
 

@@ -141,15 +141,18 @@ def _finished(
 ) -> dict[str, Any]:
     number, _, prompt, extra_data, _ = entry["prompt"]
     times, error, status = dict[str, Any](), None, "completed"
+    node_errors: list[Any] = []
     if entry["status"]["status_str"] == "error":
         status = "failed"
     for kind, told in entry["status"]["messages"]:
         if kind == "execution_start":
             times["execution_start_time"] = told["timestamp"]
-        elif kind != "execution_cached":
+        elif kind in ("execution_success", "execution_error", "execution_interrupted"):
             times["execution_end_time"] = told["timestamp"]
         if kind == "execution_error":
             error = told
+        elif kind == "execution_node_error":
+            node_errors.append(told)
         elif kind == "execution_interrupted" and status == "failed":
             status = "cancelled"
     count, previewable, shown = _summary(entry["outputs"], profile.text_stands_last)
@@ -162,6 +165,7 @@ def _finished(
             "execution_start_time": times.get("execution_start_time"),
             "execution_end_time": times.get("execution_end_time"),
             "execution_error": error,
+            **_completion(entry["status"], profile),
             "outputs_count": count,
             "previewable_outputs_count": previewable if profile.previewable_counts else None,
             "preview_output": shown,
@@ -174,7 +178,22 @@ def _finished(
             "execution_status": entry["status"],
             "workflow": {"prompt": prompt, "extra_data": extra_data},
         }
+        if profile.node_failure_policy:
+            job["execution_errors"] = node_errors
     return job
+
+
+def _completion(status: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
+    """What a job says of nodes that failed in it; nothing where it failed as a whole."""
+    summary = object_or_empty(status.get("execution_summary"))
+    succeeded = status["status_str"] == "success"
+    if not profile.node_failure_policy or not (summary or succeeded):
+        return {}
+    return {
+        "completion_status": summary.get("completion_status", "success" if succeeded else None),
+        "has_errors": bool(summary),
+        "execution_error_count": summary.get("execution_error_count", 0),
+    }
 
 
 def _workflow_id(extra_data: Mapping[str, Any]) -> Any:

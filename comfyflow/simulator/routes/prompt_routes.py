@@ -7,10 +7,13 @@ import contextlib
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
+from ...json_types import object_or_empty
+from ..failure import CONTINUE_INDEPENDENT, FAIL_FAST, HIDDEN_POLICY_KEY, POLICIES, POLICY_KEY
 from ..fault import Faults
 from ..instance import Instance
 from ..node_replacement import apply_replacements
@@ -49,6 +52,10 @@ async def post_prompt(request: web.Request) -> web.Response:
     if prompt_id is None:
         details = "prompt_id must be a canonical lowercase UUID with hyphens; leave it out to get one"
         return _refused("invalid_prompt_id", "prompt_id must be a valid UUID", details)
+    policy = _failure_policy(body, simulator.profile)
+    if policy not in POLICIES:
+        message = "node_failure_policy must be 'fail_fast' or 'continue_independent'"
+        return _refused("invalid_node_failure_policy", message, f"Invalid node_failure_policy: {policy!r}")
     injected = simulator.faults.take_rejection()
     if injected is not None:
         return web.json_response(injected, status=400)
@@ -61,6 +68,10 @@ async def post_prompt(request: web.Request) -> web.Response:
     if not verdict.outputs:
         return web.json_response({"error": verdict.error, "node_errors": verdict.node_errors}, status=400)
     secrets = _taken_out(simulator.profile, extra_data, request.headers.get("Comfy-Usage-Source"))
+    if simulator.profile.node_failure_policy:
+        extra_data.pop(HIDDEN_POLICY_KEY, None)
+        if policy == CONTINUE_INDEPENDENT:
+            secrets[HIDDEN_POLICY_KEY] = policy
     simulator.received(body, prompt_id)
     outputs = verdict.outputs if simulator.output_order is None else simulator.output_order(verdict.outputs)
     instance.queue.put(QueueItem(number, prompt_id, verdict.prompt, extra_data, outputs, secrets))
@@ -77,6 +88,21 @@ def _taken_out(profile: Profile, extra_data: Any, usage_source: str | None) -> d
     secrets = {key: extra_data.pop(key) for key in SECRET_KEYS if key in extra_data}
     extra_data["create_time"] = int(time.time() * 1000)
     return secrets
+
+
+def _failure_policy(body: Mapping[str, Any], profile: Profile) -> object:
+    """What is to happen when a node fails.
+
+    The pull request has it beside the prompt. In ``extra_data``, where its first form had it, it is
+    heard too, but is no reason to refuse a prompt.
+    """
+    if not profile.node_failure_policy:
+        return FAIL_FAST
+    policy = body.get(POLICY_KEY)
+    if policy is None:
+        found = object_or_empty(body.get("extra_data")).get(POLICY_KEY)
+        policy = found if found == CONTINUE_INDEPENDENT else FAIL_FAST
+    return policy
 
 
 async def _spoil_reply(request: web.Request, faults: Faults) -> None:
