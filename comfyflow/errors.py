@@ -25,9 +25,10 @@
         ├── SocketUnavailable       no WebSocket, where only one gives what is wanted
         ├── ServerError             an HTTP answer that is an error; has `.status`
         ├── PromptRejected          the server refused the prompt; has `.report`
-        ├── RunError                a prompt that was queued and gave no result
+        ├── RunError                a prompt that was queued and gave no result, or not all of it
         │   ├── ExecutionError      a node raised; has node, place, traceback
-        │   │   └── OutOfMemory     … because memory ran out
+        │   │   ├── OutOfMemory     … because memory ran out
+        │   │   └── PartialSuccess  … and others gave their outputs; has `.result`
         │   ├── Interrupted         the run was stopped by somebody
         │   └── PromptLost          the prompt is in neither queue nor history any more
         ├── WaitTimeout             the time that a wait was given has passed
@@ -45,11 +46,12 @@ Catch the branch that you can act on::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .client.result import Result
     from .problem import Place
     from .validate import Report
 
@@ -237,7 +239,7 @@ class PromptRejected(ClientError):
 
 
 class RunError(ClientError):
-    """A prompt that was queued and gave no result.
+    """A prompt that was queued and gave no result, or not all of it.
 
     Args:
         message: What happened.
@@ -291,6 +293,36 @@ class ExecutionError(RunError):
 
 class OutOfMemory(ExecutionError):
     """A node ran out of memory. A smaller picture or batch, or `Client.free`, may help."""
+
+
+class PartialSuccess(ExecutionError):
+    """Nodes failed, and outputs that do not need them came all the same.
+
+    So ends a prompt that was sent with ``node_failure_policy="continue_independent"``. As an
+    `ExecutionError` it tells of the first node that failed.
+
+    Args:
+        message: What failed, what did not run, and what is there.
+        first: The error of the first node that failed.
+        result: What the prompt gave. ``result[node]`` gives the typed outputs of a node that ran,
+            and raises for one that failed or did not run.
+    """
+
+    def __init__(self, message: str, first: ExecutionError, result: Result[Any]) -> None:
+        super().__init__(
+            message,
+            first.prompt_id,
+            node_id=first.node_id,
+            class_type=first.class_type,
+            exception_type=first.exception_type,
+            exception_message=first.exception_message,
+            traceback=first.traceback,
+            place=first.place,
+        )
+        self.result = result
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} (`result` of this error has them)"
 
 
 class Interrupted(RunError):

@@ -25,6 +25,24 @@ PROMPT: dict[str, Any] = {
     "1": {"class_type": "EmptyImage", "inputs": {"width": 8}, "_meta": {"title": "a"}},
     "9": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}, "_meta": {"title": "SaveImage"}},
 }
+SUMMARY = {
+    "has_errors": True,
+    "execution_error_count": 1,
+    "failed_node_ids": ["3"],
+    "blocked_node_ids": ["4"],
+    "blocked_output_node_ids": ["4"],
+    "successful_output_node_ids": ["9"],
+    "completion_status": "partial_success",
+}
+NODE_ERROR = {
+    "node_id": "3",
+    "display_node_id": "3",
+    "node_type": "Broken",
+    "exception_type": "ValueError",
+    "exception_message": "no\n",
+    "traceback": ["a line"],
+    "current_inputs": {},
+}
 OUTPUT = {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}
 
 
@@ -163,7 +181,12 @@ class ModelServer:
         if life != self.life or self.running is not job:
             return
         about: dict[str, Any] = {"prompt_id": job.prompt_id, "timestamp": 2}
-        if job.ending == "success":
+        before: list[Any] = []
+        if job.ending == "partial_success":
+            before = [["execution_node_error", {**about, **NODE_ERROR}]]
+            self._say("execution_node_error", **before[0][1])
+            about |= SUMMARY
+        if job.ending in ("success", "partial_success"):
             self._say("executed", prompt_id=job.prompt_id, node="9", display_node="9", output=OUTPUT)
             name = "execution_success"
         elif job.ending == "interrupted":
@@ -172,14 +195,14 @@ class ModelServer:
             kind = {"exception_type": "ValueError", "exception_message": "no", "traceback": []}
             name, about = "execution_error", {**about, "node_id": "9", "node_type": "SaveImage", **kind}
         self._say(name, **about)
-        good = job.ending == "success"
+        good = job.ending in ("success", "partial_success")
         entry = {
             "prompt": self._item(job),
             "outputs": {"9": OUTPUT} if good else {},
             "status": {
                 "status_str": "success" if good else "error",
                 "completed": good,
-                "messages": [[name, about]],
+                "messages": [*before, [name, about]],
             },
             "meta": {},
         }

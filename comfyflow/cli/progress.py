@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..client.run_event import (
     NodeBlocked,
+    NodeFailed,
     NodeFinished,
     NodeOutputs,
     NodeProgress,
@@ -120,9 +121,8 @@ class Bars:
                 self._count(done=self._total)
         elif isinstance(event, NodeText):
             self._say(event)
-        elif isinstance(event, NodeBlocked):
-            text = _blocked(event)
-            self._progress.console.print(plain(text), markup=False, highlight=False)
+        elif isinstance(event, (NodeBlocked, NodeFailed)):
+            self._progress.console.print(plain(_trouble(event)), markup=False, highlight=False)
 
     def close(self) -> None:
         """Take the bars off the screen."""
@@ -167,12 +167,12 @@ class Lines:
 
     def show(self, event: RunEvent) -> None:
         """Write the node that begins, what it says when the first line of that is a new one, and why
-        one does not run.
+        one does not run or has failed.
         """
         if isinstance(event, NodeStarted):
             print(f"running {plain(event.node)}", file=sys.stderr, flush=True)
-        elif isinstance(event, NodeBlocked):
-            print(plain(_blocked(event)), file=sys.stderr, flush=True)
+        elif isinstance(event, (NodeBlocked, NodeFailed)):
+            print(plain(_trouble(event)), file=sys.stderr, flush=True)
         elif isinstance(event, NodeText):
             first = event.text.partition("\n")[0]
             if self._said.get(event.node.node_id) != first:
@@ -223,6 +223,9 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
         shown = {"event": "message", "type": event.type, "data": event.data}
     elif isinstance(event, NodeBlocked):
         shown = {"event": "blocked", **_node(event), "message": event.message}
+    elif isinstance(event, NodeFailed):
+        raised = {"exception_type": event.exception_type, "message": event.exception_message}
+        shown = {"event": "node_error", **_node(event), **raised}
     elif isinstance(event, NodeOutputs):
         shown = {"event": "output", **_node(event), "output": event.raw}
     elif isinstance(event, RunDone):
@@ -230,7 +233,10 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
     return None if shown is None else {"prompt_id": event.prompt_id, **shown}
 
 
-def _blocked(event: NodeBlocked) -> str:
+def _trouble(event: NodeBlocked | NodeFailed) -> str:
+    if isinstance(event, NodeFailed):
+        why = f"{event.exception_type}: {one_line(event.exception_message)}"
+        return f"{event.node} failed, and the rest goes on: {why}"
     why = event.message.removeprefix("Execution Blocked: ")
     return f"{event.node} is blocked, it does not run: {why}"
 
@@ -240,6 +246,8 @@ def write_line(value: dict[str, Any]) -> None:
     print(json.dumps(value, default=str), flush=True)
 
 
-def _node(event: NodeStarted | NodeProgress | NodeText | NodeBlocked | NodeOutputs) -> dict[str, Any]:
+def _node(
+    event: NodeStarted | NodeProgress | NodeText | NodeBlocked | NodeFailed | NodeOutputs,
+) -> dict[str, Any]:
     node = event.node
     return {"node": node.node_id, "class_type": node.class_type, "title": node.title}

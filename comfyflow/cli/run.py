@@ -15,6 +15,8 @@ import click
 from ..errors import (
     ClientError,
     CommandError,
+    ExecutionError,
+    PartialSuccess,
     PromptError,
     PromptLost,
     PromptRejected,
@@ -43,14 +45,18 @@ from .workflow_command import WorkflowCommand, target_argument
 
 if TYPE_CHECKING:
     from ..client import Client, Handle, Result
+    from ..client.failure_policy import NodeFailurePolicy
     from ..client.inputs import Upload
     from ..client.running import RunOptions
     from ..schema import Schema
     from ..source import Source
     from ..validate import Report
 
-_TOLD_WHILE_RUNNING: Final = ("file_not_shown", "not_finite")
+_TOLD_WHILE_RUNNING: Final = ("file_not_shown", "not_finite", "node_failure_policy_unknown")
 """Warnings of which the result shows nothing, or nothing that explains it."""
+
+_POLICIES: Final = ("continue_independent",)
+"""`NodeFailurePolicy`, without the client, which ``--help`` does not need."""
 
 _ON_ITS_WAY: Final = 0.5
 """Seconds that a prompt gets to arrive whose sending was interrupted."""
@@ -81,6 +87,13 @@ def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float |
     help="Upload files that the workflow's file names outside the current folder.",
 )
 @click.option(
+    "--node-failure-policy",
+    "policy",
+    metavar="POLICY",
+    type=click.Choice(_POLICIES),
+    help="When a node fails: continue_independent runs all that does not need it.",
+)
+@click.option(
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
@@ -102,6 +115,7 @@ def run(
     settings: tuple[str, ...],
     seed: str | None,
     allow_upload: bool,
+    policy: NodeFailurePolicy | None,
     timeout: float | None,
     editor: str | None,
     repair: bool,
@@ -114,8 +128,9 @@ def run(
     TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input.
 
     Exit codes: 0 done; 1 the workflow has problems, or the server left outputs out; 2 it could
-    not be tried, or not all that it gave could be fetched; 3 it failed on the server; 4 the time
-    is over; 130 Ctrl-C, and the prompt is cancelled; 141 nobody reads the output any more.
+    not be tried, or not all that it gave could be fetched; 3 it failed on the server, all of it or
+    some nodes (what the others gave is written); 4 the time is over; 130 Ctrl-C, and the prompt is
+    cancelled; 141 nobody reads the output any more.
     """
     asks = None if simulate else partial(required_editor, server, timeout)
     loaded, used = _load(target, context.args, seed, Converting(editor, repair, asks, packs))
@@ -125,9 +140,8 @@ def run(
     with connected(server, simulate, timeout) as client:
         code = 0
         try:
-            code = _run(
-                client, loaded, out, timeout, as_json=as_json, quiet=quiet, seed=used, allow=allow_upload
-            )
+            options: RunOptions = {"allow_upload": allow_upload, "node_failure_policy": policy}
+            code = _run(client, loaded, out, timeout, options, as_json=as_json, quiet=quiet, seed=used)
         except (ValidationError, PromptRejected, PromptError) as error:
             code = _tell(error, PROBLEMS, as_json)
         except WaitTimeout as error:
@@ -185,11 +199,11 @@ def _run(
     target: Source,
     out: Path,
     timeout: float | None,
+    options: RunOptions,
     *,
     as_json: bool,
     quiet: bool,
     seed: int | None,
-    allow: bool,
 ) -> int:
     for warning in target.warnings:
         say(warning, err=True)
@@ -201,10 +215,10 @@ def _run(
     handle: Handle[Any] | None = None
     end = None if timeout is None else time.monotonic() + timeout
     try:
-        options: RunOptions = {
+        options = {
+            **options,
             "editor_workflow": target.editor,
             "prompt_id": prompt_id,
-            "allow_upload": allow,
             "on_upload": lambda upload: _tell_upload(upload, prompt_id, as_json),
         }
         handle = client._submit(target, None, options, timeout)
@@ -216,12 +230,17 @@ def _run(
         if handle.report is not None:
             _tell_dropped(handle, handle.report, as_json=as_json)
         left = None if end is None else max(end - time.monotonic(), 0.0)
-        result = _follow(handle, left, as_json=as_json, quiet=quiet)
+        partial: PartialSuccess | None = None
+        try:
+            result = _follow(handle, left, as_json=as_json, quiet=quiet)
+        except PartialSuccess as error:
+            partial, result = error, error.result
     except KeyboardInterrupt:
         _cancel(client, prompt_id, handle, as_json=as_json)
         raise click.exceptions.Exit(INTERRUPTED) from None
     try:
-        return _write(client, result, out, as_json=as_json, quiet=quiet)
+        code = _write(client, result, out, as_json=as_json, quiet=quiet)
+        return code if partial is None else _tell_partial(partial, as_json=as_json)
     except KeyboardInterrupt:
         _say(f"interrupted; `comfyflow download {handle.prompt_id}` fetches what the prompt gave")
         raise click.exceptions.Exit(INTERRUPTED) from None
@@ -312,15 +331,37 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
     for node_id, error in result.missing.items():
         if isinstance(error, PromptRejected):
             code = code or PROBLEMS  # told before it ran
-        else:
+        elif not isinstance(error, ExecutionError):  # the partial success tells all of these
             code = UNUSABLE
             tell_missing(result, node_id, error, as_json=as_json)
-    if not code and not result._ids() and not as_json and not quiet:
+    whole = not code and result.completion_status == "success"
+    if whole and not result._ids() and not as_json and not quiet:
         blocked = ", ".join(f"#{failure.node_id}" for failure in result.outcome.blocked)
         click.echo(
             "it ran, and gave no files" + (f": node {blocked} was blocked" if blocked else ""), err=True
         )
     return code
+
+
+def _tell_partial(error: PartialSuccess, *, as_json: bool) -> int:
+    """Say what failed and what did not run; returns the exit code."""
+    if not as_json:
+        _say(str(error.args[0]))
+        return FAILED
+    from .progress import write_line
+
+    result = error.result
+    line = {
+        "prompt_id": result.prompt_id,
+        "event": "partial_success",
+        "failed": list(result.failed),
+        "blocked": list(result.blocked),
+        "outputs": list(result.outputs),
+        "message": str(error.args[0]),
+        "exit_code": FAILED,
+    }
+    write_line(line)
+    return FAILED
 
 
 def _tell_dropped(handle: Handle[Any], report: Report, *, as_json: bool) -> None:

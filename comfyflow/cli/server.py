@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import click
 
-from ..errors import CommandError, ServerError
+from ..errors import CommandError, PartialSuccess, ServerError
 from ..json_types import array_or_empty, object_or_empty, text_or_empty
-from . import PROBLEMS, UNUSABLE
+from . import FAILED, PROBLEMS, UNUSABLE
 from .connection import connected
 from .options import PATH, json_text, server_option
 from .outputs import write_outputs
@@ -97,7 +97,7 @@ def history(prompt_id: str | None, server: str | None, count: int, as_json: bool
         for entry in entries:
             ending = entry.outcome.ending if entry.outcome is not None else "?"
             names = [name for output in _files(entry.raw) for name in output]
-            say(f"{ending:<11} {entry.prompt_id}  {', '.join(names)}")
+            say(f"{ending:<15} {entry.prompt_id}  {', '.join(names)}")
         if not entries:
             click.echo("nothing has run")
 
@@ -161,9 +161,16 @@ def _models_in(client: Client, folder: str) -> list[str]:
 def download(prompt_id: str, server: str | None, out: Path) -> None:
     """Write the files that a prompt of the history has given."""
     with connected(server) as client:
-        result = client.attach(prompt_id).result()
-        if not write_outputs(client, result, out):
-            raise click.exceptions.Exit(UNUSABLE)
+        partial: PartialSuccess | None = None
+        try:
+            result = client.attach(prompt_id).result()
+        except PartialSuccess as error:
+            partial, result = error, error.result
+        whole = write_outputs(client, result, out)
+        if partial is not None:
+            say(f"comfyflow: {partial.args[0]}", err=True)
+        if partial is not None or not whole:
+            raise click.exceptions.Exit(FAILED if partial is not None else UNUSABLE)
 
 
 @click.command("view")

@@ -177,7 +177,7 @@ class Client(BaseClient):
         Raises:
             ValidationError: It has problems; nothing was sent.
             PromptRejected: The server found problems; nothing was queued.
-            ExecutionError: A node raised.
+            ExecutionError: A node raised; `PartialSuccess`, where others gave their outputs.
             Interrupted: The run was stopped.
             PromptLost: The prompt was deleted, or the server restarted.
             WaitTimeout: The time is over. A prompt that was sent goes on; the error has its id.

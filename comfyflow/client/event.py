@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..json_types import is_object
+
+PARTIAL_SUCCESS: Final = "partial_success"
+"""What servers call the end of a prompt in which some nodes failed and some outputs came."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +125,56 @@ class Executed(PromptEvent):
 
 
 @dataclass(frozen=True)
+class ExecutionSummary:
+    """What a server says at the end of a prompt in which nodes failed and others went on.
+
+    Servers say it of prompts sent with ``node_failure_policy="continue_independent"`` (after
+    0.36). All ids are those of nodes of the prompt.
+
+    Attributes:
+        completion_status: ``partial_success``; None where no output was left.
+        execution_error_count: How many nodes failed.
+        failed_node_ids: The nodes that failed, or that were expanded into one that did.
+        blocked_node_ids: The nodes that did not run, because one before them had failed.
+        blocked_output_node_ids: Those of them that are outputs.
+        successful_output_node_ids: The outputs that came all the same.
+        has_errors: Whether any node failed.
+    """
+
+    completion_status: str | None = None
+    execution_error_count: int = 0
+    failed_node_ids: tuple[str, ...] = ()
+    blocked_node_ids: tuple[str, ...] = ()
+    blocked_output_node_ids: tuple[str, ...] = ()
+    successful_output_node_ids: tuple[str, ...] = ()
+    has_errors: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether something failed, whatever else is said."""
+        failed = self.execution_error_count > 0 or bool(self.failed_node_ids)
+        return self.has_errors or failed or self.completion_status == PARTIAL_SUCCESS
+
+
+@dataclass(frozen=True)
 class ExecutionSuccess(PromptEvent):
-    """The prompt has run. The history may not have it yet."""
+    """The prompt has run. The history may not have it yet.
+
+    Attributes:
+        summary: Which nodes failed all the same; None where the server does not speak of any.
+    """
 
     timestamp: float | None = None
+    summary: ExecutionSummary | None = None
 
 
 @dataclass(frozen=True)
 class ExecutionFailed(PromptEvent):
-    """A node raised. Without a timestamp it was only blocked, and the run goes on."""
+    """A node raised. Without a timestamp it was only blocked, and the run goes on.
+
+    Attributes:
+        summary: Which nodes failed before, where others had gone on.
+    """
 
     node_id: str | None
     node_type: str | None
@@ -140,11 +184,36 @@ class ExecutionFailed(PromptEvent):
     executed: tuple[str, ...] = ()
     timestamp: float | None = None
     raw: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+    summary: ExecutionSummary | None = field(default=None, compare=False)
 
     @property
     def blocked(self) -> bool:
         """Whether it is an ExecutionBlocker's message, which does not end the run."""
         return self.exception_type == "ExecutionBlocked" and self.timestamp is None
+
+
+@dataclass(frozen=True)
+class ExecutionNodeFailed(PromptEvent):
+    """A node raised, and the run goes on with all that does not need it.
+
+    Servers send it (``execution_node_error``) in prompts with
+    ``node_failure_policy="continue_independent"``.
+
+    Attributes:
+        node_id: The node of the prompt.
+        display_node: The node that people are shown: where `node_id` was expanded (a loop, say),
+            the one that failed within.
+        node_type: The class of `display_node`.
+    """
+
+    node_id: str | None
+    display_node: str | None
+    node_type: str | None
+    exception_type: str
+    exception_message: str
+    traceback: tuple[str, ...] = ()
+    timestamp: float | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -262,6 +331,7 @@ ServerEvent: TypeAlias = (
     | Executed
     | ExecutionSuccess
     | ExecutionFailed
+    | ExecutionNodeFailed
     | ExecutionInterrupted
     | Picture
     | NodeMessage

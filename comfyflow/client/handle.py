@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 from ..output_file import FileSource
 from ..problem import Problem
 from .core import Core
+from .failure import error_of_outcome, partial_success
 from .flow import Flow
 from .outcome import Outcome
-from .result import Resolver, Result, error_of_outcome, refuse_awaitable
+from .result import Resolver, Result, refuse_awaitable
 from .run_event import RunEvent
 from .running import RunStatus, Started, cancel, status
 from .waiting import Wait
@@ -90,6 +91,8 @@ class HandleCore(Generic[T_co]):
         result: Result[Any] = Result(
             self._run, prepared, self.report, self._source, self._resolvers, self._awaits
         )
+        if outcome.ending == "partial_success":
+            raise partial_success(self._run, result)
         if self._resolve is None:
             return cast("T_co", result)
         made: Any = self._resolve(result)
@@ -142,7 +145,7 @@ class Handle(HandleCore[T_co]):
             timeout: Seconds; None for as long as it takes.
 
         Raises:
-            ExecutionError: A node raised.
+            ExecutionError: A node raised; `PartialSuccess`, where others gave their outputs.
             Interrupted: The run was stopped.
             PromptLost: The prompt was deleted, or the server restarted.
             WaitTimeout: The time is over. The prompt goes on.
@@ -220,7 +223,7 @@ class AsyncHandle(HandleCore[T_co]):
             timeout: Seconds; None for as long as it takes.
 
         Raises:
-            ExecutionError: A node raised.
+            ExecutionError: A node raised; `PartialSuccess`, where others gave their outputs.
             Interrupted: The run was stopped.
             PromptLost: The prompt was deleted, or the server restarted.
             WaitTimeout: The time is over. The prompt goes on.

@@ -1,7 +1,8 @@
 """Messages and binary frames of the WebSocket to events. Nothing here ever raises.
 
 Sources: the recordings of 0.3.64 and 0.27.0; frames 3 and 4 as 0.27.0 and 0.33.0 send them, and
-frame 3 with a prompt's id as the editor reads it.
+frame 3 with a prompt's id as the editor reads it; execution_node_error and the summary of failed
+nodes as proposed for the servers after 0.36.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_number, is_object, text_or_empty
@@ -204,7 +206,9 @@ def _executed(data: Mapping[str, Any]) -> ServerEvent | None:
 
 def _success(data: Mapping[str, Any]) -> ServerEvent | None:
     prompt_id = _name(data, "prompt_id")
-    return events.ExecutionSuccess(prompt_id, _time(data)) if prompt_id is not None else None
+    if prompt_id is None:
+        return None
+    return events.ExecutionSuccess(prompt_id, _time(data), read_summary(data))
 
 
 def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
@@ -222,7 +226,50 @@ def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
         _names(data, "executed"),
         _time(data),
         data,
+        read_summary(data),
     )
+
+
+def read_node_failure(data: Mapping[str, Any]) -> events.ExecutionNodeFailed | None:
+    """An ``execution_node_error``, from the socket or from a history entry."""
+    prompt_id, node = _name(data, "prompt_id"), _name(data, "node_id")
+    shown = _name(data, "display_node_id")
+    if prompt_id is None:
+        return None
+    return events.ExecutionNodeFailed(
+        prompt_id,
+        node or shown,
+        shown or node,
+        _name(data, "node_type"),
+        text_or_empty(data.get("exception_type")),
+        text_or_empty(data.get("exception_message")).rstrip("\n"),
+        _names(data, "traceback"),
+        _time(data),
+        data,
+    )
+
+
+def read_summary(data: Mapping[str, Any]) -> events.ExecutionSummary | None:
+    """What an event, a history entry's status or a job says of nodes that failed.
+
+    Returns:
+        The summary; None where nothing of it is said.
+    """
+    if not any(name in data for name in _SUMMARY):
+        return None
+    count = _amount(data.get("execution_error_count"))
+    return events.ExecutionSummary(
+        _name(data, "completion_status"),
+        int(count) if count is not None and count > 0 else 0,
+        _names(data, "failed_node_ids"),
+        _names(data, "blocked_node_ids"),
+        _names(data, "blocked_output_node_ids"),
+        _names(data, "successful_output_node_ids"),
+        data.get("has_errors") is True,
+    )
+
+
+_SUMMARY: Final = frozenset(part.name for part in fields(events.ExecutionSummary))
 
 
 def read_interruption(data: Mapping[str, Any]) -> events.ExecutionInterrupted | None:
@@ -279,6 +326,7 @@ EVENT_CLASSES: Final[Mapping[str, type[events.BaseServerEvent]]] = {
     "executed": events.Executed,
     "execution_success": events.ExecutionSuccess,
     "execution_error": events.ExecutionFailed,
+    "execution_node_error": events.ExecutionNodeFailed,
     "execution_interrupted": events.ExecutionInterrupted,
     "logs": events.LogEntries,
     "notification": events.Notification,
@@ -296,6 +344,7 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ServerEvent | None]]]
     "executed": _executed,
     "execution_success": _success,
     "execution_error": read_failure,
+    "execution_node_error": read_node_failure,
     "execution_interrupted": read_interruption,
     "logs": _logs,
     "notification": _notification,

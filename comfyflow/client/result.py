@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeGuard, TypeVar, overload
 
 from ..errors import (
     ClientError,
     DownloadError,
     ExecutionError,
-    Interrupted,
-    OutOfMemory,
-    PromptLost,
     PromptRejected,
-    RunError,
 )
 from ..json_types import is_array
 from ..node import Node, OutputNode
@@ -34,6 +30,8 @@ from ..output_file import (
     VideoOutput,
 )
 from ..source import Source
+from .event import ExecutionSummary
+from .failure import Failures
 from .outcome import Outcome
 from .run import Run
 
@@ -157,6 +155,7 @@ class Result(Generic[R_co]):
         self._resolvers = resolvers or {}
         self._awaits = awaits
         self._made: dict[str, NodeOutput] = {}
+        self._failures = Failures(run, self.outcome, self.prompt)
 
     @property
     def output(self) -> R_co:
@@ -193,6 +192,7 @@ class Result(Generic[R_co]):
             ClientError: The prompt has no node of that id.
             PromptRejected: The server dropped this output.
             DownloadError: The node sends its pictures over the socket, which was not there.
+            ExecutionError: The node failed, or did not run because one that it needs has failed.
         """
         if _is_resolver(key):
             return self._resolved(key)
@@ -221,11 +221,35 @@ class Result(Generic[R_co]):
         return {node_id: self._output(node_id) for node_id in self._ids()}
 
     @property
+    def completion_status(self) -> Literal["success", "partial_success"]:
+        """``partial_success`` where nodes failed and others went on, else ``success``.
+
+        A partial success is only to be had from `PartialSuccess.result`: what `run` returns is whole.
+        """
+        return "success" if self.outcome.ending == "success" else "partial_success"
+
+    @property
+    def failed(self) -> Mapping[str, ExecutionError]:
+        """The nodes that failed, by id, each with its exception and the line that made it."""
+        return self._failures.failed
+
+    @property
+    def blocked(self) -> Mapping[str, ExecutionError]:
+        """The nodes that did not run because one before them had failed, by id, each with the reason."""
+        return self._failures.blocked
+
+    @property
+    def summary(self) -> ExecutionSummary | None:
+        """What the server says of failed and blocked nodes; None where it says nothing."""
+        return self.outcome.summary
+
+    @property
     def missing(self) -> Mapping[str, ClientError]:
         """Nodes whose outputs did not come, by id, each with the error that ``result[node]`` raises.
 
-        The server dropped them from the prompt (`PromptRejected`), or their pictures come over
-        the socket only, and it was not open all the time (`DownloadError`).
+        The server dropped them from the prompt (`PromptRejected`); they failed, or did not run
+        because others had failed (`ExecutionError`); or their pictures come over the socket only,
+        and it was not open all the time (`DownloadError`).
         """
         found = ((node_id, self._lack(node_id)) for node_id in self._run.nodes)
         return {node_id: error for node_id, error in found if error is not None}
@@ -237,7 +261,8 @@ class Result(Generic[R_co]):
 
     def __repr__(self) -> str:
         count = len(self.files)
-        return f"<Result of prompt {self.prompt_id}: {count} file{'' if count == 1 else 's'}>"
+        partial = ", a partial success" if self.completion_status != "success" else ""
+        return f"<Result of prompt {self.prompt_id}: {count} file{'' if count == 1 else 's'}{partial}>"
 
     def _ids(self) -> list[str]:
         """The nodes that gave something."""
@@ -301,6 +326,8 @@ class Result(Generic[R_co]):
         """Why a node's output is missing; None where it is not, or where nobody knows."""
         if self.report is not None and any(problem.node_id == node_id for problem in self.report.problems):
             return PromptRejected(f"the server dropped node #{node_id}:\n{self.report}", self.report, 200)
+        if node_id not in self._ids() and (failure := self._failures.of(node_id)) is not None:
+            return failure
         node = self._run.node(node_id)
         blocked = any(self._owner(failure.node_id or "") == node_id for failure in self.outcome.blocked)
         if node_id in self._run.senders and not blocked and not self._run.pictures_whole(node_id):
@@ -349,44 +376,3 @@ def _fitting(output: NodeOutput) -> type[NodeOutput]:
     if len(kinds) == 1:
         return _KINDS.get(kinds.pop(), NodeOutput)
     return TextOutput if output.texts and not kinds else NodeOutput
-
-
-_MEMORY: Final = ("OutOfMemoryError", "MemoryError")
-
-
-def error_of_outcome(run: Run, outcome: Outcome) -> RunError | None:
-    """The error of a run that did not succeed; None for one that did."""
-    name = f"prompt {run.prompt_id}"
-    if outcome.ending == "success":
-        return None
-    if outcome.ending == "interrupted" or (outcome.ending == "lost" and run.cancelled):
-        stopped = outcome.interruption
-        where = f" at {run.node(stopped.node_id)}" if stopped is not None and stopped.node_id else ""
-        return Interrupted(
-            f"{name} was {'cancelled' if run.cancelled else 'interrupted'}{where}", run.prompt_id
-        )
-    if outcome.ending == "lost":
-        return PromptLost(
-            f"{name} is lost: {outcome.reason}. Somebody deleted it, or the server restarted", run.prompt_id
-        )
-    failure = outcome.failure
-    if failure is None:
-        return RunError(f"{name} failed; the server does not say why", run.prompt_id)
-    node = run.node(failure.node_id or "")
-    place = node.place
-    kind = OutOfMemory if failure.exception_type.endswith(_MEMORY) else ExecutionError
-    where = f"{place}: " if place is not None else ""
-    source = f"\n  {place.source}" if place is not None and place.source else ""
-    traced = "".join(f"\n  {line.rstrip()}" for line in failure.traceback)
-    who = f"{failure.node_type or node.class_type} #{node.node_id}"
-    message = f"{where}{who} raised {failure.exception_type}: {failure.exception_message}{source}"
-    return kind(
-        message + (f"\nOn the server:{traced}" if traced else ""),
-        run.prompt_id,
-        node_id=failure.node_id,
-        class_type=failure.node_type or node.class_type,
-        exception_type=failure.exception_type,
-        exception_message=failure.exception_message,
-        traceback=failure.traceback,
-        place=place,
-    )

@@ -18,7 +18,7 @@ from ..prompt import is_link
 from . import event as server
 from . import run_event as told
 from .flow import Signal
-from .outcome import Ending, Outcome
+from .outcome import Ending, Outcome, ending_with
 from .run_event import RunEvent, RunNode
 
 _KEPT: Final = 2_000
@@ -128,6 +128,10 @@ class Run:
         """Whether we asked for its end."""
         self.polled = False
         """Whether it does without the socket."""
+        self.policy: str | None = None
+        """What the server was asked to do when a node fails; None for what it does by default."""
+        self.policy_known = True
+        """Whether the server says that it knows such a policy."""
         self.senders: frozenset[str] = frozenset()
         """The nodes that send their pictures over the socket, and nowhere else."""
         self.ahead: int | None = None
@@ -147,6 +151,8 @@ class Run:
         self._blocked: list[server.ExecutionFailed] = []
         self._cached: tuple[str, ...] = ()
         self._failure: server.ExecutionFailed | None = None
+        self._node_failures: list[server.ExecutionNodeFailed] = []
+        self._summary: server.ExecutionSummary | None = None
         self._interruption: server.ExecutionInterrupted | None = None
 
     @property
@@ -205,12 +211,17 @@ class Run:
             if self.outcome is not None:
                 return
             pictures = {node_id: tuple(pictures) for node_id, pictures in self._pictures.items()}
+            failures = outcome.node_failures or tuple(self._node_failures)
+            summary = outcome.summary or self._summary
             self.outcome = replace(
                 outcome,
+                ending=ending_with(outcome.ending, failures, summary) or outcome.ending,
                 pictures=pictures,
                 blocked=tuple(self._blocked),
                 owners={**self._owners, **outcome.owners},
                 cached=outcome.cached or self._cached,
+                node_failures=failures,
+                summary=summary,
             )
             self._catch_up(self.outcome)
             self._emit(told.RunDone(self.prompt_id, self.outcome))
@@ -223,8 +234,9 @@ class Run:
                 return Outcome("error", dict(self._outputs), failure=self._failure)
             if self.ending == "interrupted":
                 return Outcome("interrupted", dict(self._outputs), interruption=self._interruption)
-            if self.ending == "success" and not self.gap:
-                return Outcome("success", dict(self._outputs))
+            ending = ending_with(self.ending, self._node_failures, self._summary)
+            if ending in ("success", "partial_success") and not self.gap:
+                return Outcome(ending, dict(self._outputs))
             return None
 
     def pictures_whole(self, node_id: str) -> bool:
@@ -293,6 +305,8 @@ class Run:
             self._emit(told.RunStarted(self.prompt_id))
         if outcome.cached and not self._cached:
             self._emit(told.NodesCached(self.prompt_id, tuple(map(self.node, outcome.cached))))
+        for failure in outcome.node_failures[len(self._node_failures) :]:
+            self._tell_failure(failure)
         for node_id, output in outcome.outputs.items():
             if output and node_id not in self._outputs:
                 self._emit(told.NodeOutputs(self.prompt_id, self.node(node_id), output))
@@ -362,9 +376,10 @@ class Run:
     def _custom(self, event: server.UnknownMessage) -> None:
         self._emit(told.RunMessage(self.prompt_id, event.type, event.data))
 
-    def _succeed(self, _: server.ExecutionSuccess) -> None:
+    def _succeed(self, event: server.ExecutionSuccess) -> None:
         # Nobody is woken: `executing {node: null}` follows at once, and only then the history
         # has the prompt. Should it not come, whoever waits looks soon enough.
+        self._summary = event.summary
         self.ending = self.ending or "success"
 
     def _fail(self, event: server.ExecutionFailed) -> None:
@@ -374,7 +389,20 @@ class Run:
             self._emit(told.NodeBlocked(self.prompt_id, node, event.exception_message))
             return
         self._failure = self._failure or event
+        self._summary = event.summary
         self._end("error")
+
+    def _fail_node(self, event: server.ExecutionNodeFailed) -> None:
+        self._node_failures.append(event)
+        self._tell_failure(event)
+
+    def _tell_failure(self, event: server.ExecutionNodeFailed) -> None:
+        node = self.node(event.node_id or "", event.display_node)
+        self._emit(
+            told.NodeFailed(
+                self.prompt_id, node, event.exception_type, event.exception_message, event.traceback
+            )
+        )
 
     def _interrupt(self, event: server.ExecutionInterrupted) -> None:
         self._interruption = event
@@ -438,5 +466,6 @@ _READERS: Final[Mapping[type[server.BaseServerEvent], Callable[[Run, Any], None]
     server.UnknownMessage: Run._custom,
     server.ExecutionSuccess: Run._succeed,
     server.ExecutionFailed: Run._fail,
+    server.ExecutionNodeFailed: Run._fail_node,
     server.ExecutionInterrupted: Run._interrupt,
 }

@@ -168,6 +168,23 @@ class NodeBlocked(NodeEvent):
 
 
 @dataclass(frozen=True)
+class NodeFailed(NodeEvent):
+    """The node raised. The run goes on with what does not need it; see ``node_failure_policy``.
+
+    A failure that ends the run is no `NodeFailed`: `RunDone` tells it.
+
+    Attributes:
+        exception_type: The exception's type on the server (``ValueError``).
+        exception_message: Its text.
+        traceback: The server's traceback, a string a line or frame.
+    """
+
+    exception_type: str
+    exception_message: str
+    traceback: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
 class NodeFinished(NodeEvent):
     """The node has ended."""
 
@@ -207,6 +224,7 @@ RunEvent: TypeAlias = (
     | NodeText
     | NodeOutputs
     | NodeBlocked
+    | NodeFailed
     | NodeFinished
     | RunMessage
     | RunDone

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
-from ..errors import ClientError, PromptLost, PromptRejected, SchemaError, ServerUnreachable, ValidationError
+from ..errors import (
+    ClientError,
+    PromptLost,
+    PromptRejected,
+    SchemaError,
+    ServerUnreachable,
+    ValidationError,
+)
 from ..json_types import is_object, object_or_empty
 from ..problem import Problem
 from ..schema import Schema
 from ..source import Source, sendable
 from .core import Core, about, in_time
+from .failure_policy import NodeFailurePolicy, asked_policy, look_for_policy
 from .flow import Flow, Watch
 from .inputs import OnUpload, Uploaded, upload_inputs
 from .listening import ready_socket, require_pictures
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
     from ..validate import Report
 
 OnInterrupt: TypeAlias = Literal["cancel", "leave"]
-State = Literal["pending", "running", "success", "error", "interrupted", "lost"]
+State = Literal["pending", "running", "success", "partial_success", "error", "interrupted", "lost"]
 
 _CANCEL_PAUSE: Final = 0.5
 _UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
@@ -58,6 +66,9 @@ class RunOptions(TypedDict, total=False):
         on_upload: Told of each file that was uploaded; an `AsyncClient` awaits what it gives.
             Without it, the logger ``comfyflow.uploads`` is told.
         websocket: False does without the socket for this prompt and asks the server instead.
+        node_failure_policy: ``continue_independent`` has all nodes run that do not need one that
+            failed; the run then ends in `PartialSuccess`. By default the first failure ends the
+            prompt, as it does on a server that does not know the policy (to 0.36 at least).
     """
 
     front: bool
@@ -72,6 +83,7 @@ class RunOptions(TypedDict, total=False):
     allow_upload: bool
     on_upload: OnUpload | None
     websocket: bool
+    node_failure_policy: NodeFailurePolicy | None
 
 
 class WaitOptions(RunOptions, total=False):
@@ -163,6 +175,7 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
 
 def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) -> Flow[Started]:
     given = options.get("schema")
+    policy = asked_policy(options.get("node_failure_policy"), options.get("extra_data"))
     prepared = yield from prepare(core, target, given)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
@@ -185,6 +198,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
     run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
     if options.get("prompt_id") is not None:
         yield from _refuse_used(core, run.prompt_id)
+    doubts = yield from look_for_policy(core, run, policy)
     run.senders = picture_senders(prompt, _chosen(prepared, options))
     run.polled = not options.get("websocket", core.use_socket)
     if not run.polled:
@@ -209,7 +223,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
         run.senders -= accepted.node_errors.keys()
         said = {"node_errors": accepted.node_errors}
         report = Report.from_server(said, 200, prompt=prompt, places=prepared.places)
-    return Started(run, prepared, report, accepted.number, checked.warnings)
+    return Started(run, prepared, report, accepted.number, (*checked.warnings, *doubts))
 
 
 def cancels(options: WaitOptions) -> bool:
@@ -446,12 +460,15 @@ def _submission(core: Core, prepared: Source, options: RunOptions) -> Submission
     if editor is not None:
         known = extra.get("extra_pnginfo")
         extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}
+    policy = options.get("node_failure_policy")
+    if policy is not None:  # the first form of the servers' change reads it here, the last one in the body
+        extra["node_failure_policy"] = policy
     if (key := options.get("partner_api_key") or core.partner_api_key) is not None:
         extra["api_key_comfy_org"] = key
     if not is_object(extra.get("extra_pnginfo", {})):
         raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
     ids = _chosen(prepared, options)
-    return Submission(prepared.prompt, options.get("front", False), options.get("number"), extra, ids)
+    return Submission(prepared.prompt, options.get("front", False), options.get("number"), extra, ids, policy)
 
 
 def _chosen(prepared: Source, options: RunOptions) -> list[str] | None:

@@ -64,6 +64,7 @@ class Submission:
         number: Its priority; the lowest runs first. Not sent again after a lost reply.
         extra_data: What the server stores with it: ``extra_pnginfo``, ``preview_method``, ….
         targets: Output nodes to run; None for all.
+        node_failure_policy: What to do when a node fails; None for what the server does by default.
     """
 
     prompt: Mapping[str, Any]
@@ -71,6 +72,7 @@ class Submission:
     number: float | None = None
     extra_data: Mapping[str, Any] | None = field(default=None, repr=False)
     targets: Sequence[str] | None = None
+    node_failure_policy: str | None = None
 
 
 def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[Accepted]:
@@ -238,6 +240,8 @@ def _request(core: Core, run: Run, submission: Submission, prepared: Source) -> 
         body["front"] = True
     if submission.targets is not None:
         body["partial_execution_targets"] = list(submission.targets)
+    if submission.node_failure_policy is not None:
+        body["node_failure_policy"] = submission.node_failure_policy
     try:
         content = json_body(body)
     except (ValueError, TypeError, RecursionError) as error:

@@ -236,7 +236,7 @@ class Wait:
         if not run.recorded:
             yield Watch(run.signal, self.deadline.within(_RECORD_PAUSE))
         told = run.told_outcome()
-        if told is not None and told.ending != "success":
+        if told is not None and told.ending in ("error", "interrupted"):
             yield from self._finish(told)
             return
         over = Deadline(self.core, self.core.limits.history)
