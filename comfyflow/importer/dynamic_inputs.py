@@ -202,7 +202,7 @@ def _brought_by(name: str, brings: Mapping[str, Sequence[InputSpec]] | None) -> 
 def _unlink(graph: Graph, slot: Input) -> None:
     """Remove the link of a slot that is gone; it stays if the node that it comes from is not filled yet."""
     link = graph.link(slot.link)
-    origin = graph.by_key.get(js_text(link.origin)) if link is not None else None
+    origin = graph.by_key.get(link.origin_key) if link is not None else None
     if link is None or origin is None or not isinstance(link.origin_slot, int):
         return
     if 0 <= link.origin_slot < len(origin.outputs):

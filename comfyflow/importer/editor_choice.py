@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..errors import ConversionError
 from ..json_types import object_or_empty
@@ -17,8 +16,7 @@ _FIRST: Final = Version(1)
 """Versions before this one say nothing: servers without an editor give 0.0.0."""
 
 
-@dataclass(frozen=True)
-class EditorChoice:
+class EditorChoice(NamedTuple):
     """The editor that is followed.
 
     Attributes:

@@ -327,7 +327,7 @@ def inner_links(group: Node, plan: GroupNode, index: int) -> Iterator[tuple[Inpu
         if outer is not None:
             link = group.graph.link(group.inputs[outer].link) if outer < len(group.inputs) else None
             if link is not None:
-                yield slot, js_text(link.origin), link.origin_slot
+                yield slot, link.origin_key, link.origin_slot
             continue
         source = plan.links.get((index, place))
         if source is not None and plan.types[source[0]] != _PRIMITIVE:

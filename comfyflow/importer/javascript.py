@@ -45,12 +45,14 @@ UNDEFINED: Final = Undefined()
 
 def js_text(value: object, depth: int = 0) -> str:
     """What ``String(value)`` gives (of lists nested deeper than `MAX_DEPTH`: nothing)."""
-    if isinstance(value, str):
+    if type(value) is str:
         return value
     if type(value) is int and -MAX_SAFE_INTEGER < value < MAX_SAFE_INTEGER:
         return str(value)
     if value is None:
         return "null"
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -91,7 +93,7 @@ def truthy(value: object) -> bool:
     """Whether JavaScript takes the value for true: empty lists and objects are."""
     if isinstance(value, float) and math.isnan(value):
         return False
-    return True if isinstance(value, (list, tuple, Mapping)) else bool(value)
+    return bool(value) or is_array(value) or is_object(value)
 
 
 def loses_digits(value: object) -> bool:

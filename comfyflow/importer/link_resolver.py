@@ -8,7 +8,7 @@ from ..errors import ConversionError
 from .editor_rules import EditorRules
 from .expansion import MAX_NESTING
 from .group_node import GroupNode, group_output
-from .javascript import js_text, shown
+from .javascript import shown
 from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
 from .slot_types import connects
 from .subgraph_host import promoted_value
@@ -140,7 +140,7 @@ class LinkResolver:
             return None
         if way is None:  # nearly all links come straight from a node that runs
             link = scope.graph.link(link_id)
-            origin = scope.graph.by_key.get(js_text(link.origin)) if link is not None else None
+            origin = scope.graph.by_key.get(link.origin_key) if link is not None else None
             if link is not None and origin is not None and _just_runs(origin) and origin is not node:
                 return Source(f"{scope.prefix}{origin.key}", link.origin_slot)
         return self._follow(Place(True, scope, node, slot, None), way)
@@ -198,7 +198,7 @@ class LinkResolver:
             )
         if link.origin == SUBGRAPH_INPUT and scope.host is not None and scope.parent is not None:
             return _outside(scope, scope.host, scope.parent, link)
-        origin = scope.graph.by_key.get(js_text(link.origin))
+        origin = scope.graph.by_key.get(link.origin_key)
         if origin is None:
             raise LinkError(
                 f"input {shown(slot.name)} of node {scope.prefix}{node.key} is linked to node"
@@ -310,7 +310,7 @@ def _inside(scope: Scope, host: Node, place: Place) -> Place | None:
     link = next((graph.link(id_) for id_ in boundary.links if graph.link(id_) is not None), None)
     if link is None:
         return None
-    inner = graph.by_key.get(js_text(link.origin))
+    inner = graph.by_key.get(link.origin_key)
     if inner is None:
         raise LinkError(
             f"output {shown(boundary.name)} of node {scope.prefix}{host.key} comes "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .javascript import js_text
 from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Link, Node
 
 
@@ -18,7 +17,7 @@ def link_by_table(graph: Graph) -> None:
     by_key = graph.by_key
     unnamed: dict[Any, tuple[Link, Node]] = {}
     for id_, link in graph.links.items():
-        target = by_key.get(js_text(link.target))
+        target = by_key.get(link.target_key)
         if target is not None:
             unnamed[id_] = (link, target)
     for node in graph.nodes:
@@ -37,7 +36,8 @@ def link_by_table(graph: Graph) -> None:
         if place is not None and place.link is None:
             place.link = link.id
     _link_outputs(graph)
-    _link_boundaries(graph)
+    if graph.inputs or graph.outputs:
+        _link_boundaries(graph)
 
 
 def _slot_by_place(node: Node, place: object, slots: dict[int, dict[str, Input]]) -> Input | None:
@@ -59,7 +59,7 @@ def _link_outputs(graph: Graph) -> None:
         for output in node.outputs:
             output.links = []
     for link in graph.links.values():
-        origin = by_key.get(js_text(link.origin))
+        origin = by_key.get(link.origin_key)
         place = link.origin_slot
         if origin is not None and isinstance(place, int) and 0 <= place < len(origin.outputs):
             origin.outputs[place].links.append(link.id)

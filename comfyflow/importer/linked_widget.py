@@ -11,7 +11,7 @@ from ..schema import InputSchema
 from .editor_rules import EditorRules
 from .frontend_widgets import DYNAMIC_COMBO, widget_types
 from .input_spec import InputSpec
-from .javascript import js_number, js_text
+from .javascript import js_number
 from .live_graph import Graph, Input, Node, Widget
 from .subgraph_host import source_widget
 
@@ -23,7 +23,7 @@ _MAX_TOLERANT_DIVISIONS: Final = 100
 def link_target(graph: Graph, link_id: Any) -> tuple[Node, Input] | None:
     """The node and slot that a link leads to, or None."""
     link = graph.link(link_id)
-    node = graph.by_key.get(js_text(link.target)) if link is not None else None
+    node = graph.by_key.get(link.target_key) if link is not None else None
     if link is None or node is None or not isinstance(link.target_slot, int):
         return None
     if not 0 <= link.target_slot < len(node.inputs):

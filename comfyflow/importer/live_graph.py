@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .javascript import shown
+from .javascript import js_text, shown
 
 if TYPE_CHECKING:
     from .group_node import GroupNode
@@ -127,15 +127,27 @@ class Promoted:
 
 
 class Link:
-    """A link: from an output slot of one node to an input slot of another."""
+    """A link: from an output slot of one node to an input slot of another.
 
-    __slots__ = ("id", "origin", "origin_slot", "target", "target_slot")
+    Attributes:
+        id: Its id.
+        origin: The id of the node that it comes from, or `SUBGRAPH_INPUT`.
+        origin_key: The same as text, by which the node is looked up.
+        origin_slot: The output that it comes from.
+        target: The id of the node that it goes to, or `SUBGRAPH_OUTPUT`.
+        target_key: The same as text.
+        target_slot: The input that it goes to.
+    """
+
+    __slots__ = ("id", "origin", "origin_key", "origin_slot", "target", "target_key", "target_slot")
 
     def __init__(self, id_: Any, origin: Any, origin_slot: Any, target: Any, target_slot: Any) -> None:
         self.id = id_
         self.origin = origin
+        self.origin_key = js_text(origin)
         self.origin_slot = origin_slot
         self.target = target
+        self.target_key = js_text(target)
         self.target_slot = target_slot
 
 

@@ -34,6 +34,9 @@ from .slot_types import is_native, saved_type
 _SHOWN: Final = (FIXED, OPTION_INDEX, RENDERED, VIEWPORT)
 """Widgets that show something and take no value."""
 
+_PARTICULAR: Final = frozenset({*_SHOWN, MULTILINE, DYNAMIC_COMBO, OPTION, FILE})
+"""Widgets that do not simply hold what is put into them."""
+
 SHORT_TEXT: Final = 20
 """Longer texts of unknown nodes are shown in multiline widgets."""
 
@@ -127,6 +130,9 @@ def set_value(node: Node, widget: Widget, value: Any, rules: EditorRules, origin
         origin: Where the value comes from, for `Conversion.explain`.
     """
     kind = widget.kind
+    if kind not in _PARTICULAR:
+        widget.origin, widget.value = origin, value
+        return
     if kind in _SHOWN:
         return
     widget.origin = origin
@@ -165,19 +171,17 @@ def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
     Slots are matched by name; where one was saved twice, the last counts. Whether a slot of the
     class has a widget is for the class to say, not for what was saved.
     """
-    entries = [entry for entry in saved if is_object(entry)] if is_array(saved) else ()
-    if not entries:
-        return [Input(slot.name, slot.type, None, slot.widget) for slot in defined]
-    by_name = {entry.get("name"): entry for entry in entries if isinstance(entry.get("name"), str)}
-    inputs: list[Input] = []
-    for slot in defined:
-        entry = by_name.get(slot.name)
-        inputs.append(Input(slot.name, slot.type, None if entry is None else entry.get("link"), slot.widget))
-    names = {slot.name for slot in defined}
-    for entry in entries:
-        name = entry.get("name")
-        if not isinstance(name, str) or name not in names:
-            inputs.append(Input(js_text(name), saved_type(entry), entry.get("link"), _widget_name(entry)))
+    links: dict[str, Any] = {slot.name: None for slot in defined}
+    others: list[Input] = []
+    for entry in saved if is_array(saved) else ():
+        if is_object(entry):
+            name = entry.get("name")
+            if isinstance(name, str) and name in links:
+                links[name] = entry.get("link")
+            else:
+                others.append(Input(js_text(name), saved_type(entry), entry.get("link"), _widget_name(entry)))
+    inputs = [Input(slot.name, slot.type, links[slot.name], slot.widget) for slot in defined]
+    inputs += others
     return inputs
 
 
@@ -205,8 +209,7 @@ def _merged_outputs(shape: NodeShape, saved: Any) -> list[Output]:
 
 
 def _links(entry: Any) -> list[Any]:
-    links = entry.get("links") if is_object(entry) else None
-    return list(links) if is_array(links) else []
+    return array_or_empty(entry.get("links")) if is_object(entry) else []
 
 
 def _widget_name(entry: Mapping[str, Any]) -> str | None:
@@ -282,7 +285,7 @@ def _fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -
 
 
 def _sequence(values: Any) -> Sequence[Any]:
-    return values if isinstance(values, str) else array_or_empty(values)
+    return values if isinstance(values, str) or is_array(values) else ()
 
 
 def _unknown_widget(value: Any, index: int, rules: EditorRules) -> Widget:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from ..errors import ConversionError
@@ -13,7 +15,7 @@ from .editor_rules import EditorRules
 from .expansion import check_expansion
 from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, REPLACED, VIEWPORT, viewport_state
 from .group_node import GroupNode, inner_links
-from .javascript import js_text, json_value, shown, truthy
+from .javascript import MAX_SAFE_INTEGER, json_value, shown, truthy
 from .link_resolver import LinkError, LinkResolver, Scope, Source
 from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, Graph, Node, Widget
 from .node_lookup import NodeLookup
@@ -25,21 +27,29 @@ _PACK: Final = ("cnr_id", "aux_id", "ver")
 
 _INACTIVE: Final = (MUTED, BYPASSED)
 
+_UNLINKED: Final = frozenset[str]()
+
+_MADE: Final = frozenset({OPTION_INDEX, RENDERED, REPLACED, VIEWPORT})
+"""Widgets that send something else than what they hold."""
+
 
 class Instance:
-    """A node as it stands in the prompt: a node of the canvas, or one use of an inner one."""
+    """A node as it stands in the prompt: a node of the canvas, or one use of an inner one.
 
-    __slots__ = ("group", "node", "scope")
+    Attributes:
+        scope: Where it stands.
+        node: The node.
+        key: Its id in the prompt.
+        group: For a node of a legacy group: the group's node, what stands behind it, and which of that.
+    """
+
+    __slots__ = ("group", "key", "node", "scope")
 
     def __init__(self, scope: Scope, node: Node, group: tuple[Node, GroupNode, int] | None = None) -> None:
         self.scope = scope
         self.node = node
+        self.key = scope.prefix + node.key
         self.group = group
-
-    @property
-    def key(self) -> str:
-        """Its id in the prompt."""
-        return f"{self.scope.prefix}{self.node.key}"
 
 
 class PromptWriter:
@@ -49,21 +59,31 @@ class PromptWriter:
         root: The canvas.
         rules: The version of the editor.
         repair: Whether to write what the author meant where the editor plainly does not.
-        random_source: Where choices in texts come from.
+        random_source: Makes what choices in texts come from, when there is the first one.
         report: Takes the warnings.
     """
 
     def __init__(
-        self, root: Graph, rules: EditorRules, repair: bool, random_source: random.Random, report: Report
+        self,
+        root: Graph,
+        rules: EditorRules,
+        repair: bool,
+        random_source: Callable[[], random.Random],
+        report: Report,
     ) -> None:
         self.scope = Scope(root)
         self.rules = rules
         self.repair = repair
-        self.random_source = random_source
+        self._new_random = random_source
         self.report = report
         self.resolver = LinkResolver(rules, tolerant=repair)
         self.lookup = NodeLookup(root)
         self.replacement = Replacement(datetime.now())
+
+    @cached_property
+    def random_source(self) -> random.Random:
+        """Where choices in texts come from."""
+        return self._new_random()
 
     def instances(self) -> list[Instance]:
         """All nodes with their uses inside subgraphs, in the editor's order; hosts among them."""
@@ -137,7 +157,7 @@ class PromptWriter:
             if node.is_virtual or node.mode in _INACTIVE:
                 continue
             sources = self._sources(instance)
-            inputs = self._values(instance, {name for name, _ in sources})
+            inputs = self._values(instance, {name for name, _ in sources} if sources else _UNLINKED)
             self._links(instance, sources, inputs, links)
             prompt[instance.key] = {
                 "inputs": inputs,
@@ -162,14 +182,14 @@ class PromptWriter:
         """What feeds the inputs of a node that are linked to something."""
         if instance.group is not None:
             return []
-        linked = [
-            (slot.name, self._source(instance, index))
-            for index, slot in enumerate(instance.node.inputs)
-            if slot.link is not None
-        ]
-        return [(name, source) for name, source in linked if source is not None]
+        sources: list[tuple[str, Source]] = []
+        for index, slot in enumerate(instance.node.inputs):
+            source = self._source(instance, index) if slot.link is not None else None
+            if source is not None:
+                sources.append((slot.name, source))
+        return sources
 
-    def _values(self, instance: Instance, linked: set[str]) -> dict[str, Any]:
+    def _values(self, instance: Instance, linked: AbstractSet[str]) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
         host = instance.scope.host
         raised = host.raised if host is not None else NOTHING_RAISED
@@ -228,20 +248,25 @@ class PromptWriter:
     def sent_value(self, instance: Instance, widget: Widget) -> Any:
         """What a widget sends: what it holds, or what the editor makes of that."""
         node, value = instance.node, widget.value
-        if widget.kind == OPTION_INDEX:
-            return option_index(node)
-        if widget.kind in (RENDERED, VIEWPORT):
-            self.report.rendered(instance.key, node, widget.name)
-            return viewport_state(node, self.rules) if widget.kind == VIEWPORT else value
+        if widget.kind in _MADE:
+            return self._made_value(instance, widget)
         if widget.name == "filename_prefix" and node.type in self.rules.save_classes:
             return self._file_name(instance, value)
-        if widget.kind == REPLACED:
-            return self.replacement.replace(value, self.lookup.text) if isinstance(value, str) else value
-        if isinstance(value, str) and is_dynamic_prompt(widget):
-            return self._dynamic_prompt(instance, widget, value)
-        if type(value) is int:
+        if isinstance(value, str):
+            return self._dynamic_prompt(instance, widget, value) if is_dynamic_prompt(widget) else value
+        if type(value) is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
             self.report.integer(instance.key, node, widget.name, value)
         return value
+
+    def _made_value(self, instance: Instance, widget: Widget) -> Any:
+        """What a widget sends that the editor makes: of what it holds, or of nothing."""
+        node, value = instance.node, widget.value
+        if widget.kind == OPTION_INDEX:
+            return option_index(node)
+        if widget.kind == REPLACED:
+            return self.replacement.replace(value, self.lookup.text) if isinstance(value, str) else value
+        self.report.rendered(instance.key, node, widget.name)
+        return viewport_state(node, self.rules) if widget.kind == VIEWPORT else value
 
     def _dynamic_prompt(self, instance: Instance, widget: Widget, value: str) -> str:
         if "{" not in value and "/" not in value and "\\" not in value:
@@ -312,7 +337,7 @@ def execution_order(graph: Graph) -> list[Node]:
                 if link is None or link_id in served:
                     continue
                 served.add(link_id)
-                key = js_text(link.target)
+                key = link.target_key
                 if key in waiting:
                     waiting[key] -= 1
                     if waiting[key] == 0:

@@ -15,7 +15,7 @@ from ..schema import InputSchema
 from .editor_rules import EditorRules
 from .frontend_widgets import widget_types
 from .input_spec import InputSpec
-from .javascript import UNDEFINED, js_text
+from .javascript import UNDEFINED
 from .linked_widget import common_options, link_target, merged, shown_widget, spec_of
 from .live_graph import Input, Node
 
@@ -90,7 +90,7 @@ def value_by_reroute(node: Node, rules: EditorRules) -> Any:
 
 def _is_fed_by(reroute: Node, node: Node) -> bool:
     link = reroute.graph.link(reroute.inputs[0].link)
-    return link is not None and js_text(link.origin) == node.key
+    return link is not None and link.origin_key == node.key
 
 
 def _chain(reroute: Node) -> list[Node]:
@@ -99,7 +99,7 @@ def _chain(reroute: Node) -> list[Node]:
     seen = {id(reroute)}
     while True:
         link = reroute.graph.link(chain[0].inputs[0].link)
-        before = reroute.graph.by_key.get(js_text(link.origin)) if link is not None else None
+        before = reroute.graph.by_key.get(link.origin_key) if link is not None else None
         if before is None or not is_reroute(before) or id(before) in seen:
             break
         seen.add(id(before))

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from .dynamic_inputs import choose
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, DYNAMIC_COMBO, OPTION
-from .javascript import Undefined, js_text, truthy
+from .javascript import UNDEFINED, js_text, truthy
 from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Node, Widget
 from .slot_types import common_type, connects
 from .workflow_graph import LoadedWorkflow
@@ -61,7 +61,7 @@ def _follows_reroute(graph: Graph, node: Node) -> bool:
 
 def _reroute_before(graph: Graph, node: Node) -> Node | None:
     link = graph.link(node.inputs[0].link) if node.inputs else None
-    origin = graph.by_key.get(js_text(link.origin)) if link is not None else None
+    origin = graph.by_key.get(link.origin_key) if link is not None else None
     return origin if origin is not None and origin.role == "reroute" else None
 
 
@@ -90,9 +90,9 @@ def _drop_stale_slots(graph: Graph, node: Node) -> None:
 
     The slot behind a removed one is passed over, as in the editor.
     """
-    if not any(slot.widget is not None for slot in node.inputs):
-        return
     names = {widget.name for widget in node.widgets}
+    if not [slot for slot in node.inputs if slot.widget is not None and slot.widget not in names]:
+        return
     index = 0
     while index < len(node.inputs):
         slot = node.inputs[index]
@@ -106,11 +106,9 @@ def _place_links(graph: Graph) -> None:
     """Point each link at the slot that names it: slots may have moved since it was saved."""
     for node in graph.nodes:
         for index, slot in enumerate(node.inputs):
-            link_id = slot.link
-            if link_id:
-                link = graph.link(link_id)
-                if link is not None:
-                    link.target_slot = index
+            link = graph.link(slot.link) if slot.link else None
+            if link is not None:
+                link.target_slot = index
 
 
 def _correct_values(node: Node, rules: EditorRules) -> None:
@@ -120,14 +118,13 @@ def _correct_values(node: Node, rules: EditorRules) -> None:
             sampler.value = sampler.value[len("sample_") :]
     if not rules.null_combo_first:
         return
-    for widget in list(node.widgets):
-        if widget.value is None or not truthy(widget.value):
-            _first_choice(node, widget)
+    for widget in [widget for widget in node.widgets if widget.value is None or widget.value is UNDEFINED]:
+        _first_choice(node, widget)
 
 
 def _first_choice(node: Node, widget: Widget) -> None:
     """Put the first choice into a combo that was saved as null [5]."""
-    if widget.kind not in (COMBO, DYNAMIC_COMBO) or not _is_nothing(widget.value):
+    if widget.kind not in (COMBO, DYNAMIC_COMBO):
         return
     choices = choices_of(node, widget)
     if choices:
@@ -144,10 +141,6 @@ def choices_of(node: Node, widget: Widget) -> list[Any]:
             js_text(option.value) for option in node.widgets if option.kind == OPTION and truthy(option.value)
         ]
     return list(widget.spec.choices) if widget.spec is not None else []
-
-
-def _is_nothing(value: Any) -> bool:
-    return value is None or isinstance(value, Undefined)
 
 
 def _match(graph: Graph, pending: list[tuple[Node, str]]) -> None:
@@ -206,7 +199,7 @@ def _match_group(
 def _target(graph: Graph, link_id: Any) -> tuple[Node | None, Input | None]:
     """Where a link ends."""
     link = graph.link(link_id)
-    node = graph.by_key.get(js_text(link.target)) if link is not None else None
+    node = graph.by_key.get(link.target_key) if link is not None else None
     if link is None or node is None:
         return None, None
     return node, _at(node.inputs, link.target_slot)
@@ -219,7 +212,7 @@ def _origin_type(graph: Graph, slot: Input) -> Any:
     if link.origin == SUBGRAPH_INPUT and graph.id is not None:
         boundary = _at(graph.inputs, link.origin_slot)
         return boundary.type if boundary is not None else "*"
-    origin = graph.by_key.get(js_text(link.origin))
+    origin = graph.by_key.get(link.origin_key)
     output = _at(origin.outputs, link.origin_slot) if origin is not None else None
     return (output.type if output is not None else None) or "*"
 
@@ -244,7 +237,7 @@ def _unlink(graph: Graph, slot: Input) -> bool:
     if link is None:
         return False
     del graph.links[link.id]
-    origin = graph.by_key.get(js_text(link.origin))
+    origin = graph.by_key.get(link.origin_key)
     output = _at(origin.outputs, link.origin_slot) if origin is not None else None
     if output is not None and link.id in output.links:
         output.links.remove(link.id)
@@ -305,7 +298,7 @@ def _feeding_type(graph: Graph, node: Node) -> Any:
     if not node.inputs or node.inputs[0].link is None:
         return None
     link = graph.link(node.inputs[0].link)
-    origin = graph.by_key.get(js_text(link.origin)) if link is not None else None
+    origin = graph.by_key.get(link.origin_key) if link is not None else None
     if link is None or origin is None:
         return _BROKEN
     output = _at(origin.outputs, link.origin_slot)

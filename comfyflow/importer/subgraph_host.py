@@ -69,7 +69,7 @@ def inner_slots(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]
     """What an input of a subgraph feeds inside, in the order of its links."""
     for id_ in boundary.links:
         link = graph.link(id_)
-        node = graph.by_key.get(js_text(link.target)) if link is not None else None
+        node = graph.by_key.get(link.target_key) if link is not None else None
         if node is None:
             continue
         for slot in node.inputs:
@@ -85,7 +85,7 @@ def _slots_by_place(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, In
     """
     for id_ in boundary.links:
         link = graph.link(id_)
-        node = graph.by_key.get(js_text(link.target)) if link is not None else None
+        node = graph.by_key.get(link.target_key) if link is not None else None
         place = link.target_slot if link is not None else None
         if node is not None and isinstance(place, int) and 0 <= place < len(node.inputs):
             yield node, node.inputs[place]
@@ -376,7 +376,7 @@ def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
                 continue
             boundary = graph.inputs[slot.boundary]
             link = graph.link(boundary.links[0]) if boundary.links else None
-            inner = graph.by_key.get(js_text(link.target)) if link is not None else None
+            inner = graph.by_key.get(link.target_key) if link is not None else None
             if inner is None or inner.widget(boundary.name) is None:
                 continue
             promoted = Promoted(inner, boundary.name)

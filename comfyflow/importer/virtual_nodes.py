@@ -55,8 +55,8 @@ def leave_out_notes(graphs: Iterable[Graph], report: Report) -> None:
     if not any(node.role == "class" for graph in graphs for node in graph.nodes):
         return
     for graph in graphs:
-        found = [node for node in graph.nodes if _is_note(node, report.repair)]
-        origins = {js_text(link.origin) for link in graph.links.values()} if found else set[str]()
+        found = [node for node in graph.nodes if node.role == "unknown" and _is_note(node, report.repair)]
+        origins = {link.origin_key for link in graph.links.values()} if found else set[str]()
         for node in found:
             if node.key not in origins:
                 node.role = "note"
@@ -66,6 +66,6 @@ def leave_out_notes(graphs: Iterable[Graph], report: Report) -> None:
 
 def _is_note(node: Node, repair: bool) -> bool:
     """Whether it may be another pack's note. A class that the server replaces by another is none."""
-    if node.role != "unknown" or node.inputs or node.type in RENAMED:
+    if node.inputs or node.type in RENAMED:
         return False
     return repair or not node.outputs

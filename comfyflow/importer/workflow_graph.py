@@ -30,6 +30,11 @@ MAX_NODE_ID: Final = 100_000_000
 _OF_PACKS: Final = ("note", "set", "get", "reroute")
 """What nodes of packs may be that exist in the editor only."""
 
+_FIELDS: Final = 5
+"""What a link holds of use: its id, the node and output it comes from, the node and input it goes to."""
+
+_MISSING: Final = (None,) * _FIELDS
+
 _DROPPED_FROM_NAMES: Final = str.maketrans("", "", "&<>\"'`=")
 
 
@@ -124,6 +129,7 @@ class _Loader:
         self.groups: dict[str, Mapping[str, Any]] = {}
         self.group_lists_are_sockets = False
         self._old_names = rules.old_names
+        self._types: dict[str, tuple[str, str]] = {}
         self._last_id = last_id
 
     def add_nodes(self, graph: Graph, ids: Mapping[int, int]) -> None:
@@ -151,12 +157,7 @@ class _Loader:
                 id_ = self._last_id
         elif type(id_) is int:
             self._last_id = max(self._last_id, id_)
-        type_ = js_text(saved.get("type"))
-        type_ = self._old_names.get(type_, type_)
-        role = self._role(type_)
-        if role == "unknown":
-            type_ = type_.translate(_DROPPED_FROM_NAMES)
-            role = self._role(type_)
+        type_, role = self._type_and_role(js_text(saved.get("type")))
         node = Node(id_, js_text(id_), type_, role, graph, saved)
         mode = saved.get("mode")
         node.mode = mode if isinstance(mode, (int, float)) else 0
@@ -172,6 +173,18 @@ class _Loader:
         count = len(array_or_empty(saved.get("nodes")))
         self._last_id = first + count
         return [f"{self._last_id}:{first + index}" for index in range(count)]
+
+    def _type_and_role(self, saved: str) -> tuple[str, str]:
+        """What the editor calls a type now, and what nodes of it are."""
+        known = self._types.get(saved)
+        if known is None:
+            type_ = self._old_names.get(saved, saved)
+            role = self._role(type_)
+            if role == "unknown":
+                type_ = type_.translate(_DROPPED_FROM_NAMES)
+                role = self._role(type_)
+            known = self._types[saved] = (type_, role)
+        return known
 
     def _role(self, type_: str) -> str:
         if type_ in self.definitions:
@@ -263,7 +276,8 @@ class _Reading(NamedTuple):
 
 def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
     """Read the links: lists in version 0.4, objects in any other; the editor reads no others [18]."""
-    any_form = reading.any_form
+    any_form, table_counts = reading
+    held = graph.links
     highest = 0
     saved = graph.raw.get("links")
     if is_object(saved) and any_form:
@@ -271,7 +285,8 @@ def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
     lists = graph.raw.get("version") == 0.4
     for entry in saved if is_array(saved) else ():
         if is_array(entry) and (lists or any_form):
-            id_, origin, origin_slot, target, target_slot = [*entry[:5], None, None, None, None, None][:5]
+            fields = entry[:5] if len(entry) >= _FIELDS else [*entry, *_MISSING][:_FIELDS]
+            id_, origin, origin_slot, target, target_slot = fields
         elif is_object(entry) and (not lists or any_form):
             id_, origin, origin_slot = entry.get("id"), entry.get("origin_id"), entry.get("origin_slot")
             target, target_slot = entry.get("target_id"), entry.get("target_slot")
@@ -280,17 +295,16 @@ def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
             continue
         if isinstance(id_, (list, dict)):
             continue
-        if reading.table_counts:
-            if not is_number(id_) or (id_ in graph.links and graph.id is None):
+        if table_counts:
+            if not is_number(id_) or (id_ in held and graph.id is None):
                 continue
-            if id_ in graph.links:
+            if id_ in held:
                 id_ = highest + 1
             highest = max(highest, _whole(id_))
-        if type(origin) is int:
-            origin = ids.get(origin, origin)
-        if type(target) is int:
-            target = ids.get(target, target)
-        graph.links[id_] = Link(id_, origin, _slot(origin_slot), target, _slot(target_slot))
+        if ids:
+            origin = ids.get(origin, origin) if type(origin) is int else origin
+            target = ids.get(target, target) if type(target) is int else target
+        held[id_] = Link(id_, origin, _slot(origin_slot), target, _slot(target_slot))
 
 
 def _slot(value: Any) -> Any:
@@ -341,6 +355,8 @@ def _renumbered(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> dict[
     Ids of the canvas stay. Then definition by definition, node by node in the order of the file:
     an id that is free is taken, one that is not becomes the next free one.
     """
+    if not saved:
+        return {}
     taken = {node.get("id") for node in _mappings(raw.get("nodes")) if is_number(node.get("id"))}
     last = _last_id(raw)
     own = raw.get("definitions")

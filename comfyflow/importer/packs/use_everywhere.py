@@ -287,7 +287,7 @@ def _passed_on(graph: Graph, node: Node, place: int) -> tuple[Node, int] | None:
 def _behind(graph: Graph, link: Link) -> tuple[Node, int] | None:
     if link.origin == SUBGRAPH_INPUT:
         raise _NotKnown("what comes into a subgraph from outside is not followed")
-    node = graph.by_key.get(js_text(link.origin))
+    node = graph.by_key.get(link.origin_key)
     place = link.origin_slot
     if node is None or not isinstance(place, int) or not 0 <= place < len(node.outputs):
         return None
