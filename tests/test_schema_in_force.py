@@ -125,14 +125,14 @@ def test_commands_that_read_a_schema_ask_the_named_server(
     assert run.code == 0, run.out + run.err
     if words[0] != "hash":
         assert (run.out + run.err).splitlines()[-1] == (
-            f"schema: {len(ONLY_HERE)} node classes of ComfyUI 0.27.0, from {server.url}"
+            f"schema: {len(ONLY_HERE)} node classes of ComfyUI 0.33.0, from {server.url}"
         )
 
 
 def test_without_any_name_it_is_the_node_package(command: Command, tmp_path: Path) -> None:
     run = command("validate", prompt_file(tmp_path))
     assert re.fullmatch(
-        r"schema: 801 node classes of ComfyUI 0\.27\.0, from .*comfynodes.schema\.json",
+        r"schema: 887 node classes of ComfyUI 0\.33\.0, from .*comfynodes.schema\.json",
         run.out.splitlines()[-1],
     )
 
@@ -194,7 +194,7 @@ def test_a_schema_of_nothing_is_taken_by_python_too(server: Simulator) -> None:
 def test_a_report_says_as_json_which_schema_it_was_made_against(command: Command, tmp_path: Path) -> None:
     run = command("validate", prompt_file(tmp_path), "--format", "json")
     told = json.loads(run.out)["schema"]
-    assert (told["version"], told["node_classes"]) == ("0.27.0", 801)
+    assert (told["version"], told["node_classes"]) == ("0.33.0", 887)
     assert "comfynodes" in told["source"]
 
 
@@ -202,7 +202,7 @@ def test_check_ends_with_what_it_compared_with(command: Command, server: Simulat
     lock = tmp_path / "comfyflow.lock"
     assert command("lock", prompt_file(tmp_path), "-o", str(lock)).code == 0
     run = command("check", prompt_file(tmp_path), "--lock", str(lock))
-    assert run.out.splitlines()[-1] == f"schema: 3 node classes of ComfyUI 0.27.0, from {lock}"
+    assert run.out.splitlines()[-1] == f"schema: 3 node classes of ComfyUI 0.33.0, from {lock}"
     run = command("check", prompt_file(tmp_path), "--lock", str(lock), "--server", server.url)
     assert run.out.splitlines()[-1].endswith(f"from {server.url}")
 
@@ -298,7 +298,7 @@ def test_nothing_else_in_the_current_folder_is_imported(tmp_path: Path) -> None:
     for name in ("gzip", "rich", "comfynodes", "tomllib", "difflib"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
     (tmp_path / "comfyui").mkdir()
-    assert "801" in ran([*COMMAND, "where"], tmp_path)
+    assert "887" in ran([*COMMAND, "where"], tmp_path)
 
 
 def test_a_package_beside_the_workflow_comes_first(tmp_path: Path) -> None:
@@ -355,9 +355,9 @@ def test_where_tells_all_of_it(command: Command, server: Simulator, tmp_path: Pa
     assert run.code == 0
     lines = {line.split()[0]: line for line in run.out.splitlines()}
     assert list(lines) == ["server", "schema", "stubs", "config", "versions"]
-    assert lines["server"].endswith(f"{server.url} ({tmp_path / 'config.toml'}): ComfyUI 0.27.0")
-    assert lines["schema"].endswith(f"{len(ONLY_HERE)} node classes of ComfyUI 0.27.0, from {server.url}")
-    assert "comfynodes: 801 node classes" in lines["stubs"]
+    assert lines["server"].endswith(f"{server.url} ({tmp_path / 'config.toml'}): ComfyUI 0.33.0")
+    assert lines["schema"].endswith(f"{len(ONLY_HERE)} node classes of ComfyUI 0.33.0, from {server.url}")
+    assert "comfynodes: 887 node classes" in lines["stubs"]
     assert str(tmp_path / "config.toml") in lines["config"]
     assert sys.executable in lines["versions"]
 

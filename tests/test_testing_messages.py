@@ -69,7 +69,7 @@ def with_models(*names: str) -> Schema:
     raw = dict(stubs_schema("comfynodes").raw)
     loader = json.loads(json.dumps(raw["CheckpointLoaderSimple"]))
     loader["input"]["required"]["ckpt_name"] = [list(names), {}]
-    return Schema({**raw, "CheckpointLoaderSimple": loader}, "0.27.0", "http://127.0.0.1:8188")
+    return Schema({**raw, "CheckpointLoaderSimple": loader}, "0.33.0", "http://127.0.0.1:8188")
 
 
 def picture(color: int = 0, size: tuple[int, int] = (64, 32), **texts: str) -> Image.Image:

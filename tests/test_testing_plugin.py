@@ -131,7 +131,7 @@ def test_the_schema_is_that_of_the_stubs(run: Run) -> None:
         """
         def test_it(comfy_schema):
             assert "KSampler" in comfy_schema
-            assert str(comfy_schema.version) == "0.27.0"
+            assert str(comfy_schema.version) == "0.33.0"
         """
     )
     done.assert_outcomes(passed=1)

@@ -177,6 +177,28 @@ def test_dynamic_combos_that_no_server_checks() -> None:
     assert report.warnings[0].suggestion == "Did you mean 'grown'?"
 
 
+def test_an_option_whose_input_may_stand_beside_it_lacks_nothing() -> None:
+    """``SaveVideo`` of 0.33.0 asks for ``format.codec``, and runs with the ``codec`` of older prompts."""
+    codec = {"options": [{"key": "h264", "inputs": {"required": {}}}]}
+    inner = {"required": {"codec": ["COMFY_DYNAMICCOMBO_V3", codec]}}
+    formats = ["COMFY_DYNAMICCOMBO_V3", {"options": [{"key": "mp4", "inputs": inner}]}]
+    beside: dict[str, Any] = {"codec": ["COMFY_DYNAMICCOMBO_V3", {**codec, "hidden": True}]}
+    save: dict[str, Any] = {
+        "input": {"required": {"format": formats}, "optional": beside},
+        "input_order": {"required": ["format"], "optional": ["codec"]},
+        "output": [],
+        "output_node": True,
+        "python_module": "nodes",
+    }
+    for given in ({"format": "mp4"}, {"format": "mp4", "codec": "h264"}):
+        prompt = {"1": {"class_type": "Film", "inputs": given}}
+        assert notes(prompt, Schema({"Film": save}, "0.33.0")) == []
+        beside["codec"][1]["hidden"] = False
+        missing = notes(prompt, Schema({"Film": save}, "0.33.0"))
+        assert missing == [("dynamic_key_missing", "1", "format.codec")]
+        beside["codec"][1]["hidden"] = True
+
+
 def test_classes_are_told_once() -> None:
     prompt = good()
     prompt["2"] = node("Old", image=["1", 0])

@@ -17,12 +17,31 @@ STILL = dict.fromkeys(["horizontal_movement", "vertical_movement", "pan", "tilt"
 FIVE = "'horizontal_movement', 'vertical_movement', 'tilt', 'roll', and 'zoom'"
 ULTRA = {"prompt": "x", "prompt_upsampling": False, "seed": 0, "aspect_ratio": "16:9", "raw": False}
 PICTURE = {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 0}}
+KLING = {
+    "input": {
+        "required": {
+            "camera_control_type": ["COMBO", {"multiselect": False, "options": ["simple", "down_back"]}],
+            **{
+                name: ["FLOAT", {"default": 0.0, "max": 10.0, "min": -10.0, "step": 0.25}]
+                for name in STILL
+                if name != "camera_control_type"
+            },
+        }
+    },
+    "output": ["CAMERA_CONTROL"],
+    "output_name": ["camera_control"],
+    "output_is_list": [False],
+    "output_matchtypes": None,
+    "python_module": "comfy_api_nodes.nodes_kling",
+    "output_node": False,
+}
+"""KlingCameraControls of 0.27.0; 0.33.0 has it no more."""
 PLACED = {"image": {}, "width": 64, "height": 64}
 
 
 @cache
 def reference(version: str = "0.27.0") -> Schema:
-    return Schema(package_schema({"comfynodes"}).raw, version)
+    return Schema({**package_schema({"comfynodes"}).raw, "KlingCameraControls": KLING}, version)
 
 
 def shown(class_type: str, inputs: dict[str, Any], version: str = "0.27.0") -> Report:
@@ -220,16 +239,7 @@ def test_the_check_of_a_class_without_inputs_in_0_3_64(inputs: Any, details: str
 
 def test_an_attention_backend_that_is_not_offered_is_taken() -> None:
     """0.33.0: the class falls back on PyTorch's, so that a workflow from another machine runs."""
-    backend = {
-        "input": {"required": {"model": ["MODEL"], "attention": [["pytorch attention"]]}},
-        "input_order": {"required": ["model", "attention"]},
-        "output": ["MODEL"],
-        "output_name": ["MODEL"],
-        "output_is_list": [False],
-        "python_module": "comfy_extras.nodes_model_advanced",
-        "output_node": False,
-    }
-    raw = {**package_schema({"comfynodes"}).raw, "ModelAttentionBackend": backend}
+    raw = package_schema({"comfynodes"}).raw
     prompt = {
         "1": {"class_type": "UNETLoader", "inputs": {"unet_name": "x", "weight_dtype": "default"}},
         "2": {

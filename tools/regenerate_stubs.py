@@ -1,7 +1,7 @@
 """Regenerate the reference package stubs/comfynodes from a fresh server's /object_info.
 
 It is generated without the servers' prose. The file is the first argument, or what
-COMFYFLOW_OBJECT_INFO names, or the shared one of ComfyUI 0.27.0 beside the repository. With
+COMFYFLOW_OBJECT_INFO names, or the shared one of ComfyUI 0.33.0 beside the repository. With
 ``--check`` nothing is written and the exit code is 1 where a file is stale.
 """
 
@@ -16,9 +16,9 @@ from comfyflow.errors import ComfyflowError
 from comfyflow.schema import load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
-DEFAULT = ROOT.parent / "shared" / "data" / "object_info" / "0.27.0-no-models.json.gz"
+DEFAULT = ROOT.parent / "shared" / "data" / "object_info" / "0.33.0-no-models.json.gz"
 OUT = ROOT / "stubs" / "comfynodes"
-VERSION = "0.27.0"
+VERSION = "0.33.0"
 
 
 def main(arguments: list[str]) -> int:

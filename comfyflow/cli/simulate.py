@@ -13,7 +13,7 @@ from .options import PATH, object_info_option
 @click.command("simulate")
 @click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=8188, help="0 picks a free one.")
 @object_info_option
-@click.option("--profile", metavar="VERSION", default="0.27.0", help="0.37.0, 0.33.0, 0.27.0 or 0.3.64.")
+@click.option("--profile", metavar="VERSION", default="0.33.0", help="0.37.0, 0.33.0, 0.27.0 or 0.3.64.")
 @click.option("--root", metavar="DIR", type=PATH, help="Its input and output folders.")
 def simulate(port: int, object_info: Path | None, profile: str, root: Path | None) -> None:
     """Run a ComfyUI server without models until Ctrl-C; it says in its pictures that it is one."""

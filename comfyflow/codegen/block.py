@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .argument import Argument
 from .code import Code
@@ -103,6 +104,8 @@ class ClassPlan:
         blocks: The class statements, in order.
         imports: Names that the module must import for them.
         renamed: Names in it that differ from the server's.
+        older_defaults: What inputs had for a default in an older release. A DynamicCombo can state
+            none: one that was a plain combo before keeps the default that it had.
     """
 
     class_type: str
@@ -110,3 +113,4 @@ class ClassPlan:
     blocks: list[Block] = field(default_factory=list[Block])
     imports: set[str] = field(default_factory=set[str])
     renamed: list[Renamed] = field(default_factory=list[Renamed])
+    older_defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])

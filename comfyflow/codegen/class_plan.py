@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ..node_history import older_defaults
 from ..schema import InputSchema, NodeSchema, OutputSchema
 from ..schema.input_schema import MATCH_TYPE, MAX_NESTING
 from .argument import Annotator, Argument, Scope, argument, extra_argument, merged_argument
@@ -49,6 +50,8 @@ class ClassPlanner:
         """
         names = output_names([output.name for output in node.outputs], IN_CLASS_BODIES)
         plan = ClassPlan(node.class_type, name)
+        if not node.of_pack:
+            plan.older_defaults = older_defaults(node.class_type)
         scope = Scope(_BUILTIN_TYPES & set(names), type_variables, plan.imports)
         if name != node.class_type:
             plan.renamed.append(Renamed(node.class_type, "node", node.class_type, name, former))
@@ -100,6 +103,7 @@ class ClassPlanner:
         names = distinct_names((*(entry.name for entry in inputs), *added), reserved)
         dynamic = [entry.name for entry in inputs if entry.is_dynamic]
         groups = distinct_names(dynamic, {*taken, *IN_CLASS_BODIES}, named=group_name)
+        kept = frozenset(entry.name for entry in inputs if entry.is_kept)
         block.arguments = []
         for entry in inputs:
             name = names[entry.name]
@@ -110,7 +114,7 @@ class ClassPlanner:
                 types, default = self.annotator.types(entry, scope), self.annotator.default(entry)
                 block.arguments.append(argument(entry, name, types, default))
             else:
-                inner = DynamicInput(self, block, scope, plan, group, depth)
+                inner = DynamicInput(self, block, scope, plan, group, depth, kept)
                 block.arguments.append(inner.argument(entry, name))
         for wire, definitions in added.items():
             members = [self.annotator.types(entry, scope) for entry in definitions]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..schema import Autogrow, InputSchema
@@ -30,6 +30,7 @@ class DynamicInput:
         plan: The plan of the whole node.
         group: What an inner class for it is called.
         depth: How many dynamic inputs the block stands in.
+        kept: Names of inputs beside it that the editor hides: a server keeps them for older prompts.
     """
 
     planner: ClassPlanner
@@ -38,6 +39,7 @@ class DynamicInput:
     plan: ClassPlan
     group: PythonName
     depth: int
+    kept: frozenset[str] = frozenset()
 
     def argument(self, entry: InputSchema, name: PythonName) -> Argument:
         """The argument for it; its inner classes are added to the plan."""
@@ -60,7 +62,8 @@ class DynamicInput:
         bare: list[str] = []
         for key, option in options.items():
             pad = Code(self._pad + INDENT)
-            block = self._inner_block(pad, names[key], "DynamicChoice", option.inputs, f"{key}.")
+            inputs = tuple(map(self._as_needed, option.inputs))
+            block = self._inner_block(pad, names[key], "DynamicChoice", inputs, f"{key}.")
             block.constants.append((Code("_key"), text(key)))
             if not block.must_be_given:
                 block.constants.append((Code("_bare_key"), text(key)))
@@ -73,7 +76,16 @@ class DynamicInput:
             return argument(entry, name, types)
         types.append(LiteralType(bare))
         self.scope.imports |= {"Literal", "choose"}
-        return argument(entry, name, types, value=Code(f"_choose({name}, self.{self.group})"))
+        older = self.plan.older_defaults.get(entry.name) if self.depth == 0 and entry.required else None
+        default = text(older) if older in bare else None
+        return argument(entry, name, types, default, Code(f"_choose({name}, self.{self.group})"))
+
+    def _as_needed(self, entry: InputSchema) -> InputSchema:
+        """An option's input: not needed where the node still takes it beside the option.
+
+        ``SaveVideo`` of 0.33.0 asks for ``format.codec``, and takes the ``codec`` of older prompts.
+        """
+        return replace(entry, required=False) if entry.name in self.kept else entry
 
     def _autogrow(self, entry: InputSchema, name: PythonName) -> Argument:
         template = entry.autogrow

@@ -172,6 +172,13 @@ class InputSchema:
         return allowed if isinstance(allowed, str) else ANY
 
     @property
+    def is_kept(self) -> bool:
+        """Whether the editor hides it and nobody need give it: it is kept for prompts of older
+        servers (0.33.0 and later).
+        """
+        return not self.required and self.options.get("hidden") is True
+
+    @property
     def is_dynamic(self) -> bool:
         """Whether it stands for other inputs that depend on what is given."""
         return self.type in DYNAMIC

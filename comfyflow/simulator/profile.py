@@ -167,4 +167,4 @@ _0_37_0: Final = replace(
     node_failure_policy=True,
 )
 PROFILES: Final = {profile.version: profile for profile in (_0_3_64, _0_27_0, _0_33_0, _0_37_0)}
-DEFAULT_PROFILE: Final = "0.27.0"
+DEFAULT_PROFILE: Final = "0.33.0"

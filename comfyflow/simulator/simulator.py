@@ -66,7 +66,7 @@ class Simulator:
     Args:
         object_info: Its node classes: a schema, an /object_info, or a file with one. None: the
             reference schema of ComfyUI's core nodes.
-        profile: The version of ComfyUI that it behaves as: ``0.27.0`` or ``0.3.64``.
+        profile: The version of ComfyUI that it behaves as: ``0.33.0``, ``0.27.0`` or ``0.3.64``.
         port: Where it listens; 0 picks a free port.
         root: Its folder for input, output, temp and models; None: a temporary one, removed when
             it stops.

@@ -195,7 +195,7 @@ def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Itera
                 f"is {shown(given[name])}, which is none of its choices{_listed(keys)}; the node will fail"
             )
             yield Note("dynamic_key_unknown", message, node_id, name, near=near)
-        elif entry.required:
+        elif entry.required and name.partition(".")[2] not in plan.kept:
             message = f"is missing; it needs a choice{_listed(keys)}, and the node fails without"
             yield Note("dynamic_key_missing", message, node_id, name)
 

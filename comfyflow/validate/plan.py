@@ -181,6 +181,13 @@ class ClassPlan:
         return frozenset(self.node.hidden) if self.node is not None else frozenset()
 
     @cached_property
+    def kept(self) -> frozenset[str]:
+        """Inputs that it takes from prompts of older servers, in place of those of an option's."""
+        return (
+            frozenset(entry.name for entry in self.node.inputs if entry.is_kept) if self.node else frozenset()
+        )
+
+    @cached_property
     def filled(self) -> frozenset[str]:
         """Names that the server fills itself, whatever is given for them."""
         return self.node.filled if self.node is not None else frozenset()

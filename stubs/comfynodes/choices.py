@@ -5,6 +5,35 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+AddLayerBlendMode: TypeAlias = Literal[
+    "normal",
+    "multiply",
+    "screen",
+    "overlay",
+    "darken",
+    "lighten",
+    "color-dodge",
+    "color-burn",
+    "hard-light",
+    "soft-light",
+    "difference",
+    "exclusion",
+    "linear-dodge",
+    "linear-burn",
+    "vivid-light",
+    "pin-light",
+    "linear-light",
+    "hard-mix",
+    "subtract",
+    "divide",
+    "grain-extract",
+    "grain-merge",
+    "hue",
+    "saturation",
+    "color",
+    "luminosity",
+]
+
 AddNoise: TypeAlias = Literal[
     "disable",
     "enable",
@@ -47,6 +76,10 @@ AspectRatio: TypeAlias = Literal[
     "1:1",
 ]
 
+Attention: TypeAlias = Literal[
+    "pytorch attention",
+]
+
 AudioConcatDirection: TypeAlias = Literal[
     "after",
     "before",
@@ -55,6 +88,12 @@ AudioConcatDirection: TypeAlias = Literal[
 AudioSetting: TypeAlias = Literal[
     "auto",
     "origin",
+]
+
+Axis: TypeAlias = Literal[
+    "vertical",
+    "horizontal",
+    "diagonal",
 ]
 
 Backend: TypeAlias = Literal[
@@ -87,17 +126,12 @@ Blend: TypeAlias = Literal[
     "median",
 ]
 
-BlendMode: TypeAlias = Literal[
-    "normal",
-    "multiply",
-    "screen",
-    "overlay",
-    "soft_light",
-    "difference",
-]
-
 BriaImageEditNodeModel: TypeAlias = Literal[
     "FIBO",
+]
+
+ByteDance2FirstLastFrameNodeOutputFormat: TypeAlias = Literal[
+    "mp4",
 ]
 
 ByteDance2FirstLastFrameNodeRatio: TypeAlias = Literal[
@@ -115,6 +149,12 @@ ByteDance2FirstLastFrameNodeResolution_8c37: TypeAlias = Literal[
     "720p",
 ]
 
+ByteDance2FirstLastFrameNodeResolution_c0e1: TypeAlias = Literal[
+    "480p",
+    "720p",
+    "1080p",
+]
+
 ByteDance2FirstLastFrameNodeResolution_f79a: TypeAlias = Literal[
     "480p",
     "720p",
@@ -126,12 +166,6 @@ ByteDanceFirstLastFrameNodeModel: TypeAlias = Literal[
     "seedance-1-5-pro-251215",
     "seedance-1-0-pro-250528",
     "seedance-1-0-lite-i2v-250428",
-]
-
-ByteDanceFirstLastFrameNodeResolution: TypeAlias = Literal[
-    "480p",
-    "720p",
-    "1080p",
 ]
 
 ByteDanceImageNodeModel: TypeAlias = Literal[
@@ -161,6 +195,18 @@ ByteDanceImageToVideoNodeModel: TypeAlias = Literal[
     "seedance-1-0-pro-250528",
     "seedance-1-0-lite-i2v-250428",
     "seedance-1-0-pro-fast-251015",
+]
+
+ByteDanceSeedAudioModel: TypeAlias = Literal[
+    "seed-audio-1.0-multilingual",
+    "seed-audio-1.0",
+]
+
+ByteDanceSeedreamLayerSeparationNodeSize: TypeAlias = Literal[
+    "auto",
+    "1K",
+    "1.5K",
+    "2K",
 ]
 
 ByteDanceSeedreamNodeModel: TypeAlias = Literal[
@@ -293,6 +339,17 @@ ByteDanceTextToVideoNodeModel: TypeAlias = Literal[
     "seedance-1-0-pro-fast-251015",
 ]
 
+ByteDanceVideoEnhanceNodeFps: TypeAlias = Literal[
+    "source",
+    "24",
+    "25",
+    "30",
+    "48",
+    "50",
+    "60",
+    "120",
+]
+
 CLIPLoaderType: TypeAlias = Literal[
     "stable_diffusion",
     "stable_cascade",
@@ -319,19 +376,14 @@ CLIPLoaderType: TypeAlias = Literal[
     "ideogram4",
     "boogu",
     "krea2",
+    "joyimage",
+    "mage",
+    "minimax",
 ]
 
 CLIPVisionEncodeCrop: TypeAlias = Literal[
     "center",
     "none",
-]
-
-CameraControlType: TypeAlias = Literal[
-    "simple",
-    "down_back",
-    "forward_up",
-    "right_turn_forward",
-    "left_turn_forward",
 ]
 
 CameraPose: TypeAlias = Literal[
@@ -454,11 +506,23 @@ ClassName: TypeAlias = Literal[
     "toothbrush",
 ]
 
+Codec: TypeAlias = Literal[
+    "vp9",
+    "av1",
+]
+
 ColorCorrectionMethod: TypeAlias = Literal[
     "lab",
     "wavelet",
     "adain",
     "none",
+]
+
+ColorSpace: TypeAlias = Literal[
+    "auto",
+    "sRGB",
+    "HDR",
+    "HDR PQ",
 ]
 
 ColorTransferMethod: TypeAlias = Literal[
@@ -530,6 +594,11 @@ Crop: TypeAlias = Literal[
     "center",
 ]
 
+DesiredIncrease: TypeAlias = Literal[
+    "2",
+    "4",
+]
+
 DetectorVariant: TypeAlias = Literal[
     "short",
     "full",
@@ -599,6 +668,11 @@ DynamicCompressionLevel: TypeAlias = Literal[
     "High",
 ]
 
+ElevenLabsSpeechToSpeechOutputFormat: TypeAlias = Literal[
+    "mp3_44100_192",
+    "opus_48000_192",
+]
+
 ElevenLabsTextToDialogueModel: TypeAlias = Literal[
     "eleven_v3",
 ]
@@ -632,6 +706,11 @@ EmptyPadding: TypeAlias = Literal[
     "empty_prompt",
 ]
 
+EnhanceStyle: TypeAlias = Literal[
+    "hd",
+    "natural",
+]
+
 FbxPreset: TypeAlias = Literal[
     "blender",
     "mixamo",
@@ -643,9 +722,40 @@ FlipMethod: TypeAlias = Literal[
     "y-axis: horizontally",
 ]
 
-Fps: TypeAlias = Literal[
-    25,
-    50,
+Flux3ImageToVideoNodeAspectRatio: TypeAlias = Literal[
+    "auto",
+    "21:9",
+    "2:1",
+    "16:9",
+    "4:3",
+    "1:1",
+    "3:4",
+    "9:16",
+]
+
+Flux3ImageToVideoNodeDuration: TypeAlias = Literal[
+    "auto",
+    "5",
+    "6",
+    "7",
+    "8",
+    "9",
+    "10",
+    "11",
+    "12",
+    "13",
+    "14",
+    "15",
+    "16",
+    "17",
+    "18",
+    "19",
+    "20",
+]
+
+FluxVideoUpscaleNodeMode: TypeAlias = Literal[
+    "creative",
+    "precise",
 ]
 
 FuseMethod: TypeAlias = Literal[
@@ -718,7 +828,20 @@ GeminiNodeModel: TypeAlias = Literal[
     "gemini-3-1-flash-lite",
 ]
 
-GeminiNodeV2ThinkingLevel: TypeAlias = Literal[
+GeminiNodeV2ThinkingLevel_6cac: TypeAlias = Literal[
+    "MINIMAL",
+    "LOW",
+    "MEDIUM",
+    "HIGH",
+]
+
+GeminiNodeV2ThinkingLevel_6fd8: TypeAlias = Literal[
+    "LOW",
+    "MEDIUM",
+    "HIGH",
+]
+
+GeminiNodeV2ThinkingLevel_be56: TypeAlias = Literal[
     "LOW",
     "HIGH",
 ]
@@ -736,6 +859,12 @@ GeometryFileFormat: TypeAlias = Literal[
     "fbx",
     "obj",
     "stl",
+]
+
+GrainModel: TypeAlias = Literal[
+    "silver",
+    "gaussian",
+    "grey",
 ]
 
 GreenShade: TypeAlias = Literal[
@@ -772,6 +901,11 @@ GrokImageEditNodeResolution: TypeAlias = Literal[
     "2K",
 ]
 
+GrokImageEditNodeV2Quality: TypeAlias = Literal[
+    "medium",
+    "low",
+]
+
 GrokImageNodeAspectRatio: TypeAlias = Literal[
     "1:1",
     "2:3",
@@ -786,6 +920,13 @@ GrokImageNodeAspectRatio: TypeAlias = Literal[
     "20:9",
     "1:2",
     "2:1",
+]
+
+GrokImageNodeModel: TypeAlias = Literal[
+    "grok-imagine-image-2.0",
+    "grok-imagine-image-quality",
+    "grok-imagine-image-pro",
+    "grok-imagine-image",
 ]
 
 GrokVideoEditNodeModel: TypeAlias = Literal[
@@ -818,6 +959,36 @@ GrokVideoReferenceNodeAspectRatio: TypeAlias = Literal[
     "9:16",
 ]
 
+GrokVideoReferenceNodeVoice: TypeAlias = Literal[
+    "none",
+    "ara",
+    "eve",
+    "leo",
+    "rex",
+    "sal",
+    "carina",
+    "zagan",
+    "helix",
+    "orion",
+    "luna",
+    "iris",
+    "altair",
+    "zenith",
+    "perseus",
+    "helios",
+    "lux",
+    "kepler",
+    "rigel",
+    "cosmo",
+    "celeste",
+    "ursa",
+    "sirius",
+    "lumen",
+    "castor",
+    "naksh",
+    "atlas",
+]
+
 GuidanceType: TypeAlias = Literal[
     "v1 (concat)",
     "v2 (replace)",
@@ -839,6 +1010,247 @@ HappyHorseReferenceVideoApiRatio: TypeAlias = Literal[
     "9:21",
     "5:4",
     "4:5",
+]
+
+HeyGenAvatarVideoNodeAspectRatio: TypeAlias = Literal[
+    "auto",
+    "16:9",
+    "9:16",
+    "1:1",
+    "4:5",
+    "5:4",
+]
+
+HeyGenAvatarVideoNodeAvatar_8c05: TypeAlias = Literal[
+    "Annie Lounge Standing Side",
+    "Yara Modern Lecture Hall",
+    "Brandon Business Sitting Front",
+    "Caroline Business Sitting Side",
+    "Ursula Lawyer Angle 4",
+    "Sofia Corporate Presenter 01 Angle 3",
+    "Seoyeon Health Nutrition Coach Angle 3",
+    "Sanne Fitness Coach Angle 4",
+    "Sander",
+    "Rupert Personal Development Coach Angle 4",
+    "Olivier Professor Angle 2",
+    "Obi Health Nutrition Coach Angle 5",
+    "Matilda Modern Office Setting",
+    "Mateo Traditional Law Office",
+    "Marlon Inviting Armchair Setting",
+    "Margaret Professor Angle 1",
+    "Marek Therapy Coach Angle 3",
+    "Maeve Warm, Professional Setting",
+    "Lorenzo Professor Angle 5",
+]
+
+HeyGenAvatarVideoNodeAvatar_fd5b: TypeAlias = Literal[
+    "Annie Lounge Standing Side",
+    "Yara Modern Lecture Hall",
+    "Brandon Business Sitting Front",
+    "Caroline Business Sitting Side",
+    "Ursula Lawyer Angle 4",
+    "Sofia Corporate Presenter 01 Angle 3",
+    "Seoyeon Health Nutrition Coach Angle 3",
+    "Sanne Fitness Coach Angle 4",
+    "Sander",
+    "Rupert Personal Development Coach Angle 4",
+    "Olivier Professor Angle 2",
+    "Obi Health Nutrition Coach Angle 5",
+    "Matilda Modern Office Setting",
+    "Mateo Traditional Law Office",
+    "Marlon Inviting Armchair Setting",
+    "Margaret Professor Angle 1",
+    "Marek Therapy Coach Angle 3",
+    "Maeve Warm, Professional Setting",
+    "Lorenzo Professor Angle 5",
+    "Luca",
+    "Bruce",
+    "Nico",
+    "Lisa",
+    "Sophie",
+    "Aiko",
+    "Rebecca (portrait)",
+    "Daphne in Grey blazer (portrait)",
+    "Bryce in Black t-shirt",
+    "Diora in White shirt",
+    "Freja in White blazer",
+    "Albert in Blue blazer",
+    "Emery in Red blazer",
+    "Minho in Blue shirt",
+    "Aditya in Brown blazer",
+    "Nadim in Blue blazer",
+    "Iker in Black blazer",
+    "Nour in Black blazer",
+    "Saskia in Blue blazer",
+    "Lucien in Blue blazer",
+    "Esmond in Blue suit",
+    "Jinwoo in Blue suit",
+    "Annelore in Red sweater (portrait)",
+    "Bastien in Blue shirt",
+    "Zosia in Khaki blazer",
+    "Tahlia in Dark blue suit",
+]
+
+HeyGenAvatarVideoNodeVoice: TypeAlias = Literal[
+    "(avatar's default voice)",
+    "Cassidy (English, female)",
+    "Hope (English, female)",
+    "Archer (English, male)",
+    "Brittney (English, female)",
+    "Mark (English, male)",
+    "Andrew (English, male)",
+    "Spuds Oxley (English, male)",
+    "Patrick (English, male)",
+    "David Castlemore (English, male)",
+    "Michael C (English, male)",
+    "Adam Stone (English, male)",
+    "Alex (English, male)",
+    "Monika Sogam (English, female)",
+    "Jessica Anne Bogart (English, female)",
+    "John Doe (English, male)",
+    "Ivy (English, female)",
+    "Chill Brian (English, male)",
+    "Allison (English, female)",
+    "Mia Starset (Norwegian, female)",
+    "William Shanks (Spanish, male)",
+    "Zain (English, female)",
+    "Jora Slobod (Romanian, male)",
+    "Narrator Mateo - Excited \U0001f929 (Spanish, male)",
+    "Aria (English, female)",
+    "Caryns (English, female)",
+    "Klara (English, female)",
+    "Son Tran (Vietnamese, male)",
+    "Bold Kasia - Excited \U0001f929 (Polish, female)",
+    "Marc Aur\xe8le (French, male)",
+    "Shaun (English, male)",
+    "Senthil (English, male)",
+    "Cody (English, male)",
+    "Saffron (English, female)",
+    "Blanka - Lifelike (English, female)",
+    "Rami (English, male)",
+    "Rhodes (English, female)",
+    "Michelle - Voice 1 (English, female)",
+    "Tuba (, female)",
+    "Autumn - UGC 3 (English, female)",
+    "Reassuring Rupert (English, male)",
+]
+
+HeyGenTalkingPhotoNodeVoice: TypeAlias = Literal[
+    "Cassidy (English, female)",
+    "Hope (English, female)",
+    "Archer (English, male)",
+    "Brittney (English, female)",
+    "Mark (English, male)",
+    "Andrew (English, male)",
+    "Spuds Oxley (English, male)",
+    "Patrick (English, male)",
+    "David Castlemore (English, male)",
+    "Michael C (English, male)",
+    "Adam Stone (English, male)",
+    "Alex (English, male)",
+    "Monika Sogam (English, female)",
+    "Jessica Anne Bogart (English, female)",
+    "John Doe (English, male)",
+    "Ivy (English, female)",
+    "Chill Brian (English, male)",
+    "Allison (English, female)",
+    "Mia Starset (Norwegian, female)",
+    "William Shanks (Spanish, male)",
+    "Zain (English, female)",
+    "Jora Slobod (Romanian, male)",
+    "Narrator Mateo - Excited \U0001f929 (Spanish, male)",
+    "Aria (English, female)",
+    "Caryns (English, female)",
+    "Klara (English, female)",
+    "Son Tran (Vietnamese, male)",
+    "Bold Kasia - Excited \U0001f929 (Polish, female)",
+    "Marc Aur\xe8le (French, male)",
+    "Shaun (English, male)",
+    "Senthil (English, male)",
+    "Cody (English, male)",
+    "Saffron (English, female)",
+    "Blanka - Lifelike (English, female)",
+    "Rami (English, male)",
+    "Rhodes (English, female)",
+    "Michelle - Voice 1 (English, female)",
+    "Tuba (, female)",
+    "Autumn - UGC 3 (English, female)",
+    "Reassuring Rupert (English, male)",
+]
+
+HeyGenTextToSpeechNodeVoice: TypeAlias = Literal[
+    "Chill Brian (English, male)",
+    "Zain (English, female)",
+    "Narrator Mateo - Excited \U0001f929 (Spanish, male)",
+    "Aria (English, female)",
+    "Caryns (English, female)",
+    "Klara (English, female)",
+    "Bold Kasia - Excited \U0001f929 (Polish, female)",
+    "Shaun (English, male)",
+    "Senthil (English, male)",
+    "Cody (English, male)",
+    "Saffron (English, female)",
+    "Blanka - Lifelike (English, female)",
+    "Rami (English, male)",
+    "Rhodes (English, female)",
+    "Michelle - Voice 1 (English, female)",
+    "Autumn - UGC 3 (English, female)",
+    "Reassuring Rupert (English, male)",
+    "Rose - UGC -2  (English, female)",
+    "Derya - Lifelike - Broadcaster \U0001f399\ufe0f (English, female)",
+    "Dynamic Derek (English, male)",
+    "Lotte (English, female)",
+    "Thanos - Broadcaster \U0001f399\ufe0f (English, male)",
+    "Marcia (English, female)",
+    "Camden (English, male)",
+    "Rumi (English, female)",
+    "Pippa (English, female)",
+    "William Prescott - Broadcaster \U0001f399\ufe0f (English, male)",
+    "Sammy (English, female)",
+    "Breezy Bagus (Indonesian, male)",
+    "Ben (English, male)",
+    "Smooth Dev (English, male)",
+    "Daran inside booth (English, male)",
+    "Peppy Stella (English, female)",
+    "Silas (English, male)",
+    "Aditya (English, male)",
+    "Christy (English, female)",
+    "Elio (English, male)",
+    "Luminous Laksh (Hindi, male)",
+    "Jeff (English, male)",
+    "Tahlia Brooks - Excited \U0001f929 (English, female)",
+    "Riya Mehta (Hindi, female)",
+    "Ben Hart (English, male)",
+    "Skylar (English, female)",
+    "Relaxed Reece (English, male)",
+    "Daniel (English, male)",
+    "Melani (English, female)",
+    "Clover (English, female)",
+    "Pedro Lima - Serious \U0001f610 (Portuguese, male)",
+    "Ana Carvalho (Portuguese, female)",
+    "Confident Connor - Excited \U0001f929 (English, male)",
+    "Vibrant Victor (Spanish, male)",
+    "Young Olivier (French, male)",
+    "\xc9mile Noir (French, male)",
+    "Steadfast Stefan (German, male)",
+    "Deep Dieter (German, male)",
+    "Serene Marco (Italian, male)",
+    "Murmuring Matteo (Italian, male)",
+    "Gail in car (Multilingual, female)",
+    "Daran outside walking (Multilingual, male)",
+    "BOB - Voice 1 (Chinese, unknown)",
+    "Hakeem Hassan (Arabic, male)",
+    "Rami Idris (Arabic, male)",
+    "Bold Kasia - Friendly \U0001f60a (Polish, female)",
+    "Tranquil Tulin (Turkish, female)",
+    "Dynamic Derya (Turkish, female)",
+    "Quiet Dewa (Indonesian, male)",
+    "Cuong (Vietnamese, male)",
+]
+
+HeyGenVideoTranslateNodeMode: TypeAlias = Literal[
+    "speed",
+    "precision",
 ]
 
 HitPawGeneralImageEnhanceModel: TypeAlias = Literal[
@@ -871,7 +1283,7 @@ HunyuanVideo15LatentUpscaleWithModelUpscaleMethod: TypeAlias = Literal[
     "bislerp",
 ]
 
-IdeogramV3AspectRatio: TypeAlias = Literal[
+IdeogramPImageAspectRatio: TypeAlias = Literal[
     "1:3",
     "3:1",
     "1:2",
@@ -887,6 +1299,13 @@ IdeogramV3AspectRatio: TypeAlias = Literal[
     "4:5",
     "5:4",
     "1:1",
+]
+
+IdeogramPImageQuality: TypeAlias = Literal[
+    "VERY_LOW",
+    "LOW",
+    "MEDIUM",
+    "HIGH",
 ]
 
 IdeogramV3Resolution: TypeAlias = Literal[
@@ -987,6 +1406,15 @@ IdeogramV4Resolution: TypeAlias = Literal[
     "3072x1280 (12:5)",
 ]
 
+ImageBlendBlendMode: TypeAlias = Literal[
+    "normal",
+    "multiply",
+    "screen",
+    "overlay",
+    "soft_light",
+    "difference",
+]
+
 ImageStitchDirection: TypeAlias = Literal[
     "right",
     "down",
@@ -1045,21 +1473,9 @@ Keyscale: TypeAlias = Literal[
     "B minor",
 ]
 
-KlingDualCharacterVideoEffectNodeDuration: TypeAlias = Literal[
-    "5",
-    "10",
-]
-
-KlingDualCharacterVideoEffectNodeEffectScene: TypeAlias = Literal[
-    "hug",
-    "kiss",
-    "heart_gesture",
-]
-
-KlingDualCharacterVideoEffectNodeModelName: TypeAlias = Literal[
-    "kling-v1",
-    "kling-v1-5",
-    "kling-v1-6",
+KlingAvatarNodeMode: TypeAlias = Literal[
+    "pro",
+    "std",
 ]
 
 KlingFirstLastFrameNodeResolution: TypeAlias = Literal[
@@ -1068,13 +1484,12 @@ KlingFirstLastFrameNodeResolution: TypeAlias = Literal[
     "720p",
 ]
 
+KlingImage2VideoNodeDuration: TypeAlias = Literal[
+    "5",
+    "10",
+]
+
 KlingImage2VideoNodeModelName: TypeAlias = Literal[
-    "kling-v1",
-    "kling-v1-5",
-    "kling-v1-6",
-    "kling-v2-master",
-    "kling-v2-1",
-    "kling-v2-1-master",
     "kling-v2-5-turbo",
 ]
 
@@ -1091,12 +1506,6 @@ KlingImageGenerationNodeAspectRatio: TypeAlias = Literal[
 
 KlingImageGenerationNodeModelName: TypeAlias = Literal[
     "kling-v3",
-    "kling-v2",
-    "kling-v1-5",
-]
-
-KlingImageToVideoWithAudioMode: TypeAlias = Literal[
-    "pro",
 ]
 
 KlingImageToVideoWithAudioModelName: TypeAlias = Literal[
@@ -1177,45 +1586,9 @@ KlingOmniProImageNodeModelName: TypeAlias = Literal[
     "kling-image-o1",
 ]
 
-KlingSingleImageVideoEffectNodeEffectScene: TypeAlias = Literal[
-    "bloombloom",
-    "dizzydizzy",
-    "fuzzyfuzzy",
-    "squish",
-    "expansion",
-]
-
-KlingSingleImageVideoEffectNodeModelName: TypeAlias = Literal[
-    "kling-v1-6",
-]
-
 KlingStartEndFrameNodeMode: TypeAlias = Literal[
-    "pro mode / 5s duration / kling-v1-5",
-    "pro mode / 10s duration / kling-v1-5",
-    "pro mode / 5s duration / kling-v1-6",
-    "pro mode / 10s duration / kling-v1-6",
-    "pro mode / 5s duration / kling-v2-1",
-    "pro mode / 10s duration / kling-v2-1",
     "pro mode / 5s duration / kling-v2-5-turbo",
     "pro mode / 10s duration / kling-v2-5-turbo",
-]
-
-KlingTextToVideoNodeMode: TypeAlias = Literal[
-    "standard mode / 5s duration / kling-v1-6",
-    "standard mode / 10s duration / kling-v1-6",
-    "pro mode / 5s duration / kling-v2-master",
-    "pro mode / 10s duration / kling-v2-master",
-    "standard mode / 5s duration / kling-v2-master",
-    "standard mode / 10s duration / kling-v2-master",
-    "pro mode / 5s duration / kling-v2-1-master",
-    "pro mode / 10s duration / kling-v2-1-master",
-    "pro mode / 5s duration / kling-v2-5-turbo",
-    "pro mode / 10s duration / kling-v2-5-turbo",
-]
-
-KlingVirtualTryOnNodeModelName: TypeAlias = Literal[
-    "kolors-virtual-try-on-v1",
-    "kolors-virtual-try-on-v1-5",
 ]
 
 Krea2ImageNodeAspectRatio: TypeAlias = Literal[
@@ -1323,6 +1696,67 @@ LossFunction: TypeAlias = Literal[
     "SmoothL1",
 ]
 
+LtxApi25AudioToVideoResolution: TypeAlias = Literal[
+    "1920x1080",
+    "1080x1920",
+]
+
+LtxApi25ImageToVideoDuration_552c: TypeAlias = Literal[
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    "8",
+    "10",
+    "12",
+    "14",
+    "16",
+    "18",
+    "20",
+]
+
+LtxApi25ImageToVideoDuration_c84b: TypeAlias = Literal[
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    "8",
+    "10",
+]
+
+LtxApi25ImageToVideoFps_05a0: TypeAlias = Literal[
+    "24",
+    "25",
+    "48",
+    "50",
+]
+
+LtxApi25ImageToVideoFps_849d: TypeAlias = Literal[
+    "24",
+    "25",
+    "50",
+]
+
+LtxApi25ImageToVideoResolution_aa26: TypeAlias = Literal[
+    "1280x720",
+    "720x1280",
+    "1920x1080",
+    "1080x1920",
+]
+
+LtxApi25ImageToVideoResolution_d8c7: TypeAlias = Literal[
+    "1280x720",
+    "720x1280",
+    "1920x1080",
+    "1080x1920",
+    "2560x1440",
+    "1440x2560",
+    "3840x2160",
+    "2160x3840",
+]
+
 LtxvApiImageToVideoDuration: TypeAlias = Literal[
     6,
     8,
@@ -1332,6 +1766,11 @@ LtxvApiImageToVideoDuration: TypeAlias = Literal[
     16,
     18,
     20,
+]
+
+LtxvApiImageToVideoFps: TypeAlias = Literal[
+    25,
+    50,
 ]
 
 LtxvApiImageToVideoModel: TypeAlias = Literal[
@@ -1412,12 +1851,6 @@ LumaRay32ImageToVideoNodeResolution: TypeAlias = Literal[
 LumaRay32KeyframesToVideoNodeDuration: TypeAlias = Literal[
     "5s",
     "10s",
-]
-
-MagicPromptOption: TypeAlias = Literal[
-    "AUTO",
-    "ON",
-    "OFF",
 ]
 
 MagnificImageRelightNodeEngine: TypeAlias = Literal[
@@ -1506,6 +1939,11 @@ MaskCompositeOperation: TypeAlias = Literal[
     "xor",
 ]
 
+MaskType: TypeAlias = Literal[
+    "manual",
+    "automatic",
+]
+
 Material: TypeAlias = Literal[
     "PBR",
     "Shaded",
@@ -1533,6 +1971,15 @@ MeshMode: TypeAlias = Literal[
 MeshyTextToModelNodeStyle: TypeAlias = Literal[
     "realistic",
     "sculpture",
+]
+
+MinimaxHailuo03FirstLastFrameNodeResolution: TypeAlias = Literal[
+    "768P",
+    "2K",
+]
+
+MinimaxHailuo03RegenerateNodeResolution: TypeAlias = Literal[
+    "2K",
 ]
 
 MinimaxHailuoVideoNodeDuration: TypeAlias = Literal[
@@ -1564,7 +2011,6 @@ MissingFrameFallback: TypeAlias = Literal[
 
 Mode: TypeAlias = Literal[
     "pro",
-    "std",
 ]
 
 Model: TypeAlias = Literal[
@@ -1628,8 +2074,8 @@ MovementAmplitude: TypeAlias = Literal[
 ]
 
 NoiseDevice: TypeAlias = Literal[
-    "gpu",
     "cpu",
+    "gpu",
 ]
 
 Normalization: TypeAlias = Literal[
@@ -1639,6 +2085,9 @@ Normalization: TypeAlias = Literal[
 ]
 
 OpenAIChatNodeModel: TypeAlias = Literal[
+    "gpt-5.6-sol",
+    "gpt-5.6-terra",
+    "gpt-5.6-luna",
     "gpt-5.5-pro",
     "gpt-5.5",
     "gpt-5",
@@ -1748,11 +2197,6 @@ Output: TypeAlias = Literal[
     "normal_opengl",
     "normal_directx",
     "mask",
-]
-
-OutputFormat: TypeAlias = Literal[
-    "mp3_44100_192",
-    "opus_48000_192",
 ]
 
 PaddingColor: TypeAlias = Literal[
@@ -1880,6 +2324,17 @@ PresetVoice: TypeAlias = Literal[
     "Felix (Male, Chinese)",
     "Celeste (Female, Chinese)",
     "Monkey King (Male, Chinese)",
+]
+
+PromptOptimization: TypeAlias = Literal[
+    "standard",
+    "fast",
+]
+
+PromptUpsampling: TypeAlias = Literal[
+    "AUTO",
+    "ON",
+    "OFF",
 ]
 
 PublicFigureThreshold: TypeAlias = Literal[
@@ -2035,7 +2490,7 @@ RecraftTextToVectorNodeSubstyle: TypeAlias = Literal[
     "vivid_shapes",
 ]
 
-RecraftV4TextToImageNodeSize_bc7c: TypeAlias = Literal[
+RecraftV4TextToImageNodeSize_03ab: TypeAlias = Literal[
     "2048x2048",
     "3072x1536",
     "1536x3072",
@@ -2046,10 +2501,10 @@ RecraftV4TextToImageNodeSize_bc7c: TypeAlias = Literal[
     "2304x1792",
     "1792x2304",
     "1664x2688",
-    "1434x1024",
-    "1024x1434",
     "2560x1792",
     "1792x2560",
+    "2688x1536",
+    "1536x2688",
 ]
 
 RecraftV4TextToImageNodeSize_f6e0: TypeAlias = Literal[
@@ -2067,6 +2522,11 @@ RecraftV4TextToImageNodeSize_f6e0: TypeAlias = Literal[
     "896x1280",
     "1344x768",
     "768x1344",
+]
+
+RefImageSize: TypeAlias = Literal[
+    "match",
+    "max",
 ]
 
 RefViewStrategy: TypeAlias = Literal[
@@ -2088,6 +2548,15 @@ RegexExtractMode: TypeAlias = Literal[
     "All Matches",
     "First Group",
     "All Groups",
+]
+
+RenderMeshMode: TypeAlias = Literal[
+    "auto",
+    "texture",
+    "vertex colors",
+    "solid",
+    "normal",
+    "depth",
 ]
 
 RenderStyle: TypeAlias = Literal[
@@ -2318,23 +2787,9 @@ SaveImageDataSetToFolderMode: TypeAlias = Literal[
 
 SaveTextFormat: TypeAlias = Literal[
     "txt",
+    "csv",
     "md",
     "json",
-]
-
-SaveVideoCodec: TypeAlias = Literal[
-    "auto",
-    "h264",
-]
-
-SaveVideoFormat: TypeAlias = Literal[
-    "auto",
-    "mp4",
-]
-
-SaveWEBMCodec: TypeAlias = Literal[
-    "vp9",
-    "av1",
 ]
 
 ScaleFactor: TypeAlias = Literal[
@@ -2342,6 +2797,14 @@ ScaleFactor: TypeAlias = Literal[
     "4x",
     "8x",
     "16x",
+]
+
+Scene: TypeAlias = Literal[
+    "aigc",
+    "common",
+    "ugc",
+    "short_series",
+    "old_film",
 ]
 
 Scheduler: TypeAlias = Literal[
@@ -2359,6 +2822,11 @@ Scheduler: TypeAlias = Literal[
 SeedBehavior: TypeAlias = Literal[
     "random",
     "fixed",
+]
+
+Segmenter: TypeAlias = Literal[
+    "pec",
+    "adaptive",
 ]
 
 SelectVAEDeviceDevice: TypeAlias = Literal[
@@ -2425,6 +2893,13 @@ SplatToFile3DFormat: TypeAlias = Literal[
     "spz",
 ]
 
+Strategy: TypeAlias = Literal[
+    "uniform",
+    "head",
+    "tail",
+    "random",
+]
+
 Strength: TypeAlias = Literal[
     "auto",
     "adhere_1",
@@ -2467,9 +2942,35 @@ SymmetryMode: TypeAlias = Literal[
     "off",
 ]
 
+SyncLipSyncNodeSpeakerSelection: TypeAlias = Literal[
+    "default",
+    "auto-detect",
+    "coordinates",
+]
+
+SyncMode: TypeAlias = Literal[
+    "bounce",
+    "cut_off",
+    "loop",
+    "silence",
+    "remap",
+]
+
+SyncTalkingImageNodeSpeakerSelection: TypeAlias = Literal[
+    "default",
+    "coordinates",
+]
+
 SystemPrompt: TypeAlias = Literal[
     "superior",
     "alignment",
+]
+
+TaskType: TypeAlias = Literal[
+    "auto",
+    "reference",
+    "edit",
+    "extend",
 ]
 
 Template: TypeAlias = Literal[
@@ -2606,6 +3107,11 @@ Truncation: TypeAlias = Literal[
     "disabled",
 ]
 
+Unit: TypeAlias = Literal[
+    "degrees",
+    "radians",
+]
+
 UpscaleFactor: TypeAlias = Literal[
     1,
     2,
@@ -2629,6 +3135,11 @@ UpscalerModel: TypeAlias = Literal[
 UpscalerResolution: TypeAlias = Literal[
     "FullHD (1080p)",
     "4K (2160p)",
+]
+
+VaeDecodeStructureTrellis2Resolution: TypeAlias = Literal[
+    "32",
+    "64",
 ]
 
 Veo3FirstLastFrameNodeAspectRatio: TypeAlias = Literal[
@@ -2709,6 +3220,12 @@ Wan2VideoEditApiDuration: TypeAlias = Literal[
     "8",
     "9",
     "10",
+]
+
+WanAnimate2CacheDtype: TypeAlias = Literal[
+    "default",
+    "int8",
+    "int4",
 ]
 
 WanImageToImageApiModel: TypeAlias = Literal[

@@ -62,15 +62,15 @@ class BOUNDING_BOXES(Socket):
     __slots__ = ()
 
 
-class CAMERA_CONTROL(Socket):
-    __slots__ = ()
-
-
 class COLOR(Socket):
     __slots__ = ()
 
 
 class COLORS(Socket):
+    __slots__ = ()
+
+
+class COMPOSITOR(Socket):
     __slots__ = ()
 
 
@@ -154,6 +154,10 @@ class FILE_3D_USDZ(Socket):
     __slots__ = ()
 
 
+class FISHAUDIO_VOICE(Socket):
+    __slots__ = ()
+
+
 class FLOATS(Socket):
     __slots__ = ()
 
@@ -183,6 +187,10 @@ class KREA_STYLE_REF(Socket):
 
 
 class LATENT_OPERATION(Socket):
+    __slots__ = ()
+
+
+class LAYERS(Socket):
     __slots__ = ()
 
 
@@ -287,6 +295,10 @@ class RUNWAY_ALEPH2_PROMPT_IMAGE(Socket):
 
 
 class SAM3_TRACK_DATA(Socket):
+    __slots__ = ()
+
+
+class SHAPE_SUBDIVIDES(Socket):
     __slots__ = ()
 
 

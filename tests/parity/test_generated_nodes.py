@@ -17,7 +17,7 @@ from comfyflow.schema import Schema, load_schema, unfold_inputs
 from tests.generated import classes_of, load_package, makings, shuffled
 
 DATA = Path(os.environ.get("COMFYFLOW_PARITY_DATA", Path(__file__).parents[3] / "shared" / "data"))
-SERVERS = {"0.27.0": 801, "0.3.64": 496}
+SERVERS = {"0.33.0": 887, "0.27.0": 801, "0.3.64": 496}
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no recorded data in {DATA}")
 

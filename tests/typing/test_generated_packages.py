@@ -16,7 +16,7 @@ from comfyflow.schema import InputSchema, Schema, load_schema
 from tests.typing.snippets import ROOT, pyright_program
 
 DATA = Path(os.environ.get("COMFYFLOW_PARITY_DATA", ROOT.parent / "shared" / "data")) / "object_info"
-SERVERS = ("0.27.0", "0.3.64")
+SERVERS = ("0.33.0", "0.27.0", "0.3.64")
 
 pytestmark = [
     pytest.mark.slow,

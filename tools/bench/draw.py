@@ -27,7 +27,7 @@ EXAMPLES = 200
 
 def main() -> None:
     measure("reference package", stubs_schema("comfynodes"))
-    for version in ("0.3.64", "0.27.0"):
+    for version in ("0.3.64", "0.27.0", "0.33.0"):
         path = DATA / "object_info" / f"{version}.json.gz"
         if path.is_file():
             measure(f"ComfyUI {version}, models installed", load_schema(path, version))

@@ -33,12 +33,26 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
         *,
         prompt: str | Output[_t.STRING] = "",
         model: (
-            Model.Opus_4_7
+            Model.Opus_5
+            | Model.Opus_4_8
+            | Model.Fable_5
+            | Model.Sonnet_5
+            | Model.Opus_4_7
             | Model.Opus_4_6
             | Model.Sonnet_4_6
             | Model.Sonnet_4_5
             | Model.Haiku_4_5
-            | Literal["Opus 4.7", "Opus 4.6", "Sonnet 4.6", "Sonnet 4.5", "Haiku 4.5"]
+            | Literal[
+                "Opus 5",
+                "Opus 4.8",
+                "Fable 5",
+                "Sonnet 5",
+                "Opus 4.7",
+                "Opus 4.6",
+                "Sonnet 4.6",
+                "Sonnet 4.5",
+                "Haiku 4.5",
+            ]
         ),
         seed: int | Output[_t.INT] = 0,
         images: (
@@ -59,6 +73,82 @@ class ClaudeNode(SingleOutputNode[_t.STRING]):
         """The options of model."""
 
         __slots__ = ()
+
+        class Opus_5(DynamicChoice):
+            """Opus 5.
+
+            Args:
+                max_tokens: 4096 to 64000.
+            """
+
+            __slots__ = ()
+            _key = "Opus 5"
+            _bare_key = "Opus 5"
+
+            def __init__(
+                self,
+                *,
+                max_tokens: int | Output[_t.INT] = 32768,
+                reasoning_effort: _c.Quality | Output[_t.COMBO] = "high",
+            ) -> None:
+                self._make({"max_tokens": max_tokens, "reasoning_effort": reasoning_effort})
+
+        class Opus_4_8(DynamicChoice):
+            """Opus 4.8.
+
+            Args:
+                max_tokens: 4096 to 64000.
+            """
+
+            __slots__ = ()
+            _key = "Opus 4.8"
+            _bare_key = "Opus 4.8"
+
+            def __init__(
+                self,
+                *,
+                max_tokens: int | Output[_t.INT] = 32768,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+            ) -> None:
+                self._make({"max_tokens": max_tokens, "reasoning_effort": reasoning_effort})
+
+        class Fable_5(DynamicChoice):
+            """Fable 5.
+
+            Args:
+                max_tokens: 4096 to 64000.
+            """
+
+            __slots__ = ()
+            _key = "Fable 5"
+            _bare_key = "Fable 5"
+
+            def __init__(
+                self,
+                *,
+                max_tokens: int | Output[_t.INT] = 32768,
+                reasoning_effort: _c.Quality | Output[_t.COMBO] = "high",
+            ) -> None:
+                self._make({"max_tokens": max_tokens, "reasoning_effort": reasoning_effort})
+
+        class Sonnet_5(DynamicChoice):
+            """Sonnet 5.
+
+            Args:
+                max_tokens: 4096 to 64000.
+            """
+
+            __slots__ = ()
+            _key = "Sonnet 5"
+            _bare_key = "Sonnet 5"
+
+            def __init__(
+                self,
+                *,
+                max_tokens: int | Output[_t.INT] = 32768,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+            ) -> None:
+                self._make({"max_tokens": max_tokens, "reasoning_effort": reasoning_effort})
 
         class Opus_4_7(DynamicChoice):
             """Opus 4.7.

@@ -9,6 +9,7 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
+from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -170,6 +171,155 @@ class Flux2ProImageNode(SingleOutputNode[_t.IMAGE]):
             "prompt_upsampling": prompt_upsampling,
             "images": images,
         }, ("images",))
+
+
+class Flux3ImageToVideoNode(SingleOutputNode[_t.VIDEO]):
+    """Flux 3 Image to Video (partner/video/BFL).
+
+    Calls a paid service.
+
+    Args:
+        safety_tolerance: 0 to 4.
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "Flux3ImageToVideoNode"
+    _display_name = "Flux 3 Image to Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        prompt: str | Output[_t.STRING] = "",
+        keyframes: Sequence[Output[_t.IMAGE]],
+        placement: (
+            Placement.spread_across_the_clip
+            | Placement.at_times
+            | Literal["spread across the clip", "at times"]
+        ),
+        aspect_ratio: _c.Flux3ImageToVideoNodeAspectRatio | Output[_t.COMBO] = "auto",
+        duration: _c.Flux3ImageToVideoNodeDuration | Output[_t.COMBO] = "auto",
+        resolution: _c.Resolution | Output[_t.COMBO] = "720p",
+        generate_audio: bool | Output[_t.BOOLEAN] = True,
+        safety_tolerance: int | Output[_t.INT] = 2,
+        seed: int | Output[_t.INT] = 42,
+    ) -> None:
+        self._make({
+            "prompt": prompt,
+            "keyframes": _autogrow(keyframes, "image_"),
+            "placement": _choose(placement, self.Placement),
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "resolution": resolution,
+            "generate_audio": generate_audio,
+            "safety_tolerance": safety_tolerance,
+            "seed": seed,
+        })
+
+    class Placement:
+        """The options of placement."""
+
+        __slots__ = ()
+
+        class spread_across_the_clip(DynamicChoice):
+            """spread across the clip."""
+
+            __slots__ = ()
+            _key = "spread across the clip"
+            _bare_key = "spread across the clip"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class at_times(DynamicChoice):
+            """at times."""
+
+            __slots__ = ()
+            _key = "at times"
+            _bare_key = "at times"
+
+            def __init__(self, *, times: str | Output[_t.STRING] = "0") -> None:
+                self._make({"times": times})
+
+
+class Flux3TextToVideoNode(SingleOutputNode[_t.VIDEO]):
+    """Flux 3 Text to Video (partner/video/BFL).
+
+    Calls a paid service.
+
+    Args:
+        safety_tolerance: 0 to 4.
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "Flux3TextToVideoNode"
+    _display_name = "Flux 3 Text to Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        prompt: str | Output[_t.STRING] = "",
+        aspect_ratio: _c.Flux3ImageToVideoNodeAspectRatio | Output[_t.COMBO] = "auto",
+        duration: _c.Flux3ImageToVideoNodeDuration | Output[_t.COMBO] = "auto",
+        resolution: _c.Resolution | Output[_t.COMBO] = "720p",
+        generate_audio: bool | Output[_t.BOOLEAN] = True,
+        safety_tolerance: int | Output[_t.INT] = 2,
+        seed: int | Output[_t.INT] = 42,
+    ) -> None:
+        self._make({
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "resolution": resolution,
+            "generate_audio": generate_audio,
+            "safety_tolerance": safety_tolerance,
+            "seed": seed,
+        })
+
+
+class Flux3VideoContinuationNode(SingleOutputNode[_t.VIDEO]):
+    """Flux 3 Video Continuation (partner/video/BFL).
+
+    Calls a paid service.
+
+    Args:
+        safety_tolerance: 0 to 4.
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "Flux3VideoContinuationNode"
+    _display_name = "Flux 3 Video Continuation"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        video: Output[_t.VIDEO],
+        prompt: str | Output[_t.STRING] = "",
+        aspect_ratio: _c.Flux3ImageToVideoNodeAspectRatio | Output[_t.COMBO] = "auto",
+        duration: _c.Flux3ImageToVideoNodeDuration | Output[_t.COMBO] = "auto",
+        resolution: _c.Resolution | Output[_t.COMBO] = "720p",
+        generate_audio: bool | Output[_t.BOOLEAN] = True,
+        safety_tolerance: int | Output[_t.INT] = 2,
+        seed: int | Output[_t.INT] = 42,
+    ) -> None:
+        self._make({
+            "video": video,
+            "prompt": prompt,
+            "aspect_ratio": aspect_ratio,
+            "duration": duration,
+            "resolution": resolution,
+            "generate_audio": generate_audio,
+            "safety_tolerance": safety_tolerance,
+            "seed": seed,
+        })
 
 
 class FluxEraseNode(SingleOutputNode[_t.IMAGE]):
@@ -427,3 +577,42 @@ class FluxVTONode(SingleOutputNode[_t.IMAGE]):
         seed: int | Output[_t.INT] = 0,
     ) -> None:
         self._make({"person": person, "garment": garment, "prompt": prompt, "seed": seed})
+
+
+class FluxVideoUpscaleNode(SingleOutputNode[_t.VIDEO]):
+    """Flux Video Upscale (partner/video/BFL).
+
+    Calls a paid service.
+
+    Args:
+        upscale_factor: 1.5 to 3.0.
+        safety_tolerance: 0 to 4.
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "FluxVideoUpscaleNode"
+    _display_name = "Flux Video Upscale"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        video: Output[_t.VIDEO],
+        upscale_factor: float | Output[_t.FLOAT] = 2.0,
+        mode: _c.FluxVideoUpscaleNodeMode | Output[_t.COMBO] = "creative",
+        prompt: str | Output[_t.STRING] = "",
+        auto_downscale: bool | Output[_t.BOOLEAN] = True,
+        safety_tolerance: int | Output[_t.INT] = 2,
+        seed: int | Output[_t.INT] = 42,
+    ) -> None:
+        self._make({
+            "video": video,
+            "upscale_factor": upscale_factor,
+            "mode": mode,
+            "prompt": prompt,
+            "auto_downscale": auto_downscale,
+            "safety_tolerance": safety_tolerance,
+            "seed": seed,
+        })

@@ -12,6 +12,385 @@ from .. import choices as _c
 from .. import sockets as _t
 
 
+class BriaEraser(SingleOutputNode[_t.IMAGE]):
+    """Bria Eraser (partner/image/Bria).
+
+    Calls a paid service.
+    """
+
+    __slots__ = ()
+    _class_type = "BriaEraser"
+    _display_name = "Bria Eraser"
+    _output_types = ("IMAGE",)
+    IMAGE = OutputSlot[_t.IMAGE](0)
+
+    def __init__(
+        self,
+        *,
+        image: Output[_t.IMAGE],
+        mask: Output[_t.MASK],
+        mask_type: _c.MaskType | Output[_t.COMBO],
+        moderation: Moderation.false | Moderation.true | Literal["false", "true"],
+    ) -> None:
+        self._make({
+            "image": image,
+            "mask": mask,
+            "mask_type": mask_type,
+            "moderation": _choose(moderation, self.Moderation),
+        })
+
+    class Moderation:
+        """The options of moderation."""
+
+        __slots__ = ()
+
+        class false(DynamicChoice):
+            """false."""
+
+            __slots__ = ()
+            _key = "false"
+            _bare_key = "false"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class true(DynamicChoice):
+            """true."""
+
+            __slots__ = ()
+            _key = "true"
+            _bare_key = "true"
+
+            def __init__(
+                self,
+                *,
+                visual_input_moderation: bool | Output[_t.BOOLEAN] = False,
+                visual_output_moderation: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "visual_input_moderation": visual_input_moderation,
+                    "visual_output_moderation": visual_output_moderation,
+                })
+
+
+class BriaExpandImage(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
+    """Bria Expand Image (partner/image/Bria).
+
+    Calls a paid service.
+
+    Args:
+        seed: 1 to 2147483647.
+    """
+
+    __slots__ = ()
+    _class_type = "BriaExpandImage"
+    _display_name = "Bria Expand Image"
+    _output_types = ("IMAGE", "STRING")
+    IMAGE = OutputSlot[_t.IMAGE](0)
+    prompt = OutputSlot[_t.STRING](1)
+
+    def __init__(
+        self,
+        *,
+        image: Output[_t.IMAGE],
+        expand_mode: (
+            ExpandMode.n_1_1
+            | ExpandMode.n_2_3
+            | ExpandMode.n_3_2
+            | ExpandMode.n_3_4
+            | ExpandMode.n_4_3
+            | ExpandMode.n_4_5
+            | ExpandMode.n_5_4
+            | ExpandMode.n_9_16
+            | ExpandMode.n_16_9
+            | ExpandMode.custom_ratio
+            | ExpandMode.manual
+            | Literal[
+                "1:1",
+                "2:3",
+                "3:2",
+                "3:4",
+                "4:3",
+                "4:5",
+                "5:4",
+                "9:16",
+                "16:9",
+                "custom_ratio",
+                "manual",
+            ]
+        ),
+        prompt: str | Output[_t.STRING] = "",
+        negative_prompt: str | Output[_t.STRING] = "",
+        seed: int | Output[_t.INT] = 42,
+        moderation: Moderation.false | Moderation.true | Literal["false", "true"],
+    ) -> None:
+        self._make({
+            "image": image,
+            "expand_mode": _choose(expand_mode, self.ExpandMode),
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "seed": seed,
+            "moderation": _choose(moderation, self.Moderation),
+        })
+
+    class ExpandMode:
+        """The options of expand_mode."""
+
+        __slots__ = ()
+
+        class n_1_1(DynamicChoice):
+            """1:1."""
+
+            __slots__ = ()
+            _key = "1:1"
+            _bare_key = "1:1"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_2_3(DynamicChoice):
+            """2:3."""
+
+            __slots__ = ()
+            _key = "2:3"
+            _bare_key = "2:3"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_3_2(DynamicChoice):
+            """3:2."""
+
+            __slots__ = ()
+            _key = "3:2"
+            _bare_key = "3:2"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_3_4(DynamicChoice):
+            """3:4."""
+
+            __slots__ = ()
+            _key = "3:4"
+            _bare_key = "3:4"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_4_3(DynamicChoice):
+            """4:3."""
+
+            __slots__ = ()
+            _key = "4:3"
+            _bare_key = "4:3"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_4_5(DynamicChoice):
+            """4:5."""
+
+            __slots__ = ()
+            _key = "4:5"
+            _bare_key = "4:5"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_5_4(DynamicChoice):
+            """5:4."""
+
+            __slots__ = ()
+            _key = "5:4"
+            _bare_key = "5:4"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_9_16(DynamicChoice):
+            """9:16."""
+
+            __slots__ = ()
+            _key = "9:16"
+            _bare_key = "9:16"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_16_9(DynamicChoice):
+            """16:9."""
+
+            __slots__ = ()
+            _key = "16:9"
+            _bare_key = "16:9"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class custom_ratio(DynamicChoice):
+            """custom_ratio.
+
+            Args:
+                ratio_width: 1 to 100.
+                ratio_height: 1 to 100.
+            """
+
+            __slots__ = ()
+            _key = "custom_ratio"
+            _bare_key = "custom_ratio"
+
+            def __init__(
+                self,
+                *,
+                ratio_width: int | Output[_t.INT] = 21,
+                ratio_height: int | Output[_t.INT] = 9,
+            ) -> None:
+                self._make({"ratio_width": ratio_width, "ratio_height": ratio_height})
+
+        class manual(DynamicChoice):
+            """manual.
+
+            Args:
+                canvas_width: 64 to 5000.
+                canvas_height: 64 to 5000.
+                image_width: 1 to 5000.
+                image_height: 1 to 5000.
+                image_x: -5000 to 5000.
+                image_y: -5000 to 5000.
+            """
+
+            __slots__ = ()
+            _key = "manual"
+            _bare_key = "manual"
+
+            def __init__(
+                self,
+                *,
+                canvas_width: int | Output[_t.INT] = 1000,
+                canvas_height: int | Output[_t.INT] = 1000,
+                image_width: int | Output[_t.INT] = 500,
+                image_height: int | Output[_t.INT] = 500,
+                image_x: int | Output[_t.INT] = 250,
+                image_y: int | Output[_t.INT] = 250,
+            ) -> None:
+                self._make({
+                    "canvas_width": canvas_width,
+                    "canvas_height": canvas_height,
+                    "image_width": image_width,
+                    "image_height": image_height,
+                    "image_x": image_x,
+                    "image_y": image_y,
+                })
+
+    class Moderation:
+        """The options of moderation."""
+
+        __slots__ = ()
+
+        class false(DynamicChoice):
+            """false."""
+
+            __slots__ = ()
+            _key = "false"
+            _bare_key = "false"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class true(DynamicChoice):
+            """true."""
+
+            __slots__ = ()
+            _key = "true"
+            _bare_key = "true"
+
+            def __init__(
+                self,
+                *,
+                prompt_content_moderation: bool | Output[_t.BOOLEAN] = False,
+                visual_input_moderation: bool | Output[_t.BOOLEAN] = False,
+                visual_output_moderation: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt_content_moderation": prompt_content_moderation,
+                    "visual_input_moderation": visual_input_moderation,
+                    "visual_output_moderation": visual_output_moderation,
+                })
+
+
+class BriaGenFill(SingleOutputNode[_t.IMAGE]):
+    """Bria Generative Fill (partner/image/Bria).
+
+    Calls a paid service.
+
+    Args:
+        seed: 1 to 2147483647.
+    """
+
+    __slots__ = ()
+    _class_type = "BriaGenFill"
+    _display_name = "Bria Generative Fill"
+    _output_types = ("IMAGE",)
+    IMAGE = OutputSlot[_t.IMAGE](0)
+
+    def __init__(
+        self,
+        *,
+        image: Output[_t.IMAGE],
+        mask: Output[_t.MASK],
+        prompt: str | Output[_t.STRING] = "",
+        negative_prompt: str | Output[_t.STRING] = "",
+        refine_prompt: bool | Output[_t.BOOLEAN] = True,
+        seed: int | Output[_t.INT] = 42,
+        moderation: Moderation.false | Moderation.true | Literal["false", "true"],
+    ) -> None:
+        self._make({
+            "image": image,
+            "mask": mask,
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "refine_prompt": refine_prompt,
+            "seed": seed,
+            "moderation": _choose(moderation, self.Moderation),
+        })
+
+    class Moderation:
+        """The options of moderation."""
+
+        __slots__ = ()
+
+        class false(DynamicChoice):
+            """false."""
+
+            __slots__ = ()
+            _key = "false"
+            _bare_key = "false"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class true(DynamicChoice):
+            """true."""
+
+            __slots__ = ()
+            _key = "true"
+            _bare_key = "true"
+
+            def __init__(
+                self,
+                *,
+                prompt_content_moderation: bool | Output[_t.BOOLEAN] = False,
+                visual_input_moderation: bool | Output[_t.BOOLEAN] = False,
+                visual_output_moderation: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt_content_moderation": prompt_content_moderation,
+                    "visual_input_moderation": visual_input_moderation,
+                    "visual_output_moderation": visual_output_moderation,
+                })
+
+
 class BriaImageEditNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
     """Bria FIBO Image Edit (partner/image/Bria).
 
@@ -88,6 +467,67 @@ class BriaImageEditNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
             ) -> None:
                 self._make({
                     "prompt_content_moderation": prompt_content_moderation,
+                    "visual_input_moderation": visual_input_moderation,
+                    "visual_output_moderation": visual_output_moderation,
+                })
+
+
+class BriaIncreaseResolution(SingleOutputNode[_t.IMAGE]):
+    """Bria Increase Resolution (partner/image/Bria).
+
+    Calls a paid service.
+    """
+
+    __slots__ = ()
+    _class_type = "BriaIncreaseResolution"
+    _display_name = "Bria Increase Resolution"
+    _output_types = ("IMAGE",)
+    IMAGE = OutputSlot[_t.IMAGE](0)
+
+    def __init__(
+        self,
+        *,
+        image: Output[_t.IMAGE],
+        desired_increase: _c.DesiredIncrease | Output[_t.COMBO],
+        auto_downscale: bool | Output[_t.BOOLEAN] = False,
+        moderation: Moderation.false | Moderation.true | Literal["false", "true"],
+    ) -> None:
+        self._make({
+            "image": image,
+            "desired_increase": desired_increase,
+            "auto_downscale": auto_downscale,
+            "moderation": _choose(moderation, self.Moderation),
+        })
+
+    class Moderation:
+        """The options of moderation."""
+
+        __slots__ = ()
+
+        class false(DynamicChoice):
+            """false."""
+
+            __slots__ = ()
+            _key = "false"
+            _bare_key = "false"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class true(DynamicChoice):
+            """true."""
+
+            __slots__ = ()
+            _key = "true"
+            _bare_key = "true"
+
+            def __init__(
+                self,
+                *,
+                visual_input_moderation: bool | Output[_t.BOOLEAN] = False,
+                visual_output_moderation: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
                     "visual_input_moderation": visual_input_moderation,
                     "visual_output_moderation": visual_output_moderation,
                 })

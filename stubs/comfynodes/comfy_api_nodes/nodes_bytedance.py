@@ -14,7 +14,7 @@ from .. import sockets as _t
 
 
 class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
-    """ByteDance Seedance 2.0 First-Last-Frame to Video (partner/video/ByteDance).
+    """ByteDance Seedance 2.5 First-Last-Frame to Video (partner/video/ByteDance).
 
     Calls a paid service.
 
@@ -24,14 +24,20 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
     __slots__ = ()
     _class_type = "ByteDance2FirstLastFrameNode"
-    _display_name = "ByteDance Seedance 2.0 First-Last-Frame to Video"
+    _display_name = "ByteDance Seedance 2.5 First-Last-Frame to Video"
     _output_types = ("VIDEO",)
     VIDEO = OutputSlot[_t.VIDEO](0)
 
     def __init__(
         self,
         *,
-        model: Model.Seedance_2_0 | Model.Seedance_2_0_Fast | Model.Seedance_2_0_Mini,
+        model: (
+            Model.Seedance_2_5
+            | Model.Seedance_2_0
+            | Model.Seedance_2_0_Fast
+            | Model.Seedance_2_0_Mini
+            | Literal["Seedance 2.5"]
+        ),
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
         first_frame: Output[_t.IMAGE] | None = None,
@@ -40,7 +46,7 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         last_frame_asset_id: str | Output[_t.STRING] = "",
     ) -> None:
         self._make({
-            "model": model,
+            "model": _choose(model, self.Model),
             "seed": seed,
             "watermark": watermark,
             "first_frame": first_frame,
@@ -53,6 +59,34 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         """The options of model."""
 
         __slots__ = ()
+
+        class Seedance_2_5(DynamicChoice):
+            """Seedance 2.5.
+
+            Args:
+                duration: 4 to 30.
+            """
+
+            __slots__ = ()
+            _key = "Seedance 2.5"
+            _bare_key = "Seedance 2.5"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO] = "720p",
+                duration: int | Output[_t.INT] = 5,
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+                output_format: _c.ByteDance2FirstLastFrameNodeOutputFormat | Output[_t.COMBO] = "mp4",
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "output_format": output_format,
+                })
 
         class Seedance_2_0(DynamicChoice):
             """Seedance 2.0.
@@ -137,7 +171,252 @@ class ByteDance2FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 
 
 class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
-    """ByteDance Seedance 2.0 Reference to Video (partner/video/ByteDance).
+    """ByteDance Seedance 2.5 Reference to Video (Legacy) (partner/video/ByteDance).
+
+    Deprecated. Calls a paid service.
+
+    Args:
+        seed: 0 to 2147483647.
+    """
+
+    __slots__ = ()
+    _class_type = "ByteDance2ReferenceNode"
+    _display_name = "ByteDance Seedance 2.5 Reference to Video (Legacy)"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        model: (
+            Model.Seedance_2_5
+            | Model.Seedance_2_0
+            | Model.Seedance_2_0_Fast
+            | Model.Seedance_2_0_Mini
+            | Literal["Seedance 2.5"]
+        ),
+        seed: int | Output[_t.INT] = 0,
+        watermark: bool | Output[_t.BOOLEAN] = False,
+    ) -> None:
+        self._make({"model": _choose(model, self.Model), "seed": seed, "watermark": watermark})
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class Seedance_2_5(DynamicChoice):
+            """Seedance 2.5.
+
+            Args:
+                duration: 4 to 30.
+            """
+
+            __slots__ = ()
+            _key = "Seedance 2.5"
+            _bare_key = "Seedance 2.5"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO] = "720p",
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "16:9",
+                duration: int | Output[_t.INT] = 5,
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+                video_editing: bool | Output[_t.BOOLEAN] = False,
+                output_format: _c.ByteDance2FirstLastFrameNodeOutputFormat | Output[_t.COMBO] = "mp4",
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20", "image_21", "image_22", "image_23", "image_24", "image_25", "image_26", "image_27", "image_28", "image_29", "image_30"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4", "video_5", "video_6", "video_7", "video_8", "video_9", "video_10"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3", "audio_4", "audio_5", "audio_6", "audio_7", "audio_8", "audio_9", "audio_10"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9", "asset_10", "asset_11", "asset_12", "asset_13", "asset_14", "asset_15", "asset_16", "asset_17", "asset_18", "asset_19", "asset_20", "asset_21", "asset_22", "asset_23", "asset_24", "asset_25", "asset_26", "asset_27", "asset_28", "asset_29", "asset_30"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
+                auto_downscale: bool | Output[_t.BOOLEAN] = True,
+                auto_upscale: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "video_editing": video_editing,
+                    "output_format": output_format,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20", "image_21", "image_22", "image_23", "image_24", "image_25", "image_26", "image_27", "image_28", "image_29", "image_30")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3", "video_4", "video_5", "video_6", "video_7", "video_8", "video_9", "video_10")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3", "audio_4", "audio_5", "audio_6", "audio_7", "audio_8", "audio_9", "audio_10")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9", "asset_10", "asset_11", "asset_12", "asset_13", "asset_14", "asset_15", "asset_16", "asset_17", "asset_18", "asset_19", "asset_20", "asset_21", "asset_22", "asset_23", "asset_24", "asset_25", "asset_26", "asset_27", "asset_28", "asset_29", "asset_30")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
+
+        class Seedance_2_0(DynamicChoice):
+            """Seedance 2.0.
+
+            Args:
+                duration: 4 to 15.
+            """
+
+            __slots__ = ()
+            _key = "Seedance 2.0"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_f79a | Output[_t.COMBO],
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
+                duration: int | Output[_t.INT] = 7,
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
+                auto_downscale: bool | Output[_t.BOOLEAN] = True,
+                auto_upscale: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
+
+        class Seedance_2_0_Fast(DynamicChoice):
+            """Seedance 2.0 Fast.
+
+            Args:
+                duration: 4 to 15.
+            """
+
+            __slots__ = ()
+            _key = "Seedance 2.0 Fast"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_8c37 | Output[_t.COMBO],
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
+                duration: int | Output[_t.INT] = 7,
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
+                auto_downscale: bool | Output[_t.BOOLEAN] = True,
+                auto_upscale: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
+
+        class Seedance_2_0_Mini(DynamicChoice):
+            """Seedance 2.0 Mini.
+
+            Args:
+                duration: 4 to 15.
+            """
+
+            __slots__ = ()
+            _key = "Seedance 2.0 Mini"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_8c37 | Output[_t.COMBO],
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
+                duration: int | Output[_t.INT] = 7,
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
+                auto_downscale: bool | Output[_t.BOOLEAN] = True,
+                auto_upscale: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
+
+
+class ByteDance2ReferenceNodeV2(SingleOutputNode[_t.VIDEO]):
+    """ByteDance Seedance 2.5 Reference to Video (partner/video/ByteDance).
 
     Calls a paid service.
 
@@ -146,24 +425,86 @@ class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
     """
 
     __slots__ = ()
-    _class_type = "ByteDance2ReferenceNode"
-    _display_name = "ByteDance Seedance 2.0 Reference to Video"
+    _class_type = "ByteDance2ReferenceNodeV2"
+    _display_name = "ByteDance Seedance 2.5 Reference to Video"
     _output_types = ("VIDEO",)
     VIDEO = OutputSlot[_t.VIDEO](0)
 
     def __init__(
         self,
         *,
-        model: Model.Seedance_2_0 | Model.Seedance_2_0_Fast | Model.Seedance_2_0_Mini,
+        model: (
+            Model.Seedance_2_5
+            | Model.Seedance_2_0
+            | Model.Seedance_2_0_Fast
+            | Model.Seedance_2_0_Mini
+            | Literal["Seedance 2.5"]
+        ),
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make({"model": model, "seed": seed, "watermark": watermark})
+        self._make({"model": _choose(model, self.Model), "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
 
         __slots__ = ()
+
+        class Seedance_2_5(DynamicChoice):
+            """Seedance 2.5.
+
+            Args:
+                duration: 4 to 30.
+            """
+
+            __slots__ = ()
+            _key = "Seedance 2.5"
+            _bare_key = "Seedance 2.5"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO] = "720p",
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "16:9",
+                duration: int | Output[_t.INT] = 5,
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+                task_type: _c.TaskType | Output[_t.COMBO] = "auto",
+                output_format: _c.ByteDance2FirstLastFrameNodeOutputFormat | Output[_t.COMBO] = "mp4",
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20", "image_21", "image_22", "image_23", "image_24", "image_25", "image_26", "image_27", "image_28", "image_29", "image_30"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3", "video_4", "video_5", "video_6", "video_7", "video_8", "video_9", "video_10"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3", "audio_4", "audio_5", "audio_6", "audio_7", "audio_8", "audio_9", "audio_10"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+                reference_assets: (
+                    Mapping[Literal["asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9", "asset_10", "asset_11", "asset_12", "asset_13", "asset_14", "asset_15", "asset_16", "asset_17", "asset_18", "asset_19", "asset_20", "asset_21", "asset_22", "asset_23", "asset_24", "asset_25", "asset_26", "asset_27", "asset_28", "asset_29", "asset_30"], str | Output[_t.STRING]]
+                    | Sequence[str | Output[_t.STRING]]
+                ) = (),
+                auto_downscale: bool | Output[_t.BOOLEAN] = True,
+                auto_upscale: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "task_type": task_type,
+                    "output_format": output_format,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20", "image_21", "image_22", "image_23", "image_24", "image_25", "image_26", "image_27", "image_28", "image_29", "image_30")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3", "video_4", "video_5", "video_6", "video_7", "video_8", "video_9", "video_10")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3", "audio_4", "audio_5", "audio_6", "audio_7", "audio_8", "audio_9", "audio_10")),
+                    "reference_assets": _autogrow(reference_assets, "", ("asset_1", "asset_2", "asset_3", "asset_4", "asset_5", "asset_6", "asset_7", "asset_8", "asset_9", "asset_10", "asset_11", "asset_12", "asset_13", "asset_14", "asset_15", "asset_16", "asset_17", "asset_18", "asset_19", "asset_20", "asset_21", "asset_22", "asset_23", "asset_24", "asset_25", "asset_26", "asset_27", "asset_28", "asset_29", "asset_30")),
+                    "auto_downscale": auto_downscale,
+                    "auto_upscale": auto_upscale,
+                })
 
         class Seedance_2_0(DynamicChoice):
             """Seedance 2.0.
@@ -320,7 +661,7 @@ class ByteDance2ReferenceNode(SingleOutputNode[_t.VIDEO]):
 
 
 class ByteDance2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
-    """ByteDance Seedance 2.0 Text to Video (partner/video/ByteDance).
+    """ByteDance Seedance 2.5 Text to Video (partner/video/ByteDance).
 
     Calls a paid service.
 
@@ -330,23 +671,59 @@ class ByteDance2TextToVideoNode(SingleOutputNode[_t.VIDEO]):
 
     __slots__ = ()
     _class_type = "ByteDance2TextToVideoNode"
-    _display_name = "ByteDance Seedance 2.0 Text to Video"
+    _display_name = "ByteDance Seedance 2.5 Text to Video"
     _output_types = ("VIDEO",)
     VIDEO = OutputSlot[_t.VIDEO](0)
 
     def __init__(
         self,
         *,
-        model: Model.Seedance_2_0 | Model.Seedance_2_0_Fast | Model.Seedance_2_0_Mini,
+        model: (
+            Model.Seedance_2_5
+            | Model.Seedance_2_0
+            | Model.Seedance_2_0_Fast
+            | Model.Seedance_2_0_Mini
+            | Literal["Seedance 2.5"]
+        ),
         seed: int | Output[_t.INT] = 0,
         watermark: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
-        self._make({"model": model, "seed": seed, "watermark": watermark})
+        self._make({"model": _choose(model, self.Model), "seed": seed, "watermark": watermark})
 
     class Model:
         """The options of model."""
 
         __slots__ = ()
+
+        class Seedance_2_5(DynamicChoice):
+            """Seedance 2.5.
+
+            Args:
+                duration: 4 to 30.
+            """
+
+            __slots__ = ()
+            _key = "Seedance 2.5"
+            _bare_key = "Seedance 2.5"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO] = "720p",
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "16:9",
+                duration: int | Output[_t.INT] = 5,
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+                output_format: _c.ByteDance2FirstLastFrameNodeOutputFormat | Output[_t.COMBO] = "mp4",
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "generate_audio": generate_audio,
+                    "output_format": output_format,
+                })
 
         class Seedance_2_0(DynamicChoice):
             """Seedance 2.0.
@@ -481,7 +858,7 @@ class ByteDanceFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
         prompt: str | Output[_t.STRING],
         first_frame: Output[_t.IMAGE],
         last_frame: Output[_t.IMAGE],
-        resolution: _c.ByteDanceFirstLastFrameNodeResolution | Output[_t.COMBO],
+        resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO],
         aspect_ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO],
         duration: int | Output[_t.INT] = 5,
         seed: int | Output[_t.INT] = 0,
@@ -608,7 +985,7 @@ class ByteDanceImageToVideoNode(SingleOutputNode[_t.VIDEO]):
         model: _c.ByteDanceImageToVideoNodeModel | Output[_t.COMBO] = "seedance-1-0-pro-fast-251015",
         prompt: str | Output[_t.STRING],
         image: Output[_t.IMAGE],
-        resolution: _c.ByteDanceFirstLastFrameNodeResolution | Output[_t.COMBO],
+        resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO],
         aspect_ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO],
         duration: int | Output[_t.INT] = 5,
         seed: int | Output[_t.INT] = 0,
@@ -664,6 +1041,7 @@ class ByteDanceSeedAudio(SingleOutputNode[_t.AUDIO]):
         loudness_rate: int | Output[_t.INT] = 0,
         pitch_rate: int | Output[_t.INT] = 0,
         seed: int | Output[_t.INT] = 42,
+        model: _c.ByteDanceSeedAudioModel | Output[_t.COMBO] = "seed-audio-1.0-multilingual",
     ) -> None:
         self._make({
             "text_prompt": text_prompt,
@@ -673,6 +1051,7 @@ class ByteDanceSeedAudio(SingleOutputNode[_t.AUDIO]):
             "loudness_rate": loudness_rate,
             "pitch_rate": pitch_rate,
             "seed": seed,
+            "model": model,
         })
 
     class ReferenceMode:
@@ -735,6 +1114,48 @@ class ByteDanceSeedAudio(SingleOutputNode[_t.AUDIO]):
                 self._make({"preset_voice": preset_voice})
 
 
+class ByteDanceSeedreamLayerSeparationNode(MultiOutputNode[Output[_t.IMAGE], Output[_t.MASK], Output[_t.IMAGE], Output[_t.MASK], Output[_t.BOUNDING_BOX], Output[_t.LAYERS]]):
+    """ByteDance Seedream 5.0 Pro Layer Separation (partner/image/ByteDance).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 2147483647.
+    """
+
+    __slots__ = ()
+    _class_type = "ByteDanceSeedreamLayerSeparationNode"
+    _display_name = "ByteDance Seedream 5.0 Pro Layer Separation"
+    _output_types = ("IMAGE", "MASK", "IMAGE", "MASK", "BOUNDING_BOX", "LAYERS")
+    base_image = OutputSlot[_t.IMAGE](0)
+    base_mask = OutputSlot[_t.MASK](1)
+    layers = OutputSlot[_t.IMAGE](2)
+    masks = OutputSlot[_t.MASK](3)
+    bboxes = OutputSlot[_t.BOUNDING_BOX](4)
+    layer_stack = OutputSlot[_t.LAYERS](5)
+
+    def __init__(
+        self,
+        *,
+        image: Output[_t.IMAGE],
+        prompt: str | Output[_t.STRING] = "",
+        size: _c.ByteDanceSeedreamLayerSeparationNodeSize | Output[_t.COMBO] = "auto",
+        seed: int | Output[_t.INT] = 0,
+        prompt_optimization: _c.PromptOptimization | Output[_t.COMBO] = "standard",
+        watermark: bool | Output[_t.BOOLEAN] = False,
+        crop_layers: bool | Output[_t.BOOLEAN] = False,
+    ) -> None:
+        self._make({
+            "image": image,
+            "prompt": prompt,
+            "size": size,
+            "seed": seed,
+            "prompt_optimization": prompt_optimization,
+            "watermark": watermark,
+            "crop_layers": crop_layers,
+        })
+
+
 class ByteDanceSeedreamNode(SingleOutputNode[_t.IMAGE]):
     """ByteDance Seedream 4.5 & 5.0 (partner/image/ByteDance).
 
@@ -784,9 +1205,9 @@ class ByteDanceSeedreamNode(SingleOutputNode[_t.IMAGE]):
 
 
 class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
-    """ByteDance Seedream 4.5 & 5.0 (partner/image/ByteDance).
+    """ByteDance Seedream 4.5 & 5.0 (Legacy) (partner/image/ByteDance).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
 
     Args:
         seed: 0 to 2147483647.
@@ -794,7 +1215,7 @@ class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
 
     __slots__ = ()
     _class_type = "ByteDanceSeedreamNodeV2"
-    _display_name = "ByteDance Seedream 4.5 & 5.0"
+    _display_name = "ByteDance Seedream 4.5 & 5.0 (Legacy)"
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
@@ -957,6 +1378,198 @@ class ByteDanceSeedreamNodeV2(SingleOutputNode[_t.IMAGE]):
                 })
 
 
+class ByteDanceSeedreamNodeV3(SingleOutputNode[_t.IMAGE]):
+    """ByteDance Seedream 4.5 & 5.0 (partner/image/ByteDance).
+
+    Calls a paid service.
+    """
+
+    __slots__ = ()
+    _class_type = "ByteDanceSeedreamNodeV3"
+    _display_name = "ByteDance Seedream 4.5 & 5.0"
+    _output_types = ("IMAGE",)
+    IMAGE = OutputSlot[_t.IMAGE](0)
+
+    def __init__(
+        self,
+        *,
+        prompt: str | Output[_t.STRING] = "",
+        model: (
+            Model.seedream_5_0_pro
+            | Model.seedream_5_0_lite
+            | Model.seedream_4_5_251128
+            | Model.seedream_4_0_250828
+        ),
+    ) -> None:
+        self._make({"prompt": prompt, "model": model})
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class seedream_5_0_pro(DynamicChoice):
+            """seedream 5.0 pro.
+
+            Args:
+                width: 1024 to 3136.
+                height: 1024 to 2496.
+                seed: 0 to 2147483647.
+            """
+
+            __slots__ = ()
+            _key = "seedream 5.0 pro"
+
+            def __init__(
+                self,
+                *,
+                size_preset: _c.ByteDanceSeedreamNodeV2SizePreset_24e0 | Output[_t.COMBO],
+                width: int | Output[_t.INT] = 2048,
+                height: int | Output[_t.INT] = 2048,
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                prompt_optimization: _c.PromptOptimization | Output[_t.COMBO] = "standard",
+                seed: int | Output[_t.INT] = 42,
+                watermark: bool | Output[_t.BOOLEAN] = False,
+                thinking: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                    "prompt_optimization": prompt_optimization,
+                    "seed": seed,
+                    "watermark": watermark,
+                    "thinking": thinking,
+                })
+
+        class seedream_5_0_lite(DynamicChoice):
+            """seedream 5.0 lite.
+
+            Args:
+                width: 1024 to 6240.
+                height: 1024 to 4992.
+                max_images: 1 to 14.
+                seed: 0 to 2147483647.
+            """
+
+            __slots__ = ()
+            _key = "seedream 5.0 lite"
+
+            def __init__(
+                self,
+                *,
+                size_preset: _c.ByteDanceSeedreamNodeV2SizePreset_0988 | Output[_t.COMBO],
+                width: int | Output[_t.INT] = 2048,
+                height: int | Output[_t.INT] = 2048,
+                max_images: int | Output[_t.INT] = 1,
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                fail_on_partial: bool | Output[_t.BOOLEAN] = False,
+                seed: int | Output[_t.INT] = 42,
+                watermark: bool | Output[_t.BOOLEAN] = False,
+                thinking: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "max_images": max_images,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14")),
+                    "fail_on_partial": fail_on_partial,
+                    "seed": seed,
+                    "watermark": watermark,
+                    "thinking": thinking,
+                })
+
+        class seedream_4_5_251128(DynamicChoice):
+            """seedream-4-5-251128.
+
+            Args:
+                width: 1024 to 6240.
+                height: 1024 to 4992.
+                max_images: 1 to 10.
+                seed: 0 to 2147483647.
+            """
+
+            __slots__ = ()
+            _key = "seedream-4-5-251128"
+
+            def __init__(
+                self,
+                *,
+                size_preset: _c.ByteDanceSeedreamNodeV2SizePreset_9f1e | Output[_t.COMBO],
+                width: int | Output[_t.INT] = 2048,
+                height: int | Output[_t.INT] = 2048,
+                max_images: int | Output[_t.INT] = 1,
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                fail_on_partial: bool | Output[_t.BOOLEAN] = False,
+                seed: int | Output[_t.INT] = 42,
+                watermark: bool | Output[_t.BOOLEAN] = False,
+                thinking: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "max_images": max_images,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                    "fail_on_partial": fail_on_partial,
+                    "seed": seed,
+                    "watermark": watermark,
+                    "thinking": thinking,
+                })
+
+        class seedream_4_0_250828(DynamicChoice):
+            """seedream-4-0-250828.
+
+            Args:
+                width: 1024 to 6240.
+                height: 1024 to 4992.
+                max_images: 1 to 10.
+                seed: 0 to 2147483647.
+            """
+
+            __slots__ = ()
+            _key = "seedream-4-0-250828"
+
+            def __init__(
+                self,
+                *,
+                size_preset: _c.ByteDanceSeedreamNodeV2SizePreset_d37a | Output[_t.COMBO],
+                width: int | Output[_t.INT] = 2048,
+                height: int | Output[_t.INT] = 2048,
+                max_images: int | Output[_t.INT] = 1,
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                fail_on_partial: bool | Output[_t.BOOLEAN] = False,
+                seed: int | Output[_t.INT] = 42,
+                watermark: bool | Output[_t.BOOLEAN] = False,
+                thinking: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "size_preset": size_preset,
+                    "width": width,
+                    "height": height,
+                    "max_images": max_images,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                    "fail_on_partial": fail_on_partial,
+                    "seed": seed,
+                    "watermark": watermark,
+                    "thinking": thinking,
+                })
+
+
 class ByteDanceTextToVideoNode(SingleOutputNode[_t.VIDEO]):
     """ByteDance Text to Video (partner/video/ByteDance).
 
@@ -978,7 +1591,7 @@ class ByteDanceTextToVideoNode(SingleOutputNode[_t.VIDEO]):
         *,
         model: _c.ByteDanceTextToVideoNodeModel | Output[_t.COMBO] = "seedance-1-0-pro-fast-251015",
         prompt: str | Output[_t.STRING],
-        resolution: _c.ByteDanceFirstLastFrameNodeResolution | Output[_t.COMBO],
+        resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO],
         aspect_ratio: _c.ByteDanceTextToVideoNodeAspectRatio | Output[_t.COMBO],
         duration: int | Output[_t.INT] = 5,
         seed: int | Output[_t.INT] = 0,
@@ -997,3 +1610,151 @@ class ByteDanceTextToVideoNode(SingleOutputNode[_t.VIDEO]):
             "watermark": watermark,
             "generate_audio": generate_audio,
         })
+
+
+class ByteDanceVideoEnhanceNode(SingleOutputNode[_t.VIDEO]):
+    """ByteDance vCube Video Enhance (partner/video/ByteDance).
+
+    Calls a paid service.
+    """
+
+    __slots__ = ()
+    _class_type = "ByteDanceVideoEnhanceNode"
+    _display_name = "ByteDance vCube Video Enhance"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        video: Output[_t.VIDEO],
+        tool_version: ToolVersion.standard | ToolVersion.professional | Literal["standard", "professional"],
+        resolution: (
+            Resolution.n_1080p
+            | Resolution.n_720p
+            | Resolution.n_2k
+            | Resolution.n_4k
+            | Resolution.n_8k
+            | Resolution.source
+            | Resolution.custom
+            | Literal["1080p", "720p", "2k", "4k", "8k", "source", "custom"]
+        ),
+        fps: _c.ByteDanceVideoEnhanceNodeFps | Output[_t.COMBO] = "source",
+        bitrate_level: _c.Quality | Output[_t.COMBO] = "medium",
+    ) -> None:
+        self._make({
+            "video": video,
+            "tool_version": _choose(tool_version, self.ToolVersion),
+            "resolution": _choose(resolution, self.Resolution),
+            "fps": fps,
+            "bitrate_level": bitrate_level,
+        })
+
+    class ToolVersion:
+        """The options of tool_version."""
+
+        __slots__ = ()
+
+        class standard(DynamicChoice):
+            """standard."""
+
+            __slots__ = ()
+            _key = "standard"
+            _bare_key = "standard"
+
+            def __init__(
+                self,
+                *,
+                scene: _c.Scene | Output[_t.COMBO] = "aigc",
+                enhance_style: _c.EnhanceStyle | Output[_t.COMBO] = "hd",
+            ) -> None:
+                self._make({"scene": scene, "enhance_style": enhance_style})
+
+        class professional(DynamicChoice):
+            """professional."""
+
+            __slots__ = ()
+            _key = "professional"
+            _bare_key = "professional"
+
+            def __init__(self, *, enhance_style: _c.EnhanceStyle | Output[_t.COMBO] = "hd") -> None:
+                self._make({"enhance_style": enhance_style})
+
+    class Resolution:
+        """The options of resolution."""
+
+        __slots__ = ()
+
+        class n_1080p(DynamicChoice):
+            """1080p."""
+
+            __slots__ = ()
+            _key = "1080p"
+            _bare_key = "1080p"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_720p(DynamicChoice):
+            """720p."""
+
+            __slots__ = ()
+            _key = "720p"
+            _bare_key = "720p"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_2k(DynamicChoice):
+            """2k."""
+
+            __slots__ = ()
+            _key = "2k"
+            _bare_key = "2k"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_4k(DynamicChoice):
+            """4k."""
+
+            __slots__ = ()
+            _key = "4k"
+            _bare_key = "4k"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class n_8k(DynamicChoice):
+            """8k."""
+
+            __slots__ = ()
+            _key = "8k"
+            _bare_key = "8k"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class source(DynamicChoice):
+            """source."""
+
+            __slots__ = ()
+            _key = "source"
+            _bare_key = "source"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class custom(DynamicChoice):
+            """custom.
+
+            Args:
+                short_side: 128 to 4320.
+            """
+
+            __slots__ = ()
+            _key = "custom"
+            _bare_key = "custom"
+
+            def __init__(self, *, short_side: int | Output[_t.INT] = 1080) -> None:
+                self._make({"short_side": short_side})

@@ -77,7 +77,7 @@ class ElevenLabsSpeechToSpeech(SingleOutputNode[_t.AUDIO]):
             | Model.eleven_english_sts_v2
             | Literal["eleven_multilingual_sts_v2", "eleven_english_sts_v2"]
         ),
-        output_format: _c.OutputFormat | Output[_t.COMBO],
+        output_format: _c.ElevenLabsSpeechToSpeechOutputFormat | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
         remove_background_noise: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
@@ -259,7 +259,7 @@ class ElevenLabsTextToDialogue(SingleOutputNode[_t.AUDIO]):
         ),
         language_code: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 1,
-        output_format: _c.OutputFormat | Output[_t.COMBO],
+        output_format: _c.ElevenLabsSpeechToSpeechOutputFormat | Output[_t.COMBO],
     ) -> None:
         self._make({
             "stability": stability,
@@ -636,7 +636,7 @@ class ElevenLabsTextToSoundEffects(SingleOutputNode[_t.AUDIO]):
         *,
         text: str | Output[_t.STRING] = "",
         model: Model.eleven_sfx_v2 | Literal["eleven_sfx_v2"],
-        output_format: _c.OutputFormat | Output[_t.COMBO],
+        output_format: _c.ElevenLabsSpeechToSpeechOutputFormat | Output[_t.COMBO],
     ) -> None:
         self._make({"text": text, "model": _choose(model, self.Model), "output_format": output_format})
 
@@ -697,7 +697,7 @@ class ElevenLabsTextToSpeech(SingleOutputNode[_t.AUDIO]):
         ),
         language_code: str | Output[_t.STRING] = "",
         seed: int | Output[_t.INT] = 1,
-        output_format: _c.OutputFormat | Output[_t.COMBO],
+        output_format: _c.ElevenLabsSpeechToSpeechOutputFormat | Output[_t.COMBO],
     ) -> None:
         self._make({
             "voice": voice,

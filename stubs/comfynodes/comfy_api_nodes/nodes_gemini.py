@@ -315,9 +315,11 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
         *,
         prompt: str | Output[_t.STRING] = "",
         model: (
-            Model.Gemini_3_1_Pro
+            Model.Gemini_3_7_Flash
+            | Model.Gemini_3_5_Flash
+            | Model.Gemini_3_1_Pro
             | Model.Gemini_3_1_Flash_Lite
-            | Literal["Gemini 3.1 Pro", "Gemini 3.1 Flash-Lite"]
+            | Literal["Gemini 3.7 Flash", "Gemini 3.5 Flash", "Gemini 3.1 Pro", "Gemini 3.1 Flash-Lite"]
         ),
         seed: int | Output[_t.INT] = 42,
         system_prompt: str | Output[_t.STRING] = "",
@@ -333,6 +335,84 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
         """The options of model."""
 
         __slots__ = ()
+
+        class Gemini_3_7_Flash(DynamicChoice):
+            """Gemini 3.7 Flash.
+
+            Args:
+                temperature: 0.0 to 2.0.
+                top_p: 0.0 to 1.0.
+                max_output_tokens: 16 to 65536.
+            """
+
+            __slots__ = ()
+            _key = "Gemini 3.7 Flash"
+            _bare_key = "Gemini 3.7 Flash"
+
+            def __init__(
+                self,
+                *,
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                audio: Mapping[Literal["audio_1"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
+                video: Mapping[Literal["video_1"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                thinking_level: _c.GeminiNodeV2ThinkingLevel_6fd8 | Output[_t.COMBO] = "MEDIUM",
+                temperature: float | Output[_t.FLOAT] = 1.0,
+                top_p: float | Output[_t.FLOAT] = 0.95,
+                max_output_tokens: int | Output[_t.INT] = 32768,
+                files: Output[_t.GEMINI_INPUT_FILES] | None = None,
+            ) -> None:
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+                    "audio": _autogrow(audio, "", ("audio_1",)),
+                    "video": _autogrow(video, "", ("video_1",)),
+                    "thinking_level": thinking_level,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "max_output_tokens": max_output_tokens,
+                    "files": files,
+                }, ("files",))
+
+        class Gemini_3_5_Flash(DynamicChoice):
+            """Gemini 3.5 Flash.
+
+            Args:
+                temperature: 0.0 to 2.0.
+                top_p: 0.0 to 1.0.
+                max_output_tokens: 16 to 65536.
+            """
+
+            __slots__ = ()
+            _key = "Gemini 3.5 Flash"
+            _bare_key = "Gemini 3.5 Flash"
+
+            def __init__(
+                self,
+                *,
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                audio: Mapping[Literal["audio_1"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
+                video: Mapping[Literal["video_1"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
+                thinking_level: _c.GeminiNodeV2ThinkingLevel_6cac | Output[_t.COMBO] = "MEDIUM",
+                temperature: float | Output[_t.FLOAT] = 1.0,
+                top_p: float | Output[_t.FLOAT] = 0.95,
+                max_output_tokens: int | Output[_t.INT] = 32768,
+                files: Output[_t.GEMINI_INPUT_FILES] | None = None,
+            ) -> None:
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16")),
+                    "audio": _autogrow(audio, "", ("audio_1",)),
+                    "video": _autogrow(video, "", ("video_1",)),
+                    "thinking_level": thinking_level,
+                    "temperature": temperature,
+                    "top_p": top_p,
+                    "max_output_tokens": max_output_tokens,
+                    "files": files,
+                }, ("files",))
 
         class Gemini_3_1_Pro(DynamicChoice):
             """Gemini 3.1 Pro.
@@ -356,7 +436,7 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
                 ) = (),
                 audio: Mapping[Literal["audio_1"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
                 video: Mapping[Literal["video_1"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
-                thinking_level: _c.GeminiNodeV2ThinkingLevel | Output[_t.COMBO] = "HIGH",
+                thinking_level: _c.GeminiNodeV2ThinkingLevel_be56 | Output[_t.COMBO] = "HIGH",
                 temperature: float | Output[_t.FLOAT] = 1.0,
                 top_p: float | Output[_t.FLOAT] = 0.95,
                 max_output_tokens: int | Output[_t.INT] = 32768,
@@ -395,7 +475,7 @@ class GeminiNodeV2(SingleOutputNode[_t.STRING]):
                 ) = (),
                 audio: Mapping[Literal["audio_1"], Output[_t.AUDIO]] | Sequence[Output[_t.AUDIO]] = (),
                 video: Mapping[Literal["video_1"], Output[_t.VIDEO]] | Sequence[Output[_t.VIDEO]] = (),
-                thinking_level: _c.GeminiNodeV2ThinkingLevel | Output[_t.COMBO] = "LOW",
+                thinking_level: _c.GeminiNodeV2ThinkingLevel_be56 | Output[_t.COMBO] = "LOW",
                 temperature: float | Output[_t.FLOAT] = 1.0,
                 top_p: float | Output[_t.FLOAT] = 0.95,
                 max_output_tokens: int | Output[_t.INT] = 32768,

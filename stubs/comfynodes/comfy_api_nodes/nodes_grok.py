@@ -70,7 +70,12 @@ class GrokImageEditNodeV2(SingleOutputNode[_t.IMAGE]):
         self,
         *,
         prompt: str | Output[_t.STRING] = "",
-        model: Model.grok_imagine_image_quality | Model.grok_imagine_image_pro | Model.grok_imagine_image,
+        model: (
+            Model.grok_imagine_image_2_0
+            | Model.grok_imagine_image_quality
+            | Model.grok_imagine_image_pro
+            | Model.grok_imagine_image
+        ),
         seed: int | Output[_t.INT] = 0,
     ) -> None:
         self._make({"prompt": prompt, "model": model, "seed": seed})
@@ -79,6 +84,36 @@ class GrokImageEditNodeV2(SingleOutputNode[_t.IMAGE]):
         """The options of model."""
 
         __slots__ = ()
+
+        class grok_imagine_image_2_0(DynamicChoice):
+            """grok-imagine-image-2.0.
+
+            Args:
+                number_of_images: 1 to 10.
+            """
+
+            __slots__ = ()
+            _key = "grok-imagine-image-2.0"
+
+            def __init__(
+                self,
+                *,
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ),
+                resolution: _c.GrokImageEditNodeResolution | Output[_t.COMBO],
+                number_of_images: int | Output[_t.INT] = 1,
+                quality: _c.GrokImageEditNodeV2Quality | Output[_t.COMBO],
+                aspect_ratio: _c.GrokImageEditNodeAspectRatio | Output[_t.COMBO],
+            ) -> None:
+                self._make({
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3")),
+                    "resolution": resolution,
+                    "number_of_images": number_of_images,
+                    "quality": quality,
+                    "aspect_ratio": aspect_ratio,
+                })
 
         class grok_imagine_image_quality(DynamicChoice):
             """grok-imagine-image-quality.
@@ -179,12 +214,13 @@ class GrokImageNode(SingleOutputNode[_t.IMAGE]):
     def __init__(
         self,
         *,
-        model: _c.GrokImageEditNodeModel | Output[_t.COMBO],
+        model: _c.GrokImageNodeModel | Output[_t.COMBO],
         prompt: str | Output[_t.STRING],
         aspect_ratio: _c.GrokImageNodeAspectRatio | Output[_t.COMBO],
         number_of_images: int | Output[_t.INT] = 1,
         seed: int | Output[_t.INT] = 0,
         resolution: _c.GrokImageEditNodeResolution | Output[_t.COMBO] | None = None,
+        quality: _c.GrokImageEditNodeV2Quality | Output[_t.COMBO] | None = None,
     ) -> None:
         self._make({
             "model": model,
@@ -193,7 +229,8 @@ class GrokImageNode(SingleOutputNode[_t.IMAGE]):
             "number_of_images": number_of_images,
             "seed": seed,
             "resolution": resolution,
-        }, ("resolution",))
+            "quality": quality,
+        }, ("resolution", "quality"))
 
 
 class GrokVideoEditNode(SingleOutputNode[_t.VIDEO]):
@@ -288,7 +325,7 @@ class GrokVideoNode(SingleOutputNode[_t.VIDEO]):
         *,
         model: _c.GrokVideoNodeModel | Output[_t.COMBO],
         prompt: str | Output[_t.STRING],
-        resolution: _c.ByteDanceFirstLastFrameNodeResolution | Output[_t.COMBO],
+        resolution: _c.ByteDance2FirstLastFrameNodeResolution_c0e1 | Output[_t.COMBO],
         aspect_ratio: _c.GrokVideoNodeAspectRatio | Output[_t.COMBO],
         duration: int | Output[_t.INT] = 6,
         seed: int | Output[_t.INT] = 0,
@@ -324,7 +361,7 @@ class GrokVideoReferenceNode(SingleOutputNode[_t.VIDEO]):
         self,
         *,
         prompt: str | Output[_t.STRING],
-        model: Model.grok_imagine_video,
+        model: Model.grok_imagine_video_1_5 | Model.grok_imagine_video,
         seed: int | Output[_t.INT] = 0,
     ) -> None:
         self._make({"prompt": prompt, "model": model, "seed": seed})
@@ -333,6 +370,40 @@ class GrokVideoReferenceNode(SingleOutputNode[_t.VIDEO]):
         """The options of model."""
 
         __slots__ = ()
+
+        class grok_imagine_video_1_5(DynamicChoice):
+            """grok-imagine-video-1.5.
+
+            Args:
+                duration: 1 to 15.
+            """
+
+            __slots__ = ()
+            _key = "grok-imagine-video-1.5"
+
+            def __init__(
+                self,
+                *,
+                reference_images: (
+                    Mapping[Literal["reference_1", "reference_2", "reference_3", "reference_4", "reference_5", "reference_6", "reference_7"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ),
+                voice_1: _c.GrokVideoReferenceNodeVoice | Output[_t.COMBO],
+                voice_2: _c.GrokVideoReferenceNodeVoice | Output[_t.COMBO],
+                voice_3: _c.GrokVideoReferenceNodeVoice | Output[_t.COMBO],
+                resolution: _c.ByteDance2FirstLastFrameNodeResolution_8c37 | Output[_t.COMBO],
+                aspect_ratio: _c.GrokVideoReferenceNodeAspectRatio | Output[_t.COMBO],
+                duration: int | Output[_t.INT] = 6,
+            ) -> None:
+                self._make({
+                    "reference_images": _autogrow(reference_images, "", ("reference_1", "reference_2", "reference_3", "reference_4", "reference_5", "reference_6", "reference_7")),
+                    "voice_1": voice_1,
+                    "voice_2": voice_2,
+                    "voice_3": voice_3,
+                    "resolution": resolution,
+                    "aspect_ratio": aspect_ratio,
+                    "duration": duration,
+                })
 
         class grok_imagine_video(DynamicChoice):
             """grok-imagine-video.

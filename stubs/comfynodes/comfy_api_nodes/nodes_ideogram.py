@@ -4,10 +4,46 @@
 from __future__ import annotations
 
 
-from comfyflow.node import Output, OutputSlot, SingleOutputNode
+from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
 from .. import choices as _c
 from .. import sockets as _t
+
+
+class IdeogramPImage(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING]]):
+    """Ideogram & Pruna P-Image (partner/image/Ideogram).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 2147483647.
+    """
+
+    __slots__ = ()
+    _class_type = "IdeogramPImage"
+    _display_name = "Ideogram & Pruna P-Image"
+    _output_types = ("IMAGE", "STRING")
+    IMAGE = OutputSlot[_t.IMAGE](0)
+    final_prompt = OutputSlot[_t.STRING](1)
+
+    def __init__(
+        self,
+        *,
+        prompt: str | Output[_t.STRING] = "",
+        quality: _c.IdeogramPImageQuality | Output[_t.COMBO] = "MEDIUM",
+        resolution: _c.GrokImageEditNodeResolution | Output[_t.COMBO] = "1K",
+        aspect_ratio: _c.IdeogramPImageAspectRatio | Output[_t.COMBO] = "1:1",
+        prompt_upsampling: _c.PromptUpsampling | Output[_t.COMBO] = "AUTO",
+        seed: int | Output[_t.INT] = 42,
+    ) -> None:
+        self._make({
+            "prompt": prompt,
+            "quality": quality,
+            "resolution": resolution,
+            "aspect_ratio": aspect_ratio,
+            "prompt_upsampling": prompt_upsampling,
+            "seed": seed,
+        })
 
 
 class IdeogramV3(SingleOutputNode[_t.IMAGE]):
@@ -32,9 +68,9 @@ class IdeogramV3(SingleOutputNode[_t.IMAGE]):
         prompt: str | Output[_t.STRING] = "",
         image: Output[_t.IMAGE] | None = None,
         mask: Output[_t.MASK] | None = None,
-        aspect_ratio: _c.IdeogramV3AspectRatio | Output[_t.COMBO] = "1:1",
+        aspect_ratio: _c.IdeogramPImageAspectRatio | Output[_t.COMBO] = "1:1",
         resolution: _c.IdeogramV3Resolution | Output[_t.COMBO] = "Auto",
-        magic_prompt_option: _c.MagicPromptOption | Output[_t.COMBO] = "AUTO",
+        magic_prompt_option: _c.PromptUpsampling | Output[_t.COMBO] = "AUTO",
         seed: int | Output[_t.INT] = 0,
         num_images: int | Output[_t.INT] = 1,
         rendering_speed: _c.RenderingSpeed | Output[_t.COMBO] = "DEFAULT",

@@ -32,156 +32,11 @@ class KlingAvatarNode(SingleOutputNode[_t.VIDEO]):
         *,
         image: Output[_t.IMAGE],
         sound_file: Output[_t.AUDIO],
-        mode: _c.Mode | Output[_t.COMBO],
+        mode: _c.KlingAvatarNodeMode | Output[_t.COMBO],
         seed: int | Output[_t.INT] = 0,
         prompt: str | Output[_t.STRING] = "",
     ) -> None:
         self._make({"image": image, "sound_file": sound_file, "mode": mode, "seed": seed, "prompt": prompt})
-
-
-class KlingCameraControlI2VNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
-    """Kling Image to Video (Camera Control) (partner/video/Kling).
-
-    Calls a paid service.
-
-    Args:
-        cfg_scale: 0.0 to 1.0.
-    """
-
-    __slots__ = ()
-    _class_type = "KlingCameraControlI2VNode"
-    _display_name = "Kling Image to Video (Camera Control)"
-    _output_types = ("VIDEO", "STRING", "STRING")
-    VIDEO = OutputSlot[_t.VIDEO](0)
-    video_id = OutputSlot[_t.STRING](1)
-    duration = OutputSlot[_t.STRING](2)
-
-    def __init__(
-        self,
-        *,
-        start_frame: Output[_t.IMAGE],
-        prompt: str | Output[_t.STRING],
-        negative_prompt: str | Output[_t.STRING],
-        cfg_scale: float | Output[_t.FLOAT] = 0.75,
-        aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
-        camera_control: Output[_t.CAMERA_CONTROL],
-    ) -> None:
-        self._make({
-            "start_frame": start_frame,
-            "prompt": prompt,
-            "negative_prompt": negative_prompt,
-            "cfg_scale": cfg_scale,
-            "aspect_ratio": aspect_ratio,
-            "camera_control": camera_control,
-        })
-
-
-class KlingCameraControlT2VNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
-    """Kling Text to Video (Camera Control) (partner/video/Kling).
-
-    Calls a paid service.
-
-    Args:
-        cfg_scale: 0.0 to 1.0.
-    """
-
-    __slots__ = ()
-    _class_type = "KlingCameraControlT2VNode"
-    _display_name = "Kling Text to Video (Camera Control)"
-    _output_types = ("VIDEO", "STRING", "STRING")
-    VIDEO = OutputSlot[_t.VIDEO](0)
-    video_id = OutputSlot[_t.STRING](1)
-    duration = OutputSlot[_t.STRING](2)
-
-    def __init__(
-        self,
-        *,
-        prompt: str | Output[_t.STRING],
-        negative_prompt: str | Output[_t.STRING],
-        cfg_scale: float | Output[_t.FLOAT] = 0.75,
-        aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
-        camera_control: Output[_t.CAMERA_CONTROL],
-    ) -> None:
-        self._make({
-            "prompt": prompt,
-            "negative_prompt": negative_prompt,
-            "cfg_scale": cfg_scale,
-            "aspect_ratio": aspect_ratio,
-            "camera_control": camera_control,
-        })
-
-
-class KlingCameraControls(SingleOutputNode[_t.CAMERA_CONTROL]):
-    """Kling Camera Controls (partner/video/Kling).
-
-    Args:
-        horizontal_movement: -10.0 to 10.0.
-        vertical_movement: -10.0 to 10.0.
-        pan: -10.0 to 10.0.
-        tilt: -10.0 to 10.0.
-        roll: -10.0 to 10.0.
-        zoom: -10.0 to 10.0.
-    """
-
-    __slots__ = ()
-    _class_type = "KlingCameraControls"
-    _display_name = "Kling Camera Controls"
-    _output_types = ("CAMERA_CONTROL",)
-    camera_control = OutputSlot[_t.CAMERA_CONTROL](0)
-
-    def __init__(
-        self,
-        *,
-        camera_control_type: _c.CameraControlType | Output[_t.COMBO],
-        horizontal_movement: float | Output[_t.FLOAT] = 0.0,
-        vertical_movement: float | Output[_t.FLOAT] = 0.0,
-        pan: float | Output[_t.FLOAT] = 0.5,
-        tilt: float | Output[_t.FLOAT] = 0.0,
-        roll: float | Output[_t.FLOAT] = 0.0,
-        zoom: float | Output[_t.FLOAT] = 0.0,
-    ) -> None:
-        self._make({
-            "camera_control_type": camera_control_type,
-            "horizontal_movement": horizontal_movement,
-            "vertical_movement": vertical_movement,
-            "pan": pan,
-            "tilt": tilt,
-            "roll": roll,
-            "zoom": zoom,
-        })
-
-
-class KlingDualCharacterVideoEffectNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
-    """Kling Dual Character Video Effects (partner/video/Kling).
-
-    Calls a paid service.
-    """
-
-    __slots__ = ()
-    _class_type = "KlingDualCharacterVideoEffectNode"
-    _display_name = "Kling Dual Character Video Effects"
-    _output_types = ("VIDEO", "STRING")
-    VIDEO = OutputSlot[_t.VIDEO](0)
-    duration = OutputSlot[_t.STRING](1)
-
-    def __init__(
-        self,
-        *,
-        image_left: Output[_t.IMAGE],
-        image_right: Output[_t.IMAGE],
-        effect_scene: _c.KlingDualCharacterVideoEffectNodeEffectScene | Output[_t.COMBO],
-        model_name: _c.KlingDualCharacterVideoEffectNodeModelName | Output[_t.COMBO] = "kling-v1",
-        mode: _c.Mode | Output[_t.COMBO] = "std",
-        duration: _c.KlingDualCharacterVideoEffectNodeDuration | Output[_t.COMBO],
-    ) -> None:
-        self._make({
-            "image_left": image_left,
-            "image_right": image_right,
-            "effect_scene": effect_scene,
-            "model_name": model_name,
-            "mode": mode,
-            "duration": duration,
-        })
 
 
 class KlingFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
@@ -264,11 +119,11 @@ class KlingImage2VideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], 
         start_frame: Output[_t.IMAGE],
         prompt: str | Output[_t.STRING],
         negative_prompt: str | Output[_t.STRING],
-        model_name: _c.KlingImage2VideoNodeModelName | Output[_t.COMBO] = "kling-v2-master",
+        model_name: _c.KlingImage2VideoNodeModelName | Output[_t.COMBO],
         cfg_scale: float | Output[_t.FLOAT] = 0.8,
-        mode: _c.Mode | Output[_t.COMBO] = "std",
+        mode: _c.Mode | Output[_t.COMBO],
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
-        duration: _c.KlingDualCharacterVideoEffectNodeDuration | Output[_t.COMBO] = "5",
+        duration: _c.KlingImage2VideoNodeDuration | Output[_t.COMBO] = "5",
     ) -> None:
         self._make({
             "start_frame": start_frame,
@@ -346,7 +201,7 @@ class KlingImageToVideoWithAudio(SingleOutputNode[_t.VIDEO]):
         model_name: _c.KlingImageToVideoWithAudioModelName | Output[_t.COMBO],
         start_frame: Output[_t.IMAGE],
         prompt: str | Output[_t.STRING],
-        mode: _c.KlingImageToVideoWithAudioMode | Output[_t.COMBO],
+        mode: _c.Mode | Output[_t.COMBO],
         duration: _c.Duration | Output[_t.COMBO],
         generate_audio: bool | Output[_t.BOOLEAN] = True,
     ) -> None:
@@ -432,7 +287,7 @@ class KlingMotionControl(SingleOutputNode[_t.VIDEO]):
         reference_video: Output[_t.VIDEO],
         keep_original_sound: bool | Output[_t.BOOLEAN] = True,
         character_orientation: _c.CharacterOrientation | Output[_t.COMBO],
-        mode: _c.Mode | Output[_t.COMBO],
+        mode: _c.KlingAvatarNodeMode | Output[_t.COMBO],
         model: _c.KlingMotionControlModel | Output[_t.COMBO] | None = None,
     ) -> None:
         self._make({
@@ -1408,36 +1263,6 @@ class KlingOmniProVideoToVideoNode(SingleOutputNode[_t.VIDEO]):
         }, ("reference_images", "resolution"))
 
 
-class KlingSingleImageVideoEffectNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
-    """Kling Video Effects (partner/video/Kling).
-
-    Calls a paid service.
-    """
-
-    __slots__ = ()
-    _class_type = "KlingSingleImageVideoEffectNode"
-    _display_name = "Kling Video Effects"
-    _output_types = ("VIDEO", "STRING", "STRING")
-    VIDEO = OutputSlot[_t.VIDEO](0)
-    video_id = OutputSlot[_t.STRING](1)
-    duration = OutputSlot[_t.STRING](2)
-
-    def __init__(
-        self,
-        *,
-        image: Output[_t.IMAGE],
-        effect_scene: _c.KlingSingleImageVideoEffectNodeEffectScene | Output[_t.COMBO],
-        model_name: _c.KlingSingleImageVideoEffectNodeModelName | Output[_t.COMBO],
-        duration: _c.KlingDualCharacterVideoEffectNodeDuration | Output[_t.COMBO],
-    ) -> None:
-        self._make({
-            "image": image,
-            "effect_scene": effect_scene,
-            "model_name": model_name,
-            "duration": duration,
-        })
-
-
 class KlingStartEndFrameNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], Output[_t.STRING]]):
     """Kling Start-End Frame to Video (partner/video/Kling).
 
@@ -1501,7 +1326,7 @@ class KlingTextToVideoNode(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING], 
         negative_prompt: str | Output[_t.STRING],
         cfg_scale: float | Output[_t.FLOAT] = 1.0,
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO] = "16:9",
-        mode: _c.KlingTextToVideoNodeMode | Output[_t.COMBO] = "pro mode / 5s duration / kling-v2-5-turbo",
+        mode: _c.KlingStartEndFrameNodeMode | Output[_t.COMBO] = "pro mode / 5s duration / kling-v2-5-turbo",
     ) -> None:
         self._make({
             "prompt": prompt,
@@ -1529,7 +1354,7 @@ class KlingTextToVideoWithAudio(SingleOutputNode[_t.VIDEO]):
         *,
         model_name: _c.KlingImageToVideoWithAudioModelName | Output[_t.COMBO],
         prompt: str | Output[_t.STRING],
-        mode: _c.KlingImageToVideoWithAudioMode | Output[_t.COMBO],
+        mode: _c.Mode | Output[_t.COMBO],
         aspect_ratio: _c.AspectRatio | Output[_t.COMBO],
         duration: _c.Duration | Output[_t.COMBO],
         generate_audio: bool | Output[_t.BOOLEAN] = True,
@@ -1890,25 +1715,3 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 aspect_ratio: _c.AspectRatio | Output[_t.COMBO],
             ) -> None:
                 self._make({"resolution": resolution, "aspect_ratio": aspect_ratio})
-
-
-class KlingVirtualTryOnNode(SingleOutputNode[_t.IMAGE]):
-    """Kling Virtual Try On (partner/image/Kling).
-
-    Calls a paid service.
-    """
-
-    __slots__ = ()
-    _class_type = "KlingVirtualTryOnNode"
-    _display_name = "Kling Virtual Try On"
-    _output_types = ("IMAGE",)
-    IMAGE = OutputSlot[_t.IMAGE](0)
-
-    def __init__(
-        self,
-        *,
-        human_image: Output[_t.IMAGE],
-        cloth_image: Output[_t.IMAGE],
-        model_name: _c.KlingVirtualTryOnNodeModelName | Output[_t.COMBO] = "kolors-virtual-try-on-v1",
-    ) -> None:
-        self._make({"human_image": human_image, "cloth_image": cloth_image, "model_name": model_name})

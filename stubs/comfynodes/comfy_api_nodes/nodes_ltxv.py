@@ -3,17 +3,231 @@
 
 from __future__ import annotations
 
+from typing import Literal
 
+from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
 from .. import choices as _c
 from .. import sockets as _t
 
 
+class LtxApi25AudioToVideo(SingleOutputNode[_t.VIDEO]):
+    """LTX 2.5 Audio To Video (partner/video/LTXV).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "LtxApi25AudioToVideo"
+    _display_name = "LTX 2.5 Audio To Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        audio: Output[_t.AUDIO],
+        model: Model.LTX_2_5_Fast | Model.LTX_2_5_Pro,
+        prompt: str | Output[_t.STRING] = "",
+        seed: int | Output[_t.INT] = 42,
+        image: Output[_t.IMAGE] | None = None,
+    ) -> None:
+        self._make({
+            "audio": audio,
+            "model": model,
+            "prompt": prompt,
+            "seed": seed,
+            "image": image,
+        }, ("image",))
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class LTX_2_5_Fast(DynamicChoice):
+            """LTX-2.5 (Fast)."""
+
+            __slots__ = ()
+            _key = "LTX-2.5 (Fast)"
+
+            def __init__(self, *, resolution: _c.LtxApi25AudioToVideoResolution | Output[_t.COMBO]) -> None:
+                self._make({"resolution": resolution})
+
+        class LTX_2_5_Pro(DynamicChoice):
+            """LTX-2.5 (Pro)."""
+
+            __slots__ = ()
+            _key = "LTX-2.5 (Pro)"
+
+            def __init__(self, *, resolution: _c.LtxApi25AudioToVideoResolution | Output[_t.COMBO]) -> None:
+                self._make({"resolution": resolution})
+
+
+class LtxApi25ImageToVideo(SingleOutputNode[_t.VIDEO]):
+    """LTX 2.5 Image To Video (partner/video/LTXV).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "LtxApi25ImageToVideo"
+    _display_name = "LTX 2.5 Image To Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        image: Output[_t.IMAGE],
+        model: Model.LTX_2_5_Fast | Model.LTX_2_5_Pro | Literal["LTX-2.5 (Fast)", "LTX-2.5 (Pro)"],
+        prompt: str | Output[_t.STRING] = "",
+        seed: int | Output[_t.INT] = 42,
+        last_frame: Output[_t.IMAGE] | None = None,
+    ) -> None:
+        self._make({
+            "image": image,
+            "model": _choose(model, self.Model),
+            "prompt": prompt,
+            "seed": seed,
+            "last_frame": last_frame,
+        }, ("last_frame",))
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class LTX_2_5_Fast(DynamicChoice):
+            """LTX-2.5 (Fast)."""
+
+            __slots__ = ()
+            _key = "LTX-2.5 (Fast)"
+            _bare_key = "LTX-2.5 (Fast)"
+
+            def __init__(
+                self,
+                *,
+                duration: _c.LtxApi25ImageToVideoDuration_552c | Output[_t.COMBO] = "8",
+                resolution: _c.LtxApi25ImageToVideoResolution_d8c7 | Output[_t.COMBO] = "1920x1080",
+                fps: _c.LtxApi25ImageToVideoFps_05a0 | Output[_t.COMBO] = "25",
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "duration": duration,
+                    "resolution": resolution,
+                    "fps": fps,
+                    "generate_audio": generate_audio,
+                })
+
+        class LTX_2_5_Pro(DynamicChoice):
+            """LTX-2.5 (Pro)."""
+
+            __slots__ = ()
+            _key = "LTX-2.5 (Pro)"
+            _bare_key = "LTX-2.5 (Pro)"
+
+            def __init__(
+                self,
+                *,
+                duration: _c.LtxApi25ImageToVideoDuration_c84b | Output[_t.COMBO] = "8",
+                resolution: _c.LtxApi25ImageToVideoResolution_aa26 | Output[_t.COMBO] = "1920x1080",
+                fps: _c.LtxApi25ImageToVideoFps_849d | Output[_t.COMBO] = "25",
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "duration": duration,
+                    "resolution": resolution,
+                    "fps": fps,
+                    "generate_audio": generate_audio,
+                })
+
+
+class LtxApi25TextToVideo(SingleOutputNode[_t.VIDEO]):
+    """LTX 2.5 Text To Video (partner/video/LTXV).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "LtxApi25TextToVideo"
+    _display_name = "LTX 2.5 Text To Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        model: Model.LTX_2_5_Fast | Model.LTX_2_5_Pro | Literal["LTX-2.5 (Fast)", "LTX-2.5 (Pro)"],
+        prompt: str | Output[_t.STRING] = "",
+        seed: int | Output[_t.INT] = 42,
+    ) -> None:
+        self._make({"model": _choose(model, self.Model), "prompt": prompt, "seed": seed})
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class LTX_2_5_Fast(DynamicChoice):
+            """LTX-2.5 (Fast)."""
+
+            __slots__ = ()
+            _key = "LTX-2.5 (Fast)"
+            _bare_key = "LTX-2.5 (Fast)"
+
+            def __init__(
+                self,
+                *,
+                duration: _c.LtxApi25ImageToVideoDuration_552c | Output[_t.COMBO] = "8",
+                resolution: _c.LtxApi25ImageToVideoResolution_d8c7 | Output[_t.COMBO] = "1920x1080",
+                fps: _c.LtxApi25ImageToVideoFps_05a0 | Output[_t.COMBO] = "25",
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "duration": duration,
+                    "resolution": resolution,
+                    "fps": fps,
+                    "generate_audio": generate_audio,
+                })
+
+        class LTX_2_5_Pro(DynamicChoice):
+            """LTX-2.5 (Pro)."""
+
+            __slots__ = ()
+            _key = "LTX-2.5 (Pro)"
+            _bare_key = "LTX-2.5 (Pro)"
+
+            def __init__(
+                self,
+                *,
+                duration: _c.LtxApi25ImageToVideoDuration_c84b | Output[_t.COMBO] = "8",
+                resolution: _c.LtxApi25ImageToVideoResolution_aa26 | Output[_t.COMBO] = "1920x1080",
+                fps: _c.LtxApi25ImageToVideoFps_849d | Output[_t.COMBO] = "25",
+                generate_audio: bool | Output[_t.BOOLEAN] = True,
+            ) -> None:
+                self._make({
+                    "duration": duration,
+                    "resolution": resolution,
+                    "fps": fps,
+                    "generate_audio": generate_audio,
+                })
+
+
 class LtxvApiImageToVideo(SingleOutputNode[_t.VIDEO]):
     """LTXV Image To Video (partner/video/LTXV).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
     """
 
     __slots__ = ()
@@ -30,7 +244,7 @@ class LtxvApiImageToVideo(SingleOutputNode[_t.VIDEO]):
         prompt: str | Output[_t.STRING] = "",
         duration: _c.LtxvApiImageToVideoDuration | Output[_t.COMBO] = 8,
         resolution: _c.LtxvApiImageToVideoResolution | Output[_t.COMBO],
-        fps: _c.Fps | Output[_t.COMBO] = 25,
+        fps: _c.LtxvApiImageToVideoFps | Output[_t.COMBO] = 25,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
         self._make({
@@ -47,7 +261,7 @@ class LtxvApiImageToVideo(SingleOutputNode[_t.VIDEO]):
 class LtxvApiTextToVideo(SingleOutputNode[_t.VIDEO]):
     """LTXV Text To Video (partner/video/LTXV).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
     """
 
     __slots__ = ()
@@ -63,7 +277,7 @@ class LtxvApiTextToVideo(SingleOutputNode[_t.VIDEO]):
         prompt: str | Output[_t.STRING] = "",
         duration: _c.LtxvApiImageToVideoDuration | Output[_t.COMBO] = 8,
         resolution: _c.LtxvApiImageToVideoResolution | Output[_t.COMBO],
-        fps: _c.Fps | Output[_t.COMBO] = 25,
+        fps: _c.LtxvApiImageToVideoFps | Output[_t.COMBO] = 25,
         generate_audio: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
         self._make({

@@ -3,15 +3,332 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
+from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
 from .. import choices as _c
 from .. import sockets as _t
 
 
+class MinimaxHailuo03ContextIRNode(SingleOutputNode[_t.STRING]):
+    """MiniMax H3 Context IR (Prompt Enhancer) (partner/video/MiniMax).
+
+    Calls a paid service.
+    """
+
+    __slots__ = ()
+    _class_type = "MinimaxHailuo03ContextIRNode"
+    _display_name = "MiniMax H3 Context IR (Prompt Enhancer)"
+    _output_types = ("STRING",)
+    STRING = OutputSlot[_t.STRING](0)
+
+    def __init__(
+        self,
+        *,
+        model: Model.MiniMax_H3 | Literal["MiniMax H3"],
+        first_frame: Output[_t.IMAGE] | None = None,
+        last_frame: Output[_t.IMAGE] | None = None,
+    ) -> None:
+        self._make({
+            "model": _choose(model, self.Model),
+            "first_frame": first_frame,
+            "last_frame": last_frame,
+        }, ("first_frame", "last_frame"))
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class MiniMax_H3(DynamicChoice):
+            """MiniMax H3.
+
+            Args:
+                duration: 4 to 15.
+            """
+
+            __slots__ = ()
+            _key = "MiniMax H3"
+            _bare_key = "MiniMax H3"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                duration: int | Output[_t.INT] = 5,
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "duration": duration,
+                    "ratio": ratio,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                })
+
+
+class MinimaxHailuo03FirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
+    """MiniMax H3 First-Last-Frame to Video (partner/video/MiniMax).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "MinimaxHailuo03FirstLastFrameNode"
+    _display_name = "MiniMax H3 First-Last-Frame to Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        model: Model.MiniMax_H3,
+        first_frame: Output[_t.IMAGE],
+        seed: int | Output[_t.INT] = 42,
+        watermark: bool | Output[_t.BOOLEAN] = False,
+        last_frame: Output[_t.IMAGE] | None = None,
+    ) -> None:
+        self._make({
+            "model": model,
+            "first_frame": first_frame,
+            "seed": seed,
+            "watermark": watermark,
+            "last_frame": last_frame,
+        }, ("last_frame",))
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class MiniMax_H3(DynamicChoice):
+            """MiniMax H3.
+
+            Args:
+                duration: 4 to 15.
+            """
+
+            __slots__ = ()
+            _key = "MiniMax H3"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.MinimaxHailuo03FirstLastFrameNodeResolution | Output[_t.COMBO],
+                duration: int | Output[_t.INT] = 5,
+            ) -> None:
+                self._make({"prompt": prompt, "resolution": resolution, "duration": duration})
+
+
+class MinimaxHailuo03ReferenceNode(SingleOutputNode[_t.VIDEO]):
+    """MiniMax H3 Reference to Video (partner/video/MiniMax).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "MinimaxHailuo03ReferenceNode"
+    _display_name = "MiniMax H3 Reference to Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        model: Model.MiniMax_H3,
+        seed: int | Output[_t.INT] = 42,
+        watermark: bool | Output[_t.BOOLEAN] = False,
+    ) -> None:
+        self._make({"model": model, "seed": seed, "watermark": watermark})
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class MiniMax_H3(DynamicChoice):
+            """MiniMax H3.
+
+            Args:
+                duration: 4 to 15.
+            """
+
+            __slots__ = ()
+            _key = "MiniMax H3"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.MinimaxHailuo03FirstLastFrameNodeResolution | Output[_t.COMBO],
+                ratio: _c.ByteDance2FirstLastFrameNodeRatio | Output[_t.COMBO] = "adaptive",
+                duration: int | Output[_t.INT] = 5,
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "ratio": ratio,
+                    "duration": duration,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                })
+
+
+class MinimaxHailuo03RegenerateNode(SingleOutputNode[_t.VIDEO]):
+    """MiniMax H3 Regenerate to 2K (partner/video/MiniMax).
+
+    Calls a paid service.
+    """
+
+    __slots__ = ()
+    _class_type = "MinimaxHailuo03RegenerateNode"
+    _display_name = "MiniMax H3 Regenerate to 2K"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        model: Model.MiniMax_H3,
+        video: Output[_t.VIDEO],
+        watermark: bool | Output[_t.BOOLEAN] = False,
+        first_frame: Output[_t.IMAGE] | None = None,
+        last_frame: Output[_t.IMAGE] | None = None,
+    ) -> None:
+        self._make({
+            "model": model,
+            "video": video,
+            "watermark": watermark,
+            "first_frame": first_frame,
+            "last_frame": last_frame,
+        }, ("first_frame", "last_frame"))
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class MiniMax_H3(DynamicChoice):
+            """MiniMax H3."""
+
+            __slots__ = ()
+            _key = "MiniMax H3"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.MinimaxHailuo03RegenerateNodeResolution | Output[_t.COMBO],
+                reference_images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+                reference_videos: (
+                    Mapping[Literal["video_1", "video_2", "video_3"], Output[_t.VIDEO]]
+                    | Sequence[Output[_t.VIDEO]]
+                ) = (),
+                reference_audios: (
+                    Mapping[Literal["audio_1", "audio_2", "audio_3"], Output[_t.AUDIO]]
+                    | Sequence[Output[_t.AUDIO]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "resolution": resolution,
+                    "reference_images": _autogrow(reference_images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9")),
+                    "reference_videos": _autogrow(reference_videos, "", ("video_1", "video_2", "video_3")),
+                    "reference_audios": _autogrow(reference_audios, "", ("audio_1", "audio_2", "audio_3")),
+                })
+
+
+class MinimaxHailuo03TextToVideoNode(SingleOutputNode[_t.VIDEO]):
+    """MiniMax H3 Text to Video (partner/video/MiniMax).
+
+    Calls a paid service.
+
+    Args:
+        seed: 0 to 4294967295.
+    """
+
+    __slots__ = ()
+    _class_type = "MinimaxHailuo03TextToVideoNode"
+    _display_name = "MiniMax H3 Text to Video"
+    _output_types = ("VIDEO",)
+    VIDEO = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        model: Model.MiniMax_H3,
+        seed: int | Output[_t.INT] = 42,
+        watermark: bool | Output[_t.BOOLEAN] = False,
+    ) -> None:
+        self._make({"model": model, "seed": seed, "watermark": watermark})
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class MiniMax_H3(DynamicChoice):
+            """MiniMax H3.
+
+            Args:
+                duration: 4 to 15.
+            """
+
+            __slots__ = ()
+            _key = "MiniMax H3"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                resolution: _c.MinimaxHailuo03FirstLastFrameNodeResolution | Output[_t.COMBO],
+                ratio: _c.ByteDanceTextToVideoNodeAspectRatio | Output[_t.COMBO] = "16:9",
+                duration: int | Output[_t.INT] = 5,
+            ) -> None:
+                self._make({"prompt": prompt, "resolution": resolution, "ratio": ratio, "duration": duration})
+
+
 class MinimaxHailuoVideoNode(SingleOutputNode[_t.VIDEO]):
-    """MiniMax Hailuo Video (partner/video/MiniMax).
+    """MiniMax Hailuo 02 Video (partner/video/MiniMax).
 
     Calls a paid service.
 
@@ -21,7 +338,7 @@ class MinimaxHailuoVideoNode(SingleOutputNode[_t.VIDEO]):
 
     __slots__ = ()
     _class_type = "MinimaxHailuoVideoNode"
-    _display_name = "MiniMax Hailuo Video"
+    _display_name = "MiniMax Hailuo 02 Video"
     _output_types = ("VIDEO",)
     VIDEO = OutputSlot[_t.VIDEO](0)
 

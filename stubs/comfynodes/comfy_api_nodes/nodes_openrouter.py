@@ -33,10 +33,22 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
         *,
         prompt: str | Output[_t.STRING] = "",
         model: (
-            Model.anthropic_claude_opus_4_7
+            Model.anthropic_claude_opus_5
+            | Model.anthropic_claude_opus_4_8
+            | Model.anthropic_claude_opus_4_7
+            | Model.anthropic_claude_fable_5
+            | Model.anthropic_claude_sonnet_5
+            | Model.anthropic_claude_haiku_4_5
+            | Model.openai_gpt_5_6_sol_pro
+            | Model.openai_gpt_5_6_sol
+            | Model.openai_gpt_5_6_terra_pro
+            | Model.openai_gpt_5_6_terra
+            | Model.openai_gpt_5_6_luna_pro
+            | Model.openai_gpt_5_6_luna
             | Model.openai_gpt_5_5_pro
             | Model.openai_gpt_5_5
             | Model.google_gemini_3_5_flash
+            | Model.x_ai_grok_4_5
             | Model.x_ai_grok_4_20
             | Model.x_ai_grok_4_3
             | Model.deepseek_deepseek_v4_pro
@@ -49,16 +61,29 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
             | Model.mistralai_mistral_medium_3_5
             | Model.z_ai_glm_4_6
             | Model.z_ai_glm_5
+            | Model.moonshotai_kimi_k3
             | Model.moonshotai_kimi_k2_6
             | Model.moonshotai_kimi_k2_thinking
             | Model.perplexity_sonar_pro
             | Model.perplexity_sonar_reasoning_pro
             | Model.perplexity_sonar_deep_research
             | Literal[
+                "anthropic/claude-opus-5",
+                "anthropic/claude-opus-4.8",
                 "anthropic/claude-opus-4.7",
+                "anthropic/claude-fable-5",
+                "anthropic/claude-sonnet-5",
+                "anthropic/claude-haiku-4.5",
+                "openai/gpt-5.6-sol-pro",
+                "openai/gpt-5.6-sol",
+                "openai/gpt-5.6-terra-pro",
+                "openai/gpt-5.6-terra",
+                "openai/gpt-5.6-luna-pro",
+                "openai/gpt-5.6-luna",
                 "openai/gpt-5.5-pro",
                 "openai/gpt-5.5",
                 "google/gemini-3.5-flash",
+                "x-ai/grok-4.5",
                 "x-ai/grok-4.20",
                 "x-ai/grok-4.3",
                 "deepseek/deepseek-v4-pro",
@@ -71,6 +96,7 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
                 "mistralai/mistral-medium-3-5",
                 "z-ai/glm-4.6",
                 "z-ai/glm-5",
+                "moonshotai/kimi-k3",
                 "moonshotai/kimi-k2.6",
                 "moonshotai/kimi-k2-thinking",
                 "perplexity/sonar-pro",
@@ -93,12 +119,243 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
 
         __slots__ = ()
 
+        class anthropic_claude_opus_5(DynamicChoice):
+            """anthropic/claude-opus-5."""
+
+            __slots__ = ()
+            _key = "anthropic/claude-opus-5"
+            _bare_key = "anthropic/claude-opus-5"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class anthropic_claude_opus_4_8(DynamicChoice):
+            """anthropic/claude-opus-4.8."""
+
+            __slots__ = ()
+            _key = "anthropic/claude-opus-4.8"
+            _bare_key = "anthropic/claude-opus-4.8"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
         class anthropic_claude_opus_4_7(DynamicChoice):
             """anthropic/claude-opus-4.7."""
 
             __slots__ = ()
             _key = "anthropic/claude-opus-4.7"
             _bare_key = "anthropic/claude-opus-4.7"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class anthropic_claude_fable_5(DynamicChoice):
+            """anthropic/claude-fable-5."""
+
+            __slots__ = ()
+            _key = "anthropic/claude-fable-5"
+            _bare_key = "anthropic/claude-fable-5"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class anthropic_claude_sonnet_5(DynamicChoice):
+            """anthropic/claude-sonnet-5."""
+
+            __slots__ = ()
+            _key = "anthropic/claude-sonnet-5"
+            _bare_key = "anthropic/claude-sonnet-5"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class anthropic_claude_haiku_4_5(DynamicChoice):
+            """anthropic/claude-haiku-4.5."""
+
+            __slots__ = ()
+            _key = "anthropic/claude-haiku-4.5"
+            _bare_key = "anthropic/claude-haiku-4.5"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class openai_gpt_5_6_sol_pro(DynamicChoice):
+            """openai/gpt-5.6-sol-pro."""
+
+            __slots__ = ()
+            _key = "openai/gpt-5.6-sol-pro"
+            _bare_key = "openai/gpt-5.6-sol-pro"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class openai_gpt_5_6_sol(DynamicChoice):
+            """openai/gpt-5.6-sol."""
+
+            __slots__ = ()
+            _key = "openai/gpt-5.6-sol"
+            _bare_key = "openai/gpt-5.6-sol"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class openai_gpt_5_6_terra_pro(DynamicChoice):
+            """openai/gpt-5.6-terra-pro."""
+
+            __slots__ = ()
+            _key = "openai/gpt-5.6-terra-pro"
+            _bare_key = "openai/gpt-5.6-terra-pro"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class openai_gpt_5_6_terra(DynamicChoice):
+            """openai/gpt-5.6-terra."""
+
+            __slots__ = ()
+            _key = "openai/gpt-5.6-terra"
+            _bare_key = "openai/gpt-5.6-terra"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class openai_gpt_5_6_luna_pro(DynamicChoice):
+            """openai/gpt-5.6-luna-pro."""
+
+            __slots__ = ()
+            _key = "openai/gpt-5.6-luna-pro"
+            _bare_key = "openai/gpt-5.6-luna-pro"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
+                })
+
+        class openai_gpt_5_6_luna(DynamicChoice):
+            """openai/gpt-5.6-luna."""
+
+            __slots__ = ()
+            _key = "openai/gpt-5.6-luna"
+            _bare_key = "openai/gpt-5.6-luna"
 
             def __init__(
                 self,
@@ -180,6 +437,27 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
                     "reasoning_effort": reasoning_effort,
                     "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
                     "videos": _autogrow(videos, "", ("video_1", "video_2", "video_3", "video_4")),
+                })
+
+        class x_ai_grok_4_5(DynamicChoice):
+            """x-ai/grok-4.5."""
+
+            __slots__ = ()
+            _key = "x-ai/grok-4.5"
+            _bare_key = "x-ai/grok-4.5"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10", "image_11", "image_12", "image_13", "image_14", "image_15", "image_16", "image_17", "image_18", "image_19", "image_20")),
                 })
 
         class x_ai_grok_4_20(DynamicChoice):
@@ -375,6 +653,27 @@ class OpenRouterLLMNode(SingleOutputNode[_t.STRING]):
 
             def __init__(self, *, reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off") -> None:
                 self._make({"reasoning_effort": reasoning_effort})
+
+        class moonshotai_kimi_k3(DynamicChoice):
+            """moonshotai/kimi-k3."""
+
+            __slots__ = ()
+            _key = "moonshotai/kimi-k3"
+            _bare_key = "moonshotai/kimi-k3"
+
+            def __init__(
+                self,
+                *,
+                reasoning_effort: _c.ReasoningEffort | Output[_t.COMBO] = "off",
+                images: (
+                    Mapping[Literal["image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10"], Output[_t.IMAGE]]
+                    | Sequence[Output[_t.IMAGE]]
+                ) = (),
+            ) -> None:
+                self._make({
+                    "reasoning_effort": reasoning_effort,
+                    "images": _autogrow(images, "", ("image_1", "image_2", "image_3", "image_4", "image_5", "image_6", "image_7", "image_8", "image_9", "image_10")),
+                })
 
         class moonshotai_kimi_k2_6(DynamicChoice):
             """moonshotai/kimi-k2.6."""

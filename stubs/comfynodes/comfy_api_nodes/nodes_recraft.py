@@ -149,7 +149,7 @@ class RecraftImageInpaintingNode(SingleOutputNode[_t.IMAGE]):
 
 
 class RecraftImageToImageNode(SingleOutputNode[_t.IMAGE]):
-    """Recraft Image to Image (partner/image/Recraft).
+    """Recraft V3 Image to Image (partner/image/Recraft).
 
     Calls a paid service.
 
@@ -161,7 +161,7 @@ class RecraftImageToImageNode(SingleOutputNode[_t.IMAGE]):
 
     __slots__ = ()
     _class_type = "RecraftImageToImageNode"
-    _display_name = "Recraft Image to Image"
+    _display_name = "Recraft V3 Image to Image"
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
@@ -295,7 +295,7 @@ class RecraftStyleV3RealisticImage(SingleOutputNode[_t.RECRAFT_V3_STYLE]):
 
 
 class RecraftTextToImageNode(SingleOutputNode[_t.IMAGE]):
-    """Recraft Text to Image (partner/image/Recraft).
+    """Recraft V3 Text to Image (partner/image/Recraft).
 
     Calls a paid service.
 
@@ -306,7 +306,7 @@ class RecraftTextToImageNode(SingleOutputNode[_t.IMAGE]):
 
     __slots__ = ()
     _class_type = "RecraftTextToImageNode"
-    _display_name = "Recraft Text to Image"
+    _display_name = "Recraft V3 Text to Image"
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
@@ -333,7 +333,7 @@ class RecraftTextToImageNode(SingleOutputNode[_t.IMAGE]):
 
 
 class RecraftTextToVectorNode(SingleOutputNode[_t.SVG]):
-    """Recraft Text to Vector (partner/image/Recraft).
+    """Recraft V3 Text to Vector (partner/image/Recraft).
 
     Calls a paid service.
 
@@ -344,7 +344,7 @@ class RecraftTextToVectorNode(SingleOutputNode[_t.SVG]):
 
     __slots__ = ()
     _class_type = "RecraftTextToVectorNode"
-    _display_name = "Recraft Text to Vector"
+    _display_name = "Recraft V3 Text to Vector"
     _output_types = ("SVG",)
     SVG = OutputSlot[_t.SVG](0)
 
@@ -391,7 +391,22 @@ class RecraftV4TextToImageNode(SingleOutputNode[_t.IMAGE]):
         *,
         prompt: str | Output[_t.STRING],
         negative_prompt: str | Output[_t.STRING],
-        model: Model.recraftv4 | Model.recraftv4_pro | Literal["recraftv4", "recraftv4_pro"],
+        model: (
+            Model.recraftv4_1
+            | Model.recraftv4_1_utility
+            | Model.recraftv4_1_pro
+            | Model.recraftv4_1_utility_pro
+            | Model.recraftv4
+            | Model.recraftv4_pro
+            | Literal[
+                "recraftv4_1",
+                "recraftv4_1_utility",
+                "recraftv4_1_pro",
+                "recraftv4_1_utility_pro",
+                "recraftv4",
+                "recraftv4_pro",
+            ]
+        ),
         n: int | Output[_t.INT] = 1,
         seed: int | Output[_t.INT] = 0,
         recraft_controls: Output[_t.RECRAFT_CONTROLS] | None = None,
@@ -409,6 +424,62 @@ class RecraftV4TextToImageNode(SingleOutputNode[_t.IMAGE]):
         """The options of model."""
 
         __slots__ = ()
+
+        class recraftv4_1(DynamicChoice):
+            """recraftv4_1."""
+
+            __slots__ = ()
+            _key = "recraftv4_1"
+            _bare_key = "recraftv4_1"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_f6e0 | Output[_t.COMBO] = "1024x1024",
+            ) -> None:
+                self._make({"size": size})
+
+        class recraftv4_1_utility(DynamicChoice):
+            """recraftv4_1_utility."""
+
+            __slots__ = ()
+            _key = "recraftv4_1_utility"
+            _bare_key = "recraftv4_1_utility"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_f6e0 | Output[_t.COMBO] = "1024x1024",
+            ) -> None:
+                self._make({"size": size})
+
+        class recraftv4_1_pro(DynamicChoice):
+            """recraftv4_1_pro."""
+
+            __slots__ = ()
+            _key = "recraftv4_1_pro"
+            _bare_key = "recraftv4_1_pro"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_03ab | Output[_t.COMBO] = "2048x2048",
+            ) -> None:
+                self._make({"size": size})
+
+        class recraftv4_1_utility_pro(DynamicChoice):
+            """recraftv4_1_utility_pro."""
+
+            __slots__ = ()
+            _key = "recraftv4_1_utility_pro"
+            _bare_key = "recraftv4_1_utility_pro"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_03ab | Output[_t.COMBO] = "2048x2048",
+            ) -> None:
+                self._make({"size": size})
 
         class recraftv4(DynamicChoice):
             """recraftv4."""
@@ -434,7 +505,7 @@ class RecraftV4TextToImageNode(SingleOutputNode[_t.IMAGE]):
             def __init__(
                 self,
                 *,
-                size: _c.RecraftV4TextToImageNodeSize_bc7c | Output[_t.COMBO] = "2048x2048",
+                size: _c.RecraftV4TextToImageNodeSize_03ab | Output[_t.COMBO] = "2048x2048",
             ) -> None:
                 self._make({"size": size})
 
@@ -460,7 +531,22 @@ class RecraftV4TextToVectorNode(SingleOutputNode[_t.SVG]):
         *,
         prompt: str | Output[_t.STRING],
         negative_prompt: str | Output[_t.STRING],
-        model: Model.recraftv4 | Model.recraftv4_pro | Literal["recraftv4", "recraftv4_pro"],
+        model: (
+            Model.recraftv4_1_vector
+            | Model.recraftv4_1_utility_vector
+            | Model.recraftv4_1_pro_vector
+            | Model.recraftv4_1_utility_pro_vector
+            | Model.recraftv4
+            | Model.recraftv4_pro
+            | Literal[
+                "recraftv4_1_vector",
+                "recraftv4_1_utility_vector",
+                "recraftv4_1_pro_vector",
+                "recraftv4_1_utility_pro_vector",
+                "recraftv4",
+                "recraftv4_pro",
+            ]
+        ),
         n: int | Output[_t.INT] = 1,
         seed: int | Output[_t.INT] = 0,
         recraft_controls: Output[_t.RECRAFT_CONTROLS] | None = None,
@@ -478,6 +564,62 @@ class RecraftV4TextToVectorNode(SingleOutputNode[_t.SVG]):
         """The options of model."""
 
         __slots__ = ()
+
+        class recraftv4_1_vector(DynamicChoice):
+            """recraftv4_1_vector."""
+
+            __slots__ = ()
+            _key = "recraftv4_1_vector"
+            _bare_key = "recraftv4_1_vector"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_f6e0 | Output[_t.COMBO] = "1024x1024",
+            ) -> None:
+                self._make({"size": size})
+
+        class recraftv4_1_utility_vector(DynamicChoice):
+            """recraftv4_1_utility_vector."""
+
+            __slots__ = ()
+            _key = "recraftv4_1_utility_vector"
+            _bare_key = "recraftv4_1_utility_vector"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_f6e0 | Output[_t.COMBO] = "1024x1024",
+            ) -> None:
+                self._make({"size": size})
+
+        class recraftv4_1_pro_vector(DynamicChoice):
+            """recraftv4_1_pro_vector."""
+
+            __slots__ = ()
+            _key = "recraftv4_1_pro_vector"
+            _bare_key = "recraftv4_1_pro_vector"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_03ab | Output[_t.COMBO] = "2048x2048",
+            ) -> None:
+                self._make({"size": size})
+
+        class recraftv4_1_utility_pro_vector(DynamicChoice):
+            """recraftv4_1_utility_pro_vector."""
+
+            __slots__ = ()
+            _key = "recraftv4_1_utility_pro_vector"
+            _bare_key = "recraftv4_1_utility_pro_vector"
+
+            def __init__(
+                self,
+                *,
+                size: _c.RecraftV4TextToImageNodeSize_03ab | Output[_t.COMBO] = "2048x2048",
+            ) -> None:
+                self._make({"size": size})
 
         class recraftv4(DynamicChoice):
             """recraftv4."""
@@ -503,7 +645,7 @@ class RecraftV4TextToVectorNode(SingleOutputNode[_t.SVG]):
             def __init__(
                 self,
                 *,
-                size: _c.RecraftV4TextToImageNodeSize_bc7c | Output[_t.COMBO] = "2048x2048",
+                size: _c.RecraftV4TextToImageNodeSize_03ab | Output[_t.COMBO] = "2048x2048",
             ) -> None:
                 self._make({"size": size})
 

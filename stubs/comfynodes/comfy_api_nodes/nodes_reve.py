@@ -16,7 +16,7 @@ from .. import sockets as _t
 class ReveImageCreateNode(SingleOutputNode[_t.IMAGE]):
     """Reve Image Create (partner/image/Reve).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
 
     Args:
         seed: 0 to 2147483647.
@@ -101,7 +101,7 @@ class ReveImageCreateNode(SingleOutputNode[_t.IMAGE]):
 class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
     """Reve Image Edit (partner/image/Reve).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
 
     Args:
         seed: 0 to 2147483647.
@@ -206,7 +206,7 @@ class ReveImageEditNode(SingleOutputNode[_t.IMAGE]):
 class ReveImageRemixNode(SingleOutputNode[_t.IMAGE]):
     """Reve Image Remix (partner/image/Reve).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
 
     Args:
         seed: 0 to 2147483647.

@@ -170,7 +170,7 @@ class RunwayAleph2VideoToVideoNode(SingleOutputNode[_t.VIDEO]):
 class RunwayFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
     """Runway First-Last-Frame to Video (partner/video/Runway).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
 
     Args:
         seed: 0 to 4294967295.
@@ -205,7 +205,7 @@ class RunwayFirstLastFrameNode(SingleOutputNode[_t.VIDEO]):
 class RunwayImageToVideoNodeGen3a(SingleOutputNode[_t.VIDEO]):
     """Runway Image to Video (Gen3a Turbo) (partner/video/Runway).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
 
     Args:
         seed: 0 to 4294967295.

@@ -13,9 +13,9 @@ from .. import sockets as _t
 
 
 class TopazImageEnhance(SingleOutputNode[_t.IMAGE]):
-    """Topaz Image Enhance (partner/image/Topaz).
+    """Topaz Image Enhance (Legacy) (partner/image/Topaz).
 
-    Calls a paid service.
+    Deprecated. Calls a paid service.
 
     Args:
         face_enhancement_creativity: 0.0 to 1.0.
@@ -27,7 +27,7 @@ class TopazImageEnhance(SingleOutputNode[_t.IMAGE]):
 
     __slots__ = ()
     _class_type = "TopazImageEnhance"
-    _display_name = "Topaz Image Enhance"
+    _display_name = "Topaz Image Enhance (Legacy)"
     _output_types = ("IMAGE",)
     IMAGE = OutputSlot[_t.IMAGE](0)
 
@@ -63,6 +63,150 @@ class TopazImageEnhance(SingleOutputNode[_t.IMAGE]):
             "face_preservation": face_preservation,
             "color_preservation": color_preservation,
         }, ("subject_detection",))
+
+
+class TopazImageEnhanceV2(SingleOutputNode[_t.IMAGE]):
+    """Topaz Image Enhance (partner/image/Topaz).
+
+    Calls a paid service.
+
+    Args:
+        output_width: 0 to 32000.
+        output_height: 0 to 32000.
+    """
+
+    __slots__ = ()
+    _class_type = "TopazImageEnhanceV2"
+    _display_name = "Topaz Image Enhance"
+    _output_types = ("IMAGE",)
+    IMAGE = OutputSlot[_t.IMAGE](0)
+
+    def __init__(
+        self,
+        *,
+        image: Output[_t.IMAGE],
+        model: Model.Reimagine | Model.Bloom_2 | Model.Wonder_3_5,
+        output_width: int | Output[_t.INT] = 0,
+        output_height: int | Output[_t.INT] = 0,
+    ) -> None:
+        self._make({
+            "image": image,
+            "model": model,
+            "output_width": output_width,
+            "output_height": output_height,
+        })
+
+    class Model:
+        """The options of model."""
+
+        __slots__ = ()
+
+        class Reimagine(DynamicChoice):
+            """Reimagine.
+
+            Args:
+                creativity: 1 to 9.
+                face_enhancement_creativity: 0.0 to 1.0.
+                face_enhancement_strength: 0.0 to 1.0.
+            """
+
+            __slots__ = ()
+            _key = "Reimagine"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                creativity: int | Output[_t.INT] = 3,
+                subject_detection: _c.SubjectDetection | Output[_t.COMBO],
+                face_enhancement: bool | Output[_t.BOOLEAN] = True,
+                face_enhancement_creativity: float | Output[_t.FLOAT] = 0.0,
+                face_enhancement_strength: float | Output[_t.FLOAT] = 1.0,
+                face_preservation: bool | Output[_t.BOOLEAN] = True,
+                color_preservation: bool | Output[_t.BOOLEAN] = True,
+                crop_to_fill: bool | Output[_t.BOOLEAN] = False,
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "creativity": creativity,
+                    "subject_detection": subject_detection,
+                    "face_enhancement": face_enhancement,
+                    "face_enhancement_creativity": face_enhancement_creativity,
+                    "face_enhancement_strength": face_enhancement_strength,
+                    "face_preservation": face_preservation,
+                    "color_preservation": color_preservation,
+                    "crop_to_fill": crop_to_fill,
+                })
+
+        class Bloom_2(DynamicChoice):
+            """Bloom 2.
+
+            Args:
+                creativity: 1 to 9.
+                seed: 1 to 2000.
+                grain_strength: 0.0 to 1.0.
+                grain_size: 1.0 to 5.0.
+                grain_density: 0.0 to 1.0.
+            """
+
+            __slots__ = ()
+            _key = "Bloom 2"
+
+            def __init__(
+                self,
+                *,
+                prompt: str | Output[_t.STRING] = "",
+                creativity: int | Output[_t.INT] = 3,
+                seed: int | Output[_t.INT] = 2,
+                color_preservation: bool | Output[_t.BOOLEAN] = True,
+                grain: bool | Output[_t.BOOLEAN] = False,
+                grain_model: _c.GrainModel | Output[_t.COMBO],
+                grain_strength: float | Output[_t.FLOAT] = 0.5,
+                grain_size: float | Output[_t.FLOAT] = 1.0,
+                grain_density: float | Output[_t.FLOAT] = 0.5,
+            ) -> None:
+                self._make({
+                    "prompt": prompt,
+                    "creativity": creativity,
+                    "seed": seed,
+                    "color_preservation": color_preservation,
+                    "grain": grain,
+                    "grain_model": grain_model,
+                    "grain_strength": grain_strength,
+                    "grain_size": grain_size,
+                    "grain_density": grain_density,
+                })
+
+        class Wonder_3_5(DynamicChoice):
+            """Wonder 3.5.
+
+            Args:
+                grain_strength: 0.0 to 1.0.
+                grain_size: 1.0 to 5.0.
+                grain_density: 0.0 to 1.0.
+            """
+
+            __slots__ = ()
+            _key = "Wonder 3.5"
+
+            def __init__(
+                self,
+                *,
+                enhancement_strength: _c.Quality | Output[_t.COMBO] = "high",
+                grain: bool | Output[_t.BOOLEAN] = False,
+                grain_model: _c.GrainModel | Output[_t.COMBO],
+                grain_strength: float | Output[_t.FLOAT] = 0.5,
+                grain_size: float | Output[_t.FLOAT] = 1.0,
+                grain_density: float | Output[_t.FLOAT] = 0.5,
+            ) -> None:
+                self._make({
+                    "enhancement_strength": enhancement_strength,
+                    "grain": grain,
+                    "grain_model": grain_model,
+                    "grain_strength": grain_strength,
+                    "grain_size": grain_size,
+                    "grain_density": grain_density,
+                })
 
 
 class TopazVideoEnhance(SingleOutputNode[_t.VIDEO]):

@@ -675,7 +675,7 @@ class SamplerER_SDE(SingleOutputNode[_t.SAMPLER]):
 
     Args:
         max_stage: 1 to 3.
-        eta: 0.0 to 100.0.
+        eta: 0.0 to 10.0.
         s_noise: 0.0 to 100.0.
     """
 

@@ -14,7 +14,7 @@ from .. import sockets as _t
 class AddTextPrefix(SingleOutputNode[_t.STRING]):
     """Add Text Prefix (DEPRECATED) (text).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -30,7 +30,7 @@ class AddTextPrefix(SingleOutputNode[_t.STRING]):
 class AddTextSuffix(SingleOutputNode[_t.STRING]):
     """Add Text Suffix (DEPRECATED) (text).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -213,8 +213,41 @@ class LoadTrainingDataset(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITION
     latents = OutputSlot[_t.LATENT](0)
     conditioning = OutputSlot[_t.CONDITIONING](1)
 
-    def __init__(self, *, folder_name: str | Output[_t.STRING] = "training_dataset") -> None:
+    def __init__(self, *, folder_name: str | Output[_t.COMBO]) -> None:
         self._make({"folder_name": folder_name})
+
+
+class LoadVideoDataSetFromFolder(SingleOutputNode[_t.VIDEO]):
+    """Load Video (from Folder) (video).
+
+    Experimental.
+    """
+
+    __slots__ = ()
+    _class_type = "LoadVideoDataSetFromFolder"
+    _display_name = "Load Video (from Folder)"
+    _output_types = ("VIDEO",)
+    videos = OutputSlot[_t.VIDEO](0)
+
+    def __init__(self, *, folder: str | Output[_t.COMBO]) -> None:
+        self._make({"folder": folder})
+
+
+class LoadVideoTextDataSetFromFolder(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
+    """Load Video-Text (from Folder) (video).
+
+    Experimental.
+    """
+
+    __slots__ = ()
+    _class_type = "LoadVideoTextDataSetFromFolder"
+    _display_name = "Load Video-Text (from Folder)"
+    _output_types = ("VIDEO", "STRING")
+    videos = OutputSlot[_t.VIDEO](0)
+    texts = OutputSlot[_t.STRING](1)
+
+    def __init__(self, *, folder: str | Output[_t.COMBO]) -> None:
+        self._make({"folder": folder})
 
 
 class MakeTrainingDataset(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITIONING]]):
@@ -244,7 +277,7 @@ class MakeTrainingDataset(MultiOutputNode[Output[_t.LATENT], Output[_t.CONDITION
 class MergeImageLists(SingleOutputNode[_t.IMAGE]):
     """Merge Image Lists (DEPRECATED) (image/batch).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -260,7 +293,7 @@ class MergeImageLists(SingleOutputNode[_t.IMAGE]):
 class MergeTextLists(SingleOutputNode[_t.STRING]):
     """Merge Text Lists (DEPRECATED) (text).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -330,7 +363,7 @@ class RandomCropImages(SingleOutputNode[_t.IMAGE]):
 class ReplaceText(SingleOutputNode[_t.STRING]):
     """Replace Text (DEPRECATED) (text).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -352,7 +385,7 @@ class ReplaceText(SingleOutputNode[_t.STRING]):
 class ResizeImagesByLongerEdge(SingleOutputNode[_t.IMAGE]):
     """Resize Images by Longer Edge (DEPRECATED) (image/transform).
 
-    Experimental.
+    Deprecated. Experimental.
 
     Args:
         longer_edge: 1 to 8192.
@@ -371,7 +404,7 @@ class ResizeImagesByLongerEdge(SingleOutputNode[_t.IMAGE]):
 class ResizeImagesByShorterEdge(SingleOutputNode[_t.IMAGE]):
     """Resize Images by Shorter Edge (DEPRECATED) (image/transform).
 
-    Experimental.
+    Deprecated. Experimental.
 
     Args:
         shorter_edge: 1 to 8192.
@@ -538,10 +571,55 @@ class ShuffleImageTextDataset(MultiOutputNode[Output[_t.IMAGE], Output[_t.STRING
         self._make({"images": images, "texts": texts, "seed": seed})
 
 
+class ShuffleVideoDataset(SingleOutputNode[_t.VIDEO]):
+    """Shuffle Videos List (video/batch).
+
+    Experimental.
+
+    Args:
+        seed: 0 to 18446744073709551615.
+    """
+
+    __slots__ = ()
+    _class_type = "ShuffleVideoDataset"
+    _display_name = "Shuffle Videos List"
+    _output_types = ("VIDEO",)
+    videos = OutputSlot[_t.VIDEO](0)
+
+    def __init__(self, *, videos: Output[_t.VIDEO], seed: int | Output[_t.INT] = 0) -> None:
+        self._make({"videos": videos, "seed": seed})
+
+
+class ShuffleVideoTextDataset(MultiOutputNode[Output[_t.VIDEO], Output[_t.STRING]]):
+    """Shuffle Pairs of Video-Text (dataset/video).
+
+    Experimental.
+
+    Args:
+        seed: 0 to 18446744073709551615.
+    """
+
+    __slots__ = ()
+    _class_type = "ShuffleVideoTextDataset"
+    _display_name = "Shuffle Pairs of Video-Text"
+    _output_types = ("VIDEO", "STRING")
+    videos = OutputSlot[_t.VIDEO](0)
+    texts = OutputSlot[_t.STRING](1)
+
+    def __init__(
+        self,
+        *,
+        videos: Output[_t.VIDEO],
+        texts: str | Output[_t.STRING],
+        seed: int | Output[_t.INT] = 0,
+    ) -> None:
+        self._make({"videos": videos, "texts": texts, "seed": seed})
+
+
 class StripWhitespace(SingleOutputNode[_t.STRING]):
     """Strip Whitespace (DEPRECATED) (text).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -557,7 +635,7 @@ class StripWhitespace(SingleOutputNode[_t.STRING]):
 class TextToLowercase(SingleOutputNode[_t.STRING]):
     """Convert Text to Lowercase (DEPRECATED) (text).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -573,7 +651,7 @@ class TextToLowercase(SingleOutputNode[_t.STRING]):
 class TextToUppercase(SingleOutputNode[_t.STRING]):
     """Convert Text to Uppercase (DEPRECATED) (text).
 
-    Experimental.
+    Deprecated. Experimental.
     """
 
     __slots__ = ()
@@ -603,3 +681,82 @@ class TruncateText(SingleOutputNode[_t.STRING]):
 
     def __init__(self, *, texts: str | Output[_t.STRING], max_length: int | Output[_t.INT] = 77) -> None:
         self._make({"texts": texts, "max_length": max_length})
+
+
+class VideoFrameSample(SingleOutputNode[_t.VIDEO]):
+    """Sample Video Frame (video).
+
+    Experimental.
+
+    Args:
+        num_frames: 1 to 9999.
+        seed: 0 to 18446744073709551615.
+    """
+
+    __slots__ = ()
+    _class_type = "VideoFrameSample"
+    _display_name = "Sample Video Frame"
+    _output_types = ("VIDEO",)
+    video = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        video: Output[_t.VIDEO],
+        num_frames: int | Output[_t.INT] = 16,
+        strategy: _c.Strategy | Output[_t.COMBO] = "uniform",
+        seed: int | Output[_t.INT] = 0,
+    ) -> None:
+        self._make({"video": video, "num_frames": num_frames, "strategy": strategy, "seed": seed})
+
+
+class VideoRandomTemporalCrop(SingleOutputNode[_t.VIDEO]):
+    """Crop Video (Temporal Random) (video/transform).
+
+    Experimental.
+
+    Args:
+        length: 1 to 99999.
+        seed: 0 to 18446744073709551615.
+    """
+
+    __slots__ = ()
+    _class_type = "VideoRandomTemporalCrop"
+    _display_name = "Crop Video (Temporal Random)"
+    _output_types = ("VIDEO",)
+    video = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        video: Output[_t.VIDEO],
+        length: int | Output[_t.INT] = 16,
+        seed: int | Output[_t.INT] = 0,
+    ) -> None:
+        self._make({"video": video, "length": length, "seed": seed})
+
+
+class VideoTemporalCrop(SingleOutputNode[_t.VIDEO]):
+    """Crop Video (Temporal) (video/transform).
+
+    Experimental.
+
+    Args:
+        start_frame: 0 to 99999.
+        length: 1 to 99999.
+    """
+
+    __slots__ = ()
+    _class_type = "VideoTemporalCrop"
+    _display_name = "Crop Video (Temporal)"
+    _output_types = ("VIDEO",)
+    video = OutputSlot[_t.VIDEO](0)
+
+    def __init__(
+        self,
+        *,
+        video: Output[_t.VIDEO],
+        start_frame: int | Output[_t.INT] = 0,
+        length: int | Output[_t.INT] = 16,
+    ) -> None:
+        self._make({"video": video, "start_frame": start_frame, "length": length})

@@ -83,6 +83,44 @@ class ImageCrop(SingleOutputNode[_t.IMAGE]):
         self._make({"image": image, "width": width, "height": height, "x": x, "y": y})
 
 
+class ImageCropToMask(SingleOutputNode[_t.IMAGE]):
+    """Crop Image to Mask (image/transform).
+
+    Args:
+        width: 64 to 4096.
+        height: 64 to 4096.
+        pad_factor: 1.0 to 2.0.
+        grow_mask: -32 to 32.
+    """
+
+    __slots__ = ()
+    _class_type = "ImageCropToMask"
+    _display_name = "Crop Image to Mask"
+    _output_types = ("IMAGE",)
+    images = OutputSlot[_t.IMAGE](0)
+
+    def __init__(
+        self,
+        *,
+        images: Output[_t.IMAGE],
+        masks: Output[_t.MASK],
+        width: int | Output[_t.INT] = 1024,
+        height: int | Output[_t.INT] = 1024,
+        pad_factor: float | Output[_t.FLOAT] = 1.0,
+        grow_mask: int | Output[_t.INT] = 0,
+        background: str | Output[_t.COLOR] = "#000000",
+    ) -> None:
+        self._make({
+            "images": images,
+            "masks": masks,
+            "width": width,
+            "height": height,
+            "pad_factor": pad_factor,
+            "grow_mask": grow_mask,
+            "background": background,
+        })
+
+
 class ImageCropV2(SingleOutputNode[_t.IMAGE]):
     """Crop Image (image/transform)."""
 

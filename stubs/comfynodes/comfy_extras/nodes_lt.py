@@ -92,11 +92,11 @@ class LTXVAddGuide(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONI
 
 
 class LTXVConcatAVLatent(SingleOutputNode[_t.LATENT]):
-    """LTXVConcatAVLatent (model/latent/ltxv)."""
+    """Concat AV Latent (model/latent/ltxv)."""
 
     __slots__ = ()
     _class_type = "LTXVConcatAVLatent"
-    _display_name = "LTXVConcatAVLatent"
+    _display_name = "Concat AV Latent"
     _output_types = ("LATENT",)
     latent = OutputSlot[_t.LATENT](0)
 
@@ -147,6 +147,74 @@ class LTXVCropGuides(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIO
         latent: Output[_t.LATENT],
     ) -> None:
         self._make({"positive": positive, "negative": negative, "latent": latent})
+
+
+class LTXVDualCFGGuider(SingleOutputNode[_t.GUIDER]):
+    """LTXV Dual CFG Guider (model/sampling/guiders).
+
+    Args:
+        video_cfg: 0.0 to 100.0.
+        audio_cfg: 0.0 to 100.0.
+    """
+
+    __slots__ = ()
+    _class_type = "LTXVDualCFGGuider"
+    _display_name = "LTXV Dual CFG Guider"
+    _output_types = ("GUIDER",)
+    GUIDER = OutputSlot[_t.GUIDER](0)
+
+    def __init__(
+        self,
+        *,
+        model: Output[_t.MODEL],
+        positive: Output[_t.CONDITIONING],
+        negative: Output[_t.CONDITIONING],
+        video_cfg: float | Output[_t.FLOAT] = 3.0,
+        audio_cfg: float | Output[_t.FLOAT] = 7.0,
+    ) -> None:
+        self._make({
+            "model": model,
+            "positive": positive,
+            "negative": negative,
+            "video_cfg": video_cfg,
+            "audio_cfg": audio_cfg,
+        })
+
+
+class LTXVDurationPredictor(MultiOutputNode[Output[_t.INT], Output[_t.FLOAT]]):
+    """LTXV Duration Predictor (conditioning/video_models).
+
+    Args:
+        frame_rate: 1.0 to 120.0.
+        min_seconds: 0.5 to 120.0.
+        max_seconds: 0.5 to 120.0.
+    """
+
+    __slots__ = ()
+    _class_type = "LTXVDurationPredictor"
+    _display_name = "LTXV Duration Predictor"
+    _output_types = ("INT", "FLOAT")
+    num_frames = OutputSlot[_t.INT](0)
+    seconds = OutputSlot[_t.FLOAT](1)
+
+    def __init__(
+        self,
+        *,
+        model: Output[_t.MODEL],
+        positive: Output[_t.CONDITIONING],
+        duration_head: Output[_t.MODEL_PATCH],
+        frame_rate: float | Output[_t.FLOAT] = 24.0,
+        min_seconds: float | Output[_t.FLOAT] = 1.0,
+        max_seconds: float | Output[_t.FLOAT] = 20.0,
+    ) -> None:
+        self._make({
+            "model": model,
+            "positive": positive,
+            "duration_head": duration_head,
+            "frame_rate": frame_rate,
+            "min_seconds": min_seconds,
+            "max_seconds": max_seconds,
+        })
 
 
 class LTXVImgToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT]]):
@@ -217,6 +285,37 @@ class LTXVImgToVideoInplace(SingleOutputNode[_t.LATENT]):
         bypass: bool | Output[_t.BOOLEAN] = False,
     ) -> None:
         self._make({"vae": vae, "image": image, "latent": latent, "strength": strength, "bypass": bypass})
+
+
+class LTXVModalityGuidance(SingleOutputNode[_t.MODEL]):
+    """LTXV Modality Guidance (A/V coupling) (advanced/guidance).
+
+    Args:
+        modality_scale: 1.0 to 100.0.
+        start_percent: 0.0 to 1.0.
+        end_percent: 0.0 to 1.0.
+    """
+
+    __slots__ = ()
+    _class_type = "LTXVModalityGuidance"
+    _display_name = "LTXV Modality Guidance (A/V coupling)"
+    _output_types = ("MODEL",)
+    MODEL = OutputSlot[_t.MODEL](0)
+
+    def __init__(
+        self,
+        *,
+        model: Output[_t.MODEL],
+        modality_scale: float | Output[_t.FLOAT] = 3.0,
+        start_percent: float | Output[_t.FLOAT] = 0.0,
+        end_percent: float | Output[_t.FLOAT] = 1.0,
+    ) -> None:
+        self._make({
+            "model": model,
+            "modality_scale": modality_scale,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })
 
 
 class LTXVPreprocess(SingleOutputNode[_t.IMAGE]):
@@ -314,17 +413,50 @@ class LTXVScheduler(SingleOutputNode[_t.SIGMAS]):
 
 
 class LTXVSeparateAVLatent(MultiOutputNode[Output[_t.LATENT], Output[_t.LATENT]]):
-    """LTXVSeparateAVLatent (model/latent/ltxv)."""
+    """Separate AV Latent (model/latent/ltxv)."""
 
     __slots__ = ()
     _class_type = "LTXVSeparateAVLatent"
-    _display_name = "LTXVSeparateAVLatent"
+    _display_name = "Separate AV Latent"
     _output_types = ("LATENT", "LATENT")
     video_latent = OutputSlot[_t.LATENT](0)
     audio_latent = OutputSlot[_t.LATENT](1)
 
     def __init__(self, *, av_latent: Output[_t.LATENT]) -> None:
         self._make({"av_latent": av_latent})
+
+
+class LTXVSpatioTemporalGuidance(SingleOutputNode[_t.MODEL]):
+    """LTXV Spatio-Temporal Guidance (STG) (advanced/guidance).
+
+    Args:
+        scale: 0.0 to 100.0.
+        start_percent: 0.0 to 1.0.
+        end_percent: 0.0 to 1.0.
+    """
+
+    __slots__ = ()
+    _class_type = "LTXVSpatioTemporalGuidance"
+    _display_name = "LTXV Spatio-Temporal Guidance (STG)"
+    _output_types = ("MODEL",)
+    MODEL = OutputSlot[_t.MODEL](0)
+
+    def __init__(
+        self,
+        *,
+        model: Output[_t.MODEL],
+        scale: float | Output[_t.FLOAT] = 1.0,
+        blocks: str | Output[_t.STRING] = "29",
+        start_percent: float | Output[_t.FLOAT] = 0.0,
+        end_percent: float | Output[_t.FLOAT] = 1.0,
+    ) -> None:
+        self._make({
+            "model": model,
+            "scale": scale,
+            "blocks": blocks,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })
 
 
 class ModelSamplingLTXV(SingleOutputNode[_t.MODEL]):

@@ -73,7 +73,7 @@ class LTXVEmptyLatentAudio(SingleOutputNode[_t.LATENT]):
 
     Args:
         frames_number: 1 to 1000.
-        frame_rate: 1 to 1000.
+        frame_rate: 1.0 to 1000.0.
         batch_size: 1 to 4096.
     """
 
@@ -87,7 +87,7 @@ class LTXVEmptyLatentAudio(SingleOutputNode[_t.LATENT]):
         self,
         *,
         frames_number: int | Output[_t.INT] = 97,
-        frame_rate: int | Output[_t.INT] = 25,
+        frame_rate: float | int | Output[_t.FLOAT | _t.INT] = 25.0,
         batch_size: int | Output[_t.INT] = 1,
         audio_vae: Output[_t.VAE],
     ) -> None:

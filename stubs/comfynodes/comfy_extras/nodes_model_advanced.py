@@ -10,6 +10,19 @@ from .. import choices as _c
 from .. import sockets as _t
 
 
+class ModelAttentionBackend(SingleOutputNode[_t.MODEL]):
+    """ModelAttentionBackend (model/patch)."""
+
+    __slots__ = ()
+    _class_type = "ModelAttentionBackend"
+    _display_name = "ModelAttentionBackend"
+    _output_types = ("MODEL",)
+    MODEL = OutputSlot[_t.MODEL](0)
+
+    def __init__(self, *, model: Output[_t.MODEL], attention: _c.Attention | Output[_t.COMBO]) -> None:
+        self._make({"model": model, "attention": attention})
+
+
 class ModelComputeDtype(SingleOutputNode[_t.MODEL]):
     """ModelComputeDtype (advanced/debug)."""
 

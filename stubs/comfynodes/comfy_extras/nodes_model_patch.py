@@ -9,6 +9,45 @@ from comfyflow.node import Output, OutputSlot, SingleOutputNode
 from .. import sockets as _t
 
 
+class AnimaLLLiteApply(SingleOutputNode[_t.MODEL]):
+    """Apply Anima LLLite (model_patches/anima).
+
+    Experimental.
+
+    Args:
+        strength: -10.0 to 10.0.
+        start_percent: 0.0 to 1.0.
+        end_percent: 0.0 to 1.0.
+    """
+
+    __slots__ = ()
+    _class_type = "AnimaLLLiteApply"
+    _display_name = "Apply Anima LLLite"
+    _output_types = ("MODEL",)
+    MODEL = OutputSlot[_t.MODEL](0)
+
+    def __init__(
+        self,
+        *,
+        model: Output[_t.MODEL],
+        model_patch: Output[_t.MODEL_PATCH],
+        image: Output[_t.IMAGE],
+        strength: float | Output[_t.FLOAT] = 1.0,
+        start_percent: float | Output[_t.FLOAT] = 0.0,
+        end_percent: float | Output[_t.FLOAT] = 1.0,
+        mask: Output[_t.MASK] | None = None,
+    ) -> None:
+        self._make({
+            "model": model,
+            "model_patch": model_patch,
+            "image": image,
+            "strength": strength,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+            "mask": mask,
+        }, ("mask",))
+
+
 class ModelPatchLoader(SingleOutputNode[_t.MODEL_PATCH]):
     """Load Model Patch (model/loaders).
 
@@ -122,6 +161,45 @@ class USOStyleReference(SingleOutputNode[_t.MODEL]):
         clip_vision_output: Output[_t.CLIP_VISION_OUTPUT],
     ) -> None:
         self._make({"model": model, "model_patch": model_patch, "clip_vision_output": clip_vision_output})
+
+
+class WanUni3CControlnetApply(SingleOutputNode[_t.MODEL]):
+    """Apply Wan Uni3C ControlNet (model/patch/wan).
+
+    Experimental.
+
+    Args:
+        strength: -10.0 to 10.0.
+        start_percent: 0.0 to 1.0.
+        end_percent: 0.0 to 1.0.
+    """
+
+    __slots__ = ()
+    _class_type = "WanUni3CControlnetApply"
+    _display_name = "Apply Wan Uni3C ControlNet"
+    _output_types = ("MODEL",)
+    MODEL = OutputSlot[_t.MODEL](0)
+
+    def __init__(
+        self,
+        *,
+        model: Output[_t.MODEL],
+        model_patch: Output[_t.MODEL_PATCH],
+        vae: Output[_t.VAE],
+        render_video: Output[_t.IMAGE],
+        strength: float | Output[_t.FLOAT] = 1.0,
+        start_percent: float | Output[_t.FLOAT] = 0.0,
+        end_percent: float | Output[_t.FLOAT] = 1.0,
+    ) -> None:
+        self._make({
+            "model": model,
+            "model_patch": model_patch,
+            "vae": vae,
+            "render_video": render_video,
+            "strength": strength,
+            "start_percent": start_percent,
+            "end_percent": end_percent,
+        })
 
 
 class ZImageFunControlnet(SingleOutputNode[_t.MODEL]):

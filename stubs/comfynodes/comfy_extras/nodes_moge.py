@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 
-from comfyflow.node import Output, OutputSlot, SingleOutputNode
+from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
 from .. import choices as _c
 from .. import sockets as _t
@@ -21,6 +21,26 @@ class LoadMoGeModel(SingleOutputNode[_t.MOGE_MODEL]):
 
     def __init__(self, *, model_name: str | Output[_t.COMBO]) -> None:
         self._make({"model_name": model_name})
+
+
+class MoGeGeometryToFOV(MultiOutputNode[Output[_t.FLOAT], Output[_t.FLOAT]]):
+    """Get FoV from MoGe Geometry (image/geometry estimation)."""
+
+    __slots__ = ()
+    _class_type = "MoGeGeometryToFOV"
+    _display_name = "Get FoV from MoGe Geometry"
+    _output_types = ("FLOAT", "FLOAT")
+    fov = OutputSlot[_t.FLOAT](0)
+    focal_pixels = OutputSlot[_t.FLOAT](1)
+
+    def __init__(
+        self,
+        *,
+        moge_geometry: Output[_t.MOGE_GEOMETRY],
+        axis: _c.Axis | Output[_t.COMBO] = "vertical",
+        unit: _c.Unit | Output[_t.COMBO] = "degrees",
+    ) -> None:
+        self._make({"moge_geometry": moge_geometry, "axis": axis, "unit": unit})
 
 
 class MoGeInference(SingleOutputNode[_t.MOGE_GEOMETRY]):

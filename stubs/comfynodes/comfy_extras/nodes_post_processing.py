@@ -148,7 +148,7 @@ class ImageBlend(SingleOutputNode[_t.IMAGE]):
         image1: Output[_t.IMAGE],
         image2: Output[_t.IMAGE],
         blend_factor: float | Output[_t.FLOAT] = 0.5,
-        blend_mode: _c.BlendMode | Output[_t.COMBO],
+        blend_mode: _c.ImageBlendBlendMode | Output[_t.COMBO],
     ) -> None:
         self._make({
             "image1": image1,

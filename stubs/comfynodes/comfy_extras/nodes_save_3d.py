@@ -3,11 +3,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
 
-from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
+from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
+from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import Model3DOutput
 
 from .. import sockets as _t
+
+
+class GetMeshInfo(MultiOutputNode[Output[_t.MESH], Output[_t.STRING]]):
+    """Get Mesh Info (3d/mesh)."""
+
+    __slots__ = ()
+    _class_type = "GetMeshInfo"
+    _display_name = "Get Mesh Info"
+    _output_types = ("MESH", "STRING")
+    mesh = OutputSlot[_t.MESH](0)
+    info = OutputSlot[_t.STRING](1)
+
+    def __init__(self, *, mesh: Output[_t.MESH]) -> None:
+        self._make({"mesh": mesh})
+
+
+class MergeMeshes(SingleOutputNode[_t.MESH]):
+    """Merge Meshes (3d/mesh)."""
+
+    __slots__ = ()
+    _class_type = "MergeMeshes"
+    _display_name = "Merge Meshes"
+    _output_types = ("MESH",)
+    mesh = OutputSlot[_t.MESH](0)
+
+    def __init__(self, *, meshes: Sequence[Output[_t.MESH]]) -> None:
+        self._make({"meshes": _autogrow(meshes, "mesh")})
+
+
+class MeshToFile3D(SingleOutputNode[_t.FILE_3D_GLB]):
+    """Create 3D File (from Mesh) (3d)."""
+
+    __slots__ = ()
+    _class_type = "MeshToFile3D"
+    _display_name = "Create 3D File (from Mesh)"
+    _output_types = ("FILE_3D_GLB",)
+    model_3d = OutputSlot[_t.FILE_3D_GLB](0)
+
+    def __init__(self, *, mesh: Output[_t.MESH]) -> None:
+        self._make({"mesh": mesh})
+
+
+class RotateMesh(SingleOutputNode[_t.MESH]):
+    """Rotate Mesh (3d/mesh)."""
+
+    __slots__ = ()
+    _class_type = "RotateMesh"
+    _display_name = "Rotate Mesh"
+    _output_types = ("MESH",)
+    mesh = OutputSlot[_t.MESH](0)
+
+    def __init__(
+        self,
+        *,
+        mesh: Output[_t.MESH],
+        mode: Mode.euler_xyz | Mode.quaternion | Literal["euler_xyz", "quaternion"],
+    ) -> None:
+        self._make({"mesh": mesh, "mode": _choose(mode, self.Mode)})
+
+    class Mode:
+        """The options of mode."""
+
+        __slots__ = ()
+
+        class euler_xyz(DynamicChoice):
+            """euler_xyz.
+
+            Args:
+                angle_x: -360.0 to 360.0.
+                angle_y: -360.0 to 360.0.
+                angle_z: -360.0 to 360.0.
+            """
+
+            __slots__ = ()
+            _key = "euler_xyz"
+            _bare_key = "euler_xyz"
+
+            def __init__(
+                self,
+                *,
+                angle_x: float | Output[_t.FLOAT] = 0.0,
+                angle_y: float | Output[_t.FLOAT] = 0.0,
+                angle_z: float | Output[_t.FLOAT] = 0.0,
+            ) -> None:
+                self._make({"angle_x": angle_x, "angle_y": angle_y, "angle_z": angle_z})
+
+        class quaternion(DynamicChoice):
+            """quaternion.
+
+            Args:
+                qw: -1.0 to 1.0.
+                qx: -1.0 to 1.0.
+                qy: -1.0 to 1.0.
+                qz: -1.0 to 1.0.
+            """
+
+            __slots__ = ()
+            _key = "quaternion"
+            _bare_key = "quaternion"
+
+            def __init__(
+                self,
+                *,
+                qw: float | Output[_t.FLOAT] = 1.0,
+                qx: float | Output[_t.FLOAT] = 0.0,
+                qy: float | Output[_t.FLOAT] = 0.0,
+                qz: float | Output[_t.FLOAT] = 0.0,
+            ) -> None:
+                self._make({"qw": qw, "qx": qx, "qy": qy, "qz": qz})
 
 
 class Save3DAdvanced(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FILE_3D], Output[_t.LOAD3D_MODEL_INFO], Output[_t.LOAD3D_CAMERA], Output[_t.INT], Output[_t.INT]]):

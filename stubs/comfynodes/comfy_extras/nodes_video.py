@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
 
+from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import VideoOutput
@@ -37,17 +39,18 @@ class CreateVideo(SingleOutputNode[_t.VIDEO]):
         self._make({"images": images, "fps": fps, "audio": audio, "bit_depth": bit_depth}, ("audio",))
 
 
-class GetVideoComponents(MultiOutputNode[Output[_t.IMAGE], Output[_t.AUDIO], Output[_t.FLOAT], Output[_t.INT]]):
+class GetVideoComponents(MultiOutputNode[Output[_t.IMAGE], Output[_t.AUDIO], Output[_t.FLOAT], Output[_t.INT], Output[_t.COMBO]]):
     """Get Video Components (video)."""
 
     __slots__ = ()
     _class_type = "GetVideoComponents"
     _display_name = "Get Video Components"
-    _output_types = ("IMAGE", "AUDIO", "FLOAT", "INT")
+    _output_types = ("IMAGE", "AUDIO", "FLOAT", "INT", "COMBO")
     images = OutputSlot[_t.IMAGE](0)
     audio = OutputSlot[_t.AUDIO](1)
     fps = OutputSlot[_t.FLOAT](2)
     bit_depth = OutputSlot[_t.INT](3)
+    color_space = OutputSlot[_t.COMBO](4)
 
     def __init__(self, *, video: Output[_t.VIDEO]) -> None:
         self._make({"video": video})
@@ -81,10 +84,583 @@ class SaveVideo(OutputNode[VideoOutput], SingleOutputNode[_t.VIDEO]):
         *,
         video: Output[_t.VIDEO],
         filename_prefix: str | Output[_t.STRING] = "video/ComfyUI",
-        format: _c.SaveVideoFormat | Output[_t.COMBO] = "auto",
-        codec: _c.SaveVideoCodec | Output[_t.COMBO] = "auto",
+        format: Format.auto | Format.mp4 | Format.mkv | Format.webm | Literal["auto", "mp4", "mkv", "webm"] = "auto",
+        codec: Codec.auto | Codec.h264 | Codec.av1 | Literal["auto", "h264", "av1"] | None = None,
     ) -> None:
-        self._make({"video": video, "filename_prefix": filename_prefix, "format": format, "codec": codec})
+        self._make({
+            "video": video,
+            "filename_prefix": filename_prefix,
+            "format": _choose(format, self.Format),
+            "codec": _choose(codec, self.Codec),
+        }, ("codec",))
+
+    class Format:
+        """The options of format."""
+
+        __slots__ = ()
+
+        class auto(DynamicChoice):
+            """auto."""
+
+            __slots__ = ()
+            _key = "auto"
+            _bare_key = "auto"
+
+            def __init__(
+                self,
+                *,
+                codec: Codec.auto | Codec.h264 | Codec.av1 | Literal["auto", "h264", "av1"] | None = None,
+            ) -> None:
+                self._make({"codec": _choose(codec, self.Codec)}, ("codec",))
+
+            class Codec:
+                """The options of codec."""
+
+                __slots__ = ()
+
+                class auto(DynamicChoice):
+                    """auto."""
+
+                    __slots__ = ()
+                    _key = "auto"
+                    _bare_key = "auto"
+
+                    def __init__(self) -> None:
+                        self._make({})
+
+                class h264(DynamicChoice):
+                    """h264."""
+
+                    __slots__ = ()
+                    _key = "h264"
+                    _bare_key = "h264"
+
+                    def __init__(
+                        self,
+                        *,
+                        encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+                    ) -> None:
+                        self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+                    class Encoding:
+                        """The options of encoding."""
+
+                        __slots__ = ()
+
+                        class auto(DynamicChoice):
+                            """auto."""
+
+                            __slots__ = ()
+                            _key = "auto"
+                            _bare_key = "auto"
+
+                            def __init__(self) -> None:
+                                self._make({})
+
+                        class re_encode(DynamicChoice):
+                            """re-encode.
+
+                            Args:
+                                crf: 0.0 to 51.0.
+                            """
+
+                            __slots__ = ()
+                            _key = "re-encode"
+                            _bare_key = "re-encode"
+
+                            def __init__(
+                                self,
+                                *,
+                                crf: float | Output[_t.FLOAT] = 23.0,
+                                color_space: str | Output[_t.COMBO] = "auto",
+                            ) -> None:
+                                self._make({"crf": crf, "color_space": color_space})
+
+                class av1(DynamicChoice):
+                    """av1."""
+
+                    __slots__ = ()
+                    _key = "av1"
+                    _bare_key = "av1"
+
+                    def __init__(
+                        self,
+                        *,
+                        encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+                    ) -> None:
+                        self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+                    class Encoding:
+                        """The options of encoding."""
+
+                        __slots__ = ()
+
+                        class auto(DynamicChoice):
+                            """auto."""
+
+                            __slots__ = ()
+                            _key = "auto"
+                            _bare_key = "auto"
+
+                            def __init__(self) -> None:
+                                self._make({})
+
+                        class re_encode(DynamicChoice):
+                            """re-encode.
+
+                            Args:
+                                crf: 0.0 to 63.0.
+                            """
+
+                            __slots__ = ()
+                            _key = "re-encode"
+                            _bare_key = "re-encode"
+
+                            def __init__(
+                                self,
+                                *,
+                                crf: float | Output[_t.FLOAT] = 30.0,
+                                color_space: str | Output[_t.COMBO] = "auto",
+                            ) -> None:
+                                self._make({"crf": crf, "color_space": color_space})
+
+        class mp4(DynamicChoice):
+            """mp4."""
+
+            __slots__ = ()
+            _key = "mp4"
+            _bare_key = "mp4"
+
+            def __init__(
+                self,
+                *,
+                codec: Codec.auto | Codec.h264 | Codec.av1 | Literal["auto", "h264", "av1"] | None = None,
+            ) -> None:
+                self._make({"codec": _choose(codec, self.Codec)}, ("codec",))
+
+            class Codec:
+                """The options of codec."""
+
+                __slots__ = ()
+
+                class auto(DynamicChoice):
+                    """auto."""
+
+                    __slots__ = ()
+                    _key = "auto"
+                    _bare_key = "auto"
+
+                    def __init__(self) -> None:
+                        self._make({})
+
+                class h264(DynamicChoice):
+                    """h264."""
+
+                    __slots__ = ()
+                    _key = "h264"
+                    _bare_key = "h264"
+
+                    def __init__(
+                        self,
+                        *,
+                        encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+                    ) -> None:
+                        self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+                    class Encoding:
+                        """The options of encoding."""
+
+                        __slots__ = ()
+
+                        class auto(DynamicChoice):
+                            """auto."""
+
+                            __slots__ = ()
+                            _key = "auto"
+                            _bare_key = "auto"
+
+                            def __init__(self) -> None:
+                                self._make({})
+
+                        class re_encode(DynamicChoice):
+                            """re-encode.
+
+                            Args:
+                                crf: 0.0 to 51.0.
+                            """
+
+                            __slots__ = ()
+                            _key = "re-encode"
+                            _bare_key = "re-encode"
+
+                            def __init__(
+                                self,
+                                *,
+                                crf: float | Output[_t.FLOAT] = 23.0,
+                                color_space: str | Output[_t.COMBO] = "auto",
+                            ) -> None:
+                                self._make({"crf": crf, "color_space": color_space})
+
+                class av1(DynamicChoice):
+                    """av1."""
+
+                    __slots__ = ()
+                    _key = "av1"
+                    _bare_key = "av1"
+
+                    def __init__(
+                        self,
+                        *,
+                        encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+                    ) -> None:
+                        self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+                    class Encoding:
+                        """The options of encoding."""
+
+                        __slots__ = ()
+
+                        class auto(DynamicChoice):
+                            """auto."""
+
+                            __slots__ = ()
+                            _key = "auto"
+                            _bare_key = "auto"
+
+                            def __init__(self) -> None:
+                                self._make({})
+
+                        class re_encode(DynamicChoice):
+                            """re-encode.
+
+                            Args:
+                                crf: 0.0 to 63.0.
+                            """
+
+                            __slots__ = ()
+                            _key = "re-encode"
+                            _bare_key = "re-encode"
+
+                            def __init__(
+                                self,
+                                *,
+                                crf: float | Output[_t.FLOAT] = 30.0,
+                                color_space: str | Output[_t.COMBO] = "auto",
+                            ) -> None:
+                                self._make({"crf": crf, "color_space": color_space})
+
+        class mkv(DynamicChoice):
+            """mkv."""
+
+            __slots__ = ()
+            _key = "mkv"
+            _bare_key = "mkv"
+
+            def __init__(
+                self,
+                *,
+                codec: Codec.auto | Codec.h264 | Codec.av1 | Literal["auto", "h264", "av1"] | None = None,
+            ) -> None:
+                self._make({"codec": _choose(codec, self.Codec)}, ("codec",))
+
+            class Codec:
+                """The options of codec."""
+
+                __slots__ = ()
+
+                class auto(DynamicChoice):
+                    """auto."""
+
+                    __slots__ = ()
+                    _key = "auto"
+                    _bare_key = "auto"
+
+                    def __init__(self) -> None:
+                        self._make({})
+
+                class h264(DynamicChoice):
+                    """h264."""
+
+                    __slots__ = ()
+                    _key = "h264"
+                    _bare_key = "h264"
+
+                    def __init__(
+                        self,
+                        *,
+                        encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+                    ) -> None:
+                        self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+                    class Encoding:
+                        """The options of encoding."""
+
+                        __slots__ = ()
+
+                        class auto(DynamicChoice):
+                            """auto."""
+
+                            __slots__ = ()
+                            _key = "auto"
+                            _bare_key = "auto"
+
+                            def __init__(self) -> None:
+                                self._make({})
+
+                        class re_encode(DynamicChoice):
+                            """re-encode.
+
+                            Args:
+                                crf: 0.0 to 51.0.
+                            """
+
+                            __slots__ = ()
+                            _key = "re-encode"
+                            _bare_key = "re-encode"
+
+                            def __init__(
+                                self,
+                                *,
+                                crf: float | Output[_t.FLOAT] = 23.0,
+                                color_space: str | Output[_t.COMBO] = "auto",
+                            ) -> None:
+                                self._make({"crf": crf, "color_space": color_space})
+
+                class av1(DynamicChoice):
+                    """av1."""
+
+                    __slots__ = ()
+                    _key = "av1"
+                    _bare_key = "av1"
+
+                    def __init__(
+                        self,
+                        *,
+                        encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+                    ) -> None:
+                        self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+                    class Encoding:
+                        """The options of encoding."""
+
+                        __slots__ = ()
+
+                        class auto(DynamicChoice):
+                            """auto."""
+
+                            __slots__ = ()
+                            _key = "auto"
+                            _bare_key = "auto"
+
+                            def __init__(self) -> None:
+                                self._make({})
+
+                        class re_encode(DynamicChoice):
+                            """re-encode.
+
+                            Args:
+                                crf: 0.0 to 63.0.
+                            """
+
+                            __slots__ = ()
+                            _key = "re-encode"
+                            _bare_key = "re-encode"
+
+                            def __init__(
+                                self,
+                                *,
+                                crf: float | Output[_t.FLOAT] = 30.0,
+                                color_space: str | Output[_t.COMBO] = "auto",
+                            ) -> None:
+                                self._make({"crf": crf, "color_space": color_space})
+
+        class webm(DynamicChoice):
+            """webm."""
+
+            __slots__ = ()
+            _key = "webm"
+            _bare_key = "webm"
+
+            def __init__(
+                self,
+                *,
+                codec: Codec.auto | Codec.av1 | Literal["auto", "av1"] | None = None,
+            ) -> None:
+                self._make({"codec": _choose(codec, self.Codec)}, ("codec",))
+
+            class Codec:
+                """The options of codec."""
+
+                __slots__ = ()
+
+                class auto(DynamicChoice):
+                    """auto."""
+
+                    __slots__ = ()
+                    _key = "auto"
+                    _bare_key = "auto"
+
+                    def __init__(self) -> None:
+                        self._make({})
+
+                class av1(DynamicChoice):
+                    """av1."""
+
+                    __slots__ = ()
+                    _key = "av1"
+                    _bare_key = "av1"
+
+                    def __init__(
+                        self,
+                        *,
+                        encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+                    ) -> None:
+                        self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+                    class Encoding:
+                        """The options of encoding."""
+
+                        __slots__ = ()
+
+                        class auto(DynamicChoice):
+                            """auto."""
+
+                            __slots__ = ()
+                            _key = "auto"
+                            _bare_key = "auto"
+
+                            def __init__(self) -> None:
+                                self._make({})
+
+                        class re_encode(DynamicChoice):
+                            """re-encode.
+
+                            Args:
+                                crf: 0.0 to 63.0.
+                            """
+
+                            __slots__ = ()
+                            _key = "re-encode"
+                            _bare_key = "re-encode"
+
+                            def __init__(
+                                self,
+                                *,
+                                crf: float | Output[_t.FLOAT] = 30.0,
+                                color_space: str | Output[_t.COMBO] = "auto",
+                            ) -> None:
+                                self._make({"crf": crf, "color_space": color_space})
+
+    class Codec:
+        """The options of codec."""
+
+        __slots__ = ()
+
+        class auto(DynamicChoice):
+            """auto."""
+
+            __slots__ = ()
+            _key = "auto"
+            _bare_key = "auto"
+
+            def __init__(self) -> None:
+                self._make({})
+
+        class h264(DynamicChoice):
+            """h264."""
+
+            __slots__ = ()
+            _key = "h264"
+            _bare_key = "h264"
+
+            def __init__(
+                self,
+                *,
+                encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+            ) -> None:
+                self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+            class Encoding:
+                """The options of encoding."""
+
+                __slots__ = ()
+
+                class auto(DynamicChoice):
+                    """auto."""
+
+                    __slots__ = ()
+                    _key = "auto"
+                    _bare_key = "auto"
+
+                    def __init__(self) -> None:
+                        self._make({})
+
+                class re_encode(DynamicChoice):
+                    """re-encode.
+
+                    Args:
+                        crf: 0.0 to 51.0.
+                    """
+
+                    __slots__ = ()
+                    _key = "re-encode"
+                    _bare_key = "re-encode"
+
+                    def __init__(
+                        self,
+                        *,
+                        crf: float | Output[_t.FLOAT] = 23.0,
+                        color_space: _c.ColorSpace | Output[_t.COMBO] = "auto",
+                    ) -> None:
+                        self._make({"crf": crf, "color_space": color_space})
+
+        class av1(DynamicChoice):
+            """av1."""
+
+            __slots__ = ()
+            _key = "av1"
+            _bare_key = "av1"
+
+            def __init__(
+                self,
+                *,
+                encoding: Encoding.auto | Encoding.re_encode | Literal["auto", "re-encode"] | None = None,
+            ) -> None:
+                self._make({"encoding": _choose(encoding, self.Encoding)}, ("encoding",))
+
+            class Encoding:
+                """The options of encoding."""
+
+                __slots__ = ()
+
+                class auto(DynamicChoice):
+                    """auto."""
+
+                    __slots__ = ()
+                    _key = "auto"
+                    _bare_key = "auto"
+
+                    def __init__(self) -> None:
+                        self._make({})
+
+                class re_encode(DynamicChoice):
+                    """re-encode.
+
+                    Args:
+                        crf: 0.0 to 63.0.
+                    """
+
+                    __slots__ = ()
+                    _key = "re-encode"
+                    _bare_key = "re-encode"
+
+                    def __init__(
+                        self,
+                        *,
+                        crf: float | Output[_t.FLOAT] = 30.0,
+                        color_space: _c.ColorSpace | Output[_t.COMBO] = "auto",
+                    ) -> None:
+                        self._make({"crf": crf, "color_space": color_space})
 
 
 class SaveWEBM(OutputNode[VideoOutput], SingleOutputNode[_t.IMAGE]):
@@ -109,7 +685,7 @@ class SaveWEBM(OutputNode[VideoOutput], SingleOutputNode[_t.IMAGE]):
         *,
         images: Output[_t.IMAGE],
         filename_prefix: str | Output[_t.STRING] = "ComfyUI",
-        codec: _c.SaveWEBMCodec | Output[_t.COMBO],
+        codec: _c.Codec | Output[_t.COMBO],
         fps: float | Output[_t.FLOAT] = 24.0,
         crf: float | Output[_t.FLOAT] = 32.0,
     ) -> None:

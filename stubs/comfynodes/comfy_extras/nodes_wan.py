@@ -8,6 +8,7 @@ from typing import Literal
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
+from .. import choices as _c
 from .. import sockets as _t
 
 
@@ -106,6 +107,100 @@ class Wan22ImageToVideoLatent(SingleOutputNode[_t.LATENT]):
             "batch_size": batch_size,
             "start_image": start_image,
         }, ("start_image",))
+
+
+class WanAnimate2Cache(SingleOutputNode[_t.MODEL]):
+    """WanAnimate2Cache (model/conditioning/wan/animate).
+
+    Experimental.
+    """
+
+    __slots__ = ()
+    _class_type = "WanAnimate2Cache"
+    _display_name = "WanAnimate2Cache"
+    _output_types = ("MODEL",)
+    MODEL = OutputSlot[_t.MODEL](0)
+
+    def __init__(
+        self,
+        *,
+        model: Output[_t.MODEL],
+        device: _c.NoiseDevice | Output[_t.COMBO] = "cpu",
+        dtype: _c.WanAnimate2CacheDtype | Output[_t.COMBO] = "default",
+    ) -> None:
+        self._make({"model": model, "device": device, "dtype": dtype})
+
+
+class WanAnimate2ToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT], Output[_t.INT], Output[_t.INT], Output[_t.INT]]):
+    """WanAnimate2ToVideo (model/conditioning/wan/animate).
+
+    Experimental.
+
+    Args:
+        width: 16 to 16384.
+        height: 16 to 16384.
+        length: 1 to 16384.
+        batch_size: 1 to 4096.
+        video_frame_offset: 0 to 16384.
+        pose_strength: 0.0 to 10.0.
+        pose_start_percent: 0.0 to 1.0.
+        pose_end_percent: 0.0 to 1.0.
+        reference_image_strength: 0.0 to 10.0.
+    """
+
+    __slots__ = ()
+    _class_type = "WanAnimate2ToVideo"
+    _display_name = "WanAnimate2ToVideo"
+    _output_types = ("CONDITIONING", "CONDITIONING", "LATENT", "INT", "INT", "INT")
+    positive = OutputSlot[_t.CONDITIONING](0)
+    negative = OutputSlot[_t.CONDITIONING](1)
+    latent = OutputSlot[_t.LATENT](2)
+    trim_latent = OutputSlot[_t.INT](3)
+    trim_image = OutputSlot[_t.INT](4)
+    video_frame_offset = OutputSlot[_t.INT](5)
+
+    def __init__(
+        self,
+        *,
+        positive: Output[_t.CONDITIONING],
+        negative: Output[_t.CONDITIONING],
+        vae: Output[_t.VAE],
+        width: int | Output[_t.INT] = 832,
+        height: int | Output[_t.INT] = 480,
+        length: int | Output[_t.INT] = 81,
+        batch_size: int | Output[_t.INT] = 1,
+        video_frame_offset: int | Output[_t.INT] = 0,
+        pose_strength: float | Output[_t.FLOAT] = 1.0,
+        pose_start_percent: float | Output[_t.FLOAT] = 0.0,
+        pose_end_percent: float | Output[_t.FLOAT] = 1.0,
+        reference_image_strength: float | Output[_t.FLOAT] = 1.0,
+        reference_image: Output[_t.IMAGE] | None = None,
+        pose_video: Output[_t.IMAGE] | None = None,
+        clip_vision_output: Output[_t.CLIP_VISION_OUTPUT] | None = None,
+        positive_pose: Output[_t.CONDITIONING] | None = None,
+        clip_vision_output_pose: Output[_t.CLIP_VISION_OUTPUT] | None = None,
+        continue_motion: Output[_t.IMAGE] | None = None,
+    ) -> None:
+        self._make({
+            "positive": positive,
+            "negative": negative,
+            "vae": vae,
+            "width": width,
+            "height": height,
+            "length": length,
+            "batch_size": batch_size,
+            "video_frame_offset": video_frame_offset,
+            "pose_strength": pose_strength,
+            "pose_start_percent": pose_start_percent,
+            "pose_end_percent": pose_end_percent,
+            "reference_image_strength": reference_image_strength,
+            "reference_image": reference_image,
+            "pose_video": pose_video,
+            "clip_vision_output": clip_vision_output,
+            "positive_pose": positive_pose,
+            "clip_vision_output_pose": clip_vision_output_pose,
+            "continue_motion": continue_motion,
+        }, ("reference_image", "pose_video", "clip_vision_output", "positive_pose", "clip_vision_output_pose", "continue_motion"))
 
 
 class WanAnimateToVideo(MultiOutputNode[Output[_t.CONDITIONING], Output[_t.CONDITIONING], Output[_t.LATENT], Output[_t.INT], Output[_t.INT], Output[_t.INT]]):
