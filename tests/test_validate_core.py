@@ -31,7 +31,7 @@ KLING = {
     "output": ["CAMERA_CONTROL"],
     "output_name": ["camera_control"],
     "output_is_list": [False],
-    "output_matchtypes": None,
+    **dict.fromkeys(["deprecated", "experimental", "api_node"], False),
     "python_module": "comfy_api_nodes.nodes_kling",
     "output_node": False,
 }
