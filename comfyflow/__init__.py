@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .errors import ComfyflowError as ComfyflowError
     from .errors import CompileError as CompileError
     from .graph import Graph as Graph
+    from .graph import read_prompt as read_prompt
+    from .graph import to_prompt as to_prompt
     from .importer import Conversion as Conversion
     from .importer import WorkflowFile as WorkflowFile
     from .importer import convert_workflow as convert_workflow
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from .node import with_inputs as with_inputs
     from .problem import Place as Place
     from .problem import Problem as Problem
-    from .prompt import read_prompt as read_prompt
-    from .prompt import to_prompt as to_prompt
     from .python_source import to_python as to_python
     from .schema import Schema as Schema
     from .schema import load_schema as load_schema
@@ -60,10 +60,10 @@ _EXPORTS = {
     "load_schema": "schema",
     "output_of": "workflows",
     "raw_node": "node",
-    "read_prompt": "prompt",
+    "read_prompt": "graph",
     "read_workflow": "importer",
     "titled": "node",
-    "to_prompt": "prompt",
+    "to_prompt": "graph",
     "to_python": "python_source",
     "validate_prompt": "validate",
     "with_id": "node",

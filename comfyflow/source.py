@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 from .errors import ClientError, SchemaError, WorkflowFileError
+from .graph.prompt import wrapped
 from .input_file import ForeignPath, InputFile, is_path
-from .json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
+from .json_types import array_or_empty, is_array, is_object, object_or_empty
 from .node import Node, is_output
 from .problem import Place
 
@@ -223,15 +224,6 @@ def may_be_prompt(given: Mapping[str, Any]) -> bool:
     )
 
 
-def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Prompt JSON as it may be sent.
-
-    A node without ``_meta`` makes 0.27.0 answer 500 where it replaces the class by another; and
-    ``is_changed``, which the prompt inside a PNG may have, makes servers take stale results.
-    """
-    return {node_id: _sendable(node) for node_id, node in prompt.items()}
-
-
 def _is_workflow(given: object) -> TypeGuard[Workflow[Any]]:
     from .workflows import Workflow
 
@@ -272,17 +264,9 @@ def _file(value: object, node_id: str, name: str) -> InputFile | None:
 
 def _wire(value: Any, node_id: str, name: str) -> Any:
     if is_array(value):
-        return {"__value__": [_wire(one, node_id, name) for one in value]}
+        return wrapped([_wire(one, node_id, name) for one in value])
     file = _file(value, node_id, name)
     return value if file is None else file.reference
-
-
-def _sendable(node: object) -> object:
-    if not is_object(node) or ("_meta" in node and "is_changed" not in node):
-        return node
-    kept = {name: value for name, value in node.items() if name != "is_changed"}
-    kept.setdefault("_meta", {"title": text_or_empty(node.get("class_type"))})
-    return kept
 
 
 def _is_file(path: str | os.PathLike[str]) -> bool:

@@ -13,9 +13,9 @@ import pytest
 from comfyflow import AsyncClient, Client, validate_prompt
 from comfyflow.diff import diff
 from comfyflow.errors import ComfyflowError, ExecutionError, ValidationError
+from comfyflow.graph.prompt import read_prompt
 from comfyflow.lock import check, make_lock
 from comfyflow.lock.checked import Checked
-from comfyflow.prompt import read_prompt
 from comfyflow.schema import Schema
 from comfyflow.simulator import Simulator
 from tests.simulated import NODES, SAVE

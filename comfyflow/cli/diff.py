@@ -88,7 +88,7 @@ def load_graph(
     Raises:
         ComfyflowError: It cannot be loaded, or is no prompt.
     """
-    from ..prompt import read_prompt
+    from ..graph.prompt import read_prompt
     from .target import load_target
 
     if text.startswith(HISTORY):

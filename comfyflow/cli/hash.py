@@ -29,7 +29,7 @@ def hash_workflows(
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
     from ..diff import canonical_hash
-    from ..prompt import read_prompt
+    from ..graph.prompt import read_prompt
     from .target import own_schema
     from .targets import load_targets
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CommandError
+from ..graph.prompt import title_of
 from ..json_types import is_object
 from ..source import Source
 
@@ -110,8 +111,7 @@ def _node(prompt: Any, name: str) -> str:
 
 
 def _title(node: Mapping[str, Any]) -> Any:
-    meta = node.get("_meta")
-    return meta.get("title") if is_object(meta) else None
+    return title_of(node)
 
 
 def _value(text: str) -> Any:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ExecutionError, Interrupted, OutOfMemory, PartialSuccess, PromptLost, RunError
+from ..graph.prompt import is_link
 from ..json_types import object_or_empty
-from ..prompt import is_link
 from .event import ExecutionFailed, ExecutionNodeFailed
 from .outcome import Outcome
 from .run import Run

@@ -25,8 +25,9 @@ from typing import Any, Final
 
 from ..errors import ClientError
 from ..errors import ServerError as HttpError
+from ..graph.prompt import is_wrapped, unwrapped, wrapped
 from ..input_file import InputFile, UploadedFile, is_annotated, is_plain_path
-from ..json_types import is_array, is_list, is_object, object_or_empty, text_or_empty
+from ..json_types import is_array, is_list, object_or_empty, text_or_empty
 from ..schema import InputSchema, NodeSchema, Schema
 from ..schema.dynamic import unfold_inputs
 from ..schema.installed_files import is_media_file
@@ -246,7 +247,7 @@ def _in_input(
 ) -> Iterator[_Use]:
     """The files in one input; a list of files has several."""
     given = source.value(*place)
-    inner = wire.get("__value__") if is_object(wire) else None
+    inner = unwrapped(wire) if is_wrapped(wire) else None
     texts: Sequence[Any] = inner if is_list(inner) else [wire]
     values: Sequence[Any] = given if is_array(given) and is_list(inner) else [given]
     if len(values) != len(texts):
@@ -438,9 +439,9 @@ def _replaced(prompt: Mapping[str, Any], use: _Use, reference: str) -> Mapping[s
     node = prompt[use.node_id]
     value: Any = reference
     if use.index is not None:
-        listed = list(node["inputs"][use.name]["__value__"])
+        listed = list(unwrapped(node["inputs"][use.name]))
         listed[use.index] = reference
-        value = {"__value__": listed}
+        value = wrapped(listed)
     return {**prompt, use.node_id: {**node, "inputs": {**node["inputs"], use.name: value}}}
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from ..graph.prompt import read_links, title_of
 from ..json_types import object_or_empty, text_or_empty
 from ..problem import Place
-from ..prompt import is_link
 from . import event as server
 from . import run_event as told
 from .flow import Signal
@@ -440,15 +440,14 @@ def picture_senders(prompt: Mapping[str, Any], targets: Collection[str] | None) 
 def run_nodes(prompt: Mapping[str, Any], places: Mapping[str, Place]) -> dict[str, RunNode]:
     """The nodes of a prompt, for events to refer to."""
     used = {
-        value[0]
+        link.node_id
         for node in prompt.values()
-        for value in object_or_empty(object_or_empty(node).get("inputs")).values()
-        if is_link(value)
+        for _, link in read_links(object_or_empty(node).get("inputs"))
     }
     nodes: dict[str, RunNode] = {}
     for node_id, node in prompt.items():
         entry = object_or_empty(node)
-        title = text_or_empty(object_or_empty(entry.get("_meta")).get("title"))
+        title = title_of(entry) or ""
         class_type = text_or_empty(entry.get("class_type"))
         nodes[node_id] = RunNode(node_id, class_type, title, places, node_id not in used)
     return nodes

@@ -17,10 +17,11 @@ from ..errors import (
     ServerUnreachable,
     ValidationError,
 )
+from ..graph.prompt import sendable
 from ..json_types import is_object, object_or_empty
 from ..problem import Problem
 from ..schema import Schema
-from ..source import Source, sendable
+from ..source import Source
 from .core import Core, about, in_time
 from .failure_policy import NodeFailurePolicy, asked_policy, look_for_policy
 from .flow import Flow, Watch

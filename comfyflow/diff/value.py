@@ -7,12 +7,11 @@ unwraps it once. Only around a list it makes a difference, because a bare list w
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 from ..errors import PromptError
+from ..graph.prompt import is_wrapped, unwrapped
 from ..json_types import is_array, is_object
-
-_WRAP: Final = "__value__"
 
 
 class _Text(str):
@@ -32,8 +31,8 @@ def value_key(value: Any) -> str:
     """
     if type(value) is str:
         return f"s{len(value)}:{value}"
-    if is_object(value) and _WRAP in value:
-        inner = value[_WRAP]
+    if is_wrapped(value):
+        inner = unwrapped(value)
         return f"w{_nested(inner)}" if is_array(inner) else value_key_unwrapped(inner)
     return value_key_unwrapped(value)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..errors import ConversionError
+from ..graph.prompt import node_json, wrapped, wrapped_as
 from ..json_types import is_array
 from .editor_rules import EditorRules
 from .expansion import check_expansion
@@ -159,11 +160,8 @@ class PromptWriter:
             sources = self._sources(instance)
             inputs = self._values(instance, {name for name, _ in sources} if sources else _UNLINKED)
             self._links(instance, sources, inputs, links)
-            prompt[instance.key] = {
-                "inputs": inputs,
-                "class_type": node.shape.sent_as if node.role == "class" and node.shape else None,
-                "_meta": self._meta(node),
-            }
+            sent_as = node.shape.sent_as if node.role == "class" and node.shape else None
+            prompt[instance.key] = node_json(sent_as, inputs, self._meta(node))
         for inputs, name, origin in links:
             if origin not in prompt:
                 inputs.pop(name, None)
@@ -223,7 +221,7 @@ class PromptWriter:
                 if self.rules.promoted_texts_choose and isinstance(sent, str) and not self.repair:
                     sent = choose(sent, self.random_source) if is_dynamic_prompt(widget) else sent
                 value = json_value(sent, exact=self.repair)
-                inputs[name] = {"__value__": value} if is_array(value) else value
+                inputs[name] = wrapped(value)
                 continue
             inputs[name] = [source.key, json_value(source.slot)]
             links.append((inputs, name, source.key))
@@ -312,8 +310,8 @@ def option_index(node: Node) -> int:
 def _wrapped(value: Any, widget: Widget, rules: EditorRules) -> Any:
     """A list as the server wants it: a bare one would be a link [6]; and a curve with its type [g]."""
     if widget.kind == CURVE and (is_array(value) or (rules.curves_have_a_type and value is not None)):
-        return {"__type__": "CURVE", "__value__": value}
-    return {"__value__": value} if is_array(value) else value
+        return wrapped_as("CURVE", value)
+    return wrapped(value)
 
 
 def execution_order(graph: Graph) -> list[Node]:

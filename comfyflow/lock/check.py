@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..diff.shown import brief
+from ..graph.prompt import read_links, title_of
 from ..json_types import object_or_empty, text_or_empty
 from ..problem import Place, Problem
-from ..prompt import is_link
 from ..schema import InputSchema, NodeSchema, Schema, unfold_inputs
 from ..validate import validate_prompt
 from ..validate.nearest import nearest
@@ -198,8 +198,7 @@ class _Check:
     def _drift(self, class_type: str, difference: Difference, hit: Mapping[str, Problem]) -> Drift:
         severity, ids = self._impact(difference, hit)
         problem = hit[ids[0]] if severity == "error" and ids[0] in hit else None
-        meta = object_or_empty(object_or_empty(object_or_empty(self._prompt).get(ids[0])).get("_meta"))
-        title = meta.get("title")
+        title = title_of(object_or_empty(self._prompt).get(ids[0]))
         reason = problem.message if problem is not None and difference.type != "node_gone" else None
         return Drift(
             difference.type,
@@ -261,9 +260,8 @@ class _Check:
         return object_or_empty(node.get("inputs"))
 
     def _links(self, node_id: str) -> Iterator[tuple[str, str, int]]:
-        for name, value in self._inputs(node_id).items():
-            if is_link(value):
-                yield name, value[0], value[1]
+        for name, link in read_links(self._inputs(node_id)):
+            yield name, link.node_id, link.slot
 
     def _class_of(self, node_id: str) -> str:
         return text_or_empty(object_or_empty(object_or_empty(self._prompt).get(node_id)).get("class_type"))

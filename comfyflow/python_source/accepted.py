@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from ..graph.prompt import wrapped_list
 from ..input_file import ForeignPath
 from ..json_types import is_array, is_object
 
@@ -20,8 +21,6 @@ ANY: Final = "Any"
 
 SOCKET: Final = "Socket"
 """What an output carries that was made of several types: it may be linked to inputs of any type."""
-
-_WRAP: Final = "__value__"
 
 
 @dataclass(frozen=True)
@@ -82,9 +81,8 @@ _PROMOTED: Final[Mapping[type[Any], frozenset[str]]] = {
 
 def unwrapped(value: Any) -> Any:
     """A value of a prompt as one gives it in Python: ``{"__value__": [...]}`` is the list."""
-    if is_object(value) and len(value) == 1 and is_array(value.get(_WRAP)):
-        return value[_WRAP]
-    return value
+    inner = wrapped_list(value)
+    return value if inner is None else inner
 
 
 def read_annotation(text: str, aliases: Mapping[str, frozenset[tuple[type[Any], Any]]]) -> Accepted:

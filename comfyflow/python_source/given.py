@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..graph import Graph, GraphNode, Link
+from ..graph.prompt import read_prompt
 from ..json_types import is_array, is_object
-from ..prompt import read_prompt
 from .check import check_graph
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
 
+from ..graph.walk import sources_first
 from .annotation import Group
 from .program import Body, Local, sources
 
@@ -30,27 +31,9 @@ class Run:
 
 
 def natural_order(body: Body) -> list[str]:
-    """The steps, each after what it needs, the results' needs first in the order of their inputs.
-
-    It does not recurse: graphs may be deep.
-    """
-    order: list[str] = []
-    seen: set[str] = set()
-    for result in [*body.results, *(Local(key, 0) for key in body.steps)]:
-        stack = [(result.step, iter(_needed(body, result.step)))]
-        if result.step in seen:
-            continue
-        seen.add(result.step)
-        while stack:
-            key, needed = stack[-1]
-            following = next((other for other in needed if other not in seen), None)
-            if following is None:
-                stack.pop()
-                order.append(key)
-            else:
-                seen.add(following)
-                stack.append((following, iter(_needed(body, following))))
-    return order
+    """The steps, each after what it needs, the results' needs first in the order of their inputs."""
+    ends = [result.step for result in body.results]
+    return sources_first([*ends, *body.steps], lambda step: _needed(body, step))
 
 
 def arrange(body: Body, sections: Mapping[str, Group]) -> list[Run]:

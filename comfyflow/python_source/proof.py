@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import PromptError, PythonSourceError
 from ..graph import Graph, GraphNode
-from ..prompt import read_prompt
+from ..graph.prompt import read_prompt
 from ..schema import NodeSchema, Schema
 from .given import given_graph
 

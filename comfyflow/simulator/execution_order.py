@@ -10,14 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .json_value import is_list
-
-
-def is_link(value: object) -> bool:
-    """Whether an input's value is a link when the prompt is executed: ``[node id, slot]``."""
-    if not is_list(value) or len(value) != 2:
-        return False
-    return isinstance(value[0], str) and isinstance(value[1], (int, float))
+from ..graph.prompt import is_link
 
 
 def links(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:

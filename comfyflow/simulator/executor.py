@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..graph.prompt import is_link
 from ..json_types import is_object, object_or_empty
 from ..schema import NodeSchema, Schema, unfold_inputs
-from .execution_order import ExecutionOrder, is_link
+from .execution_order import ExecutionOrder
 from .failure import Failures, NodeFailure, continues
 from .fault import WorkerKilledError
 from .json_value import is_list, is_tuple

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..graph.prompt import is_link
 from ..json_types import is_object
-from .execution_order import is_link, links
+from .execution_order import links
 from .json_value import is_list
 
 MAX_CHAIN: Final = 970

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..graph.prompt import META
 from ..schema import Schema
 from .execution_order import links
 
@@ -50,7 +51,7 @@ def _replaced(node: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
             inputs[mapping["new_id"]] = mapping["set_value"]
         elif "old_id" in mapping:
             inputs[mapping["new_id"]] = node["inputs"][mapping["old_id"]]
-    return {**node, "class_type": new["new_node_id"], "inputs": inputs, "_meta": dict(node["_meta"])}
+    return {**node, "class_type": new["new_node_id"], "inputs": inputs, META: dict(node[META])}
 
 
 def _move_links(

@@ -6,9 +6,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NodeUsageError
-from ..graph import Link
+from ..graph.prompt import read_link
 from ..problem import Problem
-from ..prompt import is_link
 from .condition import condition_of
 from .query import FoundNode, FoundNodes, What, described, find_all, missing, unlike
 from .session import current_schema
@@ -155,9 +154,9 @@ def _lines(subject: Subject, problem: Problem) -> Iterator[str]:
     hint = f". {problem.suggestion}" if problem.suggestion else ""
     severity = "" if problem.severity == "error" else f"{problem.severity}: "
     yield f"{severity}{name}{problem.message}{hint} [{problem.type}]"
-    link: Any = problem.extra_info.get("linked_node")
-    if is_link(link) and link[0] in subject.graph:
-        yield f"    linked to {subject.output_name(Link(*link))} of {subject.called(link[0])}"
+    link = read_link(problem.extra_info.get("linked_node"))
+    if link is not None and link.node_id in subject.graph:
+        yield f"    linked to {subject.output_name(link)} of {subject.called(link.node_id)}"
 
 
 def _nodes(subject: Subject, what: What | FoundNode) -> FoundNodes:

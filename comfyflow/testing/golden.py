@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import GoldenError, PromptError
 from ..graph import Graph, Link
-from ..prompt import read_prompt
+from ..graph.prompt import read_prompt
 from .query import shown_value
 from .session import Session, current_session, current_test
 from .subject import Source, Subject, short_path

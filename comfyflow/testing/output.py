@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import PromptError
+from ..graph.prompt import read_prompt
 from ..json_types import is_array, is_object
 from ..output_file import ImageFile, NodeOutput, OutputFile
-from ..prompt import read_prompt
 from .condition import condition_of
 from .golden import difference_lines
 from .picture import Picture, open_picture

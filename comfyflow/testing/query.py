@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, overload
 
 from ..errors import NodeUsageError
 from ..graph import GraphNode, Link
+from ..graph.walk import nearest_first
 from ..node import Node
 from ..problem import Place
 from .condition import Condition, condition_of
@@ -130,7 +130,7 @@ class FoundNode:
         return [link.node_id for _, link in graph[node_id].links if link.node_id in graph]
 
     def _reached(self, step: Callable[[str], Iterable[str]], what: What | None) -> FoundNodes:
-        found = [node_id for node_id in distances(self.node_id, step) if node_id != self.node_id]
+        found = [node_id for node_id in nearest_first([self.node_id], step) if node_id != self.node_id]
         return FoundNodes(self._subject, filter(_matches(self._subject, what), found))
 
 
@@ -248,26 +248,13 @@ def path_between(source: FoundNode, target: FoundNode) -> FoundNodes | None:
     if not target._subject.is_same(subject):
         raise NodeUsageError(f"{source} and {target} are nodes of two different graphs")
     users = subject.users
-    before = distances(source.node_id, lambda node_id: [user for user, _, _ in users[node_id]])
+    before = nearest_first([source.node_id], lambda node_id: [user for user, _, _ in users[node_id]])
     if target.node_id not in before:
         return None
     way = [target.node_id]
     while way[-1] != source.node_id:
         way.append(before[way[-1]])
     return FoundNodes(subject, reversed(way))
-
-
-def distances(start: str, step: Callable[[str], Iterable[str]]) -> dict[str, str]:
-    """The nodes that can be reached, the nearest first, each with the one before it."""
-    before = {start: start}
-    waiting = deque([start])
-    while waiting:
-        node_id = waiting.popleft()
-        for reached in step(node_id):
-            if reached not in before:
-                before[reached] = node_id
-                waiting.append(reached)
-    return before
 
 
 def holds(node: FoundNode, name: str, condition: Condition) -> bool:

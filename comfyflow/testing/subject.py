@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import NodeUsageError
 from ..graph import Graph, Link
+from ..graph.prompt import Prompt, read_prompt, to_prompt
 from ..json_types import is_object
 from ..node import Node, OutputSlot
 from ..problem import Place
-from ..prompt import Prompt, read_prompt, to_prompt
 
 if TYPE_CHECKING:
     from ..workflows import Compiled, Workflow, WorkflowFunction

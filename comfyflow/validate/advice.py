@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from ..graph.prompt import is_link, unwrapped
 from ..json_types import is_array, is_object
 from ..schema import InputSchema
 from ..schema.input_schema import (
@@ -18,8 +19,7 @@ from ..schema.input_schema import (
     MATCH_TYPE,
     PRIMITIVES,
 )
-from .constant import converted, unwrapped
-from .findings import is_link
+from .constant import converted
 from .note import Note, shown
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
 from .rules import DEEPEST_VALUE

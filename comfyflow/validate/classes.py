@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
+from ..graph.prompt import META, meta_of
 from ..json_types import is_list, is_object, object_or_empty
 from .note import shown
 from .plan import ClassPlan, SchemaPlans
@@ -108,8 +109,8 @@ def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer,
         answer = crash(f"node {shown(node_id)} has a class that is no text")
         return answer, _unknown_class(node_id, node, rules)
     error = (_unknown_class if "class_type" in node else _no_class)(node_id, node, rules)
-    if rules.names_missing_node and not is_object(node.get("_meta", {})):
-        return crash(f"node {shown(node_id)} has a _meta that is no object"), error
+    if rules.names_missing_node and not is_object(meta_of(node, {})):
+        return crash(f"node {shown(node_id)} has a {META} that is no object"), error
     return rejected(error), error
 
 
@@ -118,7 +119,7 @@ def _no_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) -> Serv
     if not rules.names_missing_node:
         message = "Cannot execute because a node is missing the class_type property."
         return ServerError("invalid_prompt", message, details, {})
-    title = object_or_empty(node.get("_meta")).get("title")
+    title = object_or_empty(meta_of(node)).get("title")
     message = (
         f"Node '{title or f'ID #{node_id}'}' has no class_type. "
         "The workflow may be corrupted or a custom node is missing."
@@ -133,7 +134,7 @@ def _unknown_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) ->
     if not rules.names_missing_node:
         message = f"Cannot execute because node {class_type} does not exist."
         return ServerError("invalid_prompt", message, details, {})
-    title = object_or_empty(node.get("_meta")).get("title", class_type)
+    title = object_or_empty(meta_of(node)).get("title", class_type)
     message = f"Node '{title}' not found. The custom node may not be installed."
     info = {"node_id": node_id, "class_type": class_type, "node_title": title}
     return ServerError("missing_node_type", message, details, info)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..graph.prompt import is_link, unwrapped
 from ..json_types import is_object
 from .classes import find_classes, targeted
-from .constant import FAILURES, converted, unwrapped
-from .findings import is_link
+from .constant import FAILURES, converted
 from .plan import ClassPlan, SchemaPlans
 from .replacement import replace_nodes, replaceable
 from .scan import upstream

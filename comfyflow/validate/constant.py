@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..json_types import is_list, is_object
+from ..graph.prompt import unwrapped
+from ..json_types import is_list
 from ..schema.input_schema import COMBO
 from .plan import InputPlan
 from .rules import ServerRules
@@ -22,11 +23,6 @@ FAILURES: Final = (ArithmeticError, AttributeError, LookupError, RecursionError,
 
 _SHOWN_CHOICES: Final = 20
 _CONVERTED: Final = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
-
-
-def unwrapped(value: Any) -> Any:
-    """The value in a ``{"__value__": …}``, or the value itself."""
-    return value["__value__"] if is_object(value) and "__value__" in value else value
 
 
 def converted(plan: InputPlan, value: Any) -> Any:

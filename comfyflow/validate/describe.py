@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from ..graph.prompt import WRAPPED_FORM
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING
 from ..schema.input_schema import ANY, MATCH_TYPE
@@ -56,7 +57,7 @@ def _bad_link(info: Mapping[str, Any], _details: str) -> str | None:
     return f"is {shown(info['received_value'])}; a link is [node id, slot], and a list is {_WRAPPED}"
 
 
-_WRAPPED: Final = 'written {"__value__": [...]}'
+_WRAPPED: Final = f"written {WRAPPED_FORM}"
 
 
 def _mismatch(info: Mapping[str, Any], _details: str) -> str | None:

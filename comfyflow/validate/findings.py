@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
-from ..json_types import is_list
 from .note import Note
 from .server_error import Raised, ServerError
 
@@ -68,13 +67,3 @@ class Findings:
         first = next((step for step in self.steps if isinstance(step, Raised)), None)
         if first is not None:
             yield from (step for step in self.errors() if step is not first)
-
-
-def is_link(value: object) -> TypeGuard[list[Any]]:
-    """Whether the server *executes* a value as a link. It validates any list as one."""
-    return (
-        is_list(value)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and isinstance(value[1], (int, float))
-    )

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..graph.prompt import is_link
 from ..json_types import is_array, object_or_empty
 from ..schema.input_schema import MATCH_TYPE
-from .findings import is_link
 from .note import Note, shown
 from .plan import ClassPlan, InputPlan
 from .rules import DEEPEST_RUN, ServerRules, types_match

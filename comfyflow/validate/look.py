@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..graph.prompt import is_link, unwrapped
 from ..json_types import is_array, is_list, is_object
 from ..schema.input_schema import DYNAMIC_SLOT, MATCH_TYPE
 from . import advice
-from .constant import FAILURES, check_constant, converted, unwrapped
-from .findings import Findings, LinkStep, is_link
+from .constant import FAILURES, check_constant, converted
+from .findings import Findings, LinkStep
 from .note import Note, shown
 from .own_check import FileCheck, OwnCheckError
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..graph.prompt import META, meta_of
 from ..json_types import is_array, is_object
 from .classes import crash
 from .note import Note, shown
@@ -63,8 +64,8 @@ def replace_nodes(
         node = prompt[node_id]
         new_class, wanted = _REPLACED[node["class_type"]]
         missing = next((old for old in wanted.values() if old not in node["inputs"]), None)
-        if not _can_be_copied(node.get("_meta")) or missing is not None:
-            lacking = "_meta" if missing is None else f"the input {missing!r}"
+        if not _can_be_copied(meta_of(node)) or missing is not None:
+            lacking = META if missing is None else f"the input {missing!r}"
             return replaced, notes, crash(f"node {shown(node_id)} cannot be replaced without {lacking}")
         inputs = {new: node["inputs"][old] for new, old in wanted.items()}
         replaced[node_id] = {**node, "class_type": new_class, "inputs": inputs}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ValidationError
+from ..graph.prompt import title_of
 from ..json_types import is_array, object_or_empty
 from ..notebook import pretty_text
 from ..problem import Place, Problem, Severity
@@ -74,8 +75,7 @@ class Subject:
 
     def title(self, node_id: str | None) -> str | None:
         """A node's title."""
-        title = object_or_empty(self.node(node_id).get("_meta")).get("title")
-        return title if isinstance(title, str) else None
+        return title_of(self.node(node_id))
 
     def nearest(self, given: str, names: Iterable[str]) -> str | None:
         """The nearest of some names, as long as there is patience left."""

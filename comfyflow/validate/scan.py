@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+from ..graph.prompt import meta_of
+from ..graph.walk import nearest_first, reachable
 from .findings import Findings
 from .plan import BOOLEAN, CHOICE, FLOAT, INT, STRING, ClassPlan
 from .rules import PREFIX
@@ -172,7 +173,7 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
 
 def _has_mere_title(node: dict[str, Any]) -> bool:
     """Whether there is nothing in a node beside its class and inputs but a title."""
-    meta: Any = node.get("_meta")
+    meta = meta_of(node)
     if len(node) > _ALONE + 1 or type(meta) is not _DICT:
         return False
     return len(meta) == 1 and type(meta.get("title")) is str
@@ -214,14 +215,9 @@ def causes(wrong: Iterable[str], sources: Mapping[str, Sequence[str]]) -> dict[s
     for node_id, above in sources.items():
         for source in above:
             users.setdefault(source, []).append(node_id)
-    found = {node_id: node_id for node_id in wrong}
-    waiting = deque(found)
-    while waiting:
-        node_id = waiting.popleft()
-        for user in users.get(node_id, ()):
-            if user not in found:
-                found[user] = found[node_id]
-                waiting.append(user)
+    found: dict[str, str] = {}
+    for node_id, before in nearest_first(wrong, lambda node_id: users.get(node_id, ())).items():
+        found[node_id] = found.get(before, before)
     return found
 
 
@@ -232,11 +228,4 @@ def upstream(roots: Iterable[str], sources: Mapping[str, Sequence[str]]) -> set[
         roots: The nodes.
         sources: The nodes that each node is linked to.
     """
-    found: set[str] = set(roots)
-    waiting = list(found)
-    while waiting:
-        for source in sources.get(waiting.pop(), ()):
-            if source not in found:
-                found.add(source)
-                waiting.append(source)
-    return found
+    return reachable(roots, lambda node_id: sources.get(node_id, ()))

@@ -7,11 +7,12 @@ prompt on every run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from ..errors import CompileError
 from ..graph import Graph, GraphNode, Link
+from ..graph.walk import sources_first
 from ..node import Node, Output, is_output, place_of, slot_of
 from .value import wire_value
 
@@ -29,33 +30,14 @@ _PLAIN = _EXACT | {float, type(None)}
 def reachable_nodes(roots: Iterable[Node]) -> list[Node]:
     """The nodes that the roots depend on, and the roots, sources first; no bypassed ones.
 
-    It does not recurse: graphs may be deep.
-
     Raises:
         CompileError: A node depends on itself.
     """
-    finished: dict[Node, bool] = {}
-    order: list[Node] = []
-    for root in roots:
-        if root in finished or is_bypassed(root):
-            continue
-        finished[root] = False
-        stack = [(root, _sources(root))]
-        while stack:
-            node, sources = stack[-1]
-            for source in sources:
-                state = finished.get(source)
-                if state is None:
-                    finished[source] = False
-                    stack.append((source, _sources(source)))
-                    break
-                if not state:
-                    raise CompileError(f"{source._class_type} depends on itself", place_of(source))
-            else:
-                stack.pop()
-                finished[node] = True
-                order.append(node)
-    return order
+
+    def refuse(node: Node) -> None:
+        raise CompileError(f"{node._class_type} depends on itself", place_of(node))
+
+    return sources_first((root for root in roots if not is_bypassed(root)), _sources, refuse)
 
 
 def number_nodes(nodes: Iterable[Node]) -> Ids:
@@ -87,14 +69,14 @@ def is_bypassed(node: Node) -> bool:
     return node._marks is not None and node._marks.bypassed
 
 
-def _sources(node: Node) -> Iterator[Node]:
+def _sources(node: Node) -> list[Node]:
     found: list[Node] = []
     for value in node._inputs.values():
         if value.__class__ not in _PLAIN and is_output(value):
             source = _source(value)
             if source is not None:
                 found.append(source[0])
-    return iter(found)
+    return found
 
 
 def _given_ids(nodes: Iterable[Node]) -> dict[str, Node]:

@@ -6,6 +6,7 @@ import math
 from typing import Any, Final
 
 from ..errors import CompileError
+from ..graph.prompt import wrapped
 from ..input_file import InputFile
 from ..json_types import is_array, is_object
 from ..node import Node, is_output, place_of
@@ -30,7 +31,7 @@ def wire_value(value: Any, node: Node, name: str) -> Any:
         CompileError: No prompt can hold it: NaN, infinity, an object that is no JSON.
     """
     plain = _plain(value, node, name, 0)
-    return {"__value__": plain} if is_array(plain) else plain
+    return wrapped(plain)
 
 
 def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a kind

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from ..collector import collector_paused
 from ..errors import GraphError, NodeUsageError
 from ..graph import Graph
+from ..graph.prompt import Prompt, to_prompt
 from ..node import Node
 from ..problem import Place
-from ..prompt import Prompt, to_prompt
 from .compile import Ids, build_graph, number_nodes, reachable_nodes
 from .root import root_nodes
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from comfyflow.diff import canonical_hash, diff
 from comfyflow.graph import Graph, GraphNode, Link
-from comfyflow.prompt import to_prompt
+from comfyflow.graph.prompt import to_prompt
 
 SIZES = (2_500, 5_000, 10_000)
 REPEATS = 3

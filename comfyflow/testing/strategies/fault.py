@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typing_extensions import Unpack
 
 from ...graph import Graph, GraphNode, Link
-from ...prompt import Prompt, to_prompt
+from ...graph.prompt import Prompt, to_prompt
 from ...schema import InputSchema, Schema, unfold_inputs
 from ...schema.input_schema import DYNAMIC
 from ...validate.core_checks import own_check

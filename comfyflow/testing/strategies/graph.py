@@ -9,9 +9,9 @@ from typing_extensions import TypedDict, Unpack
 
 from ...errors import SchemaError
 from ...graph import Graph, Link
+from ...graph.prompt import Prompt, to_prompt
 from ...node import Node, Output, raw_node, titled, with_id
 from ...option import refuse_strangers
-from ...prompt import Prompt, to_prompt
 from ...schema import Schema
 from .catalogue import Catalogue, Choose, GivenValues, Pool
 from .drawing import Drawing

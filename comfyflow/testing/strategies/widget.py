@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from hypothesis import strategies as st
 
+from ...graph.prompt import wrapped
 from ...json_types import is_array, is_number
 from ...schema import MISSING, InputSchema
 from ...schema.input_schema import DYNAMIC, MATCH_TYPE, PRIMITIVES
@@ -187,4 +188,4 @@ def _object(entry: InputSchema) -> Widget | None:
     default = entry.default
     if default is MISSING or default is None:
         return None
-    return Widget(st.just({"__value__": list(default)} if is_array(default) else default))
+    return Widget(st.just(wrapped(list(default) if is_array(default) else default)))

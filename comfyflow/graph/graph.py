@@ -1,6 +1,4 @@
-"""The one intermediate representation: everything that enters becomes a `Graph`, everything
-that leaves is written from one.
-"""
+"""Nodes and links: what a workflow is, wherever it came from."""
 
 from __future__ import annotations
 
@@ -8,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .problem import Place
+from ..errors import GraphError
+from ..problem import Place
+from .walk import reachable, sources_first
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -98,6 +98,69 @@ class Graph(Mapping[str, GraphNode]):
     def __repr__(self) -> str:
         return f"<Graph of {len(self)} nodes>"
 
+    def sources(self, node_id: str) -> Iterator[str]:
+        """The nodes that one is linked to, in the order of its inputs; links to nothing are left out."""
+        return (link.node_id for _, link in self._nodes[node_id].links if link.node_id in self._nodes)
+
+    @property
+    def users(self) -> dict[str, list[str]]:
+        """For each node those that are linked to it, a node once for each of its links."""
+        users: dict[str, list[str]] = {node_id: [] for node_id in self._nodes}
+        for node_id in self._nodes:
+            for source in self.sources(node_id):
+                users[source].append(node_id)
+        return users
+
+    def upstream(self, node_ids: Iterable[str]) -> set[str]:
+        """The nodes that these depend on, and themselves. Ids that are not there are ignored."""
+        return reachable((node_id for node_id in node_ids if node_id in self._nodes), self.sources)
+
+    def downstream(self, node_ids: Iterable[str]) -> set[str]:
+        """The nodes that depend on these, and themselves. Ids that are not there are ignored."""
+        return reachable((node_id for node_id in node_ids if node_id in self._nodes), self.users.__getitem__)
+
+    def order(self) -> list[str]:
+        """All nodes, each after those that it is linked to, otherwise as they stand.
+
+        Raises:
+            GraphError: Nodes are linked in a circle; the message names it.
+        """
+
+        def refuse(node_id: str) -> None:
+            circle = next(circle for circle in self.circles() if node_id in circle)
+            shown = " -> ".join(f"{self[each].class_type} #{each}" for each in [*circle, circle[0]])
+            raise GraphError(f"nodes are linked in a circle: {shown}; take one of these links away")
+
+        return sources_first(self._nodes, self.sources, refuse)
+
+    def circles(self) -> list[list[str]]:
+        """The circles of a graph that no server can run: one for each set of nodes that need each other.
+
+        Each is as short as can be, and goes from a node to one that is linked to it.
+        """
+        import networkx as nx
+
+        network = nx.DiGraph(self.network())
+        found: list[list[str]] = []
+        for component in nx.strongly_connected_components(network):
+            inside = network.subgraph(component)
+            if len(component) > 1 or inside.number_of_edges():
+                start = next(node_id for node_id in self._nodes if node_id in component)
+                ends = nx.single_source_shortest_path(inside, start)
+                found.append(min((ends[end] for end in inside.predecessors(start)), key=len))
+        return found
+
+    def generations(self) -> list[list[str]]:
+        """The nodes in generations: those of one need only nodes of the ones before.
+
+        Raises:
+            GraphError: Nodes are linked in a circle; the message names it.
+        """
+        import networkx as nx
+
+        self.order()
+        return [list(generation) for generation in nx.topological_generations(self.network())]
+
     def network(self) -> nx.MultiDiGraph[str]:
         """The graph for networkx: an edge for each link, from source to user, keyed by the
         input's name, with ``slot``. Links to nothing are left out.
@@ -111,16 +174,3 @@ class Graph(Mapping[str, GraphNode]):
                 if link.node_id in self._nodes:
                     network.add_edge(link.node_id, node_id, key=name, slot=link.slot)
         return network
-
-    def upstream(self, node_ids: Iterable[str]) -> set[str]:
-        """The nodes that these depend on, and themselves. Ids that are not there are ignored."""
-        found: set[str] = set()
-        waiting = [node_id for node_id in node_ids if node_id in self._nodes]
-        while waiting:
-            node_id = waiting.pop()
-            if node_id not in found:
-                found.add(node_id)
-                waiting.extend(
-                    link.node_id for _, link in self._nodes[node_id].links if link.node_id in self._nodes
-                )
-        return found

@@ -1,0 +1,12 @@
+"""The one model of a workflow: its nodes and links, how they are walked, and how a prompt is written.
+
+Everything that enters becomes a `Graph`, everything that leaves is written from one.
+"""
+
+from .graph import Graph as Graph
+from .graph import GraphNode as GraphNode
+from .graph import Link as Link
+from .prompt import Prompt as Prompt
+from .prompt import is_link as is_link
+from .prompt import read_prompt as read_prompt
+from .prompt import to_prompt as to_prompt

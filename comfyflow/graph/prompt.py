@@ -1,0 +1,192 @@
+"""A `Graph` to prompt JSON and back; the one place that knows how a prompt is written.
+
+A prompt is ``{node_id: {"class_type": …, "inputs": {…}, "_meta": {"title": …}}}``; a link is
+``[node_id, slot]``, and a value that is a list is wrapped as ``{"__value__": […]}``, because a bare
+list would be read as a link. All that is to be known of that is asked here, of any JSON value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeGuard
+
+from ..errors import PromptError
+from ..json_types import is_array, is_list, is_object, object_or_empty, text_or_empty
+from .graph import Graph, GraphNode, Link
+
+Prompt = dict[str, dict[str, Any]]
+"""Prompt JSON: a node by its id."""
+
+META: Final = "_meta"
+"""What a node tells beside its class and inputs stands under this."""
+_VALUE: Final = "__value__"
+WRAPPED_FORM: Final = '{"__value__": [...]}'
+"""How a list is written, for messages."""
+
+
+def to_prompt(graph: Graph) -> Prompt:
+    """Write a graph as prompt JSON.
+
+    Args:
+        graph: Any graph; every node gets a ``_meta.title`` if it has a title (0.27 needs one
+            to be there where it replaces a class by another).
+    """
+    prompt: Prompt = {}
+    for node_id, node in graph.items():
+        inputs = node.inputs.copy()
+        for name, value in inputs.items():
+            if value.__class__ is Link:
+                inputs[name] = [*value]
+        entry: dict[str, Any] = {"inputs": inputs, "class_type": node.class_type}
+        if node.extra is not None:
+            entry.update(node.extra)
+        if node.title is not None:
+            meta = entry.get(META)
+            entry[META] = {"title": node.title} if meta is None else {**meta, "title": node.title}
+        prompt[node_id] = entry
+    return prompt
+
+
+def read_prompt(prompt: object) -> Graph:
+    """Read prompt JSON as a graph. `to_prompt` of it is the same prompt again.
+
+    Args:
+        prompt: The JSON value.
+
+    Raises:
+        PromptError: It is no object of nodes, or a node has no class or no object of inputs.
+    """
+    if not is_object(prompt):
+        raise PromptError(f"a prompt is an object of nodes, not {_kind(prompt)}")
+    return Graph(_read_node(str(node_id), node) for node_id, node in prompt.items())
+
+
+def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Prompt JSON as it may be sent.
+
+    A node without ``_meta`` makes 0.27.0 answer 500 where it replaces the class by another; and
+    ``is_changed``, which the prompt inside a PNG may have, makes servers take stale results.
+    """
+    return {node_id: _sendable(node) for node_id, node in prompt.items()}
+
+
+def is_link(value: object) -> TypeGuard[list[Any]]:
+    """Whether a server executes a value in a prompt as a link: a list of a text and a number.
+
+    The number may be true, false or a fraction (0.3.64 to 0.33.0). Validation takes *any* list for a
+    link.
+    """
+    return (
+        is_list(value)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], (int, float))
+    )
+
+
+def read_link(value: object) -> Link | None:
+    """The link that a value in a prompt is, or None.
+
+    A link to a slot that is no whole number is none: no server can run it.
+    """
+    if not is_link(value) or (isinstance(value[1], float) and not value[1].is_integer()):
+        return None
+    return Link(value[0], int(value[1]))
+
+
+def read_links(inputs: object) -> Iterator[tuple[str, Link]]:
+    """The inputs of a node that are links, with what they are linked to.
+
+    Args:
+        inputs: A node's ``inputs``; what is no object has none.
+    """
+    for name, value in object_or_empty(inputs).items():
+        if (link := read_link(value)) is not None:
+            yield name, link
+
+
+def wrapped(value: Any) -> Any:
+    """A value as a prompt has it: a list in its wrapping, all else as it is."""
+    return {_VALUE: value} if is_array(value) else value
+
+
+def wrapped_as(kind: str, value: Any) -> dict[str, Any]:
+    """A value in a wrapping that says its type, as editors since 1.46 write curves."""
+    return {"__type__": kind, _VALUE: value}
+
+
+def unwrapped(value: Any) -> Any:
+    """The value in a wrapping, or the value itself: the server unwraps once, whatever is inside."""
+    return value[_VALUE] if is_wrapped(value) else value
+
+
+def is_wrapped(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether the server would unwrap a value."""
+    return is_object(value) and _VALUE in value
+
+
+def wrapped_list(value: object) -> list[Any] | tuple[Any, ...] | None:
+    """The list in a wrapping that has nothing else, or None."""
+    if is_wrapped(value) and len(value) == 1 and is_array(value[_VALUE]):
+        return value[_VALUE]
+    return None
+
+
+def node_json(class_type: str | None, inputs: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
+    """A node of a prompt, its members in the order in which editors write them.
+
+    Args:
+        class_type: Its class.
+        inputs: Its inputs.
+        meta: What is told of it beside; at least its title.
+    """
+    return {"inputs": inputs, "class_type": class_type, META: meta}
+
+
+def meta_of(node: object, absent: Any = None) -> Any:
+    """What a node of a prompt tells beside its class and inputs; any JSON value.
+
+    Args:
+        node: The node.
+        absent: What to give where it tells nothing.
+    """
+    return object_or_empty(node).get(META, absent)
+
+
+def title_of(node: object) -> str | None:
+    """The title of a node of a prompt, or None."""
+    title = object_or_empty(meta_of(node)).get("title")
+    return title if isinstance(title, str) else None
+
+
+def _read_node(node_id: str, node: object) -> GraphNode:
+    if not is_object(node):
+        raise PromptError(f"node {node_id!r} is no object but {_kind(node)}")
+    class_type, inputs = node.get("class_type"), node.get("inputs")
+    if not isinstance(class_type, str):
+        raise PromptError(f"node {node_id!r} has no class_type")
+    if not is_object(inputs):
+        raise PromptError(f"node {node_id!r} ({class_type}) has no object of inputs")
+    meta, title = meta_of(node), title_of(node)
+    extra = {key: value for key, value in node.items() if key not in ("class_type", "inputs")}
+    if title is not None and list(extra) == [META] and list(object_or_empty(meta)) == ["title"]:
+        extra = {}
+    return GraphNode(
+        node_id,
+        class_type,
+        {name: read_link(value) or value for name, value in inputs.items()},
+        title,
+        extra=extra or None,
+    )
+
+
+def _sendable(node: object) -> object:
+    if not is_object(node) or (META in node and "is_changed" not in node):
+        return node
+    kept = {name: value for name, value in node.items() if name != "is_changed"}
+    kept.setdefault(META, {"title": text_or_empty(node.get("class_type"))})
+    return kept
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else f"a {type(value).__name__}"

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comfyflow.errors import GraphError
+from comfyflow.graph import Graph, GraphNode, Link
+from comfyflow.graph.walk import nearest_first, reachable, sources_first
+
+LONG = 20_000
+
+
+@st.composite
+def graphs(draw: st.DrawFn, circles: bool = True) -> Graph:
+    count = draw(st.integers(0, 9))
+    nodes: list[GraphNode] = []
+    for number in range(count):
+        last = count if circles else number - 1
+        sources = draw(st.lists(st.integers(0, last), max_size=3)) if last >= 0 else []
+        inputs = {f"input_{index}": Link(str(source), index) for index, source in enumerate(sources)}
+        nodes.append(GraphNode(str(number), "Node", inputs))
+    return Graph(draw(st.permutations(nodes)))
+
+
+def chain(length: int) -> Graph:
+    first = GraphNode("0", "A", {})
+    return Graph([first, *(GraphNode(str(n), "A", {"x": Link(str(n - 1), 0)}) for n in range(1, length))])
+
+
+def test_a_graph_is_a_mapping_of_its_nodes() -> None:
+    graph = Graph(
+        [GraphNode("1", "A", {}), GraphNode("2", "B", {"x": Link("1", 0), "y": Link("9", 0), "z": 1})]
+    )
+    assert list(graph) == ["1", "2"]
+    assert dict(graph["2"].links) == {"x": Link("1", 0), "y": Link("9", 0)}
+    assert list(graph.sources("2")) == ["1"]
+    assert graph.users == {"1": ["2"], "2": []}
+    assert graph.upstream(["2"]) == {"1", "2"}
+    assert graph.upstream(["1", "no such"]) == {"1"}
+    assert graph.downstream(["1", "no such"]) == {"1", "2"}
+    assert list(graph.network().edges(keys=True, data=True)) == [("1", "2", "x", {"slot": 0})]
+    with pytest.raises(ValueError, match="two nodes have the id '1'"):
+        Graph([GraphNode("1", "A", {}), GraphNode("1", "B", {})])
+
+
+@given(graphs(), st.data())
+def test_up_and_down_are_what_networkx_finds(graph: Graph, data: st.DataObject) -> None:
+    network = graph.network()
+    node_id = data.draw(st.sampled_from(list(graph))) if graph else "none"
+    up = nx.ancestors(network, node_id) | {node_id} if graph else set()
+    down = nx.descendants(network, node_id) | {node_id} if graph else set()
+    assert graph.upstream([node_id]) == up
+    assert graph.downstream([node_id]) == down
+
+
+@given(graphs(circles=False))
+def test_an_order_has_each_node_after_its_sources(graph: Graph) -> None:
+    order = graph.order()
+    assert sorted(order) == sorted(graph)
+    place = {node_id: number for number, node_id in enumerate(order)}
+    assert all(place[source] < place[node_id] for node_id in graph for source in graph.sources(node_id))
+    assert graph.circles() == []
+
+
+@given(graphs(circles=False))
+def test_a_generation_needs_only_those_before_it(graph: Graph) -> None:
+    generations = graph.generations()
+    assert sorted(node_id for each in generations for node_id in each) == sorted(graph)
+    number = {node_id: index for index, each in enumerate(generations) for node_id in each}
+    for node_id in graph:
+        assert number[node_id] == max((number[source] + 1 for source in graph.sources(node_id)), default=0)
+
+
+@given(graphs())
+def test_a_circle_goes_from_each_node_to_one_that_is_linked_to_it(graph: Graph) -> None:
+    circles = graph.circles()
+    network = nx.DiGraph(graph.network())
+    assert bool(circles) != nx.is_directed_acyclic_graph(network)
+    for circle in circles:
+        assert len(set(circle)) == len(circle)
+        for node_id, following in zip(circle, [*circle[1:], circle[0]], strict=True):
+            assert node_id in graph.sources(following)
+
+
+def test_a_graph_with_a_circle_has_no_order_and_says_which_nodes_are_in_it() -> None:
+    graph = Graph(
+        [
+            GraphNode("1", "A", {"x": Link("3", 0)}),
+            GraphNode("2", "B", {"x": Link("1", 0)}),
+            GraphNode("3", "C", {"x": Link("2", 0)}),
+            GraphNode("4", "D", {"x": Link("3", 0)}),
+        ]
+    )
+    for ordered in (graph.order, graph.generations):
+        with pytest.raises(GraphError, match="A #1 -> B #2 -> C #3 -> A #1"):
+            ordered()
+
+
+def test_no_graph_is_too_deep() -> None:
+    graph = chain(LONG)
+    assert graph.order() == list(graph)
+    assert len(graph.upstream([str(LONG - 1)])) == LONG
+    assert len(graph.downstream(["0"])) == LONG
+
+
+def test_sources_come_first_in_the_order_in_which_they_are_named() -> None:
+    sources = {"d": ["c", "b"], "c": ["a"], "b": ["a"], "a": []}
+    assert sources_first(["d"], sources.__getitem__) == ["a", "c", "b", "d"]
+
+
+def test_a_circle_is_told_and_then_left_out_of_account() -> None:
+    sources = {"a": ["b"], "b": ["a", "c"], "c": []}
+    told: list[str] = []
+    assert sources_first(["a"], sources.__getitem__, told.append) == ["c", "b", "a"]
+    assert told == ["a"]
+    assert sources_first(["a"], sources.__getitem__) == ["c", "b", "a"]
+
+
+def test_the_nearest_come_first_each_with_the_one_before_it() -> None:
+    neighbours = {1: [2, 3], 2: [4], 3: [4], 4: [1]}
+    assert nearest_first([1], neighbours.__getitem__) == {1: 1, 2: 1, 3: 1, 4: 2}
+    assert list(nearest_first([1], neighbours.__getitem__)) == [1, 2, 3, 4]
+    assert reachable([2], neighbours.__getitem__) == {1, 2, 3, 4}

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import ast
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import comfyflow
+from comfyflow import read_prompt, to_prompt
+from comfyflow.errors import PromptError
+from comfyflow.graph import Link, is_link
+from comfyflow.graph.prompt import (
+    is_wrapped,
+    meta_of,
+    node_json,
+    read_link,
+    read_links,
+    sendable,
+    title_of,
+    unwrapped,
+    wrapped,
+    wrapped_list,
+)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+links = st.tuples(st.text(), st.integers(-2, 9) | st.booleans() | st.floats(-1, 3)).map(list)
+nodes = st.fixed_dictionaries(
+    {"class_type": st.text(), "inputs": st.dictionaries(st.text(), links | values, max_size=5)},
+    optional={
+        "_meta": values | st.fixed_dictionaries({"title": st.text()}),
+        "is_changed": values,
+        "other": values,
+    },
+)
+prompts = st.dictionaries(st.text(), nodes, max_size=6)
+
+
+@given(prompts)
+def test_prompt_to_graph_to_prompt_is_the_identity(prompt: dict[str, Any]) -> None:
+    assert to_prompt(read_prompt(prompt)) == prompt
+
+
+@given(values)
+def test_reading_never_raises_anything_but_its_own_error(value: Any) -> None:
+    try:
+        read_prompt(value)
+    except PromptError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("prompt", "why"),
+    [
+        ([], "not a list"),
+        (None, "not null"),
+        ({"1": 5}, "node '1' is no object"),
+        ({"1": {"inputs": {}}}, "node '1' has no class_type"),
+        ({"1": {"class_type": "A"}}, "has no object of inputs"),
+    ],
+)
+def test_what_is_no_prompt_is_said_plainly(prompt: Any, why: str) -> None:
+    with pytest.raises(PromptError, match=why):
+        read_prompt(prompt)
+
+
+@pytest.mark.parametrize(
+    ("value", "link"),
+    [
+        (["1", 0], True),
+        (["1", -1], True),
+        (["1", True], True),
+        (["1", 0.0], True),
+        (["1", 0.5], True),
+        (("1", 0), False),
+        (["1", "0"], False),
+        ([1, 0], False),
+        (["1", 0, 0], False),
+        ("10", False),
+    ],
+)
+def test_what_a_server_takes_for_a_link(value: Any, link: bool) -> None:
+    assert is_link(value) is link
+
+
+@pytest.mark.parametrize(("slot", "read"), [(2, 2), (True, 1), (1.0, 1), (-1, -1)])
+def test_a_link_has_a_whole_number_as_slot(slot: Any, read: int) -> None:
+    link = read_link(["1", slot])
+    assert link == Link("1", read)
+    assert link is not None
+    assert type(link.slot) is int
+    assert list(read_links({"a": ["1", slot], "b": 5})) == [("a", link)]
+
+
+@pytest.mark.parametrize("slot", [0.5, math.inf, math.nan])
+def test_a_slot_that_is_no_whole_number_makes_no_link(slot: float) -> None:
+    assert read_link(["1", slot]) is None
+    graph = read_prompt({"1": {"class_type": "A", "inputs": {"x": ["1", slot]}}})
+    assert graph["1"].inputs["x"] == ["1", slot]
+
+
+@given(values)
+def test_what_is_wrapped_is_unwrapped_again(value: Any) -> None:
+    assert unwrapped(wrapped(value)) == value or is_wrapped(value)
+    assert is_wrapped(wrapped(value)) == (isinstance(value, list) or is_wrapped(value))
+    assert wrapped_list(wrapped(value)) == (value if isinstance(value, list) else wrapped_list(value))
+
+
+@given(values)
+def test_the_title_of_anything_is_a_text_or_nothing(value: Any) -> None:
+    assert title_of(value) is None or isinstance(title_of(value), str)
+
+
+def test_a_title_stands_in_the_meta_of_a_node() -> None:
+    node = node_json("A", {"x": 1}, {"title": "One", "more": 2})
+    assert list(node) == ["inputs", "class_type", "_meta"]
+    assert (title_of(node), meta_of(node)["more"]) == ("One", 2)
+    assert meta_of({}, "absent") == "absent"
+
+
+def test_a_prompt_is_sent_with_a_title_and_without_what_makes_results_stale() -> None:
+    prompt = {
+        "1": {"class_type": "A", "inputs": {}, "is_changed": [1]},
+        "2": {"class_type": "B", "inputs": {}},
+    }
+    assert sendable(prompt) == {
+        "1": {"class_type": "A", "inputs": {}, "_meta": {"title": "A"}},
+        "2": {"class_type": "B", "inputs": {}, "_meta": {"title": "B"}},
+    }
+
+
+WORDS = ("_meta", "__value__")
+
+
+def said(path: Path) -> set[str]:
+    """The words of a prompt's form in the texts of a module, its docstrings aside."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    prose = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    texts = [
+        each.value
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str) and id(each) not in prose
+    ]
+    return {word for word in WORDS for text in texts if word in re.findall(r"\w+", text)}
+
+
+def test_one_module_knows_how_a_prompt_is_written() -> None:
+    package = Path(comfyflow.__file__).parent
+    saying = {path for path in package.rglob("*.py") if said(path)}
+    assert saying == {package / "graph" / "prompt.py"}
