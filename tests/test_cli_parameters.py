@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comfyflow import validate_prompt
+from comfyflow.cli.overrides import LARGEST_SEED, set_seeds
 from comfyflow.cli.parameters import describe_parameters, parameter_rows, read_parameters
 from comfyflow.errors import CommandError
+from comfyflow.schema import Schema
+from comfyflow.source import Source
 
 
 class Size(enum.Enum):
@@ -129,3 +133,49 @@ def test_any_words_give_arguments_or_the_projects_own_error(words: list[str]) ->
     except CommandError:
         return
     assert "prompt" in given_arguments
+
+
+def seeds(**nodes: dict[str, Any]) -> tuple[Source, Schema]:
+    """A prompt of nodes with a seed, and their schema with each seed's own options."""
+    classes = {
+        name: {"input": {"required": {"seed": ["INT", options]}}, "output": ["INT"], "output_node": True}
+        for name, options in nodes.items()
+    }
+    prompt = {name: {"class_type": name, "inputs": {"seed": 0}} for name in nodes}
+    return Source.of(prompt), Schema(classes)
+
+
+@pytest.mark.parametrize(
+    ("limits", "largest"),
+    [
+        ([2**32 - 1], 2**32 - 1),
+        ([2**64 - 1], LARGEST_SEED),
+        ([1000, 2**32 - 1], 1000),
+        ([2**32 - 1, 7, 2**64 - 1], 7),
+        ([], LARGEST_SEED),
+    ],
+)
+def test_a_random_seed_is_one_that_every_node_takes(
+    limits: list[int], largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = {f"Sampler{number}": {"min": 0, "max": limit} for number, limit in enumerate(limits)}
+    target, schema = seeds(**nodes, Unbounded={})
+    for drawn in (0, largest):
+        asked: list[int] = []
+
+        def draw(end: int, drawn: int = drawn, asked: list[int] = asked) -> int:
+            asked.append(end)
+            return drawn
+
+        monkeypatch.setattr("secrets.randbelow", draw)
+        seeded, seed = set_seeds(target, "random", schema)
+        assert (asked, seed) == ([largest + 1], drawn)
+        assert {node["inputs"]["seed"] for node in seeded.prompt.values()} == {drawn}
+        assert [problem.code for problem in validate_prompt(seeded.prompt, schema).errors] == []
+
+
+def test_a_seed_given_as_a_number_is_taken_as_it_is() -> None:
+    """Whether a node takes it is for validation to say, which names the node."""
+    target, schema = seeds(Small={"min": 0, "max": 10})
+    seeded, seed = set_seeds(target, "11", schema)
+    assert (seed, seeded.prompt["Small"]["inputs"]["seed"]) == (11, 11)

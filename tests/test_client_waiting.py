@@ -136,6 +136,37 @@ def test_a_server_that_restarts() -> None:
     assert server.world.now < 10
 
 
+@pytest.mark.parametrize(("looks", "ending"), [(2, "success"), (3, "lost")])
+def test_a_prompt_is_lost_when_three_looks_in_a_row_find_it_nowhere(looks: int, ending: str) -> None:
+    server = ModelServer(connected=False, seconds=60)
+    run = submitted(server).run
+    respond = server.world.respond
+    hidden = iter(range(looks))
+
+    def forgetful(request: Any) -> Any:
+        if request.path == "/api/queue" and next(hidden, None) is not None:
+            return answer({"queue_running": [], "queue_pending": []})
+        return respond(request)
+
+    server.world.respond = forgetful
+    assert waited(server, run).ending == ending
+
+
+def test_looks_that_find_a_prompt_nowhere_count_only_in_a_row() -> None:
+    server = ModelServer(connected=False, seconds=60)
+    run = submitted(server).run
+    respond = server.world.respond
+    looks = iter([True, True, False] * 3)
+
+    def flickering(request: Any) -> Any:
+        if request.path == "/api/queue" and next(looks, False):
+            return answer({"queue_running": [], "queue_pending": []})
+        return respond(request)
+
+    server.world.respond = flickering
+    assert waited(server, run).ending == "success"
+
+
 def test_a_prompt_is_not_lost_while_it_goes_from_queue_to_history() -> None:
     """The history is asked before and after the queue."""
     for moment in range(1, 60):

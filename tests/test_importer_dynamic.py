@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from comfyflow.importer import convert_workflow
+from comfyflow.schema import Schema
 from tests.editor_json import (
     boundary,
     convert,
@@ -90,3 +92,33 @@ def test_an_output_of_a_subgraph_loses_a_match_type_that_does_not_suit_it(type_:
     )
     nodes = [node(1, "d", [], outputs=outputs([3])), node(2, "Invert", None, {"image": 3})]
     assert inputs_of(with_subgraphs(nodes, [[3, 1, 0, 2, 0]], inside), "2") == sent
+
+
+def styled(text: str, **saved: Any) -> dict[str, Any]:
+    """What a node sends that has one text of its own, and one that an option of a dynamic combo brings."""
+    prompt = {"multiline": True, "dynamicPrompts": True}
+    style = {"key": "text", "inputs": {"required": {"words": ["STRING", prompt]}}}
+    inputs = {"text": ["STRING", prompt], "style": ["COMFY_DYNAMICCOMBO_V3", {"options": [style]}]}
+    described = {"name": "Styled", "input": {"required": inputs}, "output": [], "output_node": True}
+    made = workflow([node(1, "Styled", [text, "text", text], **saved)])
+    converted = convert_workflow(made, Schema({"Styled": described}, "0.27.0"), editor="1.45", seed=1)
+    sent: dict[str, Any] = converted["1"]["inputs"]
+    return sent
+
+
+@pytest.mark.parametrize(("text", "rewritten"), [("{one}", "one"), ("a // b", "a "), (r"\{", "{")])
+def test_rule_10_texts_inside_a_dynamic_combo_are_no_dynamic_prompts(text: str, rewritten: str) -> None:
+    assert styled(text) == {"text": rewritten, "style": "text", "style.words": text}
+
+
+@pytest.mark.parametrize("editor", ["1.45", "1.27"])
+def test_the_slot_behind_a_removed_one_is_not_looked_at(editor: str) -> None:
+    """Of slots whose widgets are gone, the editor removes every other one: the list moves under it."""
+    slots = {"*width": 1, "*gone": 2, "*left": 3, "*away": 4}
+    nodes = [node(1, "Quiet", [3], outputs=outputs([1, 2, 3, 4])), node(2, "Latent", [640, 480], slots)]
+    links = [[number, 1, 0, 2, number - 1] for number in (1, 2, 3, 4)]
+    assert inputs_of(workflow(nodes, links), "2", editor) == {
+        "width": ["1", 0],
+        "height": 480,
+        "left": ["1", 0],
+    }

@@ -141,6 +141,8 @@ def test_texts() -> None:
     assert TextOutput({"text": ["one", "two"]}).text == "one\ntwo"
     assert TextOutput({"text": list("hello")}).text == "hello", "a bare string comes as its characters"
     assert TextOutput({"text": ["h"]}).text == "h"
+    mixed = TextOutput({"text": ["a", "dog", "b"]})
+    assert mixed.text == "a\ndog\nb", "texts of several lengths are no characters of one text"
     assert TextOutput({}).text == ""
 
 

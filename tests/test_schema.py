@@ -143,6 +143,22 @@ def test_outputs_whose_names_are_missing_or_short() -> None:
     assert outputs[1].choices == ("x", "y")
 
 
+def test_an_input_that_is_both_required_and_optional_is_the_required_one() -> None:
+    """Servers look among the required inputs first (``get_input_info``, 0.3.64 to 0.33.0)."""
+    both = {
+        "required": {"strength": ["INT", {"default": 1}], "image": ["IMAGE"]},
+        "optional": {"mask": ["MASK"], "strength": ["FLOAT", {"default": 2.0}]},
+    }
+    for groups in (both, dict(reversed(both.items()))):
+        node = Schema({"Both": {"input": groups, "output": []}})["Both"]
+        assert [(entry.name, entry.type, entry.required) for entry in node.inputs] == [
+            ("strength", "INT", True),
+            ("image", "IMAGE", True),
+            ("mask", "MASK", False),
+        ]
+        assert node.by_name["strength"].options == {"default": 1}
+
+
 def test_a_v3_node_with_null_filled_keys() -> None:
     node = load_schema({"New": V3_NODE})["New"]
     assert node.display_name == "New"

@@ -13,6 +13,7 @@ import pytest
 from comfyflow import Workflow, bypassed, raw_node, read_prompt, titled, to_prompt, with_id, workflow
 from comfyflow.errors import CompileError, GraphError, NodeUsageError, SchemaError
 from comfyflow.graph import Link
+from comfynodes import ControlNetApplyAdvanced, ControlNetLoader
 from tests.nodes import Batch, Decode, Empty, Encode, Invert, Loader, Lora, Save
 
 
@@ -96,6 +97,29 @@ def test_bypass_goes_by_type_and_prefers_the_same_index() -> None:
     lora = bypassed(Lora(model=loader.MODEL, clip=loader.CLIP))
     found = inputs_of(raw_node("Use", {"clip": lora.CLIP, "model": lora.MODEL}))
     assert found["2"] == {"clip": ["1", 1], "model": ["1", 0]}
+
+
+def test_bypass_keeps_outputs_of_one_type_apart() -> None:
+    """Each output takes the input at its own index, not the first input of its type."""
+    loader = Loader(ckpt_name="a")
+    positive, negative = Encode(text="p", clip=loader.CLIP), Encode(text="n", clip=loader.CLIP)
+    controlled = bypassed(
+        ControlNetApplyAdvanced(
+            positive=positive,
+            negative=negative,
+            control_net=ControlNetLoader(control_net_name="c"),
+            image=Empty(),
+            strength=1.0,
+            start_percent=0.0,
+            end_percent=1.0,
+        )
+    )
+    prompt = Workflow(
+        raw_node("Use", {"positive": controlled.positive, "negative": controlled.negative})
+    ).to_prompt()
+    *_, used = prompt.values()
+    texts = {name: prompt[link[0]]["inputs"]["text"] for name, link in used["inputs"].items()}
+    assert texts == {"positive": "p", "negative": "n"}
 
 
 def test_bypass_with_nothing_behind_it_leaves_the_input_out() -> None:
