@@ -55,23 +55,21 @@ def _reasons(node: GraphNode, graph: Graph) -> Iterator[str]:
 def _wrong(value: Any) -> str:
     """What is wrong with a value, or ``""``. It does not recurse."""
     level = [value]
-    for _ in range(MAX_NESTING):
+    for depth in range(MAX_NESTING + 1):
         inner: list[Any] = []
         for part in level:
-            if is_object(part):
-                if not all(isinstance(key, str) for key in part):
+            if is_object(part) or is_array(part):
+                if depth == MAX_NESTING:
+                    return f"is nested more than {MAX_NESTING} levels deep"
+                if is_object(part) and not all(isinstance(key, str) for key in part):
                     return "has an object whose keys are no texts"
-                inner.extend(part.values())
-            elif is_array(part):
-                inner.extend(part)
+                inner.extend(part.values() if is_object(part) else part)
             elif isinstance(part, int) and part.bit_length() > MAX_BITS:
                 return "holds too large a number"
             elif part is not None and not isinstance(part, (str, int, float)):
                 return f"holds a {type(part).__name__}, which is nothing that JSON can hold"
-        if not inner:
-            return ""
         level = inner
-    return f"is nested more than {MAX_NESTING} levels deep"
+    return ""
 
 
 def _cycles(graph: Graph) -> Iterator[str]:

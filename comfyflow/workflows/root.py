@@ -92,7 +92,7 @@ def _nodes(root: object, beside: bool, depth: int) -> Iterator[Node]:
         yield slot_of(root)[0]
     elif isinstance(root, type):
         raise NodeUsageError(f"{root.__name__} is a class; call it to make a node")
-    elif depth > _DEEPEST:
+    elif depth >= _DEEPEST and not (beside and isinstance(root, _BESIDE)):
         raise NodeUsageError(f"the roots of a workflow are nested more than {_DEEPEST} levels deep")
     elif (members := _members(root)) is not None:
         named = _is_data(root) or _is_named(root)

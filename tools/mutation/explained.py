@@ -1,0 +1,24 @@
+"""Mutants that no test can tell from the code, with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from .mutant import Mutant
+
+FILE = Path(__file__).with_name("explained.json")
+
+
+def reasons() -> Mapping[tuple[str, str, str], str]:
+    """Why a mutant is no fault, by module, old line and new line."""
+    listed = json.loads(FILE.read_text(encoding="utf-8"))
+    return {(entry["module"], entry["old"], entry["new"]): entry["reason"] for entry in listed}
+
+
+def key_of(mutant: Mutant) -> tuple[str, str, str]:
+    """What a mutant is found by: lines, not their numbers."""
+    old = " ".join(line[2:] for line in mutant.change if line[0] == "-")
+    new = " ".join(line[2:] for line in mutant.change if line[0] == "+")
+    return mutant.path, old, new
