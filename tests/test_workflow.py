@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from comfynodes import ControlNetApplyAdvanced, ControlNetLoader
 
 from comfyflow import Workflow, bypassed, raw_node, read_prompt, titled, to_prompt, with_id, workflow
 from comfyflow.errors import CompileError, GraphError, NodeUsageError, SchemaError
 from comfyflow.graph import Link
-from comfynodes import ControlNetApplyAdvanced, ControlNetLoader
 from tests.nodes import Batch, Decode, Empty, Encode, Invert, Loader, Lora, Save
 
 

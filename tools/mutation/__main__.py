@@ -23,8 +23,10 @@ from .trial import Copy, Coverage
 
 ROOT = Path(__file__).parents[2]
 
-_RUN = ("client_run", "client_hub", "client_waiting", "client_retries", "client_interruption", "client_events",
-        "client_server", "client_async", "client_sockets", "client_closing")  # fmt: skip
+_RUN = (
+    "client_run", "client_hub", "client_waiting", "client_retries", "client_interruption", "client_events",
+    "client_sockets", "client_closing",
+)  # fmt: skip
 _IMPORT = ("importer_*", "convert_properties")
 _GRAPH = ("prompt", "read_workflow", "workflow", "node", "node_inputs", "client_roots", "limits")
 TESTS = {

@@ -6,6 +6,7 @@ for the import of pytest and the libraries once.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -21,6 +22,9 @@ from typing import Any
 from .mutant import Mutant
 
 _OPTIONS = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly")
+_LIBRARIES = ("aiohttp.web", "hypothesis.strategies", "jinja2", "networkx", "numpy", "PIL.Image", "pytest",
+              "websockets.sync.client")  # fmt: skip
+"""What the tests import, of what is not ours."""
 _PASSED, _FAILED = 0, 1
 _LEAST_SECONDS = 20.0
 _SLOWER = 6.0
@@ -87,7 +91,9 @@ class Copy:
         settings = self.folder / ".coveragerc.mutation"
         settings.write_text(f"[run]\ndata_file = {data}\ninclude = {','.join(paths)}\n")
         words += ["--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]
-        done = subprocess.run(words, cwd=self.folder, env=self._environment, capture_output=True, text=True)
+        done = subprocess.run(
+            words, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False
+        )
         if done.returncode != _PASSED:
             raise RuntimeError(f"without any fault, tests fail:\n{done.stdout[-3000:]}{done.stderr[-500:]}")
         read = coverage.CoverageData(str(data))
@@ -184,17 +190,8 @@ def _run_tests(tests: Sequence[str]) -> None:
 def main() -> int:
     sys.dont_write_bytecode = True  # a fault may not outlive its trial
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    import aiohttp.web
-    import httpx
-    import hypothesis.strategies
-    import jinja2
-    import networkx
-    import numpy as np
-    import PIL.Image
-    import pytest
-    import websockets.sync.client
-
-    assert all((aiohttp, httpx, hypothesis, jinja2, networkx, np, PIL, pytest, websockets))
+    for library in _LIBRARIES:
+        importlib.import_module(library)
     for line in sys.stdin:
         print(json.dumps({"survived": _run(json.loads(line))}), flush=True)
     return 0
