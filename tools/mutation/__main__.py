@@ -28,12 +28,12 @@ _RUN = (
     "client_sockets", "client_closing",
 )  # fmt: skip
 _IMPORT = ("importer_*", "convert_properties")
-_GRAPH = ("prompt", "read_workflow", "workflow", "node", "node_inputs", "client_roots", "limits")
+_GRAPH = ("prompt", "read_workflow", "workflow", "node", "node_inputs", "python_source", "limits")
 TESTS = {
-    "comfyflow/graph.py": (*_GRAPH, "python_source", "validate_core", "importer_links"),
-    "comfyflow/prompt.py": (*_GRAPH, "validate_core", "python_source", "input_files"),
+    "comfyflow/graph.py": _GRAPH,
+    "comfyflow/prompt.py": _GRAPH,
     "comfyflow/workflows": _GRAPH,
-    "comfyflow/validate": ("validate_*", "check", "limits"),
+    "comfyflow/validate": ("validate_*",),
     "comfyflow/client": _RUN,
     "comfyflow/importer": (*_IMPORT, "limits"),
 }
@@ -96,6 +96,8 @@ class Trials:
                 for mutant in sample(ROOT, path, self._words.sample, self._words.seed)
             ]
             coverage = self._copies[0].coverage(paths, tests)
+            for path in paths:
+                self._copies[0].check(path, coverage[path])
             self._waiting += [(mutant, coverage[mutant.path]) for mutant in mutants]
         jobs = [threading.Thread(target=self._work, args=(copy,)) for copy in self._copies]
         for job in jobs:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +22,22 @@ from typing import Any
 
 from .mutant import Mutant
 
-_OPTIONS = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly")
+_OPTIONS = (
+    "-q",
+    "-x",
+    "--no-header",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-W",
+    "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
+)
 _LIBRARIES = ("aiohttp.web", "hypothesis.strategies", "jinja2", "networkx", "numpy", "PIL.Image", "pytest",
               "websockets.sync.client")  # fmt: skip
 """What the tests import, of what is not ours."""
 _PASSED, _FAILED = 0, 1
+_LOG = ".mutation.log"
 _LEAST_SECONDS = 20.0
 _SLOWER = 6.0
 """How many times longer than without a fault the tests may take: the machine may be busy."""
@@ -101,6 +113,18 @@ class Copy:
         seconds = json.loads(report.read_text())
         return {path: _coverage(read.contexts_by_lineno(str(self.folder / path)), seconds) for path in paths}
 
+    def check(self, path: str, coverage: Coverage) -> None:
+        """Try a module without any fault, so that a trial that always fails is not taken for a good test.
+
+        Raises:
+            RuntimeError: It does not pass.
+        """
+        if not self.survives(
+            Mutant(path, 0, 0, (self._root / path).read_text(encoding="utf-8"), ()), coverage
+        ):
+            log = (self.folder / _LOG).read_text()
+            raise RuntimeError(f"the trial of {path} without any fault fails:\n{log[-3000:]}")
+
     def survives(self, mutant: Mutant, coverage: Coverage) -> bool:
         """Whether all tests that run a mutant's lines pass."""
         tests = coverage.tests(mutant)
@@ -175,7 +199,7 @@ def _passed(tests: Sequence[str], seconds: float) -> bool:
 
 def _run_tests(tests: Sequence[str]) -> None:
     os.setsid()
-    log = os.open(".mutation.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    log = os.open(_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
     code = _FAILED
@@ -183,7 +207,11 @@ def _run_tests(tests: Sequence[str]) -> None:
         import pytest
 
         code = int(pytest.main([*_OPTIONS, *tests]))
+    except BaseException:  # noqa: BLE001  # the process ends here in any case, and says why
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 
