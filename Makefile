@@ -1,5 +1,6 @@
 # make demo: set up and run the main job.   make test: set up and run the tests.
 # make test-lowest: tests with the lowest allowed versions of all dependencies.
+# make test-slow: what takes longer: a browser, killed commands, hostile input, mutations, coverage.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,13 @@ LOWEST_TESTS := tests/test_bounds.py tests/test_cli.py tests/test_cli_run.py tes
 	tests/test_diff.py tests/test_examples.py tests/test_read_workflow.py tests/test_simulator.py \
 	tests/test_simulator_media.py tests/test_testing_outputs.py tests/test_testing_plugin.py
 
-.PHONY: demo test test-lowest check stubs bench clean
+# Which tests the branch coverage is measured with: those that need neither many processes nor recordings.
+COVERED_TESTS := $(filter-out tests/test_client_faults.py tests/test_client_seed_faults.py \
+	tests/test_client_typing.py tests/test_codegen_hostile.py tests/test_documents.py tests/test_examples.py \
+	tests/test_fuzz.py tests/test_fuzz_answers.py tests/test_importer_texts.py \
+	tests/test_python_source_goldens.py $(wildcard tests/test_strategies*.py), $(wildcard tests/test_*.py))
+
+.PHONY: demo test test-lowest test-slow check stubs bench clean
 .DEFAULT_GOAL := test
 
 $(VENV)/bin/python:
@@ -44,6 +51,18 @@ $(LOWEST)/.test: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev
 
 test-lowest: $(LOWEST)/.test
 	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
+
+$(VENV)/.slow: pyproject.toml | $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[dev,slow]'
+	@touch $@
+
+test-slow: $(VENV)/.slow
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	for kind in schemas workflows media; do $(BIN)/python -m tools.fuzz $$kind --count 200 --seed 1 || exit 1; done
+	$(BIN)/python -m tools.fuzz answers --count 40 --seed 1
+	$(BIN)/python -m tools.mutation comfyflow/workflows/compile.py comfyflow/prompt.py --sample 8 --seed 1 \
+		--jobs 2 --tests tests/test_workflow.py tests/test_prompt.py
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS) $(COVERED_TESTS) --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
