@@ -175,6 +175,12 @@ def editor_classes(given: object) -> set[str]:
     return found
 
 
+def prompt_classes(prompt: Mapping[str, Any]) -> set[str]:
+    """The node classes in prompt JSON, whatever else may be wrong with it."""
+    found = {object_or_empty(node).get("class_type") for node in prompt.values()}
+    return {name for name in found if isinstance(name, str)}
+
+
 def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
     """The prompt and the editor's JSON in what somebody hands over; at least one of them.
 

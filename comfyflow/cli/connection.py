@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Final
 
 from ..configuration import SERVER_VARIABLE, named_server
@@ -14,6 +14,7 @@ from .options import server_url
 
 if TYPE_CHECKING:
     from ..client import Client
+    from ..schema import Schema
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GREETING_SECONDS: Final = 20.0
@@ -58,20 +59,22 @@ def connected(
         yield client
 
 
-def required_editor(server: str | None, seconds: float | None = None) -> str | None:
-    """The version of the editor that the chosen server requires; None where it does not say.
+def server_classes(server: str | None, seconds: float | None, names: Iterable[str]) -> Schema:
+    """Node classes as the chosen server has them, with the version of the editor that it requires.
 
     Args:
         server: The option ``--server``.
         seconds: How long to wait for it.
+        names: The classes; those that it lacks are the reference package's.
 
     Raises:
         CommandError: No ComfyUI server answers.
     """
-    from ..client.server_routes import editor_of
+    from ..client.node_class import of_server
+    from .options import reference_schema
 
     with connected(server, seconds=seconds) as client:
-        return editor_of(client.system_stats())
+        return client._driver.drive(of_server(client._core, reference_schema(), names))
 
 
 def _greet(client: Client, seconds: float) -> None:

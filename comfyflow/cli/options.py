@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -147,13 +147,13 @@ class Converting:
     Attributes:
         editor: The version of the editor to follow; None chooses one.
         repair: Whether to write what its author meant.
-        required: Asks the server that will run it which editor it requires.
+        classes: Asks the server that will run it for node classes, and which editor it requires.
         packs: Plug-ins for packs of custom nodes, by module or file.
     """
 
     editor: str | None = None
     repair: bool = False
-    required: Callable[[], str | None] | None = None
+    classes: Callable[[Iterable[str]], Schema] | None = None
     packs: tuple[str, ...] = ()
 
 

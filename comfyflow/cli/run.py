@@ -25,8 +25,10 @@ from ..errors import (
     ValidationError,
     WaitTimeout,
 )
+from ..json_types import is_object
+from ..source import prompt_classes
 from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
-from .connection import connected, required_editor
+from .connection import connected, server_classes
 from .options import (
     PATH,
     Converting,
@@ -132,7 +134,7 @@ def run(
     some nodes (what the others gave is written); 4 the time is over; 130 Ctrl-C, and the prompt is
     cancelled; 141 nobody reads the output any more.
     """
-    asks = None if simulate else partial(required_editor, server, timeout)
+    asks = None if simulate else partial(server_classes, server, timeout)
     loaded, used = _load(target, context.args, seed, Converting(editor, repair, asks, packs))
     loaded = set_inputs(loaded, settings)
     if out.exists() and not out.is_dir():
@@ -168,7 +170,7 @@ def _load(
     loaded = load_target(text, words, None, converting)
     if seed is None:
         return loaded, None
-    return set_seeds(loaded, seed, _known_schema(loaded))
+    return set_seeds(loaded, seed, _known_schema(loaded, converting))
 
 
 def _whole(text: str) -> int | None:
@@ -187,9 +189,13 @@ def text_has_parameter(text: str, name: str) -> bool:
     return found is not None and name in found.parameters
 
 
-def _known_schema(target: Source) -> Schema | None:
+def _known_schema(target: Source, converting: Converting) -> Schema | None:
     try:
-        return target.workflow.schema() if target.workflow is not None else reference_schema()
+        if target.workflow is not None:
+            return target.workflow.schema()
+        if converting.classes is not None and is_object(target.prompt):
+            return converting.classes(prompt_classes(target.prompt))
+        return reference_schema()
     except SchemaError:
         return None
 

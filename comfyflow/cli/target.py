@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import is_object
-from ..source import Source, may_be_prompt
+from ..source import Source, editor_classes, may_be_prompt
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import Converting, reference_schema
 from .parameters import option_like, read_parameters
@@ -37,7 +37,8 @@ def load_target(
         text: ``FILE.py``, ``FILE.py:NAME``, ``package.module:NAME``, or a file of another kind: ``-`` is
             standard input.
         words: The parameters of a workflow function, as they stand on the command line.
-        schema: What to convert a workflow of the editor with; the reference schema otherwise.
+        schema: What to convert a workflow of the editor with; otherwise what `converting` asks for, or the
+            reference schema.
         converting: How to convert it.
 
     Raises:
@@ -209,12 +210,15 @@ def _load_file(text: str, schema: Schema | None, converting: Converting) -> Sour
         raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
     if found.prompt is not None:
         return Source(found.prompt, editor=found.workflow, name=name)
-    editor = converting.editor
-    if editor is None and converting.required is not None:
-        editor = converting.required()
-    used = schema if schema is not None else reference_schema()
+    if schema is None:
+        asks = converting.classes
+        schema = reference_schema() if asks is None else asks(editor_classes(found.workflow))
     conversion = convert_workflow(
-        found.workflow or {}, used, editor=editor, repair=converting.repair, packs=converting.packs
+        found.workflow or {},
+        schema,
+        editor=converting.editor,
+        repair=converting.repair,
+        packs=converting.packs,
     )
     return Source(conversion, editor=found.workflow, warnings=tuple(conversion.warnings), name=name)
 

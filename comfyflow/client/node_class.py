@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..errors import ClientError, ServerError
-from ..json_types import is_object
-from ..schema import Schema
+from ..json_types import is_object, object_or_empty
+from ..schema import Schema, Version
 from .core import Core
 from .flow import Flow, Gather
-from .server_routes import object_info
+from .server_routes import editor_of, object_info, system_stats
 
 _AT_ONCE: Final = 8
+_SINGLY: Final = 100
+"""Classes that are asked for one by one; for more, the whole catalogue comes faster."""
 
 
 def class_infos(
@@ -57,6 +59,38 @@ def with_server_classes(core: Core, schema: Schema, names: Iterable[str]) -> Flo
     if not found:
         return schema
     return Schema(ChainMap(found, dict(schema.raw)), schema.version, schema.source, schema.files_known)
+
+
+def of_server(core: Core, known: Schema, names: Iterable[str]) -> Flow[Schema]:
+    """A schema with what the server says of these classes, and the editor that it requires.
+
+    The editor makes prompts of the classes of the server that it runs on, which may have others than
+    `known` under the same names: of another release, or a pack's.
+
+    Args:
+        core: The client.
+        known: Has the classes that the server does not know, or does not tell of.
+        names: The classes that are used.
+    """
+    wanted = sorted(set(names))
+    try:
+        stats = yield from system_stats(core)
+        found: Mapping[str, Any]
+        if len(wanted) > _SINGLY:
+            found = yield from object_info(core)
+        else:
+            infos = yield from class_infos(core, wanted)
+            found = {name: info for name, info in infos.items() if info is not None}
+    except ClientError:
+        return known  # whoever needs the server will say that it does not answer
+    version = object_or_empty(stats.get("system")).get("comfyui_version")
+    return Schema(
+        ChainMap(dict(found), dict(known.raw)),
+        Version.parse(version) if isinstance(version, str) else None,
+        core.address.url,
+        known.files_known,
+        editor_of(stats),
+    )
 
 
 def _info(core: Core, name: str) -> Flow[Mapping[str, Any] | None]:

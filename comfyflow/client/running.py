@@ -18,10 +18,10 @@ from ..errors import (
     ValidationError,
 )
 from ..graph.prompt import sendable
-from ..json_types import is_object, object_or_empty
+from ..json_types import is_object
 from ..problem import Problem
 from ..schema import Schema
-from ..source import Source
+from ..source import Source, prompt_classes
 from .core import Core, about, in_time
 from .failure_policy import NodeFailurePolicy, asked_policy, look_for_policy
 from .flow import Flow, Watch
@@ -182,7 +182,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
     schema = given if given is not None else schema_of(prepared)
     if schema is not None and given is None:
-        schema = yield from with_server_classes(core, schema, _class_names(prepared.prompt))
+        schema = yield from with_server_classes(core, schema, prompt_classes(prepared.prompt))
     wanted = options.get("targets")
     files = yield from upload_inputs(
         core,
@@ -275,11 +275,6 @@ def check(prepared: Source, schema: Schema | None, files: Uploaded, options: Run
     elif report.refusals:
         raise ValidationError(report.refused())
     return report
-
-
-def _class_names(prompt: Mapping[str, Any]) -> set[str]:
-    found = {object_or_empty(node).get("class_type") for node in prompt.values()}
-    return {name for name in found if isinstance(name, str)}
 
 
 def schema_of(prepared: Source) -> Schema | None:

@@ -13,7 +13,7 @@ from ..schema import Schema
 from ..source import Source, editor_classes, read_json, reference_schema
 from .core import Core
 from .flow import Flow
-from .node_class import with_server_classes
+from .node_class import of_server
 
 Target: TypeAlias = "Workflow[Any] | Node | Mapping[str, Any] | os.PathLike[str] | str | Source"
 """A workflow, a node, prompt JSON, editor JSON, the body of a request, or a file that has one."""
@@ -62,8 +62,8 @@ F = TypeVar("F", bound="NamedRoot | DataRoot")
 def prepare(core: Core, target: object, schema: Schema | None) -> Flow[Source]:
     """Make a prompt of what is to be run.
 
-    Where that is the editor's JSON, it is converted as ``comfyflow run`` does it; classes that the
-    reference package does not know are asked of the server.
+    Where that is the editor's JSON, it is converted as ``comfyflow run`` does it: with the classes of the
+    server, by the rules of the editor that the server requires.
 
     Args:
         core: The client.
@@ -77,8 +77,7 @@ def prepare(core: Core, target: object, schema: Schema | None) -> Flow[Source]:
         return Source.of(target, schema)
     prompt, editor = read_json(target)
     if prompt is None and schema is None:
-        known = reference_schema()
-        schema = yield from with_server_classes(core, known, editor_classes(editor))
+        schema = yield from of_server(core, reference_schema(), editor_classes(editor))
     return replace(Source.of(editor if prompt is None else prompt, schema), editor=editor)
 
 
