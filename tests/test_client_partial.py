@@ -429,3 +429,17 @@ def test_the_error_is_one_of_a_node() -> None:
         "did not run, because they need these: SaveImage #4\n"
         "outputs came all the same: SaveImage #9 (`result` of this error has them)"
     )
+
+
+def test_a_servers_traceback_is_told_without_the_marks_below_its_lines() -> None:
+    """Python 3.11 and later write such a line below nearly every other, often hundreds of signs long."""
+    frames = ['  File "nodes.py", line 3, in run\n    return f(x)\n           ~~^^^\n', "ValueError: no\n"]
+    failed = events.ExecutionFailed(ID, "3", "Broken", "ValueError", "no", tuple(frames))
+    error = error_of_outcome(new_run(), Outcome("error", failure=failed))
+    assert isinstance(error, ExecutionError)
+    assert str(error).partition("On the server:\n")[2].splitlines()[:3] == [
+        '    File "nodes.py", line 3, in run',
+        "      return f(x)",
+        f"  ValueError: no (prompt {ID})",
+    ]
+    assert error.traceback == tuple(frames)

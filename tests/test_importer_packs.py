@@ -608,3 +608,11 @@ def test_an_installed_pack_that_fails_is_named(site: Path) -> None:
         ConversionError, match=r"installed_pack:PACK, the entry point some of comfyflow\.packs"
     ):
         convert(workflow([]))
+
+
+def test_notes_of_mtb_are_of_the_editor_only() -> None:
+    assert list(
+        convert(workflow([node(1, "Note Plus (mtb)", ["# read"]), node(2, "Named", [5, "red", 3])]))
+    ) == ["2"]
+    made = convert(workflow([node(1, "Note Plus (mtb)", ["# read"])]))
+    assert (list(made), made.warnings) == ([], [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ExecutionError, Interrupted, OutOfMemory, PartialSuccess, PromptLost, RunError
@@ -56,9 +56,17 @@ def node_error(run: Run, failure: ExecutionFailed | ExecutionNodeFailed, note: s
     shown = failure.display_node if isinstance(failure, ExecutionNodeFailed) else None
     place = run.node(failure.node_id or "", shown).place
     source = f"\n  {place.source}" if place is not None and place.source else ""
-    traced = "".join(f"\n  {line.rstrip()}" for line in failure.traceback)
+    traced = "".join(f"\n  {line}" for line in _traced(failure.traceback))
     message = _words(run, failure) + source + note
     return _error(run, failure, message + (f"\nOn the server:{traced}" if traced else ""))
+
+
+def _traced(traceback: Iterable[str]) -> Iterator[str]:
+    """The lines of a server's traceback, without those that only mark a part of the one above."""
+    for frame in traceback:
+        for line in frame.splitlines():
+            if line.strip(" ^~"):
+                yield line.rstrip()
 
 
 def partial_success(run: Run, result: Result[Any]) -> PartialSuccess:

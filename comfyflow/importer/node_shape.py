@@ -37,6 +37,7 @@ class NodeShape:
         module: The ``python_module`` that it comes from.
         sent_as: What the prompt calls it: the ``name`` of its description, which differs in rare packs.
         core: Whether it comes with ComfyUI, not with a pack of custom nodes.
+        is_output: Whether it gives something to the client.
         entries: Its inputs as the server describes them, with those that the editor adds.
         specs: Its inputs by name, without those that a dynamic input brings.
         inputs: The slots that a new node has, in the editor's order: sockets, then widgets.
@@ -63,6 +64,7 @@ class NodeShape:
         named = node.raw.get("name")
         self.sent_as = named if isinstance(named, str) and named else node.class_type
         self.core = not node.python_module.startswith("custom_nodes")
+        self.is_output = node.is_output_node
         self.rules = rules
         self.inputs: list[Input] = []
         self.widgets: list[Widget] = []

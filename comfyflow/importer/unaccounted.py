@@ -27,11 +27,19 @@ def report_unaccounted(node: Node, report: Report) -> None:
             )
     elif is_array(values):
         places = sum(1 for widget in node.widgets if widget.saved)
-        if len(values) != places and (values or places):
-            report.add(
-                "values_not_understood",
-                f"{len(values)} values were saved, but the class has {places} widgets: the node's own code"
-                " changes them, or the class has changed since; values may stand in the wrong place",
-                node.key,
-                node,
-            )
+        dropped = shape.forced_count if shape.forced is not None else places
+        if len(values) in (places, dropped) or (not places and shape.is_output):
+            return  # a node that shows something, and has no other widgets, saves what it showed
+        saved = "1 value was saved" if len(values) == 1 else f"{len(values)} values were saved"
+        fate = "they may stand in the wrong place" if places else "what was saved is left out"
+        report.add(
+            "values_not_understood",
+            f"{saved}, but the class has {_count(places)}: the node's own code changes them, or the class"
+            f" has changed since; {fate}",
+            node.key,
+            node,
+        )
+
+
+def _count(widgets: int) -> str:
+    return {0: "no widgets", 1: "1 widget"}.get(widgets, f"{widgets} widgets")

@@ -1,4 +1,4 @@
-"""mtb: the buttons and displays of Animation Builder are sent."""
+"""mtb: the buttons and displays of Animation Builder are sent; its notes are of the editor only."""
 
 from __future__ import annotations
 
@@ -19,5 +19,9 @@ def _animation_builder(node: PackNode) -> None:
 
 
 PACK: Final = Pack(
-    "comfy_mtb", "0.5.4", modules=("comfy_mtb",), classes={"Animation Builder (mtb)": _animation_builder}
+    "comfy_mtb",
+    "0.5.4",
+    modules=("comfy_mtb",),
+    classes={"Animation Builder (mtb)": _animation_builder},
+    virtual={"Note Plus (mtb)": "note"},
 )
