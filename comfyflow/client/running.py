@@ -27,8 +27,9 @@ from .failure_policy import NodeFailurePolicy, asked_policy, look_for_policy
 from .flow import Flow, Watch
 from .inputs import OnUpload, Uploaded, upload_inputs
 from .listening import ready_socket, require_pictures
-from .node_class import class_infos, with_server_classes
+from .node_class import with_server_classes
 from .queue_routes import Queue, delete_queued, history_entry, interrupt, queue
+from .refusal import with_choices
 from .run import Run, picture_senders
 from .run_event import FileUploaded, RunEvent
 from .submission import Submission, submit
@@ -213,7 +214,7 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
     try:
         accepted = yield from submit(core, run, _submission(core, prepared, options), prepared)
     except PromptRejected as error:
-        raise (yield from _with_choices(core, error, prepared)) from None
+        raise (yield from with_choices(core, error, prepared)) from None
     attempt.accepted = True
     if accepted.prompt_id != run.prompt_id:
         core.hub.rename(run, accepted.prompt_id)
@@ -296,29 +297,6 @@ def _without_files(schema: Schema) -> Schema:
         kept = Schema(schema.raw, schema.version, schema.source, files_known=False)
         schema.derived[_without_files] = kept
     return kept
-
-
-def _with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[PromptRejected]:
-    """A refusal with the nearest names of what is installed, where the server did not tell them."""
-    from ..validate import Report
-
-    refused = ("value_not_in_list", "custom_validation_failed")
-    names = {problem.class_type for problem in error.report.errors if problem.type in refused}
-    try:
-        infos = yield from class_infos(core, sorted(name for name in names if name), anew=True)
-    except ClientError:
-        return error
-    found = {name: info for name, info in infos.items() if info is not None}
-    if not found:
-        return error
-    report = Report.from_server(
-        error.report.to_server_json(),
-        error.status,
-        prompt=prepared.prompt,
-        places=prepared.places,
-        schema=Schema(found, _UNKNOWN.version, str(core.address), is_whole=False),
-    )
-    return PromptRejected(f"{str(error).partition(chr(10))[0]}\n{report}", report, error.status)
 
 
 def attach(core: Core, prompt_id: str) -> Flow[Started]:
