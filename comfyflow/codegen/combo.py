@@ -184,4 +184,4 @@ def _base(uses: list[tuple[PythonName, str]]) -> str:
     return capitalized(name)
 
 
-_RESERVED: Final = frozenset({"Literal", "TypeAlias", "annotations"})
+_RESERVED: Final = frozenset({"Literal", "TYPE_CHECKING", "TypeAlias", "annotations"})

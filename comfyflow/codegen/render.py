@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CodegenError
+from ..node_history import dropped_nodes
 from .code import Code, LiteralType, text, texts
 from .docstring import docstring
 from .layout import attributes, constructor
@@ -87,11 +88,14 @@ def render(plan: PackagePlan, schema_version: str) -> Iterator[tuple[str, str]]:
 
 def _module(module: ModulePlan) -> str:
     former = list(_former([module]))
+    classes = {one.class_type for one in module.classes}
+    some_are_gone = not classes.issuperset(dropped_nodes(module.python_module))
     return _template("module").render(
         header=HEADER,
         docstring=docstring([f"Node classes of the server's module {module.python_module}."], ""),
-        imports=list(_imports(module, {"TYPE_CHECKING"} if former else set[str]())),
+        imports=list(_imports(module, {"TYPE_CHECKING"} if former or some_are_gone else set[str]())),
         former=former,
+        some_are_gone=some_are_gone,
         type_variables=module.type_variables,
         blocks=[block for plan in module.classes for block in plan.blocks],
         attributes=attributes,

@@ -8,25 +8,15 @@ list of inputs to take over loses them all. Replacements by other packages are n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ..graph.prompt import META, meta_of
 from ..json_types import is_array, is_object
+from ..node_history import REPLACED
 from .classes import crash
 from .note import Note, shown
 from .plan import SchemaPlans
 from .server_answer import ServerAnswer
-
-_INPUTS = Mapping[str, str]
-
-_REPLACED: Final[Mapping[str, tuple[str, _INPUTS]]] = {
-    "ConditioningAverage ": ("ConditioningAverage", {}),
-    "Load3DAnimation": ("Load3D", {}),
-    "Preview3DAnimation": ("Preview3D", {}),
-    "SDV_img2vid_Conditioning": ("SVD_img2vid_Conditioning", {}),
-    "T2IAdapterLoader": ("ControlNetLoader", {"control_net_name": "t2i_adapter_name"}),
-}
-"""Old class to new class, and new input to old input: ComfyUI's own, as in 0.27.0."""
 
 
 def replaceable(prompt: Mapping[str, Any], node_ids: Mapping[str, Any], plans: SchemaPlans) -> list[str]:
@@ -46,7 +36,7 @@ def _has_successor(node: object, plans: SchemaPlans) -> bool:
     if not is_object(node) or not is_object(node.get("inputs")):
         return False
     class_type = node.get("class_type")
-    successor = _REPLACED.get(class_type) if isinstance(class_type, str) else None
+    successor = REPLACED.get(class_type) if isinstance(class_type, str) else None
     return successor is not None and plans.get(successor[0]) is not None
 
 
@@ -62,7 +52,7 @@ def replace_nodes(
     replaced, notes = dict(prompt), list[Note]()
     for node_id in node_ids:
         node = prompt[node_id]
-        new_class, wanted = _REPLACED[node["class_type"]]
+        new_class, wanted = REPLACED[node["class_type"]]
         missing = next((old for old in wanted.values() if old not in node["inputs"]), None)
         if not _can_be_copied(meta_of(node)) or missing is not None:
             lacking = META if missing is None else f"the input {missing!r}"

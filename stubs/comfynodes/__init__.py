@@ -3378,11 +3378,9 @@ if not TYPE_CHECKING:
             return import_module(f".{name}", __name__)
         home = _HOME.get(name)
         if home is None:
-            from difflib import get_close_matches
+            from comfyflow.node_history import missing_node
 
-            near = get_close_matches(name, __all__, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise AttributeError(f"{__name__} has no node {name!r}{hint}")
+            raise missing_node(__name__, name, __all__)
         node = getattr(import_module(home, __name__), name)
         globals()[name] = node
         return node

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 AddLayerBlendMode: TypeAlias = Literal[
     "normal",
@@ -3309,3 +3309,11 @@ WeightDtype: TypeAlias = Literal[
     "fp8_e4m3fn_fast",
     "fp8_e5m2",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        from comfyflow.node_history import missing_choices
+
+        raise missing_choices(__name__, name, globals())

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
@@ -616,3 +616,12 @@ class FluxVideoUpscaleNode(SingleOutputNode[_t.VIDEO]):
             "safety_tolerance": safety_tolerance,
             "seed": seed,
         })
+
+
+if not TYPE_CHECKING:
+    _FORMER = {}
+
+    def __getattr__(name):
+        from comfyflow.node_history import missing_node
+
+        raise missing_node(__name__, name, (), _FORMER)

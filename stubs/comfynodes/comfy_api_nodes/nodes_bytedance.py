@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
@@ -1758,3 +1758,12 @@ class ByteDanceVideoEnhanceNode(SingleOutputNode[_t.VIDEO]):
 
             def __init__(self, *, short_side: int | Output[_t.INT] = 1080) -> None:
                 self._make({"short_side": short_side})
+
+
+if not TYPE_CHECKING:
+    _FORMER = {}
+
+    def __getattr__(name):
+        from comfyflow.node_history import missing_node
+
+        raise missing_node(__name__, name, (), _FORMER)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
@@ -121,3 +122,12 @@ class IdeogramV4(SingleOutputNode[_t.IMAGE]):
             "rendering_speed": rendering_speed,
             "seed": seed,
         })
+
+
+if not TYPE_CHECKING:
+    _FORMER = {}
+
+    def __getattr__(name):
+        from comfyflow.node_history import missing_node
+
+        raise missing_node(__name__, name, (), _FORMER)

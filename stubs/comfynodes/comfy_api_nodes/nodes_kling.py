@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from comfyflow.dynamic_input import DynamicChoice, choose as _choose
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
@@ -1715,3 +1715,12 @@ class KlingVideoNode(SingleOutputNode[_t.VIDEO]):
                 aspect_ratio: _c.AspectRatio | Output[_t.COMBO],
             ) -> None:
                 self._make({"resolution": resolution, "aspect_ratio": aspect_ratio})
+
+
+if not TYPE_CHECKING:
+    _FORMER = {}
+
+    def __getattr__(name):
+        from comfyflow.node_history import missing_node
+
+        raise missing_node(__name__, name, (), _FORMER)

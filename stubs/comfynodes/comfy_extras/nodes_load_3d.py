@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot
@@ -231,3 +232,12 @@ class PreviewPointCloud(OutputNode[Model3DOutput], MultiOutputNode[Output[_t.FIL
             "model_3d_info": model_3d_info,
             "camera_info": camera_info,
         }, ("model_3d_info", "camera_info"))
+
+
+if not TYPE_CHECKING:
+    _FORMER = {}
+
+    def __getattr__(name):
+        from comfyflow.node_history import missing_node
+
+        raise missing_node(__name__, name, (), _FORMER)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from comfyflow.node import MultiOutputNode, Output, OutputNode, OutputSlot, SingleOutputNode
 from comfyflow.output_file import ImageOutput, NodeOutput
@@ -151,3 +152,12 @@ class TrainLoraNode(MultiOutputNode[Output[_t.LORA_MODEL], Output[_t.LOSS_MAP], 
             "bucket_mode": bucket_mode,
             "bypass_mode": bypass_mode,
         })
+
+
+if not TYPE_CHECKING:
+    _FORMER = {}
+
+    def __getattr__(name):
+        from comfyflow.node_history import missing_node
+
+        raise missing_node(__name__, name, (), _FORMER)

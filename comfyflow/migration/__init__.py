@@ -1,0 +1,8 @@
+"""Programs that were written for an older package of node classes, brought up to today's."""
+
+from __future__ import annotations
+
+from .name_changes import NameChanges
+from .program import Migrated, Remark, migrate
+
+__all__ = ["Migrated", "NameChanges", "Remark", "migrate"]
