@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..argument_name import name_nearest
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import is_object
 from ..source import Source, editor_classes, may_be_prompt
@@ -138,6 +139,8 @@ def _load_once(file: Path, path: Path | None) -> ModuleType:
     except (Exception, SystemExit) as error:  # the user's own code may raise anything
         if isinstance(error, ModuleNotFoundError) and f"{file}.".startswith(f"{error.name}."):
             raise CommandError(f"there is no file {file}, and no module of that name") from None
+        if isinstance(error, TypeError):
+            name_nearest(error)
         raise CommandError(_told(error, file)) from error
 
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar
 
+from ..argument_name import name_nearest
 from ..errors import NodeUsageError
 from ..problem import Place
 from .workflow import Workflow
@@ -29,8 +30,17 @@ class WorkflowFunction(Generic[P, R]):
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Workflow[R]:
-        """The workflow for these parameters."""
-        returned = self.function(*args, **kwargs)
+        """The workflow for these parameters.
+
+        Raises:
+            TypeError: A parameter, or an argument of a node class, that there is none of. The error
+                names the nearest argument that the class has.
+        """
+        try:
+            returned = self.function(*args, **kwargs)
+        except TypeError as error:
+            name_nearest(error)
+            raise
         try:
             made = Workflow(returned)
         except NodeUsageError as error:

@@ -1,0 +1,53 @@
+"""The nearest right name in Python's own error of an argument that a node class does not take.
+
+Python names one itself since 3.13, and only for functions; before, it names the wrong one alone.
+Looked at only when the error was raised, so that making a node costs nothing for it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from .dynamic_input import DynamicChoice, GroupRow, SlotChoice
+from .node import Node
+
+_UNEXPECTED: Final = re.compile(
+    r"(?P<owner>[\w.]+)\.__init__\(\) got an unexpected keyword argument '(?P<name>\w+)'"
+)
+
+
+def name_nearest(error: TypeError) -> None:
+    """Add the nearest argument to the error of a node class that was given one that it has not.
+
+    Args:
+        error: Any TypeError; one of something else, or one that names the nearest, stays as it is.
+    """
+    found = _UNEXPECTED.fullmatch(str(error.args[0])) if error.args else None
+    if found is None:
+        return
+    names = {name for owner in _classes_called(found["owner"]) for name in _arguments(owner)}
+    near = difflib.get_close_matches(found["name"], sorted(names), n=1)
+    if near:
+        error.args = (f"{error.args[0]}. Did you mean {near[0]!r}?", *error.args[1:])
+    elif names:
+        error.args = (f"{error.args[0]}. It takes {', '.join(sorted(names)[:20])}", *error.args[1:])
+
+
+def _classes_called(name: str) -> Iterator[type[Any]]:
+    """The generated classes of that name, in whatever package they are."""
+    waiting: list[type[Any]] = [Node, DynamicChoice, GroupRow, SlotChoice]
+    while waiting:
+        for owner in waiting.pop().__subclasses__():
+            waiting.append(owner)
+            if owner.__qualname__ == name:
+                yield owner
+
+
+def _arguments(owner: type[Any]) -> Iterator[str]:
+    for name, parameter in inspect.signature(owner).parameters.items():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            yield name
