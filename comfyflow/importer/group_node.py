@@ -10,7 +10,7 @@ of its node and is not handed inside. A group with such a combo that has an uplo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -262,6 +262,7 @@ def fill_group_node(
     rules: EditorRules,
     lists_are_sockets: bool,
     new_keys: list[str],
+    fill: Callable[[Node], None],
 ) -> GroupNode:
     """Give a group node its slots and widgets, and make the nodes behind it.
 
@@ -272,6 +273,7 @@ def fill_group_node(
         rules: The version of the editor.
         lists_are_sockets: Whether combos with a list of choices are sockets of a group.
         new_keys: The ids of the nodes behind it, where they are not ``id:index``.
+        fill: Does to a node behind it what its pack's code does; the group's values come after.
     """
     plan = _Plan(saved, shapes, lists_are_sockets)
     schema = NodeSchema(
@@ -288,7 +290,10 @@ def fill_group_node(
     keys = new_keys or [f"{node.key}:{index}" for index in range(len(plan.nodes))]
     plan.group.keys = keys
     for key, inner_saved in zip(keys, plan.nodes, strict=True):
-        plan.group.inner.append(_inner_node(node, key, inner_saved, shapes, rules))
+        inner = _inner_node(node, key, inner_saved, shapes, rules)
+        if inner is not None:
+            fill(inner)
+        plan.group.inner.append(inner)
     for name, (index, inner_name) in plan.widgets.items():
         outer = node.widget(name)
         if outer is None:
@@ -311,6 +316,7 @@ def _inner_node(
         return None
     node = Node(key, key, type_, "class", group.graph, saved)
     node.mode = saved.get("mode") or 0
+    node.properties = object_or_empty(saved.get("properties"))
     fill_class_node(node, shape, rules)
     return node
 

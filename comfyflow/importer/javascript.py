@@ -84,6 +84,11 @@ def js_number(value: object) -> float:
     return math.nan
 
 
+def js_length(text: str) -> int:
+    """What ``text.length`` gives: characters beyond the first 65,536 count twice."""
+    return len(text) + sum(1 for character in text if character > "\uffff")
+
+
 def js_round(value: float) -> float:
     """What ``Math.round(value)`` gives: halves go up."""
     return math.floor(value + 0.5) if math.isfinite(value) else value

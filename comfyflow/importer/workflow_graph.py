@@ -209,7 +209,7 @@ class _Loader:
             saved = self.groups[node.type]
             keys = self._keys_of_group(saved) if self.rules.groups_become_subgraphs else []
             node.group = fill_group_node(
-                node, saved, self.shapes, self.rules, self.group_lists_are_sockets, keys
+                node, saved, self.shapes, self.rules, self.group_lists_are_sockets, keys, self.packs.fill
             )
         elif node.role == "host":
             node.definition = self.definitions[node.type]

@@ -30,9 +30,19 @@ def _repeater(node: PackNode) -> None:
         )
 
 
+def _examples(node: PackNode) -> None:
+    """The editor looks for example texts of the model; which one it finds is sent, and ignored."""
+    node.set("example", "[none]")
+
+
 PACK: Final = Pack(
     "ComfyUI-Custom-Scripts",
     "1.2.5",
     modules=("ComfyUI-Custom-Scripts",),
-    classes={"ShowText|pysssss": _show_text, "Repeater|pysssss": _repeater},
+    classes={
+        "ShowText|pysssss": _show_text,
+        "Repeater|pysssss": _repeater,
+        "CheckpointLoader|pysssss": _examples,
+        "LoraLoader|pysssss": _examples,
+    },
 )

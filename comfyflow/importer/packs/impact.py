@@ -1,4 +1,4 @@
-"""Impact-Pack: pictures that live in the server's memory [C6]."""
+"""Impact-Pack: pictures that live in the server's memory [C6], lists to pick texts from, and buttons."""
 
 from __future__ import annotations
 
@@ -30,6 +30,22 @@ def _image_receiver(node: PackNode) -> None:
         node.set("image_data", "")
 
 
+def picked_text(node: PackNode) -> None:
+    """Lists to pick LoRAs and wildcards from send their headline, whatever is picked or was saved."""
+    for name in node.widgets:
+        choices = node.choices(name) if name.startswith("Select to add ") else ()
+        if choices and isinstance(choices[0], str):
+            node.set(name, choices[0])
+
+
+def _segs_picker(node: PackNode) -> None:
+    node.set("pick", "image")
+
+
+def _mask_painter(node: PackNode) -> None:
+    node.set("Edit mask", None)
+
+
 PACK: Final = Pack(
     "ComfyUI-Impact-Pack",
     "7.10.6",
@@ -38,5 +54,8 @@ PACK: Final = Pack(
         "PreviewBridge": _preview_bridge,
         "PreviewBridgeLatent": _preview_bridge,
         "ImageReceiver": _image_receiver,
+        "ImpactSEGSPicker": _segs_picker,
+        "MaskPainter": _mask_painter,
     },
+    every=picked_text,
 )

@@ -1,4 +1,4 @@
-"""mtb: the buttons and displays of Animation Builder are sent; its notes are of the editor only."""
+"""mtb: buttons and displays are sent; its notes are of the editor only."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ def _animation_builder(node: PackNode) -> None:
         node.set(name, value)
 
 
+def _interpolate(node: PackNode) -> None:
+    node.set("+", "add")
+    node.set("-", "remove")
+
+
 PACK: Final = Pack(
     "comfy_mtb",
     "0.5.4",
     modules=("comfy_mtb",),
-    classes={"Animation Builder (mtb)": _animation_builder},
+    classes={
+        "Animation Builder (mtb)": _animation_builder,
+        "Interpolate Clip Sequential (mtb)": _interpolate,
+    },
     virtual={"Note Plus (mtb)": "note"},
 )

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from ...json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
 from ..javascript import js_number, js_text, truthy
-from ..live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, Graph, Input, Link, Node
+from ..live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Boundary, Graph, Input, Link, Node
 from ..pack import Pack
 from ..report import Report
 
@@ -28,6 +28,8 @@ _SENDERS: Final = frozenset(
     }
 )
 _RESTRICTING: Final = ("title", "input", "prompt", "negative", "group")
+_OUTPUT_TITLE: Final = "subgraph output node"
+"""What patterns for titles are asked about an output of a subgraph."""
 _TITLE_HEIGHT: Final = 30
 _LONGEST: Final = 200
 """How long a pattern may be, and how much of a text it is asked about."""
@@ -50,13 +52,31 @@ class _Pattern(NamedTuple):
         return (self.regex.search(text[:_LONGEST]) is not None) != self.inverted
 
 
+class _Origin(NamedTuple):
+    """Where a value comes from.
+
+    Attributes:
+        node: The node, or None for what comes into a subgraph from outside.
+        slot: Its output, or the input of the subgraph.
+        type: The type of the value.
+    """
+
+    node: Node | None
+    slot: int
+    type: str
+
+    @property
+    def id(self) -> Any:
+        """What a link from there says that it comes from."""
+        return SUBGRAPH_INPUT if self.node is None else self.node.id
+
+
 class _Broadcast(NamedTuple):
     """One value that is sent to all inputs that take it.
 
     Attributes:
         sender: The node that broadcasts it.
-        origin: The node and the output that it comes from.
-        type: Its type.
+        origin: Where it comes from.
         rule: How names of inputs are compared, and with what; None where any will do.
         title: What titles of nodes must match.
         input: What names of inputs must match.
@@ -65,8 +85,7 @@ class _Broadcast(NamedTuple):
     """
 
     sender: Node
-    origin: tuple[Node, int]
-    type: str
+    origin: _Origin
     rule: tuple[int, str] | None
     title: _Pattern | None
     input: _Pattern | None
@@ -75,20 +94,36 @@ class _Broadcast(NamedTuple):
 
     def reaches(self, node: Node, slot: Input) -> bool:
         """Whether it may go to an input."""
-        own = _own(self.sender)
-        if node is self.origin[0] or (self.nodes is not None and node.key not in self.nodes):
+        if node is self.origin.node or (self.nodes is not None and node.key not in self.nodes):
             return False
-        if self.type != slot.type:
-            to_combo = self.type == "STRING" and slot.type == "COMBO" and truthy(own.get("string_to_combo"))
-            if not to_combo and not (slot.type == "*" and truthy(own.get("send_to_any"))):
-                return False
+        if not self._fits(slot.type):
+            return False
         if self.title is not None and not self.title.allows(node.title or node.type):
             return False
         shown = _saved_slot(node, slot.name)
         name = shown.get("label") or shown.get("localized_name") or slot.name
         if self.input is not None and not self.input.allows(js_text(name)):
             return False
-        return self.rule is None or _fits(*self.rule, js_text(shown.get("label") or slot.name), node)
+        return self.rule is None or _fits(*self.rule, js_text(shown.get("label") or slot.name), node.title)
+
+    def leaves(self, boundary: Boundary) -> bool:
+        """Whether it may go to an output of the subgraph that it is in."""
+        if self.nodes is not None or not self._fits(boundary.type):
+            return False
+        if self.title is not None and not self.title.allows(_OUTPUT_TITLE):
+            return False
+        name = boundary.label or boundary.name
+        if self.input is not None and not self.input.allows(name):
+            return False
+        return self.rule is None or _fits(*self.rule, name, _OUTPUT_TITLE)
+
+    def _fits(self, type_: Any) -> bool:
+        own = _own(self.sender)
+        return (
+            self.origin.type == type_
+            or (self.origin.type == "STRING" and type_ == "COMBO" and truthy(own.get("string_to_combo")))
+            or (type_ == "*" and truthy(own.get("send_to_any")))
+        )
 
 
 class _Groups:
@@ -134,7 +169,7 @@ def _connect(graph: Graph, report: Report) -> None:
         if node.mode in (MUTED, BYPASSED) or not (converted or node.type in _SENDERS):
             continue
         if js_text(_own(node).get("version", "")).count(".") == 0 and node.type in _SENDERS:
-            _say_unknown(node, "the file was saved with a version before 7, and does not say it", report)
+            _old_sender(graph, node, report)
             continue
         try:
             if len(broadcasts) > _MOST:
@@ -144,6 +179,32 @@ def _connect(graph: Graph, report: Report) -> None:
             _say_unknown(node, str(error), report)
     if broadcasts:
         _send(graph, broadcasts, report)
+
+
+def _old_sender(graph: Graph, node: Node, report: Report) -> None:
+    """A node of a version before 7: its inputs are no longer there. With repair, the last links count."""
+    for slot in node.inputs:
+        slot.link = None
+    if not report.repair:
+        reason = "the file was saved with a version before 7; repair makes the links that it lists"
+        _say_unknown(node, reason, report)
+        return
+    listed = array_or_empty(object_or_empty(graph.raw.get("extra")).get("ue_links"))[:_MOST]
+    for entry in filter(is_object, listed):
+        target = graph.by_key.get(js_text(entry.get("downstream")))
+        place, origin_slot = entry.get("downstream_slot"), entry.get("upstream_slot")
+        if js_text(entry.get("controller")) != node.key or target is None or not isinstance(place, int):
+            continue
+        if 0 <= place < len(target.inputs) and target.inputs[place].link is None:
+            origin = graph.by_key.get(js_text(entry.get("upstream")))
+            if origin is not None and isinstance(origin_slot, int) and 0 <= origin_slot < len(origin.outputs):
+                target.inputs[place].link = _add_link(graph, origin.id, origin_slot, target.id, place)
+
+
+def _add_link(graph: Graph, origin: Any, origin_slot: int, target: Any, place: int) -> str:
+    id_ = f"use everywhere {len(graph.links)}"
+    graph.links[id_] = Link(id_, origin, origin_slot, target, place)
+    return id_
 
 
 def _say_unknown(node: Node, reason: str, report: Report) -> None:
@@ -156,16 +217,13 @@ def _say_unknown(node: Node, reason: str, report: Report) -> None:
 
 
 def _send(graph: Graph, broadcasts: list[_Broadcast], report: Report) -> None:
-    made = 0
     for node in graph.nodes:
         if node.type in _SENDERS or truthy(node.properties.get("rejects_ue_links")):
             continue
         for place, slot in enumerate(node.inputs):
             if (slot.link is not None and graph.link(slot.link) is not None) or not _takes(node, slot):
                 continue
-            found = [one for one in broadcasts if one.reaches(node, slot)]
-            highest = max((one.priority for one in found), default=0.0)
-            best = [one for one in found if one.priority == highest]
+            best = _best([one for one in broadcasts if one.reaches(node, slot)])
             if len(best) > 1:
                 report.add(
                     "links_unknown",
@@ -176,11 +234,19 @@ def _send(graph: Graph, broadcasts: list[_Broadcast], report: Report) -> None:
                     slot.name,
                 )
             elif best:
-                made += 1
-                id_ = f"use everywhere {made}"
-                origin, output = best[0].origin
-                graph.links[id_] = Link(id_, origin.id, output, node.id, place)
-                slot.link = id_
+                origin = best[0].origin
+                slot.link = _add_link(graph, origin.id, origin.slot, node.id, place)
+    for place, boundary in enumerate(graph.outputs):
+        if not any(graph.link(id_) for id_ in boundary.links):
+            best = _best([one for one in broadcasts if one.leaves(boundary)])
+            if len(best) == 1 and (origin := best[0].origin).node is not None:
+                boundary.links.append(_add_link(graph, origin.id, origin.slot, SUBGRAPH_OUTPUT, place))
+
+
+def _best(found: list[_Broadcast]) -> list[_Broadcast]:
+    """Those of the highest priority."""
+    highest = max((one.priority for one in found), default=0.0)
+    return [one for one in found if one.priority == highest]
 
 
 def _listed(broadcasts: list[_Broadcast]) -> str:
@@ -227,32 +293,32 @@ def _broadcasts(graph: Graph, node: Node, groups: _Groups) -> Iterator[_Broadcas
     title, input_, group = (_pattern(own, name) for name in ("title", "input", "group"))
     nodes = _allowed(graph, node, group, groups)
     sent = list(_sent(graph, node))
-    repeated = {type_ for type_, count in Counter(type_ for _, _, type_ in sent).items() if count > 1}
+    repeated = {type_ for type_, count in Counter(origin.type for _, origin in sent).items() if count > 1}
     priority = _priority(node, bool(repeated))
     rule = own.get("repeated_type_rule")
-    for name, (origin, output), type_ in sent:
-        named = type_ in repeated or truthy(own.get("apply_to_unrepeated"))
+    for name, origin in sent:
+        named = origin.type in repeated or truthy(own.get("apply_to_unrepeated"))
         if truthy(own.get("seed_inputs")):
             named = False
-        if origin.mode in (MUTED, BYPASSED):
+        if origin.node is not None and origin.node.mode in (MUTED, BYPASSED):
             continue
         how = (rule if isinstance(rule, int) else 0, name) if named else None
         if how is not None and how[0] == 4:
             _compiled(name)
-        yield _Broadcast(node, (origin, output), type_, how, title, input_, nodes, priority)
+        yield _Broadcast(node, origin, how, title, input_, nodes, priority)
 
 
-def _sent(graph: Graph, node: Node) -> Iterator[tuple[str, tuple[Node, int], str]]:
-    """What a node broadcasts: the name of the slot, where the value comes from, and its type."""
+def _sent(graph: Graph, node: Node) -> Iterator[tuple[str, _Origin]]:
+    """What a node broadcasts: the name of the slot, and where the value comes from."""
     own = _own(node)
     if truthy(own.get("seed_inputs")):
-        yield "", (node, 0), "INT"
+        yield "", _Origin(node, 0, "INT")
         return
     if truthy(node.properties.get("ue_convert")):
         silent = object_or_empty(own.get("output_not_broadcasting"))
         for place, output in enumerate(node.outputs):
             if not truthy(silent.get(output.name)):
-                yield output.name, (node, place), js_text(output.type)
+                yield output.name, _Origin(node, place, js_text(output.type))
         return
     for place, slot in enumerate(node.inputs):
         link = graph.link(slot.link) if slot.link is not None else None
@@ -262,20 +328,22 @@ def _sent(graph: Graph, node: Node) -> Iterator[tuple[str, tuple[Node, int], str
         name = js_text(_saved_slot(node, slot.name).get("label") or slot.name)
         if node.type == "Prompts Everywhere" and place < 2:
             name = ("positive", "negative")[place]
-        yield name, origin, js_text(origin[0].outputs[origin[1]].type)
+        yield name, origin
 
 
-def _origin(graph: Graph, link: Link) -> tuple[Node, int] | None:
-    """The node and output behind a link; what is bypassed passes on the first input of the type."""
+def _origin(graph: Graph, link: Link) -> _Origin | None:
+    """Where a link comes from; what is bypassed passes on the first input of the type."""
     first = found = _behind(graph, link)
     seen: set[str] = set()
-    while found is not None and found[0].mode == BYPASSED and found[0].key not in seen:
-        seen.add(found[0].key)
-        found = _passed_on(graph, *found)
+    while found is not None and (node := found.node) is not None and node.mode == BYPASSED:
+        if node.key in seen:
+            break
+        seen.add(node.key)
+        found = _passed_on(graph, node, found.slot)
     return found or first
 
 
-def _passed_on(graph: Graph, node: Node, place: int) -> tuple[Node, int] | None:
+def _passed_on(graph: Graph, node: Node, place: int) -> _Origin | None:
     """What a bypassed node passes on at an output."""
     type_ = node.outputs[place].type
     across = node.inputs[place : place + 1]
@@ -284,14 +352,17 @@ def _passed_on(graph: Graph, node: Node, place: int) -> tuple[Node, int] | None:
     return _behind(graph, link) if link is not None else None
 
 
-def _behind(graph: Graph, link: Link) -> tuple[Node, int] | None:
-    if link.origin == SUBGRAPH_INPUT:
-        raise _NotKnown("what comes into a subgraph from outside is not followed")
-    node = graph.by_key.get(link.origin_key)
+def _behind(graph: Graph, link: Link) -> _Origin | None:
     place = link.origin_slot
-    if node is None or not isinstance(place, int) or not 0 <= place < len(node.outputs):
+    if not isinstance(place, int):
         return None
-    return node, place
+    if link.origin == SUBGRAPH_INPUT:
+        inside = 0 <= place < len(graph.inputs)
+        return _Origin(None, place, js_text(graph.inputs[place].type)) if inside else None
+    node = graph.by_key.get(link.origin_key)
+    if node is None or not 0 <= place < len(node.outputs):
+        return None
+    return _Origin(node, place, js_text(node.outputs[place].type))
 
 
 def _priority(node: Node, repeats: bool) -> float:
@@ -309,7 +380,7 @@ def _priority(node: Node, repeats: bool) -> float:
     )
 
 
-def _fits(rule: int, name: str, target: str, node: Node) -> bool:
+def _fits(rule: int, name: str, target: str, title: str) -> bool:
     """Whether a value goes to an input by its name, where several of one type are sent."""
     size = min(len(name), len(target))
     if rule == 1:
@@ -317,7 +388,7 @@ def _fits(rule: int, name: str, target: str, node: Node) -> bool:
     if rule == 2:
         return target[len(target) - size :] == name[len(name) - size :]
     if rule == 3:
-        return node.title == name
+        return title == name
     if rule == 4:
         return _compiled(name).search(target[:_LONGEST]) is not None
     return target == name

@@ -1,0 +1,27 @@
+"""Essentials: buttons that set many values at once are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..pack import Pack, PackNode
+
+_BUTTONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "FluxAttentionSeeker+": ("RESET ALL", "ZERO ALL", "REPEAT FIRST"),
+    "SD3AttentionSeekerLG+": ("RESET L", "RESET G", "REPEAT FIRST"),
+    "SD3AttentionSeekerT5+": ("RESET ALL", "REPEAT FIRST"),
+}
+
+
+def _buttons(node: PackNode) -> None:
+    for name in _BUTTONS[node.type]:
+        node.set(name, None)
+
+
+PACK: Final = Pack(
+    "ComfyUI_essentials",
+    "1.1.0",
+    modules=("ComfyUI_essentials",),
+    classes=dict.fromkeys(_BUTTONS, _buttons),
+)
