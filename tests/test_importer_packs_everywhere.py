@@ -116,10 +116,10 @@ def test_c5_the_higher_priority_counts_and_equal_ones_are_said() -> None:
 
 
 def test_c5_a_node_may_broadcast_its_own_outputs_and_take_widgets() -> None:
-    own = {"ue_convert": True, "ue_properties": {"version": "7.8", "input_regex": "n"}}
+    own: Json = {"ue_convert": True, "ue_properties": {"version": "7.8", "input_regex": "n"}}
     source = node(5, "Source", properties=own, outputs=[{"name": "IMAGE", "type": "INT", "links": []}])
     allows = {"ue_properties": {"widget_ue_connectable": {"n": True}, "input_ue_unconnectable": {"x": True}}}
-    seed = {**own, "ue_properties": {**own["ue_properties"], "seed_inputs": True}}
+    seed: Json = {**own, "ue_properties": {**own["ue_properties"], "seed_inputs": True}}
     target = node(4, "Pair", [5], FREE, properties=allows)
     made = everywhere(node(3, "Source"), target, {**source, "properties": seed}, links=[])
     assert fed(made) == {"n": ["5", 0]}

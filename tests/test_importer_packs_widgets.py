@@ -62,7 +62,8 @@ SERVER = Schema(
 def sent(type_: str, values: Any, **saved: Any) -> Json:
     made = convert_workflow(workflow([node(7, type_, values, **saved)]), SERVER, editor="1.45", seed=1)
     assert not made.warnings
-    return made["7"]["inputs"]
+    inputs: Json = made["7"]["inputs"]
+    return inputs
 
 
 @pytest.mark.parametrize("type_", ["easy wildcards", "FaceEditor", "WildcardEncode //Inspire"])
