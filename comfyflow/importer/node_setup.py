@@ -61,7 +61,8 @@ def _unlisted_widgets(raw: Mapping[str, Any], shape: NodeShape) -> tuple[str, ..
     """The inputs whose types are widgets of a pack, as the saved node tells [C3b].
 
     The type of such an input is not one of ComfyUI's, the node was saved without a socket for it, and
-    with just as many values more. The count is needed: some packs hide optional sockets.
+    with just as many values more. The count is needed: some packs hide optional sockets. An input that
+    was saved as a widget's is one, even if there are more values still: those are of widgets without input.
     """
     values = raw.get("widgets_values")
     if shape.dynamic or not is_array(values):
@@ -75,7 +76,10 @@ def _unlisted_widgets(raw: Mapping[str, Any], shape: NodeShape) -> tuple[str, ..
         if is_object(entry) and isinstance(entry.get("name"), str)
     }
     names = tuple(entry.name for entry in shape.entries if _is_unlisted(entry, saved.get(entry.name), shape))
-    return names if len(names) == missing else ()
+    if len(names) == missing:
+        return names
+    certain = tuple(name for name in names if name in saved)
+    return certain if len(certain) < missing else ()
 
 
 def _is_unlisted(entry: InputSchema, saved: Mapping[str, Any] | None, shape: NodeShape) -> bool:

@@ -1,0 +1,149 @@
+"""Packs that keep values as properties, or save the names of widgets beside their values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from comfyflow.importer import Conversion, convert_workflow
+from comfyflow.schema import Schema
+from tests.editor_json import Json, node, workflow
+from tests.test_importer_packs import described
+
+LORAS, SLIDERS, OTHER = (
+    f"custom_nodes.{folder}" for folder in ("ComfyUI-Lora-Manager", "ComfyUI-mxToolkit", "other")
+)
+SLIDER: Json = {"Xi": ["INT", {}], "Xf": ["FLOAT", {}], "isfloatX": ["INT", {}]}
+SEED: Json = {"model": ["STRING", {}], "seed": ["INT", {"default": -1, "min": -3}], "steps": ["INT", {}]}
+SERVER = Schema(
+    {
+        "Lora Loader (LoraManager)": described(
+            LORAS, {"model": ["MODEL"], "text": ["AUTOCOMPLETE_TEXT_LORAS", {}], "loras": ["LORAS", {}]}
+        ),
+        "TriggerWord Toggle (LoraManager)": described(
+            LORAS, {"group_mode": ["BOOLEAN", {}], "default_active": ["BOOLEAN", {}]}
+        ),
+        "Save Image (LoraManager)": described(LORAS, {"filename_prefix": ["STRING", {}]}),
+        "mxSlider": described(SLIDERS, SLIDER),
+        "mxSlider2D": described(
+            SLIDERS, {**SLIDER, "Yi": ["INT", {}], "Yf": ["FLOAT", {}], "isfloatY": ["INT", {}]}
+        ),
+        "Fooocus Styles": described("custom_nodes.Fooocus_Nodes", {"styles": [["fooocus_styles"]]}),
+        "SDParameterGenerator": described("custom_nodes.comfyui-prompt-reader-node", SEED),
+        "Colored": described(OTHER, {"x": ["INT", {}], "color": ["SWATCH", {}], "y": ["INT", {}]}),
+        "Source": described("nodes", {}),
+        "Sink": described("nodes", {"image": ["IMAGE"]}),
+    }
+)
+
+
+def converted(*nodes: Json, links: list[list[Any]] | None = None) -> Conversion:
+    return convert_workflow(workflow([*nodes], links), SERVER, editor="1.45", seed=1)
+
+
+def sent(type_: str, values: Any, links: Json | None = None, **saved: Any) -> Json:
+    inputs: Json = converted(node(7, type_, values, links, **saved))["7"]["inputs"]
+    return inputs
+
+
+ABOUT: Json = {"version": 1, "textWidgetName": "text"}
+LORA: Json = {"name": "a", "strength": 0.8, "active": True}
+NAMES: Json = {"__lm_widget_ids": ["loras", "__lm_autocomplete_meta_text", "text", "gone"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "properties"),
+    [
+        (["<lora:a:0.80>", [LORA]], {}),
+        ([ABOUT, "<lora:a:0.80>", [LORA]], {}),
+        ([[LORA], ABOUT, "<lora:a:0.80>", 5], NAMES),
+    ],
+)
+def test_values_of_lora_manager_are_found_by_name(values: list[Any], properties: Json) -> None:
+    made = sent("Lora Loader (LoraManager)", values, properties=properties)
+    assert made["text"] == "<lora:a:0.80>"
+    assert made["__lm_autocomplete_meta_text"] == ABOUT
+    (lora,) = made["loras"]["__value__"]
+    assert lora == {**LORA, "clipStrength": 0.8, "expanded": False, "locked": False, "selected": False}
+
+
+def test_of_two_loras_with_one_name_the_last_stays() -> None:
+    loras = [
+        LORA,
+        {"name": "b", "strength": 1, "clipStrength": 0.5, "locked": True},
+        {**LORA, "active": False},
+    ]
+    made = sent("Lora Loader (LoraManager)", ["", loras])["loras"]["__value__"]
+    assert [(one["name"], one.get("active"), one["expanded"], one["locked"]) for one in made] == [
+        ("b", None, True, True),
+        ("a", False, False, False),
+    ]
+
+
+def test_trigger_words_with_a_strength_are_sent_with_it() -> None:
+    words = [{"text": "x", "active": True, "strength": 1.2}, {"text": "y", "items": [{"text": "z"}, 5]}, "w"]
+    made = sent("TriggerWord Toggle (LoraManager)", [True, False, words, "x, y"])
+    assert made["toggle_trigger_words"]["__value__"] == [
+        {"text": "(x:1.20)", "active": True, "strength": 1.2, "highlighted": False},
+        {"text": "y", "items": [{"text": "z", "highlighted": False}], "highlighted": False},
+        "w",
+    ]
+    assert (made["group_mode"], made["default_active"], made["orinalMessage"]) == (True, False, "x, y")
+    none = sent("TriggerWord Toggle (LoraManager)", [True])
+    assert none["toggle_trigger_words"] == {"__value__": []}
+    assert none["orinalMessage"] == ""
+
+
+def test_lora_manager_replaces_dates_in_file_names() -> None:
+    assert "%" not in sent("Save Image (LoraManager)", ["a_%date:yyyy%"])["filename_prefix"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "wanted"),
+    [
+        ({"value": 7.256, "decimals": 2}, {"Xi": 7, "Xf": 7.26, "isfloatX": 1}),
+        ({"value": 7.6, "decimals": 0}, {"Xi": 8, "Xf": 8, "isfloatX": 0}),
+        ({"value": "no number", "min": 3}, {"Xi": 3, "Xf": 3, "isfloatX": 0}),
+        ({"value": 1.123456, "decimals": 9.5}, {"Xi": 1, "Xf": 1.1235, "isfloatX": 1}),
+        ({"value": 10**400, "decimals": 10**400}, {"Xi": 0, "Xf": 0, "isfloatX": 0}),
+        ({}, {"Xi": 3, "Xf": 3.5, "isfloatX": 1}),
+    ],
+)
+def test_a_slider_is_kept_as_a_property(properties: Json, wanted: Json) -> None:
+    assert sent("mxSlider", [3, 3.5, 1], properties=properties) == wanted
+
+
+def test_a_slider_may_have_two_axes() -> None:
+    properties = {"valueX": 7.5, "decimalsX": 1, "valueY": -2.25, "decimalsY": 0}
+    made = sent("mxSlider2D", [1, 1, 0, 1, 1, 0], properties=properties)
+    assert made == {"Xi": 7, "Xf": 7.5, "isfloatX": 1, "Yi": -2, "Yf": -2, "isfloatY": 0}
+
+
+def test_a_reroute_of_mx_toolkit_hands_on() -> None:
+    reroute = node(2, "mxReroute", None, {"": 1}, outputs=[{"name": "", "type": "*", "links": [2]}])
+    source = node(1, "Source", outputs=[{"name": "i", "type": "IMAGE", "links": [1]}])
+    sink = node(3, "Sink", None, {"image": 2})
+    made = converted(source, reroute, sink, links=[[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]])
+    assert set(made) == {"1", "3"}
+    assert made["3"]["inputs"] == {"image": ["1", 0]}
+
+
+def test_styles_are_kept_as_a_property() -> None:
+    made = sent("Fooocus Styles", ["fooocus_styles", "old"], properties={"values": ["a", "b"]})
+    assert made == {"styles": "fooocus_styles", "select_styles": "a,b"}
+
+
+def test_a_seed_without_control_is_drawn_where_it_says_so() -> None:
+    assert sent("SDParameterGenerator", ["m", 5, 30]) == {"model": "m", "seed": 5, "steps": 30}
+    made = converted(node(7, "SDParameterGenerator", ["m", -1, 30]))
+    assert made["7"]["inputs"]["steps"] == 30
+    assert 0 <= made["7"]["inputs"]["seed"] < 2**50
+    assert [(warning.type, warning.input_name) for warning in made.warnings] == [("random_value", "seed")]
+
+
+def test_what_was_saved_as_the_input_of_a_widget_is_one_whatever_else_was_saved() -> None:
+    slots = {"*x": None, "*color": None, "*y": None}
+    made = sent("Colored", [1, "red", 3, "a button", "a preview"], slots)
+    assert made == {"x": 1, "color": "red", "y": 3}
+    assert sent("Colored", [1, 3, "a button", "a preview"], {"*x": None, "*y": None}) == {"x": 1, "y": 3}
