@@ -8,7 +8,7 @@ import pytest
 
 from comfyflow.importer import Conversion, convert_workflow
 from comfyflow.schema import Schema
-from tests.editor_json import Json, node, workflow
+from tests.editor_json import Json, node, outputs, subgraph, with_subgraphs, workflow
 from tests.test_importer_packs import described
 
 LORAS, SLIDERS, OTHER = (
@@ -147,3 +147,38 @@ def test_what_was_saved_as_the_input_of_a_widget_is_one_whatever_else_was_saved(
     made = sent("Colored", [1, "red", 3, "a button", "a preview"], slots)
     assert made == {"x": 1, "color": "red", "y": 3}
     assert sent("Colored", [1, 3, "a button", "a preview"], {"*x": None, "*y": None}) == {"x": 1, "y": 3}
+
+
+def set_node(id_: int, link: int) -> Json:
+    return node(id_, "SetNode", ["name"], {"IMAGE": link}, outputs=[{"name": "*", "type": "*", "links": []}])
+
+
+@pytest.mark.parametrize(
+    ("outside", "within", "wanted"),
+    [(1, 0, ["1", 0]), (2, 0, None), (1, 1, ["5:13", 0]), (2, 1, ["5:13", 0]), (0, 2, ["5:13", 0])],
+)
+def test_a_get_node_looks_further_outside_for_the_only_set_node_of_its_name(
+    outside: int, within: int, wanted: Any
+) -> None:
+    inner = [
+        node(11, "GetNode", ["name"], outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [21]}]),
+        node(12, "Sink", None, {"image": 21}),
+        node(13, "Source", outputs=[{"name": "i", "type": "IMAGE", "links": [22, 23][:within]}]),
+        *(set_node(14 + place, 22 + place) for place in range(within)),
+    ]
+    links = [[21, 11, 0, 12, 0], *([22 + place, 13, 0, 14 + place, 0] for place in range(within))]
+    nodes = [
+        node(1, "Source", outputs=outputs([1, 2][:outside])),
+        *(set_node(2 + place, 1 + place) for place in range(outside)),
+        node(5, "s"),
+    ]
+    made = convert_workflow(
+        with_subgraphs(
+            nodes,
+            [[1 + place, 1, 0, 2 + place, 0] for place in range(outside)],
+            subgraph("s", inner, links),
+        ),
+        SERVER,
+        editor="1.45",
+    )
+    assert made["5:12"]["inputs"].get("image") == wanted

@@ -40,6 +40,13 @@ SERVER = Schema(
         "ImpactInversedSwitch": node_class({"input": ["*"]}, ("*",), python_module=PACK),
         "easy imageRemBg": node_class({"rem_mode": [["a", "b"]]}, ("IMAGE",), python_module=PACK),
         "ImpactCore": node_class({}, ("IMAGE",)),
+        "ADE_LoadCameraPosesFromPath": node_class(
+            {}, ("IMAGE",), optional={"file_path": ["STRING"]}, python_module=PACK
+        ),
+        "VHS_LoadAudio": node_class(
+            {"audio_file": ["STRING"]}, ("IMAGE",), optional={"seconds": [["1", "2"]]}, python_module=PACK
+        ),
+        "VHS_LoadImages": node_class({"directory": [["a"]]}, ("IMAGE",), python_module=PACK),
     },
     "0.27.0",
 )
@@ -133,3 +140,18 @@ def test_a_class_with_endless_outputs_is_linked_from_any_slot() -> None:
 def test_choices_that_the_server_does_not_check_are_no_error() -> None:
     report = report_on("easy imageRemBg", rem_mode="c")
     assert (report.valid, report.errors) == (True, ())
+
+
+def errors(report: Report) -> list[str]:
+    return [problem.type for problem in report.errors]
+
+
+def test_a_path_on_the_servers_disk_counts_as_there_and_what_its_class_takes_is_left_to_it() -> None:
+    assert report_on("VHS_LoadAudio", audio_file="/any/file", seconds="7").ok
+    assert report_on("VHS_LoadImages", directory="no choice").ok
+
+
+def test_a_check_of_its_own_that_is_given_no_path_raises() -> None:
+    assert report_on("ADE_LoadCameraPosesFromPath", file_path="/any/file").ok
+    assert errors(report_on("ADE_LoadCameraPosesFromPath")) == ["exception_during_inner_validation"]
+    assert errors(report_on("VHS_LoadImages", directory=5)) == ["exception_during_inner_validation"]

@@ -120,7 +120,7 @@ class LinkResolver:
         self._rules = rules
         self._tolerant = tolerant
         self._known: dict[tuple[int, int, Any, Any], Source | None] = {}
-        self._setters: dict[int, dict[str, Node]] = {}
+        self._setters: dict[int, dict[str, list[Node]]] = {}
 
     def resolve(self, scope: Scope, node: Node, slot: int, way: list[Place] | None = None) -> Source | None:
         """What feeds an input, or None where nothing does.
@@ -239,18 +239,25 @@ class LinkResolver:
         return Source(f"{scope.prefix}{node.key}", place.slot)
 
     def _from_get(self, place: Place) -> Place | None:
-        """From a Get node to what feeds the Set node of its name, here or further outside."""
+        """From a Get node to what feeds the Set node of its name, here or further outside.
+
+        Further outside the name must be the only one: of two, the pack's code takes neither.
+        """
         name = set_name(place.node)
         scope: Scope | None = place.scope
+        found: list[tuple[Scope, Node]] = []
         while name is not None and scope is not None:
             graph = scope.graph
             if id(graph) not in self._setters:
                 self._setters[id(graph)] = setters(graph)
-            setter = self._setters[id(graph)].get(name)
-            if setter is not None:
-                return Place(True, scope, setter, 0, place.type) if setter.inputs else None
+            found.extend((scope, setter) for setter in self._setters[id(graph)].get(name, [])[:2])
+            if found and scope is place.scope:
+                break
             scope = scope.parent
-        return None
+        if not found or (found[0][0] is not place.scope and len(found) > 1):
+            return None
+        scope, setter = found[0]
+        return Place(True, scope, setter, 0, place.type) if setter.inputs else None
 
 
 def _just_runs(node: Node) -> bool:

@@ -33,14 +33,14 @@ def set_name(node: Node) -> str | None:
     return previous if isinstance(previous, str) and previous else None
 
 
-def setters(graph: Graph) -> dict[str, Node]:
-    """The Set nodes of a graph by name; where a name repeats, the first counts."""
-    found: dict[str, Node] = {}
+def setters(graph: Graph) -> dict[str, list[Node]]:
+    """The Set nodes of a graph by name, in the order of the file."""
+    found: dict[str, list[Node]] = {}
     for node in graph.nodes:
         if node.role == "set":
             name = set_name(node)
             if name is not None:
-                found.setdefault(name, node)
+                found.setdefault(name, []).append(node)
     return found
 
 

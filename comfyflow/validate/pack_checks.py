@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, SupportsIndex
 
 from ..schema import NodeSchema
-from .own_check import FileCheck, OwnCheck, Run, Values
+from .own_check import FileCheck, OwnCheck, OwnCheckError, Run, Values
 
 
 class EndlessOutputs(tuple[Any, ...]):
@@ -46,6 +46,18 @@ def _content(_values: Values, _types: Mapping[str, Any], _exists: FileCheck) -> 
     return True
 
 
+def _path_in(name: str) -> Run:
+    """A path on the server's disk counts as there; what is no text has no path."""
+
+    def run(values: Values, _types: Mapping[str, Any], _exists: FileCheck) -> str | bool:
+        given = values.get(name)
+        if given is not None and not isinstance(given, str):
+            raise OwnCheckError("AttributeError", f"'{type(given).__name__}' object has no attribute 'strip'")
+        return True
+
+    return run
+
+
 def _looking_for(name: str) -> Run:
     def run(values: Values, _types: Mapping[str, Any], exists: FileCheck) -> str | bool:
         given = values.get(name)
@@ -72,8 +84,6 @@ _ENDLESS: Final = frozenset(
 """RETURN_TYPES that answer to every index, with a text that is unequal to nothing."""
 
 _FILES: Final[Mapping[str, tuple[str, bool]]] = {
-    "ImageReceiver": ("image", False),
-    "LatentReceiver": ("latent", False),
     "Load image with metadata [Crystools]": ("image", False),
     "LoadAndResizeImage": ("image", False),
     "VHS_LoadAudioUpload": ("audio", True),
@@ -81,6 +91,23 @@ _FILES: Final[Mapping[str, tuple[str, bool]]] = {
     "VHS_LoadVideoFFmpeg": ("video", False),
 }
 """VALIDATE_INPUTS that looks for the file that this input names; whether it takes all inputs."""
+
+_RECEIVERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ImageReceiver": ("image", "link_id", "save_to_workflow", "image_data", "trigger_always"),
+    "LatentReceiver": ("latent", "link_id", "trigger_always"),
+}
+"""VALIDATE_INPUTS that looks for the file that the first input names, and takes these too."""
+
+_PATHS: Final[Mapping[str, tuple[str, bool]]] = {
+    "ADE_LoadCameraPosesFromPath": ("file_path", True),
+    "VHS_LoadAudio": ("audio_file", True),
+    "VHS_LoadImagePath": ("image", False),
+    "VHS_LoadImages": ("directory", True),
+    "VHS_LoadImagesPath": ("directory", True),
+    "VHS_LoadVideoFFmpegPath": ("video", False),
+    "VHS_LoadVideoPath": ("video", False),
+}
+"""VALIDATE_INPUTS that looks for this path on the server's disk; whether it takes all inputs."""
 
 _TAKING: Final[Mapping[str, tuple[str, ...]]] = {
     # choices in a Python tuple, which the server does not take for choices
@@ -142,6 +169,11 @@ _CHECKS: Final[Mapping[str, OwnCheck]] = {
     **{
         name: OwnCheck(name, _looking_for(given), optional=(given,), takes_all=takes_all)
         for name, (given, takes_all) in _FILES.items()
+    },
+    **{name: OwnCheck(name, _looking_for(given[0]), optional=given) for name, given in _RECEIVERS.items()},
+    **{
+        name: OwnCheck(name, _path_in(given), needed=(given,), takes_all=takes_all)
+        for name, (given, takes_all) in _PATHS.items()
     },
     **{name: OwnCheck(name, _content, optional=given) for name, given in _TAKING.items()},
     **{name: OwnCheck(name, _content, takes_all=True) for name in _TAKING_ALL},
