@@ -126,7 +126,7 @@ def test_c5_a_node_may_broadcast_its_own_outputs_and_take_widgets() -> None:
 
 
 def test_c5_what_is_bypassed_passes_on_and_what_is_muted_sends_nothing() -> None:
-    out = [{"name": "IMAGE", "type": "IMAGE", "links": []}]
+    out: list[Json] = [{"name": "IMAGE", "type": "IMAGE", "links": []}]
     inverted = node(6, "Invert", None, {"image": 9}, mode=4, outputs=out)
     links = [[9, 2, 0, 6, 0], [1, 6, 0, 3, 0]]
     made = everywhere(sender(), node(4, "Pair", [5], FREE), inverted, links=links)
