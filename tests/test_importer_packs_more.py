@@ -32,6 +32,9 @@ SERVER = Schema(
         "Fooocus Styles": described("custom_nodes.Fooocus_Nodes", {"styles": [["fooocus_styles"]]}),
         "SDParameterGenerator": described("custom_nodes.comfyui-prompt-reader-node", SEED),
         "Colored": described(OTHER, {"x": ["INT", {}], "color": ["SWATCH", {}], "y": ["INT", {}]}),
+        "Listed": described(
+            OTHER, {"a": [[]], "x": ["INT", {}]}, {"b": [[]], "c": ["COMBO", {"options": []}]}
+        ),
         "Source": described("nodes", {}),
         "Sink": described("nodes", {"image": ["IMAGE"]}),
     }
@@ -147,6 +150,11 @@ def test_what_was_saved_as_the_input_of_a_widget_is_one_whatever_else_was_saved(
     made = sent("Colored", [1, "red", 3, "a button", "a preview"], slots)
     assert made == {"x": 1, "color": "red", "y": 3}
     assert sent("Colored", [1, 3, "a button", "a preview"], {"*x": None, "*y": None}) == {"x": 1, "y": 3}
+
+
+def test_c14_an_optional_list_without_choices_sends_nothing() -> None:
+    assert sent("Listed", None) == {"a": None, "x": 0}
+    assert sent("Listed", ["a", 5, "b", "c"]) == {"a": "a", "x": 5, "b": "b", "c": "c"}
 
 
 def set_node(id_: int, link: int) -> Json:

@@ -24,6 +24,7 @@ class InputSpec:
         name: Its name; inside a dynamic input the whole dotted one.
         type: The type of its socket.
         options: What the server says about it.
+        required: Whether the class needs it.
         choices: The choices of a combo, or the keys of a dynamic one.
         force_input: Whether it never has a widget.
         widgets: Its widgets, to be copied; empty where it is a pure socket.
@@ -37,13 +38,14 @@ class InputSpec:
 
     __slots__ = (
         "beside_model_file", "brings", "choices", "class_type", "depth", "force_input", "grown", "name",
-        "options", "type", "widgets",
+        "options", "required", "type", "widgets",
     )  # fmt: skip
 
     def __init__(self, entry: InputSchema, name: str, class_type: str, depth: int = 0) -> None:
         self.name = name
         self.type = entry.type
         self.options = entry.options
+        self.required = entry.required
         self.class_type = class_type
         self.depth = depth
         self.beside_model_file = False

@@ -14,7 +14,7 @@ from ..graph.prompt import node_json, wrapped, wrapped_as
 from ..json_types import is_array
 from .editor_rules import EditorRules
 from .expansion import check_expansion
-from .frontend_widgets import CURVE, OPTION_INDEX, RENDERED, REPLACED, VIEWPORT, viewport_state
+from .frontend_widgets import COMBO, CURVE, OPTION_INDEX, RENDERED, REPLACED, VIEWPORT, viewport_state
 from .group_node import GroupNode, inner_links
 from .javascript import MAX_SAFE_INTEGER, json_value, shown, truthy
 from .link_resolver import LinkError, LinkResolver, Scope, Source
@@ -197,6 +197,8 @@ class PromptWriter:
                 outside = raised.get(id(widget)) if raised else None
                 sent = self.sent_value(instance, widget) if outside is None else outside.value
                 value = json_value(sent, exact=self.repair)
+                if value is None and _has_nothing_to_choose(widget):
+                    continue
                 plain = widget.kind != CURVE and not is_array(value)
                 inputs[widget.name] = value if plain else _wrapped(value, widget, self.rules)
         self.report.muted = False
@@ -296,6 +298,12 @@ def is_dynamic_prompt(widget: Widget | None) -> bool:
     """Whether the editor rewrites the widget's text. Inputs of a dynamic combo's option are not."""
     spec = widget.spec if widget is not None else None
     return spec is not None and spec.options.get("dynamicPrompts") is True and spec.depth == 0
+
+
+def _has_nothing_to_choose(widget: Widget) -> bool:
+    """Whether it is an optional list without choices: the editor has no value to send [C14]."""
+    spec = widget.spec
+    return widget.kind == COMBO and spec is not None and not spec.required and not spec.choices
 
 
 def option_index(node: Node) -> int:
