@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from comfynodes import EmptyImage, SaveImage
+from comfynodes import EmptyImage, LoadImage, PreviewImage, SaveImage
 
 from comfyflow import Schema, Workflow, validate_prompt
 from comfyflow.validate.nearest import nearest
@@ -351,3 +351,28 @@ def test_a_prefix_whose_files_no_server_shows(prefix: str, right: str | None) ->
         told = [(note.type, note.node_id, note.input_name) for note in warnings]
         assert told == ([("file_not_shown", "2", "filename_prefix")] if right else [])
         assert right is None or f"; '{right}' can" in warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("prefix", "inside"),
+    [("../x", "x"), ("a/../../b/c", "a/b/c"), ("/srv/x", "srv/x"), ("../..", "ComfyUI"), ("a/../b", None)],
+)
+def test_a_prefix_that_leads_out_of_the_output_folder(prefix: str, inside: str | None) -> None:
+    for _ in range(2):
+        image = EmptyImage(width=8, height=8, batch_size=1, color=0)
+        warnings = Workflow(SaveImage(images=image, filename_prefix=prefix)).validate().warnings
+        told = [(note.type, note.node_id, note.input_name) for note in warnings]
+        assert told == ([("file_outside", "2", "filename_prefix")] if inside else [])
+        assert inside is None or f"'{inside}' stays inside" in warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("name", "warned"),
+    [("", True), (".", True), ("a/", True), (" [output]", True), ("./", True), ("a.png", False)],
+)
+def test_a_file_without_a_name(name: str, warned: bool) -> None:
+    """A loader's own check finds the folder there, and takes it for the file."""
+    workflow = Workflow(PreviewImage(images=LoadImage(image=name).IMAGE))
+    report = validate_prompt(workflow.to_prompt(), workflow.schema(), file_exists=lambda _: True)
+    told = [(note.type, note.node_id, note.input_name) for note in report.warnings]
+    assert told == ([("no_file_named", "1", "image")] if warned else [])

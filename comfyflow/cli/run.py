@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..validate import Report
 
-_TOLD_WHILE_RUNNING: Final = ("file_not_shown", "not_finite", "node_failure_policy_unknown")
+_TOLD_WHILE_RUNNING: Final = ("file_not_shown", "no_file_named", "not_finite", "node_failure_policy_unknown")
 """Warnings of which the result shows nothing, or nothing that explains it."""
 
 _POLICIES: Final = ("continue_independent",)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import mimetypes
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Any, Final, TypeAlias, TypeVar
 
 from typing_extensions import ParamSpec
 
 from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
-from ..input_file import UploadedFile
+from ..input_file import InputFile, Picture, PixelArray, UploadedFile, is_path
 from ..json_types import is_object, text_or_empty
 from ..output_file import NodeOutput, OutputFile
 from ..saved_file import SavedFile, clean_name, numbered
@@ -22,6 +23,9 @@ from .result import Result
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+UploadSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | Picture | PixelArray
+"""What can be uploaded: a file, its bytes, or a picture of Pillow or NumPy."""
 
 _IDENTITY: Final = {"Accept-Encoding": "identity"}
 """A compressed answer could neither be resumed nor be checked for its length."""
@@ -230,7 +234,7 @@ def _tried(core: Core, file: OutputFile, target: SavedFile) -> Flow[Path | Clien
 
 def upload_image(
     core: Core,
-    source: str | os.PathLike[str] | bytes,
+    source: UploadSource,
     *,
     name: str | None = None,
     subfolder: str = "",
@@ -240,7 +244,7 @@ def upload_image(
     """Put a file into one of the server's folders: a picture, or anything else.
 
     Args:
-        source: A file, or its bytes.
+        source: A file, its bytes, or a picture of Pillow or NumPy, which is sent as PNG.
         name: What it is to be called; by default the file's own name. The server chooses
             another where one of that name with other content is there already.
         subfolder: The folder below `type`.
@@ -251,7 +255,7 @@ def upload_image(
         What the server calls it: use its ``reference``.
 
     Raises:
-        ClientError: The file cannot be read.
+        ClientError: The file cannot be read, or it is no picture that can be sent.
         ServerError: The server refuses it.
     """
     request = _upload("/api/upload/image", source, name, subfolder, type, overwrite, {})
@@ -260,7 +264,7 @@ def upload_image(
 
 def upload_mask(
     core: Core,
-    source: str | os.PathLike[str] | bytes,
+    source: UploadSource,
     original: UploadedFile | OutputFile,
     *,
     name: str | None = None,
@@ -271,7 +275,7 @@ def upload_mask(
     """Make the alpha of a picture the mask of a picture that the server has.
 
     Args:
-        source: A PNG with the mask as its alpha, or its bytes.
+        source: A PNG with the mask as its alpha, its bytes, or a picture of Pillow or NumPy.
         original: The picture on the server.
         name: What the new picture is to be called.
         subfolder: See `upload_image`.
@@ -290,19 +294,42 @@ def upload_mask(
 
 def _upload(
     path: str,
-    source: str | os.PathLike[str] | bytes,
+    source: UploadSource,
     name: str | None,
     subfolder: str,
     kind: str,
     overwrite: bool,
     more: dict[str, str],
 ) -> Request:
-    content = source if isinstance(source, bytes) else Path(source)
-    called = name or ("upload.png" if isinstance(content, bytes) else content.name)
+    content, own_name = _content(source)
+    called = name or own_name
     fields = {"type": kind, "subfolder": subfolder, **more}
     if overwrite:
         fields["overwrite"] = "true"
     return Request("POST", path, fields=fields, parts=(Part("image", PurePath(called).name, content),))
+
+
+def _content(source: UploadSource) -> tuple[bytes | Path, str]:
+    """What is sent, and what it is called where nothing else is said.
+
+    Raises:
+        ClientError: It is nothing that can be sent.
+    """
+    if isinstance(source, (bytes, bytearray)):
+        return bytes(source), "upload.png"
+    if isinstance(source, str) or is_path(source):
+        path = Path(source)
+        return path, path.name
+    try:
+        file = InputFile.of(source)
+    except ValueError as error:
+        raise ClientError(f"this cannot be uploaded: {error}") from None
+    if file is None or file.content is None:
+        raise ClientError(
+            f"a {builtins.type(source).__name__} cannot be uploaded; give a file, its bytes, or a picture of "
+            "Pillow or NumPy (a file of a result: client.read(file) has its bytes)"
+        )
+    return file.content, file.name
 
 
 def _uploaded(core: Core, request: Request) -> Flow[UploadedFile]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..graph.prompt import is_link, unwrapped
+from ..input_file import ANNOTATIONS
 from ..json_types import is_array, is_object
 from ..schema import InputSchema
 from ..schema.input_schema import (
@@ -84,6 +85,9 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
     """
     kind = entry.entry.type
     inner = unwrapped(value)
+    if entry.entry.upload and isinstance(inner, str) and _is_folder(inner) and entry.entry.required:
+        message = f"is {shown(inner)}, which names a folder of the server and no file; the node will fail"
+        yield Note("no_file_named", message, node_id, entry.name)
     if kind in PRIMITIVES:
         stored = converted(entry, value)
         if isinstance(stored, float) and not math.isfinite(stored):
@@ -100,6 +104,14 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
         else:
             unknown = f"{takes}; whether the pack that brings {kind} takes it is not known"
             yield Note("constant_for_socket", unknown, node_id, entry.name, "note")
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a loader's own check takes a folder for the file: it only looks whether it is there."""
+    bare = name
+    for annotation in ANNOTATIONS:
+        bare = bare.removesuffix(annotation)
+    return not bare or bare.endswith("/") or posixpath.normpath(bare) == "."
 
 
 def _same(given: object, stored: object) -> bool:
@@ -159,13 +171,21 @@ def on_slot(node_id: str, name: str, slot: Any, count: int) -> Iterator[Note]:
 
 
 def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Note]:
-    """A prefix whose files the server writes, and does not show.
+    """A prefix whose files the server does not write, or writes and does not show.
 
+    ``folder_paths.get_save_image_path`` raises where the folder is outside of the output folder;
     ``GET /view`` refuses every name with ``..`` in it; ``server.py`` of 0.3.64 to 0.33.0. What
     stands before the last ``/`` is a folder, and no part of the name.
     """
     folder, file = posixpath.split(posixpath.normpath(prefix))
-    if ".." in file:
+    if folder.startswith("/") or folder.partition("/")[0] == "..":
+        inside = posixpath.join(*(part for part in prefix.split("/") if part not in ("", ".", "..")), "")
+        message = (
+            f"is {shown(prefix)}, which leads out of the server's output folder; the node will fail, unless "
+            f"that leads back into it. {shown(inside.rstrip('/') or 'ComfyUI')} stays inside"
+        )
+        yield Note("file_outside", message, node_id, name)
+    elif ".." in file:
         right = posixpath.join(folder, re.sub(r"\.{2,}", ".", file).rstrip(".") or "ComfyUI")
         message = (
             f"is {shown(prefix)}; a server shows no file with '..' in its name, so that what it writes "

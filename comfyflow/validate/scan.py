@@ -162,7 +162,7 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
                 if found is not str or value not in low:
                     return False
             elif kind == STRING and found is str:
-                if name == PREFIX and ".." in value:
+                if name == PREFIX and (".." in value or value[:1] == "/"):
                     return False
             elif kind != BOOLEAN or found is not bool:
                 return False
