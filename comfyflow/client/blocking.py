@@ -46,6 +46,7 @@ from .http import (
 from .listening import next_call
 from .options import ClientOptions, ConnectionOptions, within_origin
 from .pace import paced
+from .shared_tls import SharedTls, SharedTlsSocket
 from .socket_flow import socket_flow
 
 if TYPE_CHECKING:
@@ -248,6 +249,7 @@ class BlockingSocket:
         """Have the thread end, where a collector asks: no lock is taken, nobody is waited for."""
         self._abandoned = True
         opened = getattr(self._connection, "socket", None)
+        opened = opened.inner if isinstance(opened, SharedTlsSocket) else opened
         if isinstance(opened, socket.socket):
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
@@ -299,10 +301,10 @@ class BlockingSocket:
 
         # Of the newer websockets, only this one can be told which redirects to follow.
         connect: Any = getattr(client, "reconnect", client.connect)
-        connecting = cast(
-            "ClientConnection",
-            within_origin(connect, self._core.address)(**self._options.socket(self._core)),
-        )
+        arguments = self._options.socket(self._core)
+        if arguments["ssl"] is not None:
+            arguments["ssl"] = SharedTls(arguments["ssl"])  # websockets reads in a thread of its own
+        connecting = cast("ClientConnection", within_origin(connect, self._core.address)(**arguments))
         # A connection's own __enter__ does nothing else.
         return connecting.__enter__()
 

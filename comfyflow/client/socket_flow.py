@@ -21,7 +21,7 @@ def socket_flow(core: Core) -> SocketFlow:
             yield OpenSocket()
             yield Transmit(FEATURE_FLAGS)
             while True:
-                # A greeting may be lost (a TLS connection that two threads use), or slow.
+                # A greeting may be slow, or never come from what stands between: another try may help.
                 patience = None if hub.connected else core.limits.socket / 2 * (attempt + 1)
                 message: str | bytes = yield Receive(patience)
                 if isinstance(message, str) and marks(message) > core.bounds.text_values:
