@@ -15,7 +15,7 @@ from typing_extensions import Self, Unpack
 from ..errors import ClientError
 from ..option import refuse_strangers
 from ..output_file import NodeOutput, OutputFile
-from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
+from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .awaiting import AwaitingDriver, LoopSignal
 from .base import BaseClient
 from .connection import AsyncConnectSocket
@@ -433,6 +433,12 @@ class AsyncClient(BaseClient):
     jobs = awaiting(job_routes.jobs)
     job = awaiting(job_routes.job)
     cancel_jobs = awaiting(job_routes.cancel_jobs)
+
+    assets = awaiting(asset_routes.assets)
+    asset = awaiting(asset_routes.asset)
+    asset_tags = awaiting(asset_routes.asset_tags)
+    has_asset = awaiting(asset_routes.has_asset)
+    upload_asset = awaiting(asset_routes.upload_asset)
 
     view = awaiting(file_routes.view)
     read = awaiting(file_routes.read)

@@ -13,7 +13,7 @@ from typing_extensions import Self, Unpack
 
 from ..option import refuse_strangers
 from ..output_file import NodeOutput, OutputFile
-from . import file_routes, job_routes, queue_routes, running, server_routes, user_routes
+from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .base import BaseClient
 from .blocking import BlockingDriver
 from .connection import ConnectSocket
@@ -402,6 +402,12 @@ class Client(BaseClient):
     jobs = blocking(job_routes.jobs)
     job = blocking(job_routes.job)
     cancel_jobs = blocking(job_routes.cancel_jobs)
+
+    assets = blocking(asset_routes.assets)
+    asset = blocking(asset_routes.asset)
+    asset_tags = blocking(asset_routes.asset_tags)
+    has_asset = blocking(asset_routes.has_asset)
+    upload_asset = blocking(asset_routes.upload_asset)
 
     view = blocking(file_routes.view)
     read = blocking(file_routes.read)

@@ -301,7 +301,7 @@ def _upload(
     overwrite: bool,
     more: dict[str, str],
 ) -> Request:
-    content, own_name = _content(source)
+    content, own_name = upload_content(source)
     called = name or own_name
     fields = {"type": kind, "subfolder": subfolder, **more}
     if overwrite:
@@ -309,7 +309,7 @@ def _upload(
     return Request("POST", path, fields=fields, parts=(Part("image", PurePath(called).name, content),))
 
 
-def _content(source: UploadSource) -> tuple[bytes | Path, str]:
+def upload_content(source: UploadSource) -> tuple[bytes | Path, str]:
     """What is sent, and what it is called where nothing else is said.
 
     Raises:

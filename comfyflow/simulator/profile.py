@@ -40,6 +40,7 @@ class Profile:
         previewable_counts: Whether jobs say ``previewable_outputs_count``.
         text_stands_last: Whether text stands for a job only where no picture, sound, video or
             3D file does, rather than where none was seen before it.
+        tag_filters: Whether assets are found by ``tags_all``, ``tags_any`` and ``tags_none``.
         svg_as_image: Whether ``/view`` sends an SVG as what it is to a page's ``<img>``.
         user_css_inline: Whether ``user.css`` is sent as a style sheet, not as an attachment.
         node_failure_policy: Whether a prompt may ask to go on without the nodes that fail.
@@ -64,6 +65,7 @@ class Profile:
     model_folders: tuple[str, ...] = ()
     previewable_counts: bool = False
     text_stands_last: bool = False
+    tag_filters: bool = False
     svg_as_image: bool = False
     user_css_inline: bool = False
     node_failure_policy: bool = False
@@ -79,6 +81,16 @@ class Profile:
         if profile is None:
             raise SimulatorError(f"no profile {version!r}; there are {', '.join(PROFILES)}")
         return profile
+
+    def with_assets(self) -> Profile:
+        """The same version, started with ``--enable-assets``.
+
+        Raises:
+            SimulatorError: It is older than assets are.
+        """
+        if not self.jobs:
+            raise SimulatorError(f"ComfyUI {self.version} has no assets")
+        return replace(self, features={**self.features, "assets": True})
 
     @property
     def number(self) -> Version:
@@ -159,6 +171,7 @@ _0_33_0: Final = replace(
     text_stands_last=True,
     svg_as_image=True,
     user_css_inline=True,
+    tag_filters=True,
 )
 _0_37_0: Final = replace(
     _0_33_0,

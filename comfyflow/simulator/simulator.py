@@ -20,6 +20,7 @@ from typing_extensions import Self
 
 from ..errors import SimulatorError
 from ..schema import Schema
+from .assets import Assets
 from .executor import Settings
 from .fault import Faults, NodeFault
 from .folders import Folders
@@ -79,6 +80,7 @@ class Simulator:
         previews: Whether samplers send previews unasked, like a server with ``--preview-method``.
         caption: Whether simulated pictures say at their foot that they are.
         step_seconds: How long a sampling step takes.
+        assets: Whether it lists its files as assets, as with ``--enable-assets`` (not before 0.27).
 
     Raises:
         SimulatorError: The profile is unknown, or there is no reference schema.
@@ -99,8 +101,11 @@ class Simulator:
         previews: bool = False,
         caption: bool = True,
         step_seconds: float = 0.0,
+        assets: bool = False,
     ) -> None:
-        self.profile = Profile.named(profile)
+        named = Profile.named(profile)
+        self.profile = named.with_assets() if assets else named
+        self.assets: Assets | None = None
         self.faults = Faults()
         self.prompts: list[ReceivedPrompt] = []
         self.output_order: Callable[[list[str]], list[str]] | None = None
@@ -132,6 +137,16 @@ class Simulator:
         self._folders: Folders | None = None
         self._port = 0
 
+    def assets_of(self) -> Assets:
+        """Its assets.
+
+        Raises:
+            SimulatorError: It has none.
+        """
+        if self.assets is None:
+            raise SimulatorError("the simulator has no assets: Simulator(assets=True)")
+        return self.assets
+
     # Starting and stopping
 
     def start(self) -> Self:
@@ -146,6 +161,8 @@ class Simulator:
             if self._root is None:
                 self._temporary = Path(tempfile.mkdtemp(prefix="comfyflow-simulator-"))
             self._folders = Folders(self._root or self._temporary or Path())
+            if self.profile.features.get("assets"):
+                self.assets = Assets(self._folders)
         ready = threading.Event()
         failure: list[BaseException] = []
         self._thread = threading.Thread(

@@ -156,18 +156,18 @@ def test_jobs(server: Server, client: Any) -> None:
                 asked()
             assert caught.value.status in (404, 405)
         return
-    assert [job["id"] for job in client.jobs(workflow_id=workflow["id"])] == [done]
-    assert client.job(done)["status"] == "completed"
+    assert [job.id for job in client.jobs(workflow_id=workflow["id"])] == [done]
+    assert client.job(done).status == "completed"
     assert client.job(str(uuid.uuid4())) is None
     running = client.submit(prompts.slow())
     until(lambda: running.status().state == "running")
-    assert [job["id"] for job in client.jobs(status=["in_progress"], sort_order="desc", limit=5)] == [
+    assert [job.id for job in client.jobs(status=["in_progress"], sort_order="desc", limit=5)] == [
         running.prompt_id
     ]
     assert client.cancel_jobs([done]) is False
     assert client.cancel_jobs([running.prompt_id]) is True
     assert running.wait(60).ending == "interrupted"
-    assert client.job(running.prompt_id)["status"] == "cancelled"
+    assert client.job(running.prompt_id).status == "cancelled"
 
 
 # Files

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ..profile import MAX_UPLOAD_BYTES
 from . import (
+    asset_routes,
     editor_routes,
     file_routes,
     info_routes,
@@ -41,6 +42,8 @@ def make_app(simulator: Simulator) -> web.Application:
     app = web.Application(client_max_size=MAX_UPLOAD_BYTES, middlewares=[guard_origin, answer_errors])
     app[SIMULATOR] = simulator
     app.add_routes(internal_routes.ROUTES)
+    if simulator.profile.jobs:
+        app.add_routes(asset_routes.ROUTES)
     tables = [prompt_routes.ROUTES, file_routes.ROUTES, info_routes.ROUTES, model_routes.ROUTES]
     tables += [user_routes.ROUTES, editor_routes.ROUTES]
     if simulator.profile.jobs:

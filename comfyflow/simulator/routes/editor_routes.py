@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import Any, Final
 
 from aiohttp import web
 
 from .key import instance_of, simulator_of
 
 ROUTES = web.RouteTableDef()
-
-ASSETS_DISABLED: Final[dict[str, Any]] = {
-    "error": {"code": "SERVICE_DISABLED", "message": "The simulator has no assets.", "details": {}}
-}
 
 
 @ROUTES.get("/extensions")
@@ -58,16 +53,6 @@ async def get_node_replacements(request: web.Request) -> web.Response:
     """Which classes stand in for ones that are gone (0.14 and later)."""
     _since_jobs(request)
     return web.json_response(dict(simulator_of(request).node_replacements))
-
-
-@ROUTES.get("/assets")
-@ROUTES.get("/tags")
-async def get_assets(request: web.Request) -> web.Response:
-    """Assets are off, as on a server that was started without ``--enable-assets``."""
-    _since_jobs(request)
-    if not request.path.startswith("/api/"):
-        raise web.HTTPNotFound
-    return web.json_response(ASSETS_DISABLED, status=503)
 
 
 def _since_jobs(request: web.Request) -> None:

@@ -1,0 +1,307 @@
+"""Routes about assets: the files that a server keeps a list of, with tags and hashes.
+
+Off by default up to 0.33 at least (``--enable-assets``); ``client.features()`` says ``assets``. Off,
+every route answers 503. ComfyUI calls the routes unstable.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from ..errors import ClientError, ServerError
+from ..json_types import array_or_empty, is_number, is_object, object_or_empty, text_or_empty
+from ..schema import Version
+from .core import Core, ask, error_of, fetch_json
+from .file_routes import UploadSource, upload_content
+from .flow import Flow, Part, Request, json_body
+from .route import segment
+from .server_routes import find_object, system_stats
+
+AssetOrder: TypeAlias = Literal["name", "created_at", "updated_at", "size", "last_access_time"]
+
+_TAG_NAMES = Version(0, 33)
+"""The first server known to take ``tags_all``, ``tags_any`` and ``tags_none``; 0.27.0 has other names for
+the first and the last, and none for ``tags_any``. What a server does not know it ignores."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file that a server has listed.
+
+    Attributes:
+        id: The id of this entry; one file may have several.
+        name: What it was called when it was uploaded, or its file's name.
+        hash: ``blake3:…``; None where the server has not computed it.
+        loader_path: How an input that loads such files names it: below the folder of its kind, or
+            below input, output or temp. None where nothing can load it.
+        display_name: What to call it for people.
+        size: In bytes.
+        mime_type: What kind of file it is.
+        tags: ``input``, ``output``, ``models``, ``model_type:loras``, …, and one's own.
+        preview_url: Where the server shows a picture of it, below its address.
+        job_id: The prompt that made it.
+        user_metadata: What its user has stored with it.
+        metadata: What the server knows of its content.
+        created_at: When it was listed, in ISO 8601.
+        updated_at: When that was changed.
+        created_new: Whether `Client.upload_asset` brought the server something new.
+        raw: The server's own object.
+    """
+
+    id: str
+    name: str
+    hash: str | None = None
+    loader_path: str | None = None
+    display_name: str | None = None
+    size: int | None = None
+    mime_type: str | None = None
+    tags: tuple[str, ...] = ()
+    preview_url: str | None = None
+    job_id: str | None = None
+    user_metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    created_at: str | None = None
+    updated_at: str | None = None
+    created_new: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class AssetPage:
+    """Some of a server's assets.
+
+    Attributes:
+        assets: They.
+        total: How many there are in all.
+        has_more: Whether there are others behind them.
+        next_cursor: What ``after`` takes for the next page; None where there is none, or where a
+            server counts by ``offset`` alone.
+    """
+
+    assets: tuple[Asset, ...]
+    total: int
+    has_more: bool
+    next_cursor: str | None = None
+
+    def __iter__(self) -> Iterator[Asset]:
+        return iter(self.assets)
+
+    def __len__(self) -> int:
+        return len(self.assets)
+
+
+def assets(
+    core: Core,
+    *,
+    tags_all: Sequence[str] = (),
+    tags_any: Sequence[str] = (),
+    tags_none: Sequence[str] = (),
+    name_contains: str | None = None,
+    sort: AssetOrder | None = None,
+    order: Literal["asc", "desc"] | None = None,
+    limit: int | None = None,
+    offset: int | None = None,
+    after: str | None = None,
+) -> Flow[AssetPage]:
+    """The files that the server has listed, the newest first where nothing else is said.
+
+    Args:
+        tags_all: Only those with all of these tags, at most 100.
+        tags_any: Only those with one of these tags (0.33 and later).
+        tags_none: Only those with none of these tags.
+        name_contains: Only those in whose name this stands.
+        sort: By what.
+        order: ``asc`` or ``desc``.
+        limit: How many, at most 500; 20 by default.
+        offset: How many to skip.
+        after: The ``next_cursor`` of the page before; `offset` does not count then.
+
+    Raises:
+        ServerError: Assets are off (503), or an argument is wrong (400).
+        ClientError: The server does not know ``tags_any``.
+    """
+    query = yield from _tag_query(core, tags_all, tags_any, tags_none)
+    asked: tuple[tuple[str, object], ...] = (
+        ("name_contains", name_contains),
+        ("sort", sort),
+        ("order", order),
+        ("limit", limit),
+        ("offset", offset),
+        ("after", after),
+    )
+    query += tuple((name, str(value)) for name, value in asked if value is not None)
+    said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/assets", query))))
+    found = (read_asset(entry) for entry in array_or_empty(said.get("assets")))
+    total, cursor = said.get("total"), said.get("next_cursor")
+    return AssetPage(
+        tuple(entry for entry in found if entry is not None),
+        int(total) if is_number(total) else 0,
+        said.get("has_more") is True,
+        cursor if isinstance(cursor, str) else None,
+    )
+
+
+def asset(core: Core, asset_id: str) -> Flow[Asset | None]:
+    """One asset; None where there is none of that id.
+
+    Args:
+        asset_id: Its id.
+
+    Raises:
+        ServerError: Assets are off (503).
+    """
+    return read_asset((yield from find_object(core, Request("GET", f"/api/assets/{segment(asset_id)}"))))
+
+
+def asset_tags(
+    core: Core,
+    *,
+    tags_all: Sequence[str] = (),
+    tags_any: Sequence[str] = (),
+    tags_none: Sequence[str] = (),
+    name_contains: str | None = None,
+    limit: int | None = None,
+) -> Flow[dict[str, int]]:
+    """The tags of the assets that `assets` would list, and how many have each.
+
+    Args:
+        tags_all: See `assets`.
+        tags_any: See `assets`.
+        tags_none: See `assets`.
+        name_contains: See `assets`.
+        limit: How many tags, at most 1000; 100 by default.
+
+    Raises:
+        ServerError: Assets are off (503), or an argument is wrong (400).
+        ClientError: The server does not know ``tags_any``.
+    """
+    query = yield from _tag_query(core, tags_all, tags_any, tags_none)
+    asked = (("name_contains", name_contains), ("limit", limit))
+    query += tuple((name, str(value)) for name, value in asked if value is not None)
+    said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/assets/tags/refine", query))))
+    counts = object_or_empty(said.get("tag_counts"))
+    return {tag: int(count) for tag, count in counts.items() if is_number(count)}
+
+
+def has_asset(core: Core, hash: str) -> Flow[bool]:  # noqa: A002  # the server's word
+    """Whether the server has a file of this content among its assets.
+
+    Args:
+        hash: ``blake3:`` and 64 digits.
+
+    Raises:
+        ServerError: Assets are off (503), or it is no hash (400).
+    """
+    asked = Request("HEAD", f"/api/assets/hash/{segment(hash)}")
+    answer = yield from ask(core, asked)
+    if answer.status not in (200, 404):
+        raise error_of(core, asked, answer)
+    return answer.status == 200
+
+
+def upload_asset(
+    core: Core, source: UploadSource, *, tags: Sequence[str] = ("input",), name: str | None = None
+) -> Flow[Asset]:
+    """Give the server a file as an asset. A file that it has already is not sent again.
+
+    For that its hash is needed, and for the hash the package ``blake3``; without it the file is
+    sent, and the server finds out itself. A file that the server has is listed a second time, and
+    that entry has no `Asset.loader_path`: a picture that a prompt is to load is better given to the
+    node itself, or to `Client.upload_image`.
+
+    Args:
+        source: A file, its bytes, or a picture of Pillow or NumPy, which is sent as PNG.
+        tags: One of ``input``, ``output`` and ``models`` says where it goes; ``models`` takes another
+            one, such as ``model_type:loras``. Others are your own.
+        name: What it is to be called; by default the file's own name.
+
+    Raises:
+        ClientError: The file cannot be read.
+        ServerError: Assets are off (503), or the server refuses it.
+    """
+    content, own_name = upload_content(source)
+    called = name or own_name
+    digest = _hash(content)
+    if digest is not None and (yield from has_asset(core, digest)):
+        body = json_body({"hash": digest, "name": called, "tags": list(tags)})
+        request = Request("POST", "/api/assets/from-hash", content=body, repeatable=False)
+    else:
+        fields = {"tags": ",".join(tags), "name": called}
+        request = Request(
+            "POST", "/api/assets", fields=fields, parts=(Part("file", own_name, content),), repeatable=False
+        )
+    found = read_asset((yield from fetch_json(core, request)))
+    if found is None:
+        raise ServerError(f"{request.label} of {core.address} gave no asset", 200)
+    return found
+
+
+def read_asset(entry: object) -> Asset | None:
+    """An asset as a server tells it; None for what is none."""
+    if not is_object(entry) or not isinstance(entry.get("id"), str):
+        return None
+    size = entry.get("size")
+    return Asset(
+        entry["id"],
+        text_or_empty(entry.get("name")),
+        _text(entry, "hash") or _text(entry, "asset_hash"),
+        _text(entry, "loader_path"),
+        _text(entry, "display_name"),
+        int(size) if is_number(size) and 0 <= size < 1 << 63 else None,
+        _text(entry, "mime_type"),
+        tuple(tag for tag in array_or_empty(entry.get("tags")) if isinstance(tag, str)),
+        _text(entry, "preview_url"),
+        _text(entry, "job_id") or _text(entry, "prompt_id"),
+        object_or_empty(entry.get("user_metadata")),
+        object_or_empty(entry.get("metadata")),
+        _text(entry, "created_at"),
+        _text(entry, "updated_at"),
+        entry.get("created_new") is True,
+        entry,
+    )
+
+
+def _tag_query(
+    core: Core, tags_all: Sequence[str], tags_any: Sequence[str], tags_none: Sequence[str]
+) -> Flow[tuple[tuple[str, str], ...]]:
+    """Tags as the server takes them."""
+    if not (tags_all or tags_any or tags_none):
+        return ()
+    system = object_or_empty((yield from system_stats(core)).get("system"))
+    said = text_or_empty(system.get("comfyui_version"))
+    version = Version.parse(said)
+    names = ("tags_all", "tags_any", "tags_none")
+    if version is not None and version < _TAG_NAMES:
+        if tags_any:
+            raise ClientError(f"ComfyUI {said} at {core.address} takes no tags_any; 0.33 and later do")
+        names = ("include_tags", "", "exclude_tags")
+    given = zip(names, (tags_all, tags_any, tags_none), strict=True)
+    return tuple((name, ",".join(tags)) for name, tags in given if tags)
+
+
+def _hash(content: bytes | Path) -> str | None:
+    """The hash under which a server knows a content; None where the package for it is not there."""
+    try:
+        blake3: Any = importlib.import_module("blake3")
+    except ImportError:
+        return None
+    digest = blake3.blake3()
+    if isinstance(content, bytes):
+        digest.update(content)
+        return f"blake3:{digest.hexdigest()}"
+    try:
+        with content.open("rb") as opened:
+            while chunk := opened.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise ClientError(f"cannot read {content}: {error.strerror}") from None
+    return f"blake3:{digest.hexdigest()}"
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str | None:
+    value = entry.get(name)
+    return value if isinstance(value, str) else None
