@@ -19,6 +19,8 @@ from .errors import BoundsError
 MIB: Final = 1024**2
 GIB: Final = 1024**3
 VARIABLE: Final = "COMFYFLOW_BOUNDS"
+MAX_SCOPE_DEPTH: Final = 16
+"""How many scopes the id of a node in a prompt may spell, and how deep functions call one another."""
 """The environment variable that sets bounds: ``json=2G text=64M``."""
 
 _FREE: Final = MIB

@@ -277,7 +277,7 @@ class Reader:
                 repair=attacker.one(True, False),
                 seed=1,
             )
-            str([*conversion.warnings, conversion.editor])
+            str([*conversion.warnings, conversion.graph])
             for key in list(conversion)[:5]:
                 str(conversion.explain(key))
             json.dumps(conversion.prompt)

@@ -153,7 +153,7 @@ def check(made: Any, editor: str, repair: bool) -> Conversion | None:
     finally:
         assert pickle.dumps(made) == before
     assert json.loads(json.dumps(conversion)) == json.loads(json.dumps(conversion.prompt))
-    assert set(conversion.editor.nodes) == set(conversion)
+    assert set(conversion.graph) == set(conversion)
     for node_id, entry in conversion.items():
         assert set(entry) == {"inputs", "class_type", "_meta"}
         shown = {origin.input_name for origin in conversion.explain(node_id)}

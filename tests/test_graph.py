@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comfyflow import read_prompt, to_prompt
+from comfyflow.bounds import MAX_SCOPE_DEPTH
 from comfyflow.errors import GraphError
-from comfyflow.graph import Graph, GraphNode, Link
+from comfyflow.graph import ROOT, Canvas, Graph, GraphNode, Group, Link, Scope
 from comfyflow.graph.walk import nearest_first, reachable, sources_first
 
 LONG = 20_000
@@ -123,3 +125,42 @@ def test_the_nearest_come_first_each_with_the_one_before_it() -> None:
     assert nearest_first([1], neighbours.__getitem__) == {1: 1, 2: 1, 3: 1, 4: 2}
     assert list(nearest_first([1], neighbours.__getitem__)) == [1, 2, 3, 4]
     assert reachable([2], neighbours.__getitem__) == {1, 2, 3, 4}
+
+
+def scoped() -> Graph:
+    return Graph(
+        [
+            GraphNode("1", "A", {}),
+            GraphNode("7:2", "B", {"x": Link("1", 0)}),
+            GraphNode("7:3:4", "C", {"x": Link("7:2", 0)}),
+            GraphNode("8:", "D", {}),
+        ]
+    )
+
+
+def test_ids_spell_scopes_where_a_graph_has_none() -> None:
+    graph = scoped().with_spelled_scopes()
+    assert {node_id: [scope.scope_id for scope in graph.around(node_id)] for node_id in graph} == {
+        "1": [],
+        "7:2": ["7"],
+        "7:3:4": ["7", "7:3"],
+        "8:": [],
+    }
+    assert graph.with_spelled_scopes() is graph
+    assert read_prompt(to_prompt(graph)).scopes == graph.scopes
+
+
+def test_other_nodes_stand_in_the_same_scopes_and_on_the_same_canvas() -> None:
+    canvas = Canvas({"1": (5.0, 5.0)}, {ROOT: (Group("all", (0, 0, 90, 90)), Group("one", (0, 0, 10, 10)))})
+    nodes = [GraphNode("1", "A", {"x": 1}), GraphNode("2", "A", {}, scope="9")]
+    graph = Graph(nodes, [Scope("9")], canvas)
+    other = graph.with_nodes(node.with_inputs({"y": 2}) for node in graph.values())
+    assert other["2"].inputs == {"y": 2}
+    assert other.around("2") == [Scope("9")]
+    assert [group.title for _, group in other.canvas.around(ROOT, (5, 5))] == ["one", "all"]
+    assert [number for number, _ in other.canvas.around(ROOT, (50, 50))] == [0]
+
+
+def test_no_id_spells_more_scopes_than_are_read() -> None:
+    graph = Graph([GraphNode(":".join("1" * 5000), "A", {})]).with_spelled_scopes()
+    assert len(graph.scopes) == MAX_SCOPE_DEPTH

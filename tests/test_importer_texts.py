@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfyflow.errors import ConversionError
+from comfyflow.graph import ROOT
 from comfyflow.importer.prompt_text import choose
 from comfyflow.python_source.given import given_graph
 from comfyflow.python_source.unit import find_units
@@ -241,16 +242,15 @@ def test_unknown_nodes_with_inputs_stay() -> None:
 
 
 def test_what_a_foreign_note_says_is_told() -> None:
-    (note,) = convert(workflow([node(1, "Encode", ["a"]), NOTE])).editor.notes
+    (note,) = convert(workflow([node(1, "Encode", ["a"]), NOTE])).graph.canvas.notes[ROOT]
     assert note.text == "read me"
 
 
 def test_nodes_side_by_side_share_what_they_stand_in() -> None:
-    editor = convert(doubling(3, [node(1, "Encode", ["a"]), node(2, "Encode", ["a"])])).editor
-    hosts = [each.hosts for each in editor.nodes.values()]
-    assert len(hosts) == 16
-    assert {len(each) for each in hosts} == {4}
-    assert len({id(each) for each in hosts}) == len(set(hosts)) == 8
+    graph = convert(doubling(3, [node(1, "Encode", ["a"]), node(2, "Encode", ["a"])])).graph
+    assert len(graph) == 16
+    assert {len(graph.around(node_id)) for node_id in graph} == {4}
+    assert len({each.scope for each in graph.values()}) == 8
 
 
 def test_twice_the_small_subgraphs_take_twice_the_steps() -> None:

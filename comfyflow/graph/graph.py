@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError
 from ..problem import Place
+from .canvas import NO_CANVAS, Canvas
+from .scope import ROOT, Link, Scope, read_scopes, spelled_scope
 from .walk import reachable, sources_first
 
 if TYPE_CHECKING:
     import networkx as nx
-
-
-class Link(NamedTuple):
-    """Where an input takes its value from: a node and the slot of one of its outputs."""
-
-    node_id: str
-    slot: int
 
 
 class GraphNode:
@@ -32,9 +27,10 @@ class GraphNode:
         origin: Where the user's source made it: a place, or a code object and an instruction,
             from which `place` is found when somebody asks; or None.
         extra: Whatever else a prompt says of the node, kept as it is.
+        scope: The id of the scope that it stands in; `ROOT` is the workflow itself.
     """
 
-    __slots__ = ("class_type", "extra", "inputs", "node_id", "origin", "title")
+    __slots__ = ("class_type", "extra", "inputs", "node_id", "origin", "scope", "title")
 
     def __init__(
         self,
@@ -44,6 +40,7 @@ class GraphNode:
         title: str | None = None,
         origin: Place | tuple[CodeType, int] | None = None,
         extra: Mapping[str, Any] | None = None,
+        scope: str = ROOT,
     ) -> None:
         self.node_id = node_id
         self.class_type = class_type
@@ -51,6 +48,7 @@ class GraphNode:
         self.title = title
         self.origin = origin
         self.extra = extra
+        self.scope = scope
 
     @property
     def place(self) -> Place | None:
@@ -63,6 +61,18 @@ class GraphNode:
         """The inputs that are linked, with what they are linked to."""
         return ((name, value) for name, value in self.inputs.items() if type(value) is Link)
 
+    def with_inputs(self, inputs: dict[str, Any]) -> GraphNode:
+        """The same node with other inputs."""
+        return GraphNode(
+            self.node_id, self.class_type, inputs, self.title, self.origin, self.extra, self.scope
+        )
+
+    def within(self, scope_id: str) -> GraphNode:
+        """The same node in another scope."""
+        made = self.with_inputs(self.inputs)
+        made.scope = scope_id
+        return made
+
     def __repr__(self) -> str:
         return f"GraphNode({self.node_id!r}, {self.class_type!r}, {self.inputs!r})"
 
@@ -72,14 +82,24 @@ class Graph(Mapping[str, GraphNode]):
 
     Args:
         nodes: The nodes, in the order in which they are to be written.
+        scopes: The scopes that nodes stand in, outer ones first.
+        canvas: How it all lies in the editor.
+
+    Attributes:
+        scopes: The scopes by id, outer ones first.
+        canvas: How it all lies in the editor; empty where no editor has seen it.
 
     Raises:
         ValueError: Two nodes have the same id.
     """
 
-    __slots__ = ("_nodes",)
+    __slots__ = ("_nodes", "canvas", "scopes")
 
-    def __init__(self, nodes: Iterable[GraphNode] = ()) -> None:
+    def __init__(
+        self, nodes: Iterable[GraphNode] = (), scopes: Iterable[Scope] = (), canvas: Canvas = NO_CANVAS
+    ) -> None:
+        self.scopes: Mapping[str, Scope] = {scope.scope_id: scope for scope in scopes}
+        self.canvas = canvas
         self._nodes: dict[str, GraphNode] = {}
         for node in nodes:
             if node.node_id in self._nodes:
@@ -97,6 +117,26 @@ class Graph(Mapping[str, GraphNode]):
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self)} nodes>"
+
+    def with_nodes(self, nodes: Iterable[GraphNode]) -> Graph:
+        """Other nodes in the same scopes and on the same canvas."""
+        return Graph(nodes, self.scopes.values(), self.canvas)
+
+    def with_spelled_scopes(self) -> Graph:
+        """The same nodes in the scopes that their ids spell; the graph itself, if it has scopes."""
+        if self.scopes:
+            return self
+        nodes = [node.within(spelled_scope(node_id)) for node_id, node in self._nodes.items()]
+        return Graph(nodes, read_scopes(self._nodes).values(), self.canvas)
+
+    def around(self, node_id: str) -> list[Scope]:
+        """The scopes that a node stands in, outer ones first."""
+        found: list[Scope] = []
+        scope_id = self._nodes[node_id].scope
+        while scope_id != ROOT:
+            found.append(self.scopes[scope_id])
+            scope_id = found[-1].outer
+        return found[::-1]
 
     def sources(self, node_id: str) -> Iterator[str]:
         """The nodes that one is linked to, in the order of its inputs; links to nothing are left out."""

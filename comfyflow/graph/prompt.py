@@ -12,7 +12,8 @@ from typing import Any, Final, TypeGuard
 
 from ..errors import PromptError
 from ..json_types import is_array, is_list, is_object, object_or_empty, text_or_empty
-from .graph import Graph, GraphNode, Link
+from .graph import Graph, GraphNode
+from .scope import Link, read_scopes, spelled_scope
 
 Prompt = dict[str, dict[str, Any]]
 """Prompt JSON: a node by its id."""
@@ -58,7 +59,8 @@ def read_prompt(prompt: object) -> Graph:
     """
     if not is_object(prompt):
         raise PromptError(f"a prompt is an object of nodes, not {_kind(prompt)}")
-    return Graph(_read_node(str(node_id), node) for node_id, node in prompt.items())
+    nodes = [_read_node(str(node_id), node) for node_id, node in prompt.items()]
+    return Graph(nodes, read_scopes(node.node_id for node in nodes).values())
 
 
 def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -177,6 +179,7 @@ def _read_node(node_id: str, node: object) -> GraphNode:
         {name: read_link(value) or value for name, value in inputs.items()},
         title,
         extra=extra or None,
+        scope=spelled_scope(node_id),
     )
 
 

@@ -3,14 +3,6 @@
 from .conversion import Conversion as Conversion
 from .conversion import convert_workflow as convert_workflow
 from .editor_choice import saved_by as saved_by
-from .editor_graph import EditorGraph as EditorGraph
-from .editor_graph import EditorGroup as EditorGroup
-from .editor_graph import EditorNode as EditorNode
-from .editor_graph import EditorNote as EditorNote
-from .editor_graph import SubgraphDefinition as SubgraphDefinition
-from .editor_graph import SubgraphInput as SubgraphInput
-from .editor_graph import SubgraphOutput as SubgraphOutput
-from .editor_graph import SubgraphUse as SubgraphUse
 from .explanation import ValueOrigin as ValueOrigin
 from .pack import Pack as Pack
 from .pack import PackNode as PackNode

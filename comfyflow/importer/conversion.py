@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from ..collector import collector_paused
 from ..errors import ConversionError
+from ..graph import Graph
 from ..json_types import is_object
 from ..problem import Problem
 from ..schema import Schema
+from .conversion_graph import conversion_graph
 from .editor_choice import choose_editor
-from .editor_graph import EditorGraph, editor_graph
 from .explanation import ValueOrigin, explain_node
 from .javascript import shown
 from .link_resolver import LinkError
@@ -61,7 +62,6 @@ class Conversion(dict[str, dict[str, Any]]):
         self.editor_version = writer.rules.name
         self.editor_reason = editor_reason
         self._writer = writer
-        self._editor: EditorGraph | None = None
         self._instances: dict[str, Instance] | None = None
 
     @property
@@ -70,11 +70,15 @@ class Conversion(dict[str, dict[str, Any]]):
         return dict(self)
 
     @property
-    def editor(self) -> EditorGraph:
-        """Titles, positions, groups, notes and subgraphs of the nodes in the prompt."""
-        if self._editor is None:
-            self._editor = editor_graph(self._writer, self)
-        return self._editor
+    def graph(self) -> Graph:
+        """The prompt as a graph, with its scopes and its canvas: subgraphs, positions, groups, notes.
+
+        Raises:
+            PromptError: Somebody changed the prompt, and it is none any more.
+        """
+        unknown = (one for one in self.warnings if one.type == "unknown_class")
+        classes = {one.node_id or "": one.class_type or "" for one in unknown}
+        return conversion_graph(self._writer, self, classes)
 
     def explain(self, node_id: str) -> list[ValueOrigin]:
         """Where each value of a node came from.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from ..graph import Graph, GraphNode, Link
+from ..graph import ROOT, Graph, GraphNode, Link
 from ..schema import NodeSchema, Schema
 from ..schema.input_schema import DYNAMIC_COMBO
 from .accepted import ANY
@@ -16,7 +16,7 @@ from .name import Scope, function_name, snake
 from .parameter import Chosen, Place
 from .program import WHOLE, Body, BodyParameter, CallStep, Given, Local, NodeStep, Step
 from .text import docstring_text
-from .unit import ROOT, Unit
+from .unit import Unit
 
 MAX_DIFFERENCES: Final = 12
 """Uses of a subgraph that differ in more values than this get a function each."""

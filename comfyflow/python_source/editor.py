@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ..errors import ConversionError
+from ..graph import ROOT, Graph
+from ..graph.canvas import Point
 from ..schema import Schema
 from .annotation import Annotations, Group, Note
-
-if TYPE_CHECKING:
-    from ..importer.editor_graph import EditorGraph, EditorGroup, EditorNote, SubgraphUse
 
 
 def read_annotations(
@@ -33,67 +32,39 @@ def read_annotations(
     saved = saved_by(workflow) if editor is None else None
     editor = str(saved) if saved is not None else editor
     try:
-        return annotations_of(convert_workflow(workflow, schema, editor=editor, repair=True, seed=0).editor)
+        return annotations_of(convert_workflow(workflow, schema, editor=editor, repair=True, seed=0).graph)
     except ConversionError:
         return Annotations()
 
 
-def annotations_of(editor: EditorGraph) -> Annotations:
-    """What the editor knows of a conversion, as far as it is written into Python."""
-    canvases = dict(_canvases(editor))
+def annotations_of(graph: Graph) -> Annotations:
+    """What a graph tells beside its nodes and links, as far as it is written into Python."""
+    stands = {**{node_id: node.scope for node_id, node in graph.items()}}
+    stands.update((scope_id, scope.outer) for scope_id, scope in graph.scopes.items())
     groups: dict[str, Group] = {}
-    for key, node in editor.nodes.items():
-        group = _around(canvases, node.hosts[-1] if node.hosts else "", node.position)
-        if group is not None:
-            groups[key] = group
-    for key, use in editor.uses.items():
-        group = _around(canvases, key.rpartition(":")[0], use.position)
+    for key, position in graph.canvas.positions.items():
+        group = _around(graph, stands.get(key, ROOT), position)
         if group is not None:
             groups[key] = group
     return Annotations(
-        {key: _name(editor, use) for key, use in editor.uses.items()},
+        {key: scope.name or scope.title for key, scope in graph.scopes.items() if scope.title},
         groups,
-        dict(_notes(editor, canvases)),
+        {
+            key: [Note(one.text, one.title or "", _around(graph, key, one.position)) for one in notes]
+            for key, notes in graph.canvas.notes.items()
+        },
         {
             (key, *target): entry.label or entry.name
-            for key, use in editor.uses.items()
-            for entry in use.inputs
+            for key, scope in graph.scopes.items()
+            for entry in scope.inputs
             for target in entry.targets
         },
     )
 
 
-def _canvases(editor: EditorGraph) -> Iterator[tuple[str, tuple[EditorGroup, ...]]]:
-    """The groups of each canvas, the largest first, by the id of its host."""
-    yield "", editor.groups
-    for key, use in editor.uses.items():
-        definition = editor.definitions.get(use.definition_id)
-        yield key, definition.groups if definition is not None else ()
-
-
-def _around(
-    canvases: Mapping[str, tuple[EditorGroup, ...]], canvas: str, position: tuple[float, float]
-) -> Group | None:
+def _around(graph: Graph, scope_id: str, position: Point) -> Group | None:
     """The smallest group with a title that a point lies in."""
-    found = list(enumerate(canvases.get(canvas, ())))
-    for number, group in reversed(found):
-        if group.title.strip() and group.holds(position):
-            return Group(group.title, canvas, number)
+    for number, group in graph.canvas.around(scope_id, position):
+        if group.title.strip():
+            return Group(group.title, scope_id, number)
     return None
-
-
-def _name(editor: EditorGraph, use: SubgraphUse) -> str:
-    definition = editor.definitions.get(use.definition_id)
-    return definition.name if definition is not None and definition.name else use.title
-
-
-def _notes(
-    editor: EditorGraph, canvases: Mapping[str, tuple[EditorGroup, ...]]
-) -> Iterator[tuple[str, list[Note]]]:
-    def on(canvas: str, notes: tuple[EditorNote, ...]) -> list[Note]:
-        return [Note(one.text, one.title or "", _around(canvases, canvas, one.position)) for one in notes]
-
-    yield "", on("", editor.notes)
-    for definition in editor.definitions.values():
-        for host in definition.host_ids:
-            yield host, on(host, definition.notes)

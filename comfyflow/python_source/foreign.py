@@ -22,7 +22,7 @@ def with_marked_paths(graph: Graph, schema: Schema) -> Graph:
         graph: The graph.
         schema: The schema of its classes.
     """
-    return Graph(_marked(node, schema.get(node.class_type)) for node in graph.values())
+    return graph.with_nodes(_marked(node, schema.get(node.class_type)) for node in graph.values())
 
 
 def holds_foreign_path(value: Any) -> bool:
@@ -44,7 +44,7 @@ def _marked(node: GraphNode, known: NodeSchema | None) -> GraphNode:
         else _value(value, unknown=takes is None)
         for name, value in node.inputs.items()
     }
-    return GraphNode(node.node_id, node.class_type, inputs, node.title, node.origin, node.extra)
+    return node.with_inputs(inputs)
 
 
 def _value(value: Any, *, unknown: bool) -> Any:

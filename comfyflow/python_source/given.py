@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..graph import Graph, GraphNode, Link
+from ..graph import Graph, Link
 from ..graph.prompt import read_prompt
 from ..json_types import is_array, is_object
 from .check import check_graph
@@ -15,9 +15,7 @@ from .check import check_graph
 def given_graph(given: Graph | Mapping[str, Any]) -> Graph:
     """The graph that somebody gives, of values that JSON has.
 
-    The editor writes null for a class that the server does not know: the conversion's warnings
-    tell its name; in a bare prompt it has none. It makes NaN of some values, which a browser
-    sends as null.
+    The editor makes NaN of some values, which a browser sends as null.
 
     Args:
         given: A graph, prompt JSON, or what `convert_workflow` returns.
@@ -26,34 +24,34 @@ def given_graph(given: Graph | Mapping[str, Any]) -> Graph:
         PromptError: It is no prompt.
         PythonSourceError: See `check_graph`.
     """
-    graph = given if isinstance(given, Graph) else read_prompt(_with_classes(given))
+    graph = _graph(given)
     check_graph(graph)
-    return Graph(
-        GraphNode(
-            node.node_id,
-            node.class_type,
-            {name: value if type(value) is Link else _plain(value) for name, value in node.inputs.items()},
-            node.title,
-            node.origin,
-            node.extra,
+    return graph.with_nodes(
+        node.with_inputs(
+            {name: value if type(value) is Link else _plain(value) for name, value in node.inputs.items()}
         )
         for node in graph.values()
     )
 
 
-def _with_classes(prompt: Mapping[str, Any]) -> object:
+def _graph(given: Graph | Mapping[str, Any]) -> Graph:
     from ..importer import Conversion
 
+    if isinstance(given, Graph):
+        return given.with_spelled_scopes()
+    return given.graph if isinstance(given, Conversion) else read_prompt(_with_class_names(given))
+
+
+def _with_class_names(prompt: object) -> object:
+    """A prompt that names a class where the editor knew none and wrote null: an empty one."""
     if not is_object(prompt):
         return prompt
-    warnings = prompt.warnings if isinstance(prompt, Conversion) else ()
-    names = {one.node_id: one.class_type or "" for one in warnings if one.type == "unknown_class"}
-    return {key: _with_class(node, names.get(key, "")) for key, node in prompt.items()}
-
-
-def _with_class(node: Any, name: str) -> Any:
-    unnamed = is_object(node) and "class_type" in node and node["class_type"] is None
-    return {**node, "class_type": name} if unnamed else node
+    return {
+        key: {**node, "class_type": ""}
+        if is_object(node) and "class_type" in node and node["class_type"] is None
+        else node
+        for key, node in prompt.items()
+    }
 
 
 def _plain(value: Any) -> Any:

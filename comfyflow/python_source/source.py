@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ..errors import PythonSourceError
-from ..graph import Graph, Link
+from ..graph import ROOT, Graph, Link
 from ..schema import Schema
 from .annotation import Annotations
 from .division import Division
@@ -20,7 +20,7 @@ from .order import natural_order
 from .parameter import KINDS, Chosen, Place, choose_parameters, parameter_of_values
 from .program import WHOLE, Body, Local, NodeStep
 from .text import docstring_text
-from .unit import ROOT, Unit, find_units
+from .unit import Unit, find_units
 
 DEFAULT_PACKAGE: Final = "comfynodes"
 DEFAULT_LINE_LENGTH: Final = 88
@@ -68,7 +68,7 @@ def to_python(
     if not all(part.isidentifier() for part in package.split(".")):
         raise PythonSourceError(f"{package!r:.80} is no name of a package")
     given = with_marked_paths(given_graph(graph), schema)
-    notes = annotations if annotations is not None else _own_annotations(graph)
+    notes = annotations if annotations is not None else annotations_of(given)
     units = (
         {ROOT: Unit(ROOT, list(given), {}, list(given))}
         if flat
@@ -77,12 +77,6 @@ def to_python(
     bodies = _divided(given, units, schema, params, name, notes)
     writer = ModuleWriter(schema, package, max(line_length, SHORTEST_LINE), notes)
     return writer.write(bodies, _module_docstring(name))
-
-
-def _own_annotations(given: Graph | Mapping[str, Any]) -> Annotations:
-    from ..importer import Conversion
-
-    return annotations_of(given.editor) if isinstance(given, Conversion) else Annotations()
 
 
 def _divided(

@@ -1,22 +1,15 @@
-"""Which nodes of a graph stand in which subgraph, as their ids say.
+"""Which scopes of a graph become functions.
 
-The editor writes a node inside a subgraph as ``12:3``: node 3 in what node 12 of the canvas
-stands for. Each such host becomes a call of a function, unless something outside stands between
-its nodes: then they are made where the host is.
+Each use of a subgraph becomes a call of a function, unless something outside stands between its
+nodes: then they are made where the call would be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
-from ..graph import Graph
-
-ROOT: Final = ""
-
-MAX_DEPTH: Final = 16
-"""How deep functions call one another; what is nested deeper is made in the innermost."""
+from ..bounds import MAX_SCOPE_DEPTH
+from ..graph import ROOT, Graph
 
 
 @dataclass
@@ -51,7 +44,7 @@ def find_units(graph: Graph, smallest: int) -> dict[str, Unit]:
         graph: The graph; it has no cycle.
         smallest: A subgraph of fewer nodes is no unit of its own.
     """
-    units = _by_ids(graph)
+    units = _by_scopes(graph)
     outer = {child: path for path, unit in units.items() for child in unit.children}
     for path in [path for path, unit in units.items() if path and len(unit.nodes) < smallest]:
         _dissolve(units, path, outer)
@@ -67,30 +60,19 @@ def find_units(graph: Graph, smallest: int) -> dict[str, Unit]:
     return {path: units[path] for path in waiting}
 
 
-def _by_ids(graph: Graph) -> dict[str, Unit]:
+def _by_scopes(graph: Graph) -> dict[str, Unit]:
     units = {ROOT: Unit(ROOT)}
     for node_id in graph:
         path = ROOT
-        for outer in _hosts(node_id):
-            if outer not in units:
-                units[outer] = Unit(outer)
-                units[path].children[outer] = None
+        for scope in graph.around(node_id)[:MAX_SCOPE_DEPTH]:
+            if scope.scope_id not in units:
+                units[scope.scope_id] = Unit(scope.scope_id)
+                units[path].children[scope.scope_id] = None
             units[path].nodes.append(node_id)
-            path = outer
+            path = scope.scope_id
         units[path].nodes.append(node_id)
         units[path].members.append(node_id)
     return units
-
-
-def _hosts(node_id: str) -> Iterator[str]:
-    """The ids of the hosts that a node is in, outer ones first."""
-    end = -1
-    for _ in range(MAX_DEPTH):
-        end = node_id.find(":", end + 1)
-        if end < 0:
-            return
-        if end > 0 and end + 1 < len(node_id):
-            yield node_id[:end]
 
 
 def _dissolve(units: dict[str, Unit], path: str, outer: dict[str, str]) -> None:

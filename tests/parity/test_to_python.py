@@ -161,7 +161,7 @@ def without_prose(conversion: Conversion) -> Annotations:
         for name, value in node["inputs"].items():
             if isinstance(value, str) and len(value) > LONG and " " in value:
                 node["inputs"][name] = f"{' '.join(value.split()[:4])} … ({len(value)} characters)"
-    known = annotations_of(conversion.editor)
+    known = annotations_of(conversion.graph)
     notes = {
         canvas: [note if len(note.text) <= LONG else replace(note, text="…") for note in held]
         for canvas, held in known.notes.items()

@@ -1,0 +1,80 @@
+"""How a workflow lies in the editor: where nodes stand, the groups around them, the notes beside them.
+
+All of it is text and numbers of a stranger's file: show it, do not run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+Point: TypeAlias = "tuple[float, float]"
+"""A place on a canvas, in the editor's pixels, to the right and down."""
+
+NOWHERE: Final[Point] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group: a box on a canvas with a title.
+
+    Attributes:
+        title: What it is called.
+        box: Left, top, width and height, in the editor's pixels.
+    """
+
+    title: str
+    box: tuple[float, float, float, float]
+
+    def holds(self, position: Point) -> bool:
+        """Whether a point lies in it."""
+        left, top, width, height = self.box
+        return left <= position[0] <= left + width and top <= position[1] <= top + height
+
+
+@dataclass(frozen=True)
+class Note:
+    """A note.
+
+    Attributes:
+        text: What it says.
+        title: Its own title, or None.
+        position: Where its upper left corner stands.
+        markdown: Whether the text is Markdown.
+    """
+
+    text: str
+    title: str | None
+    position: Point
+    markdown: bool
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The canvases of a workflow: its own, and that of each scope.
+
+    Attributes:
+        positions: Where the upper left corner of a node stands, by its id; and of the node that stands
+            for a scope, by the id of the scope. A place is one on the canvas that the node stands on.
+        groups: The groups on the canvas of each scope, the largest first, by the id of the scope.
+        notes: The notes on the canvas of each scope, by the id of the scope.
+    """
+
+    positions: Mapping[str, Point] = field(default_factory=dict[str, Point])
+    groups: Mapping[str, tuple[Group, ...]] = field(default_factory=dict[str, tuple[Group, ...]])
+    notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict[str, tuple[Note, ...]])
+
+    def around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:
+        """The groups around a place, the smallest first, each with its number on its canvas.
+
+        Args:
+            scope_id: The scope whose canvas it is on.
+            position: The place.
+        """
+        found = list(enumerate(self.groups.get(scope_id, ())))
+        return ((number, group) for number, group in reversed(found) if group.holds(position))
+
+
+NO_CANVAS: Final = Canvas()
+"""Where no editor has seen a workflow."""

@@ -1,0 +1,219 @@
+"""The graph of a conversion: beside nodes and links its scopes, and how it all lies in the editor.
+
+Everything here is text and numbers of a stranger's file: show it, do not run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ..graph import ROOT, Canvas, Graph, Group, Link, Note, Scope, ScopeInput, ScopeOutput
+from ..graph.canvas import NOWHERE, Point
+from ..graph.prompt import read_prompt
+from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
+from .javascript import json_value
+from .link_resolver import LinkError, Place, Source
+from .live_graph import Graph as LiveGraph
+from .live_graph import Node, Widget
+from .prompt_writer import Instance, PromptWriter
+from .subgraph_host import promoted_value
+
+MAX_GROUPS: Final = 1000
+"""How many groups of one canvas are told, the largest first. Real ones have some 30."""
+
+_CANVAS: Final = 1e12
+
+
+def conversion_graph(writer: PromptWriter, prompt: Mapping[str, Any], classes: Mapping[str, str]) -> Graph:
+    """Put the graph of a conversion together.
+
+    Args:
+        writer: What wrote the prompt.
+        prompt: The prompt: nodes that are not in it are left out.
+        classes: The classes that the server does not know, by node: the editor writes null for them.
+
+    Raises:
+        PromptError: Somebody changed the prompt, and it is none any more.
+    """
+    instances = writer.instances()
+    crossings = _crossings(writer, instances, prompt)
+    scopes = [_scope(writer, one, crossings) for one in instances if _is_expanded(writer, one)]
+    canvas = _canvas(writer, instances, scopes, prompt)
+    scope_of = {one.key: one.scope.prefix[:-1] for one in instances}
+    named = {node_id: _named(node, classes.get(node_id, "")) for node_id, node in prompt.items()}
+    nodes = read_prompt(named)
+    known = dict(nodes.scopes) | {scope.scope_id: scope for scope in scopes}
+    return Graph(
+        (
+            node.within(scope_of[node_id]) if scope_of.get(node_id) in known else node
+            for node_id, node in nodes.items()
+        ),
+        known.values(),
+        canvas,
+    )
+
+
+def _named(node: Any, name: str) -> Any:
+    unnamed = is_object(node) and "class_type" in node and node["class_type"] is None
+    return {**node, "class_type": name} if unnamed else node
+
+
+def _canvas(
+    writer: PromptWriter, instances: list[Instance], scopes: list[Scope], prompt: Mapping[str, Any]
+) -> Canvas:
+    shown = {scope.scope_id for scope in scopes}
+    graphs = {ROOT: writer.scope.graph}
+    positions: dict[str, Point] = {}
+    for one in instances:
+        if one.key in prompt or one.key in shown:
+            positions[one.key] = _position(one.node)
+        if one.key in shown and one.node.definition is not None:
+            graphs[one.key] = one.node.definition
+    read: dict[int, tuple[tuple[Group, ...], tuple[Note, ...]]] = {}
+    for graph in graphs.values():
+        if id(graph) not in read:
+            read[id(graph)] = _groups(graph), tuple(_notes(graph))
+    groups = {scope_id: read[id(graph)][0] for scope_id, graph in graphs.items()}
+    return Canvas(positions, groups, {scope_id: read[id(graph)][1] for scope_id, graph in graphs.items()})
+
+
+def _is_expanded(writer: PromptWriter, instance: Instance) -> bool:
+    if instance.node.role != "host":
+        return False
+    inactive = instance.node.mode in (2, 4)
+    return not (inactive and instance.scope.depth == 0 and writer.rules.inactive_hosts_vanish)
+
+
+def _groups(graph: LiveGraph) -> tuple[Group, ...]:
+    found = [_group(entry) for entry in array_or_empty(graph.raw.get("groups")) if is_object(entry)]
+    return tuple(sorted(found, key=lambda group: -group.box[2] * group.box[3]))[:MAX_GROUPS]
+
+
+def _group(entry: Mapping[str, Any]) -> Group:
+    numbers = [_pixels(number) for number in array_or_empty(entry.get("bounding"))[:4]]
+    left, top, width, height = [*numbers, 0.0, 0.0, 0.0, 0.0][:4]
+    title = entry.get("title")
+    return Group(title if isinstance(title, str) else "", (left, top, width, height))
+
+
+def _position(node: Node) -> Point:
+    """Where a node stands; old files have ``{"0": x, "1": y}``."""
+    saved = node.raw.get("pos")
+    pair = (
+        [saved.get("0"), saved.get("1")] if is_object(saved) else list(saved[:2]) if is_array(saved) else []
+    )
+    return (_pixels(pair[0]), _pixels(pair[1])) if len(pair) == 2 else NOWHERE
+
+
+def _pixels(value: Any) -> float:
+    """A place on the canvas; 0 for what is none."""
+    return float(value) if is_number(value) and abs(value) <= _CANVAS else 0.0
+
+
+def _own_title(node: Node) -> str | None:
+    title = node.raw.get("title")
+    return title if isinstance(title, str) and title else None
+
+
+def _notes(graph: LiveGraph) -> Iterator[Note]:
+    for node in graph.nodes:
+        foreign = node.role == "note" and node.pack is None
+        if not foreign and node.type not in ("Note", "MarkdownNote"):
+            continue
+        values = array_or_empty(node.raw.get("widgets_values"))
+        if foreign:  # which of its values is the text, only its pack knows
+            values = [value for value in values if isinstance(value, str)]
+        text = values[0] if values else object_or_empty(node.raw.get("properties")).get("text")
+        if isinstance(text, str) and text.strip():
+            yield Note(text, _own_title(node), _position(node), node.type == "MarkdownNote")
+
+
+Crossings = dict[tuple[str, int], list[tuple[str, str]]]
+
+
+def _crossings(writer: PromptWriter, instances: list[Instance], prompt: Mapping[str, Any]) -> Crossings:
+    """For each input of each subgraph node: which inputs in the prompt take what comes in there."""
+    found: Crossings = {}
+    for instance in instances:
+        if instance.key not in prompt or instance.group is not None:
+            continue
+        for index, slot in enumerate(instance.node.inputs):
+            if slot.link is None:
+                continue
+            way: list[Place] = []
+            _source(writer, instance, index, way)
+            for place in way:
+                if place.at_input and place.node.role == "host" and isinstance(place.slot, int):
+                    key = (f"{place.scope.prefix}{place.node.key}", place.slot)
+                    found.setdefault(key, []).append((instance.key, slot.name))
+            literal = _literal_input(instance, slot.link)
+            if literal is not None:
+                found.setdefault(literal, []).append((instance.key, slot.name))
+    return found
+
+
+def _literal_input(instance: Instance, link_id: Any) -> tuple[str, int] | None:
+    """The unlinked input of the subgraph's own node that an inner link starts at."""
+    scope = instance.scope
+    link = scope.graph.link(link_id)
+    if link is None or link.origin != -10 or scope.host is None or scope.parent is None:
+        return None
+    slot = link.origin_slot
+    if not isinstance(slot, int) or not 0 <= slot < len(scope.host.inputs):
+        return None
+    if scope.host.inputs[slot].link is not None:
+        return None
+    return scope.prefix[:-1], slot
+
+
+def _scope(writer: PromptWriter, instance: Instance, crossings: Crossings) -> Scope:
+    node, graph = instance.node, instance.node.definition
+    return Scope(
+        instance.key,
+        instance.scope.prefix[:-1],
+        graph.name if graph is not None else "",
+        node.title,
+        (graph.id or "") if graph is not None else "",
+        tuple(_input(writer, instance, index, crossings) for index in range(len(node.inputs))),
+        tuple(_output(writer, instance, index) for index in range(len(node.outputs))),
+    )
+
+
+def _input(writer: PromptWriter, instance: Instance, index: int, crossings: Crossings) -> ScopeInput:
+    slot, graph = instance.node.inputs[index], instance.node.definition
+    label = graph.inputs[slot.boundary].label if graph is not None and slot.boundary is not None else None
+    source = _source(writer, instance, index)
+    widget: Widget | None = source.widget if source is not None else None
+    if slot.link is None and graph is not None:
+        widget = promoted_value(slot, graph)
+    return ScopeInput(
+        slot.name,
+        label,
+        slot.type,
+        _link(source),
+        widget is not None,
+        json_value(widget.value) if widget is not None else None,
+        tuple(crossings.get((instance.key, index), ())),
+    )
+
+
+def _output(writer: PromptWriter, instance: Instance, index: int) -> ScopeOutput:
+    output, graph = instance.node.outputs[index], instance.node.definition
+    label = graph.outputs[index].label if graph is not None and index < len(graph.outputs) else None
+    source = writer.output_source(instance, index)
+    return ScopeOutput(output.name, label, output.type, _link(source))
+
+
+def _source(
+    writer: PromptWriter, instance: Instance, index: int, way: list[Place] | None = None
+) -> Source | None:
+    """What feeds an input; nothing where its link is broken."""
+    try:
+        return writer.resolver.resolve(instance.scope, instance.node, index, way)
+    except LinkError:
+        return None
+
+
+def _link(source: Source | None) -> Link | None:
+    return Link(source.key, source.slot) if source is not None and source.key is not None else None
