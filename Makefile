@@ -60,8 +60,8 @@ test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 	for kind in schemas workflows media; do $(BIN)/python -m tools.fuzz $$kind --count 200 --seed 1 || exit 1; done
 	$(BIN)/python -m tools.fuzz answers --count 40 --seed 1
-	$(BIN)/python -m tools.mutation comfyflow/workflows/compile.py comfyflow/prompt.py --sample 8 --seed 1 \
-		--jobs 2 --tests tests/test_workflow.py tests/test_prompt.py
+	$(BIN)/python -m tools.mutation comfyflow/workflows/compile.py comfyflow/graph/prompt.py --sample 8 --seed 1 \
+		--jobs 2 --tests tests/test_workflow.py tests/test_graph_prompt.py
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS) $(COVERED_TESTS) --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.dev

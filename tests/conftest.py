@@ -10,9 +10,11 @@ from tests.command import command
 
 __all__ = ["command"]
 
-# The same examples in every run of CI; HYPOTHESIS_PROFILE=deep looks for new ones.
+# The same examples in every run of CI; HYPOTHESIS_PROFILE=deep looks for new ones,
+# and =few is for the trials of tools/mutation.
 settings.register_profile(
     "ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("few", settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -25,7 +25,7 @@ from tests.diff_edits import (
     size,
     told,
 )
-from tests.test_strategies import SCHEMA
+from tests.drawn_schema import SCHEMA
 
 DRAWN = 200
 

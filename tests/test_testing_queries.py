@@ -33,7 +33,7 @@ from comfyflow.testing import (
     satisfying,
 )
 from comfyflow.testing.strategies import graphs
-from tests.test_strategies import SCHEMA
+from tests.drawn_schema import SCHEMA
 from tests.testing_workflow import two_passes
 
 

@@ -23,19 +23,13 @@ from .trial import Copy, Coverage
 
 ROOT = Path(__file__).parents[2]
 
-_RUN = (
-    "client_run", "client_hub", "client_waiting", "client_retries", "client_interruption", "client_events",
-    "client_sockets", "client_closing",
-)  # fmt: skip
-_IMPORT = ("importer_*", "convert_properties")
-_GRAPH = ("prompt", "read_workflow", "workflow", "node", "node_inputs", "python_source", "limits")
+_GRAPH = ("graph", "prompt", "read_workflow", "workflow", "node", "limits")
 TESTS = {
-    "comfyflow/graph.py": _GRAPH,
-    "comfyflow/prompt.py": _GRAPH,
+    "comfyflow/graph": _GRAPH,
     "comfyflow/workflows": _GRAPH,
     "comfyflow/validate": ("validate_*",),
-    "comfyflow/client": _RUN,
-    "comfyflow/importer": (*_IMPORT, "limits"),
+    "comfyflow/client": ("client_run", "client_hub", "client_waiting", "client_retries"),
+    "comfyflow/importer": ("importer_*", "limits"),
 }
 """Which tests are to notice the faults of a module."""
 

@@ -88,7 +88,12 @@ class Copy:
     def _environment(self) -> dict[str, str]:
         recordings = self._root.parent / "shared" / "recordings"
         path = os.pathsep.join((str(self.folder), str(self.folder / "stubs")))
-        return {"COMFYFLOW_RECORDINGS": str(recordings), **os.environ, "PYTHONPATH": path}
+        return {
+            "COMFYFLOW_RECORDINGS": str(recordings),
+            "HYPOTHESIS_PROFILE": "few",
+            **os.environ,
+            "PYTHONPATH": path,
+        }
 
     def coverage(self, paths: Sequence[str], tests: Sequence[str]) -> dict[str, Coverage]:
         """Run the tests that are to find the faults of some modules, and note which lines each runs.
