@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from comfyflow.client import event as server
 from comfyflow.client.message import parse_frame, parse_text
-from comfyflow.client.outcome import read_history_entry
+from comfyflow.client.outcome import Outcome, read_history_entry
 from comfyflow.client.run import Feed, Run
 from comfyflow.client.run_event import (
     NodeBlocked,
@@ -360,3 +360,21 @@ def test_enough_recorded_runs_are_compared() -> None:
             whole += any(isinstance(event, server.ExecutionStart) for event in events)
     print(f"{whole} recorded runs")
     assert whole > 100
+
+
+@pytest.mark.parametrize("from_history", [True, False])
+def test_the_start_of_a_run_is_told_once(from_history: bool) -> None:
+    run = new_run()
+    feed(run, "execution_start", timestamp=1)
+    run.finish(Outcome("success", from_history=from_history))
+    assert [type(event) for event in told(run)] == [RunStarted, RunDone]
+
+
+@pytest.mark.parametrize(("from_history", "started"), [(True, [RunStarted]), (False, [])])
+def test_a_start_that_no_event_told_is_told_where_the_history_knows_it(
+    from_history: bool, started: list[Any]
+) -> None:
+    """A prompt that was deleted from the queue has never started."""
+    run = new_run()
+    run.finish(Outcome("interrupted", from_history=from_history))
+    assert [type(event) for event in told(run)] == [*started, RunDone]

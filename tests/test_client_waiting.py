@@ -367,3 +367,19 @@ def test_no_schedule_loses_doubles_or_hangs(
         assert error_of_outcome(run, outcome) is not None
     told = [event for event in iter(feed.take, None) if isinstance(event, RunDone)]
     assert [dataclasses.astuple(event)[0] for event in told] == [prompt_id]
+
+
+def test_the_server_is_asked_at_once_when_the_socket_was_away() -> None:
+    server = ModelServer(seconds=300)
+    run = submitted(server).run
+    respond, asked = server.world.respond, list[float]()
+
+    def noting(request: Any) -> Any:
+        asked.append(server.world.now)
+        return respond(request)
+
+    server.world.respond = noting
+    server.world.at(21, lambda: (server.hub.broken("cut"), server.hub.opened()))
+    with pytest.raises(WaitTimeout):
+        waited(server, run, 25)
+    assert any(21 <= moment < 21.1 for moment in asked)

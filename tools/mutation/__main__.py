@@ -23,12 +23,12 @@ from .trial import Copy, Coverage
 
 ROOT = Path(__file__).parents[2]
 
-_GRAPH = ("graph", "prompt", "read_workflow", "workflow", "node", "limits")
+_GRAPH = ("graph*", "read_workflow", "workflow", "node", "limits")
 TESTS = {
     "comfyflow/graph": _GRAPH,
     "comfyflow/workflows": _GRAPH,
     "comfyflow/validate": ("validate_*",),
-    "comfyflow/client": ("client_run", "client_hub", "client_waiting", "client_retries"),
+    "comfyflow/client": ("client_run", "client_hub", "client_submitting", "client_waiting", "client_retries"),
     "comfyflow/importer": ("importer_*", "limits"),
 }
 """Which tests are to notice the faults of a module."""
