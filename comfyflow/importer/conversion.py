@@ -190,11 +190,14 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
         for node in graph.nodes:
             if node.role == "primitive":
                 _apply_primitive(node, writer, replace)
-    for graph in (loaded.root, *loaded.graphs[:-1]):
-        if writer.repair and not writer.rules.host_values:
+    from_outside = (loaded.root, *loaded.graphs[:-1])
+    if writer.repair and not writer.rules.host_values:
+        for graph in from_outside:
             for node in graph.nodes:
                 keep_saved_values(node)
-        elif not writer.repair:
+    elif not writer.repair:
+        # The editor does so whenever it saves the workflow: when it has loaded it, and for the prompt.
+        for graph in from_outside * 2:
             sync_promoted(graph, writer.rules, writer.report)
 
 

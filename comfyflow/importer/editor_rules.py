@@ -77,6 +77,14 @@ class EditorRules:
     short_option_names = Since(False, ("1.33", True), ("1.34", False))
     """What a dynamic combo brings is called by its own name alone [7]."""
 
+    match_outputs = Since(False, ("1.34", True))
+    """Outputs of a MatchType group take the type of what is linked to its inputs, and links that do not fit
+    are dropped [7]."""
+
+    match_outputs_reach_all = Since(False, ("1.40", True))
+    """The links that are dropped then are all; else those to nodes that stand in front of it in the file, as
+    only these are filled already [7]."""
+
     save_classes = Since(
         _SAVE_CLASSES,
         ("1.32", _SAVE_CLASSES | {"SaveVideo"}),
@@ -127,9 +135,12 @@ class EditorRules:
     renumbers = Since(False, ("1.40", True))
     """Duplicate ids inside subgraphs are renumbered [19]."""
 
-    proxies_are_inside = Since(False, ("1.28", True))
-    """Of the copies that a subgraph's node holds, those that ``proxyWidgets`` name are the widgets inside
-    themselves: values saved for them do not count [20]."""
+    inner_first = Since(False, ("1.41", True))
+    """Subgraphs are filled before those that use them, whatever the order of the file [20]."""
+
+    proxies_replace = Since(False, ("1.28", True), ("1.41", False))
+    """What ``proxyWidgets`` name takes the place of the copies that a subgraph's node holds: these are gone,
+    and what is inside counts [20]."""
 
     muted_hosts_fail = Since(False, ("1.39", True), ("1.41", False))
     """What is linked to a muted subgraph's node on the canvas makes the editor fail [14]."""
@@ -153,9 +164,6 @@ class EditorRules:
     promotes_by_place = Since(True, ("1.35", False))
     """Which widget inside a subgraph's node shows is told by the place that the link was saved with, which
     need not be where the input stands now [20]."""
-
-    promoted_texts_choose = Since(False, ("1.28", True), ("1.41", False))
-    """A text that comes through an input of a subgraph is a dynamic prompt, too [10]."""
 
     host_values = Since(False, ("1.46", True))
     """The values saved on a subgraph's node count for what is inside, by place or as ``proxyWidgets`` say

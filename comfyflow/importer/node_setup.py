@@ -248,7 +248,7 @@ def _fill_widgets(node: Node, values: Any, rules: EditorRules) -> None:
     A dynamic combo changes the widgets behind it while this goes on [7].
     """
     if is_object(values):
-        _fill_unordered(node, values, rules)
+        fill_unordered(node, values, rules)
         return
     saved = _sequence(values)
     place = index = 0
@@ -260,7 +260,7 @@ def _fill_widgets(node: Node, values: Any, rules: EditorRules) -> None:
             place += 1
 
 
-def _fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -> None:
+def fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -> None:
     """Values that were saved in an object.
 
     Only the code of a custom node writes such values, and puts them back by name. The editor

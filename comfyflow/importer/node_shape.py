@@ -74,7 +74,7 @@ class NodeShape:
         self.specs: dict[str, InputSpec] = {}
         self._grown_specs: dict[tuple[str, int], InputSpec] = {}
         self.match_groups: dict[str, dict[str, str]] = {}
-        self.match_outputs = [output.match_template for output in node.outputs]
+        self.match_outputs = [o.match_template if rules.match_outputs else None for o in node.outputs]
         self.text_name = None if node.class_type in rules.save_classes else node.class_type
         self._makers = widget_types(rules)
         entries = _ordered(node, rules)

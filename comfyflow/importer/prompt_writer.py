@@ -218,10 +218,7 @@ class PromptWriter:
             return
         for name, source in sources:
             if source.key is None:
-                widget = source.widget
-                sent = widget.value if widget is not None else None
-                if self.rules.promoted_texts_choose and isinstance(sent, str) and not self.repair:
-                    sent = choose(sent, self.random_source) if is_dynamic_prompt(widget) else sent
+                sent = source.widget.value if source.widget is not None else None
                 value = json_value(sent, exact=self.repair)
                 inputs[name] = wrapped(value)
                 continue

@@ -39,20 +39,25 @@ def settle_types(workflow: LoadedWorkflow, rules: EditorRules) -> None:
     for graph in (workflow.root,) if rules.links_at_root else workflow.graphs:
         matching = [node for node in graph.nodes if node.shape is not None and node.shape.match_groups]
         reroutes = [node for node in graph.nodes if node.role == "reroute"]
-        _match_all(graph, matching)
+        reached = None if rules.match_outputs_reach_all or not matching else _places(graph)
+        _match_all(graph, matching, reached)
         open_: set[int] = set()
         for node in reroutes:
             _open_circle(graph, node, open_)
             if not _follows_reroute(graph, node):
                 _reroute(graph, node)
         if reroutes:
-            _match_all(graph, matching)
+            _match_all(graph, matching, reached)
 
 
-def _match_all(graph: Graph, nodes: list[Node]) -> None:
+def _places(graph: Graph) -> dict[int, int]:
+    return {id(node): place for place, node in enumerate(graph.nodes)}
+
+
+def _match_all(graph: Graph, nodes: list[Node], reached: dict[int, int] | None) -> None:
     for node in nodes:
         groups = node.shape.match_groups if node.shape is not None else {}
-        _match(graph, [(node, name) for group in groups.values() for name in group])
+        _match(graph, [(node, name) for group in groups.values() for name in group], reached)
 
 
 def _follows_reroute(graph: Graph, node: Node) -> bool:
@@ -143,12 +148,13 @@ def choices_of(node: Node, widget: Widget) -> list[Any]:
     return list(widget.spec.choices) if widget.spec is not None else []
 
 
-def _match(graph: Graph, pending: list[tuple[Node, str]]) -> None:
+def _match(graph: Graph, pending: list[tuple[Node, str]], reached: dict[int, int] | None) -> None:
     """Give the inputs and outputs of MatchType groups the types that their links leave.
 
     Args:
         graph: Where the nodes stand.
         pending: Nodes and inputs whose links have changed, in order.
+        reached: The places of the nodes, where a node reaches only those in front of it; else None.
     """
     budget = 4 * len(graph.nodes) + 64
     for node, name in pending:
@@ -157,11 +163,11 @@ def _match(graph: Graph, pending: list[tuple[Node, str]]) -> None:
             return
         for template, group in node.shape.match_groups.items():
             if name in group:
-                pending.extend(_match_group(graph, node, template, group))
+                pending.extend(_match_group(graph, node, template, group, reached))
 
 
 def _match_group(
-    graph: Graph, node: Node, template: str, group: dict[str, str]
+    graph: Graph, node: Node, template: str, group: dict[str, str], reached: dict[int, int] | None
 ) -> Iterator[tuple[Node, str]]:
     slots = [slot for slot in node.inputs if slot.name in group]
     linked = [_origin_type(graph, slot) for slot in slots]
@@ -190,6 +196,8 @@ def _match_group(
                     output.links.remove(link.id)
                     del graph.links[link.id]
             if target is None or slot_at is None:
+                continue
+            if reached is not None and reached[id(target)] > reached[id(node)]:
                 continue
             if slot_at.type and not connects(output_type, slot_at.type):
                 _cut(graph, target, slot_at)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..json_types import array_or_empty, is_array
+from ..json_types import array_or_empty, is_array, is_object
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, DYNAMIC_COMBO, MARKDOWN, MULTILINE
 from .javascript import UNDEFINED, js_text
 from .live_graph import SUBGRAPH_INPUT, Boundary, Graph, Input, Node, Output, Promoted, Widget
-from .node_setup import merged_inputs, saved_outputs, set_value, text_area_value, title_of
+from .node_setup import fill_unordered, merged_inputs, saved_outputs, set_value, text_area_value, title_of
 from .report import Report
 
 MAX_NESTING: Final = 100
@@ -46,6 +46,8 @@ def fill_host(node: Node, rules: EditorRules) -> None:
     _promote(node, graph, rules)
     if rules.host_copies:
         _take_values(node, rules)
+        if rules.proxies_replace:
+            _replace_by_proxies(node, rules)
     elif rules.host_values:
         _take_by_place(node, rules)
         _take_by_entry(node, rules)
@@ -92,9 +94,6 @@ def _slots_by_place(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, In
 
 
 def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
-    proxied = (
-        set(_entries(node)) if rules.host_copies and rules.proxies_are_inside else set[tuple[str, str]]()
-    )
     for slot in node.inputs:
         if slot.boundary is None:
             continue
@@ -106,8 +105,6 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
                 continue
             if rules.host_copies:
                 promoted.own = _own_widget(promoted, boundary.name)
-                if (inner.key, promoted.name) in proxied:
-                    promoted.own = source_widget(promoted) or promoted.own
                 place = sum(1 for other in node.inputs if other.widget is not None)
                 node.widgets.insert(place, promoted.own)
             slot.promoted = promoted
@@ -192,18 +189,17 @@ def promoted_value(slot: Input, graph: Graph) -> Widget | None:
 def _take_values(node: Node, rules: EditorRules) -> None:
     """Put the values saved on the node into its own copies, by position [20]."""
     values = node.raw.get("widgets_values")
-    if not is_array(values):
+    if is_object(values):
+        fill_unordered(node, values, rules)
         return
-    inside: set[int] = set()
     own = [widget for widget in node.widgets if widget.saved]
-    if rules.proxies_are_inside:
-        named = set(_entries(node))
-        shown = [slot.promoted for slot in node.inputs if slot.promoted is not None]
-        inside = {id(each.own) for each in shown if (each.node.key, each.name) in named}
-        own = _in_named_order(node, own)
-    for place, (widget, value) in enumerate(zip(own, values, strict=False)):
-        if id(widget) not in inside:
-            set_value(node, widget, value, rules, f"value {place} saved on the subgraph's node")
+    given = values if is_array(values) or isinstance(values, str) else ()
+    for place, (widget, value) in enumerate(zip(own, given, strict=False)):
+        set_value(node, widget, value, rules, _saved_outside(place))
+
+
+def _saved_outside(place: int) -> str:
+    return f"value {place} saved on the subgraph's node"
 
 
 def _entries(node: Node) -> Iterator[tuple[str, str]]:
@@ -213,18 +209,25 @@ def _entries(node: Node) -> Iterator[tuple[str, str]]:
             yield js_text(entry[0]), entry[1]
 
 
-def _in_named_order(node: Node, own: list[Widget]) -> list[Widget]:
-    """The widgets, those that ``["-1", name]`` entries name in the order of these."""
-    named: dict[str, int] = {}
-    for id_, name in _entries(node):
-        if id_ == _OUTSIDE:
-            named.setdefault(name, len(named))
-    places = [place for place, widget in enumerate(own) if widget.name in named]
-    moved = sorted((own[place] for place in places), key=lambda widget: named[widget.name])
-    ordered = list(own)
-    for place, widget in zip(places, moved, strict=True):
-        ordered[place] = widget
-    return ordered
+def _replace_by_proxies(node: Node, rules: EditorRules) -> None:
+    """Let ``proxyWidgets`` take the place of the node's own widgets of these names [20].
+
+    An entry shows a widget inside as it is. The node's own widget of that name is gone, whichever widget
+    of that name is meant: its input sends nothing, and what is inside counts. An entry
+    ``["-1", name]`` keeps it, and the value of the entry's place is put into it.
+    """
+    entries = list(_entries(node))
+    kept = {name for id_, name in entries if id_ == _OUTSIDE}
+    gone = {name for _, name in entries} - kept
+    for slot in node.inputs:
+        if slot.promoted is not None and slot.widget in gone:
+            slot.promoted = None
+    node.widgets = [widget for widget in node.widgets if widget.name not in gone]
+    values = array_or_empty(node.raw.get("widgets_values"))
+    for place, ((id_, name), value) in enumerate(zip(entries, values, strict=False)):
+        widget = node.widget(name) if id_ == _OUTSIDE and value is not None else None
+        if widget is not None:
+            set_value(node, widget, value, rules, _saved_outside(place))
 
 
 def _take_by_place(node: Node, rules: EditorRules) -> None:
@@ -249,7 +252,7 @@ def _with_value(source: Widget, value: Any, place: int, rules: EditorRules) -> W
         return None
     own = source.copy()
     own.value = text_area_value(value, rules) if source.kind == MULTILINE else value
-    own.origin = f"value {place} saved on the subgraph's node"
+    own.origin = _saved_outside(place)
     return own
 
 
@@ -358,7 +361,7 @@ def keep_saved_values(node: Node) -> None:
         if source is not None and slot.promoted is not None:
             own = source.copy()
             own.value = value
-            own.origin = f"value {place} saved on the subgraph's node"
+            own.origin = _saved_outside(place)
             slot.promoted.own = own
 
 
@@ -409,9 +412,10 @@ def _copy_inside(slot: Input, graph: Graph, rules: EditorRules, report: Report) 
     if chosen is None or slot.boundary is None:
         return
     for inner, inner_slot in list(inner_slots(graph, graph.inputs[slot.boundary])):
-        if inner.role == "host" or inner_slot.widget is None:
-            continue
-        widget = inner.widget(inner_slot.widget)
+        if inner.role == "host":
+            widget = inner_slot.promoted.own if inner_slot.promoted is not None else None
+        else:
+            widget = inner.widget(inner_slot.widget) if inner_slot.widget is not None else None
         if widget is not None and widget.kind == DYNAMIC_COMBO:
             _choose_again(inner, widget, chosen, rules, report)
         elif widget is not None and widget is not chosen:

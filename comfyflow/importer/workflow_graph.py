@@ -104,7 +104,7 @@ def load_workflow(
         definitions[graph.id or ""] = graph
     loader.definitions = definitions
     _add_links(root, {}, reading)
-    order = _leaves_first(definitions) if rules.renumbers else list(definitions.values())
+    order = _leaves_first(definitions) if rules.inner_first else list(definitions.values())
     places = {id(definition): index for index, definition in enumerate(saved)}
     for graph in order:
         new = renumbered.get(places[id(graph.raw)], _SAME_IDS)
