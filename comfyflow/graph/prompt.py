@@ -63,11 +63,16 @@ def read_prompt(prompt: object) -> Graph:
     return Graph(nodes, read_scopes(node.node_id for node in nodes).values())
 
 
+_SERVER_NOTES: Final = frozenset({"is_changed", "_loop_body", "_loop_end"})
+"""What servers write into the nodes of a prompt."""
+
+
 def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
     """Prompt JSON as it may be sent.
 
     A node without ``_meta`` makes 0.27.0 answer 500 where it replaces the class by another; and
-    ``is_changed``, which the prompt inside a PNG may have, makes servers take stale results.
+    ``is_changed``, which the prompt inside a PNG may have, makes servers take stale results. What
+    a server after 0.36 notes of loops it finds out anew.
     """
     return {node_id: _sendable(node) for node_id, node in prompt.items()}
 
@@ -184,9 +189,9 @@ def _read_node(node_id: str, node: object) -> GraphNode:
 
 
 def _sendable(node: object) -> object:
-    if not is_object(node) or (META in node and "is_changed" not in node):
+    if not is_object(node) or (META in node and _SERVER_NOTES.isdisjoint(node)):
         return node
-    kept = {name: value for name, value in node.items() if name != "is_changed"}
+    kept = {name: value for name, value in node.items() if name not in _SERVER_NOTES}
     kept.setdefault(META, {"title": text_or_empty(node.get("class_type"))})
     return kept
 

@@ -27,6 +27,9 @@ UPLOAD_FLAGS: Final = {
 AUTOGROW_LIMIT: Final = 100
 """A server never makes more slots of one Autogrow input than this (0.4 and later)."""
 
+GROUP_LIMIT: Final = 20
+"""A DynamicGroup never has more rows than this (after 0.36)."""
+
 ANY_FILE: Final = "comfyflow_any_file"
 """The option by which a server says that a list of models is not all that it takes: a simulator does."""
 
@@ -259,6 +262,13 @@ class InputSchema:
         if self.type != DYNAMIC_GROUP or not is_object(template):
             return ()
         return read_inputs(template.get("input", template))
+
+    @property
+    def row_bounds(self) -> tuple[int, int]:
+        """How many rows a DynamicGroup has at least and at most."""
+        bounds = (self.options.get("min"), self.options.get("max"))
+        least, most = (n if isinstance(n, int) and not isinstance(n, bool) else None for n in bounds)
+        return max(least or 0, 0), min(GROUP_LIMIT if most is None else most, GROUP_LIMIT)
 
 
 def read_inputs(groups: object) -> tuple[InputSchema, ...]:

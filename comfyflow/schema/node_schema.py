@@ -16,11 +16,14 @@ _FILLED: Final = (
     "AUTH_TOKEN_COMFY_ORG",
     "COMFY_USAGE_SOURCE",
     "DYNPROMPT",
+    "EXECUTION_LIST",
     "EXTRA_PNGINFO",
     "PROMPT",
     "UNIQUE_ID",
 )
-"""The kinds of hidden inputs that a server knows; ``execution.py``, 0.3.64 to 0.33.0."""
+"""The kinds of hidden inputs that a server knows; ``execution.py``, 0.3.64 to 0.33.0, and
+``EXECUTION_LIST`` after 0.36.
+"""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,9 @@ _LATER_MODULES: Final = frozenset(
     }
 )
 """Modules of ComfyUI that 0.27.0 has not and 0.33.0 has. No key of a node tells them apart."""
+_LOOPS: Final = Version(0, 37, 0)
+_LOOP_MODULE: Final = "comfy_extras.nodes_loop"
+"""The module that came after 0.36."""
 _SIGNS: Final = (
     ("has_intermediate_output", NEWEST),
     ("search_aliases", Version(0, 13, 0)),
@@ -63,12 +66,16 @@ def infer_version(raw: Mapping[str, Any]) -> Version:
 
     Keys that every node of a version carries are the signs: ``has_intermediate_output`` by
     0.27, ``search_aliases`` by 0.13, ``is_input_list`` from 0.12; a dynamic V3 input from 0.4.
-    Modules that came after 0.27: 0.28. Nothing of the kind: 0.3.64. An empty object says nothing: the newest.
+    Modules that came after 0.27: 0.28; the one of loops: 0.37. Nothing of the kind: 0.3.64. An
+    empty object says nothing: the newest.
     """
     nodes = [node for node in raw.values() if is_object(node)]
     if not nodes:
         return NEWEST
-    if not _LATER_MODULES.isdisjoint(str(node.get("python_module")) for node in nodes):
+    modules = {str(node.get("python_module")) for node in nodes}
+    if _LOOP_MODULE in modules:
+        return _LOOPS
+    if not _LATER_MODULES.isdisjoint(modules):
         return _LATER
     for key, version in _SIGNS:
         if any(key in node for node in nodes):

@@ -9,6 +9,7 @@ from ..graph.prompt import WRAPPED_FORM
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING
 from ..schema.input_schema import ANY, MATCH_TYPE
+from . import loops
 from .note import shown
 from .plan import ClassPlan, InputPlan
 from .rules import types_match
@@ -18,6 +19,7 @@ from .server_error import (
     DEPENDENCY_CYCLE,
     EXCEPTION_INNER,
     EXCEPTION_OUTPUT,
+    INVALID_DYNAMIC_INPUT,
     INVALID_INPUT_TYPE,
     REQUIRED_INPUT_MISSING,
     RETURN_TYPE_MISMATCH,
@@ -106,9 +108,28 @@ def _not_listed(info: Mapping[str, Any], _details: str) -> str | None:
 
 
 def _own_check(info: Mapping[str, Any], details: str) -> str | None:
+    if "loop_error_type" in info:
+        return f"stands at a loop that the server cannot run: {details}"
     name = info.get("input_name")
     reason = details.removeprefix(f"{name} - ") if isinstance(name, str) else details
     return f"is refused by the node's own check: {reason}" if reason and reason != name else None
+
+
+_LOOP_REPAIRS: Final[Mapping[str, str]] = {
+    loops.END_CYCLE: "Link each EndLoop only to its own loop, and to what stands before it.",
+    loops.END_WITHOUT_START: "Link it to the body of a StartLoop that no other EndLoop ends.",
+    loops.AMBIGUOUS: (
+        "Give each StartLoop an EndLoop of its own; to nest one in the other, link iteration_index of "
+        "the outer StartLoop to parent_iteration of the inner one."
+    ),
+    loops.ESCAPE: (
+        "Link what is needed after the loop to the EndLoop's outputs, and what only runs within it, "
+        "as a preview does, to its terminations."
+    ),
+    loops.START_WITHOUT_END: "Link what the loop works out to an EndLoop.",
+    loops.ACCUMULATE: "Set accumulate to true or false, or link it to a node outside the loop.",
+}
+"""What to do about each kind of error of a loop."""
 
 
 def _cycle(_info: Mapping[str, Any], details: str) -> str:
@@ -119,10 +140,15 @@ def _raised(_info: Mapping[str, Any], details: str) -> str:
     return f"makes the server's check fail: {details}"
 
 
+def _rows(_info: Mapping[str, Any], details: str) -> str:
+    return f"is no right row of a group: {details}"
+
+
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], str], str | None]]] = {
     REQUIRED_INPUT_MISSING: _missing,
     BAD_LINKED_INPUT: _bad_link,
     RETURN_TYPE_MISMATCH: _mismatch,
+    INVALID_DYNAMIC_INPUT: _rows,
     INVALID_INPUT_TYPE: _not_converted,
     VALUE_SMALLER_THAN_MIN: _too_small,
     VALUE_BIGGER_THAN_MAX: _too_big,
@@ -181,6 +207,8 @@ def suggestion_for(
     """
     if error.type == VALUE_NOT_IN_LIST:
         return _nearest_choice(error, entry, nearest)
+    if error.type == CUSTOM_VALIDATION_FAILED:
+        return _LOOP_REPAIRS.get(str(error.extra_info.get("loop_error_type")))
     if error.type in (VALUE_SMALLER_THAN_MIN, VALUE_BIGGER_THAN_MAX):
         options = _config_options(error.extra_info) or {}
         bound = options.get("min" if error.type == VALUE_SMALLER_THAN_MIN else "max")

@@ -65,6 +65,10 @@ class Looker:
         self._values(findings, node_id, given)
         if plan is None or plan.node is None:
             return findings
+        rows = plan.wrong_rows(given)
+        if rows is not None:
+            findings.steps.append(rows)
+            return findings
         unfolded = plan.unfold(given)
         for name, entry in unfolded.inputs.items():
             self._input(findings, node_id, plan, entry, given.get(name, self))
@@ -209,7 +213,9 @@ class Looker:
             why = Explained(f"{plan.class_type}'s own check fails: {raised.message}")
             findings.steps.append(raised._replace(explained=why))
         elif answer is not True:
-            names = [*values, "input_types"] if own.takes_types else list(values)
+            names: list[str | None] = [*values, *(["input_types"] if own.takes_types else [])]
+            if not names and self._rules.tells_nameless:
+                names = [None]
             lacking = _absent(absent[0]) if absent else None
             findings.steps.extend(_own_failed(name, answer, lacking) for name in names)
 
@@ -277,10 +283,13 @@ def _absent(name: str) -> Explained:
     return Explained(message, is_file=True)
 
 
-def _own_failed(name: str, answer: str | bool, why: Explained | None) -> ServerError:
-    details = name if answer is False else f"{name} - {answer}"
+def _own_failed(name: str | None, answer: str | bool, why: Explained | None) -> ServerError:
+    details = " - ".join(
+        part for part in (name, None if answer is False else str(answer)) if part is not None
+    )
     message = "Custom validation failed for node"
-    return ServerError(CUSTOM_VALIDATION_FAILED, message, details, {"input_name": name}, why)
+    info = {} if name is None else {"input_name": name}
+    return ServerError(CUSTOM_VALIDATION_FAILED, message, details, info, why)
 
 
 def _passed(unfolded: Unfolded, given: Mapping[str, Any], keeps_all: bool) -> Iterator[tuple[str, Any]]:

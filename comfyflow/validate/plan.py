@@ -28,10 +28,12 @@ from ..schema.input_schema import (
     MAX_NESTING,
 )
 from .core_checks import own_check
+from .group_rows import wrong_rows
 from .input_files import listed_files
 from .own_check import OwnCheck
 from .pack_checks import EndlessOutputs, has_endless_outputs, pack_check
 from .rules import ServerRules
+from .server_error import ServerError
 
 SOCKET: Final = 0
 INT: Final = 1
@@ -230,7 +232,13 @@ class ClassPlan:
             if entry.type == DYNAMIC_COMBO and entry.required and name not in given
         ]
         needed = sum(check[1] for check in checks.values())
+        if self._dynamic and self.wrong_rows(given) is not None:
+            needed += 1  # which nothing meets: such a node must be looked at closely
         return Unfolded(inputs, checks, needed, open_choices)
+
+    def wrong_rows(self, given: Mapping[str, Any]) -> ServerError | None:
+        """What is wrong with the rows that its DynamicGroups are given."""
+        return wrong_rows(self.node.inputs, given) if self.node is not None and self._dynamic else None
 
     def _selection(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
         """What decides which inputs there are: what is chosen, in the order it is met."""

@@ -13,6 +13,7 @@ _MISSING_NODE_TYPE: Final = Version(0, 12, 0)
 _REPLACEMENTS: Final = Version(0, 14, 0)
 _CYCLES_NAMED: Final = Version(0, 20, 0)
 _MULTISELECT: Final = Version(0, 21, 0)
+_NAMELESS: Final = Version(0, 37, 0)
 
 SERVER_RECURSION: Final = 977
 """How many nodes deep a server recurses when it validates; one more raises RecursionError.
@@ -52,6 +53,8 @@ class ServerRules:
         names_cycles: A cycle is ``dependency_cycle`` (0.20), before a RecursionError of which
             nothing is left in the answer.
         multiselect: A multiselect combo takes a list of its choices (0.21).
+        tells_nameless: What a class's own check says is told also where it was given no input
+            (after 0.36), under no input's name; before, the node was right.
         files_known: The lists of installed files are this server's (see `Schema`); where they
             are not, nothing is checked against them.
     """
@@ -63,6 +66,7 @@ class ServerRules:
     replaces_nodes: bool
     names_cycles: bool
     multiselect: bool
+    tells_nameless: bool
     files_known: bool = True
 
     @classmethod
@@ -76,6 +80,7 @@ class ServerRules:
             replaces_nodes=version >= _REPLACEMENTS,
             names_cycles=version >= _CYCLES_NAMED,
             multiselect=version >= _MULTISELECT,
+            tells_nameless=version >= _NAMELESS,
             files_known=files_known,
         )
 

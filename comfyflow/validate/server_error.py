@@ -16,6 +16,7 @@ CUSTOM_VALIDATION_FAILED: Final = "custom_validation_failed"
 EXCEPTION_INNER: Final = "exception_during_inner_validation"
 EXCEPTION_OUTPUT: Final = "exception_during_validation"
 DEPENDENCY_CYCLE: Final = "dependency_cycle"
+INVALID_DYNAMIC_INPUT: Final = "invalid_dynamic_input"
 
 
 class Explained(NamedTuple):
@@ -51,9 +52,9 @@ class ServerError(NamedTuple):
 
     @property
     def input_name(self) -> str | None:
-        """The input as the server names it, or None."""
+        """The input as the server names it, or None; the boundary of a loop is no input."""
         name = self.extra_info.get("input_name")
-        return name if isinstance(name, str) else None
+        return name if isinstance(name, str) and "loop_error_type" not in self.extra_info else None
 
     def to_json(self) -> dict[str, Any]:
         """The error as the server sends it."""

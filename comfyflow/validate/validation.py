@@ -12,6 +12,7 @@ from .classes import Classes, crash, find_classes, no_outputs, targeted
 from .findings import LinkStep, Step
 from .input_files import find_file
 from .look import Looker
+from .loops import Boundaries, LoopError, find_loops
 from .note import Note, shown
 from .own_check import FileCheck
 from .plan import ClassPlan, SchemaPlans
@@ -20,7 +21,7 @@ from .report import Report, Subject
 from .rules import DEEPEST_JSON, SERVER_RECURSION
 from .scan import Scan, causes, scan, upstream
 from .server_answer import ServerAnswer, dropped_note, rejected
-from .server_error import DEPENDENCY_CYCLE, Raised, ServerError
+from .server_error import DEPENDENCY_CYCLE, NodeErrors, Raised, ServerError
 from .walk import Verdicts, Walk
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Validation:
         self._plans = plans
         self._classes = classes
         self._seen = seen
+        self._boundaries = Boundaries.of(classes.plans)
 
     def report(self, targets: object, places: Mapping[str, Place] | None) -> Report:
         """The report."""
@@ -116,7 +118,8 @@ class Validation:
             answer = no_outputs()
         if answer is None:
             verdicts = self._verdicts(outputs or [])
-            answer = _answer(verdicts)
+            broken = self._broken_loops(verdicts, outputs or [])
+            answer = _answer(verdicts) if broken is None else self._without_loops(verdicts, broken)
         notes = list(self._notes(answer, outputs or [], targets))
         notes.extend(self._circle(around) for around in (verdicts.circles if verdicts is not None else ()))
         hidden = list(self._hidden(verdicts, outputs or []))
@@ -138,6 +141,46 @@ class Validation:
         if not wrong and not self._seen.has_cycle and self._seen.depth <= SERVER_RECURSION:
             return Verdicts(outputs)
         return Walk(self._steps, self._class_of, self._plans.rules).run(outputs)
+
+    def _broken_loops(self, verdicts: Verdicts, outputs: list[str]) -> LoopError | None:
+        """What is wrong with the loops, which the server looks at last, and not beside a circle."""
+        if not self._boundaries or any(_is_circle(entry) for entry in verdicts.node_errors.values()):
+            return None
+        try:
+            validated = verdicts.visited or self._validated(outputs)
+            find_loops(self._prompt, outputs, validated, self._boundaries)
+        except LoopError as broken:
+            return broken
+        return None
+
+    def _validated(self, outputs: list[str]) -> set[str]:
+        """The nodes that the server comes to, where it finds nothing wrong."""
+        found: set[str] = set()
+        waiting = list(outputs)
+        while waiting:
+            node_id = waiting.pop()
+            if node_id not in found:
+                found.add(node_id)
+                waiting.extend(step.source for step in self._steps(node_id) if isinstance(step, LinkStep))
+        return found
+
+    def _without_loops(self, verdicts: Verdicts, broken: LoopError) -> ServerAnswer:
+        """The answer where loops are wrong: their outputs do not run, and each node is told why."""
+        if not broken.outputs:
+            # The server files the error under the first output, and stumbles where there is none.
+            answer = crash(f"IndexError: list index out of range ({broken})")
+            answer.node_errors = {node_id: self._told(None, node_id, broken) for node_id in broken.nodes}
+            return answer
+        for node_id in broken.nodes:
+            verdicts.node_errors[node_id] = self._told(verdicts.node_errors.get(node_id), node_id, broken)
+        verdicts.outputs = [output for output in verdicts.outputs if output not in broken.outputs]
+        verdicts.output_errors.append(broken.error)
+        return _answer(verdicts)
+
+    def _told(self, before: NodeErrors | None, node_id: str, broken: LoopError) -> NodeErrors:
+        errors, outputs = (before.errors, before.dependent_outputs) if before is not None else ((), ())
+        dependent = sorted({*outputs, *broken.outputs})
+        return NodeErrors(self._class_of(node_id), [*errors, broken.error], dependent)
 
     def _steps(self, node_id: str) -> Iterable[Step]:
         found = self._seen.findings.get(node_id)
@@ -187,7 +230,9 @@ class Validation:
             self._seen, answer.outputs if answer.valid else outputs, answer.valid
         )
         yield from graph_advice.on_depth(self._seen)
-        yield from graph_advice.on_unused(self._seen, [*self._classes.outputs, *self._classes.missing])
+        # An end runs for its start, though no output may need it.
+        used = [*self._classes.outputs, *self._classes.missing, *self._boundaries.ends]
+        yield from graph_advice.on_unused(self._seen, used)
         yield from graph_advice.on_classes(self._classes.plans)
         yield from graph_advice.on_matches(self._prompt, self._classes.plans, self._seen)
         yield from graph_advice.on_targets(targets, self._prompt, self._classes.outputs)
@@ -201,6 +246,10 @@ def _answer(verdicts: Verdicts) -> ServerAnswer:
     answer = rejected(error)
     answer.node_errors = verdicts.node_errors
     return answer
+
+
+def _is_circle(entry: NodeErrors) -> bool:
+    return any(error.type == DEPENDENCY_CYCLE for error in entry.errors)
 
 
 def _links(plan: ClassPlan | None, inputs: Mapping[str, Any]) -> Iterator[LinkStep]:

@@ -1,0 +1,277 @@
+"""Loops: which EndLoop closes which StartLoop, and what the server says where none does.
+
+Servers after 0.36 check loops once all outputs are validated, and tell the first error alone. A loop
+is no circle in the prompt: its value goes back inside the server. Nothing in /object_info says that
+a class is a boundary of loops; it is known by its name.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..graph.prompt import is_link
+from ..json_types import object_or_empty
+from .plan import ClassPlan
+from .server_error import CUSTOM_VALIDATION_FAILED, ServerError
+
+START: Final = "StartLoop"
+END: Final = "EndLoop"
+BOUNDARY: Final = "loop boundary"
+"""What the server gives as the name of the input."""
+
+END_CYCLE: Final = "loop_end_cycle"
+END_WITHOUT_START: Final = "loop_end_without_start"
+AMBIGUOUS: Final = "ambiguous_loop_nesting"
+ESCAPE: Final = "loop_escape"
+START_WITHOUT_END: Final = "loop_start_without_end"
+ACCUMULATE: Final = "loop_accumulate_from_body"
+
+_Edges = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of a prompt.
+
+    Attributes:
+        start: Its StartLoop.
+        end: Its EndLoop.
+        body: The nodes between them, sorted as the server sorts them.
+    """
+
+    start: str
+    end: str
+    body: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """The nodes of a prompt that start or end loops.
+
+    Attributes:
+        starts: The StartLoops.
+        ends: The EndLoops.
+    """
+
+    starts: frozenset[str]
+    ends: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.starts or self.ends)
+
+    @classmethod
+    def of(cls, plans: Mapping[str, ClassPlan | None]) -> Boundaries:
+        """Those of a prompt. A pack's class of the same name is none.
+
+        Args:
+            plans: The plan of each node's class.
+        """
+        starts = [plan for plan in set(plans.values()) if _is_boundary(plan, START)]
+        ends = [plan for plan in set(plans.values()) if _is_boundary(plan, END)]
+        return cls(
+            frozenset(node_id for node_id, plan in plans.items() if plan in starts) if starts else _NONE,
+            frozenset(node_id for node_id, plan in plans.items() if plan in ends) if ends else _NONE,
+        )
+
+
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def _is_boundary(plan: ClassPlan | None, class_type: str) -> bool:
+    return (
+        plan is not None and plan.class_type == class_type and plan.node is not None and not plan.node.of_pack
+    )
+
+
+class LoopError(Exception):
+    """The first thing that is wrong with the loops of a prompt; never leaves `validate`.
+
+    Args:
+        kind: The server's word for it.
+        message: Its sentence.
+        details: Its details.
+        nodes: The nodes that it is told of.
+        outputs: The outputs that do not run for it.
+    """
+
+    def __init__(
+        self, kind: str, message: str, details: str, nodes: Iterable[str], outputs: Iterable[str]
+    ) -> None:
+        super().__init__(details)
+        self.nodes = sorted(nodes)
+        self.outputs = sorted(outputs)
+        info = {
+            "input_name": BOUNDARY,
+            "loop_error_type": kind,
+            "node_ids": self.nodes,
+            "output_ids": self.outputs,
+        }
+        self.error = ServerError(CUSTOM_VALIDATION_FAILED, message, details, info)
+
+
+def find_loops(
+    prompt: Mapping[str, Any], outputs: Collection[str], validated: Iterable[str], boundaries: Boundaries
+) -> list[Loop]:
+    """Pair the ends of a prompt's loops with their starts.
+
+    Innermost ends come first, by their ids. An end belongs to the one start above it that all other
+    starts above it lead to, and every way from that start must come to that end first.
+
+    Args:
+        prompt: The prompt.
+        outputs: The outputs that were asked for.
+        validated: The nodes that the server has validated for them.
+        boundaries: Its starts and ends.
+
+    Raises:
+        LoopError: The server would refuse the loops.
+    """
+    graph = _LoopGraph(prompt, outputs, validated, boundaries)
+    pairs = graph.pairs()
+    return [graph.loop(start, end) for start, end in pairs.items()]
+
+
+class _LoopGraph:
+    """The part of a prompt that matters to its loops."""
+
+    def __init__(
+        self,
+        prompt: Mapping[str, Any],
+        outputs: Collection[str],
+        validated: Iterable[str],
+        boundaries: Boundaries,
+    ) -> None:
+        self._prompt = prompt
+        self._outputs = outputs
+        parents = {node_id: _sources(node, prompt) for node_id, node in prompt.items()}
+        nodes = _reaching_on(set(validated), outputs, parents, boundaries)
+        self._parents = {node_id: parents[node_id] & nodes for node_id in nodes}
+        self._children = _turned(self._parents)
+        self._starts = boundaries.starts & nodes
+        self._ends = boundaries.ends & nodes
+        self._last = {output for output in outputs if not self._children[output]}
+
+    def pairs(self) -> dict[str, str]:
+        """The end of each start, innermost loops first."""
+        open_starts, open_ends = set(self._starts), set(self._ends)
+        found: dict[str, str] = {}
+        for end in self._innermost_first():
+            start = self._start_of(end, open_starts)
+            found[start] = end
+            open_starts.remove(start)
+            open_ends.remove(end)
+            self._refuse_escapes(start, end, open_ends)
+        if len(found) < len(self._ends):
+            left = ", ".join(sorted(open_ends))
+            details = f"End Loops depend on each other, so none of them can be closed first: {left}"
+            raise self._error(END_CYCLE, "End Loops depend on each other", details, open_ends)
+        if open_starts:
+            details = f"Start Loops without End Loops: {', '.join(sorted(open_starts))}"
+            raise self._error(START_WITHOUT_END, "Start Loop has no End Loop", details, open_starts)
+        return found
+
+    def loop(self, start: str, end: str) -> Loop:
+        """A loop with its body.
+
+        Raises:
+            LoopError: Whether it accumulates is decided in its own body.
+        """
+        body = _reached(self._children[start], self._children, {end}) - {end}
+        accumulate = object_or_empty(self._prompt[end].get("inputs")).get("accumulate")
+        if is_link(accumulate) and (accumulate[0] == start or accumulate[0] in body):
+            source = accumulate[0]
+            message = "End Loop accumulate depends on its loop body"
+            details = f"End Loop {end} accumulate is driven by loop node {source} under Start Loop {start}"
+            raise self._error(ACCUMULATE, message, details, {start, end, source})
+        return Loop(start, end, sorted(body))
+
+    def _innermost_first(self) -> Iterable[str]:
+        """Ends after all ends above them, the least id first; those of circles never come."""
+        above = {end: _stops(self._parents[end], self._parents, self._ends) for end in self._ends}
+        below = _turned(above)
+        waiting = {end: len(ends) for end, ends in above.items()}
+        ready = [end for end, count in waiting.items() if not count]
+        heapq.heapify(ready)
+        while ready:
+            end = heapq.heappop(ready)
+            yield end
+            for other in below[end]:
+                waiting[other] -= 1
+                if not waiting[other]:
+                    heapq.heappush(ready, other)
+
+    def _start_of(self, end: str, open_starts: set[str]) -> str:
+        candidates = _stops(self._parents[end], self._parents, open_starts)
+        if not candidates:
+            message = "End Loop has no Start Loop"
+            details = f"End Loop {end} has no available Start Loop"
+            raise self._error(END_WITHOUT_START, message, details, {end})
+        closest = [one for one in candidates if self._lead_to(one, candidates)]
+        if len(closest) != 1:
+            message = "End Loop has ambiguous Start Loops"
+            listed = ", ".join(sorted(candidates))
+            details = f"End Loop {end} can close multiple unrelated Start Loops: {listed}"
+            raise self._error(AMBIGUOUS, message, details, candidates | {end})
+        return closest[0]
+
+    def _lead_to(self, start: str, others: set[str]) -> bool:
+        """Whether a start descends from all other candidates."""
+        if len(others) == 1:
+            return True
+        above = _reached(self._parents[start], self._parents)
+        return all(other == start or other in above for other in others)
+
+    def _refuse_escapes(self, start: str, end: str, open_ends: set[str]) -> None:
+        """Every way from a start must meet its end first; inner ends, paired before, may be crossed."""
+        escapes = _stops(self._children[start], self._children, open_ends | self._last | {end}) - {end}
+        if escapes:
+            listed = ", ".join(sorted(escapes))
+            details = f"Start Loop {start} reaches {listed} without passing through End Loop {end}"
+            raise self._error(ESCAPE, "Loop body is not closed", details, escapes | {start, end})
+
+    def _error(self, kind: str, message: str, details: str, nodes: set[str]) -> LoopError:
+        outputs = _reached(nodes, self._children).intersection(self._outputs)
+        return LoopError(kind, message, details, nodes, outputs)
+
+
+def _sources(node: object, prompt: Mapping[str, Any]) -> set[str]:
+    inputs = object_or_empty(object_or_empty(node).get("inputs"))
+    return {value[0] for value in inputs.values() if is_link(value) and value[0] in prompt}
+
+
+def _reaching_on(
+    nodes: set[str], outputs: Collection[str], parents: _Edges, boundaries: Boundaries
+) -> set[str]:
+    """The validated nodes, and what goes on from an output inside a loop to the loop's end."""
+    beyond = _reached(outputs, _turned(parents), boundaries.starts) - (boundaries.starts - nodes)
+    nodes |= beyond
+    return nodes | _reached(boundaries.ends & beyond, parents, boundaries.starts)
+
+
+def _turned(edges: _Edges) -> dict[str, set[str]]:
+    turned: dict[str, set[str]] = {node_id: set() for node_id in edges}
+    for node_id, others in edges.items():
+        for other in others:
+            turned[other].add(node_id)
+    return turned
+
+
+def _reached(first: Iterable[str], edges: _Edges, stops: Collection[str] = ()) -> set[str]:
+    """All that can be reached from some nodes, themselves included; nothing behind a stop."""
+    found: set[str] = set()
+    waiting = list(first)
+    while waiting:
+        node_id = waiting.pop()
+        if node_id not in found:
+            found.add(node_id)
+            if node_id not in stops:
+                waiting.extend(edges[node_id])
+    return found
+
+
+def _stops(first: Iterable[str], edges: _Edges, stops: Collection[str]) -> set[str]:
+    """The stops that are reached from some nodes, themselves included."""
+    return _reached(first, edges, stops).intersection(stops)
