@@ -7,7 +7,7 @@ that is an output goes first, then one that feeds an output, then one that is tw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from ..graph.prompt import is_link
@@ -28,6 +28,7 @@ class ExecutionOrder:
         is_cached: Whether a node's outputs are there already.
         is_lazy: Whether an input of a node is only fetched when the node asks for it.
         is_output: Whether a node is an output node.
+        spares_cached: Whether what a cached node is linked to is left alone (after 0.36).
     """
 
     def __init__(
@@ -36,16 +37,20 @@ class ExecutionOrder:
         is_cached: Callable[[str], bool],
         is_lazy: Callable[[str, str], bool],
         is_output: Callable[[str], bool],
+        spares_cached: bool = False,
     ) -> None:
         self._prompt = prompt
         self._is_cached = is_cached
         self._is_lazy = is_lazy
         self._is_output = is_output
+        self._spares_cached = spares_cached
         self._waits_for: dict[str, set[str]] = {}
         self._needed_by: dict[str, dict[str, None]] = {}
         self._linked: set[tuple[str, str]] = set()
         self._dropped: set[str] = set()
         self._doomed: list[str] = []
+        self._held: set[str] = set()
+        self._released: dict[str, Any] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waits_for)
@@ -63,10 +68,12 @@ class ExecutionOrder:
                 continue
             self._waits_for[current] = set()
             self._needed_by[current] = {}
+            if self._spares_cached and self._is_cached(current):
+                continue
             for name, source, _ in links(self._prompt[current]["inputs"]):
                 if self._is_lazy(current, name):
                     continue
-                if not self._is_cached(source):
+                if not self._is_cached(source) and source not in self._dropped:
                     stack.append(source)
                 found.append((source, current))
         for source, consumer in found:
@@ -86,6 +93,39 @@ class ExecutionOrder:
             self.add(source)
         self._connect(source, node_id)
 
+    def link(self, source: str, node_id: str) -> None:
+        """Make a node wait for another one, which stands for a part of it."""
+        if not self._is_cached(source):
+            self.add(source)
+        self._connect(source, node_id)
+
+    def hold(self, node_id: str) -> None:
+        """Keep a node from its turn until it is released."""
+        if node_id in self._waits_for:
+            self._held.add(node_id)
+
+    def release(self, node_id: str, value: Any) -> None:
+        """Let a held node have its turn; it finds a value."""
+        self._held.discard(node_id)
+        self._released[node_id] = value
+
+    def released(self, node_id: str) -> Any:
+        """The value with which a node was released, or None."""
+        return self._released.get(node_id)
+
+    def held(self) -> list[str]:
+        """The nodes that are held."""
+        return [node_id for node_id in self._waits_for if node_id in self._held]
+
+    def inhibit(self, node_ids: Collection[str]) -> None:
+        """Take nodes out, in whose place others are executed. What waits for them waits no longer."""
+        for node_id in set(node_ids) & self._waits_for.keys():
+            for source in self._waits_for.pop(node_id):
+                self._needed_by[source].pop(node_id, None)
+            for consumer in self._needed_by.pop(node_id):
+                if consumer in self._waits_for:
+                    self._waits_for[consumer].discard(node_id)
+
     def is_linked(self, source: str, consumer: str) -> bool:
         """Whether a node may see another's outputs: lazy inputs are hidden until they are required,
         even where their values are there already.
@@ -103,7 +143,11 @@ class ExecutionOrder:
 
     def next(self) -> str | None:
         """The node to execute now; None where all wait for one another."""
-        ready = [node_id for node_id, sources in self._waits_for.items() if not sources]
+        ready = [
+            node_id
+            for node_id, sources in self._waits_for.items()
+            if not sources and node_id not in self._held
+        ]
         for distance in range(3):
             for node_id in ready:
                 if any(map(self._is_output, self._ahead(node_id, distance))):
@@ -141,6 +185,7 @@ class ExecutionOrder:
                 if source in self._needed_by:
                     self._needed_by[source].pop(current, None)
             self._needed_by.pop(current, None)
+            self._held.discard(current)
         return dropped
 
     def doomed(self) -> list[str]:

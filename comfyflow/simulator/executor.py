@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..graph.prompt import is_link
-from ..json_types import is_object, object_or_empty
+from ..json_types import object_or_empty
 from ..schema import NodeSchema, Schema, unfold_inputs
 from .execution_order import ExecutionOrder
 from .failure import Failures, NodeFailure, continues
 from .fault import WorkerKilledError
-from .json_value import is_list, is_tuple
 from .node_cache import CacheEntry, NodeCache
-from .node_function import Blocked, InterruptedRunError, NodeContext, NodeFunction, NodeResult
-from .run import Run, output_entry
+from .node_function import Blocked, Execution, InterruptedRunError, NodeContext, NodeFunction, NodeResult
+from .node_result import as_result, merged_outputs, merged_ui, nested_values, refuse_unknown, zipped
+from .run import Run
 from .typed_output import typed_outputs
 
 if TYPE_CHECKING:
@@ -84,68 +84,82 @@ class Executor:
         self.current = run
         run.tell("execution_start", {"prompt_id": run.prompt_id})
         settings.faults.before_run(item)
-        prompt = item.prompt
         self.cache.set_prompt(
-            prompt,
+            item.prompt,
             lambda node_id: self._fingerprint(run, node_id),
-            lambda node_id: self._knows_its_id(prompt, node_id),
+            lambda node_id: "UNIQUE_ID" in self._schema(run, node_id).hidden_types,
         )
-        cached = [node_id for node_id in prompt if self.cache.get(node_id) is not None]
+        cached = [node_id for node_id in item.prompt if self.cache.get(node_id) is not None]
         run.tell("execution_cached", {"nodes": cached, "prompt_id": run.prompt_id})
         success = self._run_all(run)
         self.current = None
         return run, success
 
     def _run_all(self, run: Run) -> bool:
-        prompt = run.item.prompt
-        order = ExecutionOrder(
-            prompt,
+        profile = self.settings.profile
+        order = run.order = ExecutionOrder(
+            run.prompt,
             lambda node_id: self.cache.get(node_id) is not None,
-            lambda node_id, name: self._is_lazy(prompt, node_id, name),
-            lambda node_id: self._schema(prompt, node_id).is_output_node,
+            lambda node_id, name: self._is_lazy(run, node_id, name),
+            lambda node_id: self._schema(run, node_id).is_output_node,
+            spares_cached=profile.loops,
         )
         for node_id in run.item.outputs:
             order.add(node_id)
-        survives = self.settings.profile.node_failure_policy and continues(run.item.secrets)
+        survives = profile.node_failure_policy and continues(run.item.secrets)
         failures = Failures()
         while order:
             chosen = order.next()
+            if chosen is None and failures.last is not None and order.held():
+                for node_id in order.held():  # nothing is left that could release them
+                    self._drop(run, failures, node_id)
+                continue
             if chosen is None:
                 self._tell_cycle(run, order.cycle())
                 # Before the policy came, a server forgot that a run had ended so.
-                return not self.settings.profile.node_failure_policy
+                return not profile.node_failure_policy
             try:
                 if self._step(run, order, chosen):
                     order.done(chosen)
-                    if chosen in run.item.outputs:
-                        failures.outputs.add(chosen)
+                    if self._is_wanted(run, chosen):
+                        failures.outputs.add(run.prompt.display(chosen))
             except NodeFailure as failure:
                 if not (survives and failure.is_survivable):
                     self._tell_failure(run, failure)
                     return False
                 self._tell_node_failure(run, failure)
-                failures.add(failure, failure.node_id)
-                self._drop(run, order, failures, chosen, failed=True)
+                failures.add(failure, run.prompt.real(failure.node_id))
+                self._drop(run, failures, chosen, failed=True)
             for node_id in order.doomed():
-                self._drop(run, order, failures, node_id)
+                self._drop(run, failures, node_id)
         self._tell_intermediate(run)
         return self._tell_end(run, failures)
 
-    def _drop(
-        self, run: Run, order: ExecutionOrder, failures: Failures, node_id: str, failed: bool = False
-    ) -> None:
+    def _is_wanted(self, run: Run, node_id: str) -> bool:
+        """Whether a node is an output that was asked for, or a copy of one within a loop."""
+        if node_id in run.item.outputs:
+            return True
+        return run.prompt.display(node_id) in run.item.outputs and self._schema(run, node_id).is_output_node
+
+    def _drop(self, run: Run, failures: Failures, node_id: str, failed: bool = False) -> None:
         """Leave out a node, because it failed or cannot be had, and all that depend on it."""
-        for dropped in order.drop(node_id):
+        for dropped in run.order.drop(node_id):
+            parent = run.prompt.parent(dropped)
+            while parent is not None:  # what it stands for is not all there
+                run.incomplete.add(parent)
+                parent = run.prompt.parent(parent)
             if failed and dropped == node_id:
                 run.finished(dropped, "error")
                 continue
             run.finished(dropped, "blocked")
-            failures.blocked.add(dropped)
-            if dropped in run.item.outputs:
-                failures.blocked_outputs.add(dropped)
+            failures.blocked.add(run.prompt.real(dropped))
+            if self._is_wanted(run, dropped):
+                failures.blocked_outputs.add(run.prompt.display(dropped))
 
     def _tell_end(self, run: Run, failures: Failures) -> bool:
         """Say how a run ended in which all was executed that could be; whether it succeeded."""
+        for node_id in run.incomplete:
+            self.cache.forget(node_id)
         if failures.last is None:
             run.tell("execution_success", {"prompt_id": run.prompt_id})
             return True
@@ -163,6 +177,9 @@ class Executor:
             self._tell_cached(run, node_id, cached)
             run.finished(node_id)
             return True
+        if node_id in run.expanded:
+            self._finish(run, node_id, self._collected(run, node_id))
+            return True
         inputs: dict[str, list[Any]] | None = None
         in_node = False
         try:
@@ -176,21 +193,67 @@ class Executor:
                     order.require(node_id, name)
                 return False
             in_node = True
-            entry = self._execute_node(run, node_id, inputs)
+            results = self._execute_node(run, node_id, inputs)
+            in_node = False
+            self._show(run, node_id, results)
+            if any(result.expand is not None for result in results):
+                self._expand(run, order, node_id, results)
+                return False
         except Exception as error:
             raise NodeFailure(node_id, error, inputs, in_node) from error
-        self.cache.set(node_id, entry)
-        run.finished(node_id)
-        run.executed.append(node_id)
+        self._finish(run, node_id, results)
         return True
 
-    def _execute_node(self, run: Run, node_id: str, inputs: dict[str, list[Any]]) -> CacheEntry:
-        schema = self._schema(run.item.prompt, node_id)
+    def _finish(self, run: Run, node_id: str, results: list[NodeResult]) -> None:
+        outputs = merged_outputs(results, self._schema(run, node_id))
+        self.cache.set(node_id, CacheEntry(outputs, run.outputs.get(node_id)))
+        run.finished(node_id)
+        run.executed.append(node_id)
+
+    def _show(self, run: Run, node_id: str, results: list[NodeResult]) -> None:
+        ui = merged_ui(results)
+        if ui:
+            run.outputs[node_id] = run.output_entry(node_id, ui)
+            run.gave(node_id, ui)
+
+    def _expand(self, run: Run, order: ExecutionOrder, node_id: str, results: list[NodeResult]) -> None:
+        """Take up the nodes that one has put in its place; it is done when they are."""
+        new: dict[str, Any] = {}
+        for result in results:
+            new.update(result.expand or {})
+        for new_id, node in new.items():
+            run.prompt.add(new_id, dict(node), node_id)
+        self.cache.expand(run.prompt, node_id, new)
+        run.expanded[node_id] = results
+        for new_id in new:
+            if self._schema(run, new_id).is_output_node:
+                order.add(new_id)
+        for result in results:
+            for value in result.outputs if result.expand is not None else ():
+                if is_link(value):
+                    order.link(value[0], node_id)
+
+    def _collected(self, run: Run, node_id: str) -> list[NodeResult]:
+        """What a node gives, once the nodes in its place have given theirs."""
+
+        def values(value: Any) -> list[Any]:
+            entry = self.cache.get(value[0]) if is_link(value) else None
+            return [value] if entry is None else entry.outputs[int(value[1])]
+
+        return [
+            NodeResult(tuple(one for value in result.outputs for one in values(value)))
+            if result.expand is not None
+            else result
+            for result in run.expanded.pop(node_id)
+        ]
+
+    def _execute_node(self, run: Run, node_id: str, inputs: dict[str, list[Any]]) -> list[NodeResult]:
+        schema = self._schema(run, node_id)
         function = self.settings.library.get(schema.class_type)
         context = self._context(run, node_id, schema)
         results: list[NodeResult] = []
         whole = schema.is_input_list or (function is not None and function.takes_lists)
-        for values in _zipped(inputs, whole):
+        for values in zipped(inputs, whole):
             self.throw_if_interrupted()
             self.settings.faults.before_node(context)
             blocked = next((value for value in values.values() if isinstance(value, Blocked)), None)
@@ -198,24 +261,20 @@ class Executor:
                 results.append(self._blocked(run, node_id, schema, blocked))
                 continue
             results.append(self._call(function, context, schema, values))
-        ui = _merged_ui(results)
-        if ui:
-            run.outputs[node_id] = output_entry(node_id, ui)
-            run.gave(node_id, ui)
-        return CacheEntry(_merged_outputs(results, schema), run.outputs.get(node_id))
+        return results
 
     def _call(
         self, function: NodeFunction | None, context: NodeContext, schema: NodeSchema, values: dict[str, Any]
     ) -> NodeResult:
         if function is None:
-            _refuse_unknown(schema, values)
+            refuse_unknown(schema, values)
             return typed_outputs(context, values)
-        nested = _nested(schema, values)
+        nested = nested_values(schema, values)
         given = {**nested, "context": context} if function.wants_context else nested
         returned = function.call(**given)
         if inspect.iscoroutine(returned):
             returned = asyncio.run(returned)
-        return _as_result(returned)
+        return as_result(returned)
 
     def _blocked(self, run: Run, node_id: str, schema: NodeSchema, blocked: Blocked) -> NodeResult:
         if blocked.message is not None:
@@ -252,6 +311,8 @@ class Executor:
             progress=progress,
             text=lambda text: run.showed(node_id, text),
             sleep=self.sleep,
+            display_id=run.prompt.display(node_id),
+            execution=Execution(run.prompt, run.order, run.showed),
         )
 
     def _previews(self, run: Run) -> bool:
@@ -290,8 +351,8 @@ class Executor:
         Returns:
             The values, and the names of those lazy inputs which are None for now.
         """
-        node = run.item.prompt[node_id]
-        schema = self._schema(run.item.prompt, node_id)
+        node = run.prompt[node_id]
+        schema = self._schema(run, node_id)
         given: Mapping[str, Any] = node["inputs"]
         declared = {entry.name for entry in unfold_inputs(schema.inputs, given)}
         values: dict[str, list[Any]] = {}
@@ -309,40 +370,39 @@ class Executor:
     def _lazy_needs(
         self, run: Run, node_id: str, inputs: dict[str, list[Any]], missing: set[str]
     ) -> list[str]:
-        prompt = run.item.prompt
-        schema = self._schema(prompt, node_id)
+        schema = self._schema(run, node_id)
         function = self.settings.library.get(schema.class_type)
         if function is None or function.needs is None:
             return []
         wanted: dict[str, None] = {}
-        for values in _zipped(inputs, schema.is_input_list):
+        for values in zipped(inputs, schema.is_input_list):
             wanted.update(dict.fromkeys(function.needs(values)))
         return [name for name in wanted if name in missing or name not in inputs]
 
     def _fingerprint(self, run: Run, node_id: str) -> Any:
-        node = run.item.prompt[node_id]
+        node = run.prompt[node_id]
         function = self.settings.library.get(node["class_type"])
         if function is None or function.fingerprint is None:
             return False
         if "is_changed" not in node:
             constants = {name: value for name, value in node["inputs"].items() if not is_link(value)}
-            context = self._context(run, node_id, self._schema(run.item.prompt, node_id))
+            context = self._context(run, node_id, self._schema(run, node_id))
             try:
                 node["is_changed"] = [function.fingerprint(context, constants)]
             except (OSError, ValueError, TypeError, KeyError):
                 node["is_changed"] = float("nan")
         return node["is_changed"]
 
-    def _knows_its_id(self, prompt: Mapping[str, Any], node_id: str) -> bool:
-        return "UNIQUE_ID" in self._schema(prompt, node_id).hidden_types
-
-    def _is_lazy(self, prompt: Mapping[str, Any], node_id: str, name: str) -> bool:
-        schema = self._schema(prompt, node_id)
+    def _is_lazy(self, run: Run, node_id: str, name: str) -> bool:
+        schema = self._schema(run, node_id)
         entry = schema.by_name.get(name)
+        if entry is None and self.settings.profile.loops:  # since then, also within dynamic inputs
+            inputs = unfold_inputs(schema.inputs, run.prompt[node_id]["inputs"])
+            entry = next((inner for inner in inputs if inner.name == name), None)
         return entry is not None and entry.options.get("lazy") is True
 
-    def _schema(self, prompt: Mapping[str, Any], node_id: str) -> NodeSchema:
-        return self.settings.schema[prompt[node_id]["class_type"]]
+    def _schema(self, run: Run, node_id: str) -> NodeSchema:
+        return self.settings.schema[run.prompt[node_id]["class_type"]]
 
     def _tell_cached(self, run: Run, node_id: str, cached: CacheEntry) -> None:
         counted = run.client_id is not None or self.settings.profile.cached_outputs_without_client
@@ -353,29 +413,31 @@ class Executor:
     def _tell_intermediate(self, run: Run) -> None:
         if not self.settings.profile.intermediate_outputs:
             return
-        for node_id in run.item.prompt:
-            if node_id in run.executed or not self._schema(run.item.prompt, node_id).has_intermediate_output:
+        for node_id in run.prompt:
+            if node_id in run.executed or not self._schema(run, node_id).has_intermediate_output:
                 continue
             cached = self.cache.get(node_id)
             if cached is not None:
                 self._tell_cached(run, node_id, cached)
 
     def _tell_node_failure(self, run: Run, failure: NodeFailure) -> None:
+        real, display = run.prompt.real(failure.node_id), run.prompt.display(failure.node_id)
+        shown = display if display in run.prompt else real
         data = {
             "prompt_id": run.prompt_id,
-            "node_id": failure.node_id,
-            "display_node_id": failure.node_id,
-            "node_type": self._schema(run.item.prompt, failure.node_id).class_type,
+            "node_id": real,
+            "display_node_id": shown,
+            "node_type": run.prompt[shown]["class_type"],
             **failure.told(),
         }
         run.tell("execution_node_error", data)
 
     def _tell_failure(self, run: Run, failure: NodeFailure) -> None:
-        schema = self._schema(run.item.prompt, failure.node_id)
+        real = run.prompt.real(failure.node_id)
         data: dict[str, Any] = {
             "prompt_id": run.prompt_id,
-            "node_id": failure.node_id,
-            "node_type": schema.class_type,
+            "node_id": real,
+            "node_type": run.prompt[real]["class_type"],
             "executed": list(run.executed),
         }
         if failure.interrupted:
@@ -385,10 +447,12 @@ class Executor:
         run.tell("execution_error", data)
 
     def _tell_cycle(self, run: Run, nodes: list[str]) -> None:
+        copies = (run.prompt.display(node_id) for node_id in nodes if run.prompt.display(node_id) != node_id)
+        blamed = next(copies, nodes[0])
         data = {
             "prompt_id": run.prompt_id,
-            "node_id": nodes[0],
-            "node_type": self._schema(run.item.prompt, nodes[0]).class_type,
+            "node_id": blamed,
+            "node_type": run.prompt[blamed]["class_type"],
             "executed": list(run.executed),
             "exception_message": "Dependency cycle detected",
             "exception_type": "graph.DependencyCycleError",
@@ -397,70 +461,3 @@ class Executor:
             "current_outputs": list(run.item.prompt),
         }
         run.tell("execution_error", data)
-
-
-def _zipped(inputs: dict[str, list[Any]], whole: bool) -> Iterable[dict[str, Any]]:
-    """The inputs of each execution: lists side by side, the last value of short ones again."""
-    if whole:
-        return [dict(inputs)]
-    count = max((len(values) for values in inputs.values()), default=1)
-    if any(not values for values in inputs.values()):
-        count = 0
-    return (
-        {name: values[min(index, len(values) - 1)] for name, values in inputs.items()}
-        for index in range(count)
-    )
-
-
-def _nested(schema: NodeSchema, values: dict[str, Any]) -> dict[str, Any]:
-    """Values under dotted names, as the nested ones that node functions take."""
-    dynamic = {entry.name for entry in schema.inputs if entry.is_dynamic}
-    if not dynamic:
-        return values
-    nested: dict[str, Any] = {name: {} for name in dynamic if any(k.startswith(f"{name}.") for k in values)}
-    for name, value in values.items():
-        parts = name.split(".")
-        if parts[0] not in dynamic:
-            nested[name] = value
-        elif len(parts) == 1:
-            nested.setdefault(name, {})[name] = value
-        else:
-            place = nested
-            for part in parts[:-1]:
-                place = place.setdefault(part, {})
-            place[parts[-1]] = value
-    return nested
-
-
-def _refuse_unknown(schema: NodeSchema, values: dict[str, Any]) -> None:
-    declared = {entry.name for entry in unfold_inputs(schema.inputs, values)}
-    for name in values:
-        if name not in declared and name.split(".", 1)[0] not in schema.by_name:
-            raise TypeError(f"{schema.class_type} got an unexpected keyword argument {name!r}")
-
-
-def _as_result(returned: Any) -> NodeResult:
-    if isinstance(returned, NodeResult):
-        return returned
-    if is_object(returned) and returned and set(returned) <= {"ui", "result"}:
-        return NodeResult(tuple(returned.get("result", ())), returned.get("ui"))
-    if is_tuple(returned):
-        return NodeResult(returned)
-    return NodeResult(() if returned is None else (returned,))
-
-
-def _merged_outputs(results: list[NodeResult], schema: NodeSchema) -> list[list[Any]]:
-    merged: list[list[Any]] = []
-    for output in schema.outputs:
-        column = [result.outputs[output.index] for result in results if output.index < len(result.outputs)]
-        merged.append(
-            [value for part in column if is_list(part) for value in part] if output.is_list else column
-        )
-    return merged
-
-
-def _merged_ui(results: list[NodeResult]) -> dict[str, Any]:
-    shown = [result.ui for result in results if result.ui]
-    if not shown:
-        return {}
-    return {key: [value for ui in shown for value in ui[key]] for key in shown[0]}

@@ -42,7 +42,7 @@ class NodeFault:
         message: What it says.
         exception_type: The exception's type on the wire.
         class_type: Which nodes; None means any.
-        node_id: Which node; None means any.
+        node_id: Which node, also by the id that clients see; None means any.
         out_of_memory: Whether it is an out-of-memory error.
     """
 
@@ -54,7 +54,8 @@ class NodeFault:
 
     def hits(self, context: NodeContext) -> bool:
         """Whether it is meant for this node."""
-        return self.class_type in (None, context.class_type) and self.node_id in (None, context.node_id)
+        ids = (None, context.node_id, context.display_id)
+        return self.class_type in (None, context.class_type) and self.node_id in ids
 
     def error(self) -> Exception:
         """What the node raises."""

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..errors import SimulatorError
 from ..json_types import is_array, object_or_empty
 from ..schema import Schema, load_schema
 from ..schema.input_schema import ANY_FILE
 from .folders import Folders
+from .loop_classes import LOOP_CLASSES
 from .model_files import LOADERS, PLACEHOLDER, ModelFiles, lists_models
+from .profile import Profile
 
 _UPLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "image_upload": ("image",),
@@ -156,7 +159,11 @@ def given_schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | N
     path = reference_schema()
     if path is None:
         raise SimulatorError("there is no reference schema: give the object_info of a server")
-    return load_schema(path, version)
+    schema = load_schema(path, version)
+    if not Profile.named(version).loops:
+        return schema
+    raw = cast("MutableMapping[str, Any]", schema.raw)  # which is only read
+    return Schema(ChainMap(raw, dict(LOOP_CLASSES)), version, schema.source, schema.files_known)
 
 
 def reference_schema() -> Path | None:

@@ -11,12 +11,13 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..graph.prompt import is_link
 from ..json_types import is_object
+from .dynamic_prompt import DynamicPrompt
 from .execution_order import links
 from .json_value import is_list
 
@@ -43,6 +44,10 @@ class NodeCache:
     def __init__(self) -> None:
         self._entries: dict[str, CacheEntry] = {}
         self._keys: dict[str, str] = {}
+        self._depths: dict[str, int] = {}
+        self._brought: dict[str, _Brought] = {}
+        self._fingerprint: Callable[[str], Any] = _unchanged
+        self._knows_its_id: Callable[[str], bool] = bool
         self._nan = itertools.count()
 
     def set_prompt(
@@ -63,19 +68,51 @@ class NodeCache:
         Raises:
             KeyError: A node has no inputs, or a link leads to none.
         """
-        self._keys = {}
-        depths: dict[str, int] = {}
-        for start in prompt:
+        self._keys, self._depths = {}, {}
+        self._fingerprint, self._knows_its_id = fingerprint, knows_its_id
+        self._find_keys(prompt, prompt)
+        self._brought = {
+            parent: brought
+            for parent, brought in self._brought.items()
+            if brought.root in prompt and prompt[brought.root]["class_type"] == brought.class_type
+        }
+        self._forget_unused()
+
+    def expand(self, prompt: DynamicPrompt, parent: str, node_ids: Collection[str]) -> None:
+        """Find the keys of nodes that another one has put in its place, and forget those of before.
+
+        What such nodes gave is kept for as long as the other node is queued, until it brings others.
+
+        Args:
+            prompt: All nodes.
+            parent: The other node.
+            node_ids: The nodes.
+
+        Raises:
+            KeyError: A link leads to no node.
+            RecursionError: They stand behind more nodes than a real server can look through.
+        """
+        self._find_keys(prompt, node_ids)
+        root = prompt.real(parent)
+        keys = frozenset(self._keys[node_id] for node_id in node_ids)
+        self._brought[parent] = _Brought(root, prompt[root]["class_type"], keys)
+        self._forget_unused()
+
+    def _find_keys(self, prompt: Mapping[str, Any], node_ids: Iterable[str]) -> None:
+        for start in node_ids:
             for node_id in _ancestors_first(prompt, start, self._keys):
                 inputs = prompt[node_id]["inputs"]
                 sources = {source for _, source, _ in links(inputs)}
-                depths[node_id] = 1 + max((depths.get(source, 0) for source in sources), default=0)
-                if depths[node_id] > MAX_CHAIN:
+                depth = 1 + max((self._depths.get(source, 0) for source in sources), default=0)
+                self._depths[node_id] = depth
+                if depth > MAX_CHAIN:
                     raise RecursionError(f"node {node_id} stands behind more than {MAX_CHAIN} others")
-                own = [prompt[node_id]["class_type"], fingerprint(node_id)]
-                own.append(node_id if knows_its_id(node_id) else None)
+                own = [prompt[node_id]["class_type"], self._fingerprint(node_id)]
+                own.append(node_id if self._knows_its_id(node_id) else None)
                 self._keys[node_id] = self._key(own, inputs)
-        used = set(self._keys.values())
+
+    def _forget_unused(self) -> None:
+        used = set(self._keys.values()).union(*(brought.keys for brought in self._brought.values()))
         self._entries = {key: entry for key, entry in self._entries.items() if key in used}
 
     def _key(self, own: list[Any], inputs: Mapping[str, Any]) -> str:
@@ -102,9 +139,31 @@ class NodeCache:
         """Keep what a node of the current prompt gave."""
         self._entries[self._keys[node_id]] = entry
 
+    def forget(self, node_id: str) -> None:
+        """Have a node of the current prompt executed again when it is next asked for."""
+        self._entries.pop(self._keys.get(node_id, ""), None)
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
+
+
+class _Brought(NamedTuple):
+    """What the nodes that one has put in its place are known by.
+
+    Attributes:
+        root: The queued node that it comes from.
+        class_type: That node's class.
+        keys: Their keys.
+    """
+
+    root: str
+    class_type: str
+    keys: frozenset[str]
+
+
+def _unchanged(_node_id: str) -> bool:
+    return False
 
 
 def _ancestors_first(prompt: Mapping[str, Any], start: str, known: Mapping[str, str]) -> Iterator[str]:

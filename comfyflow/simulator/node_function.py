@@ -12,6 +12,8 @@ from .function_class import node_class
 
 if TYPE_CHECKING:
     from ..schema import NodeSchema
+    from .dynamic_prompt import DynamicPrompt
+    from .execution_order import ExecutionOrder
     from .folders import Folders
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,10 +41,27 @@ class NodeResult:
     Attributes:
         outputs: A value for each output slot.
         ui: What the client gets as the node's output: ``{"images": [...]}``, ``{"text": [...]}``.
+        expand: Nodes by id that are executed in its place; outputs may then be links to them.
     """
 
     outputs: tuple[Any, ...] = ()
     ui: Mapping[str, Any] | None = None
+    expand: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The run that a node is in (ComfyUI's hidden DYNPROMPT and EXECUTION_LIST).
+
+    Attributes:
+        prompt: All nodes, those too that came while it was executed.
+        order: What is still to be executed.
+        text: Show ``(node id, line)``: a line on a node.
+    """
+
+    prompt: DynamicPrompt
+    order: ExecutionOrder
+    text: Callable[[str, str], None]
 
 
 @dataclass
@@ -62,6 +81,9 @@ class NodeContext:
         progress: Tell ``(value, total, picture)``; raises where the prompt was interrupted.
         text: Show a line on the node.
         sleep: Wait; raises where the prompt was interrupted meanwhile.
+        display_id: The node that clients see in its place: for a copy that a loop makes, the
+            node of the loop's body; else itself.
+        execution: The run that it is in, or None.
     """
 
     node_id: str
@@ -76,6 +98,8 @@ class NodeContext:
     progress: Callable[[float, float, Any], None]
     text: Callable[[str], None]
     sleep: Callable[[float], None]
+    display_id: str = ""
+    execution: Execution | None = None
 
     @property
     def class_type(self) -> str:

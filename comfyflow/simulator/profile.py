@@ -43,6 +43,7 @@ class Profile:
         tag_filters: Whether assets are found by ``tags_all``, ``tags_any`` and ``tags_none``.
         svg_as_image: Whether ``/view`` sends an SVG as what it is to a page's ``<img>``.
         user_css_inline: Whether ``user.css`` is sent as a style sheet, not as an attachment.
+        loops: Whether there are the classes of loops.
         node_failure_policy: Whether a prompt may ask to go on without the nodes that fail.
     """
 
@@ -68,6 +69,7 @@ class Profile:
     tag_filters: bool = False
     svg_as_image: bool = False
     user_css_inline: bool = False
+    loops: bool = False
     node_failure_policy: bool = False
 
     @classmethod
@@ -177,6 +179,7 @@ _0_37_0: Final = replace(
     _0_33_0,
     version="0.37.0",  # the first after 0.36: what is new is read from the source, not recorded
     features={**_0_27_0.features, "supports_node_failure_policy": True},
+    loops=True,
     node_failure_policy=True,
 )
 PROFILES: Final = {profile.version: profile for profile in (_0_3_64, _0_27_0, _0_33_0, _0_37_0)}

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from .dynamic_prompt import DynamicPrompt
+from .execution_order import ExecutionOrder
 from .sockets import Sockets, image_frame, metadata_frame, text_frame
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from .node_function import NodeResult
     from .prompt_queue import QueueItem
 
 
@@ -22,6 +25,7 @@ class Run:
 
     Attributes:
         item: The prompt.
+        prompt: Its nodes, and those that came while it was executed.
         client_id: Who is told; None means that there is no client, and everybody is told of
             progress and nobody of the rest.
         messages: What the history will list.
@@ -30,6 +34,9 @@ class Run:
         progress: Node id to ``value``, ``max`` and ``state``.
         summary: What is said of the nodes that failed, where the run went on without them.
         summarized: Whether the history has room for that.
+        order: What is still to be executed.
+        expanded: What nodes gave that have put others in their place, until those are done.
+        incomplete: Nodes of which a part was left out.
     """
 
     item: QueueItem
@@ -45,6 +52,13 @@ class Run:
     summarized: bool = False
     clock: Callable[[], float] = time.monotonic
     _last_sent: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+
+    expanded: dict[str, list[NodeResult]] = field(default_factory=dict[str, "list[NodeResult]"])
+    incomplete: set[str] = field(default_factory=set[str])
+
+    def __post_init__(self) -> None:
+        self.prompt = DynamicPrompt(self.item.prompt)
+        self.order = ExecutionOrder(self.prompt, _no, _no, _no)
 
     @property
     def prompt_id(self) -> str:
@@ -63,8 +77,8 @@ class Run:
         self.progress[node_id] = {"value": 0.0, "max": 1.0, "state": "running"}
         self._send_progress()
         if self.client_id is not None:
-            self.last_node = node_id
-            data = {"node": node_id, "display_node": node_id, "prompt_id": self.prompt_id}
+            self.last_node = display = self.prompt.display(node_id)
+            data = {"node": node_id, "display_node": display, "prompt_id": self.prompt_id}
             self.sockets.send("executing", data, self.client_id)
 
     def finished(self, node_id: str, how: str = "finished") -> None:
@@ -93,7 +107,7 @@ class Run:
         image_format = "PNG" if save else "JPEG"
         encoded = _encoded(picture, image_format) if picture is not None else None
         if encoded is not None and flagged:
-            told = {"node_id": node_id, "prompt_id": self.prompt_id, **_lineage(node_id)}
+            told = {"node_id": node_id, "prompt_id": self.prompt_id, **self.prompt.lineage(node_id)}
             self.sockets.send("", metadata_frame(encoded, image_format, told), self.client_id)
         data = {"value": value, "max": total, "prompt_id": self.prompt_id, "node": node_id}
         self.sockets.send("progress", data, self.client_id)
@@ -107,8 +121,19 @@ class Run:
     def gave(self, node_id: str, ui: dict[str, Any] | None) -> None:
         """A node has an output for its client."""
         if self.client_id is not None:
-            data = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": self.prompt_id}
+            display = self.prompt.display(node_id)
+            data = {"node": node_id, "display_node": display, "output": ui, "prompt_id": self.prompt_id}
             self.sockets.send("executed", data, self.client_id)
+
+    def output_entry(self, node_id: str, ui: dict[str, Any]) -> dict[str, Any]:
+        """A node's output with its meta. A cached one keeps the id under which it was made."""
+        meta = {
+            "node_id": node_id,
+            "display_node": self.prompt.display(node_id),
+            "parent_node": self.prompt.parent(node_id),
+            "real_node_id": self.prompt.real(node_id),
+        }
+        return {"meta": meta, "output": ui}
 
     def _due(self, node_id: str, value: float, total: float) -> bool:
         """Whether a progress message may be sent: not too often, but always the first and last."""
@@ -123,7 +148,12 @@ class Run:
 
     def _send_progress(self) -> None:
         nodes = {
-            node_id: {**state, "node_id": node_id, "prompt_id": self.prompt_id, **_lineage(node_id)}
+            node_id: {
+                **state,
+                "node_id": node_id,
+                "prompt_id": self.prompt_id,
+                **self.prompt.lineage(node_id),
+            }
             for node_id, state in self.progress.items()
         }
         data = {"prompt_id": self.prompt_id, "nodes": nodes}
@@ -145,14 +175,8 @@ class Run:
         }
 
 
-def output_entry(node_id: str, ui: dict[str, Any]) -> dict[str, Any]:
-    """A node's output with its meta. A cached one keeps the id under which it was made."""
-    meta = {"node_id": node_id, "display_node": node_id, "parent_node": None, "real_node_id": node_id}
-    return {"meta": meta, "output": ui}
-
-
-def _lineage(node_id: str) -> dict[str, Any]:
-    return {"display_node_id": node_id, "parent_node_id": None, "real_node_id": node_id}
+def _no(*_: str) -> bool:
+    return False
 
 
 def _encoded(picture: Image, image_format: str) -> bytes:

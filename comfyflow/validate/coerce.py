@@ -9,6 +9,7 @@ from ..graph.prompt import is_link, unwrapped
 from ..json_types import is_object
 from .classes import find_classes, targeted
 from .constant import FAILURES, converted
+from .loops import Boundaries, LoopError, find_loops
 from .plan import ClassPlan, SchemaPlans
 from .replacement import replace_nodes, replaceable
 from .scan import upstream
@@ -21,7 +22,7 @@ def coerce_prompt(
     prompt: Mapping[str, Any], schema: Schema, *, partial_execution_targets: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """The prompt as a server stores it: constants unwrapped and converted to their inputs' types,
-    and old classes replaced.
+    old classes replaced, and in each StartLoop its loop's body and end (after 0.36).
 
     A server does so to the nodes that it validates: those that an output needs. The prompt
     itself is left as it is.
@@ -40,10 +41,26 @@ def coerce_prompt(
     sources = {node_id: _sources(node, classes.plans[node_id], prompt) for node_id, node in prompt.items()}
     outputs = targeted(classes.outputs, partial_execution_targets) or []
     validated = upstream(outputs, sources)
-    return {
+    stored = {
         node_id: _coerced(node, classes.plans[node_id]) if node_id in validated else node
         for node_id, node in prompt.items()
     }
+    boundaries = Boundaries.of(classes.plans)
+    return _with_loops(stored, outputs, validated, boundaries) if boundaries else stored
+
+
+def _with_loops(
+    prompt: dict[str, Any], outputs: Sequence[str], validated: set[str], boundaries: Boundaries
+) -> dict[str, Any]:
+    """The prompt with what servers after 0.36 note in it of loops, if all of those are right."""
+    try:
+        loops = find_loops(prompt, outputs, validated, boundaries)
+    except LoopError:
+        return prompt
+    for loop in loops:
+        node = prompt[loop.start]
+        prompt[loop.start] = {**node, "_loop_body": list(loop.body), "_loop_end": loop.end}
+    return prompt
 
 
 def _sources(node: object, plan: ClassPlan | None, prompt: Mapping[str, Any]) -> list[str]:
