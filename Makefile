@@ -10,8 +10,9 @@ LOWEST ?= .venv-lowest
 # What the lowest versions are tested by: each library through what uses most of it.
 LOWEST_TESTS := tests/test_bounds.py tests/test_cli.py tests/test_cli_run.py tests/test_client_files.py \
 	tests/test_client_run.py tests/test_client_secure.py tests/test_codegen.py tests/test_container.py \
-	tests/test_diff.py tests/test_examples.py tests/test_read_workflow.py tests/test_simulator.py \
-	tests/test_simulator_media.py tests/test_testing_outputs.py tests/test_testing_plugin.py
+	tests/test_diff.py tests/test_examples.py tests/test_parameters.py tests/test_read_workflow.py \
+	tests/test_simulator.py tests/test_simulator_media.py tests/test_testing_outputs.py \
+	tests/test_testing_plugin.py
 
 # Which tests the branch coverage is measured with: those that need neither many processes nor recordings.
 COVERED_TESTS := $(filter-out tests/test_client_faults.py tests/test_client_seed_faults.py \

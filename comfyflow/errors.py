@@ -17,6 +17,7 @@
     ├── ConversionError             an editor workflow that cannot become a prompt
     ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
     ├── ConfigurationError          a config file, or a variable of the environment, that cannot be used
+    ├── ParameterError              a value that a parameter of a workflow function does not take
     ├── CommandError                a command line that cannot be carried out
     ├── SimulatorError              a simulated server that cannot be started or used so
     ├── GoldenError                 a golden file of a test that has no name or cannot be read
@@ -139,6 +140,20 @@ class PythonSourceError(ComfyflowError):
 
 class ConfigurationError(ComfyflowError):
     """A config file that cannot be read, or a setting in it or in the environment that is none."""
+
+
+class ParameterError(ComfyflowError, ValueError):
+    """A value from outside Python that a parameter of a workflow function does not take.
+
+    Args:
+        name: The parameter.
+        reason: What it takes, and what it was given: the message goes on with it.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"the parameter {name!r} {reason}")
+        self.name = name
+        self.reason = reason
 
 
 class CommandError(ComfyflowError):

@@ -43,6 +43,7 @@ def test_importing_the_package_is_cheap() -> None:
         "numpy",
         "PIL",
         "asyncio",
+        "pydantic",
     }
     assert not loaded & heavy
 

@@ -8,7 +8,7 @@ import pytest
 from comfynodes import EmptyImage, LoadImage, PreviewImage, SaveImage
 
 from comfyflow import Schema, Workflow, validate_prompt
-from comfyflow.validate.nearest import nearest
+from comfyflow.nearest import nearest
 from tests.small_schema import MODELS, RAW, Prompt, good, node, schema
 
 NEW = schema()

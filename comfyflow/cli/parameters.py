@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 import inspect
-import types
-import typing
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
 
-from ..errors import CommandError
+from ..annotation import FEW_CHOICES, Annotation, element_types, field_names, has_parse
+from ..errors import CommandError, ParameterError
+from ..nearest import nearest
+from ..parameters import Parameter, Parameters
 
 _ALIKE: Final = 0.8
 """From when on a word is taken for a misspelt option: --image is none of --simulate."""
-_FEW: Final = 6
-"""So many choices of a parameter are written out in its place."""
 
 
 def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
-    """The arguments for a function that these words give.
+    """The arguments for a function that these words give; `Parameters.call` calls it with them.
 
     ``--name VALUE``, ``--name=VALUE``; a flag is ``--name`` or ``--no-name``; an option given
-    several times makes a list. Hyphens and underscores in names are the same.
+    several times makes a list. Hyphens and underscores in names are the same. What the texts
+    become is told in `comfyflow.parameters`.
 
     Args:
         words: What stands on the command line behind the target.
@@ -34,29 +32,31 @@ def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Param
     Raises:
         CommandError: An unknown name, a value of the wrong kind, a required one missing.
     """
+    known = Parameters(parameters)
     given: dict[str, Any] = {}
+    texts: dict[str, list[str]] = {}
     rest = list(words)
     while rest:
-        word = rest.pop(0)
-        name, separator, attached = _option(word)
-        key, negated = _parameter(name, parameters)
-        kind, many = _kind(parameters[key])
-        if kind is bool and not separator:
-            given[key] = not negated
+        name, separator, attached = _option(rest.pop(0))
+        entry, negated = _parameter(name, known)
+        if entry.annotation.is_flag and not separator:
+            given[entry.name] = not negated
+            texts.pop(entry.name, None)
             continue
-        if not separator and not rest:
-            raise CommandError(f"--{name} needs a value")
-        value = _converted(attached if separator else rest.pop(0), kind, name)
-        given[key] = [*given.get(key, []), value] if many else value
-    missing = [
-        f"--{name.replace('_', '-')}"
-        for name, parameter in parameters.items()
-        if parameter.default is parameter.empty
-        and name not in given
-        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
+        if not separator:
+            texts.setdefault(entry.name, []).extend(_values(name, rest, entry))
+        else:
+            texts.setdefault(entry.name, []).append(attached)
+        given[entry.name] = None
+    for name, each in texts.items():
+        entry, _ = _parameter(name, known)
+        try:
+            given[name] = entry.from_texts(each)
+        except ParameterError as error:
+            raise CommandError(f"{_spelled(name)} {error.reason}") from error
+    missing = known.missing(given)
     if missing:
-        raise CommandError(f"missing {', '.join(missing)}; parameters: {describe_parameters(parameters)}")
+        raise CommandError(f"missing {', '.join(map(_spelled, missing))}; parameters: {_in_a_line(known)}")
     return given
 
 
@@ -73,26 +73,41 @@ def share_words(
         CommandError: A word is no parameter of any of them.
     """
     shared: dict[str, list[str]] = {target: [] for target in parameters}
+    workflows = {target: Parameters(own) for target, own in parameters.items()}
     known = {name: entry for own in reversed([*parameters.values()]) for name, entry in own.items()}
     rest = list(words)
     while rest:
         word = rest.pop(0)
         name, separator, _ = _option(word)
-        _parameter(name, known)
-        takers = {target: found for target, own in parameters.items() if (found := _find(name, own))}
-        flags = {_kind(parameters[target][key])[0] is bool for target, (key, _) in takers.items()}
+        _parameter(name, Parameters(known))
+        takers = {target: found[0] for target, own in workflows.items() if (found := _find(name, own))}
         taken = [word]
+        flags = {entry.annotation.is_flag for entry in takers.values()}
         if not separator and flags == {True, False}:
             raise CommandError(
                 f"--{name} is a flag of one workflow and has a value in another; write --{name}=VALUE"
             )
         if not separator and flags == {False}:
-            if not rest:
-                raise CommandError(f"--{name} needs a value")
-            taken.append(rest.pop(0))
+            longest = max(takers.values(), key=lambda entry: entry.annotation.length or 1)
+            taken += _values(name, rest, longest)
         for target in takers:
             shared[target] += taken
     return shared
+
+
+def _values(name: str, rest: list[str], entry: Parameter) -> list[str]:
+    """The values behind an option, taken out of the words: one, or as many as a tuple has.
+
+    Raises:
+        CommandError: There is none.
+    """
+    if not rest:
+        raise CommandError(f"--{name} needs a value")
+    values = [rest.pop(0)]
+    if not values[0].lstrip().startswith("["):
+        while len(values) < (entry.annotation.length or 1) and rest and not rest[0].startswith("--"):
+            values.append(rest.pop(0))
+    return values
 
 
 def split_targets(targets: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -109,34 +124,77 @@ def split_targets(targets: Sequence[str], extra: Sequence[str]) -> tuple[list[st
 
 def describe_parameters(parameters: Mapping[str, inspect.Parameter]) -> str:
     """The parameters in a line, as one would write them."""
+    return _in_a_line(Parameters(parameters))
+
+
+def _in_a_line(parameters: Parameters) -> str:
     shown: list[str] = []
-    for name, parameter in parameters.items():
-        kind, many = _kind(parameter)
-        option = f"--{name.replace('_', '-')}"
-        text = option if kind is bool else f"{option} {_value_name(kind)}"
-        text += " …" if many else ""
-        shown.append(text if parameter.default is parameter.empty else f"[{text}]")
+    for entry in parameters.values():
+        option, annotation = _spelled(entry.name), entry.annotation
+        text = option if annotation.is_flag else f"{option} {_value_names(annotation)}"
+        text += " …" if annotation.collects and annotation.length is None else ""
+        shown.append(text if entry.is_required else f"[{text}]")
+    if parameters.rest is not None:
+        shown.append(f"[--NAME {parameters.rest.annotation.value_name} …]")
     return " ".join(shown) or "none"
 
 
 def parameter_rows(parameters: Mapping[str, inspect.Parameter]) -> list[tuple[str, str]]:
     """Each parameter as an option, and what it is if it is not given."""
     rows: list[tuple[str, str]] = []
-    for name, parameter in parameters.items():
-        kind, many = _kind(parameter)
-        option = f"--{name.replace('_', '-')}"
-        shown = f"{option} / --no-{option[2:]}" if kind is bool else f"{option} {_value_name(kind)}"
-        needed = parameter.default is parameter.empty
-        about = "[required]" if needed else f"[default: {parameter.default!r:.200}]"
-        notes = ["Any number of times."] if many else []
-        choices = _choices(kind)
-        if len(choices) > _FEW:
-            notes.append(f"One of {len(choices)}: {', '.join(choices)}.")
-        parse: Any = getattr(kind, "parse", None)
-        if parse is not None:
-            notes.append((inspect.getdoc(parse) or "").partition("\n")[0].replace("``", ""))
-        rows.append((shown, " ".join([*notes, about])))
+    known = Parameters(parameters)
+    for entry in known.values():
+        option, annotation = _spelled(entry.name), entry.annotation
+        flag = f"{option} / --no-{option[2:]}"
+        rows.append(
+            (
+                flag if annotation.is_flag else f"{option} {_value_names(annotation)}",
+                " ".join([*_notes(annotation), _default(entry)]).strip(),
+            )
+        )
+    if known.rest is not None:
+        value = known.rest.annotation
+        rows.append((f"--NAME {_value_names(value)}", " ".join(["Any further name.", *_notes(value)])))
     return rows
+
+
+def _notes(annotation: Annotation) -> Iterator[str]:
+    """What help tells of a parameter beside the name of its type."""
+    yield from (f"{text.rstrip('.')}." for text in annotation.about)
+    if annotation.collects and annotation.length is None:
+        yield "Any number of times."
+    if annotation.bounds:
+        yield f"{annotation.bounds[0].capitalize()}{''.join(f', {more}' for more in annotation.bounds[1:])}."
+    if len(annotation.choices) > FEW_CHOICES:
+        yield f"One of {len(annotation.choices)}: {', '.join(annotation.choices)}."
+    for member in annotation.members:
+        kinds = [each for part in element_types(member) for each in Annotation(part).members] or [member]
+        for kind in kinds:
+            if has_parse(kind):
+                yield (inspect.getdoc(kind.parse) or "").partition("\n")[0].replace("``", "")
+            elif fields := field_names(kind):
+                yield f"JSON: an object with {', '.join(fields)}."
+
+
+def _default(entry: Parameter) -> str:
+    if entry.is_required:
+        return "[required]"
+    default = entry.default
+    if default is inspect.Parameter.empty:
+        return ""
+    shown = default.name if isinstance(default, enum.Enum) else f"{default!r:.200}"
+    return f"[default: {shown}]"
+
+
+def _value_names(annotation: Annotation) -> str:
+    """What stands for the values behind an option: ``INT``, ``INT INT`` for a tuple of two."""
+    if annotation.length is None:
+        return annotation.value_name
+    return " ".join(Annotation(each).value_name for each in element_types(annotation.members[0]))
+
+
+def _spelled(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _option(word: str) -> tuple[str, str, str]:
@@ -150,25 +208,26 @@ def _option(word: str) -> tuple[str, str, str]:
     return word[2:].partition("=")
 
 
-def _find(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, bool] | None:
+def _find(name: str, parameters: Parameters) -> tuple[Parameter, bool] | None:
     """The parameter that an option means, and whether it is its ``--no-``; None where there is none."""
     key = name.replace("-", "_")
-    if key in parameters:
-        return key, False
-    if key.startswith("no_") and _is_flag(parameters.get(key[3:])):
-        return key[3:], True
-    return None
+    if key not in parameters and key.startswith("no_"):
+        entry = parameters.find(key[3:])
+        if entry is not None and entry.annotation.is_flag:
+            return entry, True
+    found = parameters.find(key)
+    return None if found is None else (found, False)
 
 
-def _parameter(name: str, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, bool]:
+def _parameter(name: str, parameters: Parameters) -> tuple[Parameter, bool]:
     found = _find(name, parameters)
     if found is not None:
         return found
-    near = difflib.get_close_matches(name.replace("-", "_"), parameters, n=1)
-    if near:
-        hint = f"did you mean --{near[0].replace('_', '-')}?"
+    near = nearest(name.replace("-", "_"), parameters)
+    if near is not None:
+        hint = f"did you mean {_spelled(near)}?"
     else:
-        hint = option_like(f"--{name}") or f"parameters: {describe_parameters(parameters)}"
+        hint = option_like(f"--{name}") or f"parameters: {_in_a_line(parameters)}"
     raise CommandError(f"there is no parameter --{name}; {hint}")
 
 
@@ -181,69 +240,5 @@ def option_like(name: str) -> str:
     context = click.get_current_context(silent=True)
     params = context.command.params if context is not None else []
     known = [option for each in params for option in each.opts if option.startswith("--")]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
-    return f"did you mean {near[0]}?" if near else ""
-
-
-def _is_flag(parameter: inspect.Parameter | None) -> bool:
-    return parameter is not None and _kind(parameter)[0] is bool
-
-
-def _kind(parameter: inspect.Parameter) -> tuple[Any, bool]:
-    """What one value of a parameter is (a type or a Literal), and whether it takes several."""
-    annotation: Any = parameter.annotation
-    if annotation is parameter.empty or isinstance(annotation, str):
-        default: Any = parameter.default
-        known = default is not parameter.empty and default is not None
-        annotation = default.__class__ if known else str
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        members = [member for member in typing.get_args(annotation) if member is not type(None)]
-        annotation = members[0] if members else str
-    if typing.get_origin(annotation) in (list, tuple, Sequence) or annotation in (list, tuple):
-        inner = [member for member in typing.get_args(annotation) if member is not Ellipsis]
-        return (inner[0] if inner else str), True
-    return annotation, False
-
-
-def _choices(kind: Any) -> dict[str, Any]:
-    """The words that a parameter takes, where they are given, and what each stands for."""
-    if typing.get_origin(kind) is typing.Literal:
-        return {str(choice): choice for choice in typing.get_args(kind)}
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return {member.name: member for member in kind}
-    return {}
-
-
-def _value_name(kind: Any) -> str:
-    """What stands for a value of this kind: ``INT``, or the choices where they are few."""
-    choices = _choices(kind)
-    if choices:
-        return "|".join(choices) if len(choices) <= _FEW else "CHOICE"
-    return str(getattr(kind, "__name__", kind)).upper()
-
-
-def _converted(text: str, kind: Any, name: str) -> Any:
-    choices = _choices(kind)
-    if kind is bool:
-        choices = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-        text = text.lower()
-    elif not choices:
-        return _plain(text, kind, name)
-    if text in choices:
-        return choices[text]
-    near = difflib.get_close_matches(text, choices, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(choices)}"
-    raise CommandError(f"--{name} got {text!r}; {hint}")
-
-
-def _plain(text: str, kind: Any, name: str) -> Any:
-    parse = getattr(kind, "parse", None)
-    if parse is not None:
-        return parse(text)
-    if kind not in (int, float, Path):
-        return text
-    try:
-        return kind(text)
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise CommandError(f"--{name} takes {wanted}, not {text!r}") from None
+    near = nearest(name, known, cutoff=_ALIKE)
+    return f"did you mean {near}?" if near else ""

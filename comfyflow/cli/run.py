@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ..annotation import Annotation
 from ..errors import (
     ClientError,
     CommandError,
@@ -40,9 +41,9 @@ from .options import (
     server_option,
 )
 from .outputs import tell_missing, write_outputs
-from .overrides import RANDOM, random_seed, set_inputs, set_seeds
+from .overrides import LARGEST_SEED, RANDOM, random_seed, set_inputs, set_seeds
 from .plain_text import say
-from .target import load_target
+from .target import find_workflow, load_target
 from .workflow_command import WorkflowCommand, target_argument
 
 if TYPE_CHECKING:
@@ -163,9 +164,11 @@ def _load(
     text: str, words: Sequence[str], seed: str | None, converting: Converting
 ) -> tuple[Source, int | None]:
     """The target with its seed: the function's own parameter, or all seeds of the prompt."""
-    drawn = random_seed() if seed == RANDOM else None
-    if seed is not None and text_has_parameter(text, "seed"):
-        value = str(drawn) if drawn is not None else seed
+    found = find_workflow(text) if seed is not None else None
+    if seed is not None and found is not None and "seed" in found.parameters:
+        limit = Annotation.of(found.parameters["seed"]).largest
+        largest = LARGEST_SEED if limit is None else max(0, min(int(limit), LARGEST_SEED))
+        value = str(random_seed(largest)) if seed == RANDOM else seed
         return load_target(text, [*words, "--seed", value]), _whole(value)
     loaded = load_target(text, words, None, converting)
     if seed is None:
@@ -179,14 +182,6 @@ def _whole(text: str) -> int | None:
         return int(text)
     except ValueError:
         return None
-
-
-def text_has_parameter(text: str, name: str) -> bool:
-    """Whether a target is a workflow function with a parameter of that name."""
-    from .target import find_workflow
-
-    found = find_workflow(text)
-    return found is not None and name in found.parameters
 
 
 def _known_schema(target: Source, converting: Converting) -> Schema | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..argument_name import name_nearest
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import is_object
+from ..parameters import Parameters
 from ..source import Source, editor_classes, may_be_prompt
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import Converting, reference_schema
@@ -98,7 +99,7 @@ def load_workflow(file: Path, name: str | None, words: Sequence[str] = ()) -> Wo
         return chosen
     arguments = read_parameters(words, chosen.parameters)
     try:
-        made: Workflow[Any] = chosen(**arguments)
+        made: Workflow[Any] = Parameters(chosen.parameters).call(chosen, arguments)
     except ComfyflowError:
         raise
     except Exception as error:  # the user's own code may raise anything

@@ -28,11 +28,11 @@ from ..errors import ServerError as HttpError
 from ..graph.prompt import is_wrapped, unwrapped, wrapped
 from ..input_file import InputFile, UploadedFile, is_annotated, is_plain_path
 from ..json_types import is_array, is_list, object_or_empty, text_or_empty
+from ..nearest import nearest
 from ..schema import InputSchema, NodeSchema, Schema
 from ..schema.dynamic import unfold_inputs
 from ..schema.installed_files import is_media_file
 from ..source import Input, Source
-from ..validate.nearest import nearest
 from ..validate.scan import upstream
 from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError
 from .core import Core, call

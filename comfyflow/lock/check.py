@@ -11,10 +11,10 @@ from typing import Any, Final
 from ..diff.shown import brief
 from ..graph.prompt import read_links, title_of
 from ..json_types import object_or_empty, text_or_empty
+from ..nearest import nearest
 from ..problem import Place, Problem
 from ..schema import InputSchema, NodeSchema, Schema, unfold_inputs
 from ..validate import validate_prompt
-from ..validate.nearest import nearest
 from .difference import Difference, node_differences
 from .drift import SEVERITIES, Drift, Severity
 from .lock_file import Lock

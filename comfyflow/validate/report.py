@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ValidationError
 from ..graph.prompt import title_of
 from ..json_types import is_array, object_or_empty
+from ..nearest import nearest
 from ..notebook import pretty_text
 from ..problem import Place, Problem, Severity
 from .advice import FILE_NOT_CHECKED
 from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
-from .nearest import nearest
 from .note import Note
 from .server_answer import ServerAnswer, read_answer, rejected
 from .server_error import EXCEPTION_INNER, NodeErrors, ServerError

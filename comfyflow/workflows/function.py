@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import sys
+import typing
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar
 
@@ -62,15 +65,17 @@ class WorkflowFunction(Generic[P, R]):
 
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
-        """The parameters, their annotations resolved where they can be."""
-        try:
-            signature = inspect.signature(self.function, eval_str=True)
-        except (NameError, TypeError, SyntaxError, AttributeError):
-            signature = inspect.signature(self.function)
-        return dict(signature.parameters)
+        """The parameters, each annotation resolved where it can be."""
+        function = inspect.unwrap(self.function)
+        signature = _signature(self.function)
+        names = getattr(function, "__globals__", {})
+        return {
+            name: parameter.replace(annotation=_resolved(parameter.annotation, names))
+            for name, parameter in signature.parameters.items()
+        }
 
     def __repr__(self) -> str:
-        return f"<workflow {self.name}{inspect.signature(self.function)}>"
+        return f"<workflow {self.name}{_signature(self.function)}>"
 
 
 def workflow(function: Callable[P, R]) -> WorkflowFunction[P, R]:
@@ -94,3 +99,20 @@ def workflow(function: Callable[P, R]) -> WorkflowFunction[P, R]:
 def is_workflow(value: object) -> TypeGuard[Workflow[Any] | WorkflowFunction[..., Any]]:
     """Whether something in a module is a workflow, or a function that makes one."""
     return isinstance(value, (Workflow, WorkflowFunction))
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A function's signature; names that only a type checker knows stay as they are written."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
+
+        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+    return inspect.signature(function)
+
+
+def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
+    """What an annotation that is written as text says, or the text if its names are not known."""
+    if isinstance(annotation, str):
+        with contextlib.suppress(NameError, TypeError, SyntaxError, AttributeError):
+            return eval(annotation, names)  # noqa: S307  # the user's own code, as `inspect` would
+    return annotation if not isinstance(annotation, typing.ForwardRef) else annotation.__forward_arg__
