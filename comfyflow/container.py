@@ -69,7 +69,9 @@ _HEAD: Final = 4096
 _PACKED_HEADER: Final = re.compile(rb"moov.{4}cmov", re.DOTALL)
 """The header of an old QuickTime film, compressed: nothing of today writes it, and it has no bound."""
 
-NOTHING_ELSE: Final = {"protocol_whitelist": "none", "probesize": "4096", "analyzeduration": "1"}
+NO_ADDRESS: Final = {"protocol_whitelist": "none"}
+"""Options for FFmpeg: no address, and no other file."""
+NOTHING_ELSE: Final = {**NO_ADDRESS, "probesize": "4096", "analyzeduration": "1"}
 """Options for FFmpeg: no address, no other file, and no decoding to find out more."""
 
 
@@ -124,11 +126,12 @@ def open_picture(data: bytes, bounds: Bounds | None = None) -> Image:
     return Image.open(io.BytesIO(data), formats=formats)
 
 
-def open_recording(data: bytes) -> Any:
-    """A video or a sound as PyAV has it, for its tags.
+def open_recording(data: bytes, *, decoding: bool = False) -> Any:
+    """A video or a sound as PyAV has it.
 
     Args:
         data: The whole file.
+        decoding: Whether frames are wanted too, and not only its tags.
 
     Raises:
         ImportError: PyAV is not installed (``pip install comfyflow-dsl[media]``).
@@ -141,7 +144,8 @@ def open_recording(data: bytes) -> Any:
     if container is None or not container.ffmpeg or _PACKED_HEADER.search(data):
         raise ValueError("by its first bytes it is no recording that can be read")
     opener: Any = av.open  # its overloads differ from version to version
-    return opener(io.BytesIO(data), mode="r", format=container.ffmpeg, options=dict(NOTHING_ELSE))
+    options = NO_ADDRESS if decoding else NOTHING_ELSE
+    return opener(io.BytesIO(data), mode="r", format=container.ffmpeg, options=dict(options))
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:

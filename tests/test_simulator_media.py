@@ -1,29 +1,27 @@
-"""Files of sound, video and 3D: read again by somebody else, or byte by byte."""
+"""Files of sound, video and 3D: what PyAV, Pillow and a parser of boxes read of them."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import struct
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from comfyflow.simulator import Simulator
-from comfyflow.simulator.media.crc import checksums
-from comfyflow.simulator.media.flac import BLOCK, encode_flac
 from comfyflow.simulator.media.glb import encode_glb
-from comfyflow.simulator.media.mp4 import encode_mp4
-from comfyflow.simulator.media.silence import silent_mp3, silent_opus
-from comfyflow.simulator.media.webm import encode_webm
+from comfyflow.simulator.media.sound import encode_sound, opus_rate, read_sound
+from comfyflow.simulator.media.video import copy_streams, read_video, write_video
 from comfyflow.simulator.nodes.audio_nodes import melody
+from comfyflow.simulator.values import Sound, Video
 from tests.simulated import error, outputs
 
 TAGS = {"prompt": '{"1": {"é": 1}}', "workflow": "{}"}
@@ -33,185 +31,196 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
     return {"class_type": class_type, "inputs": inputs}
 
 
-def slow_crc(block: bytes, polynomial: int, bits: int) -> int:
-    value = 0
-    for byte in block:
-        value ^= byte << (bits - 8)
-        for _ in range(8):
-            value = value << 1 ^ (polynomial if value >> (bits - 1) else 0)
-            value &= (1 << bits) - 1
-    return value
+def wave(channels: int, count: int, rate: int = 44100) -> Any:
+    tone = 0.5 * np.sin(np.arange(count, dtype=np.float32) * 2 * np.pi * 440 / rate)
+    return np.tile(tone, (channels, 1))
 
 
-@given(
-    st.lists(st.binary(max_size=40), max_size=5),
-    st.sampled_from([(0x07, 8), (0x8005, 16), (0x04C11DB7, 32)]),
-)
-def test_checksums_side_by_side(blocks: list[bytes], kind: tuple[int, int]) -> None:
-    assert checksums(blocks, *kind) == [slow_crc(block, *kind) for block in blocks]
+def told(data: bytes) -> tuple[dict[str, str], dict[str, tuple[str, Any]]]:
+    """The tags of a file, and the codec and format of each of its streams, as players see them."""
+    with av.open(io.BytesIO(data)) as container:
+        tags = dict(container.metadata)
+        for stream in container.streams:
+            tags |= stream.metadata
+        streams = {
+            stream.type: (stream.codec.canonical_name, getattr(stream, "format", None) and stream.format.name)
+            for stream in container.streams
+        }
+    return {name.lower(): text for name, text in tags.items()}, streams
 
 
-def read_flac(data: bytes) -> tuple[np.ndarray[Any, Any], int, dict[str, str]]:
-    """Samples, rate and tags of a FLAC file whose blocks are stored as they are."""
-    assert data[:4] == b"fLaC"
-    info = data[8:42]
-    packed = int.from_bytes(info[10:18], "big")
-    rate, channels, bits, total = (
-        packed >> 44,
-        (packed >> 41 & 7) + 1,
-        (packed >> 36 & 31) + 1,
-        packed & 2**36 - 1,
-    )
-    length = int.from_bytes(data[43:46], "big")
-    assert data[42] == 0x84
-    tags = dict(entry.split("=", 1) for entry in vorbis_comments(data[46 : 46 + length]))
-    at, blocks = 46 + length, list[np.ndarray[Any, Any]]()
-    frames_found, ends = list[bytes](), list[int]()
-    while at < len(data):
-        start = at
-        assert data[at : at + 2] == b"\xff\xf8"
-        at += 4
-        first = data[at]
-        at += 1 if first < 0x80 else 8 - (~first & 0xFF).bit_length()
-        size = int.from_bytes(data[at : at + 2], "big") + 1
-        assert data[at + 2] == slow_crc(data[start : at + 2], 0x07, 8)
-        at += 3
-        rows: list[np.ndarray[Any, Any]] = []
-        for _ in range(channels):
-            assert data[at] == 0x02
-            rows.append(np.frombuffer(data[at + 1 : at + 1 + 2 * size], dtype=">i2"))
-            at += 1 + 2 * size
-        frames_found.append(data[start:at])
-        ends.append(int.from_bytes(data[at : at + 2], "big"))
-        at += 2
-        blocks.append(np.stack(rows))
-    assert checksums(frames_found, 0x8005, 16) == ends
-    samples = np.concatenate(blocks, axis=1)
-    assert (bits, samples.shape) == (16, (channels, total))
-    digest = hashlib.md5(samples.T.astype("<i2").tobytes(), usedforsecurity=False).digest()
-    assert info[18:34] == digest
-    return samples, rate, tags
-
-
-def vorbis_comments(block: bytes) -> Iterator[str]:
-    at = 4 + struct.unpack("<I", block[:4])[0]
-    count = struct.unpack("<I", block[at : at + 4])[0]
-    at += 4
-    for _ in range(count):
-        length = struct.unpack("<I", block[at : at + 4])[0]
-        yield block[at + 4 : at + 4 + length].decode()
-        at += 4 + length
-
-
-@pytest.mark.parametrize(("channels", "count"), [(1, 1), (2, BLOCK), (2, 3 * BLOCK + 17), (1, 130 * BLOCK)])
+@pytest.mark.parametrize(("channels", "count"), [(1, 1), (2, 4096), (2, 12305), (1, 44100)])
 def test_flac_is_lossless(channels: int, count: int) -> None:
-    wave = np.sin(np.arange(channels * count, dtype=np.float32)).reshape(channels, count)
-    samples, rate, tags = read_flac(encode_flac(wave, 44100, TAGS))
-    assert np.array_equal(samples, np.round(wave * 32767).astype(np.int16))
-    assert (rate, tags) == (44100, TAGS)
+    samples = wave(channels, count)
+    found = read_sound(encode_sound(samples, 44100, TAGS), 60.0)
+    assert found.rate == 44100
+    assert np.allclose(found.samples[0], samples, atol=1 / 32767)
 
 
 def test_what_is_too_loud_is_cut() -> None:
-    samples, _, _ = read_flac(encode_flac(np.asarray([[2.0, -2.0]]), 8000, {}))
-    assert samples.tolist() == [[32767, -32767]]
+    found = read_sound(encode_sound(np.asarray([[2.0, -2.0] * 50]), 8000, {}), 60.0)
+    assert found.samples.max() <= 1.0
+    assert found.samples.min() >= -1.0
+    assert found.samples[0, 0, 0] > 0.99
 
 
-def test_silent_mp3_has_its_length() -> None:
-    data = silent_mp3(2.0, TAGS)
-    assert data[:3] == b"ID3"
-    size = 0
-    for byte in data[6:10]:
-        size = size << 7 | byte
-    frames = data[10 + size :]
-    assert len(frames) % 417 == 0
-    assert all(frames[at : at + 2] == b"\xff\xfb" for at in range(0, len(frames), 417))
-    assert abs(len(frames) // 417 * 1152 / 44100 - 2.0) < 0.03
+@pytest.mark.parametrize(
+    ("kind", "quality", "codec", "rate"),
+    [
+        ("flac", "128k", "flac", 44100),
+        ("mp3", "V0", "mp3", 44100),
+        ("mp3", "128k", "mp3", 44100),
+        ("opus", "64k", "opus", 48000),
+    ],
+)
+def test_sound_can_be_heard(kind: str, quality: str, codec: str, rate: int) -> None:
+    samples = wave(2, 2 * 44100)
+    data = encode_sound(samples, 44100, {**TAGS, "long": "x" * 200_000}, kind, quality)
+    tags, streams = told(data)
+    assert streams["audio"][0] == codec
+    assert tags["prompt"] == TAGS["prompt"]
+    assert len(tags["long"]) == 200_000
+    found = read_sound(data, 60.0)
+    assert found.rate == rate
+    assert abs(found.samples.shape[2] / rate - 2.0) < 0.1
+    loudness = float(np.sqrt((found.samples[0, 0, rate // 4 : -rate // 4] ** 2).mean()))
+    assert abs(loudness - 0.5 / np.sqrt(2)) < 0.02
 
 
-def ogg_pages(data: bytes) -> list[tuple[int, int, bytes]]:
-    """Flags, position and body of each page, all checksums checked."""
-    at, found, cleared, checks = 0, list[tuple[int, int, bytes]](), list[bytes](), list[int]()
+@pytest.mark.parametrize(("rate", "kept"), [(8000, 8000), (11025, 12000), (44100, 48000), (96000, 48000)])
+def test_opus_has_rates_of_its_own(rate: int, kept: int) -> None:
+    assert opus_rate(rate) == kept
+
+
+def test_no_more_of_a_sound_is_read_than_is_wanted() -> None:
+    assert read_sound(encode_sound(wave(1, 44100), 44100, {}), 0.25).samples.shape == (1, 1, 11025)
+
+
+def scene(count: int = 4, channels: int = 3, width: int = 32, height: int = 16) -> Any:
+    images = np.zeros((count, height, width, channels), dtype=np.float32)
+    images[..., 0] = np.linspace(0, 1, count)[:, None, None]
+    images[..., 2] = 0.5
+    if channels == 4:
+        images[..., 3] = 0.5
+    return images
+
+
+def boxes(data: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    at = 0
     while at < len(data):
-        assert data[at : at + 4] == b"OggS"
-        flags, position = data[at + 5], struct.unpack("<Q", data[at + 6 : at + 14])[0]
-        count = data[at + 26]
-        length = 27 + count + sum(data[at + 27 : at + 27 + count])
-        page = data[at : at + length]
-        cleared.append(page[:22] + bytes(4) + page[26:])
-        checks.append(struct.unpack("<I", page[22:26])[0])
-        found.append((flags, position, page[27 + count :]))
-        at += length
-    assert checksums(cleared, 0x04C11DB7, 32) == checks
+        found.append(data[at + 4 : at + 8])
+        at += struct.unpack(">I", data[at : at + 4])[0]
     return found
 
 
-def test_silent_opus_has_its_length_and_long_tags() -> None:
-    pages = ogg_pages(silent_opus(30.0, {**TAGS, "long": "x" * 200_000}))
-    assert pages[0][2].startswith(b"OpusHead")
-    assert pages[1][2].startswith(b"OpusTags")
-    assert pages[-1][:2] == (4, 30 * 48000)
+@pytest.mark.parametrize(
+    ("name", "codec", "depth", "sound", "streams"),
+    [
+        ("a.mp4", "h264", 8, False, {"video": ("h264", "yuv420p")}),
+        ("a.mp4", "h264", 8, True, {"video": ("h264", "yuv420p"), "audio": ("aac", "fltp")}),
+        ("a.mp4", "h264", 10, False, {"video": ("h264", "yuv420p10le")}),
+        ("a.mkv", "h264", 8, True, {"video": ("h264", "yuv420p"), "audio": ("aac", "fltp")}),
+        ("a.webm", "vp9", 8, False, {"video": ("vp9", "yuv420p")}),
+        ("a.webm", "vp9", 8, True, {"video": ("vp9", "yuv420p"), "audio": ("opus", "fltp")}),
+    ],
+)
+def test_videos_can_be_seen(
+    name: str, codec: str, depth: int, sound: bool, streams: dict[str, tuple[str, str]], tmp_path: Path
+) -> None:
+    heard = Sound(wave(2, 44100)[None], 44100) if sound else None
+    write_video(tmp_path / name, Video(scene(), 10.0, heard, depth), TAGS, codec)
+    data = (tmp_path / name).read_bytes()
+    tags, found = told(data)
+    assert found == streams
+    assert {key: tags[key] for key in TAGS} == TAGS
+    video = read_video(data)
+    assert (video.images.shape, video.fps, video.bit_depth) == ((4, 16, 32, 3), 10, depth)
+    assert np.abs(video.images - scene()).max() < 0.1
+    if sound:
+        assert video.audio is not None
+        assert abs(video.audio.samples.shape[2] / video.audio.rate - 0.4) < 0.06
 
 
-def frames(count: int = 4) -> list[Image.Image]:
-    return [Image.new("RGB", (32, 16), (255 * number // count, 0, 128)) for number in range(count)]
+def test_a_browser_can_start_an_mp4_before_it_has_all_of_it(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", Video(scene(), 10.0), TAGS)
+    order = boxes((tmp_path / "a.mp4").read_bytes())
+    assert order.index(b"moov") < order.index(b"mdat")
 
 
-def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The elements of a Matroska file, one level."""
-    at = 0
-    while at < len(data):
-        width = 9 - data[at].bit_length()
-        kind = int.from_bytes(data[at : at + width], "big")
-        at += width
-        width = 9 - data[at].bit_length()
-        length = int.from_bytes(data[at : at + width], "big") & (1 << 7 * width) - 1
-        at += width
-        yield kind, data[at : at + length]
-        at += length
+def test_colors_are_told_to_players(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", Video(scene(), 10.0), {})
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0].codec_context
+        assert (stream.color_primaries, stream.color_trc, stream.colorspace, stream.color_range) == (
+            1,
+            13,
+            1,
+            1,
+        )
 
 
-def as_webp(vp8: bytes) -> Image.Image:
-    body = b"WEBPVP8 " + struct.pack("<I", len(vp8)) + vp8 + b"\0" * (len(vp8) % 2)
-    with Image.open(io.BytesIO(b"RIFF" + struct.pack("<I", len(body)) + body)) as image:
-        image.load()
-        return image.copy()
+def test_vp9_keeps_transparency(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.webm", Video(scene(channels=4), 8.0), TAGS, "vp9", {"crf": "20.0", "b": "0"})
+    tags, _ = told((tmp_path / "a.webm").read_bytes())
+    assert tags["alpha_mode"] == "1"
 
 
-def test_webm_holds_pictures_that_can_be_seen() -> None:
-    (_, head), (_, segment) = elements(encode_webm(frames(30), 5.0, TAGS))
-    assert dict(elements(head))[0x4282] == b"webm"
-    parts = list(elements(segment))
-    clusters = [list(elements(body)) for kind, body in parts if kind == 0x1F43B675]
-    assert len(clusters) == 2
-    blocks = [body for cluster in clusters for kind, body in cluster if kind == 0xA3]
-    assert len(blocks) == 30
-    last = as_webp(blocks[-1][4:])
-    assert last.size == (32, 16)
-    assert last.convert("RGB").getpixel((5, 5))[0] > 200  # type: ignore[index]
-    tags = b"".join(body for kind, body in parts if kind == 0x1254C367)
-    assert TAGS["prompt"].encode() in tags
+def test_av1_is_written(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.webm", Video(scene(2, width=64, height=64), 8.0), TAGS, "av1", {"crf": "40"})
+    assert told((tmp_path / "a.webm").read_bytes())[1] == {"video": ("av1", "yuv420p10le")}
 
 
-def boxes(data: bytes) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    at = 0
-    while at < len(data):
-        length = struct.unpack(">I", data[at : at + 4])[0]
-        found[data[at + 4 : at + 8]] = data[at + 8 : at + length]
-        at += length
-    return found
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "h264"), ("a.webm", "vp9"), ("a.mkv", "h264")])
+def test_the_same_video_is_the_same_file(name: str, codec: str, tmp_path: Path) -> None:
+    video = Video(scene(), 8.0, Sound(wave(2, 4410)[None], 44100))
+    made: list[bytes] = []
+    for _ in range(2):
+        write_video(tmp_path / name, video, TAGS, codec)
+        made.append((tmp_path / name).read_bytes())
+    assert made[0] == made[1]
 
 
-def test_mp4_holds_pictures_that_can_be_seen() -> None:
-    data = encode_mp4(frames(), 10.0, TAGS)
-    table: Any = boxes(data)
-    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
-        table = boxes(table[name])
-    sizes = struct.unpack(">4I", table[b"stsz"][12:28])
-    offsets = struct.unpack(">4I", table[b"stco"][8:24])
-    with Image.open(io.BytesIO(data[offsets[3] : offsets[3] + sizes[3]])) as picture:
-        assert (picture.format, picture.size) == ("JPEG", (32, 16))
-    assert TAGS["prompt"].encode() in data
+@pytest.mark.parametrize("kind", ["flac", "mp3", "opus"])
+def test_the_same_sound_is_the_same_file(kind: str) -> None:
+    assert encode_sound(wave(2, 9000), 44100, TAGS, kind) == encode_sound(wave(2, 9000), 44100, TAGS, kind)
+
+
+def test_h264_does_not_fit_into_webm(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="WebM output requires the AV1 codec"):
+        write_video(tmp_path / "a.webm", Video(scene(), 8.0), TAGS, "h264")
+
+
+def test_streams_are_copied_and_tags_are_added(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", Video(scene(), 10.0), {"prompt": "old", "other": "kept"})
+    data = (tmp_path / "a.mp4").read_bytes()
+    copy_streams(data, tmp_path / "b.mp4", {"prompt": "new"})
+    copied = (tmp_path / "b.mp4").read_bytes()
+    tags, _ = told(copied)
+    assert (tags["prompt"], tags["other"]) == ("new", "kept")
+    assert np.array_equal(read_video(data).images, read_video(copied).images)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=64), st.integers(0, 40), st.sampled_from(["mp4", "flac", "cut"]))
+def test_a_broken_file_is_an_error_of_ours(garbage: bytes, at: int, kind: str) -> None:
+    head = {"mp4": b"\0\0\0\x20ftypisom", "flac": b"fLaC", "cut": encode_sound(wave(1, 500), 8000, {})}[kind]
+    data = head[:at] + garbage + head[at + len(garbage) :]
+    for read in (read_video, lambda data: read_sound(data, 1.0)):
+        try:
+            read(data)
+        except ValueError:
+            continue
+        assert kind == "cut"
+
+
+def test_no_more_frames_are_read_than_fit_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "a.mp4", Video(scene(), 10.0), {})
+    monkeypatch.setattr("comfyflow.simulator.media.video.MOST_PIXELS", 3 * 16 * 32)
+    with pytest.raises(ValueError, match="more than 1536 pixels"):
+        read_video((tmp_path / "a.mp4").read_bytes())
 
 
 def test_glb_is_a_scene() -> None:
@@ -258,9 +267,9 @@ def test_sampled_sound_is_saved(server: Simulator) -> None:
     prompt = {**SAMPLED_AUDIO, "x": node("SaveAudio", audio=["8", 0], filename_prefix="audio/tune")}
     path = saved(server, prompt, "audio")
     assert path.parent.name == "audio"
-    samples, rate, tags = read_flac(path.read_bytes())
-    assert (samples.shape, rate) == ((2, 44100), 44100)
-    assert json.loads(tags["prompt"]) == prompt
+    found = read_sound(path.read_bytes(), 60.0)
+    assert (found.samples.shape, found.rate) == ((1, 2, 44100), 44100)
+    assert json.loads(told(path.read_bytes())[0]["prompt"]) == prompt
 
 
 @pytest.mark.parametrize(
@@ -274,7 +283,9 @@ def test_sampled_sound_is_saved(server: Simulator) -> None:
 )
 def test_other_kinds_of_sound(server: Simulator, class_type: str, more: dict[str, Any], ending: str) -> None:
     prompt = {**SAMPLED_AUDIO, "x": node(class_type, audio=["8", 0], filename_prefix="a", **more)}
-    assert saved(server, prompt, "audio").suffix == ending
+    path = saved(server, prompt, "audio")
+    assert path.suffix == ending
+    assert told(path.read_bytes())[1]["audio"][0] == ending[1:]
 
 
 def test_sound_is_cut_joined_and_mixed(server: Simulator) -> None:
@@ -285,9 +296,9 @@ def test_sound_is_cut_joined_and_mixed(server: Simulator) -> None:
             "a": audio,
             "x": node("PreviewAudio", audio=["a", 0]),
         }
-        samples, rate, _ = read_flac(saved(server, prompt, "audio").read_bytes())
-        assert rate == 8000
-        return samples.shape[0], samples.shape[1]
+        found = read_sound(saved(server, prompt, "audio").read_bytes(), 60.0)
+        assert found.rate == 8000
+        return found.samples.shape[1], found.samples.shape[2]
 
     assert shape(node("TrimAudioDuration", audio=["1", 0], start_index=-0.25, duration=60.0)) == (2, 2000)
     assert shape(node("AudioConcat", audio1=["1", 0], audio2=["2", 0], direction="before")) == (2, 12000)
@@ -298,7 +309,7 @@ def test_sound_is_cut_joined_and_mixed(server: Simulator) -> None:
 def test_a_sound_that_is_none_is_an_error(server: Simulator) -> None:
     (server.folders.of("input") / "bad.wav").write_bytes(b"RIFF")
     prompt = {"1": node("LoadAudio", audio="bad.wav"), "2": node("PreviewAudio", audio=["1", 0])}
-    assert "no WAV file" in error(server, prompt)["exception_message"]
+    assert "bad.wav is no sound that can be read" in error(server, prompt)["exception_message"]
 
 
 VIDEO: dict[str, Any] = {
@@ -309,19 +320,41 @@ VIDEO: dict[str, Any] = {
 
 def test_videos_are_saved(server: Simulator) -> None:
     save = node("SaveVideo", video=["2", 0], filename_prefix="video/v", format="auto", codec="auto")
-    assert saved(server, {**VIDEO, "x": save}, "images").read_bytes()[4:8] == b"ftyp"
+    prompt = {**VIDEO, "x": save}
+    data = saved(server, prompt, "images").read_bytes()
+    tags, streams = told(data)
+    assert streams == {"video": ("h264", "yuv420p")}
+    assert json.loads(tags["prompt"]) == prompt
+    assert read_video(data).fps == Fraction(8)
     webm = node("SaveWEBM", images=["1", 0], filename_prefix="v", codec="vp9", fps=8.0, crf=32.0)
-    assert saved(server, {**VIDEO, "x": webm}, "images").read_bytes()[:4] == b"\x1aE\xdf\xa3"
+    path = saved(server, {**VIDEO, "x": webm}, "images")
+    assert path.suffix == ".webm"
+    assert told(path.read_bytes())[1] == {"video": ("vp9", "yuv420p")}
 
 
-def test_a_loaded_video_is_saved_as_it_was(server: Simulator) -> None:
-    original = encode_mp4(frames(), 10.0, {})
-    (server.folders.of("input") / "in.mp4").write_bytes(original)
+def test_a_loaded_video_is_the_real_one(server: Simulator) -> None:
+    heard = Sound(wave(2, 44100)[None], 44100)
+    source = server.folders.of("input") / "in.mp4"
+    write_video(source, Video(scene(), 10.0, heard), {"title": "mine"})
+    load = {"1": node("LoadVideo", file="in.mp4")}
+    save = node("SaveVideo", video=["1", 0], filename_prefix="copy", format="auto", codec="auto")
+    copied = saved(server, {**load, "x": save}, "images").read_bytes()
+    assert told(copied)[0]["title"] == "mine"
+    assert np.array_equal(read_video(copied).images, read_video(source.read_bytes()).images)
+    parts = {**load, "2": node("GetVideoComponents", video=["1", 0])}
+    parts["x"] = node("PreviewAudio", audio=["2", 1])
+    found = read_sound(saved(server, parts, "audio").read_bytes(), 60.0)
+    assert abs(found.samples.shape[2] / 44100 - 0.4) < 0.06
+    assert float(np.abs(found.samples).max()) > 0.4
+
+
+def test_a_video_that_is_none_is_an_error(server: Simulator) -> None:
+    (server.folders.of("input") / "bad.mp4").write_bytes(b"\0\0\0\x20ftypisom")
     prompt = {
-        "1": node("LoadVideo", file="in.mp4"),
-        "x": node("SaveVideo", video=["1", 0], filename_prefix="copy", format="auto", codec="auto"),
+        "1": node("LoadVideo", file="bad.mp4"),
+        "x": node("SaveVideo", video=["1", 0], filename_prefix="v", format="auto", codec="auto"),
     }
-    assert saved(server, prompt, "images").read_bytes() == original
+    assert "bad.mp4 is no video that can be read" in error(server, prompt)["exception_message"]
 
 
 def test_an_animated_png_knows_its_prompt(server: Simulator) -> None:

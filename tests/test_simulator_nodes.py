@@ -568,6 +568,11 @@ def test_formulas(server: Simulator) -> None:
     assert work_out("a // b", 1) == "2"
     assert work_out("a > b and not b == 3", 2) == "False"
     assert work_out("max(values) ** 2 if a else sqrt(b)") == "49.0"
+    assert work_out("a << 2 | b", 1) == "31"
+    for expression, why in (("a ** 4000", "finite number, got a number of"), ("nothing", "not defined")):
+        formula = node("ComfyMathExpression", expression=expression, **{"values.a": 7})
+        prompt = {"x": formula, "y": node("PreviewAny", source=["x", 0])}
+        assert why in error(server, prompt)["exception_message"]
 
 
 def test_switches_and_truths(server: Simulator) -> None:

@@ -15,7 +15,19 @@ from .arrays import FloatArray, np
 from .json_value import is_list
 from .model_files import is_model_name
 from .node_function import NodeResult
-from .values import Conditioning, Guider, Latent, Model, Noise, Placeholder, Sampler, Sigmas, Sound, Video
+from .values import (
+    Conditioning,
+    Guider,
+    Latent,
+    Model,
+    Noise,
+    Placeholder,
+    Sampler,
+    Sigmas,
+    Sound,
+    Video,
+    VideoFile,
+)
 
 if TYPE_CHECKING:
     from .node_function import NodeContext
@@ -169,9 +181,9 @@ def _sound(name: str, context: NodeContext, values: Mapping[str, Any]) -> Sound:
     return Sound(np.zeros((1, 2, 44100), dtype=np.float32), 44100)
 
 
-def _video(name: str, context: NodeContext, values: Mapping[str, Any]) -> Video:
+def _video(name: str, context: NodeContext, values: Mapping[str, Any]) -> Video | VideoFile:
     passed = _passed("VIDEO", name, context, values)
-    return passed if isinstance(passed, Video) else Video(_image("images", context, values))
+    return passed if isinstance(passed, (Video, VideoFile)) else Video(_image("images", context, values))
 
 
 def _sigmas(_name: str, _context: NodeContext, values: Mapping[str, Any]) -> Sigmas:

@@ -6,7 +6,11 @@ channel. The rest are the small descriptions below: enough to paint a picture fr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
 
 from .arrays import FloatArray
 
@@ -114,12 +118,41 @@ class Sound:
 
 @dataclass(frozen=True)
 class Video:
-    """Frames, their rate, and the sound that goes with them."""
+    """Frames, their rate, and the sound that goes with them.
+
+    Attributes:
+        images: Batch, height, width, channel.
+        fps: Frames a second.
+        audio: The sound, or None.
+        bit_depth: What it is encoded with: 8 or 10.
+    """
 
     images: FloatArray
-    fps: float = 24.0
+    fps: float | Fraction = 24.0
     audio: Sound | None = None
-    source: str | None = None
+    bit_depth: int = 8
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A video as it is in a file; its frames are decoded when they are wanted.
+
+    Attributes:
+        path: The file.
+        decode: Reads it.
+    """
+
+    path: Path
+    decode: Callable[[Path], Video]
+
+    @cached_property
+    def video(self) -> Video:
+        """Its frames and its sound.
+
+        Raises:
+            ValueError: It cannot be read.
+        """
+        return self.decode(self.path)
 
 
 @dataclass(frozen=True)

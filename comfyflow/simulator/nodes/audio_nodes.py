@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import wave
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ...json_types import object_or_empty
 from ..arrays import FloatArray, np
 from ..folders import SavedFile
-from ..media.flac import encode_flac
-from ..media.mp4 import tags_of
-from ..media.silence import silent_mp3, silent_opus
+from ..media import tags_of
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 from ..painting import bounded
 from ..values import Latent, Model, Sound
 from .image_nodes import file_digest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIBRARY = NodeLibrary()
 node = LIBRARY.node
@@ -97,31 +91,18 @@ def _tone(frequency: float, time: FloatArray) -> FloatArray:
 
 @node("LoadAudio", fingerprint=file_digest)
 def load_audio(context: NodeContext, audio: str) -> Sound:
-    """A WAV file of the input folder; for other kinds a melody that depends on the file."""
-    path = context.folders.annotated(audio)
-    if path.suffix.lower() == ".wav":
-        return read_wav(path)
-    return Sound(melody(hashlib.sha256(path.read_bytes()).hexdigest(), 4.0)[None], RATE)
-
-
-def read_wav(path: Path) -> Sound:
-    """A WAV file of whole numbers.
+    """A file of the input folder: a sound, or the sound of a video.
 
     Raises:
-        ValueError: It holds another kind of samples.
+        ValueError: It is none that can be read.
     """
+    from ..media.sound import read_sound
+
+    path = context.folders.annotated(audio)
     try:
-        with wave.open(str(path), "rb") as file:
-            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            data = file.readframes(min(file.getnframes(), round(MAX_SECONDS * rate)))
-    except (wave.Error, EOFError) as error:
-        raise ValueError(f"{path.name} is no WAV file that can be read: {error}") from None
-    kinds = {1: ("u1", 128.0, 128.0), 2: ("<i2", 0.0, 32768.0), 4: ("<i4", 0.0, 2147483648.0)}
-    if width not in kinds:
-        raise ValueError(f"{path.name} has samples of {width * 8} bits")
-    kind, middle, highest = kinds[width]
-    levels = np.frombuffer(data, dtype=kind).astype(np.float32).reshape(-1, channels)
-    return Sound(((levels - middle) / highest).T[None], rate)
+        return read_sound(path.read_bytes(), MAX_SECONDS)
+    except ValueError as error:
+        raise ValueError(f"{path.name} is no sound that can be read: {error}") from None
 
 
 @node("TrimAudioDuration")
@@ -210,7 +191,7 @@ def audio_adjust_volume(audio: Sound, volume: int) -> Sound:
 
 
 def save_sound(
-    context: NodeContext, audio: Sound, prefix: str, kind: str, ending: str
+    context: NodeContext, audio: Sound, prefix: str, kind: str, ending: str = "flac", quality: str = "128k"
 ) -> list[dict[str, str]]:
     """Write a batch of sounds.
 
@@ -219,17 +200,16 @@ def save_sound(
         audio: What to write.
         prefix: What the names begin with.
         kind: ``output`` or ``temp``.
-        ending: ``flac``, ``mp3`` or ``opus``; only FLAC can be heard.
+        ending: ``flac``, ``mp3`` or ``opus``.
+        quality: See `encode_sound`.
     """
+    from ..media.sound import encode_sound
+
     saved: list[SavedFile] = []
     for number, samples in enumerate(audio.samples):
+        data = encode_sound(samples, audio.rate, file_tags(context), ending, quality)
         name = prefix.replace("%batch_num%", str(number))
         file = context.folders.new_file(name, kind, ending, mark="" if context.schema.is_v3 else "_")
-        seconds, tags = samples.shape[1] / audio.rate, file_tags(context)
-        if ending == "flac":
-            data = encode_flac(samples, audio.rate, tags)
-        else:
-            data = silent_mp3(seconds, tags) if ending == "mp3" else silent_opus(seconds, tags)
         file.path.write_bytes(data)
         saved.append(file)
     return [file.to_json() for file in saved]
@@ -242,15 +222,17 @@ def save_audio(
     filename_prefix: str = "audio/ComfyUI",
     **rest: Any,
 ) -> NodeResult:
-    """Files in the output folder: FLAC, or silent MP3 and Opus."""
+    """FLAC, MP3 or Opus files in the output folder."""
     endings = {"SaveAudioMP3": "mp3", "SaveAudioOpus": "opus"}
-    ending = endings.get(context.class_type, "flac")
-    ending = str(object_or_empty(rest.get("format")).get("format", ending))
-    return NodeResult((audio,), {"audio": save_sound(context, audio, filename_prefix, "output", ending)})
+    chosen = object_or_empty(rest.get("format"))
+    ending = str(chosen.get("format", endings.get(context.class_type, "flac")))
+    quality = str(chosen.get("quality", rest.get("quality", "128k")))
+    saved = save_sound(context, audio, filename_prefix, "output", ending, quality)
+    return NodeResult((audio,), {"audio": saved})
 
 
 @node("PreviewAudio")
 def preview_audio(context: NodeContext, audio: Sound) -> NodeResult:
     """A FLAC file in the temp folder."""
     prefix = "ComfyUI" + context.folders.temp_prefix
-    return NodeResult((audio,), {"audio": save_sound(context, audio, prefix, "temp", "flac")})
+    return NodeResult((audio,), {"audio": save_sound(context, audio, prefix, "temp")})

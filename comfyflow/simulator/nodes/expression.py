@@ -1,11 +1,16 @@
-"""Arithmetic that somebody typed, worked out without executing anything else."""
+"""Arithmetic that somebody typed, worked out by simpleeval as ComfyMathExpression does (0.33.0).
+
+simpleeval runs only what it is given, but nothing bounds how large a number or how deep an
+expression becomes. So that is bounded here, and texts, attributes and methods are left out: no
+number comes of them, and some of them take all memory at once.
+"""
 
 from __future__ import annotations
 
 import ast
 import math
-import operator
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from ..json_value import is_list
@@ -14,28 +19,6 @@ MAX_LENGTH: Final = 4000
 MAX_DEPTH: Final = 100
 MAX_EXPONENT: Final = 4000
 MAX_BITS: Final = 100_000
-
-_BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: lambda left, right: left / right,
-    ast.FloorDiv: lambda left, right: left // right,
-    ast.Mod: operator.mod,
-}
-_UNARY: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-    ast.Not: operator.not_,
-}
-_COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
 
 
 def _sum(*values: Any) -> Any:
@@ -48,8 +31,15 @@ def _power(base: Any, exponent: Any) -> Any:
     return base**exponent
 
 
+def _round(number: Any, digits: int | None = None) -> Any:
+    """`round`, which works out a power of ten for its digits."""
+    if digits is not None and abs(digits) > MAX_EXPONENT:
+        raise ValueError(f"{digits} digits exceed the maximum allowed ({MAX_EXPONENT})")
+    return round(number, digits)
+
+
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    "sum": _sum, "min": min, "max": max, "abs": abs, "round": round, "pow": _power, "sqrt": math.sqrt,
+    "sum": _sum, "min": min, "max": max, "abs": abs, "round": _round, "pow": _power, "sqrt": math.sqrt,
     "ceil": math.ceil, "floor": math.floor, "log": math.log, "log2": math.log2, "log10": math.log10,
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "int": int, "float": float,
 }  # fmt: skip
@@ -63,7 +53,8 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         names: The values that it may name.
 
     Raises:
-        ValueError: It is too long, too deep, or holds something else.
+        ValueError: It is too long, too deep, makes too large a number, or is no expression.
+        simpleeval.InvalidExpression: It names what there is not, or holds something else.
         ArithmeticError: It divides by nothing, or the like.
     """
     if len(expression) > MAX_LENGTH:
@@ -72,82 +63,49 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, MemoryError, RecursionError, ValueError) as error:
         raise ValueError(f"{expression!r} is no expression: {error}") from None
+    _check(tree)
+    return _evaluator(names).eval(expression, previously_parsed=tree.body)
+
+
+def _check(tree: ast.AST) -> None:
+    """Refuse what nothing bounds later.
+
+    Raises:
+        ValueError: It is nested too deep, or it holds a text, an attribute or a method.
+    """
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
+        for node in level:
+            if _is_refused(node):
+                raise ValueError(f"{ast.unparse(node)!r} is not allowed in an expression")
         level = [child for parent in level for child in ast.iter_child_nodes(parent)]
         if not level:
-            return _value(tree.body, names)
+            return
     raise ValueError(f"the expression is nested more than {MAX_DEPTH} levels deep")
 
 
-def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-        return node.value
-    if isinstance(node, ast.Name):
-        return _named(node.id, names)
-    if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
-        return _UNARY[type(node.op)](_value(node.operand, names))
-    if isinstance(node, ast.BinOp):
-        return _bounded(_binary(node, names))
-    if isinstance(node, ast.BoolOp):
-        return _either(node, names)
-    if isinstance(node, ast.Compare):
-        return _compared(node, names)
-    if isinstance(node, ast.IfExp):
-        return _value(node.body if _value(node.test, names) else node.orelse, names)
+def _is_refused(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return not isinstance(node.value, (int, float))
     if isinstance(node, ast.Call):
-        return _bounded(_called(node, names))
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(member, names) for member in node.elts]
-    if isinstance(node, ast.Subscript):
-        return _value(node.value, names)[_value(node.slice, names)]
-    raise ValueError(f"{ast.unparse(node)!r} is not allowed in an expression")
+        return not isinstance(node.func, ast.Name)
+    return isinstance(node, (ast.Attribute, ast.JoinedStr))
 
 
-def _named(name: str, names: Mapping[str, Any]) -> Any:
-    if name not in names:
-        raise ValueError(f"'{name}' is not defined for expression")
-    return names[name]
+def _evaluator(names: Mapping[str, Any]) -> Any:
+    simpleeval: Any = import_module("simpleeval")
+    operators = {**simpleeval.DEFAULT_OPERATORS, ast.Pow: _power}
+    for kind in (ast.Add, ast.Sub, ast.Mult, ast.Pow, ast.LShift):
+        operators[kind] = _bounded(operators[kind])
+    functions = {name: _bounded(function) for name, function in FUNCTIONS.items()}
+    return simpleeval.SimpleEval(operators=operators, functions=functions, names=dict(names))
 
 
-def _binary(node: ast.BinOp, names: Mapping[str, Any]) -> Any:
-    left, right = _value(node.left, names), _value(node.right, names)
-    if isinstance(node.op, ast.Pow):
-        return _power(left, right)
-    if type(node.op) not in _BINARY or isinstance(left, list) or isinstance(right, list):
-        raise ValueError(f"{ast.unparse(node)!r} is not allowed in an expression")
-    return _BINARY[type(node.op)](left, right)
+def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*values: Any) -> Any:
+        result = function(*values)
+        if isinstance(result, int) and result.bit_length() > MAX_BITS:
+            raise ValueError("a number in the expression is too large")
+        return result
 
-
-def _either(node: ast.BoolOp, names: Mapping[str, Any]) -> Any:
-    wanted = isinstance(node.op, ast.Or)
-    value: Any = None
-    for part in node.values:
-        value = _value(part, names)
-        if bool(value) is wanted:
-            return value
-    return value
-
-
-def _compared(node: ast.Compare, names: Mapping[str, Any]) -> bool:
-    left = _value(node.left, names)
-    for kind, part in zip(node.ops, node.comparators, strict=True):
-        right = _value(part, names)
-        if type(kind) not in _COMPARE:
-            raise ValueError(f"{ast.unparse(node)!r} is not allowed in an expression")
-        if not _COMPARE[type(kind)](left, right):
-            return False
-        left = right
-    return True
-
-
-def _called(node: ast.Call, names: Mapping[str, Any]) -> Any:
-    if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
-        raise ValueError(f"{ast.unparse(node)!r} is not allowed in an expression")
-    return FUNCTIONS[node.func.id](*(_value(argument, names) for argument in node.args))
-
-
-def _bounded(value: Any) -> Any:
-    if isinstance(value, int) and value.bit_length() > MAX_BITS:
-        raise ValueError("a number in the expression is too large")
-    return value
+    return call

@@ -76,11 +76,14 @@ def math_expression(expression: str, values: Mapping[str, Any] | None = None) ->
         raise ValueError("Expression cannot be empty.")
     named = dict(values or {})
     result = evaluate(expression, {**named, "values": list(named.values())})
-    if not isinstance(result, (int, float)) or not math.isfinite(result):
-        raise ValueError(
-            f"Math Expression '{expression}' must evaluate to a finite number, got {result!r:.80}"
-        )
-    return float(result), int(result), bool(result)
+    try:
+        number = float(result) if isinstance(result, (int, float)) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        shown = f"a number of {result.bit_length()} bits" if isinstance(result, int) else f"{result!r:.80}"
+        raise ValueError(f"Math Expression '{expression}' must evaluate to a finite number, got {shown}")
+    return number, int(result), bool(result)
 
 
 @node("ComfyNumberConvert")

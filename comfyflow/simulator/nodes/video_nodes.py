@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, UnidentifiedImageError
@@ -12,16 +10,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from ...json_types import object_or_empty
 from ..arrays import FloatArray, np
-from ..media.mp4 import encode_mp4, tags_of
-from ..media.webm import encode_webm
+from ..media import tags_of
 from ..node_function import NodeContext, NodeLibrary, NodeResult
-from ..painting import paint
-from ..values import Painting, Sound, Video
+from ..values import Sound, Video, VideoFile
 from .audio_nodes import file_tags
 from .image_nodes import file_digest, picture, read_picture
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ..folders import SavedFile
 
 LIBRARY = NodeLibrary()
 node = LIBRARY.node
@@ -31,49 +27,68 @@ EXIF_MODEL, EXIF_MAKE = 0x0110, 0x010F
 
 
 @node("CreateVideo")
-def create_video(images: FloatArray, fps: float, audio: Sound | None = None, **_rest: Any) -> Video:
+def create_video(
+    images: FloatArray, fps: float, audio: Sound | None = None, bit_depth: int = 8, **_rest: Any
+) -> Video:
     """Frames as a video."""
-    return Video(images, fps, audio)
+    return Video(images, fps, audio, bit_depth)
 
 
 @node("GetVideoComponents")
-def get_video_components(context: NodeContext, video: Video) -> tuple[Any, ...]:
-    """Frames, sound and rate of a video."""
+def get_video_components(context: NodeContext, video: Video | VideoFile) -> tuple[Any, ...]:
+    """Frames, sound, rate, bit depth and colour space of a video."""
+    found = decoded(video)
     silence = Sound(np.zeros((1, 2, 44100), dtype=np.float32), 44100)
-    parts = (video.images, video.audio or silence, video.fps, 8)
+    parts = (found.images, found.audio or silence, float(found.fps), found.bit_depth, "sRGB")
     return parts[: len(context.schema.outputs)]
 
 
 @node("LoadVideo", fingerprint=file_digest)
-def load_video(context: NodeContext, file: str) -> Video:
-    """A file of the input folder: animated pictures for real, else a picture of its name."""
-    path = context.folders.annotated(file)
-    return Video(_frames(path), source=str(path))
+def load_video(context: NodeContext, file: str) -> VideoFile:
+    """A file of the input folder: a video, or animated pictures."""
+    return VideoFile(context.folders.annotated(file), _read)
 
 
-def _frames(path: Path) -> FloatArray:
+def decoded(video: Video | VideoFile) -> Video:
+    """A video's frames, wherever it comes from.
+
+    Raises:
+        ValueError: It is a file that cannot be read.
+    """
+    return video.video if isinstance(video, VideoFile) else video
+
+
+def _read(path: Path) -> Video:
+    from ..media.video import is_recording, read_video
+
+    data = path.read_bytes()
     try:
-        return read_picture(path)[0]
-    except UnidentifiedImageError:
-        seed = int(hashlib.sha256(path.read_bytes()).hexdigest()[:8], 16)
-        return np.stack([paint(Painting(path.stem, "", seed), 640, 360)] * 8)
+        return read_video(data) if is_recording(data) else Video(read_picture(path)[0])
+    except (ValueError, UnidentifiedImageError) as error:
+        raise ValueError(f"{path.name} is no video that can be read: {error}") from None
 
 
 @node("Video Slice")
 def video_slice(
-    video: Video, start_time: float, duration: float = 0.0, strict_duration: bool = False
+    video: Video | VideoFile, start_time: float, duration: float = 0.0, strict_duration: bool = False
 ) -> Video:
     """A part.
 
     Raises:
         ValueError: It is shorter than was insisted on.
     """
-    start = round(start_time * video.fps)
-    end = start + round(duration * video.fps) if duration else None
-    images = video.images[start:end]
-    if not len(images) or (strict_duration and duration and len(images) < round(duration * video.fps)):
+    whole = decoded(video)
+    start = round(start_time * whole.fps)
+    end = start + round(duration * whole.fps) if duration else None
+    images = whole.images[start:end]
+    if not len(images) or (strict_duration and duration and len(images) < round(duration * whole.fps)):
         raise ValueError(f"the video has no {duration} s from {start_time} s on")
-    return Video(images, video.fps, video.audio)
+    sound = whole.audio
+    if sound is not None:
+        first = round(start_time * sound.rate)
+        last = first + round(duration * sound.rate) if duration else None
+        sound = Sound(sound.samples[:, :, first:last], sound.rate)
+    return Video(images, whole.fps, sound, whole.bit_depth)
 
 
 @node("FrameInterpolate")
@@ -90,35 +105,55 @@ def _pictures(images: FloatArray) -> list[Image.Image]:
     return [picture(image) for image in images]
 
 
-def _saved(context: NodeContext, prefix: str, ending: str, images: FloatArray, data: bytes) -> NodeResult:
-    size = (int(images.shape[2]), int(images.shape[1]))
-    file = context.folders.new_file(prefix, "output", ending, size)
-    file.path.write_bytes(data)
-    return NodeResult((), {"images": [file.to_json()], "animated": [True]})
+def _new_file(context: NodeContext, prefix: str, ending: str, images: FloatArray) -> SavedFile:
+    return context.folders.new_file(prefix, "output", ending, (int(images.shape[2]), int(images.shape[1])))
+
+
+def _shown(file: SavedFile) -> dict[str, Any]:
+    return {"images": [file.to_json()], "animated": [True]}
 
 
 @node("SaveVideo")
 def save_video(
-    context: NodeContext, video: Video, filename_prefix: str = "video/ComfyUI", **_rest: Any
+    context: NodeContext,
+    video: Video | VideoFile,
+    filename_prefix: str = "video/ComfyUI",
+    format: Any = "auto",  # noqa: A002  # the input's name
+    codec: Any = "auto",
+    **_rest: Any,
 ) -> NodeResult:
-    """An MP4 in the output folder: a loaded file as it was, else frames as Motion JPEG."""
-    images = video.images
-    if video.source is not None and video.source.lower().endswith(".mp4"):
-        file = context.folders.new_file(filename_prefix, "output", "mp4", (images.shape[2], images.shape[1]))
-        shutil.copyfile(video.source, file.path)
-        return NodeResult((video,), {"images": [file.to_json()], "animated": [True]})
-    data = encode_mp4(_pictures(images), float(Fraction(video.fps)), file_tags(context))
-    result = _saved(context, filename_prefix, "mp4", images, data)
-    return NodeResult((video,), result.ui)
+    """A video in the output folder: the streams of a loaded file as they are, where that can be."""
+    from ..media.video import can_be_copied, copy_streams, is_recording, write_video
+
+    container = object_or_empty(format)
+    kind = str(container.get("format", "auto")) if container else str(format)
+    wanted = container.get("codec") or codec
+    chosen = object_or_empty(wanted)
+    name = str(chosen.get("codec", "auto")) if chosen else str(wanted)
+    crf = object_or_empty(chosen.get("encoding")).get("crf")
+    frames = decoded(video)
+    ending = "mp4" if kind == "auto" else kind
+    file = _new_file(context, filename_prefix, ending, frames.images)
+    tags = file_tags(context)
+    data = video.path.read_bytes() if isinstance(video, VideoFile) and crf is None else b""
+    if is_recording(data) and can_be_copied(data, kind, name):
+        copy_streams(data, file.path, tags)
+        return NodeResult((video,), _shown(file))
+    encoder = ("av1" if ending == "webm" else "h264") if name == "auto" else name
+    write_video(file.path, frames, tags, encoder, {} if crf is None else {"crf": str(crf)})
+    return NodeResult((video,), _shown(file))
 
 
 @node("SaveWEBM")
 def save_webm(
-    context: NodeContext, images: FloatArray, filename_prefix: str, fps: float, **_rest: Any
+    context: NodeContext, images: FloatArray, filename_prefix: str, fps: float, codec: str, crf: float
 ) -> NodeResult:
-    """A WebM in the output folder; of VP8 pictures, whatever codec is asked for."""
-    data = encode_webm(_pictures(images), fps, file_tags(context))
-    return NodeResult((images,), _saved(context, filename_prefix, "webm", images, data).ui)
+    """A WebM in the output folder, of VP9 or AV1; pictures with transparency keep it in VP9."""
+    from ..media.video import write_video
+
+    file = _new_file(context, filename_prefix, "webm", images)
+    write_video(file.path, Video(images, fps), file_tags(context), codec, {"crf": str(crf), "b": "0"})
+    return NodeResult((images,), _shown(file))
 
 
 @node("SaveAnimatedWEBP")

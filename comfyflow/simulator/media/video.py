@@ -1,0 +1,217 @@
+"""MP4, Matroska and WebM, as SaveVideo and SaveWEBM write them (ComfyUI 0.33.0); and videos read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+from av.error import FFmpegError
+from av.video.reformatter import ColorRange, Colorspace
+
+from ...container import container_of, open_recording
+from ..arrays import FloatArray, np
+from ..values import Sound, Video
+from . import DETERMINISTIC, set_tags
+from .sound import LAYOUTS, decoded_sound, frames_of
+
+MUXERS: Final = {"mp4": "mp4", "mkv": "matroska", "webm": "webm"}
+"""FFmpeg's name of a container, by the ending of a file."""
+ENCODERS: Final = {"h264": "libx264", "av1": "libsvtav1", "vp9": "libvpx-vp9"}
+_QUICK: Final = {
+    "libx264": {"preset": "veryfast"},
+    "libsvtav1": {"preset": "12"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
+}
+"""A server takes its time for a smaller file; a simulator does not."""
+_MOV_FLAGS: Final = "use_metadata_tags+faststart"
+_WEBM_AUDIO_RATE: Final = 48_000
+_WEBM_CODECS: Final = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
+_BT709: Final = 1
+_SRGB: Final = 13
+"""Numbers of ITU-T H.273, which FFmpeg has too."""
+MOST_PIXELS: Final = 2**27
+"""Of all frames together that are read from one file; as numbers they take 12 bytes each."""
+MOST_SECONDS: Final = 600.0
+_open: Any = av.open  # its overloads differ from version to version
+
+
+def write_video(
+    path: Path,
+    video: Video,
+    tags: Mapping[str, str],
+    codec: str = "h264",
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """Encode a video into a file; its ending says the container.
+
+    Args:
+        path: The file.
+        video: Frames of height, width and 3 channels (4 with VP9 are transparent), and their sound.
+        tags: What the file says of itself.
+        codec: ``h264``, ``av1`` or ``vp9``.
+        options: The encoder's own: ``crf``.
+
+    Raises:
+        ValueError: The codec cannot be in such a file.
+        av.error.FFmpegError: The encoder does not take frames of that size.
+    """
+    kind = path.suffix.lstrip(".")
+    if kind == "webm" and codec == "h264":
+        raise ValueError("WebM output requires the AV1 codec")
+    rate = Fraction(round(Fraction(video.fps) * 1000), 1000)
+    pixels, form = _pixels(video, codec)
+    with _opened(path) as container:
+        set_tags(container, tags)
+        encoder = ENCODERS[codec]
+        stream = container.add_stream(encoder, rate=rate)
+        stream.width, stream.height = pixels.shape[2], pixels.shape[1]
+        stream.pix_fmt = form
+        stream.options = {**_QUICK[encoder], **(options or {})}
+        if codec != "vp9":  # BT.709 with sRGB's curve, which the pictures are in
+            target = stream.codec_context
+            target.color_primaries, target.color_trc = _BT709, _SRGB
+            target.colorspace, target.color_range = _BT709, ColorRange.MPEG
+        sound = _sound_stream(container, kind, video, rate)
+        for levels in pixels:
+            container.mux(stream.encode(_frame(levels, form)))
+        container.mux(stream.encode(None))
+        if sound is not None:
+            _mux_sound(container, *sound)
+
+
+def _opened(path: Path) -> Any:
+    kind = path.suffix.lstrip(".")
+    options = {**DETERMINISTIC, **({"movflags": _MOV_FLAGS} if kind == "mp4" else {})}
+    return _open(str(path), mode="w", format=MUXERS[kind], options=options)
+
+
+def _pixels(video: Video, codec: str) -> tuple[FloatArray, str]:
+    """The frames as whole numbers, and the pixel format that they are written in."""
+    deep, images = video.bit_depth > 8, video.images
+    highest, number = (65535, np.uint16) if deep else (255, np.uint8)
+    clear = codec == "vp9" and images.shape[-1] == 4
+    channels = images[..., : 4 if clear else 3]
+    if channels.shape[-1] == 1:
+        channels = np.repeat(channels, 3, axis=-1)
+    levels = (np.minimum(np.maximum(channels, 0.0), 1.0) * highest).astype(number)
+    form = "yuva420p" if clear else "yuv420p10le" if deep or codec == "av1" else "yuv420p"
+    return levels, form
+
+
+def _frame(levels: FloatArray, form: str) -> Any:
+    kind = "rgba" if levels.shape[-1] == 4 else "rgb24"
+    kind = "rgb48le" if levels.dtype == np.uint16 else kind
+    made: Any = av.VideoFrame.from_ndarray(np.ascontiguousarray(levels), format=kind)
+    if form == "yuva420p":
+        return made.reformat(format=form)
+    frame = made.reformat(format=form, dst_colorspace=Colorspace.ITU709)
+    frame.colorspace, frame.color_range = _BT709, ColorRange.MPEG
+    return frame
+
+
+def _sound_stream(
+    container: Any, kind: str, video: Video, rate: Fraction
+) -> tuple[Any, FloatArray, int, int, str] | None:
+    """A stream for the sound, the samples as long as the frames, their rates and their layout."""
+    sound = video.audio
+    if sound is None:
+        return None
+    samples = sound.samples[0][:, : math.ceil(sound.rate / rate * len(video.images))]
+    layout = LAYOUTS.get(samples.shape[0], "stereo")
+    webm = kind == "webm"
+    written = _WEBM_AUDIO_RATE if webm else sound.rate
+    stream = container.add_stream("libopus" if webm else "aac", rate=written, layout=layout)
+    return stream, samples, sound.rate, written, layout
+
+
+def _mux_sound(
+    container: Any, stream: Any, samples: FloatArray, rate: int, written: int, layout: str
+) -> None:
+    for frame in frames_of(samples, rate, written, layout, stream.format.name):
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def can_be_copied(data: bytes, kind: str, codec: str) -> bool:
+    """Whether the streams of a file can be put into another as they are.
+
+    Args:
+        data: The file.
+        kind: ``auto``, or the ending of the other.
+        codec: ``auto``, or what it is to be encoded with.
+    """
+    with open_recording(data, decoding=True) as container:
+        names = [stream.codec.canonical_name for stream in container.streams if stream.codec_context]
+        videos = [stream.codec.canonical_name for stream in container.streams.video]
+        formats = container.format.name.split(",")
+    if kind != "auto" and MUXERS[kind] not in formats:
+        return False
+    if kind == "webm" and not set(names) <= _WEBM_CODECS:
+        return False
+    return codec == "auto" or codec in videos
+
+
+def copy_streams(data: bytes, path: Path, tags: Mapping[str, str]) -> None:
+    """Put the streams of a file into another without decoding them; its tags stay, and get more.
+
+    Args:
+        data: The file.
+        path: The other.
+        tags: What that says of itself in addition.
+
+    Raises:
+        av.error.FFmpegError: The other cannot hold them.
+    """
+    with open_recording(data, decoding=True) as source, _opened(path) as made:
+        set_tags(made, {**source.metadata, **tags})
+        streams: dict[Any, Any] = {}
+        for stream in source.streams:
+            if stream.type in ("video", "audio", "subtitle") and stream.codec_context is not None:
+                streams[stream] = made.add_stream_from_template(stream)
+        for packet in source.demux(*streams):
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream]
+                made.mux(packet)
+
+
+def read_video(data: bytes) -> Video:
+    """The frames, their rate and the sound of a file.
+
+    Raises:
+        ValueError: It is no video, it is broken, or it is larger than a simulator takes.
+    """
+    try:
+        with open_recording(data, decoding=True) as container:
+            images, fps, depth = _decoded_frames(container)
+        with open_recording(data, decoding=True) as container:
+            sound: Sound | None = decoded_sound(container, MOST_SECONDS)
+    except FFmpegError as error:
+        raise ValueError(str(error)) from None
+    return Video(images, fps, sound, depth)
+
+
+def _decoded_frames(container: Any) -> tuple[FloatArray, Fraction, int]:
+    if not container.streams.video:
+        raise ValueError("there is no video in it")
+    stream = container.streams.video[0]
+    frames: list[FloatArray] = []
+    left = MOST_PIXELS
+    for frame in container.decode(stream):
+        left -= frame.width * frame.height
+        if left < 0:
+            raise ValueError(f"its frames have more than {MOST_PIXELS} pixels together")
+        frames.append(frame.to_ndarray(format="rgb24").astype(np.float32) / 255.0)
+    if not frames:
+        raise ValueError("there are no frames in it")
+    depth = max((part.bits for part in stream.format.components), default=8)
+    return np.stack(frames), Fraction(stream.average_rate or 1), 10 if depth > 8 else 8
+
+
+def is_recording(data: bytes) -> bool:
+    """Whether PyAV reads a file, and not Pillow."""
+    container = container_of(data)
+    return container is not None and bool(container.ffmpeg)
