@@ -23,10 +23,17 @@ MAX_SCOPE_DEPTH: Final = 16
 """How many scopes the id of a node in a prompt may spell, and how deep functions call one another."""
 """The environment variable that sets bounds: ``json=2G text=64M``."""
 
+NESTING: Final = 200
+"""How deep subgraphs of the editor may stand in one another."""
+
 _FREE: Final = MIB
 """So many bytes may come out of compressed data, however little it was."""
 _PIECE: Final = MIB
 """So many bytes are unpacked at once."""
+_COUNTS: Final = ("values", "text_values", "ratio", "nodes", "expanded")
+"""Bounds that are no numbers of bytes."""
+_OF_CONVERSION: Final = ("nodes", "expanded")
+"""Bounds that only the environment sets."""
 _UNITS: Final = {"": 1, "K": 1024, "M": MIB, "G": GIB}
 _SETTING: Final = re.compile(r"(\w+)=(\d{1,15})([KMG]?)", re.IGNORECASE)
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
@@ -49,6 +56,9 @@ class Bounds:
         grace: See `rate`; seconds.
         text: The texts that one picture, video, sound or model carries, unpacked.
         text_values: Values in such a text that is read as JSON.
+        nodes: Nodes that a workflow of the editor stands for once its subgraphs and group nodes
+            are expanded. Large real ones have some 2,000.
+        expanded: The ids and the texts of these nodes together, in characters.
     """
 
     answer: int = 2 * GIB
@@ -61,6 +71,8 @@ class Bounds:
     grace: int = 60
     text: int = 16 * MIB
     text_values: int = 2_000_000
+    nodes: int = 100_000
+    expanded: int = 64 * MIB
 
     @classmethod
     def from_environment(cls) -> Bounds:
@@ -108,13 +120,16 @@ def exceeded(name: str, bounds: Bounds, what: str) -> str:
         what: What is too large: ``the answer``.
     """
     value: int = getattr(bounds, name)
-    shown = readable(value) if name not in ("values", "text_values", "ratio") else f"{value:,}"
+    shown = readable(value) if name not in _COUNTS else f"{value:,}"
     beyond = {
         "values": f"{what} has more than {shown} values",
         "text_values": f"{what} has more than {shown} values",
         "ratio": f"{what} unpacks to more than {shown} times what was sent",
+        "nodes": f"{what}; more than {shown} are not converted",
+        "expanded": f"{what}; more than {shown} are not converted",
     }.get(name, f"{what} is larger than {shown}")
-    return f"{beyond}; if that is meant, set {VARIABLE}={name}=… or Bounds({name}=…)"
+    or_so = "" if name in _OF_CONVERSION else f" or Bounds({name}=…)"
+    return f"{beyond}; if that is meant, set {VARIABLE}={name}=…{or_so}"
 
 
 def readable(size: int) -> str:

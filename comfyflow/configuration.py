@@ -5,7 +5,6 @@ And which credentials go to it: `given_credentials`. ``docs/connecting.md`` has 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from .errors import ConfigurationError
 from .json_types import is_object
+from .nearest import nearest
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
 SERVER_VARIABLE: Final = "COMFYFLOW_SERVER"
@@ -173,7 +173,7 @@ def read_config() -> dict[str, Any]:
         raise ConfigurationError(f"cannot read {path}: {error}") from None
     for name in found:
         if name not in _SETTINGS:
-            near = difflib.get_close_matches(name, _SETTINGS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"it may hold {', '.join(_SETTINGS)}"
+            near = nearest(name, _SETTINGS)
+            hint = f"did you mean {near}?" if near is not None else f"it may hold {', '.join(_SETTINGS)}"
             raise ConfigurationError(f"{path}: there is no setting {name!r:.80}; {hint}")
     return found

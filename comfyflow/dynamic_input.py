@@ -7,12 +7,12 @@ takes a list. `comfyflow.node` unfolds them into the dotted names of a prompt.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .errors import NodeUsageError
 from .json_types import is_array, is_object
+from .nearest import did_you_mean
 
 
 class DynamicChoice:
@@ -124,8 +124,7 @@ def autogrow(values: object, prefix: str, names: tuple[str, ...] | None = None) 
     if is_object(values):
         unknown = [name for name in values if names is not None and name not in names]
         if unknown:
-            near = difflib.get_close_matches(str(unknown[0]), names or (), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the names are {', '.join(names or ())}"
+            hint = did_you_mean(str(unknown[0]), names or (), f"the names are {', '.join(names or ())}")
             raise NodeUsageError(f"there is no slot {unknown[0]!r}; {hint}")
         return Grown(dict(values))
     if not is_array(values):

@@ -34,6 +34,7 @@
         │   └── PromptLost          the prompt is in neither queue nor history any more
         ├── WaitTimeout             the time that a wait was given has passed
         └── DownloadError           an output file that did not arrive whole
+            └── SaveError           … or that cannot be written here; an OSError too
 
 Catch the branch that you can act on::
 
@@ -47,6 +48,7 @@ Catch the branch that you can act on::
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -367,3 +369,34 @@ class WaitTimeout(ClientError):
 
 class DownloadError(ClientError):
     """An output file that did not arrive whole, or that must not be written where it says."""
+
+
+class SaveError(DownloadError, OSError):
+    """A file that cannot be written where it says: no room, no right, a name in the way.
+
+    `errno`, `strerror` and `filename` are those of the `OSError`.
+
+    Args:
+        path: The file that was to be written.
+        error: What the system said.
+    """
+
+    def __init__(self, path: str, error: OSError) -> None:
+        OSError.__init__(self, error.errno, error.strerror, path)
+
+    def __str__(self) -> str:
+        advice = _SAVE_ADVICE.get(self.errno or 0, "choose another file or folder")
+        return f"cannot write {self.filename}: {self.strerror}; {advice}"
+
+
+_SAVE_ADVICE = {
+    errno.EACCES: "choose a folder that you may write into",
+    errno.EDQUOT: "make room, or choose another folder",
+    errno.EEXIST: "a file stands where a folder is needed",
+    errno.EISDIR: "a folder has that name; end the path with a separator to write into it",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOSPC: "make room, or choose another folder",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EPERM: "choose a folder that you may write into",
+    errno.EROFS: "choose a folder that you may write into",
+}

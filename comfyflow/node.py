@@ -8,7 +8,6 @@ standard library is imported here: every generated module imports this one.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, T
 
 from .dynamic_input import DynamicChoice, Extra, GroupRow, Grown, SlotChoice, shown, without_none
 from .errors import NodeUsageError
+from .nearest import did_you_mean
 from .problem import Place
 
 if TYPE_CHECKING:
@@ -181,8 +181,7 @@ class Node:
             names = [key for key in dir(type(self)) if not key.startswith("_")]
             if name in _SLOTS:
                 raise AttributeError(f"{type(self).__name__} was not made with its constructor")
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"its outputs are: {', '.join(names) or 'none'}"
+            hint = did_you_mean(name, names, f"its outputs are: {', '.join(names) or 'none'}")
             raise AttributeError(f"{type(self).__name__} has no output {name!r}; {hint}")
 
 

@@ -146,6 +146,7 @@ class OutputFile:
 
         Raises:
             DownloadError: It did not arrive whole; or `overwrite` is False and there is a file.
+            SaveError: It cannot be written here; an `OSError` too.
         """
         with SavedFile.at(path, self.name, overwrite) as saved:
             if self._data is None:

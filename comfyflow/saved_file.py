@@ -5,15 +5,17 @@ The standard library only: `output_file` imports this, and every generated modul
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from .errors import DownloadError
+from .errors import ComfyflowError, DownloadError, SaveError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,7 +26,8 @@ class SavedFile:
 
     The bytes go to `partial`. Once they are there, that file gets its name in one step, so that
     nobody sees half a file, and nothing is written through a symbolic link. If the block raises,
-    nothing is left. Entering raises `DownloadError` where a file is there that is to stay.
+    nothing is left. Entering raises `DownloadError` where a file is there that is to stay; what the
+    file system refuses is a `SaveError`.
 
     Args:
         path: The name that it is to get.
@@ -58,7 +61,8 @@ class SavedFile:
     def __enter__(self) -> Self:
         if not (self._overwrite or self._renamed) and os.path.lexists(self.path):
             raise self._occupied()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with local_errors(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -66,12 +70,18 @@ class SavedFile:
     ) -> None:
         try:
             if kind is None:
-                self._place()
-            elif isinstance(error, OSError) and str(error.filename) == str(self.partial):
-                # Users know nothing of that file.
-                raise OSError(error.errno, error.strerror, str(self.path)) from None
+                with local_errors(self.path):
+                    self._place()
+            elif isinstance(error, OSError) and self._is_ours(error):
+                raise SaveError(str(self.path), error) from None
         finally:
             self.partial.unlink(missing_ok=True)
+
+    def _is_ours(self, error: OSError) -> bool:
+        """Whether an error is about the partial file, of which users know nothing."""
+        if isinstance(error, ComfyflowError):
+            return False
+        return str(error.filename) == str(self.partial) or error.errno in _FULL
 
     def _place(self) -> None:
         if not self._overwrite:
@@ -88,6 +98,24 @@ class SavedFile:
 
     def _occupied(self) -> DownloadError:
         return DownloadError(f"{self.path} is there already; overwrite=True replaces it")
+
+
+@contextlib.contextmanager
+def local_errors(path: Path) -> Generator[None, None, None]:
+    """Make an error of the file system one of the project's.
+
+    Args:
+        path: What is being written.
+
+    Raises:
+        SaveError: It cannot be written.
+    """
+    try:
+        yield
+    except ComfyflowError:
+        raise
+    except OSError as error:
+        raise SaveError(str(path), error) from None
 
 
 def _created(path: Path) -> bool:
@@ -136,6 +164,8 @@ _UNFIT: Final = re.compile(
 )
 """What no name is to have; half of a surrogate pair could not be written at all."""
 _END: Final = re.compile(r"[\s.]+\Z")
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What writing is answered with, and no file is named."""
 _LONGEST: Final = 200
 """Bytes; a file system takes 255, and a partial file's name is longer."""
 _RESERVED: Final = frozenset(

@@ -147,11 +147,19 @@ def doubling(levels: int, leaf: list[Any], id_: str = "1") -> dict[str, Any]:
 @pytest.mark.parametrize("levels", [17, 60, 199])
 def test_subgraphs_are_counted_before_they_are_expanded(levels: int, editor: str) -> None:
     made = doubling(levels, [node(1, "Encode", ["a"])])
-    with pytest.raises(ConversionError, match=r"the subgraphs in .* stand for .* nodes; more than 100000"):
+    with pytest.raises(ConversionError, match=r"the subgraphs in .* stand for .* nodes; more than 100,000"):
         convert(made, editor)
 
 
 def test_subgraphs_within_the_bound_are_expanded() -> None:
+    assert len(convert(doubling(6, [node(1, "Encode", ["a"])]))) == 64
+
+
+def test_the_bound_of_what_is_expanded_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMFYFLOW_BOUNDS", "nodes=60")
+    with pytest.raises(ConversionError, match=r"more than 60 are .* set COMFYFLOW_BOUNDS=nodes=…$"):
+        convert(doubling(6, [node(1, "Encode", ["a"])]))
+    monkeypatch.setenv("COMFYFLOW_BOUNDS", "nodes=200")
     assert len(convert(doubling(6, [node(1, "Encode", ["a"])]))) == 64
 
 

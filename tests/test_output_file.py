@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
+import os
 import struct
 import zlib
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from comfyflow.embedded_text import embedded_texts, embedded_values
-from comfyflow.errors import DownloadError
+from comfyflow.errors import DownloadError, SaveError
 from comfyflow.output_file import (
     AudioFile,
     AudioOutput,
@@ -223,8 +225,29 @@ class TestSaving:
 
     @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no folder that takes no files")
     def test_what_cannot_be_written_is_called_as_the_user_called_it(self, data: bytes | None) -> None:
-        with pytest.raises(OSError, match=r"'/proc/self/mine\.png'$"):
+        with pytest.raises(SaveError, match=r"^cannot write /proc/self/mine\.png: \w") as caught:
             self.made(data).save("/proc/self/mine.png")
+        assert isinstance(caught.value, OSError)
+        assert caught.value.filename == "/proc/self/mine.png"
+        assert caught.value.errno
+
+    def test_a_file_in_the_way_of_a_folder_is_told(self, data: bytes | None, tmp_path: Path) -> None:
+        (tmp_path / "taken").write_text("")
+        with pytest.raises(SaveError, match=r"taken: .*; a file stands where a folder is needed$"):
+            self.made(data).save(tmp_path / "taken" / "a.png")
+        assert (tmp_path / "taken").read_text() == ""
+
+    def test_a_full_disk_is_told(
+        self, data: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        one = self.made(b"a.png")
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(SaveError, match=r"a\.png: .*; make room, or choose another folder$"):
+            one.save(tmp_path / "a.png")
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_path_that_ends_with_a_separator_is_a_folder(self, data: bytes | None, tmp_path: Path) -> None:
         assert self.made(data).save(f"{tmp_path}/new/") == tmp_path / "new" / "a.png"

@@ -79,9 +79,9 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is called; a name that is none is answered with the nearest that are."""
         if args[0] not in COMMANDS:
-            import difflib
+            from ..nearest import nearest_names
 
-            near = difflib.get_close_matches(args[0], COMMANDS)
+            near = nearest_names(args[0], COMMANDS)
             if near:
                 ctx.fail(f"No such command {args[0]!r}. Did you mean {', '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)

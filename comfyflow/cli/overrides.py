@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import CommandError
 from ..graph.prompt import title_of
 from ..json_types import is_object
+from ..nearest import did_you_mean
 from ..source import Source
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def set_inputs(target: Source, settings: Sequence[str]) -> Source:
         node_id, name = _find(target.prompt, where) or (_node(target.prompt, node_name), input_name)
         inputs: dict[str, Any] = target.prompt[node_id]["inputs"]
         if name not in inputs:
-            near = difflib.get_close_matches(name, inputs, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(inputs) or 'none'}"
+            hint = did_you_mean(name, inputs, f"it has {', '.join(inputs) or 'none'}")
             raise CommandError(f"node #{node_id} has no input {name!r} to set; {hint}")
         target = target.with_input(node_id, name, _value(text))
     return target
@@ -105,8 +104,7 @@ def _node(prompt: Any, name: str) -> str:
     if fitting:
         raise CommandError(f"{len(fitting)} nodes are called {name!r}; name one by id: {', '.join(fitting)}")
     known = {str(word): word for node in nodes.values() for word in (_title(node), node.get("class_type"))}
-    near = difflib.get_close_matches(name, [*known, *nodes], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(nodes)}"
+    hint = did_you_mean(name, [*known, *nodes], f"there are: {', '.join(nodes)}")
     raise CommandError(f"there is no node {name!r}; {hint}")
 
 

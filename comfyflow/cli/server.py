@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from ..errors import CommandError, PartialSuccess, ServerError
 from ..json_types import array_or_empty, object_or_empty, text_or_empty
+from ..nearest import did_you_mean
 from . import FAILED, PROBLEMS, UNUSABLE
 from .connection import connected
 from .options import PATH, json_text, server_option
@@ -149,8 +149,7 @@ def _models_in(client: Client, folder: str) -> list[str]:
         if error.status != 404:
             raise
     folders = client.model_folders()
-    near = difflib.get_close_matches(folder, folders, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(folders) or 'none'}"
+    hint = did_you_mean(folder, folders, f"there are: {', '.join(folders) or 'none'}")
     raise CommandError(f"{client.url} has no model folder {folder!r}; {hint}")
 
 
@@ -204,11 +203,8 @@ def view(name: str, server: str | None, kind: Folder, output: Path | None) -> No
                 f"{client.url} has no file {path!r} in its {folder} folder, or does not show it "
                 f"({error.status}); `comfyflow history` lists what prompts gave, --type names another folder"
             ) from None
-    try:
-        with SavedFile.at(output or Path(), filename) as saved:
-            saved.partial.write_bytes(data)
-    except OSError as error:
-        raise CommandError(f"cannot write {output or filename}: {error.strerror}") from None
+    with SavedFile.at(output or Path(), filename) as saved:
+        saved.partial.write_bytes(data)
     say(saved.path)
 
 

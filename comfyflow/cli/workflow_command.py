@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import Sequence
 
 import click
 
 from ..errors import ComfyflowError
+from ..nearest import nearest_names
 from .options import CONNECTION_NAMES
 from .parameters import parameter_rows
 from .standard_input import STDIN
@@ -74,7 +74,7 @@ def _first_is_no_option(
     if first.startswith("-") and first != STDIN:
         name = first.partition("=")[0]
         known = [option for each in context.command.get_params(context) for option in each.opts]
-        near = difflib.get_close_matches(name, known)
+        near = nearest_names(name, known)
         message = f"No such option {name!r}; a workflow's own parameters stand behind the workflow."
         raise click.NoSuchOption(name, message, near, context)
     return value

@@ -16,7 +16,7 @@ from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
 from ..input_file import InputFile, Picture, PixelArray, UploadedFile, is_path
 from ..json_types import is_object, text_or_empty
 from ..output_file import NodeOutput, OutputFile
-from ..saved_file import SavedFile, clean_name, numbered
+from ..saved_file import SavedFile, clean_name, local_errors, numbered
 from .core import Core, about, ask, call_for, error_of, fetch_json, retry_after
 from .flow import Answer, Flow, Gather, Part, Request, json_body
 from .result import Result
@@ -166,6 +166,7 @@ def save(
     Raises:
         DownloadError: It did not arrive whole, or the server has it no more; or `overwrite` is
             False and there is a file.
+        SaveError: It cannot be written here; an `OSError` too.
     """
     with SavedFile.at(path, file.name, overwrite) as saved:
         yield from fetch(core, file, saved.partial)
@@ -212,7 +213,8 @@ def download_each(
 ) -> Flow[list[Path | ClientError]]:
     """As `download`, but what went wrong with one file is its result, and is not raised."""
     root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
+    with local_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
     taken: set[Path] = set()
     flows: list[Flow[Path | ClientError]] = []
     for file in _listed(files):

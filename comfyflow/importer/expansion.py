@@ -10,20 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from ..bounds import NESTING, Bounds, exceeded
 from ..errors import ConversionError
 from ..json_types import array_or_empty
 from .javascript import js_text, shown
 from .live_graph import BYPASSED, MUTED, Graph, Node
-
-MAX_NESTING: Final = 200
-"""How deep subgraphs may stand in one another."""
-
-MAX_EXPANDED: Final = 100_000
-"""How many nodes all uses of subgraphs and group nodes may stand for. Large real workflows have
-some 2,000."""
-
-MAX_CHARACTERS: Final = 64 * 1024 * 1024
-"""How long the ids and the texts of these nodes may be together."""
 
 _INACTIVE: Final = (MUTED, BYPASSED)
 
@@ -118,15 +109,12 @@ def _text(node: Node) -> int:
 
 
 def _check(size: _Size, what: str) -> _Size:
-    if size.depth > MAX_NESTING:
-        raise ConversionError(f"subgraphs are nested more than {MAX_NESTING} deep")
-    if size.nodes > MAX_EXPANDED:
-        raise ConversionError(
-            f"{what} stand for {shown(size.nodes)} nodes; more than {MAX_EXPANDED} are not converted"
-        )
-    if size.characters > MAX_CHARACTERS:
-        raise ConversionError(
-            f"{what} stand for {shown(size.characters)} characters of ids and texts; more than"
-            f" {MAX_CHARACTERS} are not converted"
-        )
+    bounds = Bounds.from_environment()
+    if size.depth > NESTING:
+        raise ConversionError(f"subgraphs are nested more than {NESTING} deep")
+    if size.nodes > bounds.nodes:
+        raise ConversionError(exceeded("nodes", bounds, f"{what} stand for {shown(size.nodes)} nodes"))
+    if size.characters > bounds.expanded:
+        stand_for = f"{what} stand for {shown(size.characters)} characters of ids and texts"
+        raise ConversionError(exceeded("expanded", bounds, stand_for))
     return size

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ..bounds import NESTING
 from ..errors import ConversionError
 from .editor_rules import EditorRules
-from .expansion import MAX_NESTING
 from .group_node import GroupNode, group_output
 from .javascript import shown
 from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
@@ -58,8 +58,8 @@ class Scope:
                     f" (by node {self.prefix}{host.key})"
                 )
             scope = scope.parent
-        if self.depth >= MAX_NESTING:
-            raise ConversionError(f"subgraphs are nested more than {MAX_NESTING} deep")
+        if self.depth >= NESTING:
+            raise ConversionError(f"subgraphs are nested more than {NESTING} deep")
         made = Scope(host.definition, host, self)
         self._children[id(host)] = made
         return made

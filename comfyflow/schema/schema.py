@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..nearest import nearest
 from .node_schema import MalformedNodeError, NodeSchema, read_node
 from .version import Version, infer_version, inferred, required_editor
 
@@ -121,8 +121,7 @@ class Schema(Mapping[str, NodeSchema]):
 
     def nearest(self, class_type: str) -> str | None:
         """The known class whose name is most like this one, or None where none is near."""
-        near = difflib.get_close_matches(class_type, self.raw, n=1, cutoff=0.6)
-        return near[0] if near else None
+        return nearest(class_type, self.raw)
 
     def _find(self, class_type: str) -> NodeSchema | None:
         if class_type in self._nodes:

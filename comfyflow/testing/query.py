@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, overload
 
 from ..errors import NodeUsageError
 from ..graph import GraphNode, Link
 from ..graph.walk import nearest_first
+from ..nearest import nearest
 from ..node import Node
 from ..problem import Place
 from .condition import Condition, condition_of
@@ -307,8 +307,8 @@ def missing(
         details = {node.node_id: unlike(node, wanted) for node in similar}
         return f"{subject.name} has no {words}. Its {plural(what)}:\n{subject.listed(details, details)}"
     classes = {node.class_type for node in subject.graph.values()}
-    near = difflib.get_close_matches(class_name(what), classes, n=1) if isinstance(what, (str, type)) else []
-    hint = f" It has a {near[0]}; is that meant?" if near else ""
+    near = nearest(class_name(what), classes) if isinstance(what, (str, type)) else None
+    hint = f" It has a {near}; is that meant?" if near is not None else ""
     return f"{subject.name} has no {words}.{hint} Its nodes:\n{subject.listed(subject.graph)}"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..errors import PromptRejected, ValidationError
+from ..nearest import nearest
 from ..schema import Schema
 from .session import Session
 
@@ -113,6 +113,6 @@ def _lost_models(report: Report) -> list[str]:
 def _words(lost: Iterable[str], there: Iterable[str], session: Session) -> str:
     words: list[str] = []
     for name in lost:
-        near = difflib.get_close_matches(name, there, n=1)
-        words.append(f"{name} (it has {near[0]})" if near else name)
+        near = nearest(name, there)
+        words.append(f"{name} (it has {near})" if near is not None else name)
     return f"{session.server} has not got {', '.join(words)}"
