@@ -298,9 +298,9 @@ def test_subgraphs_in_subgraphs() -> None:
 def test_nodes_of_subgraphs(monkeypatch: pytest.MonkeyPatch) -> None:
     inside = [node(number, "Encode", ["a"]) for number in range(1, 6)]
     made = with_subgraphs([node(11, "d"), node(12, "d")], [], subgraph("d", inside, []))
-    monkeypatch.setattr("comfyflow.importer.expansion.MAX_EXPANDED", 10)
+    monkeypatch.setenv("COMFYFLOW_BOUNDS", "nodes=10")
     assert len(convert(made)) == 10
-    monkeypatch.setattr("comfyflow.importer.expansion.MAX_EXPANDED", 9)
+    monkeypatch.setenv("COMFYFLOW_BOUNDS", "nodes=9")
     with pytest.raises(ConversionError, match="stand for 10 nodes; more than 9 are not converted"):
         convert(made)
 
@@ -310,9 +310,9 @@ def test_ids_and_texts_of_subgraphs(monkeypatch: pytest.MonkeyPatch) -> None:
     inside = [node(1, "Encode", ["a" * 95])]
     made = with_subgraphs([node(11, "d"), node(12, "d")], [], subgraph("d", inside, []))
     characters = sum(len(key) + 95 for key in convert(made))
-    monkeypatch.setattr("comfyflow.importer.expansion.MAX_CHARACTERS", characters)
+    monkeypatch.setenv("COMFYFLOW_BOUNDS", f"expanded={characters}")
     assert len(convert(made)) == 2
-    monkeypatch.setattr("comfyflow.importer.expansion.MAX_CHARACTERS", characters - 1)
+    monkeypatch.setenv("COMFYFLOW_BOUNDS", f"expanded={characters - 1}")
     with pytest.raises(ConversionError, match="characters of ids and texts"):
         convert(made)
 
