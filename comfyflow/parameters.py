@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+import typing_extensions
+
 from .annotation import (
     Annotation,
     bare,
@@ -287,9 +289,9 @@ class Parameters(Mapping[str, Parameter]):
 
 def _unpacked(parameter: inspect.Parameter) -> list[inspect.Parameter]:
     """The parameters in ``**options: Unpack[Options]``; any other is itself."""
-    if parameter.kind is not parameter.VAR_KEYWORD or not is_typed_dict(
-        kind := next(iter(typing.get_args(parameter.annotation)), None)
-    ):
+    annotation: Any = parameter.annotation
+    kind = next(iter(typing.get_args(annotation)), None)
+    if typing.get_origin(annotation) is not typing_extensions.Unpack or not is_typed_dict(kind):
         return [parameter]
     return [
         inspect.Parameter(
@@ -350,8 +352,6 @@ def _typed_dict(kind: Any, seen: frozenset[Any], *, as_text: bool) -> Any:
     """A TypedDict of typing_extensions in place of one of `typing`, of which pydantic cannot tell
     before Python 3.12 which keys are required.
     """
-    import typing_extensions
-
     if kind in seen:
         return kind
     fields: dict[str, Any] = {}

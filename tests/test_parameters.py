@@ -265,6 +265,15 @@ def test_unpacked_options_are_parameters() -> None:
     assert Parameters(known).call(made, read_parameters(["--steps", "3"], known)) == {"steps": 3}
 
 
+def test_options_that_are_a_list_of_objects_are_no_parameters_of_their_own() -> None:
+    def made(**options: list[Options]) -> Any:
+        return options
+
+    known = dict(inspect.signature(made, eval_str=True).parameters)
+    words = ["--first", '{"steps": 3}', "--first", '{"steps": 4}']
+    assert read_parameters(words, known) == {"first": [{"steps": 3}, {"steps": 4}]}
+
+
 def test_json_becomes_the_same_values() -> None:
     def function(
         seed: int,
