@@ -6,13 +6,13 @@ Looked at only when the error was raised, so that making a node costs nothing fo
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from .dynamic_input import DynamicChoice, GroupRow, SlotChoice
+from .nearest import nearest
 from .node import Node
 
 _UNEXPECTED: Final = re.compile(
@@ -30,9 +30,9 @@ def name_nearest(error: TypeError) -> None:
     if found is None:
         return
     names = {name for owner in _classes_called(found["owner"]) for name in _arguments(owner)}
-    near = difflib.get_close_matches(found["name"], sorted(names), n=1)
-    if near:
-        error.args = (f"{error.args[0]}. Did you mean {near[0]!r}?", *error.args[1:])
+    near = nearest(found["name"], sorted(names))
+    if near is not None:
+        error.args = (f"{error.args[0]}. Did you mean {near!r}?", *error.args[1:])
     elif names:
         error.args = (f"{error.args[0]}. It takes {', '.join(sorted(names)[:20])}", *error.args[1:])
 

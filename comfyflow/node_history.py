@@ -6,12 +6,13 @@ of the releases that are known. Read only where something is generated, is missi
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from .nearest import nearest
 
 REPLACED: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "ConditioningAverage ": ("ConditioningAverage", {}),
@@ -125,8 +126,8 @@ def missing_node(
         return ImportError(
             f"{package} has no node {name!r}: {gone}. `comfyflow migrate` lists all such names"
         )
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near is not None else ""
     return AttributeError(f"{package} has no node {name!r}{hint}")
 
 
@@ -147,6 +148,6 @@ def missing_choices(module: str, name: str, there: Mapping[str, object]) -> Exce
     if now is not None:
         return ImportError(f"{module} has no {name!r} any more: no node of this release has those choices")
     known = [known for known in there if not known.startswith("_")]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near is not None else ""
     return AttributeError(f"module {module!r} has no attribute {name!r}{hint}")

@@ -82,5 +82,6 @@ def test_a_hint_says_what_there_is_where_nothing_is_near() -> None:
 
 def test_nothing_else_looks_for_the_nearest_name() -> None:
     folder = Path(comfyflow.__file__ or "").parent
-    users = [path.name for path in folder.rglob("*.py") if "difflib" in path.read_text(encoding="utf-8")]
+    sources = {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
+    users = [name for name, text in sources.items() if "get_close_matches" in text]
     assert users == ["nearest.py"]
