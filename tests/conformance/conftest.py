@@ -33,6 +33,16 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.fixture
+def picture_sender(server: Server) -> None:
+    """Skip where nothing sends pictures over the socket."""
+    if not server.http.get("/object_info/SaveImageWebsocket").json():
+        pytest.skip(
+            "the server has no SaveImageWebsocket: with --base-directory, ComfyUI does not load its own"
+            " custom_nodes/websocket_image_save.py"
+        )
+
+
+@pytest.fixture
 def session(server: Server) -> Iterator[Session]:
     """A client of its own, on a server that does nothing else."""
     server.wait_until_idle()

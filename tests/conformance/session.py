@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE = 30.0
+PATIENCE = 120.0
+"""Seconds: a real server on a busy machine takes some for a chain of nodes."""
 Prompt = dict[str, Any]
 
 

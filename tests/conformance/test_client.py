@@ -90,6 +90,7 @@ def test_without_a_socket(kind: str, server: Server) -> None:
         assert len(client.run(picture(), timeout=60).files) == 1
 
 
+@pytest.mark.usefixtures("picture_sender")
 def test_pictures_over_the_socket(client: Any) -> None:
     output = client.run(picture("SaveImageWebsocket", count=2, size=20), timeout=60).output
     assert [opened(image.bytes()).size for image in output.files] == [(20, 8), (20, 8)]
@@ -221,9 +222,10 @@ def test_userdata(client: Any) -> None:
     client.delete_userdata(moved)
 
 
+@pytest.mark.usefixtures("picture_sender")
 def test_everything_that_comes_over_the_socket_is_known(kind: str, server: Server, client: Any) -> None:
     found: list[events.ServerEvent] = []
-    thread = threading.Thread(target=lambda: found.extend(client.events(5)))
+    thread = threading.Thread(target=lambda: found.extend(client.events(60)))
     thread.start()
     client.run(picture(), timeout=60)
     client.run(picture("SaveImageWebsocket"), timeout=60)

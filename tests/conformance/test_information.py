@@ -51,7 +51,7 @@ def test_features(server: Server) -> None:
 
 def test_object_info(server: Server) -> None:
     nodes = server.http.get("/object_info").json()
-    assert {"KSampler", "EmptyImage", "SaveImage", "PreviewAny", "SaveImageWebsocket"} <= nodes.keys()
+    assert {"KSampler", "EmptyImage", "SaveImage", "PreviewAny"} <= nodes.keys()
     node = nodes["EmptyImage"]
     assert node.keys() >= {"input", "output", "output_is_list", "output_name", "category", "output_node"}
     assert server.http.get("/object_info/EmptyImage").json() == {"EmptyImage": node}

@@ -185,6 +185,7 @@ def websocket_images(color: int, batch: int = 2) -> prompts.Prompt:
     return {"1": prompts.picture(color, batch=batch), "2": images}
 
 
+@pytest.mark.usefixtures("picture_sender")
 def test_websocket_images_without_feature_flags(session: Session) -> None:
     run = session.run(websocket_images(prompts.new_color()))
     found = frames(run, 1)
@@ -195,6 +196,7 @@ def test_websocket_images_without_feature_flags(session: Session) -> None:
     assert run.of("progress")[0] == {"value": 0, "max": 2, "prompt_id": run.prompt_id, "node": "2"}
 
 
+@pytest.mark.usefixtures("picture_sender")
 def test_websocket_images_with_preview_metadata(session: Session) -> None:
     assert session.say_flags(supports_preview_metadata=True)["supports_preview_metadata"] is True
     run = session.run(websocket_images(prompts.new_color()))
@@ -214,6 +216,7 @@ def test_websocket_images_with_preview_metadata(session: Session) -> None:
     assert (run.run_types[at - 1], run.run_types[at + 1]) == ("progress_state", "progress")
 
 
+@pytest.mark.usefixtures("picture_sender")
 def test_websocket_images_are_made_again_each_time(session: Session) -> None:
     prompt = websocket_images(prompts.new_color(), 1)
     session.run(prompt)

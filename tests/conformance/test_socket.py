@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 
+import pytest
 from websockets.sync.client import connect
 
 from . import prompts
@@ -58,6 +59,7 @@ def test_reconnecting_in_a_run_tells_the_node_but_not_the_prompt(server: Server,
     assert "execution_start" not in [message.type for message in heard]
 
 
+@pytest.mark.usefixtures("picture_sender")
 def test_feature_flags_are_lost_on_reconnect(server: Server) -> None:
     client_id = uuid.uuid4().hex
     with server.session(client_id) as session:
