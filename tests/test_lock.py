@@ -316,4 +316,4 @@ def test_command_lock_of_python(command: Command, files: Path) -> None:
     assert run.code == 0, run.err
     assert sorted(json.loads((files / "comfyflow.lock").read_text())["nodes"]) == ["EmptyImage", "SaveImage"]
     run = command("check", "made.py", "--lock", "comfyflow.lock")
-    assert run.out == "made.py: would run\nschema: 2 node classes of ComfyUI 0.27.0, from comfyflow.lock\n"
+    assert run.out == "made.py: would run\nschema: 2 node classes of ComfyUI 0.33.0, from comfyflow.lock\n"

@@ -84,6 +84,7 @@ def test_drawn_workflows_validate_and_compile(version: str) -> None:
         assert {problem.type for problem in report.warnings} <= {
             "deprecated_node",
             "experimental_node",
+            "no_file_named",
             "paid_node",
         }, report
         assert to_prompt(read_prompt(prompt)) == prompt

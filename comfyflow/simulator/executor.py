@@ -334,8 +334,8 @@ class Executor:
     def rest(self, seconds: float) -> None:
         """Wait between prompts, when there is nothing to interrupt."""
         until = time.monotonic() + seconds
-        while not self.closing and time.monotonic() < until:
-            time.sleep(min(until - time.monotonic(), 0.01) if until > time.monotonic() else 0)
+        while not self.closing and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.01))
 
     def throw_if_interrupted(self) -> None:
         """Raise, once, where somebody asked the running prompt to stop."""

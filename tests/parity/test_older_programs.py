@@ -123,6 +123,7 @@ def changed(old: Schema, new: Schema) -> set[str]:
     return {name for name in both if node_line(old[name], docs=False) != node_line(new[name], docs=False)}
 
 
+@pytest.mark.slow
 def test_type_checkers_take_every_call_that_they_took(old: Schema, new: Schema, tmp_path: Path) -> None:
     names = changed(old, new)
     made = [call for call in calls_of(node_classes(old), names) if not _lacks_default(call)]
@@ -141,6 +142,7 @@ def _lacks_default(call: str) -> bool:
     return any(f"{name}=" not in call for name in NEEDS_MORE.get(class_of(call), ()))
 
 
+@pytest.mark.slow
 def test_every_template_of_0_27_0_compiles_to_the_same_prompt(
     old: Schema, older: ModuleType, tmp_path: Path
 ) -> None:
