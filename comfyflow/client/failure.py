@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ExecutionError, Interrupted, OutOfMemory, PartialSuccess, PromptLost, RunError
 from ..graph.prompt import is_link
 from ..json_types import object_or_empty
+from ..validate.scan import causes
 from .event import ExecutionFailed, ExecutionNodeFailed
 from .outcome import Outcome
 from .run import Run
@@ -53,8 +53,7 @@ def node_error(run: Run, failure: ExecutionFailed | ExecutionNodeFailed, note: s
         failure: What the server says.
         note: What else is to be said, as lines of their own.
     """
-    shown = failure.display_node if isinstance(failure, ExecutionNodeFailed) else None
-    place = run.node(failure.node_id or "", shown).place
+    place = run.node(failure.node_id or "", _display_node(failure)).place
     source = f"\n  {place.source}" if place is not None and place.source else ""
     traced = "".join(f"\n  {line}" for line in _traced(failure.traceback))
     message = _words(run, failure) + source + note
@@ -162,20 +161,16 @@ class Failures:
     @functools.cached_property
     def _causes(self) -> Mapping[str, str]:
         """The failed node that is nearest before each node, by links."""
-        after: dict[str, list[str]] = {}
-        for node_id, node in self._prompt.items():
-            for value in object_or_empty(object_or_empty(node).get("inputs")).values():
-                if is_link(value):
-                    after.setdefault(value[0], []).append(node_id)
-        causes: dict[str, str] = {}
-        waiting = deque((node_id, node_id) for node_id in self.failed)
-        while waiting:
-            node_id, cause = waiting.popleft()
-            for follower in after.get(node_id, ()):
-                if follower not in causes and follower not in self.failed:
-                    causes[follower] = cause
-                    waiting.append((follower, cause))
-        return causes
+        sources = {
+            node_id: [
+                value[0]
+                for value in object_or_empty(object_or_empty(node).get("inputs")).values()
+                if is_link(value)
+            ]
+            for node_id, node in self._prompt.items()
+        }
+        found = causes(self.failed, sources)
+        return {node_id: cause for node_id, cause in found.items() if node_id not in self.failed}
 
     def _unexplained(self, node_id: str) -> ExecutionError:
         node = self._run.node(node_id)
@@ -226,16 +221,19 @@ def _same(failure: ExecutionNodeFailed, last: ExecutionFailed | None) -> bool:
     )
 
 
+def _display_node(failure: ExecutionFailed | ExecutionNodeFailed) -> str | None:
+    return failure.display_node if isinstance(failure, ExecutionNodeFailed) else None
+
+
 def _words(run: Run, failure: ExecutionFailed | ExecutionNodeFailed) -> str:
-    shown = failure.display_node if isinstance(failure, ExecutionNodeFailed) else None
-    node = run.node(failure.node_id or "", shown)
+    node = run.node(failure.node_id or "", _display_node(failure))
     where = f"{node.place}: " if node.place is not None else ""
     who = f"{failure.node_type or node.class_type} #{node.node_id}"
     return f"{where}{who} raised {failure.exception_type}: {failure.exception_message}"
 
 
 def _error(run: Run, failure: ExecutionFailed | ExecutionNodeFailed, message: str) -> ExecutionError:
-    shown = failure.display_node if isinstance(failure, ExecutionNodeFailed) else None
+    shown = _display_node(failure)
     node = run.node(failure.node_id or "", shown)
     kind = OutOfMemory if failure.exception_type.endswith(_MEMORY) else ExecutionError
     return kind(

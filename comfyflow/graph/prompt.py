@@ -67,6 +67,16 @@ _SERVER_NOTES: Final = frozenset({"is_changed", "_loop_body", "_loop_end"})
 """What servers write into the nodes of a prompt."""
 
 
+def with_class_names(prompt: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """A prompt that names classes where the editor knew none and wrote null.
+
+    Args:
+        prompt: The prompt.
+        names: The classes by node; a node that is not among them gets an empty one.
+    """
+    return {node_id: _with_class_name(node, names.get(node_id, "")) for node_id, node in prompt.items()}
+
+
 def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
     """Prompt JSON as it may be sent.
 
@@ -186,6 +196,11 @@ def _read_node(node_id: str, node: object) -> GraphNode:
         extra=extra or None,
         scope=spelled_scope(node_id),
     )
+
+
+def _with_class_name(node: Any, name: str) -> Any:
+    unnamed = is_object(node) and "class_type" in node and node["class_type"] is None
+    return {**node, "class_type": name} if unnamed else node
 
 
 def _sendable(node: object) -> object:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..graph import ROOT, Canvas, Graph, Group, Link, Note, Scope, ScopeInput, ScopeOutput
 from ..graph.canvas import NOWHERE, Point
-from ..graph.prompt import read_prompt
+from ..graph.prompt import read_prompt, with_class_names
 from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
 from .javascript import json_value
 from .link_resolver import LinkError, Place, Source
@@ -41,8 +41,7 @@ def conversion_graph(writer: PromptWriter, prompt: Mapping[str, Any], classes: M
     scopes = [_scope(writer, one, crossings) for one in instances if _is_expanded(writer, one)]
     canvas = _canvas(writer, instances, scopes, prompt)
     scope_of = {one.key: one.scope.prefix[:-1] for one in instances}
-    named = {node_id: _named(node, classes.get(node_id, "")) for node_id, node in prompt.items()}
-    nodes = read_prompt(named)
+    nodes = read_prompt(with_class_names(prompt, classes))
     known = dict(nodes.scopes) | {scope.scope_id: scope for scope in scopes}
     return Graph(
         (
@@ -52,11 +51,6 @@ def conversion_graph(writer: PromptWriter, prompt: Mapping[str, Any], classes: M
         known.values(),
         canvas,
     )
-
-
-def _named(node: Any, name: str) -> Any:
-    unnamed = is_object(node) and "class_type" in node and node["class_type"] is None
-    return {**node, "class_type": name} if unnamed else node
 
 
 def _canvas(

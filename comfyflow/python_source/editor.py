@@ -39,7 +39,7 @@ def read_annotations(
 
 def annotations_of(graph: Graph) -> Annotations:
     """What a graph tells beside its nodes and links, as far as it is written into Python."""
-    stands = {**{node_id: node.scope for node_id, node in graph.items()}}
+    stands = {node_id: node.scope for node_id, node in graph.items()}
     stands.update((scope_id, scope.outer) for scope_id, scope in graph.scopes.items())
     groups: dict[str, Group] = {}
     for key, position in graph.canvas.positions.items():

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..graph import Graph, Link
-from ..graph.prompt import read_prompt
+from ..graph.prompt import read_prompt, with_class_names
 from ..json_types import is_array, is_object
 from .check import check_graph
 
@@ -39,19 +39,9 @@ def _graph(given: Graph | Mapping[str, Any]) -> Graph:
 
     if isinstance(given, Graph):
         return given.with_spelled_scopes()
-    return given.graph if isinstance(given, Conversion) else read_prompt(_with_class_names(given))
-
-
-def _with_class_names(prompt: object) -> object:
-    """A prompt that names a class where the editor knew none and wrote null: an empty one."""
-    if not is_object(prompt):
-        return prompt
-    return {
-        key: {**node, "class_type": ""}
-        if is_object(node) and "class_type" in node and node["class_type"] is None
-        else node
-        for key, node in prompt.items()
-    }
+    if isinstance(given, Conversion):
+        return given.graph
+    return read_prompt(with_class_names(given, {}) if is_object(given) else given)
 
 
 def _plain(value: Any) -> Any:

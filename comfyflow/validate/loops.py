@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..graph.prompt import is_link
+from ..graph.walk import reachable
 from ..json_types import object_or_empty
 from .plan import ClassPlan
 from .server_error import CUSTOM_VALIDATION_FAILED, ServerError
@@ -261,15 +262,7 @@ def _turned(edges: _Edges) -> dict[str, set[str]]:
 
 def _reached(first: Iterable[str], edges: _Edges, stops: Collection[str] = ()) -> set[str]:
     """All that can be reached from some nodes, themselves included; nothing behind a stop."""
-    found: set[str] = set()
-    waiting = list(first)
-    while waiting:
-        node_id = waiting.pop()
-        if node_id not in found:
-            found.add(node_id)
-            if node_id not in stops:
-                waiting.extend(edges[node_id])
-    return found
+    return reachable(first, lambda node_id: () if node_id in stops else edges[node_id])
 
 
 def _stops(first: Iterable[str], edges: _Edges, stops: Collection[str]) -> set[str]:

@@ -28,7 +28,15 @@ def _sum(*values: Any) -> Any:
 def _power(base: Any, exponent: Any) -> Any:
     if abs(exponent) > MAX_EXPONENT:
         raise ValueError(f"Exponent {exponent} exceeds maximum allowed ({MAX_EXPONENT})")
+    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0:
+        # A bound of the bits from below: what is too large is refused before it is worked out.
+        _refuse_large((abs(base).bit_length() - 1) * exponent + 1)
     return base**exponent
+
+
+def _refuse_large(bits: int) -> None:
+    if bits > MAX_BITS:
+        raise ValueError("a number in the expression is too large")
 
 
 def _round(number: Any, digits: int | None = None) -> Any:
@@ -104,8 +112,8 @@ def _evaluator(names: Mapping[str, Any]) -> Any:
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*values: Any) -> Any:
         result = function(*values)
-        if isinstance(result, int) and result.bit_length() > MAX_BITS:
-            raise ValueError("a number in the expression is too large")
+        if isinstance(result, int):
+            _refuse_large(result.bit_length())
         return result
 
     return call
