@@ -9,7 +9,7 @@ INVERT = subgraph(
     "d",
     [
         node(5, "Invert", links={"image": 1}, outputs=outputs([2]), pos=[10, 20]),
-        node(6, "Note", ["look"], pos=[500, 500]),
+        node(6, "Note", ["look"], pos=[500, 500], size=[200, 90]),
     ],
     [[1, -10, 0, 5, 0], [2, 5, 0, -20, 0]],
     [boundary("image", "IMAGE", 1)],
@@ -31,8 +31,9 @@ def hosted() -> Conversion:
                     outputs=outputs([2]),
                     title="Upside down",
                     pos={"0": 300, "1": 40},
+                    size={"0": 210, "1": 60},
                 ),
-                node(3, "SaveImage", ["out"], {"images": 2}, pos=[600, 0]),
+                node(3, "SaveImage", ["out"], {"images": 2}, pos=[600, 0], size=[-1, 40]),
                 node(4, "Mystery", outputs=outputs([])),
             ],
             [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]],
@@ -79,7 +80,8 @@ def test_a_canvas_says_where_things_stand_and_what_is_around_them() -> None:
     assert [group.title for group in canvas.groups[ROOT]] == ["large", "small", ""]
     assert [group.title for _, group in canvas.around(ROOT, canvas.positions["2"])] == ["small", "large"]
     assert [group.title for _, group in canvas.around("2", canvas.positions["2:5"])] == ["inside"]
-    assert [note.text for note in canvas.notes["2"]] == ["look"]
+    assert [(note.text, note.size) for note in canvas.notes["2"]] == [("look", (200.0, 90.0))]
+    assert canvas.sizes == {"2": (210.0, 60.0)}
 
 
 def test_a_graph_is_of_the_prompt_as_it_is_now() -> None:

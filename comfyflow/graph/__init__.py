@@ -6,6 +6,7 @@ Everything that enters becomes a `Graph`, everything that leaves is written from
 from .canvas import Canvas as Canvas
 from .canvas import Group as Group
 from .canvas import Note as Note
+from .canvas import Size as Size
 from .graph import Graph as Graph
 from .graph import GraphNode as GraphNode
 from .prompt import Prompt as Prompt

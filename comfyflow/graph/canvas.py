@@ -12,6 +12,9 @@ from typing import Final, TypeAlias
 Point: TypeAlias = "tuple[float, float]"
 """A place on a canvas, in the editor's pixels, to the right and down."""
 
+Size: TypeAlias = "tuple[float, float]"
+"""A width and a height, in the editor's pixels; the title bar of a node stands above its height."""
+
 NOWHERE: Final[Point] = (0.0, 0.0)
 
 
@@ -42,12 +45,14 @@ class Note:
         title: Its own title, or None.
         position: Where its upper left corner stands.
         markdown: Whether the text is Markdown.
+        size: How large it is, or None where nobody said so.
     """
 
     text: str
     title: str | None
     position: Point
     markdown: bool
+    size: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,13 @@ class Canvas:
             for a scope, by the id of the scope. A place is one on the canvas that the node stands on.
         groups: The groups on the canvas of each scope, the largest first, by the id of the scope.
         notes: The notes on the canvas of each scope, by the id of the scope.
+        sizes: How large nodes are, by the same ids as the positions; of some it may not be known.
     """
 
     positions: Mapping[str, Point] = field(default_factory=dict[str, Point])
     groups: Mapping[str, tuple[Group, ...]] = field(default_factory=dict[str, tuple[Group, ...]])
     notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict[str, tuple[Note, ...]])
+    sizes: Mapping[str, Size] = field(default_factory=dict[str, Size])
 
     def around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:
         """The groups around a place, the smallest first, each with its number on its canvas.

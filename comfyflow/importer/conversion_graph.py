@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ..graph import ROOT, Canvas, Graph, Group, Link, Note, Scope, ScopeInput, ScopeOutput
-from ..graph.canvas import NOWHERE, Point
+from ..graph.canvas import NOWHERE, Point, Size
 from ..graph.prompt import read_prompt, with_class_names
 from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
 from .javascript import json_value
@@ -59,9 +59,12 @@ def _canvas(
     shown = {scope.scope_id for scope in scopes}
     graphs = {ROOT: writer.scope.graph}
     positions: dict[str, Point] = {}
+    sizes: dict[str, Size] = {}
     for one in instances:
         if one.key in prompt or one.key in shown:
             positions[one.key] = _position(one.node)
+            if (size := _size(one.node)) is not None:
+                sizes[one.key] = size
         if one.key in shown and one.node.definition is not None:
             graphs[one.key] = one.node.definition
     read: dict[int, tuple[tuple[Group, ...], tuple[Note, ...]]] = {}
@@ -69,7 +72,8 @@ def _canvas(
         if id(graph) not in read:
             read[id(graph)] = _groups(graph), tuple(_notes(graph))
     groups = {scope_id: read[id(graph)][0] for scope_id, graph in graphs.items()}
-    return Canvas(positions, groups, {scope_id: read[id(graph)][1] for scope_id, graph in graphs.items()})
+    notes = {scope_id: read[id(graph)][1] for scope_id, graph in graphs.items()}
+    return Canvas(positions, groups, notes, sizes)
 
 
 def _is_expanded(writer: PromptWriter, instance: Instance) -> bool:
@@ -93,11 +97,20 @@ def _group(entry: Mapping[str, Any]) -> Group:
 
 def _position(node: Node) -> Point:
     """Where a node stands; old files have ``{"0": x, "1": y}``."""
-    saved = node.raw.get("pos")
+    return _pair(node.raw.get("pos")) or NOWHERE
+
+
+def _size(node: Node) -> Size | None:
+    """How large a node was saved, or None."""
+    size = _pair(node.raw.get("size"))
+    return size if size is not None and min(size) > 0 else None
+
+
+def _pair(saved: object) -> Point | None:
     pair = (
         [saved.get("0"), saved.get("1")] if is_object(saved) else list(saved[:2]) if is_array(saved) else []
     )
-    return (_pixels(pair[0]), _pixels(pair[1])) if len(pair) == 2 else NOWHERE
+    return (_pixels(pair[0]), _pixels(pair[1])) if len(pair) == 2 else None
 
 
 def _pixels(value: Any) -> float:
@@ -120,7 +133,7 @@ def _notes(graph: LiveGraph) -> Iterator[Note]:
             values = [value for value in values if isinstance(value, str)]
         text = values[0] if values else object_or_empty(node.raw.get("properties")).get("text")
         if isinstance(text, str) and text.strip():
-            yield Note(text, _own_title(node), _position(node), node.type == "MarkdownNote")
+            yield Note(text, _own_title(node), _position(node), node.type == "MarkdownNote", _size(node))
 
 
 Crossings = dict[tuple[str, int], list[tuple[str, str]]]
