@@ -41,7 +41,7 @@ class Grown:
     __slots__ = ("given",)
 
     def __init__(self, given: dict[str, Any]) -> None:
-        self.given = given
+        self.given: dict[str, Any] = given
 
 
 class SlotChoice:
@@ -74,7 +74,7 @@ class Extra:
     __slots__ = ("given",)
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = given
+        self.given: Mapping[str, Any] = given
 
 
 def extra(values: object) -> Extra:

@@ -77,12 +77,12 @@ class OutputFile:
         data: bytes | None = None,
         info: Mapping[str, Any] | None = None,
     ) -> None:
-        self.name = name
-        self.subfolder = subfolder
-        self.type = type
-        self.key = key
-        self.node_id = node_id
-        self.prompt_id = prompt_id
+        self.name: str = name
+        self.subfolder: str = subfolder
+        self.type: str = type
+        self.key: str = key
+        self.node_id: str = node_id
+        self.prompt_id: str = prompt_id
         self.info: Mapping[str, Any] = info or {}
         self._source = source
         self._data = data
@@ -269,8 +269,8 @@ class NodeOutput:
         class_type: str = "",
     ) -> None:
         self.raw: Mapping[str, Any] = raw or {}
-        self.node_id = node_id
-        self.prompt_id = prompt_id
+        self.node_id: str = node_id
+        self.prompt_id: str = prompt_id
         self.files: tuple[OutputFile, ...] = (
             *_files(self.raw, node_id, prompt_id, source, class_type),
             *extra,

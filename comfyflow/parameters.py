@@ -219,7 +219,9 @@ class Parameters(Mapping[str, Parameter]):
 
     def __init__(self, signature: Mapping[str, inspect.Parameter]) -> None:
         found = [Parameter.of(entry) for parameter in signature.values() for entry in _unpacked(parameter)]
-        self.rest = next((entry for entry in found if entry.kind is inspect.Parameter.VAR_KEYWORD), None)
+        self.rest: Final = next(
+            (entry for entry in found if entry.kind is inspect.Parameter.VAR_KEYWORD), None
+        )
         self._entries = {entry.name: entry for entry in found if entry is not self.rest}
 
     def find(self, name: str) -> Parameter | None:

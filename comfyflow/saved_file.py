@@ -36,9 +36,9 @@ class SavedFile:
     """
 
     def __init__(self, path: Path, *, overwrite: bool, renamed: bool) -> None:
-        self.path = path
+        self.path: Path = path
         """The file; while it is being written, the name that it is to get."""
-        self.partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+        self.partial: Final = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
         """Where its bytes are written until it is whole."""
         self._overwrite = overwrite
         self._renamed = renamed

@@ -10,7 +10,7 @@ something is one pair more in one line.
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Final, Generic, Protocol, TypeVar, overload
 
 from .schema.version import Version
 
@@ -36,7 +36,7 @@ class Since(Generic[T]):
 
     def __init__(self, first: T, *changes: tuple[str, T]) -> None:
         self.first = first
-        self.changes = tuple((release(text), value) for text, value in changes)
+        self.changes: Final = tuple((release(text), value) for text, value in changes)
         self._name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -65,7 +65,9 @@ CONNECTION_OPTIONS: Final = (
 )
 """The options of a connection; the environment and the config file can hold them too."""
 
-partner_api_key_option = _credential("--partner-api-key", "KEY", "For nodes that call paid services; @FILE.")
+partner_api_key_option: Final = _credential(
+    "--partner-api-key", "KEY", "For nodes that call paid services; @FILE."
+)
 CONNECTION_NAMES: Final = frozenset(
     {"bearer", "token", "basic", "api_key", "user", "header", "ca", "partner_api_key"}
 )
@@ -101,10 +103,10 @@ def connection_options() -> ClientOptions:
     return cast("ClientOptions", said)
 
 
-object_info_option = click.option(
+object_info_option: Final = click.option(
     "--object-info", metavar="FILE", type=PATH, help="A saved answer of GET /object_info (.gz too)."
 )
-stubs_option = click.option(
+stubs_option: Final = click.option(
     "--stubs", metavar="PACKAGE", help="A generated package, though a server is configured: comfynodes."
 )
 
@@ -114,7 +116,7 @@ def _file_or_screen(_context: click.Context, _option: click.Parameter, value: Pa
     return None if value is not None and str(value) == "-" else value
 
 
-output_option = click.option(
+output_option: Final = click.option(
     "-o",
     "--output",
     metavar="FILE",
@@ -123,15 +125,15 @@ output_option = click.option(
     help="Write here instead of to the screen.",
 )
 
-editor_option = click.option(
+editor_option: Final = click.option(
     "--editor",
     metavar="VERSION",
     help="Convert as this version of the editor: 1.49. Else the server's, the package's or the file's.",
 )
-repair_option = click.option(
+repair_option: Final = click.option(
     "--repair", is_flag=True, help="Convert to what the author meant, where the editor surprises."
 )
-pack_option = click.option(
+pack_option: Final = click.option(
     "--pack",
     "packs",
     multiple=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import click
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Folder: TypeAlias = Literal["output", "input", "temp"]
 """One of a server's folders."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 @click.command("status")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -80,7 +81,7 @@ def _first_is_no_option(
     return value
 
 
-target_argument = click.argument("target", metavar="TARGET", callback=_first_is_no_option)
-targets_argument = click.argument(
+target_argument: Final = click.argument("target", metavar="TARGET", callback=_first_is_no_option)
+targets_argument: Final = click.argument(
     "targets", metavar="TARGET...", nargs=-1, required=True, callback=_first_is_no_option
 )

@@ -105,10 +105,10 @@ class Core:
     ) -> None:
         self.address = address
         self.credentials = credentials
-        self.client_id = client_id or str(uuid.uuid4())
-        self.limits = limits or Limits()
-        self.bounds = bounds or Bounds.from_environment()
-        self.middleware = [*middleware]
+        self.client_id: Final = client_id or str(uuid.uuid4())
+        self.limits: Final = limits or Limits()
+        self.bounds: Final = bounds or Bounds.from_environment()
+        self.middleware: Final = [*middleware]
         """Shared with what `within` gives: a layer that is added later counts everywhere."""
         self.new_signal = new_signal
         self.use_socket = use_socket
@@ -121,14 +121,14 @@ class Core:
         self.given: float | None = None
         """The seconds that `within` gave it."""
         self.clock = clock
-        self.random = random.Random()  # noqa: S311  # jitter
+        self.random: Final = random.Random()  # noqa: S311  # jitter
         self.uploads: dict[tuple[int, str, str], Any] = {}
         """What was uploaded, by connection, name and content."""
         self.node_classes: dict[str, Any] = {}
         """What the server said of single node classes."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
-        self.hub = Hub(new_signal, self.clock)
-        self.cache = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)
+        self.hub: Final = Hub(new_signal, self.clock)
+        self.cache: Final = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)
 
     def within(self, seconds: float | None) -> Core:
         """The same client, but all that is done with it comes to an end in some seconds.

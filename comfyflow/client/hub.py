@@ -54,7 +54,7 @@ class Listener(Generic[T]):
 
     def __init__(self, signal: Signal, limit: int = _BACKLOG) -> None:
         self.signal = signal
-        self.closed = False
+        self.closed: bool = False
         self._events: deque[T] = deque(maxlen=limit)
 
     def put(self, event: T) -> None:
@@ -89,15 +89,15 @@ class Hub:
     """
 
     def __init__(self, new_signal: Callable[[], Signal], clock: Callable[[], float]) -> None:
-        self.settled = new_signal()
+        self.settled: Final = new_signal()
         """Set when the first attempt to connect has come to something."""
-        self.stop = new_signal()
+        self.stop: Final = new_signal()
         """Set when the client is closed."""
         self.hang_up: Callable[[], None] = lambda: None
         """Breaks the socket, so that it is opened anew; the driver sets it."""
-        self.connected = False
-        self.connections = 0
-        self.failure = ""
+        self.connected: bool = False
+        self.connections: int = 0
+        self.failure: str = ""
         self._clock = clock
         self._lock = threading.Lock()
         self._runs: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()

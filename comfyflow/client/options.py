@@ -178,16 +178,16 @@ class ConnectionOptions:
     def __init__(self, core: Core, options: ClientOptions) -> None:
         import httpx
 
-        self.auth = options.get("auth")
+        self.auth: Final = options.get("auth")
         named = options.get("proxy")
-        self.proxy = environment_proxy(core.address) if named is None else named or None
-        self.event_hooks = options.get("event_hooks")
+        self.proxy: Final = environment_proxy(core.address) if named is None else named or None
+        self.event_hooks: Final = options.get("event_hooks")
         verify = options.get("verify", core.trusted or True)
         self.tls: ssl.SSLContext | bool = verify if isinstance(verify, bool) else True
         if core.address.scheme == "https":
             self.tls = tls_context(verify)
         limits = core.limits
-        self.timeout = httpx.Timeout(limits.answer, connect=limits.connect)
+        self.timeout: Final = httpx.Timeout(limits.answer, connect=limits.connect)
 
     def transport(self, kind: Callable[..., T]) -> T:
         """A transport of httpx for this server.

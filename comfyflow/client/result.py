@@ -145,9 +145,9 @@ class Result(Generic[R_co]):
     ) -> None:
         if run.outcome is None:
             raise ClientError(f"prompt {run.prompt_id} has not ended")
-        self.prompt_id = run.prompt_id
+        self.prompt_id: Final = run.prompt_id
         self.outcome: Outcome = run.outcome
-        self.prompt = prepared.prompt
+        self.prompt: Final = prepared.prompt
         self.report = report
         self._run = run
         self._prepared = prepared

@@ -108,35 +108,35 @@ class Run:
         places: Mapping[str, Place] | None = None,
     ) -> None:
         self.prompt_id = prompt_id
-        self.nodes = run_nodes(prompt, places or {})
-        self.signal = new_signal()
+        self.nodes: Final = run_nodes(prompt, places or {})
+        self.signal: Final = new_signal()
         """Set when the run may have ended, or when the server should be asked."""
-        self.seen = False
+        self.seen: bool = False
         """Whether any event has named the prompt: then the server has it."""
-        self.started = False
+        self.started: bool = False
         self.ending: Ending | None = None
         """What the events say of the end; the history decides."""
-        self.recorded = False
+        self.recorded: bool = False
         """Whether the server has said that the prompt is in the history."""
-        self.gap = False
+        self.gap: bool = False
         """Whether the socket was away, so that events may be missing."""
-        self.unsure = False
+        self.unsure: bool = False
         """Whether the server should be asked at once."""
-        self.doubtful = False
+        self.doubtful: bool = False
         """Whether it may have been queued twice."""
-        self.cancelled = False
+        self.cancelled: bool = False
         """Whether we asked for its end."""
-        self.polled = False
+        self.polled: bool = False
         """Whether it does without the socket."""
         self.policy: str | None = None
         """What the server was asked to do when a node fails; None for what it does by default."""
-        self.policy_known = True
+        self.policy_known: bool = True
         """Whether the server says that it knows such a policy."""
         self.senders: frozenset[str] = frozenset()
         """The nodes that send their pictures over the socket, and nowhere else."""
         self.ahead: int | None = None
-        self.misses = 0
-        self.last_news = clock()
+        self.misses: int = 0
+        self.last_news: float = clock()
         self.outcome: Outcome | None = None
         self._clock = clock
         self._lock = threading.RLock()

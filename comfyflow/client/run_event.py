@@ -31,10 +31,10 @@ class RunNode:
     def __init__(
         self, node_id: str, class_type: str, title: str, places: Mapping[str, Place], sink: bool = False
     ) -> None:
-        self.node_id = node_id
-        self.class_type = class_type
-        self.title = title
-        self.sink = sink
+        self.node_id: str = node_id
+        self.class_type: str = class_type
+        self.title: str = title
+        self.sink: bool = sink
         self._places = places
 
     @property

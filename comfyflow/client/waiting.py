@@ -66,10 +66,10 @@ class Wait:
     """
 
     def __init__(self, core: Core, run: Run, seconds: float | None) -> None:
-        self.core = core.within(seconds)
+        self.core: Final = core.within(seconds)
         """No question to the server takes longer than the wait itself."""
         self.run = run
-        self.deadline = Deadline(core, seconds)
+        self.deadline: Final = Deadline(core, seconds)
         self._asked = core.clock()
         self._pause = 0.0
         self._away: float | None = None

@@ -109,7 +109,7 @@ class ChoiceAliases:
             users[key].append((owner, entry.name))
             self._keys[id(entry)] = (entry, key)
         names, former = _names(users, packs), _names(users)
-        self.changed = {former[key]: names[key] for key in lists if names[key] != former[key]}
+        self.changed: Final = {former[key]: names[key] for key in lists if names[key] != former[key]}
         self._aliases: Mapping[_Key, ChoiceAlias] = {
             key: ChoiceAlias(names[key], _written(min(spellings, key=repr)))
             for key, spellings in lists.items()

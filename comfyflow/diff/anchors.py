@@ -8,7 +8,7 @@ what is far from it the same surroundings.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .pairing import NONE, Pairing
 from .wiring import Neighbours, Wiring
@@ -35,8 +35,8 @@ class Cones:
     __slots__ = ("above", "below")
 
     def __init__(self, wiring: Wiring) -> None:
-        self.above = _cones(wiring.contents, wiring.sources, wiring.users)
-        self.below = _cones(wiring.contents, wiring.users, wiring.sources)
+        self.above: Final = _cones(wiring.contents, wiring.sources, wiring.users)
+        self.below: Final = _cones(wiring.contents, wiring.users, wiring.sources)
 
 
 def pair_anchors(pairing: Pairing, cones: Cones) -> bool:

@@ -50,10 +50,10 @@ class Pairing:
     __slots__ = ("_values", "exact", "partner", "split", "wiring")
 
     def __init__(self, wiring: Wiring) -> None:
-        self.wiring = wiring
-        self.split = wiring.starts[1]
-        self.partner = [NONE] * len(wiring)
-        self.exact = True
+        self.wiring: Wiring = wiring
+        self.split: Final = wiring.starts[1]
+        self.partner: list[int] = [NONE] * len(wiring)
+        self.exact: bool = True
         self._values: list[dict[str, Input]] = [{} for _ in wiring.nodes]
 
     def pair(self, ours: int, theirs: int) -> None:

@@ -33,13 +33,13 @@ class Colouring:
     __slots__ = ("_neighbours", "colour", "fresh", "looked_at", "members")
 
     def __init__(self, colours: dict[int, int], neighbours: Sequence[Neighbours]) -> None:
-        self.colour = colours
+        self.colour: dict[int, int] = colours
         self.members: dict[int, set[int]] = defaultdict(set)
         for node, colour in colours.items():
             self.members[colour].add(node)
         self._neighbours = neighbours
-        self.fresh = max(self.members, default=-1) + 1
-        self.looked_at = 0
+        self.fresh: int = max(self.members, default=-1) + 1
+        self.looked_at: int = 0
 
     def refine(self, changed: Iterable[int] | None = None) -> None:
         """Part the colours until all nodes of a colour have equally coloured neighbours.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..graph import Graph, GraphNode, Link
 from .value import value_key
@@ -50,19 +50,19 @@ class Wiring:
 
     def __init__(self, graphs: Sequence[Graph]) -> None:
         self.nodes: list[GraphNode] = []
-        self.starts = [0]
+        self.starts: Final = [0]
         keys: list[str] = []
         for graph in graphs:
             for node in graph.values():
                 self.nodes.append(node)
                 keys.append(content_key(node, graph))
             self.starts.append(len(self.nodes))
-        self.keys = sorted(set(keys))
+        self.keys: Final = sorted(set(keys))
         ranks = {key: rank for rank, key in enumerate(self.keys)}
-        self.contents = [ranks[key] for key in keys]
+        self.contents: Final = [ranks[key] for key in keys]
         self.sources: list[Neighbours] = [[] for _ in self.nodes]
         self.users: list[Neighbours] = [[] for _ in self.nodes]
-        self.labels = sorted(
+        self.labels: Final = sorted(
             {(name, link.slot) for node in self.nodes for name, link in node.links},
         )
         numbers = {label: number for number, label in enumerate(self.labels)}

@@ -42,13 +42,13 @@ class GraphNode:
         extra: Mapping[str, Any] | None = None,
         scope: str = ROOT,
     ) -> None:
-        self.node_id = node_id
-        self.class_type = class_type
-        self.inputs = inputs
-        self.title = title
-        self.origin = origin
-        self.extra = extra
-        self.scope = scope
+        self.node_id: str = node_id
+        self.class_type: str = class_type
+        self.inputs: dict[str, Any] = inputs
+        self.title: str | None = title
+        self.origin: Place | tuple[CodeType, int] | None = origin
+        self.extra: Mapping[str, Any] | None = extra
+        self.scope: str = scope
 
     @property
     def place(self) -> Place | None:
@@ -99,7 +99,7 @@ class Graph(Mapping[str, GraphNode]):
         self, nodes: Iterable[GraphNode] = (), scopes: Iterable[Scope] = (), canvas: Canvas = NO_CANVAS
     ) -> None:
         self.scopes: Mapping[str, Scope] = {scope.scope_id: scope for scope in scopes}
-        self.canvas = canvas
+        self.canvas: Canvas = canvas
         self._nodes: dict[str, GraphNode] = {}
         for node in nodes:
             if node.node_id in self._nodes:

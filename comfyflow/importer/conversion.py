@@ -59,7 +59,7 @@ class Conversion(dict[str, dict[str, Any]]):
         super().__init__(prompt)
         self.warnings = warnings
         self.seed = seed
-        self.editor_version = writer.rules.name
+        self.editor_version: Final = writer.rules.name
         self.editor_reason = editor_reason
         self._writer = writer
         self._instances: dict[str, Instance] | None = None

@@ -57,35 +57,35 @@ class EditorRules:
 
     def __init__(self, version: Version) -> None:
         self.version = version
-        self.name = f"{version.major}.{version.minor}"
+        self.name: Final = f"{version.major}.{version.minor}"
 
-    null_combo_first = Since(False, ("1.41", True))
+    null_combo_first: Final = Since(False, ("1.41", True))
     """A combo saved as null becomes its first choice [5]."""
 
-    unnamed_values_clear = Since(False, ("1.34", True), ("1.53", False))
+    unnamed_values_clear: Final = Since(False, ("1.34", True), ("1.53", False))
     """Saved values in an object clear the widgets of a core node; else they leave the defaults [5, d]."""
 
-    text_keeps_type = Since(False, ("1.40", True), ("1.54", False))
+    text_keeps_type: Final = Since(False, ("1.40", True), ("1.54", False))
     """Multiline text keeps numbers and lists as they were saved; else everything becomes text [6, b]."""
 
-    text_keeps_line_ends = Since(False, ("1.40", True))
+    text_keeps_line_ends: Final = Since(False, ("1.40", True))
     """Multiline text keeps its line ends; else they become newlines [6]."""
 
-    dynamic_inputs = Since(False, ("1.33", True))
+    dynamic_inputs: Final = Since(False, ("1.33", True))
     """DynamicCombo, Autogrow and MatchType are understood [7, 8]."""
 
-    short_option_names = Since(False, ("1.33", True), ("1.34", False))
+    short_option_names: Final = Since(False, ("1.33", True), ("1.34", False))
     """What a dynamic combo brings is called by its own name alone [7]."""
 
-    match_outputs = Since(False, ("1.34", True))
+    match_outputs: Final = Since(False, ("1.34", True))
     """Outputs of a MatchType group take the type of what is linked to its inputs, and links that do not fit
     are dropped [7]."""
 
-    match_outputs_reach_all = Since(False, ("1.40", True))
+    match_outputs_reach_all: Final = Since(False, ("1.40", True))
     """The links that are dropped then are all; else those to nodes that stand in front of it in the file, as
     only these are filled already [7]."""
 
-    save_classes = Since(
+    save_classes: Final = Since(
         _SAVE_CLASSES,
         ("1.32", _SAVE_CLASSES | {"SaveVideo"}),
         ("1.45", _MORE_SAVE_CLASSES),
@@ -93,124 +93,124 @@ class EditorRules:
     )
     """Whose ``filename_prefix`` gets ``%…%`` replaced [11, E]."""
 
-    audio_classes = Since(_AUDIO_CLASSES, ("1.45", _AUDIO_CLASSES | {"SaveAudioAdvanced"}))
+    audio_classes: Final = Since(_AUDIO_CLASSES, ("1.45", _AUDIO_CLASSES | {"SaveAudioAdvanced"}))
     """Which nodes get an ``audioUI`` widget."""
 
-    sends_audio_players = Since(True, ("1.47", False))
+    sends_audio_players: Final = Since(True, ("1.47", False))
     """``audioUI`` is sent [D]."""
 
-    keeps_unknown_values = Since(False, ("1.47", True))
+    keeps_unknown_values: Final = Since(False, ("1.47", True))
     """All values of a node of an unknown class are sent, as UNKNOWN, UNKNOWN_1, …; else the last [17, C]."""
 
-    viewport_classes = Since(
+    viewport_classes: Final = Since(
         frozenset[str](),
         ("1.45", _VIEWPORT_CLASSES),
         ("1.47", _VIEWPORT_CLASSES | {"Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud"}),
     )
     """Nodes whose 3D viewer is called ``viewport_state`` and sends its camera [F]."""
 
-    load_buttons = Since(True, ("1.45", False))
+    load_buttons: Final = Since(True, ("1.45", False))
     """3D loaders send their buttons; else only behind a list of files."""
 
-    viewers_send_cameras = Since(False, ("1.45", True))
+    viewers_send_cameras: Final = Since(False, ("1.45", True))
     """Load3DAdvanced has a viewer that sends its camera."""
 
-    new_camera_is_off = Since(False, ("1.46", True))
+    new_camera_is_off: Final = Since(False, ("1.46", True))
     """A new camera stands at z = 10.000000000000002 [G]."""
 
-    odd_views_are_flat = Since(False, ("1.58", True))
+    odd_views_are_flat: Final = Since(False, ("1.58", True))
     """A 3D view whose sides are no positive numbers has an aspect of 0; else that of the screen [F]."""
 
-    inactive_hosts_vanish = Since(False, ("1.39", True))
+    inactive_hosts_vanish: Final = Since(False, ("1.39", True))
     """Muted and bypassed subgraph nodes are left out at the root [14]."""
 
-    mute_cuts = Since(False, ("1.41", True))
+    mute_cuts: Final = Since(False, ("1.41", True))
     """A link from a muted node is resolved as absent, so that a widget falls back to its own value; else
     the link is made and dropped at the end [13, 16]."""
 
-    group_lists_are_sockets = Since(False, ("1.37", True), ("1.54", False))
+    group_lists_are_sockets: Final = Since(False, ("1.37", True), ("1.54", False))
     """In legacy group nodes a combo whose choices the server gives as a list is no widget of the
     group [17, f]."""
 
-    renumbers = Since(False, ("1.40", True))
+    renumbers: Final = Since(False, ("1.40", True))
     """Duplicate ids inside subgraphs are renumbered [19]."""
 
-    inner_first = Since(False, ("1.41", True))
+    inner_first: Final = Since(False, ("1.41", True))
     """Subgraphs are filled before those that use them, whatever the order of the file [20]."""
 
-    proxies_replace = Since(False, ("1.28", True), ("1.41", False))
+    proxies_replace: Final = Since(False, ("1.28", True), ("1.41", False))
     """What ``proxyWidgets`` name takes the place of the copies that a subgraph's node holds: these are gone,
     and what is inside counts [20]."""
 
-    muted_hosts_fail = Since(False, ("1.39", True), ("1.41", False))
+    muted_hosts_fail: Final = Since(False, ("1.39", True), ("1.41", False))
     """What is linked to a muted subgraph's node on the canvas makes the editor fail [14]."""
 
-    curves_have_a_type = Since(False, ("1.52", True))
+    curves_have_a_type: Final = Since(False, ("1.52", True))
     """A curve is always sent with its type; else only one that is a list is [6, g]."""
 
-    short_audio_values = Since(False, ("1.54", True))
+    short_audio_values: Final = Since(False, ("1.54", True))
     """SaveAudioAdvanced that was saved with three values loses the third [h]."""
 
-    meta_names_packs = Since(False, ("1.57", True))
+    meta_names_packs: Final = Since(False, ("1.57", True))
     """``_meta`` says which pack, and which version of it, a node is from [i]."""
 
-    groups_become_subgraphs = Since(False, ("1.47", True))
+    groups_become_subgraphs: Final = Since(False, ("1.47", True))
     """Legacy group nodes become subgraphs: the nodes inside and the group get new ids [17, H]."""
 
-    host_copies = Since(True, ("1.41", False))
+    host_copies: Final = Since(True, ("1.41", False))
     """A subgraph's node holds copies of the widgets inside that it shows, and the values saved with it are
     theirs [20]."""
 
-    promotes_by_place = Since(True, ("1.35", False))
+    promotes_by_place: Final = Since(True, ("1.35", False))
     """Which widget inside a subgraph's node shows is told by the place that the link was saved with, which
     need not be where the input stands now [20]."""
 
-    host_values = Since(False, ("1.46", True))
+    host_values: Final = Since(False, ("1.46", True))
     """The values saved on a subgraph's node count for what is inside, by place or as ``proxyWidgets`` say
     [20, B]. Where neither this nor `host_copies` holds, the values inside are sent."""
 
-    primitives_reach_inside = Since(True, ("1.47", False))
+    primitives_reach_inside: Final = Since(True, ("1.47", False))
     """A primitive node that is linked to a widget shown by a subgraph's node writes the one inside; else
     it writes nothing [15, B8]."""
 
-    host_nulls = Since(False, ("1.47", True))
+    host_nulls: Final = Since(False, ("1.47", True))
     """null among them is sent, but for combos; else the value inside is [B1]."""
 
-    float_control = Since(False, ("1.35", True))
+    float_control: Final = Since(False, ("1.35", True))
     """A float may have a control slot; else only integers and combos have."""
 
-    paths_of_files = Since(True, ("1.41", False))
+    paths_of_files: Final = Since(True, ("1.41", False))
     """The value of a combo with an upload button is written as a path."""
 
-    links_from_table = Since(False, ("1.53", True))
+    links_from_table: Final = Since(False, ("1.53", True))
     """The table of links alone says what is linked; else inputs do [18, a]."""
 
-    renumbers_canvas = Since(False, ("1.53", True))
+    renumbers_canvas: Final = Since(False, ("1.53", True))
     """Of two nodes of one id on the canvas the second gets a new one; else it replaces the first [e]."""
 
-    prefixes_are_text = Since(True, ("1.56", False))
+    prefixes_are_text: Final = Since(True, ("1.56", False))
     """A ``filename_prefix`` that is no text makes the editor fail; else it is sent as it is [11, c]."""
 
-    links_at_root = Since(True, ("1.33", False))
+    links_at_root: Final = Since(True, ("1.33", False))
     """Primitive nodes and reroutes look links up on the canvas, even inside a subgraph; a primitive node
     there makes the editor fail [15]."""
 
-    forced_by_input = Since(True, ("1.28", False))
+    forced_by_input: Final = Since(True, ("1.28", False))
     """Values of inputs that were widgets once are told by the place of the input, not of the value; the
     editor so drops the wrong ones behind a control slot [9]."""
 
-    limits_in_properties = Since(False, ("1.28", True))
+    limits_in_properties: Final = Since(False, ("1.28", True))
     """PrimitiveInt and PrimitiveFloat keep their limits in their properties."""
 
-    tolerant_steps = Since(False, ("1.28", True))
+    tolerant_steps: Final = Since(False, ("1.28", True))
     """The common step of two floats is found although their arithmetic is not exact; else it may become
     absurdly large [15]."""
 
-    checks_links = Since(True, ("1.36", False))
+    checks_links: Final = Since(True, ("1.36", False))
     """Before a workflow is loaded, the table of links and what the nodes say of them are made to
     agree [18]."""
 
-    previews = Since(
+    previews: Final = Since(
         ("preview",),
         ("1.34", ("preview", "previewMode")),
         ("1.40", ("preview_markdown", "preview_text", "previewMode")),
@@ -218,19 +218,19 @@ class EditorRules:
     )
     """What PreviewAny sends of its preview."""
 
-    custom_combos = Since(False, ("1.35", True))
+    custom_combos: Final = Since(False, ("1.35", True))
     """CustomCombo grows with its options."""
 
-    color_defaults = Since(False, ("1.42", True))
+    color_defaults: Final = Since(False, ("1.42", True))
     """A colour starts with the default that the server gives; else with black."""
 
-    saves_comparisons = Since(True, ("1.39", False))
+    saves_comparisons: Final = Since(True, ("1.39", False))
     """ImageCompare's view takes a place in the saved values."""
 
-    animation_viewers = Since(True, ("1.32", False))
+    animation_viewers: Final = Since(True, ("1.32", False))
     """Preview3DAnimation has a viewer of its own."""
 
-    old_names = Since(_OLD_NAMES, ("1.32", RENAMED), ("1.39", dict[str, str]()))
+    old_names: Final = Since(_OLD_NAMES, ("1.32", RENAMED), ("1.39", dict[str, str]()))
     """Class names that the editor corrects while loading."""
 
 

@@ -42,13 +42,13 @@ class InputSpec:
     )  # fmt: skip
 
     def __init__(self, entry: InputSchema, name: str, class_type: str, depth: int = 0) -> None:
-        self.name = name
-        self.type = entry.type
-        self.options = entry.options
-        self.required = entry.required
-        self.class_type = class_type
-        self.depth = depth
-        self.beside_model_file = False
+        self.name: str = name
+        self.type: Final = entry.type
+        self.options: Final = entry.options
+        self.required: Final = entry.required
+        self.class_type: str = class_type
+        self.depth: int = depth
+        self.beside_model_file: bool = False
         if entry.type == DYNAMIC_COMBO:
             self.choices: tuple[Any, ...] = tuple(
                 dict.fromkeys(option.key for option in entry.dynamic_options)
@@ -56,7 +56,7 @@ class InputSpec:
         else:
             self.choices = entry.choices or ()
         # An optional input with `defaultInput` is a pure socket: that is how one tells "not given".
-        self.force_input = truthy(entry.options.get("forceInput")) or (
+        self.force_input: Final = truthy(entry.options.get("forceInput")) or (
             not entry.required and truthy(entry.options.get("defaultInput"))
         )
         self.widgets: tuple[Widget, ...] = ()
@@ -87,13 +87,13 @@ class Autogrow:
     def __init__(self, name: str, template: Mapping[str, Any], inputs: tuple[InputSchema, ...]) -> None:
         names, prefix = template.get("names"), template.get("prefix")
         minimum, maximum = template.get("min"), template.get("max")
-        self.name = name
-        self.names = [n for n in names if isinstance(n, str)][:MAX_GROWN] if is_array(names) else None
-        self.prefix = prefix if isinstance(prefix, str) else ""
-        self.minimum = min(minimum, MAX_GROWN) if isinstance(minimum, int) else 1
+        self.name: str = name
+        self.names: Final = [n for n in names if isinstance(n, str)][:MAX_GROWN] if is_array(names) else None
+        self.prefix: Final = prefix if isinstance(prefix, str) else ""
+        self.minimum: Final = min(minimum, MAX_GROWN) if isinstance(minimum, int) else 1
         limit = min(maximum, MAX_GROWN) if isinstance(maximum, int) else MAX_GROWN
-        self.maximum = len(self.names) if self.names is not None else limit
-        self.inputs = inputs
+        self.maximum: Final = len(self.names) if self.names is not None else limit
+        self.inputs: tuple[InputSchema, ...] = inputs
 
     def slot_names(self, ordinal: int) -> list[str]:
         """The whole names of the inputs that make up one slot."""

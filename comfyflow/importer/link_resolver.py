@@ -32,9 +32,9 @@ class Scope:
     __slots__ = ("_children", "depth", "graph", "host", "parent", "prefix")
 
     def __init__(self, graph: Graph, host: Node | None = None, parent: Scope | None = None) -> None:
-        self.graph = graph
-        self.host = host
-        self.parent = parent
+        self.graph: Graph = graph
+        self.host: Node | None = host
+        self.parent: Scope | None = parent
         self.prefix: str = f"{parent.prefix}{host.key}:" if parent is not None and host is not None else ""
         self.depth: int = parent.depth + 1 if parent is not None else 0
         self._children: dict[int, Scope] = {}
@@ -77,9 +77,9 @@ class Source:
     __slots__ = ("key", "slot", "widget")
 
     def __init__(self, key: str | None, slot: int, widget: Widget | None = None) -> None:
-        self.key = key
-        self.slot = slot
-        self.widget = widget
+        self.key: str | None = key
+        self.slot: int = slot
+        self.widget: Widget | None = widget
 
 
 class LinkError(ConversionError):
@@ -100,11 +100,11 @@ class Place:
     __slots__ = ("at_input", "node", "scope", "slot", "type")
 
     def __init__(self, at_input: bool, scope: Scope, node: Node, slot: Any, type_: Any) -> None:
-        self.at_input = at_input
-        self.scope = scope
-        self.node = node
-        self.slot = slot
-        self.type = type_
+        self.at_input: bool = at_input
+        self.scope: Scope = scope
+        self.node: Node = node
+        self.slot: Any = slot
+        self.type: Any = type_
 
 
 class LinkResolver:

@@ -54,12 +54,12 @@ class Widget:
         saved: bool = True,
         spec: InputSpec | None = None,
     ) -> None:
-        self.name = name
-        self.kind = kind
-        self.value = value
-        self.sent = sent
-        self.saved = saved
-        self.spec = spec
+        self.name: str = name
+        self.kind: str = kind
+        self.value: Any = value
+        self.sent: bool = sent
+        self.saved: bool = saved
+        self.spec: InputSpec | None = spec
         self.origin: int | str | None = None
 
     def copy(self) -> Widget:
@@ -90,10 +90,10 @@ class Input:
     __slots__ = ("boundary", "link", "name", "promoted", "type", "widget")
 
     def __init__(self, name: str, type_: Any, link: Any = None, widget: str | None = None) -> None:
-        self.name = name
-        self.type = type_
-        self.link = link
-        self.widget = widget
+        self.name: str = name
+        self.type: Any = type_
+        self.link: Any = link
+        self.widget: str | None = widget
         self.boundary: int | None = None
         self.promoted: Promoted | None = None
 
@@ -104,9 +104,9 @@ class Output:
     __slots__ = ("links", "name", "type")
 
     def __init__(self, name: str, type_: Any, links: list[Any]) -> None:
-        self.name = name
-        self.type = type_
-        self.links = links
+        self.name: str = name
+        self.type: Any = type_
+        self.links: list[Any] = links
 
 
 class Promoted:
@@ -121,9 +121,9 @@ class Promoted:
     __slots__ = ("name", "node", "own")
 
     def __init__(self, node: Node, name: str, own: Widget | None = None) -> None:
-        self.node = node
-        self.name = name
-        self.own = own
+        self.node: Node = node
+        self.name: str = name
+        self.own: Widget | None = own
 
 
 class Link:
@@ -142,13 +142,13 @@ class Link:
     __slots__ = ("id", "origin", "origin_key", "origin_slot", "target", "target_key", "target_slot")
 
     def __init__(self, id_: Any, origin: Any, origin_slot: Any, target: Any, target_slot: Any) -> None:
-        self.id = id_
-        self.origin = origin
-        self.origin_key = js_text(origin)
-        self.origin_slot = origin_slot
-        self.target = target
-        self.target_key = js_text(target)
-        self.target_slot = target_slot
+        self.id: Any = id_
+        self.origin: Any = origin
+        self.origin_key: Final = js_text(origin)
+        self.origin_slot: Any = origin_slot
+        self.target: Any = target
+        self.target_key: Final = js_text(target)
+        self.target_slot: Any = target_slot
 
 
 class Node:
@@ -184,13 +184,13 @@ class Node:
     def __init__(
         self, id_: Any, key: str, type_: str, role: str, graph: Graph, raw: Mapping[str, Any]
     ) -> None:
-        self.id = id_
-        self.key = key
-        self.type = type_
-        self.role = role
-        self.graph = graph
-        self.raw = raw
-        self.title = ""
+        self.id: Any = id_
+        self.key: str = key
+        self.type: str = type_
+        self.role: str = role
+        self.graph: Graph = graph
+        self.raw: Mapping[str, Any] = raw
+        self.title: str = ""
         self.mode: Any = 0
         self.inputs: list[Input] = []
         self.outputs: list[Output] = []
@@ -225,10 +225,10 @@ class Boundary:
     __slots__ = ("label", "links", "name", "type")
 
     def __init__(self, name: str, type_: Any, links: list[Any], label: str | None) -> None:
-        self.name = name
-        self.type = type_
-        self.links = links
-        self.label = label
+        self.name: str = name
+        self.type: Any = type_
+        self.links: list[Any] = links
+        self.label: str | None = label
 
 
 class Graph:
@@ -262,16 +262,16 @@ class Graph:
     )
 
     def __init__(self, id_: str | None, name: str, raw: Mapping[str, Any]) -> None:
-        self.id = id_
-        self.name = name
-        self.raw = raw
+        self.id: str | None = id_
+        self.name: str = name
+        self.raw: Mapping[str, Any] = raw
         self.nodes: list[Node] = []
         self.by_key: dict[str, Node] = {}
         self.links: dict[Any, Link] = {}
         self.inputs: list[Boundary] = []
         self.outputs: list[Boundary] = []
         self.new_ids: dict[str, int] = {}
-        self.unread_links = 0
+        self.unread_links: int = 0
 
     def link(self, id_: Any) -> Link | None:
         """The link of that id, or None."""

@@ -58,24 +58,24 @@ class NodeShape:
         self, node: NodeSchema, rules: EditorRules, is_given: Callable[[str], bool] = _never
     ) -> None:
         self.is_given = is_given
-        self.class_type = node.class_type
-        self.title = node.display_name
-        self.module = node.python_module
+        self.class_type: Final = node.class_type
+        self.title: str = node.display_name
+        self.module: Final = node.python_module
         named = node.raw.get("name")
-        self.sent_as = named if isinstance(named, str) and named else node.class_type
-        self.core = not node.python_module.startswith("custom_nodes")
-        self.is_output = node.is_output_node
+        self.sent_as: Final = named if isinstance(named, str) and named else node.class_type
+        self.core: Final = not node.python_module.startswith("custom_nodes")
+        self.is_output: Final = node.is_output_node
         self.rules = rules
         self.inputs: list[Input] = []
         self.widgets: list[Widget] = []
-        self.outputs = [(o.name, "*" if o.type == MATCH_TYPE else o.type) for o in node.outputs]
-        self.dynamic = False
+        self.outputs: Final = [(o.name, "*" if o.type == MATCH_TYPE else o.type) for o in node.outputs]
+        self.dynamic: bool = False
         self.autogrow: dict[str, Autogrow] = {}
         self.specs: dict[str, InputSpec] = {}
         self._grown_specs: dict[tuple[str, int], InputSpec] = {}
         self.match_groups: dict[str, dict[str, str]] = {}
-        self.match_outputs = [o.match_template if rules.match_outputs else None for o in node.outputs]
-        self.text_name = None if node.class_type in rules.save_classes else node.class_type
+        self.match_outputs: Final = [o.match_template if rules.match_outputs else None for o in node.outputs]
+        self.text_name: Final = None if node.class_type in rules.save_classes else node.class_type
         self._makers = widget_types(rules)
         entries = _ordered(node, rules)
         self.entries = entries
@@ -84,6 +84,8 @@ class NodeShape:
         self._note_model_file(specs)
         self._fill(specs)
         self.widgets.extend(added_widgets(node.class_type, rules))
+        self.forced: list[bool] | None
+        self.forced_count: int
         self.forced, self.forced_count = self._forced(specs)
         self._variants: dict[tuple[str, ...], NodeShape] = {}
 

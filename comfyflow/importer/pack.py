@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from ..json_types import array_or_empty
 from .frontend_widgets import PLAIN, REPLACED
@@ -32,8 +32,8 @@ class PackNode:
     def __init__(self, node: Node, report: Report, random_source: random.Random) -> None:
         self._node = node
         self._report = report
-        self.type = node.type
-        self.id = node.key
+        self.type: Final = node.type
+        self.id: Final = node.key
         self.properties: Mapping[str, Any] = node.properties
         self.saved: Any = node.raw.get("widgets_values")
         self.random = random_source

@@ -33,8 +33,8 @@ class PackTable:
     """
 
     def __init__(self, packs: Iterable[Pack]) -> None:
-        self.packs = tuple(packs)
-        self.connecting = tuple(pack for pack in self.packs if pack.connect is not None)
+        self.packs: Final = tuple(packs)
+        self.connecting: Final = tuple(pack for pack in self.packs if pack.connect is not None)
         self.roles: dict[str, tuple[Pack, Role]] = {
             type_: (pack, role) for pack in reversed(self.packs) for type_, role in pack.virtual.items()
         }

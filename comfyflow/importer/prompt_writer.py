@@ -47,10 +47,10 @@ class Instance:
     __slots__ = ("group", "key", "node", "scope")
 
     def __init__(self, scope: Scope, node: Node, group: tuple[Node, GroupNode, int] | None = None) -> None:
-        self.scope = scope
-        self.node = node
-        self.key = scope.prefix + node.key
-        self.group = group
+        self.scope: Scope = scope
+        self.node: Node = node
+        self.key: Final = scope.prefix + node.key
+        self.group: tuple[Node, GroupNode, int] | None = group
 
 
 class PromptWriter:
@@ -72,14 +72,14 @@ class PromptWriter:
         random_source: Callable[[], random.Random],
         report: Report,
     ) -> None:
-        self.scope = Scope(root)
+        self.scope: Final = Scope(root)
         self.rules = rules
         self.repair = repair
         self._new_random = random_source
         self.report = report
-        self.resolver = LinkResolver(rules, tolerant=repair)
-        self.lookup = NodeLookup(root)
-        self.replacement = Replacement(datetime.now())
+        self.resolver: Final = LinkResolver(rules, tolerant=repair)
+        self.lookup: Final = NodeLookup(root)
+        self.replacement: Final = Replacement(datetime.now())
 
     @cached_property
     def random_source(self) -> random.Random:

@@ -22,7 +22,7 @@ class Report:
 
     def __init__(self, seed: int, repair: bool) -> None:
         self.seed = seed
-        self.chose = False
+        self.chose: bool = False
         self.muted = False
         self.repair = repair
         self._problems: dict[tuple[str, str | None, str | None], Problem] = {}

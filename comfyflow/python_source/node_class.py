@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from ..codegen.argument import Argument
 from ..codegen.block import INDENT, Block, ClassPlan
@@ -166,7 +166,7 @@ class NodeClasses:
         self.aliases: Aliases = {
             alias.name: _typed(map(ast.literal_eval, alias.choices)) for alias in plan.choices
         }
-        self.constraints = dict(_constraints(plan))
+        self.constraints: Final = dict(_constraints(plan))
         self._bases: dict[str, frozenset[str]] = {
             str(socket.name): frozenset(part.strip() for part in socket.bases.split(","))
             for socket in plan.sockets

@@ -7,7 +7,7 @@ import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..graph.prompt import is_link
 from ..json_types import object_or_empty
@@ -61,8 +61,8 @@ class Executor:
     def __init__(self, settings: Settings, sockets: Sockets) -> None:
         self.settings = settings
         self.sockets = sockets
-        self.cache = NodeCache()
-        self.interrupted = False
+        self.cache: Final = NodeCache()
+        self.interrupted: bool = False
         self.current: Run | None = None
         self.closing = False
 

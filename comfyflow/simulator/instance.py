@@ -29,12 +29,12 @@ class Instance:
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self.settings = settings
-        self.sockets = Sockets(loop, self._greeting, settings.profile.features)
-        self.queue = PromptQueue(self._tell_status)
-        self.executor = Executor(settings, self.sockets)
+        self.sockets: Final = Sockets(loop, self._greeting, settings.profile.features)
+        self.queue: Final = PromptQueue(self._tell_status)
+        self.executor: Final = Executor(settings, self.sockets)
         settings.faults.wait = self.executor.rest
-        self.number = 0
-        self.started = time.time()
+        self.number: int = 0
+        self.started: Final = time.time()
         self.logs: list[dict[str, str]] = []
         self.log_watchers: set[object] = set()
         self._worker = threading.Thread(target=self._work, name="comfyflow-simulator-worker", daemon=True)

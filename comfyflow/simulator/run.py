@@ -57,8 +57,8 @@ class Run:
     incomplete: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
-        self.prompt = DynamicPrompt(self.item.prompt)
-        self.order = ExecutionOrder(self.prompt, _no, _no, _no)
+        self.prompt: DynamicPrompt = DynamicPrompt(self.item.prompt)
+        self.order: ExecutionOrder = ExecutionOrder(self.prompt, _no, _no, _no)
 
     @property
     def prompt_id(self) -> str:

@@ -104,9 +104,9 @@ class Simulator:
         assets: bool = False,
     ) -> None:
         named = Profile.named(profile)
-        self.profile = named.with_assets() if assets else named
+        self.profile: Final = named.with_assets() if assets else named
         self.assets: Assets | None = None
-        self.faults = Faults()
+        self.faults: Final = Faults()
         self.prompts: list[ReceivedPrompt] = []
         self.output_order: Callable[[list[str]], list[str]] | None = None
         """In which order the outputs of a prompt run: real servers have one of their own at each
@@ -114,7 +114,7 @@ class Simulator:
         self.users: dict[str, str] = {"default": "default"}
         self.user_settings: dict[str, Any] = {}
         self.node_replacements: Replacements = node_replacements or {}
-        self.editor = Path(editor).resolve() if editor is not None else None
+        self.editor: Final = Path(editor).resolve() if editor is not None else None
         self._installed: Installed = models
         of_user = NodeLibrary(USER_FUNCTIONS.functions)
         self._added = NodeLibrary(behind=of_user)

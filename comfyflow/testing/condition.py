@@ -23,8 +23,8 @@ class Condition:
     __slots__ = ("holds", "words")
 
     def __init__(self, words: str, holds: Callable[[Any], bool]) -> None:
-        self.words = words
-        self.holds = holds
+        self.words: str = words
+        self.holds: Callable[[Any], bool] = holds
 
     def __repr__(self) -> str:
         return f"<{self.words}>"

@@ -30,8 +30,8 @@ class LinkedOutput:
     __slots__ = ("node", "slot")
 
     def __init__(self, node: FoundNode, slot: int) -> None:
-        self.node = node
-        self.slot = slot
+        self.node: FoundNode = node
+        self.slot: int = slot
 
     @property
     def name(self) -> str:
@@ -60,7 +60,7 @@ class FoundNode:
 
     def __init__(self, subject: Subject, node_id: str) -> None:
         self._subject = subject
-        self.node_id = node_id
+        self.node_id: str = node_id
 
     @property
     def graph_node(self) -> GraphNode:

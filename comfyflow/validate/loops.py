@@ -102,15 +102,15 @@ class LoopError(Exception):
         self, kind: str, message: str, details: str, nodes: Iterable[str], outputs: Iterable[str]
     ) -> None:
         super().__init__(details)
-        self.nodes = sorted(nodes)
-        self.outputs = sorted(outputs)
+        self.nodes: Final = sorted(nodes)
+        self.outputs: Final = sorted(outputs)
         info = {
             "input_name": BOUNDARY,
             "loop_error_type": kind,
             "node_ids": self.nodes,
             "output_ids": self.outputs,
         }
-        self.error = ServerError(CUSTOM_VALIDATION_FAILED, message, details, info)
+        self.error: Final = ServerError(CUSTOM_VALIDATION_FAILED, message, details, info)
 
 
 def find_loops(

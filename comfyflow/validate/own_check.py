@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .server_error import Raised
 
@@ -26,7 +26,7 @@ class OwnCheckError(Exception):
 
     def __init__(self, exception_type: str, message: str) -> None:
         super().__init__(message)
-        self.raised = Raised(exception_type, message)
+        self.raised: Final = Raised(exception_type, message)
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,11 @@ class InputPlan:
     __slots__ = ("check", "entry", "input_type", "leaf", "limited", "options")
 
     def __init__(self, entry: InputSchema, rules: ServerRules, own: OwnCheck | None, is_inner: bool) -> None:
-        self.entry = entry
+        self.entry: InputSchema = entry
         self.input_type: str | list[Any] = list(entry.legacy_choices) if entry.legacy_combo else entry.type
-        self.options = entry.options
-        self.limited = (own is None or not own.takes(entry.name)) and not _unlisted(entry, rules)
-        self.leaf = entry.name.rsplit(".", 1)[-1] if is_inner and rules.checks_combos else entry.name
+        self.options: Final = entry.options
+        self.limited: Final = (own is None or not own.takes(entry.name)) and not _unlisted(entry, rules)
+        self.leaf: Final = entry.name.rsplit(".", 1)[-1] if is_inner and rules.checks_combos else entry.name
         self.check: Check = (*_kind(entry), set())
 
     @property
@@ -157,9 +157,9 @@ class ClassPlan:
         self.node = node
         self.is_output = is_output
         self.rules = rules
-        self.own = (own_check(node, rules) or pack_check(node)) if node is not None else None
+        self.own: Final = (own_check(node, rules) or pack_check(node)) if node is not None else None
         outputs = node.outputs if node is not None else ()
-        self.output_types = tuple(_output_type(output) for output in outputs)
+        self.output_types: Final = tuple(_output_type(output) for output in outputs)
         self._dynamic = node is not None and any(entry.is_dynamic for entry in node.inputs)
         self._selections: dict[tuple[Any, ...], Unfolded] = {}
         self._fixed = None if self._dynamic else self._unfold({})
@@ -300,7 +300,7 @@ class SchemaPlans:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self.rules = ServerRules.of(schema.version, schema.files_known)
+        self.rules: ServerRules = ServerRules.of(schema.version, schema.files_known)
         self._plans: dict[str, ClassPlan | None] = {}
 
     @classmethod

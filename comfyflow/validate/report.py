@@ -48,7 +48,7 @@ class Subject:
         plans: SchemaPlans | None = None,
     ) -> None:
         self.prompt = prompt
-        self.places = places or {}
+        self.places: Final = places or {}
         self.plans = plans
         self._left = _COMPARED
         self._found: dict[tuple[str, int], str | None] = {}

@@ -15,7 +15,7 @@ from ..values import Latent, Model, Sound
 from .image_nodes import file_digest
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 RATE: Final = 44100
 MAX_SECONDS: Final = 600.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ...json_types import is_object
 from ..arrays import FloatArray, np
@@ -10,7 +10,7 @@ from ..node_function import NodeLibrary
 from .pixels import extend_to, resize, same_channels
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 SPACINGS = {
     "white": (1.0, 1.0, 1.0),

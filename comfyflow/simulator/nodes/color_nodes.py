@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PIL import Image, ImageFilter
 
 from ..arrays import FloatArray, np
@@ -11,7 +13,7 @@ from .image_nodes import picture
 from .pixels import resize, same_channels
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 
 @node("ImageInvert")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..arrays import FloatArray, np
 from ..node_function import NodeLibrary
 from ..painting import bounded
 from .pixels import paste, repeat_to, resize, same_channels
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 
 @node("ImageCompositeMasked")

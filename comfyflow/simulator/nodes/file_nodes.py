@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..folders import SavedFile
 from ..media.glb import encode_glb
@@ -15,7 +15,7 @@ from .audio_nodes import file_tags
 from .image_nodes import file_digest
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 
 @node("SaveLatent")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary
@@ -14,7 +14,7 @@ from .pixels import paste, resize
 from .sampling_nodes import decode
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 
 @node("EmptyLatentImage")

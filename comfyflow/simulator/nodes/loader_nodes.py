@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary
@@ -10,7 +10,7 @@ from ..typed_output import settings
 from ..values import Conditioning, Model
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 
 @node("CheckpointLoaderSimple", "ImageOnlyCheckpointLoader", "CheckpointLoader", "unCLIPCheckpointLoader")

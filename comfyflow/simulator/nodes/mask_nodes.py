@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 from ..painting import bounded
@@ -10,7 +12,7 @@ from .pixels import resize
 from .save_nodes import preview_pictures
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 CHANNELS = ("red", "green", "blue", "alpha")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary, NodeResult
@@ -13,7 +13,7 @@ from ..values import Model
 from .pixels import resize
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 KONTEXT_SIZES = (
     (672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104),

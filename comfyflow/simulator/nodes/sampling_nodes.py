@@ -12,7 +12,7 @@ from ..typed_output import settings
 from ..values import Conditioning, Guider, Latent, Model, Noise, Painting, Sampler, Sigmas
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 PAN: Final = 1.12
 """How much wider than a frame the picture is that a video passes over."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 SAVED_COMPRESSION: Final = 4
 PREVIEW_COMPRESSION: Final = 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 from ...json_types import is_object
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 
 @node("StringConcatenate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..folders import SavedFile
 
 LIBRARY = NodeLibrary()
-node = LIBRARY.node
+node: Final = LIBRARY.node
 
 WEBP_EFFORT = {"default": 4, "fastest": 0, "slowest": 6}
 EXIF_MODEL, EXIF_MAKE = 0x0110, 0x010F

@@ -41,9 +41,9 @@ class Demand:
     __slots__ = ("cost", "input_name", "types")
 
     def __init__(self, input_name: str, types: tuple[str, ...], cost: float) -> None:
-        self.input_name = input_name
-        self.types = types
-        self.cost = cost
+        self.input_name: str = input_name
+        self.types: tuple[str, ...] = types
+        self.cost: float = cost
 
 
 class Arguments:
@@ -67,7 +67,7 @@ class Arguments:
     def __init__(self, draw: st.DrawFn, catalogue: Catalogue, bound: Bound, free: float) -> None:
         self.inputs: dict[str, Any] = {}
         self.demands: list[Demand] = []
-        self.free = free
+        self.free: float = free
         self._draw = draw
         self._catalogue = catalogue
         self._bound = bound

@@ -111,7 +111,7 @@ class Catalogue:
         self.nodes: dict[str, NodeSchema] = {
             name: node for name, node in schema.items() if choose is None or choose(node)
         }
-        self.wild = schema.version >= WILD_SINCE
+        self.wild: Final = schema.version >= WILD_SINCE
         self._rules = ServerRules.of(schema.version)
         self._linkable: dict[str, tuple[InputSchema, ...]] = {}
         self._widgets: dict[int, tuple[InputSchema, Widget | None]] = {}
@@ -421,8 +421,8 @@ class Pool:
             raise SchemaError(
                 f"nothing can be drawn from {catalogue.schema!r}: no output node can be given what it needs"
             )
-        self.totals = [int(total) for total, _ in found]
-        self.names = [name for _, name in found]
+        self.totals: Final = [int(total) for total, _ in found]
+        self.names: Final = [name for _, name in found]
 
     def affordable(self, free: float) -> list[str]:
         """The classes that so many nodes suffice for."""

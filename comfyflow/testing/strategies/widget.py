@@ -42,8 +42,8 @@ class Widget:
     __slots__ = ("plain", "values")
 
     def __init__(self, values: Values, plain: Any = MISSING) -> None:
-        self.values = values if plain is MISSING else st.just(plain) | values
-        self.plain = plain
+        self.values: Final = values if plain is MISSING else st.just(plain) | values
+        self.plain: Any = plain
 
 
 def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None = None) -> Widget | None:
