@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import networkx as nx
 import pytest
 from hypothesis import given
@@ -9,7 +11,15 @@ from comfyflow import read_prompt, to_prompt
 from comfyflow.bounds import MAX_SCOPE_DEPTH
 from comfyflow.errors import GraphError
 from comfyflow.graph import ROOT, Canvas, Graph, GraphNode, Group, Link, Scope
-from comfyflow.graph.walk import nearest_first, reachable, sources_first
+from comfyflow.graph.walk import (
+    causes,
+    longest_ways,
+    nearest_first,
+    reachable,
+    sources_first,
+    turned,
+    upstream,
+)
 
 LONG = 20_000
 
@@ -98,6 +108,85 @@ def test_a_graph_with_a_circle_has_no_order_and_says_which_nodes_are_in_it() -> 
     for ordered in (graph.order, graph.generations):
         with pytest.raises(GraphError, match="A #1 -> B #2 -> C #3 -> A #1"):
             ordered()
+
+
+@given(graphs())
+def test_each_circle_of_a_small_graph_is_named_once_the_shortest_first(graph: Graph) -> None:
+    circles = graph.circles()
+    wanted = list(nx.simple_cycles(nx.DiGraph(graph.network())))
+    edges = {frozenset(zip(each, [*each[1:], each[0]], strict=True)) for each in wanted}
+    found = [frozenset(zip(each, [*each[1:], each[0]], strict=True)) for each in circles]
+    assert len(found) == len(set(found))
+    assert set(found) <= edges
+    assert len(found) == len(edges) or len(found) >= 20
+    assert [len(each) for each in circles] == sorted(len(each) for each in circles)
+
+
+def test_circles_beyond_number_are_told_in_part() -> None:
+    count = 60
+    full = {f"i{other}": Link(str(other), 0) for other in range(count)}
+    found = Graph([GraphNode(str(number), "A", full) for number in range(count)]).circles()
+    assert 20 <= len(found) <= 22
+    assert found[0] == ["0"]
+
+
+def test_all_circles_are_told_at_once() -> None:
+    graph = Graph(
+        [
+            GraphNode("1", "A", {"x": Link("2", 0)}),
+            GraphNode("2", "B", {"x": Link("1", 0), "y": Link("3", 0)}),
+            GraphNode("3", "C", {"x": Link("2", 0)}),
+        ]
+    )
+    with pytest.raises(GraphError, match="2 circles: A #1 -> B #2 -> A #1; B #2 -> C #3 -> B #2; take"):
+        graph.order()
+
+
+@given(graphs())
+def test_the_longest_way_up_is_that_of_networkx(graph: Graph) -> None:
+    sources = {node_id: list(graph.sources(node_id)) for node_id in graph}
+    network = nx.DiGraph(graph.network())
+    on_circles = {node_id for each in nx.simple_cycles(network) for node_id in each}
+    behind = on_circles.union(*(nx.descendants(network, node_id) for node_id in on_circles))
+    lengths = longest_ways(sources)
+    assert lengths.keys() == set(graph) - behind
+    for node_id, length in lengths.items():
+        above = network.subgraph(nx.ancestors(network, node_id) | {node_id})
+        assert length == nx.dag_longest_path_length(above) + 1
+
+
+@given(graphs(), st.data())
+def test_the_cause_of_a_node_is_the_nearest_before_it(graph: Graph, data: st.DataObject) -> None:
+    sources = {node_id: list(graph.sources(node_id)) for node_id in graph}
+    wrong = data.draw(st.sets(st.sampled_from(list(graph)))) if graph else set[str]()
+    found = causes(wrong, sources)
+    assert found.keys() == graph.downstream(wrong)
+    network = graph.network()
+    for node_id, cause in found.items():
+        ways = {
+            each: nx.shortest_path_length(network, each, node_id)
+            for each in wrong
+            if nx.has_path(network, each, node_id)
+        }
+        assert ways[cause] == min(ways.values())
+    assert upstream(wrong, sources) == graph.upstream(wrong)
+    assert turned(sources) == graph.users
+
+
+@given(graphs(), st.data())
+def test_a_way_is_a_shortest_one(graph: Graph, data: st.DataObject) -> None:
+    if not graph:
+        return
+    source, target = data.draw(st.sampled_from(list(graph))), data.draw(st.sampled_from(list(graph)))
+    way, network = graph.way(source, target), graph.network()
+    assert (way is not None) == nx.has_path(network, source, target)
+    if way is not None:
+        assert (way[0], way[-1], len(way)) == (
+            source,
+            target,
+            nx.shortest_path_length(network, source, target) + 1,
+        )
+        assert all(before in graph.sources(after) for before, after in itertools.pairwise(way))
 
 
 def test_no_graph_is_too_deep() -> None:

@@ -16,11 +16,13 @@ from comfyflow.errors import PromptError
 from comfyflow.graph import Link, is_link
 from comfyflow.graph.prompt import (
     is_wrapped,
+    linked,
     meta_of,
     node_json,
     read_link,
     read_links,
     sendable,
+    sources_of,
     title_of,
     unwrapped,
     wrapped,
@@ -156,3 +158,11 @@ def test_one_module_knows_how_a_prompt_is_written() -> None:
     package = Path(comfyflow.__file__).parent
     saying = {path for path in package.rglob("*.py") if said(path)}
     assert saying == {package / "graph" / "prompt.py"}
+
+
+def test_a_server_follows_a_link_to_a_slot_that_no_output_has() -> None:
+    inputs = {"a": ["1", 0.5], "b": ["2", -1], "c": ("3", 0), "d": [4, 0], "e": ["5", "0"], "f": ["6", 0, 0]}
+    assert list(linked(inputs)) == [("a", "1", 0.5), ("b", "2", -1), ("c", "3", 0)]
+    assert sources_of({"inputs": inputs}) == ["1", "2", "3"]
+    assert sources_of({"inputs": inputs}, {"b"}) == ["2"]
+    assert sources_of({"inputs": None}) == sources_of(None) == sources_of({}) == []

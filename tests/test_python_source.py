@@ -355,7 +355,7 @@ def test_values_that_are_lists_and_objects(schema: Schema) -> None:
     [
         ({}, "there are no nodes"),
         ({"n1": ("A", {"x": ("2", 0)})}, "input 'x' of 'A' #1 is linked to node '2', which is not there"),
-        ({"n1": ("A", {"x": ("1", 0)})}, "nodes depend on themselves, in a circle or behind one: 1"),
+        ({"n1": ("A", {"x": ("1", 0)})}, "nodes depend on themselves, in a circle: A #1 -> A #1"),
         ({"n1": ("A", {"x": ("2", 0)}), "n2": ("B", {"x": ("1", 0)})}, "in a circle"),
         ({"n1": ("A", {"x": [1, 2, 3]})}, "a bare list"),
         ({"n1": ("A", {}), "n2": ("A", {"x": ("1", -1)})}, "output -1"),

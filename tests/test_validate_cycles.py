@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from comfyflow import validate_prompt
+from comfyflow import Schema, validate_prompt
 from tests.small_schema import Prompt, node, schema
 from tests.test_validate_server import NEW, OLD, found
 
@@ -48,6 +48,26 @@ def test_before_a_circle_leaves_nothing_in_the_answer() -> None:
 def test_a_node_linked_to_itself() -> None:
     prompt = {"1": node("Blend", one=["1", 0], two=["1", 0]), "3": node("Save", image=["1", 0])}
     assert found(validate_prompt(prompt, NEW)) == {"1": [("dependency_cycle", "")]}
+
+
+@pytest.mark.parametrize("server", [NEW, schema("0.19.0")])
+def test_circles_that_the_server_would_come_to_later_are_told_at_once(server: Schema) -> None:
+    prompt = {
+        "1": node("Blend", one=["2", 0], two=["4", 0]),
+        "2": node("Blend", one=["1", 0], two=["3", 0]),
+        "3": node("Blend", one=["2", 0], two=["2", 0]),
+        "4": node("Blend", one=["4", 0], two=["4", 0]),
+        "5": node("Blend", one=["5", 0], two=["5", 0]),
+        "6": node("Save", image=["1", 0]),
+    }
+    report = validate_prompt(prompt, server)
+    told = [problem for problem in report.errors if problem.type == "dependency_cycle"]
+    ways = {problem.details or problem.message.removeprefix("is part of a circle: ") for problem in told}
+    assert ways == {
+        "1 (Blend) -> 2 (Blend) -> 1 (Blend)",
+        "2 (Blend) -> 3 (Blend) -> 2 (Blend)",
+        "4 (Blend) -> 4 (Blend)",
+    }
 
 
 def chain(length: int) -> Prompt:

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ExecutionError, Interrupted, OutOfMemory, PartialSuccess, PromptLost, RunError
-from ..graph.prompt import is_link
-from ..json_types import object_or_empty
-from ..validate.scan import causes
+from ..graph.prompt import sources_of
+from ..graph.walk import causes
 from .event import ExecutionFailed, ExecutionNodeFailed
 from .outcome import Outcome
 from .run import Run
@@ -161,14 +160,7 @@ class Failures:
     @functools.cached_property
     def _causes(self) -> Mapping[str, str]:
         """The failed node that is nearest before each node, by links."""
-        sources = {
-            node_id: [
-                value[0]
-                for value in object_or_empty(object_or_empty(node).get("inputs")).values()
-                if is_link(value)
-            ]
-            for node_id, node in self._prompt.items()
-        }
+        sources = {node_id: sources_of(node) for node_id, node in self._prompt.items()}
         found = causes(self.failed, sources)
         return {node_id: cause for node_id, cause in found.items() if node_id not in self.failed}
 

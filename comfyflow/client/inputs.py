@@ -25,7 +25,8 @@ from typing import Any, Final
 
 from ..errors import ClientError
 from ..errors import ServerError as HttpError
-from ..graph.prompt import is_wrapped, unwrapped, wrapped
+from ..graph.prompt import is_wrapped, sources_of, unwrapped, wrapped
+from ..graph.walk import upstream
 from ..input_file import InputFile, UploadedFile, is_annotated, is_plain_path
 from ..json_types import is_array, is_list, object_or_empty, text_or_empty
 from ..nearest import nearest
@@ -33,7 +34,6 @@ from ..schema import InputSchema, NodeSchema, Schema
 from ..schema.dynamic import unfold_inputs
 from ..schema.installed_files import is_media_file
 from ..source import Input, Source
-from ..validate.scan import upstream
 from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError
 from .core import Core, call
 from .file_routes import upload_image, view_request
@@ -294,11 +294,7 @@ def _needed(
     roots: list[str] = []
     for node_id, node in prompt.items():
         entry = object_or_empty(node)
-        sources[node_id] = [
-            value[0]
-            for value in object_or_empty(entry.get("inputs")).values()
-            if is_array(value) and len(value) == 2 and isinstance(value[0], str)
-        ]
+        sources[node_id] = sources_of(node)
         known = classes(entry.get("class_type"))
         if known is None or known.is_output_node:
             roots.append(node_id)

@@ -73,8 +73,7 @@ def used_nodes(graph: Graph, schema: Schema | None = None) -> set[str]:
 
 def _ends(graph: Graph) -> set[str]:
     """The ids of the nodes that no other node uses; those of a cycle count as one."""
-    linked = {link.node_id for node in graph.values() for _, link in node.links}
-    ends = {node_id for node_id in graph if node_id not in linked}
+    ends = {node_id for node_id, users in graph.users.items() if not users}
     if len(graph.upstream(ends)) < len(graph):
         import networkx as nx
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import GraphError
 from ..problem import Place
 from .canvas import NO_CANVAS, Canvas
 from .scope import ROOT, Link, Scope, read_scopes, spelled_scope
-from .walk import reachable, sources_first
+from .walk import circles, nearest_first, reachable, sources_first, turned
 
 if TYPE_CHECKING:
     import networkx as nx
+
+_SHOWN: Final = 10
+"""How many circles a message names."""
 
 
 class GraphNode:
@@ -145,11 +148,7 @@ class Graph(Mapping[str, GraphNode]):
     @property
     def users(self) -> dict[str, list[str]]:
         """For each node those that are linked to it, a node once for each of its links."""
-        users: dict[str, list[str]] = {node_id: [] for node_id in self._nodes}
-        for node_id in self._nodes:
-            for source in self.sources(node_id):
-                users[source].append(node_id)
-        return users
+        return turned(self._all_sources())
 
     def upstream(self, node_ids: Iterable[str]) -> set[str]:
         """The nodes that these depend on, and themselves. Ids that are not there are ignored."""
@@ -159,36 +158,43 @@ class Graph(Mapping[str, GraphNode]):
         """The nodes that depend on these, and themselves. Ids that are not there are ignored."""
         return reachable((node_id for node_id in node_ids if node_id in self._nodes), self.users.__getitem__)
 
+    def way(self, source: str, target: str) -> list[str] | None:
+        """A shortest way along links from one node to another, both included; None if there is none."""
+        before = nearest_first([source], self.users.__getitem__)
+        if target not in before:
+            return None
+        way = [target]
+        while way[-1] != source:
+            way.append(before[way[-1]])
+        return way[::-1]
+
     def order(self) -> list[str]:
         """All nodes, each after those that it is linked to, otherwise as they stand.
 
         Raises:
             GraphError: Nodes are linked in a circle; the message names it.
         """
+        closing: list[str] = []
+        order = sources_first(self._nodes, self.sources, closing.append)
+        if closing:
+            found = self.circles()
+            shown = "; ".join(map(self.shown_circle, found[:_SHOWN]))
+            what = "a circle" if len(found) == 1 else f"{len(found)} circles"
+            more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+            which = "one of these links" if len(found) == 1 else "a link of each"
+            raise GraphError(f"nodes are linked in {what}: {shown}{more}; take {which} away")
+        return order
 
-        def refuse(node_id: str) -> None:
-            circle = next(circle for circle in self.circles() if node_id in circle)
-            shown = " -> ".join(f"{self[each].class_type} #{each}" for each in [*circle, circle[0]])
-            raise GraphError(f"nodes are linked in a circle: {shown}; take one of these links away")
-
-        return sources_first(self._nodes, self.sources, refuse)
+    def shown_circle(self, circle: Sequence[str]) -> str:
+        """A circle for a message: its nodes by class and id, the first one again at the end."""
+        return " -> ".join(f"{self[each].class_type} #{each}" for each in [*circle, circle[0]])
 
     def circles(self) -> list[list[str]]:
-        """The circles of a graph that no server can run: one for each set of nodes that need each other.
+        """The circles of a graph that no server can run, the shortest first; see `walk.circles`.
 
-        Each is as short as can be, and goes from a node to one that is linked to it.
+        Each goes from a node to one that is linked to it.
         """
-        import networkx as nx
-
-        network = nx.DiGraph(self.network())
-        found: list[list[str]] = []
-        for component in nx.strongly_connected_components(network):
-            inside = network.subgraph(component)
-            if len(component) > 1 or inside.number_of_edges():
-                start = next(node_id for node_id in self._nodes if node_id in component)
-                ends = nx.single_source_shortest_path(inside, start)
-                found.append(min((ends[end] for end in inside.predecessors(start)), key=len))
-        return found
+        return circles(self._all_sources())
 
     def generations(self) -> list[list[str]]:
         """The nodes in generations: those of one need only nodes of the ones before.
@@ -214,3 +220,6 @@ class Graph(Mapping[str, GraphNode]):
                 if link.node_id in self._nodes:
                     network.add_edge(link.node_id, node_id, key=name, slot=link.slot)
         return network
+
+    def _all_sources(self) -> dict[str, list[str]]:
+        return {node_id: list(self.sources(node_id)) for node_id in self._nodes}

@@ -7,7 +7,7 @@ list would be read as a link. All that is to be known of that is asked here, of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final, TypeGuard
 
 from ..errors import PromptError
@@ -109,6 +109,31 @@ def read_link(value: object) -> Link | None:
     if not is_link(value) or (isinstance(value[1], float) and not value[1].is_integer()):
         return None
     return Link(value[0], int(value[1]))
+
+
+def linked(inputs: object) -> Iterator[tuple[str, str, Any]]:
+    """The inputs of a node that a server follows: the name, the node that it is linked to, and the slot.
+
+    The slot is a number, but may be one that no output has: a fraction, or a negative one. The server
+    runs that node all the same, and fails when it takes the value.
+
+    Args:
+        inputs: A node's ``inputs``; what is no object has none.
+    """
+    for name, value in object_or_empty(inputs).items():
+        if is_array(value) and is_link(link := [*value]):  # JSON makes a list of a tuple
+            yield name, link[0], link[1]
+
+
+def sources_of(node: object, names: Container[str] | None = None) -> list[str]:
+    """The nodes that a node of a prompt is linked to, in the order of its inputs; they may not be there.
+
+    Args:
+        node: The node; what is none is linked to nothing.
+        names: The inputs that count; None for all.
+    """
+    inputs = object_or_empty(node).get("inputs")
+    return [source for name, source, _ in linked(inputs) if names is None or name in names]
 
 
 def read_links(inputs: object) -> Iterator[tuple[str, Link]]:

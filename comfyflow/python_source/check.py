@@ -73,17 +73,5 @@ def _wrong(value: Any) -> str:
 
 
 def _cycles(graph: Graph) -> Iterator[str]:
-    left = {node_id: sum(1 for _ in node.links) for node_id, node in graph.items()}
-    users: dict[str, list[str]] = {node_id: [] for node_id in graph}
-    for node_id, node in graph.items():
-        for _, link in node.links:
-            users[link.node_id].append(node_id)
-    ready = [node_id for node_id, count in left.items() if not count]
-    for node_id in ready:
-        for user in users[node_id]:
-            left[user] -= 1
-            if not left[user]:
-                ready.append(user)
-    caught = [node_id for node_id, count in left.items() if count]
-    if caught:
-        yield f"nodes depend on themselves, in a circle or behind one: {', '.join(caught[:SHOWN])}"
+    for circle in graph.circles():
+        yield f"nodes depend on themselves, in a circle: {graph.shown_circle(circle):.400}"

@@ -7,17 +7,10 @@ that is an output goes first, then one that feeds an output, then one that is tw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ..graph.prompt import is_link
-
-
-def links(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """The inputs that are links: name, node id, slot."""
-    for name, value in inputs.items():
-        if is_link(value):
-            yield name, value[0], int(value[1])
+from ..graph.prompt import is_link, linked
 
 
 class ExecutionOrder:
@@ -70,7 +63,7 @@ class ExecutionOrder:
             self._needed_by[current] = {}
             if self._spares_cached and self._is_cached(current):
                 continue
-            for name, source, _ in links(self._prompt[current]["inputs"]):
+            for name, source, _ in linked(self._prompt[current]["inputs"]):
                 if self._is_lazy(current, name):
                     continue
                 if not self._is_cached(source) and source not in self._dropped:

@@ -15,10 +15,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ..graph.prompt import is_link
+from ..graph.prompt import is_link, linked
 from ..json_types import is_object
 from .dynamic_prompt import DynamicPrompt
-from .execution_order import links
 from .json_value import is_list
 
 MAX_CHAIN: Final = 970
@@ -102,7 +101,7 @@ class NodeCache:
         for start in node_ids:
             for node_id in _ancestors_first(prompt, start, self._keys):
                 inputs = prompt[node_id]["inputs"]
-                sources = {source for _, source, _ in links(inputs)}
+                sources = {source for _, source, _ in linked(inputs)}
                 depth = 1 + max((self._depths.get(source, 0) for source in sources), default=0)
                 self._depths[node_id] = depth
                 if depth > MAX_CHAIN:
@@ -173,7 +172,7 @@ def _ancestors_first(prompt: Mapping[str, Any], start: str, known: Mapping[str, 
         node_id = stack[-1]
         waiting = [
             source
-            for _, source, _ in links(prompt[node_id]["inputs"])
+            for _, source, _ in linked(prompt[node_id]["inputs"])
             if source in prompt and source not in known and source not in on_path and source not in given
         ]
         if node_id in known or not waiting:

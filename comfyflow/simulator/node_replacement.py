@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..graph.prompt import META
+from ..graph.prompt import META, linked
 from ..schema import Schema
-from .execution_order import links
 
 Replacements = Mapping[str, Sequence[Mapping[str, Any]]]
 """Old class to what may stand in for it, as ``/node_replacements`` says it."""
@@ -35,7 +34,7 @@ def apply_replacements(prompt: dict[str, Any], replacements: Replacements, schem
             continue
         if node["class_type"] in replacements and node["class_type"] not in schema:
             gone.append(node_id)
-        for name, source, _ in links(node["inputs"]):
+        for name, source, _ in linked(node["inputs"]):
             consumers.setdefault(source, []).append((node_id, name))
     for node_id in gone:
         new = replacements[prompt[node_id]["class_type"]][0]

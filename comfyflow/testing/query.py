@@ -93,7 +93,7 @@ class FoundNode:
         Args:
             what: Only nodes of this class.
         """
-        return self._reached(self._sources, what)
+        return self._reached(self._subject.graph.sources, what)
 
     def downstream(self, what: What | None = None) -> FoundNodes:
         """The nodes that depend on it, the nearest first.
@@ -101,8 +101,7 @@ class FoundNode:
         Args:
             what: Only nodes of this class.
         """
-        users = self._subject.users
-        return self._reached(lambda node_id: [user for user, _, _ in users[node_id]], what)
+        return self._reached(self._subject.users.__getitem__, what)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -124,10 +123,6 @@ class FoundNode:
         if type(value) is Link and value.node_id in self._subject.graph:
             return LinkedOutput(FoundNode(self._subject, value.node_id), value.slot)
         return value
-
-    def _sources(self, node_id: str) -> Iterable[str]:
-        graph = self._subject.graph
-        return [link.node_id for _, link in graph[node_id].links if link.node_id in graph]
 
     def _reached(self, step: Callable[[str], Iterable[str]], what: What | None) -> FoundNodes:
         found = [node_id for node_id in nearest_first([self.node_id], step) if node_id != self.node_id]
@@ -247,14 +242,8 @@ def path_between(source: FoundNode, target: FoundNode) -> FoundNodes | None:
     subject = source._subject
     if not target._subject.is_same(subject):
         raise NodeUsageError(f"{source} and {target} are nodes of two different graphs")
-    users = subject.users
-    before = nearest_first([source.node_id], lambda node_id: [user for user, _, _ in users[node_id]])
-    if target.node_id not in before:
-        return None
-    way = [target.node_id]
-    while way[-1] != source.node_id:
-        way.append(before[way[-1]])
-    return FoundNodes(subject, reversed(way))
+    way = subject.graph.way(source.node_id, target.node_id)
+    return None if way is None else FoundNodes(subject, way)
 
 
 def holds(node: FoundNode, name: str, condition: Condition) -> bool:

@@ -76,14 +76,9 @@ class Subject:
         return self.compiled.places if self.compiled is not None else {}
 
     @cached_property
-    def users(self) -> Mapping[str, list[tuple[str, str, int]]]:
-        """The links that start at each node: the node that uses it, its input, and the slot."""
-        found: dict[str, list[tuple[str, str, int]]] = {node_id: [] for node_id in self.graph}
-        for node_id, node in self.graph.items():
-            for name, link in node.links:
-                if link.node_id in found:
-                    found[link.node_id].append((node_id, name, link.slot))
-        return found
+    def users(self) -> Mapping[str, list[str]]:
+        """The nodes that are linked to each node."""
+        return self.graph.users
 
     def output_name(self, link: Link) -> str:
         """What an output is called: by the node's class in Python, else by its slot."""

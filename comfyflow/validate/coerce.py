@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..graph.prompt import is_link, unwrapped
+from ..graph.prompt import sources_of, unwrapped
+from ..graph.walk import upstream
 from ..json_types import is_object
 from .classes import find_classes, targeted
 from .constant import FAILURES, converted
 from .loops import Boundaries, LoopError, find_loops
 from .plan import ClassPlan, SchemaPlans
 from .replacement import replace_nodes, replaceable
-from .scan import upstream
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -68,8 +68,7 @@ def _sources(node: object, plan: ClassPlan | None, prompt: Mapping[str, Any]) ->
     inputs = node.get("inputs") if is_object(node) else None
     if plan is None or not is_object(inputs):
         return []
-    values = [inputs.get(name) for name in plan.unfold(inputs).inputs]
-    return [value[0] for value in values if is_link(value) and value[0] in prompt]
+    return [source for source in sources_of(node, plan.unfold(inputs).inputs) if source in prompt]
 
 
 def _coerced(node: Any, plan: ClassPlan | None) -> Any:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..graph.prompt import is_link
+from ..graph.walk import upstream
 from ..json_types import is_array, object_or_empty
 from ..schema.input_schema import MATCH_TYPE
 from .note import Note, shown
 from .plan import ClassPlan, InputPlan
 from .rules import DEEPEST_RUN, ServerRules, types_match
-from .scan import Scan, upstream
+from .scan import Scan
 
 
 def on_strays(seen: Scan, outputs: Iterable[str], valid: bool) -> Iterator[Note]:

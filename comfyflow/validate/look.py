@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..graph.prompt import is_link, unwrapped
+from ..graph.prompt import is_link, linked, unwrapped
 from ..json_types import is_array, is_list, is_object
 from ..schema.input_schema import DYNAMIC_SLOT, MATCH_TYPE
 from . import advice
@@ -59,9 +59,7 @@ class Looker:
             self._without_inputs(findings, plan, node_id, inputs)
             return findings
         given = {str(name): _as_json(value) for name, value in inputs.items()}
-        findings.sources.extend(
-            value[0] for value in given.values() if is_link(value) and value[0] in self._classes
-        )
+        findings.sources.extend(source for _, source, _ in linked(given) if source in self._classes)
         self._values(findings, node_id, given)
         if plan is None or plan.node is None:
             return findings

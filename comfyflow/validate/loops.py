@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..graph.prompt import is_link
-from ..graph.walk import reachable
+from ..graph.prompt import is_link, sources_of
+from ..graph.walk import reachable, turned
 from ..json_types import object_or_empty
 from .plan import ClassPlan
 from .server_error import CUSTOM_VALIDATION_FAILED, ServerError
@@ -147,10 +147,13 @@ class _LoopGraph:
     ) -> None:
         self._prompt = prompt
         self._outputs = outputs
-        parents = {node_id: _sources(node, prompt) for node_id, node in prompt.items()}
+        parents = {
+            node_id: {source for source in sources_of(node) if source in prompt}
+            for node_id, node in prompt.items()
+        }
         nodes = _reaching_on(set(validated), outputs, parents, boundaries)
         self._parents = {node_id: parents[node_id] & nodes for node_id in nodes}
-        self._children = _turned(self._parents)
+        self._children = turned(self._parents)
         self._starts = boundaries.starts & nodes
         self._ends = boundaries.ends & nodes
         self._last = {output for output in outputs if not self._children[output]}
@@ -192,7 +195,7 @@ class _LoopGraph:
     def _innermost_first(self) -> Iterable[str]:
         """Ends after all ends above them, the least id first; those of circles never come."""
         above = {end: _stops(self._parents[end], self._parents, self._ends) for end in self._ends}
-        below = _turned(above)
+        below = turned(above)
         waiting = {end: len(ends) for end, ends in above.items()}
         ready = [end for end, count in waiting.items() if not count]
         heapq.heapify(ready)
@@ -238,26 +241,13 @@ class _LoopGraph:
         return LoopError(kind, message, details, nodes, outputs)
 
 
-def _sources(node: object, prompt: Mapping[str, Any]) -> set[str]:
-    inputs = object_or_empty(object_or_empty(node).get("inputs"))
-    return {value[0] for value in inputs.values() if is_link(value) and value[0] in prompt}
-
-
 def _reaching_on(
     nodes: set[str], outputs: Collection[str], parents: _Edges, boundaries: Boundaries
 ) -> set[str]:
     """The validated nodes, and what goes on from an output inside a loop to the loop's end."""
-    beyond = _reached(outputs, _turned(parents), boundaries.starts) - (boundaries.starts - nodes)
+    beyond = _reached(outputs, turned(parents), boundaries.starts) - (boundaries.starts - nodes)
     nodes |= beyond
     return nodes | _reached(boundaries.ends & beyond, parents, boundaries.starts)
-
-
-def _turned(edges: _Edges) -> dict[str, set[str]]:
-    turned: dict[str, set[str]] = {node_id: set() for node_id in edges}
-    for node_id, others in edges.items():
-        for other in others:
-            turned[other].add(node_id)
-    return turned
 
 
 def _reached(first: Iterable[str], edges: _Edges, stops: Collection[str] = ()) -> set[str]:

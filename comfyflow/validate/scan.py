@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
 from ..graph.prompt import meta_of
-from ..graph.walk import nearest_first, reachable
+from ..graph.walk import longest_ways
 from .findings import Findings
 from .plan import BOOLEAN, CHOICE, FLOAT, INT, STRING, ClassPlan
 from .rules import PREFIX
@@ -177,55 +177,3 @@ def _has_mere_title(node: dict[str, Any]) -> bool:
     if len(node) > _ALONE + 1 or type(meta) is not _DICT:
         return False
     return len(meta) == 1 and type(meta.get("title")) is str
-
-
-def longest_ways(sources: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """The longest way down from each node, in nodes; without those that need a circle.
-
-    Args:
-        sources: The nodes that each node is linked to; all of them are keys themselves.
-    """
-    depths: dict[str, int] = {}
-    opened: set[str] = set()
-    for root in sources:
-        waiting = [root]
-        while waiting:
-            node_id = waiting[-1]
-            above = sources[node_id]
-            if node_id not in opened:
-                opened.add(node_id)
-                waiting.extend(source for source in above if source not in opened)
-                continue
-            waiting.pop()
-            if node_id not in depths:
-                found = [depths.get(source, 0) for source in above]
-                if 0 not in found:
-                    depths[node_id] = max(found, default=0) + 1
-    return depths
-
-
-def causes(wrong: Iterable[str], sources: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """For each node that needs one of some nodes, or is one, the nearest of them.
-
-    Args:
-        wrong: The nodes.
-        sources: The nodes that each node is linked to.
-    """
-    users: dict[str, list[str]] = {}
-    for node_id, above in sources.items():
-        for source in above:
-            users.setdefault(source, []).append(node_id)
-    found: dict[str, str] = {}
-    for node_id, before in nearest_first(wrong, lambda node_id: users.get(node_id, ())).items():
-        found[node_id] = found.get(before, before)
-    return found
-
-
-def upstream(roots: Iterable[str], sources: Mapping[str, Sequence[str]]) -> set[str]:
-    """The nodes that some nodes need, and themselves.
-
-    Args:
-        roots: The nodes.
-        sources: The nodes that each node is linked to.
-    """
-    return reachable(roots, lambda node_id: sources.get(node_id, ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..graph.walk import causes, circles, reachable, upstream
 from ..json_types import is_object
 from ..problem import Place
 from . import graph_advice
@@ -19,7 +20,7 @@ from .plan import ClassPlan, SchemaPlans
 from .replacement import replace_nodes, replaceable
 from .report import Report, Subject
 from .rules import DEEPEST_JSON, SERVER_RECURSION
-from .scan import Scan, causes, scan, upstream
+from .scan import Scan, scan
 from .server_answer import ServerAnswer, dropped_note, rejected
 from .server_error import DEPENDENCY_CYCLE, NodeErrors, Raised, ServerError
 from .walk import Verdicts, Walk
@@ -121,7 +122,8 @@ class Validation:
             broken = self._broken_loops(verdicts, outputs or [])
             answer = _answer(verdicts) if broken is None else self._without_loops(verdicts, broken)
         notes = list(self._notes(answer, outputs or [], targets))
-        notes.extend(self._circle(around) for around in (verdicts.circles if verdicts is not None else ()))
+        if verdicts is not None and self._seen.has_cycle:
+            notes.extend(self._circles(verdicts, outputs or []))
         hidden = list(self._hidden(verdicts, outputs or []))
         return Report(answer, Subject(self._prompt, places, self._plans), notes, hidden)
 
@@ -155,14 +157,10 @@ class Validation:
 
     def _validated(self, outputs: list[str]) -> set[str]:
         """The nodes that the server comes to, where it finds nothing wrong."""
-        found: set[str] = set()
-        waiting = list(outputs)
-        while waiting:
-            node_id = waiting.pop()
-            if node_id not in found:
-                found.add(node_id)
-                waiting.extend(step.source for step in self._steps(node_id) if isinstance(step, LinkStep))
-        return found
+        return reachable(
+            outputs,
+            lambda node_id: [step.source for step in self._steps(node_id) if isinstance(step, LinkStep)],
+        )
 
     def _without_loops(self, verdicts: Verdicts, broken: LoopError) -> ServerAnswer:
         """The answer where loops are wrong: their outputs do not run, and each node is told why."""
@@ -214,10 +212,24 @@ class Validation:
         known = causes(answer.node_errors, self._seen.sources) if outputs else {}
         return (dropped_note(output, known.get(output)) for output in outputs)
 
-    def _circle(self, around: Sequence[str]) -> Note:
-        """A circle of which this server says nothing but that the outputs failed."""
-        path = " -> ".join(f"{node_id} ({self._class_of(node_id)})" for node_id in [*around, around[0]])
-        return Note(DEPENDENCY_CYCLE, f"is part of a circle: {path}", around[0], severity="error")
+    def _circles(self, verdicts: Verdicts, outputs: list[str]) -> Iterator[Note]:
+        """The circles of which the server says nothing: older ones of none, newer ones of what they
+        would only come to once another is taken apart.
+        """
+        told = {
+            _rotated(error.extra_info.get("cycle_nodes", ()))
+            for entry in verdicts.node_errors.values()
+            for error in entry.errors
+            if error.type == DEPENDENCY_CYCLE
+        }
+        needed = upstream(outputs, self._seen.sources)
+        found = circles({node_id: self._seen.sources[node_id] for node_id in needed})
+        for around in dict.fromkeys(map(_rotated, [*verdicts.circles, *(each[::-1] for each in found)])):
+            if around not in told:
+                path = " -> ".join(
+                    f"{node_id} ({self._class_of(node_id)})" for node_id in [*around, around[0]]
+                )
+                yield Note(DEPENDENCY_CYCLE, f"is part of a circle: {path}", around[0], severity="error")
 
     def _notes(self, answer: ServerAnswer, outputs: list[str], targets: object) -> Iterator[Note]:
         running = set(answer.outputs)
@@ -250,6 +262,12 @@ def _answer(verdicts: Verdicts) -> ServerAnswer:
 
 def _is_circle(entry: NodeErrors) -> bool:
     return any(error.type == DEPENDENCY_CYCLE for error in entry.errors)
+
+
+def _rotated(circle: Sequence[str]) -> tuple[str, ...]:
+    """A circle from its least node on: the same wherever it was entered."""
+    first = circle.index(min(circle)) if circle else 0
+    return (*circle[first:], *circle[:first])
 
 
 def _links(plan: ClassPlan | None, inputs: Mapping[str, Any]) -> Iterator[LinkStep]:
