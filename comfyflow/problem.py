@@ -19,7 +19,8 @@ Severity = Literal["error", "refusal", "warning", "note"]
 
 ``error``: the server would reject it. ``refusal``: the server would accept it and be damaged by
 it, so comfyflow does not send it. ``warning``: the server would run it, but not as written.
-``note``: nothing is known to be wrong; it is only said what cannot be known from here.
+``note``: nothing is known to go wrong. It is worth knowing all the same (a class is experimental, a
+node is not needed), or it cannot be known from here.
 """
 
 

@@ -291,3 +291,25 @@ def test_validate_fails_where_an_output_would_be_left_out(command: Command, tmp_
         assert run.code == code
         assert "valid" in run.out
     assert "is left out for its own errors" in run.out
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "codes"),
+    [
+        ({"width": 64.5}, "warning", (0, 1)),
+        ({"width": "64"}, "note", (0, 0)),
+        ({"width": 64}, None, (0, 0)),
+    ],
+)
+def test_validate_is_strict_about_warnings_and_never_about_notes(
+    command: Command, tmp_path: Path, values: dict[str, Any], said: str | None, codes: tuple[int, int]
+) -> None:
+    picture = {"height": 64, "batch_size": 1, "color": 0, **values}
+    path = tmp_path / "prompt.json"
+    saved = {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}
+    path.write_text(json.dumps({"1": {"class_type": "EmptyImage", "inputs": picture}, "2": saved}))
+    lax, strict = (command("validate", str(path), *words) for words in ((), ("--strict",)))
+    assert (lax.code, strict.code) == codes
+    assert (said or "valid") in strict.out
+    report = json.loads(command("validate", str(path), "--format", "json").out)
+    assert [len(report[f"{kind}s"]) for kind in ("warning", "note")] == [said == "warning", said == "note"]

@@ -81,10 +81,10 @@ def test_drawn_workflows_validate_and_compile(version: str) -> None:
         report = validate_prompt(prompt, schema)
         assert report.ok, report
         assert not report.errors, report
-        assert {problem.type for problem in report.warnings} <= {
+        assert {problem.type for problem in report.warnings} <= {"no_file_named"}, report
+        assert {problem.type for problem in report.notes} <= {
             "deprecated_node",
             "experimental_node",
-            "no_file_named",
             "paid_node",
         }, report
         assert to_prompt(read_prompt(prompt)) == prompt

@@ -28,23 +28,30 @@ def with_input(name: str, value: Any, node_id: str = "1") -> Prompt:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "severity", "says"),
     [
-        ("width", 64.5, "64.5; the server makes 64 of it"),
-        ("width", "64", "'64'; the server makes 64 of it"),
-        ("tint", True, "True; the server makes 1.0 of it"),
-        ("on", "false", "'false'; the server makes True of it"),
-        ("on", None, "None; the server makes False of it"),
-        ("on", 2, "2; the server makes True of it"),
-        ("text", None, "None; the server makes 'None' of it"),
-        ("text", 5, "5; the server makes '5' of it"),
-        ("text", {"__value__": [1]}, "[1]; the server makes '[1]' of it"),
+        ("width", 64.5, "warning", "64.5; the server makes 64 of it"),
+        ("width", "64", "note", "'64'; the server makes 64 of it"),
+        ("tint", True, "note", "True; the server makes 1.0 of it"),
+        ("tint", "0.5", "note", "'0.5'; the server makes 0.5 of it"),
+        ("on", "false", "warning", "'false'; the server makes True of it"),
+        ("on", "disabled", "warning", "'disabled'; the server makes True of it"),
+        ("on", "True", "note", "'True'; the server makes True of it"),
+        ("on", "", "note", "''; the server makes False of it"),
+        ("on", " ", "warning", "' '; the server makes True of it"),
+        ("on", None, "warning", "None; the server makes False of it"),
+        ("on", 2, "warning", "2; the server makes True of it"),
+        ("text", None, "warning", "None; the server makes 'None' of it"),
+        ("text", 5, "note", "5; the server makes '5' of it"),
+        ("text", {"__value__": [1]}, "warning", "[1]; the server makes '[1]' of it"),
     ],
 )
-def test_what_the_server_quietly_changes(name: str, value: Any, says: str) -> None:
+def test_what_the_server_quietly_changes(name: str, value: Any, severity: str, says: str) -> None:
     prompt = with_input(name, value)
     assert notes(prompt) == [("value_converted", "1", name)]
-    assert says in str(validate_prompt(prompt, NEW))
+    report = validate_prompt(prompt, NEW)
+    assert [problem.severity for problem in report.problems] == [severity]
+    assert says in str(report)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +212,15 @@ def test_classes_are_told_once() -> None:
     prompt["4"] = node("Old", image=["2", 0])
     prompt["3"]["inputs"]["image"] = ["4", 0]
     report = validate_prompt(prompt, NEW)
-    assert [note.type for note in report.warnings] == ["deprecated_node", "experimental_node", "paid_node"]
-    assert "1 more" in report.warnings[0].message
+    assert [note.type for note in report.notes] == ["deprecated_node", "experimental_node", "paid_node"]
+    assert "1 more" in report.notes[0].message
+    assert (report.ok, report.warnings) == (True, ())
 
 
 def test_nodes_that_reach_no_output() -> None:
     prompt = {**good(), "4": node("Number", value=1), "5": node("Either", value=["4", 0])}
     assert notes(prompt) == [("reaches_no_output", "4", ""), ("reaches_no_output", "5", "")]
+    assert validate_prompt(prompt, NEW).warnings == ()
     around = {**good(), "8": node("Blend", one=["9", 0], two=["9", 0]), "9": node("Old", image=["8", 0])}
     assert [kind for kind, *_ in notes(around)][:2] == ["reaches_no_output", "reaches_no_output"]
 

@@ -55,7 +55,7 @@ def test_the_headline_of_a_prompt_that_is_accepted() -> None:
 def test_a_long_list_is_cut() -> None:
     prompt = {**good(), **{f"n{index}": node("Number", value=index) for index in range(500)}}
     lines = str(validate_prompt(prompt, NEW)).splitlines()
-    assert lines[0] == "valid: 500 warnings"
+    assert lines[0] == "valid: 500 notes"
     assert lines[-2] == "… and 400 more"
 
 

@@ -325,7 +325,7 @@ def test_the_words_about_classes() -> None:
 def test_a_class_whose_description_cannot_be_read_exists_all_the_same() -> None:
     report = validate_prompt({"1": node("Broken", x=1)}, NEW)
     assert (report.valid, report.outputs) == (True, ("1",))
-    assert [note.type for note in report.warnings] == ["unreadable_class"]
+    assert [note.type for note in report.notes] == ["unreadable_class"]
 
 
 def test_only_the_outputs_that_are_wrong_are_left_out() -> None:
@@ -427,7 +427,7 @@ def test_somebody_else_may_know_the_files() -> None:
     assert validate_prompt(prompt, NEW, file_exists=lambda name: name == "x.png [output]").ok
     unsure = validate_prompt(prompt, NEW, file_exists=lambda _: None)
     assert unsure.ok
-    assert [note.type for note in unsure.warnings] == ["file_not_checked"]
+    assert [note.type for note in unsure.notes] == ["file_not_checked"]
 
 
 def test_a_loader_without_its_file_fails_in_python() -> None:

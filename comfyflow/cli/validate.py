@@ -39,6 +39,7 @@ Format: TypeAlias = Literal["text", "json"]
 @click.option(
     "--format", "form", type=click.Choice(get_args(Format)), default="text", help="How to print the reports."
 )
+@click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
 @click.pass_context
 def validate(
     context: click.Context,
@@ -50,10 +51,14 @@ def validate(
     repair: bool,
     packs: tuple[str, ...],
     form: Format,
+    strict: bool,
 ) -> None:
     """Check workflows as the server will; exit code 1 where one has problems.
 
     TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input.
+
+    A warning is something that is lost or goes wrong although the server takes it. A note is worth
+    knowing, and never changes the exit code.
     """
     from ..validate import validate_prompt
     from .target import own_schema
@@ -67,7 +72,7 @@ def validate(
     for text, target in load_targets(files, words, schema, converting).items():
         against = schema if schema is not None else own_schema(target)
         report = validate_prompt(target.prompt, against, places=target.places)
-        sound = sound and report.ok and not report.errors
+        sound = sound and report.ok and not report.errors and not (strict and report.warnings)
         reports[text] = report.to_json()
         if form == "text":
             for warning in target.warnings:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..graph.prompt import is_link, unwrapped
 from ..input_file import ANNOTATIONS
 from ..json_types import is_array, is_object
+from ..problem import Severity
 from ..schema import InputSchema
 from ..schema.input_schema import (
     AUTOGROW,
@@ -94,7 +95,8 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
             yield Note("not_finite", f"is {shown(inner)}; nodes hardly expect that", node_id, entry.name)
         elif not _same(inner, stored):
             message = f"is {shown(inner)}; the server makes {shown(stored)} of it"
-            yield Note("value_converted", message, node_id, entry.name)
+            severity: Severity = "note" if _means_the_same(inner, stored) else "warning"
+            yield Note("value_converted", message, node_id, entry.name, severity)
     elif kind == COMBO:
         yield from _unlisted(node_id, entry, inner)
     elif _is_socket(entry.entry, plans):
@@ -120,6 +122,20 @@ def _same(given: object, stored: object) -> bool:
     if isinstance(given, bool) != isinstance(stored, bool):
         return isinstance(stored, bool) and given in (0, 1)
     return given == stored or given != given
+
+
+def _means_the_same(given: object, stored: object) -> bool:
+    """Whether nothing is lost: a number and its text, 0 and 1 and a switch, or a switch by its name.
+
+    The server takes any text for True that is not empty, "False" as well, and cuts fractions off.
+    """
+    if isinstance(given, str):
+        if isinstance(stored, bool):
+            return given.strip().casefold() in ("", "true") and stored == bool(given.strip())
+        return isinstance(stored, (int, float))
+    if isinstance(stored, str):
+        return isinstance(given, (bool, int, float))
+    return given == stored
 
 
 def _unlisted(node_id: str, entry: InputPlan, value: object) -> Iterator[Note]:
@@ -196,7 +212,8 @@ def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Note]:
 
 def on_file(node_id: str, name: str) -> Note:
     """A file that cannot be looked for from here."""
-    return Note(FILE_NOT_CHECKED, f"names the file {shown(name)}; whether it is there is not known", node_id)
+    message = f"names the file {shown(name)}; whether it is there is not known"
+    return Note(FILE_NOT_CHECKED, message, node_id, severity="note")
 
 
 _Dynamic = tuple[str, InputSchema, Any]

@@ -1,4 +1,4 @@
-"""Warnings and refusals about a prompt as a whole."""
+"""Warnings, refusals and notes about a prompt as a whole."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def on_unused(seen: Scan, outputs: Iterable[str]) -> Iterator[Note]:
     needed = upstream(outputs, seen.sources)
     for node_id in seen.sources:
         if node_id not in needed:
-            yield Note("reaches_no_output", "is needed by no output; it will not run", node_id)
+            message = "is needed by no output; it will not run"
+            yield Note("reaches_no_output", message, node_id, severity="note")
 
 
 def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Note]:
@@ -85,7 +86,7 @@ def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Note]:
         more = counts[plan] - 1
         others = f" (and {more} more node{'' if more == 1 else 's'} of this class)" if more else ""
         for kind, message in flagged[plan]:
-            yield Note(kind, f"{message}{others}", node_id)
+            yield Note(kind, f"{message}{others}", node_id, severity="note")
 
 
 def _flags(plan: ClassPlan) -> list[tuple[str, str]]:

@@ -16,8 +16,8 @@ class Note(NamedTuple):
         message: One sentence.
         node_id: The node, or None.
         input_name: The input, or None.
-        severity: ``warning``, ``refusal``, ``note`` for what cannot be known, or ``error`` for
-            what the server would say once something before it is repaired.
+        severity: ``warning``, ``refusal``, ``note`` where nothing is known to go wrong, or ``error``
+            for what the server would say once something before it is repaired.
         near: What was given, and what would have been right: the nearest is suggested.
     """
 
