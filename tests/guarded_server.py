@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.test_schema import V1_NODE
+from tests.web_server import web_server
 
 SAVE = {**V1_NODE, "name": "Save", "output_node": True, "input": {"required": {}}, "output": []}
 NODES = {"Old": {**V1_NODE, "input": {"required": {"size": ["INT", {"default": 8}]}}}, "Save": SAVE}
@@ -49,7 +49,7 @@ def basic(name: str, password: str) -> str:
 def guarded(**wanted: object) -> Iterator[Guarded]:
     state = Guarded(**wanted)  # type: ignore[arg-type]
 
-    class Handler(BaseHTTPRequestHandler):
+    class Guard(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -90,15 +90,6 @@ def guarded(**wanted: object) -> Iterator[Guarded]:
                 return b"{}"
             return json.dumps(answers[path]).encode() if path in answers else b""
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with web_server(Guard) as url:
+        state.port = urlsplit(url).port or 0
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

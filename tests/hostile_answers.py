@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -34,6 +34,7 @@ from comfyflow.client import Limits
 from comfyflow.errors import ComfyflowError
 from tests.clients import KINDS, connected
 from tests.hostile_server import HostileServer
+from tests.web_server import web_server
 
 HUNG: Final = 30.0
 """Seconds after which a case counts as hung; the longest right one takes a few."""
@@ -282,7 +283,7 @@ def _other_server() -> Any:
     """A server that must not be shown a credential: its address, and what came."""
     came: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Noting(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             came.append(f"{self.path} {self.headers}")
             self.send_response(200)
@@ -290,17 +291,8 @@ def _other_server() -> Any:
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/taken", came
-    finally:
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
+    with web_server(Noting) as url:
+        yield f"{url}/taken", came
 
 
 def _peak() -> int:

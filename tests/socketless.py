@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
+
+from tests.web_server import web_server
 
 
 @contextmanager
@@ -15,7 +16,7 @@ def socketless(url: str) -> Iterator[str]:
     """The address of a proxy before a server that answers 403 where a socket is asked for."""
     onward = httpx.Client(base_url=url, limits=httpx.Limits(max_keepalive_connections=0), timeout=60)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -34,16 +35,5 @@ def socketless(url: str) -> Iterator[str]:
 
         do_POST = do_GET  # noqa: N815  # the library's name
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
-        onward.close()
+    with onward, web_server(Proxy) as address:
+        yield address

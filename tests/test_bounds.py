@@ -9,7 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from comfyflow.errors import BoundsError, ClientError, SchemaError, ServerUnreac
 from comfyflow.output_file import ImageFile
 from tests.clients import KINDS, connected
 from tests.test_schema import V1_NODE
+from tests.web_server import web_server
 
 SMALL = Bounds(answer=MIB, json=MIB, file=2 * MIB, ratio=1000)
 ONCE = Limits(retries=0)
@@ -34,25 +35,15 @@ ONCE = Limits(retries=0)
 def serving(write: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
     """A server that answers everything with what `write` writes."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Writing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             try:
                 write(self)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with web_server(Writing) as url:
+        yield url
 
 
 def packed(data: bytes, encoding: str = "gzip") -> Callable[[BaseHTTPRequestHandler], None]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import io
 import json
 import os
@@ -14,6 +13,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from comfyflow.cli.plain_text import plain
 from comfyflow.client import Client, Handle
 from comfyflow.simulator import NodeResult, Simulator
 from tests.command import Command, Run
+from tests.web_server import web_server
 
 SCRIPT = """
 from comfyflow import titled, workflow
@@ -241,7 +242,7 @@ def only_line(run: Run) -> str:
     return run.err
 
 
-class Page(http.server.BaseHTTPRequestHandler):
+class Page(BaseHTTPRequestHandler):
     """Another web server than was meant."""
 
     status = 200
@@ -251,19 +252,11 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<html>welcome</html>")
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def page() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with web_server(Page) as url:
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -328,7 +321,7 @@ def test_a_time_that_is_over(command: Command, server: Simulator, script: str, t
         assert "cancelled" in command("cancel", prompt_id, "--server", server.url).out
 
 
-class Frozen(http.server.BaseHTTPRequestHandler):
+class Frozen(BaseHTTPRequestHandler):
     """A ComfyUI that is told of a prompt and says nothing from then on."""
 
     release: threading.Event
@@ -348,21 +341,13 @@ class Frozen(http.server.BaseHTTPRequestHandler):
         self.frozen.set()
         self.release.wait(30)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def frozen() -> Iterator[str]:
     Frozen.release, Frozen.frozen = threading.Event(), threading.Event()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Frozen)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    Frozen.release.set()
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with web_server(Frozen) as url:
+        yield url
+        Frozen.release.set()
 
 
 def test_a_server_that_freezes_when_it_gets_a_prompt(command: Command, frozen: str, script: str) -> None:

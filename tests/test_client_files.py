@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.server
 import os
 import re
 import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from comfyflow.client import AsyncClient, Client, Limits
 from comfyflow.errors import DownloadError, ServerError
 from comfyflow.output_file import ImageFile, OutputFile
 from tests.clients import KINDS, connected
+from tests.web_server import web_server
 
 DATA = bytes(range(256)) * 400
 FILE = OutputFile("a.bin", "sub")
@@ -351,7 +352,7 @@ def test_an_upload_is_repeated_with_the_whole_file(kind: str, tmp_path: Path) ->
 def test_ctrl_c_ends_downloads_at_once_and_leaves_nothing(tmp_path: Path, still: bool) -> None:
     begun, over = threading.Event(), threading.Event()
 
-    class Slow(http.server.BaseHTTPRequestHandler):
+    class Slow(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", "1000000")
@@ -362,27 +363,21 @@ def test_ctrl_c_ends_downloads_at_once_and_leaves_nothing(tmp_path: Path, still:
                 while not over.wait(0.05):
                     self.wfile.write(b"" if still else b"x")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
     def interrupt() -> None:
         begun.wait(20)
         time.sleep(0.2)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    threading.Thread(target=interrupt, daemon=True).start()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    moment = time.monotonic()
-    try:
-        with Client(f"http://127.0.0.1:{server.server_port}") as client, pytest.raises(KeyboardInterrupt):
-            client.download([OutputFile(f"{number}.bin") for number in range(6)], tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, before)
-        over.set()
-        server.shutdown()
-        server.server_close()
+    with web_server(Slow) as url:
+        threading.Thread(target=interrupt, daemon=True).start()
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        moment = time.monotonic()
+        try:
+            with Client(url) as client, pytest.raises(KeyboardInterrupt):
+                client.download([OutputFile(f"{number}.bin") for number in range(6)], tmp_path)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            over.set()
     assert time.monotonic() - moment < 15
     assert not list(tmp_path.iterdir())
     assert not [thread for thread in threading.enumerate() if thread.name == "comfyflow-gather"]

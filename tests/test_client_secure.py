@@ -151,3 +151,22 @@ def test_https_and_wss(kind: str, server: Simulator, certificate: Path) -> None:
             pytest.raises(ServerUnreachable, match="certificate"),
         ):
             client.system_stats()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_certificates_that_the_environment_names_are_trusted_while_it_does(
+    kind: str, server: Simulator, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    shown.load_cert_chain(certificate)
+    with ReverseProxy(server.url, "", shown) as proxy:
+        url = f"https://127.0.0.1:{proxy.port}"
+        monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+        with connected(kind, url) as client:
+            assert client.system_stats()
+        monkeypatch.delenv("SSL_CERT_FILE")
+        with (
+            connected(kind, url, limits=Limits(retries=0)) as client,
+            pytest.raises(ServerUnreachable, match="certificate"),
+        ):
+            client.system_stats()

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from comfyflow import load_schema
 from comfyflow.errors import SchemaError
 from comfyflow.schema import MISSING, Schema, Version, lists_files, unfold_inputs
+from tests.web_server import web_server
 
 V1_NODE: dict[str, Any] = {
     "input": {
@@ -330,7 +330,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 
 @contextmanager
 def serving(pages: dict[str, tuple[int, bytes]]) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
+    class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = pages.get(self.path, (404, b"not found"))
             self.send_response(status)
@@ -338,17 +338,8 @@ def serving(pages: dict[str, tuple[int, bytes]]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with web_server(Pages) as url:
+        yield url
 
 
 def test_a_server_says_its_version() -> None:

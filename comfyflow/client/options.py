@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -196,7 +198,8 @@ class ConnectionOptions:
             ClientError: There is no way through the proxy that was named.
         """
         try:
-            return keep_pace(kind(verify=self.tls, proxy=self.proxy))
+            verify = tls_context(True) if self.tls is True else self.tls
+            return keep_pace(kind(verify=verify, proxy=self.proxy))
         except (ImportError, ValueError) as error:
             raise ClientError(_no_proxy(self.proxy or "", error)) from None
 
@@ -244,8 +247,10 @@ def tls_context(verify: ssl.SSLContext | bool | str | os.PathLike[str]) -> ssl.S
 
     if isinstance(verify, ssl.SSLContext):
         return verify
-    if isinstance(verify, bool):
-        return httpx.create_ssl_context(verify=verify)
+    if verify is True:
+        return _usual_tls_context(*map(os.environ.get, _CERTIFICATES))
+    if verify is False:
+        return httpx.create_ssl_context(verify=False)
     path = os.fspath(verify)
     try:
         return ssl.create_default_context(cafile=path)
@@ -254,6 +259,18 @@ def tls_context(verify: ssl.SSLContext | bool | str | os.PathLike[str]) -> ssl.S
     except OSError as error:
         reason = error.strerror or str(error)
     raise ClientError(f"cannot trust the certificates in {path}: {reason}")
+
+
+@functools.cache
+def _usual_tls_context(*_places: str | None) -> ssl.SSLContext:
+    """What trusts the usual authorities: reading their certificates takes longer than making a client.
+
+    Args:
+        _places: What the environment says of where certificates are; httpx heeds it.
+    """
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def environment_proxy(address: Address) -> str | None:

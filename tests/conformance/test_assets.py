@@ -12,7 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from comfyflow.client import Asset
+from comfyflow.client import Asset, Limits
 from comfyflow.errors import ClientError, ServerError
 from comfyflow.simulator import Simulator
 from tests.clients import KINDS, connected
@@ -145,7 +145,7 @@ def test_a_server_that_has_them_off(server: Server) -> None:
     features = server.http.get("/features").json()
     if features.get("assets"):
         pytest.skip("the server has them on")
-    with connected("Client", server.url) as client:
+    with connected("Client", server.url, limits=Limits(retries=0)) as client:
         for asked in (client.assets, client.asset_tags):
             with pytest.raises(ServerError) as caught:
                 asked()

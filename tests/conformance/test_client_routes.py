@@ -14,6 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from comfyflow.client import Limits
 from comfyflow.client import event as events
 from comfyflow.errors import ClientError, Interrupted, ServerError, WaitTimeout
 from comfyflow.output_file import OutputFile
@@ -22,11 +23,14 @@ from tests.clients import KINDS, connected
 from . import prompts
 from .session import Server
 
+ASKED_SOON = Limits(quiet=0.3)
+"""Of a prompt that the server has forgotten, the socket says nothing: only that it was quiet tells."""
+
 
 @pytest.fixture(params=KINDS)
 def client(request: pytest.FixtureRequest, server: Server) -> Iterator[Any]:
     server.wait_until_idle()
-    with connected(request.param, server.url) as client:
+    with connected(request.param, server.url, limits=ASKED_SOON) as client:
         yield client
 
 
