@@ -199,7 +199,7 @@ def _load_file(text: str, schema: Schema | None, converting: Converting) -> Sour
 
     What is run is the prompt, where a file holds both: it is what made the file.
     """
-    from ..importer import convert_workflow, read_workflow
+    from ..importer.workflow_file import read_workflow
 
     source, shown = given_file(text)
     name = Path(shown).name
@@ -217,6 +217,8 @@ def _load_file(text: str, schema: Schema | None, converting: Converting) -> Sour
     if schema is None:
         asks = converting.classes
         schema = reference_schema() if asks is None else asks(editor_classes(found.workflow))
+    from ..importer import convert_workflow
+
     conversion = convert_workflow(
         found.workflow or {},
         schema,

@@ -1,10 +1,44 @@
-"""Workflows in: files of every kind that the editor loads, and editor JSON turned into a prompt."""
+"""Workflows in: files of every kind that the editor loads, and editor JSON turned into a prompt.
 
-from .conversion import Conversion as Conversion
-from .conversion import convert_workflow as convert_workflow
-from .editor_choice import saved_by as saved_by
-from .explanation import ValueOrigin as ValueOrigin
-from .pack import Pack as Pack
-from .pack import PackNode as PackNode
-from .workflow_file import WorkflowFile as WorkflowFile
-from .workflow_file import read_workflow as read_workflow
+Reading a file that holds a prompt is all that most commands do, so the rest is imported when it is used.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .conversion import Conversion as Conversion
+    from .conversion import convert_workflow as convert_workflow
+    from .editor_choice import saved_by as saved_by
+    from .explanation import ValueOrigin as ValueOrigin
+    from .pack import Pack as Pack
+    from .pack import PackNode as PackNode
+    from .workflow_file import WorkflowFile as WorkflowFile
+    from .workflow_file import read_workflow as read_workflow
+
+_EXPORTS = {
+    "Conversion": "conversion",
+    "Pack": "pack",
+    "PackNode": "pack",
+    "ValueOrigin": "explanation",
+    "WorkflowFile": "workflow_file",
+    "convert_workflow": "conversion",
+    "read_workflow": "workflow_file",
+    "saved_by": "editor_choice",
+}
+
+__all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    module = _EXPORTS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_EXPORTS)

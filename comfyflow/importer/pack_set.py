@@ -8,7 +8,6 @@ import random
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -150,6 +149,8 @@ def loaded_pack(given: Pack | ModuleType | str) -> Pack:
 
 
 def _installed() -> Iterator[Pack]:
+    from importlib.metadata import entry_points
+
     for point in entry_points(group=ENTRY_POINTS):
         what = f"{point.value}, the entry point {point.name} of {ENTRY_POINTS}"
         try:

@@ -14,6 +14,7 @@ from typing_extensions import Unpack
 from ..bounds import Bounds, check_json, exceeded, unpack_gzip
 from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
+from .catalogue import LARGE, Catalogue, split
 from .other_json import refuse_other_json
 from .schema import Schema
 from .version import Version, required_editor
@@ -67,12 +68,18 @@ def parse_object_info(data: bytes, source: str, bounds: Bounds | None = None) ->
     Raises:
         SchemaError: It is no JSON, no object, or too large.
     """
-    try:
-        check_json(data, bounds or Bounds.from_environment(), source)
-    except BoundsError as error:
-        raise SchemaError(str(error)) from None
+    bounds = bounds or Bounds.from_environment()
+    if len(data) > bounds.json:
+        raise SchemaError(exceeded("json", bounds, source))
     if data.lstrip()[:1] == b"<":
         raise SchemaError(f"{source} is a web page, not an /object_info; is the address right?")
+    found = split(data, source, bounds) if len(data) >= LARGE else None
+    if found is not None:
+        return found
+    try:
+        check_json(data, bounds, source)
+    except BoundsError as error:
+        raise SchemaError(str(error)) from None
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -85,15 +92,26 @@ def parse_object_info(data: bytes, source: str, bounds: Bounds | None = None) ->
 
 
 def _schema(raw: Mapping[str, Any], version: Version | None, source: str) -> Schema:
-    if "nodes" in raw and "comfyui_version" in raw and is_object(raw["nodes"]):
+    nodes = _nodes_beside_stubs(raw)
+    if nodes is not None:
         said = raw["comfyui_version"]
         version = version or (Version.parse(said) if isinstance(said, str) else None)
         editor = raw.get("editor_version")
         if not isinstance(editor, str):
             editor = required_editor(version) if version is not None else None
-        return Schema(raw["nodes"], version, source, files_known=False, editor=editor)
+        return Schema(nodes, version, source, files_known=False, editor=editor)
     refuse_other_json(raw, source)
     return Schema(raw, version, source)
+
+
+def _nodes_beside_stubs(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The node classes of the file that stands beside generated modules; None where it is another."""
+    if "nodes" not in raw or "comfyui_version" not in raw:
+        return None
+    if isinstance(raw, Catalogue):
+        return raw.object_at("nodes")
+    nodes = raw["nodes"]
+    return nodes if is_object(nodes) else None
 
 
 def _parsed(version: str | None) -> Version | None:
@@ -108,7 +126,9 @@ def _parsed(version: str | None) -> Version | None:
 def _from_file(path: Path, version: Version | None, bounds: Bounds) -> Schema:
     try:
         with path.open("rb") as file:
-            data = file.read(bounds.json + 1)
+            # A buffer of the size that is asked for is made first; a pipe has no size.
+            size = os.fstat(file.fileno()).st_size or bounds.json
+            data = file.read(min(size, bounds.json) + 1)
         if len(data) > bounds.json:
             raise BoundsError(exceeded("json", bounds, str(path)))
         if data.startswith(GZIP):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import SchemaError
 from ..nearest import nearest
 from .node_schema import MalformedNodeError, NodeSchema, read_node
 from .version import Version, infer_version, inferred, required_editor
@@ -123,6 +124,13 @@ class Schema(Mapping[str, NodeSchema]):
         """The known class whose name is most like this one, or None where none is near."""
         return nearest(class_type, self.raw)
 
+    def entry(self, class_type: str) -> Any:
+        """What the server says of a class, malformed or not; None where there is none that can be read."""
+        try:
+            return self.raw.get(class_type)
+        except SchemaError:
+            return None
+
     def _find(self, class_type: str) -> NodeSchema | None:
         if class_type in self._nodes:
             return self._nodes[class_type]
@@ -130,7 +138,7 @@ class Schema(Mapping[str, NodeSchema]):
             return None
         try:
             node: NodeSchema | None = read_node(class_type, self.raw[class_type])
-        except MalformedNodeError as error:
+        except (MalformedNodeError, SchemaError) as error:
             self._reasons[class_type] = str(error)
             node = None
         self._nodes[class_type] = node

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from ..json_types import is_object
+from .catalogue import mentioning, modules, outlines
 
 _DOTTED: Final = re.compile(r"\s*v?(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?")
 
@@ -39,6 +40,7 @@ def required_editor(version: Version) -> str:
     return next(editor for since, editor in _EDITORS if version >= since)
 
 
+_DYNAMIC_COMBO: Final = "COMFY_DYNAMICCOMBO_V3"
 _DYNAMIC: Final = Version(0, 4, 0)
 _LATER: Final = Version(0, 28, 0)
 _LATER_MODULES: Final = frozenset(
@@ -69,18 +71,18 @@ def infer_version(raw: Mapping[str, Any]) -> Version:
     Modules that came after 0.27: 0.28; the one of loops: 0.37. Nothing of the kind: 0.3.64. An
     empty object says nothing: the newest.
     """
-    nodes = [node for node in raw.values() if is_object(node)]
-    if not nodes:
+    if not any(True for _ in outlines(raw)):
         return NEWEST
-    modules = {str(node.get("python_module")) for node in nodes}
-    if _LOOP_MODULE in modules:
+    known = set(modules(raw))
+    if _LOOP_MODULE in known:
         return _LOOPS
-    if not _LATER_MODULES.isdisjoint(modules):
+    if not _LATER_MODULES.isdisjoint(known):
         return _LATER
     for key, version in _SIGNS:
-        if any(key in node for node in nodes):
+        if any(is_object(node) and key in node for node in mentioning(raw, f'"{key}"')):
             return version
-    dynamic = any("COMFY_DYNAMICCOMBO_V3" in str(node.get("input")) for node in nodes)
+    nodes = mentioning(raw, _DYNAMIC_COMBO)
+    dynamic = any(is_object(node) and _DYNAMIC_COMBO in str(node.get("input")) for node in nodes)
     return _DYNAMIC if dynamic else Version(0, 3, 64)
 
 

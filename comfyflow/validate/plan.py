@@ -17,6 +17,7 @@ from ..schema import (
     lists_files,
     unfold_inputs,
 )
+from ..schema.catalogue import Outline, outlines
 from ..schema.input_schema import (
     ANY_FILE,
     AUTOGROW,
@@ -327,7 +328,7 @@ class SchemaPlans:
             return ClassPlan(class_type, node, node.is_output_node, self.rules)
         if class_type not in self.schema.raw:
             return None
-        raw = self.schema.raw[class_type]
+        raw = self.schema.entry(class_type)
         is_output = is_object(raw) and raw.get("output_node") is True
         return ClassPlan(class_type, None, is_output, self.rules)
 
@@ -339,20 +340,19 @@ class SchemaPlans:
     @cached_property
     def linkable_types(self) -> frozenset[str]:
         """Every type that some class of the schema puts out."""
-        return frozenset(_put_out(self.schema.raw.values()))
+        return frozenset(_put_out(outlines(self.schema.raw)))
 
     @cached_property
     def core_types(self) -> frozenset[str]:
         """Those that a class of ComfyUI's own puts out: packs bring widgets for theirs."""
-        nodes = (node for node in self.schema.raw.values() if is_object(node))
-        return frozenset(_put_out(node for node in nodes if not is_pack(node.get("python_module"))))
+        nodes = outlines(self.schema.raw)
+        return frozenset(_put_out(node for node in nodes if not is_pack(node.python_module)))
 
 
-def _put_out(nodes: Iterable[Any]) -> Iterable[str]:
+def _put_out(nodes: Iterable[Outline]) -> Iterable[str]:
     for node in nodes:
-        kinds = node.get("output") if is_object(node) else None
-        if is_array(kinds):
-            yield from (part for kind in kinds if isinstance(kind, str) for part in kind.split(","))
+        if is_array(node.output):
+            yield from (part for kind in node.output if isinstance(kind, str) for part in kind.split(","))
 
 
 __all__ = [
