@@ -313,6 +313,31 @@ def test_foreign_json_uploads_nothing_from_elsewhere(
     assert width_of(client, client.run(saved(text))) == 71
 
 
+@pytest.mark.parametrize("listed", [[], ["clip.mp4", "theirs.mp4"]])
+def test_a_list_of_a_pack_without_a_flag_takes_files_of_here(folder: Path, listed: list[str]) -> None:
+    """VideoHelperSuite has an upload button of its own, and says no more than that it lists videos."""
+    own = node_class({"video": [listed], "codec": [["h264"]]}, ["STRING"])
+    nodes = {**package_schema({"comfynodes"}).raw, "VHS_LoadVideo": own}
+    Path("clip.mp4").write_bytes(b"a video")
+    with Simulator(nodes) as server, connected("Client", server.url) as client:
+        server.simulate("VHS_LoadVideo", lambda video, codec: video)
+        before = uploads(server)
+
+        def run(video: Any) -> str:
+            node = raw_node("VHS_LoadVideo", {"video": video, "codec": "h264"})
+            return str(client.run(Workflow(PreviewAny(source=node[0]))).output.text)
+
+        for given in ("clip.mp4", Path("clip.mp4"), str(Path("clip.mp4").absolute())):
+            assert run(given) == "clip.mp4"
+        assert uploads(server) == {*before, "clip.mp4"}
+        Path("clip.mp4").write_bytes(b"another video")
+        assert run("clip.mp4") == "clip (1).mp4"
+        for name in listed[1:]:
+            assert run(name) == name
+        with pytest.raises(PromptRejected, match="nowhere"):
+            run("nowhere.mp4")
+
+
 def test_text_inputs_are_never_uploaded(client: Any, server: Simulator, folder: Path) -> None:
     name = picture(unused()).name
     before = uploads(server)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from comfyflow import load_schema
 from comfyflow.errors import SchemaError
-from comfyflow.schema import MISSING, Schema, Version, lists_files, unfold_inputs
+from comfyflow.schema import MISSING, Schema, Version, lists_files, takes_file, unfold_inputs
+from comfyflow.schema.input_schema import read_input
 from tests.web_server import web_server
 
 V1_NODE: dict[str, Any] = {
@@ -424,3 +425,26 @@ def test_an_inferred_version_is_told_as_the_least_that_it_can_be() -> None:
     ]
     assert load_schema({"A": new}, "0.33.0").version_text == "0.33.0"
     assert "ComfyUI 0.28 or newer" in str(load_schema({"B": later}))
+
+
+@pytest.mark.parametrize(
+    ("name", "definition", "takes"),
+    [
+        ("image", [["a.png"], {"image_upload": True}], True),
+        ("text", ["STRING", {"image_upload": True}], True),
+        ("scan", [["none"], {"scan_upload": True}], True),
+        ("scan", [["none"], {"scan_upload": False}], False),
+        ("video", [[]], True),
+        ("audio_file", ["COMBO", {"options": []}], True),
+        ("file", ["COMBO", {"options": ["notes.txt"]}], True),
+        ("anything", [["none", "clip.mp4"]], True),
+        ("ckpt_name", [["a.safetensors"]], False),
+        ("model_name", [[]], False),
+        ("video", [["h264", "vp9"]], False),
+        ("video", ["VIDEO", {}], False),
+        ("video", ["STRING", {"vhs_path_extensions": ["mp4"]}], False),
+        ("image", ["COMBO", {"options": [], "multiselect": True}], False),
+    ],
+)
+def test_which_inputs_take_a_file(name: str, definition: list[Any], takes: bool) -> None:
+    assert takes_file(read_input(name, definition, True)) is takes

@@ -32,7 +32,7 @@ from ..json_types import is_array, is_list, object_or_empty, text_or_empty
 from ..nearest import nearest
 from ..schema import InputSchema, NodeSchema, Schema
 from ..schema.dynamic import unfold_inputs
-from ..schema.installed_files import is_media_file
+from ..schema.installed_files import is_media_file, takes_file
 from ..source import Input, Source
 from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError
 from .core import Core, call
@@ -149,8 +149,8 @@ def upload_inputs(
         file = _here(core, use, allow)
         if file is not None:
             here.append((use, file))
-        elif use.file is None:
-            elsewhere.append(use)
+        elif use.file is None and (use.entry is None or use.entry.upload is not None):
+            elsewhere.append(use)  # a class without an upload flag may take more than files
     for use, file in here:
         _refuse_unfit(done, use, file)
     if look:
@@ -278,10 +278,10 @@ def _is_fixed_choice(entry: InputSchema, text: str) -> bool:
 
 
 def _file_inputs(known: NodeSchema, inputs: Mapping[str, Any]) -> Mapping[str, InputSchema]:
-    """The inputs of a node to which the editor lets one upload."""
+    """The inputs of a node that take a file."""
     if any(entry.is_dynamic for entry in known.inputs):
-        return {entry.name: entry for entry in unfold_inputs(known.inputs, inputs) if entry.upload}
-    return {entry.name: entry for entry in known.inputs if entry.upload}
+        return {entry.name: entry for entry in unfold_inputs(known.inputs, inputs) if takes_file(entry)}
+    return {entry.name: entry for entry in known.inputs if takes_file(entry)}
 
 
 def _needed(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from ..json_types import is_array, is_number, is_object
-from ..schema import MISSING, InputSchema, lists_files
+from ..schema import MISSING, InputSchema, lists_files, takes_file
 from ..schema.input_schema import MATCH_TYPE, UPLOAD_FLAGS
 from .code import Code, Types, literal_or_none, text
 from .combo import ChoiceAliases, exact
@@ -196,7 +196,7 @@ class Annotator:
         value = self._choice(entry, scope)
         if entry.multiselect:
             return [value, f"{scope.use('Sequence')}[{value}]"]
-        return [value] if entry.upload is None else [value, scope.use("FileValue")]
+        return [value, scope.use("FileValue")] if takes_file(entry) else [value]
 
     def _choice(self, entry: InputSchema, scope: Scope) -> str:
         alias = self._choices.find(entry)

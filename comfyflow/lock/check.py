@@ -13,7 +13,7 @@ from ..graph.prompt import read_links, title_of
 from ..json_types import object_or_empty, text_or_empty
 from ..nearest import nearest
 from ..problem import Place, Problem
-from ..schema import InputSchema, NodeSchema, Schema, unfold_inputs
+from ..schema import InputSchema, NodeSchema, Schema, takes_file, unfold_inputs
 from ..validate import validate_prompt
 from .difference import Difference, node_differences
 from .drift import SEVERITIES, Drift, Severity
@@ -167,7 +167,7 @@ class _Check:
         if entry is None or not is_file_list(entry) or not isinstance(given, str):
             return None
         drift = self._error(problem)
-        if entry.upload:
+        if takes_file(entry):
             message = f"there is no file {brief(given)} on the server yet"
             return replace(drift, type="file_missing", severity="warning", message=message)
         near = nearest(given, (choice for choice in entry.choices or () if isinstance(choice, str)))

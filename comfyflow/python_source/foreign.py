@@ -9,7 +9,7 @@ from ..input_file import ForeignPath, is_annotated, is_plain_path
 from ..json_types import is_array, is_object
 from ..schema import NodeSchema, Schema
 from ..schema.dynamic import unfold_inputs
-from ..schema.installed_files import is_media_file
+from ..schema.installed_files import is_media_file, takes_file
 
 
 def with_marked_paths(graph: Graph, schema: Schema) -> Graph:
@@ -35,7 +35,7 @@ def holds_foreign_path(value: Any) -> bool:
 def _marked(node: GraphNode, known: NodeSchema | None) -> GraphNode:
     takes = None
     if known is not None:
-        takes = {entry.name for entry in unfold_inputs(known.inputs, node.inputs) if entry.upload}
+        takes = {entry.name for entry in unfold_inputs(known.inputs, node.inputs) if takes_file(entry)}
         if not takes:
             return node
     inputs = {

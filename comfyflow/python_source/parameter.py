@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from ..errors import PythonSourceError
 from ..graph import Graph, GraphNode, Link
-from ..schema import InputSchema, NodeSchema, Schema, lists_files
+from ..schema import InputSchema, NodeSchema, Schema, lists_files, takes_file
 from ..schema.dynamic import unfold_inputs
 from .name import snake, title_name
 from .node_class import NodeClasses
@@ -226,7 +226,7 @@ class _Finder:
 def _combo_kind(entry: InputSchema, value: Any) -> str:
     if not isinstance(value, str) or not value or value.casefold() == "none":
         return ""
-    if entry.upload:
+    if takes_file(entry):
         return FILES
     return MODELS if lists_files(entry) and _MODEL_FILE.search(value) else ""
 

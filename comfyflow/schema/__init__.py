@@ -7,6 +7,7 @@ from .input_schema import Autogrow as Autogrow
 from .input_schema import DynamicOption as DynamicOption
 from .input_schema import InputSchema as InputSchema
 from .installed_files import lists_files as lists_files
+from .installed_files import takes_file as takes_file
 from .load import load_schema as load_schema
 from .node_schema import NodeSchema as NodeSchema
 from .node_schema import OutputSchema as OutputSchema

@@ -19,8 +19,9 @@ ANY: Final = "*"
 PRIMITIVES: Final = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN"})
 DYNAMIC: Final = frozenset({DYNAMIC_COMBO, AUTOGROW, DYNAMIC_SLOT, DYNAMIC_GROUP})
 
+_UPLOAD: Final = "_upload"
 UPLOAD_FLAGS: Final = {
-    f"{kind}_upload": kind for kind in ("image", "animated_image", "audio", "video", "file")
+    f"{kind}{_UPLOAD}": kind for kind in ("image", "animated_image", "audio", "video", "file")
 }
 """Options that let the editor upload a file, and its kind."""
 
@@ -153,11 +154,14 @@ class InputSchema:
     @property
     def upload(self) -> str | None:
         """What kind of file the editor lets one upload here (``image``, ``audio``, ``video``,
-        ``file``, ``animated_image``), or None.
+        ``file``, ``animated_image``, or what else a pack calls it), or None.
         """
         for flag, kind in UPLOAD_FLAGS.items():
             if self.options.get(flag):
                 return kind
+        for flag, said in self.options.items():
+            if said is True and flag.endswith(_UPLOAD):
+                return flag.removesuffix(_UPLOAD)
         return None
 
     @property

@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 
 from ..errors import SimulatorError
 from ..json_types import is_array, object_or_empty
-from ..schema import Schema, load_schema
-from ..schema.input_schema import ANY_FILE
+from ..schema import Schema, load_schema, takes_file
+from ..schema.input_schema import ANY_FILE, read_input
 from .folders import Folders
 from .loop_classes import LOOP_CLASSES
 from .model_files import LOADERS, PLACEHOLDER, ModelFiles, lists_models
@@ -101,6 +101,8 @@ class LiveNodes(Mapping[str, Any]):
         if (class_type, name) == _LATENTS:
             return [file for file in self._folders.inputs() if file.endswith(".latent")]
         folder = _FOLDER_OF.get((class_type, name))
+        if folder is None and takes_file(read_input(name, definition, True)):
+            return list(dict.fromkeys([*choices, *self._folders.inputs()]))
         if folder is None and not lists_models(choices) and not (not choices and _names_file(name)):
             return None
         listed = [*choices, *(self._models.files(folder) if folder is not None else ())]

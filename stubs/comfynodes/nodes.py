@@ -1113,7 +1113,7 @@ class LoadLatent(SingleOutputNode[_t.LATENT]):
     _output_types = ("LATENT",)
     LATENT = OutputSlot[_t.LATENT](0)
 
-    def __init__(self, *, latent: str | Output[_t.COMBO]) -> None:
+    def __init__(self, *, latent: str | FileValue | Output[_t.COMBO]) -> None:
         self._make({"latent": latent})
 
 

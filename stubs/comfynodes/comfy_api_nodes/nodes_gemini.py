@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
+from comfyflow.input_file import FileValue
 from comfyflow.node import MultiOutputNode, Output, OutputSlot, SingleOutputNode
 
 from .. import choices as _c
@@ -107,7 +108,7 @@ class GeminiInputFiles(SingleOutputNode[_t.GEMINI_INPUT_FILES]):
     def __init__(
         self,
         *,
-        file: str | Output[_t.COMBO],
+        file: str | FileValue | Output[_t.COMBO],
         GEMINI_INPUT_FILES: Output[_t.GEMINI_INPUT_FILES] | None = None,
     ) -> None:
         self._make({"file": file, "GEMINI_INPUT_FILES": GEMINI_INPUT_FILES}, ("GEMINI_INPUT_FILES",))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from comfyflow.dynamic_input import DynamicChoice, autogrow as _autogrow, choose as _choose
+from comfyflow.input_file import FileValue
 from comfyflow.node import Output, OutputSlot, SingleOutputNode
 
 from .. import choices as _c
@@ -322,7 +323,7 @@ class OpenAIInputFiles(SingleOutputNode[_t.OPENAI_INPUT_FILES]):
     def __init__(
         self,
         *,
-        file: str | Output[_t.COMBO],
+        file: str | FileValue | Output[_t.COMBO],
         OPENAI_INPUT_FILES: Output[_t.OPENAI_INPUT_FILES] | None = None,
     ) -> None:
         self._make({"file": file, "OPENAI_INPUT_FILES": OPENAI_INPUT_FILES}, ("OPENAI_INPUT_FILES",))
