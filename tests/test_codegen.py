@@ -11,6 +11,7 @@ import pytest
 
 from comfyflow import Workflow, with_id
 from comfyflow.codegen import generate
+from comfyflow.codegen.schema_file import MAX_DEPTH
 from comfyflow.errors import CodegenError, SchemaError
 from comfyflow.node import PlainMultiOutputNode
 from comfyflow.output_file import ImageOutput
@@ -210,6 +211,15 @@ def test_a_default_only_where_the_schema_states_a_usable_one(
     found = default(definition, tmp_path)
     assert found == expected
     assert type(found) is type(expected) or expected == 3
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, MAX_DEPTH + 1])
+def test_a_value_may_be_nested_as_deep_as_the_bound_says_and_no_deeper(levels: int) -> None:
+    deep: Any = 1
+    for level in range(levels):
+        deep = [deep] if level % 2 else {"a": deep}
+    package = package_of({"Good": node(), "Deep": node({"x": ["CURVE", {"more": deep}]})})
+    assert [skipped.class_type for skipped in package.skipped] == ["Deep"] * (levels - MAX_DEPTH)
 
 
 def test_a_default_nested_too_deep_is_none(tmp_path: Path) -> None:

@@ -293,3 +293,33 @@ def test_a_file_without_node_classes_and_a_package_that_is_not_there(project: Pa
     assert command("migrate", "plain.py").err == "plain.py: imports no generated package of node classes\n"
     assert command("migrate", "plain.py", "--package", "nowhere").code == 2
     assert command("migrate", "missing.py").code == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "before", "after"),
+    [
+        ("flow.py", "from .ours import OLD\nOLD()\n", "from .ours import NEW\nNEW()\n"),
+        ("flows/flow.py", "from ..ours import OLD as A\nA()\n", "from ..ours import NEW as A\nA()\n"),
+        ("flows/flow.py", "from .. import ours\nours.OLD()\n", "from .. import ours\nours.NEW()\n"),
+        (
+            "flows/flow.py",
+            "from ..ours.custom_nodes import ComfyUI_essentials as e\ne.OLD()\n",
+            "from ..ours.custom_nodes import ComfyUI_essentials as e\ne.NEW()\n",
+        ),
+        ("flows/flow.py", "from .ours import OLD\nOLD()\n", None),
+        ("flow.py", "from ....................ours import OLD\n", None),
+        ("flow.py", "from . import OLD\n", None),
+    ],
+)
+@pytest.mark.parametrize("asked", [(), ("--package", "ours")])
+def test_relative_imports_are_followed_from_where_the_file_is(
+    project: Path, command: Command, where: str, before: str, after: str | None, asked: tuple[str, ...]
+) -> None:
+    def named(text: str) -> str:
+        return text.replace("OLD", OLD_CLASS).replace("NEW", "GetImageSize_essentials")
+
+    file = project / where
+    file.write_text(named(before))
+    run = command("migrate", "--write", where, *asked)
+    assert file.read_text() == named(before if after is None else after)
+    assert ("rewritten" in run.err) == (after is not None)

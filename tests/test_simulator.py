@@ -7,6 +7,7 @@ import io
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -182,3 +183,15 @@ def test_serve_runs_until_it_is_interrupted() -> None:
 )
 def test_the_nearest_profile(version: tuple[int, int, int], profile: str) -> None:
     assert Profile.nearest(Version(*version)).version == profile
+
+
+@pytest.mark.parametrize("assets", [False, True])
+def test_one_that_runs_on_its_own_has_assets_where_they_are_asked_for(assets: bool) -> None:
+    found: list[Any] = []
+
+    def look(server: Simulator) -> None:
+        found.append(HTTP.get(f"{server.url}/features").json()["assets"])
+        raise KeyboardInterrupt  # as Ctrl-C, once it answers
+
+    serve(port=0, assets=assets, on_start=look)
+    assert found == [assets]

@@ -82,14 +82,39 @@ def _packages_of(file: Path, data: bytes, asked: Iterable[str]) -> Iterator[tupl
     from ..migration.program import imported_modules
 
     roots = list(_roots(file))
+    wanted: set[Path] = set()
     for name in asked:
         folder = next(_generated(name, roots), None)
         if folder is None or folder[0] != name:
             raise CommandError(f"there is no generated package {name!r} for {file}; run gen-stubs first")
+        wanted.add(folder[1].resolve())
         yield folder
-    if not asked:
-        for module in imported_modules(data, str(file)):
-            yield from _generated(module, roots)
+    for module in imported_modules(data, str(file)):
+        if module.startswith("."):
+            found = _beside(module, roots[0])
+        else:
+            found = () if wanted else _generated(module, roots)
+        for name, place in found:
+            if not wanted or place.resolve() in wanted:
+                yield name, place
+
+
+def _beside(module: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """The generated package that a relative module is, or is in.
+
+    Args:
+        module: Its name with the dots.
+        folder: Where the file that imports it is.
+    """
+    name = module.lstrip(".")
+    dots = len(module) - len(name)
+    parents = [folder, *folder.parents]
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1) if name and dots <= len(parents) else ():
+        place = parents[dots - 1].joinpath(*parts[:count])
+        if is_generated(place):
+            yield "." * dots + ".".join(parts[:count]), place
+            return
 
 
 def _generated(module: str, roots: Iterable[Path]) -> Iterator[tuple[str, Path]]:

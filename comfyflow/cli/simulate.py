@@ -15,7 +15,8 @@ from .options import PATH, object_info_option
 @object_info_option
 @click.option("--profile", metavar="VERSION", default="0.33.0", help="0.37.0, 0.33.0, 0.27.0 or 0.3.64.")
 @click.option("--root", metavar="DIR", type=PATH, help="Its input and output folders.")
-def simulate(port: int, object_info: Path | None, profile: str, root: Path | None) -> None:
+@click.option("--assets", is_flag=True, help="Have assets, as a server started with --enable-assets.")
+def simulate(port: int, object_info: Path | None, profile: str, root: Path | None, assets: bool) -> None:
     """Run a ComfyUI server without models until Ctrl-C; it says in its pictures that it is one."""
     try:
         from ..simulator import serve
@@ -28,6 +29,7 @@ def simulate(port: int, object_info: Path | None, profile: str, root: Path | Non
         profile,
         port,
         root,
+        assets=assets,
         on_start=lambda server: click.echo(
             f"a simulated ComfyUI {server.profile.version} listens at {server.url}; Ctrl-C stops it"
         ),

@@ -144,7 +144,7 @@ def _dynamic_option(option: Any, docs: bool, nesting: int) -> Any:
 
 def _plain(value: Any, depth: int = MAX_DEPTH) -> Any:
     """A JSON value whose objects are sorted."""
-    if depth < 0:
+    if depth == 0 and (is_array(value) or is_object(value)):
         raise NotJsonError(_TOO_DEEP)
     if type(value) in _SCALARS or isinstance(value, (str, bool, float)):
         return value

@@ -64,7 +64,7 @@ class Bindings:
             found.bound.update(_bound(node))
             if isinstance(node, ast.Import):
                 found._import(node, packages)
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            elif isinstance(node, ast.ImportFrom):
                 found._import_from(node, packages)
         return found
 
@@ -102,10 +102,10 @@ class Bindings:
                 self._add_module(package, package, ())
 
     def _import_from(self, node: ast.ImportFrom, packages: Collection[str]) -> None:
-        module = node.module or ""
+        module = source_module(node)
         for alias in node.names:
             local = alias.asname or alias.name
-            whole = f"{module}.{alias.name}"
+            whole = member(module, alias.name)
             if whole in packages:
                 self._add_module(local, whole, ())
                 continue
@@ -121,6 +121,16 @@ class Bindings:
         """Note what a name stands for, and whether it stands for the same as elsewhere in the file."""
         if self.modules.setdefault(local, (package, path)) == (package, path):
             self.own[local] += 1
+
+
+def source_module(node: ast.ImportFrom) -> str:
+    """The module that a statement imports from, with the dots of a relative import."""
+    return "." * node.level + (node.module or "")
+
+
+def member(module: str, name: str) -> str:
+    """The name of what is in a module: ``a.b``, ``.a.b``, and ``.b`` in ``.``."""
+    return f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
 
 
 def _package_of(module: str, packages: Collection[str]) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from ..errors import CommandError
 from ..node_history import dropped, renamed_choices
-from .bindings import Bindings, ImportedName
+from .bindings import Bindings, ImportedName, member, source_module
 from .name_changes import NameChanges, lost_values
 
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -74,7 +74,8 @@ def migrate(data: bytes, changes: Mapping[str, NameChanges], name: str = "the fi
 
     Args:
         data: The file.
-        changes: The packages that it may import, and what has become of their names.
+        changes: The packages that it may import, and what has become of their names. One that it
+            imports by a relative name is under that: ``.nodes``.
         name: What messages call the file.
 
     Raises:
@@ -87,7 +88,7 @@ def migrate(data: bytes, changes: Mapping[str, NameChanges], name: str = "the fi
 
 
 def imported_modules(data: bytes, name: str = "the file") -> list[str]:
-    """The modules that a program imports, or imports from, each once.
+    """The modules that a program imports, or imports from, each once; relative ones with their dots.
 
     Raises:
         CommandError: As with `migrate`.
@@ -96,8 +97,9 @@ def imported_modules(data: bytes, name: str = "the file") -> list[str]:
     for node in ast.walk(_parsed(data, name)[2]):
         if isinstance(node, ast.Import):
             found.update(dict.fromkeys(alias.name for alias in node.names))
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found.update(dict.fromkeys([*(f"{node.module}.{alias.name}" for alias in node.names)]))
+        elif isinstance(node, ast.ImportFrom):
+            module = source_module(node)
+            found.update(dict.fromkeys(member(module, alias.name) for alias in node.names))
     return list(found)
 
 

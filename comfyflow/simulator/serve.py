@@ -18,6 +18,7 @@ def serve(
     port: int = 8188,
     root: str | os.PathLike[str] | None = None,
     *,
+    assets: bool = False,
     host: str = HOST,
     previews: bool = True,
     step_seconds: float = 0.05,
@@ -30,6 +31,7 @@ def serve(
         profile: See `Simulator`.
         port: See `Simulator`.
         root: See `Simulator`.
+        assets: See `Simulator`.
         host: See `Simulator`.
         previews: See `Simulator`.
         step_seconds: See `Simulator`; not 0, so that a person sees progress.
@@ -39,7 +41,14 @@ def serve(
         SimulatorError: The port cannot be had.
     """
     simulator = Simulator(
-        object_info, profile, port, root, host=host, previews=previews, step_seconds=step_seconds
+        object_info,
+        profile,
+        port,
+        root,
+        assets=assets,
+        host=host,
+        previews=previews,
+        step_seconds=step_seconds,
     )
     with simulator:
         try:
