@@ -90,11 +90,10 @@ def _packages_of(file: Path, data: bytes, asked: Iterable[str]) -> Iterator[tupl
         wanted.add(folder[1].resolve())
         yield folder
     for module in imported_modules(data, str(file)):
-        if module.startswith("."):
-            found = _beside(module, roots[0])
-        else:
-            found = () if wanted else _generated(module, roots)
-        for name, place in found:
+        relative = module.startswith(".")
+        if wanted and not relative:
+            continue
+        for name, place in _beside(module, roots[0]) if relative else _generated(module, roots):
             if not wanted or place.resolve() in wanted:
                 yield name, place
 
