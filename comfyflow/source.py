@@ -1,25 +1,30 @@
 """Whatever somebody hands over to be run, checked or written: one adaptor for all of it.
 
-A workflow or a node in Python, prompt JSON, the body of a request to ``POST /prompt``, what the
-editor saves, a conversion, or the file that has one of these.
+A workflow, a function that makes one, or a node in Python, a graph, prompt JSON, the body of a request
+to ``POST /prompt``, what the editor saves, a conversion, or the file that has one of these.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 from .errors import ClientError, SchemaError, WorkflowFileError
-from .graph.prompt import wrapped
+from .graph import Graph
+from .graph.prompt import read_inputs, read_nodes, read_prompt, to_prompt, with_class_names, wrapped
 from .input_file import ForeignPath, InputFile, is_path
 from .json_types import array_or_empty, is_array, is_object, object_or_empty
 from .node import Node, is_output
 from .problem import Place
 
 if TYPE_CHECKING:
+    from .importer import Conversion
     from .schema import Schema
     from .workflows import Compiled, Workflow
 
@@ -27,6 +32,41 @@ Input: TypeAlias = "tuple[str, str]"
 """An input of a prompt: the node's id, and the input's name."""
 
 _LISTED: Final = 4
+
+
+@dataclass(frozen=True)
+class Converting:
+    """How a workflow of the editor is converted; see `convert_workflow`.
+
+    Attributes:
+        editor: The version of the editor to follow; None chooses one.
+        repair: Whether to write what its author meant.
+        classes: Asks the server that will run it for node classes, and which editor it requires.
+        packs: Plug-ins for packs of custom nodes, by module or file.
+    """
+
+    editor: str | None = None
+    repair: bool = False
+    classes: Callable[[Iterable[str]], Schema] | None = None
+    packs: tuple[str, ...] = ()
+
+    def convert(self, workflow: Mapping[str, Any], schema: Schema | None) -> Conversion:
+        """Convert the editor's JSON.
+
+        Args:
+            workflow: The JSON.
+            schema: The classes to convert it with; otherwise what `classes` says, or the reference
+                package.
+
+        Raises:
+            ConversionError: It cannot become a prompt.
+        """
+        from .importer import convert_workflow
+
+        if schema is None:
+            asks = self.classes
+            schema = reference_schema() if asks is None else asks(editor_classes(workflow))
+        return convert_workflow(workflow, schema, editor=self.editor, repair=self.repair, packs=self.packs)
 
 
 @dataclass(frozen=True)
@@ -42,6 +82,7 @@ class Source:
         warnings: What reading or converting it had to say.
         given: Values that the user gave himself, here and now, in place of what stood there.
         name: What to call it.
+        read: The graph that it was, before anything was given in its place, or None: see `graph`.
     """
 
     prompt: Any
@@ -52,35 +93,119 @@ class Source:
     warnings: Sequence[object] = ()
     given: Mapping[Input, Any] = field(default_factory=dict[Input, Any])
     name: str = ""
+    read: Graph | None = None
 
     @classmethod
-    def of(cls, given: object, schema: Schema | None = None, *, name: str = "") -> Source:
+    def of(
+        cls,
+        given: object,
+        schema: Schema | None = None,
+        *,
+        name: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        converting: Converting | None = None,
+    ) -> Source:
         """Adapt whatever it is, once.
 
         Args:
             given: See the module.
             schema: What to convert the editor's JSON with; the reference package's otherwise.
             name: What to call it; by default what it is called.
+            arguments: What to call a workflow function with.
+            converting: How to convert the editor's JSON.
 
         Raises:
             ClientError: It is nothing that can be run; the message says what it is.
             CompileError: See `Workflow.compile`.
             WorkflowFileError: It is a file that holds no workflow.
             ConversionError: The editor's JSON cannot become a prompt.
+            TypeError: The arguments are not those of the function.
         """
-        from .workflows import Workflow
+        from .workflows import Workflow, WorkflowFunction
 
         if isinstance(given, Source):
             return given
+        if isinstance(given, Graph):
+            return cls(to_prompt(given), given.places, name=name, read=given)
         made: Workflow[Any] | None = None
         if isinstance(given, Node) or is_output(given):
             made = Workflow[Any](given)
-        elif _is_workflow(given):
-            made = given
-        if made is None:
-            return _of_json(given, schema, name)
-        compiled = made.compile()
-        return cls(compiled.prompt, compiled.places, compiled, made, name=name or made.name)
+        elif isinstance(given, Workflow):
+            made = given  # pyright: ignore[reportUnknownVariableType]
+        elif isinstance(given, WorkflowFunction) and arguments is not None:
+            from .parameters import Parameters
+
+            function: WorkflowFunction[..., Any] = given  # pyright: ignore[reportUnknownVariableType]
+            made = Parameters(function.parameters).call(function, arguments)
+        if made is not None:
+            compiled = made.compile()
+            return cls(
+                compiled.prompt, compiled.places, compiled, made, name=name or made.name, read=compiled.graph
+            )
+        prompt, editor = read_json(given)  # pyright: ignore[reportUnknownArgumentType]
+        return cls.of_json(prompt, editor, schema, name=name, converting=converting)
+
+    @classmethod
+    def of_json(
+        cls,
+        prompt: Any,
+        editor: Mapping[str, Any] | None = None,
+        schema: Schema | None = None,
+        *,
+        name: str = "",
+        converting: Converting | None = None,
+    ) -> Source:
+        """Adapt what `read_json` found. What is run is the prompt, where there is one: it made the file.
+
+        Args:
+            prompt: The prompt, or None.
+            editor: The editor's JSON, or None.
+            schema: See `of`.
+            name: See `of`.
+            converting: See `of`.
+
+        Raises:
+            ClientError: A value in the prompt is no file of a kind that can be sent.
+            ConversionError: The editor's JSON cannot become a prompt.
+        """
+        if prompt is None:
+            prompt = (converting or Converting()).convert(editor or {}, schema)
+        warnings = tuple(prompt.warnings) if _is_conversion(prompt) else ()
+        files = list(_files(prompt))
+        source = cls(prompt, editor=editor, warnings=warnings, name=name)
+        for (node_id, key), value in files:
+            source = source.with_input(node_id, key, value)
+        return source
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph: with its places, and with scopes and a canvas where it was converted.
+
+        Raises:
+            PromptError: It is a prompt that is none.
+        """
+        read = self.read
+        if read is None and _is_conversion(self.prompt):
+            return self.prompt.graph
+        if read is None:
+            return read_prompt(with_class_names(self.prompt, {}) if is_object(self.prompt) else self.prompt)
+        changed = {node_id for node_id, _ in self.given}
+        return (
+            read.with_nodes(
+                node.with_inputs(read_inputs(self.prompt[node_id]["inputs"])) if node_id in changed else node
+                for node_id, node in read.items()
+            )
+            if changed
+            else read
+        )
+
+    def own_schema(self) -> Schema | None:
+        """The schema that the user's node classes were generated from; None where there are none.
+
+        Raises:
+            SchemaError: There is no schema beside them.
+        """
+        return self.workflow.schema() if self.workflow is not None else None
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -114,10 +239,12 @@ class Source:
         node = self.prompt[node_id]
         wire = _wire(value, node_id, name)
         changed = {**node, "inputs": {**node["inputs"], name: wire}}
+        read = self.prompt.graph if _is_conversion(self.prompt) else self.read
         return replace(
             self,
             prompt={**self.prompt, node_id: changed},
             given={**self.given, (node_id, name): value},
+            read=read,
         )
 
     def value(self, node_id: str, name: str) -> Any:
@@ -177,8 +304,7 @@ def editor_classes(given: object) -> set[str]:
 
 def prompt_classes(prompt: Mapping[str, Any]) -> set[str]:
     """The node classes in prompt JSON, whatever else may be wrong with it."""
-    found = {object_or_empty(node).get("class_type") for node in prompt.values()}
-    return {name for name in found if isinstance(name, str)}
+    return {node.class_type for node in read_nodes(prompt).values() if node.class_type}
 
 
 def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
@@ -191,10 +317,9 @@ def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
         ClientError: It is none of these; the message says what it is.
         WorkflowFileError: It is a file that holds no workflow.
     """
-    from .importer import Conversion, read_workflow
-    from .importer.workflow_file import is_prompt
+    from .importer.workflow_file import is_prompt, read_workflow
 
-    if isinstance(given, Conversion):
+    if _is_conversion(given):
         return given, None
     if is_object(given):
         if is_prompt(given):
@@ -207,16 +332,57 @@ def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
             return given, None  # a broken prompt: the check says what is wrong with it
         return found.prompt, found.workflow
     if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
-        found = read_workflow(given.encode("utf-8", "surrogatepass"), name="the text")
-    elif (isinstance(given, str) or is_path(given)) and _is_file(given):
+        return read_file(given.encode("utf-8", "surrogatepass"), "the text")
+    if (isinstance(given, str) or is_path(given)) and _is_file(given):
         if Path(given).suffix == ".py":
             raise ClientError(f"{os.fspath(given)} is a file of Python: import the workflow that is in it")
-        found = read_workflow(given)
-    elif isinstance(given, bytes):
-        found = read_workflow(given)
-    else:
-        raise ClientError(_what(given))
+        return read_file(given)
+    if isinstance(given, bytes):
+        return read_file(given)
+    raise ClientError(_what(given))
+
+
+def read_file(
+    given: str | os.PathLike[str] | bytes, name: str | None = None
+) -> tuple[Any, Mapping[str, Any] | None]:
+    """The prompt and the editor's JSON in a file; at least one of them.
+
+    Args:
+        given: The file, or what is in it.
+        name: What to call it; by default, as the file.
+
+    Raises:
+        WorkflowFileError: It holds no workflow, and no prompt that may be broken either.
+    """
+    from .importer.workflow_file import read_workflow
+
+    try:
+        found = read_workflow(given, name=name)
+    except WorkflowFileError:
+        broken = _json_object(given)
+        if broken is None or not may_be_prompt(broken):
+            raise
+        return broken, None  # what uses it will say what is wrong with it
     return found.prompt, found.workflow
+
+
+def _is_conversion(given: object) -> TypeGuard[Conversion]:
+    """Whether it is a conversion; whoever has one has imported what makes them, which takes a while."""
+    made = sys.modules.get("comfyflow.importer.conversion")
+    return made is not None and isinstance(given, made.Conversion)
+
+
+def _json_object(given: str | os.PathLike[str] | bytes) -> Any:
+    from .importer.workflow_file import LARGEST_JSON
+
+    try:
+        size = len(given) if isinstance(given, bytes) else Path(given).stat().st_size
+        if size > LARGEST_JSON:
+            return None
+        value = json.loads(given if isinstance(given, bytes) else Path(given).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if is_object(value) else None
 
 
 def may_be_prompt(given: Mapping[str, Any]) -> bool:
@@ -228,26 +394,6 @@ def may_be_prompt(given: Mapping[str, Any]) -> bool:
     return not given or any(
         "class_type" in node or "inputs" in node for node in map(object_or_empty, given.values())
     )
-
-
-def _is_workflow(given: object) -> TypeGuard[Workflow[Any]]:
-    from .workflows import Workflow
-
-    return isinstance(given, Workflow)
-
-
-def _of_json(given: object, schema: Schema | None, name: str) -> Source:
-    from .importer import Conversion, convert_workflow
-
-    prompt, editor = read_json(given)
-    if prompt is None:
-        prompt = convert_workflow(editor or {}, schema if schema is not None else reference_schema())
-    warnings = tuple(prompt.warnings) if isinstance(prompt, Conversion) else ()
-    files = list(_files(prompt))
-    source = Source(prompt, editor=editor, warnings=warnings, name=name)
-    for (node_id, key), value in files:
-        source = source.with_input(node_id, key, value)
-    return source
 
 
 def _files(prompt: Mapping[str, Any]) -> Iterator[tuple[Input, Any]]:

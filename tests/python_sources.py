@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from comfyflow.graph import Graph, GraphNode, Link
-from comfyflow.python_source.given import given_graph
+from comfyflow.python_source.check import checked_graph
 from comfyflow.python_source.proof import compare
 from comfyflow.schema import Schema
 from comfyflow.workflows import WorkflowFunction
@@ -26,7 +26,7 @@ def workflow_in(source: str) -> WorkflowFunction[..., Any]:
 
 def difference(graph: Any, source: str, schema: Schema) -> str:
     """What a module's graph has that another has not; ``""`` if they are the same."""
-    found = compare(given_graph(graph), graph_of(source), schema)
+    found = compare(checked_graph(graph), graph_of(source), schema)
     return "" if found.empty else str(found)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from comfyflow.errors import ConversionError
 from comfyflow.graph import ROOT
 from comfyflow.importer.prompt_text import choose
-from comfyflow.python_source.given import given_graph
+from comfyflow.python_source.check import checked_graph
 from comfyflow.python_source.unit import find_units
 from tests.editor_json import boundary, convert, inputs_of, node, subgraph, with_subgraphs, workflow
 from tests.growing_texts import TEXTS, lines_run
@@ -266,7 +266,7 @@ def test_twice_the_small_subgraphs_take_twice_the_steps() -> None:
         hosts = [node(number, "d") for number in range(1, count + 1)]
         made = with_subgraphs(hosts, [], subgraph("d", [node(1, "Encode", ["a"])], []))
         prompt = convert(made).prompt
-        return lines_run(lambda: find_units(given_graph(prompt), 2))
+        return lines_run(lambda: find_units(checked_graph(prompt), 2))
 
     written(1)  # what is imported for the first time is imported now
     assert written(400) <= STEEPEST * written(200)

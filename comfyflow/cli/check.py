@@ -27,7 +27,6 @@ from .workflow_command import WorkflowCommand, targets_argument
 if TYPE_CHECKING:
     from ..lock import Checked, Lock
     from ..schema import Schema
-    from ..source import Source
 
 
 Format: TypeAlias = Literal["text", "json", "junit", "sarif", "github"]
@@ -72,7 +71,7 @@ def check(
     """
     from ..lock import Checked, read_lock
     from ..lock import check as check_prompt
-    from .targets import load_targets
+    from .target import load_targets
 
     files, words = split_targets(targets, context.args)
     locked = read_lock(lock) if lock is not None else None
@@ -83,18 +82,13 @@ def check(
         raise CommandError("give --server URL, --object-info FILE or --lock FILE: what to check against")
     checked: list[Checked] = []
     for text, target in load_targets(files, words, given).items():
-        old = None if given is None else locked or _own_schema(target)
+        old = None if given is None else locked or target.own_schema()
         drifts = check_prompt(target.prompt, new, old, places=target.places)
         checked.append(Checked(text, _file(text), tuple(drifts)))
     against = new if isinstance(new, Mapping) else new.schema
     write_text(_printed(checked, "json" if as_json else form, strict, against), output)
     if any(not workflow.runs or (strict and _warns(workflow)) for workflow in checked):
         raise click.exceptions.Exit(PROBLEMS)
-
-
-def _own_schema(target: Source) -> Schema | None:
-    """The node package that a Python workflow was written with; of other workflows nothing is known."""
-    return target.workflow.schema() if target.workflow is not None else None
 
 
 def _file(text: str) -> str | None:

@@ -10,7 +10,6 @@ import click
 from ..errors import CommandError
 from . import PROBLEMS
 from .options import (
-    Converting,
     editor_option,
     given_schema,
     json_text,
@@ -25,6 +24,7 @@ from .plain_text import say
 if TYPE_CHECKING:
     from ..graph import Graph
     from ..schema import Schema
+    from ..source import Converting
 
 HISTORY: Final = "history:"
 """What a target that is a prompt in a server's history begins with."""
@@ -57,6 +57,7 @@ def diff(
     has run on the server.
     """
     from ..diff import diff as compare
+    from ..source import Converting
 
     schema = given_schema(server, object_info, stubs)
     converting = Converting(editor, repair, packs=packs)
@@ -88,20 +89,16 @@ def load_graph(
     Raises:
         ComfyflowError: It cannot be loaded, or is no prompt.
     """
-    from ..graph.prompt import read_prompt
+    from ..source import Source
     from .target import load_target
 
     if text.startswith(HISTORY):
-        return read_prompt(_prompt_that_ran(text[len(HISTORY) :], server))
+        return Source(_prompt_that_ran(text[len(HISTORY) :], server)).graph
     target = load_target(text, words or (), schema, converting)
     if converting is not None:
         for warning in target.warnings:
             say(f"{text}: {warning}", err=True)
-    graph = read_prompt(target.prompt)
-    for node_id, place in target.places.items():
-        if node_id in graph:
-            graph[node_id].origin = place
-    return graph
+    return target.graph
 
 
 def _prompt_that_ran(prompt_id: str, server: str | None) -> Any:

@@ -29,14 +29,10 @@ def hash_workflows(
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
     from ..diff import canonical_hash
-    from ..graph.prompt import read_prompt
-    from .target import own_schema
-    from .targets import load_targets
+    from .target import load_targets, own_schema
 
     files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info, stubs)
     for text, target in load_targets(files, words, schema).items():
-        digest = canonical_hash(
-            read_prompt(target.prompt), schema if schema is not None else own_schema(target)
-        )
+        digest = canonical_hash(target.graph, schema if schema is not None else own_schema(target))
         click.echo(f"{digest}  {text}")

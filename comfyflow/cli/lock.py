@@ -43,7 +43,7 @@ def lock(
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """
     from ..lock import make_lock
-    from .targets import load_targets
+    from .target import load_targets
 
     files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info, stubs)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -140,23 +139,6 @@ pack_option: Final = click.option(
     metavar="MODULE",
     help="A plug-in for a pack of custom nodes: a module with a PACK, or its file. Can be repeated.",
 )
-
-
-@dataclass(frozen=True)
-class Converting:
-    """How a workflow of the editor is converted.
-
-    Attributes:
-        editor: The version of the editor to follow; None chooses one.
-        repair: Whether to write what its author meant.
-        classes: Asks the server that will run it for node classes, and which editor it requires.
-        packs: Plug-ins for packs of custom nodes, by module or file.
-    """
-
-    editor: str | None = None
-    repair: bool = False
-    classes: Callable[[Iterable[str]], Schema] | None = None
-    packs: tuple[str, ...] = ()
 
 
 def given_schema(server: str | None, object_info: Path | None, stubs: str | None = None) -> Schema | None:

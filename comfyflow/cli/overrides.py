@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CommandError
-from ..graph.prompt import title_of
-from ..json_types import is_object
+from ..graph import Graph
+from ..graph.prompt import read_nodes
 from ..nearest import did_you_mean
 from ..source import Source
 
@@ -41,8 +41,9 @@ def set_inputs(target: Source, settings: Sequence[str]) -> Source:
         node_name, dot, input_name = where.partition(".")
         if not separator or not dot:
             raise CommandError(f"--set takes NODE.INPUT=VALUE, not {setting!r}")
-        node_id, name = _find(target.prompt, where) or (_node(target.prompt, node_name), input_name)
-        inputs: dict[str, Any] = target.prompt[node_id]["inputs"]
+        graph = read_nodes(target.prompt)
+        node_id, name = _find(graph, where) or (_node(graph, node_name), input_name)
+        inputs = graph[node_id].inputs
         if name not in inputs:
             hint = did_you_mean(name, inputs, f"it has {', '.join(inputs) or 'none'}")
             raise CommandError(f"node #{node_id} has no input {name!r} to set; {hint}")
@@ -64,10 +65,10 @@ def set_seeds(target: Source, text: str, schema: Schema | None) -> tuple[Source,
     """
     found = [
         (node_id, name, limit)
-        for node_id, node in _nodes(target.prompt).items()
-        for name, value in node["inputs"].items()
+        for node_id, node in read_nodes(target.prompt).items()
+        for name, value in node.inputs.items()
         if isinstance(value, int) and not isinstance(value, bool)
-        if (limit := _seed_limit(schema, node.get("class_type"), name)) is not None
+        if (limit := _seed_limit(schema, node.class_type, name)) is not None
     ]
     if not found:
         raise CommandError(f"{target.name} has no seed to set")
@@ -77,39 +78,26 @@ def set_seeds(target: Source, text: str, schema: Schema | None) -> tuple[Source,
     return target, seed
 
 
-def _nodes(prompt: Any) -> Mapping[str, Any]:
-    if not is_object(prompt):
-        raise CommandError("it is no prompt")
-    return {
-        node_id: node for node_id, node in prompt.items() if is_object(node) and is_object(node.get("inputs"))
-    }
-
-
-def _find(prompt: Any, where: str) -> tuple[str, str] | None:
+def _find(graph: Graph, where: str) -> tuple[str, str] | None:
     """Ids, titles and names of inputs may have dots: take the split that fits."""
-    for node_id, node in _nodes(prompt).items():
-        for name in node["inputs"]:
-            if where in (f"{node_id}.{name}", f"{_title(node)}.{name}"):
+    for node_id, node in graph.items():
+        for name in node.inputs:
+            if where in (f"{node_id}.{name}", f"{node.title}.{name}"):
                 return node_id, name
     return None
 
 
-def _node(prompt: Any, name: str) -> str:
-    nodes = _nodes(prompt)
-    if name in nodes:
+def _node(graph: Graph, name: str) -> str:
+    if name in graph:
         return name
-    fitting = [node_id for node_id, node in nodes.items() if name in (_title(node), node.get("class_type"))]
+    fitting = [node_id for node_id, node in graph.items() if name in (node.title, node.class_type)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         raise CommandError(f"{len(fitting)} nodes are called {name!r}; name one by id: {', '.join(fitting)}")
-    known = {str(word): word for node in nodes.values() for word in (_title(node), node.get("class_type"))}
-    hint = did_you_mean(name, [*known, *nodes], f"there are: {', '.join(nodes)}")
+    known = dict.fromkeys(word for node in graph.values() for word in (node.title, node.class_type) if word)
+    hint = did_you_mean(name, [*known, *graph], f"there are: {', '.join(graph)}")
     raise CommandError(f"there is no node {name!r}; {hint}")
-
-
-def _title(node: Mapping[str, Any]) -> Any:
-    return title_of(node)
 
 
 def _value(text: str) -> Any:
@@ -126,7 +114,7 @@ def _whole(text: str) -> int:
         raise CommandError(f"--seed takes a whole number or {RANDOM}, not {text!r}") from None
 
 
-def _seed_limit(schema: Schema | None, class_type: Any, name: str) -> int | None:
+def _seed_limit(schema: Schema | None, class_type: str, name: str) -> int | None:
     """The largest value of a seed; None where the input is none."""
     node = schema.get(class_type) if schema is not None else None
     entry = node.by_name.get(name) if node is not None else None

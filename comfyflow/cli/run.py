@@ -27,12 +27,11 @@ from ..errors import (
     WaitTimeout,
 )
 from ..json_types import is_object
-from ..source import prompt_classes
+from ..source import Converting, prompt_classes
 from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
 from .connection import connected, server_classes
 from .options import (
     PATH,
-    Converting,
     editor_option,
     pack_option,
     partner_api_key_option,
@@ -186,8 +185,9 @@ def _whole(text: str) -> int | None:
 
 def _known_schema(target: Source, converting: Converting) -> Schema | None:
     try:
-        if target.workflow is not None:
-            return target.workflow.schema()
+        own = target.own_schema()
+        if own is not None:
+            return own
         if converting.classes is not None and is_object(target.prompt):
             return converting.classes(prompt_classes(target.prompt))
         return reference_schema()

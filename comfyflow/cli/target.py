@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -14,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..argument_name import name_nearest
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
-from ..json_types import is_object
 from ..parameters import Parameters
-from ..source import Source, editor_classes, may_be_prompt
+from ..source import Converting, Source, read_file
 from ..workflows import Workflow, WorkflowFunction, is_workflow
-from .options import Converting, reference_schema
-from .parameters import option_like, read_parameters
+from .options import reference_schema
+from .parameters import option_like, read_parameters, share_words
 from .standard_input import given_file, shown_name
 from .stubs_package import FINDER
 
@@ -55,7 +53,47 @@ def load_target(
         name, hint = shown_name(text), option_like(words[0].partition("=")[0])
         what = f"{name} is no Python workflow and has no parameters: {' '.join(words)}"
         raise CommandError(f"{what}; {hint}" if hint else what)
-    return _load_file(text, schema, converting or Converting())
+    return _load_file(text, schema, converting)
+
+
+def load_targets(
+    texts: Sequence[str],
+    words: Sequence[str] = (),
+    schema: Schema | None = None,
+    converting: Converting | None = None,
+) -> dict[str, Source]:
+    """Load what a command was told to work on; each workflow gets the parameters that it has.
+
+    Args:
+        texts: See `load_target`.
+        words: Parameters of workflow functions, as they stand on the command line. Each is for
+            all workflows that have it, and for one at least.
+        schema: See `load_target`.
+        converting: See `load_target`.
+
+    Returns:
+        The targets, by what they were called.
+
+    Raises:
+        CommandError: See `load_target`; a parameter that no workflow has.
+        ComfyflowError: See `load_target`.
+    """
+    if len(texts) == 1:
+        return {texts[0]: load_target(texts[0], words, schema, converting)}
+    found = {text: find_workflow(text) for text in texts}
+    if words and not any(found.values()):
+        raise CommandError(f"none of {', '.join(map(shown_name, found))} has parameters: {' '.join(words)}")
+    shared = share_words(words, {text: made.parameters if made else {} for text, made in found.items()})
+    return {text: _load(text, own, schema, converting) for text, own in shared.items()}
+
+
+def _load(text: str, words: Sequence[str], schema: Schema | None, converting: Converting | None) -> Source:
+    """One of several: what is wrong with it says which it is."""
+    try:
+        return load_target(text, words, schema, converting)
+    except CommandError as error:
+        name = shown_name(text)
+        raise (error if name in str(error) else CommandError(f"{name}: {error}")) from None
 
 
 def is_python(text: str) -> bool:
@@ -69,7 +107,8 @@ def own_schema(target: Source) -> Schema:
     Raises:
         SchemaError: There is none.
     """
-    return target.workflow.schema() if target.workflow is not None else reference_schema()
+    own = target.own_schema()
+    return own if own is not None else reference_schema()
 
 
 def find_workflow(text: str) -> WorkflowFunction[..., Any] | None:
@@ -194,49 +233,13 @@ def _told(error: BaseException, file: Path) -> str:
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def _load_file(text: str, schema: Schema | None, converting: Converting) -> Source:
-    """A prompt or a workflow of the editor, in whatever file carries it.
-
-    What is run is the prompt, where a file holds both: it is what made the file.
-    """
-    from ..importer.workflow_file import read_workflow
-
+def _load_file(text: str, schema: Schema | None, converting: Converting | None) -> Source:
+    """A prompt or a workflow of the editor, in whatever file carries it."""
     source, shown = given_file(text)
-    name = Path(shown).name
     try:
-        found = read_workflow(source, name=shown)
+        prompt, editor = read_file(source, shown)
     except WorkflowFileError as error:
-        broken = _json_object(source)
-        if broken is not None and may_be_prompt(broken):
-            return Source(broken, name=name)  # it may be a broken prompt: what uses it will say why
         if isinstance(source, Path):
             raise
         raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
-    if found.prompt is not None:
-        return Source(found.prompt, editor=found.workflow, name=name)
-    if schema is None:
-        asks = converting.classes
-        schema = reference_schema() if asks is None else asks(editor_classes(found.workflow))
-    from ..importer import convert_workflow
-
-    conversion = convert_workflow(
-        found.workflow or {},
-        schema,
-        editor=converting.editor,
-        repair=converting.repair,
-        packs=converting.packs,
-    )
-    return Source(conversion, editor=found.workflow, warnings=tuple(conversion.warnings), name=name)
-
-
-def _json_object(source: Path | bytes) -> Any:
-    from ..importer.workflow_file import LARGEST_JSON
-
-    try:
-        size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        if size > LARGEST_JSON:
-            return None
-        value = json.loads(source if isinstance(source, bytes) else source.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if is_object(value) else None
+    return Source.of_json(prompt, editor, schema, name=Path(shown).name, converting=converting)

@@ -12,10 +12,8 @@ import click
 
 from ..errors import ComfyflowError, CommandError, PythonSourceError
 from ..generated import SCHEMA_FILE, STUBS
-from ..json_types import object_or_empty, text_or_empty
 from . import PROBLEMS
 from .options import (
-    Converting,
     editor_option,
     given_schema,
     object_info_option,
@@ -32,6 +30,7 @@ from .standard_input import STDIN
 
 if TYPE_CHECKING:
     from ..diff import Diff
+    from ..graph import Graph
     from ..python_source import Annotations
     from ..schema import Schema
     from ..source import Source
@@ -85,6 +84,7 @@ def to_python(
     FILE is a prompt, or another workflow; - is standard input.
     """
     from ..python_source import to_python as write_python
+    from ..source import Converting
     from .target import load_target
 
     given = given_schema(server, object_info, stubs)
@@ -94,7 +94,7 @@ def to_python(
     for warning in loaded.warnings:
         say(warning, err=True)
     source = write_python(
-        loaded.prompt,
+        loaded.graph,
         schema,
         name=name if name is not None else _name(target, loaded.name, output),
         flat=flat,
@@ -104,7 +104,7 @@ def to_python(
         annotations=_annotations(loaded, schema),
     )
     generated = given is not None and package != stubs
-    found = _proof(source, loaded.prompt, schema, package, generate_package=generated)
+    found = _proof(source, loaded.graph, schema, package, generate_package=generated)
     if not found.empty:
         say(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
@@ -112,16 +112,16 @@ def to_python(
     if output is not None:
         click.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
         if generated:
-            _tell_missing(loaded.prompt, schema, package)
+            _tell_missing(loaded.graph, schema, package)
 
 
-def _tell_missing(prompt: Mapping[str, Any], schema: Schema, package: str) -> None:
+def _tell_missing(graph: Graph, schema: Schema, package: str) -> None:
     """Say which classes the package lacks that the module imports: it was proven with another."""
     try:
         there: Mapping[str, Any] = package_schema_of(package)
     except ComfyflowError:
         there = {}
-    used = {text_or_empty(object_or_empty(node).get("class_type")) for node in prompt.values()}
+    used = {node.class_type for node in graph.values()}
     lacking = sorted(name for name in used if name in schema and name not in there)
     if lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
@@ -142,30 +142,30 @@ def _annotations(loaded: Source, schema: Schema) -> Annotations | None:
     return read_annotations(loaded.editor, schema)
 
 
-def _proof(source: str, prompt: Any, schema: Schema, package: str, *, generate_package: bool) -> Diff:
+def _proof(source: str, graph: Graph, schema: Schema, package: str, *, generate_package: bool) -> Diff:
     """The proof, with the installed package or with one that is generated for it."""
     from ..python_source import prove
 
     if generate_package:
-        return _proof_with_new_package(source, prompt, schema, package)
+        return _proof_with_new_package(source, graph, schema, package)
     try:
-        return prove(source, prompt, schema, package=package)
+        return prove(source, graph, schema, package=package)
     except PythonSourceError as error:
-        _refuse_older_package(source, prompt, schema, package, error)
+        _refuse_older_package(source, graph, schema, package, error)
         raise
 
 
-def _proof_with_new_package(source: str, prompt: Any, schema: Schema, package: str) -> Diff:
+def _proof_with_new_package(source: str, graph: Graph, schema: Schema, package: str) -> Diff:
     from ..codegen import Options, generate
     from ..python_source import prove
 
     with tempfile.TemporaryDirectory(prefix="comfyflow-") as folder:
         generate(schema, Options(docs=False)).write(Path(folder, *package.split(".")))
-        return prove(source, prompt, schema, package=package, packages=folder)
+        return prove(source, graph, schema, package=package, packages=folder)
 
 
 def _refuse_older_package(
-    source: str, prompt: Any, schema: Schema, package: str, error: PythonSourceError
+    source: str, graph: Graph, schema: Schema, package: str, error: PythonSourceError
 ) -> None:
     """Say so where only the package's age is at fault: made anew from its schema, it would do.
 
@@ -173,7 +173,7 @@ def _refuse_older_package(
         CommandError: It is.
     """
     try:
-        _proof_with_new_package(source, prompt, schema, package)
+        _proof_with_new_package(source, graph, schema, package)
     except ComfyflowError:
         return  # the first error tells what is wrong
     found = importlib.util.find_spec(package)

@@ -10,7 +10,6 @@ import click
 
 from . import PROBLEMS
 from .options import (
-    Converting,
     editor_option,
     given_schema,
     object_info_option,
@@ -60,9 +59,9 @@ def validate(
     A warning is something that is lost or goes wrong although the server takes it. A note is worth
     knowing, and never changes the exit code.
     """
+    from ..source import Converting
     from ..validate import validate_prompt
-    from .target import own_schema
-    from .targets import load_targets
+    from .target import load_targets, own_schema
 
     files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info, stubs)

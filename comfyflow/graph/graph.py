@@ -121,6 +121,11 @@ class Graph(Mapping[str, GraphNode]):
     def __repr__(self) -> str:
         return f"<Graph of {len(self)} nodes>"
 
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where the user's source made each node, by id; found when it is asked for."""
+        return _Places(self)
+
     def with_nodes(self, nodes: Iterable[GraphNode]) -> Graph:
         """Other nodes in the same scopes and on the same canvas."""
         return Graph(nodes, self.scopes.values(), self.canvas)
@@ -223,3 +228,20 @@ class Graph(Mapping[str, GraphNode]):
 
     def _all_sources(self) -> dict[str, list[str]]:
         return {node_id: list(self.sources(node_id)) for node_id in self._nodes}
+
+
+class _Places(Mapping[str, Place]):
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getitem__(self, node_id: str) -> Place:
+        place = self._graph[node_id].place
+        if place is None:
+            raise KeyError(node_id)
+        return place
+
+    def __iter__(self) -> Iterator[str]:
+        return (node_id for node_id, node in self._graph.items() if node.origin is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -63,6 +63,18 @@ def read_prompt(prompt: object) -> Graph:
     return Graph(nodes, read_scopes(node.node_id for node in nodes).values())
 
 
+def read_nodes(prompt: object) -> Graph:
+    """The nodes in what may be no prompt, or a broken one: never raises.
+
+    What stands under an id and is no node has the class ``""`` and no inputs.
+
+    Args:
+        prompt: Any JSON value.
+    """
+    found = [_read_any(str(node_id), node) for node_id, node in object_or_empty(prompt).items()]
+    return Graph({node.node_id: node for node in found}.values())
+
+
 _SERVER_NOTES: Final = frozenset({"is_changed", "_loop_body", "_loop_end"})
 """What servers write into the nodes of a prompt."""
 
@@ -85,6 +97,15 @@ def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
     a server after 0.36 notes of loops it finds out anew.
     """
     return {node_id: _sendable(node) for node_id, node in prompt.items()}
+
+
+def read_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of a node of a prompt as a graph has them.
+
+    Args:
+        inputs: By wire name; see `read_link` for what is a link.
+    """
+    return {name: read_link(value) or value for name, value in inputs.items()}
 
 
 def is_link(value: object) -> TypeGuard[list[Any]]:
@@ -216,11 +237,17 @@ def _read_node(node_id: str, node: object) -> GraphNode:
     return GraphNode(
         node_id,
         class_type,
-        {name: read_link(value) or value for name, value in inputs.items()},
+        read_inputs(inputs),
         title,
         extra=extra or None,
         scope=spelled_scope(node_id),
     )
+
+
+def _read_any(node_id: str, node: object) -> GraphNode:
+    entry = object_or_empty(node)
+    class_type, inputs = text_or_empty(entry.get("class_type")), object_or_empty(entry.get("inputs"))
+    return GraphNode(node_id, class_type, read_inputs(inputs), title_of(node), scope=spelled_scope(node_id))
 
 
 def _with_class_name(node: Any, name: str) -> Any:

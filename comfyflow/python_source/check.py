@@ -1,13 +1,15 @@
-"""What no Python program can make, found before any is written."""
+"""What is to be written as Python, as a graph; and what no Python program can make."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ..errors import PythonSourceError
 from ..graph import Graph, GraphNode, Link
 from ..json_types import is_array, is_object
+from ..source import Source
 from .accepted import unwrapped
 
 MAX_NESTING: Final = 50
@@ -18,6 +20,28 @@ MAX_BITS: Final = 1024
 
 SHOWN: Final = 10
 """How many reasons are told."""
+
+
+def checked_graph(given: Graph | Mapping[str, Any]) -> Graph:
+    """What somebody gives as a graph that a program can give, of values that JSON has.
+
+    The editor makes NaN of some values, which a browser sends as null.
+
+    Args:
+        given: A graph, prompt JSON, or what `convert_workflow` returns.
+
+    Raises:
+        PromptError: It is no prompt.
+        PythonSourceError: See `check_graph`.
+    """
+    graph = given.with_spelled_scopes() if isinstance(given, Graph) else Source(given).graph
+    check_graph(graph)
+    return graph.with_nodes(
+        node.with_inputs(
+            {name: value if type(value) is Link else _plain(value) for name, value in node.inputs.items()}
+        )
+        for node in graph.values()
+    )
 
 
 def check_graph(graph: Graph) -> None:
@@ -75,3 +99,12 @@ def _wrong(value: Any) -> str:
 def _cycles(graph: Graph) -> Iterator[str]:
     for circle in graph.circles():
         yield f"nodes depend on themselves, in a circle: {graph.shown_circle(circle):.400}"
+
+
+def _plain(value: Any) -> Any:
+    """A value that is nested no deeper than is checked."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_array(value):
+        return [_plain(part) for part in value]
+    return {key: _plain(part) for key, part in value.items()} if is_object(value) else value

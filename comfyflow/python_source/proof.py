@@ -16,7 +16,7 @@ from ..errors import PromptError, PythonSourceError
 from ..graph import Graph, GraphNode
 from ..graph.prompt import read_prompt
 from ..schema import NodeSchema, Schema
-from .given import given_graph
+from .check import checked_graph
 
 if TYPE_CHECKING:
     from ..diff import Diff
@@ -63,7 +63,7 @@ def prove(
         PythonSourceError: The source cannot be run, or the package is not there.
         PromptError: The JSON is no prompt.
     """
-    return compare(given_graph(graph), _run(source, _paths(package, packages), timeout), schema)
+    return compare(checked_graph(graph), _run(source, _paths(package, packages), timeout), schema)
 
 
 def compare(before: Graph, after: Graph, schema: Schema) -> Diff:

@@ -9,11 +9,11 @@ from ..errors import PythonSourceError
 from ..graph import ROOT, Graph, Link
 from ..schema import Schema
 from .annotation import Annotations
+from .check import checked_graph
 from .division import Division
 from .editor import annotations_of
 from .fitting import FROM_COMFYFLOW, fit_body
 from .foreign import with_marked_paths
-from .given import given_graph
 from .module import ModuleWriter
 from .node_class import NodeClasses, node_classes
 from .order import natural_order
@@ -67,7 +67,7 @@ def to_python(
     """
     if not all(part.isidentifier() for part in package.split(".")):
         raise PythonSourceError(f"{package!r:.80} is no name of a package")
-    given = with_marked_paths(given_graph(graph), schema)
+    given = with_marked_paths(checked_graph(graph), schema)
     notes = annotations if annotations is not None else annotations_of(given)
     units = (
         {ROOT: Unit(ROOT, list(given), {}, list(given))}

@@ -11,14 +11,14 @@ from ..problem import Problem
 from .condition import condition_of
 from .query import FoundNode, FoundNodes, What, described, find_all, missing, unlike
 from .session import current_schema
-from .subject import Source, Subject, short_path
+from .subject import Looked, Subject, short_path
 
 if TYPE_CHECKING:
     from ..schema import Schema
 
 
 def assert_valid(
-    workflow: Source, schema: Schema | None = None, *, warnings: bool = True, files: bool = True
+    workflow: Looked, schema: Schema | None = None, *, warnings: bool = True, files: bool = True
 ) -> None:
     """A server with this schema would accept the workflow and not be damaged by it.
 
@@ -44,7 +44,7 @@ def assert_valid(
     used = schema if schema is not None else current_schema(subject)
     if not files and used.files_known:
         used = Schema(used.raw, used.version, used.source, files_known=False)
-    report = validate_prompt(subject.prompt, used, places=subject.places)
+    report = validate_prompt(subject.source.prompt, used, places=subject.source.places)
     counted = [*report.errors, *report.refusals, *(() if warnings else report.warnings)]
     if counted:
         raise AssertionError(
@@ -54,7 +54,7 @@ def assert_valid(
 
 
 def assert_count(
-    workflow: Source, what: What, count: int, /, *, where: Mapping[str, Any] | None = None, **inputs: Any
+    workflow: Looked, what: What, count: int, /, *, where: Mapping[str, Any] | None = None, **inputs: Any
 ) -> None:
     """A workflow has so many nodes of a class (with inputs that are so; see `find`).
 
@@ -74,7 +74,7 @@ def assert_count(
 
 
 def assert_every(
-    workflow: Source, what: What, /, *, where: Mapping[str, Any] | None = None, **inputs: Any
+    workflow: Looked, what: What, /, *, where: Mapping[str, Any] | None = None, **inputs: Any
 ) -> None:
     """Every node of a class has inputs that are so, and there is one: ``cfg=at_most(8)``.
 
@@ -103,7 +103,7 @@ def assert_every(
 
 
 def assert_connected(
-    workflow: Source,
+    workflow: Looked,
     source: What | FoundNode,
     target: What | FoundNode,
     *,

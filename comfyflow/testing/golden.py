@@ -14,7 +14,7 @@ from ..graph import Graph, Link
 from ..graph.prompt import read_prompt
 from .query import shown_value
 from .session import Session, current_session, current_test
-from .subject import Source, Subject, short_path
+from .subject import Looked, Subject, short_path
 
 if TYPE_CHECKING:
     from ..diff import Diff
@@ -24,7 +24,7 @@ FOLDER: Final = "goldens"
 
 
 def assert_prompt_matches(
-    workflow: Source, golden: str | os.PathLike[str] | None = None, *, name: str | None = None
+    workflow: Looked, golden: str | os.PathLike[str] | None = None, *, name: str | None = None
 ) -> None:
     """The prompt is the one in the golden file, up to the ids and the order of its nodes.
 
@@ -49,7 +49,7 @@ def assert_prompt_matches(
     session = current_session()
     path = golden_path(session, golden, name, ".json")
     if session.update_goldens:
-        text = json.dumps(subject.prompt, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(subject.source.prompt, indent=2, ensure_ascii=False) + "\n"
         write_golden(path, text.encode())
         return
     before = _read(path)
@@ -148,7 +148,7 @@ def difference_lines(found: Diff, subject: Subject) -> Iterator[str]:
         subject: The workflow.
     """
     for node in found.removed:
-        yield f"  gone: {Subject(found.before).called(node.node_id)}"
+        yield f"  gone: {Subject.of(found.before).called(node.node_id)}"
     for node in found.added:
         yield f"  new:{subject.described(node.node_id)[1:]}"
     changes: dict[str, list[str]] = {}
@@ -171,4 +171,4 @@ def _value(value: Any, graph: Graph, subject: Subject | None) -> str:
     if type(value) is not Link:
         return shown_value(value)
     name = subject.output_name(value) if subject is not None else f"output {value.slot}"
-    return f"{name} of {Subject(graph).called(value.node_id)}"
+    return f"{name} of {Subject.of(graph).called(value.node_id)}"

@@ -15,7 +15,7 @@ from .condition import condition_of
 from .golden import difference_lines
 from .picture import Picture, open_picture
 from .query import shown_value
-from .subject import Source, Subject
+from .subject import Looked, Subject
 
 if TYPE_CHECKING:
     from ..client import Result
@@ -98,7 +98,7 @@ def assert_text(outputs: Outputs | str, wanted: object) -> None:
     )
 
 
-def assert_metadata(picture: Picture, workflow: Source | None = None, **entries: object) -> None:
+def assert_metadata(picture: Picture, workflow: Looked | None = None, **entries: object) -> None:
     """A picture tells how it was made.
 
     Args:

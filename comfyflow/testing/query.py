@@ -12,7 +12,7 @@ from ..nearest import nearest
 from ..node import Node
 from ..problem import Place
 from .condition import Condition, condition_of
-from .subject import Source, Subject
+from .subject import Looked, Subject
 
 What: TypeAlias = "type[Node] | str | Node"
 """Which nodes are meant: a class of a generated package, a class by its name on the server, or
@@ -164,7 +164,7 @@ class FoundNodes(Sequence[FoundNode]):
 
 
 def find(
-    workflow: Source,
+    workflow: Looked,
     what: What | None = None,
     /,
     *,
@@ -205,7 +205,7 @@ def find(
 
 
 def find_all(
-    workflow: Source,
+    workflow: Looked,
     what: What | None = None,
     /,
     *,
@@ -278,9 +278,9 @@ def _matches(subject: Subject, what: What | None) -> Callable[[str], bool]:
     if what is None:
         return subject.graph.__contains__
     if isinstance(what, Node):
-        if subject.compiled is None:
+        if subject.source.compiled is None:
             raise NodeUsageError(f"{what!r} was made in Python, and {subject.name} was not: give its class")
-        wanted = subject.compiled.ids.get(what)
+        wanted = subject.source.compiled.ids.get(what)
         return lambda node_id: node_id == wanted
     name = class_name(what)
     return lambda node_id: subject.graph[node_id].class_type == name

@@ -81,11 +81,8 @@ def current_schema(subject: Subject) -> Schema:
     session = current_session()
     if session.given_schema is not None:
         return session.given_schema
-    if subject.compiled is None:
-        return session.schema
-    from ..schema.package import package_schema
-
-    return package_schema({type(node).__module__ for node in subject.compiled.nodes.values()})
+    own = subject.source.own_schema()
+    return own if own is not None else session.schema
 
 
 def stubs_schema(name: str) -> Schema:

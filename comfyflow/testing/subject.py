@@ -7,17 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..errors import NodeUsageError
+from ..errors import ClientError, NodeUsageError
 from ..graph import Graph, Link
-from ..graph.prompt import Prompt, read_prompt, to_prompt
 from ..json_types import is_object
 from ..node import Node, OutputSlot
 from ..problem import Place
+from ..source import Source
 
 if TYPE_CHECKING:
-    from ..workflows import Compiled, Workflow, WorkflowFunction
+    from ..workflows import Workflow, WorkflowFunction
 
-Source: TypeAlias = "Workflow[Any] | Node | WorkflowFunction[..., Any] | Graph | Mapping[str, Any] | Subject"
+Looked: TypeAlias = "Workflow[Any] | Node | WorkflowFunction[..., Any] | Graph | Mapping[str, Any] | Subject"
 """What can be looked at: a workflow (or a function of one that needs no arguments, or its last
 node), a graph, or prompt JSON."""
 
@@ -27,18 +27,20 @@ class Subject:
     them is kept.
 
     Args:
-        graph: The graph.
-        compiled: Where it was compiled from nodes in Python: the way back to them.
+        source: Where it comes from.
         name: What messages call it.
+
+    Raises:
+        PromptError: It is JSON, but no prompt.
     """
 
-    def __init__(self, graph: Graph, compiled: Compiled | None = None, name: str = "the workflow") -> None:
-        self.graph = graph
-        self.compiled = compiled
+    def __init__(self, source: Source, name: str = "the workflow") -> None:
+        self.source = source
+        self.graph = source.graph
         self.name = name
 
     @classmethod
-    def of(cls, source: Source) -> Subject:
+    def of(cls, given: Looked) -> Subject:
         """Whatever is given, as a subject.
 
         Raises:
@@ -46,34 +48,27 @@ class Subject:
             CompileError: It is a workflow that cannot be compiled.
             NodeUsageError: It is none of what can be looked at.
         """
-        if isinstance(source, Subject):
-            return source
-        if isinstance(source, Graph):
-            return cls(source, name="the graph")
-        if is_object(source):
-            return cls(read_prompt(source), name="the prompt")
-        return cls._of_workflow(source)
+        from ..workflows import WorkflowFunction
 
-    @classmethod
-    def _of_workflow(cls, source: object) -> Subject:
-        workflow = _called(source)
-        compiled = workflow.compile()
-        name = f"the workflow {workflow.name!r}" if workflow.name else "the workflow"
-        return cls(compiled.graph, compiled, name)
-
-    @cached_property
-    def prompt(self) -> Prompt:
-        """The prompt JSON."""
-        return self.compiled.prompt if self.compiled is not None else to_prompt(self.graph)
+        if isinstance(given, Subject):
+            return given
+        try:
+            source = Source.of(given, arguments={})
+        except ClientError:
+            kind = type(given).__name__
+            wanted = "expected a workflow, a graph or prompt JSON"
+            raise NodeUsageError(f"{wanted}, got {given!r:.60} ({kind})") from None
+        except TypeError as error:
+            if not isinstance(given, WorkflowFunction):
+                raise
+            raise NodeUsageError(f"{given.name} needs arguments; call it with them: {error}") from None
+        if is_object(given):
+            return cls(source, "the graph" if isinstance(given, Graph) else "the prompt")
+        return cls(source, f"the workflow {source.name!r}" if source.name else "the workflow")
 
     def is_same(self, other: Subject) -> bool:
         """Whether another subject is this graph: each look at a workflow compiles it anew."""
-        return other.graph is self.graph or other.prompt == self.prompt
-
-    @property
-    def places(self) -> Mapping[str, Place]:
-        """Where the user's source made the nodes, by id."""
-        return self.compiled.places if self.compiled is not None else {}
+        return other.graph is self.graph or other.source.prompt == self.source.prompt
 
     @cached_property
     def users(self) -> Mapping[str, list[str]]:
@@ -82,9 +77,9 @@ class Subject:
 
     def output_name(self, link: Link) -> str:
         """What an output is called: by the node's class in Python, else by its slot."""
-        made = self.compiled.nodes.get(link.node_id) if self.compiled is not None else None
+        made = self.source.class_of(link.node_id)
         if made is not None:
-            for name, slot in vars(type(made)).items():
+            for name, slot in vars(made).items():
                 if isinstance(slot, OutputSlot) and slot._slot == link.slot:
                     return name
         return f"output {link.slot}"
@@ -125,27 +120,6 @@ class Subject:
         if len(ids) > _SHOWN:
             lines.append(f"  … and {len(ids) - _SHOWN} more")
         return "\n".join(lines)
-
-
-def _made(function: WorkflowFunction[..., Any]) -> Workflow[Any]:
-    try:
-        return function()
-    except TypeError as error:
-        raise NodeUsageError(f"{function.name} needs arguments; call it with them: {error}") from None
-
-
-def _called(source: object) -> Workflow[Any]:
-    """A workflow; a function of one is called, a node is the root of one."""
-    from ..workflows import Workflow, WorkflowFunction
-
-    if isinstance(source, WorkflowFunction):
-        return _made(source)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(source, Workflow):
-        return source  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(source, Node):
-        return Workflow(source)
-    kind = type(source).__name__
-    raise NodeUsageError(f"expected a workflow, a graph or prompt JSON, got {source!r:.60} ({kind})")
 
 
 _SHOWN = 20

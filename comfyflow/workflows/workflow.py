@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -54,7 +54,7 @@ class Compiled:
     @property
     def places(self) -> Mapping[str, Place]:
         """Where the user made each node, by id; found when it is asked for."""
-        return _Places(self.graph)
+        return self.graph.places
 
     def id_of(self, node: Node) -> str:
         """The id of one of the user's nodes.
@@ -160,20 +160,3 @@ class Workflow(Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"<Workflow {self._name or 'of ' + ', '.join(node._class_type for node in self._roots)}>"
-
-
-class _Places(Mapping[str, Place]):
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-
-    def __getitem__(self, node_id: str) -> Place:
-        place = self._graph[node_id].place
-        if place is None:
-            raise KeyError(node_id)
-        return place
-
-    def __iter__(self) -> Iterator[str]:
-        return (node_id for node_id, node in self._graph.items() if node.origin is not None)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
