@@ -26,6 +26,9 @@ MAX_SCOPE_DEPTH: Final = 16
 NESTING: Final = 200
 """How deep subgraphs of the editor may stand in one another."""
 
+LANES_PER_BOX: Final = 8
+"""How many lanes a layout has for wires that pass columns, a node; the longest wires have none beyond."""
+
 _FREE: Final = MIB
 """So many bytes may come out of compressed data, however little it was."""
 _PIECE: Final = MIB
