@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from ._version import __version__ as __version__
     from .client import AsyncClient as AsyncClient
     from .client import Client as Client
+    from .errors import ClientError as ClientError
     from .errors import ComfyflowError as ComfyflowError
     from .errors import CompileError as CompileError
+    from .errors import ExecutionError as ExecutionError
+    from .errors import ValidationError as ValidationError
     from .graph import Graph as Graph
     from .graph import read_prompt as read_prompt
     from .graph import to_prompt as to_prompt
@@ -42,9 +45,11 @@ _EXPORTS = {
     "__version__": "_version",
     "AsyncClient": "client",
     "Client": "client",
+    "ClientError": "errors",
     "CompileError": "errors",
     "ComfyflowError": "errors",
     "Conversion": "importer",
+    "ExecutionError": "errors",
     "Graph": "graph",
     "Node": "node",
     "Output": "node",
@@ -52,6 +57,7 @@ _EXPORTS = {
     "Problem": "problem",
     "Report": "validate",
     "Schema": "schema",
+    "ValidationError": "errors",
     "Workflow": "workflows",
     "WorkflowFile": "importer",
     "bypassed": "node",

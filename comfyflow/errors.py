@@ -32,7 +32,7 @@
         │   │   └── PartialSuccess  … and others gave their outputs; has `.result`
         │   ├── Interrupted         the run was stopped by somebody
         │   └── PromptLost          the prompt is in neither queue nor history any more
-        ├── WaitTimeout             the time that a wait was given has passed
+        ├── WaitTimeout             the time that a wait was given has passed; a TimeoutError too
         └── DownloadError           an output file that did not arrive whole
             └── SaveError           … or that cannot be written here; an OSError too
 
@@ -57,6 +57,42 @@ if TYPE_CHECKING:
     from .client.result import Result
     from .problem import Place
     from .validate import Report
+
+__all__ = [
+    "BoundsError",
+    "ClientError",
+    "CodegenError",
+    "ComfyflowError",
+    "CommandError",
+    "CompileError",
+    "ConfigurationError",
+    "ConversionError",
+    "DownloadError",
+    "ExecutionError",
+    "GoldenError",
+    "GraphError",
+    "Interrupted",
+    "LockError",
+    "NodeUsageError",
+    "OutOfMemory",
+    "ParameterError",
+    "PartialSuccess",
+    "PromptError",
+    "PromptLost",
+    "PromptRejected",
+    "PythonSourceError",
+    "RunError",
+    "SaveError",
+    "SchemaError",
+    "ServerError",
+    "ServerUnreachable",
+    "SimulatorError",
+    "SocketUnavailable",
+    "SymmetryError",
+    "ValidationError",
+    "WaitTimeout",
+    "WorkflowFileError",
+]
 
 
 class ComfyflowError(Exception):
@@ -353,7 +389,7 @@ class PromptLost(RunError):
     """
 
 
-class WaitTimeout(ClientError):
+class WaitTimeout(ClientError, TimeoutError):
     """The time that a wait was given has passed. A prompt that the server has goes on.
 
     Args:

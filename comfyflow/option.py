@@ -1,11 +1,13 @@
-"""Options that are given by keyword: one that does not exist is an error with the nearest that does."""
+"""Options that are given by keyword: each is shown, and one that does not exist is an error."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
 from .nearest import did_you_mean
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) -> None:
@@ -40,5 +42,70 @@ def refuse_strangers(function: str, options: Mapping[str, Any], kind: type, *mor
         TypeError: There is an option that is not in the TypedDict.
     """
     if options:
-        keys: frozenset[str] = vars(kind)["__optional_keys__"] | vars(kind)["__required_keys__"]
-        refuse_unknown(function, options, {*keys, *more})
+        refuse_unknown(function, options, {*_keys(kind), *more})
+
+
+def spelled(kind: type, defaults: Mapping[str, Any]) -> Callable[[F], F]:
+    """Have ``help()`` show the options of a function or class one by one; a decorator.
+
+    ``**options: Unpack[Kind]`` tells type checkers what there is, and people nothing. The function's
+    signature then has each option with its default, and its documentation what each is for, in place
+    of the line ``options:``.
+
+    Args:
+        kind: The TypedDict of its ``**options``, which describes each under ``Attributes:``.
+        defaults: What each option is where it is left out.
+    """
+
+    def decorate(function: F) -> F:
+        import inspect
+
+        called: Any = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]
+        signature = inspect.signature(called)
+        plain = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        options = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=said)
+            for name, said in _annotations(kind).items()
+        ]
+        called.__signature__ = signature.replace(parameters=[*plain, *options])
+        function.__doc__ = _with_attributes(function.__doc__ or "", kind)
+        return function
+
+    return decorate
+
+
+def _keys(kind: type) -> frozenset[str]:
+    """The keys of a TypedDict."""
+    return frozenset(vars(kind)["__optional_keys__"] | vars(kind)["__required_keys__"])
+
+
+def _annotations(kind: type) -> dict[str, str]:
+    """The types of a TypedDict's keys, as they are written."""
+    return {
+        name: getattr(said, "__forward_arg__", None) or str(said)
+        for name, said in kind.__annotations__.items()
+    }
+
+
+def _with_attributes(text: str, kind: type) -> str:
+    """A documentation with what a TypedDict says of its keys in place of the line ``options:``."""
+    import inspect
+
+    lines = inspect.cleandoc(text).splitlines()
+    for at, line in enumerate(lines):
+        if line.strip().startswith("options:"):
+            lines[at : at + 1] = _attributes(kind)
+            break
+    return "\n".join(lines)
+
+
+def _attributes(kind: type) -> list[str]:
+    """What a TypedDict says of its keys, and before that what those that it derives from say of theirs."""
+    import inspect
+
+    said: list[str] = []
+    for base in vars(kind).get("__orig_bases__", ()):
+        if isinstance(base, type) and base.__doc__ and "Attributes:" in base.__doc__:
+            said += _attributes(base)
+    _, _, described = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:\n")
+    return said + described.rstrip().splitlines()

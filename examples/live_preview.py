@@ -6,7 +6,7 @@ python examples/live_preview.py            (the server: COMFYFLOW_SERVER, or thi
 from txt2img import txt2img
 
 from comfyflow import Client
-from comfyflow.client.run_event import NodePreview, NodeProgress, NodeStarted
+from comfyflow.client import NodePreview, NodeProgress, NodeStarted
 
 
 def main() -> None:

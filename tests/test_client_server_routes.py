@@ -131,7 +131,10 @@ def test_a_file_that_the_server_has_no_more(server: Simulator, client: Any, tmp_
 
 
 def test_the_server_itself(server: Simulator, client: Any) -> None:
-    assert client.system_stats()["system"]["comfyui_version"] == server.profile.version
+    stats = client.system_stats()
+    assert stats["system"]["comfyui_version"] == stats.system.comfyui_version == server.profile.version
+    assert str(stats.version) == server.profile.version
+    assert stats.devices[0].type in ("cpu", "cuda")
     assert client.features()["supports_preview_metadata"] is True
     assert list(client.object_info("KSampler")) == ["KSampler"]
     assert client.object_info("../queue") == {}
@@ -157,7 +160,7 @@ def test_the_server_itself(server: Simulator, client: Any) -> None:
     assert isinstance(client.node_replacements(), dict)
     assert isinstance(client.global_subgraphs(), dict)
     assert isinstance(client.logs(), str)
-    assert isinstance(client.log_entries(), list)
+    assert all(entry.time and entry.text for entry in client.log_entries())
     client.subscribe_logs()
     client.subscribe_logs(enabled=False)
     client.free(unload_models=True, free_memory=True)
@@ -258,7 +261,7 @@ def test_jobs(server: Simulator, client: Any) -> None:
 
 
 def test_users_settings_and_files(client: Any) -> None:
-    assert "storage" in client.users()
+    assert client.users().storage == "server"
     client.store_setting("test.one", [1, {"a": None}])
     client.store_settings({"test.two": "zwei"})
     assert client.setting("test.one") == [1, {"a": None}]
@@ -271,7 +274,8 @@ def test_users_settings_and_files(client: Any) -> None:
     assert caught.value.status == 409
     assert client.get_userdata(path) == b"{}"
     assert path.removeprefix("workflows/") in client.list_userdata("workflows")
-    assert path in [entry["path"] for entry in client.browse_userdata("workflows")]
+    (entry,) = [entry for entry in client.browse_userdata("workflows") if entry.path == path]
+    assert (entry["path"], entry.is_folder, entry.size) == (path, False, len(client.get_userdata(path)))
     moved = client.move_userdata(path, f"{path}.old")
     assert client.get_userdata(moved) == b"{}"
     client.delete_userdata(moved)

@@ -173,9 +173,11 @@ def test_a_prompt_is_not_lost_while_it_goes_from_queue_to_history() -> None:
 def test_a_timeout_says_where_it_is() -> None:
     server = ModelServer(seconds=100)
     first, second = submitted(server).run, submitted(server).run
-    with pytest.raises(WaitTimeout, match=r"SaveImage #9|it waits in the queue") as caught:
+    with pytest.raises(TimeoutError, match=r"SaveImage #9|it waits in the queue") as caught:
         waited(server, first, 5)
+    assert isinstance(caught.value, WaitTimeout)
     assert caught.value.prompt_id == first.prompt_id
+    assert caught.value.errno is None
     with pytest.raises(WaitTimeout, match="1 prompts are before it"):
         waited(server, second, 5)
     assert waited(server, first).ending == "success"

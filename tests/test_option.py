@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 
-from comfyflow.client import AsyncClient, Client
+from comfyflow.client import AsyncClient, Client, ClientOptions, RunOptions, WaitOptions
+from comfyflow.schema import Schema, load_schema
 from comfyflow.simulator import Simulator
 from comfyflow.testing import strategies
 from tests.simulated import NODES, SAVE
@@ -57,7 +59,7 @@ def test_a_name_that_is_near_nothing_is_answered_with_all(server: Simulator) -> 
 def _routes(kind: type) -> list[str]:
     """The methods of a client that are a route of the server."""
     named = (name for name, value in vars(kind).items() if hasattr(value, "__signature__"))
-    return sorted(name for name in named if not name.startswith("_"))
+    return sorted(name for name in named if not name.startswith("_") and name not in ("run", "submit"))
 
 
 @pytest.mark.parametrize("name", _routes(Client))
@@ -84,8 +86,43 @@ def test_an_awaited_route_refuses_a_keyword_too() -> None:
 
 
 def test_a_strategy_refuses_an_option_that_it_has_not() -> None:
-    from comfyflow.schema import Schema
-
     for strategy in (strategies.graphs, strategies.prompts, strategies.workflows, strategies.invalid_prompts):
         with pytest.raises(TypeError, match=r"'max_node'; did you mean 'max_nodes'\?"):
             cast("Callable[..., Any]", strategy)(Schema({}), max_node=3)
+
+
+def test_reading_a_schema_refuses_an_option_that_it_has_not() -> None:
+    with pytest.raises(TypeError, match=r"load_schema\(\) .* 'beerer'; did you mean 'bearer'\?"):
+        cast("Callable[..., Any]", load_schema)({}, beerer="x")
+
+
+OPTIONS: list[tuple[Any, type]] = [
+    *((kind, ClientOptions) for kind in (Client, AsyncClient)),
+    *((kind.run, WaitOptions) for kind in (Client, AsyncClient)),
+    *((kind.submit, RunOptions) for kind in (Client, AsyncClient)),
+    *((named, strategies.GraphOptions) for named in (strategies.graphs, strategies.invalid_prompts)),
+]
+
+
+@pytest.mark.parametrize(("function", "kind"), OPTIONS)
+def test_help_spells_every_option(function: Any, kind: type) -> None:
+    """With its default, its type, and what it is for."""
+    parameters = inspect.signature(function).parameters
+    assert not any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    lines = [line.strip() for line in function.__doc__.splitlines()]
+    for name in kind.__annotations__:
+        assert parameters[name].default is not inspect.Parameter.empty
+        assert parameters[name].annotation
+        assert [line for line in lines if line.startswith(f"{name}: ")], name
+    assert [line for line in lines if line.startswith("options:")] == []
+
+
+def test_what_stands_before_and_behind_the_options_stays() -> None:
+    lines = [line.strip() for line in (Client.run.__doc__ or "").splitlines()]
+    places = [
+        lines.index(next(line for line in lines if line.startswith(text)))
+        for text in ("resolver:", "front:", "timeout:", "Returns:", "ValidationError:")
+    ]
+    assert places == sorted(places)
+    assert inspect.signature(Client.run).parameters["timeout"].default == 3600.0
+    assert inspect.signature(Client.run).parameters["websocket"].annotation == "bool | None"

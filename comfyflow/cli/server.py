@@ -40,15 +40,10 @@ def status(server: str | None, as_json: bool) -> None:
         if as_json:
             _print_json({"url": client.url, "queue_remaining": remaining, **stats})
             return
-        system = object_or_empty(stats.get("system"))
-        say(f"ComfyUI {system.get('comfyui_version', '?')} at {client.url}")
+        say(f"ComfyUI {stats.system.comfyui_version or '?'} at {client.url}")
         click.echo(f"queue: {remaining} running or waiting")
-        for device in array_or_empty(stats.get("devices")):
-            known = object_or_empty(device)
-            say(
-                f"device: {known.get('name')}, {_size(known.get('vram_free'))} of "
-                f"{_size(known.get('vram_total'))} free"
-            )
+        for device in stats.devices:
+            say(f"device: {device.name}, {_size(device.vram_free)} of {_size(device.vram_total)} free")
 
 
 @click.command("queue")

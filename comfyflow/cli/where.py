@@ -55,7 +55,6 @@ def where(server: str | None, object_info: Path | None, stubs: str | None, as_js
 def _server(option: str | None) -> dict[str, Any]:
     from ..client.address import read_address
     from ..configuration import named_server
-    from ..json_types import object_or_empty
     from .connection import connected
     from .options import server_url
 
@@ -65,8 +64,7 @@ def _server(option: str | None) -> dict[str, Any]:
         found["named_by"] = chosen.by
         found["url"] = read_address(server_url(chosen.url))[0].url
         with connected(option, seconds=_SECONDS) as client:
-            system = object_or_empty(client.system_stats().get("system"))
-            found["version"] = system.get("comfyui_version", "?")
+            found["version"] = client.system_stats().system.comfyui_version or "?"
     except ComfyflowError as error:
         found["error"] = str(error)
     return found

@@ -1,28 +1,199 @@
-"""Running prompts on a ComfyUI server: the client, its events and its results."""
+"""Running prompts on a ComfyUI server: the clients, their options, events, results and errors."""
 
-from ..input_file import UploadedFile as UploadedFile
-from .asset_routes import Asset as Asset
-from .asset_routes import AssetPage as AssetPage
-from .async_client import AsyncClient as AsyncClient
-from .client import Client as Client
-from .connection import AsyncSocket as AsyncSocket
-from .connection import Socket as Socket
-from .connection import SocketRequest as SocketRequest
-from .core import Limits as Limits
-from .event import ServerEvent as ServerEvent
-from .flow import Answer as Answer
-from .flow import Flow as Flow
-from .flow import Request as Request
-from .handle import AsyncHandle as AsyncHandle
-from .handle import Handle as Handle
-from .job_routes import Job as Job
-from .message import parse_message as parse_message
-from .outcome import Outcome as Outcome
-from .queue_routes import HistoryEntry as HistoryEntry
-from .queue_routes import Queue as Queue
-from .queue_routes import QueueEntry as QueueEntry
-from .result import Resolver as Resolver
-from .result import Result as Result
-from .result import resolver as resolver
-from .run_event import RunEvent as RunEvent
-from .running import RunStatus as RunStatus
+from ..errors import (
+    ClientError,
+    DownloadError,
+    ExecutionError,
+    Interrupted,
+    OutOfMemory,
+    PartialSuccess,
+    PromptLost,
+    PromptRejected,
+    RunError,
+    SaveError,
+    ServerError,
+    ServerUnreachable,
+    SocketUnavailable,
+    ValidationError,
+    WaitTimeout,
+)
+from ..input_file import UploadedFile
+from .asset_routes import Asset, AssetPage
+from .async_client import AsyncClient
+from .client import Client
+from .connection import AsyncConnectSocket, AsyncSocket, ConnectSocket, Socket, SocketRequest
+from .core import Limits
+from .event import (
+    AssetEvent,
+    BaseServerEvent,
+    Connected,
+    Disconnected,
+    Executed,
+    Executing,
+    ExecutionCached,
+    ExecutionFailed,
+    ExecutionInterrupted,
+    ExecutionNodeFailed,
+    ExecutionStart,
+    ExecutionSuccess,
+    ExecutionSummary,
+    FeatureFlags,
+    LogEntries,
+    NodeMessage,
+    NodeState,
+    Notification,
+    Picture,
+    Progress,
+    ProgressState,
+    PromptEvent,
+    ServerEvent,
+    Status,
+    UnknownFrame,
+    UnknownMessage,
+    UnreadableMessage,
+)
+from .failure_policy import NodeFailurePolicy
+from .flow import Answer, Flow, Forward, Middleware, Part, Request
+from .handle import AsyncHandle, Handle
+from .inputs import OnUpload, Upload
+from .job_routes import Job, JobPreview
+from .message import parse_message
+from .options import ClientOptions
+from .outcome import Ending, Outcome
+from .queue_routes import HistoryEntry, Queue, QueueEntry
+from .result import Resolver, Result, resolver
+from .run_event import (
+    BaseRunEvent,
+    FileUploaded,
+    NodeBlocked,
+    NodeEvent,
+    NodeFailed,
+    NodeFinished,
+    NodeOutputs,
+    NodePicture,
+    NodePreview,
+    NodeProgress,
+    NodesCached,
+    NodeStarted,
+    NodeText,
+    RunDone,
+    RunEvent,
+    RunMessage,
+    RunNode,
+    RunQueued,
+    RunStarted,
+)
+from .running import OnInterrupt, RunOptions, RunStatus, WaitOptions
+from .server_info import Device, LogEntry, ModelFile, ServerObject, SystemInfo, SystemStats, UserFile, Users
+from .target import Target
+
+__all__ = [
+    "Answer",
+    "Asset",
+    "AssetEvent",
+    "AssetPage",
+    "AsyncClient",
+    "AsyncConnectSocket",
+    "AsyncHandle",
+    "AsyncSocket",
+    "BaseRunEvent",
+    "BaseServerEvent",
+    "Client",
+    "ClientError",
+    "ClientOptions",
+    "ConnectSocket",
+    "Connected",
+    "Device",
+    "Disconnected",
+    "DownloadError",
+    "Ending",
+    "Executed",
+    "Executing",
+    "ExecutionCached",
+    "ExecutionError",
+    "ExecutionFailed",
+    "ExecutionInterrupted",
+    "ExecutionNodeFailed",
+    "ExecutionStart",
+    "ExecutionSuccess",
+    "ExecutionSummary",
+    "FeatureFlags",
+    "FileUploaded",
+    "Flow",
+    "Forward",
+    "Handle",
+    "HistoryEntry",
+    "Interrupted",
+    "Job",
+    "JobPreview",
+    "Limits",
+    "LogEntries",
+    "LogEntry",
+    "Middleware",
+    "ModelFile",
+    "NodeBlocked",
+    "NodeEvent",
+    "NodeFailed",
+    "NodeFailurePolicy",
+    "NodeFinished",
+    "NodeMessage",
+    "NodeOutputs",
+    "NodePicture",
+    "NodePreview",
+    "NodeProgress",
+    "NodeStarted",
+    "NodeState",
+    "NodeText",
+    "NodesCached",
+    "Notification",
+    "OnInterrupt",
+    "OnUpload",
+    "OutOfMemory",
+    "Outcome",
+    "Part",
+    "PartialSuccess",
+    "Picture",
+    "Progress",
+    "ProgressState",
+    "PromptEvent",
+    "PromptLost",
+    "PromptRejected",
+    "Queue",
+    "QueueEntry",
+    "Request",
+    "Resolver",
+    "Result",
+    "RunDone",
+    "RunError",
+    "RunEvent",
+    "RunMessage",
+    "RunNode",
+    "RunOptions",
+    "RunQueued",
+    "RunStarted",
+    "RunStatus",
+    "SaveError",
+    "ServerError",
+    "ServerEvent",
+    "ServerObject",
+    "ServerUnreachable",
+    "Socket",
+    "SocketRequest",
+    "SocketUnavailable",
+    "Status",
+    "SystemInfo",
+    "SystemStats",
+    "Target",
+    "UnknownFrame",
+    "UnknownMessage",
+    "UnreadableMessage",
+    "Upload",
+    "UploadedFile",
+    "UserFile",
+    "Users",
+    "ValidationError",
+    "WaitOptions",
+    "WaitTimeout",
+    "parse_message",
+    "resolver",
+]

@@ -271,13 +271,12 @@ def _tag_query(
     """Tags as the server takes them."""
     if not (tags_all or tags_any or tags_none):
         return ()
-    system = object_or_empty((yield from system_stats(core)).get("system"))
-    said = text_or_empty(system.get("comfyui_version"))
-    version = Version.parse(said)
+    stats = yield from system_stats(core)
+    version = stats.version
     names = ("tags_all", "tags_any", "tags_none")
     if version is not None and version < _TAG_NAMES:
         if tags_any:
-            raise ClientError(f"ComfyUI {said} at {core.address} takes no tags_any; 0.33 and later do")
+            raise ClientError(f"ComfyUI {version} at {core.address} takes no tags_any; 0.33 and later do")
         names = ("include_tags", "", "exclude_tags")
     given = zip(names, (tags_all, tags_any, tags_none), strict=True)
     return tuple((name, ",".join(tags)) for name, tags in given if tags)

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from typing_extensions import Self, Unpack
 
 from ..errors import ClientError
-from ..option import refuse_strangers
+from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput, OutputFile
 from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .awaiting import AwaitingDriver, LoopSignal
 from .base import BaseClient
 from .connection import AsyncConnectSocket
 from .event import ServerEvent
-from .handle import DEFAULT_TIMEOUT, AsyncHandle
+from .handle import AsyncHandle
 from .hub import Listener
 from .interruption import abandon, add_note
 from .listening import connect, next_event, require_socket
 from .methods import awaiting
-from .options import ClientOptions, make_core
+from .options import CLIENT_DEFAULTS, ClientOptions, make_core
 from .result import Result
-from .running import RunOptions, WaitOptions
+from .running import RUN_DEFAULTS, WAIT_DEFAULTS, RunOptions, WaitOptions
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
 from .waiting import Deadline
 
@@ -41,6 +41,7 @@ R = TypeVar("R", bound=NodeOutput)
 T = TypeVar("T")
 
 
+@spelled(ClientOptions, CLIENT_DEFAULTS)
 class AsyncClient(BaseClient):
     """A ComfyUI server, over HTTP and WebSocket.
 
@@ -58,7 +59,7 @@ class AsyncClient(BaseClient):
             ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
         connect_socket: Opens the WebSocket, instead of the websockets package.
-        options: See `ClientOptions`.
+        options: Further ones: see `ClientOptions`.
 
     Raises:
         ClientError: The address is none.
@@ -164,6 +165,7 @@ class AsyncClient(BaseClient):
     @overload
     async def run(self, target: Target, **options: Unpack[WaitOptions]) -> Result[Any]: ...
 
+    @spelled(WaitOptions, WAIT_DEFAULTS)
     async def run(
         self,
         target: Target,
@@ -183,7 +185,7 @@ class AsyncClient(BaseClient):
                 paths, bytes, pictures of Pillow and NumPy. Uploaded files and results of earlier
                 runs stand for themselves.
             resolver: What to make of the result; its value is returned instead.
-            options: See `WaitOptions`.
+            options: How it is run and waited for: see `WaitOptions`.
 
         Returns:
             The `Result`: ``result.output`` is what the root gives, ``result[node]`` what a node
@@ -199,8 +201,9 @@ class AsyncClient(BaseClient):
             ServerUnreachable: Nobody is there, or the server stays away for too long.
         """
         refuse_strangers("AsyncClient.run", options, WaitOptions, "target", "resolver")
-        deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
-        on_event, attempt = options.get("on_event"), running.Attempt()
+        options = {**WAIT_DEFAULTS, **options}
+        deadline = Deadline(self._core, options["timeout"])
+        on_event, attempt = options["on_event"], running.Attempt()
         cancels = running.cancels(options)
         try:
             handle: AsyncHandle[Any] = await self._submit(target, resolver, options, deadline.left, attempt)
@@ -292,6 +295,7 @@ class AsyncClient(BaseClient):
     @overload
     async def submit(self, target: Target, **options: Unpack[RunOptions]) -> AsyncHandle[Result[Any]]: ...
 
+    @spelled(RunOptions, RUN_DEFAULTS)
     async def submit(
         self,
         target: Target,
@@ -304,7 +308,7 @@ class AsyncClient(BaseClient):
         Args:
             target: See `run`.
             resolver: What ``handle.result()`` makes of the result.
-            options: See `RunOptions`.
+            options: How it is run: see `RunOptions`.
 
         Returns:
             A `AsyncHandle`.

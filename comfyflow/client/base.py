@@ -92,7 +92,7 @@ class BaseClient:
         may run prompts. What one raises is shown as an error of a thread or task is.
 
         Args:
-            kind: A class of `comfyflow.client.event`, such as ``Progress``, or one that several derive
+            kind: A class of events of `comfyflow.client`, such as ``Progress``, or one that several derive
                 from; or the type of a message, ``"progress"``, also one that a node has of its own.
             function: Is given the event.
 
@@ -133,7 +133,7 @@ class BaseClient:
     def _subscribe(self, kind: Any, function: Callable[[Any], object], once: bool) -> Callable[[], None]:
         if not isinstance(kind, str) and not (isinstance(kind, type) and issubclass(kind, BaseServerEvent)):
             raise TypeError(
-                f"on() takes a class of comfyflow.client.event or the type of a message, not {kind!r}"
+                f"on() takes a class of events of comfyflow.client or the type of a message, not {kind!r}"
             )
         require_socket(self._core)
         self._check_callback(function)

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from typing_extensions import Self, Unpack
 
-from ..option import refuse_strangers
+from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput, OutputFile
 from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
 from .base import BaseClient
 from .blocking import BlockingDriver
 from .connection import ConnectSocket
 from .event import ServerEvent
-from .handle import DEFAULT_TIMEOUT, Handle
+from .handle import Handle
 from .hub import Listener
 from .interruption import abandon, add_note, refuse_coroutine
 from .listening import connect, next_event, require_socket
 from .methods import blocking
-from .options import ClientOptions, make_core
+from .options import CLIENT_DEFAULTS, ClientOptions, make_core
 from .result import Result, refuse_async
-from .running import RunOptions, WaitOptions
+from .running import RUN_DEFAULTS, WAIT_DEFAULTS, RunOptions, WaitOptions
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
 from .waiting import Deadline
 
@@ -40,6 +40,7 @@ R = TypeVar("R", bound=NodeOutput)
 T = TypeVar("T")
 
 
+@spelled(ClientOptions, CLIENT_DEFAULTS)
 class Client(BaseClient):
     """A ComfyUI server, over HTTP and WebSocket.
 
@@ -56,7 +57,7 @@ class Client(BaseClient):
             ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
         connect_socket: Opens the WebSocket, instead of the websockets package.
-        options: See `ClientOptions`.
+        options: Further ones: see `ClientOptions`.
 
     Raises:
         ClientError: The address is none.
@@ -150,6 +151,7 @@ class Client(BaseClient):
     @overload
     def run(self, target: Target, **options: Unpack[WaitOptions]) -> Result[Any]: ...
 
+    @spelled(WaitOptions, WAIT_DEFAULTS)
     def run(
         self,
         target: Target,
@@ -168,7 +170,7 @@ class Client(BaseClient):
                 paths, bytes, pictures of Pillow and NumPy. Uploaded files and results of earlier
                 runs stand for themselves.
             resolver: What to make of the result; its value is returned instead.
-            options: See `WaitOptions`.
+            options: How it is run and waited for: see `WaitOptions`.
 
         Returns:
             The `Result`: ``result.output`` is what the root gives, ``result[node]`` what a node
@@ -184,8 +186,9 @@ class Client(BaseClient):
             ServerUnreachable: Nobody is there, or the server stays away for too long.
         """
         refuse_strangers("Client.run", options, WaitOptions, "target", "resolver")
-        deadline = Deadline(self._core, options.get("timeout", DEFAULT_TIMEOUT))
-        on_event, attempt = options.get("on_event"), running.Attempt()
+        options = {**WAIT_DEFAULTS, **options}
+        deadline = Deadline(self._core, options["timeout"])
+        on_event, attempt = options["on_event"], running.Attempt()
         cancels = running.cancels(options)
         refuse_coroutine(on_event, "on_event")
         try:
@@ -257,6 +260,7 @@ class Client(BaseClient):
     @overload
     def submit(self, target: Target, **options: Unpack[RunOptions]) -> Handle[Result[Any]]: ...
 
+    @spelled(RunOptions, RUN_DEFAULTS)
     def submit(
         self,
         target: Target,
@@ -269,7 +273,7 @@ class Client(BaseClient):
         Args:
             target: See `run`.
             resolver: What ``handle.result()`` makes of the result.
-            options: See `RunOptions`.
+            options: How it is run: see `RunOptions`.
 
         Returns:
             A `Handle`.

@@ -14,7 +14,7 @@ from .flow import Flow
 from .outcome import Outcome
 from .result import Resolver, Result, refuse_awaitable
 from .run_event import RunEvent
-from .running import RunStatus, Started, cancel, status
+from .running import DEFAULT_TIMEOUT, RunStatus, Started, cancel, status
 from .waiting import Wait
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from .blocking import BlockingDriver
 
 T_co = TypeVar("T_co", covariant=True)
-
-DEFAULT_TIMEOUT = 3600.0
-"""Seconds that a wait takes at most where nothing else is said."""
 
 
 class HandleCore(Generic[T_co]):

@@ -209,7 +209,7 @@ def _classes(
     asked = Schema({name: info for name, info in infos.items() if info is not None}, "0.27.0", "the server")
 
     def find(class_type: object) -> NodeSchema | None:
-        known: NodeSchema | None = schema.get(class_type) if schema is not None else None
+        known = schema.get(class_type) if schema is not None else None
         return known if known is not None else asked.get(class_type)
 
     return find

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..errors import ClientError, ServerError
-from ..json_types import is_object, object_or_empty
-from ..schema import Schema, Version
+from ..json_types import is_object
+from ..schema import Schema
 from .core import Core
 from .flow import Flow, Gather
-from .server_routes import editor_of, object_info, system_stats
+from .server_routes import object_info, system_stats
 
 _AT_ONCE: Final = 8
 _SINGLY: Final = 100
@@ -83,13 +83,12 @@ def of_server(core: Core, known: Schema, names: Iterable[str]) -> Flow[Schema]:
             found = {name: info for name, info in infos.items() if info is not None}
     except ClientError:
         return known  # whoever needs the server will say that it does not answer
-    version = object_or_empty(stats.get("system")).get("comfyui_version")
     return Schema(
         ChainMap(dict(found), dict(known.raw)),
-        Version.parse(version) if isinstance(version, str) else None,
+        stats.version,
         core.address.url,
         known.files_known,
-        editor_of(stats),
+        stats.editor,
     )
 
 

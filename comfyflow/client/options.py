@@ -52,7 +52,7 @@ class ClientOptions(TypedDict, total=False):
             embeddings, extensions. None are kept by default, nor after the socket was away.
         event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
         verify: For https: a file with the certificate of the server or of who signed it, an SSL
-            context, or False, which trusts everybody.
+            context, or False, which trusts everybody. None: what is configured, or the system's own.
         proxy: The address of a proxy, instead of the environment's; ``""`` for none.
         partner_api_key: The key for nodes that call paid services, for every prompt.
     """
@@ -71,9 +71,31 @@ class ClientOptions(TypedDict, total=False):
     websocket: bool
     cache: float
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None
-    verify: ssl.SSLContext | bool | str | os.PathLike[str]
+    verify: ssl.SSLContext | bool | str | os.PathLike[str] | None
     proxy: str | None
     partner_api_key: str | None
+
+
+CLIENT_DEFAULTS: Final[ClientOptions] = {
+    "token": None,
+    "bearer": None,
+    "basic": None,
+    "api_key": None,
+    "user": None,
+    "headers": None,
+    "auth": None,
+    "client_id": None,
+    "limits": None,
+    "bounds": None,
+    "middleware": (),
+    "websocket": True,
+    "cache": 0.0,
+    "event_hooks": None,
+    "verify": None,
+    "proxy": None,
+    "partner_api_key": None,
+}
+"""What a client is made with where nothing else is said."""
 
 
 def make_core(url: str | None, new_signal: Callable[[], Signal], options: ClientOptions) -> Core:
@@ -87,6 +109,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
     Raises:
         ClientError: The address is none.
     """
+    options = {**CLIENT_DEFAULTS, **options}
     address, given = read_address(url)
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
@@ -97,19 +120,19 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
             others.update(configured.values)
     headers.update(given.headers)
     query.update(given.query)
-    _add(headers, query, options, options.get("headers") or {})
+    _add(headers, query, options, options["headers"] or {})
     _check_headers(headers)
-    key = options.get("partner_api_key") or others.get("partner_api_key")
+    key = options["partner_api_key"] or others.get("partner_api_key")
     core = Core(
         address,
         Credentials(headers, tuple(query.items()), (key,) if key else ()),
         new_signal,
-        client_id=options.get("client_id"),
-        limits=options.get("limits"),
-        bounds=options.get("bounds"),
-        middleware=options.get("middleware", ()),
-        use_socket=options.get("websocket", True),
-        cache_seconds=options.get("cache", 0.0),
+        client_id=options["client_id"],
+        limits=options["limits"],
+        bounds=options["bounds"],
+        middleware=options["middleware"],
+        use_socket=options["websocket"],
+        cache_seconds=options["cache"],
     )
     core.partner_api_key = key
     core.trusted = others.get("ca")
@@ -180,11 +203,14 @@ class ConnectionOptions:
     def __init__(self, core: Core, options: ClientOptions) -> None:
         import httpx
 
-        self.auth: Final = options.get("auth")
-        named = options.get("proxy")
+        options = {**CLIENT_DEFAULTS, **options}
+        self.auth: Final = options["auth"]
+        named = options["proxy"]
         self.proxy: Final = environment_proxy(core.address) if named is None else named or None
-        self.event_hooks: Final = options.get("event_hooks")
-        verify = options.get("verify", core.trusted or True)
+        self.event_hooks: Final = options["event_hooks"]
+        verify = options["verify"]
+        if verify is None:
+            verify = core.trusted or True
         self.tls: ssl.SSLContext | bool = verify if isinstance(verify, bool) else True
         if core.address.scheme == "https":
             self.tls = tls_context(verify)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 OnInterrupt: TypeAlias = Literal["cancel", "leave"]
 State = Literal["pending", "running", "success", "partial_success", "error", "interrupted", "lost"]
 
+DEFAULT_TIMEOUT: Final = 3600.0
+"""Seconds that a wait takes at most where nothing else is said."""
 _CANCEL_PAUSE: Final = 0.5
 _UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
 """What is known of a server of which nobody has said what it is."""
@@ -67,7 +69,8 @@ class RunOptions(TypedDict, total=False):
             computer; otherwise only those below the current folder are.
         on_upload: Told of each file that was uploaded; an `AsyncClient` awaits what it gives.
             Without it, the logger ``comfyflow.uploads`` is told.
-        websocket: False does without the socket for this prompt and asks the server instead.
+        websocket: False does without the socket for this prompt and asks the server instead. None: as
+            the client was made.
         node_failure_policy: ``continue_independent`` has all nodes run that do not need one that
             failed; the run then ends in `PartialSuccess`. By default the first failure ends the
             prompt, as it does on a server that does not know the policy (to 0.36 at least).
@@ -84,8 +87,26 @@ class RunOptions(TypedDict, total=False):
     schema: Schema | None
     allow_upload: bool
     on_upload: OnUpload | None
-    websocket: bool
+    websocket: bool | None
     node_failure_policy: NodeFailurePolicy | None
+
+
+RUN_DEFAULTS: Final[RunOptions] = {
+    "front": False,
+    "number": None,
+    "prompt_id": None,
+    "extra_data": None,
+    "editor_workflow": None,
+    "partner_api_key": None,
+    "targets": None,
+    "validate": True,
+    "schema": None,
+    "allow_upload": False,
+    "on_upload": None,
+    "websocket": None,
+    "node_failure_policy": None,
+}
+"""How a prompt is run where nothing else is said."""
 
 
 class WaitOptions(RunOptions, total=False):
@@ -103,6 +124,15 @@ class WaitOptions(RunOptions, total=False):
     timeout: float | None
     on_event: Callable[[RunEvent], object] | None
     on_interrupt: OnInterrupt
+
+
+WAIT_DEFAULTS: Final[WaitOptions] = {
+    **RUN_DEFAULTS,
+    "timeout": DEFAULT_TIMEOUT,
+    "on_event": None,
+    "on_interrupt": "cancel",
+}
+"""How a prompt is waited for where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -176,38 +206,40 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
 
 
 def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) -> Flow[Started]:
-    given = options.get("schema")
-    policy = asked_policy(options.get("node_failure_policy"), options.get("extra_data"))
+    options = {**RUN_DEFAULTS, **options}
+    given = options["schema"]
+    policy = asked_policy(options["node_failure_policy"], options["extra_data"])
     prepared = yield from prepare(core, target, given)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
     schema = given if given is not None else schema_of(prepared)
     if schema is not None and given is None:
         schema = yield from with_server_classes(core, schema, prompt_classes(prepared.prompt))
-    wanted = options.get("targets")
+    wanted = options["targets"]
     files = yield from upload_inputs(
         core,
         prepared,
         schema,
-        allow=options.get("allow_upload", False),
+        allow=options["allow_upload"],
         targets=None if wanted is None else _target_ids(prepared, wanted),
-        look=options.get("validate", True),
-        on_upload=options.get("on_upload"),
+        look=options["validate"],
+        on_upload=options["on_upload"],
     )
     prompt = files.prompt
     prepared = replace(prepared, prompt=prompt)
     checked = check(prepared, schema, files, options)
     run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
-    if options.get("prompt_id") is not None:
+    if options["prompt_id"] is not None:
         yield from _refuse_used(core, run.prompt_id)
     doubts = yield from look_for_policy(core, run, policy)
     run.senders = picture_senders(prompt, _chosen(prepared, options))
-    run.polled = not options.get("websocket", core.use_socket)
+    wanted_socket = options["websocket"]
+    run.polled = not (core.use_socket if wanted_socket is None else wanted_socket)
     if not run.polled:
         yield from ready_socket(core, bool(run.senders))
         core.hub.add(run)
-    if options.get("validate", True):
-        yield from require_pictures(core, run, "websocket" in options)
+    if options["validate"]:
+        yield from require_pictures(core, run, wanted_socket is not None)
     attempt.run = run
     for upload in files.uploads:
         run._emit(FileUploaded(run.prompt_id, upload))
@@ -234,7 +266,7 @@ def cancels(options: WaitOptions) -> bool:
     Raises:
         ValueError: ``on_interrupt`` is none of its values.
     """
-    wanted = options.get("on_interrupt", "cancel")
+    wanted = {**WAIT_DEFAULTS, **options}["on_interrupt"]
     if wanted not in ("cancel", "leave"):
         raise ValueError(f'on_interrupt is "cancel" or "leave", not {wanted!r}')
     return wanted == "cancel"
@@ -271,7 +303,7 @@ def check(prepared: Source, schema: Schema | None, files: Uploaded, options: Run
     if files.errors:
         known = report if schema is not None else report.refused()
         raise ValidationError(known.with_errors(files.errors))
-    if schema is not None and options.get("validate", True):
+    if schema is not None and {**RUN_DEFAULTS, **options}["validate"]:
         report.raise_for_problems()
     elif report.refusals:
         raise ValidationError(report.refused())
@@ -409,7 +441,7 @@ def _stop(core: Core, run: Run, listed: Queue) -> Flow[None]:
 
 
 def _prompt_id(options: RunOptions) -> str:
-    wanted = options.get("prompt_id")
+    wanted = options["prompt_id"]
     if wanted is None:
         return str(uuid.uuid4())
     try:
@@ -429,20 +461,20 @@ def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
 
 
 def _submission(core: Core, prepared: Source, options: RunOptions) -> Submission:
-    extra = dict(options.get("extra_data") or {})
-    editor = options.get("editor_workflow") or prepared.editor
+    extra = dict(options["extra_data"] or {})
+    editor = options["editor_workflow"] or prepared.editor
     if editor is not None:
         known = extra.get("extra_pnginfo")
         extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}
-    policy = options.get("node_failure_policy")
+    policy = options["node_failure_policy"]
     if policy is not None:  # the first form of the servers' change reads it here, the last one in the body
         extra["node_failure_policy"] = policy
-    if (key := options.get("partner_api_key") or core.partner_api_key) is not None:
+    if (key := options["partner_api_key"] or core.partner_api_key) is not None:
         extra["api_key_comfy_org"] = key
     if not is_object(extra.get("extra_pnginfo", {})):
         raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
     ids = _chosen(prepared, options)
-    return Submission(prepared.prompt, options.get("front", False), options.get("number"), extra, ids, policy)
+    return Submission(prepared.prompt, options["front"], options["number"], extra, ids, policy)
 
 
 def _chosen(prepared: Source, options: RunOptions) -> list[str] | None:

@@ -14,6 +14,7 @@ from .core import Core, ask, call, fetch_json, parse_json
 from .flow import Answer, Flow, Part, Request, json_body
 from .route import segment
 from .schema_cache import SchemaCache
+from .server_info import LogEntry, ModelFile, SystemStats
 
 
 def request(
@@ -62,9 +63,9 @@ def request(
     return (yield from ask(core, asked))
 
 
-def system_stats(core: Core) -> Flow[dict[str, Any]]:
-    """The server's version, system, and memory: ``system`` and ``devices``."""
-    return (yield from _object(core, "/api/system_stats"))
+def system_stats(core: Core) -> Flow[SystemStats]:
+    """The server's version, system, memory and devices."""
+    return SystemStats((yield from _object(core, "/api/system_stats")))
 
 
 def features(core: Core) -> Flow[dict[str, Any]]:
@@ -95,13 +96,12 @@ def schema(core: Core, *, max_age: float = 0.0, folder: str | os.PathLike[str] |
         SchemaError: What it gives is no /object_info.
     """
     stats = yield from system_stats(core)
-    system = object_or_empty(stats.get("system"))
-    version = text_or_empty(system.get("comfyui_version")) or None
+    version = stats.system.comfyui_version or None
     cache = SchemaCache(core, version, max_age, folder)
     found = cache.find()
     if found is None:
         found = cache.keep((yield from object_info(core)))
-    found.editor = editor_of(stats)
+    found.editor = stats.editor
     return found
 
 
@@ -124,17 +124,9 @@ def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
             said = parse_json(core, Request("GET", "/api/system_stats"), stats)
         except ServerError:
             said = None  # something that has only saved answers of a server
-        system = object_or_empty(object_or_empty(said).get("system"))
-        known = system.get("comfyui_version")
-        version = Version.parse(known) if isinstance(known, str) else None
-        editor = editor_of(said)
+        told = SystemStats(object_or_empty(said))
+        version, editor = told.version, told.editor
     return Schema(raw, version, core.address.url, editor=editor)
-
-
-def editor_of(stats: object) -> str | None:
-    """The version of the editor that a server requires, of its ``/system_stats``; 0.0.0 stands for none."""
-    said = object_or_empty(object_or_empty(stats).get("system")).get("required_frontend_version")
-    return said if isinstance(said, str) and not said.startswith("0.") else None
 
 
 def _first_of(core: Core, path: str, older: str) -> Flow[Answer]:
@@ -178,7 +170,7 @@ def models(core: Core, folder: str) -> Flow[list[str]]:
     return (yield from _texts(core, f"/api/models/{segment(folder)}"))
 
 
-def model_files(core: Core, folder: str) -> Flow[list[dict[str, Any]]]:
+def model_files(core: Core, folder: str) -> Flow[list[ModelFile]]:
     """The files in one of the model folders, with their size and times.
 
     Args:
@@ -186,7 +178,7 @@ def model_files(core: Core, folder: str) -> Flow[list[dict[str, Any]]]:
     """
     path = f"/api/experiment/models/{segment(folder)}"
     said = yield from fetch_json(core, Request("GET", path))
-    return [dict(entry) for entry in array_or_empty(said) if is_object(entry)]
+    return [ModelFile(entry) for entry in array_or_empty(said) if is_object(entry)]
 
 
 def model_metadata(core: Core, folder: str, filename: str) -> Flow[dict[str, Any] | None]:
@@ -257,10 +249,10 @@ def logs(core: Core) -> Flow[str]:
     return text_or_empty(said)
 
 
-def log_entries(core: Core) -> Flow[list[dict[str, Any]]]:
-    """The server's log by entry: ``t`` the time, ``m`` the text."""
+def log_entries(core: Core) -> Flow[list[LogEntry]]:
+    """The server's log, each piece with its time."""
     said = yield from _object(core, "/internal/logs/raw")
-    return [dict(entry) for entry in array_or_empty(said.get("entries")) if is_object(entry)]
+    return [LogEntry(entry) for entry in array_or_empty(said.get("entries")) if is_object(entry)]
 
 
 def subscribe_logs(core: Core, *, enabled: bool = True) -> Flow[None]:
@@ -273,9 +265,10 @@ def subscribe_logs(core: Core, *, enabled: bool = True) -> Flow[None]:
     yield from call(core, Request("PATCH", "/internal/logs/subscribe", content=body))
 
 
-def workflow_templates(core: Core) -> Flow[dict[str, Any]]:
+def workflow_templates(core: Core) -> Flow[dict[str, list[str]]]:
     """The workflow templates of custom node packs: names, by pack."""
-    return (yield from _object(core, "/api/workflow_templates"))
+    said = yield from _object(core, "/api/workflow_templates")
+    return {pack: _listed_texts(names) for pack, names in said.items()}
 
 
 def translations(core: Core) -> Flow[dict[str, Any]]:
@@ -302,7 +295,10 @@ def _object(core: Core, path: str) -> Flow[dict[str, Any]]:
 
 
 def _texts(core: Core, path: str) -> Flow[list[str]]:
-    said = yield from fetch_json(core, Request("GET", path))
+    return _listed_texts((yield from fetch_json(core, Request("GET", path))))
+
+
+def _listed_texts(said: object) -> list[str]:
     return [text for text in array_or_empty(said) if isinstance(text, str)]
 
 

@@ -9,11 +9,12 @@ from ..json_types import array_or_empty, is_object, object_or_empty, text_or_emp
 from .core import Core, call, fetch_json
 from .flow import Flow, Request, json_body
 from .route import segment
+from .server_info import UserFile, Users
 
 
-def users(core: Core) -> Flow[dict[str, Any]]:
-    """Where the server keeps user data; with several users, their names by id under ``users``."""
-    return dict(object_or_empty((yield from fetch_json(core, Request("GET", "/api/users")))))
+def users(core: Core) -> Flow[Users]:
+    """Where the server keeps user data; with several users, their names by id."""
+    return Users(object_or_empty((yield from fetch_json(core, Request("GET", "/api/users")))))
 
 
 def create_user(core: Core, name: str) -> Flow[str]:
@@ -83,14 +84,14 @@ def list_userdata(core: Core, folder: str = ".", *, recurse: bool = True) -> Flo
     return [path for path in array_or_empty(said) if isinstance(path, str)]
 
 
-def browse_userdata(core: Core, folder: str = "") -> Flow[list[dict[str, Any]]]:
-    """What is in a folder of the user: ``name``, ``path``, ``type``, and sizes; folders first.
+def browse_userdata(core: Core, folder: str = "") -> Flow[list[UserFile]]:
+    """What is in a folder of the user, folders first.
 
     Args:
         folder: The folder.
     """
     said = yield from fetch_json(core, Request("GET", "/api/v2/userdata", (("path", folder),)))
-    return [dict(entry) for entry in array_or_empty(said) if is_object(entry)]
+    return [UserFile(entry) for entry in array_or_empty(said) if is_object(entry)]
 
 
 def get_userdata(core: Core, path: str) -> Flow[bytes]:

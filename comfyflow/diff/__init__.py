@@ -13,6 +13,16 @@ from .matching import match
 from .shown import ABSENT as ABSENT
 from .wiring import Wiring
 
+__all__ = [
+    "ABSENT",
+    "Diff",
+    "InputChange",
+    "Retitled",
+    "canonical_hash",
+    "diff",
+    "used_nodes",
+]
+
 
 def diff(before: Graph, after: Graph) -> Diff:
     """Compare two graphs by structure.

@@ -18,3 +18,21 @@ from .scope import Link as Link
 from .scope import Scope as Scope
 from .scope import ScopeInput as ScopeInput
 from .scope import ScopeOutput as ScopeOutput
+
+__all__ = [
+    "ROOT",
+    "Canvas",
+    "Graph",
+    "GraphNode",
+    "Group",
+    "Link",
+    "Note",
+    "Prompt",
+    "Scope",
+    "ScopeInput",
+    "ScopeOutput",
+    "Size",
+    "is_link",
+    "read_prompt",
+    "to_prompt",
+]

@@ -11,3 +11,17 @@ from .lock_file import Lock as Lock
 from .lock_file import make_lock as make_lock
 from .lock_file import read_lock as read_lock
 from .sarif import to_sarif as to_sarif
+
+__all__ = [
+    "Checked",
+    "Drift",
+    "Lock",
+    "Severity",
+    "check",
+    "make_lock",
+    "read_lock",
+    "to_github",
+    "to_junit",
+    "to_sarif",
+    "would_run",
+]

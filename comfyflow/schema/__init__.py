@@ -16,3 +16,21 @@ from .schema import Schema as Schema
 from .schema import SchemaProblem as SchemaProblem
 from .version import Version as Version
 from .version import required_editor as required_editor
+
+__all__ = [
+    "MISSING",
+    "Autogrow",
+    "DynamicOption",
+    "InputSchema",
+    "NodeSchema",
+    "OutputSchema",
+    "Schema",
+    "SchemaProblem",
+    "Series",
+    "Version",
+    "is_pack",
+    "lists_files",
+    "load_schema",
+    "required_editor",
+    "unfold_inputs",
+]

@@ -15,6 +15,7 @@ from ..bounds import Bounds, check_json, exceeded, unpack_gzip
 from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
 from .catalogue import LARGE, Catalogue, split
+from ..option import refuse_strangers
 from .other_json import refuse_other_json
 from .schema import Schema
 from .version import Version, required_editor
@@ -48,6 +49,10 @@ def load_schema(
         SchemaError: There is no such file, no server answers, or what was read is no
             /object_info.
     """
+    if options:
+        from ..client.options import ClientOptions
+
+        refuse_strangers("load_schema", options, ClientOptions, "source", "version")
     given = _parsed(version)
     if isinstance(source, Mapping):
         return _schema(source, given, "a dictionary")

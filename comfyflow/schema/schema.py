@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ..errors import SchemaError
 from ..nearest import nearest
 from .node_schema import MalformedNodeError, NodeSchema, read_node
 from .version import Version, infer_version, inferred, required_editor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,12 @@ class Schema(Mapping[str, NodeSchema]):
     def unusual_editor(self) -> str | None:
         """The editor that the server requires, where its version alone does not tell it."""
         return self.editor if self.editor != required_editor(self.version) else None
+
+    @overload
+    def get(self, class_type: object) -> NodeSchema | None: ...
+
+    @overload
+    def get(self, class_type: object, default: NodeSchema | T) -> NodeSchema | T: ...
 
     def get(self, class_type: object, default: Any = None) -> Any:
         """The node class of that name, or the default where there is none or it is malformed."""

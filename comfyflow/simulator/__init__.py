@@ -10,3 +10,13 @@ from .node_function import simulates as simulates
 from .serve import serve as serve
 from .simulator import ReceivedPrompt as ReceivedPrompt
 from .simulator import Simulator as Simulator
+
+__all__ = [
+    "Blocked",
+    "NodeContext",
+    "NodeResult",
+    "ReceivedPrompt",
+    "Simulator",
+    "serve",
+    "simulates",
+]

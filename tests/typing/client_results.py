@@ -9,11 +9,39 @@ from typing import Any, NamedTuple
 
 from comfynodes import EmptyImage, PreviewAny, PreviewImage, SaveAudio, SaveImage, SaveLatent
 from PIL.Image import Image
-from typing_extensions import assert_type
+from typing_extensions import assert_never, assert_type
 
 from comfyflow import AsyncClient, Client, Workflow, output_of, workflow
-from comfyflow.client import AsyncHandle, Handle, Outcome, Queue, Resolver, Result, RunStatus, resolver
-from comfyflow.client.run_event import RunEvent
+from comfyflow.client import (
+    AsyncHandle,
+    Device,
+    FileUploaded,
+    Handle,
+    Job,
+    LogEntry,
+    ModelFile,
+    NodeBlocked,
+    NodeFailed,
+    NodeFinished,
+    NodeOutputs,
+    NodePreview,
+    NodeProgress,
+    NodesCached,
+    NodeStarted,
+    NodeText,
+    Outcome,
+    Queue,
+    Resolver,
+    Result,
+    RunDone,
+    RunEvent,
+    RunMessage,
+    RunQueued,
+    RunStarted,
+    RunStatus,
+    Users,
+    resolver,
+)
 from comfyflow.output_file import (
     AudioOutput,
     ImageFile,
@@ -23,6 +51,7 @@ from comfyflow.output_file import (
     NodeOutput,
     TextOutput,
 )
+from comfyflow.schema import NodeSchema, Schema
 
 
 @workflow
@@ -209,6 +238,32 @@ async def awaited(client: AsyncClient) -> None:
     assert_type(await client.queue(), Queue)
     async for event in handle.events(5):
         assert_type(event, RunEvent)
+
+
+def every_kind(event: RunEvent) -> str:
+    """All kinds of a run's events: without one of them, the last line is an error."""
+    match event:
+        case FileUploaded() | RunQueued() | RunStarted() | NodesCached() | RunMessage():
+            return "before the nodes"
+        case NodeStarted() | NodeProgress() | NodePreview() | NodeText() | NodeFinished():
+            return "a node"
+        case NodeOutputs() | NodeBlocked() | NodeFailed():
+            return "the end of a node"
+        case RunDone():
+            return "the end"
+        case _:
+            assert_never(event)
+
+
+def answers(client: Client, schema: Schema) -> None:
+    assert_type(client.system_stats().devices, tuple[Device, ...])
+    assert_type(client.system_stats().system.ram_free, int | None)
+    assert_type(client.jobs(), list[Job])
+    assert_type(client.model_files("loras"), list[ModelFile])
+    assert_type(client.users(), Users)
+    assert_type(client.log_entries(), list[LogEntry])
+    assert_type(schema.get("KSampler"), NodeSchema | None)
+    assert_type(schema.get("KSampler", ""), NodeSchema | str)
 
 
 def mistakes(client: Client, sound: SaveAudio) -> None:

@@ -8,3 +8,14 @@ from .graph import prompts as prompts
 from .graph import workflow_of as workflow_of
 from .graph import workflows as workflows
 from .node import node_inputs as node_inputs
+
+__all__ = [
+    "GraphOptions",
+    "InvalidPrompt",
+    "graphs",
+    "invalid_prompts",
+    "node_inputs",
+    "prompts",
+    "workflow_of",
+    "workflows",
+]

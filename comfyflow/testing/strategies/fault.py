@@ -12,12 +12,13 @@ from typing_extensions import Unpack
 
 from ...graph import Graph, GraphNode, Link
 from ...graph.prompt import Prompt, to_prompt
+from ...option import spelled
 from ...schema import InputSchema, Schema, unfold_inputs
 from ...schema.input_schema import DYNAMIC
 from ...validate.core_checks import own_check
 from ...validate.rules import ServerRules, types_match
 from .arguments import choice
-from .graph import GraphOptions, graphs
+from .graph import GRAPH_DEFAULTS, GraphOptions, graphs
 from .widget import TEXT
 
 NO_NUMBERS: Final = st.sampled_from(["", "many", "1,5", "0x10", "1e", None])
@@ -74,6 +75,7 @@ class Spot(NamedTuple):
         return Broken(problem, self.node.node_id, self.name)
 
 
+@spelled(GraphOptions, GRAPH_DEFAULTS)
 def invalid_prompts(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[InvalidPrompt]:
     """Prompts with one thing wrong, of which a server with this schema refuses all outputs.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 from typing_extensions import TypedDict, Unpack
@@ -11,7 +11,7 @@ from ...errors import SchemaError
 from ...graph import Graph, Link
 from ...graph.prompt import Prompt, to_prompt
 from ...node import Node, Output, raw_node, titled, with_id
-from ...option import refuse_strangers
+from ...option import refuse_strangers, spelled
 from ...schema import Schema
 from .catalogue import Catalogue, Choose, GivenValues, Pool
 from .drawing import Drawing
@@ -44,6 +44,18 @@ class GraphOptions(TypedDict, total=False):
     titles: bool
 
 
+GRAPH_DEFAULTS: Final[GraphOptions] = {
+    "max_nodes": MAX_NODES,
+    "max_branches": None,
+    "choose": None,
+    "values": None,
+    "largest": None,
+    "titles": True,
+}
+"""How graphs are drawn where nothing else is said."""
+
+
+@spelled(GraphOptions, GRAPH_DEFAULTS)
 def graphs(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Graph]:
     """Graphs that a server with this schema accepts.
 
@@ -63,14 +75,17 @@ def graphs(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy
         SchemaError: Nothing can be drawn (when the first example is).
     """
     refuse_strangers("graphs", options, GraphOptions, "schema")
-    return st.deferred(lambda: _graphs(_pool(schema, options), options))
+    wanted: GraphOptions = {**GRAPH_DEFAULTS, **options}
+    return st.deferred(lambda: _graphs(_pool(schema, wanted), wanted))
 
 
+@spelled(GraphOptions, GRAPH_DEFAULTS)
 def prompts(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Prompt]:
     """Prompt JSON that a server with this schema accepts. See `graphs`."""
     return graphs(schema, **options).map(to_prompt)
 
 
+@spelled(GraphOptions, GRAPH_DEFAULTS)
 def workflows(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Workflow[Any]]:
     """Workflows of raw nodes, with the ids of the drawn graph. See `graphs`.
 
@@ -105,14 +120,14 @@ def workflow_of(graph: Graph) -> Workflow[Any]:
 
 
 def _pool(schema: Schema, options: GraphOptions) -> Pool:
-    catalogue = Catalogue(schema, options.get("choose"), options.get("values"), options.get("largest"))
+    catalogue = Catalogue(schema, options["choose"], options["values"], options["largest"])
     return Pool(catalogue)
 
 
 @st.composite
 def _graphs(draw: st.DrawFn, pool: Pool, options: GraphOptions) -> Graph:
-    least, most = pool.totals[0], options.get("max_nodes", MAX_NODES)
+    least, most = pool.totals[0], options["max_nodes"]
     if most < least:
         raise SchemaError(f"the smallest workflow of this schema has {least} nodes; max_nodes is {most}")
     drawing = Drawing(draw, pool, draw(st.integers(least, most)))
-    return drawing.graph(options.get("max_branches"), options.get("titles", True))
+    return drawing.graph(options["max_branches"], options["titles"])

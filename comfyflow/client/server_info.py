@@ -1,0 +1,259 @@
+"""What a server says of itself, as types: its system, model files, users, files and log.
+
+Each is the server's own object too, as a mapping: what a newer server says beside what is known here is
+found in it by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..json_types import array_or_empty, is_number, is_object, object_or_empty
+from ..schema import Version
+
+_LARGEST = 1 << 63
+
+
+@dataclass(frozen=True, eq=False)
+class ServerObject(Mapping[str, Any]):
+    """An object as a server sent it.
+
+    Attributes:
+        raw: The object itself.
+    """
+
+    raw: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.raw[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def _text(self, name: str) -> str | None:
+        value = self.raw.get(name)
+        return value if isinstance(value, str) else None
+
+    def _number(self, name: str) -> float | None:
+        value = self.raw.get(name)
+        return value if is_number(value) else None
+
+    def _count(self, name: str) -> int | None:
+        value = self._number(name)
+        return int(value) if value is not None and 0 <= value < _LARGEST else None
+
+
+class SystemInfo(ServerObject):
+    """The computer that a server runs on, and the versions of what runs there.
+
+    What a server does not say is None: other software that speaks ComfyUI's protocol, and older versions,
+    say less.
+    """
+
+    @property
+    def os(self) -> str | None:
+        """The system: Python's ``os.name`` up to 0.3.64 at least, later its ``sys.platform``."""
+        return self._text("os")
+
+    @property
+    def comfyui_version(self) -> str | None:
+        """The server's version, as it writes it."""
+        return self._text("comfyui_version")
+
+    @property
+    def required_frontend_version(self) -> str | None:
+        """The version of the editor that the server requires."""
+        return self._text("required_frontend_version")
+
+    @property
+    def python_version(self) -> str | None:
+        """The version of Python, with that of its compiler."""
+        return self._text("python_version")
+
+    @property
+    def pytorch_version(self) -> str | None:
+        """The version of PyTorch."""
+        return self._text("pytorch_version")
+
+    @property
+    def embedded_python(self) -> bool | None:
+        """Whether it is the Python of ComfyUI's portable package."""
+        value = self.raw.get("embedded_python")
+        return value if isinstance(value, bool) else None
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The command that the server was started with."""
+        return tuple(word for word in array_or_empty(self.raw.get("argv")) if isinstance(word, str))
+
+    @property
+    def ram_total(self) -> int | None:
+        """The memory, in bytes."""
+        return self._count("ram_total")
+
+    @property
+    def ram_free(self) -> int | None:
+        """The memory that is free, in bytes."""
+        return self._count("ram_free")
+
+
+class Device(ServerObject):
+    """A device that a server computes on. Sizes are bytes."""
+
+    @property
+    def name(self) -> str | None:
+        """What PyTorch calls it."""
+        return self._text("name")
+
+    @property
+    def type(self) -> str | None:
+        """Its kind: ``cuda``, ``mps``, ``cpu``, …."""
+        return self._text("type")
+
+    @property
+    def index(self) -> int | None:
+        """Which of its kind; None for the only one."""
+        return self._count("index")
+
+    @property
+    def vram_total(self) -> int | None:
+        """Its memory."""
+        return self._count("vram_total")
+
+    @property
+    def vram_free(self) -> int | None:
+        """Its memory that is free."""
+        return self._count("vram_free")
+
+    @property
+    def torch_vram_total(self) -> int | None:
+        """The memory that PyTorch holds."""
+        return self._count("torch_vram_total")
+
+    @property
+    def torch_vram_free(self) -> int | None:
+        """The memory that PyTorch holds and does not use."""
+        return self._count("torch_vram_free")
+
+
+class SystemStats(ServerObject):
+    """What ``GET /system_stats`` says: the server's system and its devices."""
+
+    @property
+    def system(self) -> SystemInfo:
+        """Versions and memory."""
+        return SystemInfo(object_or_empty(self.raw.get("system")))
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """What it computes on, the one that is used first."""
+        return tuple(Device(entry) for entry in array_or_empty(self.raw.get("devices")) if is_object(entry))
+
+    @property
+    def version(self) -> Version | None:
+        """The server's version; None where it does not say one that can be read."""
+        return Version.parse(self.system.comfyui_version or "")
+
+    @property
+    def editor(self) -> str | None:
+        """The version of the editor that the server requires; 0.0.0 stands for none."""
+        said = self.system.required_frontend_version
+        return said if said is not None and not said.startswith("0.") else None
+
+
+class ModelFile(ServerObject):
+    """A file in one of a server's model folders."""
+
+    @property
+    def name(self) -> str:
+        """Its path within the folder, as the inputs of loaders take it."""
+        return self._text("name") or ""
+
+    @property
+    def path_index(self) -> int | None:
+        """In which of the folders of its kind it is: there may be several."""
+        return self._count("pathIndex")
+
+    @property
+    def size(self) -> int | None:
+        """In bytes."""
+        return self._count("size")
+
+    @property
+    def modified(self) -> float | None:
+        """When it was written last, in seconds since 1970."""
+        return self._number("modified")
+
+    @property
+    def created(self) -> float | None:
+        """When it was made, in seconds since 1970."""
+        return self._number("created")
+
+
+class Users(ServerObject):
+    """Where a server keeps what belongs to its users, and who they are."""
+
+    @property
+    def storage(self) -> str | None:
+        """``server``."""
+        return self._text("storage")
+
+    @property
+    def migrated(self) -> bool | None:
+        """Whether the settings of the one user are on the server; None where there are several users."""
+        value = self.raw.get("migrated")
+        return value if isinstance(value, bool) else None
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The users' names, by the id that ``Client(user=…)`` takes; empty where there is only one."""
+        known = object_or_empty(self.raw.get("users"))
+        return {user: name for user, name in known.items() if isinstance(name, str)}
+
+
+class UserFile(ServerObject):
+    """A file or a folder of a server's user."""
+
+    @property
+    def name(self) -> str:
+        """Its name, without the folder."""
+        return self._text("name") or ""
+
+    @property
+    def path(self) -> str:
+        """Its path below the user's folder."""
+        return self._text("path") or ""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self._text("type") == "directory"
+
+    @property
+    def size(self) -> int | None:
+        """In bytes; None for a folder."""
+        return self._count("size")
+
+    @property
+    def modified(self) -> float | None:
+        """When it was written last, in seconds since 1970."""
+        return self._number("modified")
+
+
+class LogEntry(ServerObject):
+    """A piece of a server's log."""
+
+    @property
+    def time(self) -> str | None:
+        """When it was written, in ISO 8601."""
+        return self._text("t")
+
+    @property
+    def text(self) -> str:
+        """What was written: a line, or a part of one."""
+        return self._text("m") or ""
