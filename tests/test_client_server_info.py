@@ -34,8 +34,8 @@ values = st.recursive(
 
 def read(answer: ServerObject) -> None:
     """Everything that it says."""
-    for name, value in vars(type(answer)).items():
-        if isinstance(value, property):
+    for name in dir(type(answer)):
+        if isinstance(getattr(type(answer), name), property):
             said = getattr(answer, name)
             for inner in said if isinstance(said, tuple) else (said,):
                 if isinstance(inner, ServerObject):

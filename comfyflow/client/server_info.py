@@ -166,28 +166,32 @@ class SystemStats(ServerObject):
         return said if said is not None and not said.startswith("0.") else None
 
 
-class ModelFile(ServerObject):
-    """A file in one of a server's model folders."""
+class ServerFile(ServerObject):
+    """A file on a server, as it lists it."""
 
     @property
     def name(self) -> str:
-        """Its path within the folder, as the inputs of loaders take it."""
+        """What it is called."""
         return self._text("name") or ""
 
     @property
-    def path_index(self) -> int | None:
-        """In which of the folders of its kind it is: there may be several."""
-        return self._count("pathIndex")
-
-    @property
     def size(self) -> int | None:
-        """In bytes."""
+        """In bytes; None for a folder."""
         return self._count("size")
 
     @property
     def modified(self) -> float | None:
         """When it was written last, in seconds since 1970."""
         return self._number("modified")
+
+
+class ModelFile(ServerFile):
+    """A file in one of a server's model folders, by its path there, as the inputs of loaders take it."""
+
+    @property
+    def path_index(self) -> int | None:
+        """In which of the folders of its kind it is: there may be several."""
+        return self._count("pathIndex")
 
     @property
     def created(self) -> float | None:
@@ -216,13 +220,8 @@ class Users(ServerObject):
         return {user: name for user, name in known.items() if isinstance(name, str)}
 
 
-class UserFile(ServerObject):
+class UserFile(ServerFile):
     """A file or a folder of a server's user."""
-
-    @property
-    def name(self) -> str:
-        """Its name, without the folder."""
-        return self._text("name") or ""
 
     @property
     def path(self) -> str:
@@ -233,16 +232,6 @@ class UserFile(ServerObject):
     def is_folder(self) -> bool:
         """Whether it is a folder."""
         return self._text("type") == "directory"
-
-    @property
-    def size(self) -> int | None:
-        """In bytes; None for a folder."""
-        return self._count("size")
-
-    @property
-    def modified(self) -> float | None:
-        """When it was written last, in seconds since 1970."""
-        return self._number("modified")
 
 
 class LogEntry(ServerObject):
