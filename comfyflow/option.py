@@ -45,7 +45,7 @@ def refuse_strangers(function: str, options: Mapping[str, Any], kind: type, *mor
         refuse_unknown(function, options, {*_keys(kind), *more})
 
 
-def spelled(kind: type, defaults: Mapping[str, Any]) -> Callable[[F], F]:
+def spelled(kind: type, settings: type) -> Callable[[F], F]:
     """Have ``help()`` show the options of a function or class one by one; a decorator.
 
     ``**options: Unpack[Kind]`` tells type checkers what there is, and people nothing. The function's
@@ -54,13 +54,16 @@ def spelled(kind: type, defaults: Mapping[str, Any]) -> Callable[[F], F]:
 
     Args:
         kind: The TypedDict of its ``**options``, which describes each under ``Attributes:``.
-        defaults: What each option is where it is left out.
+        settings: The dataclass with the default of each.
     """
 
     def decorate(function: F) -> F:
         import inspect
+        from dataclasses import fields
 
-        called: Any = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]
+        defaults = {field.name: field.default for field in fields(settings)}
+        given: Any = function
+        called: Any = vars(given)["__init__"] if isinstance(given, type) else given
         signature = inspect.signature(called)
         plain = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
         options = [

@@ -200,12 +200,12 @@ def test_a_proxy_that_is_not_there(kind: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_no_proxy_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    from comfyflow.client.options import ConnectionOptions, make_core
+    from comfyflow.client.options import ClientSettings, ConnectionOptions, make_core
 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    core = make_core("http://comfy.example", threading.Event, {})
-    assert ConnectionOptions(core, {}).proxy == "http://127.0.0.1:9"
-    assert ConnectionOptions(core, {"proxy": ""}).proxy is None
+    core = make_core("http://comfy.example", threading.Event, ClientSettings())
+    assert ConnectionOptions(core, ClientSettings()).proxy == "http://127.0.0.1:9"
+    assert ConnectionOptions(core, ClientSettings(proxy="")).proxy is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

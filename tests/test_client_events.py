@@ -135,10 +135,10 @@ def test_events_that_are_later_than_the_history_are_heard_out(server: Simulator,
 
 def test_an_output_is_told_once() -> None:
     server = ModelServer()
-    from comfyflow.client.running import start
+    from comfyflow.client.running import RunSettings, start
     from comfyflow.client.waiting import Wait
 
-    run = server.world.drive(start(server.world.core, PROMPT, {})).run
+    run = server.world.drive(start(server.world.core, PROMPT, RunSettings())).run
     feed = run.feed_for(server.world.core.new_signal())
     server.world.drive(Wait(server.world.core, run, 60).outcome())
     told = list(iter(feed.take, None))
@@ -185,10 +185,10 @@ def test_a_text_that_names_its_prompt(server: Simulator, kind: str) -> None:
 
 def test_texts_of_somebody_elses_prompt_are_not_ours() -> None:
     server = ModelServer(seconds=100)
-    from comfyflow.client.running import start
+    from comfyflow.client.running import RunSettings, start
 
-    run = server.world.drive(start(server.world.core, PROMPT, {})).run
-    waiting = server.world.drive(start(server.world.core, PROMPT, {})).run
+    run = server.world.drive(start(server.world.core, PROMPT, RunSettings())).run
+    waiting = server.world.drive(start(server.world.core, PROMPT, RunSettings())).run
     news = run.last_news
     server.world._pass(50)
     for node in ("9", "77"):

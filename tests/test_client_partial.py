@@ -17,7 +17,7 @@ from comfyflow.client.failure_policy import asked_policy
 from comfyflow.client.outcome import Outcome, read_history_entry
 from comfyflow.client.run import Run
 from comfyflow.client.run_event import NodeFailed, RunDone
-from comfyflow.client.running import start
+from comfyflow.client.running import RunSettings, start
 from comfyflow.client.waiting import Wait
 from comfyflow.errors import ExecutionError, PartialSuccess
 from comfyflow.output_file import FileSource
@@ -388,7 +388,7 @@ def test_the_policy_is_sent_and_a_server_that_does_not_know_it_is_told(
 ) -> None:
     server = features_server(features, status)
     started = server.world.drive(
-        start(server.world.core, PROMPT, {"node_failure_policy": "continue_independent"})
+        start(server.world.core, PROMPT, RunSettings(node_failure_policy="continue_independent"))
     )
     posted = json.loads(next(sent for sent in server.world.requests if sent.path == "/api/prompt").content)
     assert posted["node_failure_policy"] == "continue_independent"
@@ -402,7 +402,7 @@ def test_the_policy_is_sent_and_a_server_that_does_not_know_it_is_told(
 
 def test_nothing_is_asked_or_sent_by_default() -> None:
     server = ModelServer()
-    server.world.drive(start(server.world.core, PROMPT, {}))
+    server.world.drive(start(server.world.core, PROMPT, RunSettings()))
     posted = json.loads(server.world.requests[0].content)
     assert "node_failure_policy" not in posted
     assert "node_failure_policy" not in posted["extra_data"]
@@ -411,7 +411,7 @@ def test_nothing_is_asked_or_sent_by_default() -> None:
 def test_a_policy_that_does_not_exist_is_refused_before_anything_is_sent() -> None:
     server = ModelServer()
     with pytest.raises(ValueError, match="\"continue_independent\" or None, not 'continue'"):
-        server.world.drive(start(server.world.core, PROMPT, {"node_failure_policy": "continue"}))  # type: ignore[typeddict-item]
+        server.world.drive(start(server.world.core, PROMPT, RunSettings(node_failure_policy="continue")))  # type: ignore[arg-type]
     assert not server.world.requests
     assert asked_policy(None, {"node_failure_policy": "continue_independent"}) == "continue_independent"
 

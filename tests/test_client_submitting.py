@@ -12,7 +12,7 @@ import pytest
 
 from comfyflow.client.core import Limits
 from comfyflow.client.queue_routes import interrupt
-from comfyflow.client.running import cancel, start, status
+from comfyflow.client.running import RunSettings, cancel, start, status
 from comfyflow.client.submission import remove_double
 from comfyflow.errors import (
     ClientError,
@@ -114,11 +114,11 @@ def test_a_time_limit_counts_for_submitting_too() -> None:
     server.world.respond = hangs
     prompt_id = str(uuid.uuid4())
     with pytest.raises(WaitTimeout, match="the prompt was not sent") as caught:
-        server.world.drive(start(server.world.core.within(5), PROMPT, {"prompt_id": prompt_id}))
+        server.world.drive(start(server.world.core.within(5), PROMPT, RunSettings(prompt_id=prompt_id)))
     assert caught.value.prompt_id is None
     assert server.world.now < 8
     with pytest.raises(WaitTimeout, match=r"no answer within 5 s: .* may be queued or not") as caught:
-        server.world.drive(start(server.world.core.within(5), PROMPT, {}))
+        server.world.drive(start(server.world.core.within(5), PROMPT, RunSettings()))
     assert caught.value.prompt_id
     assert server.world.now < 16
 
@@ -127,7 +127,7 @@ def test_a_time_limit_counts_for_submitting_too() -> None:
 def test_nobody_there_is_no_matter_of_time(seconds: float) -> None:
     server = ModelServer(connected=False, faults=["refused"] * 50)
     with pytest.raises((ServerUnreachable, WaitTimeout)) as caught:
-        server.world.drive(start(server.world.core.within(seconds), PROMPT, {}))
+        server.world.drive(start(server.world.core.within(seconds), PROMPT, RunSettings()))
     assert isinstance(caught.value, ServerUnreachable if seconds else WaitTimeout)
     assert caught.value.prompt_id is None, "nothing was sent"
 

@@ -15,7 +15,7 @@ from comfyflow.client.failure import error_of_outcome
 from comfyflow.client.outcome import Outcome
 from comfyflow.client.run import Run
 from comfyflow.client.run_event import RunDone
-from comfyflow.client.running import Started, attach, cancel, start, status
+from comfyflow.client.running import RunSettings, Started, attach, cancel, start, status
 from comfyflow.client.waiting import Wait
 from comfyflow.errors import (
     ClientError,
@@ -31,7 +31,7 @@ from tests.model_server import OUTPUT, PROMPT, Fault, ModelServer
 
 
 def submitted(server: ModelServer, **options: Any) -> Started:
-    return server.world.drive(start(server.world.core, PROMPT, options))
+    return server.world.drive(start(server.world.core, PROMPT, RunSettings(**options)))
 
 
 def waited(server: ModelServer, run: Run, seconds: float | None = 600.0) -> Outcome:
@@ -231,7 +231,7 @@ def test_a_server_that_asks_for_patience_does_not_stretch_a_wait(seconds: str) -
     with pytest.raises(WaitTimeout):
         waited(server, run, 5)
     with pytest.raises(ServerError):
-        server.world.drive(start(server.world.core.within(5), PROMPT, {}))
+        server.world.drive(start(server.world.core.within(5), PROMPT, RunSettings()))
     assert server.world.now - began < 15
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from comfyflow.client import AsyncClient, Client, ClientOptions, RunOptions, WaitOptions
+from comfyflow.client import AsyncClient, Client, ClientOptions, SubmitOptions, WaitOptions
 from comfyflow.schema import Schema, load_schema
 from comfyflow.simulator import Simulator
 from comfyflow.testing import strategies
@@ -99,7 +99,7 @@ def test_reading_a_schema_refuses_an_option_that_it_has_not() -> None:
 OPTIONS: list[tuple[Any, type]] = [
     *((kind, ClientOptions) for kind in (Client, AsyncClient)),
     *((kind.run, WaitOptions) for kind in (Client, AsyncClient)),
-    *((kind.submit, RunOptions) for kind in (Client, AsyncClient)),
+    *((kind.submit, SubmitOptions) for kind in (Client, AsyncClient)),
     *((named, strategies.GraphOptions) for named in (strategies.graphs, strategies.invalid_prompts)),
 ]
 

@@ -222,7 +222,7 @@ def _run(
             "prompt_id": prompt_id,
             "on_upload": lambda upload: _tell_upload(upload, prompt_id, as_json),
         }
-        handle = client._submit(target, None, options, timeout)
+        handle = client.submit(target, timeout=timeout, **options)
         if as_json:
             write_line({"prompt_id": handle.prompt_id, "event": "submitted", "seed": seed})
         for problem in handle.warnings:

@@ -83,7 +83,7 @@ from .run_event import (
     RunQueued,
     RunStarted,
 )
-from .running import OnInterrupt, RunOptions, RunStatus, WaitOptions
+from .running import OnInterrupt, RunOptions, RunStatus, SubmitOptions, WaitOptions
 from .server_info import Device, LogEntry, ModelFile, ServerObject, SystemInfo, SystemStats, UserFile, Users
 from .target import Target
 
@@ -181,6 +181,7 @@ __all__ = [
     "SocketRequest",
     "SocketUnavailable",
     "Status",
+    "SubmitOptions",
     "SystemInfo",
     "SystemStats",
     "Target",

@@ -25,9 +25,9 @@ from .hub import Listener
 from .interruption import abandon, add_note
 from .listening import connect, next_event, require_socket
 from .methods import awaiting
-from .options import CLIENT_DEFAULTS, ClientOptions, make_core
+from .options import ClientOptions, ClientSettings, make_core
 from .result import Result
-from .running import RUN_DEFAULTS, WAIT_DEFAULTS, RunOptions, WaitOptions
+from .running import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
 from .waiting import Deadline
 
@@ -41,7 +41,7 @@ R = TypeVar("R", bound=NodeOutput)
 T = TypeVar("T")
 
 
-@spelled(ClientOptions, CLIENT_DEFAULTS)
+@spelled(ClientOptions, ClientSettings)
 class AsyncClient(BaseClient):
     """A ComfyUI server, over HTTP and WebSocket.
 
@@ -75,8 +75,9 @@ class AsyncClient(BaseClient):
         **options: Unpack[ClientOptions],
     ) -> None:
         refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport", "connect_socket")
-        super().__init__(make_core(url, LoopSignal, options))
-        self._driver = AwaitingDriver(self._core, options, transport, connect_socket)
+        settings = ClientSettings(**options)
+        super().__init__(make_core(url, LoopSignal, settings))
+        self._driver = AwaitingDriver(self._core, settings, transport, connect_socket)
         self._collected = weakref.finalize(self, self._driver.abandon)
         self._collected.atexit = False
 
@@ -165,7 +166,7 @@ class AsyncClient(BaseClient):
     @overload
     async def run(self, target: Target, **options: Unpack[WaitOptions]) -> Result[Any]: ...
 
-    @spelled(WaitOptions, WAIT_DEFAULTS)
+    @spelled(WaitOptions, WaitSettings)
     async def run(
         self,
         target: Target,
@@ -201,12 +202,12 @@ class AsyncClient(BaseClient):
             ServerUnreachable: Nobody is there, or the server stays away for too long.
         """
         refuse_strangers("AsyncClient.run", options, WaitOptions, "target", "resolver")
-        options = {**WAIT_DEFAULTS, **options}
-        deadline = Deadline(self._core, options["timeout"])
-        on_event, attempt = options["on_event"], running.Attempt()
-        cancels = running.cancels(options)
+        settings = WaitSettings(**options)
+        deadline = Deadline(self._core, settings.timeout)
+        on_event, attempt = settings.on_event, running.Attempt()
+        cancels = running.cancels(settings)
         try:
-            handle: AsyncHandle[Any] = await self._submit(target, resolver, options, deadline.left, attempt)
+            handle: AsyncHandle[Any] = await self._submit(target, resolver, settings, deadline.left, attempt)
             if on_event is not None:
                 async for event in handle.events(deadline.left):
                     if inspect.isawaitable(given := on_event(event)):
@@ -219,50 +220,54 @@ class AsyncClient(BaseClient):
 
     @overload
     async def submit(
-        self, target: One[R], *, resolver: Callable[[Result[R]], Awaitable[T]], **options: Unpack[RunOptions]
+        self,
+        target: One[R],
+        *,
+        resolver: Callable[[Result[R]], Awaitable[T]],
+        **options: Unpack[SubmitOptions],
     ) -> AsyncHandle[T]: ...
 
     @overload
     async def submit(
-        self, target: One[R], *, resolver: Callable[[Result[R]], T], **options: Unpack[RunOptions]
+        self, target: One[R], *, resolver: Callable[[Result[R]], T], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[T]: ...
 
     @overload
-    async def submit(self, target: One[R], **options: Unpack[RunOptions]) -> AsyncHandle[Result[R]]: ...
+    async def submit(self, target: One[R], **options: Unpack[SubmitOptions]) -> AsyncHandle[Result[R]]: ...
 
     @overload
     async def submit(
-        self, target: Two[R1, R2], **options: Unpack[RunOptions]
+        self, target: Two[R1, R2], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[tuple[R1, R2]]]: ...
 
     @overload
     async def submit(
-        self, target: Three[R1, R2, R3], **options: Unpack[RunOptions]
+        self, target: Three[R1, R2, R3], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[tuple[R1, R2, R3]]]: ...
 
     @overload
     async def submit(
-        self, target: Four[R1, R2, R3, R4], **options: Unpack[RunOptions]
+        self, target: Four[R1, R2, R3, R4], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[tuple[R1, R2, R3, R4]]]: ...
 
     @overload
     async def submit(
-        self, target: Five[R1, R2, R3, R4, R5], **options: Unpack[RunOptions]
+        self, target: Five[R1, R2, R3, R4, R5], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[tuple[R1, R2, R3, R4, R5]]]: ...
 
     @overload
     async def submit(
-        self, target: Six[R1, R2, R3, R4, R5, R6], **options: Unpack[RunOptions]
+        self, target: Six[R1, R2, R3, R4, R5, R6], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[tuple[R1, R2, R3, R4, R5, R6]]]: ...
 
     @overload
     async def submit(
-        self, target: Many[R], **options: Unpack[RunOptions]
+        self, target: Many[R], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[tuple[R, ...]]]: ...
 
     @overload
     async def submit(
-        self, target: Named[R], **options: Unpack[RunOptions]
+        self, target: Named[R], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[dict[str, R]]]: ...
 
     @overload
@@ -271,44 +276,46 @@ class AsyncClient(BaseClient):
         target: Several,
         *,
         resolver: Callable[[Result[Any]], Awaitable[T]],
-        **options: Unpack[RunOptions],
+        **options: Unpack[SubmitOptions],
     ) -> AsyncHandle[T]: ...
 
     @overload
     async def submit(
-        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
+        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[T]: ...
 
     @overload
     async def submit(
-        self, target: Workflow[F], *, resolver: Callable[[Result[F]], T], **options: Unpack[RunOptions]
+        self, target: Workflow[F], *, resolver: Callable[[Result[F]], T], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[T]: ...
 
     @overload
-    async def submit(self, target: Workflow[F], **options: Unpack[RunOptions]) -> AsyncHandle[Result[F]]: ...
+    async def submit(
+        self, target: Workflow[F], **options: Unpack[SubmitOptions]
+    ) -> AsyncHandle[Result[F]]: ...
 
     @overload
     async def submit(
-        self, target: Mapping[str, Any], **options: Unpack[RunOptions]
+        self, target: Mapping[str, Any], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[NodeOutput]]: ...
 
     @overload
-    async def submit(self, target: Target, **options: Unpack[RunOptions]) -> AsyncHandle[Result[Any]]: ...
+    async def submit(self, target: Target, **options: Unpack[SubmitOptions]) -> AsyncHandle[Result[Any]]: ...
 
-    @spelled(RunOptions, RUN_DEFAULTS)
+    @spelled(SubmitOptions, SubmitSettings)
     async def submit(
         self,
         target: Target,
         *,
         resolver: Callable[[Any], Any] | None = None,
-        **options: Unpack[RunOptions],
+        **options: Unpack[SubmitOptions],
     ) -> Any:
         """Queue something, and do not wait for it.
 
         Args:
             target: See `run`.
             resolver: What ``handle.result()`` makes of the result.
-            options: How it is run: see `RunOptions`.
+            options: How it is run: see `SubmitOptions`.
 
         Returns:
             A `AsyncHandle`.
@@ -316,10 +323,12 @@ class AsyncClient(BaseClient):
         Raises:
             ValidationError: It has problems; nothing was sent.
             PromptRejected: The server found problems; nothing was queued.
+            WaitTimeout: The time is over. A prompt that was sent goes on; the error has its id.
             ServerUnreachable: The server does not answer.
         """
-        refuse_strangers("AsyncClient.submit", options, RunOptions, "target", "resolver")
-        return await self._submit(target, resolver, options, None)
+        refuse_strangers("AsyncClient.submit", options, SubmitOptions, "target", "resolver")
+        settings = SubmitSettings(**options)
+        return await self._submit(target, resolver, settings, settings.timeout)
 
     @overload
     async def attach(self, prompt_id: str) -> AsyncHandle[Result[NodeOutput]]: ...
@@ -410,11 +419,11 @@ class AsyncClient(BaseClient):
         self,
         target: Target,
         resolve: Callable[[Any], Any] | None,
-        options: RunOptions,
+        settings: RunSettings,
         seconds: float | None,
         attempt: running.Attempt | None = None,
     ) -> AsyncHandle[Any]:
-        starting = running.start(self._core.within(seconds), target, options, attempt)
+        starting = running.start(self._core.within(seconds), target, settings, attempt)
         return self._handle(await self._driver.drive(starting), resolve)
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> AsyncHandle[Any]:

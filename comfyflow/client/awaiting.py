@@ -42,7 +42,7 @@ from .http import (
     without_foreign_cookies,
 )
 from .listening import next_call
-from .options import ClientOptions, ConnectionOptions, within_origin
+from .options import ClientSettings, ConnectionOptions, within_origin
 from .pace import paced
 from .socket_flow import socket_flow
 
@@ -83,7 +83,7 @@ class AwaitingDriver:
     def __init__(
         self,
         core: Core,
-        options: ClientOptions,
+        options: ClientSettings,
         transport: httpx.AsyncBaseTransport | None,
         connect: AsyncConnectSocket | None = None,
     ) -> None:

@@ -44,7 +44,7 @@ from .http import (
     without_foreign_cookies,
 )
 from .listening import next_call
-from .options import ClientOptions, ConnectionOptions, within_origin
+from .options import ClientSettings, ConnectionOptions, within_origin
 from .pace import paced
 from .shared_tls import SharedTls, SharedTlsSocket
 from .socket_flow import socket_flow
@@ -85,7 +85,7 @@ class BlockingDriver:
     def __init__(
         self,
         core: Core,
-        options: ClientOptions,
+        options: ClientSettings,
         transport: httpx.BaseTransport | None,
         connect: ConnectSocket | None = None,
     ) -> None:

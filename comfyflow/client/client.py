@@ -23,9 +23,9 @@ from .hub import Listener
 from .interruption import abandon, add_note, refuse_coroutine
 from .listening import connect, next_event, require_socket
 from .methods import blocking
-from .options import CLIENT_DEFAULTS, ClientOptions, make_core
+from .options import ClientOptions, ClientSettings, make_core
 from .result import Result, refuse_async
-from .running import RUN_DEFAULTS, WAIT_DEFAULTS, RunOptions, WaitOptions
+from .running import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
 from .waiting import Deadline
 
@@ -40,7 +40,7 @@ R = TypeVar("R", bound=NodeOutput)
 T = TypeVar("T")
 
 
-@spelled(ClientOptions, CLIENT_DEFAULTS)
+@spelled(ClientOptions, ClientSettings)
 class Client(BaseClient):
     """A ComfyUI server, over HTTP and WebSocket.
 
@@ -73,8 +73,9 @@ class Client(BaseClient):
         **options: Unpack[ClientOptions],
     ) -> None:
         refuse_strangers("Client", options, ClientOptions, "url", "transport", "connect_socket")
-        super().__init__(make_core(url, threading.Event, options))
-        self._driver = BlockingDriver(self._core, options, transport, connect_socket)
+        settings = ClientSettings(**options)
+        super().__init__(make_core(url, threading.Event, settings))
+        self._driver = BlockingDriver(self._core, settings, transport, connect_socket)
         self._collected = weakref.finalize(self, self._driver.abandon)
         self._collected.atexit = False
 
@@ -151,7 +152,7 @@ class Client(BaseClient):
     @overload
     def run(self, target: Target, **options: Unpack[WaitOptions]) -> Result[Any]: ...
 
-    @spelled(WaitOptions, WAIT_DEFAULTS)
+    @spelled(WaitOptions, WaitSettings)
     def run(
         self,
         target: Target,
@@ -186,13 +187,13 @@ class Client(BaseClient):
             ServerUnreachable: Nobody is there, or the server stays away for too long.
         """
         refuse_strangers("Client.run", options, WaitOptions, "target", "resolver")
-        options = {**WAIT_DEFAULTS, **options}
-        deadline = Deadline(self._core, options["timeout"])
-        on_event, attempt = options["on_event"], running.Attempt()
-        cancels = running.cancels(options)
+        settings = WaitSettings(**options)
+        deadline = Deadline(self._core, settings.timeout)
+        on_event, attempt = settings.on_event, running.Attempt()
+        cancels = running.cancels(settings)
         refuse_coroutine(on_event, "on_event")
         try:
-            handle: Handle[Any] = self._submit(target, resolver, options, deadline.left, attempt)
+            handle: Handle[Any] = self._submit(target, resolver, settings, deadline.left, attempt)
             if on_event is not None:
                 for event in handle.events(deadline.left):
                     on_event(event)
@@ -204,76 +205,78 @@ class Client(BaseClient):
 
     @overload
     def submit(
-        self, target: One[R], *, resolver: Callable[[Result[R]], T], **options: Unpack[RunOptions]
+        self, target: One[R], *, resolver: Callable[[Result[R]], T], **options: Unpack[SubmitOptions]
     ) -> Handle[T]: ...
 
     @overload
-    def submit(self, target: One[R], **options: Unpack[RunOptions]) -> Handle[Result[R]]: ...
-
-    @overload
-    def submit(self, target: Two[R1, R2], **options: Unpack[RunOptions]) -> Handle[Result[tuple[R1, R2]]]: ...
+    def submit(self, target: One[R], **options: Unpack[SubmitOptions]) -> Handle[Result[R]]: ...
 
     @overload
     def submit(
-        self, target: Three[R1, R2, R3], **options: Unpack[RunOptions]
+        self, target: Two[R1, R2], **options: Unpack[SubmitOptions]
+    ) -> Handle[Result[tuple[R1, R2]]]: ...
+
+    @overload
+    def submit(
+        self, target: Three[R1, R2, R3], **options: Unpack[SubmitOptions]
     ) -> Handle[Result[tuple[R1, R2, R3]]]: ...
 
     @overload
     def submit(
-        self, target: Four[R1, R2, R3, R4], **options: Unpack[RunOptions]
+        self, target: Four[R1, R2, R3, R4], **options: Unpack[SubmitOptions]
     ) -> Handle[Result[tuple[R1, R2, R3, R4]]]: ...
 
     @overload
     def submit(
-        self, target: Five[R1, R2, R3, R4, R5], **options: Unpack[RunOptions]
+        self, target: Five[R1, R2, R3, R4, R5], **options: Unpack[SubmitOptions]
     ) -> Handle[Result[tuple[R1, R2, R3, R4, R5]]]: ...
 
     @overload
     def submit(
-        self, target: Six[R1, R2, R3, R4, R5, R6], **options: Unpack[RunOptions]
+        self, target: Six[R1, R2, R3, R4, R5, R6], **options: Unpack[SubmitOptions]
     ) -> Handle[Result[tuple[R1, R2, R3, R4, R5, R6]]]: ...
 
     @overload
-    def submit(self, target: Many[R], **options: Unpack[RunOptions]) -> Handle[Result[tuple[R, ...]]]: ...
+    def submit(self, target: Many[R], **options: Unpack[SubmitOptions]) -> Handle[Result[tuple[R, ...]]]: ...
 
     @overload
-    def submit(self, target: Named[R], **options: Unpack[RunOptions]) -> Handle[Result[dict[str, R]]]: ...
+    def submit(self, target: Named[R], **options: Unpack[SubmitOptions]) -> Handle[Result[dict[str, R]]]: ...
 
     @overload
     def submit(
-        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[RunOptions]
+        self, target: Several, *, resolver: Callable[[Result[Any]], T], **options: Unpack[SubmitOptions]
     ) -> Handle[T]: ...
 
     @overload
     def submit(
-        self, target: Workflow[F], *, resolver: Callable[[Result[F]], T], **options: Unpack[RunOptions]
+        self, target: Workflow[F], *, resolver: Callable[[Result[F]], T], **options: Unpack[SubmitOptions]
     ) -> Handle[T]: ...
 
     @overload
-    def submit(self, target: Workflow[F], **options: Unpack[RunOptions]) -> Handle[Result[F]]: ...
+    def submit(self, target: Workflow[F], **options: Unpack[SubmitOptions]) -> Handle[Result[F]]: ...
 
     @overload
     def submit(
-        self, target: Mapping[str, Any], **options: Unpack[RunOptions]
+        self, target: Mapping[str, Any], **options: Unpack[SubmitOptions]
     ) -> Handle[Result[NodeOutput]]: ...
 
     @overload
-    def submit(self, target: Target, **options: Unpack[RunOptions]) -> Handle[Result[Any]]: ...
+    def submit(self, target: Target, **options: Unpack[SubmitOptions]) -> Handle[Result[Any]]: ...
 
-    @spelled(RunOptions, RUN_DEFAULTS)
+    @spelled(SubmitOptions, SubmitSettings)
     def submit(
         self,
         target: Target,
         *,
         resolver: Callable[[Any], Any] | None = None,
-        **options: Unpack[RunOptions],
+        **options: Unpack[SubmitOptions],
     ) -> Any:
         """Queue something, and do not wait for it.
 
         Args:
             target: See `run`.
             resolver: What ``handle.result()`` makes of the result.
-            options: How it is run: see `RunOptions`.
+            options: How it is run: see `SubmitOptions`.
 
         Returns:
             A `Handle`.
@@ -281,10 +284,12 @@ class Client(BaseClient):
         Raises:
             ValidationError: It has problems; nothing was sent.
             PromptRejected: The server found problems; nothing was queued.
+            WaitTimeout: The time is over. A prompt that was sent goes on; the error has its id.
             ServerUnreachable: The server does not answer.
         """
-        refuse_strangers("Client.submit", options, RunOptions, "target", "resolver")
-        return self._submit(target, resolver, options, None)
+        refuse_strangers("Client.submit", options, SubmitOptions, "target", "resolver")
+        settings = SubmitSettings(**options)
+        return self._submit(target, resolver, settings, settings.timeout)
 
     @overload
     def attach(self, prompt_id: str) -> Handle[Result[NodeOutput]]: ...
@@ -378,12 +383,12 @@ class Client(BaseClient):
         self,
         target: Target,
         resolve: Callable[[Any], Any] | None,
-        options: RunOptions,
+        settings: RunSettings,
         seconds: float | None,
         attempt: running.Attempt | None = None,
     ) -> Handle[Any]:
         refuse_async(resolve)
-        starting = running.start(self._core.within(seconds), target, options, attempt)
+        starting = running.start(self._core.within(seconds), target, settings, attempt)
         return self._handle(self._driver.drive(starting), resolve)
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> Handle[Any]:

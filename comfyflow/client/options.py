@@ -6,7 +6,8 @@ import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from typing_extensions import TypedDict
@@ -76,29 +77,30 @@ class ClientOptions(TypedDict, total=False):
     partner_api_key: str | None
 
 
-CLIENT_DEFAULTS: Final[ClientOptions] = {
-    "token": None,
-    "bearer": None,
-    "basic": None,
-    "api_key": None,
-    "user": None,
-    "headers": None,
-    "auth": None,
-    "client_id": None,
-    "limits": None,
-    "bounds": None,
-    "middleware": (),
-    "websocket": True,
-    "cache": 0.0,
-    "event_hooks": None,
-    "verify": None,
-    "proxy": None,
-    "partner_api_key": None,
-}
-"""What a client is made with where nothing else is said."""
+@dataclass(frozen=True, repr=False)  # it may hold secrets
+class ClientSettings:
+    """What a client is made with: `ClientOptions`, and what they are where they are left out."""
+
+    token: str | None = None
+    bearer: str | None = None
+    basic: tuple[str, str] | None = None
+    api_key: str | None = None
+    user: str | None = None
+    headers: Mapping[str, str] | None = None
+    auth: httpx.Auth | None = None
+    client_id: str | None = None
+    limits: Limits | None = None
+    bounds: Bounds | None = None
+    middleware: Sequence[Middleware] = ()
+    websocket: bool = True
+    cache: float = 0.0
+    event_hooks: Mapping[str, list[Callable[..., Any]]] | None = None
+    verify: ssl.SSLContext | bool | str | os.PathLike[str] | None = None
+    proxy: str | None = None
+    partner_api_key: str | None = None
 
 
-def make_core(url: str | None, new_signal: Callable[[], Signal], options: ClientOptions) -> Core:
+def make_core(url: str | None, new_signal: Callable[[], Signal], options: ClientSettings) -> Core:
     """The core of a client.
 
     Args:
@@ -109,7 +111,6 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
     Raises:
         ClientError: The address is none.
     """
-    options = {**CLIENT_DEFAULTS, **options}
     address, given = read_address(url)
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
@@ -120,19 +121,19 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
             others.update(configured.values)
     headers.update(given.headers)
     query.update(given.query)
-    _add(headers, query, options, options["headers"] or {})
+    _add(headers, query, options, options.headers or {})
     _check_headers(headers)
-    key = options["partner_api_key"] or others.get("partner_api_key")
+    key = options.partner_api_key or others.get("partner_api_key")
     core = Core(
         address,
         Credentials(headers, tuple(query.items()), (key,) if key else ()),
         new_signal,
-        client_id=options["client_id"],
-        limits=options["limits"],
-        bounds=options["bounds"],
-        middleware=options["middleware"],
-        use_socket=options["websocket"],
-        cache_seconds=options["cache"],
+        client_id=options.client_id,
+        limits=options.limits,
+        bounds=options.bounds,
+        middleware=options.middleware,
+        use_socket=options.websocket,
+        cache_seconds=options.cache,
     )
     core.partner_api_key = key
     core.trusted = others.get("ca")
@@ -147,30 +148,37 @@ def _is_for(server: str, address: Address) -> bool:
         return False
 
 
-def _typed(configured: GivenCredentials) -> ClientOptions:
+def _typed(configured: GivenCredentials) -> ClientSettings:
     """Configured credentials as the options that they stand for."""
-    found: dict[str, Any] = dict(configured.values)
-    if "basic" in found:
-        name, colon, password = found["basic"].partition(":")
+    values = configured.values
+    pair: tuple[str, str] | None = None
+    if "basic" in values:
+        name, colon, password = values["basic"].partition(":")
         if not colon:
             raise ConfigurationError(f"basic, of {configured.by}, is to be NAME:PASSWORD")
-        found["basic"] = (name, password)
-    return cast("ClientOptions", found)
+        pair = (name, password)
+    return ClientSettings(
+        token=values.get("token"),
+        bearer=values.get("bearer"),
+        basic=pair,
+        api_key=values.get("api_key"),
+        user=values.get("user"),
+    )
 
 
 def _add(
-    headers: dict[str, str], query: dict[str, str], options: ClientOptions, further: Mapping[str, str]
+    headers: dict[str, str], query: dict[str, str], options: ClientSettings, further: Mapping[str, str]
 ) -> None:
     """Put what options say into the headers and the query."""
-    if (token := options.get("token")) is not None:
+    if (token := options.token) is not None:
         query["token"] = token
-    if (name_and_password := options.get("basic")) is not None:
+    if (name_and_password := options.basic) is not None:
         headers["Authorization"] = basic(*name_and_password)
-    if (secret := options.get("bearer")) is not None:
+    if (secret := options.bearer) is not None:
         headers["Authorization"] = bearer(secret)
-    if (key := options.get("api_key")) is not None:
+    if (key := options.api_key) is not None:
         headers["X-API-Key"] = key
-    if (user := options.get("user")) is not None:
+    if (user := options.user) is not None:
         headers["Comfy-User"] = user
     headers.update(further)
 
@@ -200,15 +208,14 @@ class ConnectionOptions:
         options: What the client was made with.
     """
 
-    def __init__(self, core: Core, options: ClientOptions) -> None:
+    def __init__(self, core: Core, options: ClientSettings) -> None:
         import httpx
 
-        options = {**CLIENT_DEFAULTS, **options}
-        self.auth: Final = options["auth"]
-        named = options["proxy"]
+        self.auth: Final = options.auth
+        named = options.proxy
         self.proxy: Final = environment_proxy(core.address) if named is None else named or None
-        self.event_hooks: Final = options["event_hooks"]
-        verify = options["verify"]
+        self.event_hooks: Final = options.event_hooks
+        verify = options.verify
         if verify is None:
             verify = core.trusted or True
         self.tls: ssl.SSLContext | bool = verify if isinstance(verify, bool) else True

@@ -91,22 +91,14 @@ class RunOptions(TypedDict, total=False):
     node_failure_policy: NodeFailurePolicy | None
 
 
-RUN_DEFAULTS: Final[RunOptions] = {
-    "front": False,
-    "number": None,
-    "prompt_id": None,
-    "extra_data": None,
-    "editor_workflow": None,
-    "partner_api_key": None,
-    "targets": None,
-    "validate": True,
-    "schema": None,
-    "allow_upload": False,
-    "on_upload": None,
-    "websocket": None,
-    "node_failure_policy": None,
-}
-"""How a prompt is run where nothing else is said."""
+class SubmitOptions(RunOptions, total=False):
+    """How a prompt is queued.
+
+    Attributes:
+        timeout: Seconds for all that is done until it is queued; by default as long as it takes.
+    """
+
+    timeout: float | None
 
 
 class WaitOptions(RunOptions, total=False):
@@ -126,13 +118,39 @@ class WaitOptions(RunOptions, total=False):
     on_interrupt: OnInterrupt
 
 
-WAIT_DEFAULTS: Final[WaitOptions] = {
-    **RUN_DEFAULTS,
-    "timeout": DEFAULT_TIMEOUT,
-    "on_event": None,
-    "on_interrupt": "cancel",
-}
-"""How a prompt is waited for where nothing else is said."""
+@dataclass(frozen=True, repr=False)  # it may hold secrets
+class RunSettings:
+    """How a prompt is run: `RunOptions`, and what they are where they are left out."""
+
+    front: bool = False
+    number: float | None = None
+    prompt_id: str | None = None
+    extra_data: Mapping[str, Any] | None = None
+    editor_workflow: Mapping[str, Any] | None = None
+    partner_api_key: str | None = None
+    targets: Sequence[Any] | None = None
+    validate: bool = True
+    schema: Schema | None = None
+    allow_upload: bool = False
+    on_upload: OnUpload | None = None
+    websocket: bool | None = None
+    node_failure_policy: NodeFailurePolicy | None = None
+
+
+@dataclass(frozen=True, repr=False)  # it may hold secrets
+class SubmitSettings(RunSettings):
+    """How a prompt is queued: `SubmitOptions`."""
+
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, repr=False)  # it may hold secrets
+class WaitSettings(RunSettings):
+    """How a prompt is run and waited for: `WaitOptions`."""
+
+    timeout: float | None = DEFAULT_TIMEOUT
+    on_event: Callable[[RunEvent], object] | None = None
+    on_interrupt: OnInterrupt = "cancel"
 
 
 @dataclass(frozen=True)
@@ -180,7 +198,7 @@ class Attempt:
     accepted: bool = False
 
 
-def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | None = None) -> Flow[Started]:
+def start(core: Core, target: Target, options: RunSettings, attempt: Attempt | None = None) -> Flow[Started]:
     """Check something, upload its files, and queue it.
 
     Args:
@@ -205,40 +223,39 @@ def start(core: Core, target: Target, options: RunOptions, attempt: Attempt | No
         raise told from None
 
 
-def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) -> Flow[Started]:
-    options = {**RUN_DEFAULTS, **options}
-    given = options["schema"]
-    policy = asked_policy(options["node_failure_policy"], options["extra_data"])
+def _start(core: Core, target: Target, options: RunSettings, attempt: Attempt) -> Flow[Started]:
+    given = options.schema
+    policy = asked_policy(options.node_failure_policy, options.extra_data)
     prepared = yield from prepare(core, target, given)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
     schema = given if given is not None else schema_of(prepared)
     if schema is not None and given is None:
         schema = yield from with_server_classes(core, schema, prompt_classes(prepared.prompt))
-    wanted = options["targets"]
+    wanted = options.targets
     files = yield from upload_inputs(
         core,
         prepared,
         schema,
-        allow=options["allow_upload"],
+        allow=options.allow_upload,
         targets=None if wanted is None else _target_ids(prepared, wanted),
-        look=options["validate"],
-        on_upload=options["on_upload"],
+        look=options.validate,
+        on_upload=options.on_upload,
     )
     prompt = files.prompt
     prepared = replace(prepared, prompt=prompt)
     checked = check(prepared, schema, files, options)
     run = Run(_prompt_id(options), prompt, core.new_signal, core.clock, prepared.places)
-    if options["prompt_id"] is not None:
+    if options.prompt_id is not None:
         yield from _refuse_used(core, run.prompt_id)
     doubts = yield from look_for_policy(core, run, policy)
     run.senders = picture_senders(prompt, _chosen(prepared, options))
-    wanted_socket = options["websocket"]
+    wanted_socket = options.websocket
     run.polled = not (core.use_socket if wanted_socket is None else wanted_socket)
     if not run.polled:
         yield from ready_socket(core, bool(run.senders))
         core.hub.add(run)
-    if options["validate"]:
+    if options.validate:
         yield from require_pictures(core, run, wanted_socket is not None)
     attempt.run = run
     for upload in files.uploads:
@@ -260,19 +277,19 @@ def _start(core: Core, target: Target, options: RunOptions, attempt: Attempt) ->
     return Started(run, prepared, report, accepted.number, (*checked.warnings, *doubts))
 
 
-def cancels(options: WaitOptions) -> bool:
+def cancels(options: WaitSettings) -> bool:
     """Whether an interrupt cancels the prompt.
 
     Raises:
         ValueError: ``on_interrupt`` is none of its values.
     """
-    wanted = {**WAIT_DEFAULTS, **options}["on_interrupt"]
+    wanted = options.on_interrupt
     if wanted not in ("cancel", "leave"):
         raise ValueError(f'on_interrupt is "cancel" or "leave", not {wanted!r}')
     return wanted == "cancel"
 
 
-def check(prepared: Source, schema: Schema | None, files: Uploaded, options: RunOptions) -> Report:
+def check(prepared: Source, schema: Schema | None, files: Uploaded, options: RunSettings) -> Report:
     """Refuse a prompt with problems before it is sent.
 
     Without a schema nothing is known of its nodes; then only its shape is looked at, for what
@@ -303,7 +320,7 @@ def check(prepared: Source, schema: Schema | None, files: Uploaded, options: Run
     if files.errors:
         known = report if schema is not None else report.refused()
         raise ValidationError(known.with_errors(files.errors))
-    if schema is not None and {**RUN_DEFAULTS, **options}["validate"]:
+    if schema is not None and options.validate:
         report.raise_for_problems()
     elif report.refusals:
         raise ValidationError(report.refused())
@@ -440,8 +457,8 @@ def _stop(core: Core, run: Run, listed: Queue) -> Flow[None]:
         yield from delete_queued(core, [run.prompt_id])
 
 
-def _prompt_id(options: RunOptions) -> str:
-    wanted = options["prompt_id"]
+def _prompt_id(options: RunSettings) -> str:
+    wanted = options.prompt_id
     if wanted is None:
         return str(uuid.uuid4())
     try:
@@ -460,26 +477,26 @@ def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
         raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
 
 
-def _submission(core: Core, prepared: Source, options: RunOptions) -> Submission:
-    extra = dict(options["extra_data"] or {})
-    editor = options["editor_workflow"] or prepared.editor
+def _submission(core: Core, prepared: Source, options: RunSettings) -> Submission:
+    extra = dict(options.extra_data or {})
+    editor = options.editor_workflow or prepared.editor
     if editor is not None:
         known = extra.get("extra_pnginfo")
         extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}
-    policy = options["node_failure_policy"]
+    policy = options.node_failure_policy
     if policy is not None:  # the first form of the servers' change reads it here, the last one in the body
         extra["node_failure_policy"] = policy
-    if (key := options["partner_api_key"] or core.partner_api_key) is not None:
+    if (key := options.partner_api_key or core.partner_api_key) is not None:
         extra["api_key_comfy_org"] = key
     if not is_object(extra.get("extra_pnginfo", {})):
         raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
     ids = _chosen(prepared, options)
-    return Submission(prepared.prompt, options["front"], options["number"], extra, ids, policy)
+    return Submission(prepared.prompt, options.front, options.number, extra, ids, policy)
 
 
-def _chosen(prepared: Source, options: RunOptions) -> list[str] | None:
+def _chosen(prepared: Source, options: RunSettings) -> list[str] | None:
     """The ids of the outputs that are to run; None for all."""
-    targets = options.get("targets")
+    targets = options.targets
     return None if targets is None else _target_ids(prepared, targets)
 
 

@@ -18,7 +18,7 @@ from ...schema.input_schema import DYNAMIC
 from ...validate.core_checks import own_check
 from ...validate.rules import ServerRules, types_match
 from .arguments import choice
-from .graph import GRAPH_DEFAULTS, GraphOptions, graphs
+from .graph import GraphOptions, GraphSettings, graphs
 from .widget import TEXT
 
 NO_NUMBERS: Final = st.sampled_from(["", "many", "1,5", "0x10", "1e", None])
@@ -75,7 +75,7 @@ class Spot(NamedTuple):
         return Broken(problem, self.node.node_id, self.name)
 
 
-@spelled(GraphOptions, GRAPH_DEFAULTS)
+@spelled(GraphOptions, GraphSettings)
 def invalid_prompts(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[InvalidPrompt]:
     """Prompts with one thing wrong, of which a server with this schema refuses all outputs.
 

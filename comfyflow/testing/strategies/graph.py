@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from typing_extensions import TypedDict, Unpack
@@ -44,18 +45,19 @@ class GraphOptions(TypedDict, total=False):
     titles: bool
 
 
-GRAPH_DEFAULTS: Final[GraphOptions] = {
-    "max_nodes": MAX_NODES,
-    "max_branches": None,
-    "choose": None,
-    "values": None,
-    "largest": None,
-    "titles": True,
-}
-"""How graphs are drawn where nothing else is said."""
+@dataclass(frozen=True)
+class GraphSettings:
+    """What is said of drawn graphs: `GraphOptions`, and what they are where they are left out."""
+
+    max_nodes: int = MAX_NODES
+    max_branches: int | None = None
+    choose: Choose | None = None
+    values: GivenValues | None = None
+    largest: int | None = None
+    titles: bool = True
 
 
-@spelled(GraphOptions, GRAPH_DEFAULTS)
+@spelled(GraphOptions, GraphSettings)
 def graphs(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Graph]:
     """Graphs that a server with this schema accepts.
 
@@ -75,17 +77,17 @@ def graphs(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy
         SchemaError: Nothing can be drawn (when the first example is).
     """
     refuse_strangers("graphs", options, GraphOptions, "schema")
-    wanted: GraphOptions = {**GRAPH_DEFAULTS, **options}
+    wanted = GraphSettings(**options)
     return st.deferred(lambda: _graphs(_pool(schema, wanted), wanted))
 
 
-@spelled(GraphOptions, GRAPH_DEFAULTS)
+@spelled(GraphOptions, GraphSettings)
 def prompts(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Prompt]:
     """Prompt JSON that a server with this schema accepts. See `graphs`."""
     return graphs(schema, **options).map(to_prompt)
 
 
-@spelled(GraphOptions, GRAPH_DEFAULTS)
+@spelled(GraphOptions, GraphSettings)
 def workflows(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[Workflow[Any]]:
     """Workflows of raw nodes, with the ids of the drawn graph. See `graphs`.
 
@@ -119,15 +121,15 @@ def workflow_of(graph: Graph) -> Workflow[Any]:
     return Workflow(*ends.values())
 
 
-def _pool(schema: Schema, options: GraphOptions) -> Pool:
-    catalogue = Catalogue(schema, options["choose"], options["values"], options["largest"])
+def _pool(schema: Schema, options: GraphSettings) -> Pool:
+    catalogue = Catalogue(schema, options.choose, options.values, options.largest)
     return Pool(catalogue)
 
 
 @st.composite
-def _graphs(draw: st.DrawFn, pool: Pool, options: GraphOptions) -> Graph:
-    least, most = pool.totals[0], options["max_nodes"]
+def _graphs(draw: st.DrawFn, pool: Pool, options: GraphSettings) -> Graph:
+    least, most = pool.totals[0], options.max_nodes
     if most < least:
         raise SchemaError(f"the smallest workflow of this schema has {least} nodes; max_nodes is {most}")
     drawing = Drawing(draw, pool, draw(st.integers(least, most)))
-    return drawing.graph(options["max_branches"], options["titles"])
+    return drawing.graph(options.max_branches, options.titles)
