@@ -32,5 +32,6 @@ __all__ = [
     "lists_files",
     "load_schema",
     "required_editor",
+    "takes_file",
     "unfold_inputs",
 ]

@@ -14,8 +14,8 @@ from typing_extensions import Unpack
 from ..bounds import Bounds, check_json, exceeded, unpack_gzip
 from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
-from .catalogue import LARGE, Catalogue, split
 from ..option import refuse_strangers
+from .catalogue import LARGE, Catalogue, split
 from .other_json import refuse_other_json
 from .schema import Schema
 from .version import Version, required_editor
@@ -50,7 +50,7 @@ def load_schema(
             /object_info.
     """
     if options:
-        from ..client.options import ClientOptions
+        from ..client import ClientOptions
 
         refuse_strangers("load_schema", options, ClientOptions, "source", "version")
     given = _parsed(version)
