@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .dynamic_input import DynamicChoice, GroupRow, SlotChoice
+from .dynamic_input import DynamicValue
 from .nearest import nearest
 from .node import Node
 
@@ -39,7 +39,7 @@ def name_nearest(error: TypeError) -> None:
 
 def _classes_called(name: str) -> Iterator[type[Any]]:
     """The generated classes of that name, in whatever package they are."""
-    waiting: list[type[Any]] = [Node, DynamicChoice, GroupRow, SlotChoice]
+    waiting: list[type[Any]] = [Node, DynamicValue]
     while waiting:
         for owner in waiting.pop().__subclasses__():
             waiting.append(owner)

@@ -19,15 +19,19 @@ from .errors import BoundsError
 MIB: Final = 1024**2
 GIB: Final = 1024**3
 VARIABLE: Final = "COMFYFLOW_BOUNDS"
+"""The environment variable that sets bounds: ``json=2G text=64M``."""
+
 MAX_SCOPE_DEPTH: Final = 16
 """How many scopes the id of a node in a prompt may spell, and how deep functions call one another."""
-"""The environment variable that sets bounds: ``json=2G text=64M``."""
 
 NESTING: Final = 200
 """How deep subgraphs of the editor may stand in one another."""
 
 LANES_PER_BOX: Final = 8
 """How many lanes a layout has for wires that pass columns, a node; the longest wires have none beyond."""
+
+DYNAMIC_NESTING: Final = 32
+"""How deep dynamic inputs may stand in one another. Real schemas reach 3."""
 
 _FREE: Final = MIB
 """So many bytes may come out of compressed data, however little it was."""

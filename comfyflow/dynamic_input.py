@@ -1,8 +1,8 @@
 """Values of dynamic inputs: those that stand for inputs of their own.
 
-A generated node class has a class for each option of a DynamicCombo (`DynamicChoice`), for a
-DynamicSlot (`SlotChoice`) and for the rows of a DynamicGroup (`GroupRow`); an Autogrow input
-takes a list. `comfyflow.node` unfolds them into the dotted names of a prompt.
+A generated node class has classes that derive from these, or calls these functions, as the kinds
+in `comfyflow.dynamic` say. `comfyflow.node` unfolds the values into the dotted names of a prompt.
+This module needs the standard library only: every generated one imports it.
 """
 
 from __future__ import annotations
@@ -15,54 +15,69 @@ from .json_types import is_array, is_object
 from .nearest import did_you_mean
 
 
-class DynamicChoice:
-    """One option of a DynamicCombo input, with the inputs that it brings.
+class DynamicValue:
+    """What stands in a node for the inputs that a dynamic input brings."""
+
+    __slots__ = ("_given",)
+
+    _given: dict[str, Any]
+
+    def _written(self, name: str) -> dict[str, Any]:
+        """What a prompt has for an input of this name: values by name, which may be dynamic again."""
+        return {f"{name}.{inner}": value for inner, value in self._given.items()}
+
+
+class DynamicChoice(DynamicValue):
+    """One option of an input that a key unfolds, with the inputs that it brings.
 
     Generated node classes have a class of this kind for each option.
     """
 
-    __slots__ = ("_given",)
+    __slots__ = ()
 
     _key: ClassVar[str] = ""
     _bare_key: ClassVar[str | None] = None
     """The key again, if it alone says everything: no argument must be given."""
-    _given: dict[str, Any]
 
     def _make(self, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
         self._given = without_none(given, left_out)
+
+    def _written(self, name: str) -> dict[str, Any]:
+        return {name: self._key, **super()._written(name)}
 
     def __repr__(self) -> str:
         return f"{type(self).__qualname__}({', '.join(f'{k}={v!r}' for k, v in self._given.items())})"
 
 
-class Grown:
-    """The values of an Autogrow input, by slot name. Made by `autogrow`."""
+class Grown(DynamicValue):
+    """The values of an input that grows, by slot name. Made by `autogrow`."""
 
-    __slots__ = ("given",)
+    __slots__ = ()
 
     def __init__(self, given: dict[str, Any]) -> None:
-        self.given: dict[str, Any] = given
+        self._given = given
 
 
-class SlotChoice:
-    """What is linked to a DynamicSlot input, with the inputs that it then asks for."""
+class SlotChoice(DynamicValue):
+    """What is linked to an input, with the inputs that it then asks for."""
 
-    __slots__ = ("_given", "_source")
+    __slots__ = ("_source",)
 
     _source: Any
-    _given: dict[str, Any]
 
     def _make(self, source: Any, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
         self._source = source
         self._given = without_none(given, left_out)
 
+    def _written(self, name: str) -> dict[str, Any]:
+        below = super()._written(name)
+        return below if self._source is None else {name: self._source, **below}
 
-class GroupRow:
-    """One row of a DynamicGroup input."""
 
-    __slots__ = ("_given",)
+class GroupRow(DynamicValue):
+    """One row of an input that takes rows."""
 
-    _given: dict[str, Any]
+    __slots__ = ()
 
     def _make(self, given: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
         self._given = without_none(given, left_out)
@@ -97,7 +112,7 @@ def choose(value: object, options: type) -> Any:
     """The option that a bare key stands for; anything else as it is.
 
     Args:
-        value: What was given for a DynamicCombo.
+        value: What was given for an input that a key unfolds.
         options: The class that holds the classes of its options. Those that need no argument
             have a `_bare_key`.
     """

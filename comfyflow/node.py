@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeGuard, TypeVar, overload
 
-from .dynamic_input import DynamicChoice, Extra, GroupRow, Grown, SlotChoice, shown, without_none
+from .dynamic_input import DynamicValue, Extra, shown, without_none
 from .errors import NodeUsageError
 from .nearest import did_you_mean
 from .problem import Place
@@ -153,8 +153,8 @@ class Node:
         """Take what the constructor was given.
 
         Args:
-            inputs: Values by wire name; they become the node's own. An Autogrow or DynamicCombo
-                value is unfolded into dotted names.
+            inputs: Values by wire name; they become the node's own. A dynamic value is unfolded
+                into dotted names.
             left_out: Names of optional inputs that None leaves out.
 
         Raises:
@@ -396,9 +396,8 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
         name = prefix + key
         if type(value) in _PLAIN:
             yield name, value
-        elif isinstance(value, DynamicChoice):
-            yield name, value._key
-            yield from _unfold(node, value._given, f"{name}.")
+        elif isinstance(value, DynamicValue):
+            yield from _unfold(node, value._written(key), prefix)
         elif isinstance(value, Extra):
             twice = next((given for given in value.given if given in inputs), None)
             if twice is not None:
@@ -407,14 +406,6 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
                     place_of(node),
                 )
             yield from _unfold(node, value.given)
-        elif isinstance(value, Grown):
-            yield from _unfold(node, value.given, f"{name}.")
-        elif isinstance(value, GroupRow):
-            yield from _unfold(node, value._given, f"{name}.")
-        elif isinstance(value, SlotChoice):
-            if value._source is not None:
-                yield from _unfold(node, {key: value._source}, prefix)
-            yield from _unfold(node, value._given, f"{name}.")
         else:
             yield name, _accepted(node, name, value)
 

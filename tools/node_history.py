@@ -19,6 +19,7 @@ from typing import Any, Final
 from comfyflow.codegen.combo import ChoiceAliases, fixed_choices
 from comfyflow.codegen.name import class_name
 from comfyflow.codegen.package_plan import DEFAULT_MAX_CHOICES
+from comfyflow.dynamic import KEYED
 from comfyflow.schema import MISSING, InputSchema, NodeSchema, Schema, load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,7 +131,7 @@ def _choices(entry: InputSchema) -> Sequence[Any]:
 
 
 def _as_types(entry: InputSchema) -> set[str]:
-    return {"COMBO" if kind == "COMFY_DYNAMICCOMBO_V3" else kind for kind in entry.types}
+    return {"COMBO" if kind in KEYED else kind for kind in entry.types}
 
 
 def _aliases(old: Schema, new: Schema) -> dict[str, str]:
@@ -166,7 +167,6 @@ def _walk(inputs: Sequence[InputSchema], prefix: str) -> Iterator[tuple[str, Inp
         yield path, entry
         if entry.autogrow is not None:
             yield from _walk([entry.autogrow.input], f"{path}.")
-        yield from _walk(entry.group, f"{path}.")
         yield from _walk(entry.slot_inputs, f"{path}.")
         for option in entry.dynamic_options:
             yield from _walk(option.inputs, f"{path}={option.key}.")

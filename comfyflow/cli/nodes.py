@@ -96,15 +96,12 @@ def _input_lines(inputs: tuple[InputSchema, ...], indent: str) -> list[str]:
     lines: list[str] = []
     for entry in inputs:
         lines.append(f"{indent}{entry.name}: {_described(entry)}")
-        if entry.autogrow is not None:
-            grown = entry.autogrow
-            slots = ", ".join([*grown.names[:2], "…"])
-            lines.append(
-                f"{indent}  {grown.minimum} to {len(grown.names)} of {slots}: {_described(grown.input)}"
-            )
-        for option in entry.dynamic_options:
-            lines.append(f"{indent}  {option.key!r}" + (":" if option.inputs else ""))
-            lines.extend(_input_lines(option.inputs, f"{indent}    "))
+        for part, inner in entry.dynamic.parts() if entry.dynamic is not None else ():
+            if entry.autogrow is not None:
+                lines.extend(f"{indent}  {part}: {_described(slot)}" for slot in inner)
+            else:
+                lines.append(f"{indent}  {part}" + (":" if inner else ""))
+                lines.extend(_input_lines(inner, f"{indent}    "))
     return lines
 
 

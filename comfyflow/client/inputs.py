@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from ..dynamic import unfold_inputs
 from ..errors import ClientError
 from ..errors import ServerError as HttpError
 from ..graph.prompt import is_wrapped, sources_of, unwrapped, wrapped
@@ -31,7 +32,6 @@ from ..input_file import InputFile, UploadedFile, is_annotated, is_plain_path
 from ..json_types import is_array, is_list, object_or_empty, text_or_empty
 from ..nearest import nearest
 from ..schema import InputSchema, NodeSchema, Schema
-from ..schema.dynamic import unfold_inputs
 from ..schema.installed_files import is_media_file, takes_file
 from ..source import Input, Source
 from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING, InputSchema, lists_files, takes_file
-from ..schema.input_schema import MATCH_TYPE, UPLOAD_FLAGS
+from ..schema.input_schema import UPLOAD_FLAGS
 from .code import Code, Types, literal_or_none, text
 from .combo import ChoiceAliases, exact
 from .name import PythonName
@@ -100,7 +100,7 @@ class Scope:
 
     Attributes:
         hidden: Built-in names that an output of the class hides.
-        type_variables: The type variable of each MatchType template.
+        type_variables: The type variable of each template of inputs of one type.
         imports: Names that the module must import; added to as they are used.
     """
 
@@ -238,7 +238,7 @@ class Annotator:
 
 def _is_plain(entry: InputSchema) -> bool:
     """Whether nothing but the name of its type says what an input takes."""
-    if entry.is_combo or entry.type == MATCH_TYPE or not entry.options.keys().isdisjoint(_TYPE_OPTIONS):
+    if entry.is_combo or entry.dynamic is not None or not entry.options.keys().isdisjoint(_TYPE_OPTIONS):
         return False
     return ":" not in entry.type and (entry.type in _PYTHON_TYPES or "default" not in entry.options)
 

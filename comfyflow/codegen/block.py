@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from ..dynamic import VALUE_CLASSES
 from .argument import Argument
 from .code import Code
 from .name import PythonName
@@ -14,8 +15,8 @@ INDENT: Final = "    "
 
 IN_CLASS_BODIES: Final = frozenset(
     {
-        "Any", "AnyValue", "DynamicChoice", "FileValue", "GroupRow", "Literal", "Mapping", "Output",
-        "OutputSlot", "Sequence", "SlotChoice",
+        "Any", "AnyValue", "FileValue", "Literal", "Mapping", "Output", "OutputSlot", "Sequence",
+        *VALUE_CLASSES,
     }
 )  # fmt: skip
 """Names that the body of a generated class reads: nothing in it may be called so."""
@@ -69,7 +70,7 @@ class Block:
         docstring: Its docstring.
         constants: Class attributes and their values.
         outputs: Attributes that are outputs.
-        source: For a DynamicSlot, the type of what is linked to it.
+        source: The type of a first argument, which is what is linked; or None where there is none.
         arguments: The constructor's arguments, or None where there is no constructor.
     """
 
@@ -104,8 +105,8 @@ class ClassPlan:
         blocks: The class statements, in order.
         imports: Names that the module must import for them.
         renamed: Names in it that differ from the server's.
-        older_defaults: What inputs had for a default in an older release. A DynamicCombo can state
-            none: one that was a plain combo before keeps the default that it had.
+        older_defaults: What inputs had for a default in an older release. An input that a key unfolds
+            can state none: one that was a plain combo before keeps the default that it had.
     """
 
     class_type: str

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ..bounds import DYNAMIC_NESTING
 from ..node_history import older_defaults
 from ..schema import InputSchema, NodeSchema, OutputSchema
-from ..schema.input_schema import MATCH_TYPE, MAX_NESTING
 from .argument import Annotator, Argument, Scope, argument, extra_argument, merged_argument
 from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, OutputPlan, Renamed, SkippedNodeError
 from .code import Code, text, texts
 from .docstring import docstring, node_lines
-from .dynamic_plan import DynamicInput, group_name
+from .dynamic_plan import DynamicArgument, group_name
 from .name import PythonName, distinct_names, former_output_name, output_names, python_name
 from .result_class import result_class
 from .socket_type import is_any
@@ -97,8 +97,8 @@ class ClassPlanner:
         Returns:
             The argument of each input, by wire name.
         """
-        if depth > MAX_NESTING:
-            raise SkippedNodeError(f"its dynamic inputs are nested more than {MAX_NESTING} deep")
+        if depth > DYNAMIC_NESTING:
+            raise SkippedNodeError(f"its dynamic inputs are nested more than {DYNAMIC_NESTING} deep")
         reserved = {"self"} if block.source is None else {"self", "source"}
         names = distinct_names((*(entry.name for entry in inputs), *added), reserved)
         dynamic = [entry.name for entry in inputs if entry.is_dynamic]
@@ -110,12 +110,12 @@ class ClassPlanner:
             if name != entry.name:
                 plan.renamed.append(Renamed(plan.class_type, "input", entry.name, name))
             group = groups.get(entry.name)
-            if group is None:
+            if group is None or entry.dynamic is None:
                 types, default = self.annotator.types(entry, scope), self.annotator.default(entry)
                 block.arguments.append(argument(entry, name, types, default))
             else:
-                inner = DynamicInput(self, block, scope, plan, group, depth, kept)
-                block.arguments.append(inner.argument(entry, name))
+                inner = DynamicArgument(self, block, scope, plan, entry, name, group, depth, kept)
+                block.arguments.append(entry.dynamic.argument(inner))
         for wire, definitions in added.items():
             members = [self.annotator.types(entry, scope) for entry in definitions]
             block.arguments.append(merged_argument(definitions[0], names[wire], members))
@@ -129,13 +129,13 @@ class ClassPlanner:
         if output.match_template is not None:
             variable = scope.type_variables.get(output.match_template)
             return scope.use("Any") if variable is None else scope.socket(variable)
-        if is_any(output.type) or output.type == MATCH_TYPE:
+        if is_any(output.type) or output.is_wild:
             return scope.use("Any")
         return scope.socket(self.annotator.sockets.output(output.type))
 
 
 def matched_templates(node: NodeSchema) -> dict[str, str]:
-    """The MatchType templates that an output of a node follows, with the types they allow.
+    """The templates whose type an output of a node takes, with the types they allow.
 
     Only inputs that stand at the top of the node count: a class within a class has no access to
     the type variables of the outer one.

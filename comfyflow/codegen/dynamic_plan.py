@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..schema import Autogrow, InputSchema
-from ..schema.input_schema import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP
+from ..schema import InputSchema
 from .argument import Argument, Scope, argument
 from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, Renamed
 from .code import Code, LiteralType, text, texts, union
 from .docstring import argument_lines, docstring
 from .name import PythonName, capitalized, distinct_names, python_name
-from .socket_type import is_any, slot_type
+from .socket_type import is_any
 
 if TYPE_CHECKING:
     from .class_plan import ClassPlanner
 
 
 @dataclass
-class DynamicInput:
-    """One dynamic input of a block.
+class DynamicArgument:
+    """The argument for one dynamic input of a block: what its kind asks for is planned here.
 
     Attributes:
         planner: Plans the constructors of inner classes.
         block: The class whose argument it is.
         scope: That class's body.
         plan: The plan of the whole node.
+        entry: The input.
+        name: The argument's name.
         group: What an inner class for it is called.
         depth: How many dynamic inputs the block stands in.
         kept: Names of inputs beside it that the editor hides: a server keeps them for older prompts.
@@ -37,48 +38,91 @@ class DynamicInput:
     block: Block
     scope: Scope
     plan: ClassPlan
+    entry: InputSchema
+    name: PythonName
     group: PythonName
     depth: int
     kept: frozenset[str] = frozenset()
 
-    def argument(self, entry: InputSchema, name: PythonName) -> Argument:
-        """The argument for it; its inner classes are added to the plan."""
-        if entry.type == DYNAMIC_COMBO:
-            return self._combo(entry, name)
-        if entry.type == AUTOGROW:
-            return self._autogrow(entry, name)
-        if entry.type == DYNAMIC_GROUP:
-            return self._rows(entry, name)
-        return self._slot(entry, name)
+    def use(self, name: str) -> str:
+        """A name that the module imports."""
+        return self.scope.use(name)
 
-    def _combo(self, entry: InputSchema, name: PythonName) -> Argument:
-        options = {option.key: option for option in entry.dynamic_options}
-        if not options:
-            return argument(entry, name, [self.scope.builtin("str")])
+    def builtin(self, name: str) -> str:
+        """A built-in type, whatever the class calls its outputs."""
+        return self.scope.builtin(name)
+
+    def types(self, entry: InputSchema) -> str:
+        """The type of what an input takes that is not dynamic."""
+        return union(self.planner.annotator.types(entry, self.scope))
+
+    def output(self, kind: str) -> str:
+        """The type of an output that may be linked to a socket of this type."""
+        carried = self.use("Any") if is_any(kind) else self.planner.annotator.sockets.input(kind)
+        return self.scope.output(carried)
+
+    def text(self, value: str) -> str:
+        """A text as a literal."""
+        return text(value)
+
+    def texts(self, values: Iterable[str]) -> str:
+        """A tuple of texts as a literal."""
+        return texts(values)
+
+    def literal(self, values: Iterable[str]) -> str:
+        """``Literal[...]`` of texts."""
+        self.use("Literal")
+        return LiteralType(values)
+
+    def call(self, function: str, *arguments: str) -> str:
+        """A call of a function that the module imports."""
+        return f"_{self.use(function)}({', '.join(arguments)})"
+
+    def older_default(self, keys: Sequence[str]) -> str | None:
+        """The default that the input had in an older release, if it is one of these keys."""
+        is_asked = self.depth == 0 and self.entry.required
+        older = self.plan.older_defaults.get(self.entry.name) if is_asked else None
+        return text(older) if older in keys else None
+
+    def argument(
+        self, types: Iterable[str], default: str | None = None, value: str | None = None
+    ) -> Argument:
+        """The argument; what is handed in is source that this plan gave."""
+        return argument(
+            self.entry,
+            self.name,
+            types,
+            None if default is None else Code(default),
+            None if value is None else Code(value),
+        )
+
+    def inner_class(
+        self, base: str, inputs: Sequence[InputSchema], title: str, source: str | None = None
+    ) -> bool:
+        """Plan the class within the class; whether it has an argument without a default."""
+        given = None if source is None else Code(source)
+        return self._inner_block(self._pad, self.group, base, inputs, title, given).must_be_given
+
+    def option_classes(
+        self, base: str, options: Mapping[str, Sequence[InputSchema]]
+    ) -> tuple[list[str], list[str]]:
+        """Plan a class for each key; their names, and the keys that alone say everything."""
         names = distinct_names(options, IN_CLASS_BODIES)
-        title = docstring([f"The options of {entry.name}."], self._pad + INDENT)
+        title = docstring([f"The options of {self.entry.name}."], self._pad + INDENT)
         self.plan.blocks.append(Block(self._pad, self.group, Code(""), title))
-        self.scope.use("DynamicChoice")
         bare: list[str] = []
-        for key, option in options.items():
+        for key, inputs in options.items():
             pad = Code(self._pad + INDENT)
-            inputs = tuple(map(self._as_needed, option.inputs))
-            block = self._inner_block(pad, names[key], "DynamicChoice", inputs, f"{key}.")
+            needed = tuple(map(self._as_needed, inputs))
+            block = self._inner_block(pad, names[key], base, needed, f"{key}.")
             block.constants.append((Code("_key"), text(key)))
             if not block.must_be_given:
                 block.constants.append((Code("_bare_key"), text(key)))
                 bare.append(key)
             if names[key] != key:
-                wire = f"{entry.name}={key}"
+                wire = f"{self.entry.name}={key}"
                 self.plan.renamed.append(Renamed(self.plan.class_type, "option", wire, names[key]))
-        types: list[str] = [f"{self.group}.{names[key]}" for key in options]
-        if not bare:
-            return argument(entry, name, types)
-        types.append(LiteralType(bare))
-        self.scope.imports |= {"Literal", "choose"}
-        older = self.plan.older_defaults.get(entry.name) if self.depth == 0 and entry.required else None
-        default = text(older) if older in bare else None
-        return argument(entry, name, types, default, Code(f"_choose({name}, self.{self.group})"))
+        return [f"{self.group}.{names[key]}" for key in options], bare
 
     def _as_needed(self, entry: InputSchema) -> InputSchema:
         """An option's input: not needed where the node still takes it beside the option.
@@ -86,57 +130,6 @@ class DynamicInput:
         ``SaveVideo`` of 0.33.0 asks for ``format.codec``, and takes the ``codec`` of older prompts.
         """
         return replace(entry, required=False) if entry.name in self.kept else entry
-
-    def _autogrow(self, entry: InputSchema, name: PythonName) -> Argument:
-        template = entry.autogrow
-        if template is None:
-            return argument(entry, name, [self.scope.use("AnyValue")])
-        inner: str = (
-            self.scope.use("AnyValue")
-            if template.input.is_dynamic
-            else union(self.planner.annotator.types(template.input, self.scope))
-        )
-        kind = f"{self.scope.use('Sequence')}[{inner}]"
-        self.scope.use("autogrow")
-        needed = entry.required and template.input.required and template.minimum > 0
-        default = None if needed else Code("()")
-        if template.prefix is not None:
-            value = Code(f"_autogrow({name}, {text(template.prefix)})")
-            return argument(entry, name, [kind], default, value)
-        named = f"{self.scope.use('Mapping')}[{self._slot_names(template)}, {inner}]"
-        value = Code(f'_autogrow({name}, "", {texts(template.names)})')
-        return argument(entry, name, [named, kind], default, value)
-
-    def _slot_names(self, template: Autogrow) -> str:
-        if not template.names:
-            return self.scope.builtin("str")
-        self.scope.use("Literal")
-        return LiteralType(template.names)
-
-    def _rows(self, entry: InputSchema, name: PythonName) -> Argument:
-        self._inner_block(self._pad, self.group, "GroupRow", entry.group, f"A row of {entry.name}.")
-        self.scope.imports.update(("GroupRow", "autogrow"))
-        least = entry.options.get("min")
-        default = None if entry.required and isinstance(least, int) and least > 0 else Code("()")
-        rows = f"{self.scope.use('Sequence')}[{self.group}]"
-        return argument(entry, name, [rows], default, Code(f'_autogrow({name}, "")'))
-
-    def _slot(self, entry: InputSchema, name: PythonName) -> Argument:
-        kind = slot_type(entry)
-        carried = self.scope.use("Any") if is_any(kind) else self.planner.annotator.sockets.input(kind)
-        source = Code(self.scope.output(carried))
-        nothing = any(option.get("when") is None for option in entry.slot_options)
-        title = f"What is linked to {entry.name}, and what it then asks for."
-        self.scope.use("SlotChoice")
-        block = self._inner_block(
-            self._pad,
-            self.group,
-            "SlotChoice",
-            entry.slot_inputs,
-            title,
-            Code(f"{source} | None") if nothing else source,
-        )
-        return argument(entry, name, [self.group] if block.must_be_given else [self.group, source])
 
     @property
     def _pad(self) -> Code:
@@ -147,14 +140,14 @@ class DynamicInput:
         pad: Code,
         name: PythonName,
         base: str,
-        inputs: tuple[InputSchema, ...],
+        inputs: Sequence[InputSchema],
         title: str,
         source: Code | None = None,
     ) -> Block:
-        block = Block(pad, name, Code(base), Code(""), source=source)
+        block = Block(pad, name, Code(self.use(base)), Code(""), source=source)
         self.plan.blocks.append(block)
         scope = Scope(imports=self.scope.imports)
-        names = self.planner.add_constructor(block, inputs, scope, self.plan, (), self.depth + 1)
+        names = self.planner.add_constructor(block, tuple(inputs), scope, self.plan, (), self.depth + 1)
         about = argument_lines(((names[entry.name], entry) for entry in inputs), self.planner.docs)
         block.docstring = docstring([title, *about], pad + INDENT)
         return block

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..dynamic import VALUE_CLASSES
 from .name import PythonName, distinct_names, file_name
 
 MAX_PARTS: Final = 8
@@ -16,9 +17,9 @@ RESERVED: Final = frozenset({"choices", "sockets"})
 
 IMPORTED: Final = frozenset(
     {
-        "Any", "AnyValue", "DynamicChoice", "FileValue", "Generic", "GroupRow", "Literal", "Mapping",
-        "MultiOutputNode", "Node", "Output", "OutputNode", "OutputSlot", "PlainMultiOutputNode", "Sequence",
-        "SingleOutputNode", "SlotChoice", "TYPE_CHECKING", "TypeVar", "annotations",
+        "Any", "AnyValue", "FileValue", "Generic", "Literal", "Mapping", "MultiOutputNode", "Node", "Output",
+        "OutputNode", "OutputSlot", "PlainMultiOutputNode", "Sequence", "SingleOutputNode",
+        "TYPE_CHECKING", "TypeVar", "annotations", *VALUE_CLASSES,
         "AudioOutput", "ImageOutput", "LatentOutput", "Model3DOutput", "NodeOutput", "TextOutput",
         "VideoOutput",
     }

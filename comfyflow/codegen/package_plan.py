@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final
 
 from ..schema import InputSchema, NodeSchema
-from ..schema.input_schema import DYNAMIC, DYNAMIC_SLOT, MATCH_TYPE
 from .argument import Annotator
 from .block import ClassPlan, Renamed, SkippedNodeError
 from .class_names import class_names, former_names
@@ -19,7 +18,7 @@ from .code import Code
 from .combo import ChoiceAlias, ChoiceAliases, fixed_choices
 from .module_path import IMPORTED, RESERVED, ModulePath, module_paths
 from .name import PythonName
-from .socket_type import SocketClass, SocketTypes, is_any, slot_type, walk_inputs
+from .socket_type import SocketClass, SocketTypes, is_any, walk_inputs
 
 DEFAULT_MAX_CHOICES: Final = 100
 
@@ -64,7 +63,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class TypeVariable:
-    """The type variable of a MatchType template.
+    """The type variable of a template of inputs that are of one type.
 
     Attributes:
         name: Its name in the module.
@@ -221,7 +220,7 @@ class _SharedTypes:
             if fixed is not None:
                 lists.append((name, entry, fixed))
         for output in node.outputs:
-            if output.type != MATCH_TYPE and not is_any(output.type):
+            if not output.is_wild and not is_any(output.type):
                 (unions if "," in output.type else kinds).add(output.type)
         self.kinds |= kinds
         self.unions |= unions
@@ -230,14 +229,8 @@ class _SharedTypes:
 
 def _kinds(entry: InputSchema) -> Iterator[str]:
     """The socket types that an input's annotation names."""
-    kind = entry.type
-    if kind == MATCH_TYPE:
-        kind = entry.match_types
-    elif kind == DYNAMIC_SLOT:
-        kind = slot_type(entry)
-    elif kind in DYNAMIC:
-        return
-    if not is_any(kind):
+    kind = entry.type if entry.dynamic is None else entry.dynamic.socket_type
+    if kind is not None and not is_any(kind):
         yield kind
 
 

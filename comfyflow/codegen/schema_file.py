@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ..bounds import DYNAMIC_NESTING
 from ..json_types import array_or_empty, is_array, is_object
 from ..schema import NodeSchema
-from ..schema.input_schema import MAX_NESTING
 
 FILE_NAME: Final = "schema.json"
 
@@ -92,8 +92,8 @@ def _groups(groups: object, order: object, docs: bool, nesting: int) -> Any:
     """
     if not is_object(groups):
         return _plain(groups)
-    if nesting > MAX_NESTING:
-        raise NotJsonError(f"its dynamic inputs are nested more than {MAX_NESTING} deep")
+    if nesting > DYNAMIC_NESTING:
+        raise NotJsonError(f"its dynamic inputs are nested more than {DYNAMIC_NESTING} deep")
     hidden = groups.get("hidden")
     written: dict[str, Any] = {} if hidden is None else {"hidden": _plain(hidden)}
     for group in ("required", "optional"):

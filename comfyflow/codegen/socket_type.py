@@ -8,9 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from .. import sockets
-from ..json_types import text_or_empty
+from ..bounds import DYNAMIC_NESTING
 from ..schema import InputSchema, NodeSchema
-from ..schema.input_schema import ANY, MAX_NESTING
 from .code import Code
 from .name import PythonName, class_name, distinct_names, python_name
 
@@ -96,11 +95,6 @@ def is_any(kind: str) -> bool:
     return "*" in members(kind)
 
 
-def slot_type(entry: InputSchema) -> str:
-    """The type of what may be linked to a DynamicSlot; ``*`` where the server does not say."""
-    return text_or_empty(entry.options.get("slotType")) or ANY
-
-
 def walk_inputs(node: NodeSchema) -> Iterator[InputSchema]:
     """All inputs of a node class, those that a pack adds to its nodes and those inside dynamic
     inputs too, but none that are nested deeper than is generated.
@@ -109,12 +103,5 @@ def walk_inputs(node: NodeSchema) -> Iterator[InputSchema]:
     while waiting:
         entry, depth = waiting.pop()
         yield entry
-        if entry.is_dynamic and depth < MAX_NESTING:
-            waiting.extend((inner, depth + 1) for inner in reversed(_inner(entry)))
-
-
-def _inner(entry: InputSchema) -> tuple[InputSchema, ...]:
-    if entry.autogrow is not None:
-        return (entry.autogrow.input,)
-    options = (inner for option in entry.dynamic_options for inner in option.inputs)
-    return (*options, *entry.slot_inputs, *entry.group)
+        if entry.dynamic is not None and depth < DYNAMIC_NESTING:
+            waiting.extend((inner, depth + 1) for inner in reversed(entry.dynamic.inner))

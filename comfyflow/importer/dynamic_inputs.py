@@ -1,7 +1,7 @@
-"""Inputs that come and go: DynamicCombo, Autogrow, MatchType and the options of CustomCombo.
+"""Inputs that come and go: those of dynamic inputs, and the options of CustomCombo.
 
-A dynamic combo brings the inputs of its chosen option, named ``combo.input``; an Autogrow input
-shows one slot more than are linked. In the editor both happen while the saved values are put in,
+A key brings the inputs of its option, named ``combo.input``; an input that grows shows one slot
+more than are linked. In the editor both happen while the saved values are put in,
 one after the other, so that the place of each later value depends on the ones before it.
 """
 
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..json_types import is_object
+from ..dynamic.autogrow import GrownSlots
 from ..schema import InputSchema
-from ..schema.input_schema import read_inputs
-from .frontend_widgets import DYNAMIC_COMBO, MULTILINE, OPTION
-from .input_spec import AUTOGROW, MATCH_TYPE, Autogrow, InputSpec
+from .frontend_widgets import KEY, MULTILINE, OPTION
+from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_text, truthy
 from .live_graph import Graph, Input, Node, Widget
 
@@ -47,14 +46,18 @@ class NewNode:
         """Add the socket of an input that has no widget."""
         if spec.widgets:
             return
-        if self.shape.rules.dynamic_inputs:
-            if spec.type == AUTOGROW:
-                self._start_growing(spec)
-                return
-            if spec.type == MATCH_TYPE:
-                self._match(spec)
-                return
-        self.inputs.append(Input(spec.name, spec.type))
+        if spec.dynamic is not None and self.shape.rules.dynamic_inputs:
+            spec.dynamic.add_socket(self, spec)
+        else:
+            self.socket(spec.name, spec.type)
+
+    def socket(self, name: str, type_: Any) -> None:
+        """Add a socket."""
+        self.inputs.append(Input(name, type_))
+
+    def match(self, template: str, name: str, allowed: str) -> None:
+        """Let an input share its type with others of a template."""
+        self.shape.match_groups.setdefault(template, {})[name] = allowed
 
     def add_widget(self, spec: InputSpec) -> None:
         """Add the widgets of an input, and the slot by which they can be replaced."""
@@ -62,7 +65,7 @@ class NewNode:
             return
         made = [self._own(widget) for widget in spec.widgets]
         self.widgets.extend(made)
-        if made[0].kind == DYNAMIC_COMBO:
+        if made[0].kind == KEY:
             self.choose(made[0])
         self.inputs.append(Input(spec.name, spec.type, None, spec.name))
 
@@ -81,7 +84,7 @@ class NewNode:
         return known
 
     def choose(self, combo: Widget) -> None:
-        """Bring the inputs of the option that a dynamic combo holds, and take away the others'."""
+        """Bring the inputs of the option that a key unfolds, and take away the others'."""
         brings = combo.spec.brings if combo.spec is not None else {}
         is_brought = _brought_by(combo.name, brings if self.shape.rules.short_option_names else None)
         removed = [slot for slot in self.inputs if is_brought(slot.name)]
@@ -121,32 +124,27 @@ class NewNode:
                 _unlink(self._graph, old)
 
     def grow_behind(self, slot: Input) -> None:
-        """If it is a linked slot of an Autogrow input, add the next one."""
-        autogrow = self._node.autogrow if self._node is not None else self.shape.autogrow
-        group = autogrow.get(slot.name.rpartition(".")[0])
+        """If it is a linked slot of an input that grows, add the next one."""
+        growing = self._node.growing if self._node is not None else self.shape.growing
+        group = growing.get(slot.name.rpartition(".")[0])
         if group is None or self._graph is None or not slot.link or self._graph.link(slot.link) is None:
             return
         ordinal = group.ordinal(slot.name)
         if ordinal is not None:
             self.grow(group, ordinal + 1)
 
-    def _start_growing(self, spec: InputSpec) -> None:
-        template = spec.options.get("template")
-        if not is_object(template):
-            self.inputs.append(Input(spec.name, spec.type))
-            return
-        group = spec.grown
-        if group is None:
-            group = spec.grown = Autogrow(spec.name, template, read_inputs(template.get("input")))
+    def start_growing(self, spec: InputSpec, slots: GrownSlots) -> None:
+        """Add the first slots of an input that grows."""
+        spec.grown = slots
         if self._node is None:
-            self.shape.autogrow[spec.name] = group
-        elif self._node.autogrow.get(spec.name) is not group:
-            self._node.autogrow = {**self._node.autogrow, spec.name: group}
-        for ordinal in range(max(1, group.minimum + 1)):
-            self.grow(group, ordinal)
+            self.shape.growing[spec.name] = slots
+        elif self._node.growing.get(spec.name) is not slots:
+            self._node.growing = {**self._node.growing, spec.name: slots}
+        for ordinal in range(max(1, slots.minimum + 1)):
+            self.grow(slots, ordinal)
 
-    def grow(self, group: Autogrow, ordinal: int) -> None:
-        """Add one slot of an Autogrow input, behind the slot before it."""
+    def grow(self, group: GrownSlots, ordinal: int) -> None:
+        """Add one slot of an input that grows, behind the slot before it."""
         if ordinal >= group.maximum or not group.inputs:
             return
         grown: list[Input] = []
@@ -163,7 +161,7 @@ class NewNode:
                     slot.link = existing.link
         self._insert_grown(group, ordinal, grown)
 
-    def _insert_grown(self, group: Autogrow, ordinal: int, grown: list[Input]) -> None:
+    def _insert_grown(self, group: GrownSlots, ordinal: int, grown: list[Input]) -> None:
         place = len(self.inputs)
         if ordinal > 0:
             before = group.slot_names(ordinal - 1)[-1]
@@ -179,19 +177,9 @@ class NewNode:
             self.widgets.append(shim(slot.name))
             slot.widget = slot.name
 
-    def _match(self, spec: InputSpec) -> None:
-        template = spec.options.get("template")
-        if not is_object(template):
-            return
-        allowed, group = template.get("allowed_types"), template.get("template_id")
-        if not isinstance(allowed, str) or not isinstance(group, str):
-            return
-        self.inputs.append(Input(spec.name, allowed))
-        self.shape.match_groups.setdefault(group, {})[spec.name] = allowed
-
 
 def _brought_by(name: str, brings: Mapping[str, Sequence[InputSpec]] | None) -> Callable[[str], bool]:
-    """Whether a dynamic combo brought an input of that name: by its prefix or, given `brings`, by that."""
+    """Whether a key brought an input of that name: by its prefix or, given `brings`, by that."""
     if brings is None:
         group = f"{name}."
         return lambda other: other.startswith(group)
@@ -224,13 +212,13 @@ def _optional(entry: InputSchema, optional: bool) -> InputSchema:
 
 
 def grow_where_linked(node: Node, shape: NodeShape) -> None:
-    """Let the Autogrow inputs of a node that was just filled grow behind each linked slot."""
+    """Let the inputs of a node that was just filled grow behind each linked slot."""
     new = NewNode(shape, node)
     index = 0
     while index < len(node.inputs):
         slot = node.inputs[index]
         index += 1
-        if slot.name.rpartition(".")[0] not in node.autogrow:
+        if slot.name.rpartition(".")[0] not in node.growing:
             continue
         if slot.widget is not None and node.widget(slot.widget) is None:
             new.widgets.append(shim(slot.name))
@@ -239,7 +227,7 @@ def grow_where_linked(node: Node, shape: NodeShape) -> None:
 
 
 def choose(node: Node, combo: Widget) -> None:
-    """Bring the inputs of what a node's dynamic combo now holds."""
+    """Bring the inputs of what a node's combo now holds."""
     if node.shape is not None:
         NewNode(node.shape, node).choose(combo)
 

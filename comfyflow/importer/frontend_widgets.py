@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from ..dynamic import KINDS
 from ..json_types import is_array, is_number, is_object, object_or_empty
 from ..versions import Since
 from .javascript import UNDEFINED, js_number, js_text, truthy
@@ -29,7 +30,8 @@ TEXT: Final = "text"
 MULTILINE: Final = "multiline"
 MARKDOWN: Final = "markdown"
 COMBO: Final = "combo"
-DYNAMIC_COMBO: Final = "dynamic_combo"
+KEY: Final = "key"
+"""A combo whose choice brings inputs."""
 FILE: Final = "file"
 """A combo with an upload button, in editors that write its value as a path."""
 CURVE: Final = "curve"
@@ -136,8 +138,8 @@ def _combo(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
         yield from _control(spec, filter_list=True)
 
 
-def _dynamic_combo(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, DYNAMIC_COMBO, spec.choices[0] if spec.choices else None, spec=spec)
+def _key(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+    yield Widget(spec.name, KEY, spec.choices[0] if spec.choices else None, spec=spec)
 
 
 def _upload_button(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
@@ -248,7 +250,7 @@ _WIDGET_TYPES: Final[dict[str, Since[WidgetMaker | None]]] = {
     "CHART": _from("1.27", _plain({})),
     "GALLERIA": _from("1.27", _plain([])),
     "TEXTAREA": _from("1.27", _plain("")),
-    "COMFY_DYNAMICCOMBO_V3": _from("1.33", _dynamic_combo),
+    **{name: _from(kind.widget_since, _key) for name, kind in KINDS.items() if kind.widget_since},
     "LOAD_3D_ADVANCED": _from("1.45", _loader_3d_advanced),
     "BOUNDING_BOX": _from("1.39", _bounding_box),
     "BOUNDING_BOXES": _from("1.45", _plain([])),

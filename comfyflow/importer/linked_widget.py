@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..json_types import is_array, is_object
 from ..schema import InputSchema
 from .editor_rules import EditorRules
-from .frontend_widgets import DYNAMIC_COMBO, widget_types
+from .frontend_widgets import KEY, widget_types
 from .input_spec import InputSpec
 from .javascript import js_number
 from .live_graph import Graph, Input, Node, Widget
@@ -50,10 +50,10 @@ def spec_of(node: Node, slot: Input, widget: Widget | None, rules: EditorRules) 
 def _is_known(node: Node, widget: Widget) -> bool:
     """Whether the editor knows what the widget takes.
 
-    Not of what a dynamic combo brought before any value was saved into it, nor of the first slots
-    of an Autogrow input; and a dynamic combo itself makes the editor fail.
+    Not of what a key brought before any value was saved into it, nor of the first slots
+    of an input that grows; and what a key unfolds itself makes the editor fail.
     """
-    if widget.kind == DYNAMIC_COMBO or _is_first_grown(node, widget):
+    if widget.kind == KEY or _is_first_grown(node, widget):
         return False
     if widget.spec is None or not widget.spec.depth:
         return True
@@ -62,8 +62,8 @@ def _is_known(node: Node, widget: Widget) -> bool:
 
 
 def _is_first_grown(node: Node, widget: Widget) -> bool:
-    """Whether it belongs to a slot of an Autogrow input that did not grow behind a linked one."""
-    group = node.autogrow.get(widget.name.rpartition(".")[0])
+    """Whether it belongs to a slot that did not grow behind a linked one."""
+    group = node.growing.get(widget.name.rpartition(".")[0])
     ordinal = group.ordinal(widget.name) if group is not None else None
     if group is None or ordinal is None:
         return False

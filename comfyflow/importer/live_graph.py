@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from .javascript import js_text, shown
 
 if TYPE_CHECKING:
+    from ..dynamic.autogrow import GrownSlots
     from .group_node import GroupNode
-    from .input_spec import Autogrow, InputSpec
+    from .input_spec import InputSpec
     from .node_shape import NodeShape
 
 MUTED: Final = 2
@@ -23,7 +24,7 @@ SUBGRAPH_INPUT: Final = -10
 SUBGRAPH_OUTPUT: Final = -20
 """The target of links that leave a subgraph."""
 
-_NOTHING_GROWS: Final[Mapping[str, Autogrow]] = {}
+_NOTHING_GROWS: Final[Mapping[str, GrownSlots]] = {}
 NOTHING_RAISED: Final[Mapping[int, Widget]] = {}
 """What a node has raised that is no subgraph's, or whose ``proxyWidgets`` name nothing."""
 
@@ -166,7 +167,7 @@ class Node:
         widgets: Its widgets, in the editor's order.
         graph: The graph that it stands in.
         shape: What its class gives it, or None where it has no class.
-        autogrow: Its inputs that grow, by name.
+        growing: Its inputs that grow, by name.
         raised: For a subgraph node: by the `id` of a widget inside that no input feeds, or of the slot of
             a nested subgraph node, the widget with the value that was saved outside [B4].
         definition: For a host, the graph of its subgraph.
@@ -177,7 +178,7 @@ class Node:
     """
 
     __slots__ = (
-        "autogrow", "definition", "graph", "group", "id", "inputs", "key", "mode", "outputs", "pack",
+        "definition", "graph", "group", "growing", "id", "inputs", "key", "mode", "outputs", "pack",
         "properties", "raised", "raw", "role", "shape", "title", "type", "widgets",
     )  # fmt: skip
 
@@ -196,7 +197,7 @@ class Node:
         self.outputs: list[Output] = []
         self.widgets: list[Widget] = []
         self.shape: NodeShape | None = None
-        self.autogrow: Mapping[str, Autogrow] = _NOTHING_GROWS
+        self.growing: Mapping[str, GrownSlots] = _NOTHING_GROWS
         self.raised: Mapping[int, Widget] = NOTHING_RAISED
         self.definition: Graph | None = None
         self.group: GroupNode | None = None

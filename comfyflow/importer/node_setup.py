@@ -11,9 +11,9 @@ from ..schema.input_schema import InputSchema
 from .dynamic_inputs import choose, grow_where_linked, set_option
 from .editor_rules import EditorRules
 from .frontend_widgets import (
-    DYNAMIC_COMBO,
     FILE,
     FIXED,
+    KEY,
     MULTILINE,
     NUMBER,
     OPTION,
@@ -34,7 +34,7 @@ from .slot_types import is_native, saved_type
 _SHOWN: Final = (FIXED, OPTION_INDEX, RENDERED, VIEWPORT)
 """Widgets that show something and take no value."""
 
-_PARTICULAR: Final = frozenset({*_SHOWN, MULTILINE, DYNAMIC_COMBO, OPTION, FILE})
+_PARTICULAR: Final = frozenset({*_SHOWN, MULTILINE, KEY, OPTION, FILE})
 """Widgets that do not simply hold what is put into them."""
 
 SHORT_TEXT: Final = 20
@@ -47,12 +47,12 @@ def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     if not shape.core and (unlisted := _unlisted_widgets(raw, shape)):
         shape = shape.with_widgets(unlisted)
     node.shape = shape
-    node.autogrow = shape.autogrow
+    node.growing = shape.growing
     node.title = title_of(raw, shape.title)
     node.widgets = [widget.copy() for widget in shape.widgets]
     node.inputs = merged_inputs(shape.inputs, raw.get("inputs"))
     node.outputs = _merged_outputs(shape, raw.get("outputs"))
-    if shape.dynamic and shape.autogrow:
+    if shape.dynamic and shape.growing:
         grow_where_linked(node, shape)
     _fill_widgets(node, _saved_values(node, shape, rules), rules)
 
@@ -142,7 +142,7 @@ def set_value(node: Node, widget: Widget, value: Any, rules: EditorRules, origin
     widget.origin = origin
     if kind == MULTILINE:
         widget.value = text_area_value(value, rules)
-    elif kind == DYNAMIC_COMBO:
+    elif kind == KEY:
         widget.value = value
         choose(node, widget)
     elif kind == OPTION:

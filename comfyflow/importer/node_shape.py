@@ -8,17 +8,16 @@ from copy import copy
 from functools import partial
 from typing import Any, Final
 
+from ..bounds import DYNAMIC_NESTING
+from ..dynamic.autogrow import GrownSlots
 from ..json_types import is_object
 from ..schema import InputSchema, NodeSchema, Schema
 from .dynamic_inputs import NewNode
 from .editor_rules import EditorRules
 from .frontend_widgets import PACK_WIDGET, SEED_NAMES, added_inputs, added_widgets, widget_types
-from .input_spec import DYNAMIC_COMBO, MATCH_TYPE, Autogrow, InputSpec
+from .input_spec import InputSpec
 from .javascript import truthy
 from .live_graph import Input, Widget
-
-MAX_OPTION_DEPTH: Final = 32
-"""How deep dynamic combos may stand in one another. Real ones reach 2."""
 
 
 def _never(_: str) -> bool:
@@ -44,8 +43,8 @@ class NodeShape:
         widgets: The widgets that it has.
         outputs: Name and type of what it gives.
         dynamic: Whether its inputs depend on values or links.
-        autogrow: The inputs that grow of a new node, by name.
-        match_groups: For each MatchType template: the inputs that share a type, with what each
+        growing: The inputs that grow of a new node, by name.
+        match_groups: For each template: the inputs that share a type, with what each
             allows.
         match_outputs: For each output: the template that it follows, or None.
         forced: Which saved values belong to inputs that were widgets once, or None where none.
@@ -68,9 +67,9 @@ class NodeShape:
         self.rules = rules
         self.inputs: list[Input] = []
         self.widgets: list[Widget] = []
-        self.outputs: Final = [(o.name, "*" if o.type == MATCH_TYPE else o.type) for o in node.outputs]
+        self.outputs: Final = [(o.name, "*" if o.is_wild else o.type) for o in node.outputs]
         self.dynamic: bool = False
-        self.autogrow: dict[str, Autogrow] = {}
+        self.growing: dict[str, GrownSlots] = {}
         self.specs: dict[str, InputSpec] = {}
         self._grown_specs: dict[tuple[str, int], InputSpec] = {}
         self.match_groups: dict[str, dict[str, str]] = {}
@@ -109,7 +108,7 @@ class NodeShape:
         return known
 
     def grown_spec(self, entry: InputSchema, name: str) -> InputSpec:
-        """A slot of an Autogrow input; what it consists of is worked out once."""
+        """A slot of an input that grows; what it consists of is worked out once."""
         key = (name, id(entry.options))  # the options live as long as the specs that hold them
         known = self._grown_specs.get(key)
         if known is None or known.type != entry.type:
@@ -118,7 +117,7 @@ class NodeShape:
 
     def _spec(self, entry: InputSchema, name: str, depth: int = 0) -> InputSpec:
         made = InputSpec(entry, name, self.class_type, depth)
-        if made.type == DYNAMIC_COMBO and self.rules.dynamic_inputs and depth < MAX_OPTION_DEPTH:
+        if entry.dynamic_options and self.rules.dynamic_inputs and depth < DYNAMIC_NESTING:
             group = "" if self.rules.short_option_names else f"{name}."
             made.brings = {
                 option.key: tuple(self._spec(e, f"{group}{e.name}", depth + 1) for e in option.inputs)
@@ -152,7 +151,7 @@ class NodeShape:
         self.inputs = new.inputs
         self.widgets = new.widgets
         self.dynamic = (
-            bool(self.autogrow)
+            bool(self.growing)
             or any(spec.brings for spec in specs)
             or (self.class_type == "CustomCombo" and self.rules.custom_combos)
         )

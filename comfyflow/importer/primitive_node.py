@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ..json_types import is_array, is_number
 from .editor_rules import EditorRules
-from .frontend_widgets import COMBO, DYNAMIC_COMBO, MULTILINE, NUMBER, PLAIN
+from .frontend_widgets import COMBO, KEY, MULTILINE, NUMBER, PLAIN
 from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_number, js_round, shown, truthy
 from .link_resolver import LinkError
@@ -80,7 +80,7 @@ def _given(
     if is_reroute(first[0]) and by_reroute is not UNDEFINED and by_reroute is not CUT:
         return _replaced(node, None, by_reroute, replace), f"{origin}: the default behind a reroute"
     widget = shown_widget(*first)
-    if widget is not None and widget.kind == DYNAMIC_COMBO:
+    if widget is not None and widget.kind == KEY:
         choices = choices_of(first[0], widget)  # it cannot be shown a second time, and stays at its first
         return (choices[0], f"{origin}, which shows this first") if choices else None
     spec = spec_of(*first, widget, rules)

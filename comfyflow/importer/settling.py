@@ -1,7 +1,7 @@
 """What the editor still changes once all nodes of a workflow are filled.
 
 Slots whose widget is gone are removed, old spellings are corrected, primitive nodes write their
-value into the widgets that they are linked to, reroutes and MatchType nodes take the type of
+value into the widgets that they are linked to, reroutes and nodes of matching types take the type of
 what is linked to them and drop links that do not fit.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from .dynamic_inputs import choose
 from .editor_rules import EditorRules
-from .frontend_widgets import COMBO, DYNAMIC_COMBO, OPTION
+from .frontend_widgets import COMBO, KEY, OPTION
 from .javascript import UNDEFINED, js_text, truthy
 from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Node, Widget
 from .slot_types import common_type, connects
@@ -32,7 +32,7 @@ def settle(workflow: LoadedWorkflow, rules: EditorRules) -> None:
 
 
 def settle_types(workflow: LoadedWorkflow, rules: EditorRules) -> None:
-    """Let reroutes and MatchType nodes take their types; links that no longer fit are dropped.
+    """Let reroutes and nodes of matching types take their types; links that no longer fit are dropped.
 
     1.27 knows only the links of the canvas when it does so.
     """
@@ -129,13 +129,13 @@ def _correct_values(node: Node, rules: EditorRules) -> None:
 
 def _first_choice(node: Node, widget: Widget) -> None:
     """Put the first choice into a combo that was saved as null [5]."""
-    if widget.kind not in (COMBO, DYNAMIC_COMBO):
+    if widget.kind not in (COMBO, KEY):
         return
     choices = choices_of(node, widget)
     if choices:
         widget.value = choices[0]
         widget.origin = "the first choice, in place of null"
-        if widget.kind == DYNAMIC_COMBO:
+        if widget.kind == KEY:
             choose(node, widget)
 
 
@@ -149,7 +149,7 @@ def choices_of(node: Node, widget: Widget) -> list[Any]:
 
 
 def _match(graph: Graph, pending: list[tuple[Node, str]], reached: dict[int, int] | None) -> None:
-    """Give the inputs and outputs of MatchType groups the types that their links leave.
+    """Give the inputs and outputs of one type the types that their links leave.
 
     Args:
         graph: Where the nodes stand.
@@ -233,8 +233,8 @@ def _at(slots: list[_Slot], index: Any) -> _Slot | None:
 
 
 def _cut(graph: Graph, node: Node, slot: Input) -> None:
-    """Take a link away from an input; the links behind it in an Autogrow input move up."""
-    if _unlink(graph, slot) and slot.name.rpartition(".")[0] in node.autogrow:
+    """Take a link away from an input; the links behind it in an input that grows move up."""
+    if _unlink(graph, slot) and slot.name.rpartition(".")[0] in node.growing:
         _move_up(graph, node, slot)
 
 
@@ -254,7 +254,7 @@ def _unlink(graph: Graph, slot: Input) -> bool:
 
 def _move_up(graph: Graph, node: Node, slot: Input) -> None:
     name = slot.name.rpartition(".")[0]
-    group = node.autogrow.get(name)
+    group = node.growing.get(name)
     ordinal = group.ordinal(slot.name) if group is not None else None
     stride = len(group.inputs) if group is not None else 0
     if group is None or ordinal is None or ordinal + 1 < group.minimum:

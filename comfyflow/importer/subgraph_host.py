@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object
 from .editor_rules import EditorRules
-from .frontend_widgets import COMBO, DYNAMIC_COMBO, MARKDOWN, MULTILINE
+from .frontend_widgets import COMBO, KEY, MARKDOWN, MULTILINE
 from .javascript import UNDEFINED, js_text
 from .live_graph import SUBGRAPH_INPUT, Boundary, Graph, Input, Node, Output, Promoted, Widget
 from .node_setup import fill_unordered, merged_inputs, saved_outputs, set_value, text_area_value, title_of
@@ -248,7 +248,7 @@ def _own_value(slot: Input, value: Any, place: int, rules: EditorRules) -> None:
 
 def _with_value(source: Widget, value: Any, place: int, rules: EditorRules) -> Widget | None:
     """A copy of a widget with a value saved outside, or None where the one inside stands."""
-    if value is None and (not rules.host_nulls or source.kind in (COMBO, DYNAMIC_COMBO)):
+    if value is None and (not rules.host_nulls or source.kind in (COMBO, KEY)):
         return None
     own = source.copy()
     own.value = text_area_value(value, rules) if source.kind == MULTILINE else value
@@ -416,7 +416,7 @@ def _copy_inside(slot: Input, graph: Graph, rules: EditorRules, report: Report) 
             widget = inner_slot.promoted.own if inner_slot.promoted is not None else None
         else:
             widget = inner.widget(inner_slot.widget) if inner_slot.widget is not None else None
-        if widget is not None and widget.kind == DYNAMIC_COMBO:
+        if widget is not None and widget.kind == KEY:
             _choose_again(inner, widget, chosen, rules, report)
         elif widget is not None and widget is not chosen:
             widget.value = chosen.value

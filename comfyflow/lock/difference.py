@@ -6,19 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from ..bounds import DYNAMIC_NESTING
 from ..diff.shown import ABSENT, MAX_TEXT, brief, plain
 from ..diff.value import value_key
-from ..schema import MISSING, InputSchema, NodeSchema
-from ..schema.input_schema import (
-    AUTOGROW,
-    COMBO,
-    DYNAMIC_COMBO,
-    DYNAMIC_GROUP,
-    DYNAMIC_SLOT,
-    MATCH_TYPE,
-    MAX_NESTING,
-    Autogrow,
-)
+from ..dynamic import is_wild
+from ..schema import MISSING, GrowthTemplate, InputSchema, NodeSchema
 from .signature import FILES, LOOKS, is_file_list
 
 Nodes: TypeAlias = "Mapping[str, Mapping[str, Any]]"
@@ -131,7 +123,7 @@ def _input_differences(
             yield Difference("input_gone", message, tuple(nodes), full, old=definition(was))
         elif was is not None and now is not None:
             yield from _one_input(was, now, nodes, full)
-            if depth < MAX_NESTING:
+            if depth < DYNAMIC_NESTING:
                 yield from _inner_differences(was, now, nodes, full, depth + 1)
 
 
@@ -182,9 +174,9 @@ def _choice_differences(
     after = {value_key(choice): choice for choice in _choices(now)}
     gone = [choice for key, choice in before.items() if key not in after]
     added = [choice for key, choice in after.items() if key not in before]
-    if gone and now.type in (COMBO, DYNAMIC_COMBO):
+    if gone and now.is_choice:
         yield Difference("choices_gone", f"no longer offers {_listed(gone)}", ids, name, None, gone)
-    if added and was.type in (COMBO, DYNAMIC_COMBO):
+    if added and was.is_choice:
         yield Difference("choices_added", f"offers {_listed(added)} now", ids, name, None, None, added)
 
 
@@ -205,28 +197,19 @@ def _inner_differences(
     was: InputSchema, now: InputSchema, nodes: Nodes, name: str, depth: int
 ) -> Iterator[Difference]:
     """The differences of what stands inside a dynamic input, for the nodes that have it."""
-    if was.type != now.type:
+    if was.dynamic is None or now.dynamic is None or was.type != now.type:
         return
-    prefix = f"{name}."
-    if was.type == DYNAMIC_COMBO:
-        options = {option.key: option.inputs for option in now.dynamic_options}
-        for option in was.dynamic_options:
-            chosen = {node: given for node, given in nodes.items() if given.get(name) == option.key}
-            if chosen and option.key in options:
-                yield from _input_differences(option.inputs, options[option.key], chosen, prefix, depth)
-    elif was.type == DYNAMIC_SLOT:
-        linked = {node: given for node, given in nodes.items() if name in given}
-        if linked:
-            yield from _input_differences(was.slot_inputs, now.slot_inputs, linked, prefix, depth)
-    elif was.type == DYNAMIC_GROUP:
-        rows = {node: given for node, given in nodes.items() if any(key.startswith(prefix) for key in given)}
-        if rows:
-            yield from _input_differences(was.group, now.group, rows, f"{prefix}*.", depth)
-    elif was.type == AUTOGROW and was.autogrow is not None and now.autogrow is not None:
-        yield from _autogrow_differences(was.autogrow, now.autogrow, nodes, name)
+    for part in was.dynamic.counterparts(now.dynamic, name):
+        chosen = {node: given for node, given in nodes.items() if part.concerns(given)}
+        if chosen:
+            yield from _input_differences(part.was, part.now, chosen, part.prefix, depth)
+    if was.autogrow is not None and now.autogrow is not None:
+        yield from _growth_differences(was.autogrow, now.autogrow, nodes, name)
 
 
-def _autogrow_differences(was: Autogrow, now: Autogrow, nodes: Nodes, name: str) -> Iterator[Difference]:
+def _growth_differences(
+    was: GrowthTemplate, now: GrowthTemplate, nodes: Nodes, name: str
+) -> Iterator[Difference]:
     before, after = (was.minimum, was.names), (now.minimum, now.names)
     if before != after:
         message = f"took {_slots_shown(was)}, takes {_slots_shown(now)}"
@@ -235,7 +218,7 @@ def _autogrow_differences(was: Autogrow, now: Autogrow, nodes: Nodes, name: str)
         yield from _one_input(was.input, now.input, nodes, f"{name}.*")
 
 
-def _slots_shown(grown: Autogrow) -> str:
+def _slots_shown(grown: GrowthTemplate) -> str:
     names = grown.names if len(grown.names) < 4 else (grown.names[0], "…", grown.names[-1])
     return f"{grown.minimum} to {len(grown.names)} of {_named(', '.join(names))}"
 
@@ -250,7 +233,7 @@ def _other_options(entry: InputSchema) -> dict[str, Any]:
 
 
 def _input_types(entry: InputSchema) -> frozenset[str]:
-    return _types(entry.match_types) | {MATCH_TYPE} if entry.type == MATCH_TYPE else entry.types
+    return _types(entry.match_types) | {entry.type} if is_wild(entry.type) else entry.types
 
 
 def _types(kind: str) -> frozenset[str]:
@@ -258,11 +241,11 @@ def _types(kind: str) -> frozenset[str]:
 
 
 def _type_shown(entry: InputSchema) -> str:
-    return f"{entry.type} of {entry.match_types}" if entry.type == MATCH_TYPE else entry.type
+    return f"{entry.type} of {entry.match_types}" if is_wild(entry.type) else entry.type
 
 
 def _choices(entry: InputSchema) -> tuple[Any, ...]:
-    return entry.choices or tuple(option.key for option in entry.dynamic_options)
+    return entry.offered or ()
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from ..bounds import DYNAMIC_NESTING
 from ..json_types import is_array, is_object, object_or_empty
 from ..schema import InputSchema, NodeSchema, lists_files
-from ..schema.input_schema import MAX_NESTING, read_inputs
+from ..schema.input_schema import read_inputs
 
 FILES: Final = "comfyflow_files"
 """The option that marks a list as one of installed files, of which only the used ones are kept."""
@@ -111,7 +112,7 @@ def _definition(entry: InputSchema, prefix: str, files: _Files, depth: int) -> l
 def _dynamic_options(options: dict[str, Any], name: str, files: _Files, depth: int) -> dict[str, Any]:
     """The options of a dynamic input, the inputs within them without looks too."""
     made = dict(options)
-    if depth > MAX_NESTING:
+    if depth > DYNAMIC_NESTING:
         return {}
     if is_array(made.get("options")):
         made["options"] = [

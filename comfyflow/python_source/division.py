@@ -9,7 +9,6 @@ from typing import Any, Final, TypeAlias
 
 from ..graph import ROOT, Graph, GraphNode, Link
 from ..schema import NodeSchema, Schema
-from ..schema.input_schema import DYNAMIC_COMBO
 from .accepted import ANY
 from .annotation import Annotations
 from .name import Scope, function_name, snake
@@ -132,7 +131,11 @@ class Division:
         for name, value in node.inputs.items():
             if type(value) is not Link:
                 entry = known.by_name.get(name) if known is not None else None
-                keyed = known is None or (entry is not None and entry.type == DYNAMIC_COMBO) or "." in name
+                keyed = (
+                    known is None
+                    or (entry is not None and entry.is_dynamic and entry.is_choice)
+                    or "." in name
+                )
                 yield name, repr(value) if keyed and isinstance(value, str) else "value"
             elif value.node_id in inside:
                 yield name, unit.relative(value.node_id), value.slot

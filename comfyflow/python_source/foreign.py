@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..dynamic import unfold_inputs
 from ..graph import Graph, GraphNode, Link
 from ..input_file import ForeignPath, is_annotated, is_plain_path
 from ..json_types import is_array, is_object
 from ..schema import NodeSchema, Schema
-from ..schema.dynamic import unfold_inputs
 from ..schema.installed_files import is_media_file, takes_file
 
 

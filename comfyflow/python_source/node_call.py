@@ -16,7 +16,6 @@ from typing import Any, Final, TypeAlias
 from ..codegen.argument import EXTRA
 from ..json_types import is_array, is_number, is_object
 from ..schema import InputSchema
-from ..schema.input_schema import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, DYNAMIC_SLOT
 from .accepted import ANY, SOCKET, Accepted, unwrapped
 from .node_class import InnerClass, NodeClass, NodeClasses, Parameter
 from .program import Given, Local, NodeStep, Source
@@ -105,7 +104,7 @@ def fit(
 
 class _Fitting:
     def __init__(self, step: NodeStep, node_class: NodeClass, classes: NodeClasses, carried: Carried) -> None:
-        self._left = dict(step.inputs)
+        self.left = dict(step.inputs)
         self._class = node_class
         self._classes = classes
         self._carried = carried
@@ -116,13 +115,13 @@ class _Fitting:
         if any(slot >= len(outputs) for slot in slots):
             raise UnfitError
         schema, constructor = self._class.schema, self._class.constructor
-        arguments = self._arguments(constructor, schema.inputs, "")
-        if self._left:
+        arguments = self.arguments(constructor, schema.inputs, "")
+        if self.left:
             arguments |= self._added(constructor, schema.added_inputs)
         variables = {output.carried for output in outputs if output.carried.startswith("_T")}
         found = {name: self._variable(name) for name in sorted({*variables, *self._matched})}
         carried = [found.get(output.carried, output.carried) for output in outputs]
-        return NodeCall(self._class, arguments, carried, list(self._left))
+        return NodeCall(self._class, arguments, carried, list(self.left))
 
     def _variable(self, name: str) -> str:
         """What a type variable stands for, as type checkers find it."""
@@ -139,7 +138,8 @@ class _Fitting:
             return ANY
         return next(iter(linked)) if len(linked) == 1 else SOCKET
 
-    def _arguments(self, inner: InnerClass, entries: Iterable[InputSchema], prefix: str) -> dict[str, Value]:
+    def arguments(self, inner: InnerClass, entries: Iterable[InputSchema], prefix: str) -> dict[str, Value]:
+        """The arguments of a class, for the inputs whose names have that in front."""
         arguments: dict[str, Value] = {}
         for entry in entries:
             parameter = inner.parameters.get(entry.name)
@@ -153,15 +153,15 @@ class _Fitting:
     def _added(self, constructor: InnerClass, entries: Iterable[InputSchema]) -> dict[str, Value]:
         """What a pack adds to its nodes, each in its argument or else as extra."""
         arguments: dict[str, Value] = {}
-        for name in dict.fromkeys(entry.name for entry in entries if entry.name in self._left):
+        for name in dict.fromkeys(entry.name for entry in entries if entry.name in self.left):
             parameter = constructor.parameters.get(name)
             if parameter is not None and self._takes(parameter.accepted, name):
-                arguments[parameter.name] = self._leaf(parameter.accepted, name, self._left.pop(name))
+                arguments[parameter.name] = self.leaf(parameter.accepted, name, self.left.pop(name))
         extra = constructor.parameters.get(_EXTRA)
         if extra is not None:
-            known = [name for name in self._left if self._takes(_ANY_VALUE, name)]
+            known = [name for name in self.left if self._takes(_ANY_VALUE, name)]
             values: dict[str, Value] = {
-                name: self._leaf(_ANY_VALUE, name, self._left.pop(name)) for name in known
+                name: self.leaf(_ANY_VALUE, name, self.left.pop(name)) for name in known
             }
             if values:
                 arguments[extra.name] = Named(values)
@@ -169,82 +169,45 @@ class _Fitting:
 
     def _takes(self, accepted: Accepted, name: str) -> bool:
         try:
-            self._leaf(accepted, name, self._left[name])
+            self.leaf(accepted, name, self.left[name])
         except UnfitError:
             return False
         return True
 
     def _argument(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
-        if entry.type == AUTOGROW and entry.autogrow is not None:
-            return self._grown(parameter, entry, name)
-        if entry.type == DYNAMIC_GROUP:
-            return self._rows(parameter, entry, name)
-        if name not in self._left:
+        dynamic = entry.dynamic
+        found: Value | None = (
+            self.plain(parameter, name) if dynamic is None else dynamic.fitted(self, parameter, name)
+        )
+        return found
+
+    def plain(self, parameter: Parameter, name: str) -> Value | None:
+        """What stands for an input that is like any other; None where it is left out."""
+        if name not in self.left:
             if parameter.has_default or not parameter.may_be_left_out:
                 raise UnfitError
             return None
-        value = self._left.pop(name)
-        if entry.type == DYNAMIC_COMBO and parameter.options:
-            return self._chosen(parameter, entry, name, value)
-        if entry.type == DYNAMIC_SLOT and parameter.group is not None:
-            return self._slot(parameter.group, parameter.accepted, entry, name, value)
-        leaf = self._leaf(parameter.accepted, name, value)
+        value = self.left.pop(name)
+        leaf = self.leaf(parameter.accepted, name, value)
         same = parameter.has_default and _equal(unwrapped(value), parameter.default)
         return None if same else leaf
 
-    def _chosen(self, parameter: Parameter, entry: InputSchema, name: str, value: Any) -> Value:
-        inner = parameter.options.get(value) if isinstance(value, str) else None
-        if inner is None:
-            raise UnfitError
-        option = next(option for option in entry.dynamic_options if option.key == value)
-        arguments = self._arguments(inner, option.inputs, f"{name}.")
-        if not arguments and all(one.may_be_left_out for one in inner.parameters.values()):
-            return Leaf(name)
-        return Inner(inner.path, arguments)
+    def has(self, name: str) -> bool:
+        """Whether an input is given and not said yet."""
+        return name in self.left
 
-    def _slot(
-        self, inner: InnerClass, accepted: Accepted, entry: InputSchema, name: str, value: Any
-    ) -> Value:
-        arguments = self._arguments(inner, entry.slot_inputs, f"{name}.")
-        bare = not arguments and all(one.may_be_left_out for one in inner.parameters.values())
-        source = self._leaf(accepted if bare else inner.source, name, value)
-        return source if bare else Inner(inner.path, arguments, source)
+    def take(self, name: str) -> Any:
+        """An input, which is said thereby."""
+        return self.left.pop(name)
 
-    def _grown(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
-        template, element = entry.autogrow, parameter.accepted.element
-        given = self._below(name)
-        if not given:
-            return None if parameter.may_be_left_out else Listed([])
-        if template is None or element is None or template.input.is_dynamic:
-            raise UnfitError
-        prefix = template.prefix
-        names = template.names if prefix is None else [f"{prefix}{index}" for index in range(len(given))]
-        values = {slot: self._leaf(element, f"{name}.{slot}", given[slot]) for slot in names if slot in given}
-        if len(values) != len(given):
-            raise UnfitError
-        if all(slot in values for slot in list(names)[: len(values)]):
-            return Listed(list(values.values()))
-        return Named(dict(values))
-
-    def _rows(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
+    def take_below(self, name: str) -> dict[str, Any]:
+        """The inputs under a dynamic one, which are said thereby."""
         start = f"{name}."
-        count = len({key[len(start) :].split(".", 1)[0] for key in self._left if key.startswith(start)})
-        if not count and parameter.may_be_left_out:
-            return None
-        if parameter.group is None:
-            raise UnfitError
-        path, rows = parameter.group.path, range(count)
-        return Listed(
-            [Inner(path, self._arguments(parameter.group, entry.group, f"{start}{row}.")) for row in rows]
-        )
+        found = [key for key in self.left if key.startswith(start)]
+        return {key[len(start) :]: self.left.pop(key) for key in found}
 
-    def _below(self, name: str) -> dict[str, Any]:
-        """The inputs under a dynamic one, which are taken."""
-        start = f"{name}."
-        found = [key for key in self._left if key.startswith(start)]
-        return {key[len(start) :]: self._left.pop(key) for key in found}
-
-    def _leaf(self, accepted: Accepted | None, name: str, value: Any) -> Leaf:
+    def leaf(self, accepted: Accepted | None, name: str, value: Any) -> Leaf:
+        """A value, if an argument takes it."""
         if accepted is None:
             raise UnfitError
         if isinstance(value, (Local, Given)):
@@ -256,6 +219,26 @@ class _Fitting:
         if isinstance(plain, float) and plain.is_integer() and accepted.value(int(plain)):
             return Leaf(name, whole=True)
         raise UnfitError
+
+    def leaf_of(self, name: str) -> Leaf:
+        """The value of an input as it is."""
+        return Leaf(name)
+
+    def inner(self, inner: InnerClass, arguments: dict[str, Value], source: Leaf | None = None) -> Inner:
+        """A call of a class within the class."""
+        return Inner(inner.path, arguments, source)
+
+    def listed(self, values: list[Value]) -> Listed:
+        """A list."""
+        return Listed(values)
+
+    def named(self, values: dict[str, Value]) -> Named:
+        """A dictionary."""
+        return Named(values)
+
+    def unfit(self) -> UnfitError:
+        """The error that says that no call is found."""
+        return UnfitError()
 
     def _link(self, accepted: Accepted, carried: str) -> None:
         if accepted.anything or carried in accepted.types:

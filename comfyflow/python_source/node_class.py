@@ -29,8 +29,8 @@ class Parameter:
         default: What the prompt gets where nothing is given; absent where nothing does.
         has_default: Whether there is such a value.
         may_be_left_out: Whether it need not be given.
-        options: For a DynamicCombo, the class of each option's key.
-        group: For a DynamicGroup or a DynamicSlot, the class of a row or of the choice.
+        options: For an input that a key unfolds, the class of each option's key.
+        group: The class of a row, or of what is linked and what that asks for.
     """
 
     name: str
@@ -49,14 +49,19 @@ class InnerClass:
     Attributes:
         path: Its dotted name, from the node's class on.
         parameters: Its arguments by wire name, in the server's order.
-        source: For a DynamicSlot, what may be linked to it.
-        key: For an option of a DynamicCombo, what selects it.
+        source: What may be linked, where its first argument is that.
+        key: For an option, what selects it.
     """
 
     path: tuple[str, ...]
     parameters: Mapping[str, Parameter]
     source: Accepted | None = None
     key: str = ""
+
+    @property
+    def may_be_bare(self) -> bool:
+        """Whether nothing need be given."""
+        return all(parameter.may_be_left_out for parameter in self.parameters.values())
 
 
 @dataclass

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from ..dynamic import unfold_inputs
 from ..errors import PythonSourceError
 from ..graph import Graph, GraphNode, Link
 from ..schema import InputSchema, NodeSchema, Schema, lists_files, takes_file
-from ..schema.dynamic import unfold_inputs
 from .name import snake, title_name
 from .node_class import NodeClasses
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ..dynamic import is_wild
 from ..graph import GraphNode
 from ..schema import NodeSchema, OutputSchema
-from ..schema.input_schema import MATCH_TYPE
 from .accepted import ANY, SOCKET
 from .name import snake, title_name
 
@@ -94,7 +94,7 @@ def output_names(
     title = title_name(node.title, known.display_name if known is not None else "", node.class_type)
     output = known.outputs[slot] if known is not None and slot < len(known.outputs) else None
     kind = carried if carried not in (ANY, SOCKET) else output.type if output is not None else "*"
-    names = _names(node, known, output, "*" if kind == MATCH_TYPE else kind, users, title)
+    names = _names(node, known, output, "*" if is_wild(kind) else kind, users, title)
     return next((found for found in names if found and all(found)), ["value"])
 
 

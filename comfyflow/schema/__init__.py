@@ -1,10 +1,10 @@
 """What a server's /object_info says: its node classes, their inputs and outputs."""
 
-from .dynamic import unfold_inputs as unfold_inputs
+from ..dynamic import DynamicOption as DynamicOption
+from ..dynamic import GrowthTemplate as Autogrow
+from ..dynamic import unfold_inputs as unfold_inputs
 from .grown_inputs import Series as Series
 from .input_schema import MISSING as MISSING
-from .input_schema import Autogrow as Autogrow
-from .input_schema import DynamicOption as DynamicOption
 from .input_schema import InputSchema as InputSchema
 from .installed_files import lists_files as lists_files
 from .installed_files import takes_file as takes_file

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from ..json_types import is_array, is_number, is_object, object_or_empty, text_or_empty
+from ..dynamic import KEYED, KINDS, UNFOLDING, DynamicInput, DynamicOption, GrowthTemplate
+from ..json_types import is_array, is_number, is_object, text_or_empty
 
-DYNAMIC_COMBO: Final = "COMFY_DYNAMICCOMBO_V3"
-AUTOGROW: Final = "COMFY_AUTOGROW_V3"
-DYNAMIC_SLOT: Final = "COMFY_DYNAMICSLOT_V3"
-DYNAMIC_GROUP: Final = "COMFY_DYNAMICGROUP_V3"
-MATCH_TYPE: Final = "COMFY_MATCHTYPE_V3"
 COMBO: Final = "COMBO"
 ANY: Final = "*"
 PRIMITIVES: Final = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN"})
-DYNAMIC: Final = frozenset({DYNAMIC_COMBO, AUTOGROW, DYNAMIC_SLOT, DYNAMIC_GROUP})
 
 _UPLOAD: Final = "_upload"
 UPLOAD_FLAGS: Final = {
@@ -25,17 +20,8 @@ UPLOAD_FLAGS: Final = {
 }
 """Options that let the editor upload a file, and its kind."""
 
-AUTOGROW_LIMIT: Final = 100
-"""A server never makes more slots of one Autogrow input than this (0.4 and later)."""
-
-GROUP_LIMIT: Final = 20
-"""A DynamicGroup never has more rows than this (after 0.36)."""
-
 ANY_FILE: Final = "comfyflow_any_file"
 """The option by which a server says that a list of models is not all that it takes: a simulator does."""
-
-MAX_NESTING: Final = 32
-"""How deep dynamic inputs may stand in one another. Real schemas reach 3."""
 
 
 class _Missing:
@@ -49,36 +35,6 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
-
-
-@dataclass(frozen=True)
-class DynamicOption:
-    """One choice of a DynamicCombo, and the inputs that it brings.
-
-    Attributes:
-        key: The value that selects it.
-        inputs: What it adds, under names that are relative to the combo's.
-    """
-
-    key: str
-    inputs: tuple[InputSchema, ...]
-
-
-@dataclass(frozen=True)
-class Autogrow:
-    """The template of an input that grows: one slot a value.
-
-    Attributes:
-        names: The slots' own names, in order: what stands behind the dot in a prompt.
-        minimum: How many of the first slots must be filled (if the template is required).
-        input: What each slot takes; its ``required`` is the template's.
-        prefix: What the names start with, or None where the server lists them by hand.
-    """
-
-    names: tuple[str, ...]
-    minimum: int
-    input: InputSchema
-    prefix: str | None
 
 
 @dataclass(frozen=True)
@@ -111,8 +67,18 @@ class InputSchema:
 
     @property
     def is_combo(self) -> bool:
-        """Whether it is a choice of a list (not a DynamicCombo)."""
+        """Whether it is a choice of a list (not of what it brings)."""
         return self.type == COMBO
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it is a choice of a list, or of what it brings."""
+        return self.type == COMBO or self.type in KEYED
+
+    @property
+    def offered(self) -> tuple[Any, ...] | None:
+        """What such a choice offers, or None where it is none or the server does not say."""
+        return self.dynamic.keys if self.dynamic is not None else self.choices
 
     @cached_property
     def choices(self) -> tuple[Any, ...] | None:
@@ -164,19 +130,22 @@ class InputSchema:
                 return flag.removesuffix(_UPLOAD)
         return None
 
+    @cached_property
+    def dynamic(self) -> DynamicInput | None:
+        """What its kind of dynamic input says of it; None where it is of none."""
+        kind = KINDS.get(self.type)
+        return None if kind is None else kind(self, read_inputs)
+
     @property
     def match_template(self) -> str | None:
-        """The id that ties the MatchType inputs and outputs of one node together, or None."""
-        if self.type != MATCH_TYPE:
-            return None
-        name = object_or_empty(self.options.get("template")).get("template_id")
-        return name if isinstance(name, str) else None
+        """The id that ties the inputs and outputs of one node together that are of one type, or None."""
+        return self.dynamic.template_id if self.dynamic is not None else None
 
     @property
     def match_types(self) -> str:
-        """The types that a MatchType input allows, as the server writes them (``*``, ``A,B``)."""
-        allowed = object_or_empty(self.options.get("template")).get("allowed_types")
-        return allowed if isinstance(allowed, str) else ANY
+        """The types that such an input allows, as the server writes them (``*``, ``A,B``)."""
+        allowed = self.dynamic.socket_type if self.dynamic is not None else None
+        return ANY if allowed is None else allowed
 
     @property
     def is_kept(self) -> bool:
@@ -188,7 +157,7 @@ class InputSchema:
     @property
     def is_dynamic(self) -> bool:
         """Whether it stands for other inputs that depend on what is given."""
-        return self.type in DYNAMIC
+        return self.type in UNFOLDING
 
     @property
     def is_widget(self) -> bool:
@@ -197,82 +166,22 @@ class InputSchema:
             return False
         if self.options.get("widgetType"):
             return True
-        return bool(self.types & PRIMITIVES) or self.type in (COMBO, DYNAMIC_COMBO)
-
-    @cached_property
-    def dynamic_options(self) -> tuple[DynamicOption, ...]:
-        """The choices of a DynamicCombo, in the server's order; of any other input, none."""
-        listed = self.options.get("options")
-        if self.type != DYNAMIC_COMBO or not is_array(listed):
-            return ()
-        return tuple(
-            DynamicOption(option["key"], read_inputs(option.get("inputs")))
-            for option in listed
-            if is_object(option) and isinstance(option.get("key"), str)
-        )
-
-    @cached_property
-    def slot_inputs(self) -> tuple[InputSchema, ...]:
-        """What a DynamicSlot asks for once something is linked to it.
-
-        Servers after 0.27.0 list that by the type that is linked, or for no link. What flows is
-        not known here: so the inputs of all these options are taken and none is required, and one
-        that they do not agree on takes any value.
-        """
-        if self.type != DYNAMIC_SLOT:
-            return ()
-        found = {entry.name: entry for entry in read_inputs(self.options.get("inputs"))}
-        for option in self.slot_options:
-            for entry in read_inputs(option.get("inputs")):
-                first = found.setdefault(entry.name, replace(entry, required=False))
-                if replace(first, required=entry.required) != entry:
-                    found[entry.name] = InputSchema(entry.name, ANY, required=False)
-        return tuple(found.values())
-
-    @cached_property
-    def slot_options(self) -> tuple[Mapping[str, Any], ...]:
-        """What a DynamicSlot of a server after 0.27.0 asks for: ``when`` names the types that are
-        linked (None: nothing is), ``inputs`` what it asks for then.
-        """
-        listed = self.options.get("options")
-        if self.type != DYNAMIC_SLOT or not is_array(listed):
-            return ()
-        return tuple(option for option in listed if is_object(option))
-
-    @cached_property
-    def autogrow(self) -> Autogrow | None:
-        """The template of an Autogrow input, or None where it is none or cannot be used."""
-        template = self.options.get("template")
-        if self.type != AUTOGROW or not is_object(template):
-            return None
-        inner = next(iter(read_inputs(template.get("input"))), None)
-        minimum = template.get("min", 1)
-        if inner is None or isinstance(minimum, bool) or not isinstance(minimum, int):
-            return None
-        names = template.get("names")
-        if is_array(names):
-            known = tuple(name for name in names if isinstance(name, str))[:AUTOGROW_LIMIT]
-            return Autogrow(known, minimum, inner, None)
-        prefix, maximum = template.get("prefix"), template.get("max", 10)
-        if not isinstance(prefix, str) or isinstance(maximum, bool) or not isinstance(maximum, int):
-            return None
-        grown = tuple(f"{prefix}{index}" for index in range(min(maximum, AUTOGROW_LIMIT)))
-        return Autogrow(grown, minimum, inner, prefix)
-
-    @cached_property
-    def group(self) -> tuple[InputSchema, ...]:
-        """The fields of one row of a DynamicGroup."""
-        template = self.options.get("template")
-        if self.type != DYNAMIC_GROUP or not is_object(template):
-            return ()
-        return read_inputs(template.get("input", template))
+        return bool(self.types & PRIMITIVES) or self.is_choice
 
     @property
-    def row_bounds(self) -> tuple[int, int]:
-        """How many rows a DynamicGroup has at least and at most."""
-        bounds = (self.options.get("min"), self.options.get("max"))
-        least, most = (n if isinstance(n, int) and not isinstance(n, bool) else None for n in bounds)
-        return max(least or 0, 0), min(GROUP_LIMIT if most is None else most, GROUP_LIMIT)
+    def dynamic_options(self) -> tuple[DynamicOption, ...]:
+        """The choices of an input that a key unfolds, in the server's order; of any other, none."""
+        return self.dynamic.options if self.dynamic is not None else ()
+
+    @property
+    def slot_inputs(self) -> tuple[InputSchema, ...]:
+        """What a link asks for once it is there, or what each row consists of."""
+        return self.dynamic.fields if self.dynamic is not None else ()
+
+    @property
+    def autogrow(self) -> GrowthTemplate | None:
+        """The template of an input that grows, or None where it does not or cannot be used."""
+        return self.dynamic.growth if self.dynamic is not None else None
 
 
 def read_inputs(groups: object) -> tuple[InputSchema, ...]:

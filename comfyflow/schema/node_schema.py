@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from ..dynamic import is_wild
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
 from .grown_inputs import TAKING_ALL, Series, brought_inputs, series_of
-from .input_schema import ANY, COMBO, MATCH_TYPE, InputSchema, malformed, read_inputs
+from .input_schema import ANY, COMBO, InputSchema, malformed, read_inputs
 
 _FILLED: Final = (
     "API_KEY_COMFY_ORG",
@@ -36,7 +37,7 @@ class OutputSchema:
         type: The type; ``COMBO`` where the server gives a list of choices (`choices`).
         is_list: Whether it hands on a list, one execution an element.
         tooltip: The server's explanation, or ``""``.
-        match_template: For a MatchType output, the template id that it follows, or None.
+        match_template: The template of inputs whose type it takes after, or None.
         choices: The list that a V1 node gives in place of a type, or None.
     """
 
@@ -47,6 +48,11 @@ class OutputSchema:
     tooltip: str = ""
     match_template: str | None = None
     choices: tuple[Any, ...] | None = None
+
+    @property
+    def is_wild(self) -> bool:
+        """Whether its type is that of what is linked to an input of its node, if it says which."""
+        return is_wild(self.type)
 
 
 @dataclass(frozen=True)
@@ -178,7 +184,7 @@ class NodeSchema:
         return all(key in self.raw for key in ("api_node", "deprecated", "experimental"))
 
     def output_types(self, template: str, link_types: Mapping[str, str]) -> str:
-        """What a MatchType output carries, given the types of what is linked to its inputs.
+        """What an output carries that takes after inputs, given the types of what is linked to its inputs.
 
         Args:
             template: The template id of the output.
@@ -271,6 +277,6 @@ def _outputs(raw: Mapping[str, Any]) -> Iterator[OutputSchema]:
             type=type_name,
             is_list=index < len(lists) and lists[index] is True,
             tooltip=text_or_empty(tooltips[index]) if index < len(tooltips) else "",
-            match_template=matched if type_name == MATCH_TYPE and isinstance(matched, str) else None,
+            match_template=matched if is_wild(type_name) and isinstance(matched, str) else None,
             choices=None if isinstance(kind, str) else tuple(kind),
         )

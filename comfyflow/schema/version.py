@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from ..dynamic import KEYED
 from ..json_types import is_object
 from .catalogue import mentioning, modules, outlines
 
@@ -40,7 +41,6 @@ def required_editor(version: Version) -> str:
     return next(editor for since, editor in _EDITORS if version >= since)
 
 
-_DYNAMIC_COMBO: Final = "COMFY_DYNAMICCOMBO_V3"
 _DYNAMIC: Final = Version(0, 4, 0)
 _LATER: Final = Version(0, 28, 0)
 _LATER_MODULES: Final = frozenset(
@@ -81,9 +81,10 @@ def infer_version(raw: Mapping[str, Any]) -> Version:
     for key, version in _SIGNS:
         if any(is_object(node) and key in node for node in mentioning(raw, f'"{key}"')):
             return version
-    nodes = mentioning(raw, _DYNAMIC_COMBO)
-    dynamic = any(is_object(node) and _DYNAMIC_COMBO in str(node.get("input")) for node in nodes)
-    return _DYNAMIC if dynamic else Version(0, 3, 64)
+    for kind in KEYED:
+        if any(is_object(node) and kind in str(node.get("input")) for node in mentioning(raw, kind)):
+            return _DYNAMIC
+    return Version(0, 3, 64)
 
 
 def inferred(version: Version) -> str:

@@ -8,26 +8,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from ..dynamic import KINDS
 from ..graph.prompt import is_link, unwrapped
 from ..input_file import ANNOTATIONS
 from ..json_types import is_array, is_object
 from ..problem import Severity
 from ..schema import InputSchema
-from ..schema.input_schema import (
-    AUTOGROW,
-    COMBO,
-    DYNAMIC,
-    DYNAMIC_COMBO,
-    MATCH_TYPE,
-    PRIMITIVES,
-)
+from ..schema.input_schema import COMBO, PRIMITIVES
 from .constant import converted
 from .note import Note, shown
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
 from .rules import DEEPEST_VALUE
 
 FILE_NOT_CHECKED: Final = "file_not_checked"
-_WIDGETS: Final = PRIMITIVES | DYNAMIC | {COMBO, MATCH_TYPE, "*"}
+_WIDGETS: Final = PRIMITIVES | KINDS.keys() | {COMBO, "*"}
 _WIDGET_SIGNS: Final = ("default", "widgetType", "component", "socketless")
 
 
@@ -220,11 +214,11 @@ _Dynamic = tuple[str, InputSchema, Any]
 
 
 def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[Note]:
-    """DynamicCombos with a missing or an unknown key: no server notices before the node fails."""
+    """Inputs with a missing or an unknown key: no server notices before the node fails."""
     for name, entry, chosen in plan.dynamic_inputs(given):
-        if entry.type != DYNAMIC_COMBO or (chosen is not None and chosen is not False):
+        keys = entry.offered
+        if keys is None or (chosen is not None and chosen is not False):
             continue
-        keys = [option.key for option in entry.dynamic_options]
         if chosen is False:
             key = unwrapped(given[name])
             near = (key if isinstance(key, str) else shown(key), keys)
@@ -316,9 +310,9 @@ _MAY_TAKE: Final = "a class of a node pack may take it all the same"
 
 
 def _is_unchosen(owner: _Dynamic) -> bool:
-    """Whether it is a DynamicCombo of which nobody can say what it brings."""
+    """Whether its key is not known, so that nobody can say what it brings."""
     _, entry, chosen = owner
-    return entry.type == DYNAMIC_COMBO and (chosen is None or chosen is False)
+    return entry.is_choice and (chosen is None or chosen is False)
 
 
 def _is_under(name: str, start: str) -> bool:
@@ -326,15 +320,15 @@ def _is_under(name: str, start: str) -> bool:
 
 
 def _link_to_nothing(plan: ClassPlan, owner: _Dynamic | None) -> str:
-    if owner is not None and owner[1].type == AUTOGROW and owner[1].autogrow is not None:
-        last = owner[1].autogrow.names[-1:]
-        upto = f" (the last is {owner[0]}.{last[0]})" if last else ""
+    grown = owner[1].autogrow if owner is not None else None
+    if owner is not None and grown is not None:
+        upto = f" (the last is {owner[0]}.{grown.names[-1]})" if grown.names else ""
         return f"is beyond what {owner[0]!r} grows to{upto}; the node will fail"
     return f"is no input of {plan.class_type}; the server runs what is linked, and then the node fails"
 
 
 def _not_under(owner: _Dynamic, given: Mapping[str, Any]) -> str:
     name, entry, _ = owner
-    if entry.type == DYNAMIC_COMBO and name in given:
+    if entry.is_choice and name in given:
         return f"is no input that {name!r} brings when it is {shown(given[name])}"
     return f"is no input that {name!r} brings"

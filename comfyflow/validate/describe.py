@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from ..dynamic import is_wild
 from ..graph.prompt import WRAPPED_FORM
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING
-from ..schema.input_schema import ANY, MATCH_TYPE
+from ..schema.input_schema import ANY
 from . import loops
 from .note import shown
 from .plan import ClassPlan, InputPlan
@@ -267,7 +268,7 @@ def _wanted(entry: InputPlan) -> str:
     """What belongs into an input."""
     if entry.entry.choices:
         return f"Choose from {_few(entry.entry.choices)}."
-    kinds = entry.entry.match_types if entry.entry.type == MATCH_TYPE else entry.entry.type
+    kinds = entry.entry.match_types if is_wild(entry.entry.type) else entry.entry.type
     kind = "anything" if kinds == ANY else " or ".join(part.strip() for part in kinds.split(","))
     default = entry.entry.default
     usual = f"; the default is {shown(default)}" if default is not MISSING and default is not None else ""

@@ -42,7 +42,7 @@ class Findings:
             does not check: it does not know them, or unwraps them only then.
         dangling: Inputs of the class with links to nodes that do not exist.
         depth: How deep its deepest value is nested.
-        matches: Whether a MatchType decides what flows through one of its links.
+        matches: Whether a type that matches others decides what flows through one of its links.
     """
 
     steps: list[Step] = field(default_factory=list[Step])

@@ -9,7 +9,6 @@ from typing import Any
 from ..graph.prompt import is_link
 from ..graph.walk import upstream
 from ..json_types import is_array, object_or_empty
-from ..schema.input_schema import MATCH_TYPE
 from .note import Note, shown
 from .plan import ClassPlan, InputPlan
 from .rules import DEEPEST_RUN, ServerRules, types_match
@@ -119,7 +118,7 @@ def on_targets(targets: object, prompt: Mapping[str, Any], outputs: Iterable[str
 def on_matches(
     prompt: Mapping[str, Any], plans: Mapping[str, ClassPlan | None], seen: Scan
 ) -> Iterator[Note]:
-    """MatchType sockets: the server takes any link, the node then gets the wrong thing."""
+    """Sockets of one type, whichever: the server takes any link, the node then gets the wrong thing."""
     if not any(found.matches for found in seen.findings.values()):
         return
     flow = _Flow(prompt, plans)
@@ -130,7 +129,7 @@ def on_matches(
 
 
 class _Flow:
-    """What really flows through links when MatchType outputs take after their inputs."""
+    """What really flows through links when outputs take after the inputs of their nodes."""
 
     def __init__(self, prompt: Mapping[str, Any], plans: Mapping[str, ClassPlan | None]) -> None:
         self._prompt = prompt
@@ -185,7 +184,7 @@ class _Flow:
         if plan is None or plan.node is None or not 0 <= slot < len(plan.node.outputs):
             return "*", None
         output = plan.node.outputs[slot]
-        if output.type != MATCH_TYPE:
+        if not output.is_wild:
             return (output.type if output.choices is None else "*"), None
         given = object_or_empty(self._prompt[node_id].get("inputs"))
         for name, entry in plan.unfold(given).inputs.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..dynamic import is_wild
 from ..graph.prompt import is_link, linked, unwrapped
 from ..json_types import is_array, is_list, is_object
-from ..schema.input_schema import DYNAMIC_SLOT, MATCH_TYPE
 from . import advice
 from .constant import FAILURES, check_constant, converted
 from .findings import Findings, LinkStep
@@ -152,12 +152,11 @@ class Looker:
     def _fits(self, findings: Findings, plan: ClassPlan, entry: InputPlan, received: Any) -> bool:
         if plan.own is not None and plan.own.takes_types:
             return True
-        wanted: Any = entry.input_type
-        if wanted == DYNAMIC_SLOT:
-            wanted = entry.options.get("slotType", "*")
+        dynamic = entry.entry.dynamic
+        wanted: Any = entry.input_type if dynamic is None else dynamic.compared_type
         if not types_match(received, wanted, self._rules):
             return False
-        if MATCH_TYPE in (received, wanted):
+        if is_wild(received) or is_wild(wanted):
             findings.matches = True  # what really flows is followed later
         elif isinstance(received, str):
             entry.accepted.add(received)

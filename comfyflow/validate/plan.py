@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from ..bounds import DYNAMIC_NESTING
+from ..dynamic import wrong_input
 from ..json_types import is_array, is_object
 from ..schema import (
     InputSchema,
@@ -18,23 +20,13 @@ from ..schema import (
     unfold_inputs,
 )
 from ..schema.catalogue import Outline, outlines
-from ..schema.input_schema import (
-    ANY_FILE,
-    AUTOGROW,
-    COMBO,
-    DYNAMIC_COMBO,
-    DYNAMIC_GROUP,
-    DYNAMIC_SLOT,
-    MATCH_TYPE,
-    MAX_NESTING,
-)
+from ..schema.input_schema import ANY_FILE
 from .core_checks import own_check
-from .group_rows import wrong_rows
 from .input_files import listed_files
 from .own_check import OwnCheck
 from .pack_checks import EndlessOutputs, has_endless_outputs, pack_check
 from .rules import ServerRules
-from .server_error import ServerError
+from .server_error import INVALID_DYNAMIC_INPUT, ServerError
 
 SOCKET: Final = 0
 INT: Final = 1
@@ -103,11 +95,10 @@ def _unlisted(entry: InputSchema, rules: ServerRules) -> bool:
 
 def _kind(entry: InputSchema) -> tuple[int, bool, Any, Any]:
     required = entry.required
-    kind = CHOICE if entry.type in (COMBO, DYNAMIC_COMBO) else _WIDGETS.get(entry.type, SOCKET)
+    kind = CHOICE if entry.is_choice else _WIDGETS.get(entry.type, SOCKET)
     low, high = entry.options.get("min", -_LARGEST), entry.options.get("max", _LARGEST)
     if kind == CHOICE:
-        keys = (option.key for option in entry.dynamic_options)
-        texts = frozenset(choice for choice in entry.choices or keys if isinstance(choice, str))
+        texts = frozenset(choice for choice in entry.offered or () if isinstance(choice, str))
         return (kind, required, texts, None) if low == -_LARGEST and high == _LARGEST else _slow(required)
     if kind in (INT, FLOAT):
         return (kind, required, low, high) if _is_bound(low) and _is_bound(high) else _slow(required)
@@ -132,7 +123,7 @@ class Unfolded(NamedTuple):
         inputs: By full name, those that are required first, else in the schema's order.
         checks: The same, for the fast pass.
         needed: How many of them are required.
-        open_choices: DynamicCombos that must be chosen and are not.
+        open_choices: Inputs whose key must be chosen and is not.
     """
 
     inputs: Mapping[str, InputPlan]
@@ -230,7 +221,7 @@ class ClassPlan:
         open_choices = [
             name
             for name, entry, _ in self.dynamic_inputs(given)
-            if entry.type == DYNAMIC_COMBO and entry.required and name not in given
+            if entry.is_choice and entry.required and name not in given
         ]
         needed = sum(check[1] for check in checks.values())
         if self._dynamic and self.wrong_rows(given) is not None:
@@ -238,8 +229,14 @@ class ClassPlan:
         return Unfolded(inputs, checks, needed, open_choices)
 
     def wrong_rows(self, given: Mapping[str, Any]) -> ServerError | None:
-        """What is wrong with the rows that its DynamicGroups are given."""
-        return wrong_rows(self.node.inputs, given) if self.node is not None and self._dynamic else None
+        """What is wrong with the names that stand below its dynamic inputs; the server then looks
+        at nothing else of the node (after 0.36).
+        """
+        wrong = wrong_input(self.node.inputs, given) if self.node is not None and self._dynamic else None
+        if wrong is None:
+            return None
+        info = {"input_name": wrong.input_name}
+        return ServerError(INVALID_DYNAMIC_INPUT, "Invalid dynamic input", wrong.details, info)
 
     def _selection(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
         """What decides which inputs there are: what is chosen, in the order it is met."""
@@ -252,40 +249,18 @@ class ClassPlan:
             given: The node's inputs.
 
         Yields:
-            The full name, the input, and what is chosen: the key of a DynamicCombo (False
-            where it is none of its keys), the rows of a DynamicGroup, True for a DynamicSlot;
-            None where nothing is given.
+            The full name, the input, and what is chosen: a key (False where it is none of its
+            keys), the rows, True for a link; None where nothing is given.
         """
         waiting = [("", self.node.inputs if self.node is not None and self._dynamic else (), 0)]
         while waiting:
             prefix, entries, depth = waiting.pop()
             for entry in entries:
-                if entry.is_dynamic and depth < MAX_NESTING:
+                if entry.is_dynamic and entry.dynamic is not None and depth < DYNAMIC_NESTING:
                     name = prefix + entry.name
-                    chosen, inner = _chosen(entry, name, given)
+                    chosen, inner = entry.dynamic.chosen(name, given)
                     yield name, entry, chosen
                     waiting.extend((start, found, depth + 1) for start, found in inner)
-
-
-_Inner = list[tuple[str, tuple[InputSchema, ...]]]
-
-
-def _chosen(entry: InputSchema, name: str, given: Mapping[str, Any]) -> tuple[Any, _Inner]:
-    if entry.type == AUTOGROW:
-        return None, []
-    if entry.type == DYNAMIC_GROUP:
-        start = f"{name}."
-        rows = sorted({key[len(start) :].split(".", 1)[0] for key in given if key.startswith(start)})
-        return tuple(rows), [(f"{start}{row}.", entry.group) for row in rows]
-    if entry.type == DYNAMIC_SLOT and (name in given or entry.slot_options):
-        return True if name in given else None, [(f"{name}.", entry.slot_inputs)]
-    if name not in given:
-        return None, []
-    key = given[name]
-    for option in entry.dynamic_options:
-        if option.key == key:
-            return option.key, [(f"{name}.", option.inputs)]
-    return False, []
 
 
 def _output_type(output: OutputSchema) -> Any:
@@ -353,19 +328,3 @@ def _put_out(nodes: Iterable[Outline]) -> Iterable[str]:
     for node in nodes:
         if is_array(node.output):
             yield from (part for kind in node.output if isinstance(kind, str) for part in kind.split(","))
-
-
-__all__ = [
-    "BOOLEAN",
-    "CHOICE",
-    "FLOAT",
-    "INT",
-    "MATCH_TYPE",
-    "SOCKET",
-    "STRING",
-    "Check",
-    "ClassPlan",
-    "InputPlan",
-    "SchemaPlans",
-    "Unfolded",
-]

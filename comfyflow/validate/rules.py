@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ..dynamic import is_wild
 from ..schema import Version
 
 _MATCH_TYPES: Final = Version(0, 4, 0)
@@ -43,7 +44,7 @@ class ServerRules:
 
     Attributes:
         version: That version.
-        match_types: A MatchType socket takes every link (0.4).
+        match_types: Sockets of types that match others take every link (0.4).
         checks_combos: The choices of ``COMBO`` inputs are checked, ``*`` in a union is wild,
             and a list of choices links to a ``COMBO`` (0.8). Before, only V1 combos are.
         names_missing_node: An unknown class is ``missing_node_type`` (0.12), before
@@ -95,7 +96,7 @@ def types_match(received: object, wanted: object, rules: ServerRules) -> bool:
     """
     if received == wanted or received == "*" or wanted == "*":
         return True
-    if rules.match_types and "COMFY_MATCHTYPE_V3" in (received, wanted):
+    if rules.match_types and (is_wild(received) or is_wild(wanted)):
         return True
     if not isinstance(received, str) or not isinstance(wanted, str):
         return rules.checks_combos and isinstance(received, list) and wanted == "COMBO"

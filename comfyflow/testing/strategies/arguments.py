@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from ...graph import Link
 from ...schema import MISSING, DynamicOption, InputSchema, NodeSchema
-from ...schema.input_schema import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, DYNAMIC_SLOT, Autogrow
-from .catalogue import NEVER, Bound, Catalogue, rows_needed
+from .catalogue import NEVER, Bound, Catalogue
 
 T = TypeVar("T")
 
@@ -55,7 +54,7 @@ class Arguments:
     Args:
         draw: Hypothesis's.
         catalogue: What can be made.
-        bound: What the node's MatchType templates stand for.
+        bound: What the node's templates stand for whose inputs are of one type.
         free: How many nodes there may be for it and for what it needs.
 
     Attributes:
@@ -91,21 +90,17 @@ class Arguments:
 
     def _fill(self, entry: InputSchema, name: str, given: bool) -> list[_Entry]:
         """Draw one input; the inputs that it brings."""
-        if entry.type == AUTOGROW:
-            return [] if entry.autogrow is None else self._slots(entry.autogrow, name)
+        dynamic = entry.dynamic
+        if dynamic is not None and dynamic.is_template:
+            return dynamic.drawn(self, name)
         if name in self._linked:
             self.inputs[name] = self._linked[name]
             return []
         if not given and not self._wanted(entry):
             return []
-        if entry.type == DYNAMIC_COMBO:
-            return self._option(entry, name)
-        if entry.type == DYNAMIC_GROUP:
-            return self._rows(entry, name)
-        if entry.type == DYNAMIC_SLOT:
-            self._demand(entry, name)
-            return [_Entry(inner, f"{name}.{inner.name}", inner.required) for inner in entry.slot_inputs]
-        self._value(entry, name)
+        if dynamic is not None:
+            return dynamic.drawn(self, name)
+        self.value(entry, name)
         return []
 
     def _wanted(self, entry: InputSchema) -> bool:
@@ -119,18 +114,19 @@ class Arguments:
         return True
 
     def _cost(self, entry: InputSchema) -> float:
-        return self._catalogue.cost_of_given(entry, self._bound)
+        return self._catalogue.of_given(entry, self._bound)
 
-    def _value(self, entry: InputSchema, name: str) -> None:
+    def value(self, entry: InputSchema, name: str) -> None:
+        """Draw a constant or a link."""
         widget = self._catalogue.widget(entry)
         if widget is None:
-            self._demand(entry, name)
+            self.link(entry, name)
             return
         types = self._catalogue.accepted(entry, self._bound)
         cost = self._catalogue.cost_of_types(types)
         if cost <= self.free and (self._catalogue.is_socket(entry) or self._linked_by_choice()):
             self.free -= cost
-            self._demand(entry, name)
+            self.link(entry, name)
         elif not self._rich and widget.plain is not MISSING:
             self.inputs[name] = widget.plain
         else:
@@ -139,43 +135,43 @@ class Arguments:
     def _linked_by_choice(self) -> bool:
         return self._rich and self._draw(_ONE_IN_FOUR) == 3
 
-    def _demand(self, entry: InputSchema, name: str) -> None:
+    def link(self, entry: InputSchema, name: str) -> None:
+        """Ask for a link."""
         types = self._catalogue.accepted(entry, self._bound)
         self.inputs[name] = None
         self.demands.append(Demand(name, types, self._catalogue.cost_of_types(types)))
 
-    def _option(self, entry: InputSchema, name: str) -> list[_Entry]:
+    def is_linked(self, name: str) -> bool:
+        """Whether an input is linked already."""
+        return name in self._linked
+
+    def given(self, entry: InputSchema, name: str) -> _Entry:
+        """An input that is to be drawn and not to be left out."""
+        return _Entry(entry, name, True)
+
+    def below(self, name: str, entries: Iterable[InputSchema]) -> list[_Entry]:
+        """Inputs that are to be drawn below a name."""
+        return [_Entry(entry, f"{name}.{entry.name}", entry.required) for entry in entries]
+
+    def option(self, entry: InputSchema, options: Sequence[DynamicOption]) -> DynamicOption:
+        """One of the options that there are enough nodes for."""
         set_aside = self._cost(entry)
         limit = self.free + set_aside
-        costs = [(option, self._cost_of(option)) for option in entry.dynamic_options]
+        costs = [(option, self._catalogue.of_inputs(option.inputs, self._bound)) for option in options]
         usable = [(option, cost) for option, cost in costs if cost <= limit]
         usable = usable or [min(costs, key=lambda each: each[1])]
         option, cost = choice(self._draw, usable) if self._rich else usable[0]
         self.free += set_aside - cost
-        self.inputs[name] = option.key
-        return [_Entry(inner, f"{name}.{inner.name}", inner.required) for inner in option.inputs]
+        return option
 
-    def _cost_of(self, option: DynamicOption) -> float:
-        return self._catalogue.cost_of_inputs(option.inputs, self._bound)
+    def more(self, room: int | None, entries: Iterable[InputSchema]) -> int:
+        """How many more rows of inputs than needed; their cost is set aside."""
+        most = MOST_MORE if room is None else room
+        return self._more(most, self._catalogue.of_inputs(entries, self._bound))
 
-    def _slots(self, grown: Autogrow, name: str) -> list[_Entry]:
-        names = [f"{name}.{slot}" for slot in grown.names]
-        needed = min(max(grown.minimum, 0), len(names)) if grown.input.required else 0
-        linked = max((index + 1 for index, each in enumerate(names) if each in self._linked), default=0)
-        count = max(needed, linked)
-        count += self._more(len(names) - count, self._cost(grown.input))
-        return [_Entry(grown.input, each, True) for each in names[:count]]
-
-    def _rows(self, entry: InputSchema, name: str) -> list[_Entry]:
-        needed = rows_needed(entry)
-        most = entry.options.get("max")
-        room = most - needed if isinstance(most, int) else MOST_MORE
-        count = needed + self._more(room, self._catalogue.cost_of_inputs(entry.group, self._bound))
-        return [
-            _Entry(field, f"{name}.{row}.{field.name}", field.required)
-            for row in range(count)
-            for field in entry.group
-        ]
+    def more_slots(self, room: int, entry: InputSchema) -> int:
+        """How many more slots than needed; their cost is set aside."""
+        return self._more(room, self._cost(entry))
 
     def _more(self, room: int, cost: float) -> int:
         """How many more of something than needed; their cost is set aside."""

@@ -10,24 +10,17 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from ...bounds import DYNAMIC_NESTING
+from ...dynamic import is_wild
 from ...errors import SchemaError
 from ...schema import InputSchema, NodeSchema, OutputSchema, Schema
-from ...schema.input_schema import (
-    ANY,
-    AUTOGROW,
-    DYNAMIC_COMBO,
-    DYNAMIC_GROUP,
-    DYNAMIC_SLOT,
-    MATCH_TYPE,
-    MAX_NESTING,
-    Autogrow,
-)
+from ...schema.input_schema import ANY
 from ...schema.version import Version
 from ...validate.rules import ServerRules
 from .core_values import EXACT_TYPES, core_exact_types, core_values
@@ -46,7 +39,7 @@ WILD_SINCE: Final = Version(0, 4, 0)
 """Since then a server takes an output of type ``*`` for any input; 0.3.64 compares the text."""
 
 Bound = Mapping[str, str]
-"""The type that each MatchType template of a node stands for."""
+"""The type that each template of a node stands for whose inputs are of one type."""
 
 Choose = Callable[[NodeSchema], bool]
 
@@ -153,7 +146,7 @@ class Catalogue:
         return known
 
     def templates(self, node: NodeSchema) -> list[str]:
-        """The MatchType templates of a node class."""
+        """The templates of a node class whose inputs are of one type."""
         inputs = [entry.match_template for entry in self.linkable(node)]
         outputs = [output.match_template for output in node.outputs]
         return list(dict.fromkeys(name for name in [*inputs, *outputs] if name is not None))
@@ -169,13 +162,13 @@ class Catalogue:
         servers since 0.4 take it anywhere, but for nodes that look at the type themselves. Before
         0.8, ``*`` as a member of a union is a type like any other.
 
-        Empty where nothing is to be linked to it: a choice, or an input without a socket. What a
-        DynamicSlot takes is not its ``slotType``: 0.27.0 compares a link with the word
-        ``COMFY_DYNAMICSLOT_V3`` itself, so that only an output of type ``*`` fits.
+        Empty where nothing is to be linked to it: a choice, or an input without a socket. What an
+        input takes that unfolds is not its ``slotType``: 0.27.0 compares a link with its type
+        itself, so that only an output of type ``*`` fits.
         """
         if entry.is_combo or entry.options.get("socketless") or id(entry) in self._fixed:
             return ()
-        if entry.type == MATCH_TYPE:
+        if is_wild(entry.type):
             wanted = bound.get(entry.match_template or "") or entry.match_types
         else:
             wanted = entry.type
@@ -197,44 +190,36 @@ class Catalogue:
             return min(self.type_costs.values(), default=NEVER)
         return self.type_costs.get(kind, NEVER)
 
-    def cost_of_inputs(self, entries: Iterable[InputSchema], bound: Bound, depth: int = 0) -> float:
+    def of_inputs(self, entries: Iterable[InputSchema], bound: Bound, depth: int = 0) -> float:
         """The least number of nodes that these inputs need."""
-        return sum(self.cost_of_input(entry, bound, depth) for entry in entries)
+        return sum(self.of_input(entry, bound, depth) for entry in entries)
 
-    def cost_of_input(self, entry: InputSchema, bound: Bound, depth: int = 0) -> float:
+    def of_input(self, entry: InputSchema, bound: Bound, depth: int = 0) -> float:
         """The least number of nodes that an input needs; 0 where it can be left out."""
-        if depth > MAX_NESTING:
+        if depth > DYNAMIC_NESTING:
             return NEVER
-        if entry.type == AUTOGROW:
-            grown = entry.autogrow
-            return 0 if grown is None else self._cost_of_slots(grown, bound, depth)
-        if not entry.required:
-            return 0
-        return self.cost_of_given(entry, bound, depth)
+        if entry.dynamic is not None and entry.dynamic.is_template:
+            return entry.dynamic.cost(self, bound, depth)
+        return self.of_given(entry, bound, depth) if entry.required else 0
 
-    def cost_of_given(self, entry: InputSchema, bound: Bound, depth: int = 0) -> float:
+    def of_given(self, entry: InputSchema, bound: Bound, depth: int = 0) -> float:
         """The least number of nodes that an input needs that is not left out."""
-        if entry.type == DYNAMIC_COMBO:
-            options = entry.dynamic_options
-            return min(
-                (self.cost_of_inputs(option.inputs, bound, depth + 1) for option in options), default=NEVER
-            )
-        if entry.type == DYNAMIC_SLOT:
-            inner = self.cost_of_inputs(entry.slot_inputs, bound, depth + 1)
-            return inner + self.cost_of_types(self.accepted(entry, bound))
-        if entry.type == DYNAMIC_GROUP:
-            return rows_needed(entry) * self.cost_of_inputs(entry.group, bound, depth + 1)
-        if self.widget(entry) is not None:
-            return 0
+        if entry.is_dynamic and entry.dynamic is not None and not entry.dynamic.is_template:
+            return entry.dynamic.cost(self, bound, depth)
+        return 0 if self.widget(entry) is not None else self.of_links(entry, bound)
+
+    def of_links(self, entry: InputSchema, bound: Bound) -> float:
+        """The least number of nodes that give what an input takes."""
         return self.cost_of_types(self.accepted(entry, bound))
 
-    def _cost_of_slots(self, grown: Autogrow, bound: Bound, depth: int) -> float:
-        needed = min(grown.minimum, len(grown.names)) if grown.input.required else 0
-        return needed * self.cost_of_given(grown.input, bound, depth + 1) if needed > 0 else 0
+    @property
+    def never(self) -> float:
+        """The cost of what cannot be given."""
+        return NEVER
 
     def cost_of_node(self, node: NodeSchema, bound: Bound) -> float:
         """The least number of nodes of a tree that ends in a node of this class."""
-        return 1 + self.cost_of_inputs(node.inputs, bound)
+        return 1 + self.of_inputs(node.inputs, bound)
 
     def _find_costs(self) -> None:
         """The least fixed point: costs only fall, each round looks one node farther."""
@@ -280,7 +265,7 @@ class Catalogue:
                 continue
             for entry in self.linkable(node):
                 for kind in self.accepted(entry, {}):
-                    if entry.type == MATCH_TYPE and kind == EVERY:
+                    if is_wild(entry.type) and kind == EVERY:
                         continue  # what it costs depends on the type: `sinks` knows
                     cost = self.costs[name] - self._spared(entry, {}) + end
                     if cost < self.link_ends.get(kind, NEVER):
@@ -302,7 +287,7 @@ class Catalogue:
         return cost + self.end_of(node, bound) if to_the_end else cost
 
     def _spared(self, entry: InputSchema, bound: Bound) -> float:
-        return self.cost_of_input(entry, bound) if entry.required else 0
+        return self.of_input(entry, bound) if entry.required else 0
 
     def _bindings(self, node: NodeSchema) -> Iterator[Bound]:
         """What the templates of a node can stand for; several are tried with one type each."""
@@ -314,7 +299,7 @@ class Catalogue:
                 yield {name: kind}
 
     def types_of_template(self, node: NodeSchema, template: str) -> list[str]:
-        """The types that a MatchType template of a node can stand for, the cheapest first."""
+        """The types that a template of a node can stand for, the cheapest first."""
         allowed: set[str] | None = None
         for entry in self.linkable(node):
             if entry.match_template == template:
@@ -324,15 +309,15 @@ class Catalogue:
         known = (
             kind
             for kind in self.type_costs
-            if kind not in (ANY, MATCH_TYPE) and not kind.startswith(DECLARED)
+            if kind != ANY and not is_wild(kind) and not kind.startswith(DECLARED)
         )
         usable = (kind for kind in known if allowed is None or kind in allowed)
         return sorted(usable, key=lambda kind: (self.type_costs[kind], kind))
 
     @cached_property
     def _sources(self) -> Mapping[str, list[Source]]:
-        """The outputs of each type. Outputs of a MatchType template stand under every type
-        that it can stand for.
+        """The outputs of each type. Outputs of a template stand under every type that it can stand
+        for.
         """
         found: defaultdict[str, list[Source]] = defaultdict(list)
         for name, cost in self.costs.items():
@@ -437,7 +422,7 @@ def output_types(output: OutputSchema, bound: Bound) -> tuple[str, ...]:
     if output.match_template is not None:
         kind = bound.get(output.match_template)
         return () if kind is None else (kind,)
-    if output.choices is not None or output.type == MATCH_TYPE:
+    if output.choices is not None or output.is_wild:
         return ()
     types = [part.strip() for part in output.type.split(",")]
     return (*types, *(f"{DECLARED}{kind}" for kind in types if kind in EXACT_TYPES))
@@ -448,16 +433,7 @@ def _linkable_inputs(node: NodeSchema) -> Iterator[InputSchema]:
     names: its own, and the first slot of each that grows.
     """
     for entry in node.inputs:
-        grown = entry.autogrow
-        if grown is not None:
-            if grown.names:
-                needed = grown.minimum > 0 and grown.input.required
-                yield replace(grown.input, name=f"{entry.name}.{grown.names[0]}", required=needed)
-        elif not entry.is_dynamic:
+        if entry.dynamic is None:
             yield entry
-
-
-def rows_needed(entry: InputSchema) -> int:
-    """How many rows a DynamicGroup must have."""
-    needed = entry.options.get("min", 0)
-    return needed if isinstance(needed, int) and 0 <= needed <= 1000 else 0
+        else:
+            yield from entry.dynamic.linkable()

@@ -14,7 +14,6 @@ from ...graph import Graph, GraphNode, Link
 from ...graph.prompt import Prompt, to_prompt
 from ...option import spelled
 from ...schema import InputSchema, Schema, unfold_inputs
-from ...schema.input_schema import DYNAMIC
 from ...validate.core_checks import own_check
 from ...validate.rules import ServerRules, types_match
 from .arguments import choice
@@ -164,7 +163,7 @@ class _Faults:
 
     def _missing(self) -> Iterator[_Fault]:
         for spot in self._spots:
-            if spot.entry.required and spot.entry.type not in DYNAMIC:
+            if spot.entry.required and not spot.entry.is_dynamic:
                 yield partial(_without, spot=spot)
 
     def _values(self) -> Iterator[_Fault]:
@@ -186,12 +185,12 @@ class _Faults:
 
     def _no_links(self) -> Iterator[_Fault]:
         for spot in self._spots:
-            if spot.entry.type not in DYNAMIC:
+            if not spot.entry.is_dynamic:
                 yield partial(_give, spot=spot, values=NO_LINKS, problem="bad_linked_input")
 
     def _mismatches(self) -> Iterator[_Fault]:
         for spot in self._spots:
-            if spot.entry.type not in DYNAMIC:
+            if not spot.entry.is_dynamic:
                 for link, kind in self._outputs_before(spot.node):
                     if not types_match(kind, _input_type(spot.entry), self._rules):
                         yield partial(_give, spot=spot, values=st.just(link), problem="return_type_mismatch")
@@ -200,7 +199,7 @@ class _Faults:
         if not self._rules.names_cycles:
             return
         for spot in self._spots:
-            if spot.entry.type not in DYNAMIC:
+            if not spot.entry.is_dynamic:
                 for link, kind in self._outputs_behind(spot.node):
                     if types_match(kind, _input_type(spot.entry), self._rules):
                         yield partial(_circle, spot=spot, link=link)
@@ -208,7 +207,7 @@ class _Faults:
     def _lost(self) -> Iterator[_Fault]:
         for spot in self._spots:
             users = self._users[spot.node.node_id]
-            if len(users) > 1 or spot.entry.type in DYNAMIC:
+            if len(users) > 1 or spot.entry.is_dynamic:
                 continue  # a server files it under the input of the user that it comes from first
             if users and not self._schema[spot.node.class_type].is_output_node:
                 broken = Broken("exception_during_inner_validation", spot.node.node_id, users[0])

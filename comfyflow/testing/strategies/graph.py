@@ -62,8 +62,8 @@ def graphs(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy
     """Graphs that a server with this schema accepts.
 
     Every node leads to an output node; every required input is linked to an output of its type
-    or has a value within its range or list; DynamicCombos have an option and what it asks for,
-    Autogrow inputs as many slots as they must have, or more. A node class is left out where it
+    or has a value within its range or list; inputs that a key unfolds have an option and what it asks for,
+    inputs that grow as many slots as they must have, or more. A node class is left out where it
     cannot be satisfied: a list of files is empty, or nothing gives what it needs.
 
     They shrink to few nodes, to links to what is there already, to defaults, and to no optional

@@ -36,7 +36,7 @@ def node_inputs(
     """
     catalogue = _OneNode(node, values or {})
     if catalogue.cost_of_node(node, {}) == NEVER:
-        names = [entry.name for entry in node.inputs if catalogue.cost_of_input(entry, {}) == NEVER]
+        names = [entry.name for entry in node.inputs if catalogue.of_input(entry, {}) == NEVER]
         raise SchemaError(f"{node.class_type}: nothing can be given to {', '.join(map(repr, names))}")
     return _inputs(catalogue, node, links or _any_output)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ...graph.prompt import wrapped
 from ...json_types import is_array, is_number
 from ...schema import MISSING, InputSchema
-from ...schema.input_schema import DYNAMIC, MATCH_TYPE, PRIMITIVES
+from ...schema.input_schema import PRIMITIVES
 
 Values: TypeAlias = "st.SearchStrategy[Any]"
 
@@ -66,7 +66,7 @@ def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None 
         found = _choice(entry)
         unlisted = found is None and not files_known and entry.upload is None
         return Widget(FILE_NAMES, "model.safetensors") if unlisted else found
-    if entry.type == MATCH_TYPE or entry.type in DYNAMIC:
+    if entry.dynamic is not None:
         return None
     kinds = [kind for kind in map(str.strip, entry.type.split(",")) if kind in PRIMITIVES]
     if not kinds:
