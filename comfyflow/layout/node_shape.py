@@ -14,7 +14,6 @@ from typing import Any, Final
 from ..graph import GraphNode, Link, Scope
 from ..graph.canvas import Size
 from ..schema import InputSchema, NodeSchema, unfold_inputs
-from ..schema.input_schema import AUTOGROW
 
 TITLE_HEIGHT: Final = 30.0
 SLOT_HEIGHT: Final = 20.0
@@ -221,7 +220,7 @@ def _add(entry: InputSchema, node: GraphNode, slots: list[Slot], widgets: list[W
     linked = type(value) is Link
     if not entry.is_widget:
         # Of the slots of an input that grows, those that are filled; the editor shows one free one more.
-        if linked or entry.required or entry.type == AUTOGROW or "." not in entry.name:
+        if linked or entry.required or entry.autogrow is not None or "." not in entry.name:
             slots.append(Slot(entry.name, entry.type))
         return
     shown = None if linked else value
