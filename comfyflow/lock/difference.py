@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 from ..bounds import DYNAMIC_NESTING
 from ..diff.shown import ABSENT, MAX_TEXT, brief, plain
 from ..diff.value import value_key
-from ..dynamic import is_wild
-from ..schema import MISSING, GrowthTemplate, InputSchema, NodeSchema
+from ..dynamic import GrowthTemplate, is_wild
+from ..schema import MISSING, InputSchema, NodeSchema
 from .signature import FILES, LOOKS, is_file_list
 
 Nodes: TypeAlias = "Mapping[str, Mapping[str, Any]]"
