@@ -4,7 +4,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST_ARGS ?= -n 2
+# Half of the time the tests wait for a server: four of them keep two cores busy.
+PYTEST_ARGS ?= -n 4 --dist worksteal
+# The tests start hundreds of interpreters: none is to compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 LOWEST ?= .venv-lowest
 # What the lowest versions are tested by: each library through what uses most of it.

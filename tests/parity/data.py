@@ -35,3 +35,11 @@ def records(kind: str, version: str) -> Iterator[dict[str, Any]]:
     with gzip.open(DATA / kind / f"{version}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
+
+
+def shipped(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The prompts of the workflows that packs ship, with their names."""
+    for file in sorted((DATA / folder / "workflows").glob("*.jsonl.gz")):
+        for row in records(f"{folder}/workflows", file.name.removesuffix(".jsonl.gz")):
+            if row.get("prompt"):
+                yield row["name"], row["prompt"]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from comfyflow.importer import Conversion, convert_workflow
 from comfyflow.python_source import Annotations, prove, to_python
 from comfyflow.python_source.editor import annotations_of
 from comfyflow.testing.strategies import graphs
+from tests import type_checkers
 from tests.parity.test_ui_to_api import DATA, records, schema
 from tests.python_sources import difference
 
@@ -54,6 +56,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     sys.path.remove(str(folder))
 
 
+@cache
+def templates_of(version: str) -> list[dict[str, Any]]:
+    return list(records("ui_to_api", RECORDS.get(version, version)))
+
+
 def written(record: dict[str, Any], version: str, mode: str) -> tuple[Any, str]:
     """A template's graph, and its Python."""
     known, package, name = schema(version), PACKAGES[version], record["name"]
@@ -67,47 +74,63 @@ def written(record: dict[str, Any], version: str, mode: str) -> tuple[Any, str]:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("version", PACKAGES)
-def test_every_template_comes_back_the_same(version: str, mode: str, workspace: Path) -> None:
-    folder = workspace / "modules" / f"v{version}_{mode}".replace(".", "_")
-    folder.mkdir(parents=True)
+@pytest.mark.usefixtures("workspace")
+def test_every_template_comes_back_the_same(version: str, mode: str) -> None:
     different: list[str] = []
-    templates = records("ui_to_api", RECORDS.get(version, version))
-    for number, record in enumerate(templates):
+    templates = templates_of(version)
+    for record in templates:
         prompt, source = written(record, version, mode)
-        (folder / f"{folder.name}_{number}.py").write_text(source)
         found = difference(prompt, source, schema(version))
         different += [f"{record['name']}: {found}"] if found else []
     print(f"{version} {mode}: {len(templates) - len(different)} of {len(templates)} templates are the same")
     assert different == []
 
 
-@pytest.mark.parametrize("version", PACKAGES)
-def test_drawn_graphs_come_back_the_same(version: str, workspace: Path) -> None:
-    folder = workspace / "modules" / f"v{version}_drawn".replace(".", "_")
-    folder.mkdir(parents=True)
-    known, count = schema(version), 0
+@cache
+def drawn(version: str) -> list[Graph]:
+    """Graphs that nobody has made, of the nodes of one server."""
+    found: list[Graph] = []
 
     @seed(1)
     @settings(max_examples=DRAWN, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    @given(graphs(known))
-    def check(graph: Graph) -> None:
-        nonlocal count
+    @given(graphs(schema(version)))
+    def draw(graph: Graph) -> None:
+        found.append(graph)
+
+    draw()
+    return found
+
+
+def written_drawn(graph: Graph, version: str, flat: bool) -> str:
+    return to_python(graph, schema(version), flat=flat, package=PACKAGES[version])
+
+
+@pytest.mark.parametrize("version", PACKAGES)
+@pytest.mark.usefixtures("workspace")
+def test_drawn_graphs_come_back_the_same(version: str) -> None:
+    for graph in drawn(version):
         for flat in (True, False):
-            source = to_python(graph, known, flat=flat, package=PACKAGES[version])
-            (folder / f"{folder.name}_{count}_{flat}.py").write_text(source)
-            assert difference(graph, source, known) == ""
-        count += 1
-
-    check()
-    print(f"{version}: {count} drawn graphs are the same, flat and not")
+            assert difference(graph, written_drawn(graph, version, flat), schema(version)) == ""
+    print(f"{version}: {len(drawn(version))} drawn graphs are the same, flat and not")
 
 
-def test_what_was_written_passes_ruff_and_mypy(workspace: Path) -> None:
-    modules = sorted((workspace / "modules").rglob("*.py"))
-    assert modules, "the tests above write them"
-    looked_at = modules if ALL else modules[::8]
-    for module in set(modules) - set(looked_at):
-        module.unlink()
+def looked_at() -> Iterator[tuple[str, str]]:
+    """What linters are shown: names of modules, and their source."""
+    every = 1 if ALL else 8
+    for version in PACKAGES:
+        for mode in MODES:
+            for number, record in enumerate(templates_of(version)[::every]):
+                yield f"v{version}_{mode}_{number}", written(record, version, mode)[1]
+        for number, graph in enumerate(drawn(version)[::every]):
+            for flat in (True, False):
+                yield f"v{version}_drawn_{number}_{flat}", written_drawn(graph, version, flat)
+
+
+def test_what_is_written_passes_ruff_and_mypy(workspace: Path) -> None:
+    modules = workspace / "modules"
+    modules.mkdir()
+    for name, source in looked_at():
+        (modules / f"{name.replace('.', '_')}.py").write_text(source)
     rules = workspace / "ruff.toml"
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     rules.write_text(
@@ -118,13 +141,9 @@ def test_what_was_written_passes_ruff_and_mypy(workspace: Path) -> None:
     check = ["ruff", "check", "--no-cache", "--output-format=concise", f"--config={rules}", "modules"]
     assert_silent(check, workspace)
     assert_silent(["ruff", "format", "--no-cache", "--check", f"--config={rules}", "modules"], workspace)
-    (workspace / "mypy.ini").write_text(
-        f"[mypy]\nstrict = true\nwarn_unreachable = true\nmypy_path = {workspace}:{ROOT}\n"
-        "enable_error_code = ignore-without-code, redundant-expr, truthy-bool\n"
-        "[mypy-comfyflow.*]\nignore_errors = true\n[mypy-networkx.*]\nignore_missing_imports = true\n"
-    )
-    assert_silent(["mypy", "--config-file=mypy.ini", "--no-error-summary", "modules"], workspace)
-    print(f"{len(looked_at)} of {len(modules)} modules pass ruff check, ruff format and mypy --strict")
+    run = type_checkers.mypy(*sorted(modules.iterdir()), folder=workspace)
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+    print(f"{len(list(modules.iterdir()))} modules pass ruff check, ruff format and mypy --strict")
 
 
 def assert_silent(words: list[str], folder: Path) -> None:

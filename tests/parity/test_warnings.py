@@ -5,8 +5,6 @@ Asked of the prompts that real editors made of the workflows of 23 packs and of 
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from comfyflow import Schema, load_schema, validate_prompt
-from tests.parity.data import DATA, needs_data, recorded_schema, records
+from tests.parity.data import DATA, needs_data, recorded_schema, records, shipped
 
 PACKS: Final = ("node_packs", "node_packs/1.58.1")
 TEMPLATES: Final = {
@@ -40,16 +38,6 @@ newer classes at other places."""
 MOST_SPOILED: Final = 0.025
 NEWER: Final = {"dynamic_key_unknown", "unknown_link"}
 """Templates that are newer than the server: it takes their prompts, and the node fails."""
-
-
-def shipped(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The prompts of the workflows that packs ship."""
-    for file in sorted((DATA / folder / "workflows").glob("*.jsonl.gz")):
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
-                if row.get("prompt"):
-                    yield row["name"], row["prompt"]
 
 
 def warned(

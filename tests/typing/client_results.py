@@ -1,4 +1,6 @@
-"""What type checkers make of results and resolvers. Checked by test_client_typing, never run."""
+"""What type checkers make of results and resolvers. Checked by test_client_results, never run."""
+
+# pyright: reportMissingTypeStubs=true, reportPrivateUsage=true, reportUnusedExpression=true
 
 from __future__ import annotations
 

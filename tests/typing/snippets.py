@@ -12,8 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from tests import type_checkers
+
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = type_checkers.ROOT
+RESULTS = "client_results.py"
 SNIPPETS = sorted(path.name for path in HERE.glob("*_*.py") if path.name.startswith(("good_", "bad_")))
 
 
@@ -33,19 +36,8 @@ def marked(name: str, mark: str) -> dict[int, str]:
 
 @cache
 def mypy() -> dict[str, Said]:
-    """What ``mypy --strict`` says."""
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--no-error-summary",
-        "--no-pretty",
-        "--no-color-output",
-    ]
-    command += ["--python-executable", sys.executable, "--config-file", str(ROOT / "pyproject.toml")]
-    command += ["--show-absolute-path", *(str(HERE / name) for name in SNIPPETS)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    """What mypy says in its strict mode."""
+    run = type_checkers.mypy(*(HERE / name for name in (*SNIPPETS, RESULTS)))
     assert run.returncode in (0, 1), run.stdout + run.stderr
     said: defaultdict[str, Said] = defaultdict(lambda: Said({}, {}))
     for line in run.stdout.splitlines():
@@ -73,7 +65,7 @@ def pyright_program() -> str | None:
 
 @cache
 def pyright() -> dict[str, Said] | None:
-    """What pyright says in its strict mode; None where it is not installed."""
+    """What pyright says in its strict mode of all of this folder; None where it is not installed."""
     program = pyright_program()
     if program is None:
         return None
@@ -86,8 +78,10 @@ def pyright() -> dict[str, Said] | None:
         str(HERE / "pyrightconfig.json"),
     ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    report = json.loads(run.stdout)
+    assert report["summary"]["filesAnalyzed"] >= len(SNIPPETS) + 1
     said: defaultdict[str, Said] = defaultdict(lambda: Said({}, {}))
-    for diagnostic in json.loads(run.stdout)["generalDiagnostics"]:
+    for diagnostic in report["generalDiagnostics"]:
         file, number = Path(diagnostic["file"]).name, diagnostic["range"]["start"]["line"] + 1
         revealed = re.fullmatch(r'Type of ".*" is "(.*)"', diagnostic["message"])
         if revealed:
