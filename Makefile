@@ -17,7 +17,8 @@ LOWEST_TESTS := tests/test_bounds.py tests/test_cli.py tests/test_cli_run.py tes
 	tests/test_simulator.py tests/test_simulator_media.py tests/test_testing_outputs.py \
 	tests/test_testing_plugin.py
 
-# Which tests the branch coverage is measured with: those that need neither many processes nor recordings.
+# Which tests the branch coverage is measured with: those that need neither many processes nor recordings;
+# few examples of each law run the same lines as many.
 COVERED_TESTS := $(filter-out tests/test_client_faults.py tests/test_client_seed_faults.py \
 	tests/test_client_typing.py tests/test_codegen_hostile.py tests/test_documents.py tests/test_examples.py \
 	tests/test_fuzz.py tests/test_fuzz_answers.py tests/test_importer_texts.py \
@@ -66,7 +67,7 @@ test-slow: $(VENV)/.slow
 	$(BIN)/python -m tools.fuzz answers --count 40 --seed 1
 	$(BIN)/python -m tools.mutation comfyflow/workflows/compile.py comfyflow/graph/prompt.py --sample 8 --seed 1 \
 		--jobs 2 --tests tests/test_workflow.py tests/test_graph_prompt.py
-	$(BIN)/python -m pytest -q $(PYTEST_ARGS) $(COVERED_TESTS) --cov --cov-report=term:skip-covered
+	HYPOTHESIS_PROFILE=few $(BIN)/python -m pytest -q $(PYTEST_ARGS) $(COVERED_TESTS) --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
