@@ -176,6 +176,15 @@ class EditorRules:
     host_nulls: Final = Since(False, ("1.47", True))
     """null among them is sent, but for combos; else the value inside is [B1]."""
 
+    host_objects_clear: Final = Since(False, ("1.47", True), ("1.53", False))
+    """Values in an object on a subgraph's node clear what it shows; else the values inside are sent [20]."""
+
+    entries_of_inputs: Final = Since(False, ("1.47", True))
+    """An entry of ``proxyWidgets`` that names an input of the subgraph gives it the value of its place [B4]."""
+
+    nested_values: Final = Since(True, ("1.46", False), ("1.47", True))
+    """A value saved on a node two subgraphs further inside counts; else one on the next alone [B6]."""
+
     float_control: Final = Since(False, ("1.35", True))
     """A float may have a control slot; else only integers and combos have."""
 

@@ -117,14 +117,16 @@ class Promoted:
         node: The node inside whose widget it is; a subgraph node again where it is nested.
         name: The name of the widget, or of the promoted one of the nested subgraph node.
         own: The copy that the subgraph node holds itself, in editors where it does [20].
+        next_only: Whether of the nodes of nested subgraphs the next one's value counts alone [B6].
     """
 
-    __slots__ = ("name", "node", "own")
+    __slots__ = ("name", "next_only", "node", "own")
 
     def __init__(self, node: Node, name: str, own: Widget | None = None) -> None:
         self.node: Node = node
         self.name: str = name
         self.own: Widget | None = own
+        self.next_only: bool = False
 
 
 class Link:

@@ -103,6 +103,7 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
             promoted = _promotable(inner, inner_slot)
             if promoted is None:
                 continue
+            promoted.next_only = not rules.nested_values
             if rules.host_copies:
                 promoted.own = _own_widget(promoted, boundary.name)
                 place = sum(1 for other in node.inputs if other.widget is not None)
@@ -135,13 +136,13 @@ def _own_widget(promoted: Promoted, name: str) -> Widget:
 def source_widget(promoted: Promoted) -> Widget | None:
     """The widget that a promoted one shows, through nested subgraphs."""
     node, name = promoted.node, promoted.name
-    for _ in range(MAX_NESTING):
+    for hop in range(MAX_NESTING):
         if node.role != "host":
             return node.widget(name)
         slot = next((slot for slot in node.inputs if slot.name == name and slot.promoted is not None), None)
         if slot is None or slot.promoted is None:
             return None
-        if slot.promoted.own is not None:
+        if slot.promoted.own is not None and not (hop and promoted.next_only):
             return slot.promoted.own
         direct = _direct_widgets(slot, node.definition)
         if direct:
@@ -232,8 +233,11 @@ def _replace_by_proxies(node: Node, rules: EditorRules) -> None:
 
 def _take_by_place(node: Node, rules: EditorRules) -> None:
     """Give each promoted widget the value that was saved with the node: by place, linked ones, too [B1]."""
-    values = array_or_empty(node.raw.get("widgets_values"))
+    saved = node.raw.get("widgets_values")
     slots = [slot for slot in node.inputs if slot.promoted is not None]
+    values = array_or_empty(saved)
+    if is_object(saved) and rules.host_objects_clear:
+        values = [None] * len(slots)
     for place, (slot, value) in enumerate(zip(slots, values, strict=False)):
         _own_value(slot, value, place, rules)
 
@@ -251,7 +255,8 @@ def _with_value(source: Widget, value: Any, place: int, rules: EditorRules) -> W
     if value is None and (not rules.host_nulls or source.kind in (COMBO, KEY)):
         return None
     own = source.copy()
-    own.value = text_area_value(value, rules) if source.kind == MULTILINE else value
+    is_text = source.kind == MULTILINE and value is not None
+    own.value = text_area_value(value, rules) if is_text else value
     own.origin = _saved_outside(place)
     return own
 
@@ -272,7 +277,7 @@ def _take_by_entry(node: Node, rules: EditorRules) -> None:
         if not is_array(entry) or len(entry) < 2 or not isinstance(entry[1], str):
             continue
         if js_text(entry[0]) == _OUTSIDE:
-            slot = slots.promoted(node).get(entry[1])
+            slot = slots.promoted(node).get(entry[1]) if rules.entries_of_inputs else None
             if slot is not None:
                 _own_value(slot, value, place, rules)
             continue
@@ -280,10 +285,17 @@ def _take_by_entry(node: Node, rules: EditorRules) -> None:
         if inner is not None:
             shown = slots.of_widgets(inner).get(entry[1])
             link = graph.link(shown.link) if shown is not None else None
-            if link is None or link.origin != SUBGRAPH_INPUT:
+            fed = link is not None and link.origin == SUBGRAPH_INPUT
+            start = link.origin_slot if link is not None and fed else None
+            slot = slots.by_boundary(node).get(start) if isinstance(start, int) else None
+            first = slot.promoted if slot is not None else None
+            if first is not None and shown is not None and (first.node, first.name) != (inner, entry[1]):
+                shown.link, fed = None, False
+                graph.links.pop(link.id if link is not None else None, None)
+            if not fed:
                 _raise(inner, entry[1], value, place, rules, raised, slots)
-            elif isinstance(link.origin_slot, int) and link.origin_slot in slots.by_boundary(node):
-                _own_value(slots.by_boundary(node)[link.origin_slot], value, place, rules)
+            elif slot is not None:
+                _own_value(slot, value, place, rules)
     node.raised = raised
 
 
