@@ -1,4 +1,5 @@
-"""What real releases of the editor make of small workflows with subgraphs, promoted widgets and primitives.
+"""What real releases of the editor make of small workflows with subgraphs, promoted widgets, primitives and
+inputs that files are uploaded to.
 
 `editor_probes.json` has the classes of a server, the workflows, and for each workflow what the releases
 that were asked answer: class and inputs of each node, or that the editor fails.
@@ -29,18 +30,19 @@ def ours(probe: str, editor: str) -> Any:
     return {key: [node["class_type"], node["inputs"]] for key, node in made.items()}
 
 
-def test_every_probe_was_asked() -> None:
-    assert len(PROBES["releases"]) > 1
+def test_every_probe_was_asked_of_many_releases() -> None:
+    assert len(PROBES["releases"]) > 20
     for probe in PROBES["probes"].values():
         asked = [release for releases, _ in probe["answers"] for release in releases]
-        assert sorted(asked) == sorted(PROBES["releases"])
+        assert len(asked) == len(set(asked)) > 9
+        assert set(asked) <= set(PROBES["releases"])
 
 
 @pytest.mark.parametrize("editor", PROBES["releases"])
 def test_a_release_answers_as_it_was_seen_to(editor: str) -> None:
     wrong: dict[str, Any] = {}
     for name, probe in PROBES["probes"].items():
-        seen = next(answer for releases, answer in probe["answers"] if editor in releases)
-        if ours(name, editor) != seen:
-            wrong[name] = (ours(name, editor), seen)
+        for releases, seen in probe["answers"]:
+            if editor in releases and ours(name, editor) != seen:
+                wrong[name] = (ours(name, editor), seen)
     assert wrong == {}

@@ -77,9 +77,9 @@ class EditorRules:
     short_option_names: Final = Since(False, ("1.33", True), ("1.34", False))
     """What a dynamic combo brings is called by its own name alone [7]."""
 
-    match_outputs: Final = Since(False, ("1.34", True))
+    match_outputs: Final = Since(False, ("1.34", True), ("1.57", False))
     """Outputs of a MatchType group take the type of what is linked to its inputs, and links that do not fit
-    are dropped [7]."""
+    are dropped; else such links stay [7]."""
 
     match_outputs_reach_all: Final = Since(False, ("1.40", True))
     """The links that are dropped then are all; else those to nodes that stand in front of it in the file, as
@@ -176,11 +176,17 @@ class EditorRules:
     host_nulls: Final = Since(False, ("1.47", True))
     """null among them is sent, but for combos; else the value inside is [B1]."""
 
+    shows_dynamic_combos: Final = Since(False, ("1.36", True))
+    """A subgraph's node shows a dynamic combo that is inside; else what is inside stands [20]."""
+
+    shown_options_reset: Final = Since(False, ("1.41", True), ("1.43", False))
+    """A dynamic combo that a subgraph's node shows falls back to its first option [20]."""
+
     host_objects_clear: Final = Since(False, ("1.47", True), ("1.53", False))
     """Values in an object on a subgraph's node clear what it shows; else the values inside are sent [20]."""
 
     entries_of_inputs: Final = Since(False, ("1.47", True))
-    """An entry of ``proxyWidgets`` that names an input of the subgraph gives it the value of its place [B4]."""
+    """Entries of ``proxyWidgets`` that name an input of the subgraph give it the value of their place [B4]."""
 
     nested_values: Final = Since(True, ("1.46", False), ("1.47", True))
     """A value saved on a node two subgraphs further inside counts; else one on the next alone [B6]."""

@@ -100,7 +100,7 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
         boundary = graph.inputs[slot.boundary]
         found = _slots_by_place(graph, boundary) if rules.promotes_by_place else inner_slots(graph, boundary)
         for inner, inner_slot in found:
-            promoted = _promotable(inner, inner_slot)
+            promoted = _promotable(inner, inner_slot, rules)
             if promoted is None:
                 continue
             promoted.next_only = not rules.nested_values
@@ -113,13 +113,14 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
             break
 
 
-def _promotable(inner: Node, slot: Input) -> Promoted | None:
+def _promotable(inner: Node, slot: Input, rules: EditorRules) -> Promoted | None:
     """What stands behind a slot inside: a widget, or a promoted one of a nested subgraph."""
     if inner.role == "host":
         return Promoted(inner, slot.name) if slot.promoted is not None else None
-    if slot.widget is None or inner.widget(slot.widget) is None:
+    widget = inner.widget(slot.widget) if slot.widget is not None else None
+    if widget is None or (widget.kind == KEY and not rules.shows_dynamic_combos):
         return None
-    return Promoted(inner, slot.widget)
+    return Promoted(inner, widget.name)
 
 
 def _own_widget(promoted: Promoted, name: str) -> Widget:
@@ -252,8 +253,10 @@ def _own_value(slot: Input, value: Any, place: int, rules: EditorRules) -> None:
 
 def _with_value(source: Widget, value: Any, place: int, rules: EditorRules) -> Widget | None:
     """A copy of a widget with a value saved outside, or None where the one inside stands."""
-    if value is None and (not rules.host_nulls or source.kind in (COMBO, KEY)):
+    if value is None and (not rules.host_nulls or source.kind == COMBO):
         return None
+    if value is None and source.kind == KEY:
+        value = _first_choice(source)
     own = source.copy()
     is_text = source.kind == MULTILINE and value is not None
     own.value = text_area_value(value, rules) if is_text else value
@@ -435,10 +438,15 @@ def _copy_inside(slot: Input, graph: Graph, rules: EditorRules, report: Report) 
             widget.origin = "the value of another widget that the same subgraph input feeds"
 
 
+def _first_choice(combo: Widget) -> Any:
+    return next(iter(combo.spec.choices), None) if combo.spec is not None else None
+
+
 def _choose_again(node: Node, combo: Widget, chosen: Widget, rules: EditorRules, report: Report) -> None:
     group = f"{combo.name}."
     before = {widget.name: widget.value for widget in node.widgets if widget.name.startswith(group)}
-    set_value(node, combo, chosen.value, rules, chosen.origin)
+    value = _first_choice(combo) if rules.shown_options_reset else chosen.value
+    set_value(node, combo, value, rules, chosen.origin)
     lost = [w.name for w in node.widgets if w.name in before and before[w.name] != w.value]
     if lost:
         report.option_reset(node, combo.name, lost)
