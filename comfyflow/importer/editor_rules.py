@@ -186,7 +186,7 @@ class EditorRules:
     """Values in an object on a subgraph's node clear what it shows; else the values inside are sent [20]."""
 
     entries_of_inputs: Final = Since(False, ("1.47", True))
-    """Entries of ``proxyWidgets`` that name an input of the subgraph give it the value of their place [B4]."""
+    """Entries of ``proxyWidgets`` for an input of the subgraph give it the value of their place [B4]."""
 
     nested_values: Final = Since(True, ("1.46", False), ("1.47", True))
     """A value saved on a node two subgraphs further inside counts; else one on the next alone [B6]."""
