@@ -77,6 +77,7 @@ check: $(VENV)/.dev
 	PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes comfyflow --ignoreexternal >$(VENV)/types.txt || \
 		{ sed '/^Public modules/,/^Symbols used/d' $(VENV)/types.txt; exit 1; }
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.blocking_twin --check
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tools/regenerate_stubs.py

@@ -20,6 +20,7 @@ from ..errors import (
 from ..input_file import UploadedFile
 from .asset_routes import Asset, AssetPage
 from .async_client import AsyncClient
+from .async_handle import AsyncHandle
 from .client import Client
 from .connection import AsyncConnectSocket, AsyncSocket, ConnectSocket, Socket, SocketRequest
 from .core import Limits
@@ -54,7 +55,7 @@ from .event import (
 )
 from .failure_policy import NodeFailurePolicy
 from .flow import Answer, Flow, Forward, Middleware, Part, Request
-from .handle import AsyncHandle, Handle
+from .handle import Handle
 from .inputs import OnUpload, Upload
 from .job_routes import Job, JobPreview
 from .message import parse_message

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from typing_extensions import Self, Unpack
 
-from ..errors import ClientError
 from ..option import refuse_strangers, spelled
-from ..output_file import NodeOutput, OutputFile
+from ..output_file import NodeOutput
 from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
-from .awaiting import AwaitingDriver, LoopSignal
-from .base import BaseClient
+from .async_handle import AsyncHandle
+from .awaiting import AwaitingDriver
+from .base import AsyncParts
 from .connection import AsyncConnectSocket
 from .event import ServerEvent
-from .handle import AsyncHandle
 from .hub import Listener
-from .interruption import abandon, add_note
+from .interruption import abandon, add_note, is_interrupt
 from .listening import connect, next_event, require_socket
 from .methods import awaiting
 from .options import ClientOptions, ClientSettings, make_core
@@ -42,7 +38,7 @@ T = TypeVar("T")
 
 
 @spelled(ClientOptions, ClientSettings)
-class AsyncClient(BaseClient):
+class AsyncClient(AsyncParts):
     """A ComfyUI server, over HTTP and WebSocket.
 
     ::
@@ -51,8 +47,8 @@ class AsyncClient(BaseClient):
             result = await client.run(txt2img("a lighthouse at dusk"))
             await client.save(result.output.images[0], "lighthouse.png")
 
-    Everything is as in `Client`, but awaited; its files are read and saved by the client. It
-    belongs to one event loop. The WebSocket is opened when it is first needed.
+    It belongs to one event loop. Its twin `Client` does the same by blocking. The WebSocket is opened
+    when it is first needed.
 
     Args:
         url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
@@ -76,7 +72,7 @@ class AsyncClient(BaseClient):
     ) -> None:
         refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport", "connect_socket")
         settings = ClientSettings(**options)
-        super().__init__(make_core(url, LoopSignal, settings))
+        super().__init__(make_core(url, AwaitingDriver.new_signal, settings))
         self._driver = AwaitingDriver(self._core, settings, transport, connect_socket)
         self._collected = weakref.finalize(self, self._driver.abandon)
         self._collected.atexit = False
@@ -96,6 +92,7 @@ class AsyncClient(BaseClient):
 
     # Running
 
+    # only awaited
     @overload
     async def run(
         self, target: One[R], *, resolver: Callable[[Result[R]], Awaitable[T]], **options: Unpack[WaitOptions]
@@ -138,6 +135,7 @@ class AsyncClient(BaseClient):
     @overload
     async def run(self, target: Named[R], **options: Unpack[WaitOptions]) -> Result[dict[str, R]]: ...
 
+    # only awaited
     @overload
     async def run(
         self,
@@ -176,9 +174,9 @@ class AsyncClient(BaseClient):
     ) -> Any:
         """Run something and wait for what it gives.
 
-        A task that is cancelled (``task.cancel()``, ``asyncio.wait_for``, Ctrl-C) cancels the
-        prompt on the server too, unless ``on_interrupt="leave"`` says otherwise. An error, and a
-        time that is over, let it go on.
+        A task that is cancelled (``task.cancel()``, ``asyncio.wait_for``, Ctrl-C) cancels
+        the prompt on the server too, unless ``on_interrupt="leave"`` says otherwise. An error, and
+        a time that is over, let it go on.
 
         Args:
             target: A workflow, a node, prompt JSON, the editor's JSON, the body of a request, or a
@@ -206,18 +204,19 @@ class AsyncClient(BaseClient):
         deadline = Deadline(self._core, settings.timeout)
         on_event, attempt = settings.on_event, running.Attempt()
         cancels = running.cancels(settings)
+        self._refuse_function(on_event, "on_event")
         try:
             handle: AsyncHandle[Any] = await self._submit(target, resolver, settings, deadline.left, attempt)
             if on_event is not None:
                 async for event in handle.events(deadline.left):
-                    if inspect.isawaitable(given := on_event(event)):
-                        await given
+                    await self._driver.tell(on_event, event)
             return await handle.result(deadline.left)
-        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as interrupt:
-            if cancels:
+        except BaseException as interrupt:
+            if cancels and is_interrupt(interrupt):
                 add_note(interrupt, await self._driver.see_through(abandon(self._core, attempt)))
             raise
 
+    # only awaited
     @overload
     async def submit(
         self,
@@ -270,6 +269,7 @@ class AsyncClient(BaseClient):
         self, target: Named[R], **options: Unpack[SubmitOptions]
     ) -> AsyncHandle[Result[dict[str, R]]]: ...
 
+    # only awaited
     @overload
     async def submit(
         self,
@@ -399,22 +399,6 @@ class AsyncClient(BaseClient):
         finally:
             self._core.hub.unlisten(listener)
 
-    def read_file(self, file: OutputFile) -> bytes:
-        """For `OutputFile.bytes`, which cannot wait: refuses."""
-        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.aread()`")
-
-    def save_file(self, file: OutputFile, path: Path) -> Path:  # noqa: ARG002
-        """For `OutputFile.save`, which cannot wait: refuses."""
-        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.asave(path)`")
-
-    async def _aread_file(self, file: OutputFile) -> bytes:
-        """For `OutputFile.aread`."""
-        return await self.read(file)
-
-    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
-        """For `OutputFile.asave`."""
-        return await self._driver.drive(file_routes.fetch(self._core, file, path))
-
     async def _submit(
         self,
         target: Target,
@@ -423,11 +407,14 @@ class AsyncClient(BaseClient):
         seconds: float | None,
         attempt: running.Attempt | None = None,
     ) -> AsyncHandle[Any]:
+        self._refuse_resolver(resolve)
         starting = running.start(self._core.within(seconds), target, settings, attempt)
         return self._handle(await self._driver.drive(starting), resolve)
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> AsyncHandle[Any]:
-        handle: AsyncHandle[Any] = AsyncHandle(self._core, started, self, resolve, self._resolvers)
+        handle: AsyncHandle[Any] = AsyncHandle(
+            self._core, started, self, resolve, self._resolvers, self._driver.awaits
+        )
         handle._driver = self._driver
         return handle
 
@@ -457,6 +444,7 @@ class AsyncClient(BaseClient):
     read: Final = awaiting(file_routes.read)
     save: Final = awaiting(file_routes.save)
     download: Final = awaiting(file_routes.download)
+    _download_each: Final = awaiting(file_routes.download_each)
     upload_image: Final = awaiting(file_routes.upload_image)
     upload_mask: Final = awaiting(file_routes.upload_mask)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -55,6 +55,47 @@ _CLOSING_SECONDS: Final = 5.0
 _SENDING_SECONDS: Final = 0.5
 
 
+class LoopSignal:
+    """A signal within one event loop. Unlike ``asyncio.wait_for`` it needs no task to wait."""
+
+    def __init__(self) -> None:
+        self._set = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        self._set = True
+        for future in self._waiting:
+            _release(future)
+
+    def clear(self) -> None:
+        """Make the next one wait."""
+        self._set = False
+
+    def is_set(self) -> bool:
+        """Whether nobody need wait."""
+        return self._set
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it is set or the seconds have passed."""
+        if self._set:
+            return
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        timer = loop.call_later(seconds, _release, future)
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            timer.cancel()
+            self._waiting.remove(future)
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class _Transport(httpx.AsyncBaseTransport):
     """Puts the credentials to requests of their own origin, and to no other."""
 
@@ -79,6 +120,10 @@ class AwaitingDriver:
         transport: An httpx transport instead of the network.
         connect: Opens sockets instead of websockets.
     """
+
+    awaits: Final = True
+    """Whether what a function of the user's gives is awaited."""
+    new_signal: Final = LoopSignal
 
     def __init__(
         self,
@@ -150,9 +195,7 @@ class AwaitingDriver:
             if not call.subscription.active:
                 continue
             try:
-                given = call.subscription.function(call.event)
-                if inspect.isawaitable(given):
-                    await given
+                await self.tell(call.subscription.function, call.event)
             except Exception as error:  # noqa: BLE001  # shown as an error of the user's own task
                 loop = asyncio.get_running_loop()
                 said = f"a callback for {type(call.event).__name__} raised"
@@ -199,9 +242,13 @@ class AwaitingDriver:
         if isinstance(effect, Gather):
             return await self._gather(effect)
         if isinstance(effect, Tell):
-            given = effect.function(effect.value)
-            return await given if inspect.isawaitable(given) else given
+            return await self.tell(effect.function, effect.value)
         return self._start()
+
+    async def tell(self, function: Callable[[Any], Any], value: object) -> Any:
+        """Call a function of the user's, and await what it gives, if it can be."""
+        given = function(value)
+        return await given if inspect.isawaitable(given) else given
 
     async def _gather(self, effect: Gather) -> list[Any]:
         free = asyncio.Semaphore(effect.limit)
@@ -404,47 +451,6 @@ async def watch(signal: Signal, seconds: float) -> None:
     if not isinstance(signal, LoopSignal):
         raise TypeError("an asyncio client waits for signals of its loop")
     await signal.wait(seconds)
-
-
-class LoopSignal:
-    """A signal within one event loop. Unlike ``asyncio.wait_for`` it needs no task to wait."""
-
-    def __init__(self) -> None:
-        self._set = False
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def set(self) -> None:
-        """Wake whoever waits."""
-        self._set = True
-        for future in self._waiting:
-            _release(future)
-
-    def clear(self) -> None:
-        """Make the next one wait."""
-        self._set = False
-
-    def is_set(self) -> bool:
-        """Whether nobody need wait."""
-        return self._set
-
-    async def wait(self, seconds: float) -> None:
-        """Wait until it is set or the seconds have passed."""
-        if self._set:
-            return
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        timer = loop.call_later(seconds, _release, future)
-        self._waiting.append(future)
-        try:
-            await future
-        finally:
-            timer.cancel()
-            self._waiting.remove(future)
-
-
-def _release(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 async def _close(connection: AsyncSocket) -> None:

@@ -1,20 +1,36 @@
-"""What the two clients have in common."""
+"""What the two clients and their handles have in common, and the little that each does in its own way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
-from ..output_file import OutputFile
+from ..errors import ClientError
+from ..output_file import FileSource, OutputFile
+from ..problem import Problem
 from .callback import Callbacks, Subscription
 from .core import Core
 from .event import BaseServerEvent, ServerEvent
-from .file_routes import view_url
-from .flow import Middleware
+from .failure import error_of_outcome, partial_success
+from .file_routes import fetch, read, view_url
+from .flow import Flow, Middleware, Tell
+from .interruption import refuse_coroutine
 from .listening import require_socket
-from .result import Resolver
+from .outcome import Outcome
+from .result import Resolver, Result, refuse_async, refuse_awaitable
+from .running import RunStatus, Started, cancel, status
+from .server_routes import whole_schema
+from .waiting import Wait
+
+if TYPE_CHECKING:
+    from ..schema import Schema, Version
+    from ..validate import Report
+    from .awaiting import AwaitingDriver
+    from .blocking import BlockingDriver
 
 V = TypeVar("V", bound=BaseServerEvent)
+T_co = TypeVar("T_co", covariant=True)
 
 
 class BaseClient:
@@ -136,17 +152,24 @@ class BaseClient:
                 f"on() takes a class of events of comfyflow.client or the type of a message, not {kind!r}"
             )
         require_socket(self._core)
-        self._check_callback(function)
+        self._refuse_function(function, "a callback")
         remove = self._callbacks.add(Subscription(kind, function, once))
         self._core.hub.listen(self._callbacks)
         self._call_back()
         return remove
 
-    def _check_callback(self, function: Callable[[Any], object]) -> None:
+    def _refuse_function(self, function: Callable[[Any], object] | None, name: str) -> None:
         """Refuse a function that cannot be called as it wants to be.
 
         Raises:
             TypeError: It is to be awaited, and nobody can.
+        """
+
+    def _refuse_resolver(self, resolver: object) -> None:
+        """Refuse a resolver that cannot be called as it wants to be.
+
+        Raises:
+            ClientError: It is to be awaited, and nobody can.
         """
 
     def _call_back(self) -> None:
@@ -222,3 +245,143 @@ class BaseClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.url}>"
+
+
+class AsyncParts(BaseClient):
+    """What an `AsyncClient` does in its own way: its files cannot be read without being awaited."""
+
+    _driver: AwaitingDriver
+
+    def read_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.bytes`, which cannot wait: refuses."""
+        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.aread()`")
+
+    def save_file(self, file: OutputFile, path: Path) -> Path:  # noqa: ARG002
+        """For `OutputFile.save`, which cannot wait: refuses."""
+        raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.asave(path)`")
+
+    async def _aread_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.aread`."""
+        return await self._driver.drive(read(self._core, file))
+
+    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
+        """For `OutputFile.asave`."""
+        return await self._driver.drive(fetch(self._core, file, path))
+
+
+class BlockingParts(BaseClient):
+    """What a `Client` does in its own way: it awaits nothing, whoever gives it what is to be awaited."""
+
+    _driver: BlockingDriver
+
+    def read_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.bytes`."""
+        return self._driver.drive(read(self._core, file))
+
+    def save_file(self, file: OutputFile, path: Path) -> Path:
+        """For `OutputFile.save`."""
+        return self._driver.drive(fetch(self._core, file, path))
+
+    async def _aread_file(self, file: OutputFile) -> bytes:
+        """For `OutputFile.aread`."""
+        import asyncio
+
+        return await asyncio.to_thread(self.read_file, file)
+
+    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
+        """For `OutputFile.asave`."""
+        import asyncio
+
+        return await asyncio.to_thread(self.save_file, file, path)
+
+    def _refuse_function(self, function: Callable[[Any], object] | None, name: str) -> None:
+        refuse_coroutine(function, name)
+
+    def _refuse_resolver(self, resolver: object) -> None:
+        refuse_async(resolver)
+
+    def _schema_of(self, version: Version | None) -> Schema:
+        """For `load_schema`, which must not keep a server waiting for patience's sake."""
+        return self._driver.drive(whole_schema(self._core, version))
+
+
+class BaseHandle(Generic[T_co]):
+    """A prompt that the server has, apart from how it is waited for.
+
+    Args:
+        core: The client.
+        started: The prompt.
+        source: Fetches files.
+        resolve: What to make of the result; None for the result itself.
+        resolvers: What the client makes of the outputs of some classes.
+        awaits: Whether what a resolver makes is awaited.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        started: Started,
+        source: FileSource,
+        resolve: Callable[[Any], Any] | None,
+        resolvers: dict[Any, Resolver[Any, Any]],
+        awaits: bool,
+    ) -> None:
+        self._core = core
+        self._started = started
+        self._source = source
+        self._resolve = resolve
+        self._resolvers = resolvers
+        self._awaits = awaits
+        self._run = started.run
+
+    @property
+    def prompt_id(self) -> str:
+        """The prompt's id, by which the server and `Client.attach` know it."""
+        return self._run.prompt_id
+
+    @property
+    def number(self) -> float | None:
+        """Its priority; None where the server's answer was lost."""
+        return self._started.number
+
+    @property
+    def report(self) -> Report | None:
+        """What the server found wrong with outputs that it dropped, or None."""
+        return self._started.report
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What may go wrong although the server takes it; see `Report.warnings`."""
+        return self._started.warnings
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it has not, as far as is known here."""
+        return self._run.outcome
+
+    def _result(self, timeout: float | None) -> Flow[T_co]:
+        outcome = yield from Wait(self._core, self._run, timeout).outcome()
+        error = error_of_outcome(self._run, outcome)
+        if error is not None:
+            raise error
+        prepared = self._started.prepared
+        result: Result[Any] = Result(
+            self._run, prepared, self.report, self._source, self._resolvers, self._awaits
+        )
+        if outcome.ending == "partial_success":
+            raise partial_success(self._run, result)
+        if self._resolve is None:
+            return cast("T_co", result)
+        made: Any = yield Tell(self._resolve, result)
+        if not self._awaits:
+            refuse_awaitable(made, self._resolve)
+        return cast("T_co", made)
+
+    def _status(self) -> Flow[RunStatus]:
+        return status(self._core, self._run)
+
+    def _cancel(self, timeout: float) -> Flow[bool]:
+        return cancel(self._core, self._run, timeout)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of prompt {self.prompt_id}: {self._run.describe()}>"

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -81,6 +81,10 @@ class BlockingDriver:
         transport: An httpx transport instead of the network.
         connect: Opens sockets instead of websockets.
     """
+
+    awaits: Final = False
+    """Whether what a function of the user's gives is awaited."""
+    new_signal: Final = threading.Event
 
     def __init__(
         self,
@@ -170,8 +174,16 @@ class BlockingDriver:
         if isinstance(effect, Gather):
             return gather(self.drive, effect.flows, effect.limit)
         if isinstance(effect, Tell):
-            return effect.function(effect.value)
+            return self.tell(effect.function, effect.value)
         return self._socket.start()
+
+    def tell(self, function: Callable[[Any], Any], value: object) -> Any:
+        """Call a function of the user's."""
+        return function(value)
+
+    def see_through(self, flow: Flow[T]) -> T:
+        """Carry out a flow where the one who waits was interrupted; a second interrupt ends it."""
+        return self.drive(flow)
 
     def _send(self, effect: Send, halt: Halt | None) -> Answer:
         request = effect.request

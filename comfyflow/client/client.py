@@ -1,30 +1,29 @@
+# Written by `python -m tools.blocking_twin` from async_client.py: edit that, and run it.
 """The blocking client."""
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from typing_extensions import Self, Unpack
 
 from ..option import refuse_strangers, spelled
-from ..output_file import NodeOutput, OutputFile
+from ..output_file import NodeOutput
 from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
-from .base import BaseClient
+from .base import BlockingParts
 from .blocking import BlockingDriver
 from .connection import ConnectSocket
 from .event import ServerEvent
 from .handle import Handle
 from .hub import Listener
-from .interruption import abandon, add_note, refuse_coroutine
+from .interruption import abandon, add_note, is_interrupt
 from .listening import connect, next_event, require_socket
 from .methods import blocking
 from .options import ClientOptions, ClientSettings, make_core
-from .result import Result, refuse_async
+from .result import Result
 from .running import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
 from .waiting import Deadline
@@ -32,7 +31,6 @@ from .waiting import Deadline
 if TYPE_CHECKING:
     import httpx
 
-    from ..schema import Schema, Version
     from ..workflows import Workflow
     from .target import Five, Four, Many, Named, One, Six, Three, Two
 
@@ -41,16 +39,17 @@ T = TypeVar("T")
 
 
 @spelled(ClientOptions, ClientSettings)
-class Client(BaseClient):
+class Client(BlockingParts):
     """A ComfyUI server, over HTTP and WebSocket.
 
     ::
 
         with Client("http://127.0.0.1:8188") as client:
             result = client.run(txt2img("a lighthouse at dusk"))
-            result.output.images[0].save("lighthouse.png")
+            client.save(result.output.images[0], "lighthouse.png")
 
-    It may be used from several threads. The WebSocket is opened when it is first needed.
+    It may be used from several threads. Its twin for asyncio does the same, awaited. The WebSocket is opened
+    when it is first needed.
 
     Args:
         url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
@@ -74,7 +73,7 @@ class Client(BaseClient):
     ) -> None:
         refuse_strangers("Client", options, ClientOptions, "url", "transport", "connect_socket")
         settings = ClientSettings(**options)
-        super().__init__(make_core(url, threading.Event, settings))
+        super().__init__(make_core(url, BlockingDriver.new_signal, settings))
         self._driver = BlockingDriver(self._core, settings, transport, connect_socket)
         self._collected = weakref.finalize(self, self._driver.abandon)
         self._collected.atexit = False
@@ -91,10 +90,6 @@ class Client(BaseClient):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _schema_of(self, version: Version | None) -> Schema:
-        """For `load_schema`, which must not keep a server waiting for patience's sake."""
-        return self._driver.drive(server_routes.whole_schema(self._core, version))
 
     # Running
 
@@ -162,8 +157,9 @@ class Client(BaseClient):
     ) -> Any:
         """Run something and wait for what it gives.
 
-        Ctrl-C cancels the prompt on the server too, unless ``on_interrupt="leave"``
-        says otherwise. An error, and a time that is over, let it go on.
+        Ctrl-C cancels
+        the prompt on the server too, unless ``on_interrupt="leave"`` says otherwise. An error, and
+        a time that is over, let it go on.
 
         Args:
             target: A workflow, a node, prompt JSON, the editor's JSON, the body of a request, or a
@@ -191,16 +187,16 @@ class Client(BaseClient):
         deadline = Deadline(self._core, settings.timeout)
         on_event, attempt = settings.on_event, running.Attempt()
         cancels = running.cancels(settings)
-        refuse_coroutine(on_event, "on_event")
+        self._refuse_function(on_event, "on_event")
         try:
             handle: Handle[Any] = self._submit(target, resolver, settings, deadline.left, attempt)
             if on_event is not None:
                 for event in handle.events(deadline.left):
-                    on_event(event)
+                    self._driver.tell(on_event, event)
             return handle.result(deadline.left)
         except BaseException as interrupt:
-            if not isinstance(interrupt, Exception) and cancels:
-                add_note(interrupt, self._driver.drive(abandon(self._core, attempt)))
+            if cancels and is_interrupt(interrupt):
+                add_note(interrupt, self._driver.see_through(abandon(self._core, attempt)))
             raise
 
     @overload
@@ -325,9 +321,6 @@ class Client(BaseClient):
         self._driver.drive(connect(self._core, timeout))
         return self
 
-    def _check_callback(self, function: Callable[[Any], object]) -> None:
-        refuse_coroutine(function, "a callback")
-
     def _call_back(self) -> None:
         self._driver.call_back(self._callbacks)
 
@@ -359,26 +352,6 @@ class Client(BaseClient):
         finally:
             self._core.hub.unlisten(listener)
 
-    def read_file(self, file: OutputFile) -> bytes:
-        """For `OutputFile.bytes`."""
-        return self.read(file)
-
-    def save_file(self, file: OutputFile, path: Path) -> Path:
-        """For `OutputFile.save`."""
-        return self._driver.drive(file_routes.fetch(self._core, file, path))
-
-    async def _aread_file(self, file: OutputFile) -> bytes:
-        """For `OutputFile.aread`."""
-        import asyncio
-
-        return await asyncio.to_thread(self.read_file, file)
-
-    async def _asave_file(self, file: OutputFile, path: Path) -> Path:
-        """For `OutputFile.asave`."""
-        import asyncio
-
-        return await asyncio.to_thread(self.save_file, file, path)
-
     def _submit(
         self,
         target: Target,
@@ -387,12 +360,12 @@ class Client(BaseClient):
         seconds: float | None,
         attempt: running.Attempt | None = None,
     ) -> Handle[Any]:
-        refuse_async(resolve)
+        self._refuse_resolver(resolve)
         starting = running.start(self._core.within(seconds), target, settings, attempt)
         return self._handle(self._driver.drive(starting), resolve)
 
     def _handle(self, started: running.Started, resolve: Callable[[Any], Any] | None) -> Handle[Any]:
-        handle: Handle[Any] = Handle(self._core, started, self, resolve, self._resolvers)
+        handle: Handle[Any] = Handle(self._core, started, self, resolve, self._resolvers, self._driver.awaits)
         handle._driver = self._driver
         return handle
 

@@ -53,6 +53,14 @@ def _arrives(core: Core, run: Run) -> Flow[bool]:
     return True
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether what ends a wait is an interrupt: Ctrl-C, the end of the program, a task that is cancelled.
+
+    A coroutine that is closed is none: it can wait for nothing any more.
+    """
+    return not isinstance(error, (Exception, GeneratorExit))
+
+
 def add_note(interrupt: BaseException, text: str) -> None:
     """Say something below an exception that ends a program.
 
