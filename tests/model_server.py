@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from comfyflow.client.core import Limits
 from comfyflow.client.flow import Answer, Request
 from comfyflow.client.message import parse_text
+from comfyflow.client.options import Limits
 from comfyflow.errors import ServerUnreachable
 from tests.flows import World, answer
 

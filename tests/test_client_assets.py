@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfyflow.client.asset_routes import asset_tags, assets, read_asset, upload_asset
 from comfyflow.client.flow import Answer, Request
-from comfyflow.client.job_routes import read_job
+from comfyflow.client.routes.asset_routes import asset_tags, assets, read_asset, upload_asset
+from comfyflow.client.routes.queue_routes import read_job
 from comfyflow.errors import ClientError, SimulatorError
 from comfyflow.simulator import Simulator
 from tests.flows import World, answer

@@ -364,7 +364,7 @@ def test_event_hooks_see_requests_without_them(here: Recorder) -> None:
 
 
 def test_the_partner_key_is_only_in_the_prompt_itself() -> None:
-    from comfyflow.client.queue_routes import _entry
+    from comfyflow.client.routes.queue_routes import _entry
 
     entry = _entry([1, "id", {}, {"api_key_comfy_org": "k", "auth_token_comfy_org": "t", "x": 1}, ["9"]])
     assert entry is not None

@@ -135,7 +135,8 @@ def test_events_that_are_later_than_the_history_are_heard_out(server: Simulator,
 
 def test_an_output_is_told_once() -> None:
     server = ModelServer()
-    from comfyflow.client.running import RunSettings, start
+    from comfyflow.client.options import RunSettings
+    from comfyflow.client.running import start
     from comfyflow.client.waiting import Wait
 
     run = server.world.drive(start(server.world.core, PROMPT, RunSettings())).run
@@ -185,7 +186,8 @@ def test_a_text_that_names_its_prompt(server: Simulator, kind: str) -> None:
 
 def test_texts_of_somebody_elses_prompt_are_not_ours() -> None:
     server = ModelServer(seconds=100)
-    from comfyflow.client.running import RunSettings, start
+    from comfyflow.client.options import RunSettings
+    from comfyflow.client.running import start
 
     run = server.world.drive(start(server.world.core, PROMPT, RunSettings())).run
     waiting = server.world.drive(start(server.world.core, PROMPT, RunSettings())).run

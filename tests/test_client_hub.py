@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from comfyflow.client import event as events
-from comfyflow.client.hub import Hub
 from comfyflow.client.message import parse_frame, parse_text
 from comfyflow.client.run import Run
 from comfyflow.client.run_event import NodePreview, NodeProgress, NodeStarted, RunEvent
+from comfyflow.client.web_socket import Hub
 from tests.flows import Flag
 
 PROMPT: dict[str, Any] = {

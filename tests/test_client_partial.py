@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from comfyflow.client import Result, parse_message
 from comfyflow.client import event as events
 from comfyflow.client.failure import error_of_outcome, partial_success
-from comfyflow.client.failure_policy import asked_policy
-from comfyflow.client.outcome import Outcome, read_history_entry
+from comfyflow.client.options import RunSettings
 from comfyflow.client.run import Run
-from comfyflow.client.run_event import NodeFailed, RunDone
-from comfyflow.client.running import RunSettings, start
+from comfyflow.client.run_event import NodeFailed, Outcome, RunDone, read_history_entry
+from comfyflow.client.running import start
+from comfyflow.client.submission import asked_policy
 from comfyflow.client.waiting import Wait
 from comfyflow.errors import ExecutionError, PartialSuccess
 from comfyflow.output_file import FileSource

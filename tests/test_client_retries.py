@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from comfyflow.client.core import Limits, call
+from comfyflow.client.core import call
 from comfyflow.client.flow import Answer, Request
+from comfyflow.client.options import Limits
 from comfyflow.errors import ServerError, ServerUnreachable
 from tests.flows import World, answer, sequence
 

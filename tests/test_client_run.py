@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from comfyflow.client import event as server
 from comfyflow.client.message import parse_frame, parse_text
-from comfyflow.client.outcome import Outcome, read_history_entry
 from comfyflow.client.run import Feed, Run
 from comfyflow.client.run_event import (
     NodeBlocked,
@@ -25,10 +24,12 @@ from comfyflow.client.run_event import (
     NodeProgress,
     NodesCached,
     NodeStarted,
+    Outcome,
     RunDone,
     RunEvent,
     RunQueued,
     RunStarted,
+    read_history_entry,
 )
 from comfyflow.problem import Place
 from tests.flows import Flag

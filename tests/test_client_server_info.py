@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfyflow.client import (
-    LogEntry,
-    ModelFile,
-    ServerObject,
-    SystemStats,
-    UserFile,
-    Users,
-)
+from comfyflow.client import LogEntry, ModelFile, ServerObject, SystemStats, UserFile, Users
 
 KINDS = (LogEntry, ModelFile, SystemStats, UserFile, Users)
 NAMES = (

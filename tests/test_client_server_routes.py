@@ -17,12 +17,7 @@ from PIL import Image
 
 from comfyflow import Workflow, with_id, workflow
 from comfyflow.client.flow import Answer, Flow, Forward, Request
-from comfyflow.errors import (
-    DownloadError,
-    PromptError,
-    ServerError,
-    ValidationError,
-)
+from comfyflow.errors import DownloadError, PromptError, ServerError, ValidationError
 from comfyflow.simulator import Simulator
 from tests.test_client_server import (
     Connect,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from comfyflow.client.shared_tls import SharedTls, SharedTlsSocket
+from comfyflow.client.web_socket import SharedTls, SharedTlsSocket
 from comfyflow.simulator import Simulator
 from tests.clients import connected
 from tests.test_client_secure import ReverseProxy, certificate

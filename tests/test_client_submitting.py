@@ -10,16 +10,11 @@ from typing import Any
 
 import pytest
 
-from comfyflow.client.core import Limits
-from comfyflow.client.queue_routes import interrupt
-from comfyflow.client.running import RunSettings, cancel, start, status
+from comfyflow.client.options import Limits, RunSettings
+from comfyflow.client.routes.queue_routes import interrupt
+from comfyflow.client.running import cancel, start, status
 from comfyflow.client.submission import remove_double
-from comfyflow.errors import (
-    ClientError,
-    ServerError,
-    ServerUnreachable,
-    WaitTimeout,
-)
+from comfyflow.errors import ClientError, ServerError, ServerUnreachable, WaitTimeout
 from tests.flows import answer
 from tests.model_server import OUTPUT, PROMPT, Fault, ModelServer
 from tests.test_client_waiting import submitted, waited

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from comfyflow.client.core import Limits
 from comfyflow.client.failure import error_of_outcome
-from comfyflow.client.outcome import Outcome
+from comfyflow.client.options import Limits, RunSettings
 from comfyflow.client.run import Run
-from comfyflow.client.run_event import RunDone
-from comfyflow.client.running import RunSettings, Started, attach, cancel, start, status
+from comfyflow.client.run_event import Outcome, RunDone
+from comfyflow.client.running import Started, attach, cancel, start, status
 from comfyflow.client.waiting import Wait
 from comfyflow.errors import (
     ClientError,

@@ -70,7 +70,7 @@ def server_classes(server: str | None, seconds: float | None, names: Iterable[st
     Raises:
         CommandError: No ComfyUI server answers.
     """
-    from ..client.node_class import of_server
+    from ..client.routes.node_class_routes import of_server
     from .options import reference_schema
 
     with connected(server, seconds=seconds) as client:
@@ -83,8 +83,8 @@ def _greet(client: Client, seconds: float) -> None:
     Raises:
         CommandError: It does not.
     """
-    from ..client.advice import elsewhere as for_page
-    from ..client.advice import for_answer
+    from ..client.address import elsewhere as for_page
+    from ..client.address import for_answer
     from ..client.flow import Request
 
     elsewhere = f"name a server with --server URL or {SERVER_VARIABLE}"

@@ -47,9 +47,8 @@ from .workflow_command import WorkflowCommand, target_argument
 
 if TYPE_CHECKING:
     from ..client import Client, Handle, Result
-    from ..client.failure_policy import NodeFailurePolicy
     from ..client.inputs import Upload
-    from ..client.running import RunOptions
+    from ..client.options import NodeFailurePolicy, RunOptions
     from ..schema import Schema
     from ..source import Source
     from ..validate import Report

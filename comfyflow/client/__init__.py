@@ -18,12 +18,10 @@ from ..errors import (
     WaitTimeout,
 )
 from ..input_file import UploadedFile
-from .asset_routes import Asset, AssetPage
 from .async_client import AsyncClient
 from .async_handle import AsyncHandle
 from .client import Client
 from .connection import AsyncConnectSocket, AsyncSocket, ConnectSocket, Socket, SocketRequest
-from .core import Limits
 from .event import (
     AssetEvent,
     BaseServerEvent,
@@ -53,18 +51,35 @@ from .event import (
     UnknownMessage,
     UnreadableMessage,
 )
-from .failure_policy import NodeFailurePolicy
 from .flow import Answer, Flow, Forward, Middleware, Part, Request
 from .handle import Handle
 from .inputs import OnUpload, Upload
-from .job_routes import Job, JobPreview
 from .message import parse_message
-from .options import ClientOptions
-from .outcome import Ending, Outcome
-from .queue_routes import HistoryEntry, Queue, QueueEntry
+from .options import (
+    ClientOptions,
+    Limits,
+    NodeFailurePolicy,
+    OnInterrupt,
+    RunOptions,
+    SubmitOptions,
+    WaitOptions,
+)
 from .result import Resolver, Result, resolver
+from .routes.asset_routes import Asset, AssetPage
+from .routes.queue_routes import HistoryEntry, Job, JobPreview, Queue, QueueEntry
+from .routes.server_info import (
+    Device,
+    LogEntry,
+    ModelFile,
+    ServerObject,
+    SystemInfo,
+    SystemStats,
+    UserFile,
+    Users,
+)
 from .run_event import (
     BaseRunEvent,
+    Ending,
     FileUploaded,
     NodeBlocked,
     NodeEvent,
@@ -77,6 +92,7 @@ from .run_event import (
     NodesCached,
     NodeStarted,
     NodeText,
+    Outcome,
     RunDone,
     RunEvent,
     RunMessage,
@@ -84,8 +100,7 @@ from .run_event import (
     RunQueued,
     RunStarted,
 )
-from .running import OnInterrupt, RunOptions, RunStatus, SubmitOptions, WaitOptions
-from .server_info import Device, LogEntry, ModelFile, ServerObject, SystemInfo, SystemStats, UserFile, Users
+from .running import RunStatus
 from .target import Target
 
 __all__ = [

@@ -11,21 +11,26 @@ from typing_extensions import Self, Unpack
 
 from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput
-from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
+from . import running
+from .async_driver import AsyncDriver
 from .async_handle import AsyncHandle
-from .awaiting import AwaitingDriver
-from .base import AsyncParts
-from .connection import AsyncConnectSocket
+from .base import AsyncParts, awaiting
+from .connection import AsyncConnectSocket, make_core
 from .event import ServerEvent
-from .hub import Listener
-from .interruption import abandon, add_note, is_interrupt
-from .listening import connect, next_event, require_socket
-from .methods import awaiting
-from .options import ClientOptions, ClientSettings, make_core
+from .options import (
+    ClientOptions,
+    ClientSettings,
+    RunSettings,
+    SubmitOptions,
+    SubmitSettings,
+    WaitOptions,
+    WaitSettings,
+)
 from .result import Result
-from .running import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
+from .routes import asset_routes, file_routes, node_class_routes, queue_routes, server_routes, user_routes
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
-from .waiting import Deadline
+from .waiting import Deadline, connect, next_event, require_socket
+from .web_socket import Listener
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +38,10 @@ if TYPE_CHECKING:
     from ..workflows import Workflow
     from .target import Five, Four, Many, Named, One, Six, Three, Two
 
+
 R = TypeVar("R", bound=NodeOutput)
+
+
 T = TypeVar("T")
 
 
@@ -72,8 +80,8 @@ class AsyncClient(AsyncParts):
     ) -> None:
         refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport", "connect_socket")
         settings = ClientSettings(**options)
-        super().__init__(make_core(url, AwaitingDriver.new_signal, settings))
-        self._driver = AwaitingDriver(self._core, settings, transport, connect_socket)
+        super().__init__(make_core(url, AsyncDriver.new_signal, settings))
+        self._driver = AsyncDriver(self._core, settings, transport, connect_socket)
         self._collected = weakref.finalize(self, self._driver.abandon)
         self._collected.atexit = False
 
@@ -212,8 +220,9 @@ class AsyncClient(AsyncParts):
                     await self._driver.tell(on_event, event)
             return await handle.result(deadline.left)
         except BaseException as interrupt:
-            if cancels and is_interrupt(interrupt):
-                add_note(interrupt, await self._driver.see_through(abandon(self._core, attempt)))
+            if cancels and running.is_interrupt(interrupt):
+                going_on = await self._driver.see_through(running.abandon(self._core, attempt))
+                running.add_note(interrupt, going_on)
             raise
 
     # only awaited
@@ -430,9 +439,9 @@ class AsyncClient(AsyncParts):
     delete_history: Final = awaiting(queue_routes.delete_history)
     clear_history: Final = awaiting(queue_routes.clear_history)
     interrupt: Final = awaiting(queue_routes.interrupt)
-    jobs: Final = awaiting(job_routes.jobs)
-    job: Final = awaiting(job_routes.job)
-    cancel_jobs: Final = awaiting(job_routes.cancel_jobs)
+    jobs: Final = awaiting(queue_routes.jobs)
+    job: Final = awaiting(queue_routes.job)
+    cancel_jobs: Final = awaiting(queue_routes.cancel_jobs)
 
     assets: Final = awaiting(asset_routes.assets)
     asset: Final = awaiting(asset_routes.asset)
@@ -450,8 +459,8 @@ class AsyncClient(AsyncParts):
 
     system_stats: Final = awaiting(server_routes.system_stats)
     features: Final = awaiting(server_routes.features)
-    object_info: Final = awaiting(server_routes.object_info)
-    schema: Final = awaiting(server_routes.schema)
+    object_info: Final = awaiting(node_class_routes.object_info)
+    schema: Final = awaiting(node_class_routes.schema)
     free: Final = awaiting(server_routes.free)
     embeddings: Final = awaiting(server_routes.embeddings)
     extensions: Final = awaiting(server_routes.extensions)
@@ -459,14 +468,14 @@ class AsyncClient(AsyncParts):
     models: Final = awaiting(server_routes.models)
     model_files: Final = awaiting(server_routes.model_files)
     model_metadata: Final = awaiting(server_routes.model_metadata)
-    samplers: Final = awaiting(server_routes.samplers)
-    schedulers: Final = awaiting(server_routes.schedulers)
-    checkpoints: Final = awaiting(server_routes.checkpoints)
-    loras: Final = awaiting(server_routes.loras)
-    vaes: Final = awaiting(server_routes.vaes)
-    controlnets: Final = awaiting(server_routes.controlnets)
-    upscale_models: Final = awaiting(server_routes.upscale_models)
-    hypernetworks: Final = awaiting(server_routes.hypernetworks)
+    samplers: Final = awaiting(node_class_routes.samplers)
+    schedulers: Final = awaiting(node_class_routes.schedulers)
+    checkpoints: Final = awaiting(node_class_routes.checkpoints)
+    loras: Final = awaiting(node_class_routes.loras)
+    vaes: Final = awaiting(node_class_routes.vaes)
+    controlnets: Final = awaiting(node_class_routes.controlnets)
+    upscale_models: Final = awaiting(node_class_routes.upscale_models)
+    hypernetworks: Final = awaiting(node_class_routes.hypernetworks)
     workflow_templates: Final = awaiting(server_routes.workflow_templates)
     translations: Final = awaiting(server_routes.translations)
     node_replacements: Final = awaiting(server_routes.node_replacements)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
-from .awaiting import AwaitingDriver
+from .async_driver import AsyncDriver
 from .base import BaseHandle
-from .outcome import Outcome
-from .run_event import RunDone, RunEvent
-from .running import DEFAULT_TIMEOUT, RunStatus
+from .options import DEFAULT_TIMEOUT
+from .run_event import Outcome, RunDone, RunEvent
+from .running import RunStatus
 from .waiting import Wait
 
 T_co = TypeVar("T_co", covariant=True)
@@ -18,7 +18,7 @@ T_co = TypeVar("T_co", covariant=True)
 class AsyncHandle(BaseHandle[T_co]):
     """A prompt that the server has. Made by `AsyncClient.submit`."""
 
-    _driver: AwaitingDriver
+    _driver: AsyncDriver
 
     async def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Outcome:
         """Wait until the prompt has ended, well or not.

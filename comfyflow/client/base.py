@@ -2,34 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, cast, overload
+
+from typing_extensions import ParamSpec
 
 from ..errors import ClientError
+from ..option import refuse_unknown
 from ..output_file import FileSource, OutputFile
 from ..problem import Problem
-from .callback import Callbacks, Subscription
 from .core import Core
 from .event import BaseServerEvent, ServerEvent
 from .failure import error_of_outcome, partial_success
-from .file_routes import fetch, read, view_url
 from .flow import Flow, Middleware, Tell
-from .interruption import refuse_coroutine
-from .listening import require_socket
-from .outcome import Outcome
 from .result import Resolver, Result, refuse_async, refuse_awaitable
-from .running import RunStatus, Started, cancel, status
-from .server_routes import whole_schema
-from .waiting import Wait
+from .routes.file_routes import fetch, read, view_url
+from .routes.node_class_routes import whole_schema
+from .run_event import Outcome
+from .running import RunStatus, Started, cancel, refuse_coroutine, status
+from .waiting import Wait, require_socket
+from .web_socket import Callbacks, Subscription
 
 if TYPE_CHECKING:
     from ..schema import Schema, Version
     from ..validate import Report
-    from .awaiting import AwaitingDriver
-    from .blocking import BlockingDriver
+    from .async_client import AsyncClient
+    from .async_driver import AsyncDriver
+    from .blocking_driver import BlockingDriver
+    from .client import Client
+
+
+P = ParamSpec("P")
+
+
+T = TypeVar("T")
+
+
+def blocking(flow: Callable[Concatenate[Core, P], Flow[T]]) -> Callable[Concatenate[Client, P], T]:
+    """The flow as a method of `Client`."""
+
+    def method(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
+        if kwargs:
+            _refuse_unknown("Client", method, kwargs)
+        return self._driver.drive(flow(self._core, *args, **kwargs))
+
+    return cast("Callable[Concatenate[Client, P], T]", _described(method, flow))
+
+
+def awaiting(
+    flow: Callable[Concatenate[Core, P], Flow[T]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
+    """The flow as a method of `AsyncClient`."""
+
+    async def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> T:
+        if kwargs:
+            _refuse_unknown("AsyncClient", method, kwargs)
+        return await self._driver.drive(flow(self._core, *args, **kwargs))
+
+    return cast("Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]", _described(method, flow))
+
+
+def _refuse_unknown(client: str, method: Callable[..., Any], keywords: Iterable[str]) -> None:
+    """Raise for a keyword that a method does not take.
+
+    Raises:
+        TypeError: There is one.
+    """
+    import inspect
+
+    refuse_unknown(f"{client}.{method.__name__}", keywords, inspect.signature(method).parameters)
+
+
+def _described(method: Callable[..., Any], flow: Callable[..., Any]) -> Callable[..., Any]:
+    """The method under the flow's name, with its documentation and its parameters."""
+    import inspect
+
+    functools.update_wrapper(method, flow, assigned=("__doc__", "__name__", "__qualname__"), updated=())
+    signature = inspect.signature(flow)
+    parameters = list(signature.parameters.values())
+    own = parameters[0].replace(name="self", annotation=inspect.Parameter.empty)
+    returned = str(signature.return_annotation)
+    if returned.startswith("Flow["):
+        returned = returned[len("Flow[") : -1]
+    method.__signature__ = signature.replace(parameters=[own, *parameters[1:]], return_annotation=returned)  # type: ignore[attr-defined]
+    del method.__wrapped__  # type: ignore[attr-defined]
+    return method
+
 
 V = TypeVar("V", bound=BaseServerEvent)
+
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -250,7 +314,7 @@ class BaseClient:
 class AsyncParts(BaseClient):
     """What an `AsyncClient` does in its own way: its files cannot be read without being awaited."""
 
-    _driver: AwaitingDriver
+    _driver: AsyncDriver
 
     def read_file(self, file: OutputFile) -> bytes:
         """For `OutputFile.bytes`, which cannot wait: refuses."""

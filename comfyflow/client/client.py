@@ -12,21 +12,26 @@ from typing_extensions import Self, Unpack
 
 from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput
-from . import asset_routes, file_routes, job_routes, queue_routes, running, server_routes, user_routes
-from .base import BlockingParts
-from .blocking import BlockingDriver
-from .connection import ConnectSocket
+from . import running
+from .base import BlockingParts, blocking
+from .blocking_driver import BlockingDriver
+from .connection import ConnectSocket, make_core
 from .event import ServerEvent
 from .handle import Handle
-from .hub import Listener
-from .interruption import abandon, add_note, is_interrupt
-from .listening import connect, next_event, require_socket
-from .methods import blocking
-from .options import ClientOptions, ClientSettings, make_core
+from .options import (
+    ClientOptions,
+    ClientSettings,
+    RunSettings,
+    SubmitOptions,
+    SubmitSettings,
+    WaitOptions,
+    WaitSettings,
+)
 from .result import Result
-from .running import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
+from .routes import asset_routes, file_routes, node_class_routes, queue_routes, server_routes, user_routes
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
-from .waiting import Deadline
+from .waiting import Deadline, connect, next_event, require_socket
+from .web_socket import Listener
 
 if TYPE_CHECKING:
     import httpx
@@ -34,7 +39,10 @@ if TYPE_CHECKING:
     from ..workflows import Workflow
     from .target import Five, Four, Many, Named, One, Six, Three, Two
 
+
 R = TypeVar("R", bound=NodeOutput)
+
+
 T = TypeVar("T")
 
 
@@ -195,8 +203,9 @@ class Client(BlockingParts):
                     self._driver.tell(on_event, event)
             return handle.result(deadline.left)
         except BaseException as interrupt:
-            if cancels and is_interrupt(interrupt):
-                add_note(interrupt, self._driver.see_through(abandon(self._core, attempt)))
+            if cancels and running.is_interrupt(interrupt):
+                going_on = self._driver.see_through(running.abandon(self._core, attempt))
+                running.add_note(interrupt, going_on)
             raise
 
     @overload
@@ -381,9 +390,9 @@ class Client(BlockingParts):
     delete_history: Final = blocking(queue_routes.delete_history)
     clear_history: Final = blocking(queue_routes.clear_history)
     interrupt: Final = blocking(queue_routes.interrupt)
-    jobs: Final = blocking(job_routes.jobs)
-    job: Final = blocking(job_routes.job)
-    cancel_jobs: Final = blocking(job_routes.cancel_jobs)
+    jobs: Final = blocking(queue_routes.jobs)
+    job: Final = blocking(queue_routes.job)
+    cancel_jobs: Final = blocking(queue_routes.cancel_jobs)
 
     assets: Final = blocking(asset_routes.assets)
     asset: Final = blocking(asset_routes.asset)
@@ -401,8 +410,8 @@ class Client(BlockingParts):
 
     system_stats: Final = blocking(server_routes.system_stats)
     features: Final = blocking(server_routes.features)
-    object_info: Final = blocking(server_routes.object_info)
-    schema: Final = blocking(server_routes.schema)
+    object_info: Final = blocking(node_class_routes.object_info)
+    schema: Final = blocking(node_class_routes.schema)
     free: Final = blocking(server_routes.free)
     embeddings: Final = blocking(server_routes.embeddings)
     extensions: Final = blocking(server_routes.extensions)
@@ -410,14 +419,14 @@ class Client(BlockingParts):
     models: Final = blocking(server_routes.models)
     model_files: Final = blocking(server_routes.model_files)
     model_metadata: Final = blocking(server_routes.model_metadata)
-    samplers: Final = blocking(server_routes.samplers)
-    schedulers: Final = blocking(server_routes.schedulers)
-    checkpoints: Final = blocking(server_routes.checkpoints)
-    loras: Final = blocking(server_routes.loras)
-    vaes: Final = blocking(server_routes.vaes)
-    controlnets: Final = blocking(server_routes.controlnets)
-    upscale_models: Final = blocking(server_routes.upscale_models)
-    hypernetworks: Final = blocking(server_routes.hypernetworks)
+    samplers: Final = blocking(node_class_routes.samplers)
+    schedulers: Final = blocking(node_class_routes.schedulers)
+    checkpoints: Final = blocking(node_class_routes.checkpoints)
+    loras: Final = blocking(node_class_routes.loras)
+    vaes: Final = blocking(node_class_routes.vaes)
+    controlnets: Final = blocking(node_class_routes.controlnets)
+    upscale_models: Final = blocking(node_class_routes.upscale_models)
+    hypernetworks: Final = blocking(node_class_routes.hypernetworks)
     workflow_templates: Final = blocking(server_routes.workflow_templates)
     translations: Final = blocking(server_routes.translations)
     node_replacements: Final = blocking(server_routes.node_replacements)

@@ -1,4 +1,4 @@
-"""What all flows share: the address, the limits, the retries, and how an error answer is read."""
+"""What all flows share: the address, the retries, the answers that are kept, and how an error is read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -16,61 +16,104 @@ from ..bounds import MIB, Bounds, check_json
 from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, WaitTimeout
 from ..json_types import is_object
 from ..schema import Schema
-from .address import Address, Credentials
-from .advice import elsewhere, for_answer
-from .answer_cache import AnswerCache
+from .address import Address, Credentials, elsewhere, for_answer
 from .flow import Answer, Flow, Forward, Middleware, Request, Signal, Sink, send, sleep
-from .hub import Hub
+from .options import Limits
+from .web_socket import Hub
+
+_KEPT: Final = frozenset(
+    {
+        "embeddings",
+        "extensions",
+        "experiment",
+        "features",
+        "global_subgraphs",
+        "i18n",
+        "models",
+        "node_replacements",
+        "object_info",
+        "view_metadata",
+        "workflow_templates",
+    }
+)
+"""The routes whose answers change only when somebody installs something."""
+
+
+class AnswerCache:
+    """What a server has said of what it has.
+
+    Args:
+        seconds: For how long an answer is good; 0 keeps nothing.
+        clock: Seconds, monotonic.
+        life: Changes whenever the server may be another one than before.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float], life: Callable[[], object]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._life = life
+        self._kept: dict[object, tuple[float, Answer]] = {}
+
+    def fetch(self, request: Request, forward: Forward) -> Flow[Answer]:
+        """The answer to a request: a kept one, or a new one, which is kept if it is worth it."""
+        if self._seconds <= 0 or not _is_kept(request):
+            return (yield from forward(request))
+        key = (self._life(), request.path, request.query, _frozen(request.headers))
+        known = self._kept.get(key)
+        if known is not None and self._clock() - known[0] < self._seconds:
+            return known[1]
+        answer = yield from forward(request)
+        if answer.ok:
+            self._kept[key] = (self._clock(), answer)
+        return answer
+
+    def clear(self) -> None:
+        """Ask anew from now on."""
+        self._kept.clear()
+
+
+def _is_kept(request: Request) -> bool:
+    parts = request.path.split("/")
+    return request.method == "GET" and parts[1:2] == ["api"] and parts[2:3] != [] and parts[2] in _KEPT
+
+
+def _frozen(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(headers.items()))
+
 
 T = TypeVar("T")
 
+
 _MAX_REDIRECTS: Final = 5
+
+
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
 _PASSING: Final = frozenset({408, 425, 429})
 """Answers of a server that is busy: worth asking again, like those from 500 on."""
+
+
 _LASTING: Final = frozenset({501, 505})
 """What a server cannot do it cannot do the next time either."""
+
+
 _SHOWN: Final = 400
+
+
 _WORDS: Final = Bounds(json=4 * MIB, values=200_000)
 """What is read to find the sentence in an error answer."""
+
+
 _LEAST: Final = 0.5
 """Seconds that a server gets for an answer even where the time is over."""
+
+
 _SCHEMES: Final = ("http", "https")
+
+
 _TRAVELLING: Final = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
 """Headers of a request that another origin may see; any other may say who we are."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long a client waits, and how often it tries; seconds.
-
-    Attributes:
-        connect: For a connection.
-        answer: For the status and the headers of an answer, and between two pieces of it.
-        socket: For the WebSocket before a prompt is sent without it.
-        quiet: How long the socket may say nothing about a prompt before the server is asked.
-        quiet_most: The longest pause between two such questions.
-        poll: The first pause between two questions where there is no socket.
-        poll_most: The longest one.
-        history: How long a prompt that has ended may be missing in the history.
-        patience: How long the server may be away while something is waited for.
-        retries: How often a request is repeated that did not arrive.
-        backoff: The first pause before a repetition; it doubles.
-        backoff_most: The longest one.
-    """
-
-    connect: float = 10.0
-    answer: float = 120.0
-    socket: float = 5.0
-    quiet: float = 2.0
-    quiet_most: float = 10.0
-    poll: float = 0.05
-    poll_most: float = 1.0
-    history: float = 15.0
-    patience: float = 120.0
-    retries: int = 4
-    backoff: float = 0.1
-    backoff_most: float = 10.0
 
 
 class Core:

@@ -10,15 +10,20 @@ from ..errors import ExecutionError, Interrupted, OutOfMemory, PartialSuccess, P
 from ..graph.prompt import sources_of
 from ..graph.walk import causes
 from .event import ExecutionFailed, ExecutionNodeFailed
-from .outcome import Outcome
 from .run import Run
+from .run_event import Outcome
 
 if TYPE_CHECKING:
     from .result import Result
 
+
 _MEMORY: Final = ("OutOfMemoryError", "MemoryError")
+
+
 _NAMED: Final = 10
 """How many nodes a message names."""
+
+
 _LISTED: Final = 100
 """How many nodes each list of a server's summary has at most."""
 

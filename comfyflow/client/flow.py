@@ -1,9 +1,4 @@
-"""What a client does, without doing it.
-
-A flow is a generator: it yields what it wants (`Send`, `Sleep`, …) and is sent what came of it.
-`Client` and `AsyncClient` each have a driver that carries the wishes out, one by blocking, one
-by awaiting; everything else is written once.
-"""
+"""How addresses of routes are put together."""
 
 from __future__ import annotations
 
@@ -13,8 +8,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from urllib.parse import quote
 
 T = TypeVar("T")
+
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -196,11 +194,21 @@ class CloseSocket:
 
 
 Effect: TypeAlias = "Send | Sleep | Watch | Gather | Tell | StartSocket"
+
+
 SocketEffect: TypeAlias = "OpenSocket | Transmit | Receive | CloseSocket | Watch"
+
+
 Flow: TypeAlias = Generator[Effect, Any, T]
+
+
 SocketFlow: TypeAlias = Generator[SocketEffect, Any, None]
+
+
 Forward: TypeAlias = Callable[[Request], "Flow[Answer]"]
 """The way on for a request: its flow gives the answer."""
+
+
 Middleware: TypeAlias = Callable[[Request, Forward], "Flow[Answer]"]
 """Wraps every request: it is given the request and the way on, and returns the answer's flow."""
 
@@ -228,3 +236,9 @@ def json_body(value: object) -> bytes:
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode()
+
+
+def segment(text: str) -> str:
+    """A text as one segment of a path: slashes and dots in it cannot make it another route."""
+    quoted = quote(text, safe="", errors="surrogatepass")
+    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from .base import BaseHandle
-from .blocking import BlockingDriver
-from .outcome import Outcome
-from .run_event import RunDone, RunEvent
-from .running import DEFAULT_TIMEOUT, RunStatus
+from .blocking_driver import BlockingDriver
+from .options import DEFAULT_TIMEOUT
+from .run_event import Outcome, RunDone, RunEvent
+from .running import RunStatus
 from .waiting import Wait
 
 T_co = TypeVar("T_co", covariant=True)

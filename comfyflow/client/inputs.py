@@ -36,15 +36,23 @@ from ..schema.installed_files import is_media_file, takes_file
 from ..source import Input, Source
 from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError
 from .core import Core, call
-from .file_routes import upload_image, view_request
 from .flow import Flow, Gather, Request, Tell
-from .node_class import class_infos
+from .routes.file_routes import upload_image, view_request
+from .routes.node_class_routes import class_infos
 
 _CHUNK: Final = 1 << 20
+
+
 _AT_ONCE: Final = 8
+
+
 _LONGEST: Final = 4096
 """A longer text is no path."""
+
+
 _MESHES: Final = frozenset({".gltf", ".glb", ".obj", ".fbx", ".stl", ".spz", ".splat", ".ply", ".ksplat"})
+
+
 _LOG: Final = logging.getLogger("comfyflow.uploads")
 
 

@@ -19,8 +19,13 @@ from . import event as events
 from .event import ServerEvent
 
 PREVIEW_IMAGE: Final = 1
+
+
 TEXT: Final = 3
+
+
 PREVIEW_IMAGE_WITH_METADATA: Final = 4
+
 
 FEATURE_FLAGS: Final = json.dumps(
     {
@@ -33,8 +38,13 @@ FEATURE_FLAGS: Final = json.dumps(
 0.27.0 and 0.33.0 know the first alone; the second changes the form of frame 3.
 """
 
+
 _FORMATS: Final = {1: "jpeg", 2: "png"}
+
+
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
 _SHOWN: Final = 200
 
 
@@ -332,6 +342,7 @@ EVENT_CLASSES: Final[Mapping[str, type[events.BaseServerEvent]]] = {
     "notification": events.Notification,
 }
 """The class of each type of message that has one."""
+
 
 _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ServerEvent | None]]] = {
     "status": _status,

@@ -1,36 +1,173 @@
-"""What a client is made with."""
+"""What clients are made with, and how prompts are run: every option, with what it is where it is left out."""
 
 from __future__ import annotations
 
-import functools
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
 from ..bounds import Bounds
-from ..configuration import GivenCredentials, given_credentials
-from ..errors import ClientError, ConfigurationError
-from .address import Address, Credentials, basic, bearer, read_address, redacted
-from .connection import SocketRequest
-from .core import Core, Limits
-from .flow import Middleware, Signal
-from .pace import keep_pace
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
 
     import httpx
 
+    from ..schema import Schema
+    from .flow import Middleware
+    from .inputs import OnUpload
+    from .run_event import RunEvent
 
-T = TypeVar("T")
-_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+NodeFailurePolicy: TypeAlias = Literal["continue_independent"]
+"""What a server can be asked to do when a node fails, other than to end the prompt."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a client waits, and how often it tries; seconds.
+
+    Attributes:
+        connect: For a connection.
+        answer: For the status and the headers of an answer, and between two pieces of it.
+        socket: For the WebSocket before a prompt is sent without it.
+        quiet: How long the socket may say nothing about a prompt before the server is asked.
+        quiet_most: The longest pause between two such questions.
+        poll: The first pause between two questions where there is no socket.
+        poll_most: The longest one.
+        history: How long a prompt that has ended may be missing in the history.
+        patience: How long the server may be away while something is waited for.
+        retries: How often a request is repeated that did not arrive.
+        backoff: The first pause before a repetition; it doubles.
+        backoff_most: The longest one.
+    """
+
+    connect: float = 10.0
+    answer: float = 120.0
+    socket: float = 5.0
+    quiet: float = 2.0
+    quiet_most: float = 10.0
+    poll: float = 0.05
+    poll_most: float = 1.0
+    history: float = 15.0
+    patience: float = 120.0
+    retries: int = 4
+    backoff: float = 0.1
+    backoff_most: float = 10.0
+
+
+OnInterrupt: TypeAlias = Literal["cancel", "leave"]
+
+
+DEFAULT_TIMEOUT: Final = 3600.0
+"""Seconds that a wait takes at most where nothing else is said."""
+
+
+class RunOptions(TypedDict, total=False):
+    """How a prompt is run.
+
+    Attributes:
+        front: Before all that wait.
+        number: Its priority; the lowest runs first. It is not sent again after a lost reply.
+        prompt_id: Its id, a lowercase UUID; a new one by default.
+        extra_data: What the server stores with it.
+        editor_workflow: The editor's workflow, to be embedded in the files; by default the one that
+            is run, if it is one.
+        partner_api_key: The key for nodes that call paid services.
+        targets: The output nodes to run, nodes or ids; None for all.
+        validate: Whether to check it before it is sent. What would damage the server is refused
+            in any case.
+        schema: What to check it against, instead of what the node classes were generated from. Which
+            files and models are installed the server says, whatever is listed there.
+        allow_upload: Whether files are uploaded that somebody else's JSON names anywhere on this
+            computer; otherwise only those below the current folder are.
+        on_upload: Told of each file that was uploaded; an `AsyncClient` awaits what it gives.
+            Without it, the logger ``comfyflow.uploads`` is told.
+        websocket: False does without the socket for this prompt and asks the server instead. None: as
+            the client was made.
+        node_failure_policy: ``continue_independent`` has all nodes run that do not need one that
+            failed; the run then ends in `PartialSuccess`. By default the first failure ends the
+            prompt, as it does on a server that does not know the policy (to 0.36 at least).
+    """
+
+    front: bool
+    number: float | None
+    prompt_id: str | None
+    extra_data: Mapping[str, Any] | None
+    editor_workflow: Mapping[str, Any] | None
+    partner_api_key: str | None
+    targets: Sequence[Any] | None
+    validate: bool
+    schema: Schema | None
+    allow_upload: bool
+    on_upload: OnUpload | None
+    websocket: bool | None
+    node_failure_policy: NodeFailurePolicy | None
+
+
+class SubmitOptions(RunOptions, total=False):
+    """How a prompt is queued.
+
+    Attributes:
+        timeout: Seconds for all that is done until it is queued; by default as long as it takes.
+    """
+
+    timeout: float | None
+
+
+class WaitOptions(RunOptions, total=False):
+    """How a prompt is run and waited for.
+
+    Attributes:
+        timeout: Seconds for all of it; None for as long as it takes; an hour by default.
+        on_event: Told what happens meanwhile. An `AsyncClient` awaits what it gives.
+        on_interrupt: What becomes of the prompt when the wait is broken off, by Ctrl-C or by a
+            task that is cancelled (``task.cancel()``, ``asyncio.wait_for``). ``cancel``, the
+            default, takes it off the server, which holds up the interrupt for some seconds at
+            most; a second one ends that at once. ``leave`` lets it go on.
+    """
+
+    timeout: float | None
+    on_event: Callable[[RunEvent], object] | None
+    on_interrupt: OnInterrupt
+
+
+@dataclass(frozen=True, repr=False)  # it may hold secrets
+class RunSettings:
+    """How a prompt is run: `RunOptions`, and what they are where they are left out."""
+
+    front: bool = False
+    number: float | None = None
+    prompt_id: str | None = None
+    extra_data: Mapping[str, Any] | None = None
+    editor_workflow: Mapping[str, Any] | None = None
+    partner_api_key: str | None = None
+    targets: Sequence[Any] | None = None
+    validate: bool = True
+    schema: Schema | None = None
+    allow_upload: bool = False
+    on_upload: OnUpload | None = None
+    websocket: bool | None = None
+    node_failure_policy: NodeFailurePolicy | None = None
+
+
+@dataclass(frozen=True, repr=False)  # it may hold secrets
+class SubmitSettings(RunSettings):
+    """How a prompt is queued: `SubmitOptions`."""
+
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, repr=False)  # it may hold secrets
+class WaitSettings(RunSettings):
+    """How a prompt is run and waited for: `WaitOptions`."""
+
+    timeout: float | None = DEFAULT_TIMEOUT
+    on_event: Callable[[RunEvent], object] | None = None
+    on_interrupt: OnInterrupt = "cancel"
 
 
 class ClientOptions(TypedDict, total=False):
@@ -98,279 +235,3 @@ class ClientSettings:
     verify: ssl.SSLContext | bool | str | os.PathLike[str] | None = None
     proxy: str | None = None
     partner_api_key: str | None = None
-
-
-def make_core(url: str | None, new_signal: Callable[[], Signal], options: ClientSettings) -> Core:
-    """The core of a client.
-
-    Args:
-        url: The server; see `read_address`.
-        new_signal: Makes a signal of the driver's kind.
-        options: What the client was made with.
-
-    Raises:
-        ClientError: The address is none.
-    """
-    address, given = read_address(url)
-    headers: dict[str, str] = {}
-    query: dict[str, str] = {}
-    others: dict[str, str] = {}
-    for configured in given_credentials():
-        if configured.server is None or _is_for(configured.server, address):
-            _add(headers, query, _typed(configured), configured.headers)
-            others.update(configured.values)
-    headers.update(given.headers)
-    query.update(given.query)
-    _add(headers, query, options, options.headers or {})
-    _check_headers(headers)
-    key = options.partner_api_key or others.get("partner_api_key")
-    core = Core(
-        address,
-        Credentials(headers, tuple(query.items()), (key,) if key else ()),
-        new_signal,
-        client_id=options.client_id,
-        limits=options.limits,
-        bounds=options.bounds,
-        middleware=options.middleware,
-        use_socket=options.websocket,
-        cache_seconds=options.cache,
-    )
-    core.partner_api_key = key
-    core.trusted = others.get("ca")
-    return core
-
-
-def _is_for(server: str, address: Address) -> bool:
-    """Whether a configured server is the one that is used; one that cannot be read is none."""
-    try:
-        return read_address(server)[0].origin == address.origin
-    except ClientError:
-        return False
-
-
-def _typed(configured: GivenCredentials) -> ClientSettings:
-    """Configured credentials as the options that they stand for."""
-    values = configured.values
-    pair: tuple[str, str] | None = None
-    if "basic" in values:
-        name, colon, password = values["basic"].partition(":")
-        if not colon:
-            raise ConfigurationError(f"basic, of {configured.by}, is to be NAME:PASSWORD")
-        pair = (name, password)
-    return ClientSettings(
-        token=values.get("token"),
-        bearer=values.get("bearer"),
-        basic=pair,
-        api_key=values.get("api_key"),
-        user=values.get("user"),
-    )
-
-
-def _add(
-    headers: dict[str, str], query: dict[str, str], options: ClientSettings, further: Mapping[str, str]
-) -> None:
-    """Put what options say into the headers and the query."""
-    if (token := options.token) is not None:
-        query["token"] = token
-    if (name_and_password := options.basic) is not None:
-        headers["Authorization"] = basic(*name_and_password)
-    if (secret := options.bearer) is not None:
-        headers["Authorization"] = bearer(secret)
-    if (key := options.api_key) is not None:
-        headers["X-API-Key"] = key
-    if (user := options.user) is not None:
-        headers["Comfy-User"] = user
-    headers.update(further)
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    """Refuse what no HTTP header can hold, while nothing of it need be shown.
-
-    Raises:
-        ClientError: A name or a value cannot be sent: the end of a line that was read with a
-            token, for one.
-    """
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise ClientError(f"{name!r:.60} is no name of an HTTP header")
-        if not (value.isascii() and value.isprintable() and value == value.strip()):
-            raise ClientError(
-                f"what is given for the header {name} cannot be sent: HTTP takes visible ASCII, without "
-                "spaces or the end of a line around it (strip what was read from a file)"
-            )
-
-
-class ConnectionOptions:
-    """How connections are made, for both drivers.
-
-    Args:
-        core: The client.
-        options: What the client was made with.
-    """
-
-    def __init__(self, core: Core, options: ClientSettings) -> None:
-        import httpx
-
-        self.auth: Final = options.auth
-        named = options.proxy
-        self.proxy: Final = environment_proxy(core.address) if named is None else named or None
-        self.event_hooks: Final = options.event_hooks
-        verify = options.verify
-        if verify is None:
-            verify = core.trusted or True
-        self.tls: ssl.SSLContext | bool = verify if isinstance(verify, bool) else True
-        if core.address.scheme == "https":
-            self.tls = tls_context(verify)
-        limits = core.limits
-        self.timeout: Final = httpx.Timeout(limits.answer, connect=limits.connect)
-
-    def transport(self, kind: Callable[..., T]) -> T:
-        """A transport of httpx for this server.
-
-        Raises:
-            ClientError: There is no way through the proxy that was named.
-        """
-        try:
-            verify = tls_context(True) if self.tls is True else self.tls
-            return keep_pace(kind(verify=verify, proxy=self.proxy))
-        except (ImportError, ValueError) as error:
-            raise ClientError(_no_proxy(self.proxy or "", error)) from None
-
-    def socket_request(self, core: Core) -> SocketRequest:
-        """The socket that is to be opened."""
-        import ssl
-
-        address = core.address
-        return SocketRequest(
-            _with_query(address.socket_url(core.client_id), core.credentials),
-            {**core.credentials.headers, **_auth_headers(self.auth, address)},
-            self.tls if address.scheme == "https" and isinstance(self.tls, ssl.SSLContext) else None,
-            self.proxy,
-            core.limits.connect,
-            core.bounds.message,
-        )
-
-    def socket(self, core: Core) -> dict[str, Any]:
-        """The arguments of websockets' ``connect``."""
-        request = self.socket_request(core)
-        return {
-            "uri": request.url,
-            "ssl": request.tls,
-            "additional_headers": request.headers,
-            "proxy": request.proxy,
-            "open_timeout": request.timeout,
-            "ping_timeout": 60.0,
-            "close_timeout": 2.0,
-            "max_size": request.largest,
-            "max_queue": 16,
-            "compression": None if _is_local(core.address) else "deflate",
-            "logger": _silent_logger(),
-        }
-
-
-def tls_context(verify: ssl.SSLContext | bool | str | os.PathLike[str]) -> ssl.SSLContext:
-    """What checks the certificate of a server, of its WebSocket too.
-
-    Raises:
-        ClientError: The file that was named holds no certificate.
-    """
-    import ssl
-
-    import httpx
-
-    if isinstance(verify, ssl.SSLContext):
-        return verify
-    if verify is True:
-        return _usual_tls_context(*map(os.environ.get, _CERTIFICATES))
-    if verify is False:
-        return httpx.create_ssl_context(verify=False)
-    path = os.fspath(verify)
-    try:
-        return ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        reason = "it holds no certificate in PEM form"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    raise ClientError(f"cannot trust the certificates in {path}: {reason}")
-
-
-@functools.cache
-def _usual_tls_context(*_places: str | None) -> ssl.SSLContext:
-    """What trusts the usual authorities: reading their certificates takes longer than making a client.
-
-    Args:
-        _places: What the environment says of where certificates are; httpx heeds it.
-    """
-    import httpx
-
-    return httpx.create_ssl_context()
-
-
-def environment_proxy(address: Address) -> str | None:
-    """The proxy that the environment names for an address, if any."""
-    from urllib.request import getproxies, proxy_bypass
-
-    host = address.host.strip("[]")
-    if _is_local(address) or proxy_bypass(host):
-        return None
-    found = getproxies()
-    proxy = found.get(address.scheme) or found.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
-
-
-def _no_proxy(proxy: str, error: Exception) -> str:
-    """Why a proxy cannot be used, without the password in its address."""
-    shown = redacted(proxy)
-    if isinstance(error, ImportError):
-        return f"the proxy {shown} needs more packages: pip install 'httpx[socks]' python-socks"
-    return f"{shown!r} is no address of a proxy; write it like http://127.0.0.1:3128"
-
-
-def _is_local(address: Address) -> bool:
-    return address.host in ("localhost", "[::1]") or address.host.startswith("127.")
-
-
-def within_origin(connect: Any, address: Address) -> Any:
-    """The ``connect`` of websockets, following redirects within an origin only: its headers say who we are.
-
-    Args:
-        connect: The class; or a function, as older versions have it, which follows none at all.
-        address: The server.
-    """
-    if not isinstance(connect, type):
-        return connect
-    follow: Any = getattr(connect, "process_redirect", None)
-
-    def process_redirect(self: Any, failure: Exception) -> Exception | str:
-        led: Exception | str = follow(self, failure)
-        return led if isinstance(led, Exception) or address.owns(led) else failure
-
-    return type("Connect", (connect,), {"process_redirect": process_redirect})
-
-
-def _with_query(url: str, credentials: Credentials) -> str:
-    return f"{url}&{urlencode(credentials.query)}" if credentials.query else url
-
-
-def _auth_headers(auth: httpx.Auth | None, address: Address) -> dict[str, str]:
-    """What an httpx auth class adds to a request, for the socket's own handshake."""
-    if auth is None:
-        return {}
-    import httpx
-
-    request = httpx.Request("GET", address.url_of("/ws"))
-    before = set(request.headers)
-    try:
-        signed = next(auth.sync_auth_flow(request))
-    except (StopIteration, RuntimeError, NotImplementedError):
-        return {}
-    return {name: value for name, value in signed.headers.items() if name not in before}
-
-
-def _silent_logger() -> Any:
-    """A logger that tells nobody: websockets logs headers and addresses, with their secrets."""
-    import logging
-
-    logger = logging.Logger("comfyflow.websocket", logging.CRITICAL + 1)  # noqa: LOG001  # no child of the root
-    logger.propagate = False
-    return logger

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeGuard, TypeVar, overload
 
-from ..errors import (
-    ClientError,
-    DownloadError,
-    ExecutionError,
-    PromptRejected,
-)
+from ..errors import ClientError, DownloadError, ExecutionError, PromptRejected
 from ..json_types import is_array
 from ..node import Node, OutputNode
 from ..output_file import (
@@ -32,15 +27,22 @@ from ..output_file import (
 from ..source import Source
 from .event import ExecutionSummary
 from .failure import Failures
-from .outcome import Outcome
 from .run import Run
+from .run_event import Outcome
 
 if TYPE_CHECKING:
     from ..validate import Report
 
+
 R_co = TypeVar("R_co", covariant=True)
+
+
 R = TypeVar("R", bound=NodeOutput)
+
+
 O = TypeVar("O", bound=NodeOutput)  # noqa: E741  # an output
+
+
 T = TypeVar("T")
 
 

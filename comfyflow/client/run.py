@@ -18,13 +18,16 @@ from ..problem import Place
 from . import event as server
 from . import run_event as told
 from .flow import Signal
-from .outcome import Ending, Outcome, ending_with
-from .run_event import RunEvent, RunNode
+from .run_event import Ending, Outcome, RunEvent, RunNode, ending_with
 
 _KEPT: Final = 2_000
 """How many events are kept for somebody who asks for them late."""
+
+
 _PREVIEWS: Final = 4
 """How many of them may be previews: pictures are large."""
+
+
 PICTURE_CLASSES: Final = frozenset({"SaveImageWebsocket"})
 
 

@@ -1,18 +1,161 @@
-"""What happens to one prompt, as a user wants to hear it: by node, and by line of the source."""
+"""What happens to one prompt, as a user wants to hear it, and how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
 from ..problem import Place
+from .event import ExecutionFailed, ExecutionInterrupted, ExecutionNodeFailed, ExecutionSummary, Picture
+from .message import read_failure, read_interruption, read_node_failure, read_summary
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from .inputs import Upload
-    from .outcome import Outcome
+
+
+Ending: TypeAlias = Literal["success", "partial_success", "error", "interrupted", "lost"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a prompt ended.
+
+    Attributes:
+        ending: ``success``; ``partial_success``: nodes failed, and others gave their outputs all
+            the same; ``error``; ``interrupted``; or ``lost``: it is in neither queue nor history
+            any more.
+        outputs: What nodes gave, by their ids; ids of expanded nodes too (``5.0.0.1``).
+        owners: The node of the prompt that stands for an expanded one.
+        pictures: What nodes sent over the socket as their outputs, by id.
+        failure: The exception, for ``error``.
+        node_failures: The exceptions of nodes that did not end the run, in the order in which
+            they came.
+        summary: What the server says of failed and blocked nodes; None where it says nothing.
+        interruption: Where it was stopped, for ``interrupted``.
+        blocked: Nodes that did not run because something before them blocked them.
+        cached: Nodes that needed not run.
+        from_history: Whether the server's history says so, or only its events.
+        reason: A sentence about an ending that has no event of its own.
+        entry: The history's entry.
+    """
+
+    ending: Ending
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    owners: Mapping[str, str] = field(default_factory=dict[str, str])
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict[str, "tuple[Picture, ...]"])
+    failure: ExecutionFailed | None = None
+    interruption: ExecutionInterrupted | None = None
+    blocked: tuple[ExecutionFailed, ...] = ()
+    cached: tuple[str, ...] = ()
+    from_history: bool = False
+    reason: str = ""
+    node_failures: tuple[ExecutionNodeFailed, ...] = ()
+    summary: ExecutionSummary | None = None
+    entry: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+
+
+def read_history_entry(entry: object, prompt_id: str) -> Outcome | None:
+    """How a prompt ended, by its entry in the history.
+
+    The messages decide, not ``status_str``: of a cycle found at run time 0.3.64 and 0.27.0
+    say ``success`` beside an ``execution_error``, and of a partial success ``success`` is said too.
+
+    Args:
+        entry: The value under the prompt's id in ``GET /history/{id}``.
+        prompt_id: That id.
+
+    Returns:
+        The outcome, or None where the entry does not tell of an end.
+    """
+    if not is_object(entry):
+        return None
+    outputs = {
+        node_id: output
+        for node_id, output in object_or_empty(entry.get("outputs")).items()
+        if is_object(output)
+    }
+    owners = {
+        node_id: shown
+        for node_id, said in object_or_empty(entry.get("meta")).items()
+        if is_object(said) and isinstance(shown := said.get("display_node"), str)
+    }
+    status = object_or_empty(entry.get("status"))
+    messages = [
+        (message[0], object_or_empty(message[1]))
+        for message in array_or_empty(status.get("messages"))
+        if is_array(message) and len(message) > 1 and isinstance(message[0], str)
+    ]
+    told = dict(messages)
+    failure = told.get("execution_error")
+    interruption = told.get("execution_interrupted")
+    cached = tuple(
+        node_id
+        for node_id in array_or_empty(object_or_empty(told.get("execution_cached")).get("nodes"))
+        if isinstance(node_id, str)
+    )
+    failures = tuple(
+        read
+        for kind, data in messages
+        if kind == "execution_node_error"
+        and (read := read_node_failure({"prompt_id": prompt_id, **data})) is not None
+    )
+    summary = _summary(entry, status, told)
+    ending = ending_with(_ending(status, told), failures, summary)
+    if ending is None:
+        return None
+    return Outcome(
+        ending,
+        outputs,
+        owners,
+        failure=read_failure({"prompt_id": prompt_id, **failure}) if failure is not None else None,
+        interruption=(
+            read_interruption({"prompt_id": prompt_id, **interruption}) if interruption is not None else None
+        ),
+        cached=cached,
+        from_history=True,
+        node_failures=failures,
+        summary=summary,
+        entry=entry,
+    )
+
+
+def ending_with(
+    ending: Ending | None, failures: Collection[ExecutionNodeFailed], summary: ExecutionSummary | None
+) -> Ending | None:
+    """How a prompt ended, in the light of nodes that failed without ending it.
+
+    Args:
+        ending: What the server calls it: it says success where any output is left.
+        failures: Nodes that failed.
+        summary: What the server says of such nodes.
+    """
+    failed = bool(failures) or (summary is not None and summary.partial)
+    return "partial_success" if ending == "success" and failed else ending
+
+
+def _summary(
+    entry: Mapping[str, Any], status: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]]
+) -> ExecutionSummary | None:
+    """What a history entry says of failed nodes: its last message does, and its status may."""
+    last = (told.get(kind) for kind in ("execution_success", "execution_error"))
+    places = (*last, status, status.get("execution_summary"), entry.get("execution_summary"))
+    found = (read_summary(place) for place in places if is_object(place))
+    return next((summary for summary in found if summary is not None), None)
+
+
+def _ending(status: Mapping[str, Any], told: Mapping[str, Any]) -> Ending | None:
+    if "execution_error" in told:
+        return "error"
+    if "execution_interrupted" in told:
+        return "interrupted"
+    said = text_or_empty(status.get("status_str"))
+    if "execution_success" in told or (said == "success" and status.get("completed") is True):
+        return "success"
+    return "error" if said == "error" else None
 
 
 class RunNode:

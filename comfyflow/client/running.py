@@ -1,156 +1,46 @@
-"""From something to run to a run in flight; and what can be asked of one."""
+"""From something to run to a run in flight; what can be asked of one, and what ends it."""
 
 from __future__ import annotations
 
+import inspect
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from typing_extensions import TypedDict
-
-from ..errors import (
-    ClientError,
-    PromptLost,
-    PromptRejected,
-    SchemaError,
-    ServerUnreachable,
-    ValidationError,
-)
+from ..errors import ClientError, PromptLost, PromptRejected, SchemaError, ServerUnreachable, ValidationError
 from ..graph.prompt import sendable
 from ..json_types import is_object
 from ..problem import Problem
 from ..schema import Schema
 from ..source import Source, prompt_classes
 from .core import Core, about, in_time
-from .failure_policy import NodeFailurePolicy, asked_policy, look_for_policy
-from .flow import Flow, Watch
-from .inputs import OnUpload, Uploaded, upload_inputs
-from .listening import ready_socket, require_pictures
-from .node_class import with_server_classes
-from .queue_routes import Queue, delete_queued, history_entry, interrupt, queue
-from .refusal import with_choices
+from .flow import Flow, Watch, sleep
+from .inputs import Uploaded, upload_inputs
+from .options import (
+    RunSettings,
+    WaitSettings,
+)
+from .routes.node_class_routes import with_server_classes
+from .routes.queue_routes import Queue, delete_queued, history_entry, interrupt, queue
 from .run import Run, picture_senders
-from .run_event import FileUploaded, RunEvent
-from .submission import Submission, submit
+from .run_event import FileUploaded
+from .submission import Submission, asked_policy, look_for_policy, submit, with_choices
 from .target import Target, prepare
-from .waiting import Wait
+from .waiting import Deadline, Wait, ready_socket, require_pictures
 
 if TYPE_CHECKING:
     from ..validate import Report
 
-OnInterrupt: TypeAlias = Literal["cancel", "leave"]
+
 State = Literal["pending", "running", "success", "partial_success", "error", "interrupted", "lost"]
 
-DEFAULT_TIMEOUT: Final = 3600.0
-"""Seconds that a wait takes at most where nothing else is said."""
+
 _CANCEL_PAUSE: Final = 0.5
+
+
 _UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
 """What is known of a server of which nobody has said what it is."""
-
-
-class RunOptions(TypedDict, total=False):
-    """How a prompt is run.
-
-    Attributes:
-        front: Before all that wait.
-        number: Its priority; the lowest runs first. It is not sent again after a lost reply.
-        prompt_id: Its id, a lowercase UUID; a new one by default.
-        extra_data: What the server stores with it.
-        editor_workflow: The editor's workflow, to be embedded in the files; by default the one that
-            is run, if it is one.
-        partner_api_key: The key for nodes that call paid services.
-        targets: The output nodes to run, nodes or ids; None for all.
-        validate: Whether to check it before it is sent. What would damage the server is refused
-            in any case.
-        schema: What to check it against, instead of what the node classes were generated from. Which
-            files and models are installed the server says, whatever is listed there.
-        allow_upload: Whether files are uploaded that somebody else's JSON names anywhere on this
-            computer; otherwise only those below the current folder are.
-        on_upload: Told of each file that was uploaded; an `AsyncClient` awaits what it gives.
-            Without it, the logger ``comfyflow.uploads`` is told.
-        websocket: False does without the socket for this prompt and asks the server instead. None: as
-            the client was made.
-        node_failure_policy: ``continue_independent`` has all nodes run that do not need one that
-            failed; the run then ends in `PartialSuccess`. By default the first failure ends the
-            prompt, as it does on a server that does not know the policy (to 0.36 at least).
-    """
-
-    front: bool
-    number: float | None
-    prompt_id: str | None
-    extra_data: Mapping[str, Any] | None
-    editor_workflow: Mapping[str, Any] | None
-    partner_api_key: str | None
-    targets: Sequence[Any] | None
-    validate: bool
-    schema: Schema | None
-    allow_upload: bool
-    on_upload: OnUpload | None
-    websocket: bool | None
-    node_failure_policy: NodeFailurePolicy | None
-
-
-class SubmitOptions(RunOptions, total=False):
-    """How a prompt is queued.
-
-    Attributes:
-        timeout: Seconds for all that is done until it is queued; by default as long as it takes.
-    """
-
-    timeout: float | None
-
-
-class WaitOptions(RunOptions, total=False):
-    """How a prompt is run and waited for.
-
-    Attributes:
-        timeout: Seconds for all of it; None for as long as it takes; an hour by default.
-        on_event: Told what happens meanwhile. An `AsyncClient` awaits what it gives.
-        on_interrupt: What becomes of the prompt when the wait is broken off, by Ctrl-C or by a
-            task that is cancelled (``task.cancel()``, ``asyncio.wait_for``). ``cancel``, the
-            default, takes it off the server, which holds up the interrupt for some seconds at
-            most; a second one ends that at once. ``leave`` lets it go on.
-    """
-
-    timeout: float | None
-    on_event: Callable[[RunEvent], object] | None
-    on_interrupt: OnInterrupt
-
-
-@dataclass(frozen=True, repr=False)  # it may hold secrets
-class RunSettings:
-    """How a prompt is run: `RunOptions`, and what they are where they are left out."""
-
-    front: bool = False
-    number: float | None = None
-    prompt_id: str | None = None
-    extra_data: Mapping[str, Any] | None = None
-    editor_workflow: Mapping[str, Any] | None = None
-    partner_api_key: str | None = None
-    targets: Sequence[Any] | None = None
-    validate: bool = True
-    schema: Schema | None = None
-    allow_upload: bool = False
-    on_upload: OnUpload | None = None
-    websocket: bool | None = None
-    node_failure_policy: NodeFailurePolicy | None = None
-
-
-@dataclass(frozen=True, repr=False)  # it may hold secrets
-class SubmitSettings(RunSettings):
-    """How a prompt is queued: `SubmitOptions`."""
-
-    timeout: float | None = None
-
-
-@dataclass(frozen=True, repr=False)  # it may hold secrets
-class WaitSettings(RunSettings):
-    """How a prompt is run and waited for: `WaitOptions`."""
-
-    timeout: float | None = DEFAULT_TIMEOUT
-    on_event: Callable[[RunEvent], object] | None = None
-    on_interrupt: OnInterrupt = "cancel"
 
 
 @dataclass(frozen=True)
@@ -502,3 +392,84 @@ def _chosen(prepared: Source, options: RunSettings) -> list[str] | None:
 
 def _target_ids(prepared: Source, targets: Sequence[Any]) -> list[str]:
     return [target if isinstance(target, str) else prepared.id_of(target) for target in targets]
+
+
+CANCELLING_SECONDS: Final = 5.0
+"""How long an interrupt may be held up by telling the server of it."""
+
+
+_ON_ITS_WAY: Final = 0.5
+"""How long a prompt may take to arrive whose sending was interrupted."""
+
+
+_PAUSE: Final = 0.05
+
+
+def abandon(core: Core, attempt: Attempt) -> Flow[str]:
+    """Cancel a prompt for which nobody waits any more, in a few seconds or not at all.
+
+    Args:
+        core: The client.
+        attempt: The prompt.
+
+    Returns:
+        Why it may go on; empty where it does not.
+    """
+    run = attempt.run
+    if run is None or run.outcome is not None:
+        return ""
+    hurried = core.within(CANCELLING_SECONDS)
+    try:
+        if attempt.accepted or run.seen or (yield from _arrives(hurried, run)):
+            yield from cancel(hurried, run, CANCELLING_SECONDS)
+    except ClientError as error:
+        return f"prompt {run.prompt_id} may go on, on the server: {error}"
+    return ""
+
+
+def _arrives(core: Core, run: Run) -> Flow[bool]:
+    """Whether a prompt whose sending was interrupted comes into the queue after all."""
+    waited = Deadline(core, _ON_ITS_WAY)
+    while (yield from queue(core)).find(run.prompt_id) is None:
+        if waited.passed:
+            return False
+        yield from sleep(waited.within(_PAUSE))
+    return True
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether what ends a wait is an interrupt: Ctrl-C, the end of the program, a task that is cancelled.
+
+    A coroutine that is closed is none: it can wait for nothing any more.
+    """
+    return not isinstance(error, (Exception, GeneratorExit))
+
+
+def add_note(interrupt: BaseException, text: str) -> None:
+    """Say something below an exception that ends a program.
+
+    Args:
+        interrupt: The exception.
+        text: What to say; nothing if it is empty.
+    """
+    if not text:
+        return
+    noting = getattr(interrupt, "add_note", None)  # Python 3.11 and later
+    if noting is not None:
+        noting(text)
+    else:
+        interrupt.args = (*interrupt.args, text)
+
+
+def refuse_coroutine(function: Callable[..., Any] | None, name: str) -> None:
+    """Refuse an ``async def`` where nobody would await it.
+
+    Args:
+        function: The callback.
+        name: What it is called in the message.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{name} of a Client cannot be an async function: nobody awaits it; use AsyncClient")

@@ -11,11 +11,12 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from ..bounds import MIB, Bounds, check_json
 from ..errors import (
     BoundsError,
+    ClientError,
     PromptError,
     PromptRejected,
     ServerError,
@@ -23,18 +24,148 @@ from ..errors import (
     WaitTimeout,
 )
 from ..json_types import is_array, is_number, is_object, object_or_empty, text_or_empty
-from ..problem import Place
+from ..problem import Place, Problem
+from ..schema import Schema
 from ..source import Source
 from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
 from .flow import Answer, Flow, Request, json_body
-from .queue_routes import history_entry, queue
+from .options import NodeFailurePolicy
+from .routes.node_class_routes import class_infos, object_info
+from .routes.queue_routes import history_entry, queue
+from .routes.server_routes import features
 from .run import Run
+
+
+def asked_policy(wanted: object, extra_data: Mapping[str, Any] | None) -> str | None:
+    """The policy that a prompt asks for.
+
+    Args:
+        wanted: The option ``node_failure_policy``.
+        extra_data: What is sent with the prompt; it may hold one too.
+
+    Returns:
+        The policy; None where the server is to do what it does by default.
+
+    Raises:
+        ValueError: The option is none of its values.
+    """
+    if wanted is not None and wanted not in get_args(NodeFailurePolicy):
+        raise ValueError(f'node_failure_policy is "continue_independent" or None, not {wanted!r}')
+    given = wanted if wanted is not None else (extra_data or {}).get("node_failure_policy")
+    return given if isinstance(given, str) else None
+
+
+def look_for_policy(core: Core, run: Run, policy: str | None) -> Flow[tuple[Problem, ...]]:
+    """Ask whether the server knows the policy that a prompt asks for, and keep it with the run.
+
+    Servers that know it say so (``supports_node_failure_policy`` in ``/features``); those up to
+    0.36 do not have it. The prompt is sent in any case: an unknown policy does no harm.
+
+    Args:
+        core: The client.
+        run: The prompt.
+        policy: What it asks for; None where it asks for nothing.
+
+    Returns:
+        The warning that the server does not seem to know it, if it does not.
+    """
+    if policy is None:
+        return ()
+    run.policy = policy
+    try:
+        known = (yield from features(core)).get("supports_node_failure_policy") is True
+    except ServerError:  # older servers have no such route
+        known = False
+    run.policy_known = known
+    message = (
+        f"the server does not say that it knows the node failure policy {policy!r}; if it does not, "
+        "the first node that fails ends the prompt"
+    )
+    return () if known else (Problem("node_failure_policy_unknown", message, severity="warning"),)
+
+
+_MISSING_CLASS: Final = "missing_node_type"
+
+
+_VERSION: Final = "0.27.0"
+"""Of a server of which nobody has said what it is."""
+
+
+def with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[PromptRejected]:
+    """A refusal with the nearest names of what is installed, where the server did not tell them.
+
+    Args:
+        core: The client.
+        error: The refusal.
+        prepared: What was sent.
+
+    Returns:
+        The same refusal, told better where the server says more.
+    """
+    from ..validate import Report
+
+    body: Mapping[str, Any] = error.report.to_server_json()
+    prompt: Mapping[str, Any] = prepared.prompt
+    try:
+        if error.report.error == _MISSING_CLASS:
+            found: Mapping[str, Any] = yield from object_info(core)
+            prompt = _with_saved_classes(prepared)
+            body = _with_class_name(body, prompt)
+        else:
+            refused = ("value_not_in_list", "custom_validation_failed")
+            names = {problem.class_type for problem in error.report.errors if problem.type in refused}
+            infos = yield from class_infos(core, sorted(name for name in names if name), anew=True)
+            found = {name: info for name, info in infos.items() if info is not None}
+    except ClientError:
+        return error
+    if not found:
+        return error
+    report = Report.from_server(
+        body,
+        error.status,
+        prompt=prompt,
+        places=prepared.places,
+        schema=Schema(found, _VERSION, str(core.address), is_whole=False),
+    )
+    first = report.error_message if error.report.error == _MISSING_CLASS else None
+    return PromptRejected(f"{first or str(error).partition(chr(10))[0]}\n{report}", report, error.status)
+
+
+def _with_saved_classes(prepared: Source) -> Mapping[str, Any]:
+    """The prompt with the classes that the editor's JSON had: the editor sends none that it does not know."""
+    saved = {
+        warning.node_id: warning.class_type
+        for warning in prepared.warnings
+        if isinstance(warning, Problem) and warning.type == "unknown_class"
+    }
+    prompt: Mapping[str, Any] = prepared.prompt
+    return {
+        node_id: {**node, "class_type": saved[node_id]} if saved.get(node_id) else node
+        for node_id, node in prompt.items()
+    }
+
+
+def _with_class_name(body: Mapping[str, Any], prompt: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A server's answer that names the class, where it names the node's title only, or nothing."""
+    said = object_or_empty(body.get("error"))
+    info = object_or_empty(said.get("extra_info"))
+    node = object_or_empty(prompt.get(str(info.get("node_id"))))
+    class_type, title = node.get("class_type"), info.get("node_title")
+    if not isinstance(class_type, str) or title == class_type:
+        return body
+    lacks = f"the server has no node class {class_type!r}; the pack that it comes with may not be installed"
+    message = f"Node {title!r} not found: {lacks}." if title else f"T{lacks[1:]}."
+    return {**body, "error": {**said, "message": message}}
+
 
 _LOOKS: Final = (0.0, 0.1, 0.3, 0.8)
 """Pauses before each search for a prompt of which nobody knows whether it arrived."""
 
+
 _REFUSAL: Final = Bounds(json=64 * MIB, values=2_000_000)
 """What is read of the answer that refuses a prompt."""
+
+
 _CRASHES: Final = 1
 """How often a prompt is sent again of which the server says 500: most often it would say so again."""
 

@@ -13,23 +13,39 @@ from ..schema import Schema
 from ..source import Source, editor_classes, read_json, reference_schema
 from .core import Core
 from .flow import Flow
-from .node_class import of_server
-
-Target: TypeAlias = "Workflow[Any] | Node | Mapping[str, Any] | os.PathLike[str] | str | Source"
-"""A workflow, a node, prompt JSON, editor JSON, the body of a request, or a file that has one."""
-Several: TypeAlias = "Workflow[Sequence[Any]] | Workflow[Mapping[str, Any]] | Mapping[str, Any]"
-"""What may have several outputs, so that its result has no one type."""
-
-R1 = TypeVar("R1", bound=NodeOutput)
-R2 = TypeVar("R2", bound=NodeOutput)
-R3 = TypeVar("R3", bound=NodeOutput)
-R4 = TypeVar("R4", bound=NodeOutput)
-R5 = TypeVar("R5", bound=NodeOutput)
-R6 = TypeVar("R6", bound=NodeOutput)
+from .routes.node_class_routes import of_server
 
 if TYPE_CHECKING:
     from ..workflows import Workflow
 
+
+Target: TypeAlias = "Workflow[Any] | Node | Mapping[str, Any] | os.PathLike[str] | str | Source"
+"""A workflow, a node, prompt JSON, editor JSON, the body of a request, or a file that has one."""
+
+
+Several: TypeAlias = "Workflow[Sequence[Any]] | Workflow[Mapping[str, Any]] | Mapping[str, Any]"
+"""What may have several outputs, so that its result has no one type."""
+
+
+R1 = TypeVar("R1", bound=NodeOutput)
+
+
+R2 = TypeVar("R2", bound=NodeOutput)
+
+
+R3 = TypeVar("R3", bound=NodeOutput)
+
+
+R4 = TypeVar("R4", bound=NodeOutput)
+
+
+R5 = TypeVar("R5", bound=NodeOutput)
+
+
+R6 = TypeVar("R6", bound=NodeOutput)
+
+
+if TYPE_CHECKING:
     One: TypeAlias = Workflow[OutputNode[R1]] | OutputNode[R1]
     Two: TypeAlias = Workflow[tuple[OutputNode[R1], OutputNode[R2]]]
     Three: TypeAlias = Workflow[tuple[OutputNode[R1], OutputNode[R2], OutputNode[R3]]]

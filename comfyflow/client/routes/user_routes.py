@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ServerError
-from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
-from .core import Core, call, fetch_json
-from .flow import Flow, Request, json_body
-from .route import segment
+from ...errors import ServerError
+from ...json_types import array_or_empty, is_object, object_or_empty, text_or_empty
+from ..core import Core, call, fetch_json
+from ..flow import Flow, Request, json_body, segment
 from .server_info import UserFile, Users
 
 

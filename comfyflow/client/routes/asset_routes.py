@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ..errors import ClientError, ServerError
-from ..json_types import array_or_empty, is_number, is_object, object_or_empty, text_or_empty
-from ..schema import Version
-from .core import Core, ask, error_of, fetch_json
+from ...errors import ClientError, ServerError
+from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_or_empty
+from ...schema import Version
+from ..core import Core, ask, error_of, fetch_json
+from ..flow import Flow, Part, Request, json_body, segment
 from .file_routes import UploadSource, upload_content
-from .flow import Flow, Part, Request, json_body
-from .route import segment
 from .server_routes import find_object, system_stats
 
 AssetOrder: TypeAlias = Literal["name", "created_at", "updated_at", "size", "last_access_time"]
+
 
 _TAG_NAMES = Version(0, 33)
 """The first server known to take ``tags_all``, ``tags_any`` and ``tags_none``; 0.27.0 has other names for

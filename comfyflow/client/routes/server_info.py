@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..json_types import array_or_empty, is_number, is_object, object_or_empty
-from ..schema import Version
+from ...json_types import array_or_empty, is_number, is_object, object_or_empty
+from ...schema import Version
 
 _LARGEST = 1 << 63
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import ServerError
-from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
-from ..schema import Schema, Version
-from ..schema.load import parse_object_info
-from .core import Core, ask, call, fetch_json, parse_json
-from .flow import Answer, Flow, Part, Request, json_body
-from .route import segment
-from .schema_cache import SchemaCache
+from ...errors import ServerError
+from ...json_types import array_or_empty, is_object, text_or_empty
+from ..core import Core, ask, call, fetch_json
+from ..flow import Answer, Flow, Part, Request, json_body, segment
 from .server_info import LogEntry, ModelFile, SystemStats
 
 
@@ -73,76 +68,6 @@ def features(core: Core) -> Flow[dict[str, Any]]:
     return (yield from _object(core, "/api/features"))
 
 
-def object_info(core: Core, class_type: str | None = None) -> Flow[dict[str, Any]]:
-    """The node classes of the server, as it describes them.
-
-    Args:
-        class_type: Only this class; the answer is empty where there is none. None gives all.
-    """
-    path = "/api/object_info" if class_type is None else f"/api/object_info/{segment(class_type)}"
-    return (yield from _object(core, path))
-
-
-def schema(core: Core, *, max_age: float = 0.0, folder: str | os.PathLike[str] | None = None) -> Flow[Schema]:
-    """The node classes of the server, for validation.
-
-    Args:
-        max_age: Seconds for which one that was fetched before is taken again, while the server's
-            version is the same. A file that is put into a models folder is not seen before.
-        folder: Where to keep it on disk as well, for other clients and later programs.
-
-    Raises:
-        ServerError: The server gives an error.
-        SchemaError: What it gives is no /object_info.
-    """
-    stats = yield from system_stats(core)
-    version = stats.system.comfyui_version or None
-    cache = SchemaCache(core, version, max_age, folder)
-    found = cache.find()
-    if found is None:
-        found = cache.keep((yield from object_info(core)))
-    found.editor = stats.editor
-    return found
-
-
-def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
-    """The node classes of a server of which nothing need be known, for `load_schema`.
-
-    Args:
-        version: What it is known to be; None asks it, where it answers that.
-
-    Raises:
-        ServerError: The server gives an error.
-        SchemaError: What it gives is no /object_info.
-    """
-    found = yield from _first_of(core, "/api/object_info", "/object_info")
-    raw = parse_object_info(found.content, f"/object_info of {core.address}", core.bounds)
-    editor = None
-    if version is None:
-        try:
-            stats = yield from _first_of(core, "/api/system_stats", "/system_stats")
-            said = parse_json(core, Request("GET", "/api/system_stats"), stats)
-        except ServerError:
-            said = None  # something that has only saved answers of a server
-        told = SystemStats(object_or_empty(said))
-        version, editor = told.version, told.editor
-    return Schema(raw, version, core.address.url, editor=editor)
-
-
-def _first_of(core: Core, path: str, older: str) -> Flow[Answer]:
-    """The answer of a route, or of the name that it had before servers knew ``/api``."""
-    try:
-        return (yield from call(core, Request("GET", path)))
-    except ServerError as error:
-        if error.status != 404:
-            raise
-        first = error
-    try:
-        return (yield from call(core, Request("GET", older)))
-    except ServerError as error:
-        raise (first if error.status == 404 else error) from None
-
-
 def embeddings(core: Core) -> Flow[list[str]]:
     """The textual inversions, by name without suffix."""
     return (yield from _texts(core, "/api/embeddings"))
@@ -190,46 +115,6 @@ def model_metadata(core: Core, folder: str, filename: str) -> Flow[dict[str, Any
     """
     path = f"/api/view_metadata/{segment(folder)}"
     return (yield from find_object(core, Request("GET", path, (("filename", filename),))))
-
-
-def samplers(core: Core) -> Flow[list[str]]:
-    """The samplers that ``KSampler`` takes."""
-    return (yield from _choices(core, "KSampler", "sampler_name"))
-
-
-def schedulers(core: Core) -> Flow[list[str]]:
-    """The schedulers that ``KSampler`` takes."""
-    return (yield from _choices(core, "KSampler", "scheduler"))
-
-
-def checkpoints(core: Core) -> Flow[list[str]]:
-    """The checkpoints that are installed."""
-    return (yield from _choices(core, "CheckpointLoaderSimple", "ckpt_name"))
-
-
-def loras(core: Core) -> Flow[list[str]]:
-    """The LoRAs that are installed."""
-    return (yield from _choices(core, "LoraLoader", "lora_name"))
-
-
-def vaes(core: Core) -> Flow[list[str]]:
-    """The VAEs that are installed."""
-    return (yield from _choices(core, "VAELoader", "vae_name"))
-
-
-def controlnets(core: Core) -> Flow[list[str]]:
-    """The ControlNets that are installed."""
-    return (yield from _choices(core, "ControlNetLoader", "control_net_name"))
-
-
-def upscale_models(core: Core) -> Flow[list[str]]:
-    """The upscale models that are installed."""
-    return (yield from _choices(core, "UpscaleModelLoader", "model_name"))
-
-
-def hypernetworks(core: Core) -> Flow[list[str]]:
-    """The hypernetworks that are installed."""
-    return (yield from _choices(core, "HypernetworkLoader", "hypernetwork_name"))
 
 
 def free(core: Core, *, unload_models: bool = True, free_memory: bool = False) -> Flow[None]:
@@ -311,12 +196,3 @@ def find_object(core: Core, asked: Request) -> Flow[dict[str, Any] | None]:
             return None
         raise
     return dict(said) if is_object(said) else None
-
-
-def _choices(core: Core, class_type: str, name: str) -> Flow[list[str]]:
-    """The choices of a combo, in the V1 and the V3 form; none where the class is not there."""
-    found = Schema((yield from object_info(core, class_type))).get(class_type)
-    entry = found.by_name.get(name) if found is not None else None
-    return [
-        choice for choice in (entry.choices if entry is not None else None) or () if isinstance(choice, str)
-    ]

@@ -12,20 +12,24 @@ from typing import IO, Any, Final, TypeAlias, TypeVar
 
 from typing_extensions import ParamSpec
 
-from ..errors import ClientError, DownloadError, ServerError, ServerUnreachable
-from ..input_file import InputFile, Picture, PixelArray, UploadedFile, is_path
-from ..json_types import is_object, text_or_empty
-from ..output_file import NodeOutput, OutputFile
-from ..saved_file import SavedFile, clean_name, local_errors, numbered
-from .core import Core, about, ask, call_for, error_of, fetch_json, retry_after
-from .flow import Answer, Flow, Gather, Part, Request, json_body
-from .result import Result
+from ...errors import ClientError, DownloadError, ServerError, ServerUnreachable
+from ...input_file import InputFile, Picture, PixelArray, UploadedFile, is_path
+from ...json_types import is_object, text_or_empty
+from ...output_file import NodeOutput, OutputFile
+from ...saved_file import SavedFile, clean_name, local_errors, numbered
+from ..core import Core, about, ask, call_for, error_of, fetch_json, retry_after
+from ..flow import Answer, Flow, Gather, Part, Request, json_body
+from ..result import Result
 
 P = ParamSpec("P")
+
+
 T = TypeVar("T")
+
 
 UploadSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | Picture | PixelArray
 """What can be uploaded: a file, its bytes, or a picture of Pillow or NumPy."""
+
 
 _IDENTITY: Final = {"Accept-Encoding": "identity"}
 """A compressed answer could neither be resumed nor be checked for its length."""

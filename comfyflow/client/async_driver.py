@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import httpx
 
 from ..errors import ClientError
-from .callback import Callbacks
-from .connection import AsyncConnectSocket, AsyncSocket
+from .connection import AsyncConnectSocket, AsyncSocket, ConnectionOptions, within_origin
 from .core import Core
 from .flow import (
     Answer,
@@ -36,22 +35,26 @@ from .http import (
     build_arguments,
     closed,
     pace_of,
+    paced,
     pieces,
     unreachable,
     with_credentials,
     without_foreign_cookies,
 )
-from .listening import next_call
-from .options import ClientSettings, ConnectionOptions, within_origin
-from .pace import paced
-from .socket_flow import socket_flow
+from .options import ClientSettings
+from .waiting import next_call
+from .web_socket import Callbacks, socket_flow
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
+
 T = TypeVar("T")
 
+
 _CLOSING_SECONDS: Final = 5.0
+
+
 _SENDING_SECONDS: Final = 0.5
 
 
@@ -111,7 +114,7 @@ class _Transport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-class AwaitingDriver:
+class AsyncDriver:
     """Carries out what flows want; other tasks run while it waits.
 
     Args:
@@ -143,7 +146,7 @@ class AwaitingDriver:
         self._sending: set[asyncio.Task[Answer]] = set()
         self._going_on: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._socket = AwaitingSocket(core, self._options, connect)
+        self._socket = AsyncSocketDriver(core, self._options, connect)
         self._callbacks: Callbacks | None = None
         self._caller: asyncio.Task[None] | None = None
         core.hub.hang_up = self._socket.hang_up
@@ -334,13 +337,13 @@ _CLOSING: Final[set[asyncio.Task[None]]] = set()
 """A loop keeps no task alive by itself."""
 
 
-def _close_abandoned(driver: AwaitingDriver) -> None:
+def _close_abandoned(driver: AsyncDriver) -> None:
     task = asyncio.get_running_loop().create_task(driver.close())
     _CLOSING.add(task)
     task.add_done_callback(_CLOSING.discard)
 
 
-class AwaitingSocket:
+class AsyncSocketDriver:
     """The WebSocket, read by a task of its own.
 
     Args:
