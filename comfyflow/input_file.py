@@ -53,7 +53,7 @@ class HasFiles(Protocol):
         ...
 
 
-class Picture(Protocol):
+class PillowPicture(Protocol):
     """A Pillow image."""
 
     @property
@@ -73,7 +73,9 @@ class PixelArray(Protocol):
     def __array_interface__(self) -> dict[str, Any]: ...
 
 
-FileValue: TypeAlias = os.PathLike[str] | bytes | UploadedFile | OutputFile | HasFiles | Picture | PixelArray
+FileValue: TypeAlias = (
+    os.PathLike[str] | bytes | UploadedFile | OutputFile | HasFiles | PillowPicture | PixelArray
+)
 """What may be given, beside a text, where an input takes a file."""
 
 
@@ -273,3 +275,31 @@ def _suffix(content: bytes) -> str:
         (suffix for mark, at, suffix in _SIGNATURES if content[at : at + len(mark)] == mark),
         ".mp3" if content[:1] == b"\xff" and content[1:2] >= b"\xe0" else "",
     )
+
+
+def asset_hash(content: bytes | Path) -> str | None:
+    """The hash under which a server lists a content among its assets: ``blake3:`` and 64 digits.
+
+    Args:
+        content: The bytes, or the file that has them.
+
+    Returns:
+        The hash; None where the package ``blake3`` is not there.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    from importlib import import_module
+
+    try:
+        blake3: Any = import_module("blake3")
+    except ImportError:
+        return None
+    digest = blake3.blake3()
+    if isinstance(content, bytes):
+        digest.update(content)
+    else:
+        with content.open("rb") as opened:
+            while chunk := opened.read(1 << 20):
+                digest.update(chunk)
+    return f"blake3:{digest.hexdigest()}"

@@ -21,7 +21,7 @@ from ..input_file import UploadedFile
 from .async_client import AsyncClient
 from .async_handle import AsyncHandle
 from .client import Client
-from .connection import AsyncConnectSocket, AsyncSocket, ConnectSocket, Socket, SocketRequest
+from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectSocket, SocketRequest, WebSocket
 from .event import (
     AssetEvent,
     BaseServerEvent,
@@ -111,7 +111,7 @@ __all__ = [
     "AsyncClient",
     "AsyncConnectSocket",
     "AsyncHandle",
-    "AsyncSocket",
+    "AsyncWebSocket",
     "BaseRunEvent",
     "BaseServerEvent",
     "Client",
@@ -193,7 +193,6 @@ __all__ = [
     "ServerEvent",
     "ServerObject",
     "ServerUnreachable",
-    "Socket",
     "SocketRequest",
     "SocketUnavailable",
     "Status",
@@ -211,6 +210,7 @@ __all__ = [
     "ValidationError",
     "WaitOptions",
     "WaitTimeout",
+    "WebSocket",
     "parse_message",
     "resolver",
 ]

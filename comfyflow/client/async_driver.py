@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import httpx
 
 from ..errors import ClientError
-from .connection import AsyncConnectSocket, AsyncSocket, ConnectionOptions, within_origin
+from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectionOptions, within_origin
 from .core import Core
 from .flow import (
     Answer,
@@ -31,7 +31,7 @@ from .flow import (
     Watch,
 )
 from .http import (
-    Body,
+    AnswerBody,
     build_arguments,
     closed,
     pace_of,
@@ -239,7 +239,7 @@ class AsyncDriver:
         if isinstance(effect, Send):
             return await self._send(effect)
         if isinstance(effect, Watch):
-            return await watch(effect.signal, effect.seconds)
+            return await _watch(effect.signal, effect.seconds)
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Gather):
@@ -322,7 +322,7 @@ class AsyncDriver:
                 raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
 
     async def _receive(self, response: httpx.Response, effect: Send) -> Answer:
-        body = Body(self.core, effect, response)
+        body = AnswerBody(self.core, effect, response)
         read = pieces(response)
         if read is not None:
             for chunk in read:
@@ -356,7 +356,7 @@ class AsyncSocketDriver:
         self._core = core
         self._options = options
         self._connect = connect
-        self._connection: AsyncSocket | None = None
+        self._connection: AsyncWebSocket | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._opening = False
@@ -400,7 +400,7 @@ class AsyncSocketDriver:
 
     async def _perform(self, effect: SocketEffect) -> Any:
         if isinstance(effect, Watch):
-            return await watch(effect.signal, effect.seconds)
+            return await _watch(effect.signal, effect.seconds)
         with _failures(self._connect is not None):
             if isinstance(effect, Receive):
                 return await self._received(effect.seconds)
@@ -428,7 +428,7 @@ class AsyncSocketDriver:
         if self._core.hub.stop.is_set():
             await connection.close()
 
-    async def _opened(self) -> AsyncSocket:
+    async def _opened(self) -> AsyncWebSocket:
         if self._connect is not None:
             return await self._connect(self._options.socket_request(self._core))
         from websockets.asyncio.client import connect
@@ -443,20 +443,20 @@ class AsyncSocketDriver:
         if connection is not None:
             await connection.close()
 
-    def _open_connection(self) -> AsyncSocket:
+    def _open_connection(self) -> AsyncWebSocket:
         if self._connection is None:
             raise SocketFailure("the socket is closed")
         return self._connection
 
 
-async def watch(signal: Signal, seconds: float) -> None:
+async def _watch(signal: Signal, seconds: float) -> None:
     """Wait until a signal is set or the seconds have passed."""
     if not isinstance(signal, LoopSignal):
         raise TypeError("an asyncio client waits for signals of its loop")
     await signal.wait(seconds)
 
 
-async def _close(connection: AsyncSocket) -> None:
+async def _close(connection: AsyncWebSocket) -> None:
     """Close a connection; one that cannot be closed is broken, as the one who receives will hear."""
     with contextlib.suppress(Exception):
         await connection.close()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import httpx
 
 from ..errors import ClientError
-from .connection import ConnectionOptions, ConnectSocket, Socket, within_origin
+from .connection import ConnectionOptions, ConnectSocket, WebSocket, within_origin
 from .core import Core
 from .flow import (
     Answer,
@@ -32,7 +32,7 @@ from .flow import (
     Watch,
 )
 from .http import (
-    Body,
+    AnswerBody,
     build_arguments,
     closed,
     pace_of,
@@ -285,7 +285,7 @@ class BlockingDriver:
         if isinstance(effect, Send):
             return self._send(effect, halt)
         if isinstance(effect, Watch):
-            return watch(effect.signal, effect.seconds)
+            return _watch(effect.signal, effect.seconds)
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds) if halt is None else halt.sleep(effect.seconds)
         if isinstance(effect, Gather):
@@ -326,7 +326,7 @@ class BlockingDriver:
                 raise
 
     def _receive(self, response: httpx.Response, effect: Send, halt: Halt | None) -> Answer:
-        body = Body(self.core, effect, response)
+        body = AnswerBody(self.core, effect, response)
         with halt.reading(response) if halt is not None else contextlib.nullcontext():
             for chunk in pieces(response) or response.iter_raw():
                 if halt is not None:
@@ -348,7 +348,7 @@ class BlockingSocketDriver:
         self._core = core
         self._options = options
         self._connect = connect
-        self._connection: Socket | None = None
+        self._connection: WebSocket | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._opening = False
@@ -403,7 +403,7 @@ class BlockingSocketDriver:
 
     def _perform(self, effect: SocketEffect) -> Any:
         if isinstance(effect, Watch):
-            return watch(effect.signal, effect.seconds)
+            return _watch(effect.signal, effect.seconds)
         with _failures(self._connect is not None):
             if isinstance(effect, Receive):
                 return self._received(effect.seconds)
@@ -423,7 +423,7 @@ class BlockingSocketDriver:
         if self._abandoned or self._core.hub.stop.is_set():
             connection.close()
 
-    def _opened(self) -> Socket:
+    def _opened(self) -> WebSocket:
         if self._connect is not None:
             return self._connect(self._options.socket_request(self._core))
         from websockets.sync import client
@@ -451,13 +451,13 @@ class BlockingSocketDriver:
         if connection is not None:
             connection.close()
 
-    def _open_connection(self) -> Socket:
+    def _open_connection(self) -> WebSocket:
         if self._connection is None:
             raise SocketFailure("the socket is closed")
         return self._connection
 
 
-def watch(signal: Signal, seconds: float) -> None:
+def _watch(signal: Signal, seconds: float) -> None:
     """Wait until a signal is set or the seconds have passed."""
     if not isinstance(signal, threading.Event):
         raise TypeError("a blocking client waits for threading events")

@@ -45,7 +45,7 @@ class SocketRequest:
     largest: int | None
 
 
-class Socket(Protocol):
+class WebSocket(Protocol):
     """An open WebSocket. One thread receives; another may close it, which ends the receiving.
 
     Whatever a method raises means that the connection is broken; the client opens another.
@@ -64,8 +64,8 @@ class Socket(Protocol):
         ...
 
 
-class AsyncSocket(Protocol):
-    """An open WebSocket for asyncio; see `Socket`."""
+class AsyncWebSocket(Protocol):
+    """An open WebSocket for asyncio; see `WebSocket`."""
 
     async def send(self, text: str, /) -> object:
         """Send a text message."""
@@ -80,11 +80,11 @@ class AsyncSocket(Protocol):
         ...
 
 
-ConnectSocket: TypeAlias = Callable[[SocketRequest], Socket]
+ConnectSocket: TypeAlias = Callable[[SocketRequest], WebSocket]
 """Opens a socket for a `Client`."""
 
 
-AsyncConnectSocket: TypeAlias = Callable[[SocketRequest], Awaitable[AsyncSocket]]
+AsyncConnectSocket: TypeAlias = Callable[[SocketRequest], Awaitable[AsyncWebSocket]]
 """Opens a socket for an `AsyncClient`."""
 
 

@@ -17,7 +17,7 @@ from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, W
 from ..json_types import is_object
 from ..schema import Schema
 from .address import Address, Credentials, elsewhere, for_answer
-from .flow import Answer, Flow, Forward, Middleware, Request, Signal, Sink, send, sleep
+from .flow import Answer, BodySink, Flow, Forward, Middleware, Request, Signal, send, sleep
 from .options import Limits
 from .web_socket import Hub
 
@@ -200,7 +200,7 @@ class Core:
         yield from sleep(seconds if left is None else min(seconds, left))
 
 
-def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
+def call(core: Core, request: Request, sink: BodySink | None = None) -> Flow[Answer]:
     """Send a request and return its answer, if it is no error.
 
     What can be repeated without doing more is repeated, with growing pauses, when no answer came
@@ -213,7 +213,9 @@ def call(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]
     return (yield from call_for(core, request, lambda answer: answer, sink))
 
 
-def call_for(core: Core, request: Request, read: Callable[[Answer], T], sink: Sink | None = None) -> Flow[T]:
+def call_for(
+    core: Core, request: Request, read: Callable[[Answer], T], sink: BodySink | None = None
+) -> Flow[T]:
     """Send a request as `call` does, and return what is read from its answer.
 
     Args:
@@ -315,7 +317,7 @@ def in_time(core: Core, error: ClientError, known: str = "") -> ClientError:
     return over if error.prompt_id is None else over.of_prompt(error.prompt_id)
 
 
-def ask(core: Core, request: Request, sink: Sink | None = None) -> Flow[Answer]:
+def ask(core: Core, request: Request, sink: BodySink | None = None) -> Flow[Answer]:
     """Send a request once, through the middleware, and follow redirects; any status returns."""
     left = core.left()
     if left is not None:
@@ -424,7 +426,7 @@ def _wrapped(
     return lambda request: layer(request, forward)
 
 
-def _follow(core: Core, request: Request, sink: Sink | None) -> Flow[Answer]:
+def _follow(core: Core, request: Request, sink: BodySink | None) -> Flow[Answer]:
     """Send a request; GET and HEAD follow redirects. Another origin gets no credentials."""
     answer = yield from send(request, sink)
     for _ in range(_MAX_REDIRECTS):

@@ -90,7 +90,7 @@ def partial_success(run: Run, result: Result[Any]) -> PartialSuccess:
     return PartialSuccess("\n".join(lines), failed[0], result)
 
 
-class Failures:
+class NodeFailures:
     """The nodes of a run that failed or did not run, each with its error.
 
     Args:

@@ -90,7 +90,7 @@ class Answer:
         return 200 <= self.status < 300
 
 
-class Sink(Protocol):
+class BodySink(Protocol):
     """Takes the body of an answer as it arrives, so that it need not fit into memory."""
 
     def start(self, answer: Answer) -> bool:
@@ -123,7 +123,7 @@ class Send:
     """Send a request; gives an `Answer`. Raises `ServerUnreachable` where none comes whole."""
 
     request: Request
-    sink: Sink | None = None
+    sink: BodySink | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ class SocketFailure(Exception):  # it never leaves this package
     """The socket could not be opened, or is closed."""
 
 
-def send(request: Request, sink: Sink | None = None) -> Flow[Answer]:
+def send(request: Request, sink: BodySink | None = None) -> Flow[Answer]:
     """Send a request once and return what comes back, whatever its status."""
     answer: Answer = yield Send(request, sink)
     return answer

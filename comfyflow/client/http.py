@@ -263,7 +263,7 @@ def pace_of(core: Core, request: Request) -> Pace:
     return Pace(request.until, core.limits.answer if request.timeout is None else request.timeout)
 
 
-class Body:
+class AnswerBody:
     """Takes the body of an answer, as it comes from the network, within the client's bounds.
 
     Args:

@@ -26,7 +26,7 @@ from ..output_file import (
 )
 from ..source import Source
 from .event import ExecutionSummary
-from .failure import Failures
+from .failure import NodeFailures
 from .run import Run
 from .run_event import Outcome
 
@@ -157,7 +157,7 @@ class Result(Generic[R_co]):
         self._resolvers = resolvers or {}
         self._awaits = awaits
         self._made: dict[str, NodeOutput] = {}
-        self._failures = Failures(run, self.outcome, self.prompt)
+        self._failures = NodeFailures(run, self.outcome, self.prompt)
 
     @property
     def output(self) -> R_co:
@@ -302,7 +302,7 @@ class Result(Generic[R_co]):
         lack = self._lack(node_id)
         if lack is not None:
             raise lack
-        raw = merged(
+        raw = joined_outputs(
             output for key, output in self.outcome.outputs.items() if node_id in (key, self._owner(key))
         )
         pictures = tuple(
@@ -353,7 +353,7 @@ class Result(Generic[R_co]):
         return node_id
 
 
-def merged(outputs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+def joined_outputs(outputs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The outputs of one node that was expanded into several, put together by key."""
     found: dict[str, Any] = {}
     for output in outputs:

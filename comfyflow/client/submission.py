@@ -171,7 +171,7 @@ _CRASHES: Final = 1
 
 
 @dataclass(frozen=True)
-class Accepted:
+class QueuedPrompt:
     """A prompt that the server has queued.
 
     Attributes:
@@ -206,7 +206,7 @@ class Submission:
     node_failure_policy: str | None = None
 
 
-def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[Accepted]:
+def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[QueuedPrompt]:
     """Queue a prompt.
 
     Args:
@@ -252,7 +252,7 @@ class _Sent:
         self._crashes = 0
         self._pause = 0.0
 
-    def accepted(self, request: Request) -> Flow[Accepted | ServerUnreachable]:
+    def accepted(self, request: Request) -> Flow[QueuedPrompt | ServerUnreachable]:
         """Send it until the server has it, but never while the server may have it.
 
         Returns:
@@ -262,12 +262,12 @@ class _Sent:
         for attempt in range(core.limits.retries + 1):
             self._pause = core.jitter(attempt)
             said = yield from self._send(request)
-            if isinstance(said, Accepted):
+            if isinstance(said, QueuedPrompt):
                 yield from remove_double(core, run)
                 return said
             if not (isinstance(said, ServerUnreachable) and said.unsent):
                 if (yield from _arrived(core, run, said)):
-                    return Accepted(None, {}, run.prompt_id)
+                    return QueuedPrompt(None, {}, run.prompt_id)
                 run.doubtful = True
                 request = _request(core, run, replace(self._submission, number=None), self._prepared)
                 said.of_prompt(run.prompt_id, "the server has it in neither queue nor history")
@@ -280,7 +280,7 @@ class _Sent:
             yield from core.pause(self._pause)
         raise AssertionError("unreachable")
 
-    def _send(self, request: Request) -> Flow[Accepted | ServerError | ServerUnreachable]:
+    def _send(self, request: Request) -> Flow[QueuedPrompt | ServerError | ServerUnreachable]:
         """Send it once. An error that asking again may help against is returned."""
         try:
             answer = yield from ask(self._core, request)
@@ -415,7 +415,7 @@ def _strange(value: object) -> str | None:
     return None
 
 
-def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:
+def _read_accepted(core: Core, request: Request, answer: Answer) -> QueuedPrompt:
     said = parse_json(core, request, answer)
     prompt_id = said.get("prompt_id") if is_object(said) else None
     if not is_object(said) or not isinstance(prompt_id, str):
@@ -426,20 +426,20 @@ def _read_accepted(core: Core, request: Request, answer: Answer) -> Accepted:
         )
     number, errors = said.get("number"), said.get("node_errors")
     known = number if is_number(number) else None
-    return Accepted(known, errors if is_object(errors) else {}, prompt_id)
+    return QueuedPrompt(known, errors if is_object(errors) else {}, prompt_id)
 
 
 def _refusal(core: Core, request: Request, answer: Answer, prepared: Source) -> ServerError:
     """The error of an answer; raises at once where asking again cannot help."""
     error = error_of(core, request, answer)
     if answer.status == 400:
-        raise rejected(answer, prepared.prompt, prepared.places, error)
+        raise read_refusal(answer, prepared.prompt, prepared.places, error)
     if not may_pass(error):
         raise error
     return error
 
 
-def rejected(
+def read_refusal(
     answer: Answer, prompt: Mapping[str, Any], places: Mapping[str, Place], error: ServerError
 ) -> Exception:
     """The refusal of a prompt as an error with its problems.

@@ -6,7 +6,6 @@ which needs the package ``blake3``, as on a real server.
 
 from __future__ import annotations
 
-import importlib
 import mimetypes
 import os
 import re
@@ -25,7 +24,7 @@ HASH: Final = re.compile(r"blake3:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Asset:
+class StoredAsset:
     """A file on the list.
 
     Attributes:
@@ -74,10 +73,10 @@ class Assets:
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
-        self._uploaded: dict[Path, Asset] = {}
-        self._more: list[Asset] = []
+        self._uploaded: dict[Path, StoredAsset] = {}
+        self._more: list[StoredAsset] = []
 
-    def __iter__(self) -> Iterator[Asset]:
+    def __iter__(self) -> Iterator[StoredAsset]:
         for root in ROOTS:
             base = self._folders.of(root)
             for folder, _, names in os.walk(base):
@@ -91,17 +90,17 @@ class Assets:
         """Whether some asset has this content."""
         return any(asset.hash == digest for asset in self)
 
-    def add(self, digest: str, name: str, tags: Collection[str]) -> Asset | None:
+    def add(self, digest: str, name: str, tags: Collection[str]) -> StoredAsset | None:
         """List content once more that is there; None where it is not."""
         known = next((asset for asset in self if asset.hash == digest), None)
         if known is None:
             return None
         now = datetime.now(timezone.utc).timestamp()
-        made = Asset(str(uuid.uuid4()), name, None, tuple(tags), known.size, now, digest)
+        made = StoredAsset(str(uuid.uuid4()), name, None, tuple(tags), known.size, now, digest)
         self._more.append(made)
         return made
 
-    def store(self, data: bytes, digest: str, name: str, filename: str, tags: Collection[str]) -> Asset:
+    def store(self, data: bytes, digest: str, name: str, filename: str, tags: Collection[str]) -> StoredAsset:
         """Write new content under its hash, in the folder that a tag names.
 
         Raises:
@@ -114,24 +113,15 @@ class Assets:
         path = self._folders.inside(self._folders.of(roots[0]), digest.partition(":")[2] + suffix)
         path.write_bytes(data)
         now = datetime.now(timezone.utc).timestamp()
-        asset = Asset(str(uuid.uuid4()), name, path, (*tags, "uploaded"), len(data), now, digest)
+        asset = StoredAsset(str(uuid.uuid4()), name, path, (*tags, "uploaded"), len(data), now, digest)
         self._uploaded[path] = asset
         return asset
 
 
-def hash_of(data: bytes) -> str | None:
-    """The hash of a content; None without the package for it."""
-    try:
-        blake3: Any = importlib.import_module("blake3")
-    except ImportError:
-        return None
-    return f"blake3:{blake3.blake3(data).hexdigest()}"
-
-
-def _found(path: Path, root: str, base: Path) -> Asset:
+def _found(path: Path, root: str, base: Path) -> StoredAsset:
     status = path.stat()
     made = uuid.uuid5(uuid.NAMESPACE_URL, f"{root}/{path.relative_to(base).as_posix()}")
-    return Asset(str(made), path.name, path, (root,), status.st_size, status.st_mtime)
+    return StoredAsset(str(made), path.name, path, (root,), status.st_size, status.st_mtime)
 
 
 def _view_url(root: str, inside: str) -> str:

@@ -13,12 +13,12 @@ from ..graph.prompt import is_link
 from ..json_types import object_or_empty
 from ..schema import NodeSchema, Schema, unfold_inputs
 from .execution_order import ExecutionOrder
-from .failure import Failures, NodeFailure, continues
+from .failure import FailedNodes, NodeFailure, continues
 from .fault import WorkerKilledError
 from .node_cache import CacheEntry, NodeCache
 from .node_function import Blocked, Execution, InterruptedRunError, NodeContext, NodeFunction, NodeResult
 from .node_result import as_result, merged_outputs, merged_ui, nested_values, refuse_unknown, zipped
-from .run import Run
+from .run import PromptRun
 from .typed_output import typed_outputs
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class Executor:
         self.sockets = sockets
         self.cache: Final = NodeCache()
         self.interrupted: bool = False
-        self.current: Run | None = None
+        self.current: PromptRun | None = None
         self.closing = False
 
-    def execute(self, item: QueueItem) -> tuple[Run, bool]:
+    def execute(self, item: QueueItem) -> tuple[PromptRun, bool]:
         """Execute a prompt.
 
         Returns:
@@ -79,7 +79,7 @@ class Executor:
         self.interrupted = False
         # Before 0.14 a list or a text went through here as if it were empty, and null did not.
         client_id = item.extra_data["client_id"] if "client_id" in item.extra_data else None  # noqa: SIM401
-        run = Run(item, self.sockets, settings.profile.progress_interval, client_id)
+        run = PromptRun(item, self.sockets, settings.profile.progress_interval, client_id)
         run.summarized = settings.profile.node_failure_policy
         self.current = run
         run.tell("execution_start", {"prompt_id": run.prompt_id})
@@ -95,7 +95,7 @@ class Executor:
         self.current = None
         return run, success
 
-    def _run_all(self, run: Run) -> bool:
+    def _run_all(self, run: PromptRun) -> bool:
         profile = self.settings.profile
         order = run.order = ExecutionOrder(
             run.prompt,
@@ -107,7 +107,7 @@ class Executor:
         for node_id in run.item.outputs:
             order.add(node_id)
         survives = profile.node_failure_policy and continues(run.item.secrets)
-        failures = Failures()
+        failures = FailedNodes()
         while order:
             chosen = order.next()
             if chosen is None and failures.last is not None and order.held():
@@ -135,13 +135,13 @@ class Executor:
         self._tell_intermediate(run)
         return self._tell_end(run, failures)
 
-    def _is_wanted(self, run: Run, node_id: str) -> bool:
+    def _is_wanted(self, run: PromptRun, node_id: str) -> bool:
         """Whether a node is an output that was asked for, or a copy of one within a loop."""
         if node_id in run.item.outputs:
             return True
         return run.prompt.display(node_id) in run.item.outputs and self._schema(run, node_id).is_output_node
 
-    def _drop(self, run: Run, failures: Failures, node_id: str, failed: bool = False) -> None:
+    def _drop(self, run: PromptRun, failures: FailedNodes, node_id: str, failed: bool = False) -> None:
         """Leave out a node, because it failed or cannot be had, and all that depend on it."""
         for dropped in run.order.drop(node_id):
             parent = run.prompt.parent(dropped)
@@ -156,7 +156,7 @@ class Executor:
             if self._is_wanted(run, dropped):
                 failures.blocked_outputs.add(run.prompt.display(dropped))
 
-    def _tell_end(self, run: Run, failures: Failures) -> bool:
+    def _tell_end(self, run: PromptRun, failures: FailedNodes) -> bool:
         """Say how a run ended in which all was executed that could be; whether it succeeded."""
         for node_id in run.incomplete:
             self.cache.forget(node_id)
@@ -170,7 +170,7 @@ class Executor:
         run.tell("execution_success", {"prompt_id": run.prompt_id, **run.summary})
         return True
 
-    def _step(self, run: Run, order: ExecutionOrder, node_id: str) -> bool:
+    def _step(self, run: PromptRun, order: ExecutionOrder, node_id: str) -> bool:
         """Execute a node, or ask for lazy inputs that it needs; whether it is done."""
         cached = self.cache.get(node_id)
         if cached is not None:
@@ -204,19 +204,19 @@ class Executor:
         self._finish(run, node_id, results)
         return True
 
-    def _finish(self, run: Run, node_id: str, results: list[NodeResult]) -> None:
+    def _finish(self, run: PromptRun, node_id: str, results: list[NodeResult]) -> None:
         outputs = merged_outputs(results, self._schema(run, node_id))
         self.cache.set(node_id, CacheEntry(outputs, run.outputs.get(node_id)))
         run.finished(node_id)
         run.executed.append(node_id)
 
-    def _show(self, run: Run, node_id: str, results: list[NodeResult]) -> None:
+    def _show(self, run: PromptRun, node_id: str, results: list[NodeResult]) -> None:
         ui = merged_ui(results)
         if ui:
             run.outputs[node_id] = run.output_entry(node_id, ui)
             run.gave(node_id, ui)
 
-    def _expand(self, run: Run, order: ExecutionOrder, node_id: str, results: list[NodeResult]) -> None:
+    def _expand(self, run: PromptRun, order: ExecutionOrder, node_id: str, results: list[NodeResult]) -> None:
         """Take up the nodes that one has put in its place; it is done when they are."""
         new: dict[str, Any] = {}
         for result in results:
@@ -233,7 +233,7 @@ class Executor:
                 if is_link(value):
                     order.link(value[0], node_id)
 
-    def _collected(self, run: Run, node_id: str) -> list[NodeResult]:
+    def _collected(self, run: PromptRun, node_id: str) -> list[NodeResult]:
         """What a node gives, once the nodes in its place have given theirs."""
 
         def values(value: Any) -> list[Any]:
@@ -247,7 +247,7 @@ class Executor:
             for result in run.expanded.pop(node_id)
         ]
 
-    def _execute_node(self, run: Run, node_id: str, inputs: dict[str, list[Any]]) -> list[NodeResult]:
+    def _execute_node(self, run: PromptRun, node_id: str, inputs: dict[str, list[Any]]) -> list[NodeResult]:
         schema = self._schema(run, node_id)
         function = self.settings.library.get(schema.class_type)
         context = self._context(run, node_id, schema)
@@ -276,7 +276,7 @@ class Executor:
             returned = asyncio.run(returned)
         return as_result(returned)
 
-    def _blocked(self, run: Run, node_id: str, schema: NodeSchema, blocked: Blocked) -> NodeResult:
+    def _blocked(self, run: PromptRun, node_id: str, schema: NodeSchema, blocked: Blocked) -> NodeResult:
         if blocked.message is not None:
             data = {
                 "prompt_id": run.prompt_id,
@@ -292,7 +292,7 @@ class Executor:
             self.sockets.send("execution_error", data, run.client_id)
         return NodeResult(tuple(Blocked() for _ in schema.outputs))
 
-    def _context(self, run: Run, node_id: str, schema: NodeSchema) -> NodeContext:
+    def _context(self, run: PromptRun, node_id: str, schema: NodeSchema) -> NodeContext:
         def progress(value: float, total: float, picture: Any) -> None:
             self.throw_if_interrupted()
             run.advanced(node_id, value, total, picture, schema.is_output_node)
@@ -315,7 +315,7 @@ class Executor:
             execution=Execution(run.prompt, run.order, run.showed),
         )
 
-    def _previews(self, run: Run) -> bool:
+    def _previews(self, run: PromptRun) -> bool:
         method = object_or_empty(run.item.extra_data).get("preview_method")
         if self.settings.profile.preview_method and method in ("latent2rgb", "taesd", "auto"):
             return True
@@ -345,7 +345,9 @@ class Executor:
             self.interrupted = False
             raise InterruptedRunError
 
-    def _inputs(self, run: Run, order: ExecutionOrder, node_id: str) -> tuple[dict[str, list[Any]], set[str]]:
+    def _inputs(
+        self, run: PromptRun, order: ExecutionOrder, node_id: str
+    ) -> tuple[dict[str, list[Any]], set[str]]:
         """A node's values by name: constants that its class declares, and all links.
 
         Returns:
@@ -368,7 +370,7 @@ class Executor:
         return values, missing
 
     def _lazy_needs(
-        self, run: Run, node_id: str, inputs: dict[str, list[Any]], missing: set[str]
+        self, run: PromptRun, node_id: str, inputs: dict[str, list[Any]], missing: set[str]
     ) -> list[str]:
         schema = self._schema(run, node_id)
         function = self.settings.library.get(schema.class_type)
@@ -379,7 +381,7 @@ class Executor:
             wanted.update(dict.fromkeys(function.needs(values)))
         return [name for name in wanted if name in missing or name not in inputs]
 
-    def _fingerprint(self, run: Run, node_id: str) -> Any:
+    def _fingerprint(self, run: PromptRun, node_id: str) -> Any:
         node = run.prompt[node_id]
         function = self.settings.library.get(node["class_type"])
         if function is None or function.fingerprint is None:
@@ -393,7 +395,7 @@ class Executor:
                 node["is_changed"] = float("nan")
         return node["is_changed"]
 
-    def _is_lazy(self, run: Run, node_id: str, name: str) -> bool:
+    def _is_lazy(self, run: PromptRun, node_id: str, name: str) -> bool:
         schema = self._schema(run, node_id)
         entry = schema.by_name.get(name)
         if entry is None and self.settings.profile.loops:  # since then, also within dynamic inputs
@@ -401,16 +403,16 @@ class Executor:
             entry = next((inner for inner in inputs if inner.name == name), None)
         return entry is not None and entry.options.get("lazy") is True
 
-    def _schema(self, run: Run, node_id: str) -> NodeSchema:
+    def _schema(self, run: PromptRun, node_id: str) -> NodeSchema:
         return self.settings.schema[run.prompt[node_id]["class_type"]]
 
-    def _tell_cached(self, run: Run, node_id: str, cached: CacheEntry) -> None:
+    def _tell_cached(self, run: PromptRun, node_id: str, cached: CacheEntry) -> None:
         counted = run.client_id is not None or self.settings.profile.cached_outputs_without_client
         run.gave(node_id, cached.ui["output"] if cached.ui is not None else None)
         if cached.ui is not None and counted:
             run.outputs[node_id] = cached.ui
 
-    def _tell_intermediate(self, run: Run) -> None:
+    def _tell_intermediate(self, run: PromptRun) -> None:
         if not self.settings.profile.intermediate_outputs:
             return
         for node_id in run.prompt:
@@ -420,7 +422,7 @@ class Executor:
             if cached is not None:
                 self._tell_cached(run, node_id, cached)
 
-    def _tell_node_failure(self, run: Run, failure: NodeFailure) -> None:
+    def _tell_node_failure(self, run: PromptRun, failure: NodeFailure) -> None:
         real, display = run.prompt.real(failure.node_id), run.prompt.display(failure.node_id)
         shown = display if display in run.prompt else real
         data = {
@@ -432,7 +434,7 @@ class Executor:
         }
         run.tell("execution_node_error", data)
 
-    def _tell_failure(self, run: Run, failure: NodeFailure) -> None:
+    def _tell_failure(self, run: PromptRun, failure: NodeFailure) -> None:
         real = run.prompt.real(failure.node_id)
         data: dict[str, Any] = {
             "prompt_id": run.prompt_id,
@@ -446,7 +448,7 @@ class Executor:
         data |= {**failure.told(), "current_outputs": list(run.item.prompt)}
         run.tell("execution_error", data)
 
-    def _tell_cycle(self, run: Run, nodes: list[str]) -> None:
+    def _tell_cycle(self, run: PromptRun, nodes: list[str]) -> None:
         copies = (run.prompt.display(node_id) for node_id in nodes if run.prompt.display(node_id) != node_id)
         blamed = next(copies, nodes[0])
         data = {

@@ -77,7 +77,7 @@ class NodeFailure(Exception):
 
 
 @dataclass
-class Failures:
+class FailedNodes:
     """The nodes that failed in a run that goes on without them.
 
     Attributes:

@@ -29,7 +29,7 @@ class PathEscapeError(ValueError):
 
 
 @dataclass(frozen=True)
-class SavedFile:
+class WrittenFile:
     """A file that a node wrote.
 
     Attributes:
@@ -103,7 +103,7 @@ class Folders:
 
     def new_file(
         self, prefix: str, kind: str, extension: str, size: tuple[int, int] = (0, 0), mark: str = "_"
-    ) -> SavedFile:
+    ) -> WrittenFile:
         """A name for a file that a save node is about to write: ``prefix_00001_.png``.
 
         Args:
@@ -128,7 +128,7 @@ class Folders:
             self._counters[folder, stem] = number
         subfolder = folder.relative_to(base).as_posix()
         name = f"{stem}_{number:05}{mark}.{extension}"
-        return SavedFile(folder / name, name, "" if subfolder == "." else subfolder, kind)
+        return WrittenFile(folder / name, name, "" if subfolder == "." else subfolder, kind)
 
     def models(self, kind: str) -> list[str]:
         """The model files of a folder, as servers list them: with ``/``, sorted."""

@@ -19,7 +19,7 @@ END_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Instance:
+class ServerInstance:
     """What a restart loses.
 
     Args:

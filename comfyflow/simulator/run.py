@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Run:
+class PromptRun:
     """The state of one prompt.
 
     Attributes:

@@ -26,7 +26,7 @@ from .fault import Faults, NodeFault
 from .folders import Folders
 from .foreign import OCCUPY, foreign_item, with_foreign_work
 from .function_class import SimulatedNodes, SimulatedSchema
-from .instance import Instance
+from .instance import ServerInstance
 from .live_schema import LiveNodes, given_schema
 from .model_files import Installed, ModelFiles
 from .node_function import USER_FUNCTIONS, NodeLibrary
@@ -133,7 +133,7 @@ class Simulator:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._instance: Instance | None = None
+        self._instance: ServerInstance | None = None
         self._folders: Folders | None = None
         self._port = 0
 
@@ -230,7 +230,7 @@ class Simulator:
     async def _main(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
-        instance = self._instance = Instance(self._settings(), self._loop)
+        instance = self._instance = ServerInstance(self._settings(), self._loop)
         runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         publisher = asyncio.create_task(instance.sockets.publish())
@@ -287,7 +287,7 @@ class Simulator:
         return self._folders
 
     @property
-    def instance(self) -> Instance:
+    def instance(self) -> ServerInstance:
         """Its current life: queue, sockets, worker.
 
         Raises:

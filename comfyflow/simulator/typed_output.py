@@ -26,7 +26,7 @@ from .values import (
     Sigmas,
     Sound,
     Video,
-    VideoFile,
+    VideoValue,
 )
 
 if TYPE_CHECKING:
@@ -181,9 +181,9 @@ def _sound(name: str, context: NodeContext, values: Mapping[str, Any]) -> Sound:
     return Sound(np.zeros((1, 2, 44100), dtype=np.float32), 44100)
 
 
-def _video(name: str, context: NodeContext, values: Mapping[str, Any]) -> Video | VideoFile:
+def _video(name: str, context: NodeContext, values: Mapping[str, Any]) -> Video | VideoValue:
     passed = _passed("VIDEO", name, context, values)
-    return passed if isinstance(passed, (Video, VideoFile)) else Video(_image("images", context, values))
+    return passed if isinstance(passed, (Video, VideoValue)) else Video(_image("images", context, values))
 
 
 def _sigmas(_name: str, _context: NodeContext, values: Mapping[str, Any]) -> Sigmas:

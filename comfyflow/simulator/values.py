@@ -134,7 +134,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class VideoFile:
+class VideoValue:
     """A video as it is in a file; its frames are decoded when they are wanted.
 
     Attributes:

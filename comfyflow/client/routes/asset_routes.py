@@ -6,13 +6,13 @@ every route answers 503. ComfyUI calls the routes unstable.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ...errors import ClientError, ServerError
+from ...input_file import asset_hash
 from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_or_empty
 from ...schema import Version
 from ..core import Core, ask, error_of, fetch_json
@@ -283,22 +283,10 @@ def _tag_query(
 
 
 def _hash(content: bytes | Path) -> str | None:
-    """The hash under which a server knows a content; None where the package for it is not there."""
     try:
-        blake3: Any = importlib.import_module("blake3")
-    except ImportError:
-        return None
-    digest = blake3.blake3()
-    if isinstance(content, bytes):
-        digest.update(content)
-        return f"blake3:{digest.hexdigest()}"
-    try:
-        with content.open("rb") as opened:
-            while chunk := opened.read(1 << 20):
-                digest.update(chunk)
+        return asset_hash(content)
     except OSError as error:
-        raise ClientError(f"cannot read {content}: {error.strerror}") from None
-    return f"blake3:{digest.hexdigest()}"
+        raise ClientError(f"cannot read {error.filename}: {error.strerror}") from None
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str | None:

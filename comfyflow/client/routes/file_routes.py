@@ -13,7 +13,7 @@ from typing import IO, Any, Final, TypeAlias, TypeVar
 from typing_extensions import ParamSpec
 
 from ...errors import ClientError, DownloadError, ServerError, ServerUnreachable
-from ...input_file import InputFile, Picture, PixelArray, UploadedFile, is_path
+from ...input_file import InputFile, PillowPicture, PixelArray, UploadedFile, is_path
 from ...json_types import is_object, text_or_empty
 from ...output_file import NodeOutput, OutputFile
 from ...saved_file import SavedFile, clean_name, local_errors, numbered
@@ -27,7 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-UploadSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | Picture | PixelArray
+UploadSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | PillowPicture | PixelArray
 """What can be uploaded: a file, its bytes, or a picture of Pillow or NumPy."""
 
 

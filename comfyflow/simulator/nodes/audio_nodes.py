@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ...json_types import object_or_empty
 from ..arrays import FloatArray, np
-from ..folders import SavedFile
+from ..folders import WrittenFile
 from ..media import tags_of
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 from ..painting import bounded
@@ -205,7 +205,7 @@ def save_sound(
     """
     from ..media.sound import encode_sound
 
-    saved: list[SavedFile] = []
+    saved: list[WrittenFile] = []
     for number, samples in enumerate(audio.samples):
         data = encode_sound(samples, audio.rate, file_tags(context), ending, quality)
         name = prefix.replace("%batch_num%", str(number))

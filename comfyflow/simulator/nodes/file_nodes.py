@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..folders import SavedFile
+from ..folders import WrittenFile
 from ..media.glb import encode_glb
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 from ..values import Latent
@@ -82,7 +82,7 @@ def preview_3d(
     return NodeResult((), {"result": [name, camera_info, None]})
 
 
-def _cube(context: NodeContext, prefix: str, kind: str) -> SavedFile:
+def _cube(context: NodeContext, prefix: str, kind: str) -> WrittenFile:
     file = context.folders.new_file(prefix, kind, "glb")
     file.path.write_bytes(encode_glb(file_tags(context)))
     return file

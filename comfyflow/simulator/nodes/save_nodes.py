@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from PIL.PngImagePlugin import PngInfo
 
 from ..arrays import FloatArray
-from ..folders import SavedFile
+from ..folders import WrittenFile
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 from .image_nodes import picture
 
@@ -50,7 +50,7 @@ def save_pictures(
         The files as servers describe them.
     """
     size = (int(images.shape[2]), int(images.shape[1]))
-    saved: list[SavedFile] = []
+    saved: list[WrittenFile] = []
     for number, image in enumerate(images):
         file = context.folders.new_file(prefix.replace("%batch_num%", str(number)), kind, "png", size)
         picture(image).save(file.path, pnginfo=png_text(context), compress_level=compression)

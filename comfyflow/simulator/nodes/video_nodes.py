@@ -12,12 +12,12 @@ from ...json_types import object_or_empty
 from ..arrays import FloatArray, np
 from ..media import tags_of
 from ..node_function import NodeContext, NodeLibrary, NodeResult
-from ..values import Sound, Video, VideoFile
+from ..values import Sound, Video, VideoValue
 from .audio_nodes import file_tags
 from .image_nodes import file_digest, picture, read_picture
 
 if TYPE_CHECKING:
-    from ..folders import SavedFile
+    from ..folders import WrittenFile
 
 LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node
@@ -35,7 +35,7 @@ def create_video(
 
 
 @node("GetVideoComponents")
-def get_video_components(context: NodeContext, video: Video | VideoFile) -> tuple[Any, ...]:
+def get_video_components(context: NodeContext, video: Video | VideoValue) -> tuple[Any, ...]:
     """Frames, sound, rate, bit depth and colour space of a video."""
     found = decoded(video)
     silence = Sound(np.zeros((1, 2, 44100), dtype=np.float32), 44100)
@@ -44,18 +44,18 @@ def get_video_components(context: NodeContext, video: Video | VideoFile) -> tupl
 
 
 @node("LoadVideo", fingerprint=file_digest)
-def load_video(context: NodeContext, file: str) -> VideoFile:
+def load_video(context: NodeContext, file: str) -> VideoValue:
     """A file of the input folder: a video, or animated pictures."""
-    return VideoFile(context.folders.annotated(file), _read)
+    return VideoValue(context.folders.annotated(file), _read)
 
 
-def decoded(video: Video | VideoFile) -> Video:
+def decoded(video: Video | VideoValue) -> Video:
     """A video's frames, wherever it comes from.
 
     Raises:
         ValueError: It is a file that cannot be read.
     """
-    return video.video if isinstance(video, VideoFile) else video
+    return video.video if isinstance(video, VideoValue) else video
 
 
 def _read(path: Path) -> Video:
@@ -70,7 +70,7 @@ def _read(path: Path) -> Video:
 
 @node("Video Slice")
 def video_slice(
-    video: Video | VideoFile, start_time: float, duration: float = 0.0, strict_duration: bool = False
+    video: Video | VideoValue, start_time: float, duration: float = 0.0, strict_duration: bool = False
 ) -> Video:
     """A part.
 
@@ -105,18 +105,18 @@ def _pictures(images: FloatArray) -> list[Image.Image]:
     return [picture(image) for image in images]
 
 
-def _new_file(context: NodeContext, prefix: str, ending: str, images: FloatArray) -> SavedFile:
+def _new_file(context: NodeContext, prefix: str, ending: str, images: FloatArray) -> WrittenFile:
     return context.folders.new_file(prefix, "output", ending, (int(images.shape[2]), int(images.shape[1])))
 
 
-def _shown(file: SavedFile) -> dict[str, Any]:
+def _shown(file: WrittenFile) -> dict[str, Any]:
     return {"images": [file.to_json()], "animated": [True]}
 
 
 @node("SaveVideo")
 def save_video(
     context: NodeContext,
-    video: Video | VideoFile,
+    video: Video | VideoValue,
     filename_prefix: str = "video/ComfyUI",
     format: Any = "auto",  # noqa: A002  # the input's name
     codec: Any = "auto",
@@ -135,7 +135,7 @@ def save_video(
     ending = "mp4" if kind == "auto" else kind
     file = _new_file(context, filename_prefix, ending, frames.images)
     tags = file_tags(context)
-    data = video.path.read_bytes() if isinstance(video, VideoFile) and crf is None else b""
+    data = video.path.read_bytes() if isinstance(video, VideoValue) and crf is None else b""
     if is_recording(data) and can_be_copied(data, kind, name):
         copy_streams(data, file.path, tags)
         return NodeResult((video,), _shown(file))

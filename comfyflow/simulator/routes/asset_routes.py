@@ -11,15 +11,16 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
+from ...input_file import asset_hash
 from ...json_types import array_or_empty, object_or_empty, text_or_empty
-from ..assets import HASH, Asset, hash_of
+from ..assets import HASH, StoredAsset
 from .key import simulator_of
 
 ROUTES = web.RouteTableDef()
 """Written with the prefix on real servers: there is no ``/assets``."""
 
 MAX_TAGS: Final = 100
-_SORTS: Final[Mapping[str, Callable[[Asset], Any]]] = {
+_SORTS: Final[Mapping[str, Callable[[StoredAsset], Any]]] = {
     "created_at": lambda asset: asset.created,
     "updated_at": lambda asset: asset.created,
     "last_access_time": lambda asset: asset.created,
@@ -145,7 +146,7 @@ async def post_asset(request: web.Request) -> web.Response:
     if not isinstance(file, web.FileField):
         raise RefusedError("MISSING_FILE", "Form must include a 'file' part or a known 'hash'.")
     data = file.file.read()
-    digest = hash_of(data)
+    digest = asset_hash(data)
     if digest is None:
         raise RefusedError("DEPENDENCY_MISSING", "blake3 is not installed", 503)
     assets = simulator_of(request).assets_of()
@@ -160,16 +161,16 @@ async def post_asset(request: web.Request) -> web.Response:
         raise RefusedError("INVALID_BODY", str(error)) from None
 
 
-def _assets(request: web.Request) -> list[Asset]:
+def _assets(request: web.Request) -> list[StoredAsset]:
     return list(simulator_of(request).assets_of())
 
 
-def _created(request: web.Request, asset: Asset, new: bool, status: int) -> web.Response:
+def _created(request: web.Request, asset: StoredAsset, new: bool, status: int) -> web.Response:
     told = {**asset.to_json(simulator_of(request).folders), "created_new": new}
     return web.json_response(told, status=status)
 
 
-def _chosen(request: web.Request) -> list[Asset]:
+def _chosen(request: web.Request) -> list[StoredAsset]:
     """The assets that a query asks for, by tags and name."""
     wanted = _tag_filters(request)
     part = request.query.get("name_contains", "").lower()

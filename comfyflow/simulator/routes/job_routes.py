@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from ...json_types import is_object, object_or_empty
-from ..instance import Instance
+from ..instance import ServerInstance
 from ..json_value import is_list
 from ..profile import Profile
 from ..prompt_queue import QueueItem
@@ -106,14 +106,14 @@ def is_job_id(value: object) -> bool:
         return False
 
 
-def _cancel(instance: Instance, job_id: str) -> bool:
+def _cancel(instance: ServerInstance, job_id: str) -> bool:
     if instance.queue.is_running(job_id):
         instance.interrupt()
         return True
     return instance.queue.delete(job_id)
 
 
-def _jobs(instance: Instance, profile: Profile) -> Iterator[dict[str, Any]]:
+def _jobs(instance: ServerInstance, profile: Profile) -> Iterator[dict[str, Any]]:
     running, pending = instance.queue.snapshot()
     for status, items in (("in_progress", running), ("pending", pending)):
         for item in items:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from ..instance import Instance
+    from ..instance import ServerInstance
     from ..simulator import Simulator
 
 SIMULATOR: web.AppKey[Simulator] = web.AppKey("simulator")
@@ -18,6 +18,6 @@ def simulator_of(request: web.Request) -> Simulator:
     return request.app[SIMULATOR]
 
 
-def instance_of(request: web.Request) -> Instance:
+def instance_of(request: web.Request) -> ServerInstance:
     """Its current life."""
     return request.app[SIMULATOR].instance

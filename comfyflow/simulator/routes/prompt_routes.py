@@ -15,7 +15,7 @@ from aiohttp import web
 from ...json_types import object_or_empty
 from ..failure import CONTINUE_INDEPENDENT, FAIL_FAST, HIDDEN_POLICY_KEY, POLICIES, POLICY_KEY
 from ..fault import Faults
-from ..instance import Instance
+from ..instance import ServerInstance
 from ..node_replacement import apply_replacements
 from ..profile import Profile
 from ..prompt_queue import SECRET_KEYS, QueueItem
@@ -197,7 +197,7 @@ async def post_interrupt(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def _runs(instance: Instance, prompt_id: object) -> bool:
+def _runs(instance: ServerInstance, prompt_id: object) -> bool:
     return instance.queue.is_running(prompt_id)
 
 
