@@ -24,7 +24,7 @@ from comfynodes import (
 )
 from PIL import Image
 
-from comfyflow import Workflow, raw_node, titled, workflow
+from comfyflow import Workflow, raw_node, read_prompt, titled, to_prompt, workflow
 from comfyflow.client import Limits, Result, resolver
 from comfyflow.client import event as events
 from comfyflow.client.run_event import (
@@ -476,3 +476,10 @@ def test_progress_and_previews_of_a_sampler(server: Simulator, connect: Connect)
         assert previews[0].node.class_type == "KSampler"
         assert previews[0].pil().size[0] > 0
     assert [file.type for file in result.files] == ["temp"], "a preview is no output"
+
+
+def test_a_graph_runs(client: Any) -> None:
+    given = read_prompt(prompt_of(titled(red(), "mine")))
+    result = client.run(given)
+    assert len(result.files) == 1
+    assert to_prompt(read_prompt(result.prompt)) == to_prompt(given)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
+from ..graph import Graph
 from ..node import Node, OutputNode
 from ..output_file import NodeOutput
 from ..schema import Schema
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..workflows import Workflow
 
 
-Target: TypeAlias = "Workflow[Any] | Node | Mapping[str, Any] | os.PathLike[str] | str | Source"
-"""A workflow, a node, prompt JSON, editor JSON, the body of a request, or a file that has one."""
+Target: TypeAlias = "Workflow[Any] | Node | Graph | Mapping[str, Any] | os.PathLike[str] | str | Source"
+"""A workflow, a node, a graph, prompt JSON, editor JSON, the body of a request, or a file that has one."""
 
 
 Several: TypeAlias = "Workflow[Sequence[Any]] | Workflow[Mapping[str, Any]] | Mapping[str, Any]"
@@ -89,12 +89,12 @@ def prepare(core: Core, target: object, schema: Schema | None) -> Flow[Source]:
     Raises:
         ClientError: It cannot be run; the message says what it is.
     """
-    if isinstance(target, Source) or not _is_json(target):
+    if isinstance(target, (Source, Graph)) or not _is_json(target):
         return Source.of(target, schema)
     prompt, editor = read_json(target)
     if prompt is None and schema is None:
         schema = yield from of_server(core, reference_schema(), editor_classes(editor))
-    return replace(Source.of(editor if prompt is None else prompt, schema), editor=editor)
+    return Source.of_json(prompt, editor, schema)
 
 
 def _is_json(target: object) -> bool:
