@@ -1,4 +1,5 @@
-"""What a workflow settles to before it becomes a prompt: values of old releases, types along links."""
+"""What a workflow settles to, and how it is written: values of old releases, types along links, what feeds
+an input, what cannot be sent as it is."""
 
 from __future__ import annotations
 
@@ -6,9 +7,21 @@ from typing import Any
 
 import pytest
 
+from comfyflow.errors import ConversionError
 from comfyflow.importer import convert_workflow
 from comfyflow.schema import Schema
-from tests.editor_json import Json, classes, node, outputs, workflow
+from tests.editor_json import (
+    Json,
+    boundary,
+    classes,
+    convert,
+    node,
+    only,
+    outputs,
+    subgraph,
+    with_subgraphs,
+    workflow,
+)
 
 
 def server(**inputs: Json) -> Schema:
@@ -53,3 +66,66 @@ def test_a_type_goes_along_nodes_of_matching_types_however_many(
     prompt = convert_workflow(chain(count, sink, name), known)
     sent: dict[str, Any] = prompt[str(count + 2)]["inputs"]
     assert sent == ({name: [str(count + 1), 0]} if fits else {})
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_what_takes_anything_gets_the_first_input_of_a_bypassed_node_with_fewer_inputs(output: int) -> None:
+    known = classes()
+    known["Split"] = {**known["LoadImage"], "input": {"required": {"image": ["IMAGE", {}]}}}
+    known["Anything"] = {**known["SaveImage"], "input": {"required": {"source": ["*", {}]}}}
+    ways: list[list[int]] = [[], []]
+    ways[output] = [2]
+    made = workflow(
+        [
+            node(1, "LoadImage", ["x.png"], outputs=outputs([1], [])),
+            node(2, "Split", None, {"image": 1}, mode=4, outputs=outputs(*ways)),
+            node(3, "Anything", None, {"source": 2}),
+        ],
+        [[1, 1, 0, 2, 0], [2, 2, output, 3, 0]],
+    )
+    assert convert_workflow(made, Schema(known, "0.27.0"))["3"]["inputs"] == {"source": ["1", 0]}
+
+
+@pytest.mark.parametrize(("origin", "said"), [(-10, "straight from an input"), (99, "from node 99")])
+def test_a_subgraph_s_output_that_no_node_in_it_feeds_is_an_error_that_says_what_does(
+    origin: int, said: str
+) -> None:
+    inner = subgraph(
+        "d",
+        [node(5, "Invert", None, {"image": 6}, outputs=outputs([]))],
+        [[6, -10, 0, 5, 0], [7, origin, 0, -20, 0]],
+        [boundary("image", "IMAGE", 6)],
+        [boundary("out", "IMAGE", 7)],
+    )
+    nodes = [
+        node(1, "LoadImage", ["x.png"], outputs=outputs([1])),
+        node(2, "d", None, {"image": 1}, outputs=outputs([2])),
+        node(3, "SaveImage", ["p"], {"images": 2}),
+    ]
+    with pytest.raises(
+        ConversionError, match=f"output 'out' of node 2 comes {said}, not from a node in the sub"
+    ):
+        convert(with_subgraphs(nodes, [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]], inner))
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("either\\|or", "either|or"),
+        ("open\\}", "open}"),
+        ("10\\% off", "10\\% off"),
+        ("end\\", "end\\undefined"),
+    ],
+)
+def test_a_text_with_a_backslash_alone_is_read_as_the_editor_reads_it(text: str, sent: str) -> None:
+    assert only("Encode", [text]) == {"text": sent}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(2**53 - 1, False), (2**53, False), (2**53 + 1, True), (-(2**53) - 1, True)]
+)
+def test_an_integer_that_loses_digits_is_told(value: int, told: bool) -> None:
+    made = workflow([node(1, "Sampler", [value, "fixed"])])
+    warned = [warning.type for warning in convert(made).warnings]
+    assert ("integer_loses_digits" in warned) is told
+    assert "integer_loses_digits" not in [warning.type for warning in convert(made, repair=True).warnings]
