@@ -45,7 +45,9 @@ SAMPLED: Json = {
 )
 def test_samplers_of_the_first_releases_lose_the_word_in_front(class_type: str, sent: str) -> None:
     known = server(**{class_type: SAMPLED})
-    made = convert_workflow(workflow([node(1, class_type, ["sample_euler", "sample_normal"])]), known)
+    made = convert_workflow(
+        workflow([node(1, class_type, ["sample_euler", "sample_normal"])]), known, editor="1.45"
+    )
     assert made["1"]["inputs"] == {"sampler_name": sent, "scheduler": "sample_normal"}
 
 
@@ -63,7 +65,7 @@ def test_a_type_goes_along_nodes_of_matching_types_however_many(
     count: int, sink: str, name: str, fits: bool
 ) -> None:
     known = server(Picture={}, Shows={"image": ["IMAGE", {}]}, Masks={"mask": ["MASK", {}]})
-    prompt = convert_workflow(chain(count, sink, name), known)
+    prompt = convert_workflow(chain(count, sink, name), known, editor="1.45")
     sent: dict[str, Any] = prompt[str(count + 2)]["inputs"]
     assert sent == ({name: [str(count + 1), 0]} if fits else {})
 
@@ -83,7 +85,9 @@ def test_what_takes_anything_gets_the_first_input_of_a_bypassed_node_with_fewer_
         ],
         [[1, 1, 0, 2, 0], [2, 2, output, 3, 0]],
     )
-    assert convert_workflow(made, Schema(known, "0.27.0"))["3"]["inputs"] == {"source": ["1", 0]}
+    assert convert_workflow(made, Schema(known, "0.27.0"), editor="1.45")["3"]["inputs"] == {
+        "source": ["1", 0]
+    }
 
 
 @pytest.mark.parametrize(("origin", "said"), [(-10, "straight from an input"), (99, "from node 99")])
