@@ -96,8 +96,8 @@ def test_a_circle_is_named_where_the_server_says_nothing() -> None:
     assert (report.error, dict(report.node_errors)) == ("prompt_outputs_failed_validation", {})
     top, problem = report.errors
     assert (top.type, top.node_id) == ("prompt_outputs_failed_validation", None)
-    assert (problem.type, problem.node_id) == ("dependency_cycle", "2")
-    assert problem.message == "is part of a circle: 2 (Blend) -> 1 (Blend) -> 2 (Blend)"
+    assert (problem.type, problem.node_id) == ("dependency_cycle", "1")
+    assert problem.message == "is part of a circle: 1 (Blend) -> 2 (Blend) -> 1 (Blend)"
     assert {each.type for each in validate_prompt(circle(), NEW).errors} == {"dependency_cycle"}
 
 
