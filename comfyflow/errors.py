@@ -15,6 +15,7 @@
     ├── WorkflowFileError           a file that holds no workflow that can be read
     ├── LockError                   a lock that cannot be made, read or written
     ├── ConversionError             an editor workflow that cannot become a prompt
+    ├── ExportError                 a graph that the editor cannot hold
     ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
     ├── ConfigurationError          a config file, or a variable of the environment, that cannot be used
     ├── ParameterError              a value that a parameter of a workflow function does not take
@@ -168,6 +169,10 @@ class LockError(ComfyflowError):
 
 class ConversionError(ComfyflowError):
     """A workflow of the editor that cannot be turned into a prompt."""
+
+
+class ExportError(ComfyflowError):
+    """A graph cannot be written as a workflow of the editor."""
 
 
 class PythonSourceError(ComfyflowError):

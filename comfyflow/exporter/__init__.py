@@ -1,0 +1,2 @@
+"""Workflows out: a graph as the JSON that the ComfyUI editor loads."""
+

@@ -1,0 +1,67 @@
+"""A node that is being written: what the editor's JSON says of it, before its links have ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..graph import Link
+
+
+@dataclass
+class DraftInput:
+    """An input slot.
+
+    Attributes:
+        name: Its name.
+        type: What it takes.
+        source: What it is linked to, or None.
+        widget: The name of the widget that it stands for, or None.
+        optional: Whether the class can do without.
+        label: What the editor shows instead of the name, or None.
+    """
+
+    name: str
+    type: Any
+    source: Link | None = None
+    widget: str | None = None
+    optional: bool = False
+    label: str | None = None
+
+
+@dataclass
+class DraftNode:
+    """A node.
+
+    Attributes:
+        node_id: Its id in the prompt.
+        type: Its class, or the id of a subgraph definition.
+        inputs: Its input slots, in the order in which the editor wants them.
+        outputs: The name and type of each output.
+        values: What goes into ``widgets_values``.
+        rows: The names of the widgets that are seen, with the height of each in pixels.
+        properties: What goes into ``properties``.
+        title: Its title, or None for that of its class.
+        shown_title: What the editor shows above it.
+        previews: Whether it shows pictures once it has run.
+        strays: The constants of the prompt that the class has no widget for.
+        mode: 0, or how it is left out: 2 for muted.
+    """
+
+    node_id: str
+    type: str
+    inputs: list[DraftInput] = field(default_factory=list[DraftInput])
+    outputs: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
+    values: Any = field(default_factory=list[Any])
+    rows: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    properties: dict[str, Any] = field(default_factory=dict[str, Any])
+    title: str | None = None
+    shown_title: str = ""
+    previews: bool = False
+    strays: tuple[str, ...] = ()
+    mode: int = 0
+
+    def needs_outputs(self, slot: int) -> None:
+        """Have an output in that slot, whether the class is known to have one or not."""
+        while len(self.outputs) <= slot:
+            self.outputs.append((f"output {len(self.outputs) + 1}", "*"))
