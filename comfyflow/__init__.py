@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .errors import CompileError as CompileError
     from .errors import ExecutionError as ExecutionError
     from .errors import ValidationError as ValidationError
+    from .exporter import WrittenWorkflow as WrittenWorkflow
+    from .exporter import to_workflow as to_workflow
     from .graph import Graph as Graph
     from .graph import read_prompt as read_prompt
     from .graph import to_prompt as to_prompt
@@ -60,6 +62,7 @@ _EXPORTS = {
     "ValidationError": "errors",
     "Workflow": "workflows",
     "WorkflowFile": "importer",
+    "WrittenWorkflow": "exporter",
     "bypassed": "node",
     "convert_workflow": "importer",
     "foreign_path": "input_file",
@@ -71,6 +74,7 @@ _EXPORTS = {
     "titled": "node",
     "to_prompt": "graph",
     "to_python": "python_source",
+    "to_workflow": "exporter",
     "validate_prompt": "validate",
     "with_id": "node",
     "with_inputs": "node",

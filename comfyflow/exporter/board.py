@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..graph import ROOT, Graph, Link, Scope
 from .draft import DraftInput, DraftNode
@@ -21,10 +21,10 @@ class Feed(NamedTuple):
     """The value that an input of a subgraph has where nothing is linked to it."""
 
     scope_id: str
-    index: int
+    place: int
 
 
-Supply = Link | Feed
+Supply: TypeAlias = "Link | Feed"
 
 
 @dataclass
@@ -162,7 +162,7 @@ class Boards:
     def _resolve(self, scope_id: str, slot: DraftInput, supply: Supply, key: tuple[str, str]) -> Link | None:
         if isinstance(supply, Feed):
             if supply.scope_id == scope_id:
-                return Link(BOUNDARY, supply.index)
+                return Link(BOUNDARY, supply.place)
         elif self._holds(scope_id, supply):
             return self._out(scope_id, supply)
         if scope_id == ROOT:

@@ -7,7 +7,8 @@ widget by widget, as the editor will do it, and each widget is given what the pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from ..graph import GraphNode, Link
@@ -47,7 +48,12 @@ _SHOWS_PICTURES: Final = frozenset({"SaveImage", "PreviewImage", "LoadImage", "M
 
 
 def write_class_node(
-    node: GraphNode, shape: NodeShape, rules: EditorRules, fed: Set[str] = frozenset()
+    node: GraphNode,
+    shape: NodeShape,
+    rules: EditorRules,
+    fed: AbstractSet[str] = frozenset(),
+    *,
+    by_name: bool = False,
 ) -> DraftNode:
     """Write a node of a class that the server knows.
 
@@ -57,6 +63,7 @@ def write_class_node(
         rules: The release of the editor that it is for.
         fed: The inputs that an unlinked input of the subgraph feeds: their slots are saved, and the editor
             sends their texts as they stand.
+        by_name: Save the values by name, as the code of some packs does.
     """
     shape = _with_pack_widgets(node, shape)
     live = _live_node(node, shape, fed)
@@ -64,19 +71,21 @@ def write_class_node(
     values = filling.values()
     if rules.short_audio_values and node.class_type == "SaveAudioAdvanced" and len(values) == 3:
         values.append("")
+    if shape.forced is not None and shape.forced_count == len(values):
+        values.append("")  # else the editor takes some for values of inputs that were widgets once
     own = node.title is not None and node.title != shape.title
     return DraftNode(
         node.node_id,
         shape.class_type,
         list(_slots(node, live, fed)),
         list(shape.outputs),
-        _for_pack(node, shape, live, values),
+        _by_name(node, live, values) if by_name else _for_pack(node, shape, live, values),
         [(widget.name, _height(node, widget)) for widget in live.widgets if widget.kind != "shim"],
         {SEARCH_NAME: shape.class_type, **filling.properties},
         node.title if own else None,
         node.title or shape.title,
         node.class_type in _SHOWS_PICTURES,
-        _strays(node, live) if shape.core else (),
+        _strays(node, live, shape),
     )
 
 
@@ -106,7 +115,7 @@ def saved_value(value: Any) -> Any:
 class _Filling:
     """Fills a live node with what the prompt says, one widget after the other."""
 
-    def __init__(self, node: GraphNode, live: Node, rules: EditorRules, fed: Set[str]) -> None:
+    def __init__(self, node: GraphNode, live: Node, rules: EditorRules, fed: AbstractSet[str]) -> None:
         self._node = node
         self._live = live
         self._rules = rules
@@ -154,7 +163,9 @@ class _Filling:
         """The option of a linked dynamic combo that brings most of the inputs that are there."""
         brings = combo.spec.brings if combo.spec is not None else {}
         names = self._node.inputs.keys()
-        best = max(brings, key=lambda key: sum(_is_given(spec.name, names) for spec in brings[key]), default=None)
+        best = max(
+            brings, key=lambda key: sum(_is_given(spec.name, names) for spec in brings[key]), default=None
+        )
         return combo.value if best is None else best
 
     def _keep_camera(self, state: Any) -> None:
@@ -174,7 +185,7 @@ def _is_given(name: str, names: Any) -> bool:
     return name in names or any(given.startswith(f"{name}.") for given in names)
 
 
-def _live_node(node: GraphNode, shape: NodeShape, fed: Set[str]) -> Node:
+def _live_node(node: GraphNode, shape: NodeShape, fed: AbstractSet[str]) -> Node:
     """The node as the editor makes it, with its links, before the values are put in."""
     graph = LiveGraph(None, "", {})
     names = [*dict(node.links), *fed]
@@ -193,7 +204,7 @@ def _live_node(node: GraphNode, shape: NodeShape, fed: Set[str]) -> Node:
     return live
 
 
-def _slots(node: GraphNode, live: Node, fed: Set[str]) -> Iterator[DraftInput]:
+def _slots(node: GraphNode, live: Node, fed: AbstractSet[str]) -> Iterator[DraftInput]:
     """The slots to save: all sockets, and the inputs of widgets that are linked.
 
     Sockets come first, and what a dynamic combo brings stands in front of it: 1.58 finds slots by place.
@@ -204,9 +215,7 @@ def _slots(node: GraphNode, live: Node, fed: Set[str]) -> Iterator[DraftInput]:
         source = linked.pop(slot.name, None)
         if source is not None or slot.widget is None or slot.name in fed:
             spec = specs.get(slot.name)
-            yield DraftInput(
-                slot.name, slot.type, source, slot.widget, spec is None or not spec.required
-            )
+            yield DraftInput(slot.name, slot.type, source, slot.widget, spec is None or not spec.required)
     for name, source in linked.items():  # the class has no such input; the editor sends the link all the same
         yield DraftInput(name, "*", source, optional=True)
 
@@ -250,8 +259,11 @@ def _with_pack_widgets(node: GraphNode, shape: NodeShape) -> NodeShape:
     names = tuple(
         spec.name
         for spec in shape.specs.values()
-        if not spec.widgets and not spec.force_input and not is_native(spec.type)
-        and spec.name in node.inputs and type(node.inputs[spec.name]) is not Link
+        if not spec.widgets
+        and not spec.force_input
+        and not is_native(spec.type)
+        and spec.name in node.inputs
+        and type(node.inputs[spec.name]) is not Link
     )
     return shape.with_widgets(names) if names else shape
 
@@ -269,8 +281,17 @@ def _for_pack(node: GraphNode, shape: NodeShape, live: Node, values: list[Any]) 
     return [*values, *more]
 
 
-def _strays(node: GraphNode, live: Node) -> tuple[str, ...]:
+def _by_name(node: GraphNode, live: Node, values: list[Any]) -> dict[str, Any]:
+    named = dict(zip((widget.name for widget in live.widgets if widget.saved), values, strict=False))
+    given = {name: saved_value(value) for name, value in node.inputs.items() if type(value) is not Link}
+    return {**given, **named}
+
+
+def _strays(node: GraphNode, live: Node, shape: NodeShape) -> tuple[str, ...]:
     known = {widget.name for widget in live.widgets if widget.sent and widget.kind != "shim"}
+    if not shape.core:  # its code may have a widget for what the server does not describe
+        sockets = {spec.name for spec in shape.specs.values() if not spec.widgets}
+        known.update(name for name in node.inputs if name not in sockets)
     return tuple(name for name, value in node.inputs.items() if type(value) is not Link and name not in known)
 
 

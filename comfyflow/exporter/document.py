@@ -68,6 +68,7 @@ class Document:
         self._last_node = max(
             (number for board in boards.boards.values() for number in self._numbers(board)), default=0
         )
+        self._notes = {scope_id: self._note_nodes(scope_id) for scope_id in boards.boards}
 
     def json(self, name: str, definitions: Mapping[str, str]) -> dict[str, Any]:
         """The whole file.
@@ -91,6 +92,13 @@ class Document:
             made["definitions"] = {"subgraphs": subgraphs}
         return {**made, "config": {}, "extra": {"frontendVersion": self._version}, "version": 0.4}
 
+    def _note_nodes(self, scope_id: str) -> list[dict[str, Any]]:
+        made: list[dict[str, Any]] = []
+        for note in self._canvas.notes.get(scope_id, ()):
+            self._last_node += 1
+            made.append(note_json(self._last_node, note))
+        return made
+
     def _numbers(self, board: Board) -> Iterator[int]:
         for local in board.nodes:
             saved = self._id(local)
@@ -103,6 +111,13 @@ class Document:
     def _definition(self, key: str, scope_id: str) -> dict[str, Any]:
         board, scope = self._boards.boards[scope_id], self._graph.scopes[scope_id]
         nodes, links = self._canvas_json(scope_id)
+        entering: dict[int, list[int]] = {}
+        leaving: dict[int, list[int]] = {}
+        for link in links:
+            if link["origin_id"] == INPUT_NODE:
+                entering.setdefault(link["origin_slot"], []).append(link["id"])
+            if link["target_id"] == OUTPUT_NODE:
+                leaving.setdefault(link["target_slot"], []).append(link["id"])
         left, right, top = self._edges(board)
         return {
             "id": key,
@@ -116,11 +131,11 @@ class Document:
             "inputNode": _boundary_node(INPUT_NODE, left - _EDGE - 128, top, board.inputs),
             "outputNode": _boundary_node(OUTPUT_NODE, right + _EDGE, top, board.outputs),
             "inputs": [
-                _boundary(key, "input", entry, [link["id"] for link in links if link["origin_id"] == INPUT_NODE and link["origin_slot"] == index])
+                _boundary(key, "input", entry, entering.get(index, []))
                 for index, entry in enumerate(board.inputs)
             ],
             "outputs": [
-                _boundary(key, "output", entry, [link["id"] for link in links if link["target_id"] == OUTPUT_NODE and link["target_slot"] == index])
+                _boundary(key, "output", entry, leaving.get(index, []))
                 for index, entry in enumerate(board.outputs)
             ],
             "widgets": [],
@@ -155,9 +170,10 @@ class Document:
                 starts.setdefault(boundary.source, []).append(len(links) + 1)
                 links.append(self._link(board, len(links) + 1, boundary.source, OUTPUT_NODE, place))
         nodes = [
-            self._node(local, node, order, ends, starts) for order, (local, node) in enumerate(board.nodes.items())
+            self._node(local, node, order, ends, starts)
+            for order, (local, node) in enumerate(board.nodes.items())
         ]
-        return nodes, links
+        return [*nodes, *self._notes[scope_id]], links
 
     def _link(self, board: Board, number: int, source: Link, target: int | str, place: int) -> dict[str, Any]:
         inside = source.node_id == BOUNDARY
@@ -249,11 +265,11 @@ def note_json(number: int, note: Note) -> dict[str, Any]:
         note: The note.
     """
     kind = "MarkdownNote" if note.markdown else "Note"
-    made = {
+    made: dict[str, Any] = {
         "id": number,
         "type": kind,
         "pos": list(note.position),
-        "size": [300.0, 160.0],
+        "size": list(note.size or (300.0, 160.0)),
         "flags": {},
         "order": 0,
         "mode": 0,

@@ -1,4 +1,4 @@
-"""How large the editor draws a node at least: it raises a smaller saved size to that, and keeps a larger one."""
+"""How large nodes are: the editor raises a saved size to what a node needs, and keeps a larger one."""
 
 from __future__ import annotations
 

@@ -1,0 +1,71 @@
+"""``comfyflow to-workflow``: a workflow of any kind as one that opens in the editor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from .options import (
+    Converting,
+    editor_option,
+    given_schema,
+    object_info_option,
+    output_option,
+    pack_option,
+    repair_option,
+    server_option,
+    stubs_option,
+    write_text,
+)
+from .plain_text import say
+from .workflow_command import WorkflowCommand, target_argument
+
+
+@click.command("to-workflow", cls=WorkflowCommand)
+@target_argument
+@output_option
+@click.option(
+    "--frontend",
+    metavar="VERSION",
+    default="1.45",
+    show_default=True,
+    help="The release of the editor that will load it.",
+)
+@object_info_option
+@server_option
+@stubs_option
+@editor_option
+@repair_option
+@pack_option
+@click.pass_context
+def to_workflow(
+    context: click.Context,
+    target: str,
+    output: Path | None,
+    frontend: str,
+    object_info: Path | None,
+    server: str | None,
+    stubs: str | None,
+    editor: str | None,
+    repair: bool,
+    packs: tuple[str, ...],
+) -> None:
+    """Write a workflow that the editor loads, and of which it makes the same prompt again.
+
+    TARGET is FILE.py[:NAME], or another workflow; - is standard input. Its parameters are options:
+    --seed 7. What the editor would send otherwise is told on standard error.
+    """
+    from ..exporter import to_workflow as write_workflow
+    from .target import load_target, own_schema
+
+    given = given_schema(server, object_info, stubs)
+    loaded = load_target(target, context.args, given, Converting(editor, repair, packs=packs))
+    for warning in loaded.warnings:
+        say(warning, err=True)
+    schema = given if given is not None else own_schema(loaded)
+    made = write_workflow(loaded, schema, frontend=frontend)
+    for warning in made.warnings:
+        say(warning, err=True)
+    write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", output)

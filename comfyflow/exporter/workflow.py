@@ -1,0 +1,133 @@
+"""Workflows of the editor, made of whatever comfyflow holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..collector import collector_paused
+from ..errors import ExportError
+from ..graph import Graph
+from ..graph.prompt import read_prompt
+from ..importer import Conversion, convert_workflow
+from ..importer.editor_choice import choose_editor
+from ..importer.editor_rules import EditorRules
+from ..problem import Problem
+from ..schema import Schema
+from ..source import Source, reference_schema
+from .comparison import differences
+from .scope_numbers import flattened
+from .writing import write_workflow
+
+FRONTEND = "1.45"
+"""The release of the editor that is written for, unless another one is asked for."""
+
+
+class WrittenWorkflow(dict[str, Any]):
+    """A workflow of the editor. It *is* the JSON: a dictionary.
+
+    Attributes:
+        warnings: What the editor will not send as it was, each about one node; notes where it only adds
+            defaults.
+        frontend: The release of the editor that it was written for.
+    """
+
+    def __init__(self, workflow: Mapping[str, Any], warnings: list[Problem], frontend: str) -> None:
+        super().__init__(workflow)
+        self.warnings = warnings
+        self.frontend = frontend
+
+
+def to_workflow(
+    graph: object, schema: Schema | None = None, *, frontend: str = FRONTEND, name: str = ""
+) -> WrittenWorkflow:
+    """Write a workflow that the ComfyUI editor loads, and of which it makes the same prompt again.
+
+    Nodes keep their ids and titles, and where an editor has seen them before their places; others are laid
+    out. Scopes of the graph become subgraphs. What the editor cannot hold is told in ``warnings``.
+
+    Args:
+        graph: A graph, a workflow or a node in Python, a conversion, prompt JSON, editor JSON, or a file.
+        schema: The classes of the server that the editor stands in front of; by default those that the
+            node classes were generated from, else those of the reference package.
+        frontend: The release of the editor: ``"1.45"``, or any other; of one that is not known, the
+            nearest is followed.
+        name: What the workflow is called.
+
+    Returns:
+        The JSON, with its warnings.
+
+    Raises:
+        ExportError: A node has no class.
+        ClientError: It is nothing that holds a workflow.
+        ConversionError: The editor's JSON cannot be read, or `frontend` is no version.
+        CompileError: See `Workflow.compile`.
+    """
+    source = Source.of(graph, schema) if not isinstance(graph, Graph) else None
+    held = graph if isinstance(graph, Graph) else graph_of(Source.of(source or graph))
+    known = schema if schema is not None else _schema_of(source)
+    rules = choose_editor(frontend, known, {}).rules
+    called = name or (source.name if source is not None else "")
+    with collector_paused():
+        return _checked(held.with_spelled_scopes(), known, rules, called)
+
+
+def graph_of(source: Source) -> Graph:
+    """The graph of a source, with its scopes and its canvas where they are known.
+
+    Raises:
+        PromptError: It is no prompt.
+    """
+    if source.compiled is not None and not source.given:
+        return source.compiled.graph
+    if isinstance(source.prompt, Conversion):
+        return source.prompt.graph
+    return read_prompt(source.prompt)
+
+
+def _schema_of(source: Source | None) -> Schema:
+    workflow = source.workflow if source is not None else None
+    return workflow.schema() if workflow is not None else reference_schema()
+
+
+def _checked(graph: Graph, schema: Schema, rules: EditorRules, name: str) -> WrittenWorkflow:
+    """The workflow with its warnings: flat, where only so the editor gives all back."""
+    for node in graph.values():
+        if not node.class_type:
+            raise ExportError(f"node {node.node_id!r} has no class, and the editor cannot hold such a node")
+    best = _written(graph, graph, schema, rules, name, frozenset())
+    if best.faults and "definitions" in best.workflow:
+        best = min(best, _written(flattened(graph), graph, schema, rules, name, frozenset()), key=_faults)
+    by_name = frozenset(one.node_id or "" for one in best.faults if _of_pack(schema, one.class_type))
+    if by_name:
+        best = min(best, _written(graph, graph, schema, rules, name, by_name), key=_faults)
+    return WrittenWorkflow(best.workflow, best.problems, rules.name)
+
+
+class _Attempt(NamedTuple):
+    """A way to write a graph, and what the editor would send otherwise."""
+
+    workflow: dict[str, Any]
+    problems: list[Problem]
+
+    @property
+    def faults(self) -> list[Problem]:
+        """The problems that are more than notes."""
+        return [problem for problem in self.problems if problem.severity == "warning"]
+
+
+def _faults(attempt: _Attempt) -> int:
+    return len(attempt.faults)
+
+
+def _written(
+    written: Graph, graph: Graph, schema: Schema, rules: EditorRules, name: str, by_name: frozenset[str]
+) -> _Attempt:
+    made = write_workflow(written, schema, rules, name, by_name)
+    prompt = convert_workflow(made, schema, editor=rules.name, seed=0)
+    return _Attempt(made, differences(graph, prompt, schema, rules))
+
+
+def _of_pack(schema: Schema, class_type: str | None) -> bool:
+    known = schema.get(class_type or "")
+    return known is not None and known.of_pack
