@@ -33,6 +33,12 @@ from .workflow_command import WorkflowCommand, target_argument
     show_default=True,
     help="The release of the editor that will load it.",
 )
+@click.option(
+    "--like",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The editor's file that it once was: all in it stays that is not different now.",
+)
 @object_info_option
 @server_option
 @stubs_option
@@ -45,6 +51,7 @@ def to_workflow(
     target: str,
     output: Path | None,
     frontend: str,
+    like: str | None,
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
@@ -65,7 +72,7 @@ def to_workflow(
     for warning in loaded.warnings:
         say(warning, err=True)
     schema = given if given is not None else own_schema(loaded)
-    made = write_workflow(loaded, schema, frontend=frontend)
+    made = write_workflow(loaded, schema, frontend=frontend, like=like)
     for warning in made.warnings:
         say(warning, err=True)
     write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", output)

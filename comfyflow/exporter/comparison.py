@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..graph import Graph, GraphNode, Link
 from ..graph.prompt import read_link, unwrapped
-from ..importer.editor_rules import EditorRules
+from ..importer.editor_rules import NEWEST, EditorRules, rules_of
 from ..importer.frontend_widgets import FIXED, RENDERED, VIEWPORT
 from ..importer.javascript import shown
 from ..importer.node_shape import node_shapes
@@ -17,6 +17,8 @@ from ..schema import Schema
 
 _MADE: Final = frozenset({FIXED, RENDERED, VIEWPORT})
 """Widgets whose values the editor makes itself."""
+_AUDIO_CLASSES: Final = rules_of(NEWEST).audio_classes
+"""Those that have a player in some release; a prompt may be from another one."""
 _MOST_NAMED: Final = 6
 
 
@@ -37,9 +39,8 @@ def differences(
         if sent is None:
             found.append(_problem(node, "node_lost", "the editor sends this node under another id"))
             continue
-        found.extend(
-            _of_node(node, sent, graph, _made_by_editor(node, schema, rules), node.class_type in schema)
-        )
+        made = made_by_editor(node.class_type, schema, rules)
+        found.extend(_of_node(node, sent, graph, made, node.class_type in schema))
     return found
 
 
@@ -83,11 +84,12 @@ def _is_held(ours: Any, theirs: Any, graph: Graph) -> bool:
     return type(ours) is not Link and link is not None and link.node_id not in graph
 
 
-def _made_by_editor(node: GraphNode, schema: Schema, rules: EditorRules) -> frozenset[str]:
-    shape = node_shapes(schema, rules).get(node.class_type)
+def made_by_editor(class_type: str, schema: Schema, rules: EditorRules) -> frozenset[str]:
+    """The inputs of a class whose values the editor makes up."""
+    shape = node_shapes(schema, rules).get(class_type)
     widgets = shape.widgets if shape is not None else []
     made = {widget.name for widget in widgets if widget.kind in _MADE}
-    return frozenset(made | ({"audioUI"} if node.class_type in rules.audio_classes else set()))
+    return frozenset(made | ({"audioUI"} if class_type in _AUDIO_CLASSES else set()))
 
 
 def same(ours: Any, theirs: Any) -> bool:

@@ -198,30 +198,50 @@ class Document:
         ends: Mapping[int, int],
         starts: Mapping[tuple[str, int], list[int]],
     ) -> dict[str, Any]:
-        made: dict[str, Any] = {
-            "id": self._id(local),
-            "type": node.type,
-            "pos": list(self._place(node)),
-            "size": list(self._sizes[node.node_id]),
-            "flags": {},
-            "order": order,
-            "mode": node.mode,
-            "inputs": [_input(slot, ends.get(id(slot))) for slot in node.inputs],
-            "outputs": [
-                {"name": name, "type": type_, "links": starts.get((local, index))}
-                for index, (name, type_) in enumerate(node.outputs)
-            ],
-        }
-        if node.title is not None:
-            made["title"] = node.title
-        return {**made, "properties": node.properties, "widgets_values": node.values}
+        made = node_json(node, self._id(local), self._place(node), self._sizes[node.node_id])
+        for slot, entry in zip(node.inputs, made["inputs"], strict=True):
+            entry["link"] = ends.get(id(slot))
+        for index, entry in enumerate(made["outputs"]):
+            entry["links"] = starts.get((local, index))
+        return {**made, "order": order}
 
     def _groups(self, scope_id: str) -> list[dict[str, Any]]:
         groups = self._canvas.groups.get(scope_id, ())
         return [_group(number, group) for number, group in enumerate(groups, 1)]
 
 
-def _input(slot: DraftInput, link: int | None) -> dict[str, Any]:
+def node_json(node: DraftNode, saved: int | str, place: Point, size: Size) -> dict[str, Any]:
+    """A node as it is saved, without links.
+
+    Args:
+        node: The node.
+        saved: Its id.
+        place: Where it stands.
+        size: How large it is.
+    """
+    made: dict[str, Any] = {
+        "id": saved,
+        "type": node.type,
+        "pos": list(place),
+        "size": list(size),
+        "flags": {},
+        "order": 0,
+        "mode": node.mode,
+        "inputs": [input_json(slot, None) for slot in node.inputs],
+        "outputs": [{"name": name, "type": type_, "links": None} for name, type_ in node.outputs],
+    }
+    if node.title is not None:
+        made["title"] = node.title
+    return {**made, "properties": node.properties, "widgets_values": node.values}
+
+
+def input_json(slot: DraftInput, link: int | None) -> dict[str, Any]:
+    """An input as it is saved, with the id of the link that ends there.
+
+    Args:
+        slot: The input.
+        link: The id, or None.
+    """
     made: dict[str, Any] = {"name": slot.name, "type": slot.type if slot.type is not None else "*"}
     if slot.label is not None:
         made["label"] = slot.label

@@ -14,8 +14,9 @@ from ..importer.editor_choice import choose_editor
 from ..importer.editor_rules import EditorRules
 from ..problem import Problem
 from ..schema import Schema
-from ..source import Source, reference_schema
+from ..source import Source, read_json, reference_schema
 from .comparison import differences
+from .revision import origin_of, revised, with_looks
 from .scope_numbers import flattened
 from .writing import write_workflow
 
@@ -39,12 +40,19 @@ class WrittenWorkflow(dict[str, Any]):
 
 
 def to_workflow(
-    graph: object, schema: Schema | None = None, *, frontend: str = FRONTEND, name: str = ""
+    graph: object,
+    schema: Schema | None = None,
+    *,
+    frontend: str = FRONTEND,
+    name: str = "",
+    like: object = None,
 ) -> WrittenWorkflow:
     """Write a workflow that the ComfyUI editor loads, and of which it makes the same prompt again.
 
-    Nodes keep their ids and titles, and where an editor has seen them before their places; others are laid
-    out. Scopes of the graph become subgraphs. What the editor cannot hold is told in ``warnings``.
+    Nodes keep their ids and titles. Scopes of the graph become subgraphs. What the editor cannot hold is told
+    in ``warnings``. Where the graph came from a file of the editor, or is said to be `like` one, that file is
+    written, with what is different now. All else in it stays, also what no prompt says (places, colours,
+    groups, notes, bypassed nodes), and nodes have the ids that they have there.
 
     Args:
         graph: A graph, a workflow or a node in Python, a conversion, prompt JSON, editor JSON, or a file.
@@ -53,6 +61,7 @@ def to_workflow(
         frontend: The release of the editor: ``"1.45"``, or any other; of one that is not known, the
             nearest is followed.
         name: What the workflow is called.
+        like: The workflow of the editor that it once was: editor JSON, or a file with it.
 
     Returns:
         The JSON, with its warnings.
@@ -68,8 +77,33 @@ def to_workflow(
     known = schema if schema is not None else _schema_of(source)
     rules = choose_editor(frontend, known, {}).rules
     called = name or (source.name if source is not None else "")
+    document = _document(like, source, held)
     with collector_paused():
-        return _checked(held.with_spelled_scopes(), known, rules, called)
+        origin = origin_of(document, held, known, rules) if document is not None else None
+        if origin is None:
+            return _checked(held.with_spelled_scopes(), known, rules, called)
+        changed = revised(origin, known, rules)
+        if changed is not None:
+            return WrittenWorkflow(*changed, rules.name)
+        made = _checked(origin.graph, known, rules, called)
+        with_looks(made, origin)
+        return made
+
+
+def _document(like: object, source: Source | None, graph: Graph) -> Mapping[str, Any] | None:
+    """The file of the editor that a graph came from, or is said to be like.
+
+    Raises:
+        ExportError: What it is said to be like is no workflow of the editor.
+    """
+    if like is not None:
+        found = read_json(like)[1]
+        if found is None:
+            raise ExportError("what it is to be like holds no workflow of the editor, but a prompt")
+        return found
+    if graph.canvas.document is not None:
+        return graph.canvas.document
+    return source.editor if source is not None else None
 
 
 def graph_of(source: Source) -> Graph:

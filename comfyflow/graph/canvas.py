@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Point: TypeAlias = "tuple[float, float]"
 """A place on a canvas, in the editor's pixels, to the right and down."""
@@ -65,12 +65,14 @@ class Canvas:
         groups: The groups on the canvas of each scope, the largest first, by the id of the scope.
         notes: The notes on the canvas of each scope, by the id of the scope.
         sizes: How large nodes are, by the same ids as the positions; of some it may not be known.
+        document: The file of the editor that all of it was read from, with all else that it says; or None.
     """
 
     positions: Mapping[str, Point] = field(default_factory=dict[str, Point])
     groups: Mapping[str, tuple[Group, ...]] = field(default_factory=dict[str, tuple[Group, ...]])
     notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict[str, tuple[Note, ...]])
     sizes: Mapping[str, Size] = field(default_factory=dict[str, Size])
+    document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     def around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:
         """The groups around a place, the smallest first, each with its number on its canvas.

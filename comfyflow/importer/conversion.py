@@ -19,7 +19,7 @@ from .conversion_graph import conversion_graph
 from .editor_choice import choose_editor
 from .explanation import ValueOrigin, explain_node
 from .javascript import shown
-from .link_resolver import LinkError
+from .link_resolver import LinkError, LinkResolver
 from .live_graph import Node
 from .node_lookup import NodeLookup, inner_first
 from .node_shape import node_shapes
@@ -90,9 +90,19 @@ class Conversion(dict[str, dict[str, Any]]):
         Raises:
             KeyError: The workflow has no such node.
         """
+        return explain_node(self._writer, self.instances[node_id], self)
+
+    @property
+    def resolver(self) -> LinkResolver:
+        """What follows a link to what feeds it."""
+        return self._writer.resolver
+
+    @property
+    def instances(self) -> Mapping[str, Instance]:
+        """The nodes as the editor holds them, by their ids in the prompt; those that it leaves out, too."""
         if self._instances is None:
             self._instances = {instance.key: instance for instance in self._writer.instances()}
-        return explain_node(self._writer, self._instances[node_id], self)
+        return self._instances
 
 
 def convert_workflow(

@@ -204,6 +204,13 @@ def _saved_outside(place: int) -> str:
     return f"value {place} saved on the subgraph's node"
 
 
+def place_outside(origin: object) -> int | None:
+    """The place among the values saved on a subgraph's node that a value came from, or None."""
+    words = origin.split() if isinstance(origin, str) else []
+    place = int(words[1]) if len(words) > 1 and words[1].isdecimal() else -1
+    return place if place >= 0 and origin == _saved_outside(place) else None
+
+
 def _entries(node: Node) -> Iterator[tuple[str, str]]:
     """What ``proxyWidgets`` name: the id of a node inside, or `_OUTSIDE`, and a widget."""
     for entry in array_or_empty(node.properties.get("proxyWidgets")):

@@ -1,0 +1,292 @@
+"""A workflow of the editor, changed to what a graph says: what the graph does not say stays as it was.
+
+So bypassed nodes, reroutes, notes, groups, colours, properties and places outlive the way through a prompt or
+through Python. Nodes are recognised as `diff` does it, whatever their ids are now.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..diff import ABSENT, Diff, InputChange, diff
+from ..errors import ConversionError
+from ..graph import ROOT, Graph, GraphNode, Link
+from ..importer import Conversion, convert_workflow
+from ..importer.editor_rules import EditorRules
+from ..importer.frontend_widgets import DYNAMIC_COMBO, OPTION
+from ..importer.live_graph import Node, Widget
+from ..importer.node_shape import node_shapes
+from ..importer.prompt_writer import Instance, is_dynamic_prompt
+from ..importer.subgraph_host import place_outside
+from ..json_types import array_or_empty, is_list, is_object, object_or_empty
+from ..problem import Problem
+from ..schema import Schema
+from .arrangement import placed
+from .class_node import saved_value, write_class_node, write_unknown_node
+from .comparison import differences, made_by_editor
+from .document import node_json, saved_id
+from .draft import DraftNode
+from .prompt_escape import escaped
+from .root_links import RootLinks
+from .size import size_of
+
+_LOOKS: Final = ("color", "bgcolor", "flags", "shape", "mode")
+"""What a node looks like."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a graph has come from, as far as an editor's file tells.
+
+    Attributes:
+        document: The file's JSON, a copy of its own.
+        conversion: The prompt that the editor makes of it.
+        found: What is different between that and the graph.
+        graph: The graph with the ids that its nodes have in the file, in its scopes and on its canvas.
+    """
+
+    document: dict[str, Any]
+    conversion: Conversion
+    found: Diff
+    graph: Graph
+
+
+def origin_of(document: Mapping[str, Any], graph: Graph, schema: Schema, rules: EditorRules) -> Origin | None:
+    """What a graph has of an editor's file; None where they have nothing in common.
+
+    Raises:
+        ConversionError: The file is no workflow of the editor.
+    """
+    own: dict[str, Any] = copy.deepcopy(dict(document))
+    conversion = convert_workflow(own, schema, editor=rules.name, seed=0)
+    before = conversion.graph
+    found = diff(before, graph)
+    if not found.pairs:
+        return None
+    return Origin(own, conversion, found, _renamed(graph, before, found, _numbers(own, before)))
+
+
+def revised(
+    origin: Origin, schema: Schema, rules: EditorRules
+) -> tuple[dict[str, Any], list[Problem]] | None:
+    """The file with what is different written into it, and what the editor will send otherwise.
+
+    None where more than that would be needed.
+
+    Args:
+        origin: The file and the graph.
+        schema: The server's classes.
+        rules: The release of the editor.
+    """
+    if not _Revision(origin, schema, rules).carried_out():
+        return None
+    try:
+        again = convert_workflow(origin.document, schema, editor=rules.name, seed=0)
+    except ConversionError:
+        return None
+    faults = differences(origin.graph, again, schema, rules)
+    lost = [one for one in faults if one.severity == "warning" and one.type != "unknown_class"]
+    extra = again.keys() - origin.graph.keys()
+    return None if lost or extra else (origin.document, faults)
+
+
+def with_looks(made: dict[str, Any], origin: Origin) -> None:
+    """Give nodes and groups that were written anew the looks that they had.
+
+    Args:
+        made: What was written; it is changed.
+        origin: What the graph came from.
+    """
+    saved = {str(one.get("id")): one for one in _objects(origin.document.get("nodes"))}
+    for node in made["nodes"]:
+        before = saved.get(str(node["id"]))
+        if before is None or before.get("type") != node["type"]:
+            continue
+        node.update({name: before[name] for name in _LOOKS if name in before and name != "mode"})
+        node["properties"] = {**object_or_empty(before.get("properties")), **node["properties"]}
+    if is_list(origin.document.get("groups")):
+        made["groups"] = origin.document["groups"]
+
+
+class _Revision:
+    def __init__(self, origin: Origin, schema: Schema, rules: EditorRules) -> None:
+        self._origin = origin
+        self._schema = schema
+        self._rules = rules
+        self._shapes = node_shapes(schema, rules)
+        self._instances = origin.conversion.instances
+        self._resolver = origin.conversion.resolver
+        self._holders = dict(_holders(self._instances.values()))
+        self._links = RootLinks(origin.document)
+
+    def carried_out(self) -> bool:
+        """Whether all that is different could be written into the file."""
+        found = self._origin.found
+        names = {after: before for before, after in found.pairs.items()}
+        changes: dict[str, list[InputChange]] = {}
+        for change in (*found.changed, *found.rewired):
+            made = made_by_editor(change.before.class_type, self._schema, self._rules)
+            if change.input_name not in made:
+                changes.setdefault(change.before.node_id, []).append(change)
+        anew = [node_id for node_id, held in changes.items() if not self._set_values(node_id, held)]
+        if not all(self._instances[node_id].scope.depth == 0 for node_id in anew):
+            return False
+        if not all(self._remove(node) for node in found.removed):
+            return False
+        added = [node_id for node_id in self._origin.graph if node_id not in names.values()]
+        drafts = {node_id: self._draft(node_id) for node_id in (*anew, *added)}
+        self._add(added, drafts)
+        if not all(self._rewrite(node_id, drafts[node_id]) for node_id in (*anew, *added)):
+            return False
+        for retitled in found.retitled:
+            instance = self._instances[retitled.before.node_id]
+            _raw(instance)["title"] = retitled.after.title
+        self._links.finish()
+        return True
+
+    def _set_values(self, node_id: str, changes: list[InputChange]) -> bool:
+        """Whether the changes of a node are values of plain widgets, which are then put in place."""
+        instance = self._instances[node_id]
+        places: list[tuple[list[Any], int, Any]] = []
+        for change in changes:
+            if change.is_rewired or change.new is ABSENT:
+                return False
+            widget, as_it_is = self._giver(instance, change.input_name)
+            if widget is None or widget.kind in (DYNAMIC_COMBO, OPTION):
+                return False
+            found = self._place(widget)
+            if found is None:
+                return False
+            value = saved_value(change.new)
+            if isinstance(value, str) and is_dynamic_prompt(widget) and not as_it_is:
+                value = escaped(value)
+            places.append((*found, value))
+        for values, place, value in places:
+            values[place] = value
+        return True
+
+    def _giver(self, instance: Instance, name: str) -> tuple[Widget | None, bool]:
+        """The widget that gives an input its value, and whether the editor sends its text as it is."""
+        for index, slot in enumerate(instance.node.inputs):
+            if slot.name == name and slot.link is not None:
+                source = self._resolver.resolve(instance.scope, instance.node, index)
+                return (source.widget if source is not None else None), True
+        widget, host = instance.node.widget(name), instance.scope.host
+        raised = host.raised.get(id(widget)) if host is not None else None
+        return (widget, False) if raised is None else (raised, True)
+
+    def _place(self, widget: Widget) -> tuple[list[Any], int] | None:
+        """Where the value of a widget is saved: a list of values, and the place in it."""
+        holder = self._holders.get(id(widget))
+        place = widget.origin if isinstance(widget.origin, int) else place_outside(widget.origin)
+        values = holder.raw.get("widgets_values") if holder is not None else None
+        return (values, place) if place is not None and is_list(values) and place < len(values) else None
+
+    def _remove(self, node: GraphNode) -> bool:
+        instance = self._instances[node.node_id]
+        if instance.scope.depth:
+            return False
+        self._links.remove_node(_raw(instance))
+        return True
+
+    def _draft(self, node_id: str) -> DraftNode:
+        node = self._origin.graph[node_id]
+        shape = self._shapes.get(node.class_type)
+        return write_unknown_node(node) if shape is None else write_class_node(node, shape, self._rules)
+
+    def _add(self, added: list[str], drafts: Mapping[str, DraftNode]) -> None:
+        if not added:
+            return
+        graph = self._origin.graph
+        sizes = {one: graph.canvas.sizes.get(one, (270.0, 120.0)) for one in (*graph, *graph.scopes)}
+        sizes.update({node_id: size_of(drafts[node_id]) for node_id in added})
+        canvas = placed(graph, sizes)
+        for node_id in added:
+            made = node_json(drafts[node_id], saved_id(node_id), canvas.positions[node_id], sizes[node_id])
+            self._links.add_node(made)
+
+    def _rewrite(self, node_id: str, draft: DraftNode) -> bool:
+        sources: list[tuple[int | str, int] | None] = []
+        for slot in draft.inputs:
+            source = self._at_root(slot.source) if slot.source is not None else None
+            if source is None and slot.source is not None and slot.source.node_id in self._origin.graph:
+                return False
+            sources.append(source)
+        return self._links.rewrite(saved_id(node_id), draft, sources)
+
+    def _at_root(self, link: Link) -> tuple[int | str, int] | None:
+        """Where a link starts on the canvas: at a node, or at a subgraph's node that gives it already."""
+        node = self._origin.graph.get(link.node_id)
+        if node is None:
+            return None
+        if node.scope == ROOT:
+            return saved_id(link.node_id), link.slot
+        around = self._origin.graph.around(link.node_id)
+        for index, output in enumerate(around[0].outputs):
+            if output.source == link:
+                return saved_id(around[0].scope_id), index
+        return None
+
+
+def _raw(instance: Instance) -> dict[str, Any]:
+    raw: Any = instance.node.raw
+    held: dict[str, Any] = raw
+    return held
+
+
+def _holders(instances: Iterable[Instance]) -> Iterator[tuple[int, Node]]:
+    """The node with which the value of a widget is saved, by the widget's `id`."""
+    for one in instances:
+        for widget in one.node.widgets:
+            yield id(widget), one.node
+        for raised in one.node.raised.values():
+            yield id(raised), one.node
+        for slot in one.node.inputs:
+            if slot.promoted is not None and slot.promoted.own is not None:
+                yield id(slot.promoted.own), one.node
+
+
+def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+    return (one for one in array_or_empty(value) if is_object(one))
+
+
+def _numbers(document: Mapping[str, Any], before: Graph) -> set[int]:
+    """The numbers that nodes of a file have, here or in its subgraphs."""
+    parts = {part for node_id in (*before, *before.scopes) for part in node_id.split(":")}
+    taken = {number for number in map(saved_id, parts) if isinstance(number, int)}
+    last = document.get("last_node_id")
+    saved = [last, *(one.get("id") for one in _objects(document.get("nodes")))]
+    return taken | {number for number in saved if type(number) is int}
+
+
+def _renamed(graph: Graph, before: Graph, found: Diff, taken: set[int]) -> Graph:
+    """The graph with the ids of the file; what is new stands on the workflow's canvas.
+
+    It keeps its id where that is free, else it gets the next number.
+    """
+    names = {after: ours for ours, after in found.pairs.items()}
+    for node_id in graph:
+        if node_id in names:
+            continue
+        number = saved_id(node_id)
+        if not isinstance(number, int) or number in taken:
+            number = max(taken, default=0) + 1
+        taken.add(number)
+        names[node_id] = str(number)
+    nodes: list[GraphNode] = []
+    for node_id, node in graph.items():
+        inputs = {
+            name: Link(names[value.node_id], value.slot)
+            if type(value) is Link and value.node_id in names
+            else value
+            for name, value in node.inputs.items()
+        }
+        name = names[node_id]
+        scope = before[name].scope if name in before else ROOT
+        nodes.append(GraphNode(name, node.class_type, inputs, node.title, node.origin, node.extra, scope))
+    order = {node_id: place for place, node_id in enumerate(before)}
+    nodes.sort(key=lambda node: order.get(node.node_id, len(order)))
+    return Graph(nodes, before.scopes.values(), before.canvas)
