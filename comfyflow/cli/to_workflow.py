@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from .options import (
-    Converting,
     editor_option,
     given_schema,
     object_info_option,
@@ -65,14 +64,14 @@ def to_workflow(
     --seed 7. What the editor would send otherwise is told on standard error.
     """
     from ..exporter import to_workflow as write_workflow
-    from .target import load_target, own_schema
+    from ..source import Converting
+    from .target import load_target
 
     given = given_schema(server, object_info, stubs)
     loaded = load_target(target, context.args, given, Converting(editor, repair, packs=packs))
     for warning in loaded.warnings:
         say(warning, err=True)
-    schema = given if given is not None else own_schema(loaded)
-    made = write_workflow(loaded, schema, frontend=frontend, like=like)
+    made = write_workflow(loaded, given, frontend=frontend, like=like)
     for warning in made.warnings:
         say(warning, err=True)
     write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", output)

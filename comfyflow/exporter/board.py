@@ -219,7 +219,7 @@ class Boards:
 
 def _host(scope: Scope, definition: str) -> DraftNode:
     title = scope.title or scope.name or f"Subgraph {scope.scope_id}"
-    return DraftNode(scope.scope_id, definition, title=title, shown_title=title)
+    return DraftNode(scope.scope_id, definition, title=title)
 
 
 def _free(name: str, others: list[Boundary]) -> str:

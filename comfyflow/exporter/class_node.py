@@ -19,10 +19,6 @@ from ..importer.frontend_widgets import (
     COMBO,
     CURVE,
     DYNAMIC_COMBO,
-    FIXED,
-    MARKDOWN,
-    MULTILINE,
-    RENDERED,
     VIEWPORT,
 )
 from ..importer.javascript import json_value, loses_digits
@@ -39,12 +35,6 @@ from .prompt_escape import can_be_escaped, escaped
 
 SEARCH_NAME: Final = "Node name for S&R"
 """The property under which the editor finds a node by its class."""
-
-_TALL: Final = 54
-_ROW: Final = 24
-_PREVIEW: Final = 64
-_TALL_KINDS: Final = frozenset({MULTILINE, MARKDOWN, RENDERED, VIEWPORT, FIXED})
-_SHOWS_PICTURES: Final = frozenset({"SaveImage", "PreviewImage", "LoadImage", "MaskPreview", "SaveVideo"})
 
 
 def write_class_node(
@@ -80,11 +70,8 @@ def write_class_node(
         list(_slots(node, live, fed)),
         list(shape.outputs),
         _by_name(node, live, values) if by_name else _for_pack(node, shape, live, values),
-        [(widget.name, _height(node, widget)) for widget in live.widgets if widget.kind != "shim"],
         {SEARCH_NAME: shape.class_type, **filling.properties},
         node.title if own else None,
-        node.title or shape.title,
-        node.class_type in _SHOWS_PICTURES,
         _strays(node, live, shape),
     )
 
@@ -99,10 +86,8 @@ def write_unknown_node(node: GraphNode) -> DraftNode:
         inputs,
         [],
         [saved_value(value) for value in constants],
-        [(name, _ROW) for name, value in node.inputs.items() if type(value) is not Link],
         {SEARCH_NAME: node.class_type},
         node.title if node.title != node.class_type else None,
-        node.title or node.class_type,
     )
 
 
@@ -293,9 +278,3 @@ def _strays(node: GraphNode, live: Node, shape: NodeShape) -> tuple[str, ...]:
         sockets = {spec.name for spec in shape.specs.values() if not spec.widgets}
         known.update(name for name in node.inputs if name not in sockets)
     return tuple(name for name, value in node.inputs.items() if type(value) is not Link and name not in known)
-
-
-def _height(node: GraphNode, widget: Widget) -> int:
-    if node.class_type == "PreviewAny" and widget.name.startswith("preview"):
-        return _PREVIEW
-    return _TALL if widget.kind in _TALL_KINDS else _ROW

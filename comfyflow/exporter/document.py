@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ..graph import ROOT, Canvas, Graph, Group, Link, Note
-from ..graph.canvas import Point
+from ..graph.canvas import Point, Size
 from .board import BOUNDARY, Board, Boards, Boundary
 from .draft import DraftInput, DraftNode
-from .size import Size
 
 MAX_NODE_ID: Final = 100_000_000
 """The editor gives out no higher number; larger ones are written as text."""
@@ -44,8 +43,7 @@ class Document:
     Args:
         graph: The graph.
         boards: Its canvases.
-        canvas: Where all lies; nodes that it does not place stand at the origin.
-        sizes: The size of each node, and of the node of each scope, by id.
+        canvas: Where all lies, and how large it is.
         names: What new nodes are called, of ids that the editor cannot have.
         version: The release of the editor that the file says it is from.
     """
@@ -55,14 +53,12 @@ class Document:
         graph: Graph,
         boards: Boards,
         canvas: Canvas,
-        sizes: Mapping[str, Size],
         names: Mapping[str, str],
         version: str,
     ) -> None:
         self._graph = graph
         self._boards = boards
         self._canvas = canvas
-        self._sizes = sizes
         self._names = names
         self._version = version
         self._last_node = max(
@@ -146,13 +142,13 @@ class Document:
         }  # fmt: skip
 
     def _edges(self, board: Board) -> tuple[float, float, float]:
-        places = [(self._place(node), self._sizes[node.node_id]) for node in board.nodes.values()]
+        places = [(self._place(node), self._canvas.sizes[node.node_id]) for node in board.nodes.values()]
         left = min((place[0] for place, _ in places), default=0.0)
         right = max((place[0] + size[0] for place, size in places), default=0.0)
         return left, right, min((place[1] for place, _ in places), default=0.0)
 
     def _place(self, node: DraftNode) -> Point:
-        return self._canvas.positions.get(node.node_id, (0.0, 0.0))
+        return self._canvas.positions[node.node_id]
 
     def _canvas_json(self, scope_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         board = self._boards.boards[scope_id]
@@ -198,7 +194,7 @@ class Document:
         ends: Mapping[int, int],
         starts: Mapping[tuple[str, int], list[int]],
     ) -> dict[str, Any]:
-        made = node_json(node, self._id(local), self._place(node), self._sizes[node.node_id])
+        made = node_json(node, self._id(local), self._place(node), self._canvas.sizes[node.node_id])
         for slot, entry in zip(node.inputs, made["inputs"], strict=True):
             entry["link"] = ends.get(id(slot))
         for index, entry in enumerate(made["outputs"]):

@@ -39,11 +39,8 @@ class DraftNode:
         inputs: Its input slots, in the order in which the editor wants them.
         outputs: The name and type of each output.
         values: What goes into ``widgets_values``.
-        rows: The names of the widgets that are seen, with the height of each in pixels.
         properties: What goes into ``properties``.
         title: Its title, or None for that of its class.
-        shown_title: What the editor shows above it.
-        previews: Whether it shows pictures once it has run.
         strays: The constants of the prompt that the class has no widget for.
         mode: 0, or how it is left out: 2 for muted.
     """
@@ -53,11 +50,8 @@ class DraftNode:
     inputs: list[DraftInput] = field(default_factory=list[DraftInput])
     outputs: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     values: Any = field(default_factory=list[Any])
-    rows: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     properties: dict[str, Any] = field(default_factory=dict[str, Any])
     title: str | None = None
-    shown_title: str = ""
-    previews: bool = False
     strays: tuple[str, ...] = ()
     mode: int = 0
 

@@ -22,16 +22,15 @@ from ..importer.node_shape import node_shapes
 from ..importer.prompt_writer import Instance, is_dynamic_prompt
 from ..importer.subgraph_host import place_outside
 from ..json_types import array_or_empty, is_list, is_object, object_or_empty
+from ..layout import layout
 from ..problem import Problem
 from ..schema import Schema
-from .arrangement import placed
 from .class_node import saved_value, write_class_node, write_unknown_node
 from .comparison import differences, made_by_editor
 from .document import node_json, saved_id
 from .draft import DraftNode
 from .prompt_escape import escaped
 from .root_links import RootLinks
-from .size import size_of
 
 _LOOKS: Final = ("color", "bgcolor", "flags", "shape", "mode")
 """What a node looks like."""
@@ -200,12 +199,11 @@ class _Revision:
     def _add(self, added: list[str], drafts: Mapping[str, DraftNode]) -> None:
         if not added:
             return
-        graph = self._origin.graph
-        sizes = {one: graph.canvas.sizes.get(one, (270.0, 120.0)) for one in (*graph, *graph.scopes)}
-        sizes.update({node_id: size_of(drafts[node_id]) for node_id in added})
-        canvas = placed(graph, sizes)
+        canvas = layout(self._origin.graph, self._schema)
         for node_id in added:
-            made = node_json(drafts[node_id], saved_id(node_id), canvas.positions[node_id], sizes[node_id])
+            made = node_json(
+                drafts[node_id], saved_id(node_id), canvas.positions[node_id], canvas.sizes[node_id]
+            )
             self._links.add_node(made)
 
     def _rewrite(self, node_id: str, draft: DraftNode) -> bool:

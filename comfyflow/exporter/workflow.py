@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from ..collector import collector_paused
 from ..errors import ExportError
 from ..graph import Graph
-from ..graph.prompt import read_prompt
-from ..importer import Conversion, convert_workflow
+from ..importer import convert_workflow
 from ..importer.editor_choice import choose_editor
 from ..importer.editor_rules import EditorRules
 from ..problem import Problem
@@ -72,12 +71,13 @@ def to_workflow(
         ConversionError: The editor's JSON cannot be read, or `frontend` is no version.
         CompileError: See `Workflow.compile`.
     """
-    source = Source.of(graph, schema) if not isinstance(graph, Graph) else None
-    held = graph if isinstance(graph, Graph) else graph_of(Source.of(source or graph))
-    known = schema if schema is not None else _schema_of(source)
+    source = Source.of(graph, schema)
+    held = source.graph
+    known = schema if schema is not None else source.own_schema()
+    known = known if known is not None else reference_schema()
     rules = choose_editor(frontend, known, {}).rules
-    called = name or (source.name if source is not None else "")
-    document = _document(like, source, held)
+    called = name or source.name
+    document = _document(like, source)
     with collector_paused():
         origin = origin_of(document, held, known, rules) if document is not None else None
         if origin is None:
@@ -90,7 +90,7 @@ def to_workflow(
         return made
 
 
-def _document(like: object, source: Source | None, graph: Graph) -> Mapping[str, Any] | None:
+def _document(like: object, source: Source) -> Mapping[str, Any] | None:
     """The file of the editor that a graph came from, or is said to be like.
 
     Raises:
@@ -101,27 +101,8 @@ def _document(like: object, source: Source | None, graph: Graph) -> Mapping[str,
         if found is None:
             raise ExportError("what it is to be like holds no workflow of the editor, but a prompt")
         return found
-    if graph.canvas.document is not None:
-        return graph.canvas.document
-    return source.editor if source is not None else None
-
-
-def graph_of(source: Source) -> Graph:
-    """The graph of a source, with its scopes and its canvas where they are known.
-
-    Raises:
-        PromptError: It is no prompt.
-    """
-    if source.compiled is not None and not source.given:
-        return source.compiled.graph
-    if isinstance(source.prompt, Conversion):
-        return source.prompt.graph
-    return read_prompt(source.prompt)
-
-
-def _schema_of(source: Source | None) -> Schema:
-    workflow = source.workflow if source is not None else None
-    return workflow.schema() if workflow is not None else reference_schema()
+    document = source.graph.canvas.document
+    return document if document is not None else source.editor
 
 
 def _checked(graph: Graph, schema: Schema, rules: EditorRules, name: str) -> WrittenWorkflow:

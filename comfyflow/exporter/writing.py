@@ -10,14 +10,13 @@ from ..importer.editor_rules import EditorRules
 from ..importer.live_graph import MUTED
 from ..importer.node_shape import NodeShape, NodeShapes, node_shapes
 from ..json_types import object_or_empty
+from ..layout import layout
 from ..schema import Schema
-from .arrangement import placed
 from .board import Boards, feeds
 from .class_node import write_class_node, write_unknown_node
 from .document import Document, uuid_of
 from .draft import DraftNode
 from .scope_numbers import with_possible_scopes
-from .size import size_of
 from .stray import with_holders
 
 
@@ -48,12 +47,10 @@ def write_workflow(
         for scope_id, scope in graph.scopes.items()
     }
     boards = Boards(graph, drafts, fed, definitions)
-    nodes = [draft for board in boards.boards.values() for draft in board.nodes.values()]
-    sizes = {draft.node_id: graph.canvas.sizes.get(draft.node_id) or size_of(draft) for draft in nodes}
-    canvas = placed(graph, sizes)
+    canvas = layout(graph, schema)
     version = rules.version
     document = Document(
-        graph, boards, canvas, sizes, _new_names(graph), f"{version.major}.{version.minor}.{version.patch}"
+        graph, boards, canvas, _new_names(graph), f"{version.major}.{version.minor}.{version.patch}"
     )
     return document.json(name, {key: scope_id for scope_id, key in reversed(definitions.items())})
 
