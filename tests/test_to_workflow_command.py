@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from comfyflow import Client
+from comfyflow.simulator import Simulator
 from tests.command import Command
 
 PYTHON = """
@@ -54,3 +57,46 @@ def test_a_frontend_that_is_none_is_refused(command: Command, script: str) -> No
     run = command("to-workflow", script, "--stubs", "comfynodes", "--frontend", "newest")
     assert run.code == 2
     assert "no version of the editor" in run.err
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with Simulator() as simulator:
+        yield simulator.url
+
+
+def listed(address: str) -> list[str]:
+    with Client(address) as client:
+        return client.list_userdata("workflows")
+
+
+def test_a_workflow_is_put_where_the_sidebar_lists_it(command: Command, script: str, address: str) -> None:
+    run = command("open", script, "--server", address, "--width", "24")
+    assert run.code == 0
+    assert run.out.startswith(f"{address} has it as workflows/picture.json")
+    assert listed(address) == ["picture.json"]
+    with Client(address) as client:
+        made = json.loads(client.get_userdata("workflows/picture.json"))
+    assert made["nodes"][0]["widgets_values"][0] == 24
+
+
+def test_nothing_is_overwritten_unless_it_is_asked_for(command: Command, script: str, address: str) -> None:
+    words = ("open", script, "--server", address, "--name", "mine")
+    assert command(*words).code == 0
+    again = command(*words, "--width", "99")
+    assert again.code == 2
+    assert "already: --force overwrites it" in again.err
+    with Client(address) as client:
+        assert b"99" not in client.get_userdata("workflows/mine.json")
+        assert command(*words, "--width", "99", "--force").code == 0
+        assert b"99" in client.get_userdata("workflows/mine.json")
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b\\c", "..", "<b>\u2028", "x" * 500, ""])
+def test_no_name_leaves_the_folder(command: Command, script: str, address: str, name: str) -> None:
+    before = set(listed(address))
+    assert command("open", script, "--server", address, "--name", name, "--force").code == 0
+    (made,) = set(listed(address)) - before or before & {"workflow.json"}
+    assert "/" not in made
+    assert "\\" not in made
+    assert len(made) < 200

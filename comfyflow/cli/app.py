@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "convert": _Listed("convert", "convert", "Turn a workflow of the editor into a prompt."),
     "to-python": _Listed("to_python", "to_python", "Write a workflow as Python that gives the same graph."),
     "to-workflow": _Listed("to_workflow", "to_workflow", "Write a workflow that opens in the editor."),
+    "open": _Listed("open", "open_workflow", "Put a workflow where the editor's sidebar lists it."),
     "migrate": _Listed("migrate", "migrate", "Rewrite Python from names of an older node package."),
     "diff": _Listed("diff", "diff", "Compare two workflows by structure."),
     "hash": _Listed("hash", "hash_workflows", "Print a hash of what a workflow runs."),

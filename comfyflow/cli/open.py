@@ -1,0 +1,82 @@
+"""``comfyflow open``: put a workflow where the sidebar of a server's editor lists it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+import click
+
+from ..errors import CommandError, ServerError
+from ..exporter.workflow import FRONTEND
+from .connection import connected
+from .options import Converting, connection_options, editor_option, pack_option, repair_option, server_option
+from .plain_text import say
+from .workflow_command import WorkflowCommand, target_argument
+
+_CONFLICT: Final = 409
+_UNSAFE: Final = re.compile(r"[^\w .()+-]+")
+_LONGEST: Final = 120
+
+
+@click.command("open", cls=WorkflowCommand)
+@target_argument
+@click.option("--name", metavar="NAME", help="What the sidebar calls it; by default, as the workflow.")
+@click.option("--force", is_flag=True, help="Overwrite the one of that name.")
+@click.option(
+    "--like",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The editor's file that it once was: all in it stays that is not different now.",
+)
+@server_option
+@editor_option
+@repair_option
+@pack_option
+@click.pass_context
+def open_workflow(
+    context: click.Context,
+    target: str,
+    name: str | None,
+    force: bool,
+    like: str | None,
+    server: str | None,
+    editor: str | None,
+    repair: bool,
+    packs: tuple[str, ...],
+) -> None:
+    """Put a workflow where the editor's sidebar lists it, and print the address.
+
+    TARGET is FILE.py[:NAME], or another workflow; - is standard input. Its parameters are options:
+    --seed 7. It is written for the editor and the node classes of the server.
+    """
+    from ..exporter import to_workflow
+    from ..schema import load_schema
+    from .target import load_target
+
+    with connected(server) as client:
+        schema = load_schema(client.url, **connection_options())
+        loaded = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
+        called = _file_name(name if name is not None else loaded.name)
+        made = to_workflow(loaded, schema, frontend=schema.editor or FRONTEND, name=called, like=like)
+        for warning in (*loaded.warnings, *made.warnings):
+            say(warning, err=True)
+        content = json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        try:
+            path = client.put_userdata(f"workflows/{called}.json", content, overwrite=force)
+        except ServerError as error:
+            if error.status != _CONFLICT:
+                raise
+            raise CommandError(
+                f"{client.url} has a workflow {called!r} already: --force overwrites it, and --name gives "
+                "this one another name"
+            ) from None
+        say(f"{client.url} has it as {path}: open that address, and {called!r} in the sidebar's workflows")
+
+
+def _file_name(name: str) -> str:
+    """A name that is one file in one folder, whatever it was made of."""
+    plain = name.removesuffix(".json").removesuffix(".png")
+    safe = _UNSAFE.sub("_", plain).strip(" .")[:_LONGEST].rstrip(" .")
+    return safe or "workflow"
