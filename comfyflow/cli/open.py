@@ -11,7 +11,7 @@ import click
 from ..errors import CommandError, ServerError
 from ..exporter.workflow import FRONTEND
 from .connection import connected
-from .options import Converting, connection_options, editor_option, pack_option, repair_option, server_option
+from .options import connection_options, editor_option, pack_option, repair_option, server_option
 from .plain_text import say
 from .workflow_command import WorkflowCommand, target_argument
 
@@ -53,6 +53,7 @@ def open_workflow(
     """
     from ..exporter import to_workflow
     from ..schema import load_schema
+    from ..source import Converting
     from .target import load_target
 
     with connected(server) as client:

@@ -13,7 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar
 from ..argument_name import name_nearest
 from ..errors import NodeUsageError
 from ..problem import Place
-from .workflow import Workflow
+from .workflow import Call, Workflow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,6 +51,7 @@ class WorkflowFunction(Generic[P, R]):
                 raise
             raise NodeUsageError(f"{self.name} gives no workflow: {error}", self._place) from None
         made._name = self.name
+        made._call = Call(self.function, args, kwargs)
         return made
 
     @property

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 from ..collector import collector_paused
 from ..errors import GraphError, NodeUsageError
@@ -68,6 +68,14 @@ class Compiled:
         return node_id
 
 
+class Call(NamedTuple):
+    """The call of a function that made a workflow."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
 class Workflow(Generic[R_co]):
     """A graph to be checked, compiled and run: its roots and all that they depend on.
 
@@ -91,6 +99,7 @@ class Workflow(Generic[R_co]):
         if not self._roots:
             raise NodeUsageError("a workflow needs at least one node; does the function return its nodes?")
         self._name = ""
+        self._call: Call | None = None
 
     @property
     def root(self) -> R_co:

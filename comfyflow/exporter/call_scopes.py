@@ -1,0 +1,301 @@
+"""Functions of Python that a workflow calls, as scopes: one definition, and one use of it for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..bounds import MAX_SCOPE_DEPTH
+from ..graph import ROOT, Graph, GraphNode, Link, Scope, ScopeInput, ScopeOutput
+from ..node import is_output, slot_of
+from ..schema import Schema
+from ..workflows import Workflow
+from ..workflows.compile import Ids
+from .calls import FunctionCall, called_again
+from .document import saved_id, uuid_of
+from .parameter_uses import given_parameters
+
+_PLAIN: Final = (str, int, float, bool)
+
+
+@dataclass(eq=False)
+class _Use:
+    """One call, as a scope to be.
+
+    Attributes:
+        call: The call.
+        outer: The use that it stands in, or None.
+        depth: How many uses it stands in.
+        nodes: The ids in the prompt of the nodes that it made, in their order.
+        inner: The uses that stand in it, in their order.
+        raised: The parameter that each constant comes from, by node and input.
+        number: The number of the node that stands for it.
+        form: What it shares with other calls of the same function.
+    """
+
+    call: FunctionCall
+    outer: _Use | None
+    depth: int
+    nodes: list[str] = field(default_factory=list[str])
+    inner: list[_Use] = field(default_factory=list["_Use"])
+    raised: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    number: int = 0
+    form: Any = None
+
+    def members(self) -> Iterator[_Use]:
+        """It and all uses in it, outer ones first."""
+        waiting = [self]
+        while waiting:
+            use = waiting.pop()
+            yield use
+            waiting.extend(reversed(use.inner))
+
+
+def with_call_scopes(workflow: Workflow[Any], schema: Schema, *, values_differ: bool) -> Graph | None:
+    """The graph of a workflow in which each call of a function is a scope.
+
+    Nodes get the ids that they have in subgraphs. None where no function was called, or where the
+    workflow's function does not make the same again.
+
+    Args:
+        workflow: The workflow.
+        schema: The classes of its nodes.
+        values_differ: Whether uses of one subgraph may have values of their own in the editor.
+    """
+    again = called_again(workflow)
+    if again is None:
+        return None
+    made, calls = again
+    compiled = made.compile()
+    if compiled.prompt != workflow.compile().prompt:
+        return None
+    tops = _uses(calls, compiled.ids)
+    return _Scoping(compiled.graph, compiled.ids, schema, values_differ).graph(tops) if tops else None
+
+
+def _uses(calls: list[FunctionCall], ids: Ids) -> list[_Use]:
+    """The uses on the workflow's own canvas; those without nodes of the workflow are left out."""
+    known: dict[FunctionCall, _Use] = {}
+    tops: list[_Use] = []
+    order = {node_id: place for place, node_id in enumerate(ids.values())}
+    for call in calls:
+        outer = known[call.outer] if call.outer is not None else None
+        if outer is not None and outer.depth + 1 >= MAX_SCOPE_DEPTH:
+            use = outer
+        else:
+            use = _Use(call, outer, 0 if outer is None else outer.depth + 1)
+            (tops if outer is None else outer.inner).append(use)
+        known[call] = use
+        use.nodes += [ids[node] for node in call.nodes if node in ids and _is_plain(ids[node])]
+    for use in [each for top in tops for each in top.members()]:
+        use.nodes.sort(key=order.__getitem__)
+    _drop_empty(tops)
+    return tops
+
+
+def _is_plain(node_id: str) -> bool:
+    """Whether an id is a number, which a node in a subgraph can have."""
+    return isinstance(saved_id(node_id), int)
+
+
+def _drop_empty(tops: list[_Use]) -> None:
+    for use in reversed([each for top in tops for each in top.members()]):
+        use.inner[:] = [inner for inner in use.inner if inner.nodes or inner.inner]
+    tops[:] = [top for top in tops if top.nodes or top.inner]
+
+
+class _Scoping:
+    def __init__(self, graph: Graph, ids: Ids, schema: Schema, values_differ: bool) -> None:
+        self._graph = graph
+        self._ids = ids
+        self._schema = schema
+        self._values_differ = values_differ
+        self._use_of: dict[str, _Use] = {}
+        self._names: dict[str, str] = {}
+
+    def graph(self, tops: list[_Use]) -> Graph:
+        """The graph with scopes."""
+        uses = [use for top in tops for use in top.members()]
+        for use in uses:
+            self._use_of.update(dict.fromkeys(use.nodes, use))
+            self._raise(use)
+        for use in reversed(uses):
+            use.form = self._form(use)
+        self._number(uses)
+        exits = self._exits(uses)
+        scopes = [self._scope(use, exits[use.form]) for use in uses]
+        nodes = [self._node(node) for node in self._graph.values()]
+        return Graph(nodes, scopes, self._graph.canvas)
+
+    def _raise(self, use: _Use) -> None:
+        """Find out which constants are parameters of the function."""
+        uses = given_parameters(use.call.code)
+        for node_id in use.nodes:
+            for name, value in self._graph[node_id].inputs.items():
+                for argument, parameter in uses:
+                    given = use.call.given.get(parameter)
+                    same = type(given) is type(value) and isinstance(value, _PLAIN) and given == value
+                    if same and _same_name(argument, name):
+                        use.raised[node_id, name] = parameter
+
+    def _path(self, use: _Use, node_id: str) -> tuple[int, ...] | None:
+        """Where a node stands in a use: through which inner ones, and its place; None where it does not."""
+        inner = self._use_of.get(node_id)
+        if inner is None:
+            return None
+        path = [inner.nodes.index(node_id)]
+        while inner is not use:
+            outer = inner.outer
+            if outer is None:
+                return None
+            path.append(outer.inner.index(inner))
+            inner = outer
+        return (*reversed(path),)
+
+    def _entering(self, use: _Use) -> list[Link]:
+        """The links from outside, in the order in which they are met."""
+        found: dict[Link, None] = {}
+        for each in use.members():
+            for node_id in each.nodes:
+                for _, link in self._graph[node_id].links:
+                    if self._path(use, link.node_id) is None:
+                        found[link] = None
+        return list(found)
+
+    def _form(self, use: _Use) -> Any:
+        """What two calls must share to be uses of one subgraph."""
+        entering = {link: place for place, link in enumerate(self._entering(use))}
+
+        def told(node_id: str, name: str, value: Any) -> Any:
+            if type(value) is Link:
+                return ("link", self._path(use, value.node_id) or entering[value], value.slot)
+            parameter = use.raised.get((node_id, name))
+            if parameter is not None and self._values_differ:
+                return ("parameter", parameter, type(value).__name__)
+            return ("value", repr(value))
+
+        nodes = tuple(
+            (
+                self._graph[node_id].class_type,
+                self._graph[node_id].title,
+                tuple((name, told(node_id, name, value)) for name, value in self._graph[node_id].inputs.items()),
+            )
+            for node_id in use.nodes
+        )
+        inner = tuple(
+            (
+                each.form,
+                tuple(self._path(use, link.node_id) or entering[link] for link in self._entering(each)),
+            )
+            for each in use.inner
+        )
+        given = tuple((name, entering.get(link)) for name, link in self._linked_parameters(use))
+        return (use.call.code, nodes, inner, given)
+
+    def _linked_parameters(self, use: _Use) -> list[tuple[str, Link]]:
+        """The parameters that are outputs of nodes, with the links that these are."""
+        found: list[tuple[str, Link]] = []
+        for name, value in use.call.given.items():
+            if is_output(value):
+                node, slot = slot_of(value)
+                if node in self._ids:
+                    found.append((name, Link(self._ids[node], slot)))
+        return found
+
+    def _number(self, uses: list[_Use]) -> None:
+        """Give uses and inner nodes their ids; uses of one form share the numbers inside."""
+        last = max((number for number in map(saved_id, self._graph) if isinstance(number, int)), default=0)
+        first: dict[Any, _Use] = {}
+        for use in uses:
+            model = first.setdefault(use.form, use)
+            if use.outer is None or first[use.outer.form] is use.outer:
+                last += 1
+                use.number = last
+            else:
+                use.number = first[use.outer.form].inner[use.outer.inner.index(use)].number
+            for node_id, like in zip(use.nodes, model.nodes, strict=True):
+                self._names[node_id] = f"{self._scope_id(use)}:{like}"
+
+    def _scope_id(self, use: _Use | None) -> str:
+        parts: list[str] = []
+        while use is not None:
+            parts.append(str(use.number))
+            use = use.outer
+        return ":".join(reversed(parts))
+
+    def _exits(self, uses: list[_Use]) -> dict[Any, list[tuple[tuple[int, ...], int]]]:
+        """By form what some use of it gives to the outside: paths of nodes, and slots."""
+        found: dict[Any, dict[tuple[tuple[int, ...], int], None]] = {use.form: {} for use in uses}
+        for node_id, node in self._graph.items():
+            for _, link in node.links:
+                use = self._use_of.get(link.node_id)
+                while use is not None and self._path(use, node_id) is None:
+                    path = self._path(use, link.node_id)
+                    if path is not None:
+                        found[use.form][path, link.slot] = None
+                    use = use.outer
+        return {form: sorted(exits) for form, exits in found.items()}
+
+    def _scope(self, use: _Use, exits: list[tuple[tuple[int, ...], int]]) -> Scope:
+        entering = self._entering(use)
+        named = {link: name for name, link in reversed(self._linked_parameters(use))}
+        inputs = [self._linked(link, named.get(link)) for link in entering]
+        for parameter in dict.fromkeys(use.raised.values()):
+            targets = [key for key, raised in use.raised.items() if raised == parameter]
+            value = self._graph[targets[0][0]].inputs[targets[0][1]]
+            places = tuple((self._names[node_id], name) for node_id, name in targets)
+            inputs.append(ScopeInput(parameter, type="*", has_value=True, value=value, targets=places))
+        outputs = [self._output(use, path, slot) for path, slot in exits]
+        scope_id = self._scope_id(use)
+        name = use.call.name.replace("_", " ").strip().capitalize() or use.call.name
+        key = uuid_of("function", use.call.code.co_filename, use.call.name, repr(hash(use.form)))
+        outer = self._scope_id(use.outer) if use.outer is not None else ROOT
+        return Scope(scope_id, outer, name, "", key, tuple(inputs), tuple(outputs))
+
+    def _linked(self, link: Link, name: str | None) -> ScopeInput:
+        own, type_ = self._described(link)
+        return ScopeInput(name or own, type=type_, source=self._renamed(link))
+
+    def _output(self, use: _Use, path: tuple[int, ...], slot: int) -> ScopeOutput:
+        for place in path[:-1]:
+            use = use.inner[place]
+        link = Link(use.nodes[path[-1]], slot)
+        name, type_ = self._described(link)
+        return ScopeOutput(name, type=type_, source=self._renamed(link))
+
+    def _described(self, link: Link) -> tuple[str, str]:
+        """The name and the type of an output."""
+        known = self._schema.get(self._graph[link.node_id].class_type)
+        if known is None or link.slot >= len(known.outputs):
+            return f"output {link.slot + 1}", "*"
+        output = known.outputs[link.slot]
+        return output.name, output.type if output.match_template is None else "*"
+
+    def _renamed(self, link: Link) -> Link:
+        return Link(self._names.get(link.node_id, link.node_id), link.slot)
+
+    def _node(self, node: GraphNode) -> GraphNode:
+        inputs: Mapping[str, Any] = {
+            name: self._renamed(value) if type(value) is Link else value for name, value in node.inputs.items()
+        }
+        use = self._use_of.get(node.node_id)
+        return GraphNode(
+            self._names.get(node.node_id, node.node_id),
+            node.class_type,
+            dict(inputs),
+            node.title,
+            node.origin,
+            node.extra,
+            self._scope_id(use),
+        )
+
+
+def _same_name(argument: str, name: str) -> bool:
+    """Whether an argument in Python may be the input of that name on the wire."""
+    return argument == name or _letters(argument) == _letters(name)
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
+
