@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from comfyflow import Client
+from comfyflow.cli.open import file_name
 from comfyflow.simulator import Simulator
 from tests.command import Command
 
@@ -35,7 +36,7 @@ def test_a_workflow_in_python_is_written_for_the_editor(
     assert run.code == 0
     assert "defaults" in run.err
     made = json.loads(out.read_text())
-    assert [node["type"] for node in made["nodes"]] == ["EmptyImage", "SaveImage"]
+    assert [node["type"] for node in made["nodes"]] == ["EmptyImage", "SaveImage", "MarkdownNote"]
     back = command("convert", str(out), "--stubs", "comfynodes")
     assert json.loads(back.out)["1"]["inputs"]["width"] == 16
 
@@ -92,11 +93,10 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(command: Command, script:
         assert b"99" in client.get_userdata("workflows/mine.json")
 
 
-@pytest.mark.parametrize("name", ["../../evil", "a/b\\c", "..", "<b>\u2028", "x" * 500, ""])
-def test_no_name_leaves_the_folder(command: Command, script: str, address: str, name: str) -> None:
-    before = set(listed(address))
-    assert command("open", script, "--server", address, "--name", name, "--force").code == 0
-    (made,) = set(listed(address)) - before or before & {"workflow.json"}
-    assert "/" not in made
-    assert "\\" not in made
-    assert len(made) < 200
+@pytest.mark.parametrize("name", ["../../evil", "a/b\\c", "..", "<b>\u2028", "x" * 500, "", ".json"])
+def test_no_name_leaves_the_folder(name: str) -> None:
+    made = file_name(name)
+    assert made == Path(made).name
+    assert made.strip(" .") == made
+    assert not set(made) & set("/\\<>\u2028")
+    assert 0 < len(made) < 200

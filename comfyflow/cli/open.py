@@ -59,7 +59,7 @@ def open_workflow(
     with connected(server) as client:
         schema = load_schema(client.url, **connection_options())
         loaded = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
-        called = _file_name(name if name is not None else loaded.name)
+        called = file_name(name if name is not None else loaded.name)
         made = to_workflow(loaded, schema, frontend=schema.editor or FRONTEND, name=called, like=like)
         for warning in (*loaded.warnings, *made.warnings):
             say(warning, err=True)
@@ -76,7 +76,7 @@ def open_workflow(
         say(f"{client.url} has it as {path}: open that address, and {called!r} in the sidebar's workflows")
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A name that is one file in one folder, whatever it was made of."""
     plain = name.removesuffix(".json").removesuffix(".png")
     safe = _UNSAFE.sub("_", plain).strip(" .")[:_LONGEST].rstrip(" .")

@@ -38,6 +38,7 @@ from .workflow_command import WorkflowCommand, target_argument
     type=click.Path(exists=True, dir_okay=False),
     help="The editor's file that it once was: all in it stays that is not different now.",
 )
+@click.option("--subgraphs", is_flag=True, help="Write the functions that the workflow calls as subgraphs.")
 @object_info_option
 @server_option
 @stubs_option
@@ -51,6 +52,7 @@ def to_workflow(
     output: Path | None,
     frontend: str,
     like: str | None,
+    subgraphs: bool,
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
@@ -71,7 +73,7 @@ def to_workflow(
     loaded = load_target(target, context.args, given, Converting(editor, repair, packs=packs))
     for warning in loaded.warnings:
         say(warning, err=True)
-    made = write_workflow(loaded, given, frontend=frontend, like=like)
+    made = write_workflow(loaded, given, frontend=frontend, like=like, subgraphs=subgraphs)
     for warning in made.warnings:
         say(warning, err=True)
     write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", output)

@@ -116,6 +116,26 @@ class Boards:
         for node_id, draft in drafts.items():
             self._connect(node_id, draft)
         self._finish()
+        for scope_id in reversed(self.boards):
+            if scope_id != ROOT:
+                for index, type_ in self._shown(scope_id).items():
+                    entry, slot = self.boards[scope_id].inputs[index], self.host(scope_id).inputs[index]
+                    slot.widget = slot.name
+                    if entry.type == "*":
+                        entry.type = slot.type = type_
+
+    def shown(self, scope_id: str) -> list[int]:
+        """The inputs of a scope that show a widget of what is inside, in their order."""
+        return sorted(self._shown(scope_id))
+
+    def _shown(self, scope_id: str) -> dict[int, Any]:
+        """The same with the type of the first widget of each."""
+        found: dict[int, Any] = {}
+        for node in self.boards[scope_id].nodes.values():
+            for slot in node.inputs:
+                if slot.source is not None and slot.source.node_id == BOUNDARY and slot.widget is not None:
+                    found.setdefault(slot.source.slot, slot.type)
+        return found
 
     def host(self, scope_id: str) -> DraftNode:
         """The node that stands for a scope."""
@@ -173,7 +193,10 @@ class Boards:
         if index is None or index not in known:
             if known:
                 return Link(BOUNDARY, known[0])
-            index = self._enter(board, supply, slot.name, slot.type, None)
+            if isinstance(supply, Feed) and index is not None:  # what it shows is shown further outside, too
+                self._entries[scope_id].setdefault(supply, []).append(index)
+            else:
+                index = self._enter(board, supply, slot.name, slot.type, None)
             host = self.host(scope_id)
             self._waiting.append((self._graph.scopes[scope_id].outer, host.inputs[index], supply, key))
         return Link(BOUNDARY, index)

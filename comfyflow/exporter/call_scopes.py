@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..bounds import MAX_SCOPE_DEPTH
 from ..graph import ROOT, Graph, GraphNode, Link, Scope, ScopeInput, ScopeOutput
@@ -15,8 +15,13 @@ from ..workflows.compile import Ids
 from .calls import FunctionCall, called_again
 from .document import saved_id, uuid_of
 from .parameter_uses import given_parameters
+from .source_notes import Origin
 
 _PLAIN: Final = (str, int, float, bool)
+
+
+Exits: TypeAlias = "dict[Any, list[tuple[tuple[int, ...], int]]]"
+"""By form what goes out of some use of it: the path of a node, and a slot."""
 
 
 @dataclass(eq=False)
@@ -45,15 +50,17 @@ class _Use:
 
     def members(self) -> Iterator[_Use]:
         """It and all uses in it, outer ones first."""
-        waiting = [self]
+        waiting: list[_Use] = [self]
         while waiting:
             use = waiting.pop()
             yield use
             waiting.extend(reversed(use.inner))
 
 
-def with_call_scopes(workflow: Workflow[Any], schema: Schema, *, values_differ: bool) -> Graph | None:
-    """The graph of a workflow in which each call of a function is a scope.
+def with_call_scopes(
+    workflow: Workflow[Any], schema: Schema, *, values_differ: bool
+) -> tuple[Graph, Mapping[str, Origin]] | None:
+    """The graph of a workflow in which each call of a function is a scope, and where each was called.
 
     Nodes get the ids that they have in subgraphs. None where no function was called, or where the
     workflow's function does not make the same again.
@@ -71,7 +78,7 @@ def with_call_scopes(workflow: Workflow[Any], schema: Schema, *, values_differ: 
     if compiled.prompt != workflow.compile().prompt:
         return None
     tops = _uses(calls, compiled.ids)
-    return _Scoping(compiled.graph, compiled.ids, schema, values_differ).graph(tops) if tops else None
+    return _Scoping(compiled.graph, compiled.ids, schema, values_differ).scoped(tops) if tops else None
 
 
 def _uses(calls: list[FunctionCall], ids: Ids) -> list[_Use]:
@@ -114,19 +121,21 @@ class _Scoping:
         self._use_of: dict[str, _Use] = {}
         self._names: dict[str, str] = {}
 
-    def graph(self, tops: list[_Use]) -> Graph:
-        """The graph with scopes."""
+    def scoped(self, tops: list[_Use]) -> tuple[Graph, Mapping[str, Origin]]:
+        """The graph with scopes, and where each was called."""
         uses = [use for top in tops for use in top.members()]
         for use in uses:
             self._use_of.update(dict.fromkeys(use.nodes, use))
             self._raise(use)
         for use in reversed(uses):
             use.form = self._form(use)
+        self._raise_further(uses)
         self._number(uses)
         exits = self._exits(uses)
-        scopes = [self._scope(use, exits[use.form]) for use in uses]
+        scopes = [self._scope(use, exits) for use in uses]
         nodes = [self._node(node) for node in self._graph.values()]
-        return Graph(nodes, scopes, self._graph.canvas)
+        called = {self._scope_id(use): use.call.origin for use in uses if use.call.origin is not None}
+        return Graph(nodes, scopes, self._graph.canvas), called
 
     def _raise(self, use: _Use) -> None:
         """Find out which constants are parameters of the function."""
@@ -138,6 +147,35 @@ class _Scoping:
                     same = type(given) is type(value) and isinstance(value, _PLAIN) and given == value
                     if same and _same_name(argument, name):
                         use.raised[node_id, name] = parameter
+
+    def _raise_further(self, uses: list[_Use]) -> None:
+        """Let a function show what its own calls show, where that is not the same in all uses of it."""
+        groups: dict[Any, list[_Use]] = {}
+        for use in uses:
+            groups.setdefault(use.form, []).append(use)
+        for _ in range(MAX_SCOPE_DEPTH):
+            raised = [
+                self._raise_from(members, place)
+                for members in groups.values()
+                for place in range(len(members[0].inner))
+            ]
+            if not any(raised):
+                return
+
+    def _raise_from(self, uses: list[_Use], place: int) -> bool:
+        """Whether the uses of one form now show more of what their inner one at a place shows."""
+        more = False
+        for parameter in dict.fromkeys(uses[0].inner[place].raised.values()):
+            held = [_keys(use.inner[place], parameter) for use in uses]
+            values = {repr(self._graph[node_id].inputs[name]) for (node_id, name), *_ in held}
+            if len(values) == 1 or held[0][0] in uses[0].raised:
+                continue
+            taken = set(uses[0].raised.values())
+            label = parameter if parameter not in taken else f"{parameter}_{len(taken) + 1}"
+            for use, keys in zip(uses, held, strict=True):
+                use.raised.update(dict.fromkeys(keys, label))
+            more = True
+        return more
 
     def _path(self, use: _Use, node_id: str) -> tuple[int, ...] | None:
         """Where a node stands in a use: through which inner ones, and its place; None where it does not."""
@@ -179,7 +217,9 @@ class _Scoping:
             (
                 self._graph[node_id].class_type,
                 self._graph[node_id].title,
-                tuple((name, told(node_id, name, value)) for name, value in self._graph[node_id].inputs.items()),
+                tuple(
+                    (name, told(node_id, name, value)) for name, value in self._graph[node_id].inputs.items()
+                ),
             )
             for node_id in use.nodes
         )
@@ -224,7 +264,7 @@ class _Scoping:
             use = use.outer
         return ":".join(reversed(parts))
 
-    def _exits(self, uses: list[_Use]) -> dict[Any, list[tuple[tuple[int, ...], int]]]:
+    def _exits(self, uses: list[_Use]) -> Exits:
         """By form what some use of it gives to the outside: paths of nodes, and slots."""
         found: dict[Any, dict[tuple[tuple[int, ...], int], None]] = {use.form: {} for use in uses}
         for node_id, node in self._graph.items():
@@ -237,19 +277,20 @@ class _Scoping:
                     use = use.outer
         return {form: sorted(exits) for form, exits in found.items()}
 
-    def _scope(self, use: _Use, exits: list[tuple[tuple[int, ...], int]]) -> Scope:
+    def _scope(self, use: _Use, exits_of: Exits) -> Scope:
+        exits = exits_of[use.form]
         entering = self._entering(use)
         named = {link: name for name, link in reversed(self._linked_parameters(use))}
         inputs = [self._linked(link, named.get(link)) for link in entering]
         for parameter in dict.fromkeys(use.raised.values()):
-            targets = [key for key, raised in use.raised.items() if raised == parameter]
+            targets = _keys(use, parameter)
             value = self._graph[targets[0][0]].inputs[targets[0][1]]
             places = tuple((self._names[node_id], name) for node_id, name in targets)
             inputs.append(ScopeInput(parameter, type="*", has_value=True, value=value, targets=places))
         outputs = [self._output(use, path, slot) for path, slot in exits]
         scope_id = self._scope_id(use)
         name = use.call.name.replace("_", " ").strip().capitalize() or use.call.name
-        key = uuid_of("function", use.call.code.co_filename, use.call.name, repr(hash(use.form)))
+        key = uuid_of("function", use.call.name, str([*exits_of].index(use.form)))
         outer = self._scope_id(use.outer) if use.outer is not None else ROOT
         return Scope(scope_id, outer, name, "", key, tuple(inputs), tuple(outputs))
 
@@ -276,19 +317,22 @@ class _Scoping:
         return Link(self._names.get(link.node_id, link.node_id), link.slot)
 
     def _node(self, node: GraphNode) -> GraphNode:
-        inputs: Mapping[str, Any] = {
-            name: self._renamed(value) if type(value) is Link else value for name, value in node.inputs.items()
-        }
+        inputs = dict(node.inputs)
+        inputs.update((name, self._renamed(link)) for name, link in node.links)
         use = self._use_of.get(node.node_id)
         return GraphNode(
             self._names.get(node.node_id, node.node_id),
             node.class_type,
-            dict(inputs),
+            inputs,
             node.title,
             node.origin,
             node.extra,
             self._scope_id(use),
         )
+
+
+def _keys(use: _Use, parameter: str) -> list[tuple[str, str]]:
+    return [key for key, raised in use.raised.items() if raised == parameter]
 
 
 def _same_name(argument: str, name: str) -> bool:
@@ -298,4 +342,3 @@ def _same_name(argument: str, name: str) -> bool:
 
 def _letters(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
-

@@ -30,6 +30,7 @@ class FunctionCall:
         name: The function's name.
         outer: The call that it was made in, or None.
         given: What its parameters were.
+        origin: The code that called it, and the instruction, where that is a function of the user's.
         nodes: The nodes that it made itself.
     """
 
@@ -37,6 +38,7 @@ class FunctionCall:
     name: str
     outer: FunctionCall | None
     given: Mapping[str, Any]
+    origin: tuple[CodeType, int] | None
     nodes: list[Node] = field(default_factory=list[Node])
 
 
@@ -73,7 +75,8 @@ class _Watch:
         if event != "call" or frame.f_code is not _MAKE:
             return
         chain: list[FrameType] = []
-        caller = frame.f_back
+        maker = frame.f_back  # the class's own constructor, or what stands in its place
+        caller = maker.f_back if maker is not None else None
         while caller is not None and caller.f_code is not _TOP:
             if _is_of_users(caller.f_code):
                 chain.append(caller)
@@ -91,7 +94,10 @@ class _Watch:
             names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
             held = frame.f_locals
             given = {name: held[name] for name in names if name in held}
-            known = self._known[frame] = FunctionCall(code, code.co_name, outer, given)
+            caller = frame.f_back
+            by_user = caller is not None and _is_of_users(caller.f_code)
+            origin = (caller.f_code, caller.f_lasti) if caller is not None and by_user else None
+            known = self._known[frame] = FunctionCall(code, code.co_name, outer, given, origin)
             self.calls.append(known)
         return known
 

@@ -1,4 +1,7 @@
-"""Which inputs of nodes a function gives its parameters to as they are: ``KSampler(seed=seed)``."""
+"""Which inputs of nodes a function gives its parameters to as they are.
+
+``KSampler(seed=seed)`` does so, and ``raw_node("KSampler", {"seed": seed})``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from types import CodeType
 
 
 def given_parameters(code: CodeType) -> frozenset[tuple[str, str]]:
-    """The arguments in a function's calls that are nothing but a parameter of it.
+    """The arguments in a function's calls, and the values in its dictionaries, that are a parameter of it.
 
     Args:
         code: The function's code; of one whose source cannot be read, nothing is known.
@@ -48,3 +51,11 @@ def _arguments(function: ast.AST) -> Iterator[tuple[str, str]]:
             for keyword in node.keywords:
                 if keyword.arg is not None and isinstance(keyword.value, ast.Name):
                     yield keyword.arg, keyword.value.id
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if (
+                    isinstance(key, ast.Constant)
+                    and isinstance(key.value, str)
+                    and isinstance(value, ast.Name)
+                ):
+                    yield key.value, value.id

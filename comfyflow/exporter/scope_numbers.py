@@ -13,18 +13,23 @@ from .document import saved_id
 
 
 def with_possible_scopes(graph: Graph) -> Graph:
-    """The graph without the scopes whose nodes the editor would number anew."""
+    """The graph without the scopes whose nodes the editor would number anew.
+
+    Scopes of one definition share its numbers.
+    """
     if not graph.scopes:
         return graph
     refused: set[str] = set()
+    shared = {scope.scope_id: scope.definition for scope in graph.scopes.values() if scope.definition}
     owners: dict[int, str] = {}
     for scope_id, member in _members(graph):
+        owner = shared.get(scope_id, scope_id)
         saved = saved_id(member[len(scope_id) + 1 :] if scope_id != ROOT else member)
         if scope_id != ROOT and not (member.startswith(f"{scope_id}:") and isinstance(saved, int)):
             refused.add(scope_id)
-        if isinstance(saved, int) and owners.setdefault(saved, scope_id) != scope_id:
+        if isinstance(saved, int) and owners.setdefault(saved, owner) != owner:
             refused.add(scope_id)
-    return _flattened(graph, {_top(graph, scope_id) for scope_id in refused}) if refused else graph
+    return without_scopes(graph, refused) if refused else graph
 
 
 def flattened(graph: Graph) -> Graph:
@@ -47,7 +52,9 @@ def _top(graph: Graph, scope_id: str) -> str:
     return scope_id
 
 
-def _flattened(graph: Graph, tops: set[str]) -> Graph:
+def without_scopes(graph: Graph, refused: set[str]) -> Graph:
+    """The graph without some scopes, and without all that they stand in or that stand in those."""
+    tops = {_top(graph, scope_id) for scope_id in refused}
     gone: set[str] = set()
     for scope in graph.scopes.values():
         if scope.scope_id in tops or scope.outer in gone:

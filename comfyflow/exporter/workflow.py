@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..collector import collector_paused
@@ -14,9 +15,12 @@ from ..importer.editor_rules import EditorRules
 from ..problem import Problem
 from ..schema import Schema
 from ..source import Source, read_json, reference_schema
+from .call_scopes import with_call_scopes
 from .comparison import differences
 from .revision import origin_of, revised, with_looks
 from .scope_numbers import flattened
+from .shared_definitions import keeps_own_values
+from .source_notes import NOTHING, Told, told_by
 from .writing import write_workflow
 
 FRONTEND = "1.45"
@@ -45,6 +49,7 @@ def to_workflow(
     frontend: str = FRONTEND,
     name: str = "",
     like: object = None,
+    subgraphs: bool = False,
 ) -> WrittenWorkflow:
     """Write a workflow that the ComfyUI editor loads, and of which it makes the same prompt again.
 
@@ -61,6 +66,9 @@ def to_workflow(
             nearest is followed.
         name: What the workflow is called.
         like: The workflow of the editor that it once was: editor JSON, or a file with it.
+        subgraphs: Write the functions that a workflow function calls as subgraphs: one definition, and a
+            node for each call, which shows the parameters that are values. The workflow's function is
+            called once more for that. Nodes in subgraphs get other ids: ``12:3``.
 
     Returns:
         The JSON, with its warnings.
@@ -81,13 +89,20 @@ def to_workflow(
     with collector_paused():
         origin = origin_of(document, held, known, rules) if document is not None else None
         if origin is None:
-            return _checked(held.with_spelled_scopes(), known, rules, called)
+            told = told_by(source.workflow)
+            made = held.with_spelled_scopes()
+            if subgraphs and source.workflow is not None and not source.given:
+                own = keeps_own_values(rules)
+                scoped = with_call_scopes(source.workflow, known, values_differ=own)
+                if scoped is not None:
+                    made, told = scoped[0], replace(told, calls=scoped[1])
+            return _checked(made, known, rules, called, told)
         changed = revised(origin, known, rules)
         if changed is not None:
             return WrittenWorkflow(*changed, rules.name)
-        made = _checked(origin.graph, known, rules, called)
-        with_looks(made, origin)
-        return made
+        anew = _checked(origin.graph, known, rules, called, NOTHING)
+        with_looks(anew, origin)
+        return anew
 
 
 def _document(like: object, source: Source) -> Mapping[str, Any] | None:
@@ -105,17 +120,23 @@ def _document(like: object, source: Source) -> Mapping[str, Any] | None:
     return document if document is not None else source.editor
 
 
-def _checked(graph: Graph, schema: Schema, rules: EditorRules, name: str) -> WrittenWorkflow:
+def _checked(graph: Graph, schema: Schema, rules: EditorRules, name: str, told: Told) -> WrittenWorkflow:
     """The workflow with its warnings: flat, where only so the editor gives all back."""
     for node in graph.values():
         if not node.class_type:
             raise ExportError(f"node {node.node_id!r} has no class, and the editor cannot hold such a node")
-    best = _written(graph, graph, schema, rules, name, frozenset())
+
+    def attempt(written: Graph, by_name: frozenset[str] = frozenset()) -> _Attempt:
+        made = write_workflow(written, schema, rules, name, by_name=by_name, told=told)
+        prompt = convert_workflow(made, schema, editor=rules.name, seed=0)
+        return _Attempt(made, differences(graph, prompt, schema, rules))
+
+    best = attempt(graph)
     if best.faults and "definitions" in best.workflow:
-        best = min(best, _written(flattened(graph), graph, schema, rules, name, frozenset()), key=_faults)
+        best = min(best, attempt(flattened(graph)), key=_faults)
     by_name = frozenset(one.node_id or "" for one in best.faults if _of_pack(schema, one.class_type))
     if by_name:
-        best = min(best, _written(graph, graph, schema, rules, name, by_name), key=_faults)
+        best = min(best, attempt(graph, by_name), key=_faults)
     return WrittenWorkflow(best.workflow, best.problems, rules.name)
 
 
@@ -133,14 +154,6 @@ class _Attempt(NamedTuple):
 
 def _faults(attempt: _Attempt) -> int:
     return len(attempt.faults)
-
-
-def _written(
-    written: Graph, graph: Graph, schema: Schema, rules: EditorRules, name: str, by_name: frozenset[str]
-) -> _Attempt:
-    made = write_workflow(written, schema, rules, name, by_name)
-    prompt = convert_workflow(made, schema, editor=rules.name, seed=0)
-    return _Attempt(made, differences(graph, prompt, schema, rules))
 
 
 def _of_pack(schema: Schema, class_type: str | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from ..graph import Graph
+from ..graph import ROOT, Graph
 from ..importer.editor_rules import EditorRules
 from ..importer.live_graph import MUTED
 from ..importer.node_shape import NodeShape, NodeShapes, node_shapes
@@ -16,12 +16,20 @@ from .board import Boards, feeds
 from .class_node import write_class_node, write_unknown_node
 from .document import Document, uuid_of
 from .draft import DraftNode
-from .scope_numbers import with_possible_scopes
+from .scope_numbers import with_possible_scopes, without_scopes
+from .shared_definitions import give_own_values, keeps_own_values, unlike
+from .source_notes import NOTHING, Told, sections_of
 from .stray import with_holders
 
 
 def write_workflow(
-    graph: Graph, schema: Schema, rules: EditorRules, name: str, by_name: AbstractSet[str] = frozenset()
+    graph: Graph,
+    schema: Schema,
+    rules: EditorRules,
+    name: str,
+    *,
+    by_name: AbstractSet[str] = frozenset(),
+    told: Told = NOTHING,
 ) -> dict[str, Any]:
     """Write a graph as the editor's JSON.
 
@@ -31,9 +39,10 @@ def write_workflow(
         rules: The release of the editor.
         name: What the workflow is called.
         by_name: The nodes whose values are saved by name, as the code of some packs does.
+        told: What the user's source says of the graph.
     """
     shapes = node_shapes(schema, rules)
-    graph = with_possible_scopes(graph)
+    given = graph = with_possible_scopes(graph)
     drafts = _drafts(graph, shapes, schema, rules, by_name)
     completed, muted = with_holders(graph, drafts, schema)
     if completed is not graph:
@@ -47,7 +56,11 @@ def write_workflow(
         for scope_id, scope in graph.scopes.items()
     }
     boards = Boards(graph, drafts, fed, definitions)
-    canvas = layout(graph, schema)
+    if refused := unlike(graph, boards, fed, rules):
+        return write_workflow(without_scopes(given, refused), schema, rules, name, by_name=by_name, told=told)
+    if keeps_own_values(rules):
+        give_own_values(graph, boards)
+    canvas = layout(graph, schema, sections=sections_of(graph, told), notes={ROOT: told.notes})
     version = rules.version
     document = Document(
         graph, boards, canvas, _new_names(graph), f"{version.major}.{version.minor}.{version.patch}"
