@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from ..errors import CommandError, ServerError
-from ..exporter.workflow import FRONTEND
+from ..exporter.writing import FRONTEND
 from .connection import connected
 from .options import connection_options, editor_option, pack_option, repair_option, server_option
 from .plain_text import say

@@ -76,6 +76,9 @@ class RunOptions(TypedDict, total=False):
         extra_data: What the server stores with it.
         editor_workflow: The editor's workflow, to be embedded in the files; by default the one that
             is run, if it is one.
+        workflow: Whether a workflow of the editor is embedded in the files, so that they open in the
+            editor. Where none is run and none is given, one is written of what is run, if all its
+            classes are known.
         partner_api_key: The key for nodes that call paid services.
         targets: The output nodes to run, nodes or ids; None for all.
         validate: Whether to check it before it is sent. What would damage the server is refused
@@ -98,6 +101,7 @@ class RunOptions(TypedDict, total=False):
     prompt_id: str | None
     extra_data: Mapping[str, Any] | None
     editor_workflow: Mapping[str, Any] | None
+    workflow: bool
     partner_api_key: str | None
     targets: Sequence[Any] | None
     validate: bool
@@ -144,6 +148,7 @@ class RunSettings:
     prompt_id: str | None = None
     extra_data: Mapping[str, Any] | None = None
     editor_workflow: Mapping[str, Any] | None = None
+    workflow: bool = True
     partner_api_key: str | None = None
     targets: Sequence[Any] | None = None
     validate: bool = True

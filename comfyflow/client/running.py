@@ -151,7 +151,7 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Attempt) -
     for upload in files.uploads:
         run._emit(FileUploaded(run.prompt_id, upload))
     try:
-        accepted = yield from submit(core, run, _submission(core, prepared, options), prepared)
+        accepted = yield from submit(core, run, _submission(core, prepared, options, schema), prepared)
     except PromptRejected as error:
         raise (yield from with_choices(core, error, prepared)) from None
     attempt.accepted = True
@@ -367,9 +367,23 @@ def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
         raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
 
 
-def _submission(core: Core, prepared: Source, options: RunSettings) -> Submission:
+def _editor_workflow(
+    prepared: Source, options: RunSettings, schema: Schema | None
+) -> Mapping[str, Any] | None:
+    """The editor's workflow that goes along: the one given, the one that is run, or one written of that."""
+    if not options.workflow:
+        return None
+    known = options.editor_workflow or prepared.editor
+    if known is not None or schema is None:
+        return known
+    from ..exporter.embedding import embedded_workflow
+
+    return embedded_workflow(prepared, schema)
+
+
+def _submission(core: Core, prepared: Source, options: RunSettings, schema: Schema | None) -> Submission:
     extra = dict(options.extra_data or {})
-    editor = options.editor_workflow or prepared.editor
+    editor = _editor_workflow(prepared, options, schema)
     if editor is not None:
         known = extra.get("extra_pnginfo")
         extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}

@@ -15,16 +15,11 @@ from ..importer.editor_rules import EditorRules
 from ..problem import Problem
 from ..schema import Schema
 from ..source import Source, read_json, reference_schema
-from .call_scopes import with_call_scopes
 from .comparison import differences
-from .revision import origin_of, revised, with_looks
 from .scope_numbers import flattened
 from .shared_definitions import keeps_own_values
 from .source_notes import NOTHING, Told, told_by
-from .writing import write_workflow
-
-FRONTEND = "1.45"
-"""The release of the editor that is written for, unless another one is asked for."""
+from .writing import FRONTEND, write_workflow
 
 
 class WrittenWorkflow(dict[str, Any]):
@@ -79,6 +74,8 @@ def to_workflow(
         ConversionError: The editor's JSON cannot be read, or `frontend` is no version.
         CompileError: See `Workflow.compile`.
     """
+    from .revision import origin_of, revised, with_looks
+
     source = Source.of(graph, schema)
     held = source.graph
     known = schema if schema is not None else source.own_schema()
@@ -92,6 +89,8 @@ def to_workflow(
             told = told_by(source.workflow)
             made = held.with_spelled_scopes()
             if subgraphs and source.workflow is not None and not source.given:
+                from .call_scopes import with_call_scopes
+
                 own = keeps_own_values(rules)
                 scoped = with_call_scopes(source.workflow, known, values_differ=own)
                 if scoped is not None:

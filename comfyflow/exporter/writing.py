@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, Final
 
 from ..graph import ROOT, Graph
 from ..importer.editor_rules import EditorRules
@@ -20,6 +20,9 @@ from .scope_numbers import with_possible_scopes, without_scopes
 from .shared_definitions import give_own_values, keeps_own_values, unlike
 from .source_notes import NOTHING, Told, sections_of
 from .stray import with_holders
+
+FRONTEND: Final = "1.45"
+"""The release of the editor that is written for, unless another one is asked for."""
 
 
 def write_workflow(
