@@ -13,19 +13,18 @@ from typing import Any, Final
 
 from ..graph import GraphNode, Link
 from ..graph.prompt import unwrapped
-from ..importer.dynamic_inputs import grow_where_linked
 from ..importer.editor_rules import EditorRules
 from ..importer.frontend_widgets import (
     COMBO,
     CURVE,
-    DYNAMIC_COMBO,
+    KEY,
     VIEWPORT,
 )
 from ..importer.javascript import json_value, loses_digits
 from ..importer.live_graph import Graph as LiveGraph
 from ..importer.live_graph import Input, Node, Widget
 from ..importer.live_graph import Link as LiveLink
-from ..importer.node_setup import merged_inputs, set_value
+from ..importer.node_setup import set_value, start_class_node
 from ..importer.node_shape import NodeShape
 from ..importer.prompt_writer import is_dynamic_prompt
 from ..importer.slot_types import is_native
@@ -140,7 +139,7 @@ class _Filling:
     def _default(self, widget: Widget) -> Any:
         if not widget.sent and widget.kind == COMBO:
             return "fixed"
-        if widget.kind == DYNAMIC_COMBO and widget.spec is not None:
+        if widget.kind == KEY and widget.spec is not None:
             return self._option(widget)
         return widget.value
 
@@ -180,12 +179,7 @@ def _live_node(node: GraphNode, shape: NodeShape, fed: AbstractSet[str]) -> Node
     graph.by_key[node.node_id] = live
     for number in range(1, len(saved) + 1):
         graph.links[number] = LiveLink(number, None, 0, node.node_id, 0)
-    live.shape = shape
-    live.autogrow = shape.autogrow
-    live.widgets = [widget.copy() for widget in shape.widgets]
-    live.inputs = merged_inputs(shape.inputs, saved)
-    if shape.dynamic and shape.autogrow:
-        grow_where_linked(live, shape)
+    start_class_node(live, shape)
     return live
 
 

@@ -16,7 +16,7 @@ from ..errors import ConversionError
 from ..graph import ROOT, Graph, GraphNode, Link
 from ..importer import Conversion, convert_workflow
 from ..importer.editor_rules import EditorRules
-from ..importer.frontend_widgets import DYNAMIC_COMBO, OPTION
+from ..importer.frontend_widgets import KEY, OPTION
 from ..importer.live_graph import Node, Widget
 from ..importer.node_shape import node_shapes
 from ..importer.prompt_writer import Instance, is_dynamic_prompt
@@ -154,7 +154,7 @@ class _Revision:
             if change.is_rewired or change.new is ABSENT:
                 return False
             widget, as_it_is = self._giver(instance, change.input_name)
-            if widget is None or widget.kind in (DYNAMIC_COMBO, OPTION):
+            if widget is None or widget.kind in (KEY, OPTION):
                 return False
             found = self._place(widget)
             if found is None:

@@ -43,9 +43,15 @@ SHORT_TEXT: Final = 20
 
 def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     """Give a node the slots and widgets of its class, with what was saved of them."""
-    raw = node.raw
-    if not shape.core and (unlisted := _unlisted_widgets(raw, shape)):
+    if not shape.core and (unlisted := _unlisted_widgets(node.raw, shape)):
         shape = shape.with_widgets(unlisted)
+    start_class_node(node, shape)
+    _fill_widgets(node, _saved_values(node, shape, rules), rules)
+
+
+def start_class_node(node: Node, shape: NodeShape) -> None:
+    """Give a node the slots and widgets of its class, with the links that were saved, but no values yet."""
+    raw = node.raw
     node.shape = shape
     node.growing = shape.growing
     node.title = title_of(raw, shape.title)
@@ -54,7 +60,6 @@ def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     node.outputs = _merged_outputs(shape, raw.get("outputs"))
     if shape.dynamic and shape.growing:
         grow_where_linked(node, shape)
-    _fill_widgets(node, _saved_values(node, shape, rules), rules)
 
 
 def _unlisted_widgets(raw: Mapping[str, Any], shape: NodeShape) -> tuple[str, ...]:

@@ -73,10 +73,10 @@ def test_drawn_graphs_come_back(editor: str) -> None:
         told = {one.type for one in warnings if one.input_name.count(".") < 2}
         # Constants at inputs without a widget: the editor has them only in subgraphs.
         assert told <= {"value_in_node", "input_lost", "defaults_added"}
-        exact += not warnings
+        exact += all(one.severity == "note" for one in warnings)
 
     check()
-    assert exact > DRAWN / 5
+    assert exact > DRAWN / 2
 
 
 def test_prompts_of_node_packs_come_back(capsys: pytest.CaptureFixture[str]) -> None:
