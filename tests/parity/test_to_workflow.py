@@ -72,7 +72,7 @@ def test_drawn_graphs_come_back(editor: str) -> None:
         # The editor cuts links to what an option of an option brings while it puts the values in.
         told = {one.type for one in warnings if one.input_name.count(".") < 2}
         # Constants at inputs without a widget: the editor has them only in subgraphs.
-        assert told <= {"value_in_node", "input_lost", "defaults_added"}
+        assert told <= {"value_in_node", "input_lost", "defaults_added"}, list(map(str, warnings))
         exact += all(one.severity == "note" for one in warnings)
 
     check()
