@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from comfyflow.schema import Schema
 from comfyflow.simulator.loop_classes import LOOP_CLASSES
-from comfyflow.validate import Report, validate_prompt
+from comfyflow.validate import Report, coerce_prompt, validate_prompt
 from comfyflow.validate.loops import Boundaries, LoopError, find_loops
 from tests.simulated import node_class
 
@@ -398,3 +398,19 @@ def test_a_way_out_of_a_loop_is_never_missed(
         for error in entry["errors"]
     }
     assert kinds == {"loop_escape"}
+
+
+def test_what_the_server_stores_of_loops() -> None:
+    stored = coerce_prompt(SIMPLE, SCHEMA)
+    assert stored["start"] == {**SIMPLE["start"], "_loop_body": ["body"], "_loop_end": "end"}
+    assert {key: stored[key] for key in ("body", "end", "output")} == {
+        key: SIMPLE[key] for key in ("body", "end", "output")
+    }
+    assert "_loop_body" not in SIMPLE["start"]
+
+
+def test_of_loops_that_are_wrong_or_not_needed_the_server_stores_nothing() -> None:
+    unclosed = {"start": start(), "body": body("start"), "output": output("body")}
+    assert coerce_prompt(unclosed, SCHEMA) == unclosed
+    beside = {**SIMPLE, "source": SOURCE, "other": output("source")}
+    assert coerce_prompt(beside, SCHEMA, partial_execution_targets=["other"]) == beside

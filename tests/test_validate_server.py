@@ -176,6 +176,17 @@ def test_the_words_about_choices_changed() -> None:
     assert long["extra_info"]["input_config"] is None
 
 
+@pytest.mark.parametrize("count", [20, 21])
+def test_as_many_choices_as_the_server_shows(count: int) -> None:
+    choices = [f"c{number}" for number in range(count)]
+    many = Schema({"Many": {**RAW["Load"], "input": {"required": {"name": [choices]}}}, **RAW}, "0.27.0")
+    prompt = {"1": node("Many", name="x"), "2": node("Show", value=["1", 0])}
+    shown = only_error(prompt, many)
+    listed = f"(list of length {count})" if count > 20 else str(choices)
+    assert shown["details"] == f"name: 'x' not in {listed}"
+    assert (shown["extra_info"]["input_config"] is None) is (count > 20)
+
+
 def test_v3_combos_are_checked_from_0_8_on() -> None:
     prompt = choosing("c", "LoadV3", "name")
     assert not validate_prompt(prompt, NEW).valid
