@@ -176,10 +176,10 @@ class EditorRules:
     host_nulls: Final = Since(False, ("1.47", True))
     """null among them is sent, but for combos; else the value inside is [B1]."""
 
-    shows_dynamic_combos: Final = Since(False, ("1.36", True))
+    shows_dynamic_combos: Final = Since(False, ("1.35", True))
     """A subgraph's node shows a dynamic combo that is inside; else what is inside stands [20]."""
 
-    shown_options_reset: Final = Since(False, ("1.41", True), ("1.43", False))
+    shown_options_reset: Final = Since(False, ("1.41", True), ("1.45", False))
     """A dynamic combo that a subgraph's node shows falls back to its first option [20]."""
 
     host_objects_clear: Final = Since(False, ("1.47", True), ("1.53", False))
