@@ -82,6 +82,11 @@ def test_a_file_of_a_newer_editor_is_said_in_one_line() -> None:
 def test_what_is_asked_for_must_be_a_version() -> None:
     with pytest.raises(ConversionError, match=r"'latest' is no version of the editor; write it as 1\.45"):
         followed(saved(), Schema(classes()), "latest")
+    for wrong in ("1.4x", "1", "1.", "v", "1.45.20.1.1", "editor 1.45", "1.45 beta"):
+        with pytest.raises(ConversionError, match="is no version of the editor"):
+            followed(saved(), Schema(classes()), wrong)
+    for right in ("1.45", "v1.45", "1.45.20", " 1.45.20 ", "1.45.20-rc.1"):
+        assert followed(saved(), Schema(classes()), right) == "1.45"
 
 
 @pytest.mark.parametrize(
@@ -165,3 +170,15 @@ def test_diff_takes_the_editor(command: Command, tmp_path: Path) -> None:
     prompt.write_text(command("convert", file, "--editor", "1.45").out)
     assert command("diff", file, str(prompt), "--editor", "1.45").code == 0
     assert command("diff", file, str(prompt), "--editor", "1.53").code == 1
+
+
+@pytest.mark.parametrize("name", ["convert", "to-python", "validate"])
+def test_where_a_pack_is_missing_the_user_is_told_how_to_name_a_server(
+    name: str, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "saved.json"
+    nodes = [{"id": 1, "type": "Of A Pack", "widgets_values": [1]}]
+    file.write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
+    said = command(name, str(file))
+    told = "knows no packs; your server's are known by --server URL" in said.out + said.err
+    assert told == ("[unknown_class]" in said.out + said.err)

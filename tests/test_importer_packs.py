@@ -369,6 +369,20 @@ def test_a_class_that_several_packs_have_is_its_modules() -> None:
     assert made["1"]["inputs"]["by"] == "the right one"
 
 
+def test_a_given_pack_without_modules_has_the_classes_that_it_names() -> None:
+    def faster(node: PackNode) -> None:
+        node.set("frame_rate", 24)
+
+    def rate(**given: Any) -> Any:
+        file = workflow([node(1, "VHS_VideoCombine", {"frame_rate": 8}, {"images": None})])
+        return convert_workflow(file, SERVER, editor="1.45", **given)["1"]["inputs"]["frame_rate"]
+
+    assert rate() == 8
+    assert rate(packs=[Pack("mine", "1", classes={"VHS_VideoCombine": faster})]) == 24
+    elsewhere = Pack("mine", "1", modules=("elsewhere",), classes={"VHS_VideoCombine": faster})
+    assert rate(packs=[elsewhere]) == 8
+
+
 def test_a_pack_comes_as_a_module_too() -> None:
     module = ModuleType("my_pack")
     module.PACK = mark("a module")  # type: ignore[attr-defined]

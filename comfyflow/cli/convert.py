@@ -17,11 +17,12 @@ from .options import (
     pack_option,
     reference_schema,
     repair_option,
+    say_warnings,
     server_option,
     stubs_option,
     write_text,
 )
-from .plain_text import plain, say
+from .plain_text import plain
 from .standard_input import given_file
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def convert(
     conversion = convert_workflow(
         found.workflow, schema, editor=editor, repair=repair, seed=seed, packs=packs
     )
-    for warning in conversion.warnings:
-        say(warning, err=True)
+    say_warnings(conversion.warnings, known=given is not None)
     if explain:
         write_text(plain(_explained(conversion)), output)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -13,6 +13,7 @@ import click
 from ..configuration import named_server, read_headers
 from ..errors import CommandError, SchemaError
 from ..generated import STUBS
+from .plain_text import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,6 +185,29 @@ def given_schema(server: str | None, object_info: Path | None, stubs: str | None
 def server_url(text: str) -> str:
     """The URL of a server as people write it: ``127.0.0.1:8188`` will do."""
     return text if "://" in text else f"http://{text}"
+
+
+def say_warnings(warnings: Iterable[object], *, known: bool, before: str = "", err: bool = True) -> None:
+    """Print what a conversion warns of, and how to name a server where classes are missing.
+
+    Args:
+        warnings: The warnings.
+        known: Whether the classes are those of a server or a file that the user named.
+        before: What each line begins with.
+        err: Whether they go to standard error.
+    """
+    missing = False
+    for warning in warnings:
+        say(f"{before}{warning}", err=err)
+        missing = missing or getattr(warning, "type", None) == "unknown_class"
+    if missing and not known:
+        say(f"{before}{_NAME_A_SERVER}", err=err)
+
+
+_NAME_A_SERVER: Final = (
+    "the classes were looked up in the package comfynodes, which knows no packs; your server's are known by "
+    "--server URL, or --object-info FILE with what GET /object_info answered"
+)
 
 
 def reference_schema() -> Schema:

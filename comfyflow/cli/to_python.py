@@ -21,6 +21,7 @@ from .options import (
     pack_option,
     package_schema_of,
     repair_option,
+    say_warnings,
     server_option,
     stubs_option,
     write_text,
@@ -91,8 +92,7 @@ def to_python(
     package = package if package is not None else stubs if stubs is not None else STUBS
     schema = given if given is not None else package_schema_of(package)
     loaded = load_target(target, (), schema, Converting(editor, repair, packs=packs))
-    for warning in loaded.warnings:
-        say(warning, err=True)
+    say_warnings(loaded.warnings, known=given is not None)
     source = write_python(
         loaded.graph,
         schema,

@@ -15,6 +15,7 @@ from .options import (
     object_info_option,
     pack_option,
     repair_option,
+    say_warnings,
     server_option,
     stubs_option,
 )
@@ -74,8 +75,8 @@ def validate(
         sound = sound and report.ok and not report.errors and not (strict and report.warnings)
         reports[text] = report.to_json()
         if form == "text":
-            for warning in target.warnings:
-                say(f"{shown_name(text)}: {warning}")
+            known = schema is not None
+            say_warnings(target.warnings, known=known, before=f"{shown_name(text)}: ", err=False)
             say(f"{shown_name(text)}: {report}")
     if form == "json":
         shown = reports if len(files) > 1 else reports[files[0]]

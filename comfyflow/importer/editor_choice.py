@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -12,6 +13,7 @@ from ..schema import Schema, Version
 from .editor_rules import NEWEST, OLDEST, EditorRules, rules_of
 from .javascript import shown
 
+_WRITTEN: Final = re.compile(r"v?\d{1,9}(\.\d{1,9}){1,3}([-+]\S*)?")
 _FIRST: Final = Version(1)
 """Versions before this one say nothing: servers without an editor give 0.0.0."""
 
@@ -44,7 +46,7 @@ def choose_editor(asked: str | None, schema: Schema, workflow: Mapping[str, Any]
     saved = saved_by(workflow)
     if asked is not None:
         version = _parsed(str(asked))
-        if version is None:
+        if version is None or _WRITTEN.fullmatch(str(asked).strip()) is None:
             raise ConversionError(f"{shown(asked)} is no version of the editor; write it as 1.45 or 1.45.20")
         reason = "which was asked for"
     elif (required := _version(schema.editor)) is not None:

@@ -25,7 +25,8 @@ ENTRY_POINTS: Final = "comfyflow.packs"
 
 
 class PackTable:
-    """Packs by what they have. Where several have a class, the first that has its module counts.
+    """Packs by what they have. Where several have a class, the first that has its module counts; one that
+    says nothing of modules has every module.
 
     Args:
         packs: In the order in which they are asked.
@@ -46,7 +47,7 @@ class PackTable:
             if len(self._fills) > _MOST_KEPT:
                 self._fills.clear()
             found = [(pack, fill) for pack in self.packs if (fill := pack.fill(*key)) is not None]
-            own = [one for one in found if one[0].has_module(module)]
+            own = [one for one in found if one[0].has_module(module) or not one[0].modules]
             self._fills[key] = next(iter([*own, *found]), None)
         return self._fills[key]
 
