@@ -238,3 +238,39 @@ def _until_end(terminal: int) -> Iterator[bytes]:
         if not data:
             return
         yield data
+
+
+def test_a_simulator_may_have_the_classes_of_a_file(command: Command, tmp_path: Path) -> None:
+    own = {
+        "input": {"required": {"size": ["INT", {"default": 4}]}},
+        "output": ["IMAGE"],
+        "python_module": "nodes",
+    }
+    save = {
+        "input": {"required": {"images": ["IMAGE"], "filename_prefix": ["STRING", {}]}},
+        "output": [],
+        "output_node": True,
+    }
+    info, saved = tmp_path / "info.json", tmp_path / "saved.json"
+    info.write_text(json.dumps({"Own": own, "SaveImage": save}))
+    nodes = [
+        {
+            "id": 1,
+            "type": "Own",
+            "widgets_values": [7],
+            "outputs": [{"name": "IMAGE", "type": "IMAGE", "links": [1]}],
+        },
+        {
+            "id": 2,
+            "type": "SaveImage",
+            "widgets_values": ["x"],
+            "inputs": [{"name": "images", "type": "IMAGE", "link": 1}],
+        },
+    ]
+    saved.write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": [[1, 1, 0, 2, 0, "IMAGE"]]}))
+    words = ("run", str(saved), "--out", str(tmp_path / "out"), "-q")
+    done = command(*words, "--simulate", "--object-info", str(info))
+    assert (done.code, len(list((tmp_path / "out").iterdir()))) == (0, 1), done.err
+    assert command(*words, "--simulate").code == 1
+    refused = command(*words, "--object-info", str(info))
+    assert (refused.code, "--object-info is for --simulate" in refused.err) == (2, True)

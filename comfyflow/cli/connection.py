@@ -32,7 +32,10 @@ def chosen_server(option: str | None) -> str:
 
 @contextlib.contextmanager
 def connected(
-    server: str | None, simulate: bool = False, seconds: float | None = None
+    server: str | None,
+    simulate: bool = False,
+    seconds: float | None = None,
+    simulated: Schema | None = None,
 ) -> Generator[Client, None, None]:
     """A client of the chosen server, or of a simulator that lives as long as the block.
 
@@ -40,6 +43,7 @@ def connected(
         server: The option ``--server``.
         simulate: The option ``--simulate``.
         seconds: How long to wait for the server to say that it is one.
+        simulated: The classes of the simulator; by default the reference package's.
 
     Raises:
         CommandError: Both were asked for, the simulator's extra is not installed, or no ComfyUI
@@ -51,7 +55,7 @@ def connected(
     if simulate:
         if server is not None:
             raise CommandError("give --server or --simulate, not both")
-        with _simulator() as url, Client(url) as client:
+        with _simulator(simulated) as url, Client(url) as client:
             yield client
         return
     with Client(chosen_server(server), **connection_options()) as client:
@@ -121,12 +125,12 @@ def _json_value(content: bytes) -> object:
 
 
 @contextlib.contextmanager
-def _simulator() -> Generator[str, None, None]:
+def _simulator(classes: Schema | None) -> Generator[str, None, None]:
     try:
         from ..simulator import Simulator
     except ImportError as error:
         raise CommandError(
             f"--simulate needs the extra: pip install 'comfyflow-dsl[simulator]' ({error})"
         ) from None
-    with Simulator(previews=True, step_seconds=0.03) as simulator:
+    with Simulator(classes, previews=True, step_seconds=0.03) as simulator:
         yield simulator.url
