@@ -91,8 +91,10 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place is not None else ""
         what = ""
-        if self.node_id is not None:
-            what = f"{self.class_type or 'node'} #{self.node_id}"
+        if self.node_id is not None or self.class_type is not None:
+            what = self.class_type or "node"
+            if self.node_id is not None:
+                what = f"{what} #{self.node_id}"
             if self.title and self.title != self.class_type:
                 what = f"{what} ({self.title!r})"
             if self.input_name:
@@ -117,3 +119,13 @@ class Problem:
         }
         shown.update({key: value for key, value in optional.items() if value})
         return shown
+
+
+def left_out(class_type: str, reason: str) -> Problem:
+    """That a node class of a server is left out of what is made of its /object_info.
+
+    Args:
+        class_type: The class, whatever it is called.
+        reason: What is the matter with it.
+    """
+    return Problem("class_left_out", reason, "warning", class_type=class_type)

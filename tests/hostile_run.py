@@ -241,7 +241,7 @@ class Reader:
             schema, Options(docs=attacker.rng.random() < 0.8, max_choices=attacker.one(0, 2, 100))
         )
         for skipped in package.skipped:
-            if "comfyflow itself" in skipped.reason:
+            if "comfyflow itself" in skipped.message:
                 raise AssertionError(str(skipped))
         name = f"hostile_{number}"
         package.write(self.inside / name)

@@ -84,7 +84,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: optional(c, "Loader").update(extra=["INT", {}]),
         "input_added",
-        "info",
+        "note",
         "Loader #1, input extra: is a new optional input (INT)",
     ),
     (
@@ -96,7 +96,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: optional(c, "Sampler").pop("note"),
         "input_gone",
-        "info",
+        "note",
         "Sampler #2 ('The sampler'), input note:",
     ),
     (
@@ -108,7 +108,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: optional(c, "Loader").update(mode=required(c, "Loader").pop("mode")),
         "input_required_changed",
-        "info",
+        "note",
         "Loader #1, input mode: is optional now",
     ),
     (
@@ -120,7 +120,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: required(c, "Save").update(latent=["IMAGE,LATENT"]),
         "input_type_changed",
-        "info",
+        "note",
         "Save #3, input latent: was LATENT, is IMAGE,LATENT",
     ),
     (
@@ -138,13 +138,13 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: required(c, "Sampler")["steps"][1].update(min=0, step=2),
         "range_changed",
-        "info",
+        "note",
         "range was min 1, max 100, is min 0, max 100, step 2",
     ),
     (
         lambda c: required(c, "Sampler")["steps"][1].update(default=30),
         "default_changed",
-        "info",
+        "note",
         "input steps: default was 20, is 30",
     ),
     (
@@ -162,19 +162,19 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: required(c, "Loader")["mode"][0].remove("exact"),
         "choices_gone",
-        "info",
+        "note",
         "Loader #1, input mode: no longer offers 'exact'",
     ),
     (
         lambda c: required(c, "Loader")["mode"][0].append("new"),
         "choices_added",
-        "info",
+        "note",
         "Loader #1, input mode: offers 'new' now",
     ),
     (
         lambda c: required(c, "Loader")["mode"][1].update(lazy=True),
         "option_changed",
-        "info",
+        "note",
         "input mode: option lazy was nothing, is True",
     ),
     (
@@ -204,7 +204,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: required(c, "Sampler")["kind"][1]["options"].pop(0),
         "choices_gone",
-        "info",
+        "note",
         "input kind: no longer offers 'plain'",
     ),
     (
@@ -216,7 +216,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: template(c)["input"]["required"].update(image=["MASK"]),
         "input_type_changed",
-        "info",
+        "note",
         "input images.*: was IMAGE, is MASK",
     ),
     (
@@ -228,13 +228,13 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: required(c, "Rows")["slot"][1]["inputs"]["required"]["m"][1].update(default=3),
         "default_changed",
-        "info",
+        "note",
         "Rows #5, input slot.m: default was nothing, is 3",
     ),
     (
         lambda c: optional(c, "Rows")["any"][1]["template"].update(allowed_types="A"),
         "input_type_changed",
-        "info",
+        "note",
         "input any: was COMFY_MATCHTYPE_V3 of A,B, is COMFY_MATCHTYPE_V3 of A",
     ),
     (
@@ -246,13 +246,13 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: c["Loader"].update(output=["MODEL", "VAE"]),
         "output_type_changed",
-        "info",
+        "note",
         "Loader #1: output 1 (CLIP) was CLIP, is VAE, which the workflow does not use",
     ),
     (
         lambda c: c["Loader"].update(output=["MODEL"]),
         "output_gone",
-        "info",
+        "note",
         "Loader #1: output 1 (CLIP, CLIP) is gone, which the workflow does not use",
     ),
     (
@@ -264,13 +264,13 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: c["Save"].update(output=["LATENT"]),
         "output_added",
-        "info",
+        "note",
         "Save #3: has a new output 0 (LATENT, LATENT)",
     ),
     (
         lambda c: c["Loader"].update(output_name=["model", "CLIP"]),
         "output_renamed",
-        "info",
+        "note",
         "Loader #1: output 0 (MODEL) is called model now",
     ),
     (
@@ -294,7 +294,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: c["Save"].pop("api_node"),
         "api_node_changed",
-        "info",
+        "note",
         "Save #3: is no longer a paid API node",
     ),
     (
@@ -312,7 +312,7 @@ CASES: list[tuple[Change, str, str, str]] = [
     (
         lambda c: c["Loader"].update(python_module="nodes_loader"),
         "module_changed",
-        "info",
+        "note",
         "Loader #1: comes from nodes_loader, no longer from nodes",
     ),
     (
@@ -373,7 +373,7 @@ def test_of_several_nodes_those_are_named_that_it_hits_hardest() -> None:
     (drift,) = check(prompt, changed(lambda c: required(c, "Loader")["mode"][0].remove("fast")), OLD)
     assert (drift.severity, drift.node_ids) == ("error", ("1",))
     (drift,) = check(prompt, changed(lambda c: required(c, "Loader")["mode"][0].append("new")), OLD)
-    assert (drift.severity, len(drift.node_ids)) == ("info", 11)
+    assert (drift.severity, len(drift.node_ids)) == ("note", 11)
     assert drift.text.startswith("Loader #1, #10, #11, #12, #13, #14 and 5 more, input mode:")
 
 
@@ -414,7 +414,7 @@ def test_a_class_that_the_server_replaces_is_no_error() -> None:
 def test_what_the_baseline_does_not_know() -> None:
     fewer = changed(lambda c: c.pop("Loader"))
     (drift,) = check(PROMPT, OLD, fewer)
-    assert (drift.type, drift.severity) == ("node_added", "info")
+    assert (drift.type, drift.severity) == ("node_added", "note")
     lock = make_lock({"x": {"1": PROMPT["1"]}}, OLD)
     drifts = check(PROMPT, OLD, lock)
     assert [(drift.type, drift.severity, drift.class_type) for drift in drifts] == [
@@ -436,7 +436,7 @@ def test_against_a_lock_alone() -> None:
 def test_what_is_no_prompt_would_not_run(prompt: object) -> None:
     drifts = check(prompt, OLD, OLD)
     assert not would_run(drifts)
-    assert all(drift.input_name != "" for drift in drifts)
+    assert all(drift.to_json()["input_name"] != "" for drift in drifts)
 
 
 def test_names_cannot_disturb_a_terminal_or_a_report() -> None:

@@ -51,7 +51,7 @@ def test_the_verdict_is_the_servers(prompt: dict[str, Any], classes: dict[str, A
     report = validate_prompt(prompt, new)
     found = [*report.errors, *report.refusals]
     assert would_run(drifts) == (not found)
-    hit = {node_id for drift in drifts if drift.severity != "info" for node_id in drift.node_ids}
+    hit = {node_id for drift in drifts if drift.severity != "note" for node_id in drift.node_ids}
     assert {problem.node_id for problem in found if problem.node_id} <= hit | _sources(prompt, hit)
 
 

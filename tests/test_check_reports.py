@@ -44,7 +44,7 @@ made.py:made: would not run
   flows/made.py:7: error: Sampler #2 ('The sampler'), input steps: range was min 1, max 100, is min 1, \
 max 10; here it {REASON} [range_changed]
   warning: Save #3: is now deprecated [deprecated_changed]
-  info: Loader #1, input mode: offers 'new' now [choices_added]
+  note: Loader #1, input mode: offers 'new' now [choices_added]
 other.json: would run"""
 
 

@@ -195,7 +195,7 @@ def test_files_of_several_workflows_are_kept_together() -> None:
 
 def test_a_class_that_the_server_lacks_cannot_be_locked() -> None:
     prompt = {**PROMPT, "9": {"class_type": "Gone", "inputs": {}}, "10": "no node"}
-    with pytest.raises(LockError, match=r"has no node class Gone \(in a\.json\); None \(in a\.json\)"):
+    with pytest.raises(LockError, match=r"has no node class Gone \(in a\.json\); for a node that names none"):
         make_lock({"a.json": prompt}, schema())
 
 

@@ -70,7 +70,7 @@ def gen_stubs(
     package.write(out)
     lines = [f"renamed: {each}" for each in package.renamed] if verbose else _by_class(package.renamed)
     lines += [f"changed: {each}" for each in changed]
-    lines += [f"skipped: {each}" for each in package.skipped]
+    lines += [f"skipped: {each.class_type!r:.200}: {each.message}" for each in package.skipped]
     lines.append(
         f"generated {len(package.generated)} node classes in {len(package.files)} files under {out} "
         f"(ComfyUI {schema.version_text}; {len(package.skipped)} skipped, {len(package.renamed)} renamed)"

@@ -48,7 +48,7 @@ def migrate(files: tuple[Path, ...], write: bool, packages: tuple[str, ...]) -> 
             data, {name: _changes(folder, known) for name, folder in found.items()}, str(file)
         )
         for remark in done.remarks:
-            say(f"{file}:{remark.line}: {remark.text}", err=True)
+            say(f"{remark.place}: {remark.message}", err=True)
         left = left or bool(done.remarks) or (done.changed and not write)
         if not found:
             say(f"{file}: imports no generated package of node classes", err=True)

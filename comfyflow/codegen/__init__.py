@@ -5,4 +5,3 @@ from .generate import generate as generate
 from .package import Package as Package
 from .package_plan import DEFAULT_MAX_CHOICES as DEFAULT_MAX_CHOICES
 from .package_plan import Options as Options
-from .package_plan import Skipped as Skipped

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..collector import collector_paused
 from ..errors import CodegenError
+from ..problem import left_out
 from ..schema import Schema
 from .package import Package
-from .package_plan import Options, Skipped, plan_package
+from .package_plan import Options, plan_package
 from .render import render
 from .schema_file import FILE_NAME, NotJsonError, node_line, schema_file
 
@@ -30,15 +31,15 @@ def generate(schema: Schema, options: Options | None = None) -> Package:
 
 def _generate(schema: Schema, options: Options) -> Package:
     lines: dict[str, str] = {}
-    skipped = [Skipped(problem.class_type, problem.reason) for problem in schema.problems]
+    skipped = list(schema.problems)
     for name in sorted(schema):
         if options.wants(schema[name]):
             try:
                 lines[name] = node_line(schema[name], options.docs)
             except NotJsonError as error:
-                skipped.append(Skipped(name, str(error)))
+                skipped.append(left_out(name, str(error)))
     plan = plan_package([schema[name] for name in lines], options)
-    skipped = sorted((*skipped, *plan.skipped), key=lambda entry: entry.class_type)
+    skipped = sorted((*skipped, *plan.skipped), key=lambda entry: entry.class_type or "")
     lines = {node.class_type: lines[node.class_type] for node in plan.nodes}
     if not lines:
         raise CodegenError(f"there is no node to generate in {schema.source}")

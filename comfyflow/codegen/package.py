@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import CodegenError
+from ..problem import Problem
 from .block import Renamed
 from .compilation import write_compiled, write_files
-from .package_plan import Skipped
 from .render import HEADER
 from .schema_file import FILE_NAME, written_files
 
@@ -38,7 +38,7 @@ class Package:
 
     files: Mapping[str, str]
     generated: tuple[str, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[Problem, ...]
     renamed: tuple[Renamed, ...]
 
     def stale(self, out_dir: str | os.PathLike[str]) -> list[str]:

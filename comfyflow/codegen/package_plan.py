@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
+from ..problem import Problem, left_out
 from ..schema import InputSchema, NodeSchema
 from .argument import Annotator
 from .block import ClassPlan, Renamed, SkippedNodeError
@@ -48,17 +49,6 @@ class Options:
             return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
         return (not self.include or matches(self.include)) and not matches(self.exclude)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A node that is not in the package, and why."""
-
-    class_type: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.class_type!r:.200}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -122,13 +112,13 @@ class PackagePlan:
     sockets: list[SocketClass]
     choices: list[ChoiceAlias]
     nodes: list[NodeSchema]
-    skipped: list[Skipped]
+    skipped: list[Problem]
     renamed: list[Renamed]
 
 
 def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     """Plan the package for these nodes, which are sorted by their class types."""
-    skipped: list[Skipped] = []
+    skipped: list[Problem] = []
     paths, packages = module_paths({node.python_module for node in nodes})
     taken = {part for path in paths.values() for part in path.parts} | IMPORTED | RESERVED
     names, former = class_names(nodes, taken), former_names(nodes, taken)
@@ -160,12 +150,12 @@ def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
     return PackagePlan(ordered, packages, list(sockets), list(choices), planned, skipped, renamed)
 
 
-def _spared(node: NodeSchema, skipped: list[Skipped], step: Callable[[], None]) -> bool:
+def _spared(node: NodeSchema, skipped: list[Problem], step: Callable[[], None]) -> bool:
     """Whether a node is still to be generated after a step: no node may cost a server's others."""
     try:
         step()
     except SkippedNodeError as error:
-        skipped.append(Skipped(node.class_type, str(error)))
+        skipped.append(left_out(node.class_type, str(error)))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, it is this node's, and it is told
@@ -173,7 +163,7 @@ def _spared(node: NodeSchema, skipped: list[Skipped], step: Callable[[], None]) 
         reason = (
             f"comfyflow itself failed at it ({fault:.200}); please report this with the node's object_info"
         )
-        skipped.append(Skipped(node.class_type, reason))
+        skipped.append(left_out(node.class_type, reason))
     else:
         return True
     return False

@@ -1,10 +1,10 @@
 """The lock of what workflows use of a server, and the report of what has become of it."""
 
+from ..problem import Severity as Severity
 from .check import check as check
 from .checked import Checked as Checked
 from .checked import to_github as to_github
 from .drift import Drift as Drift
-from .drift import Severity as Severity
 from .drift import would_run as would_run
 from .junit import to_junit as to_junit
 from .lock_file import Lock as Lock

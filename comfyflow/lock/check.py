@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..diff.shown import brief
-from ..graph.prompt import read_links, title_of
-from ..json_types import object_or_empty, text_or_empty
+from ..graph import Graph
+from ..graph.prompt import read_nodes
 from ..nearest import nearest
-from ..problem import Place, Problem
+from ..problem import Place, Problem, Severity
 from ..schema import InputSchema, NodeSchema, Schema, takes_file, unfold_inputs
-from ..validate import validate_prompt
+from ..validate import Report, validate_prompt
 from .difference import Difference, node_differences
-from .drift import SEVERITIES, Drift, Severity
+from .drift import SEVERITIES, Drift
 from .lock_file import Lock
 from .signature import is_file_list
 
@@ -35,7 +35,7 @@ _NEVER: Final = frozenset({"choices_added", "default_changed", "output_renamed",
 
 
 def check(
-    prompt: object,
+    prompt: object | Graph,
     new: Schema | Lock,
     old: Schema | Lock | None = None,
     *,
@@ -48,18 +48,21 @@ def check(
     would reject it: models that are not installed, and what was wrong before.
 
     Args:
-        prompt: The workflow's prompt JSON.
+        prompt: The workflow: a graph, or prompt JSON.
         new: The server's node classes, or a lock of them.
         old: Those that the workflow was made for; None if nobody knows. Then only what keeps it
             from running is listed.
-        places: Node id to where the user's source made the node.
+        places: Node id to where the user's source made the node; by default, what a graph says.
 
     Returns:
         Errors first, then warnings, then the rest; see `would_run`.
     """
     target = new.schema if isinstance(new, Lock) else new
     baseline = old.schema if isinstance(old, Lock) else old
-    return _Check(prompt, target, baseline, places or {}, isinstance(old, Lock)).run()
+    graph = prompt if isinstance(prompt, Graph) else read_nodes(prompt)
+    found = validate_prompt(prompt, target, places=places)
+    known = graph.places if places is None else places
+    return _Check(graph, found, target, baseline, known, isinstance(old, Lock)).run()
 
 
 class _Check:
@@ -67,31 +70,31 @@ class _Check:
 
     def __init__(
         self,
-        prompt: object,
+        graph: Graph,
+        report: Report,
         new: Schema,
         old: Schema | None,
         places: Mapping[str, Place],
         is_locked: bool,
     ) -> None:
-        self._prompt = prompt
+        self._graph = graph
+        self._report = report
         self._new = new
         self._old = old
         self._places = places
         self._is_locked = is_locked
         self._replaced: dict[str, str] = {}
         self._by_class: defaultdict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
-        for node_id, value in object_or_empty(prompt).items():
-            node = object_or_empty(value)
-            class_type = node.get("class_type")
-            if isinstance(class_type, str):
-                self._by_class[class_type][str(node_id)] = object_or_empty(node.get("inputs"))
+        for node_id, node in graph.items():
+            if node.class_type:
+                self._by_class[node.class_type][node_id] = node.inputs
 
     def run(self) -> list[Drift]:
         """All drifts, the worst first."""
         found = {name: list(self._differences(name)) for name in self._by_class}
         hits: defaultdict[int, dict[str, Problem]] = defaultdict(dict)
         rest: dict[tuple[object, ...], Drift] = {}
-        report = validate_prompt(self._prompt, self._new, places=self._places)
+        report = self._report
         self._replaced = {
             problem.node_id: problem.message
             for problem in report.warnings
@@ -138,9 +141,12 @@ class _Check:
             rank = _rank(problem, difference)
             if rank is not None:
                 ranked.append((rank, len(ranked), difference, problem.node_id))
-        for name, source, slot in self._links(problem.node_id):
-            is_it = problem.input_name == name or problem.type.startswith("exception_")
-            for difference in found.get(self._class_of(source), ()) if is_it else ():
+        node = self._graph.get(problem.node_id)
+        for name, (source, slot) in node.links if node is not None else ():
+            is_it = source in self._graph and (
+                problem.input_name == name or problem.type.startswith("exception_")
+            )
+            for difference in found.get(self._graph[source].class_type, ()) if is_it else ():
                 if difference.slot == slot and difference.type in ("output_type_changed", "output_gone"):
                     ranked.append((1, len(ranked), difference, source))
         return min(ranked)[2:] if ranked else None
@@ -183,36 +189,37 @@ class _Check:
         return next((entry for entry in inputs if entry.name == problem.input_name), None)
 
     def _error(self, problem: Problem) -> Drift:
+        """An error of the server as it is."""
         return Drift(
             problem.type,
-            "error",
             problem.message,
-            problem.class_type,
-            problem.input_name or None,
-            (problem.node_id,) if problem.node_id is not None else (),
+            node_id=problem.node_id,
+            class_type=problem.class_type,
+            input_name=problem.input_name,
             suggestion=problem.suggestion,
-            title=problem.title,
             place=problem.place,
+            title=problem.title,
+            node_ids=(problem.node_id,) if problem.node_id is not None else (),
         )
 
     def _drift(self, class_type: str, difference: Difference, hit: Mapping[str, Problem]) -> Drift:
         severity, ids = self._impact(difference, hit)
         problem = hit[ids[0]] if severity == "error" and ids[0] in hit else None
-        title = title_of(object_or_empty(self._prompt).get(ids[0]))
         reason = problem.message if problem is not None and difference.type != "node_gone" else None
         return Drift(
             difference.type,
-            severity,
             difference.message + self._aside(difference),
-            class_type,
-            difference.input_name,
-            ids,
-            reason if severity == "error" else self._replaced.get(ids[0]),
-            problem.suggestion if problem is not None else None,
-            title if isinstance(title, str) else None,
-            self._places.get(ids[0]),
-            difference.old,
-            difference.new,
+            severity,
+            node_id=ids[0],
+            class_type=class_type,
+            input_name=difference.input_name or "",
+            suggestion=problem.suggestion if problem is not None else None,
+            place=self._places.get(ids[0]),
+            title=self._graph[ids[0]].title,
+            node_ids=ids,
+            reason=reason if severity == "error" else self._replaced.get(ids[0]),
+            old=difference.old,
+            new=difference.new,
         )
 
     def _impact(self, difference: Difference, hit: Mapping[str, Problem]) -> tuple[Severity, tuple[str, ...]]:
@@ -223,7 +230,7 @@ class _Check:
         if hit:
             return "error", tuple(hit)
         changed = tuple(node_id for node_id in difference.nodes if self._alters(difference, node_id))
-        return ("warning", changed) if changed else ("info", difference.nodes)
+        return ("warning", changed) if changed else ("note", difference.nodes)
 
     def _alters(self, difference: Difference, node_id: str) -> bool:
         """Whether a node may do something else than before because of a difference."""
@@ -251,20 +258,12 @@ class _Check:
         return ", which the workflow does not use" if changed and not used else ""
 
     @cached_property
-    def _used_outputs(self) -> set[tuple[str, int | None]]:
-        nodes = (node_id for ids in self._by_class.values() for node_id in ids)
-        return {(source, slot) for node_id in nodes for _, source, slot in self._links(node_id)}
+    def _used_outputs(self) -> frozenset[tuple[str, int | None]]:
+        return frozenset(link for node in self._graph.values() for _, link in node.links)
 
     def _inputs(self, node_id: str | None) -> Mapping[str, Any]:
-        node = object_or_empty(object_or_empty(self._prompt).get(node_id or ""))
-        return object_or_empty(node.get("inputs"))
-
-    def _links(self, node_id: str) -> Iterator[tuple[str, str, int]]:
-        for name, link in read_links(self._inputs(node_id)):
-            yield name, link.node_id, link.slot
-
-    def _class_of(self, node_id: str) -> str:
-        return text_or_empty(object_or_empty(object_or_empty(self._prompt).get(node_id)).get("class_type"))
+        node = self._graph.get(node_id or "")
+        return node.inputs if node is not None else {}
 
 
 def _rank(problem: Problem, difference: Difference) -> int | None:

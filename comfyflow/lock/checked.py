@@ -65,7 +65,7 @@ def to_github(checked: Iterable[Checked]) -> str:
             told = ",".join(
                 f"{key}={_property(str(value))}" for key, value in where.items() if value is not None
             )
-            kind = "notice" if drift.severity == "info" else drift.severity
+            kind = "notice" if drift.severity == "note" else drift.severity
             lines.append(f"::{kind} {told}::{_data(drift.text)}")
     return "\n".join(lines)
 

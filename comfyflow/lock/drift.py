@@ -4,56 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from ..diff.shown import plain
-from ..problem import Place
+from ..problem import Problem, Severity
 
-Severity: TypeAlias = Literal["error", "warning", "info"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 """What a drift means to the workflow.
 
 ``error``: it would not run. ``warning``: it would run, but perhaps not as before, or only once a
-file is there. ``info``: nothing changes for it.
+file is there. ``note``: nothing changes for it.
 """
-
-SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")
 
 
 @dataclass(frozen=True)
-class Drift:
+class Drift(Problem):
     """One difference that touches a workflow, or one reason why it would not run.
 
+    Its ``type`` is one of ``node_gone``, ``input_added``, ``input_gone``, ``input_type_changed``,
+    ``input_required_changed``, ``default_changed``, ``range_changed``, ``choices_gone``,
+    ``choices_added``, ``option_changed``, ``slots_changed``, ``output_…``, ``module_changed``,
+    ``…_changed`` for what else a class may be; ``model_not_installed``, ``file_missing``;
+    ``not_locked``; or ComfyUI's own word for an error that no difference explains. Its ``input_name``
+    is a dotted one, and ``node_id``, ``title`` and ``place`` are those of the first node.
+
     Attributes:
-        type: What it is: ``node_gone``, ``input_added``, ``input_gone``, ``input_type_changed``,
-            ``input_required_changed``, ``default_changed``, ``range_changed``, ``choices_gone``,
-            ``choices_added``, ``option_changed``, ``slots_changed``, ``output_…``,
-            ``module_changed``, ``…_changed`` for what else a class may be;
-            ``model_not_installed``, ``file_missing``; ``not_locked``; or ComfyUI's own word for
-            an error that no difference explains.
-        severity: See `Severity`.
-        message: What happened, in one clause.
-        class_type: The node class; None for the whole prompt.
-        input_name: The input's dotted name, or None.
         node_ids: The nodes of the workflow that it hits at this severity.
         reason: For an error, what the server will say of the first of them; for a class that is
             gone and replaced, by what.
-        suggestion: The nearest right value or name, ready to be shown.
-        title: The title of the first node.
-        place: Where the user's source made the first node.
         old: What was, as plain JSON.
         new: What is, as plain JSON.
     """
 
-    type: str
-    severity: Severity
-    message: str
-    class_type: str | None = None
-    input_name: str | None = None
     node_ids: tuple[str, ...] = ()
     reason: str | None = None
-    suggestion: str | None = None
-    title: str | None = None
-    place: Place | None = None
     old: Any = None
     new: Any = None
 
@@ -80,7 +64,7 @@ class Drift:
             )
         if self.title and self.title != self.class_type and len(self.node_ids) == 1:
             subject += f" ({self.title!r})"
-        return f"{subject}, input {plain(self.input_name)}" if self.input_name is not None else subject
+        return f"{subject}, input {plain(self.input_name)}" if self.input_name else subject
 
     def to_json(self) -> dict[str, Any]:
         """The drift as plain JSON values."""
@@ -89,7 +73,7 @@ class Drift:
             "severity": self.severity,
             "message": self.message,
             "class_type": self.class_type,
-            "input_name": self.input_name,
+            "input_name": self.input_name or None,
             "node_ids": list(self.node_ids),
         }
         optional = {

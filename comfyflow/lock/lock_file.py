@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import LockError
-from ..json_types import array_or_empty, is_object, object_or_empty
+from ..graph import Graph
+from ..graph.prompt import read_nodes
+from ..json_types import array_or_empty, is_object
 from ..schema import Schema, Version, required_editor
 from .signature import Used, signature
 from .written import MAX_DEPTH, depth_of, written
@@ -65,11 +67,11 @@ class Lock:
         return written(value) + "\n"
 
 
-def make_lock(workflows: Mapping[str, object], schema: Schema) -> Lock:
+def make_lock(workflows: Mapping[str, object | Graph], schema: Schema) -> Lock:
     """Write down what workflows use of a server.
 
     Args:
-        workflows: The prompt JSON of each workflow, by what to call it.
+        workflows: The graph or the prompt JSON of each workflow, by what to call it.
         schema: The server's. Of its lists of installed files, those that the workflows use are
             kept; where it does not know what is installed, all files that they name.
 
@@ -78,16 +80,18 @@ def make_lock(workflows: Mapping[str, object], schema: Schema) -> Lock:
     """
     given: dict[str, list[Mapping[str, Any]]] = {}
     missing: dict[str, list[str]] = {}
-    for name, prompt in workflows.items():
-        for value in object_or_empty(prompt).values():
-            node = object_or_empty(value)
-            class_type = node.get("class_type")
-            if isinstance(class_type, str) and class_type in schema:
-                given.setdefault(class_type, []).append(object_or_empty(node.get("inputs")))
+    for name, workflow in workflows.items():
+        graph = workflow if isinstance(workflow, Graph) else read_nodes(workflow)
+        for node in graph.values():
+            if node.class_type in schema:
+                given.setdefault(node.class_type, []).append(node.inputs)
             else:
-                missing.setdefault(str(class_type), []).append(name)
+                missing.setdefault(node.class_type, []).append(name)
     if missing:
-        told = "; ".join(f"{class_type} (in {users[0]})" for class_type, users in missing.items())
+        told = "; ".join(
+            f"{class_type or 'for a node that names none'} (in {users[0]})"
+            for class_type, users in missing.items()
+        )
         raise LockError(f"{schema.source} has no node class {told}")
     nodes = {name: signature(schema[name], _texts(given[name]), schema.files_known) for name in sorted(given)}
     return Lock(schema.version, tuple(sorted(workflows)), nodes, editor=schema.unusual_editor)

@@ -11,7 +11,6 @@ from .checked import Checked
 from .drift import Drift
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
-_LEVELS: Final = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def to_sarif(checked: Iterable[Checked], version: str) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def _result(workflow: Checked, drift: Drift, rules: list[str]) -> dict[str, Any]
     result: dict[str, Any] = {
         "ruleId": drift.type,
         "ruleIndex": rules.index(drift.type),
-        "level": _LEVELS[drift.severity],
+        "level": drift.severity,
         "message": {"text": f"{workflow.name}: {drift.text}"},
     }
     if file is not None:

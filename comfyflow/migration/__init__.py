@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .name_changes import NameChanges
-from .program import Migrated, Remark, migrate
+from .program import Migrated, migrate
 
-__all__ = ["Migrated", "NameChanges", "Remark", "migrate"]
+__all__ = ["Migrated", "NameChanges", "migrate"]

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from ..errors import CommandError
 from ..node_history import dropped, renamed_choices
+from ..problem import Place, Problem
 from .bindings import Bindings, ImportedName, member, source_module
 from .name_changes import NameChanges, lost_values
 
@@ -31,13 +32,6 @@ _WORD: Final = re.compile(r"\w+")
 _LINE_ENDS: Final = re.compile("\r\n|\r|\n")
 
 
-class Remark(NamedTuple):
-    """What is to be said of a place in a program."""
-
-    line: int
-    text: str
-
-
 class _Edit(NamedTuple):
     start: int
     end: int
@@ -51,13 +45,13 @@ class Migrated:
     Attributes:
         before: Its source.
         after: The source with today's names.
-        remarks: What its author has to decide, by line.
+        remarks: What its author has to decide, by line; each has its place.
         encoding: How the file is encoded.
     """
 
     before: str
     after: str
-    remarks: tuple[Remark, ...]
+    remarks: tuple[Problem, ...]
     encoding: str
 
     @property
@@ -84,7 +78,7 @@ def migrate(data: bytes, changes: Mapping[str, NameChanges], name: str = "the fi
     encoding, source, tree = _parsed(data, name)
     program = _Program(source, tree, changes)
     program.look()
-    return Migrated(source, program.rewritten(), program.remarks(), encoding)
+    return Migrated(source, program.rewritten(), program.remarks(name), encoding)
 
 
 def imported_modules(data: bytes, name: str = "the file") -> list[str]:
@@ -124,7 +118,7 @@ class _Program:
         self._bindings = Bindings.of(tree, sorted(changes, key=len, reverse=True))
         self._starts = [0, *(match.end() for match in _LINE_ENDS.finditer(source))]
         self._edits: set[_Edit] = set()
-        self._remarks: set[Remark] = set()
+        self._remarks: set[tuple[int, str]] = set()
         self._renamed: dict[str, str] = {}
         """Local names that get another because what they import did."""
 
@@ -154,9 +148,19 @@ class _Program:
             source = source[: edit.start] + edit.text + source[edit.end :]
         return source
 
-    def remarks(self) -> tuple[Remark, ...]:
-        """What is to be said, by line."""
-        return tuple(sorted(self._remarks))
+    def remarks(self, name: str) -> tuple[Problem, ...]:
+        """What is to be said, by line.
+
+        Args:
+            name: The file.
+        """
+        return tuple(
+            Problem("to_be_decided", text, "warning", place=Place(name, line))
+            for line, text in sorted(self._remarks)
+        )
+
+    def _remark(self, line: int, text: str) -> None:
+        self._remarks.add((line, text))
 
     def _look_at_import(self, taken: ImportedName) -> None:
         changes = self._changes[taken.package]
@@ -186,7 +190,7 @@ class _Program:
                 new = changes.classes.get(node.id)
                 if new is not None:
                     told = f"{node.id} is called {new} now; `import *` does not tell whether this is it"
-                    self._remarks.add(Remark(node.lineno, told))
+                    self._remark(node.lineno, told)
                 else:
                     self._tell_gone(node.lineno, changes, (), node.id)
 
@@ -213,7 +217,7 @@ class _Program:
             told = (
                 f".{node.attr} is an output's name of comfyflow 0.1; of which class it is cannot be told here"
             )
-            self._remarks.add(Remark(_end_line(node), told))
+            self._remark(_end_line(node), told)
 
     def _look_at_call(self, node: ast.Call) -> None:
         found = self._class_of(node.func)
@@ -227,7 +231,7 @@ class _Program:
                 value = given.get(wire)
                 if isinstance(value, ast.Constant) and value.value in choices:
                     told = f"{name}({wire}={value.value!r}): ComfyUI {version} takes that choice no more"
-                    self._remarks.add(Remark(value.lineno, told))
+                    self._remark(value.lineno, told)
                 elif default is not None and wire not in given and not spread and "." not in wire:
                     self._tell_default(node.lineno, changes, name, wire, default, version)
 
@@ -237,7 +241,7 @@ class _Program:
         if wire in changes.defaults.get(name, ()):
             return
         told = f"{name}() needs {wire}= since ComfyUI {version}; before, it was {default!r} by itself"
-        self._remarks.add(Remark(line, told))
+        self._remark(line, told)
 
     def _look_at_unpacking(self, node: ast.Assign) -> None:
         found = self._class_of(node.value.func) if isinstance(node.value, ast.Call) else None
@@ -254,25 +258,23 @@ class _Program:
                         f"{name} has {changes.widths.get(name)} outputs since ComfyUI {version}, not "
                         f"{len(before)}; take them by name, or unpack them all"
                     )
-                    self._remarks.add(Remark(node.lineno, told))
+                    self._remark(node.lineno, told)
 
     def _look_at_text(self, node: ast.Constant, text: str) -> None:
         """Annotations in quotes and ``__all__``: what they mean is not known here."""
         for old, new in self._renamed.items():
             if old in text and _ANNOTATION.fullmatch(text) and old in _WORD.findall(text):
-                self._remarks.add(
-                    Remark(node.lineno, f"the text {text!r} may mean {old}, which is {new} now")
-                )
+                self._remark(node.lineno, f"the text {text!r} may mean {old}, which is {new} now")
 
     def _tell_gone(self, line: int, changes: NameChanges, path: tuple[str, ...], name: str) -> None:
         if path == (_CHOICES,):
             if name not in changes.aliases and renamed_choices(name) is not None:
                 told = f"{name}: no node of this package has those choices any more"
-                self._remarks.add(Remark(line, told))
+                self._remark(line, told)
             return
         gone = None if name in changes.present else dropped(name)
         if gone is not None:
-            self._remarks.add(Remark(line, f"{name}: {gone}"))
+            self._remark(line, f"{name}: {gone}")
 
     def _class_of(self, node: ast.expr) -> tuple[NameChanges, str] | None:
         """The class that an expression names, by the name that it has today."""
@@ -333,7 +335,7 @@ class _Program:
         if self._source[start : start + len(old)] == old:
             self._edits.add(_Edit(start, start + len(old), new))
         else:
-            self._remarks.add(Remark(line, f"{old} is called {new} now; it is spelled unusually here"))
+            self._remark(line, f"{old} is called {new} now; it is spelled unusually here")
 
     def _offset(self, line: int, column: int) -> int:
         """Where a place of the syntax tree is in the source. Its columns count bytes of UTF-8."""

@@ -13,7 +13,6 @@ from .node_schema import NodeSchema as NodeSchema
 from .node_schema import OutputSchema as OutputSchema
 from .node_schema import is_pack as is_pack
 from .schema import Schema as Schema
-from .schema import SchemaProblem as SchemaProblem
 from .version import Version as Version
 from .version import required_editor as required_editor
 

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from ..errors import SchemaError
 from ..nearest import nearest
+from ..problem import Problem, left_out
 from .node_schema import MalformedNodeError, NodeSchema, read_node
 from .version import Version, infer_version, inferred, required_editor
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class SchemaProblem:
-    """A node of an /object_info that could not be read, and why. It was left out."""
-
-    class_type: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.class_type}: left out: {self.reason}"
 
 
 class Schema(Mapping[str, NodeSchema]):
@@ -122,11 +111,11 @@ class Schema(Mapping[str, NodeSchema]):
         return f"<Schema of {len(self.raw)} nodes, ComfyUI {self.version}, from {self.source}>"
 
     @property
-    def problems(self) -> tuple[SchemaProblem, ...]:
-        """Every node that had to be left out. Looks at all of them."""
+    def problems(self) -> tuple[Problem, ...]:
+        """Every node that could not be read, and why. It was left out. Looks at all of them."""
         for name in self.raw:
             self._find(name)
-        return tuple(SchemaProblem(name, reason) for name, reason in self._reasons.items())
+        return tuple(left_out(name, reason) for name, reason in self._reasons.items())
 
     def nearest(self, class_type: str) -> str | None:
         """The known class whose name is most like this one, or None where none is near."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..graph import Graph
+from ..graph.prompt import to_prompt
 from ..graph.walk import causes, circles, reachable, upstream
 from ..json_types import is_object
 from ..problem import Place
@@ -42,14 +44,18 @@ def validate_prompt(
     Never raises, whatever the prompt is, and never recurses.
 
     Args:
-        prompt: The prompt JSON: what ``POST /prompt`` takes as ``prompt``.
+        prompt: The prompt JSON: what ``POST /prompt`` takes as ``prompt``; or a `Graph`.
         schema: The server's node classes; its version decides on the rules.
-        places: Node id to where the user's source made the node, for the problems.
+        places: Node id to where the user's source made the node, for the problems; by default, what a
+            graph says.
         partial_execution_targets: As in the request: only these outputs are run.
         file_exists: Says whether a file that a loader names is on the server (None: nobody
             knows). By default the schema's lists of files are asked.
     """
     plans = SchemaPlans.of(schema)
+    if isinstance(prompt, Graph):
+        places = prompt.places if places is None else places
+        prompt = to_prompt(prompt)
     if not is_object(prompt):
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
