@@ -346,8 +346,10 @@ def with_inputs(node: NodeT, inputs: Mapping[str, Any]) -> NodeT:
 def bypassed(node: NodeT, bypass: bool = True) -> NodeT:
     """Leave a node out of the prompt and link what is behind it to what is before it.
 
-    As in the editor, each of its outputs becomes what is linked to the input of the same index,
-    if that is of the same type, else the first linked input of that type; else nothing.
+    As in the editor, each of its outputs becomes what is linked to the input of the same place, if its
+    type suits what takes the output; else to the first input that does. If nothing is linked there,
+    nothing comes, and that input is left out of the prompt. Inputs are counted as the editor shows
+    them: sockets first, then values.
 
     Args:
         node: The node.

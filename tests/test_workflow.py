@@ -8,6 +8,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import comfynodes
 import pytest
 from comfynodes import ControlNetApplyAdvanced, ControlNetLoader
 
@@ -120,6 +121,24 @@ def test_bypass_keeps_outputs_of_one_type_apart() -> None:
     *_, used = prompt.values()
     texts = {name: prompt[link[0]]["inputs"]["text"] for name, link in used["inputs"].items()}
     assert texts == {"positive": "p", "negative": "n"}
+
+
+def test_bypass_does_not_look_for_another_linked_input() -> None:
+    positive = Encode(text="a", clip=Loader(ckpt_name="a").CLIP)
+    applied = comfynodes.ControlNetApplyAdvanced.__new__(comfynodes.ControlNetApplyAdvanced)
+    applied._make({"positive": positive})
+    bypassed(applied)
+    sampled = raw_node("Sampler", {"positive": applied.positive, "negative": applied.negative})
+    assert "negative" not in inputs_of(sampled)["3"]
+    assert inputs_of(sampled)["3"]["positive"] == ["2", 0]
+
+
+def test_bypassed_nodes_in_a_circle_are_refused() -> None:
+    first = bypassed(Invert(image=Empty()))
+    second = bypassed(Invert(image=first))
+    first._inputs["image"] = second
+    with pytest.raises(CompileError, match="is bypassed, and hands on itself"):
+        Workflow(Save(images=second)).to_prompt()
 
 
 def test_bypass_with_nothing_behind_it_leaves_the_input_out() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ..bounds import NESTING
 from ..errors import ConversionError
+from ..graph.bypass import handed_on
 from .editor_rules import EditorRules
 from .group_node import GroupNode, group_output
 from .javascript import shown
@@ -340,25 +341,9 @@ def bypass_input(node: Node, output: Any, wanted: Any) -> int | None:
         wanted: The type that the consumer takes.
 
     Returns:
-        The input of the same place if its type fits; else the first of exactly that type; else
-        the first that fits; None if none does.
+        See `handed_on`.
     """
-    inputs = node.inputs
     if not isinstance(output, int) or not 0 <= output < len(node.outputs):
         raise LinkError(f"bypassed node {node.key} has no output {shown(output)}")
-    slot = node.outputs[output]
-    if wanted in ("*", ""):
-        return output if len(inputs) > output else 0
-    if (
-        output < len(inputs)
-        and connects(inputs[output].type, slot.type)
-        and connects(inputs[output].type, wanted)
-    ):
-        return output
-    for index, candidate in enumerate(inputs):
-        if candidate.type == wanted:
-            return index
-    for index, candidate in enumerate(inputs):
-        if connects(candidate.type, slot.type) and connects(candidate.type, wanted):
-            return index
-    return None
+    types = [entry.type for entry in node.inputs]
+    return handed_on(types, node.outputs[output].type, output, wanted, connects)

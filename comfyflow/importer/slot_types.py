@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ..graph import bypass
 from ..json_types import is_array, is_object
 from ..sockets import Socket
 from .javascript import js_text
@@ -22,18 +23,10 @@ def saved_type(saved: Mapping[str, Any]) -> Any:
 
 
 def connects(one: Any, other: Any) -> bool:
-    """Whether the editor lets two slots be linked.
-
-    ``*``, nothing and 0 go with everything; types are compared without regard to case; in a union
-    (``A,B``) one common member is enough.
-    """
-    if one in ("", "*", 0, None) or other in ("", "*", 0, None) or one == other:
+    """Whether the editor lets two slots be linked: see `bypass.connects`; 0 and null go with everything."""
+    if one in (0, None) or other in (0, None):
         return True
-    left, right = js_text(one).lower(), js_text(other).lower()
-    if "," not in left and "," not in right:
-        return left == right
-    ones, others = set(left.split(",")), set(right.split(","))
-    return not (ones.isdisjoint(others) and _ANYTHING.isdisjoint(ones | others))
+    return one == other or bypass.connects(js_text(one), js_text(other))
 
 
 def is_native(type_: str) -> bool:

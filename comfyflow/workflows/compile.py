@@ -71,9 +71,9 @@ def is_bypassed(node: Node) -> bool:
 
 def _sources(node: Node) -> list[Node]:
     found: list[Node] = []
-    for value in node._inputs.values():
+    for name, value in node._inputs.items():
         if value.__class__ not in _PLAIN and is_output(value):
-            source = _source(value)
+            source = _source(value, node, name)
             if source is not None:
                 found.append(source[0])
     return found
@@ -99,7 +99,7 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
         if value.__class__ in _EXACT:
             continue
         if is_output(value):
-            source = _source(value)
+            source = _source(value, node, name)
             if source is None:
                 unlinked.append(name)
             else:
@@ -113,26 +113,36 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
     return GraphNode(node_id, node._class_type, inputs, title, (node._code, node._instruction))
 
 
-def _source(output: Output[Any]) -> tuple[Node, int] | None:
-    """The node and slot that an output stands for once the bypassed nodes are left out."""
+def _source(output: Output[Any], user: Node, name: str) -> tuple[Node, int] | None:
+    """The node and slot that an output stands for once the bypassed nodes are left out.
+
+    Args:
+        output: The output.
+        user: The node that takes it.
+        name: By which input.
+    """
     source = slot_of(output)
-    while source[0]._marks is not None and source[0]._marks.bypassed:
-        passed = _passed(*source)
-        if passed is None:
+    if source[0]._marks is None or not source[0]._marks.bypassed:
+        return source
+    return _behind_bypassed(source, user, name)
+
+
+def _behind_bypassed(source: tuple[Node, int], user: Node, name: str) -> tuple[Node, int] | None:
+    from ..graph.bypass import handed_on
+    from .slots import slots_of, type_of  # takes a schema: few graphs need it
+
+    wanted = slots_of(user)[name]
+    passed: set[tuple[Node, int]] = set()
+    while is_bypassed(source[0]):
+        node, slot = source
+        if source in passed:
+            raise CompileError(f"{node._class_type} is bypassed, and hands on itself", place_of(node))
+        passed.add(source)
+        slots = slots_of(node)
+        index = handed_on([*slots.values()], type_of(node, slot), slot, wanted)
+        name = [*slots][index] if index is not None and slots else ""
+        value = node._inputs.get(name)
+        if not is_output(value):
             return None
-        source = slot_of(passed)
+        source, wanted = slot_of(value), slots[name]
     return source
-
-
-def _passed(node: Node, slot: int) -> Output[Any] | None:
-    kind = _type_of(node, slot)
-    same_index = list(node._inputs.values())[slot : slot + 1]
-    for value in [*same_index, *node._inputs.values()]:
-        if is_output(value) and (kind == "*" or _type_of(*slot_of(value)) in (kind, "*")):
-            return value
-    return None
-
-
-def _type_of(node: Node, slot: int) -> str:
-    types = node._output_types
-    return types[slot] if slot < len(types) else "*"
