@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 import click
 
 from ..errors import CommandError, PartialSuccess, ServerError
-from ..json_types import array_or_empty, object_or_empty, text_or_empty
+from ..json_types import array_or_empty, object_or_empty
 from ..nearest import did_you_mean
 from . import FAILED, PROBLEMS, UNUSABLE
 from .connection import connected
@@ -217,14 +217,15 @@ def upload(files: tuple[Path, ...], server: str | None, subfolder: str, overwrit
 
 
 def _files(entry: Mapping[str, Any]) -> list[list[str]]:
+    from ..graph.prompt import read_nodes
     from ..output_file import NodeOutput
 
     outputs = object_or_empty(entry.get("outputs"))
     asked = array_or_empty(entry.get("prompt"))
-    nodes = object_or_empty(asked[2] if len(asked) > 2 else None)
+    nodes = read_nodes(asked[2] if len(asked) > 2 else None)
     found: list[list[str]] = []
     for node_id, raw in outputs.items():
-        class_type = text_or_empty(object_or_empty(nodes.get(node_id)).get("class_type"))
+        class_type = nodes[node_id].class_type if node_id in nodes else ""
         output = NodeOutput(object_or_empty(raw), node_id, class_type=class_type)
         found.append([_name(file) for file in output.files])
     return found

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from ..graph import ROOT, Graph, GraphNode, Link
+from ..graph.walk import sources_first
 from ..schema import NodeSchema, Schema
 from .accepted import ANY
 from .annotation import Annotations
 from .name import Scope, function_name, snake
 from .parameter import Chosen, Place
-from .program import WHOLE, Body, BodyParameter, CallStep, Given, Local, NodeStep, Step
+from .program import WHOLE, Body, BodyParameter, CallStep, Given, Local, NodeStep
 from .text import docstring_text
 from .unit import Unit
 
@@ -289,17 +290,13 @@ def call_key(path: str) -> str:
 
 
 def _callees_first(main: Body) -> list[Body]:
-    """The functions that a function needs, and itself last. It does not recurse."""
-    found: dict[int, Body] = {}
-    waiting: list[tuple[Body, bool]] = [(main, False)]
-    while waiting:
-        body, ready = waiting.pop()
-        if id(body) in found:
-            continue
-        if ready:
-            found[id(body)] = body
-            continue
-        waiting.append((body, True))
-        steps: list[Step] = list(body.steps.values())
-        waiting.extend((step.body, False) for step in reversed(steps) if isinstance(step, CallStep))
-    return list(found.values())
+    """The functions that a function needs, and itself last."""
+    bodies = {id(main): main}
+
+    def callees(key: int) -> Iterator[int]:
+        for step in bodies[key].steps.values():
+            if isinstance(step, CallStep):
+                bodies[id(step.body)] = step.body
+                yield id(step.body)
+
+    return [bodies[key] for key in sources_first([id(main)], callees)]

@@ -11,11 +11,12 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ..graph.prompt import is_link, linked
+from ..graph.prompt import is_link, sources_of
+from ..graph.walk import sources_first
 from ..json_types import is_object
 from .dynamic_prompt import DynamicPrompt
 from .json_value import is_list
@@ -98,17 +99,19 @@ class NodeCache:
         self._forget_unused()
 
     def _find_keys(self, prompt: Mapping[str, Any], node_ids: Iterable[str]) -> None:
-        for start in node_ids:
-            for node_id in _ancestors_first(prompt, start, self._keys):
-                inputs = prompt[node_id]["inputs"]
-                sources = {source for _, source, _ in linked(inputs)}
-                depth = 1 + max((self._depths.get(source, 0) for source in sources), default=0)
-                self._depths[node_id] = depth
-                if depth > MAX_CHAIN:
-                    raise RecursionError(f"node {node_id} stands behind more than {MAX_CHAIN} others")
-                own = [prompt[node_id]["class_type"], self._fingerprint(node_id)]
-                own.append(node_id if self._knows_its_id(node_id) else None)
-                self._keys[node_id] = self._key(own, inputs)
+        def unknown(found: Iterable[str]) -> list[str]:
+            return [node_id for node_id in found if node_id in prompt and node_id not in self._keys]
+
+        new = unknown(node_ids)
+        for node_id in sources_first(new, lambda node_id: unknown(sources_of(prompt[node_id]))):
+            sources = sources_of(prompt[node_id])
+            depth = 1 + max((self._depths.get(source, 0) for source in sources), default=0)
+            self._depths[node_id] = depth
+            if depth > MAX_CHAIN:
+                raise RecursionError(f"node {node_id} stands behind more than {MAX_CHAIN} others")
+            own = [prompt[node_id]["class_type"], self._fingerprint(node_id)]
+            own.append(node_id if self._knows_its_id(node_id) else None)
+            self._keys[node_id] = self._key(own, prompt[node_id]["inputs"])
 
     def _forget_unused(self) -> None:
         used = set(self._keys.values()).union(*(brought.keys for brought in self._brought.values()))
@@ -163,27 +166,6 @@ class _Brought(NamedTuple):
 
 def _unchanged(_node_id: str) -> bool:
     return False
-
-
-def _ancestors_first(prompt: Mapping[str, Any], start: str, known: Mapping[str, str]) -> Iterator[str]:
-    """A node and the unknown ones that it depends on, the farthest first; a cycle is cut."""
-    stack, on_path, given = [start], set[str](), set[str]()
-    while stack:
-        node_id = stack[-1]
-        waiting = [
-            source
-            for _, source, _ in linked(prompt[node_id]["inputs"])
-            if source in prompt and source not in known and source not in on_path and source not in given
-        ]
-        if node_id in known or not waiting:
-            stack.pop()
-            on_path.discard(node_id)
-            if node_id not in known and node_id not in given:
-                given.add(node_id)
-                yield node_id
-        else:
-            on_path.add(node_id)
-            stack.append(waiting[-1])
 
 
 def _has_nan(value: object) -> bool:

@@ -7,7 +7,7 @@ a class is a boundary of loops; it is known by its name.
 
 from __future__ import annotations
 
-import heapq
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -194,18 +194,14 @@ class _LoopGraph:
 
     def _innermost_first(self) -> Iterable[str]:
         """Ends after all ends above them, the least id first; those of circles never come."""
+        import networkx as nx
+
         above = {end: _stops(self._parents[end], self._parents, self._ends) for end in self._ends}
-        below = turned(above)
-        waiting = {end: len(ends) for end, ends in above.items()}
-        ready = [end for end, count in waiting.items() if not count]
-        heapq.heapify(ready)
-        while ready:
-            end = heapq.heappop(ready)
-            yield end
-            for other in below[end]:
-                waiting[other] -= 1
-                if not waiting[other]:
-                    heapq.heappush(ready, other)
+        network: nx.DiGraph[str] = nx.DiGraph()
+        network.add_nodes_from(above)
+        network.add_edges_from((other, end) for end, ends in above.items() for other in ends)
+        with contextlib.suppress(nx.NetworkXUnfeasible):  # a circle: those before it have come
+            yield from nx.lexicographical_topological_sort(network)
 
     def _start_of(self, end: str, open_starts: set[str]) -> str:
         candidates = _stops(self._parents[end], self._parents, open_starts)
