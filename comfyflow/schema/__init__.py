@@ -24,7 +24,6 @@ __all__ = [
     "NodeSchema",
     "OutputSchema",
     "Schema",
-    "SchemaProblem",
     "Series",
     "Version",
     "is_pack",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from ..dynamic import is_wild
 from ..errors import SchemaError
 from ..graph.bypass import ANYTHING
 from ..node import Node, is_output, slot_of
 from ..schema import NodeSchema, unfold_inputs
-from ..schema.input_schema import MATCH_TYPE
 
-_TYPES: Final = {bool: "BOOLEAN", int: "INT", float: "FLOAT", str: "STRING"}
+_TYPES: Final[Mapping[type[object], str]] = {bool: "BOOLEAN", int: "INT", float: "FLOAT", str: "STRING"}
 
 
 def slots_of(node: Node) -> dict[str, str]:
@@ -23,7 +24,7 @@ def slots_of(node: Node) -> dict[str, str]:
     known = _schema_of(node)
     if known is not None:
         entries = sorted(unfold_inputs(known.inputs, given), key=lambda entry: entry.is_widget)
-        slots = {entry.name: ANYTHING if entry.type == MATCH_TYPE else entry.type for entry in entries}
+        slots = {entry.name: ANYTHING if is_wild(entry.type) else entry.type for entry in entries}
         if slots.keys() >= given.keys():
             return slots
     by_kind = sorted(given.items(), key=lambda entry: not is_output(entry[1]))
@@ -33,13 +34,14 @@ def slots_of(node: Node) -> dict[str, str]:
 def type_of(node: Node, slot: int) -> str:
     """The type of one of a node's outputs."""
     types = node._output_types
-    return types[slot] if slot < len(types) and types[slot] != MATCH_TYPE else ANYTHING
+    return types[slot] if slot < len(types) and not is_wild(types[slot]) else ANYTHING
 
 
 def _type_of_value(value: Any) -> str:
     if is_output(value):
         return type_of(*slot_of(value))
-    return _TYPES.get(type(value), "COMBO")
+    kind: type[object] = type(value)
+    return _TYPES.get(kind, "COMBO")
 
 
 def _schema_of(node: Node) -> NodeSchema | None:

@@ -8,9 +8,9 @@ import comfynodes
 import pytest
 
 from comfyflow import Schema, bypassed, convert_workflow
+from comfyflow.dynamic import is_wild
 from comfyflow.node import Node, SingleOutputNode, _Slot
 from comfyflow.schema import unfold_inputs
-from comfyflow.schema.input_schema import MATCH_TYPE
 from comfyflow.source import reference_schema
 from comfyflow.workflows.compile import build_graph, number_nodes, reachable_nodes
 from tests.editor_json import node, workflow
@@ -43,7 +43,7 @@ def with_helpers(schema: Schema, kinds: set[str]) -> Schema:
 
 
 def plain(kind: str) -> str:
-    return ANYTHING if kind == MATCH_TYPE else kind
+    return ANYTHING if is_wild(kind) else kind
 
 
 def sockets(schema: Schema, class_type: str, left_out: int | None) -> list[tuple[str, str]]:
