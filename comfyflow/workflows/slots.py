@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from ..dynamic import is_wild
 from ..errors import SchemaError
@@ -37,11 +37,10 @@ def type_of(node: Node, slot: int) -> str:
     return types[slot] if slot < len(types) and not is_wild(types[slot]) else ANYTHING
 
 
-def _type_of_value(value: Any) -> str:
+def _type_of_value(value: object) -> str:
     if is_output(value):
         return type_of(*slot_of(value))
-    kind: type[object] = type(value)
-    return _TYPES.get(kind, "COMBO")
+    return _TYPES.get(type(value), "COMBO")
 
 
 def _schema_of(node: Node) -> NodeSchema | None:
