@@ -11,12 +11,23 @@ import zlib
 from functools import lru_cache
 from typing import Any
 
-from comfyflow.schema.input_schema import DYNAMIC
+from comfyflow.dynamic import UNFOLDING
 from tests.editor_json import SCHEMA, Json
 
 KINDS = ("schemas", "workflows", "media")
 LONGEST = 4000
-_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "IMAGE", "MODEL", "*", "IMAGE,MASK", *sorted(DYNAMIC))
+_TYPES = (
+    "INT",
+    "FLOAT",
+    "STRING",
+    "BOOLEAN",
+    "COMBO",
+    "IMAGE",
+    "MODEL",
+    "*",
+    "IMAGE,MASK",
+    *sorted(UNFOLDING),
+)
 _VIRTUAL = (
     "Reroute",
     "PrimitiveNode",
@@ -204,7 +215,7 @@ class Attacker:
             self.rng.randrange(4),
         ):
             options[name] = self.junk(2)
-        if (isinstance(kind, str) and kind in DYNAMIC) or self.rng.random() < 0.1:
+        if (isinstance(kind, str) and kind in UNFOLDING) or self.rng.random() < 0.1:
             options |= self._dynamic(max(0, depth - 1))
         return self.one([kind, options], [kind, options], [kind], kind)
 

@@ -15,7 +15,7 @@ import pytest
 from comfyflow.codegen.class_plan import ClassPlanner
 from comfyflow.codegen.module_path import IMPORTED
 from comfyflow.codegen.name import output_names
-from comfyflow.schema.input_schema import DYNAMIC
+from comfyflow.dynamic import UNFOLDING
 from tests.command import Command
 from tests.generated import classes_of, load_nodes, node, package_of
 from tests.growing_texts import lines_run
@@ -44,7 +44,7 @@ def match_type(allowed: str) -> list[Any]:
     return ["COMFY_MATCHTYPE_V3", {"template": {"template_id": "T", "allowed_types": allowed}}]
 
 
-@pytest.mark.parametrize("kind", sorted(DYNAMIC))
+@pytest.mark.parametrize("kind", sorted(UNFOLDING))
 @pytest.mark.parametrize("union", ["", ",IMAGE"])
 def test_a_match_type_of_a_dynamic_kind_stops_nothing(kind: str, union: str, tmp_path: Path) -> None:
     odd = node({"x": match_type(f"{kind}{union}")}, output=["COMFY_MATCHTYPE_V3"], output_matchtypes=["T"])

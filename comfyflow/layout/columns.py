@@ -36,9 +36,9 @@ class Columns:
     """
 
     def __init__(self, sizes: Sequence[Size], wires: Sequence[Wire], ranks: Sequence[int]) -> None:
-        self.count = len(sizes)
-        self.heights = [size[1] for size in sizes]
-        self.ranks = [*ranks]
+        self.count: Final = len(sizes)
+        self.heights: Final = [size[1] for size in sizes]
+        self.ranks: Final = [*ranks]
         self.left: list[list[tuple[int, float, float]]] = [[] for _ in sizes]
         self.right: list[list[tuple[int, float, float]]] = [[] for _ in sizes]
         self.paths: dict[int, list[int]] = {}

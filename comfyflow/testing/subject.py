@@ -36,7 +36,7 @@ class Subject:
 
     def __init__(self, source: Source, name: str = "the workflow") -> None:
         self.source = source
-        self.graph = source.graph
+        self.graph: Graph = source.graph
         self.name = name
 
     @classmethod
