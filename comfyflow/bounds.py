@@ -27,6 +27,12 @@ MAX_SCOPE_DEPTH: Final = 16
 NESTING: Final = 200
 """How deep subgraphs of the editor may stand in one another."""
 
+PICTURE_TEXT: Final = 4000
+"""How many characters of a title, a value or a note a picture may show."""
+
+PNG_PIXELS: Final = 40_000_000
+"""How many pixels a picture has at most; a larger one is made smaller."""
+
 LANES_PER_BOX: Final = 8
 """How many lanes a layout has for wires that pass columns, a node; the longest wires have none beyond."""
 

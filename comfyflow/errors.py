@@ -18,6 +18,7 @@
     ├── ExportError                 a graph that the editor cannot hold
     ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
     ├── ConfigurationError          a config file, or a variable of the environment, that cannot be used
+    ├── PictureError                a picture that cannot be drawn in that form, or not be written
     ├── ParameterError              a value that a parameter of a workflow function does not take
     ├── CommandError                a command line that cannot be carried out
     ├── SimulatorError              a simulated server that cannot be started or used so
@@ -197,6 +198,10 @@ class ParameterError(ComfyflowError, ValueError):
         super().__init__(f"the parameter {name!r} {reason}")
         self.name = name
         self.reason = reason
+
+
+class PictureError(ComfyflowError):
+    """A picture in a form that there is none of, or that needs what is not installed, or a bad file."""
 
 
 class CommandError(ComfyflowError):

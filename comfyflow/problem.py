@@ -36,7 +36,10 @@ class Place(NamedTuple):
     @property
     def source(self) -> str:
         """The text of the line, or ``""`` where the file cannot be read."""
-        return linecache.getline(self.file, self.line).strip()
+        try:
+            return linecache.getline(self.file, self.line).strip()
+        except ValueError:  # no file can have that name
+            return ""
 
     @classmethod
     def of(cls, code: CodeType, instruction: int) -> Place:

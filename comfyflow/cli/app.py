@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "to-workflow": _Listed("to_workflow", "to_workflow", "Write a workflow that opens in the editor."),
     "open": _Listed("open", "open_workflow", "Put a workflow where the editor's sidebar lists it."),
     "migrate": _Listed("migrate", "migrate", "Rewrite Python from names of an older node package."),
+    "graph": _Listed("graph", "graph", "Draw a workflow: SVG, a page, PNG, Mermaid or Graphviz."),
     "diff": _Listed("diff", "diff", "Compare two workflows by structure."),
     "hash": _Listed("hash", "hash_workflows", "Print a hash of what a workflow runs."),
     "lock": _Listed("lock", "lock", "Record what workflows use of a server."),

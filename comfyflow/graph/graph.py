@@ -118,6 +118,11 @@ class Graph(Mapping[str, GraphNode]):
     def __len__(self) -> int:
         return len(self._nodes)
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from ..picture import Picture
+
+        return {**Picture(self)._repr_mimebundle_(), "text/plain": repr(self)}
+
     def __repr__(self) -> str:
         return f"<Graph of {len(self)} nodes>"
 

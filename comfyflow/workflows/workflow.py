@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 from ..collector import collector_paused
-from ..errors import GraphError, NodeUsageError
+from ..errors import GraphError, NodeUsageError, SchemaError
 from ..graph import Graph
 from ..graph.prompt import Prompt, to_prompt
 from ..node import Node
@@ -19,6 +20,7 @@ from .root import root_nodes
 if TYPE_CHECKING:
     from typing_extensions import TypeVarTuple, Unpack
 
+    from ..picture import Picture, Theme
     from ..schema import Schema
     from ..validate import Report
 
@@ -166,6 +168,30 @@ class Workflow(Generic[R_co]):
         compiled = self.compile()
         schema = schema if schema is not None else self.schema()
         return validate_prompt(compiled.prompt, schema, places=compiled.places)
+
+    def picture(self, schema: Schema | None = None, *, check: bool = False, theme: Theme = "auto") -> Picture:
+        """Draw it as the editor does. A notebook shows the picture; ``picture().save("x.svg")`` writes it.
+
+        Args:
+            schema: The schema of the server in use; by default, the one that the node classes were
+                generated from, if there is one.
+            check: Draw what `validate` finds, in place.
+            theme: On which ground; ``auto`` is what the reader's system prefers.
+
+        Raises:
+            CompileError: See `compile`.
+            SchemaError: It is to be checked, and there is no schema.
+        """
+        from ..picture import Picture
+
+        problems = self.validate(schema).problems if check else ()
+        if schema is None:
+            with suppress(SchemaError):
+                schema = self.schema()
+        return Picture(self.compile().graph, schema, problems=problems, title=self.name, theme=theme)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {**self.picture()._repr_mimebundle_(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Workflow {self._name or 'of ' + ', '.join(node._class_type for node in self._roots)}>"

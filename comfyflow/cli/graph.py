@@ -1,0 +1,82 @@
+"""``comfyflow graph``: a workflow to be looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from ..picture import Theme
+from . import PROBLEMS
+from .options import (
+    Converting,
+    editor_option,
+    given_schema,
+    object_info_option,
+    pack_option,
+    repair_option,
+    server_option,
+    stubs_option,
+)
+from .plain_text import say
+from .standard_input import shown_name
+from .workflow_command import WorkflowCommand, target_argument
+
+@click.command("graph", cls=WorkflowCommand)
+@target_argument
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file: its name ends with .svg, .html, .png, .mmd or .dot.",
+)
+@object_info_option
+@server_option
+@stubs_option
+@editor_option
+@repair_option
+@pack_option
+@click.option("--check", is_flag=True, help="Draw what is wrong in place, and exit 1 if something is.")
+@click.option("--theme", type=click.Choice(get_args(Theme)), default="auto", help="On which ground.")
+@click.pass_context
+def graph(
+    context: click.Context,
+    target: str,
+    output: Path,
+    object_info: Path | None,
+    server: str | None,
+    stubs: str | None,
+    editor: str | None,
+    repair: bool,
+    packs: tuple[str, ...],
+    check: bool,
+    theme: Theme,
+) -> None:
+    """Draw a workflow as the editor draws it.
+
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input. Where the editor
+    saved it, everything stays in its place; all else is laid out.
+    """
+    from ..picture import Picture
+    from ..validate import validate_prompt
+    from .target import load_target, own_schema
+
+    schema = given_schema(server, object_info, stubs)
+    source = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
+    against = schema if schema is not None else own_schema(source)
+    report = validate_prompt(source.prompt, against, places=source.places) if check else None
+    Picture(
+        source.graph,
+        against,
+        problems=report.problems if report is not None else (),
+        title=source.name or shown_name(target),
+        theme=theme,
+    ).save(output)
+    for warning in source.warnings:
+        say(warning, err=True)
+    if report is not None and not report.ok:
+        say(f"{shown_name(target)}: {report}", err=True)
+        raise click.exceptions.Exit(PROBLEMS)
+

@@ -1,0 +1,4 @@
+"""Workflows to be looked at: SVG, a page, PNG, Mermaid and Graphviz."""
+
+from .picture import Picture as Picture
+from .theme import Theme as Theme

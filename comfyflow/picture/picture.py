@@ -1,0 +1,153 @@
+"""A workflow to be looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..bounds import PNG_PIXELS
+from ..errors import PictureError
+from ..graph import Graph
+from ..problem import Problem
+from .drawing import Drawing, draw
+from .markup import page_text, svg_text
+from .text_forms import dot_text, mermaid_text
+from .theme import Theme
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+
+class Picture:
+    """A workflow drawn as the editor draws it; a notebook shows it.
+
+    Args:
+        graph: What is drawn. What its canvas does not tell is laid out.
+        schema: The classes of its nodes: their slots, widgets and types. Without it, nodes have what the
+            graph says of them.
+        problems: What is wrong with nodes; drawn in place.
+        marks: For nodes by id: ``added``, ``removed`` or ``changed``.
+        title: What it is called.
+        theme: On which ground an SVG stands; ``auto`` is what the reader's system prefers.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        schema: Schema | None = None,
+        *,
+        problems: Iterable[Problem] = (),
+        marks: Mapping[str, str] | None = None,
+        title: str = "",
+        theme: Theme = "auto",
+    ) -> None:
+        self.graph: Final[Graph] = graph
+        self.schema: Final[Schema | None] = schema
+        self.theme: Final[Theme] = theme
+        self._problems = tuple(problems)
+        self._marks = marks
+        self._title = title
+
+    @cached_property
+    def _drawing(self) -> Drawing:
+        title = self._title or "A workflow"
+        return draw(self.graph, self.schema, self._problems, self._marks, title)
+
+    @cached_property
+    def svg(self) -> str:
+        """As SVG: no script in it, and nothing that it loads."""
+        return svg_text(self._drawing, self.theme)
+
+    @cached_property
+    def html(self) -> str:
+        """As a page in one file, which pans, zooms, searches and highlights, without any request."""
+        return page_text(self._drawing)
+
+    @cached_property
+    def mermaid(self) -> str:
+        """As a flowchart of Mermaid."""
+        return mermaid_text(self.graph, self.schema)
+
+    @cached_property
+    def dot(self) -> str:
+        """For Graphviz."""
+        return dot_text(self.graph, self.schema)
+
+    @cached_property
+    def png(self) -> bytes:
+        """As PNG, on a light ground unless the theme is dark.
+
+        Raises:
+            PictureError: The extra that draws it is not installed, or it cannot be drawn.
+        """
+        return png_bytes(svg_text(self._drawing, "dark" if self.theme == "dark" else "light"), self._drawing)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it to a file, in the form that the name ends with.
+
+        Args:
+            path: Where: ``.svg``, ``.html``, ``.mmd``, ``.dot`` or ``.png``.
+
+        Raises:
+            PictureError: The name ends with something else, or the file cannot be written.
+        """
+        target = Path(path)
+        content = self.form(target.suffix)
+        try:
+            target.write_bytes(content)
+        except OSError as error:
+            raise PictureError(f"cannot write {target}: {error.strerror or error}") from None
+        return target
+
+    def form(self, suffix: str) -> bytes:
+        """The bytes of a file whose name ends with this.
+
+        Raises:
+            PictureError: Nothing is drawn in such a form.
+        """
+        forms: dict[str, Callable[[], str | bytes]] = {
+            ".svg": lambda: self.svg,
+            ".html": lambda: self.html,
+            ".mmd": lambda: self.mermaid,
+            ".dot": lambda: self.dot,
+            ".png": lambda: self.png,
+        }
+        made = forms.get(suffix.lower())
+        if made is None:
+            given = f"{suffix!r:.20} is none" if suffix else "the name has no ending"
+            raise PictureError(f"pictures end with {', '.join(forms)}; {given}")
+        content = made()
+        return content if isinstance(content, bytes) else content.encode("utf-8")
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<Picture of {len(self.graph)} nodes>"
+
+
+def png_bytes(svg: str, drawing: Drawing) -> bytes:
+    """An SVG as PNG; what would be too large is made smaller.
+
+    Raises:
+        PictureError: See `Picture.png`.
+    """
+    try:
+        import resvg_py
+    except ImportError:
+        raise PictureError(
+            "PNG needs the package resvg-py: pip install 'comfyflow-dsl[pictures]'; SVG and HTML need nothing"
+        ) from None
+    width, height = drawing.size
+    scale = min(1.0, (PNG_PIXELS / max(width * height, 1.0)) ** 0.5)
+    try:
+        made = resvg_py.svg_to_bytes(svg_string=svg, width=max(1, int(width * scale)))
+    except ValueError as error:
+        raise PictureError(f"the picture cannot become a PNG: {error}") from None
+    return bytes(made)

@@ -1,0 +1,249 @@
+"""Pictures: what is drawn, in every form, and that no text of a stranger is more than a text.
+
+``COMFYFLOW_UPDATE_EXAMPLES=1`` draws the pictures of the examples anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comfyflow.cli.app import app
+from comfyflow.cli.target import load_workflow
+from comfyflow.errors import PictureError
+from comfyflow.graph import ROOT, Canvas, Graph, GraphNode, Group, Link, Note, Scope, read_prompt
+from comfyflow.picture import Picture
+from comfyflow.picture.drawing import place_text, shortened, wrapped
+from comfyflow.picture.theme import type_colour
+from comfyflow.problem import Place, Problem
+from comfyflow.source import reference_schema
+
+from .test_examples import EXAMPLES, PARAMETERS, WORKFLOWS, _required
+
+ROOT_FOLDER = EXAMPLES.parent
+GOLDENS = Path(__file__).parent / "goldens" / "pictures"
+SVG = "{http://www.w3.org/2000/svg}"
+ELEMENTS = {"svg", "title", "style", "rect", "text", "g", "path", "circle"}
+ATTRIBUTES = {
+    "class", "cx", "cy", "d", "data-from", "data-inner", "data-needs", "data-node", "data-to", "data-words",
+    "fill", "font-family", "font-size", "height", "r", "role", "rx", "stroke", "text-anchor", "viewBox",
+    "width", "x", "y", "{http://www.w3.org/XML/1998/namespace}space",
+}  # fmt: skip
+HOSTILE = [
+    "</title><script>hacked()</script>",
+    '"><svg onload=hacked()>',
+    "javascript:hacked()",
+    "]]><script>hacked()</script><![CDATA[",
+    "</svg></main><img src=x onerror=hacked()>",
+    "</style><script>hacked()</script>",
+    "\u2028hacked()\u2029//\u202e",
+    "&lt;script&gt;hacked()&lt;/script&gt;",
+    "{{ 7 * 7 }}{% raw %}",
+    "\x00\x1b[31m\ud800\ufffe",
+]
+
+
+def hostile_graph(words: list[str]) -> Graph:
+    """A graph in which every text is a stranger's: ids, classes, names, values, titles, groups, notes."""
+    a, b, c, *_ = words * 3
+    nodes = [
+        GraphNode(f"{a}:1", b, {c: a, "value": {a: [b, c]}}, title=c, origin=Place(f"{b}.py", 3), scope=a),
+        GraphNode("2", a, {b: Link(f"{a}:1", 1), c: a}, title=b),
+    ]
+    canvas = Canvas(
+        groups={ROOT: (Group(a, (0, 0, 900, 400)),)},
+        notes={ROOT: (Note(f"{b}\n{c}", a, (-400, 0), True),)},
+    )
+    return Graph(nodes, [Scope(a, name=b, title=c)], canvas)
+
+
+def hostile_picture(words: list[str]) -> Picture:
+    problem = Problem("t", words[0], node_id="2", input_name=words[-1], class_type=words[0])
+    return Picture(hostile_graph(words), problems=[problem], title=words[0])
+
+
+class Page(HTMLParser):
+    """The elements and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def check_svg(svg: str) -> ET.Element:
+    root = ET.fromstring(svg)  # noqa: S314  # our own
+    for element in root.iter():
+        assert element.tag.removeprefix(SVG) in ELEMENTS
+        assert set(element.attrib) <= ATTRIBUTES
+    return root
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_picture_of_an_example_is_its_golden(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT_FOLDER)
+    made = load_workflow(EXAMPLES / f"{name}.py", None, PARAMETERS.get(name, _required(name)))
+    svg = made.picture().svg
+    golden = GOLDENS / f"{name}.svg"
+    if os.environ.get("COMFYFLOW_UPDATE_EXAMPLES"):
+        golden.write_text(svg, encoding="utf-8")
+    assert svg == golden.read_text(encoding="utf-8")
+    check_svg(svg)
+    assert str(ROOT_FOLDER) not in svg
+
+
+def test_a_picture_shows_titles_slots_values_and_lines_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT_FOLDER)
+    made = load_workflow(EXAMPLES / "txt2img.py", None, PARAMETERS["txt2img"])
+    root = check_svg(made.picture(theme="light").svg)
+    texts = [element.text for element in root.iter(f"{SVG}text")]
+    assert {"KSampler", "#5", "seed", "7", "latent_image", "a lighthouse at dusk"} <= set(texts)
+    tooltips = [element.text or "" for element in root.iter(f"{SVG}title")]
+    assert any(re.match(r"KSampler #5\nexamples/txt2img.py:\d+\n", text) for text in tooltips)
+    links = [element for element in root.iter(f"{SVG}path") if "data-from" in element.attrib]
+    assert len(links) == sum(1 for node in made.graph.values() for _ in node.links)
+    assert {link.attrib["stroke"] for link in links} >= {type_colour("MODEL"), type_colour("LATENT")}
+
+
+def test_problems_are_drawn_in_place() -> None:
+    graph = read_prompt(json.loads((EXAMPLES / "txt2img.prompt.json").read_text(encoding="utf-8")))
+    first = next(iter(graph))
+    found = [
+        Problem("a", "is missing", node_id=first, input_name="ckpt_name"),
+        Problem("b", "is odd", "warning", node_id=first),
+        Problem("c", "is fine", "note", node_id=first),
+        Problem("d", "is nowhere"),
+    ]
+    root = check_svg(Picture(graph, reference_schema(), problems=found).svg)
+    (frame,) = [each for each in root.iter(f"{SVG}rect") if each.attrib["class"] == "cf-error"]
+    texts = {each.text: each.attrib["class"] for each in root.iter(f"{SVG}text")}
+    assert texts["is missing (+1)"] == "cf-error-text"
+    assert texts["ckpt_name"] == "cf-error-text"
+    assert frame is not None
+    marked = Picture(graph, marks={first: "added"}).svg
+    assert 'class="cf-node cf-added"' in marked
+
+
+def test_scopes_are_drawn_below_one_another_and_only_numbers_join_them() -> None:
+    graph = hostile_graph(["scope", "class", "name"])
+    root = check_svg(Picture(graph).svg)
+    boards = root.findall(f"{SVG}g")
+    assert len(boards) == 2
+    hosts = [each for each in root.iter(f"{SVG}g") if "data-inner" in each.attrib]
+    assert [each.attrib["data-inner"] for each in hosts] == ["2"]
+    assert root.attrib["data-needs"].split() == ["2,1"]
+    assert [each.text for each in root.iter(f"{SVG}text") if each.attrib["class"] == "cf-heading"] == ["name"]
+
+
+@settings(max_examples=25)
+@given(st.lists(st.text(max_size=30) | st.sampled_from(HOSTILE), min_size=3, max_size=3, unique=True))
+def test_no_text_of_a_stranger_is_markup(words: list[str]) -> None:
+    picture = hostile_picture([word or "x" for word in words])
+    check_svg(picture.svg)
+    page = Page()
+    page.feed(picture.html)
+    assert page.elements.count("script") == page.elements.count("style") == page.elements.count("svg") == 1
+    assert not any(name.startswith("on") or name in ("href", "src", "style") for name in page.attributes)
+    assert "img" not in page.elements
+    assert "\u2028" not in picture.html
+
+
+@settings(max_examples=25)
+@given(st.lists(st.text(max_size=30) | st.sampled_from(HOSTILE), min_size=3, max_size=3, unique=True))
+def test_no_text_of_a_stranger_is_mermaid_or_dot(words: list[str]) -> None:
+    picture = hostile_picture([word or "x" for word in words])
+    label = r'"[^"]*"'
+    for line in picture.mermaid.splitlines()[1:]:
+        node, arrow = rf"(subgraph )?n\d+\[{label}\]|end", rf"n\d+ -->\|{label}\| n\d+"
+        assert re.fullmatch(rf" *({node}|{arrow})", line), line
+    quoted = r'"(?:[^"\\]|\\.)*"'
+    for line in picture.dot.splitlines()[3:-1]:
+        node = rf"n\d+ \[label={quoted}\];|subgraph cluster_n\d+ \{{ label={quoted};|\}}"
+        arrow = rf'n\d+ -> n\d+ \[label={quoted}, color="#[0-9a-f]{{6}}"\];'
+        assert re.fullmatch(rf" *({node}|{arrow})", line), line
+
+
+def test_the_page_allows_only_its_own_script_and_no_request() -> None:
+    html = hostile_picture(HOSTILE[:3]).html
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none';")
+    assert "unsafe" not in policy[1]
+    assert "http://www.w3.org/2000/svg" in html
+    assert len(re.findall(r"https?://", html)) == 1
+
+
+def test_a_picture_is_saved_in_the_form_that_its_name_ends_with(tmp_path: Path) -> None:
+    picture = Picture(hostile_graph(["a", "b", "c"]))
+    for suffix, start in (
+        (".svg", b"<svg"),
+        (".html", b"<!doctype"),
+        (".mmd", b"flowchart LR"),
+        (".dot", b"digraph"),
+    ):
+        assert picture.save(tmp_path / f"x{suffix}").read_bytes().startswith(start)
+    with pytest.raises(PictureError, match=r"\.svg, \.html, \.mmd, \.dot, \.png; '\.gif' is none"):
+        picture.save(tmp_path / "x.gif")
+    with pytest.raises(PictureError, match="the name has no ending"):
+        picture.save(tmp_path / "x")
+    with pytest.raises(PictureError, match="cannot write"):
+        picture.save(tmp_path / "absent" / "x.svg")
+    assert set(picture._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+
+
+def test_a_png_is_drawn_and_what_is_missing_for_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Picture(hostile_graph(HOSTILE[:3]), theme="dark")
+    assert picture.png.startswith(b"\x89PNG\r\n")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(PictureError, match=r"pip install 'comfyflow-dsl\[pictures\]'"):
+        Picture(hostile_graph(["a", "b", "c"])).save(tmp_path / "x.png")
+
+
+def test_texts_are_cut_to_the_room_that_there_is() -> None:
+    assert shortened("abcdef", 70) == "abcdef"
+    assert shortened("abcdefghijk", 42) == "abcde…"
+    assert shortened("one\ntwo", 70) == "one…"
+    assert wrapped("one two three", 56, 9) == ["one two", "three"]
+    assert wrapped("abcdefghijkl", 42, 9) == ["abcdef", "ghijkl"]
+    assert wrapped("a\nb\nc", 70, 2) == ["a", "b…"]
+    assert wrapped("", 70, 2) == [""]
+    assert place_text(Place(str(Path.cwd() / "a" / "b.py"), 3)) == "a/b.py:3"
+    assert place_text(Place("/elsewhere/b.py", 3)) == "b.py:3"
+    assert type_colour("IMAGE,MASK") == type_colour("IMAGE")
+    assert type_colour("PACK_TYPE") == type_colour("PACK_TYPE") != type_colour("*")
+
+
+def test_the_command_draws_a_workflow_and_what_is_wrong_with_it(tmp_path: Path) -> None:
+    run = CliRunner()
+    out = tmp_path / "x.svg"
+    prompt = json.loads((EXAMPLES / "txt2img.prompt.json").read_text(encoding="utf-8"))
+    sound = tmp_path / "sound.json"
+    sound.write_text(json.dumps(prompt), encoding="utf-8")
+    done = run.invoke(app, ["graph", str(sound), "-o", str(out), "--check", "--theme", "dark"])
+    assert (done.exit_code, done.output) == (0, "")
+    assert "@media" not in out.read_text(encoding="utf-8")
+    sampler = next(node for node in prompt.values() if node["class_type"] == "KSampler")
+    sampler["inputs"]["sampler_name"] = "eulre"
+    sound.write_text(json.dumps(prompt), encoding="utf-8")
+    done = run.invoke(app, ["graph", str(sound), "-o", str(out), "--check"])
+    assert done.exit_code == 1
+    assert "sampler_name" in done.output
+    assert "cf-error-text" in out.read_text(encoding="utf-8")
+    done = run.invoke(app, ["graph", str(sound), "-o", str(tmp_path / "x.gif")])
+    assert isinstance(done.exception, PictureError)
