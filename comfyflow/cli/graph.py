@@ -10,7 +10,6 @@ import click
 from ..picture import Theme
 from . import PROBLEMS
 from .options import (
-    Converting,
     editor_option,
     given_schema,
     object_info_option,
@@ -22,6 +21,7 @@ from .options import (
 from .plain_text import say
 from .standard_input import shown_name
 from .workflow_command import WorkflowCommand, target_argument
+
 
 @click.command("graph", cls=WorkflowCommand)
 @target_argument
@@ -60,6 +60,7 @@ def graph(
     saved it, everything stays in its place; all else is laid out.
     """
     from ..picture import Picture
+    from ..source import Converting
     from ..validate import validate_prompt
     from .target import load_target, own_schema
 
@@ -79,4 +80,3 @@ def graph(
     if report is not None and not report.ok:
         say(f"{shown_name(target)}: {report}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
-
