@@ -223,6 +223,8 @@ def test_texts_are_cut_to_the_room_that_there_is() -> None:
     assert wrapped("abcdefghijkl", 42, 9) == ["abcdef", "ghijkl"]
     assert wrapped("a\nb\nc", 70, 2) == ["a", "b…"]
     assert wrapped("", 70, 2) == [""]
+    assert shortened("模糊低质量", 42) == "模糊…"
+    assert wrapped("模糊低质量", 42, 9) == ["模糊低", "质量"]
     assert place_text(Place(str(Path.cwd() / "a" / "b.py"), 3)) == "a/b.py:3"
     assert place_text(Place("/elsewhere/b.py", 3)) == "b.py:3"
     assert type_colour("IMAGE,MASK") == type_colour("IMAGE")

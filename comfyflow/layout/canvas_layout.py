@@ -89,8 +89,8 @@ def layout(
             stand = old_notes
         else:
             if afresh:
-                own = (*_sections(graph.canvas, scope_id, sheet, found), *own)
-                new_notes, old_notes = (*old_notes, *new_notes), ()
+                drawn_before, loose = _sections(graph.canvas, scope_id, sheet, found)
+                own, new_notes = (*drawn_before, *own), (*loose, *new_notes)
             places, drawn, stand = _whole(sheet, found, own)
         positions.update(places)
         boxes = [_box(places[key], found[key]) for key in sheet.shapes]
@@ -139,7 +139,8 @@ def _whole(
             boxes.append((size[0], size[1] + TITLE_HEIGHT))
             notes.append(replace(note, size=size))
         members.append(inside)
-    places = [_whole_pixels(place) for place in arrange(boxes, _wires(sheet, number), members)]
+    below = range(len(number), len(boxes))
+    places = [_whole_pixels(place) for place in arrange(boxes, _wires(sheet, number), members, below)]
     nodes = {key: (places[index][0], places[index][1] + TITLE_HEIGHT) for key, index in number.items()}
     covered = [(*place, *size) for place, size in zip(places, boxes, strict=True)]
     placed = tuple(
@@ -172,18 +173,35 @@ def _around(
     return tuple(sorted((group for _, group in drawn), key=lambda group: -group.box[2] * group.box[3]))
 
 
-def _sections(canvas: Canvas, scope_id: str, sheet: Sheet, sizes: Mapping[str, Size]) -> list[Section]:
-    """The groups of a canvas by what is in them: a node whose middle they hold."""
-    found: list[Section] = []
-    for group in canvas.groups.get(scope_id, ()):
-        inside: list[str] = []
-        for key in sheet.shapes:
-            if key in canvas.positions:
-                left, top, width, height = _box(canvas.positions[key], sizes[key])
-                if group.holds((left + width / 2, top + height / 2)):
-                    inside.append(key)
-        found.append(Section(group.title, inside, scope_id))
-    return found
+def _sections(
+    canvas: Canvas, scope_id: str, sheet: Sheet, sizes: Mapping[str, Size]
+) -> tuple[list[Section], list[Note]]:
+    """The groups of a canvas by what is in them, a node whose middle they hold; and the notes in none.
+
+    A note goes with the smallest group that holds nodes, too.
+    """
+    middles = {
+        key: _middle(_box(canvas.positions[key], sizes[key]))
+        for key in sheet.shapes
+        if key in canvas.positions
+    }
+    drawn = canvas.groups.get(scope_id, ())
+    members = [[key for key, middle in middles.items() if group.holds(middle)] for group in drawn]
+    notes: list[list[Note]] = [[] for _ in drawn]
+    loose: list[Note] = []
+    for note in canvas.notes.get(scope_id, ()):
+        around = canvas.around(scope_id, _middle(_box(note.position, _note_size(note))))
+        number = next((number for number, _ in around if members[number]), None)
+        (loose if number is None else notes[number]).append(note)
+    found = [
+        Section(group.title, inside, scope_id, tuple(written))
+        for group, inside, written in zip(drawn, members, notes, strict=True)
+    ]
+    return found, loose
+
+
+def _middle(box: Box) -> Point:
+    return box[0] + box[2] / 2, box[1] + box[3] / 2
 
 
 def _beside(

@@ -23,7 +23,10 @@ _PASSES: Final = 2
 
 
 def arrange(
-    sizes: Sequence[Size], wires: Sequence[Wire], groups: Sequence[Collection[int]] = ()
+    sizes: Sequence[Size],
+    wires: Sequence[Wire],
+    groups: Sequence[Collection[int]] = (),
+    notes: Collection[int] = (),
 ) -> list[Point]:
     """Where boxes stand, left to right and none over another.
 
@@ -33,13 +36,14 @@ def arrange(
         groups: The boxes of each group, those of the groups in it too. No other box will stand in the
             rectangle around a group, unless groups overlap without one being in the other: then a box
             stands in the smaller of its groups.
+        notes: Boxes that have no wires and stand below all else of their group.
     """
     if not sizes:
         return []
     flat = _shelved(sizes, wires, GAPS)
     if not any(groups):
         return flat
-    nested = _Nested(sizes, wires, groups)
+    nested = _Nested(sizes, wires, groups, frozenset(notes))
     hints = [place[1] for place in flat]
     best: tuple[float, list[Point]] | None = None
     for _ in range(_PASSES if len(wires) <= _JUDGED else 1):
@@ -57,6 +61,7 @@ def _shelved(
     gaps: Gaps,
     around: Surroundings | None = None,
     in_group: bool = False,
+    notes: Collection[int] = (),
 ) -> list[Point]:
     """The parts of a picture on shelves; in a group, what is wired to nothing there stands in one column."""
     number = [0] * len(sizes)
@@ -81,6 +86,8 @@ def _shelved(
                 ),
             )
         )
+    if len(notes) < len(sizes):
+        laid = [one for one in laid if one[0][0] not in notes]
     if in_group:
         laid = _with_column(laid, sizes, gaps, around)
     if around is not None:
@@ -90,7 +97,22 @@ def _shelved(
     for (part, places), (left, top) in zip(laid, shelves(extents, gaps.between), strict=True):
         for box, place in zip(part, places, strict=True):
             result[box] = (place[0] + left, place[1] + top)
+    if notes and len(notes) < len(sizes):
+        _below(result, sizes, notes, gaps)
     return result
+
+
+def _below(places: list[Point], sizes: Sequence[Size], notes: Collection[int], gaps: Gaps) -> None:
+    """Put notes under all else, in rows no wider than that if they can be."""
+    others = [box for box in range(len(sizes)) if box not in notes]
+    width, height = extent([sizes[box] for box in others], [places[box] for box in others])
+    left, top, tallest = 0.0, height + gaps.below, 0.0
+    for box in notes:
+        if left and left + sizes[box][0] > width:
+            left, top, tallest = 0.0, top + tallest + gaps.below, 0.0
+        places[box] = (left, top)
+        left += sizes[box][0] + gaps.below
+        tallest = max(tallest, sizes[box][1])
 
 
 def _with_column(
@@ -147,8 +169,13 @@ class _Nested:
     """Groups in groups, the smaller ones first."""
 
     def __init__(
-        self, sizes: Sequence[Size], wires: Sequence[Wire], groups: Sequence[Collection[int]]
+        self,
+        sizes: Sequence[Size],
+        wires: Sequence[Wire],
+        groups: Sequence[Collection[int]],
+        notes: frozenset[int],
     ) -> None:
+        self.notes = notes
         self.sizes = sizes
         self.wires = wires
         members = [frozenset(group) for group in groups]
@@ -206,7 +233,8 @@ class _Nested:
                 where.update({one: (number, *place) for one, place in places.items()})
         wires, outer = self._wires(where, hints)
         gaps = GAPS if group is None and not blocks else GAPS_IN_GROUPS
-        placed = _shelved(sizes, wires, gaps, Surroundings(own_hints, outer), group is not None)
+        below = [number for number, (box, block) in enumerate(inner) if block is None and box in self.notes]
+        placed = _shelved(sizes, wires, gaps, Surroundings(own_hints, outer), group is not None, below)
         side, above = (SIDE, ABOVE) if group is not None else (0.0, 0.0)
         width, height = extent(sizes, placed)
         return _Block(

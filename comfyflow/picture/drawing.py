@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,7 +154,9 @@ def shortened(text: str, width: float) -> str:
     """The first line of a text, as far as there is room."""
     first, separator, _ = text.partition("\n")
     room = max(1, int(width / _CHARACTER))
-    return first if len(first) <= room and not separator else first[: room - 1].rstrip() + "…"
+    if not separator and _columns(first) <= room:
+        return first
+    return first[: _fitting(first, room - 1)].rstrip() + "…"
 
 
 def wrapped(text: str, width: float, rows: int) -> list[str]:
@@ -161,21 +164,38 @@ def wrapped(text: str, width: float, rows: int) -> list[str]:
     room = max(4, int(width / _CHARACTER))
     lines: list[str] = []
     for line in text.splitlines() or [""]:
-        words = line
-        while len(words) > room:
-            cut = words.rfind(" ", 1, room + 1)
-            cut = cut if cut > 0 else room
-            lines.append(words[:cut].rstrip())
-            words = words[cut:].lstrip()
-            if len(lines) > rows:
-                break
-        lines.append(words)
+        rest = line
+        while len(lines) <= rows and (end := _fitting(rest, room)) < len(rest):
+            cut = rest.rfind(" ", 1, end + 1)
+            cut = cut if cut > 0 else max(end, 1)
+            lines.append(rest[:cut].rstrip())
+            rest = rest[cut:].lstrip()
+        lines.append(rest)
         if len(lines) > rows:
-            break
-    if len(lines) > rows:
-        lines = lines[: max(rows, 1)]
-        lines[-1] = lines[-1][: room - 1] + "…"
+            kept = lines[: max(rows, 1)]
+            kept[-1] = kept[-1][: _fitting(kept[-1], room - 1)] + "…"
+            return kept
     return lines
+
+
+def _columns(text: str) -> int:
+    """How many characters a text is wide; those of East Asia count two."""
+    return len(text) if text.isascii() else sum(map(_is_wide, text)) + len(text)
+
+
+def _fitting(text: str, columns: int) -> int:
+    """How many characters of a text fit into so many columns."""
+    if text.isascii():
+        return min(len(text), columns)
+    for index, sign in enumerate(text):
+        columns -= 1 + _is_wide(sign)
+        if columns < 0:
+            return index
+    return len(text)
+
+
+def _is_wide(sign: str) -> bool:
+    return unicodedata.east_asian_width(sign) in ("W", "F")
 
 
 def place_text(place: Place) -> str:
@@ -406,7 +426,7 @@ def _is_tall(widget: Widget) -> bool:
 
 
 def _width(text: str) -> float:
-    return len(text) * _CHARACTER
+    return _columns(text) * _CHARACTER
 
 
 def _severity(problems: Iterable[Problem]) -> str:

@@ -1,0 +1,118 @@
+"""The page of a picture in a real browser: what a reader does with it, and that nothing on it runs.
+
+Debian's Chromium, through playwright; skipped where one of them is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfyflow.graph import read_prompt
+from comfyflow.picture import Picture
+from comfyflow.source import reference_schema
+
+from .test_examples import EXAMPLES
+from .test_picture import HOSTILE, hostile_picture
+
+pytestmark = pytest.mark.slow
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+class Opened:
+    """A page, with all that it asked for and all that went wrong on it."""
+
+    def __init__(self, browser: Any, file: Path) -> None:
+        self.page = browser.new_page(viewport={"width": 1200, "height": 800})
+        self.requests: list[str] = []
+        self.troubles: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", lambda message: self.troubles.append(message.text))
+        self.page.add_init_script("window.hacked = () => { window.wasHacked = true; };")
+        self.page.goto(file.as_uri())
+
+    def view(self) -> list[float]:
+        text: str = self.page.eval_on_selector("#picture > svg", "svg => svg.getAttribute('viewBox')")
+        return [float(number) for number in text.split()]
+
+    def faint(self) -> set[str]:
+        """The titles of the nodes that are not lit."""
+        found: list[str] = self.page.eval_on_selector_all(
+            ".cf-node.cf-faint .cf-title", "all => all.map(each => each.textContent)"
+        )
+        return set(found)
+
+
+def test_a_reader_searches_zooms_and_follows_links(browser: Any, tmp_path: Path) -> None:
+    graph = read_prompt(json.loads((EXAMPLES / "txt2img.prompt.json").read_text(encoding="utf-8")))
+    file = Picture(graph, reference_schema()).save(tmp_path / "x.html")
+    opened = Opened(browser, file)
+    page = opened.page
+    whole = opened.view()
+    page.click("#in")
+    assert opened.view()[2] < whole[2]
+    page.click("#out")
+    assert opened.view() == pytest.approx(whole)
+    page.mouse.move(600, 700)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(
+        "width => document.querySelector('#picture > svg').viewBox.baseVal.width < width", arg=whole[2]
+    )
+    page.click("#fit")
+    page.mouse.move(600, 780)
+    page.mouse.down()
+    page.mouse.move(700, 780)
+    page.mouse.up()
+    assert opened.view()[0] < whole[0]
+    page.click("#fit")
+    assert opened.view() == pytest.approx(whole)
+    page.fill("#search", "ksampler")
+    assert page.text_content("#found") == "1 of 1"
+    assert opened.view()[2] < whole[2]
+    assert "KSampler" not in opened.faint()
+    assert "VAE Decode" in opened.faint()
+    page.keyboard.press("Escape")
+    assert opened.faint() == set()
+    page.click("#fit")
+    latent = next(key for key, node in graph.items() if node.class_type == "EmptyLatentImage")
+    number = list(graph).index(latent)
+    page.click(f'[data-node="{number}"] .cf-title')
+    assert opened.faint() == {"Load Checkpoint", "CLIP Text Encode (Prompt)"}
+    before = page.eval_on_selector(".cf-ground", "each => getComputedStyle(each).fill")
+    page.click("#theme")
+    assert page.eval_on_selector(".cf-ground", "each => getComputedStyle(each).fill") != before
+    assert opened.troubles == []
+    assert opened.requests == [file.as_uri()]
+
+
+@pytest.mark.parametrize("start", range(0, len(HOSTILE), 3))
+def test_no_text_of_a_stranger_runs(browser: Any, tmp_path: Path, start: int) -> None:
+    words = (HOSTILE * 2)[start : start + 3]
+    for suffix in (".html", ".svg"):
+        file = hostile_picture(words).save(tmp_path / f"x{suffix}")
+        opened = Opened(browser, file)
+        assert opened.page.evaluate("window.wasHacked") is None
+        assert opened.page.evaluate("document.querySelectorAll('script').length") == (suffix == ".html")
+        assert opened.troubles == []
+        assert opened.requests == [file.as_uri()]
+    page = opened.page
+    assert words[0][:3] in page.evaluate("document.documentElement.textContent") or not words[0].isprintable()
