@@ -1,14 +1,23 @@
-"""What IPython and Jupyter show: a report as its problems, an error as the user's own line and the message.
+"""What IPython and Jupyter show: problems, files as they are, and an error as the user's own line.
+
+Texts of servers and files become HTML here alone, escaped.
 
 A traceback through the client, its driver and httpx is fifty lines of which one is the user's.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import traceback
+from collections.abc import Iterable, Mapping
+from html import escape
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from .output_file import NodeOutput, OutputFile
+    from .problem import Problem
 
 _NOT_USERS: Final = (str(Path(__file__).parent), str(Path(os.__file__).parent), "<frozen")
 """What the files of this package, of the standard library and of the import system begin with."""
@@ -33,6 +42,99 @@ def pretty_text(self: object, printer: Printer, cycle: bool) -> None:  # noqa: A
     A class has it itself: IPython takes a ``__repr__`` of a class before what its bases have.
     """
     printer.text(str(self))
+
+
+_ELEMENTS: Final = {
+    "image/png": '<img alt="{name}" style="max-width:100%" src="data:{kind};base64,{data}">',
+    "audio/mpeg": '<audio controls title="{name}" src="data:{kind};base64,{data}"></audio>',
+    "video/mp4": '<video controls title="{name}" src="data:{kind};base64,{data}"></video>',
+}
+"""How a file is shown, by a kind of its sort."""
+_SHOWN: Final = {
+    **dict.fromkeys(("image/png", "image/jpeg", "image/webp", "image/gif"), "image/png"),
+    **dict.fromkeys(
+        ("audio/mpeg", "audio/flac", "audio/x-flac", "audio/ogg", "audio/wav", "audio/x-wav"), "audio/mpeg"
+    ),
+    **dict.fromkeys(("video/mp4", "video/webm"), "video/mp4"),
+}
+"""The kinds that a browser only shows; an SVG is none of them."""
+_NOT_SHOWN: Final = "{name}: {size} bytes are not shown here; save() writes the file"
+_MOST_FILES: Final = 24
+LARGEST_SHOWN: Final = 32 * 1024 * 1024
+"""How many bytes of a file a notebook gets."""
+
+
+def text_html(value: object) -> str:
+    """A text as HTML, its lines kept."""
+    return f"<pre>{escape(str(value))}</pre>"
+
+
+def problems_html(problems: Iterable[Problem]) -> str:
+    """A table of problems; nothing where there are none."""
+    rows = [
+        f"<tr><td>{escape(one.severity)}</td><td>{escape(_where(one))}</td>"
+        f"<td style='text-align:left'>{escape(one.message)} {escape(one.suggestion or '')}</td></tr>"
+        for one in problems
+    ]
+    head = "<tr><th>severity</th><th>where</th><th>what</th></tr>"
+    return f"<table>{head}{''.join(rows)}</table>" if rows else ""
+
+
+def _where(problem: Problem) -> str:
+    node = f"{problem.class_type or 'node'} #{problem.node_id}" if problem.node_id is not None else ""
+    parts = (str(problem.place or ""), node, problem.input_name)
+    return ", ".join(part for part in parts if part)
+
+
+def file_html(file: OutputFile) -> str:
+    """A file as a browser shows it, fetched for it; its name, where it is of no such kind.
+
+    A file of an `AsyncClient` is fetched by ``await file.aread()``; only its name is shown.
+    """
+    from .errors import ComfyflowError
+
+    kind = file.media_type
+    if kind not in _SHOWN:
+        return text_html(file)
+    try:
+        data = file.bytes()
+    except (ComfyflowError, FileNotFoundError) as error:
+        return text_html(f"{file}: {error}")
+    if len(data) > LARGEST_SHOWN:
+        return text_html(_NOT_SHOWN.format(name=file.annotated_name, size=len(data)))
+    coded = base64.b64encode(data).decode("ascii")
+    return _ELEMENTS[_SHOWN[kind]].format(name=escape(file.annotated_name), kind=kind, data=coded)
+
+
+def output_html(output: NodeOutput) -> str:
+    """What a node gave: its files and its texts."""
+    return "".join(_parts(output, _MOST_FILES)) or text_html(repr(output))
+
+
+def outputs_html(outputs: Mapping[str, NodeOutput], otherwise: str) -> str:
+    """What several nodes gave, each under its id.
+
+    Args:
+        outputs: What they gave.
+        otherwise: What is told where it is nothing.
+    """
+    left, parts = _MOST_FILES, list[str]()
+    for node_id, output in outputs.items():
+        found = _parts(output, left)
+        left = max(0, left - len(output.files))
+        parts += [f"<div><b>#{escape(node_id)}</b></div>", *found] if found else []
+    return "".join(parts) or text_html(otherwise)
+
+
+def _parts(output: NodeOutput, most: int) -> list[str]:
+    """The files of an output, up to so many, and its text."""
+    parts = [file_html(file) for file in output.files[:most]]
+    rest = len(output.files) - len(parts)
+    if rest:
+        parts.append(text_html(f"… {rest} more files"))
+    if output.text:
+        parts.append(text_html(output.text))
+    return parts
 
 
 def traceback_lines(error: BaseException) -> list[str]:

@@ -196,6 +196,11 @@ class OutputFile:
     def _identity(self) -> tuple[object, ...]:
         return (self.type, self.subfolder, self.name, self.prompt_id, self.node_id, self._data)
 
+    def _repr_html_(self) -> str:
+        from .notebook import file_html
+
+        return file_html(self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.annotated_name}>"
 
@@ -291,6 +296,11 @@ class NodeOutput:
         texts = self.texts
         single = len(texts) > 1 and all(len(text) == 1 for text in texts)
         return ("" if single else "\n").join(texts)
+
+    def _repr_html_(self) -> str:
+        from .notebook import output_html
+
+        return output_html(self)
 
     def __repr__(self) -> str:
         what = ", ".join(file.annotated_name for file in self.files) or f"{self.text!r:.60}"

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from comfyflow import AsyncClient, Client, validate_prompt
+from comfyflow import AsyncClient, Client, notebook, validate_prompt
 from comfyflow.diff import diff
 from comfyflow.errors import ComfyflowError, ExecutionError, ValidationError
 from comfyflow.graph.prompt import read_prompt
 from comfyflow.lock import check, make_lock
 from comfyflow.lock.checked import Checked
+from comfyflow.output_file import ImageFile, NodeOutput, OutputFile
 from comfyflow.schema import Schema
 from comfyflow.simulator import Simulator
 from tests.simulated import NODES, SAVE
@@ -126,3 +128,75 @@ def test_a_cell_is_named_as_one() -> None:
     program = compile("raise ComfyflowError('wrong')", "/tmp/ipykernel_41/17.py", "exec")  # noqa: S108
     error = raised(lambda: exec(program, {"ComfyflowError": ComfyflowError}), ComfyflowError)  # noqa: S102
     assert rendered(error)[-2:] == ["this notebook, line 1 of the cell", "ComfyflowError: wrong"]
+
+
+HOSTILE = "</pre></td><script>hacked()</script><img src=x onerror=hacked()>"
+
+
+class Tags(HTMLParser):
+    """The elements of what a notebook is given."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert not any(name.startswith("on") for name, _ in attrs)
+        self.found.append(tag)
+
+
+def html(value: Any) -> str:
+    found: str = value._repr_html_()
+    return found
+
+
+def test_a_report_is_a_table() -> None:
+    wrong = {**SAVE, "77": {"class_type": HOSTILE, "inputs": {}, "_meta": {"title": HOSTILE}}}
+    tags = Tags(html(validate_prompt(wrong, SCHEMA)))
+    assert set(tags.found) == {"table", "tr", "th", "td"}
+    assert Tags(html(validate_prompt(SAVE, SCHEMA))).found == ["pre"]
+
+
+def test_a_difference_is_a_picture_with_what_is_gone() -> None:
+    added = {"class_type": HOSTILE, "inputs": {"x": HOSTILE}}
+    gone = {"class_type": "Gone", "inputs": {"image": ["1", 0], "other": ["8", 0]}}
+    before, after = {**SAVE, "7": gone, "8": gone}, {**SAVE, "7": added}
+    shown_html = html(diff(read_prompt(before), read_prompt(after)))
+    assert shown_html.count('class="cf-node cf-removed"') == 2
+    assert shown_html.count('class="cf-node cf-added"') == 1
+    assert "#7 (removed)" in shown_html
+    assert "script" not in Tags(shown_html).found
+
+
+def test_files_are_shown_as_what_they_are() -> None:
+    image = ImageFile(HOSTILE + ".png", data=b"PNG")
+    assert Tags(html(image)).found == ["img"]
+    assert "data:image/png;base64,UE5H" in html(image)
+    assert Tags(html(OutputFile("a.flac", data=b"x"))).found == ["audio"]
+    assert Tags(html(OutputFile("a.mp4", data=b"x"))).found == ["video"]
+    for name in ("a.svg", "a.html", HOSTILE):
+        assert Tags(html(OutputFile(name, data=b"<script>"))).found == ["pre"]
+    assert Tags(html(OutputFile("far.png"))).found == ["pre"]
+    assert "belongs to no client" in html(OutputFile("far.png"))
+
+
+def test_a_large_file_is_only_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "LARGEST_SHOWN", 3)
+    assert "4 bytes are not shown" in html(ImageFile("a.png", data=b"1234"))
+    assert Tags(html(ImageFile("a.png", data=b"123"))).found == ["img"]
+
+
+def test_an_output_shows_its_files_and_its_text() -> None:
+    output = NodeOutput({"text": [HOSTILE]}, extra=(ImageFile("a.png", data=b"x"),) * 30)
+    tags = Tags(html(output))
+    assert tags.found == ["img"] * 24 + ["pre"] * 2
+    assert "6 more files" in html(output)
+    assert Tags(html(NodeOutput(node_id="3"))).found == ["pre"]
+
+
+def test_a_result_shows_what_its_nodes_gave() -> None:
+    with Simulator(NODES) as server, Client(server.url) as client:
+        result = client.run(SAVE, timeout=30)
+        assert "img" in Tags(html(result)).found
+        assert f"#{next(iter(result.outputs))}" in html(result)

@@ -261,6 +261,11 @@ class Result(Generic[R_co]):
         """Every file of every node."""
         return tuple(file for output in self.outputs.values() for file in output.files)
 
+    def _repr_html_(self) -> str:
+        from ..notebook import outputs_html
+
+        return outputs_html(self.outputs, repr(self))
+
     def __repr__(self) -> str:
         count = len(self.files)
         partial = ", a partial success" if self.completion_status != "success" else ""

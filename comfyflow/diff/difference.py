@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph import Graph, GraphNode, Link
-from ..notebook import pretty_text
+from ..notebook import pretty_text, text_html
 from .pairing import NONE, Pairing
 from .shown import ABSENT, node_line, plain, shown_change, shown_value
 
@@ -109,6 +109,11 @@ class Diff:
         return not (self.removed or self.added or self.changed or self.rewired)
 
     _repr_pretty_ = pretty_text
+
+    def _repr_html_(self) -> str:
+        from ..picture import difference_picture
+
+        return f"{text_html(self)}{difference_picture(self).svg}"
 
     def __str__(self) -> str:
         lines = [*self._node_lines(), *self._change_lines()]

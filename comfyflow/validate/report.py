@@ -11,7 +11,7 @@ from ..errors import ValidationError
 from ..graph.prompt import title_of
 from ..json_types import is_array, object_or_empty
 from ..nearest import nearest
-from ..notebook import pretty_text
+from ..notebook import pretty_text, problems_html, text_html
 from ..problem import Place, Problem, Severity
 from .advice import FILE_NOT_CHECKED
 from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
@@ -353,6 +353,9 @@ class Report:
         return {"source": schema.source, "version": schema.version_text, "node_classes": len(schema.raw)}
 
     _repr_pretty_ = pretty_text
+
+    def _repr_html_(self) -> str:
+        return problems_html(self.problems) or text_html(self)
 
     def __str__(self) -> str:
         return "\n".join([self._headline(), *self._lines(), self._against()])
