@@ -27,6 +27,7 @@ from comfyflow.picture.drawing import place_text, shortened, wrapped
 from comfyflow.picture.theme import type_colour
 from comfyflow.problem import Place, Problem
 from comfyflow.source import reference_schema
+from comfyflow.validate import validate_prompt
 
 from .test_examples import EXAMPLES, PARAMETERS, WORKFLOWS, _required
 
@@ -97,13 +98,25 @@ def check_svg(svg: str) -> ET.Element:
 def test_the_picture_of_an_example_is_its_golden(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT_FOLDER)
     made = load_workflow(EXAMPLES / f"{name}.py", None, PARAMETERS.get(name, _required(name)))
-    svg = made.picture().svg
+    same_as_golden(made.picture().svg, name)
+
+
+def same_as_golden(svg: str, name: str) -> None:
     golden = GOLDENS / f"{name}.svg"
     if os.environ.get("COMFYFLOW_UPDATE_EXAMPLES"):
         golden.write_text(svg, encoding="utf-8")
     assert svg == golden.read_text(encoding="utf-8")
     check_svg(svg)
     assert str(ROOT_FOLDER) not in svg
+
+
+def test_the_picture_of_a_broken_workflow_is_its_golden() -> None:
+    text = (EXAMPLES / "txt2img.prompt.json").read_text(encoding="utf-8").replace('"euler"', '"eulre"')
+    schema = reference_schema()
+    report = validate_prompt(json.loads(text), schema)
+    picture = Picture(read_prompt(json.loads(text)), schema, problems=report.problems, title="checked")
+    assert "cf-error-text" in picture.svg
+    same_as_golden(picture.svg, "checked")
 
 
 def test_a_picture_shows_titles_slots_values_and_lines_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
