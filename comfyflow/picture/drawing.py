@@ -397,7 +397,9 @@ class _Drawer:
         node = self.graph.get(key)
         if node is not None and node.place is not None:
             lines += [shown(place_text(node.place)), shown(node.place.source)]
-        lines += [shown(f"{one.severity}: {one.input_name}: {one.message}") for one in found]
+        lines += [
+            shown(f"{one.severity}: {one.input_name}: {one.message} {one.suggestion or ''}") for one in found
+        ]
         return "\n".join(line for line in lines if line)
 
 

@@ -89,8 +89,16 @@ def style(theme: Theme) -> str:
 
 def page_style() -> str:
     """The style sheet of the picture on a page, where the reader can choose."""
-    dark, light = _rules(_DARK, '[data-theme="dark"] '), _rules(_LIGHT, '[data-theme="light"] ')
-    return f"{style('auto')}\n{dark}\n{light}"
+    chosen = [
+        f"{_rules(colours, where)}\n{where}{_page_rule(colours)}"
+        for where, colours in (('[data-theme="dark"] ', _DARK), ('[data-theme="light"] ', _LIGHT))
+    ]
+    dark = f"@media (prefers-color-scheme: dark) {{ {_page_rule(_DARK)} }}"
+    return "\n".join([style("auto"), _page_rule(_LIGHT), dark, *chosen])
+
+
+def _page_rule(colours: Mapping[str, str]) -> str:
+    return f"body {{ background: {colours['ground']}; color: {colours['text']} }}"
 
 
 def _rules(colours: Mapping[str, str], where: str = "") -> str:
