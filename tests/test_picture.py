@@ -23,12 +23,13 @@ from comfyflow.cli.target import load_workflow
 from comfyflow.errors import PictureError
 from comfyflow.graph import ROOT, Canvas, Graph, GraphNode, Group, Link, Note, Scope, read_prompt
 from comfyflow.picture import Picture
-from comfyflow.picture.drawing import place_text, shortened, wrapped
+from comfyflow.picture.text import place_text, shortened, wrapped
 from comfyflow.picture.theme import type_colour
 from comfyflow.problem import Place, Problem
 from comfyflow.source import reference_schema
 from comfyflow.validate import validate_prompt
 
+from .editor_json import node, outputs, workflow
 from .test_examples import EXAMPLES, PARAMETERS, WORKFLOWS, _required
 
 ROOT_FOLDER = EXAMPLES.parent
@@ -160,6 +161,8 @@ def test_scopes_are_drawn_below_one_another_and_only_numbers_join_them() -> None
     assert [each.attrib["data-inner"] for each in hosts] == ["2"]
     assert root.attrib["data-needs"].split() == ["2,1"]
     assert [each.text for each in root.iter(f"{SVG}text") if each.attrib["class"] == "cf-heading"] == ["name"]
+    doors = [each for each in root.iter(f"{SVG}g") if each.attrib["class"] == "cf-door"]
+    assert [[text.text for text in door.iter(f"{SVG}text")] for door in doors] == [["Outputs", "*"]]
 
 
 @settings(max_examples=25)
@@ -226,6 +229,26 @@ def test_a_png_is_drawn_and_what_is_missing_for_it_is_named(
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(PictureError, match=r"pip install 'comfyflow-dsl\[pictures\]'"):
         Picture(hostile_graph(["a", "b", "c"])).save(tmp_path / "x.png")
+
+
+def test_the_command_keeps_the_places_of_the_editor_unless_it_is_to_arrange_them(tmp_path: Path) -> None:
+    nodes = [
+        node(1, "EmptyImage", [32, 32, 1, 0], outputs=outputs([1]), pos=[900, 40], size=[300, 200]),
+        node(2, "PreviewImage", links={"images": 1}, pos=[10, 20], size=[200, 200]),
+    ]
+    file, out = tmp_path / "x.json", tmp_path / "x.svg"
+    file.write_text(json.dumps(workflow(nodes, [[1, 1, 0, 2, 0, "IMAGE"]])), encoding="utf-8")
+
+    def left_edges(*options: str) -> list[float]:
+        done = CliRunner().invoke(app, ["graph", str(file), "-o", str(out), *options])
+        assert done.exit_code == 0, done.output
+        root = check_svg(out.read_text(encoding="utf-8"))
+        bodies = [each for each in root.iter(f"{SVG}rect") if each.attrib["class"] == "cf-body"]
+        return [float(each.attrib["x"]) for each in bodies]
+
+    assert left_edges() == [950, 60]
+    source, target = left_edges("--arrange")
+    assert source + 300 < target
 
 
 def test_texts_are_cut_to_the_room_that_there_is() -> None:

@@ -39,6 +39,7 @@ from .workflow_command import WorkflowCommand, target_argument
 @repair_option
 @pack_option
 @click.option("--check", is_flag=True, help="Draw what is wrong in place, and exit 1 if something is.")
+@click.option("--arrange", is_flag=True, help="Lay everything out anew, wherever the editor saved it.")
 @click.option("--theme", type=click.Choice(get_args(Theme)), default="auto", help="On which ground.")
 @click.pass_context
 def graph(
@@ -52,6 +53,7 @@ def graph(
     repair: bool,
     packs: tuple[str, ...],
     check: bool,
+    arrange: bool,
     theme: Theme,
 ) -> None:
     """Draw a workflow as the editor draws it.
@@ -59,6 +61,8 @@ def graph(
     TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input. Where the editor
     saved it, everything stays in its place; all else is laid out.
     """
+    from ..graph import Graph
+    from ..layout import layout
     from ..picture import Picture
     from ..source import Converting
     from ..validate import validate_prompt
@@ -68,8 +72,11 @@ def graph(
     source = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
     against = schema if schema is not None else own_schema(source)
     report = validate_prompt(source.prompt, against, places=source.places) if check else None
+    drawn = source.graph
+    if arrange:
+        drawn = Graph(drawn.values(), drawn.scopes.values(), layout(drawn, against, afresh=True))
     Picture(
-        source.graph,
+        drawn,
         against,
         problems=report.problems if report is not None else (),
         title=source.name or shown_name(target),

@@ -6,38 +6,26 @@ them.
 
 from __future__ import annotations
 
-import json
 import math
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..bounds import PICTURE_TEXT
 from ..graph import ROOT, Canvas, Graph, Note
 from ..graph.canvas import Point, Size
 from ..layout import NodeShape, Sheet, layout, read_sheets
 from ..layout.node_shape import TITLE_HEIGHT, Widget
-from ..problem import Place, Problem
+from ..problem import Problem
+from .text import BOLD, place_text, shortened, shown, text_width, wrapped
 from .theme import type_colour
 
 if TYPE_CHECKING:
     from ..schema import Schema
 
-_CHARACTER: Final = 7.0
-"""How wide a character is, on average."""
-_BOLD: Final = 0.84
-"""How many bold characters there is room for where one would be another."""
 _LINE: Final = 17.0
 _MARGIN: Final = 60.0
 _HEADING: Final = 50.0
 _BETWEEN: Final = 90.0
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
-)
-"""What XML does not allow, what ends a line in a script, and what turns the direction of a text round."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +93,7 @@ class Line:
 
 @dataclass
 class Board:
-    """One canvas: its frame and heading, groups, notes, links and nodes."""
+    """One canvas: its frame and heading, groups, notes, links and nodes, and what leads in and out."""
 
     heading: str
     box: tuple[float, float, float, float]
@@ -113,6 +101,7 @@ class Board:
     notes: list[tuple[tuple[float, float, float, float], list[Text]]]
     lines: list[Line]
     figures: list[Figure]
+    doors: list[Figure]
 
 
 @dataclass(frozen=True)
@@ -142,77 +131,6 @@ def draw(
         title: What the picture is called.
     """
     return _Drawer(graph, schema, problems, marks or {}).drawing(title)
-
-
-def shown(value: object) -> str:
-    """A text of a stranger, as far as it is shown: no control characters, and not without end."""
-    text = value if isinstance(value, str) else _json(value)
-    return _UNPRINTABLE.sub("\ufffd", text[:PICTURE_TEXT])
-
-
-def shortened(text: str, width: float) -> str:
-    """The first line of a text, as far as there is room."""
-    first, separator, _ = text.partition("\n")
-    room = max(1, int(width / _CHARACTER))
-    if not separator and _columns(first) <= room:
-        return first
-    return first[: _fitting(first, room - 1)].rstrip() + "…"
-
-
-def wrapped(text: str, width: float, rows: int) -> list[str]:
-    """A text in lines."""
-    room = max(4, int(width / _CHARACTER))
-    lines: list[str] = []
-    for line in text.splitlines() or [""]:
-        rest = line
-        while len(lines) <= rows and (end := _fitting(rest, room)) < len(rest):
-            cut = rest.rfind(" ", 1, end + 1)
-            cut = cut if cut > 0 else max(end, 1)
-            lines.append(rest[:cut].rstrip())
-            rest = rest[cut:].lstrip()
-        lines.append(rest)
-        if len(lines) > rows:
-            kept = lines[: max(rows, 1)]
-            kept[-1] = kept[-1][: _fitting(kept[-1], room - 1)] + "…"
-            return kept
-    return lines
-
-
-def _columns(text: str) -> int:
-    """How many characters a text is wide; those of East Asia count two."""
-    return len(text) if text.isascii() else sum(map(_is_wide, text)) + len(text)
-
-
-def _fitting(text: str, columns: int) -> int:
-    """How many characters of a text fit into so many columns."""
-    if text.isascii():
-        return min(len(text), columns)
-    for index, sign in enumerate(text):
-        columns -= 1 + _is_wide(sign)
-        if columns < 0:
-            return index
-    return len(text)
-
-
-def _is_wide(sign: str) -> bool:
-    return unicodedata.east_asian_width(sign) in ("W", "F")
-
-
-def place_text(place: Place) -> str:
-    """Where the user's source made a node: from the current folder on, else only the file's name."""
-    path = Path(place.file)
-    try:
-        file = path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        file = path.name
-    return f"{file}:{place.line}"
-
-
-def _json(value: object) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        return f"a {type(value).__name__}"
 
 
 class _Drawer:
@@ -253,6 +171,8 @@ class _Drawer:
         groups = canvas.groups.get(scope_id, ())
         covered = [*boxes, *(_box(note.position, note.size or _NOTE) for note in notes)]
         covered += [group.box for group in groups]
+        doors = self._doors(scope_id, sheet, covered) if scope_id != ROOT else []
+        covered += [door.box for door in doors]
         left = min((box[0] for box in covered), default=0.0) - _MARGIN
         heading = self._heading(scope_id)
         above = min((box[1] for box in covered), default=0.0) - _MARGIN - (_HEADING if heading else 0.0)
@@ -270,8 +190,9 @@ class _Drawer:
             (0.0, top, *size),
             [(_moved(group.box, shift), shown(group.title)) for group in groups],
             [_note(note, shift) for note in notes],
-            list(self._lines(sheet, shift)),
+            [*self._lines(sheet, shift), *self._door_lines(scope_id, sheet, doors, shift)],
             figures,
+            [door.figure(self.numbers[scope_id], shift) for door in doors],
         )
         return board, size
 
@@ -281,17 +202,71 @@ class _Drawer:
         scope = self.graph.scopes[scope_id]
         return shown(scope.title or scope.name or f"#{scope_id}")
 
+    def _doors(
+        self, scope_id: str, sheet: Sheet, covered: list[tuple[float, float, float, float]]
+    ) -> list[_Door]:
+        """What leads into a scope, left of all that is in it, and what leads out, right of it."""
+        host = self.sheets[self.graph.scopes[scope_id].outer].shapes[scope_id]
+        left = min((box[0] for box in covered), default=0.0)
+        right = max((box[0] + box[2] for box in covered), default=0.0)
+        ways: tuple[dict[str, tuple[str, list[float]]], ...] = ({}, {})
+        for link in sheet.doors:
+            if not link.source:
+                name = host.inputs[link.slot].name if link.slot < len(host.inputs) else link.name
+                end = self.canvas.positions[link.target][1] + sheet.shapes[link.target].input_height(
+                    link.name
+                )
+            else:
+                name = link.name
+                end = self.canvas.positions[link.source][1] + sheet.shapes[link.source].output_height(
+                    link.slot
+                )
+            ways[bool(link.source)].setdefault(name, (link.type, []))[1].append(end)
+        found: list[_Door] = []
+        for is_exit, slots in enumerate(ways):
+            if slots:
+                ends = [end for _, each in slots.values() for end in each]
+                height = TITLE_HEIGHT + 20.0 * len(slots) + 10
+                place = right + _DOOR_GAP if is_exit else left - _DOOR_GAP - _DOOR
+                top = round(sum(ends) / len(ends) - height / 2)
+                kinds = {name: kind for name, (kind, _) in slots.items()}
+                found.append(_Door((place, float(top), _DOOR, height), kinds, bool(is_exit)))
+        return found
+
+    def _door_lines(
+        self, scope_id: str, sheet: Sheet, doors: Iterable[_Door], shift: Point
+    ) -> Iterator[Line]:
+        host = self.sheets[self.graph.scopes[scope_id].outer].shapes[scope_id] if scope_id != ROOT else None
+        by_side = {door.is_exit: door for door in doors}
+        positions, sizes = self.canvas.positions, self.canvas.sizes
+        for link in sheet.doors if host is not None else ():
+            door = by_side[bool(link.source)]
+            if not link.source:
+                name = host.inputs[link.slot].name if host and link.slot < len(host.inputs) else link.name
+                start, other = door.slot(name), link.target
+                end = (positions[other][0], positions[other][1] + sheet.shapes[other].input_height(link.name))
+            else:
+                other, end = link.source, door.slot(link.name)
+                start = (
+                    positions[other][0] + sizes[other][0],
+                    positions[other][1] + sheet.shapes[other].output_height(link.slot),
+                )
+            numbers = (self.numbers[scope_id], self.numbers[other])
+            yield Line(
+                _way(start, end, shift), type_colour(link.type), *numbers[:: -1 if door.is_exit else 1]
+            )
+
     def _lines(self, sheet: Sheet, shift: Point) -> Iterator[Line]:
         positions, sizes = self.canvas.positions, self.canvas.sizes
         for link in sheet.links:
             source, target = sheet.shapes[link.source], sheet.shapes[link.target]
-            x1 = positions[link.source][0] + sizes[link.source][0] + shift[0]
-            y1 = positions[link.source][1] + source.output_height(link.slot) + shift[1]
-            x2 = positions[link.target][0] + shift[0]
-            y2 = positions[link.target][1] + target.input_height(link.name) + shift[1]
-            bend = min(max(abs(x2 - x1) / 2, 25.0), 0.25 * math.hypot(x2 - x1, y2 - y1) + 25.0)
-            way = f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
-            yield Line(way, type_colour(link.type), self.numbers[link.source], self.numbers[link.target])
+            start = (
+                positions[link.source][0] + sizes[link.source][0],
+                positions[link.source][1] + source.output_height(link.slot),
+            )
+            end = (positions[link.target][0], positions[link.target][1] + target.input_height(link.name))
+            numbers = (self.numbers[link.source], self.numbers[link.target])
+            yield Line(_way(start, end, shift), type_colour(link.type), *numbers)
 
     def _figure(self, key: str, shape: NodeShape, box: tuple[float, float, float, float]) -> Figure:
         left, top, width, height = box
@@ -310,7 +285,7 @@ class _Drawer:
         number = f"#{shown(key)}"
         room = width - 30
         figure.texts.append(
-            Text(left + 12, top + 20, shortened(title, (room - _width(number)) * _BOLD), "cf-title")
+            Text(left + 12, top + 20, shortened(title, (room - text_width(number)) * BOLD), "cf-title")
         )
         figure.texts.append(
             Text(left + width - 10, top + 20, shortened(number, room / 2), "cf-label", at_end=True)
@@ -333,7 +308,7 @@ class _Drawer:
             more = f" (+{len(found) - 1})" if len(found) > 1 else ""
             style = f"cf-{figure.severity}-text"
             figure.texts.append(
-                Text(left, top + height + 15, shortened(first, width - _width(more)) + more, style)
+                Text(left, top + height + 15, shortened(first, width - text_width(more)) + more, style)
             )
         if key in self.graph.scopes:
             prefix = f"{key}:"
@@ -368,7 +343,7 @@ class _Drawer:
                 continue
             value = "" if widget.value is None else shown(widget.value)
             half = (width - 44) / 2
-            room = max(half, width - 44 - _width(label) - 12)
+            room = max(half, width - 44 - text_width(label) - 12)
             figure.texts.append(
                 Text(left + 20, y + 16, shortened(label, width - 44 if not value else half), style)
             )
@@ -404,6 +379,44 @@ class _Drawer:
 
 
 _NOTE: Final = (300.0, 120.0)
+_DOOR: Final = 150.0
+_DOOR_GAP: Final = 75.0
+
+
+@dataclass(frozen=True)
+class _Door:
+    """What leads into a scope, or out of it: a box with a slot for each way, by name, with its type."""
+
+    box: tuple[float, float, float, float]
+    kinds: Mapping[str, str]
+    is_exit: bool
+
+    def slot(self, name: str) -> Point:
+        """Where a slot stands."""
+        left, top, width, _ = self.box
+        index = list(self.kinds).index(name)
+        return (left if self.is_exit else left + width), top + TITLE_HEIGHT + 14 + 20 * index
+
+    def figure(self, number: int, shift: Point) -> Figure:
+        """The box to be drawn."""
+        box = _moved(self.box, shift)
+        made = Figure(number, "", box, "", "")
+        made.texts.append(Text(box[0] + 12, box[1] + 20, "Outputs" if self.is_exit else "Inputs", "cf-title"))
+        for name, kind in self.kinds.items():
+            x, y = self.slot(name)
+            x, y = x + shift[0], y + shift[1]
+            made.dots.append(Dot(x, y, type_colour(kind)))
+            label = shortened(shown(name), _DOOR - 30)
+            beside = x + 12 if self.is_exit else x - 12
+            made.texts.append(Text(beside, y + 4, label, "cf-label", at_end=not self.is_exit))
+        return made
+
+
+def _way(start: Point, end: Point, shift: Point) -> str:
+    """The way of a link, bent as the editor bends it."""
+    x1, y1, x2, y2 = start[0] + shift[0], start[1] + shift[1], end[0] + shift[0], end[1] + shift[1]
+    bend = min(max(abs(x2 - x1) / 2, 25.0), 0.25 * math.hypot(x2 - x1, y2 - y1) + 25.0)
+    return f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
 
 
 def _box(place: Point, size: Size) -> tuple[float, float, float, float]:
@@ -425,10 +438,6 @@ def _note(note: Note, shift: Point) -> tuple[tuple[float, float, float, float], 
 
 def _is_tall(widget: Widget) -> bool:
     return widget.height > 30 and not widget.linked and isinstance(widget.value, str)
-
-
-def _width(text: str) -> float:
-    return _columns(text) * _CHARACTER
 
 
 def _severity(problems: Iterable[Problem]) -> str:

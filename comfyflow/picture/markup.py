@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .drawing import Drawing, shortened
+from .drawing import Drawing
+from .text import shortened
 from .theme import Theme, page_style, style
 
 if TYPE_CHECKING:

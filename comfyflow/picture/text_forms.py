@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..graph import ROOT, Graph
 from ..layout import SheetLink, read_sheets
-from .drawing import shortened, shown
+from .text import shortened, shown
 from .theme import type_colour
 
 if TYPE_CHECKING:
