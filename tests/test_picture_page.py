@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from comfyflow.diff import diff
 from comfyflow.graph import read_prompt
+from comfyflow.output_file import NodeOutput, OutputFile
 from comfyflow.picture import Picture
 from comfyflow.source import reference_schema
+from comfyflow.validate import validate_prompt
 
 from .test_examples import EXAMPLES
-from .test_picture import HOSTILE, hostile_picture
+from .test_picture import HOSTILE, hostile_graph, hostile_picture
 
 pytestmark = pytest.mark.slow
 
@@ -116,3 +119,27 @@ def test_no_text_of_a_stranger_runs(browser: Any, tmp_path: Path, start: int) ->
         assert opened.requests == [file.as_uri()]
     page = opened.page
     assert words[0][:3] in page.evaluate("document.documentElement.textContent") or not words[0].isprintable()
+
+
+@pytest.mark.parametrize("start", range(0, len(HOSTILE), 3))
+def test_nothing_runs_in_a_notebook(browser: Any, tmp_path: Path, start: int) -> None:
+    words = (HOSTILE * 2)[start : start + 3]
+    graph = hostile_graph(words)
+    wrong = {"7": {"class_type": words[0], "inputs": {words[1]: words[2]}, "_meta": {"title": words[2]}}}
+    files = tuple(OutputFile(f"{word}.png", subfolder=word, data=b"x") for word in words)
+    shown = [
+        hostile_picture(words).svg,
+        validate_prompt(wrong, reference_schema())._repr_html_(),
+        diff(graph, read_prompt(wrong))._repr_html_(),
+        NodeOutput({"text": words}, extra=files)._repr_html_(),
+        OutputFile(words[0])._repr_html_(),
+    ]
+    file = tmp_path / "cells.html"
+    text = "<!doctype html><meta charset=utf-8>" + "".join(f"<div>{each}</div>" for each in shown)
+    file.write_text(text, encoding="utf-8", errors="replace")
+    opened = Opened(browser, file)
+    assert opened.page.evaluate("window.wasHacked") is None
+    assert opened.page.evaluate("document.querySelectorAll('script, [onload], [onerror]').length") == 0
+    assert opened.page.evaluate("document.querySelectorAll('body > div').length") == len(shown)
+    assert opened.troubles == []
+    assert {url.partition(":")[0] for url in opened.requests} <= {"file", "data"}
