@@ -26,10 +26,12 @@ def ordered(columns: Columns, start: Sequence[Sequence[int]]) -> Order:
     places = _places(columns, order)
     fewest = crossings(columns, order)
     best = [[*column] for column in order]
+    last: list[int] = []
     for sweep in range(_SWEEPS):
-        if not fewest:
-            break
         rightwards = sweep % 2 == 0
+        if not fewest or (rightwards and places == last):
+            break
+        last = places.copy() if rightwards else last
         near = columns.left if rightwards else columns.right
         for rank in range(len(order)) if rightwards else range(len(order) - 1, -1, -1):
             order[rank] = _by_mean(columns, order[rank], near, places)
