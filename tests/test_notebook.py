@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from comfyflow import AsyncClient, Client, notebook, validate_prompt
+from comfyflow.client.notebook_progress import notebook_progress
+from comfyflow.client.run_event import NodeProgress, RunEvent, RunNode, RunQueued
 from comfyflow.diff import diff
 from comfyflow.errors import ComfyflowError, ExecutionError, ValidationError
 from comfyflow.graph.prompt import read_prompt
@@ -200,3 +204,57 @@ def test_a_result_shows_what_its_nodes_gave() -> None:
         result = client.run(SAVE, timeout=30)
         assert "img" in Tags(html(result)).found
         assert f"#{next(iter(result.outputs))}" in html(result)
+
+
+class Cell:
+    """IPython as far as a progress bar asks for it: what a cell shows, each time it changes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, kernel: bool) -> None:
+        self.shown: list[str] = []
+        self.kernel = object() if kernel else None
+        ipython, display = ModuleType("IPython"), ModuleType("IPython.display")
+        vars(ipython).update(get_ipython=lambda: self, display=display)
+        vars(display).update(display=self.display)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        monkeypatch.setitem(sys.modules, "IPython.display", display)
+
+    def display(self, content: dict[str, str], *, raw: bool, display_id: bool = False) -> Cell:
+        assert raw
+        assert display_id is not bool(self.shown), "one bar, which changes"
+        self.shown.append(content["text/html"])
+        return self
+
+    update = display
+
+
+def test_a_run_in_a_notebook_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell(monkeypatch, kernel=True)
+    told: list[RunEvent] = []
+    with Simulator(NODES) as server, Client(server.url) as client:
+        client.run(SAVE, timeout=30)
+        assert 'value="1" max="1"></progress> success' in cell.shown[-1]
+        assert any("ImageInvert" in html for html in cell.shown)
+        count = len(cell.shown)
+        client.run(SAVE, timeout=30, on_event=told.append)
+    assert told
+    assert len(cell.shown) == count
+
+
+def test_a_run_in_a_shell_of_ipython_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    Cell(monkeypatch, kernel=False)
+    assert notebook_progress() is None
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert notebook_progress() is None
+
+
+def test_a_bar_shows_steps_and_escapes_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell(monkeypatch, kernel=True)
+    bar = notebook_progress()
+    assert bar is not None
+    node = RunNode("1", HOSTILE, HOSTILE, {})
+    for event in (RunQueued("p", 2), NodeProgress("p", node, 3, 20), NodeProgress("p", node, 3, 20)):
+        bar(event)
+    assert len(cell.shown) == 2
+    assert "2 before it" in cell.shown[0]
+    assert 'value="3" max="20"' in cell.shown[1]
+    assert Tags(cell.shown[1]).found == ["progress"]

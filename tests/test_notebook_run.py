@@ -71,4 +71,8 @@ def test_a_notebook_shows_what_it_builds_and_runs(tmp_path: Path, monkeypatch: p
     assert running["text/plain"] == "True"
     assert "data:image/png;base64," in result["text/html"]
     assert "data:image/png;base64," in image["text/html"]
+    bars = [
+        output.data["text/html"] for output in book.cells[5].outputs if output.output_type == "display_data"
+    ]
+    assert ["success" in bar for bar in bars] == [True]
     assert "cf-removed" in difference["text/html"]

@@ -17,6 +17,7 @@ from .async_handle import AsyncHandle
 from .base import AsyncParts, awaiting
 from .connection import AsyncConnectSocket, make_core
 from .event import ServerEvent
+from .notebook_progress import notebook_progress
 from .options import (
     ClientOptions,
     ClientSettings,
@@ -210,7 +211,7 @@ class AsyncClient(AsyncParts):
         refuse_strangers("AsyncClient.run", options, WaitOptions, "target", "resolver")
         settings = WaitSettings(**options)
         deadline = Deadline(self._core, settings.timeout)
-        on_event, attempt = settings.on_event, running.Attempt()
+        on_event, attempt = settings.on_event or notebook_progress(), running.Attempt()
         cancels = running.cancels(settings)
         self._refuse_function(on_event, "on_event")
         try:

@@ -18,6 +18,7 @@ from .blocking_driver import BlockingDriver
 from .connection import ConnectSocket, make_core
 from .event import ServerEvent
 from .handle import Handle
+from .notebook_progress import notebook_progress
 from .options import (
     ClientOptions,
     ClientSettings,
@@ -193,7 +194,7 @@ class Client(BlockingParts):
         refuse_strangers("Client.run", options, WaitOptions, "target", "resolver")
         settings = WaitSettings(**options)
         deadline = Deadline(self._core, settings.timeout)
-        on_event, attempt = settings.on_event, running.Attempt()
+        on_event, attempt = settings.on_event or notebook_progress(), running.Attempt()
         cancels = running.cancels(settings)
         self._refuse_function(on_event, "on_event")
         try:
