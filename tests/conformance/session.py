@@ -33,6 +33,11 @@ class Message:
         return cls(said["type"], said["data"])
 
     @property
+    def is_of_pack(self) -> bool:
+        """Whether a pack sends it, to everybody and at any time: these name theirs with a dot."""
+        return "." in self.type
+
+    @property
     def is_end(self) -> bool:
         return self.type == "executing" and self.data["node"] is None
 
@@ -72,7 +77,9 @@ class Session:
     greeting: Message
 
     def next(self, timeout: float = PATIENCE) -> Message:
-        return Message.read(self.socket.recv(timeout))
+        while (message := Message.read(self.socket.recv(timeout))).is_of_pack:
+            pass
+        return message
 
     def until(self, ended: Callable[[Message], bool]) -> list[Message]:
         heard: list[Message] = []
