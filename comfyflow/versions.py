@@ -1,5 +1,8 @@
 """What changed since which release, in one form for servers, editors and whatever else has releases.
 
+`validate.rules` has the facts of servers, `importer.editor_rules` those of editors, `simulator.profile`
+those of what the simulator can be; `docs/versions.md` shows them all.
+
 A class of rules lists its facts as `Since`: what held at first, and what holds since which release.
 Its instances have a `version`, and each fact is theirs as of that version: a release that changes
 something is one pair more in one line.
@@ -21,8 +24,8 @@ class Released(Protocol):
     """Something that has a version."""
 
     @property
-    def version(self) -> Version:
-        """The version."""
+    def version(self) -> Version | str:
+        """The version, or what names it."""
         ...
 
 
@@ -58,7 +61,8 @@ class Since(Generic[T]):
     def __get__(self, rules: Released | None, owner: type) -> Any:
         if rules is None:
             return self
-        held = self.at(rules.version)
+        version = rules.version
+        held = self.at(release(version) if isinstance(version, str) else version)
         vars(rules)[self._name] = held  # from now on it is found there
         return held
 

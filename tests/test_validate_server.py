@@ -231,8 +231,8 @@ def test_several_choices(value: Any, version: str, valid: bool) -> None:
     ],
 )
 def test_types_of_links(received: Any, wanted: Any, old: bool, new: bool) -> None:
-    assert types_match(received, wanted, ServerRules.of(Version(0, 3, 64))) is old
-    assert types_match(received, wanted, ServerRules.of(Version(0, 27, 0))) is new
+    assert types_match(received, wanted, ServerRules(Version(0, 3, 64))) is old
+    assert types_match(received, wanted, ServerRules(Version(0, 27, 0))) is new
 
 
 @pytest.mark.parametrize(

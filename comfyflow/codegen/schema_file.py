@@ -22,15 +22,15 @@ FILE_NAME: Final = "schema.json"
 MAX_DEPTH: Final = 50
 """How deep a value in an input's options may be nested. Real ones reach 6."""
 
-_NODE_KEYS: Final = (
+NODE_KEYS: Final = (
     "name", "display_name", "category", "python_module", "output_node", "deprecated", "experimental",
     "dev_only", "api_node", "is_input_list", "has_intermediate_output", "input", "input_order", "output",
     "output_is_list", "output_name", "output_matchtypes",
 )  # fmt: skip
 _MODULE_PATH: Final = re.compile(r"(?:\w+/)*\w+\.py", re.ASCII)
 _INPUTS: Final = frozenset({"input", "required", "optional", "hidden"})
-_PROSE_KEYS: Final = ("description", "output_tooltips", "search_aliases")
-_OPTION_PROSE: Final = frozenset({"tooltip", "placeholder", "description", "label_on", "label_off"})
+PROSE_KEYS: Final = ("description", "output_tooltips", "search_aliases")
+OPTION_PROSE: Final = frozenset({"tooltip", "placeholder", "description", "label_on", "label_off"})
 
 
 class NotJsonError(ValueError):
@@ -48,13 +48,13 @@ def node_line(node: NodeSchema, docs: bool) -> str:
         NotJsonError: It is nested too deep, or holds something that is no JSON.
     """
     raw = node.raw
-    kept: dict[str, Any] = {key: _plain(raw[key]) for key in _NODE_KEYS if key in raw and key != "input"}
+    kept: dict[str, Any] = {key: _plain(raw[key]) for key in NODE_KEYS if key in raw and key != "input"}
     kept["input"] = _groups(raw.get("input"), raw.get("input_order"), docs, 0)
     if "price_badge" in raw:
         badge = raw["price_badge"]
         kept["price_badge"] = _plain(badge) if docs or badge is None else {}
     if docs:
-        kept.update({key: _plain(raw[key]) for key in _PROSE_KEYS if key in raw})
+        kept.update({key: _plain(raw[key]) for key in PROSE_KEYS if key in raw})
     return _encode(kept)
 
 
@@ -114,7 +114,7 @@ def _definition(definition: Any, docs: bool, nesting: int) -> Any:
     kept = {
         key: value if type(value := options[key]) in _SCALARS else _option(key, value, docs, nesting)
         for key in _sorted(options)
-        if docs or key not in _OPTION_PROSE
+        if docs or key not in OPTION_PROSE
     }
     return [kind if type(kind) is str else _plain(kind), kept]
 
@@ -138,7 +138,7 @@ def _dynamic_option(option: Any, docs: bool, nesting: int) -> Any:
     return {
         key: _groups(option[key], None, docs, nesting + 1) if key == "inputs" else _plain(option[key])
         for key in _sorted(option)
-        if docs or key not in _OPTION_PROSE
+        if docs or key not in OPTION_PROSE
     }
 
 

@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ..schema import NodeSchema, Version
+from ..schema import NodeSchema
+from ..versions import Since
 from .own_check import FileCheck, OwnCheck, OwnCheckError, Values
 from .rules import ServerRules
 
-_OLDEST: Final = Version(0)
-_MESH_CHECKED: Final = Version(0, 25, 0)
-_RATIO_RAISES: Final = Version(0, 3, 68)
-_MASKS_ARE_IMAGES: Final = Version(0, 21, 0)
 _TASKS: Final = ("MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID")
 _MOVES: Final = ("horizontal_movement", "vertical_movement", "pan", "tilt", "roll", "zoom")
 _STEEPEST: Final = 4
@@ -34,11 +31,11 @@ def own_check(node: NodeSchema, rules: ServerRules) -> OwnCheck | None:
     if node.class_type not in _CHECKS:
         return None
     module, since, check = _CHECKS[node.class_type]
-    if node.python_module != module or rules.version < since:
+    if node.python_module != module or not (since is None or since.at(rules.version)):
         return None
-    if check.run is _ratio and rules.version < _RATIO_RAISES:
+    if check.run is _ratio and not rules.ratio_raises:
         check = replace(check, run=_old_ratio)
-    if node.class_type == "LoadImageMask" and rules.version >= _MASKS_ARE_IMAGES:
+    if node.class_type == "LoadImageMask" and rules.masks_are_images:
         check = replace(check, owner="LoadImage")
     return replace(check, method="validate_inputs") if node.is_v3 else check
 
@@ -149,39 +146,39 @@ _CHOICE: Final = OwnCheck(
     "CustomComboNode", _anything, ("choice",), optional=("index",), takes_all=True, keeps_all=True
 )
 
-_CHECKS: Final[Mapping[str, tuple[str, Version, OwnCheck]]] = {
-    "LoadImage": ("nodes", _OLDEST, _file("LoadImage", "image", "image")),
-    "LoadImageMask": ("nodes", _OLDEST, _file("LoadImageMask", "image", "image")),
-    "LoadImageOutput": ("nodes", _OLDEST, _file("LoadImage", "image", "image")),
-    "LoadLatent": ("nodes", _OLDEST, _file("LoadLatent", "latent", "latent")),
-    "WebcamCapture": ("comfy_extras.nodes_webcam", _OLDEST, _file("LoadImage", "image", "image")),
-    "LoadAudio": ("comfy_extras.nodes_audio", _OLDEST, _file("LoadAudio", "audio", "audio")),
-    "LoadVideo": ("comfy_extras.nodes_video", _OLDEST, _file("LoadVideo", "file", "video")),
-    "Load3D": ("comfy_extras.nodes_load_3d", _MESH_CHECKED, _mesh("Load3D")),
-    "Load3DAdvanced": ("comfy_extras.nodes_load_3d", _MESH_CHECKED, _mesh("Load3DAdvanced")),
-    "CustomCombo": ("comfy_extras.nodes_logic", _OLDEST, _CHOICE),
-    "SelectModelDevice": ("comfy_extras.nodes_multigpu", _OLDEST, _device("SelectModelDeviceNode")),
-    "SelectCLIPDevice": ("comfy_extras.nodes_multigpu", _OLDEST, _device("SelectCLIPDeviceNode")),
-    "SelectVAEDevice": ("comfy_extras.nodes_multigpu", _OLDEST, _device("SelectVAEDeviceNode")),
+_CHECKS: Final[Mapping[str, tuple[str, Since[bool] | None, OwnCheck]]] = {
+    "LoadImage": ("nodes", None, _file("LoadImage", "image", "image")),
+    "LoadImageMask": ("nodes", None, _file("LoadImageMask", "image", "image")),
+    "LoadImageOutput": ("nodes", None, _file("LoadImage", "image", "image")),
+    "LoadLatent": ("nodes", None, _file("LoadLatent", "latent", "latent")),
+    "WebcamCapture": ("comfy_extras.nodes_webcam", None, _file("LoadImage", "image", "image")),
+    "LoadAudio": ("comfy_extras.nodes_audio", None, _file("LoadAudio", "audio", "audio")),
+    "LoadVideo": ("comfy_extras.nodes_video", None, _file("LoadVideo", "file", "video")),
+    "Load3D": ("comfy_extras.nodes_load_3d", ServerRules.checks_meshes, _mesh("Load3D")),
+    "Load3DAdvanced": ("comfy_extras.nodes_load_3d", ServerRules.checks_meshes, _mesh("Load3DAdvanced")),
+    "CustomCombo": ("comfy_extras.nodes_logic", None, _CHOICE),
+    "SelectModelDevice": ("comfy_extras.nodes_multigpu", None, _device("SelectModelDeviceNode")),
+    "SelectCLIPDevice": ("comfy_extras.nodes_multigpu", None, _device("SelectCLIPDeviceNode")),
+    "SelectVAEDevice": ("comfy_extras.nodes_multigpu", None, _device("SelectVAEDeviceNode")),
     "ModelAttentionBackend": (
         "comfy_extras.nodes_model_advanced",
-        _OLDEST,
+        None,
         OwnCheck("ModelAttentionBackend", _anything, ("attention",)),
     ),
     "KlingCameraControls": (
         "comfy_api_nodes.nodes_kling",
-        _OLDEST,
+        None,
         OwnCheck("KlingCameraControls", _moves, _MOVES),
     ),
     "FluxProUltraImageNode": (
         "comfy_api_nodes.nodes_bfl",
-        _OLDEST,
+        None,
         OwnCheck("FluxProUltraImageNode", _ratio, ("aspect_ratio",)),
     ),
     "TripoConversionNode": (
         "comfy_api_nodes.nodes_tripo",
-        _OLDEST,
+        None,
         OwnCheck("TripoConversionNode", _tasks, takes_types=True),
     ),
 }
-"""Class: the module that defines it, the first version that has the check, and the check."""
+"""Class: the module that defines it, whether a release has the check (None: all have), and the check."""

@@ -276,7 +276,7 @@ class SchemaPlans:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self.rules: ServerRules = ServerRules.of(schema.version, schema.files_known)
+        self.rules: ServerRules = ServerRules(schema.version, schema.files_known)
         self._plans: dict[str, ClassPlan | None] = {}
 
     @classmethod

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from ..dynamic import is_wild
 from ..schema import Version
-
-_MATCH_TYPES: Final = Version(0, 4, 0)
-_COMBOS_CHECKED: Final = Version(0, 8, 0)
-_MISSING_NODE_TYPE: Final = Version(0, 12, 0)
-_REPLACEMENTS: Final = Version(0, 14, 0)
-_CYCLES_NAMED: Final = Version(0, 20, 0)
-_MULTISELECT: Final = Version(0, 21, 0)
-_NAMELESS: Final = Version(0, 37, 0)
+from ..versions import Since
 
 SERVER_RECURSION: Final = 977
 """How many nodes deep a server recurses when it validates; one more raises RecursionError.
@@ -38,52 +30,65 @@ DEEPEST_JSON: Final = 960
 """The deepest constant that a server can read at all (with Python 3.11); more is a 500."""
 
 
-@dataclass(frozen=True)
 class ServerRules:
-    """The rules of one server version.
+    """What one release of ComfyUI does, where that matters to a prompt.
+
+    Each fact is a line here: what the oldest known release does, and since which release what
+    holds; each was traced in ComfyUI's history. `docs/versions.md` shows them all.
+
+    Args:
+        version: The release: what the server says, or what its classes betray.
+        files_known: Whether the lists of installed files are this server's (see `Schema`); where
+            they are not, nothing is checked against them.
 
     Attributes:
-        version: That version.
-        match_types: Sockets of types that match others take every link (0.4).
-        checks_combos: The choices of ``COMBO`` inputs are checked, ``*`` in a union is wild,
-            and a list of choices links to a ``COMBO`` (0.8). Before, only V1 combos are.
-        names_missing_node: An unknown class is ``missing_node_type`` (0.12), before
-            ``invalid_prompt``.
-        replaces_nodes: Every node's ``inputs`` is walked before validation (0.14), so that one
-            that is no object is answered with a 500.
-        names_cycles: A cycle is ``dependency_cycle`` (0.20), before a RecursionError of which
-            nothing is left in the answer.
-        multiselect: A multiselect combo takes a list of its choices (0.21).
-        tells_nameless: What a class's own check says is told also where it was given no input
-            (after 0.36), under no input's name; before, the node was right.
-        files_known: The lists of installed files are this server's (see `Schema`); where they
-            are not, nothing is checked against them.
+        version: The release.
+        files_known: Whether the lists of installed files are this server's.
     """
 
-    version: Version
-    match_types: bool
-    checks_combos: bool
-    names_missing_node: bool
-    replaces_nodes: bool
-    names_cycles: bool
-    multiselect: bool
-    tells_nameless: bool
-    files_known: bool = True
+    def __init__(self, version: Version, files_known: bool = True) -> None:
+        self.version: Version = version
+        self.files_known: bool = files_known
 
-    @classmethod
-    def of(cls, version: Version, files_known: bool = True) -> ServerRules:
-        """The rules of a version; each release was traced in ComfyUI's history."""
-        return cls(
-            version=version,
-            match_types=version >= _MATCH_TYPES,
-            checks_combos=version >= _COMBOS_CHECKED,
-            names_missing_node=version >= _MISSING_NODE_TYPE,
-            replaces_nodes=version >= _REPLACEMENTS,
-            names_cycles=version >= _CYCLES_NAMED,
-            multiselect=version >= _MULTISELECT,
-            tells_nameless=version >= _NAMELESS,
-            files_known=files_known,
-        )
+    match_types: Since[bool] = Since(False, ("0.4", True))
+    """A socket whose type is that of another one takes every link."""
+
+    wild_outputs: Since[bool] = Since(False, ("0.4", True))
+    """An output of type ``*`` may be linked to any input; else the two types are compared as text."""
+
+    checks_combos: Since[bool] = Since(False, ("0.8", True))
+    """The choices of ``COMBO`` inputs are checked, ``*`` in a union is wild, and a list of choices
+    links to a ``COMBO``; else only combos in the V1 form are checked."""
+
+    names_missing_node: Since[bool] = Since(False, ("0.12", True))
+    """An unknown class is ``missing_node_type``; else ``invalid_prompt``."""
+
+    replaces_nodes: Since[bool] = Since(False, ("0.14", True))
+    """Every node's ``inputs`` is walked before validation, so that one that is no object is answered
+    with a 500."""
+
+    names_cycles: Since[bool] = Since(False, ("0.20", True))
+    """A cycle is ``dependency_cycle``; else a RecursionError of which nothing is left in the answer."""
+
+    multiselect: Since[bool] = Since(False, ("0.21", True))
+    """A multiselect combo takes a list of its choices."""
+
+    tells_nameless: Since[bool] = Since(False, ("0.37", True))
+    """What a class's own check says is told also where it was given no input, under no input's name;
+    else the node is right."""
+
+    ratio_raises: Since[bool] = Since(False, ("0.3.68", True))
+    """FluxProUltraImageNode's check of an aspect ratio raises; else it answers with a sentence."""
+
+    masks_are_images: Since[bool] = Since(False, ("0.21", True))
+    """LoadImageMask has the check of LoadImage."""
+
+    checks_meshes: Since[bool] = Since(False, ("0.25", True))
+    """Load3D and Load3DAdvanced look for their file."""
+
+    filters_tags: Since[bool] = Since(False, ("0.33", True))
+    """Assets are found by ``tags_all``, ``tags_any`` and ``tags_none``; else by ``include_tags`` and
+    ``exclude_tags``, and there is none for ``tags_any``. What a server does not know it ignores."""
 
 
 def types_match(received: object, wanted: object, rules: ServerRules) -> bool:

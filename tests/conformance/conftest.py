@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from comfyflow.simulator import Simulator
+from comfyflow.simulator.profile import PROFILES
 
 from .session import Server, Session
 
 URL = os.environ.get("COMFYUI_URL", "").rstrip("/")
-PROFILES = ("0.3.64", "0.27.0", "0.33.0", "0.37.0")
 SERVERS = [URL] if URL else list(PROFILES)
 
 

@@ -14,18 +14,13 @@ from typing import Any, Literal, TypeAlias
 from ...errors import ClientError, ServerError
 from ...input_file import asset_hash
 from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_or_empty
-from ...schema import Version
+from ...validate.rules import ServerRules
 from ..core import Core, ask, error_of, fetch_json
 from ..flow import Flow, Part, Request, json_body, segment
 from .file_routes import UploadSource, upload_content
 from .server_routes import find_object, system_stats
 
 AssetOrder: TypeAlias = Literal["name", "created_at", "updated_at", "size", "last_access_time"]
-
-
-_TAG_NAMES = Version(0, 33)
-"""The first server known to take ``tags_all``, ``tags_any`` and ``tags_none``; 0.27.0 has other names for
-the first and the last, and none for ``tags_any``. What a server does not know it ignores."""
 
 
 @dataclass(frozen=True)
@@ -274,7 +269,7 @@ def _tag_query(
     stats = yield from system_stats(core)
     version = stats.version
     names = ("tags_all", "tags_any", "tags_none")
-    if version is not None and version < _TAG_NAMES:
+    if version is not None and not ServerRules(version).filters_tags:
         if tags_any:
             raise ClientError(f"ComfyUI {version} at {core.address} takes no tags_any; 0.33 and later do")
         names = ("include_tags", "", "exclude_tags")

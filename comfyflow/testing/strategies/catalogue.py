@@ -21,7 +21,6 @@ from ...dynamic import is_wild
 from ...errors import SchemaError
 from ...schema import InputSchema, NodeSchema, OutputSchema, Schema
 from ...schema.input_schema import ANY
-from ...schema.version import Version
 from ...validate.rules import ServerRules
 from .core_values import EXACT_TYPES, core_exact_types, core_values
 from .widget import Widget, widget_of
@@ -34,9 +33,6 @@ EVERY: Final = "output of any type"
 
 DECLARED: Final = "declared "
 """Before a type: an output is declared to be of it, and stands for it by no template."""
-
-WILD_SINCE: Final = Version(0, 4, 0)
-"""Since then a server takes an output of type ``*`` for any input; 0.3.64 compares the text."""
 
 Bound = Mapping[str, str]
 """The type that each template of a node stands for whose inputs are of one type."""
@@ -104,8 +100,8 @@ class Catalogue:
         self.nodes: dict[str, NodeSchema] = {
             name: node for name, node in schema.items() if choose is None or choose(node)
         }
-        self.wild: Final = schema.version >= WILD_SINCE
-        self._rules = ServerRules.of(schema.version)
+        self._rules = ServerRules(schema.version)
+        self.wild: Final = self._rules.wild_outputs
         self._linkable: dict[str, tuple[InputSchema, ...]] = {}
         self._widgets: dict[int, tuple[InputSchema, Widget | None]] = {}
         self._fixed: set[int] = set()

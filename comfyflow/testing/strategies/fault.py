@@ -119,7 +119,7 @@ class _Faults:
 
     def __init__(self, schema: Schema, graph: Graph) -> None:
         self._schema = schema
-        self._rules = ServerRules.of(schema.version)
+        self._rules = ServerRules(schema.version)
         self._graph = graph
         self.nodes = list(graph.values())
         self._ends = [node for node in self.nodes if schema[node.class_type].is_output_node]
