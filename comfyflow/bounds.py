@@ -39,6 +39,53 @@ LANES_PER_BOX: Final = 8
 DYNAMIC_NESTING: Final = 32
 """How deep dynamic inputs may stand in one another. Real schemas reach 3."""
 
+MAX_NODES: Final = 500_000
+"""How many nodes a workflow of the editor may have in all its graphs. Large real ones have some 2,000."""
+
+MAX_NODE_ID: Final = 100_000_000
+"""The editor gives out no higher id."""
+
+MAX_GROUPS: Final = 1000
+"""How many groups of one canvas are told, the largest first. Real ones have some 30."""
+
+MAX_NOTE_LINES: Final = 400
+"""How many lines of one note are written into source. The longest of the official templates has 76."""
+
+SIMULATED_NESTING: Final = 500
+"""How deep a constant may be nested that the simulator runs: 450 levels ran on real servers, 600 ended
+their workers."""
+
+SIMULATED_HISTORY: Final = 10_000
+"""How many runs the history of the simulator holds before each new one drives out the oldest, as on real
+servers."""
+
+SIMULATED_ITERATIONS: Final = 10_000
+"""How often the simulator goes through a loop. A real server has no bound but its memory."""
+
+SIMULATED_HEADER: Final = MIB
+"""How large the header of a safetensors file may be that the simulator reads."""
+
+SIMULATED_SECONDS: Final = 600.0
+"""How long a sound is that the simulator makes or reads."""
+
+SIMULATED_PIXELS: Final = 2**27
+"""Of all frames together that the simulator reads from one video; as numbers they take 12 bytes each."""
+
+SIMULATED_SIDE: Final = 1280
+"""Larger pictures are painted at this size and enlarged."""
+
+EXPRESSION_LENGTH: Final = 4000
+"""How many characters a formula may have that the simulator works out."""
+
+EXPRESSION_DEPTH: Final = 100
+"""How deep its operations may be nested."""
+
+EXPRESSION_EXPONENT: Final = 4000
+"""The largest exponent in it, and the most digits that it may round to; ComfyUI's own bound."""
+
+EXPRESSION_BITS: Final = 100_000
+"""How large its whole numbers may become."""
+
 _FREE: Final = MIB
 """So many bytes may come out of compressed data, however little it was."""
 _PIECE: Final = MIB

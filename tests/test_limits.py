@@ -16,10 +16,11 @@ import httpx
 import pytest
 
 from comfyflow import Workflow, load_schema, raw_node, read_prompt
-from comfyflow.bounds import MIB, Bounds, Unpacker, marks, unpack_gzip
+from comfyflow.bounds import MAX_NODE_ID, MIB, Bounds, Unpacker, marks, unpack_gzip
 from comfyflow.client import Limits
-from comfyflow.client.core import call
-from comfyflow.client.flow import Answer, Request
+from comfyflow.client.core import Core, call
+from comfyflow.client.flow import Answer, Request, Send
+from comfyflow.client.http import AnswerBody
 from comfyflow.codegen.combo import MAX_CHARACTERS, fixed_choices
 from comfyflow.embedded_text import embedded_texts, embedded_values
 from comfyflow.errors import (
@@ -39,10 +40,11 @@ from comfyflow.importer import convert_workflow, read_workflow
 from comfyflow.lock import make_lock, read_lock
 from comfyflow.output_file import ImageFile
 from comfyflow.python_source import to_python
+from comfyflow.python_source.text import note_lines
 from comfyflow.schema import Schema
 from tests.clients import KINDS, connected
 from tests.editor_json import SCHEMA, convert, node, subgraph, with_subgraphs, workflow
-from tests.flows import World, answer
+from tests.flows import Flag, World, answer
 from tests.nodes import Save
 from tests.test_output_file import png
 from tests.test_schema import V1_NODE
@@ -115,6 +117,30 @@ def test_json_of_a_file(tmp_path: Path) -> None:
     assert list(load_schema(file, bounds=Bounds(json=len(text)))) == ["A"]
     with pytest.raises(SchemaError, match="COMFYFLOW_BOUNDS=json="):
         load_schema(file, bounds=Bounds(json=len(text) - 1))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "came", "slow"),
+    [
+        (10.0, 0, False),  # the first ten seconds are free
+        (11.0, 100, False),
+        (11.0, 99, True),
+        (20.0, 1000, False),
+        (20.0, 999, True),
+    ],
+)
+def test_the_pace_of_an_answer(seconds: float, came: int, slow: bool) -> None:
+    world = World(lambda _: answer({}))
+    core = Core(world.core.address, world.core.credentials, Flag, bounds=Bounds(rate=100, grace=10),
+                clock=lambda: world.now)  # fmt: skip
+    body = AnswerBody(core, Send(Request("GET", "/x")), httpx.Response(200))
+    world.now = seconds
+    if not slow:
+        body.write(b" " * came)
+        assert len(body.answer.content) == came
+        return
+    with pytest.raises(httpx.ReadTimeout, match="fewer than 100 bytes a second come"):
+        body.write(b" " * came)
 
 
 def test_values_of_json(tmp_path: Path) -> None:
@@ -326,6 +352,36 @@ def test_nodes_of_a_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("comfyflow.importer.workflow_graph.MAX_NODES", 4)
     with pytest.raises(ConversionError, match="has 5 nodes; more than 4 are not converted"):
         convert(made)
+
+
+def test_the_highest_id_of_a_node() -> None:
+    """A node inside whose id is taken gets the next one; behind the highest there is none."""
+
+    def converted(last: int) -> Any:
+        made = with_subgraphs(
+            [node(1, "Show"), node(11, "d")], [], subgraph("d", [node(1, "Encode", ["a"])], [])
+        )
+        return convert({**made, "last_node_id": last})
+
+    assert f"11:{MAX_NODE_ID}" in converted(MAX_NODE_ID - 1)
+    with pytest.raises(ConversionError, match="no free node id left"):
+        converted(MAX_NODE_ID)
+
+
+@pytest.mark.parametrize(("count", "told"), [(999, 999), (1000, 1000), (1001, 1000)])
+def test_groups_of_a_canvas(count: int, told: int) -> None:
+    """The largest are told."""
+    boxes = [{"title": str(size), "bounding": [0, 0, size, 1]} for size in range(1, count + 1)]
+    graph = convert({**workflow([node(1, "Encode", ["a"])], []), "groups": boxes}).graph
+    groups = graph.canvas.groups[""]
+    assert (len(groups), groups[0].title, groups[-1].title) == (told, str(count), str(count - told + 1))
+
+
+@pytest.mark.parametrize(("count", "more"), [(400, 0), (401, 1)])
+def test_lines_of_a_note(count: int, more: int) -> None:
+    lines = list(note_lines("", "\n".join(f"line {number}" for number in range(count)), 100))
+    assert lines[399] == "# > line 399"
+    assert lines[400:] == ([f"# ({more} more lines)"] if more else [])
 
 
 def test_what_names_in_texts_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,8 +218,10 @@ def test_no_more_frames_are_read_than_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_video(tmp_path / "a.mp4", Video(scene(), 10.0), {})
-    monkeypatch.setattr("comfyflow.simulator.media.video.MOST_PIXELS", 3 * 16 * 32)
-    with pytest.raises(ValueError, match="more than 1536 pixels"):
+    monkeypatch.setattr("comfyflow.simulator.media.video.SIMULATED_PIXELS", 4 * 16 * 32)
+    assert len(read_video((tmp_path / "a.mp4").read_bytes()).images) == 4
+    monkeypatch.setattr("comfyflow.simulator.media.video.SIMULATED_PIXELS", 4 * 16 * 32 - 1)
+    with pytest.raises(ValueError, match="more than 2047 pixels"):
         read_video((tmp_path / "a.mp4").read_bytes())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ..bounds import MAX_GROUPS
 from ..graph import ROOT, Canvas, Graph, Group, Link, Note, Scope, ScopeInput, ScopeOutput
 from ..graph.canvas import NOWHERE, Point, Size
 from ..graph.prompt import read_prompt, with_class_names
@@ -18,9 +19,6 @@ from .live_graph import Graph as LiveGraph
 from .live_graph import Node, Widget
 from .prompt_writer import Instance, PromptWriter
 from .subgraph_host import promoted_value
-
-MAX_GROUPS: Final = 1000
-"""How many groups of one canvas are told, the largest first. Real ones have some 30."""
 
 _CANVAS: Final = 1e12
 

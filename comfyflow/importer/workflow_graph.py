@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from ..bounds import MAX_NODE_ID, MAX_NODES
 from ..errors import ConversionError
 from ..json_types import array_or_empty, is_array, is_number, is_object
 from .editor_rules import EditorRules
@@ -20,12 +21,6 @@ from .pack_set import PackSet
 from .slot_types import saved_type
 from .subgraph_host import fill_host, rebind_hosts
 from .virtual_nodes import virtual_role
-
-MAX_NODES: Final = 500_000
-"""How many nodes a workflow may have in all its graphs. Large real ones have some 2,000."""
-
-MAX_NODE_ID: Final = 100_000_000
-"""The editor gives out no higher id."""
 
 _OF_PACKS: Final = ("note", "set", "get", "reroute")
 """What nodes of packs may be that exist in the editor only."""

@@ -13,12 +13,11 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from ..bounds import MAX_NOTE_LINES
+
 QUOTE: Final = "> "
 """What stands before each line of other people's text in a comment. No directive and no Python
 code starts so."""
-
-MAX_NOTE_LINES: Final = 400
-"""How many lines of one note are kept. The longest of the official templates has 76."""
 
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _IN_DOCSTRINGS: Final = frozenset(string.ascii_letters + string.digits + " .+,-_=/&")

@@ -7,16 +7,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from ..bounds import SIMULATED_HISTORY, SIMULATED_NESTING
 from ..json_types import is_object
 from .json_value import is_list
 
-MAX_HISTORY: Final = 10_000
+_AROUND: Final = 3
+"""The prompt, its nodes and their inputs stand around a constant."""
 
 SECRET_KEYS: Final = ("auth_token_comfy_org", "api_key_comfy_org")
-
-
-MAX_NESTING: Final = 500
-"""450 levels ran on real servers, 600 ended their workers (recordings, l08)."""
 
 
 class QueueItem(NamedTuple):
@@ -47,13 +45,13 @@ class QueueItem(NamedTuple):
                 ends its worker.
         """
         if _nested_too_deep(self.prompt):
-            raise RecursionError(f"a constant is nested more than {MAX_NESTING} levels deep")
+            raise RecursionError(f"a constant is nested more than {SIMULATED_NESTING} levels deep")
         return self._replace(prompt={node_id: dict(node) for node_id, node in self.prompt.items()})
 
 
 def _nested_too_deep(value: object) -> bool:
     level: list[Any] = [value]
-    for _ in range(MAX_NESTING + 2):
+    for _ in range(_AROUND + SIMULATED_NESTING + 1):
         level = [
             member
             for item in level
@@ -128,7 +126,7 @@ class PromptQueue:
         """
         with self._lock:
             item = self._running.pop(key)
-            if len(self._history) > MAX_HISTORY:
+            if len(self._history) > SIMULATED_HISTORY:
                 self._history.pop(next(iter(self._history)))
             self._history[item.prompt_id] = {"prompt": item.to_json(secrets_hidden=True), **entry}
             self._on_change()

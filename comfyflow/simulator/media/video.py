@@ -12,6 +12,7 @@ import av
 from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace
 
+from ...bounds import SIMULATED_PIXELS, SIMULATED_SECONDS
 from ...container import container_of, open_recording
 from ..arrays import FloatArray, np
 from ..values import Sound, Video
@@ -33,9 +34,6 @@ _WEBM_CODECS: Final = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
 _BT709: Final = 1
 _SRGB: Final = 13
 """Numbers of ITU-T H.273, which FFmpeg has too."""
-MOST_PIXELS: Final = 2**27
-"""Of all frames together that are read from one file; as numbers they take 12 bytes each."""
-MOST_SECONDS: Final = 600.0
 _open: Any = av.open  # its overloads differ from version to version
 
 
@@ -188,7 +186,7 @@ def read_video(data: bytes) -> Video:
         with open_recording(data, decoding=True) as container:
             images, fps, depth = _decoded_frames(container)
         with open_recording(data, decoding=True) as container:
-            sound: Sound | None = decoded_sound(container, MOST_SECONDS)
+            sound: Sound | None = decoded_sound(container, SIMULATED_SECONDS)
     except FFmpegError as error:
         raise ValueError(str(error)) from None
     return Video(images, fps, sound, depth)
@@ -199,11 +197,11 @@ def _decoded_frames(container: Any) -> tuple[FloatArray, Fraction, int]:
         raise ValueError("there is no video in it")
     stream = container.streams.video[0]
     frames: list[FloatArray] = []
-    left = MOST_PIXELS
+    left = SIMULATED_PIXELS
     for frame in container.decode(stream):
         left -= frame.width * frame.height
         if left < 0:
-            raise ValueError(f"its frames have more than {MOST_PIXELS} pixels together")
+            raise ValueError(f"its frames have more than {SIMULATED_PIXELS} pixels together")
         frames.append(frame.to_ndarray(format="rgb24").astype(np.float32) / 255.0)
     if not frames:
         raise ValueError("there are no frames in it")

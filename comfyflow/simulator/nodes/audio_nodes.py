@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+from ...bounds import SIMULATED_SECONDS
 from ...json_types import object_or_empty
 from ..arrays import FloatArray, np
 from ..folders import WrittenFile
@@ -18,7 +19,6 @@ LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node
 
 RATE: Final = 44100
-MAX_SECONDS: Final = 600.0
 SCALE: Final = (0, 2, 4, 7, 9)
 """The steps of a pentatonic scale: no two of them sound wrong together."""
 
@@ -32,7 +32,7 @@ def file_tags(context: NodeContext) -> dict[str, str]:
 def empty_audio(duration: float, sample_rate: int, channels: int) -> Sound:
     """Silence."""
     return Sound(
-        np.zeros((1, channels, round(min(duration, MAX_SECONDS) * sample_rate)), dtype=np.float32),
+        np.zeros((1, channels, round(min(duration, SIMULATED_SECONDS) * sample_rate)), dtype=np.float32),
         sample_rate,
     )
 
@@ -52,7 +52,7 @@ def vae_encode_audio(audio: Sound, vae: Model) -> Latent:  # noqa: ARG001 (there
 @node("VAEDecodeAudio", "VAEDecodeAudioTiled", "LTXVAudioVAEDecode")
 def vae_decode_audio(samples: Latent, **_rest: Any) -> Sound:
     """A little melody from prompt and seed, as long as was asked for."""
-    seconds = min(samples.seconds or 1.0, MAX_SECONDS)
+    seconds = min(samples.seconds or 1.0, SIMULATED_SECONDS)
     text = "|".join(f"{painting.prompt}|{painting.seed}|{painting.recipe}" for painting in samples.paintings)
     return Sound(np.stack([melody(f"{text}|{index}", seconds) for index in samples.indexes]), RATE)
 
@@ -100,7 +100,7 @@ def load_audio(context: NodeContext, audio: str) -> Sound:
 
     path = context.folders.annotated(audio)
     try:
-        return read_sound(path.read_bytes(), MAX_SECONDS)
+        return read_sound(path.read_bytes(), SIMULATED_SECONDS)
     except ValueError as error:
         raise ValueError(f"{path.name} is no sound that can be read: {error}") from None
 

@@ -13,12 +13,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
+from ...bounds import EXPRESSION_BITS, EXPRESSION_DEPTH, EXPRESSION_EXPONENT, EXPRESSION_LENGTH
 from ..json_value import is_list
-
-MAX_LENGTH: Final = 4000
-MAX_DEPTH: Final = 100
-MAX_EXPONENT: Final = 4000
-MAX_BITS: Final = 100_000
 
 
 def _sum(*values: Any) -> Any:
@@ -26,8 +22,8 @@ def _sum(*values: Any) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if abs(exponent) > MAX_EXPONENT:
-        raise ValueError(f"Exponent {exponent} exceeds maximum allowed ({MAX_EXPONENT})")
+    if abs(exponent) > EXPRESSION_EXPONENT:
+        raise ValueError(f"Exponent {exponent} exceeds maximum allowed ({EXPRESSION_EXPONENT})")
     if isinstance(base, int) and isinstance(exponent, int) and exponent > 0:
         # A bound of the bits from below: what is too large is refused before it is worked out.
         _refuse_large((abs(base).bit_length() - 1) * exponent + 1)
@@ -35,14 +31,14 @@ def _power(base: Any, exponent: Any) -> Any:
 
 
 def _refuse_large(bits: int) -> None:
-    if bits > MAX_BITS:
+    if bits > EXPRESSION_BITS:
         raise ValueError("a number in the expression is too large")
 
 
 def _round(number: Any, digits: int | None = None) -> Any:
     """`round`, which works out a power of ten for its digits."""
-    if digits is not None and abs(digits) > MAX_EXPONENT:
-        raise ValueError(f"{digits} digits exceed the maximum allowed ({MAX_EXPONENT})")
+    if digits is not None and abs(digits) > EXPRESSION_EXPONENT:
+        raise ValueError(f"{digits} digits exceed the maximum allowed ({EXPRESSION_EXPONENT})")
     return round(number, digits)
 
 
@@ -65,8 +61,8 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         simpleeval.InvalidExpression: It names what there is not, or holds something else.
         ArithmeticError: It divides by nothing, or the like.
     """
-    if len(expression) > MAX_LENGTH:
-        raise ValueError(f"the expression has more than {MAX_LENGTH} characters")
+    if len(expression) > EXPRESSION_LENGTH:
+        raise ValueError(f"the expression has more than {EXPRESSION_LENGTH} characters")
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, MemoryError, RecursionError, ValueError) as error:
@@ -82,14 +78,14 @@ def _check(tree: ast.AST) -> None:
         ValueError: It is nested too deep, or it holds a text, an attribute or a method.
     """
     level: list[ast.AST] = [tree]
-    for _ in range(MAX_DEPTH):
+    for _ in range(EXPRESSION_DEPTH):
         for node in level:
             if _is_refused(node):
                 raise ValueError(f"{ast.unparse(node)!r} is not allowed in an expression")
         level = [child for parent in level for child in ast.iter_child_nodes(parent)]
         if not level:
             return
-    raise ValueError(f"the expression is nested more than {MAX_DEPTH} levels deep")
+    raise ValueError(f"the expression is nested more than {EXPRESSION_DEPTH} levels deep")
 
 
 def _is_refused(node: ast.AST) -> bool:

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ...bounds import SIMULATED_ITERATIONS
 from ...graph.prompt import is_link
 from ..loop_classes import END, ITERATION, PROGRESS, RESULT, START
 from ..node_function import Execution, NodeContext, NodeLibrary, NodeResult
-
-MAX_ITERATIONS: Final = 10_000
-"""A real server has no bound but its memory."""
 
 _OUTPUT: Final = "output_value"
 _NEXT: Final = "next_iteration_value"
@@ -41,8 +39,8 @@ def start_loop(context: NodeContext, mode: Mapping[str, Any], **given: Any) -> N
     """Put the iterations in the place of the loop's body."""
     execution = _execution(context)
     values, items = _iterations(mode)
-    if len(values) > MAX_ITERATIONS:
-        raise ValueError(f"{len(values)} iterations; the simulator runs {MAX_ITERATIONS} at most")
+    if len(values) > SIMULATED_ITERATIONS:
+        raise ValueError(f"{len(values)} iterations; the simulator runs {SIMULATED_ITERATIONS} at most")
     start = context.node_id
     node = execution.prompt[start]
     body, end = node[_BODY_KEY], node[_END_KEY]

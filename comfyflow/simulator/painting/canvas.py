@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from ...bounds import SIMULATED_SIDE
 from ..arrays import FloatArray, Random, np
 from .abstract import flow
 from .landscape import landscape
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
     from ..values import Painting
-
-MAX_SIDE: Final = 1280
-"""Larger pictures are painted at this size and enlarged."""
 
 
 def paint(painting: Painting, width: int, height: int, index: int = 0) -> FloatArray:
@@ -34,7 +32,7 @@ def paint(painting: Painting, width: int, height: int, index: int = 0) -> FloatA
     Returns:
         Height, width, 3; between 0 and 1.
     """
-    scale = min(1.0, MAX_SIDE / max(width, height, 1))
+    scale = min(1.0, SIMULATED_SIDE / max(width, height, 1))
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     rng = np.random.default_rng(_seed(painting, index))
     mood = mood_of(painting.prompt)

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from ...bounds import SIMULATED_HEADER
 from ..folders import PathEscapeError
 from .key import simulator_of
 
 ROUTES = web.RouteTableDef()
 
-MAX_HEADER: Final = 1024 * 1024
 _NOT_MODELS: Final = ("configs", "custom_nodes")
 
 
@@ -98,7 +98,7 @@ async def get_model_metadata(request: web.Request) -> web.Response:
 def _safetensors_metadata(path: Path) -> Any:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= MAX_HEADER:
+        if not 0 < length <= SIMULATED_HEADER:
             return None
         header = json.loads(file.read(length))
     return header.get("__metadata__")
