@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -100,7 +101,7 @@ def same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, bool) or isinstance(theirs, bool):
         return ours is theirs
     if is_number(ours) and is_number(theirs):
-        return ours == theirs
+        return ours == theirs or (isinstance(ours, float) and ours == _as_float(theirs))
     if isinstance(ours, int) or isinstance(theirs, int):
         return str(ours) == str(theirs)
     if is_array(ours) and is_array(theirs):
@@ -108,6 +109,14 @@ def same(ours: Any, theirs: Any) -> bool:
     if is_object(ours) and is_object(theirs):
         return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
     return bool(ours == theirs)
+
+
+def _as_float(value: float) -> float:
+    """A number as a server reads it for a float: the editor writes large ones with all their digits."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _problem(

@@ -141,10 +141,15 @@ class _Revision:
         if not all(self._rewrite(node_id, drafts[node_id]) for node_id in (*anew, *added)):
             return False
         for retitled in found.retitled:
-            instance = self._instances[retitled.before.node_id]
-            _raw(instance)["title"] = retitled.after.title
+            if not self._is_default(retitled.after):
+                _raw(self._instances[retitled.before.node_id])["title"] = retitled.after.title
         self._links.finish()
         return True
+
+    def _is_default(self, node: GraphNode) -> bool:
+        """Whether the title of a node is only what its class is called: then nobody has given it one."""
+        known = self._schema.get(node.class_type)
+        return node.title in ("", node.class_type, known.display_name if known is not None else "")
 
     def _set_values(self, node_id: str, changes: list[InputChange]) -> bool:
         """Whether the changes of a node are values of plain widgets, which are then put in place."""

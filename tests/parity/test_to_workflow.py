@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
-from comfyflow import to_workflow
+from comfyflow import convert_workflow, to_python, to_workflow
 from comfyflow.graph import Graph
 from comfyflow.schema import Schema, load_schema
 from comfyflow.testing.strategies import graphs
 from tests.parity.test_ui_to_api import DATA, records, schema
+from tests.python_sources import graph_of
 
 ALL = os.environ.get("COMFYFLOW_PARITY_ALL", "") not in ("", "0")
 PART = 1 if ALL else 6
@@ -91,3 +92,19 @@ def test_prompts_of_node_packs_come_back(capsys: pytest.CaptureFixture[str]) -> 
     with capsys.disabled():
         sys.stdout.write(f"\nnode packs: {len(found) - len(wrong)} of {len(found)} come back\n")
     assert wrong.keys() <= {"cg-use-everywhere__docs_UE_example.json"}  # links that the pack draws by itself
+
+
+@pytest.mark.parametrize(("server", "name", "editor"), SUITES[2:])
+def test_a_file_outlives_the_way_through_python(server: str, name: str, editor: str) -> None:
+    """Nothing of it is different: nodes, links, titles, groups, notes, colours, subgraphs, places."""
+    import comfynodes  # noqa: F401  (the programs import it)
+
+    known = schema(server)
+    other: list[str] = []
+    for record in records("ui_to_api", name)[:: 1 if ALL else 24]:
+        conversion = convert_workflow(record["workflow"], known, editor=editor, seed=0)
+        program = to_python(conversion.graph, known, name=record["name"], package="comfynodes")
+        made = to_workflow(graph_of(program), known, frontend=editor, like=record["workflow"])
+        if made != record["workflow"]:
+            other.append(record["name"])
+    assert other == []
