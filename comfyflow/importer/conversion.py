@@ -76,8 +76,7 @@ class Conversion(dict[str, dict[str, Any]]):
         Raises:
             PromptError: Somebody changed the prompt, and it is none any more.
         """
-        unknown = (one for one in self.warnings if one.type == "unknown_class")
-        classes = {one.node_id or "": one.class_type or "" for one in unknown}
+        classes = {key: one.node.type for key, one in self.instances.items() if one.node.role == "unknown"}
         return conversion_graph(self._writer, self, classes)
 
     def explain(self, node_id: str) -> list[ValueOrigin]:
