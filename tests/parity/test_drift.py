@@ -188,15 +188,17 @@ def reported(drifts: list[Drift]) -> Found:
     found: Found = set()
     for drift in drifts:
         if drift.type in ("model_not_installed", "file_missing"):
-            found |= {(drift.class_type, drift.input_name, "file", node_id) for node_id in drift.node_ids}
+            found |= {
+                (drift.class_type, drift.input_name or None, "file", node_id) for node_id in drift.node_ids
+            }
         elif drift.type.startswith("output_") and drift.type != "output_node_changed":
             slot = re.search(r"output (\d+)", drift.message)
             assert slot is not None
             found.add((drift.class_type, int(slot[1]), drift.type))
         elif drift.type == "option_changed":
-            found |= {(drift.class_type, drift.input_name, drift.type, key) for key in drift.new}
+            found |= {(drift.class_type, drift.input_name or None, drift.type, key) for key in drift.new}
         elif drift.type.endswith(("_gone", "_added", "_changed")):
-            found.add((drift.class_type, drift.input_name, drift.type))
+            found.add((drift.class_type, drift.input_name or None, drift.type))
     return found
 
 
