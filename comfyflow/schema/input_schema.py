@@ -117,7 +117,7 @@ class InputSchema:
         """Whether a combo takes a list of its choices."""
         return bool(self.options.get("multiselect", False))
 
-    @property
+    @cached_property
     def upload(self) -> str | None:
         """What kind of file the editor lets one upload here (``image``, ``audio``, ``video``,
         ``file``, ``animated_image``, or what else a pack calls it), or None.
