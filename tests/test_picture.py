@@ -17,6 +17,8 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from comfyflow.cli.app import app
 from comfyflow.cli.target import load_workflow
@@ -239,16 +241,49 @@ def test_the_command_keeps_the_places_of_the_editor_unless_it_is_to_arrange_them
     file, out = tmp_path / "x.json", tmp_path / "x.svg"
     file.write_text(json.dumps(workflow(nodes, [[1, 1, 0, 2, 0, "IMAGE"]])), encoding="utf-8")
 
-    def left_edges(*options: str) -> list[float]:
-        done = CliRunner().invoke(app, ["graph", str(file), "-o", str(out), *options])
-        assert done.exit_code == 0, done.output
-        root = check_svg(out.read_text(encoding="utf-8"))
-        bodies = [each for each in root.iter(f"{SVG}rect") if each.attrib["class"] == "cf-body"]
-        return [float(each.attrib["x"]) for each in bodies]
-
-    assert left_edges() == [950, 60]
-    source, target = left_edges("--arrange")
+    assert left_edges(file, out) == [950, 60]
+    source, target = left_edges(file, out, "--arrange")
     assert source + 300 < target
+
+
+def left_edges(file: Path, out: Path, *options: str) -> list[float]:
+    done = CliRunner().invoke(app, ["graph", str(file), "-o", str(out), *options])
+    assert done.exit_code == 0, done.output
+    root = check_svg(out.read_text(encoding="utf-8"))
+    bodies = [each for each in root.iter(f"{SVG}rect") if each.attrib["class"] == "cf-body"]
+    return [float(each.attrib["x"]) for each in bodies]
+
+
+def test_the_prompt_in_a_file_is_drawn_on_the_canvas_of_the_workflow_beside_it(tmp_path: Path) -> None:
+    nodes = [
+        node(1, "EmptyImage", [32, 32, 1, 0], outputs=outputs([1]), pos=[900, 40], size=[300, 200]),
+        node(2, "PreviewImage", links={"images": 1}, pos=[10, 20], size=[200, 200]),
+    ]
+    saved = workflow(nodes, [[1, 1, 0, 2, 0, "IMAGE"]])
+    inputs = {"width": 64, "height": 32, "batch_size": 1, "color": 0}
+    prompt = {
+        "1": {"class_type": "EmptyImage", "inputs": inputs},
+        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+    }
+    file, out = tmp_path / "x.png", tmp_path / "x.svg"
+
+    def write(editor: object) -> None:
+        chunks = PngInfo()
+        chunks.add_text("prompt", json.dumps(prompt))
+        chunks.add_text("workflow", json.dumps(editor))
+        Image.new("RGB", (8, 8)).save(file, pnginfo=chunks)
+
+    write(saved)
+    assert left_edges(file, out) == [950, 60]
+    assert ">64</text>" in out.read_text(encoding="utf-8")
+    source, target = left_edges(file, out, "--arrange")
+    assert source + 300 < target
+    endless = {"id": "a", "name": "a", "nodes": [node(2, "a")], "links": []}
+    broken = {**workflow([node(1, "a")], []), "definitions": {"subgraphs": [endless]}}
+    for other in (broken, workflow([node(5, "LoadImage", ["a.png"])], [])):
+        write(other)
+        source, target = left_edges(file, out)
+        assert source < target
 
 
 def test_texts_are_cut_to_the_room_that_there_is() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from ..errors import ConversionError
 from ..picture import Theme
 from . import PROBLEMS
 from .options import (
@@ -21,6 +22,11 @@ from .options import (
 from .plain_text import say
 from .standard_input import shown_name
 from .workflow_command import WorkflowCommand, target_argument
+
+if TYPE_CHECKING:
+    from ..graph import Graph
+    from ..schema import Schema
+    from ..source import Source
 
 
 @click.command("graph", cls=WorkflowCommand)
@@ -72,7 +78,7 @@ def graph(
     source = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
     against = schema if schema is not None else own_schema(source)
     report = validate_prompt(source.prompt, against, places=source.places) if check else None
-    drawn = source.graph
+    drawn = _on_its_canvas(source, against)
     if arrange:
         drawn = Graph(drawn.values(), drawn.scopes.values(), layout(drawn, against, afresh=True))
     Picture(
@@ -87,3 +93,26 @@ def graph(
     if report is not None and not report.ok:
         say(f"{shown_name(target)}: {report}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
+
+
+def _on_its_canvas(source: Source, schema: Schema) -> Graph:
+    """The graph of a target; that of a prompt on the canvas of the editor's workflow that came with it.
+
+    A file that a server made holds both. Which node of the one is which of the other, their ids and
+    classes say; a workflow that cannot be converted is left aside, since what ran is the prompt.
+    """
+    from ..graph import Graph
+    from ..importer import convert_workflow
+
+    graph = source.graph
+    if source.editor is None or graph.canvas.positions:
+        return graph
+    try:
+        seen = convert_workflow(source.editor, schema, repair=True, seed=0).graph
+    except ConversionError:
+        return graph
+    same = {key for key, node in graph.items() if key in seen and seen[key].class_type == node.class_type}
+    if not same:
+        return graph
+    nodes = [node.within(seen[key].scope) if key in same else node for key, node in graph.items()]
+    return Graph(nodes, {**graph.scopes, **seen.scopes}.values(), seen.canvas)
