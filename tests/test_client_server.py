@@ -306,7 +306,7 @@ def test_a_prompt_that_is_interrupted(server: Simulator, client: Any) -> None:
 
 
 def test_cancelling(server: Simulator, client: Any) -> None:
-    server.faults.slow_nodes = {None: 0.8}
+    server.faults.slow_nodes = {None: 1.5}
     first, second = running(client), client.submit(red())
     assert second.status().state == "pending"
     assert second.cancel() is True
