@@ -21,10 +21,12 @@ from comfyflow.graph.prompt import (
     node_json,
     read_link,
     read_links,
+    read_nodes,
     sendable,
     sources_of,
     title_of,
     unwrapped,
+    with_class_names,
     wrapped,
     wrapped_list,
 )
@@ -126,6 +128,36 @@ def test_a_title_stands_in_the_meta_of_a_node() -> None:
     assert list(node) == ["inputs", "class_type", "_meta"]
     assert (title_of(node), meta_of(node)["more"]) == ("One", 2)
     assert meta_of({}, "absent") == "absent"
+
+
+def test_the_nodes_of_a_prompt_have_their_titles() -> None:
+    prompt = {"1": node_json("A", {"x": ["2", 0]}, {"title": "One"}), "2": {"class_type": "B", "inputs": {}}}
+    for read in (read_prompt, read_nodes):
+        one, two = read(prompt).values()
+        assert (one.class_type, one.title, two.class_type, two.title) == ("A", "One", "B", None)
+        assert one.inputs == {"x": Link("2", 0)}
+        assert one.extra is None, "a title alone is nothing more"
+
+
+@pytest.mark.parametrize("value", [None, 5, [], {}, {"class_type": 5, "inputs": []}, "A"])
+def test_what_is_no_node_is_read_as_one_without_class_and_inputs(value: Any) -> None:
+    (node,) = read_nodes({"1": value}).values()
+    assert (node.node_id, node.class_type, dict(node.inputs), node.title) == ("1", "", {}, None)
+
+
+def test_a_class_that_the_editor_did_not_know_gets_its_name() -> None:
+    prompt: dict[str, Any] = {
+        "1": {"class_type": None, "inputs": {"x": 1}},
+        "2": {"class_type": "B", "inputs": {}},
+        "3": {"class_type": None, "inputs": {}},
+        "4": {"inputs": {}},
+        "5": [],
+    }
+    named = with_class_names(prompt, {"1": "Mystery", "2": "Other", "4": "Other", "5": "Other"})
+    assert named["1"] == {"class_type": "Mystery", "inputs": {"x": 1}}
+    assert named["3"] == {"class_type": "", "inputs": {}}
+    assert {key: named[key] for key in ("2", "4", "5")} == {key: prompt[key] for key in ("2", "4", "5")}
+    assert prompt["1"]["class_type"] is None
 
 
 def test_a_prompt_is_sent_with_a_title_and_without_what_makes_results_stale() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from comfyflow import Report, Schema, validate_prompt
 from comfyflow.schema.package import package_schema
+from comfyflow.validate import coerce_prompt
 
 STILL = dict.fromkeys(["horizontal_movement", "vertical_movement", "pan", "tilt", "roll", "zoom"], 0) | {
     "camera_control_type": "simple"
@@ -204,6 +205,19 @@ def test_old_classes_are_replaced_by_the_server() -> None:
     assert errors(report) == [("value_not_in_list", "control_net_name: 'a' not in []")]
     note = next(note for note in report.warnings if note.type == "replaced_node")
     assert note.message == "is replaced by ControlNetLoader, without 'left'; name that class yourself"
+
+
+def test_what_is_stored_of_an_old_class_is_the_new_one_with_its_inputs_converted() -> None:
+    old = {"class_type": "T2IAdapterLoader", "inputs": {"t2i_adapter_name": 5, "left": 1}}
+    prompt = {
+        "1": {**old, "_meta": {"title": "T"}},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+    stored = coerce_prompt(prompt, reference())
+    assert stored["1"]["class_type"] == "ControlNetLoader"
+    assert stored["1"]["inputs"] == {"control_net_name": 5}
+    assert stored["2"] == prompt["2"]
+    assert prompt["1"]["class_type"] == "T2IAdapterLoader"
 
 
 def test_a_node_without_meta_cannot_be_replaced() -> None:
