@@ -21,9 +21,7 @@ from ..importer.frontend_widgets import (
     VIEWPORT,
 )
 from ..importer.javascript import json_value, loses_digits
-from ..importer.live_graph import Graph as LiveGraph
-from ..importer.live_graph import Input, Node, Widget
-from ..importer.live_graph import Link as LiveLink
+from ..importer.live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode, LLink
 from ..importer.node_setup import set_value, start_class_node
 from ..importer.node_shape import NodeShape
 from ..importer.prompt_writer import is_dynamic_prompt
@@ -99,7 +97,7 @@ def saved_value(value: Any) -> Any:
 class _Filling:
     """Fills a live node with what the prompt says, one widget after the other."""
 
-    def __init__(self, node: GraphNode, live: Node, rules: EditorRules, fed: AbstractSet[str]) -> None:
+    def __init__(self, node: GraphNode, live: LGraphNode, rules: EditorRules, fed: AbstractSet[str]) -> None:
         self._node = node
         self._live = live
         self._rules = rules
@@ -122,7 +120,7 @@ class _Filling:
             values.append(json_value(value, exact=True))
         return values
 
-    def _value(self, widget: Widget, named: set[str]) -> Any:
+    def _value(self, widget: IWidget, named: set[str]) -> Any:
         given = self._node.inputs.get(widget.name, _ABSENT) if widget.sent else _ABSENT
         if given is _ABSENT or type(given) is Link or widget.name in named:
             return self._default(widget)
@@ -136,14 +134,14 @@ class _Filling:
             return escaped(value) if can_be_escaped(value) else value
         return value
 
-    def _default(self, widget: Widget) -> Any:
+    def _default(self, widget: IWidget) -> Any:
         if not widget.sent and widget.kind == COMBO:
             return "fixed"
         if widget.kind == KEY and widget.spec is not None:
             return self._option(widget)
         return widget.value
 
-    def _option(self, combo: Widget) -> Any:
+    def _option(self, combo: IWidget) -> Any:
         """The option of a linked dynamic combo that brings most of the inputs that are there."""
         brings = combo.spec.brings if combo.spec is not None else {}
         names = self._node.inputs.keys()
@@ -169,21 +167,21 @@ def _is_given(name: str, names: Any) -> bool:
     return name in names or any(given.startswith(f"{name}.") for given in names)
 
 
-def _live_node(node: GraphNode, shape: NodeShape, fed: AbstractSet[str]) -> Node:
+def _live_node(node: GraphNode, shape: NodeShape, fed: AbstractSet[str]) -> LGraphNode:
     """The node as the editor makes it, with its links, before the values are put in."""
-    graph = LiveGraph(None, "", {})
+    graph = LGraph(None, "", {})
     names = [*dict(node.links), *fed]
     saved = [{"name": name, "type": "*", "link": number} for number, name in enumerate(names, 1)]
-    live = Node(node.node_id, node.node_id, shape.class_type, "class", graph, {"inputs": saved})
+    live = LGraphNode(node.node_id, node.node_id, shape.class_type, "class", graph, {"inputs": saved})
     graph.nodes.append(live)
     graph.by_key[node.node_id] = live
     for number in range(1, len(saved) + 1):
-        graph.links[number] = LiveLink(number, None, 0, node.node_id, 0)
+        graph.links[number] = LLink(number, None, 0, node.node_id, 0)
     start_class_node(live, shape)
     return live
 
 
-def _slots(node: GraphNode, live: Node, fed: AbstractSet[str]) -> Iterator[DraftInput]:
+def _slots(node: GraphNode, live: LGraphNode, fed: AbstractSet[str]) -> Iterator[DraftInput]:
     """The slots to save: all sockets, and the inputs of widgets that are linked.
 
     Sockets come first, and what a dynamic combo brings stands in front of it: 1.58 finds slots by place.
@@ -199,11 +197,11 @@ def _slots(node: GraphNode, live: Node, fed: AbstractSet[str]) -> Iterator[Draft
         yield DraftInput(name, "*", source, optional=True)
 
 
-def _ordered(slots: list[Input]) -> Iterator[Input]:
+def _ordered(slots: list[INodeInputSlot]) -> Iterator[INodeInputSlot]:
     names = {slot.name for slot in slots}
-    held: dict[str, list[Input]] = {}
-    sockets: list[Input] = []
-    widgets: list[Input] = []
+    held: dict[str, list[INodeInputSlot]] = {}
+    sockets: list[INodeInputSlot] = []
+    widgets: list[INodeInputSlot] = []
     for slot in slots:
         owner = next((name for name in _owners(slot.name) if name in names), None)
         if owner is not None:
@@ -219,8 +217,10 @@ def _owners(name: str) -> Iterator[str]:
         yield name
 
 
-def _with_brought(slots: list[Input], held: Mapping[str, list[Input]]) -> Iterator[Input]:
-    waiting: list[tuple[Input, bool]] = [(slot, False) for slot in reversed(slots)]
+def _with_brought(
+    slots: list[INodeInputSlot], held: Mapping[str, list[INodeInputSlot]]
+) -> Iterator[INodeInputSlot]:
+    waiting: list[tuple[INodeInputSlot, bool]] = [(slot, False) for slot in reversed(slots)]
     while waiting:
         slot, done = waiting.pop()
         brought = held.get(slot.name, [])
@@ -247,7 +247,7 @@ def _with_pack_widgets(node: GraphNode, shape: NodeShape) -> NodeShape:
     return shape.with_widgets(names) if names else shape
 
 
-def _for_pack(node: GraphNode, shape: NodeShape, live: Node, values: list[Any]) -> Any:
+def _for_pack(node: GraphNode, shape: NodeShape, live: LGraphNode, values: list[Any]) -> Any:
     """The values with those behind them that only the code of a pack has widgets for."""
     if shape.core:
         return values
@@ -260,13 +260,13 @@ def _for_pack(node: GraphNode, shape: NodeShape, live: Node, values: list[Any]) 
     return [*values, *more]
 
 
-def _by_name(node: GraphNode, live: Node, values: list[Any]) -> dict[str, Any]:
+def _by_name(node: GraphNode, live: LGraphNode, values: list[Any]) -> dict[str, Any]:
     named = dict(zip((widget.name for widget in live.widgets if widget.saved), values, strict=False))
     given = {name: saved_value(value) for name, value in node.inputs.items() if type(value) is not Link}
     return {**given, **named}
 
 
-def _strays(node: GraphNode, live: Node, shape: NodeShape) -> tuple[str, ...]:
+def _strays(node: GraphNode, live: LGraphNode, shape: NodeShape) -> tuple[str, ...]:
     known = {widget.name for widget in live.widgets if widget.sent and widget.kind != "shim"}
     if not shape.core:  # its code may have a widget for what the server does not describe
         sockets = {spec.name for spec in shape.specs.values() if not spec.widgets}

@@ -17,9 +17,9 @@ from ..graph import ROOT, Graph, GraphNode, Link
 from ..importer import Conversion, convert_workflow
 from ..importer.editor_rules import EditorRules
 from ..importer.frontend_widgets import KEY, OPTION
-from ..importer.live_graph import Node, Widget
+from ..importer.live_graph import IWidget, LGraphNode
 from ..importer.node_shape import node_shapes
-from ..importer.prompt_writer import Instance, is_dynamic_prompt
+from ..importer.prompt_writer import ExecutableNode, is_dynamic_prompt
 from ..importer.subgraph_host import place_outside
 from ..json_types import array_or_empty, is_list, is_object, object_or_empty
 from ..layout import layout
@@ -172,7 +172,7 @@ class _Revision:
             values[place] = value
         return True
 
-    def _giver(self, instance: Instance, name: str) -> tuple[Widget | None, bool]:
+    def _giver(self, instance: ExecutableNode, name: str) -> tuple[IWidget | None, bool]:
         """The widget that gives an input its value, and whether the editor sends its text as it is."""
         for index, slot in enumerate(instance.node.inputs):
             if slot.name == name and slot.link is not None:
@@ -182,7 +182,7 @@ class _Revision:
         raised = host.raised.get(id(widget)) if host is not None else None
         return (widget, False) if raised is None else (raised, True)
 
-    def _place(self, widget: Widget) -> tuple[list[Any], int] | None:
+    def _place(self, widget: IWidget) -> tuple[list[Any], int] | None:
         """Where the value of a widget is saved: a list of values, and the place in it."""
         holder = self._holders.get(id(widget))
         place = widget.origin if isinstance(widget.origin, int) else place_outside(widget.origin)
@@ -234,13 +234,13 @@ class _Revision:
         return None
 
 
-def _raw(instance: Instance) -> dict[str, Any]:
+def _raw(instance: ExecutableNode) -> dict[str, Any]:
     raw: Any = instance.node.raw
     held: dict[str, Any] = raw
     return held
 
 
-def _holders(instances: Iterable[Instance]) -> Iterator[tuple[int, Node]]:
+def _holders(instances: Iterable[ExecutableNode]) -> Iterator[tuple[int, LGraphNode]]:
     """The node with which the value of a widget is saved, by the widget's `id`."""
     for one in instances:
         for widget in one.node.widgets:

@@ -20,14 +20,14 @@ from .editor_choice import choose_editor
 from .explanation import ValueOrigin, explain_node
 from .javascript import shown
 from .link_resolver import LinkError, LinkResolver
-from .live_graph import Node
+from .live_graph import LGraphNode
 from .node_lookup import NodeLookup, inner_first
 from .node_shape import node_shapes
 from .pack import Pack
 from .pack_set import pack_set
 from .primitive_node import apply_primitive
-from .prompt_writer import Instance, PromptWriter, replaces
-from .report import Report
+from .prompt_writer import ExecutableNode, PromptWriter, replaces
+from .report import ConversionReport
 from .settling import settle, settle_types
 from .subgraph_host import keep_saved_values, promoted_value, saved_values, sync_promoted
 from .unaccounted import report_unaccounted
@@ -62,7 +62,7 @@ class Conversion(dict[str, dict[str, Any]]):
         self.editor_version: Final = writer.rules.name
         self.editor_reason = editor_reason
         self._writer = writer
-        self._instances: dict[str, Instance] | None = None
+        self._instances: dict[str, ExecutableNode] | None = None
 
     @property
     def prompt(self) -> dict[str, dict[str, Any]]:
@@ -97,7 +97,7 @@ class Conversion(dict[str, dict[str, Any]]):
         return self._writer.resolver
 
     @property
-    def instances(self) -> Mapping[str, Instance]:
+    def instances(self) -> Mapping[str, ExecutableNode]:
         """The nodes as the editor holds them, by their ids in the prompt; those that it leaves out, too."""
         if self._instances is None:
             self._instances = {instance.key: instance for instance in self._writer.instances()}
@@ -141,7 +141,7 @@ def convert_workflow(
     choice = choose_editor(editor, schema, workflow if is_object(workflow) else {})
     rules = choice.rules
     chosen = secrets.randbelow(_SEEDS) if seed is None else seed
-    report = Report(chosen, repair)
+    report = ConversionReport(chosen, repair)
     for type_, note in choice.notes:
         report.add(type_, note)
     shapes = node_shapes(schema, rules)
@@ -160,7 +160,7 @@ def convert_workflow(
     return Conversion(prompt, report.problems, chosen, writer, choice.reason)
 
 
-def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: Report) -> None:
+def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: ConversionReport) -> None:
     """Warn of nodes that only their pack's own code understands."""
     names = {name for graph in loaded.graphs for name in setters(graph)}
     for node in inner_first(loaded.root):
@@ -174,7 +174,7 @@ def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: Report) ->
             report.add("links_unknown", f"no Set node is called {shown(set_name(node))}", node.key, node)
 
 
-def _report_host(node: Node, report: Report) -> None:
+def _report_host(node: LGraphNode, report: ConversionReport) -> None:
     """Warn of values that an older editor saved on a subgraph's node and this one drops [20]."""
     if node.definition is None:
         return
@@ -210,7 +210,7 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
             sync_promoted(graph, writer.rules, writer.report)
 
 
-def _apply_primitive(node: Node, writer: PromptWriter, replace: Callable[[str], str]) -> None:
+def _apply_primitive(node: LGraphNode, writer: PromptWriter, replace: Callable[[str], str]) -> None:
     try:
         apply_primitive(node, writer.scope.graph, writer.rules, replace, repair=writer.repair)
     except LinkError as error:

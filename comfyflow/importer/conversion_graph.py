@@ -14,10 +14,9 @@ from ..graph.canvas import NOWHERE, Point, Size
 from ..graph.prompt import read_prompt, with_class_names
 from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
 from .javascript import json_value
-from .link_resolver import LinkError, Place, Source
-from .live_graph import Graph as LiveGraph
-from .live_graph import Node, Widget
-from .prompt_writer import Instance, PromptWriter
+from .link_resolver import LinkEnd, LinkError, ResolvedInput
+from .live_graph import IWidget, LGraph, LGraphNode
+from .prompt_writer import ExecutableNode, PromptWriter
 from .subgraph_host import promoted_value
 
 _CANVAS: Final = 1e12
@@ -52,7 +51,7 @@ def conversion_graph(writer: PromptWriter, prompt: Mapping[str, Any], classes: M
 
 
 def _canvas(
-    writer: PromptWriter, instances: list[Instance], scopes: list[Scope], prompt: Mapping[str, Any]
+    writer: PromptWriter, instances: list[ExecutableNode], scopes: list[Scope], prompt: Mapping[str, Any]
 ) -> Canvas:
     shown = {scope.scope_id for scope in scopes}
     graphs = {ROOT: writer.scope.graph}
@@ -74,14 +73,14 @@ def _canvas(
     return Canvas(positions, groups, notes, sizes, writer.scope.graph.raw)
 
 
-def _is_expanded(writer: PromptWriter, instance: Instance) -> bool:
+def _is_expanded(writer: PromptWriter, instance: ExecutableNode) -> bool:
     if instance.node.role != "host":
         return False
     inactive = instance.node.mode in (2, 4)
     return not (inactive and instance.scope.depth == 0 and writer.rules.inactive_hosts_vanish)
 
 
-def _groups(graph: LiveGraph) -> tuple[Group, ...]:
+def _groups(graph: LGraph) -> tuple[Group, ...]:
     found = [_group(entry) for entry in array_or_empty(graph.raw.get("groups")) if is_object(entry)]
     return tuple(sorted(found, key=lambda group: -group.box[2] * group.box[3]))[:MAX_GROUPS]
 
@@ -93,12 +92,12 @@ def _group(entry: Mapping[str, Any]) -> Group:
     return Group(title if isinstance(title, str) else "", (left, top, width, height))
 
 
-def _position(node: Node) -> Point:
+def _position(node: LGraphNode) -> Point:
     """Where a node stands; old files have ``{"0": x, "1": y}``."""
     return _pair(node.raw.get("pos")) or NOWHERE
 
 
-def _size(node: Node) -> Size | None:
+def _size(node: LGraphNode) -> Size | None:
     """How large a node was saved, or None."""
     size = _pair(node.raw.get("size"))
     return size if size is not None and min(size) > 0 else None
@@ -116,12 +115,12 @@ def _pixels(value: Any) -> float:
     return float(value) if is_number(value) and abs(value) <= _CANVAS else 0.0
 
 
-def _own_title(node: Node) -> str | None:
+def _own_title(node: LGraphNode) -> str | None:
     title = node.raw.get("title")
     return title if isinstance(title, str) and title else None
 
 
-def _notes(graph: LiveGraph) -> Iterator[Note]:
+def _notes(graph: LGraph) -> Iterator[Note]:
     for node in graph.nodes:
         foreign = node.role == "note" and node.pack is None
         if not foreign and node.type not in ("Note", "MarkdownNote"):
@@ -137,7 +136,7 @@ def _notes(graph: LiveGraph) -> Iterator[Note]:
 Crossings = dict[tuple[str, int], list[tuple[str, str]]]
 
 
-def _crossings(writer: PromptWriter, instances: list[Instance], prompt: Mapping[str, Any]) -> Crossings:
+def _crossings(writer: PromptWriter, instances: list[ExecutableNode], prompt: Mapping[str, Any]) -> Crossings:
     """For each input of each subgraph node: which inputs in the prompt take what comes in there."""
     found: Crossings = {}
     for instance in instances:
@@ -146,7 +145,7 @@ def _crossings(writer: PromptWriter, instances: list[Instance], prompt: Mapping[
         for index, slot in enumerate(instance.node.inputs):
             if slot.link is None:
                 continue
-            way: list[Place] = []
+            way: list[LinkEnd] = []
             _source(writer, instance, index, way)
             for place in way:
                 if place.at_input and place.node.role == "host" and isinstance(place.slot, int):
@@ -158,7 +157,7 @@ def _crossings(writer: PromptWriter, instances: list[Instance], prompt: Mapping[
     return found
 
 
-def _literal_input(instance: Instance, link_id: Any) -> tuple[str, int] | None:
+def _literal_input(instance: ExecutableNode, link_id: Any) -> tuple[str, int] | None:
     """The unlinked input of the subgraph's own node that an inner link starts at."""
     scope = instance.scope
     link = scope.graph.link(link_id)
@@ -172,7 +171,7 @@ def _literal_input(instance: Instance, link_id: Any) -> tuple[str, int] | None:
     return scope.prefix[:-1], slot
 
 
-def _scope(writer: PromptWriter, instance: Instance, crossings: Crossings) -> Scope:
+def _scope(writer: PromptWriter, instance: ExecutableNode, crossings: Crossings) -> Scope:
     node, graph = instance.node, instance.node.definition
     return Scope(
         instance.key,
@@ -185,11 +184,11 @@ def _scope(writer: PromptWriter, instance: Instance, crossings: Crossings) -> Sc
     )
 
 
-def _input(writer: PromptWriter, instance: Instance, index: int, crossings: Crossings) -> ScopeInput:
+def _input(writer: PromptWriter, instance: ExecutableNode, index: int, crossings: Crossings) -> ScopeInput:
     slot, graph = instance.node.inputs[index], instance.node.definition
     label = graph.inputs[slot.boundary].label if graph is not None and slot.boundary is not None else None
     source = _source(writer, instance, index)
-    widget: Widget | None = source.widget if source is not None else None
+    widget: IWidget | None = source.widget if source is not None else None
     if slot.link is None and graph is not None:
         widget = promoted_value(slot, graph)
     return ScopeInput(
@@ -203,7 +202,7 @@ def _input(writer: PromptWriter, instance: Instance, index: int, crossings: Cros
     )
 
 
-def _output(writer: PromptWriter, instance: Instance, index: int) -> ScopeOutput:
+def _output(writer: PromptWriter, instance: ExecutableNode, index: int) -> ScopeOutput:
     output, graph = instance.node.outputs[index], instance.node.definition
     label = graph.outputs[index].label if graph is not None and index < len(graph.outputs) else None
     source = writer.output_source(instance, index)
@@ -211,8 +210,8 @@ def _output(writer: PromptWriter, instance: Instance, index: int) -> ScopeOutput
 
 
 def _source(
-    writer: PromptWriter, instance: Instance, index: int, way: list[Place] | None = None
-) -> Source | None:
+    writer: PromptWriter, instance: ExecutableNode, index: int, way: list[LinkEnd] | None = None
+) -> ResolvedInput | None:
     """What feeds an input; nothing where its link is broken."""
     try:
         return writer.resolver.resolve(instance.scope, instance.node, index, way)
@@ -220,5 +219,5 @@ def _source(
         return None
 
 
-def _link(source: Source | None) -> Link | None:
+def _link(source: ResolvedInput | None) -> Link | None:
     return Link(source.key, source.slot) if source is not None and source.key is not None else None

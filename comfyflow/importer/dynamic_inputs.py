@@ -15,7 +15,7 @@ from ..schema import InputSchema
 from .frontend_widgets import KEY, MULTILINE, OPTION
 from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_text, truthy
-from .live_graph import Graph, Input, Node, Widget
+from .live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode
 
 if TYPE_CHECKING:
     from .node_shape import NodeShape
@@ -29,13 +29,13 @@ class NewNode:
         node: The node that is being changed in place, or None for a new one.
     """
 
-    def __init__(self, shape: NodeShape, node: Node | None = None) -> None:
+    def __init__(self, shape: NodeShape, node: LGraphNode | None = None) -> None:
         self.shape = shape
-        self.inputs: list[Input] = node.inputs if node is not None else []
-        self.widgets: list[Widget] = node.widgets if node is not None else []
+        self.inputs: list[INodeInputSlot] = node.inputs if node is not None else []
+        self.widgets: list[IWidget] = node.widgets if node is not None else []
         self._node = node
-        self._graph: Graph | None = node.graph if node is not None else None
-        self._texts: dict[str, Widget] = {}
+        self._graph: LGraph | None = node.graph if node is not None else None
+        self._texts: dict[str, IWidget] = {}
 
     def add_input(self, spec: InputSpec) -> None:
         """Add the socket, then the widget of an input."""
@@ -53,7 +53,7 @@ class NewNode:
 
     def socket(self, name: str, type_: Any) -> None:
         """Add a socket."""
-        self.inputs.append(Input(name, type_))
+        self.inputs.append(INodeInputSlot(name, type_))
 
     def match(self, template: str, name: str, allowed: str) -> None:
         """Let an input share its type with others of a template."""
@@ -67,9 +67,9 @@ class NewNode:
         self.widgets.extend(made)
         if made[0].kind == KEY:
             self.choose(made[0])
-        self.inputs.append(Input(spec.name, spec.type, None, spec.name))
+        self.inputs.append(INodeInputSlot(spec.name, spec.type, None, spec.name))
 
-    def _own(self, widget: Widget) -> Widget:
+    def _own(self, widget: IWidget) -> IWidget:
         """A widget for this node.
 
         Its multiline texts are kept by name: one that comes again still holds what it held, and two of
@@ -83,7 +83,7 @@ class NewNode:
             known = next(same, None) or widget.copy()
         return known
 
-    def choose(self, combo: Widget) -> None:
+    def choose(self, combo: IWidget) -> None:
         """Bring the inputs of the option that a key unfolds, and take away the others'."""
         brings = combo.spec.brings if combo.spec is not None else {}
         is_brought = _brought_by(combo.name, brings if self.shape.rules.short_option_names else None)
@@ -113,7 +113,7 @@ class NewNode:
         self.inputs[own:own] = slots
         self._keep_links(removed)
 
-    def _keep_links(self, removed: Sequence[Input]) -> None:
+    def _keep_links(self, removed: Sequence[INodeInputSlot]) -> None:
         """Give the links of removed slots to new ones of the same name; others are cut."""
         for old in removed:
             new = next((slot for slot in self.inputs if slot.name == old.name), None)
@@ -123,7 +123,7 @@ class NewNode:
             elif self._graph is not None:
                 _unlink(self._graph, old)
 
-    def grow_behind(self, slot: Input) -> None:
+    def grow_behind(self, slot: INodeInputSlot) -> None:
         """If it is a linked slot of an input that grows, add the next one."""
         growing = self._node.growing if self._node is not None else self.shape.growing
         group = growing.get(slot.name.rpartition(".")[0])
@@ -147,7 +147,7 @@ class NewNode:
         """Add one slot of an input that grows, behind the slot before it."""
         if ordinal >= group.maximum or not group.inputs:
             return
-        grown: list[Input] = []
+        grown: list[INodeInputSlot] = []
         for entry, name in zip(group.inputs, group.slot_names(ordinal), strict=True):
             self.add_input(self.shape.grown_spec(_optional(entry, ordinal >= group.minimum), name))
             slot = self.inputs.pop()
@@ -161,7 +161,7 @@ class NewNode:
                     slot.link = existing.link
         self._insert_grown(group, ordinal, grown)
 
-    def _insert_grown(self, group: GrownSlots, ordinal: int, grown: list[Input]) -> None:
+    def _insert_grown(self, group: GrownSlots, ordinal: int, grown: list[INodeInputSlot]) -> None:
         place = len(self.inputs)
         if ordinal > 0:
             before = group.slot_names(ordinal - 1)[-1]
@@ -171,7 +171,7 @@ class NewNode:
                     break
         self.inputs[place:place] = grown
 
-    def _shim(self, slot: Input) -> None:
+    def _shim(self, slot: INodeInputSlot) -> None:
         """Give a slot a widget in name only."""
         if slot.widget is None or all(widget.name != slot.widget for widget in self.widgets):
             self.widgets.append(shim(slot.name))
@@ -187,7 +187,7 @@ def _brought_by(name: str, brings: Mapping[str, Sequence[InputSpec]] | None) -> 
     return names.__contains__
 
 
-def _unlink(graph: Graph, slot: Input) -> None:
+def _unlink(graph: LGraph, slot: INodeInputSlot) -> None:
     """Remove the link of a slot that is gone; it stays if the node that it comes from is not filled yet."""
     link = graph.link(slot.link)
     origin = graph.by_key.get(link.origin_key) if link is not None else None
@@ -200,9 +200,9 @@ def _unlink(graph: Graph, slot: Input) -> None:
             del graph.links[link.id]
 
 
-def shim(name: str) -> Widget:
+def shim(name: str) -> IWidget:
     """A widget that only holds a slot's place: it is sent without a value and never saved."""
-    return Widget(name, "shim", UNDEFINED, saved=False)
+    return IWidget(name, "shim", UNDEFINED, saved=False)
 
 
 def _optional(entry: InputSchema, optional: bool) -> InputSchema:
@@ -211,7 +211,7 @@ def _optional(entry: InputSchema, optional: bool) -> InputSchema:
     return InputSchema(entry.name, entry.type, False, entry.options, entry.legacy_combo, entry.legacy_choices)
 
 
-def grow_where_linked(node: Node, shape: NodeShape) -> None:
+def grow_where_linked(node: LGraphNode, shape: NodeShape) -> None:
     """Let the inputs of a node that was just filled grow behind each linked slot."""
     new = NewNode(shape, node)
     index = 0
@@ -226,17 +226,17 @@ def grow_where_linked(node: Node, shape: NodeShape) -> None:
         new.grow_behind(slot)
 
 
-def choose(node: Node, combo: Widget) -> None:
+def choose(node: LGraphNode, combo: IWidget) -> None:
     """Bring the inputs of what a node's combo now holds."""
     if node.shape is not None:
         NewNode(node.shape, node).choose(combo)
 
 
-def set_option(node: Node, option: Widget, value: Any) -> None:
+def set_option(node: LGraphNode, option: IWidget, value: Any) -> None:
     """Set one of CustomCombo's options; the last one that is filled brings an empty one more."""
     option.value = value
     if node.widgets[-1] is option:
         if truthy(value):
-            node.widgets.append(Widget(f"option{len(node.widgets) - 1}", OPTION, ""))
+            node.widgets.append(IWidget(f"option{len(node.widgets) - 1}", OPTION, ""))
     elif not truthy(value) and node.widgets[-2] is option and not truthy(node.widgets[-1].value):
         node.widgets.pop()

@@ -14,7 +14,7 @@ from ..bounds import NESTING, Bounds, exceeded
 from ..errors import ConversionError
 from ..json_types import array_or_empty
 from .javascript import js_text, shown
-from .live_graph import BYPASSED, MUTED, Graph, Node
+from .live_graph import BYPASSED, MUTED, LGraph, LGraphNode
 
 _INACTIVE: Final = (MUTED, BYPASSED)
 
@@ -27,7 +27,7 @@ class _Size(NamedTuple):
     depth: int = 0
 
 
-def check_expansion(root: Graph, *, canvas_keeps_inactive: bool, inside_keeps_inactive: bool) -> None:
+def check_expansion(root: LGraph, *, canvas_keeps_inactive: bool, inside_keeps_inactive: bool) -> None:
     """Refuse a workflow that becomes too large.
 
     Args:
@@ -40,7 +40,7 @@ def check_expansion(root: Graph, *, canvas_keeps_inactive: bool, inside_keeps_in
             itself.
     """
     sizes: dict[int, _Size] = {}
-    stack: list[tuple[Graph, list[Graph]]] = [(root, _uses(root, canvas_keeps_inactive))]
+    stack: list[tuple[LGraph, list[LGraph]]] = [(root, _uses(root, canvas_keeps_inactive))]
     open_: set[int] = {id(root)}
     while stack:
         graph, waiting = stack[-1]
@@ -80,17 +80,17 @@ def check_groups(nodes: Iterable[Mapping[str, Any]], groups: Mapping[str, Mappin
     _check(_Size(count, characters), "the group nodes")
 
 
-def _uses(graph: Graph, keeps_inactive: bool) -> list[Graph]:
+def _uses(graph: LGraph, keeps_inactive: bool) -> list[LGraph]:
     """The subgraphs that are expanded in a graph, each once."""
     found = {id(node.definition): node.definition for node in graph.nodes if _expands(node, keeps_inactive)}
     return [definition for definition in found.values() if definition is not None]
 
 
-def _expands(node: Node, keeps_inactive: bool) -> bool:
+def _expands(node: LGraphNode, keeps_inactive: bool) -> bool:
     return node.definition is not None and (keeps_inactive or node.mode not in _INACTIVE)
 
 
-def _size(graph: Graph, sizes: Mapping[int, _Size], keeps_inactive: bool, counts_own: bool) -> _Size:
+def _size(graph: LGraph, sizes: Mapping[int, _Size], keeps_inactive: bool, counts_own: bool) -> _Size:
     count = characters = depth = 0
     for node in graph.nodes:
         if counts_own:
@@ -104,7 +104,7 @@ def _size(graph: Graph, sizes: Mapping[int, _Size], keeps_inactive: bool, counts
     return _Size(count, characters, depth)
 
 
-def _text(node: Node) -> int:
+def _text(node: LGraphNode) -> int:
     return sum(len(widget.value) for widget in node.widgets if isinstance(widget.value, str))
 
 

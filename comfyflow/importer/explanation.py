@@ -10,9 +10,9 @@ from ..json_types import is_array
 from .frontend_widgets import FIXED, OPTION_INDEX, RENDERED, VIEWPORT
 from .group_node import inner_links
 from .javascript import shown
-from .link_resolver import LinkError, Place
-from .live_graph import BYPASSED, MUTED, Widget
-from .prompt_writer import Instance, PromptWriter, is_dynamic_prompt
+from .link_resolver import LinkEnd, LinkError
+from .live_graph import BYPASSED, MUTED, IWidget
+from .prompt_writer import ExecutableNode, PromptWriter, is_dynamic_prompt
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class ValueOrigin:
         return f"{self.input_name}: {value}: {self.origin}"
 
 
-def explain_node(writer: PromptWriter, instance: Instance, prompt: Mapping[str, Any]) -> list[ValueOrigin]:
+def explain_node(
+    writer: PromptWriter, instance: ExecutableNode, prompt: Mapping[str, Any]
+) -> list[ValueOrigin]:
     """Where each value of a node came from.
 
     Args:
@@ -67,7 +69,7 @@ def explain_node(writer: PromptWriter, instance: Instance, prompt: Mapping[str, 
     return [ValueOrigin(name, inputs.get(name), name in inputs, origin) for name, origin in found.items()]
 
 
-def _widget_origin(writer: PromptWriter, instance: Instance, widget: Widget) -> str:
+def _widget_origin(writer: PromptWriter, instance: ExecutableNode, widget: IWidget) -> str:
     if widget.kind in (RENDERED, VIEWPORT):
         return "made by the editor itself, which is not there"
     if widget.kind in (FIXED, OPTION_INDEX) or (widget.spec is None and widget.origin is None):
@@ -86,9 +88,9 @@ def _widget_origin(writer: PromptWriter, instance: Instance, widget: Widget) -> 
     return text
 
 
-def _link_origin(writer: PromptWriter, instance: Instance, index: int) -> tuple[str, bool]:
+def _link_origin(writer: PromptWriter, instance: ExecutableNode, index: int) -> tuple[str, bool]:
     """Where a link comes from, and whether anything is there."""
-    way: list[Place] = []
+    way: list[LinkEnd] = []
     slot = instance.node.inputs[index]
     try:
         source = writer.resolver.resolve(instance.scope, instance.node, index, way)
@@ -104,12 +106,12 @@ def _link_origin(writer: PromptWriter, instance: Instance, index: int) -> tuple[
     return f"linked to output {shown(source.slot)} of node {source.key}{through}", True
 
 
-def _through(way: list[Place]) -> str:
+def _through(way: list[LinkEnd]) -> str:
     passed = list(dict.fromkeys(_name(place) for place in way[:-1]))
     return f", through {', '.join(passed)}" if passed else ""
 
 
-def _name(place: Place) -> str:
+def _name(place: LinkEnd) -> str:
     node = place.node
     state = {MUTED: "muted ", BYPASSED: "bypassed "}.get(node.mode, "")
     kind = "subgraph" if node.role == "host" else node.type

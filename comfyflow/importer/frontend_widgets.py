@@ -18,7 +18,7 @@ from ..dynamic import KINDS
 from ..json_types import is_array, is_number, is_object, object_or_empty
 from ..versions import Since
 from .javascript import UNDEFINED, js_number, js_text, truthy
-from .live_graph import Node, Widget
+from .live_graph import IWidget, LGraphNode
 
 if TYPE_CHECKING:
     from .editor_rules import EditorRules
@@ -70,39 +70,39 @@ def default_of(spec: InputSpec, otherwise: Any) -> Any:
     return otherwise if default is None else default
 
 
-def _control(spec: InputSpec, filter_list: bool) -> Iterator[Widget]:
+def _control(spec: InputSpec, filter_list: bool) -> Iterator[IWidget]:
     """What follows a seed: how it changes after each run, and for combos a filter beside it."""
     named = spec.options.get("control_after_generate")
-    yield Widget(
+    yield IWidget(
         named if isinstance(named, str) else "control_after_generate", COMBO, "randomize", sent=False
     )
     if filter_list:
-        yield Widget("control_filter_list", TEXT, "", sent=False)
+        yield IWidget("control_filter_list", TEXT, "", sent=False)
 
 
-def _int(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, NUMBER, default_of(spec, 0), spec=spec)
+def _int(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, NUMBER, default_of(spec, 0), spec=spec)
     control = spec.options.get("control_after_generate")
     if truthy(spec.name in SEED_NAMES if control is None else control):
         yield from _control(spec, filter_list=False)
 
 
-def _float(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, NUMBER, default_of(spec, 0), spec=spec)
+def _float(spec: InputSpec, rules: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, NUMBER, default_of(spec, 0), spec=spec)
     if rules.float_control and truthy(spec.options.get("control_after_generate")):
         yield from _control(spec, filter_list=False)
 
 
-def _boolean(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, TOGGLE, default_of(spec, False), spec=spec)
+def _boolean(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, TOGGLE, default_of(spec, False), spec=spec)
 
 
-def _string(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+def _string(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
     default = js_text(default_of(spec, ""))  # what is saved keeps its type; a new field holds text
     if truthy(spec.options.get("multiline")):
-        yield Widget(spec.name, MULTILINE, plain_line_ends(default), spec=spec)
+        yield IWidget(spec.name, MULTILINE, plain_line_ends(default), spec=spec)
     else:
-        yield Widget(spec.name, TEXT, default, spec=spec)
+        yield IWidget(spec.name, TEXT, default, spec=spec)
 
 
 def plain_line_ends(text: str) -> str:
@@ -110,13 +110,13 @@ def plain_line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _markdown(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, MARKDOWN, "", spec=spec)
+def _markdown(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, MARKDOWN, "", spec=spec)
 
 
-def _combo(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+def _combo(spec: InputSpec, rules: EditorRules) -> Iterator[IWidget]:
     if truthy(spec.options.get("multi_select")):
-        yield Widget(spec.name, PLAIN, [], spec=spec)
+        yield IWidget(spec.name, PLAIN, [], spec=spec)
         if rules.float_control and truthy(spec.options.get("control_after_generate")):
             yield from _control(spec, filter_list=False)
         return
@@ -125,89 +125,89 @@ def _combo(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
     if not truthy(default):
         default = spec.choices[0] if spec.choices else "Loading..." if truthy(remote) else None
     if rules.paths_of_files and takes_media(spec.options):
-        yield Widget(
+        yield IWidget(
             spec.name, FILE, file_path(js_text(UNDEFINED if default is None else default), spec), spec=spec
         )
     else:
-        yield Widget(spec.name, COMBO, default, spec=spec)
+        yield IWidget(spec.name, COMBO, default, spec=spec)
     if is_object(remote):
-        yield Widget("Auto-refresh after generation", TOGGLE, False, sent=False)
+        yield IWidget("Auto-refresh after generation", TOGGLE, False, sent=False)
         if truthy(remote.get("refresh_button")):
-            yield Widget("refresh", PLAIN, "refresh")
+            yield IWidget("refresh", PLAIN, "refresh")
     if truthy(spec.options.get("control_after_generate")):
         yield from _control(spec, filter_list=True)
 
 
-def _key(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, KEY, spec.choices[0] if spec.choices else None, spec=spec)
+def _key(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, KEY, spec.choices[0] if spec.choices else None, spec=spec)
 
 
-def _upload_button(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, PLAIN, "image", sent=False)
+def _upload_button(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, PLAIN, "image", sent=False)
 
 
-def _audio_player(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, FIXED, "", sent=rules.sends_audio_players, saved=False)
+def _audio_player(spec: InputSpec, rules: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, FIXED, "", sent=rules.sends_audio_players, saved=False)
 
 
-def _audio_recorder(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, FIXED, "")
-    yield Widget(spec.name, PLAIN, "", sent=False)
+def _audio_recorder(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, FIXED, "")
+    yield IWidget(spec.name, PLAIN, "", sent=False)
 
 
-def _webcam(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, RENDERED, "", spec=spec)
+def _webcam(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, RENDERED, "", spec=spec)
 
 
-def _viewer(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget("image", FIXED, "", spec=spec)
+def _viewer(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget("image", FIXED, "", spec=spec)
 
 
-def _loader_3d(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+def _loader_3d(spec: InputSpec, rules: EditorRules) -> Iterator[IWidget]:
     if spec.class_type in rules.viewport_classes:
-        yield Widget("viewport_state", VIEWPORT, "", spec=spec)
+        yield IWidget("viewport_state", VIEWPORT, "", spec=spec)
         return
     if rules.load_buttons or spec.beside_model_file:
-        yield Widget("upload 3d model", PLAIN, "upload3dmodel")
-        yield Widget("upload extra resources", PLAIN, "uploadExtraResources")
-        yield Widget("clear", PLAIN, "clear")
+        yield IWidget("upload 3d model", PLAIN, "upload3dmodel")
+        yield IWidget("upload extra resources", PLAIN, "uploadExtraResources")
+        yield IWidget("clear", PLAIN, "clear")
     kind = RENDERED if spec.class_type in ("Load3D", "Load3DAnimation") else FIXED
-    yield Widget("image", kind, "", spec=spec)
+    yield IWidget("image", kind, "", spec=spec)
 
 
-def _loader_3d_advanced(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget("viewport_state", VIEWPORT, "", spec=spec)
+def _loader_3d_advanced(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget("viewport_state", VIEWPORT, "", spec=spec)
 
 
-def _color(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
+def _color(spec: InputSpec, rules: EditorRules) -> Iterator[IWidget]:
     default = spec.options.get("default") if rules.color_defaults else None
-    yield Widget(spec.name, PLAIN, "#000000" if default is None else default, spec=spec)
+    yield IWidget(spec.name, PLAIN, "#000000" if default is None else default, spec=spec)
 
 
-def _image_compare(spec: InputSpec, rules: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, PLAIN, ["", ""], saved=rules.saves_comparisons, spec=spec)
+def _image_compare(spec: InputSpec, rules: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, PLAIN, ["", ""], saved=rules.saves_comparisons, spec=spec)
 
 
-def _bounding_box(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
+def _bounding_box(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
     default = default_of(spec, _BOX)
-    yield Widget(spec.name, PLAIN, default, spec=spec)
+    yield IWidget(spec.name, PLAIN, default, spec=spec)
     for field in _BOX:
         value = default.get(field) if is_object(default) else None
-        yield Widget(field, NUMBER, value, sent=False)
+        yield IWidget(field, NUMBER, value, sent=False)
 
 
-def _curve(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-    yield Widget(spec.name, CURVE, default_of(spec, _CURVE), spec=spec)
+def _curve(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+    yield IWidget(spec.name, CURVE, default_of(spec, _CURVE), spec=spec)
 
 
-def _plain(otherwise: Any) -> Callable[[InputSpec, EditorRules], Iterator[Widget]]:
-    def make(spec: InputSpec, _: EditorRules) -> Iterator[Widget]:
-        yield Widget(spec.name, PLAIN, default_of(spec, otherwise), spec=spec)
+def _plain(otherwise: Any) -> Callable[[InputSpec, EditorRules], Iterator[IWidget]]:
+    def make(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
+        yield IWidget(spec.name, PLAIN, default_of(spec, otherwise), spec=spec)
 
     return make
 
 
-WidgetMaker = Callable[["InputSpec", "EditorRules"], Iterator[Widget]]
+WidgetMaker = Callable[["InputSpec", "EditorRules"], Iterator[IWidget]]
 
 PACK_WIDGET: Final[WidgetMaker] = _plain("")
 """A widget that only the code of a pack knows. It takes one value and sends it as it is."""
@@ -302,12 +302,12 @@ def added_inputs(
         yield "image", "PREVIEW_3D_ANIMATION"
 
 
-def added_widgets(class_type: str, rules: EditorRules) -> Iterator[Widget]:
+def added_widgets(class_type: str, rules: EditorRules) -> Iterator[IWidget]:
     """The widgets without an input that the editor puts behind the others of a class."""
     if class_type == "PreviewAny":
         for name in rules.previews or _HIDDEN_PREVIEWS:
             kind = TOGGLE if name == "previewMode" else MARKDOWN if name == "preview_markdown" else MULTILINE
-            yield Widget(
+            yield IWidget(
                 name,
                 kind,
                 False if kind == TOGGLE else "",
@@ -315,13 +315,13 @@ def added_widgets(class_type: str, rules: EditorRules) -> Iterator[Widget]:
                 saved=kind == TOGGLE,
             )
     elif class_type == "CustomCombo" and rules.custom_combos:
-        yield Widget("index", OPTION_INDEX, -1)
-        yield Widget("option1", OPTION, "")
+        yield IWidget("index", OPTION_INDEX, -1)
+        yield IWidget("option1", OPTION, "")
     elif class_type == "WebcamCapture":
-        yield Widget("waiting for camera...", PLAIN, "capture", sent=False)
+        yield IWidget("waiting for camera...", PLAIN, "capture", sent=False)
 
 
-def viewport_state(node: Node, rules: EditorRules) -> dict[str, Any]:
+def viewport_state(node: LGraphNode, rules: EditorRules) -> dict[str, Any]:
     """What a 3D viewer sends: the camera that was saved with the node, or a new viewer's.
 
     The editor reads it off the scene that it shows; the aspect is that of the size asked for.
@@ -337,7 +337,7 @@ def viewport_state(node: Node, rules: EditorRules) -> dict[str, Any]:
     return sent
 
 
-def _new_camera(node: Node, rules: EditorRules) -> dict[str, Any]:
+def _new_camera(node: LGraphNode, rules: EditorRules) -> dict[str, Any]:
     width, height = (node.widget(name) for name in ("width", "height"))
     sides = [side.value if side is not None else 1.0 for side in (width, height)]
     wide, high = (js_number(side) for side in sides)

@@ -19,7 +19,7 @@ from ..schema import InputSchema, NodeSchema, OutputSchema
 from .editor_rules import EditorRules
 from .frontend_widgets import takes_media
 from .javascript import js_text
-from .live_graph import BYPASSED, Input, Node
+from .live_graph import BYPASSED, INodeInputSlot, LGraphNode
 from .node_setup import fill_class_node, set_value
 from .node_shape import NodeShape, NodeShapes
 from .virtual_nodes import virtual_role
@@ -45,7 +45,7 @@ class GroupNode:
     def __init__(self) -> None:
         self.types: list[str] = []
         self.keys: list[str] = []
-        self.inner: list[Node | None] = []
+        self.inner: list[LGraphNode | None] = []
         self.inputs: dict[tuple[int, int], int] = {}
         self.links: dict[tuple[int, int], tuple[int, int]] = {}
         self.outputs: list[tuple[int, int]] = []
@@ -256,13 +256,13 @@ def _can_be_grouped(node: Any, shapes: NodeShapes, lists_are_sockets: bool) -> b
 
 
 def fill_group_node(
-    node: Node,
+    node: LGraphNode,
     saved: Mapping[str, Any],
     shapes: NodeShapes,
     rules: EditorRules,
     lists_are_sockets: bool,
     new_keys: list[str],
-    fill: Callable[[Node], None],
+    fill: Callable[[LGraphNode], None],
 ) -> GroupNode:
     """Give a group node its slots and widgets, and make the nodes behind it.
 
@@ -308,20 +308,20 @@ def fill_group_node(
 
 
 def _inner_node(
-    group: Node, key: str, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules
-) -> Node | None:
+    group: LGraphNode, key: str, saved: Mapping[str, Any], shapes: NodeShapes, rules: EditorRules
+) -> LGraphNode | None:
     type_ = js_text(saved.get("type"))
     shape = shapes.get(type_)
     if shape is None:
         return None
-    node = Node(key, key, type_, "class", group.graph, saved)
+    node = LGraphNode(key, key, type_, "class", group.graph, saved)
     node.mode = saved.get("mode") or 0
     node.properties = object_or_empty(saved.get("properties"))
     fill_class_node(node, shape, rules)
     return node
 
 
-def inner_links(group: Node, plan: GroupNode, index: int) -> Iterator[tuple[Input, str, Any]]:
+def inner_links(group: LGraphNode, plan: GroupNode, index: int) -> Iterator[tuple[INodeInputSlot, str, Any]]:
     """What feeds the inputs of a grouped node: the input, the origin's id, and its output.
 
     Outside the group only the node at the other end of the link is looked at: reroutes and
@@ -340,7 +340,7 @@ def inner_links(group: Node, plan: GroupNode, index: int) -> Iterator[tuple[Inpu
             yield slot, plan.keys[source[0]], source[1]
 
 
-def group_output(group: Node, plan: GroupNode, slot: Any, wanted: Any) -> tuple[str, int] | int | None:
+def group_output(group: LGraphNode, plan: GroupNode, slot: Any, wanted: Any) -> tuple[str, int] | int | None:
     """What stands behind an output of a group node.
 
     Returns:

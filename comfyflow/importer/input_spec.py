@@ -7,7 +7,7 @@ from typing import Any, Final
 from ..dynamic.autogrow import GrownSlots
 from ..schema import InputSchema
 from .javascript import truthy
-from .live_graph import Widget
+from .live_graph import IWidget
 
 
 class InputSpec:
@@ -49,7 +49,7 @@ class InputSpec:
         self.force_input: Final = truthy(entry.options.get("forceInput")) or (
             not entry.required and truthy(entry.options.get("defaultInput"))
         )
-        self.widgets: tuple[Widget, ...] = ()
+        self.widgets: tuple[IWidget, ...] = ()
         self.brings: dict[str, tuple[InputSpec, ...]] = {}
         self.grown: GrownSlots | None = None
 

@@ -10,7 +10,17 @@ from ..graph.bypass import handed_on
 from .editor_rules import EditorRules
 from .group_node import GroupNode, group_output
 from .javascript import shown
-from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, SUBGRAPH_INPUT, Graph, Input, Link, Node, Widget
+from .live_graph import (
+    BYPASSED,
+    MUTED,
+    NOTHING_RAISED,
+    SUBGRAPH_INPUT,
+    INodeInputSlot,
+    IWidget,
+    LGraph,
+    LGraphNode,
+    LLink,
+)
 from .slot_types import connects
 from .subgraph_host import promoted_value
 from .virtual_nodes import set_name, setters
@@ -19,7 +29,7 @@ LONG_WAY: Final = 64
 """From this many steps on, what a link resolves to is remembered for all that join it."""
 
 
-class Scope:
+class HostScope:
     """The canvas, or one use of a subgraph.
 
     Attributes:
@@ -32,15 +42,17 @@ class Scope:
 
     __slots__ = ("_children", "depth", "graph", "host", "parent", "prefix")
 
-    def __init__(self, graph: Graph, host: Node | None = None, parent: Scope | None = None) -> None:
-        self.graph: Graph = graph
-        self.host: Node | None = host
-        self.parent: Scope | None = parent
+    def __init__(
+        self, graph: LGraph, host: LGraphNode | None = None, parent: HostScope | None = None
+    ) -> None:
+        self.graph: LGraph = graph
+        self.host: LGraphNode | None = host
+        self.parent: HostScope | None = parent
         self.prefix: str = f"{parent.prefix}{host.key}:" if parent is not None and host is not None else ""
         self.depth: int = parent.depth + 1 if parent is not None else 0
-        self._children: dict[int, Scope] = {}
+        self._children: dict[int, HostScope] = {}
 
-    def inside(self, host: Node) -> Scope:
+    def inside(self, host: LGraphNode) -> HostScope:
         """The use of the subgraph that a node of this scope stands for.
 
         Raises:
@@ -51,7 +63,7 @@ class Scope:
             return known
         if host.definition is None:
             raise ConversionError(f"node {self.prefix}{host.key} is no subgraph")
-        scope: Scope | None = self
+        scope: HostScope | None = self
         while scope is not None:
             if scope.graph is host.definition:
                 raise ConversionError(
@@ -61,12 +73,12 @@ class Scope:
             scope = scope.parent
         if self.depth >= NESTING:
             raise ConversionError(f"subgraphs are nested more than {NESTING} deep")
-        made = Scope(host.definition, host, self)
+        made = HostScope(host.definition, host, self)
         self._children[id(host)] = made
         return made
 
 
-class Source:
+class ResolvedInput:
     """What feeds an input: the output of a node, or the value of a widget.
 
     Attributes:
@@ -77,17 +89,17 @@ class Source:
 
     __slots__ = ("key", "slot", "widget")
 
-    def __init__(self, key: str | None, slot: int, widget: Widget | None = None) -> None:
+    def __init__(self, key: str | None, slot: int, widget: IWidget | None = None) -> None:
         self.key: str | None = key
         self.slot: int = slot
-        self.widget: Widget | None = widget
+        self.widget: IWidget | None = widget
 
 
 class LinkError(ConversionError):
     """A link at which the editor itself fails."""
 
 
-class Place:
+class LinkEnd:
     """Where one stands on the way from an input to its source: at an input or output of a node.
 
     Attributes:
@@ -100,10 +112,10 @@ class Place:
 
     __slots__ = ("at_input", "node", "scope", "slot", "type")
 
-    def __init__(self, at_input: bool, scope: Scope, node: Node, slot: Any, type_: Any) -> None:
+    def __init__(self, at_input: bool, scope: HostScope, node: LGraphNode, slot: Any, type_: Any) -> None:
         self.at_input: bool = at_input
-        self.scope: Scope = scope
-        self.node: Node = node
+        self.scope: HostScope = scope
+        self.node: LGraphNode = node
         self.slot: Any = slot
         self.type: Any = type_
 
@@ -120,10 +132,12 @@ class LinkResolver:
     def __init__(self, rules: EditorRules, tolerant: bool = False) -> None:
         self._rules = rules
         self._tolerant = tolerant
-        self._known: dict[tuple[int, int, Any, Any], Source | None] = {}
-        self._setters: dict[int, dict[str, list[Node]]] = {}
+        self._known: dict[tuple[int, int, Any, Any], ResolvedInput | None] = {}
+        self._setters: dict[int, dict[str, list[LGraphNode]]] = {}
 
-    def resolve(self, scope: Scope, node: Node, slot: int, way: list[Place] | None = None) -> Source | None:
+    def resolve(
+        self, scope: HostScope, node: LGraphNode, slot: int, way: list[LinkEnd] | None = None
+    ) -> ResolvedInput | None:
         """What feeds an input, or None where nothing does.
 
         Args:
@@ -143,24 +157,24 @@ class LinkResolver:
             link = scope.graph.link(link_id)
             origin = scope.graph.by_key.get(link.origin_key) if link is not None else None
             if link is not None and origin is not None and _just_runs(origin) and origin is not node:
-                return Source(f"{scope.prefix}{origin.key}", link.origin_slot)
-        return self._follow(Place(True, scope, node, slot, None), way)
+                return ResolvedInput(f"{scope.prefix}{origin.key}", link.origin_slot)
+        return self._follow(LinkEnd(True, scope, node, slot, None), way)
 
-    def resolve_output(self, scope: Scope, node: Node, slot: int) -> Source | None:
+    def resolve_output(self, scope: HostScope, node: LGraphNode, slot: int) -> ResolvedInput | None:
         """What stands behind an output of a node.
 
         Raises:
             LinkError: See `resolve`.
         """
-        return self._follow(Place(False, scope, node, slot, "*"), None)
+        return self._follow(LinkEnd(False, scope, node, slot, "*"), None)
 
-    def _follow(self, place: Place, way: list[Place] | None) -> Source | None:
+    def _follow(self, place: LinkEnd, way: list[LinkEnd] | None) -> ResolvedInput | None:
         visited: set[tuple[object, str, bool, Any]] = set()
         passed: list[tuple[int, int, Any, Any]] = []
         while True:
             self._visit(place, visited)
             reached = self._from_input(place) if place.at_input else self._from_output(place)
-            if not isinstance(reached, Place):
+            if not isinstance(reached, LinkEnd):
                 break
             place = reached
             if way is not None:
@@ -176,7 +190,7 @@ class LinkResolver:
             self._known.update(dict.fromkeys(passed, reached))
         return reached
 
-    def _visit(self, place: Place, visited: set[tuple[object, str, bool, Any]]) -> None:
+    def _visit(self, place: LinkEnd, visited: set[tuple[object, str, bool, Any]]) -> None:
         """Note a place; the editor knows places by subgraph definition, not by each use of it."""
         where = id(place.scope) if self._tolerant else place.scope.graph.id
         mark = (where, place.node.key, place.at_input, place.slot)
@@ -184,7 +198,7 @@ class LinkResolver:
             raise LinkError(f"the link to node {place.scope.prefix}{place.node.key} runs in a circle")
         visited.add(mark)
 
-    def _from_input(self, place: Place) -> Place | Source | None:
+    def _from_input(self, place: LinkEnd) -> LinkEnd | ResolvedInput | None:
         scope, node = place.scope, place.node
         slot = _at(node.inputs, place.slot)
         if slot is None:
@@ -205,9 +219,11 @@ class LinkResolver:
                 f"input {shown(slot.name)} of node {scope.prefix}{node.key} is linked to node"
                 f" {shown(link.origin)}, which does not exist"
             )
-        return Place(False, scope, origin, link.origin_slot, slot.type if place.type is None else place.type)
+        return LinkEnd(
+            False, scope, origin, link.origin_slot, slot.type if place.type is None else place.type
+        )
 
-    def _from_output(self, place: Place) -> Place | Source | None:
+    def _from_output(self, place: LinkEnd) -> LinkEnd | ResolvedInput | None:
         scope, node = place.scope, place.node
         if node.mode == MUTED and self._rules.mute_cuts:
             return None
@@ -227,7 +243,7 @@ class LinkResolver:
             return _from_group(place, node.group)
         if node.mode == BYPASSED:
             index = bypass_input(node, place.slot, place.type)
-            return None if index is None else Place(True, scope, node, index, None)
+            return None if index is None else LinkEnd(True, scope, node, index, None)
         if node.role == "host":
             return _inside(scope, node, place)
         if node.role == "get":
@@ -235,18 +251,18 @@ class LinkResolver:
         if node.is_virtual:
             slot = place.slot
             if isinstance(slot, int) and 0 <= slot < len(node.inputs) and node.inputs[slot].link is not None:
-                return Place(True, scope, node, slot, place.type)
+                return LinkEnd(True, scope, node, slot, place.type)
             return None
-        return Source(f"{scope.prefix}{node.key}", place.slot)
+        return ResolvedInput(f"{scope.prefix}{node.key}", place.slot)
 
-    def _from_get(self, place: Place) -> Place | None:
+    def _from_get(self, place: LinkEnd) -> LinkEnd | None:
         """From a Get node to what feeds the Set node of its name, here or further outside.
 
         Further outside the name must be the only one: of two, the pack's code takes neither.
         """
         name = set_name(place.node)
-        scope: Scope | None = place.scope
-        found: list[tuple[Scope, Node]] = []
+        scope: HostScope | None = place.scope
+        found: list[tuple[HostScope, LGraphNode]] = []
         while name is not None and scope is not None:
             graph = scope.graph
             if id(graph) not in self._setters:
@@ -258,10 +274,10 @@ class LinkResolver:
         if not found or (found[0][0] is not place.scope and len(found) > 1):
             return None
         scope, setter = found[0]
-        return Place(True, scope, setter, 0, place.type) if setter.inputs else None
+        return LinkEnd(True, scope, setter, 0, place.type) if setter.inputs else None
 
 
-def _just_runs(node: Node) -> bool:
+def _just_runs(node: LGraphNode) -> bool:
     """Whether a link from a node comes from that very node."""
     return node.role == "class" and node.mode != MUTED and node.mode != BYPASSED
 
@@ -277,9 +293,11 @@ def _at(slots: list[Any], index: Any) -> Any:
     return slots[index]
 
 
-def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Source | None:
+def _outside(
+    scope: HostScope, host: LGraphNode, parent: HostScope, link: LLink
+) -> LinkEnd | ResolvedInput | None:
     """Go out of a subgraph, to what feeds its node outside; or take the promoted value."""
-    slot: Input | None = _at(host.inputs, link.origin_slot)
+    slot: INodeInputSlot | None = _at(host.inputs, link.origin_slot)
     if slot is None:
         raise LinkError(
             f"{scope.graph.host_names()} has no input {shown(link.origin_slot)}, but links inside start there"
@@ -287,29 +305,29 @@ def _outside(scope: Scope, host: Node, parent: Scope, link: Link) -> Place | Sou
     if slot.link is None:
         raised = parent.host.raised if parent.host is not None else NOTHING_RAISED
         widget = raised.get(id(slot)) or promoted_value(slot, scope.graph)
-        return None if widget is None else Source(None, -1, widget)
+        return None if widget is None else ResolvedInput(None, -1, widget)
     outer = parent.graph.link(slot.link)
     if outer is None:
         raise LinkError(
             f"input {shown(slot.name)} of node {parent.prefix}{host.key} has link {shown(slot.link)},"
             f" which does not exist{parent.graph.unread_hint()}"
         )
-    return Place(True, parent, host, outer.target_slot, None)
+    return LinkEnd(True, parent, host, outer.target_slot, None)
 
 
-def _fits(node: Node, place: Place) -> bool:
+def _fits(node: LGraphNode, place: LinkEnd) -> bool:
     output = _at(node.outputs, place.slot)
     return output is None or not place.type or connects(output.type, place.type)
 
 
-def _from_group(place: Place, group: GroupNode) -> Place | Source | None:
+def _from_group(place: LinkEnd, group: GroupNode) -> LinkEnd | ResolvedInput | None:
     found = group_output(place.node, group, place.slot, place.type)
     if isinstance(found, int):
-        return Place(True, place.scope, place.node, found, None)
-    return Source(f"{place.scope.prefix}{found[0]}", found[1]) if found is not None else None
+        return LinkEnd(True, place.scope, place.node, found, None)
+    return ResolvedInput(f"{place.scope.prefix}{found[0]}", found[1]) if found is not None else None
 
 
-def _inside(scope: Scope, host: Node, place: Place) -> Place | None:
+def _inside(scope: HostScope, host: LGraphNode, place: LinkEnd) -> LinkEnd | None:
     """Go into a subgraph, to what feeds one of its outputs."""
     graph = host.definition
     boundary = _at(graph.outputs, place.slot) if graph is not None else None
@@ -329,10 +347,10 @@ def _inside(scope: Scope, host: Node, place: Place) -> Place | None:
             )
             + ", not from a node in the subgraph"
         )
-    return Place(False, scope.inside(host), inner, link.origin_slot, place.type)
+    return LinkEnd(False, scope.inside(host), inner, link.origin_slot, place.type)
 
 
-def bypass_input(node: Node, output: Any, wanted: Any) -> int | None:
+def bypass_input(node: LGraphNode, output: Any, wanted: Any) -> int | None:
     """Which input a bypassed node hands on in place of one of its outputs [12].
 
     Args:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Link, Node
+from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, INodeInputSlot, LGraph, LGraphNode, LLink
 
 
-def link_by_table(graph: Graph) -> None:
+def link_by_table(graph: LGraph) -> None:
     """Make inputs, outputs and boundaries say what the table of links says."""
     by_key = graph.by_key
-    unnamed: dict[Any, tuple[Link, Node]] = {}
+    unnamed: dict[Any, tuple[LLink, LGraphNode]] = {}
     for id_, link in graph.links.items():
         target = by_key.get(link.target_key)
         if target is not None:
@@ -30,7 +30,7 @@ def link_by_table(graph: Graph) -> None:
                 slot.link = None
             else:
                 del unnamed[id_]
-    slots: dict[int, dict[str, Input]] = {}
+    slots: dict[int, dict[str, INodeInputSlot]] = {}
     for link, target in unnamed.values():
         place = _slot_by_place(target, link.target_slot, slots)
         if place is not None and place.link is None:
@@ -40,7 +40,9 @@ def link_by_table(graph: Graph) -> None:
         _link_boundaries(graph)
 
 
-def _slot_by_place(node: Node, place: object, slots: dict[int, dict[str, Input]]) -> Input | None:
+def _slot_by_place(
+    node: LGraphNode, place: object, slots: dict[int, dict[str, INodeInputSlot]]
+) -> INodeInputSlot | None:
     """The input at a place of a new node of the class; what was saved with the node counts for others."""
     if not isinstance(place, int) or place < 0:
         return None
@@ -53,7 +55,7 @@ def _slot_by_place(node: Node, place: object, slots: dict[int, dict[str, Input]]
     return by_name.get(fresh[place].name)
 
 
-def _link_outputs(graph: Graph) -> None:
+def _link_outputs(graph: LGraph) -> None:
     by_key = graph.by_key
     for node in graph.nodes:
         for output in node.outputs:
@@ -65,7 +67,7 @@ def _link_outputs(graph: Graph) -> None:
             origin.outputs[place].links.append(link.id)
 
 
-def _link_boundaries(graph: Graph) -> None:
+def _link_boundaries(graph: LGraph) -> None:
     into: dict[object, list[object]] = {}
     out_of: dict[object, list[object]] = {}
     for link in graph.links.values():

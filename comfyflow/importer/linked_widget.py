@@ -12,7 +12,7 @@ from .editor_rules import EditorRules
 from .frontend_widgets import KEY, widget_types
 from .input_spec import InputSpec
 from .javascript import js_number
-from .live_graph import Graph, Input, Node, Widget
+from .live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode
 from .subgraph_host import source_widget
 
 _MAX_DIVISIONS: Final = 2000
@@ -20,7 +20,7 @@ _LEAST_DIVISOR: Final = 1e-10
 _MAX_TOLERANT_DIVISIONS: Final = 100
 
 
-def link_target(graph: Graph, link_id: Any) -> tuple[Node, Input] | None:
+def link_target(graph: LGraph, link_id: Any) -> tuple[LGraphNode, INodeInputSlot] | None:
     """The node and slot that a link leads to, or None."""
     link = graph.link(link_id)
     node = graph.by_key.get(link.target_key) if link is not None else None
@@ -31,14 +31,16 @@ def link_target(graph: Graph, link_id: Any) -> tuple[Node, Input] | None:
     return node, node.inputs[link.target_slot]
 
 
-def shown_widget(node: Node, slot: Input) -> Widget | None:
+def shown_widget(node: LGraphNode, slot: INodeInputSlot) -> IWidget | None:
     """The widget that a slot replaces; for a subgraph's node the one inside."""
     if slot.promoted is not None:
         return slot.promoted.own or source_widget(slot.promoted)
     return node.widget(slot.widget) if slot.widget is not None else None
 
 
-def spec_of(node: Node, slot: Input, widget: Widget | None, rules: EditorRules) -> InputSpec | None:
+def spec_of(
+    node: LGraphNode, slot: INodeInputSlot, widget: IWidget | None, rules: EditorRules
+) -> InputSpec | None:
     """What is known about what a slot takes: of a socket without a widget its type only."""
     if slot.widget is not None:
         return widget.spec if widget is not None and _is_known(node, widget) else None
@@ -47,7 +49,7 @@ def spec_of(node: Node, slot: Input, widget: Widget | None, rules: EditorRules) 
     return InputSpec(InputSchema(slot.name, slot.type, True), slot.name, "")
 
 
-def _is_known(node: Node, widget: Widget) -> bool:
+def _is_known(node: LGraphNode, widget: IWidget) -> bool:
     """Whether the editor knows what the widget takes.
 
     Not of what a key brought before any value was saved into it, nor of the first slots
@@ -61,7 +63,7 @@ def _is_known(node: Node, widget: Widget) -> bool:
     return combo is not None and combo.origin is not None
 
 
-def _is_first_grown(node: Node, widget: Widget) -> bool:
+def _is_first_grown(node: LGraphNode, widget: IWidget) -> bool:
     """Whether it belongs to a slot that did not grow behind a linked one."""
     group = node.growing.get(widget.name.rpartition(".")[0])
     ordinal = group.ordinal(widget.name) if group is not None else None

@@ -25,11 +25,11 @@ SUBGRAPH_OUTPUT: Final = -20
 """The target of links that leave a subgraph."""
 
 _NOTHING_GROWS: Final[Mapping[str, GrownSlots]] = {}
-NOTHING_RAISED: Final[Mapping[int, Widget]] = {}
+NOTHING_RAISED: Final[Mapping[int, IWidget]] = {}
 """What a node has raised that is no subgraph's, or whose ``proxyWidgets`` name nothing."""
 
 
-class Widget:
+class IWidget:
     """A value that one can type into a node.
 
     Attributes:
@@ -63,9 +63,9 @@ class Widget:
         self.spec: InputSpec | None = spec
         self.origin: int | str | None = None
 
-    def copy(self) -> Widget:
+    def copy(self) -> IWidget:
         """A widget of its own with the same value."""
-        made = Widget.__new__(Widget)
+        made = IWidget.__new__(IWidget)
         made.name = self.name
         made.kind = self.kind
         made.value = self.value
@@ -76,7 +76,7 @@ class Widget:
         return made
 
 
-class Input:
+class INodeInputSlot:
     """An input slot.
 
     Attributes:
@@ -96,10 +96,10 @@ class Input:
         self.link: Any = link
         self.widget: str | None = widget
         self.boundary: int | None = None
-        self.promoted: Promoted | None = None
+        self.promoted: PromotedWidget | None = None
 
 
-class Output:
+class INodeOutputSlot:
     """An output slot: its type, and the ids of the links that start here, as saved."""
 
     __slots__ = ("links", "name", "type")
@@ -110,7 +110,7 @@ class Output:
         self.links: list[Any] = links
 
 
-class Promoted:
+class PromotedWidget:
     """A widget inside a subgraph that the subgraph's node shows as its own.
 
     Attributes:
@@ -122,14 +122,14 @@ class Promoted:
 
     __slots__ = ("name", "next_only", "node", "own")
 
-    def __init__(self, node: Node, name: str, own: Widget | None = None) -> None:
-        self.node: Node = node
+    def __init__(self, node: LGraphNode, name: str, own: IWidget | None = None) -> None:
+        self.node: LGraphNode = node
         self.name: str = name
-        self.own: Widget | None = own
+        self.own: IWidget | None = own
         self.next_only: bool = False
 
 
-class Link:
+class LLink:
     """A link: from an output slot of one node to an input slot of another.
 
     Attributes:
@@ -154,7 +154,7 @@ class Link:
         self.target_slot: Any = target_slot
 
 
-class Node:
+class LGraphNode:
     """A node on the canvas.
 
     Attributes:
@@ -185,23 +185,23 @@ class Node:
     )  # fmt: skip
 
     def __init__(
-        self, id_: Any, key: str, type_: str, role: str, graph: Graph, raw: Mapping[str, Any]
+        self, id_: Any, key: str, type_: str, role: str, graph: LGraph, raw: Mapping[str, Any]
     ) -> None:
         self.id: Any = id_
         self.key: str = key
         self.type: str = type_
         self.role: str = role
-        self.graph: Graph = graph
+        self.graph: LGraph = graph
         self.raw: Mapping[str, Any] = raw
         self.title: str = ""
         self.mode: Any = 0
-        self.inputs: list[Input] = []
-        self.outputs: list[Output] = []
-        self.widgets: list[Widget] = []
+        self.inputs: list[INodeInputSlot] = []
+        self.outputs: list[INodeOutputSlot] = []
+        self.widgets: list[IWidget] = []
         self.shape: NodeShape | None = None
         self.growing: Mapping[str, GrownSlots] = _NOTHING_GROWS
-        self.raised: Mapping[int, Widget] = NOTHING_RAISED
-        self.definition: Graph | None = None
+        self.raised: Mapping[int, IWidget] = NOTHING_RAISED
+        self.definition: LGraph | None = None
         self.group: GroupNode | None = None
         self.pack: str | None = None
         self.properties: Mapping[str, Any] = {}
@@ -211,7 +211,7 @@ class Node:
         """Whether it exists in the editor only and never reaches the prompt."""
         return self.role not in ("class", "unknown")
 
-    def widget(self, name: str | None) -> Widget | None:
+    def widget(self, name: str | None) -> IWidget | None:
         """The first widget of that name, or None."""
         for widget in self.widgets:
             if widget.name == name:
@@ -234,7 +234,7 @@ class Boundary:
         self.label: str | None = label
 
 
-class Graph:
+class LGraph:
     """The canvas, or the inside of a subgraph.
 
     Attributes:
@@ -268,15 +268,15 @@ class Graph:
         self.id: str | None = id_
         self.name: str = name
         self.raw: Mapping[str, Any] = raw
-        self.nodes: list[Node] = []
-        self.by_key: dict[str, Node] = {}
-        self.links: dict[Any, Link] = {}
+        self.nodes: list[LGraphNode] = []
+        self.by_key: dict[str, LGraphNode] = {}
+        self.links: dict[Any, LLink] = {}
         self.inputs: list[Boundary] = []
         self.outputs: list[Boundary] = []
         self.new_ids: dict[str, int] = {}
         self.unread_links: int = 0
 
-    def link(self, id_: Any) -> Link | None:
+    def link(self, id_: Any) -> LLink | None:
         """The link of that id, or None."""
         try:
             return self.links.get(id_)

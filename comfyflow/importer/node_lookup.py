@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .javascript import UNDEFINED, js_text
-from .live_graph import Graph, Node
+from .live_graph import LGraph, LGraphNode
 from .subgraph_host import promoted_value
 
 _NAME: str = "Node name for S&R"
@@ -18,10 +18,10 @@ class NodeLookup:
         root: The canvas. It is searched when the first name is looked up.
     """
 
-    def __init__(self, root: Graph) -> None:
+    def __init__(self, root: LGraph) -> None:
         self._root = root
-        self._by_property: dict[str, Node] = {}
-        self._by_title: dict[str, Node] = {}
+        self._by_property: dict[str, LGraphNode] = {}
+        self._by_title: dict[str, LGraphNode] = {}
         self._searched = False
 
     def text(self, node_name: str, widget_name: str) -> str | None:
@@ -51,13 +51,13 @@ class NodeLookup:
             self._by_title.setdefault(node.title, node)
 
 
-def inner_first(root: Graph) -> Iterator[Node]:
+def inner_first(root: LGraph) -> Iterator[LGraphNode]:
     """All nodes that the canvas leads to, each subgraph's before the node that stands for it.
 
     A subgraph that is used several times is visited once.
     """
     seen: set[int] = {id(root)}
-    stack: list[tuple[Node | None, Iterator[Node]]] = [(None, iter(root.nodes))]
+    stack: list[tuple[LGraphNode | None, Iterator[LGraphNode]]] = [(None, iter(root.nodes))]
     while stack:
         host, nodes = stack[-1]
         node = next(nodes, None)

@@ -27,7 +27,7 @@ from .frontend_widgets import (
     plain_line_ends,
 )
 from .javascript import UNDEFINED, Undefined, js_number, js_text, shown
-from .live_graph import Input, Node, Output, Widget
+from .live_graph import INodeInputSlot, INodeOutputSlot, IWidget, LGraphNode
 from .node_shape import NodeShape
 from .slot_types import is_native, saved_type
 
@@ -41,7 +41,7 @@ SHORT_TEXT: Final = 20
 """Longer texts of unknown nodes are shown in multiline widgets."""
 
 
-def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
+def fill_class_node(node: LGraphNode, shape: NodeShape, rules: EditorRules) -> None:
     """Give a node the slots and widgets of its class, with what was saved of them."""
     if not shape.core and (unlisted := _unlisted_widgets(node.raw, shape)):
         shape = shape.with_widgets(unlisted)
@@ -49,7 +49,7 @@ def fill_class_node(node: Node, shape: NodeShape, rules: EditorRules) -> None:
     _fill_widgets(node, _saved_values(node, shape, rules), rules)
 
 
-def start_class_node(node: Node, shape: NodeShape) -> None:
+def start_class_node(node: LGraphNode, shape: NodeShape) -> None:
     """Give a node the slots and widgets of its class, with the links that were saved, but no values yet."""
     raw = node.raw
     node.shape = shape
@@ -97,7 +97,7 @@ def _is_unlisted(entry: InputSchema, saved: Mapping[str, Any] | None, shape: Nod
     return entry.required or not shape.is_given(spec.type)
 
 
-def fill_unknown_node(node: Node, rules: EditorRules) -> None:
+def fill_unknown_node(node: LGraphNode, rules: EditorRules) -> None:
     """Keep a node of an unknown class as it was saved [17].
 
     Its values have no names: the editor shows each in a widget called UNKNOWN, so that the prompt gets
@@ -112,7 +112,7 @@ def fill_unknown_node(node: Node, rules: EditorRules) -> None:
         node.widgets.append(_unknown_widget(value, index, rules))
 
 
-def fill_virtual_node(node: Node) -> None:
+def fill_virtual_node(node: LGraphNode) -> None:
     """Keep a node that exists in the editor only as it was saved."""
     raw = node.raw
     node.title = title_of(raw, node.type)
@@ -120,15 +120,17 @@ def fill_virtual_node(node: Node) -> None:
     node.outputs = saved_outputs(raw.get("outputs"))
     if node.role == "note" and node.type in ("Note", "MarkdownNote"):
         saved = _sequence(raw.get("widgets_values"))
-        node.widgets = [Widget("text", PLAIN, saved[0] if saved else "", sent=False)]
+        node.widgets = [IWidget("text", PLAIN, saved[0] if saved else "", sent=False)]
     if node.role == "reroute":
         if not node.inputs:
-            node.inputs.append(Input("", "*"))
+            node.inputs.append(INodeInputSlot("", "*"))
         if not node.outputs:
-            node.outputs.append(Output("", "*", []))
+            node.outputs.append(INodeOutputSlot("", "*", []))
 
 
-def set_value(node: Node, widget: Widget, value: Any, rules: EditorRules, origin: int | str | None) -> None:
+def set_value(
+    node: LGraphNode, widget: IWidget, value: Any, rules: EditorRules, origin: int | str | None
+) -> None:
     """Put a value into a widget, with what the editor makes of it on the way.
 
     Args:
@@ -174,42 +176,44 @@ def title_of(raw: Mapping[str, Any], otherwise: str) -> str:
     return title if isinstance(title, str) and title else otherwise
 
 
-def merged_inputs(defined: Sequence[Input], saved: Any) -> list[Input]:
+def merged_inputs(defined: Sequence[INodeInputSlot], saved: Any) -> list[INodeInputSlot]:
     """The slots of the class with the links that were saved for them, then other saved slots.
 
     Slots are matched by name; where one was saved twice, the last counts. Whether a slot of the
     class has a widget is for the class to say, not for what was saved.
     """
     links: dict[str, Any] = {slot.name: None for slot in defined}
-    others: list[Input] = []
+    others: list[INodeInputSlot] = []
     for entry in saved if is_array(saved) else ():
         if is_object(entry):
             name = entry.get("name")
             if isinstance(name, str) and name in links:
                 links[name] = entry.get("link")
             else:
-                others.append(Input(js_text(name), saved_type(entry), entry.get("link"), _widget_name(entry)))
-    inputs = [Input(slot.name, slot.type, links[slot.name], slot.widget) for slot in defined]
+                others.append(
+                    INodeInputSlot(js_text(name), saved_type(entry), entry.get("link"), _widget_name(entry))
+                )
+    inputs = [INodeInputSlot(slot.name, slot.type, links[slot.name], slot.widget) for slot in defined]
     inputs += others
     return inputs
 
 
-def saved_outputs(saved: Any) -> list[Output]:
+def saved_outputs(saved: Any) -> list[INodeOutputSlot]:
     """The output slots as they were saved."""
     if not is_array(saved):
         return []
     return [
-        Output(js_text(entry.get("name", "")), saved_type(entry), _links(entry))
+        INodeOutputSlot(js_text(entry.get("name", "")), saved_type(entry), _links(entry))
         for entry in saved
         if is_object(entry)
     ]
 
 
-def _merged_outputs(shape: NodeShape, saved: Any) -> list[Output]:
+def _merged_outputs(shape: NodeShape, saved: Any) -> list[INodeOutputSlot]:
     entries = saved if is_array(saved) else ()
     count = len(entries)
     outputs = [
-        Output(name, type_, _links(entries[index]) if index < count else [])
+        INodeOutputSlot(name, type_, _links(entries[index]) if index < count else [])
         for index, (name, type_) in enumerate(shape.outputs)
     ]
     if count > len(outputs):
@@ -229,7 +233,7 @@ def _widget_name(entry: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) else js_text(name)
 
 
-def _saved_values(node: Node, shape: NodeShape, rules: EditorRules) -> Any:
+def _saved_values(node: LGraphNode, shape: NodeShape, rules: EditorRules) -> Any:
     """The saved values, without those of inputs that were widgets in an older version of the class."""
     values = node.raw.get("widgets_values")
     if values is None:
@@ -247,7 +251,7 @@ def _saved_values(node: Node, shape: NodeShape, rules: EditorRules) -> Any:
     return values
 
 
-def _fill_widgets(node: Node, values: Any, rules: EditorRules) -> None:
+def _fill_widgets(node: LGraphNode, values: Any, rules: EditorRules) -> None:
     """Put the saved values into the widgets, strictly by position [2].
 
     A dynamic combo changes the widgets behind it while this goes on [7].
@@ -265,7 +269,7 @@ def _fill_widgets(node: Node, values: Any, rules: EditorRules) -> None:
             place += 1
 
 
-def fill_unordered(node: Node, values: Mapping[str, Any], rules: EditorRules) -> None:
+def fill_unordered(node: LGraphNode, values: Mapping[str, Any], rules: EditorRules) -> None:
     """Values that were saved in an object.
 
     Only the code of a custom node writes such values, and puts them back by name. The editor
@@ -297,17 +301,17 @@ def _sequence(values: Any) -> Sequence[Any]:
     return values if isinstance(values, str) or is_array(values) else ()
 
 
-def _unknown_widget(value: Any, index: int, rules: EditorRules) -> Widget:
+def _unknown_widget(value: Any, index: int, rules: EditorRules) -> IWidget:
     if isinstance(value, str):
         kind = MULTILINE if len(value) > SHORT_TEXT else TEXT
         text = text_area_value(value, rules) if kind == MULTILINE else value
-        made = Widget("UNKNOWN", kind, text)
+        made = IWidget("UNKNOWN", kind, text)
     elif isinstance(value, bool):
-        made = Widget("UNKNOWN", TOGGLE, value)
+        made = IWidget("UNKNOWN", TOGGLE, value)
     elif isinstance(value, (int, float)):
-        made = Widget("UNKNOWN", NUMBER, value)
+        made = IWidget("UNKNOWN", NUMBER, value)
     else:
-        made = Widget("UNKNOWN", PLAIN, _json_text(value))
+        made = IWidget("UNKNOWN", PLAIN, _json_text(value))
     if index and rules.keeps_unknown_values:
         made.name = f"UNKNOWN_{index}"
     made.origin = index

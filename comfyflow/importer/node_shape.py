@@ -17,7 +17,7 @@ from .editor_rules import EditorRules
 from .frontend_widgets import PACK_WIDGET, SEED_NAMES, added_inputs, added_widgets, widget_types
 from .input_spec import InputSpec
 from .javascript import truthy
-from .live_graph import Input, Widget
+from .live_graph import INodeInputSlot, IWidget
 
 
 def _never(_: str) -> bool:
@@ -65,8 +65,8 @@ class NodeShape:
         self.core: Final = not node.python_module.startswith("custom_nodes")
         self.is_output: Final = node.is_output_node
         self.rules = rules
-        self.inputs: list[Input] = []
-        self.widgets: list[Widget] = []
+        self.inputs: list[INodeInputSlot] = []
+        self.widgets: list[IWidget] = []
         self.outputs: Final = [(o.name, "*" if o.is_wild else o.type) for o in node.outputs]
         self.dynamic: bool = False
         self.growing: dict[str, GrownSlots] = {}

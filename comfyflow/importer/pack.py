@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 from ..json_types import array_or_empty
 from .frontend_widgets import PLAIN, REPLACED
 from .javascript import UNDEFINED
-from .live_graph import Graph, Node, Widget
-from .report import Report
+from .live_graph import IWidget, LGraph, LGraphNode
+from .report import ConversionReport
 
 Role = Literal["note", "set", "get", "reroute"]
 """What a node is that exists in the editor only: one that sends nothing, one that hands its input on under
@@ -29,7 +29,7 @@ class PackNode:
         random: Where random values come from; the conversion's seed decides what it gives.
     """
 
-    def __init__(self, node: Node, report: Report, random_source: random.Random) -> None:
+    def __init__(self, node: LGraphNode, report: ConversionReport, random_source: random.Random) -> None:
         self._node = node
         self._report = report
         self.type: Final = node.type
@@ -85,7 +85,7 @@ class PackNode:
         """
         widget = self._node.widget(name)
         if widget is None:
-            widget = Widget(name, PLAIN, value)
+            widget = IWidget(name, PLAIN, value)
             self._node.widgets.append(widget)
         widget.value = value
         widget.origin = f"the code of the pack, for {self.type}" if place is None else place
@@ -140,7 +140,7 @@ class Pack:
     classes: Mapping[str, Fill] = field(default_factory=dict[str, Fill])
     every: Fill | None = None
     virtual: Mapping[str, Role] = field(default_factory=dict[str, Role])
-    connect: Callable[[Graph, Report], None] | None = None
+    connect: Callable[[LGraph, ConversionReport], None] | None = None
 
     def fill(self, type_: str, module: str) -> Fill | None:
         """What is done to the nodes of a class; None for a class that is not this pack's.

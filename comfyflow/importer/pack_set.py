@@ -14,10 +14,10 @@ from typing import Final
 
 from ..errors import ConversionError
 from .javascript import shown
-from .live_graph import Graph, Node
+from .live_graph import LGraph, LGraphNode
 from .pack import Fill, Pack, PackNode, Role
 from .packs import SHIPPED
-from .report import Report
+from .report import ConversionReport
 
 _MOST_KEPT: Final = 10_000
 ENTRY_POINTS: Final = "comfyflow.packs"
@@ -61,7 +61,7 @@ class PackSet:
         seed: The seed of what packs draw at random.
     """
 
-    def __init__(self, table: PackTable, report: Report, seed: int) -> None:
+    def __init__(self, table: PackTable, report: ConversionReport, seed: int) -> None:
         self._table = table
         self._report = report
         self._seed = seed
@@ -71,7 +71,7 @@ class PackSet:
         """What a type is that exists in the editor only, and whose; None where no pack has it."""
         return self._table.roles.get(type_)
 
-    def fill(self, node: Node) -> None:
+    def fill(self, node: LGraphNode) -> None:
         """Do to a node what its pack's code would do.
 
         Raises:
@@ -95,7 +95,7 @@ class PackSet:
                 f" {type(error).__name__}: {error}"
             ) from error
 
-    def connect(self, graph: Graph) -> None:
+    def connect(self, graph: LGraph) -> None:
         """Make the links of a graph that packs make.
 
         Raises:
@@ -104,7 +104,7 @@ class PackSet:
         for pack in self._table.connecting:
             self._connect(pack, graph)
 
-    def _connect(self, pack: Pack, graph: Graph) -> None:
+    def _connect(self, pack: Pack, graph: LGraph) -> None:
         try:
             if pack.connect is not None:
                 pack.connect(graph, self._report)
@@ -115,7 +115,7 @@ class PackSet:
             ) from error
 
 
-def pack_set(given: Iterable[Pack | ModuleType | str], report: Report, seed: int) -> PackSet:
+def pack_set(given: Iterable[Pack | ModuleType | str], report: ConversionReport, seed: int) -> PackSet:
     """The packs of a conversion: those given, then those installed, then those shipped with comfyflow.
 
     Raises:

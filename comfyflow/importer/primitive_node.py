@@ -20,7 +20,7 @@ from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_number, js_round, shown, truthy
 from .link_resolver import LinkError
 from .linked_widget import link_target, merged, remainder, shown_widget, spec_of, stated
-from .live_graph import Graph, Input, Node, Widget
+from .live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode
 from .node_setup import set_value, text_area_value
 from .reroute_widget import CUT, is_reroute, value_by_reroute
 from .settling import choices_of
@@ -35,7 +35,7 @@ _MOST_DIGITS: Final = 20
 
 
 def apply_primitive(
-    node: Node, root: Graph, rules: EditorRules, replace: Callable[[str], str], *, repair: bool = False
+    node: LGraphNode, root: LGraph, rules: EditorRules, replace: Callable[[str], str], *, repair: bool = False
 ) -> None:
     """Write a primitive node's value into the widgets that it is linked to.
 
@@ -70,7 +70,7 @@ def apply_primitive(
 
 
 def _given(
-    node: Node, links: list[Any], by_reroute: Any, rules: EditorRules, replace: Callable[[str], str]
+    node: LGraphNode, links: list[Any], by_reroute: Any, rules: EditorRules, replace: Callable[[str], str]
 ) -> tuple[Any, str] | None:
     """The value that a primitive node gives, and where it is from; None if it has no widget."""
     origin = f"primitive node {node.key}"
@@ -98,9 +98,9 @@ def _given(
     return _replaced(node, widget, value, replace), origin
 
 
-def _replaced(node: Node, widget: Widget | None, value: Any, replace: Callable[[str], str]) -> Any:
+def _replaced(node: LGraphNode, widget: IWidget | None, value: Any, replace: Callable[[str], str]) -> Any:
     """The value with names in it replaced, where the node is to do so; the node itself keeps it as it is."""
-    node.widgets = [Widget("value", widget.kind if widget is not None else PLAIN, value, sent=False)]
+    node.widgets = [IWidget("value", widget.kind if widget is not None else PLAIN, value, sent=False)]
     if truthy(value) and truthy(node.properties.get(REPLACES_TEXT)):
         if not isinstance(value, str):
             raise LinkError(
@@ -111,7 +111,7 @@ def _replaced(node: Node, widget: Widget | None, value: Any, replace: Callable[[
     return value
 
 
-def _fail_at_missing(node: Node, root: Graph, links: list[Any]) -> None:
+def _fail_at_missing(node: LGraphNode, root: LGraph, links: list[Any]) -> None:
     """Refuse a primitive node with links that the canvas does not have."""
     for link_id in links:
         if root.link(link_id) is None:
@@ -123,7 +123,9 @@ def _fail_at_missing(node: Node, root: Graph, links: list[Any]) -> None:
             )
 
 
-def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None, rules: EditorRules) -> Any:
+def _own_value(
+    node: LGraphNode, first: tuple[LGraphNode, INodeInputSlot], widget: IWidget | None, rules: EditorRules
+) -> Any:
     saved = node.raw.get("widgets_values")
     if is_array(saved) and saved:
         value = saved[0]
@@ -134,7 +136,9 @@ def _own_value(node: Node, first: tuple[Node, Input], widget: Widget | None, rul
     return widget.value if widget is not None else None
 
 
-def _write(node: Node, slot: Input, value: Any, rules: EditorRules, origin: str, repair: bool) -> None:
+def _write(
+    node: LGraphNode, slot: INodeInputSlot, value: Any, rules: EditorRules, origin: str, repair: bool
+) -> None:
     if slot.promoted is not None and node.definition is not None:
         if not (rules.primitives_reach_inside or repair):
             return
@@ -151,7 +155,7 @@ def _write(node: Node, slot: Input, value: Any, rules: EditorRules, origin: str,
         widget.value = _settled(widget, value, node, rules)
 
 
-def _settled(widget: Widget, value: Any, node: Node, rules: EditorRules) -> Any:
+def _settled(widget: IWidget, value: Any, node: LGraphNode, rules: EditorRules) -> Any:
     """What a number widget makes of a value that is typed into it."""
     if widget.kind != NUMBER or widget.spec is None or value is UNDEFINED:
         return value
@@ -209,7 +213,11 @@ def _to_step(number: float, step: float, digits: int, low: float, high: float) -
 
 
 def _within_all(
-    value: Any, spec: InputSpec, first: Input, targets: list[tuple[Node, Input]], rules: EditorRules
+    value: Any,
+    spec: InputSpec,
+    first: INodeInputSlot,
+    targets: list[tuple[LGraphNode, INodeInputSlot]],
+    rules: EditorRules,
 ) -> Any:
     """The value, kept within what the linked widgets allow together.
 

@@ -17,11 +17,11 @@ from .expansion import check_expansion
 from .frontend_widgets import COMBO, CURVE, OPTION_INDEX, RENDERED, REPLACED, VIEWPORT, viewport_state
 from .group_node import GroupNode, inner_links
 from .javascript import MAX_SAFE_INTEGER, json_value, shown, truthy
-from .link_resolver import LinkError, LinkResolver, Scope, Source
-from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, Graph, Node, Widget
+from .link_resolver import HostScope, LinkError, LinkResolver, ResolvedInput
+from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, IWidget, LGraph, LGraphNode
 from .node_lookup import NodeLookup
 from .prompt_text import Replacement, choose
-from .report import Report
+from .report import ConversionReport
 
 _PACK: Final = ("cnr_id", "aux_id", "ver")
 """What a node's properties say of its pack."""
@@ -34,7 +34,7 @@ _MADE: Final = frozenset({OPTION_INDEX, RENDERED, REPLACED, VIEWPORT})
 """Widgets that send something else than what they hold."""
 
 
-class Instance:
+class ExecutableNode:
     """A node as it stands in the prompt: a node of the canvas, or one use of an inner one.
 
     Attributes:
@@ -46,11 +46,13 @@ class Instance:
 
     __slots__ = ("group", "key", "node", "scope")
 
-    def __init__(self, scope: Scope, node: Node, group: tuple[Node, GroupNode, int] | None = None) -> None:
-        self.scope: Scope = scope
-        self.node: Node = node
+    def __init__(
+        self, scope: HostScope, node: LGraphNode, group: tuple[LGraphNode, GroupNode, int] | None = None
+    ) -> None:
+        self.scope: HostScope = scope
+        self.node: LGraphNode = node
         self.key: Final = scope.prefix + node.key
-        self.group: tuple[Node, GroupNode, int] | None = group
+        self.group: tuple[LGraphNode, GroupNode, int] | None = group
 
 
 class PromptWriter:
@@ -66,13 +68,13 @@ class PromptWriter:
 
     def __init__(
         self,
-        root: Graph,
+        root: LGraph,
         rules: EditorRules,
         repair: bool,
         random_source: Callable[[], random.Random],
-        report: Report,
+        report: ConversionReport,
     ) -> None:
-        self.scope: Final = Scope(root)
+        self.scope: Final = HostScope(root)
         self.rules = rules
         self.repair = repair
         self._new_random = random_source
@@ -86,9 +88,9 @@ class PromptWriter:
         """Where choices in texts come from."""
         return self._new_random()
 
-    def instances(self) -> list[Instance]:
+    def instances(self) -> list[ExecutableNode]:
         """All nodes with their uses inside subgraphs, in the editor's order; hosts among them."""
-        by_key: dict[str, Instance] = {}
+        by_key: dict[str, ExecutableNode] = {}
         expanded: dict[str, str] = {}
         inactive_vanish = self.rules.inactive_hosts_vanish or self.repair
         check_expansion(
@@ -101,14 +103,14 @@ class PromptWriter:
             if node.group is not None and not vanishes:
                 self._refuse_second(node, node.group, expanded)
                 by_key.update(_grouped(self.scope, node, node.group))
-            by_key[node.key] = Instance(self.scope, node)
+            by_key[node.key] = ExecutableNode(self.scope, node)
             if node.role != "host" or vanishes:
                 continue
             for instance in self._inner(self.scope, node):
                 by_key[instance.key] = instance
         return list(by_key.values())
 
-    def _refuse_second(self, node: Node, group: GroupNode, expanded: dict[str, str]) -> None:
+    def _refuse_second(self, node: LGraphNode, group: GroupNode, expanded: dict[str, str]) -> None:
         """Refuse a group that is used again: 1.45 fails at it if a node inside has widgets [17]."""
         first = expanded.setdefault(node.type, node.key)
         if first == node.key or self.repair or not self.rules.group_lists_are_sockets:
@@ -119,7 +121,7 @@ class PromptWriter:
                 " of the editor fails at that; repair expands both"
             )
 
-    def _inner(self, scope: Scope, host: Node) -> Iterator[Instance]:
+    def _inner(self, scope: HostScope, host: LGraphNode) -> Iterator[ExecutableNode]:
         inside = scope.inside(host)
         stack = [(inside, iter(inside.graph.nodes))]
         while stack:
@@ -128,7 +130,7 @@ class PromptWriter:
             if node is None:
                 stack.pop()
                 continue
-            yield Instance(current, node)
+            yield ExecutableNode(current, node)
             if node.group is not None:
                 self._refuse_inside(current, node, node.group)
             if node.role == "host":
@@ -139,7 +141,7 @@ class PromptWriter:
                 deeper = current.inside(node)
                 stack.append((deeper, iter(deeper.graph.nodes)))
 
-    def _refuse_inside(self, scope: Scope, node: Node, group: GroupNode) -> None:
+    def _refuse_inside(self, scope: HostScope, node: LGraphNode, group: GroupNode) -> None:
         """Refuse a group node in a subgraph: the editor fails at what it feeds its nodes with [17]."""
         if self.repair or node.mode in _INACTIVE:
             return
@@ -167,7 +169,7 @@ class PromptWriter:
                 inputs.pop(name, None)
         return prompt
 
-    def _meta(self, node: Node) -> dict[str, Any]:
+    def _meta(self, node: LGraphNode) -> dict[str, Any]:
         meta: dict[str, Any] = {"title": node.title}
         if self.rules.meta_names_packs:
             for name in _PACK:
@@ -176,18 +178,18 @@ class PromptWriter:
                     meta[name] = value
         return meta
 
-    def _sources(self, instance: Instance) -> list[tuple[str, Source]]:
+    def _sources(self, instance: ExecutableNode) -> list[tuple[str, ResolvedInput]]:
         """What feeds the inputs of a node that are linked to something."""
         if instance.group is not None:
             return []
-        sources: list[tuple[str, Source]] = []
+        sources: list[tuple[str, ResolvedInput]] = []
         for index, slot in enumerate(instance.node.inputs):
             source = self._source(instance, index) if slot.link is not None else None
             if source is not None:
                 sources.append((slot.name, source))
         return sources
 
-    def _values(self, instance: Instance, linked: AbstractSet[str]) -> dict[str, Any]:
+    def _values(self, instance: ExecutableNode, linked: AbstractSet[str]) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
         host = instance.scope.host
         raised = host.raised if host is not None else NOTHING_RAISED
@@ -206,8 +208,8 @@ class PromptWriter:
 
     def _links(
         self,
-        instance: Instance,
-        sources: list[tuple[str, Source]],
+        instance: ExecutableNode,
+        sources: list[tuple[str, ResolvedInput]],
         inputs: dict[str, Any],
         links: list[tuple[dict[str, Any], str, str]],
     ) -> None:
@@ -225,7 +227,7 @@ class PromptWriter:
             inputs[name] = [source.key, json_value(source.slot)]
             links.append((inputs, name, source.key))
 
-    def _source(self, instance: Instance, index: int) -> Source | None:
+    def _source(self, instance: ExecutableNode, index: int) -> ResolvedInput | None:
         """What feeds an input. With `repair`, a link that the editor fails at counts as none."""
         try:
             return self.resolver.resolve(instance.scope, instance.node, index)
@@ -235,14 +237,14 @@ class PromptWriter:
             self.report.broken_link(instance.key, instance.node, index, str(error))
             return None
 
-    def output_source(self, instance: Instance, index: int) -> Source | None:
+    def output_source(self, instance: ExecutableNode, index: int) -> ResolvedInput | None:
         """What stands behind an output of a node: for a subgraph's node, a node inside."""
         try:
             return self.resolver.resolve_output(instance.scope, instance.node, index)
         except LinkError:
             return None
 
-    def sent_value(self, instance: Instance, widget: Widget) -> Any:
+    def sent_value(self, instance: ExecutableNode, widget: IWidget) -> Any:
         """What a widget sends: what it holds, or what the editor makes of that."""
         node, value = instance.node, widget.value
         if widget.kind in _MADE:
@@ -255,7 +257,7 @@ class PromptWriter:
             self.report.integer(instance.key, node, widget.name, value)
         return value
 
-    def _made_value(self, instance: Instance, widget: Widget) -> Any:
+    def _made_value(self, instance: ExecutableNode, widget: IWidget) -> Any:
         """What a widget sends that the editor makes: of what it holds, or of nothing."""
         node, value = instance.node, widget.value
         if widget.kind == OPTION_INDEX:
@@ -265,7 +267,7 @@ class PromptWriter:
         self.report.rendered(instance.key, node, widget.name)
         return viewport_state(node, self.rules) if widget.kind == VIEWPORT else value
 
-    def _dynamic_prompt(self, instance: Instance, widget: Widget, value: str) -> str:
+    def _dynamic_prompt(self, instance: ExecutableNode, widget: IWidget, value: str) -> str:
         if "{" not in value and "/" not in value and "\\" not in value:
             return value
         text = choose(value, self.random_source, keep=self.repair)
@@ -273,7 +275,7 @@ class PromptWriter:
             self.report.rewritten(instance.key, instance.node, widget.name, value, text)
         return text
 
-    def _file_name(self, instance: Instance, value: Any) -> Any:
+    def _file_name(self, instance: ExecutableNode, value: Any) -> Any:
         if not isinstance(value, str):
             if self.repair or not self.rules.prefixes_are_text:
                 return value
@@ -284,26 +286,26 @@ class PromptWriter:
         return self.replacement.replace(value, self.lookup.text) if "%" in value else value
 
 
-def _grouped(scope: Scope, node: Node, group: GroupNode) -> Iterator[tuple[str, Instance]]:
+def _grouped(scope: HostScope, node: LGraphNode, group: GroupNode) -> Iterator[tuple[str, ExecutableNode]]:
     """The nodes behind a legacy group node."""
     for index, inner in enumerate(group.inner):
         if inner is not None:
-            yield inner.key, Instance(scope, inner, (node, group, index))
+            yield inner.key, ExecutableNode(scope, inner, (node, group, index))
 
 
-def is_dynamic_prompt(widget: Widget | None) -> bool:
+def is_dynamic_prompt(widget: IWidget | None) -> bool:
     """Whether the editor rewrites the widget's text. Inputs of a dynamic combo's option are not."""
     spec = widget.spec if widget is not None else None
     return spec is not None and spec.options.get("dynamicPrompts") is True and spec.depth == 0
 
 
-def _has_nothing_to_choose(widget: Widget) -> bool:
+def _has_nothing_to_choose(widget: IWidget) -> bool:
     """Whether it is an optional list without choices: the editor has no value to send [C14]."""
     spec = widget.spec
     return widget.kind == COMBO and spec is not None and not spec.required and not spec.choices
 
 
-def option_index(node: Node) -> int:
+def option_index(node: LGraphNode) -> int:
     """Which of CustomCombo's options is the chosen one; -1 where none is."""
     chosen = node.widgets[0].value
     for index, option in enumerate(node.widgets[2:]):
@@ -312,18 +314,18 @@ def option_index(node: Node) -> int:
     return -1
 
 
-def _wrapped(value: Any, widget: Widget, rules: EditorRules) -> Any:
+def _wrapped(value: Any, widget: IWidget, rules: EditorRules) -> Any:
     """A list as the server wants it: a bare one would be a link [6]; and a curve with its type [g]."""
     if widget.kind == CURVE and (is_array(value) or (rules.curves_have_a_type and value is not None)):
         return wrapped_as("CURVE", value)
     return wrapped(value)
 
 
-def execution_order(graph: Graph) -> list[Node]:
+def execution_order(graph: LGraph) -> list[LGraphNode]:
     """The nodes of the canvas in the editor's order: each as soon as all its links are served."""
     waiting: dict[str, int] = {}
-    ready: list[Node] = []
-    pending: dict[str, Node] = {}
+    ready: list[LGraphNode] = []
+    pending: dict[str, LGraphNode] = {}
     for node in graph.nodes:
         pending[node.key] = node
         count = sum(1 for slot in node.inputs if slot.link is not None)

@@ -6,11 +6,11 @@ from typing import Any
 
 from ..problem import Problem
 from .javascript import json_value, loses_digits, shown
-from .live_graph import Node
+from .live_graph import LGraphNode
 from .prompt_text import has_choice, loses_text
 
 
-class Report:
+class ConversionReport:
     """Collects the warnings of one conversion, each about one node or input, once.
 
     Attributes:
@@ -37,7 +37,7 @@ class Report:
         type_: str,
         message: str,
         key: str | None = None,
-        node: Node | None = None,
+        node: LGraphNode | None = None,
         input_name: str | None = None,
         **extra: Any,
     ) -> None:
@@ -58,7 +58,7 @@ class Report:
             ),
         )
 
-    def unknown_class(self, key: str, node: Node) -> None:
+    def unknown_class(self, key: str, node: LGraphNode) -> None:
         """The server has no such class, and it is no virtual node of a pack that is known here."""
         self.add(
             "unknown_class",
@@ -68,7 +68,7 @@ class Report:
             node,
         )
 
-    def note_left_out(self, key: str, node: Node) -> None:
+    def note_left_out(self, key: str, node: LGraphNode) -> None:
         """A class that the server does not know, of a node that nothing is linked to."""
         self.add(
             "note_left_out",
@@ -78,7 +78,7 @@ class Report:
             node,
         )
 
-    def inactive_host_runs(self, key: str, node: Node) -> None:
+    def inactive_host_runs(self, key: str, node: LGraphNode) -> None:
         """The editor expands a muted or bypassed subgraph node inside another subgraph [14]."""
         state = "muted" if node.mode == 2 else "bypassed"
         self.add(
@@ -89,7 +89,7 @@ class Report:
             node,
         )
 
-    def option_reset(self, node: Node, name: str, lost: list[str]) -> None:
+    def option_reset(self, node: LGraphNode, name: str, lost: list[str]) -> None:
         """Values of a dynamic combo's option that the editor drops inside a subgraph [20]."""
         self.add(
             "option_values_reset",
@@ -100,11 +100,11 @@ class Report:
             name,
         )
 
-    def broken_link(self, key: str, node: Node, index: int, reason: str) -> None:
+    def broken_link(self, key: str, node: LGraphNode, index: int, reason: str) -> None:
         """A link was left out that the editor fails at."""
         self.add("broken_link", f"left out: {reason}", key, node, node.inputs[index].name)
 
-    def rendered(self, key: str, node: Node, name: str) -> None:
+    def rendered(self, key: str, node: LGraphNode, name: str) -> None:
         """A value that only the editor can make [frontend-only widgets]."""
         self.add(
             "value_made_by_editor",
@@ -115,7 +115,7 @@ class Report:
             name,
         )
 
-    def rewritten(self, key: str, node: Node, name: str, before: str, after: str) -> None:
+    def rewritten(self, key: str, node: LGraphNode, name: str, before: str, after: str) -> None:
         """A text that is not sent as it was typed [10]."""
         if has_choice(before, keep=self.repair):
             self.chose = True
@@ -139,7 +139,7 @@ class Report:
                 after=after,
             )
 
-    def integer(self, key: str, node: Node, name: str, value: int) -> None:
+    def integer(self, key: str, node: LGraphNode, name: str, value: int) -> None:
         """An integer that JavaScript cannot hold [1]."""
         if not self.repair and loses_digits(value):
             self.add(
@@ -152,13 +152,13 @@ class Report:
             )
 
 
-def _class_name(node: Node | None) -> str | None:
+def _class_name(node: LGraphNode | None) -> str | None:
     if node is None:
         return None
     return node.type if node.role != "host" else "subgraph"
 
 
-def _home(node: Node) -> str:
+def _home(node: LGraphNode) -> str:
     """Where a class that the server does not know comes from, as far as the file says it."""
     pack, version = node.properties.get("cnr_id"), node.properties.get("ver")
     if pack == "comfy-core":

@@ -17,7 +17,7 @@ from .frontend_widgets import widget_types
 from .input_spec import InputSpec
 from .javascript import UNDEFINED
 from .linked_widget import common_options, link_target, merged, shown_widget, spec_of
-from .live_graph import Input, Node
+from .live_graph import INodeInputSlot, LGraphNode
 
 CUT: Final = object()
 """Instead of a value: the primitive node has lost its links."""
@@ -57,12 +57,12 @@ class _Shown:
 _UNKNOWN: Final = _Shown(None, {})
 
 
-def is_reroute(node: Node) -> bool:
+def is_reroute(node: LGraphNode) -> bool:
     """Whether it is a reroute of the editor itself."""
     return node.type == _EDITOR_REROUTE and node.role == "reroute"
 
 
-def value_by_reroute(node: Node, rules: EditorRules) -> Any:
+def value_by_reroute(node: LGraphNode, rules: EditorRules) -> Any:
     """The value that a primitive node gets by the reroutes that it is linked to.
 
     Returns:
@@ -88,12 +88,12 @@ def value_by_reroute(node: Node, rules: EditorRules) -> Any:
     return value
 
 
-def _is_fed_by(reroute: Node, node: Node) -> bool:
+def _is_fed_by(reroute: LGraphNode, node: LGraphNode) -> bool:
     link = reroute.graph.link(reroute.inputs[0].link)
     return link is not None and link.origin_key == node.key
 
 
-def _chain(reroute: Node) -> list[Node]:
+def _chain(reroute: LGraphNode) -> list[LGraphNode]:
     """The reroutes in front of one, from the first on, then itself and those behind it."""
     chain = [reroute]
     seen = {id(reroute)}
@@ -114,14 +114,14 @@ def _chain(reroute: Node) -> list[Node]:
     return chain
 
 
-def _targets(node: Node) -> Iterator[tuple[Node, Input]]:
+def _targets(node: LGraphNode) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
     for link_id in node.outputs[0].links if node.outputs else ():
         found = link_target(node.graph, link_id)
         if found is not None:
             yield found
 
 
-def _shown_behind(chain: list[Node], shown: Mapping[int, _Shown], rules: EditorRules) -> _Shown | None:
+def _shown_behind(chain: list[LGraphNode], shown: Mapping[int, _Shown], rules: EditorRules) -> _Shown | None:
     """What the widgets behind a chain of reroutes have in common; None if there are none."""
     made: _Shown | None = None
     ends = False

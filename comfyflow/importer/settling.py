@@ -14,7 +14,7 @@ from .dynamic_inputs import choose
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, KEY, OPTION
 from .javascript import UNDEFINED, js_text, truthy
-from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Node, Widget
+from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, INodeInputSlot, IWidget, LGraph, LGraphNode
 from .slot_types import common_type, connects
 from .workflow_graph import LoadedWorkflow
 
@@ -50,27 +50,27 @@ def settle_types(workflow: LoadedWorkflow, rules: EditorRules) -> None:
             _match_all(graph, matching, reached)
 
 
-def _places(graph: Graph) -> dict[int, int]:
+def _places(graph: LGraph) -> dict[int, int]:
     return {id(node): place for place, node in enumerate(graph.nodes)}
 
 
-def _match_all(graph: Graph, nodes: list[Node], reached: dict[int, int] | None) -> None:
+def _match_all(graph: LGraph, nodes: list[LGraphNode], reached: dict[int, int] | None) -> None:
     for node in nodes:
         groups = node.shape.match_groups if node.shape is not None else {}
         _match(graph, [(node, name) for group in groups.values() for name in group], reached)
 
 
-def _follows_reroute(graph: Graph, node: Node) -> bool:
+def _follows_reroute(graph: LGraph, node: LGraphNode) -> bool:
     return _reroute_before(graph, node) is not None
 
 
-def _reroute_before(graph: Graph, node: Node) -> Node | None:
+def _reroute_before(graph: LGraph, node: LGraphNode) -> LGraphNode | None:
     link = graph.link(node.inputs[0].link) if node.inputs else None
     origin = graph.by_key.get(link.origin_key) if link is not None else None
     return origin if origin is not None and origin.role == "reroute" else None
 
 
-def _open_circle(graph: Graph, node: Node, known: set[int]) -> None:
+def _open_circle(graph: LGraph, node: LGraphNode, known: set[int]) -> None:
     """Cut a circle of reroutes: the one that this one feeds loses its link.
 
     Args:
@@ -90,7 +90,7 @@ def _open_circle(graph: Graph, node: Node, known: set[int]) -> None:
     known |= seen
 
 
-def _drop_stale_slots(graph: Graph, node: Node) -> None:
+def _drop_stale_slots(graph: LGraph, node: LGraphNode) -> None:
     """Remove slots that stand for a widget which the node does not have.
 
     The slot behind a removed one is passed over, as in the editor.
@@ -107,7 +107,7 @@ def _drop_stale_slots(graph: Graph, node: Node) -> None:
         index += 1
 
 
-def _place_links(graph: Graph) -> None:
+def _place_links(graph: LGraph) -> None:
     """Point each link at the slot that names it: slots may have moved since it was saved."""
     for node in graph.nodes:
         for index, slot in enumerate(node.inputs):
@@ -116,7 +116,7 @@ def _place_links(graph: Graph) -> None:
                 link.target_slot = index
 
 
-def _correct_values(node: Node, rules: EditorRules) -> None:
+def _correct_values(node: LGraphNode, rules: EditorRules) -> None:
     if node.type in _SAMPLERS:
         sampler = node.widget("sampler_name")
         if sampler is not None and isinstance(sampler.value, str) and sampler.value.startswith("sample_"):
@@ -127,7 +127,7 @@ def _correct_values(node: Node, rules: EditorRules) -> None:
         _first_choice(node, widget)
 
 
-def _first_choice(node: Node, widget: Widget) -> None:
+def _first_choice(node: LGraphNode, widget: IWidget) -> None:
     """Put the first choice into a combo that was saved as null [5]."""
     if widget.kind not in (COMBO, KEY):
         return
@@ -139,7 +139,7 @@ def _first_choice(node: Node, widget: Widget) -> None:
             choose(node, widget)
 
 
-def choices_of(node: Node, widget: Widget) -> list[Any]:
+def choices_of(node: LGraphNode, widget: IWidget) -> list[Any]:
     """What a combo offers; CustomCombo offers what its options say."""
     if node.type == "CustomCombo" and widget is node.widgets[0]:
         return [
@@ -148,7 +148,7 @@ def choices_of(node: Node, widget: Widget) -> list[Any]:
     return list(widget.spec.choices) if widget.spec is not None else []
 
 
-def _match(graph: Graph, pending: list[tuple[Node, str]], reached: dict[int, int] | None) -> None:
+def _match(graph: LGraph, pending: list[tuple[LGraphNode, str]], reached: dict[int, int] | None) -> None:
     """Give the inputs and outputs of one type the types that their links leave.
 
     Args:
@@ -167,8 +167,8 @@ def _match(graph: Graph, pending: list[tuple[Node, str]], reached: dict[int, int
 
 
 def _match_group(
-    graph: Graph, node: Node, template: str, group: dict[str, str], reached: dict[int, int] | None
-) -> Iterator[tuple[Node, str]]:
+    graph: LGraph, node: LGraphNode, template: str, group: dict[str, str], reached: dict[int, int] | None
+) -> Iterator[tuple[LGraphNode, str]]:
     slots = [slot for slot in node.inputs if slot.name in group]
     linked = [_origin_type(graph, slot) for slot in slots]
     for index, slot in enumerate(slots):
@@ -204,7 +204,7 @@ def _match_group(
             yield target, slot_at.name
 
 
-def _target(graph: Graph, link_id: Any) -> tuple[Node | None, Input | None]:
+def _target(graph: LGraph, link_id: Any) -> tuple[LGraphNode | None, INodeInputSlot | None]:
     """Where a link ends."""
     link = graph.link(link_id)
     node = graph.by_key.get(link.target_key) if link is not None else None
@@ -213,7 +213,7 @@ def _target(graph: Graph, link_id: Any) -> tuple[Node | None, Input | None]:
     return node, _at(node.inputs, link.target_slot)
 
 
-def _origin_type(graph: Graph, slot: Input) -> Any:
+def _origin_type(graph: LGraph, slot: INodeInputSlot) -> Any:
     link = graph.link(slot.link) if slot.link else None
     if link is None:
         return "*"
@@ -232,13 +232,13 @@ def _at(slots: list[_Slot], index: Any) -> _Slot | None:
     return slots[index] if isinstance(index, int) and 0 <= index < len(slots) else None
 
 
-def _cut(graph: Graph, node: Node, slot: Input) -> None:
+def _cut(graph: LGraph, node: LGraphNode, slot: INodeInputSlot) -> None:
     """Take a link away from an input; the links behind it in an input that grows move up."""
     if _unlink(graph, slot) and slot.name.rpartition(".")[0] in node.growing:
         _move_up(graph, node, slot)
 
 
-def _unlink(graph: Graph, slot: Input) -> bool:
+def _unlink(graph: LGraph, slot: INodeInputSlot) -> bool:
     """Remove the link of an input at both ends; False if it has none."""
     link = graph.link(slot.link)
     slot.link = None
@@ -252,7 +252,7 @@ def _unlink(graph: Graph, slot: Input) -> bool:
     return True
 
 
-def _move_up(graph: Graph, node: Node, slot: Input) -> None:
+def _move_up(graph: LGraph, node: LGraphNode, slot: INodeInputSlot) -> None:
     name = slot.name.rpartition(".")[0]
     group = node.growing.get(name)
     ordinal = group.ordinal(slot.name) if group is not None else None
@@ -273,7 +273,7 @@ def _move_up(graph: Graph, node: Node, slot: Input) -> None:
         slots[column - stride].link = None
 
 
-def _reroute(graph: Graph, node: Node) -> None:
+def _reroute(graph: LGraph, node: LGraphNode) -> None:
     """Give a chain of reroutes the type of what feeds it, and drop what does not take that type."""
     feeding = _feeding_type(graph, node)
     if feeding is _BROKEN:
@@ -301,7 +301,7 @@ def _reroute(graph: Graph, node: Node) -> None:
 _BROKEN: Final = object()
 
 
-def _feeding_type(graph: Graph, node: Node) -> Any:
+def _feeding_type(graph: LGraph, node: LGraphNode) -> Any:
     """The type of the output in front of a reroute; None without one."""
     if not node.inputs or node.inputs[0].link is None:
         return None

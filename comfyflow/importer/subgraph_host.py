@@ -14,9 +14,18 @@ from ..json_types import array_or_empty, is_array, is_object
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, KEY, MARKDOWN, MULTILINE
 from .javascript import UNDEFINED, js_text
-from .live_graph import SUBGRAPH_INPUT, Boundary, Graph, Input, Node, Output, Promoted, Widget
+from .live_graph import (
+    SUBGRAPH_INPUT,
+    Boundary,
+    INodeInputSlot,
+    INodeOutputSlot,
+    IWidget,
+    LGraph,
+    LGraphNode,
+    PromotedWidget,
+)
 from .node_setup import fill_unordered, merged_inputs, saved_outputs, set_value, text_area_value, title_of
-from .report import Report
+from .report import ConversionReport
 
 MAX_NESTING: Final = 100
 """How many subgraphs a promoted widget is followed through. The editor's own limit."""
@@ -28,13 +37,13 @@ _SHARED: Final = (MULTILINE, MARKDOWN)
 """Text fields: in the browser a copy of one is the same field, so that all copies share a value."""
 
 
-def fill_host(node: Node, rules: EditorRules) -> None:
+def fill_host(node: LGraphNode, rules: EditorRules) -> None:
     """Give a subgraph's node its slots, links and promoted widgets."""
     graph = node.definition
     if graph is None:
         return
     node.title = title_of(node.raw, graph.name)
-    slots = [Input(boundary.name, boundary.type) for boundary in graph.inputs]
+    slots = [INodeInputSlot(boundary.name, boundary.type) for boundary in graph.inputs]
     node.inputs = merged_inputs(slots, node.raw.get("inputs"))
     _bind(node, graph)
     if rules.renumbers:  # later editors drop slots that the subgraph does not have
@@ -42,7 +51,7 @@ def fill_host(node: Node, rules: EditorRules) -> None:
     saved = saved_outputs(node.raw.get("outputs"))
     for index, boundary in enumerate(graph.outputs):
         links = saved[index].links if index < len(saved) else []
-        node.outputs.append(Output(boundary.name, boundary.type, links))
+        node.outputs.append(INodeOutputSlot(boundary.name, boundary.type, links))
     _promote(node, graph, rules)
     if rules.host_copies:
         _take_values(node, rules)
@@ -53,7 +62,7 @@ def fill_host(node: Node, rules: EditorRules) -> None:
         _take_by_entry(node, rules)
 
 
-def _bind(node: Node, graph: Graph) -> None:
+def _bind(node: LGraphNode, graph: LGraph) -> None:
     """Tell each slot which input of the subgraph it feeds: the first free one of its name."""
     free: dict[str, list[int]] = {}
     for index, boundary in enumerate(graph.inputs):
@@ -67,7 +76,7 @@ def _bind(node: Node, graph: Graph) -> None:
         places.remove(slot.boundary)
 
 
-def inner_slots(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]]:
+def inner_slots(graph: LGraph, boundary: Boundary) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
     """What an input of a subgraph feeds inside, in the order of its links."""
     for id_ in boundary.links:
         link = graph.link(id_)
@@ -80,7 +89,7 @@ def inner_slots(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]
                 break
 
 
-def _slots_by_place(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, Input]]:
+def _slots_by_place(graph: LGraph, boundary: Boundary) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
     """The same by the place that the link was saved with, which need not be where the slot stands now.
 
     To 1.34 the editor looks there, and may so promote the widget of another slot.
@@ -93,7 +102,7 @@ def _slots_by_place(graph: Graph, boundary: Boundary) -> Iterator[tuple[Node, In
             yield node, node.inputs[place]
 
 
-def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
+def _promote(node: LGraphNode, graph: LGraph, rules: EditorRules) -> None:
     for slot in node.inputs:
         if slot.boundary is None:
             continue
@@ -113,20 +122,20 @@ def _promote(node: Node, graph: Graph, rules: EditorRules) -> None:
             break
 
 
-def _promotable(inner: Node, slot: Input, rules: EditorRules) -> Promoted | None:
+def _promotable(inner: LGraphNode, slot: INodeInputSlot, rules: EditorRules) -> PromotedWidget | None:
     """What stands behind a slot inside: a widget, or a promoted one of a nested subgraph."""
     if inner.role == "host":
-        return Promoted(inner, slot.name) if slot.promoted is not None else None
+        return PromotedWidget(inner, slot.name) if slot.promoted is not None else None
     widget = inner.widget(slot.widget) if slot.widget is not None else None
     if widget is None or (widget.kind == KEY and not rules.shows_dynamic_combos):
         return None
-    return Promoted(inner, widget.name)
+    return PromotedWidget(inner, widget.name)
 
 
-def _own_widget(promoted: Promoted, name: str) -> Widget:
+def _own_widget(promoted: PromotedWidget, name: str) -> IWidget:
     source = source_widget(promoted)
     if source is None:
-        return Widget(name, "plain", UNDEFINED)
+        return IWidget(name, "plain", UNDEFINED)
     if source.kind in _SHARED:
         return source
     made = source.copy()
@@ -134,7 +143,7 @@ def _own_widget(promoted: Promoted, name: str) -> Widget:
     return made
 
 
-def source_widget(promoted: Promoted) -> Widget | None:
+def source_widget(promoted: PromotedWidget) -> IWidget | None:
     """The widget that a promoted one shows, through nested subgraphs."""
     node, name = promoted.node, promoted.name
     for hop in range(MAX_NESTING):
@@ -152,9 +161,9 @@ def source_widget(promoted: Promoted) -> Widget | None:
     return None
 
 
-def _direct_widgets(slot: Input, graph: Graph | None) -> list[Widget]:
+def _direct_widgets(slot: INodeInputSlot, graph: LGraph | None) -> list[IWidget]:
     """The widgets inside that a subgraph's input feeds directly, not through nested subgraphs."""
-    direct: list[Widget] = []
+    direct: list[IWidget] = []
     if graph is None or slot.boundary is None:
         return direct
     for inner, inner_slot in inner_slots(graph, graph.inputs[slot.boundary]):
@@ -165,7 +174,7 @@ def _direct_widgets(slot: Input, graph: Graph | None) -> list[Widget]:
     return direct
 
 
-def promoted_widgets(slot: Input, graph: Graph, *, own: bool = True) -> list[Widget]:
+def promoted_widgets(slot: INodeInputSlot, graph: LGraph, *, own: bool = True) -> list[IWidget]:
     """All widgets inside that one promoted widget stands for; the first one gives its value.
 
     Widgets that the subgraph's input feeds directly come before those of nested subgraphs. If the
@@ -182,13 +191,13 @@ def promoted_widgets(slot: Input, graph: Graph, *, own: bool = True) -> list[Wid
     return direct
 
 
-def promoted_value(slot: Input, graph: Graph) -> Widget | None:
+def promoted_value(slot: INodeInputSlot, graph: LGraph) -> IWidget | None:
     """The widget whose value a subgraph's node sends for an input that nothing is linked to."""
     widgets = promoted_widgets(slot, graph)
     return widgets[0] if widgets else None
 
 
-def _take_values(node: Node, rules: EditorRules) -> None:
+def _take_values(node: LGraphNode, rules: EditorRules) -> None:
     """Put the values saved on the node into its own copies, by position [20]."""
     values = node.raw.get("widgets_values")
     if is_object(values):
@@ -211,14 +220,14 @@ def place_outside(origin: object) -> int | None:
     return place if place >= 0 and origin == _saved_outside(place) else None
 
 
-def _entries(node: Node) -> Iterator[tuple[str, str]]:
+def _entries(node: LGraphNode) -> Iterator[tuple[str, str]]:
     """What ``proxyWidgets`` name: the id of a node inside, or `_OUTSIDE`, and a widget."""
     for entry in array_or_empty(node.properties.get("proxyWidgets")):
         if is_array(entry) and len(entry) >= 2 and isinstance(entry[1], str):
             yield js_text(entry[0]), entry[1]
 
 
-def _replace_by_proxies(node: Node, rules: EditorRules) -> None:
+def _replace_by_proxies(node: LGraphNode, rules: EditorRules) -> None:
     """Let ``proxyWidgets`` take the place of the node's own widgets of these names [20].
 
     An entry shows a widget inside as it is. The node's own widget of that name is gone, whichever widget
@@ -239,7 +248,7 @@ def _replace_by_proxies(node: Node, rules: EditorRules) -> None:
             set_value(node, widget, value, rules, _saved_outside(place))
 
 
-def _take_by_place(node: Node, rules: EditorRules) -> None:
+def _take_by_place(node: LGraphNode, rules: EditorRules) -> None:
     """Give each promoted widget the value that was saved with the node: by place, linked ones, too [B1]."""
     saved = node.raw.get("widgets_values")
     slots = [slot for slot in node.inputs if slot.promoted is not None]
@@ -250,7 +259,7 @@ def _take_by_place(node: Node, rules: EditorRules) -> None:
         _own_value(slot, value, place, rules)
 
 
-def _own_value(slot: Input, value: Any, place: int, rules: EditorRules) -> None:
+def _own_value(slot: INodeInputSlot, value: Any, place: int, rules: EditorRules) -> None:
     source = source_widget(slot.promoted) if slot.promoted is not None else None
     if slot.promoted is not None and source is not None:
         own = _with_value(source, value, place, rules)
@@ -258,7 +267,7 @@ def _own_value(slot: Input, value: Any, place: int, rules: EditorRules) -> None:
             slot.promoted.own = own
 
 
-def _with_value(source: Widget, value: Any, place: int, rules: EditorRules) -> Widget | None:
+def _with_value(source: IWidget, value: Any, place: int, rules: EditorRules) -> IWidget | None:
     """A copy of a widget with a value saved outside, or None where the one inside stands."""
     if value is None and (not rules.host_nulls or source.kind == COMBO):
         return None
@@ -271,7 +280,7 @@ def _with_value(source: Widget, value: Any, place: int, rules: EditorRules) -> W
     return own
 
 
-def _take_by_entry(node: Node, rules: EditorRules) -> None:
+def _take_by_entry(node: LGraphNode, rules: EditorRules) -> None:
     """Give the widgets that ``proxyWidgets`` name the values of the same place [B4].
 
     An entry names an input of the subgraph (``["-1", input]``) or a node and widget inside. That widget
@@ -281,7 +290,7 @@ def _take_by_entry(node: Node, rules: EditorRules) -> None:
     values = array_or_empty(node.raw.get("widgets_values"))
     if graph is None or not is_array(entries):
         return
-    raised: dict[int, Widget] = {}
+    raised: dict[int, IWidget] = {}
     slots = _Slots()
     for place, (entry, value) in enumerate(zip(entries, values, strict=False)):
         if not is_array(entry) or len(entry) < 2 or not isinstance(entry[1], str):
@@ -313,18 +322,18 @@ class _Slots:
     """Slots of nodes, by what they are looked up by; worked out when first asked for."""
 
     def __init__(self) -> None:
-        self._promoted: dict[int, dict[str, Input]] = {}
-        self._widgets: dict[int, dict[str, Input]] = {}
-        self._boundaries: dict[int, dict[int, Input]] = {}
+        self._promoted: dict[int, dict[str, INodeInputSlot]] = {}
+        self._widgets: dict[int, dict[str, INodeInputSlot]] = {}
+        self._boundaries: dict[int, dict[int, INodeInputSlot]] = {}
 
-    def promoted(self, node: Node) -> dict[str, Input]:
+    def promoted(self, node: LGraphNode) -> dict[str, INodeInputSlot]:
         """The slots of a subgraph's node that show a widget, by name."""
         if id(node) not in self._promoted:
             shown = [slot for slot in node.inputs if slot.promoted is not None]
             self._promoted[id(node)] = {slot.name: slot for slot in reversed(shown)}
         return self._promoted[id(node)]
 
-    def of_widgets(self, node: Node) -> dict[str, Input]:
+    def of_widgets(self, node: LGraphNode) -> dict[str, INodeInputSlot]:
         """The slots by their own names, and by those of their widgets."""
         if id(node) not in self._widgets:
             found = {slot.name: slot for slot in reversed(node.inputs)}
@@ -332,7 +341,7 @@ class _Slots:
             self._widgets[id(node)] = found
         return self._widgets[id(node)]
 
-    def by_boundary(self, node: Node) -> dict[int, Input]:
+    def by_boundary(self, node: LGraphNode) -> dict[int, INodeInputSlot]:
         """The slots of a subgraph's node that show a widget, by the input that they feed."""
         if id(node) not in self._boundaries:
             shown = [slot for slot in node.inputs if slot.promoted is not None]
@@ -341,12 +350,12 @@ class _Slots:
 
 
 def _raise(
-    inner: Node,
+    inner: LGraphNode,
     name: str,
     value: Any,
     place: int,
     rules: EditorRules,
-    raised: dict[int, Widget],
+    raised: dict[int, IWidget],
     slots: _Slots,
 ) -> None:
     """Let a value count for a widget inside that no input feeds."""
@@ -355,7 +364,7 @@ def _raise(
         widget = (
             source_widget(nested.promoted) if nested is not None and nested.promoted is not None else None
         )
-        target: Input | Widget | None = nested
+        target: INodeInputSlot | IWidget | None = nested
     else:
         target = widget = inner.widget(name)
     own = _with_value(widget, value, place, rules) if widget is not None else None
@@ -363,7 +372,7 @@ def _raise(
         raised[id(target)] = own
 
 
-def saved_values(node: Node) -> Iterator[tuple[Input, int, Any]]:
+def saved_values(node: LGraphNode) -> Iterator[tuple[INodeInputSlot, int, Any]]:
     """The values that an older editor saved on a subgraph's node, for each promoted widget.
 
     None are given where their number is not that of the promoted widgets.
@@ -376,7 +385,7 @@ def saved_values(node: Node) -> Iterator[tuple[Input, int, Any]]:
                 yield slot, place, value
 
 
-def keep_saved_values(node: Node) -> None:
+def keep_saved_values(node: LGraphNode) -> None:
     """Let the values saved on a subgraph's node count although the editor drops them [20]."""
     for slot, place, value in saved_values(node):
         source = source_widget(slot.promoted) if slot.promoted is not None else None
@@ -387,7 +396,7 @@ def keep_saved_values(node: Node) -> None:
             slot.promoted.own = own
 
 
-def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
+def rebind_hosts(graph: LGraph, hosts: list[LGraphNode]) -> None:
     """Promote widgets on nodes that were made before their subgraph was filled (1.27).
 
     It happens only for inputs whose first link ends at a widget of the input's own name, and
@@ -404,7 +413,7 @@ def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
             inner = graph.by_key.get(link.target_key) if link is not None else None
             if inner is None or inner.widget(boundary.name) is None:
                 continue
-            promoted = Promoted(inner, boundary.name)
+            promoted = PromotedWidget(inner, boundary.name)
             promoted.own = _own_widget(promoted, boundary.name)
             place = sum(1 for other in node.inputs if other.widget is not None)
             node.widgets.insert(place, promoted.own)
@@ -412,7 +421,7 @@ def rebind_hosts(graph: Graph, hosts: list[Node]) -> None:
             slot.widget = boundary.name
 
 
-def sync_promoted(graph: Graph, rules: EditorRules, report: Report) -> None:
+def sync_promoted(graph: LGraph, rules: EditorRules, report: ConversionReport) -> None:
     """Copy each promoted value to all widgets that it stands for, as the editor does on saving.
 
     A dynamic combo that is set so brings the inputs of its option anew, with their defaults [20]. Not so
@@ -429,7 +438,7 @@ def sync_promoted(graph: Graph, rules: EditorRules, report: Report) -> None:
             _copy_inside(slot, node.definition, rules, report)
 
 
-def _copy_inside(slot: Input, graph: Graph, rules: EditorRules, report: Report) -> None:
+def _copy_inside(slot: INodeInputSlot, graph: LGraph, rules: EditorRules, report: ConversionReport) -> None:
     chosen = promoted_value(slot, graph)
     if chosen is None or slot.boundary is None:
         return
@@ -445,11 +454,13 @@ def _copy_inside(slot: Input, graph: Graph, rules: EditorRules, report: Report) 
             widget.origin = "the value of another widget that the same subgraph input feeds"
 
 
-def _first_choice(combo: Widget) -> Any:
+def _first_choice(combo: IWidget) -> Any:
     return next(iter(combo.spec.choices), None) if combo.spec is not None else None
 
 
-def _choose_again(node: Node, combo: Widget, chosen: Widget, rules: EditorRules, report: Report) -> None:
+def _choose_again(
+    node: LGraphNode, combo: IWidget, chosen: IWidget, rules: EditorRules, report: ConversionReport
+) -> None:
     group = f"{combo.name}."
     before = {widget.name: widget.value for widget in node.widgets if widget.name.startswith(group)}
     value = _first_choice(combo) if rules.shown_options_reset else chosen.value

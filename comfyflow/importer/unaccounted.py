@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..json_types import is_array, is_object
 from .javascript import shown
-from .live_graph import Node
-from .report import Report
+from .live_graph import LGraphNode
+from .report import ConversionReport
 
 
-def report_unaccounted(node: Node, report: Report) -> None:
+def report_unaccounted(node: LGraphNode, report: ConversionReport) -> None:
     """Warn of a custom node whose saved values do not fit the widgets of its class."""
     shape = node.shape
     values = node.raw.get("widgets_values")

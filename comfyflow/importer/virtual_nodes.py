@@ -11,8 +11,8 @@ from typing import Final
 from ..json_types import array_or_empty
 from .editor_rules import RENAMED
 from .javascript import js_text
-from .live_graph import BYPASSED, MUTED, Graph, Node
-from .report import Report
+from .live_graph import BYPASSED, MUTED, LGraph, LGraphNode
+from .report import ConversionReport
 
 _EDITOR: Final = {"Reroute": "reroute", "PrimitiveNode": "primitive", "Note": "note", "MarkdownNote": "note"}
 
@@ -25,7 +25,7 @@ def virtual_role(type_: str) -> str | None:
     return _EDITOR.get(type_)
 
 
-def set_name(node: Node) -> str | None:
+def set_name(node: LGraphNode) -> str | None:
     """The name under which a Set or Get node hands a value on."""
     for value in array_or_empty(node.raw.get("widgets_values"))[:1]:
         return js_text(value) if value is not None else None
@@ -33,9 +33,9 @@ def set_name(node: Node) -> str | None:
     return previous if isinstance(previous, str) and previous else None
 
 
-def setters(graph: Graph) -> dict[str, list[Node]]:
+def setters(graph: LGraph) -> dict[str, list[LGraphNode]]:
     """The Set nodes of a graph by name, in the order of the file."""
-    found: dict[str, list[Node]] = {}
+    found: dict[str, list[LGraphNode]] = {}
     for node in graph.nodes:
         if node.role == "set":
             name = set_name(node)
@@ -44,7 +44,7 @@ def setters(graph: Graph) -> dict[str, list[Node]]:
     return found
 
 
-def leave_out_notes(graphs: Iterable[Graph], report: Report) -> None:
+def leave_out_notes(graphs: Iterable[LGraph], report: ConversionReport) -> None:
     """Leave nodes out that the server does not know and that can feed nothing: other packs' notes.
 
     The editor sends them, and the server refuses the whole prompt for their sake. Such a node has
@@ -64,7 +64,7 @@ def leave_out_notes(graphs: Iterable[Graph], report: Report) -> None:
                     report.note_left_out(node.key, node)
 
 
-def _is_note(node: Node, repair: bool) -> bool:
+def _is_note(node: LGraphNode, repair: bool) -> bool:
     """Whether it may be another pack's note. A class that the server replaces by another is none."""
     if node.inputs or node.type in RENAMED:
         return False

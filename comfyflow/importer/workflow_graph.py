@@ -14,7 +14,7 @@ from .group_node import fill_group_node, group_definitions
 from .javascript import js_text
 from .link_check import with_checked_links
 from .link_table import link_by_table
-from .live_graph import Boundary, Graph, Link, Node
+from .live_graph import Boundary, LGraph, LGraphNode, LLink
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
 from .pack_set import PackSet
@@ -44,14 +44,14 @@ class LoadedWorkflow:
     """
 
     def __init__(
-        self, root: Graph, definitions: dict[str, Graph], graphs: list[Graph], raw: Mapping[str, Any]
+        self, root: LGraph, definitions: dict[str, LGraph], graphs: list[LGraph], raw: Mapping[str, Any]
     ) -> None:
         self.root = root
         self.definitions = definitions
         self.graphs = graphs
         self.raw = raw
 
-    def nodes(self) -> Iterator[Node]:
+    def nodes(self) -> Iterator[LGraphNode]:
         """All nodes, inner ones first."""
         for graph in self.graphs:
             yield from graph.nodes
@@ -90,10 +90,10 @@ def load_workflow(
     loader.groups = group_definitions(raw, shapes, loader.group_lists_are_sockets)
     reading = _Reading(any_links, rules.links_from_table)
     check_groups((node for graph in (raw, *saved) for node in _mappings(graph.get("nodes"))), loader.groups)
-    root = Graph(None, "", raw)
-    definitions: dict[str, Graph] = {}
+    root = LGraph(None, "", raw)
+    definitions: dict[str, LGraph] = {}
     for index, definition in enumerate(saved):
-        graph = Graph(js_text(definition.get("id")), js_text(definition.get("name") or ""), definition)
+        graph = LGraph(js_text(definition.get("id")), js_text(definition.get("name") or ""), definition)
         _add_links(graph, renumbered.get(index, _SAME_IDS).of_links, reading)
         _add_boundaries(graph)
         definitions[graph.id or ""] = graph
@@ -119,15 +119,15 @@ class _Loader:
         self.shapes = shapes
         self.rules = rules
         self.packs = packs
-        self.definitions: dict[str, Graph] = {}
-        self.hosts: list[Node] = []
+        self.definitions: dict[str, LGraph] = {}
+        self.hosts: list[LGraphNode] = []
         self.groups: dict[str, Mapping[str, Any]] = {}
         self.group_lists_are_sockets = False
         self._old_names = rules.old_names
         self._types: dict[str, tuple[str, str]] = {}
         self._last_id = last_id
 
-    def add_nodes(self, graph: Graph, ids: Mapping[int, int]) -> None:
+    def add_nodes(self, graph: LGraph, ids: Mapping[int, int]) -> None:
         """Make the nodes of a graph, then fill them: hosts look at what is inside.
 
         Args:
@@ -144,7 +144,7 @@ class _Loader:
         for node in graph.nodes:
             self._fill(node)
 
-    def _node(self, graph: Graph, saved: Mapping[str, Any], new_id: int | None) -> Node:
+    def _node(self, graph: LGraph, saved: Mapping[str, Any], new_id: int | None) -> LGraphNode:
         id_ = saved.get("id") if new_id is None else new_id
         if id_ is None or id_ == -1:
             self._last_id += 1
@@ -153,7 +153,7 @@ class _Loader:
         elif type(id_) is int:
             self._last_id = max(self._last_id, id_)
         type_, role = self._type_and_role(js_text(saved.get("type")))
-        node = Node(id_, js_text(id_), type_, role, graph, saved)
+        node = LGraphNode(id_, js_text(id_), type_, role, graph, saved)
         mode = saved.get("mode")
         node.mode = mode if isinstance(mode, (int, float)) else 0
         properties = saved.get("properties")
@@ -194,7 +194,7 @@ class _Loader:
         of_pack = self.packs.role(type_)
         return of_pack[1] if of_pack is not None else "unknown"
 
-    def _fill(self, node: Node) -> None:
+    def _fill(self, node: LGraphNode) -> None:
         if node.role == "class":
             shape = self.shapes.get(node.type)
             if shape is not None:
@@ -269,7 +269,7 @@ class _Reading(NamedTuple):
     table_counts: bool
 
 
-def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
+def _add_links(graph: LGraph, ids: Mapping[Any, int], reading: _Reading) -> None:
     """Read the links: lists in version 0.4, objects in any other; the editor reads no others [18]."""
     any_form, table_counts = reading
     held = graph.links
@@ -299,7 +299,7 @@ def _add_links(graph: Graph, ids: Mapping[Any, int], reading: _Reading) -> None:
         if ids:
             origin = ids.get(origin, origin) if type(origin) is int else origin
             target = ids.get(target, target) if type(target) is int else target
-        held[id_] = Link(id_, origin, _slot(origin_slot), target, _slot(target_slot))
+        held[id_] = LLink(id_, origin, _slot(origin_slot), target, _slot(target_slot))
 
 
 def _slot(value: Any) -> Any:
@@ -314,7 +314,7 @@ def _slot(value: Any) -> Any:
     return None
 
 
-def _add_boundaries(graph: Graph) -> None:
+def _add_boundaries(graph: LGraph) -> None:
     for side, boundaries in (("inputs", graph.inputs), ("outputs", graph.outputs)):
         for entry in _mappings(graph.raw.get(side)):
             links, label = entry.get("linkIds"), entry.get("label")
@@ -397,7 +397,7 @@ def _whole(value: float) -> int:
         return 0
 
 
-def _leaves_first(definitions: dict[str, Graph]) -> list[Graph]:
+def _leaves_first(definitions: dict[str, LGraph]) -> list[LGraph]:
     """The definitions, those that use no other first.
 
     In file order where they use one another in circles; and also where one uses another twice: the

@@ -14,9 +14,19 @@ from typing import Any, Final, NamedTuple
 
 from ...json_types import array_or_empty, is_array, is_number, is_object, object_or_empty
 from ..javascript import js_number, js_text, truthy
-from ..live_graph import BYPASSED, MUTED, SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Boundary, Graph, Input, Link, Node
+from ..live_graph import (
+    BYPASSED,
+    MUTED,
+    SUBGRAPH_INPUT,
+    SUBGRAPH_OUTPUT,
+    Boundary,
+    INodeInputSlot,
+    LGraph,
+    LGraphNode,
+    LLink,
+)
 from ..pack import Pack
-from ..report import Report
+from ..report import ConversionReport
 
 _SENDERS: Final = frozenset(
     {
@@ -61,7 +71,7 @@ class _Origin(NamedTuple):
         type: The type of the value.
     """
 
-    node: Node | None
+    node: LGraphNode | None
     slot: int
     type: str
 
@@ -84,7 +94,7 @@ class _Broadcast(NamedTuple):
         priority: The highest counts.
     """
 
-    sender: Node
+    sender: LGraphNode
     origin: _Origin
     rule: tuple[int, str] | None
     title: _Pattern | None
@@ -92,7 +102,7 @@ class _Broadcast(NamedTuple):
     nodes: frozenset[str] | None
     priority: float
 
-    def reaches(self, node: Node, slot: Input) -> bool:
+    def reaches(self, node: LGraphNode, slot: INodeInputSlot) -> bool:
         """Whether it may go to an input."""
         if node is self.origin.node or (self.nodes is not None and node.key not in self.nodes):
             return False
@@ -129,7 +139,7 @@ class _Broadcast(NamedTuple):
 class _Groups:
     """The groups of a graph: each with its title, and the nodes whose middle is in it."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: LGraph) -> None:
         self._graph = graph
 
     @cached_property
@@ -159,7 +169,7 @@ class _Groups:
         return found
 
 
-def _connect(graph: Graph, report: Report) -> None:
+def _connect(graph: LGraph, report: ConversionReport) -> None:
     _forget_added(graph)
     senders = [node for node in graph.nodes if node.type in _SENDERS or "ue_convert" in node.properties]
     broadcasts: list[_Broadcast] = []
@@ -181,7 +191,7 @@ def _connect(graph: Graph, report: Report) -> None:
         _send(graph, broadcasts, report)
 
 
-def _old_sender(graph: Graph, node: Node, report: Report) -> None:
+def _old_sender(graph: LGraph, node: LGraphNode, report: ConversionReport) -> None:
     """A node of a version before 7: its inputs are no longer there. With repair, the last links count."""
     for slot in node.inputs:
         slot.link = None
@@ -201,13 +211,13 @@ def _old_sender(graph: Graph, node: Node, report: Report) -> None:
                 target.inputs[place].link = _add_link(graph, origin.id, origin_slot, target.id, place)
 
 
-def _add_link(graph: Graph, origin: Any, origin_slot: int, target: Any, place: int) -> str:
+def _add_link(graph: LGraph, origin: Any, origin_slot: int, target: Any, place: int) -> str:
     id_ = f"use everywhere {len(graph.links)}"
-    graph.links[id_] = Link(id_, origin, origin_slot, target, place)
+    graph.links[id_] = LLink(id_, origin, origin_slot, target, place)
     return id_
 
 
-def _say_unknown(node: Node, reason: str, report: Report) -> None:
+def _say_unknown(node: LGraphNode, reason: str, report: ConversionReport) -> None:
     report.add(
         "links_unknown",
         f"Use Everywhere decides in the editor which inputs this node feeds: {reason}. They have no link",
@@ -216,7 +226,7 @@ def _say_unknown(node: Node, reason: str, report: Report) -> None:
     )
 
 
-def _send(graph: Graph, broadcasts: list[_Broadcast], report: Report) -> None:
+def _send(graph: LGraph, broadcasts: list[_Broadcast], report: ConversionReport) -> None:
     for node in graph.nodes:
         if node.type in _SENDERS or truthy(node.properties.get("rejects_ue_links")):
             continue
@@ -254,7 +264,7 @@ def _listed(broadcasts: list[_Broadcast]) -> str:
     return ", ".join(list(keys)[:5])
 
 
-def _forget_added(graph: Graph) -> None:
+def _forget_added(graph: LGraph) -> None:
     """Take away the links that were made for a run and saved by mistake."""
     added = array_or_empty(object_or_empty(graph.raw.get("extra")).get("links_added_by_ue"))
     ids = {id_ for id_ in added if is_number(id_)}
@@ -267,12 +277,12 @@ def _forget_added(graph: Graph) -> None:
                     slot.link = None
 
 
-def _own(node: Node) -> Mapping[str, Any]:
+def _own(node: LGraphNode) -> Mapping[str, Any]:
     """What Use Everywhere saved of a node."""
     return object_or_empty(node.properties.get("ue_properties"))
 
 
-def _takes(node: Node, slot: Input) -> bool:
+def _takes(node: LGraphNode, slot: INodeInputSlot) -> bool:
     """Whether an input may be fed: widgets only where the user said so."""
     if node.type.startswith("VHS_") and slot.name == "vae":
         return False
@@ -281,14 +291,14 @@ def _takes(node: Node, slot: Input) -> bool:
     return said if slot.widget is not None else not said
 
 
-def _saved_slot(node: Node, name: str) -> Mapping[str, Any]:
+def _saved_slot(node: LGraphNode, name: str) -> Mapping[str, Any]:
     for slot in array_or_empty(node.raw.get("inputs")):
         if is_object(slot) and slot.get("name") == name:
             return slot
     return {}
 
 
-def _broadcasts(graph: Graph, node: Node, groups: _Groups) -> Iterator[_Broadcast]:
+def _broadcasts(graph: LGraph, node: LGraphNode, groups: _Groups) -> Iterator[_Broadcast]:
     own = _own(node)
     title, input_, group = (_pattern(own, name) for name in ("title", "input", "group"))
     nodes = _allowed(graph, node, group, groups)
@@ -308,7 +318,7 @@ def _broadcasts(graph: Graph, node: Node, groups: _Groups) -> Iterator[_Broadcas
         yield _Broadcast(node, origin, how, title, input_, nodes, priority)
 
 
-def _sent(graph: Graph, node: Node) -> Iterator[tuple[str, _Origin]]:
+def _sent(graph: LGraph, node: LGraphNode) -> Iterator[tuple[str, _Origin]]:
     """What a node broadcasts: the name of the slot, and where the value comes from."""
     own = _own(node)
     if truthy(own.get("seed_inputs")):
@@ -331,7 +341,7 @@ def _sent(graph: Graph, node: Node) -> Iterator[tuple[str, _Origin]]:
         yield name, origin
 
 
-def _origin(graph: Graph, link: Link) -> _Origin | None:
+def _origin(graph: LGraph, link: LLink) -> _Origin | None:
     """Where a link comes from; what is bypassed passes on the first input of the type."""
     first = found = _behind(graph, link)
     seen: set[str] = set()
@@ -343,7 +353,7 @@ def _origin(graph: Graph, link: Link) -> _Origin | None:
     return found or first
 
 
-def _passed_on(graph: Graph, node: Node, place: int) -> _Origin | None:
+def _passed_on(graph: LGraph, node: LGraphNode, place: int) -> _Origin | None:
     """What a bypassed node passes on at an output."""
     type_ = node.outputs[place].type
     across = node.inputs[place : place + 1]
@@ -352,7 +362,7 @@ def _passed_on(graph: Graph, node: Node, place: int) -> _Origin | None:
     return _behind(graph, link) if link is not None else None
 
 
-def _behind(graph: Graph, link: Link) -> _Origin | None:
+def _behind(graph: LGraph, link: LLink) -> _Origin | None:
     place = link.origin_slot
     if not isinstance(place, int):
         return None
@@ -365,7 +375,7 @@ def _behind(graph: Graph, link: Link) -> _Origin | None:
     return _Origin(node, place, js_text(node.outputs[place].type))
 
 
-def _priority(node: Node, repeats: bool) -> float:
+def _priority(node: LGraphNode, repeats: bool) -> float:
     own = _own(node)
     given = own.get("priority")
     if is_number(given) and given:
@@ -412,7 +422,9 @@ def _compiled(text: str) -> re.Pattern[str]:
         raise _NotKnown("its pattern is none that Python knows") from None
 
 
-def _allowed(graph: Graph, node: Node, pattern: _Pattern | None, groups: _Groups) -> frozenset[str] | None:
+def _allowed(
+    graph: LGraph, node: LGraphNode, pattern: _Pattern | None, groups: _Groups
+) -> frozenset[str] | None:
     """The nodes that the groups and colours of a sender leave; None for all."""
     own = _own(node)
     allowed: frozenset[str] | None = None
@@ -431,7 +443,7 @@ def _allowed(graph: Graph, node: Node, pattern: _Pattern | None, groups: _Groups
     return allowed
 
 
-def _middle(node: Node) -> tuple[float, float] | None:
+def _middle(node: LGraphNode) -> tuple[float, float] | None:
     place, size = _numbers(node.raw.get("pos")), _numbers(node.raw.get("size"))
     if len(place) < 2 or len(size) < 2:
         return None
