@@ -176,6 +176,16 @@ def test_the_words_about_choices_changed() -> None:
     assert long["extra_info"]["input_config"] is None
 
 
+def test_a_number_that_no_error_can_show_makes_the_check_fail() -> None:
+    prompt = good()
+    prompt["1"]["inputs"]["tint"] = 10**5000
+    (problem,) = validate_prompt(prompt, NEW).errors
+    assert problem.type == "exception_during_inner_validation"
+    assert problem.extra_info is not None
+    assert problem.extra_info["exception_type"] == "ValueError"
+    assert "Exceeds the limit (4300 digits)" in problem.message
+
+
 @pytest.mark.parametrize("count", [20, 21])
 def test_as_many_choices_as_the_server_shows(count: int) -> None:
     choices = [f"c{number}" for number in range(count)]
