@@ -259,6 +259,34 @@ def test_sections_become_groups_and_notes_stand_in_them_or_left_of_all() -> None
     assert left.size[1] > 300
 
 
+def test_a_note_stands_below_the_nodes_of_its_group_and_in_the_groups_around_it() -> None:
+    graph = text_to_image()
+    first, second, *_ = list(graph)
+    note = Note("about the first", None, (0, 0), False)
+    sections = [
+        Section("both", [first, second]),
+        Section("inner", [first], notes=(note,)),
+        Section("the same", [first], notes=(note,)),
+    ]
+    schema = reference_schema()
+    canvas = layout(graph, schema, sections=sections)
+    boxes = {group.title: group.box for group in canvas.groups[ROOT]}
+    for inner, outer in (("the same", "inner"), ("inner", "both")):
+        left, top, width, height = boxes[inner]
+        around = boxes[outer]
+        assert around[0] < left
+        assert around[1] < top
+        assert left + width < around[0] + around[2]
+        assert top + height < around[1] + around[3]
+    places = [placed.position for placed in canvas.notes[ROOT]]
+    bottom = canvas.positions[first][1] + canvas.sizes[first][1]
+    assert all(place[1] > bottom for place in places)
+    again = layout(Graph(graph.values(), canvas=canvas), schema, afresh=True)
+    assert {group.title for group in again.groups[ROOT]} == set(boxes)
+    assert len(again.notes[ROOT]) == 2
+    assert all(place[1] > again.positions[first][1] for place in (one.position for one in again.notes[ROOT]))
+
+
 def test_places_are_kept_and_what_is_new_stands_free_beside_what_it_needs() -> None:
     graph = text_to_image()
     schema = reference_schema()

@@ -129,16 +129,17 @@ def _whole(
     """Lay a sheet out as a whole; the upper left corner is at (0, 0)."""
     number = {node_id: index for index, node_id in enumerate(sheet.shapes)}
     boxes = [(sizes[key][0], sizes[key][1] + TITLE_HEIGHT) for key in sheet.shapes]
-    members: list[list[int]] = []
+    nodes_in = [frozenset(number[key] for key in section.members if key in number) for section in sections]
+    members = [sorted(inside) for inside in nodes_in]
     notes: list[Note] = []
-    for section in sections:
-        inside = [number[key] for key in section.members if key in number]
+    for index, section in enumerate(sections):
+        around = [other for other in range(len(sections)) if _stands_in(nodes_in, index, other)]
         for note in section.notes:
-            inside.append(len(boxes))
+            for other in around:
+                members[other].append(len(boxes))
             size = _note_size(note)
             boxes.append((size[0], size[1] + TITLE_HEIGHT))
             notes.append(replace(note, size=size))
-        members.append(inside)
     below = range(len(number), len(boxes))
     places = [_whole_pixels(place) for place in arrange(boxes, _wires(sheet, number), members, below)]
     nodes = {key: (places[index][0], places[index][1] + TITLE_HEIGHT) for key, index in number.items()}
@@ -148,6 +149,15 @@ def _whole(
         for note, place in zip(notes, places[len(number) :], strict=True)
     )
     return nodes, _around(sections, members, covered), placed
+
+
+def _stands_in(nodes: Sequence[frozenset[int]], inner: int, outer: int) -> bool:
+    """Whether a section is another, or stands in it: of two with the same nodes the later one does."""
+    if inner == outer:
+        return True
+    return (
+        bool(nodes[inner]) and nodes[inner] <= nodes[outer] and (nodes[inner] < nodes[outer] or inner > outer)
+    )
 
 
 def _whole_pixels(place: Point) -> Point:
