@@ -24,8 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..dynamic import unfold_inputs
-from ..errors import ClientError
-from ..errors import ServerError as HttpError
+from ..errors import ClientError, ServerError
 from ..graph.prompt import is_wrapped, sources_of, unwrapped, wrapped
 from ..graph.walk import upstream
 from ..input_file import InputFile, UploadedFile, is_annotated, is_plain_path
@@ -34,7 +33,7 @@ from ..nearest import nearest
 from ..schema import InputSchema, NodeSchema, Schema
 from ..schema.installed_files import is_media_file, takes_file
 from ..source import Input, Source
-from ..validate.server_error import CUSTOM_VALIDATION_FAILED, Explained, ServerError
+from ..validate.server_error import CUSTOM_VALIDATION_FAILED, ErrorEntry, Explained
 from .core import Core, call
 from .flow import Flow, Gather, Request, Tell
 from .routes.file_routes import upload_image, view_request
@@ -93,7 +92,7 @@ class Uploaded:
 
     prompt: Mapping[str, Any]
     uploads: list[Upload] = field(default_factory=list[Upload])
-    errors: dict[str, list[ServerError]] = field(default_factory=dict[str, list[ServerError]])
+    errors: dict[str, list[ErrorEntry]] = field(default_factory=dict[str, list[ErrorEntry]])
 
 
 @dataclass(frozen=True)
@@ -412,7 +411,7 @@ def _is_there(core: Core, text: str) -> Flow[bool | None]:
     request = view_request(name, folder, kind)
     try:
         yield from call(core, Request("HEAD", request.path, request.query))
-    except HttpError as error:
+    except ServerError as error:
         return False if error.status in (400, 403, 404) else None
     return True
 
@@ -450,7 +449,7 @@ def _replaced(prompt: Mapping[str, Any], use: _Use, reference: str) -> Mapping[s
 
 
 def _err(done: Uploaded, use: _Use, message: str) -> None:
-    error = ServerError(
+    error = ErrorEntry(
         CUSTOM_VALIDATION_FAILED,
         "Custom validation failed for node",
         f"{use.name} - Invalid file: {use.text}",

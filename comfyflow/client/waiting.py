@@ -17,7 +17,7 @@ from .routes.server_routes import system_stats
 from .run import Feed, Run
 from .run_event import Outcome, RunEvent
 from .submission import remove_double
-from .web_socket import Call, Listener
+from .web_socket import DueCall, Listener
 
 _RECORD_PAUSE: Final = 0.25
 """How long ``executing {node: null}`` is waited for after ``execution_success``; it says that the
@@ -399,7 +399,7 @@ def next_event(core: Core, listener: Listener[ServerEvent], deadline: Deadline) 
     return event
 
 
-def next_call(core: Core, due: Listener[Call]) -> Flow[Call | None]:
+def next_call(core: Core, due: Listener[DueCall]) -> Flow[DueCall | None]:
     """The next function that is to be called; None when the client is closed."""
     endless = Deadline(core, None)
     while (call := due.take()) is None:

@@ -257,7 +257,7 @@ class Subscription:
 
 
 @dataclass(frozen=True)
-class Call:
+class DueCall:
     """A function that is to be called with an event."""
 
     subscription: Subscription
@@ -272,7 +272,7 @@ class Callbacks:
     """
 
     def __init__(self, signal: Signal) -> None:
-        self.due: Listener[Call] = Listener(signal)
+        self.due: Listener[DueCall] = Listener(signal)
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
 
@@ -298,7 +298,7 @@ class Callbacks:
             if subscription.wants(event):
                 if subscription.once:
                     self._drop(subscription)
-                self.due.put(Call(subscription, event))
+                self.due.put(DueCall(subscription, event))
 
     def close(self) -> None:
         """Nothing more will come."""

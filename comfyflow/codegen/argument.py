@@ -82,7 +82,7 @@ EXTRA: Final = Code('"**"')
 """What stands in place of a wire name where an argument brings inputs of any names."""
 
 
-def extra_argument(name: PythonName, scope: Scope) -> Argument:
+def extra_argument(name: PythonName, scope: ArgumentScope) -> Argument:
     """The argument for inputs that have none of their own.
 
     Args:
@@ -95,7 +95,7 @@ def extra_argument(name: PythonName, scope: Scope) -> Argument:
 
 
 @dataclass
-class Scope:
+class ArgumentScope:
     """The class body in which annotations stand.
 
     Attributes:
@@ -144,19 +144,19 @@ class Annotator:
         self._choices = choices
         self._plain: dict[tuple[str, frozenset[str]], tuple[Types, set[str]]] = {}
 
-    def types(self, entry: InputSchema, scope: Scope) -> Iterable[str]:
+    def types(self, entry: InputSchema, scope: ArgumentScope) -> Iterable[str]:
         """The members of an argument's type, without the None of one that may be left out."""
         if not _is_plain(entry):
             return self._types(entry, scope)
         key = (entry.type, scope.hidden)
         known = self._plain.get(key)
         if known is None:
-            alone = Scope(scope.hidden)
+            alone = ArgumentScope(scope.hidden)
             known = self._plain[key] = (tuple(self._types(entry, alone)), alone.imports)
         scope.imports |= known[1]
         return known[0]
 
-    def _types(self, entry: InputSchema, scope: Scope) -> list[str]:
+    def _types(self, entry: InputSchema, scope: ArgumentScope) -> list[str]:
         if entry.match_template is not None:
             return [self._matched(entry, scope)]
         if is_any(entry.type) or (entry.type.startswith("COMFY_") and entry.type.endswith("_V3")):
@@ -184,7 +184,7 @@ class Annotator:
             return _primitive_default(kinds, stated)
         return literal_or_none(stated)
 
-    def _matched(self, entry: InputSchema, scope: Scope) -> str:
+    def _matched(self, entry: InputSchema, scope: ArgumentScope) -> str:
         variable = scope.type_variables.get(entry.match_template or "")
         if variable is not None:
             return scope.output(variable)
@@ -192,13 +192,13 @@ class Annotator:
             return scope.output(scope.use("Any"))
         return scope.output(self.sockets.input(entry.match_types))
 
-    def _combo_values(self, entry: InputSchema, scope: Scope) -> list[str]:
+    def _combo_values(self, entry: InputSchema, scope: ArgumentScope) -> list[str]:
         value = self._choice(entry, scope)
         if entry.multiselect:
             return [value, f"{scope.use('Sequence')}[{value}]"]
         return [value, scope.use("FileValue")] if takes_file(entry) else [value]
 
-    def _choice(self, entry: InputSchema, scope: Scope) -> str:
+    def _choice(self, entry: InputSchema, scope: ArgumentScope) -> str:
         alias = self._choices.find(entry)
         if alias is not None:
             scope.imports.add("choices")
@@ -217,7 +217,7 @@ class Annotator:
         known = [exact(choice) for choice in entry.choices or ()]
         return literal_or_none(stated) if all(exact(one) in known for one in wanted) else None
 
-    def _values(self, entry: InputSchema, scope: Scope) -> list[str]:
+    def _values(self, entry: InputSchema, scope: ArgumentScope) -> list[str]:
         """The types of the constants that an input takes: those of its primitive types, and
         where the editor has a widget for another type, JSON values like its default.
         """
@@ -243,7 +243,7 @@ def _is_plain(entry: InputSchema) -> bool:
     return ":" not in entry.type and (entry.type in _PYTHON_TYPES or "default" not in entry.options)
 
 
-def _like_default(entry: InputSchema, scope: Scope) -> list[str]:
+def _like_default(entry: InputSchema, scope: ArgumentScope) -> list[str]:
     stated = entry.default
     if is_object(stated):
         return [f"{scope.use('Mapping')}[{scope.builtin('str')}, {scope.use('Any')}]"]

@@ -9,7 +9,7 @@ from typing import Final
 from ..bounds import DYNAMIC_NESTING
 from ..node_history import older_defaults
 from ..schema import InputSchema, NodeSchema, OutputSchema
-from .argument import Annotator, Argument, Scope, argument, extra_argument, merged_argument
+from .argument import Annotator, Argument, ArgumentScope, argument, extra_argument, merged_argument
 from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, OutputPlan, Renamed, SkippedNodeError
 from .code import Code, text, texts
 from .docstring import docstring, node_lines
@@ -52,7 +52,7 @@ class ClassPlanner:
         plan = ClassPlan(node.class_type, name)
         if not node.of_pack:
             plan.older_defaults = older_defaults(node.class_type)
-        scope = Scope(_BUILTIN_TYPES & set(names), type_variables, plan.imports)
+        scope = ArgumentScope(_BUILTIN_TYPES & set(names), type_variables, plan.imports)
         if name != node.class_type:
             plan.renamed.append(Renamed(node.class_type, "node", node.class_type, name, former))
         carried = [self._carried(output, scope) for output in node.outputs]
@@ -77,7 +77,7 @@ class ClassPlanner:
         self,
         block: Block,
         inputs: tuple[InputSchema, ...],
-        scope: Scope,
+        scope: ArgumentScope,
         plan: ClassPlan,
         taken: Collection[str],
         depth: int,
@@ -121,11 +121,11 @@ class ClassPlanner:
             block.arguments.append(merged_argument(definitions[0], names[wire], members))
         return names
 
-    def _extra(self, block: Block, scope: Scope) -> Argument:
+    def _extra(self, block: Block, scope: ArgumentScope) -> Argument:
         taken = {"self", *(argument.name for argument in block.arguments or ())}
         return extra_argument(python_name("extra", taken), scope)
 
-    def _carried(self, output: OutputSchema, scope: Scope) -> str:
+    def _carried(self, output: OutputSchema, scope: ArgumentScope) -> str:
         if output.match_template is not None:
             variable = scope.type_variables.get(output.match_template)
             return scope.use("Any") if variable is None else scope.socket(variable)
@@ -164,7 +164,7 @@ def _top_inputs(inputs: Iterable[InputSchema]) -> Iterator[InputSchema]:
             yield entry.autogrow.input
 
 
-def _bases(node: NodeSchema, names: list[PythonName], carried: list[str], scope: Scope) -> Code:
+def _bases(node: NodeSchema, names: list[PythonName], carried: list[str], scope: ArgumentScope) -> Code:
     bases: list[str] = []
     if node.is_output_node:
         bases.append(f"{scope.use('OutputNode')}[{scope.use(result_class(node))}]")
@@ -182,7 +182,7 @@ def _bases(node: NodeSchema, names: list[PythonName], carried: list[str], scope:
     return Code(", ".join(bases))
 
 
-def _constants(node: NodeSchema, scope: Scope) -> list[tuple[Code, Code]]:
+def _constants(node: NodeSchema, scope: ArgumentScope) -> list[tuple[Code, Code]]:
     constants = [
         (Code("_class_type"), text(node.class_type)),
         (Code("_display_name"), text(node.display_name)),

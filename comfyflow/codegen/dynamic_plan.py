@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..schema import InputSchema
-from .argument import Argument, Scope, argument
+from .argument import Argument, ArgumentScope, argument
 from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, Renamed
 from .code import Code, LiteralType, text, texts, union
 from .docstring import argument_lines, docstring
@@ -36,7 +36,7 @@ class DynamicArgument:
 
     planner: ClassPlanner
     block: Block
-    scope: Scope
+    scope: ArgumentScope
     plan: ClassPlan
     entry: InputSchema
     name: PythonName
@@ -146,7 +146,7 @@ class DynamicArgument:
     ) -> Block:
         block = Block(pad, name, Code(self.use(base)), Code(""), source=source)
         self.plan.blocks.append(block)
-        scope = Scope(imports=self.scope.imports)
+        scope = ArgumentScope(imports=self.scope.imports)
         names = self.planner.add_constructor(block, tuple(inputs), scope, self.plan, (), self.depth + 1)
         about = argument_lines(((names[entry.name], entry) for entry in inputs), self.planner.docs)
         block.docstring = docstring([title, *about], pad + INDENT)

@@ -97,7 +97,7 @@ class Boards:
     ) -> None:
         self._graph = graph
         self._fed = fed
-        self.boards = {scope_id: Board(scope_id) for scope_id in (ROOT, *graph.scopes)}
+        self.boards: Final = {scope_id: Board(scope_id) for scope_id in (ROOT, *graph.scopes)}
         self._entries: dict[str, dict[Supply, list[int]]] = {scope_id: {} for scope_id in graph.scopes}
         self._exits: dict[str, dict[Link, int]] = {scope_id: {} for scope_id in graph.scopes}
         self._chosen: dict[tuple[str, str, str], int] = {}

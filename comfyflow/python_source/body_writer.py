@@ -26,7 +26,7 @@ from .expression import (
 from .fitting import ANY_NODE, RAW_NODE, Fitted
 from .imports import Imports
 from .layout import Blank, Comment, Line, flat
-from .name import Scope
+from .name import NameScope
 from .node_call import Inner, Leaf, Listed, NodeCall, Value
 from .order import Run
 from .program import WHOLE, CallStep, Given, Local, NodeStep, Step
@@ -60,7 +60,7 @@ class BodyWriter:
     def __init__(
         self,
         fitted: Fitted,
-        scope: Scope,
+        scope: NameScope,
         schema: Schema,
         imports: Imports,
         functions: Mapping[int, str],

@@ -12,7 +12,7 @@ from ..graph.walk import sources_first
 from ..schema import NodeSchema, Schema
 from .accepted import ANY
 from .annotation import Annotations
-from .name import Scope, function_name, snake
+from .name import NameScope, function_name, snake
 from .parameter import Chosen, Place
 from .program import WHOLE, Body, BodyParameter, CallStep, Given, Local, NodeStep
 from .text import docstring_text
@@ -78,7 +78,7 @@ class Division:
         self._annotations = annotations
         self._titles = annotations.subgraphs
         self._taken = set(taken)
-        self._names = Scope(taken)
+        self._names = NameScope(taken)
         self._users: defaultdict[str, list[tuple[str, str, int]]] = defaultdict(list)
         for node_id, node in graph.items():
             for name, link in node.links:
@@ -176,14 +176,14 @@ class Division:
         group.results = {result: index for index, result in enumerate(ordered)}
 
     def _take_parameters(self, group: _Shared) -> None:
-        scope = Scope(self._taken)
+        scope = NameScope(self._taken)
         self._take_links(group, scope)
         self._take_chosen(group, scope)
         for place in sorted(set(self._differing(group.units)) - group.given.keys()):
             one = self._typed_values(group, place)
             self._add(group, place, BodyParameter(scope.claim(*one.names), one.type))
 
-    def _take_chosen(self, group: _Shared, scope: Scope) -> None:
+    def _take_chosen(self, group: _Shared, scope: NameScope) -> None:
         """A parameter for each value that is one of the whole workflow."""
         chosen: dict[Place, list[tuple[int, Chosen]]] = {}
         for unit in group.units:
@@ -208,7 +208,7 @@ class Division:
         values = [self._graph[unit.absolute(relative)].inputs[name] for unit in group.units]
         return self._typed((group.units[0].absolute(relative), name), values)
 
-    def _take_links(self, group: _Shared, scope: Scope) -> None:
+    def _take_links(self, group: _Shared, scope: NameScope) -> None:
         """A parameter for each thing that is linked from outside, to however many inputs."""
         first = group.units[0]
         inside = set(first.nodes)

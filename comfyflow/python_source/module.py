@@ -19,7 +19,7 @@ from .expression import assignment, name
 from .fitting import FROM_COMFYFLOW, Result, fit_body
 from .imports import Imports
 from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
-from .name import Scope
+from .name import NameScope
 from .node_class import NodeClasses, node_classes
 from .order import arrange
 from .program import Body, BodyParameter, NodeStep
@@ -47,7 +47,7 @@ class ModuleWriter:
         self._annotations = annotations
         self._imports = Imports(package, FROM_COMFYFLOW)
         self._constants: dict[str, str] = {}
-        self._constant_names = Scope(FROM_COMFYFLOW)
+        self._constant_names = NameScope(FROM_COMFYFLOW)
         self._functions: dict[int, str] = {}
         self._results: dict[int, list[Result]] = {}
         self._notes: dict[int, Comment | None] = {}
@@ -101,7 +101,7 @@ class ModuleWriter:
         fitted = fit_body(body, order, self._classes, carried, self._results)
         self._results[id(body)] = fitted.results
         classes = (call.node_class.name for call in fitted.calls.values())
-        scope = Scope([*FROM_COMFYFLOW, *self._functions.values(), *body.parameters, *classes])
+        scope = NameScope([*FROM_COMFYFLOW, *self._functions.values(), *body.parameters, *classes])
         writer = BodyWriter(fitted, scope, self._schema, self._imports, self._functions)
         comments = dict(self._comments(body, sections.values()))
         self._notes[id(body)] = comments.get(None)

@@ -25,7 +25,7 @@ NEVER: Final = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(
 """Names that no variable gets."""
 
 
-class Scope:
+class NameScope:
     """The names of one function.
 
     Args:

@@ -12,7 +12,7 @@ from .note import shown
 from .plan import ClassPlan, SchemaPlans
 from .rules import ServerRules
 from .server_answer import INTERNAL_ERROR, ServerAnswer, rejected
-from .server_error import ServerError
+from .server_error import ErrorEntry
 
 _DICT: Final[Any] = dict
 
@@ -30,19 +30,19 @@ class Classes:
 
     plans: dict[str, ClassPlan | None] = field(default_factory=dict[str, ClassPlan | None])
     outputs: list[str] = field(default_factory=list[str])
-    missing: dict[str, ServerError] = field(default_factory=dict[str, ServerError])
+    missing: dict[str, ErrorEntry] = field(default_factory=dict[str, ErrorEntry])
     answer: ServerAnswer | None = None
 
 
 def crash(why: str) -> ServerAnswer:
     """The answer where the server's own code fails: a 500 without JSON."""
-    error = ServerError("internal_server_error", "500 Internal Server Error", why, {})
+    error = ErrorEntry("internal_server_error", "500 Internal Server Error", why, {})
     return rejected(error, INTERNAL_ERROR)
 
 
 def no_outputs() -> ServerAnswer:
     """The answer to a prompt that has nothing to run."""
-    return rejected(ServerError("prompt_no_outputs", "Prompt has no outputs", "", {}))
+    return rejected(ErrorEntry("prompt_no_outputs", "Prompt has no outputs", "", {}))
 
 
 def find_classes(prompt: Mapping[str, Any], plans: SchemaPlans) -> Classes:
@@ -96,7 +96,7 @@ def _replacing(prompt: Mapping[str, Any]) -> ServerAnswer | None:
     return None
 
 
-def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer, ServerError]:
+def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer, ErrorEntry]:
     """What the server says of a node of no class that it has."""
     if not is_object(node):
         is_text_or_list = isinstance(node, str) or is_list(node)
@@ -114,30 +114,30 @@ def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer,
     return rejected(error), error
 
 
-def _no_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) -> ServerError:
+def _no_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) -> ErrorEntry:
     details = f"Node ID '#{node_id}'"
     if not rules.names_missing_node:
         message = "Cannot execute because a node is missing the class_type property."
-        return ServerError("invalid_prompt", message, details, {})
+        return ErrorEntry("invalid_prompt", message, details, {})
     title = object_or_empty(meta_of(node)).get("title")
     message = (
         f"Node '{title or f'ID #{node_id}'}' has no class_type. "
         "The workflow may be corrupted or a custom node is missing."
     )
     info = {"node_id": node_id, "class_type": None, "node_title": title}
-    return ServerError("missing_node_type", message, details, info)
+    return ErrorEntry("missing_node_type", message, details, info)
 
 
-def _unknown_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) -> ServerError:
+def _unknown_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) -> ErrorEntry:
     class_type = node.get("class_type")
     details = f"Node ID '#{node_id}'"
     if not rules.names_missing_node:
         message = f"Cannot execute because node {class_type} does not exist."
-        return ServerError("invalid_prompt", message, details, {})
+        return ErrorEntry("invalid_prompt", message, details, {})
     title = object_or_empty(meta_of(node)).get("title", class_type)
     message = f"Node '{title}' not found. The custom node may not be installed."
     info = {"node_id": node_id, "class_type": class_type, "node_title": title}
-    return ServerError("missing_node_type", message, details, info)
+    return ErrorEntry("missing_node_type", message, details, info)
 
 
 def targeted(outputs: list[str], targets: object) -> list[str] | None:

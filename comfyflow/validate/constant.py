@@ -14,8 +14,8 @@ from .server_error import (
     VALUE_BIGGER_THAN_MAX,
     VALUE_NOT_IN_LIST,
     VALUE_SMALLER_THAN_MIN,
+    ErrorEntry,
     Raised,
-    ServerError,
 )
 
 FAILURES: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -37,7 +37,7 @@ def converted(plan: InputPlan, value: Any) -> Any:
     return value if convert is None else convert(value)
 
 
-def check_constant(plan: InputPlan, value: Any, rules: ServerRules) -> ServerError | Raised | None:
+def check_constant(plan: InputPlan, value: Any, rules: ServerRules) -> ErrorEntry | Raised | None:
     """What the server says of a constant.
 
     Args:
@@ -61,7 +61,7 @@ def check_constant(plan: InputPlan, value: Any, rules: ServerRules) -> ServerErr
         return Raised.by(error)
 
 
-def _not_converted(plan: InputPlan, value: Any, error: Exception) -> ServerError | Raised:
+def _not_converted(plan: InputPlan, value: Any, error: Exception) -> ErrorEntry | Raised:
     try:
         details = f"{plan.name}, {value}, {error}"
     except FAILURES as worse:
@@ -69,21 +69,21 @@ def _not_converted(plan: InputPlan, value: Any, error: Exception) -> ServerError
     info = _info(plan, value)
     info["exception_message"] = str(error)
     message = f"Failed to convert an input value to a {plan.input_type} value"
-    return ServerError(INVALID_INPUT_TYPE, message, details, info)
+    return ErrorEntry(INVALID_INPUT_TYPE, message, details, info)
 
 
-def _out_of_range(plan: InputPlan, value: Any) -> ServerError | None:
+def _out_of_range(plan: InputPlan, value: Any) -> ErrorEntry | None:
     options = plan.options
     if "min" in options and value < options["min"]:
         message = f"Value {value} smaller than min of {options['min']}"
-        return ServerError(VALUE_SMALLER_THAN_MIN, message, plan.name, _info(plan, value))
+        return ErrorEntry(VALUE_SMALLER_THAN_MIN, message, plan.name, _info(plan, value))
     if "max" in options and value > options["max"]:
         message = f"Value {value} bigger than max of {options['max']}"
-        return ServerError(VALUE_BIGGER_THAN_MAX, message, plan.name, _info(plan, value))
+        return ErrorEntry(VALUE_BIGGER_THAN_MAX, message, plan.name, _info(plan, value))
     return None
 
 
-def _not_listed(plan: InputPlan, value: Any, rules: ServerRules) -> ServerError | None:
+def _not_listed(plan: InputPlan, value: Any, rules: ServerRules) -> ErrorEntry | None:
     choices: Any = plan.input_type
     if not is_list(choices):
         if choices != COMBO or not rules.checks_combos:
@@ -101,7 +101,7 @@ def _not_listed(plan: InputPlan, value: Any, rules: ServerRules) -> ServerError 
     else:
         listed = str(choices)
     shown = ", ".join(map(repr, strange)) if rules.multiselect else f"'{value}'"
-    return ServerError(VALUE_NOT_IN_LIST, "Value not in list", f"{plan.name}: {shown} not in {listed}", info)
+    return ErrorEntry(VALUE_NOT_IN_LIST, "Value not in list", f"{plan.name}: {shown} not in {listed}", info)
 
 
 def _info(plan: InputPlan, value: Any) -> dict[str, Any]:

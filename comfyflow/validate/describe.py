@@ -27,15 +27,15 @@ from .server_error import (
     VALUE_BIGGER_THAN_MAX,
     VALUE_NOT_IN_LIST,
     VALUE_SMALLER_THAN_MIN,
+    ErrorEntry,
     Explained,
-    ServerError,
 )
 
 MISSING_CLASS: Final = ("missing_node_type", "invalid_prompt")
 Nearest = Callable[[str, Iterable[str]], str | None]
 
 
-def message_of(error: ServerError) -> str:
+def message_of(error: ErrorEntry) -> str:
     """One sentence about an error, ours or a server's, without the input's name."""
     if error.explained is not None:
         name = error.explained.input_name
@@ -171,7 +171,7 @@ def _config_options(info: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return config[1] if is_array(config) and len(config) > 1 and is_object(config[1]) else None
 
 
-def explained_by(error: ServerError, inputs: Mapping[str, Any], prompt: Mapping[str, Any]) -> ServerError:
+def explained_by(error: ErrorEntry, inputs: Mapping[str, Any], prompt: Mapping[str, Any]) -> ErrorEntry:
     """A server's KeyError, traced back to the link that it comes from.
 
     Args:
@@ -191,7 +191,7 @@ def explained_by(error: ServerError, inputs: Mapping[str, Any], prompt: Mapping[
 
 
 def suggestion_for(
-    error: ServerError,
+    error: ErrorEntry,
     entry: InputPlan | None,
     strangers: Iterable[str],
     source: ClassPlan | None,
@@ -226,7 +226,7 @@ def suggestion_for(
     return None
 
 
-def _nearest_number(error: ServerError) -> str | None:
+def _nearest_number(error: ErrorEntry) -> str | None:
     """For ``"3.7"`` where a whole number is wanted."""
     given = error.extra_info.get("received_value")
     if _config_type(error.extra_info) != "INT" or not isinstance(given, str):
@@ -242,7 +242,7 @@ def _nearest_number(error: ServerError) -> str | None:
     return f"The nearest right value is {near}."
 
 
-def _nearest_choice(error: ServerError, entry: InputPlan | None, nearest: Nearest) -> str | None:
+def _nearest_choice(error: ErrorEntry, entry: InputPlan | None, nearest: Nearest) -> str | None:
     choices = entry.entry.choices if entry is not None else None
     if choices is None:
         kind, options = _config_type(error.extra_info), _config_options(error.extra_info)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .note import Note
-from .server_error import Raised, ServerError
+from .server_error import ErrorEntry, Raised
 
 
 class LinkStep(NamedTuple):
@@ -26,7 +26,7 @@ class LinkStep(NamedTuple):
     link: Any
 
 
-Step = LinkStep | ServerError | Raised
+Step = LinkStep | ErrorEntry | Raised
 """What the server comes upon at one input, in the schema's order of inputs."""
 
 
@@ -58,11 +58,11 @@ class Findings:
         """Whether the server objects to something in it."""
         return any(True for _ in self.errors())
 
-    def errors(self) -> Iterator[ServerError | Raised]:
+    def errors(self) -> Iterator[ErrorEntry | Raised]:
         """All that the server objects to, as if nothing stopped it."""
         return (step for step in self.steps if not isinstance(step, LinkStep))
 
-    def hidden_errors(self) -> Iterator[ServerError | Raised]:
+    def hidden_errors(self) -> Iterator[ErrorEntry | Raised]:
         """What is missing in the server's answer, because an exception took its place."""
         first = next((step for step in self.steps if isinstance(step, Raised)), None)
         if first is not None:

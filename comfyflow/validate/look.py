@@ -20,9 +20,9 @@ from .server_error import (
     CUSTOM_VALIDATION_FAILED,
     REQUIRED_INPUT_MISSING,
     RETURN_TYPE_MISMATCH,
+    ErrorEntry,
     Explained,
     Raised,
-    ServerError,
 )
 
 
@@ -245,15 +245,15 @@ def _as_json(value: Any) -> Any:
     return [*value] if is_array(value) else value
 
 
-def _missing(entry: InputPlan) -> ServerError:
+def _missing(entry: InputPlan) -> ErrorEntry:
     info = {"input_name": entry.name}
-    return ServerError(REQUIRED_INPUT_MISSING, "Required input is missing", entry.leaf, info)
+    return ErrorEntry(REQUIRED_INPUT_MISSING, "Required input is missing", entry.leaf, info)
 
 
-def _no_link(entry: InputPlan, link: list[Any]) -> ServerError:
+def _no_link(entry: InputPlan, link: list[Any]) -> ErrorEntry:
     info = {"input_name": entry.name, "input_config": entry.config, "received_value": link}
     message = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
-    return ServerError(BAD_LINKED_INPUT, message, entry.name, info)
+    return ErrorEntry(BAD_LINKED_INPUT, message, entry.name, info)
 
 
 def _no_slot(entry: InputPlan, source: str, slot: object, plan: ClassPlan) -> Explained:
@@ -264,7 +264,7 @@ def _no_slot(entry: InputPlan, source: str, slot: object, plan: ClassPlan) -> Ex
     )
 
 
-def _mismatch(entry: InputPlan, received: Any, link: list[Any]) -> ServerError:
+def _mismatch(entry: InputPlan, received: Any, link: list[Any]) -> ErrorEntry:
     info = {
         "input_name": entry.name,
         "input_config": entry.config,
@@ -272,7 +272,7 @@ def _mismatch(entry: InputPlan, received: Any, link: list[Any]) -> ServerError:
         "linked_node": link,
     }
     details = f"{entry.name}, received_type({received}) mismatch input_type({entry.input_type})"
-    return ServerError(RETURN_TYPE_MISMATCH, "Return type mismatch between linked nodes", details, info)
+    return ErrorEntry(RETURN_TYPE_MISMATCH, "Return type mismatch between linked nodes", details, info)
 
 
 def _absent(name: str) -> Explained:
@@ -280,13 +280,13 @@ def _absent(name: str) -> Explained:
     return Explained(message, is_file=True)
 
 
-def _own_failed(name: str | None, answer: str | bool, why: Explained | None) -> ServerError:
+def _own_failed(name: str | None, answer: str | bool, why: Explained | None) -> ErrorEntry:
     details = " - ".join(
         part for part in (name, None if answer is False else str(answer)) if part is not None
     )
     message = "Custom validation failed for node"
     info = {} if name is None else {"input_name": name}
-    return ServerError(CUSTOM_VALIDATION_FAILED, message, details, info, why)
+    return ErrorEntry(CUSTOM_VALIDATION_FAILED, message, details, info, why)
 
 
 def _passed(unfolded: Unfolded, given: Mapping[str, Any], keeps_all: bool) -> Iterator[tuple[str, Any]]:
@@ -307,7 +307,7 @@ def _stored(entry: InputPlan, value: Any) -> Any:
         return unwrapped(value)
 
 
-def _odd_inputs(plan: ClassPlan, inputs: Any) -> Iterator[ServerError | Raised]:
+def _odd_inputs(plan: ClassPlan, inputs: Any) -> Iterator[ErrorEntry | Raised]:
     """0.3.64: names are looked for in whatever ``inputs`` is."""
     for entry in plan.unfold({}).inputs.values():
         if not isinstance(inputs, (str, list)):

@@ -16,7 +16,7 @@ from ..graph.prompt import is_link, sources_of
 from ..graph.walk import reachable, turned
 from ..json_types import object_or_empty
 from .plan import ClassPlan
-from .server_error import CUSTOM_VALIDATION_FAILED, ServerError
+from .server_error import CUSTOM_VALIDATION_FAILED, ErrorEntry
 
 START: Final = "StartLoop"
 END: Final = "EndLoop"
@@ -110,7 +110,7 @@ class LoopError(Exception):
             "node_ids": self.nodes,
             "output_ids": self.outputs,
         }
-        self.error: Final = ServerError(CUSTOM_VALIDATION_FAILED, message, details, info)
+        self.error: Final = ErrorEntry(CUSTOM_VALIDATION_FAILED, message, details, info)
 
 
 def find_loops(

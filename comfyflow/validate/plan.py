@@ -26,7 +26,7 @@ from .input_files import listed_files
 from .own_check import OwnCheck
 from .pack_checks import EndlessOutputs, has_endless_outputs, pack_check
 from .rules import ServerRules
-from .server_error import INVALID_DYNAMIC_INPUT, ServerError
+from .server_error import INVALID_DYNAMIC_INPUT, ErrorEntry
 
 SOCKET: Final = 0
 INT: Final = 1
@@ -228,7 +228,7 @@ class ClassPlan:
             needed += 1  # which nothing meets: such a node must be looked at closely
         return Unfolded(inputs, checks, needed, open_choices)
 
-    def wrong_rows(self, given: Mapping[str, Any]) -> ServerError | None:
+    def wrong_rows(self, given: Mapping[str, Any]) -> ErrorEntry | None:
         """What is wrong with the names that stand below its dynamic inputs; the server then looks
         at nothing else of the node (after 0.36).
         """
@@ -236,7 +236,7 @@ class ClassPlan:
         if wrong is None:
             return None
         info = {"input_name": wrong.input_name}
-        return ServerError(INVALID_DYNAMIC_INPUT, "Invalid dynamic input", wrong.details, info)
+        return ErrorEntry(INVALID_DYNAMIC_INPUT, "Invalid dynamic input", wrong.details, info)
 
     def _selection(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
         """What decides which inputs there are: what is chosen, in the order it is met."""

@@ -17,7 +17,7 @@ from .advice import FILE_NOT_CHECKED
 from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
 from .note import Note
 from .server_answer import ServerAnswer, read_answer, rejected
-from .server_error import EXCEPTION_INNER, NodeErrors, ServerError
+from .server_error import EXCEPTION_INNER, ErrorEntry, NodeErrors
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -103,7 +103,7 @@ class Subject:
             title=self.title(node_id),
         )
 
-    def problem_of(self, node_id: str | None, error: ServerError) -> Problem:
+    def problem_of(self, node_id: str | None, error: ErrorEntry) -> Problem:
         """A server's error as a problem."""
         error = explained_by(error, self.inputs(node_id), self.prompt)
         return Problem(
@@ -119,7 +119,7 @@ class Subject:
             extra_info=error.extra_info,
         )
 
-    def _suggestion(self, node_id: str | None, error: ServerError) -> str | None:
+    def _suggestion(self, node_id: str | None, error: ErrorEntry) -> str | None:
         if error.type in MISSING_CLASS:
             given = self.class_type(node_id)
             near = self.nearest(given, self.plans.schema.raw) if given and self.plans is not None else None
@@ -156,7 +156,7 @@ class Report:
         answer: ServerAnswer,
         subject: Subject,
         notes: Sequence[Note] = (),
-        hidden: Sequence[tuple[str, ServerError]] = (),
+        hidden: Sequence[tuple[str, ErrorEntry]] = (),
     ) -> None:
         self._answer = answer
         self._subject = subject
@@ -279,7 +279,7 @@ class Report:
         notes = [note for note in self._notes if note.severity == "refusal"]
         return Report(ServerAnswer(valid=True), self._subject, notes)
 
-    def with_errors(self, errors: Mapping[str, Sequence[ServerError]]) -> Report:
+    def with_errors(self, errors: Mapping[str, Sequence[ErrorEntry]]) -> Report:
         """The report with errors that a server that was asked will have: it refuses the prompt.
 
         Args:
@@ -292,7 +292,7 @@ class Report:
             before = known.get(node_id)
             kept, dependent = (before.errors, before.dependent_outputs) if before is not None else ((), ())
             known[node_id] = NodeErrors(self._subject.class_type(node_id), [*kept, *found], dependent)
-        top = ServerError("prompt_outputs_failed_validation", "Prompt outputs failed validation", "", {})
+        top = ErrorEntry("prompt_outputs_failed_validation", "Prompt outputs failed validation", "", {})
         answer = rejected(self._answer.error or top)
         answer.node_errors = known
         notes = [

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
 from .note import Note, shown
-from .server_error import NodeErrors, ServerError
+from .server_error import ErrorEntry, NodeErrors
 
 OK: Final = 200
 BAD_REQUEST: Final = 400
@@ -29,7 +29,7 @@ class ServerAnswer:
     """
 
     valid: bool
-    error: ServerError | None = None
+    error: ErrorEntry | None = None
     outputs: Sequence[str] = ()
     node_errors: Mapping[str, NodeErrors] = field(default_factory=dict[str, NodeErrors])
     status: int = OK
@@ -71,7 +71,7 @@ def dropped_note(output: str, cause: str | None = None) -> Note:
     return Note("output_dropped", message, output)
 
 
-def rejected(error: ServerError, status: int = BAD_REQUEST) -> ServerAnswer:
+def rejected(error: ErrorEntry, status: int = BAD_REQUEST) -> ServerAnswer:
     """The answer to a prompt that fails as a whole."""
     return ServerAnswer(valid=False, error=error, status=status)
 
@@ -92,14 +92,14 @@ def read_answer(body: object, status: int) -> ServerAnswer:
     return ServerAnswer(valid, error, (), dict(_read_nodes(answer.get("node_errors"))), status, answer)
 
 
-def _read_top(answer: Mapping[str, Any], status: int) -> ServerError:
+def _read_top(answer: Mapping[str, Any], status: int) -> ErrorEntry:
     error = answer.get("error")
     if is_object(error):
         return _read_error(error)
     said = error if isinstance(error, str) else answer.get("message")
     text = text_or_empty(said) or f"the server answered {status}"
     code = answer.get("code")
-    return ServerError(code if isinstance(code, str) else "rejected", text, "", {})
+    return ErrorEntry(code if isinstance(code, str) else "rejected", text, "", {})
 
 
 def _read_nodes(nodes: object) -> Iterator[tuple[str, NodeErrors]]:
@@ -113,8 +113,8 @@ def _read_nodes(nodes: object) -> Iterator[tuple[str, NodeErrors]]:
             yield str(node_id), NodeErrors(told.get("class_type"), errors, dependents)
 
 
-def _read_error(error: Mapping[str, Any]) -> ServerError:
-    return ServerError(
+def _read_error(error: Mapping[str, Any]) -> ErrorEntry:
+    return ErrorEntry(
         text_or_empty(error.get("type")) or "unknown",
         text_or_empty(error.get("message")),
         text_or_empty(error.get("details")),

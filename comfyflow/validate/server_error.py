@@ -33,7 +33,7 @@ class Explained(NamedTuple):
     is_file: bool = False
 
 
-class ServerError(NamedTuple):
+class ErrorEntry(NamedTuple):
     """One error as a server puts it into its answer.
 
     Attributes:
@@ -77,7 +77,7 @@ class NodeErrors(NamedTuple):
     """
 
     class_type: Any
-    errors: Sequence[ServerError]
+    errors: Sequence[ErrorEntry]
     dependent_outputs: Sequence[str]
 
     def to_json(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Raised(NamedTuple):
         """The exception that the same operation raises here."""
         return cls(type(error).__name__, str(error), explained)
 
-    def as_inner(self, input_name: str, config: Any, link: Any) -> ServerError:
+    def as_inner(self, input_name: str, config: Any, link: Any) -> ErrorEntry:
         """How it is filed under an inner node: with the name of its *consumer's* input."""
         info: dict[str, Any] = {
             "input_name": input_name,
@@ -117,13 +117,13 @@ class Raised(NamedTuple):
             "traceback": [],
             "linked_node": link,
         }
-        return ServerError(
+        return ErrorEntry(
             EXCEPTION_INNER, "Exception when validating inner node", self.message, info, self.explained
         )
 
-    def as_output(self) -> ServerError:
+    def as_output(self) -> ErrorEntry:
         """How it is filed under an output node."""
         info: dict[str, Any] = {"exception_type": self.exception_type, "traceback": []}
-        return ServerError(
+        return ErrorEntry(
             EXCEPTION_OUTPUT, "Exception when validating node", self.message, info, self.explained
         )

@@ -24,7 +24,7 @@ from .report import Report, Subject
 from .rules import DEEPEST_JSON, SERVER_RECURSION
 from .scan import Scan, scan
 from .server_answer import ServerAnswer, dropped_note, rejected
-from .server_error import DEPENDENCY_CYCLE, NodeErrors, Raised, ServerError
+from .server_error import DEPENDENCY_CYCLE, ErrorEntry, NodeErrors, Raised
 from .walk import Verdicts, Walk
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Validation:
     def _class_of(self, node_id: str) -> Any:
         return self._prompt[node_id]["class_type"]
 
-    def _hidden(self, verdicts: Verdicts | None, outputs: list[str]) -> Iterator[tuple[str, ServerError]]:
+    def _hidden(self, verdicts: Verdicts | None, outputs: list[str]) -> Iterator[tuple[str, ErrorEntry]]:
         """What the server has not come to: all of it, where it stopped at a class; else what
         an exception kept it from.
         """
@@ -260,7 +260,7 @@ def _answer(verdicts: Verdicts) -> ServerAnswer:
     if verdicts.outputs:
         return ServerAnswer(True, None, verdicts.outputs, verdicts.node_errors)
     details = "\n".join(f"{error.message}: {error.details}" for error in verdicts.output_errors)
-    error = ServerError("prompt_outputs_failed_validation", "Prompt outputs failed validation", details, {})
+    error = ErrorEntry("prompt_outputs_failed_validation", "Prompt outputs failed validation", details, {})
     answer = rejected(error)
     answer.node_errors = verdicts.node_errors
     return answer

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from .findings import LinkStep, Step
 from .rules import RECURSION_CAUGHT, SERVER_RECURSION, ServerRules
-from .server_error import DEPENDENCY_CYCLE, Explained, NodeErrors, Raised, ServerError
+from .server_error import DEPENDENCY_CYCLE, ErrorEntry, Explained, NodeErrors, Raised
 
-_Verdict = tuple[bool, list[ServerError]]
+_Verdict = tuple[bool, list[ErrorEntry]]
 _FINE: Final[_Verdict] = (True, [])
 
 
@@ -32,7 +32,7 @@ class Verdicts:
 
     outputs: list[str] = field(default_factory=list[str])
     node_errors: dict[str, NodeErrors] = field(default_factory=dict[str, NodeErrors])
-    output_errors: list[ServerError] = field(default_factory=list[ServerError])
+    output_errors: list[ErrorEntry] = field(default_factory=list[ErrorEntry])
     visited: set[str] = field(default_factory=set[str])
     circles: list[list[str]] = field(default_factory=list[list[str]])
 
@@ -45,7 +45,7 @@ class _Frame:
     def __init__(self, node_id: str, steps: Iterable[Step]) -> None:
         self.node_id = node_id
         self.steps = iter(steps)
-        self.errors: list[ServerError] = []
+        self.errors: list[ErrorEntry] = []
         self.valid = True
         self.link: LinkStep | None = None
 
@@ -118,7 +118,7 @@ class Walk:
         an exception.
         """
         for step in frame.steps:
-            if isinstance(step, ServerError):
+            if isinstance(step, ErrorEntry):
                 frame.errors.append(step)
             elif isinstance(step, Raised):
                 return step
@@ -152,7 +152,7 @@ class Walk:
         path = " -> ".join(f"{step} ({self._class_of(step)})" for step in [*around, node_id])
         for member in around:
             info = {"node_id": member, "cycle_nodes": around}
-            error = ServerError(DEPENDENCY_CYCLE, "Dependency cycle detected", path, info)
+            error = ErrorEntry(DEPENDENCY_CYCLE, "Dependency cycle detected", path, info)
             self._learn(member, (False, [error]))
 
     def _finish(self, frame: _Frame) -> None:
