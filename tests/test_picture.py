@@ -246,6 +246,15 @@ def test_the_command_keeps_the_places_of_the_editor_unless_it_is_to_arrange_them
     assert source + 300 < target
 
 
+def test_a_node_that_was_saved_too_low_is_as_high_as_its_rows() -> None:
+    sampler = GraphNode("1", "KSampler", {"seed": 1, "steps": 20})
+    canvas = Canvas({"1": (0.0, 0.0)}, sizes={"1": (300.0, 20.0)})
+    root = check_svg(Picture(Graph([sampler], canvas=canvas), reference_schema()).svg)
+    (body,) = [each for each in root.iter(f"{SVG}rect") if each.attrib["class"] == "cf-body"]
+    assert (body.attrib["width"], body.attrib["height"]) == ("300", str(30 + 20 * 4 + 8 + 24 * 7 + 6))
+    assert "denoise" in [each.text for each in root.iter(f"{SVG}text")]
+
+
 def left_edges(file: Path, out: Path, *options: str) -> list[float]:
     done = CliRunner().invoke(app, ["graph", str(file), "-o", str(out), *options])
     assert done.exit_code == 0, done.output
@@ -288,14 +297,14 @@ def test_the_prompt_in_a_file_is_drawn_on_the_canvas_of_the_workflow_beside_it(t
 
 def test_texts_are_cut_to_the_room_that_there_is() -> None:
     assert shortened("abcdef", 70) == "abcdef"
-    assert shortened("abcdefghijk", 42) == "abcde…"
+    assert shortened("abcdefghijk", 46) == "abcde…"
     assert shortened("one\ntwo", 70) == "one…"
-    assert wrapped("one two three", 56, 9) == ["one two", "three"]
-    assert wrapped("abcdefghijkl", 42, 9) == ["abcdef", "ghijkl"]
+    assert wrapped("one two three", 61, 9) == ["one two", "three"]
+    assert wrapped("abcdefghijkl", 46, 9) == ["abcdef", "ghijkl"]
     assert wrapped("a\nb\nc", 70, 2) == ["a", "b…"]
     assert wrapped("", 70, 2) == [""]
-    assert shortened("模糊低质量", 42) == "模糊…"
-    assert wrapped("模糊低质量", 42, 9) == ["模糊低", "质量"]
+    assert shortened("模糊低质量", 46) == "模糊…"
+    assert wrapped("模糊低质量", 46, 9) == ["模糊低", "质量"]
     assert place_text(Place(str(Path.cwd() / "a" / "b.py"), 3)) == "a/b.py:3"
     assert place_text(Place("/elsewhere/b.py", 3)) == "b.py:3"
     assert type_colour("IMAGE,MASK") == type_colour("IMAGE")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ..graph import ROOT, Canvas, Graph, Note
@@ -139,7 +139,7 @@ class _Drawer:
     ) -> None:
         self.graph = graph
         self.sheets = read_sheets(graph, schema)
-        self.canvas: Canvas = layout(graph, schema)
+        self.canvas: Canvas = _opened(layout(graph, schema), self.sheets)
         self.marks = marks
         self.problems: dict[str, list[Problem]] = {}
         for problem in problems:
@@ -283,7 +283,9 @@ class _Drawer:
             _severity(found),
         )
         number = f"#{shown(key)}"
-        room = width - 30
+        room = width - 24
+        if text_width(title) / BOLD <= room < text_width(title) / BOLD + text_width(number):
+            number = ""  # the title matters more; the tooltip has the id
         figure.texts.append(
             Text(left + 12, top + 20, shortened(title, (room - text_width(number)) * BOLD), "cf-title")
         )
@@ -417,6 +419,16 @@ def _way(start: Point, end: Point, shift: Point) -> str:
     x1, y1, x2, y2 = start[0] + shift[0], start[1] + shift[1], end[0] + shift[0], end[1] + shift[1]
     bend = min(max(abs(x2 - x1) / 2, 25.0), 0.25 * math.hypot(x2 - x1, y2 - y1) + 25.0)
     return f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+
+
+def _opened(canvas: Canvas, sheets: Mapping[str, Sheet]) -> Canvas:
+    """A canvas whose nodes are as high as the editor makes them, where they were saved lower."""
+    sizes = dict(canvas.sizes)
+    for sheet in sheets.values():
+        for key, shape in sheet.shapes.items():
+            width, height = sizes[key]
+            sizes[key] = width, max(height, shape.least[1])
+    return replace(canvas, sizes=sizes)
 
 
 def _box(place: Point, size: Size) -> tuple[float, float, float, float]:

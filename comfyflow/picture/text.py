@@ -11,7 +11,7 @@ from typing import Final
 from ..bounds import PICTURE_TEXT
 from ..problem import Place
 
-_CHARACTER: Final = 7.0
+_CHARACTER: Final = 7.6
 """How wide a character is, on average."""
 BOLD: Final = 0.84
 """How many bold characters there is room for where one would be another."""
