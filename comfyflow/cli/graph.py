@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     "-o",
+    metavar="FILE",
     required=True,
     type=click.Path(path_type=Path),
     help="The file: its name ends with .svg, .html, .png, .mmd or .dot.",
