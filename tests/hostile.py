@@ -17,15 +17,7 @@ from tests.editor_json import SCHEMA, Json
 KINDS = ("schemas", "workflows", "media")
 LONGEST = 4000
 _TYPES = (
-    "INT",
-    "FLOAT",
-    "STRING",
-    "BOOLEAN",
-    "COMBO",
-    "IMAGE",
-    "MODEL",
-    "*",
-    "IMAGE,MASK",
+    *("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "IMAGE", "MODEL", "*", "IMAGE,MASK"),
     *sorted(UNFOLDING),
 )
 _VIRTUAL = (
