@@ -22,20 +22,10 @@ TEMPLATES: Final = {
     "0.33.0-frontend-1.58.1": "0.33.0",
 }
 
-SPOILED: Final = {
-    "comfy_mtb__examples_02-film_interpolation.json": "addresses of previews stand for switches",
-    "ComfyUI-Impact-Pack__test_masks.json": "'False' and 'disabled' stand for switches",
-    "api_fishaudio_drama3_directed": "a fraction stands for a seed",
-    "api_minimax_h3_max_t2v": "a ratio stands for a switch",
-    "api_minimax_h3_max_turbo_i2v": "a duration stands for a switch",
-    "api_minimax_h3_max_turbo_t2v": "a ratio stands for a switch",
-    "api_seedance2_5_draft_i2v": "a duration stands for a switch",
-    "api_seedance2_5_draft_r2v": "a word stands for a switch",
-}
-"""What a server takes and makes another value of, so that what was meant is lost: values of older or
-newer classes at other places."""
-
 MOST_SPOILED: Final = 0.025
+"""What a server takes and makes another value of, so that what was meant is lost: values of newer classes at
+the places of older ones. Of the given ones it is the fraction that `api_fishaudio_drama3_directed` has for a seed.
+"""
 NEWER: Final = {"dynamic_key_unknown", "unknown_link"}
 """Templates that are newer than the server: it takes their prompts, and the node fails."""
 
