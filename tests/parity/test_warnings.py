@@ -24,7 +24,7 @@ TEMPLATES: Final = {
 
 MOST_SPOILED: Final = 0.025
 """What a server takes and makes another value of, so that what was meant is lost: values of newer classes
-at places of older ones. Of the given ones it is the fraction that `api_fishaudio_drama3_directed` has for a seed.
+at places of older ones. Of the given ones: the fraction that `api_fishaudio_drama3_directed` has for a seed.
 """
 NEWER: Final = {"dynamic_key_unknown", "unknown_link"}
 """Templates that are newer than the server: it takes their prompts, and the node fails."""
