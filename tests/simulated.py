@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -11,7 +13,7 @@ from comfyflow.simulator import Simulator
 
 Prompt = dict[str, Any]
 
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=60)
 """For all requests: making a client takes longer than the request."""
 
 
@@ -103,3 +105,25 @@ def error(server: Simulator, prompt: Prompt) -> dict[str, Any]:
     assert kind == "execution_error"
     failure: dict[str, Any] = told
     return failure
+
+
+@contextmanager
+def tireless(server: Simulator, seconds: float = 60.0) -> Iterator[None]:
+    """Nodes work until the server is told to stop them, however long that takes to come.
+
+    Args:
+        server: The simulator.
+        seconds: For how long a node works that nobody stops.
+    """
+
+    def work(longest: float) -> None:
+        end = time.monotonic() + longest
+        while not server.instance.executor.interrupted and time.monotonic() < end:
+            time.sleep(0.005)
+
+    server.faults.slow_nodes, server.faults.wait = {None: seconds}, work
+    try:
+        yield
+    finally:
+        server.faults.clear()
+        server.faults.wait = time.sleep

@@ -26,6 +26,7 @@ from comfyflow.cli.plain_text import plain
 from comfyflow.client import Client, Handle
 from comfyflow.simulator import NodeResult, Simulator
 from tests.command import Command, Run
+from tests.simulated import tireless
 from tests.web_server import web_server
 
 SCRIPT = """
@@ -311,12 +312,12 @@ def test_history_lists_files_as_view_takes_them(
 
 
 def test_a_time_that_is_over(command: Command, server: Simulator, script: str, tmp_path: Path) -> None:
-    with slow(server):
-        words = ("--server", server.url, "--out", str(tmp_path), "--timeout", "0.2", "--width", "33")
+    with tireless(server):
+        words = ("--server", server.url, "--out", str(tmp_path), "--timeout", "2", "--width", "33")
         run = command("run", f"{script}:plain", *words)
         prompt_id = server.prompts[-1].prompt_id
         assert run.code == 4
-        assert "the 0.2 s of --timeout are over" in run.err
+        assert "the 2 s of --timeout are over" in run.err
         assert f"`comfyflow cancel {prompt_id}` stops it" in run.err
         assert "cancelled" in command("cancel", prompt_id, "--server", server.url).out
 

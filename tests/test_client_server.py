@@ -54,6 +54,7 @@ from comfyflow.errors import (
 from comfyflow.output_file import ImageFile, ImageOutput, LatentOutput, NodeOutput, TextOutput
 from comfyflow.simulator import Simulator
 from tests.clients import KINDS, connected
+from tests.simulated import tireless
 
 CLIENT_OF = {"0.27.0": "Client", "0.3.64": "AsyncClient"}
 """Which client meets which version: what they have in common is written once, so two of four do."""
@@ -297,16 +298,22 @@ def test_memory_that_runs_out(server: Simulator, client: Any) -> None:
         client.run(red())
 
 
+@pytest.fixture
+def never_done(server: Simulator) -> Iterator[None]:
+    with tireless(server):
+        yield
+
+
+@pytest.mark.usefixtures("never_done")
 def test_a_prompt_that_is_interrupted(server: Simulator, client: Any) -> None:
-    server.faults.slow_nodes = {None: 0.8}
     handle = running(client)
     client.interrupt()
     with pytest.raises(Interrupted, match="was interrupted"):
         handle.result(20)
 
 
+@pytest.mark.usefixtures("never_done")
 def test_cancelling(server: Simulator, client: Any) -> None:
-    server.faults.slow_nodes = {None: 1.5}
     first, second = running(client), client.submit(red())
     assert second.status().state == "pending"
     assert second.cancel() is True

@@ -27,7 +27,10 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         with httpx.Client(base_url=request.param, timeout=60) as http:
             yield Server(request.param, http, os.environ.get("COMFYUI_CHECKPOINT"))
         return
-    with Simulator(profile=request.param) as simulator, httpx.Client(base_url=simulator.url) as http:
+    with (
+        Simulator(profile=request.param) as simulator,
+        httpx.Client(base_url=simulator.url, timeout=60) as http,
+    ):
         simulator.slow_down(0.06, "ImageBlur")
         yield Server(simulator.url, http, "simulated.safetensors")
 

@@ -29,7 +29,7 @@ def assets_on(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param in PROFILES:
         with (
             Simulator(profile=request.param, assets=True) as simulator,
-            httpx.Client(base_url=simulator.url) as http,
+            httpx.Client(base_url=simulator.url, timeout=60) as http,
         ):
             yield Server(simulator.url, http)
         return
