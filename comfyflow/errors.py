@@ -79,6 +79,7 @@ __all__ = [
     "OutOfMemory",
     "ParameterError",
     "PartialSuccess",
+    "PictureError",
     "PromptError",
     "PromptLost",
     "PromptRejected",
@@ -102,7 +103,7 @@ class ComfyflowError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and Jupyter show in place of a traceback: the user's own lines, and the message."""
-        from .notebook import traceback_lines
+        from .user_lines import traceback_lines
 
         return traceback_lines(self)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Final
 
 import click
@@ -27,4 +28,5 @@ def say(text: object, *, err: bool = False) -> None:
         text: What is printed, and the end of its line.
         err: On standard error.
     """
-    click.echo(plain(text), err=err)
+    # Where none is named, click writes UTF-8 to a terminal that says ASCII.
+    click.echo(plain(text), file=sys.stderr if err else sys.stdout)
