@@ -143,18 +143,6 @@ def test_the_page_shows_the_last_pictures() -> None:
     assert "/view?filename=red_00001_.png&amp;subfolder=sub&amp;type=output" in page.text
 
 
-def test_an_editors_files_are_served(tmp_path: Path) -> None:
-    (tmp_path / "extensions").mkdir()
-    (tmp_path / "index.html").write_text("<title>editor</title>")
-    (tmp_path / "extensions" / "a.js").write_text("1")
-    with Simulator(NODES, editor=tmp_path) as server:
-        assert HTTP.get(server.url).text == "<title>editor</title>"
-        assert HTTP.get(f"{server.url}/extensions").json() == ["/extensions/a.js"]
-        assert HTTP.get(f"{server.url}/extensions/a.js").text == "1"
-        assert HTTP.get(f"{server.url}/api/queue").status_code == 200
-        assert HTTP.get(f"{server.url}/../secret").status_code == 404
-
-
 def test_serve_runs_until_it_is_interrupted() -> None:
     seen: list[Simulator] = []
 

@@ -16,8 +16,14 @@ from .options import PATH, object_info_option
 @click.option("--profile", metavar="VERSION", default="0.33.0", help="0.37.0, 0.33.0, 0.27.0 or 0.3.64.")
 @click.option("--root", metavar="DIR", type=PATH, help="Its input and output folders.")
 @click.option("--assets", is_flag=True, help="Have assets, as a server started with --enable-assets.")
-def simulate(port: int, object_info: Path | None, profile: str, root: Path | None, assets: bool) -> None:
-    """Run a ComfyUI server without models until Ctrl-C; it says in its pictures that it is one."""
+@click.option("--frontend", is_flag=True, help="Serve ComfyUI's editor: pip install 'comfyflow-dsl[editor]'.")
+def simulate(
+    port: int, object_info: Path | None, profile: str, root: Path | None, assets: bool, frontend: bool
+) -> None:
+    """Run a ComfyUI server without models until Ctrl-C; it says in its pictures that it is one.
+
+    With --frontend, the address that it prints opens the real editor in a browser.
+    """
     try:
         from ..simulator import serve
     except ImportError as error:
@@ -30,6 +36,7 @@ def simulate(port: int, object_info: Path | None, profile: str, root: Path | Non
         port,
         root,
         assets=assets,
+        frontend=frontend,
         on_start=lambda server: click.echo(
             f"a simulated ComfyUI {server.profile.version} listens at {server.url}; Ctrl-C stops it"
         ),

@@ -19,6 +19,7 @@ def serve(
     root: str | os.PathLike[str] | None = None,
     *,
     assets: bool = False,
+    frontend: bool | str | os.PathLike[str] = False,
     host: str = HOST,
     previews: bool = True,
     step_seconds: float = 0.05,
@@ -32,13 +33,14 @@ def serve(
         port: See `Simulator`.
         root: See `Simulator`.
         assets: See `Simulator`.
+        frontend: See `Simulator`.
         host: See `Simulator`.
         previews: See `Simulator`.
         step_seconds: See `Simulator`; not 0, so that a person sees progress.
         on_start: Called once it answers.
 
     Raises:
-        SimulatorError: The port cannot be had.
+        SimulatorError: The port cannot be had, or the editor is wanted and not installed.
     """
     simulator = Simulator(
         object_info,
@@ -46,6 +48,7 @@ def serve(
         port,
         root,
         assets=assets,
+        frontend=frontend,
         host=host,
         previews=previews,
         step_seconds=step_seconds,

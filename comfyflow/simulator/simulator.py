@@ -25,6 +25,7 @@ from .executor import Settings
 from .fault import Faults, NodeFault
 from .folders import Folders
 from .foreign import OCCUPY, foreign_item, with_foreign_work
+from .frontend import SETTINGS, frontend_folder
 from .function_class import SimulatedNodes, SimulatedSchema
 from .instance import ServerInstance
 from .live_schema import LiveNodes, given_schema
@@ -74,8 +75,8 @@ class Simulator:
         host: The address that it listens on.
         models: Folder (``checkpoints``, ``loras``, …) to the only files in it. ``listed``: the files
             that the schema lists. ``any``: every name that ends like a model file.
-        editor: The folder of the editor's files (``static`` of the package
-            ``comfyui-frontend-package``), served at ``/``; None: a page with the last pictures.
+        frontend: True serves ComfyUI's editor at ``/``, from the package ``comfyui-frontend-package``; a
+            folder is one like its ``static``; False: a page with the last pictures.
         node_replacements: What ``/node_replacements`` says (0.14 and later).
         previews: Whether samplers send previews unasked, like a server with ``--preview-method``.
         caption: Whether simulated pictures say at their foot that they are.
@@ -83,7 +84,7 @@ class Simulator:
         assets: Whether it lists its files as assets, as with ``--enable-assets`` (not before 0.27).
 
     Raises:
-        SimulatorError: The profile is unknown, or there is no reference schema.
+        SimulatorError: The profile is unknown; there is no reference schema, or no editor.
         SchemaError: `object_info` cannot be read.
     """
 
@@ -96,7 +97,7 @@ class Simulator:
         *,
         host: str = HOST,
         models: Installed = "any",
-        editor: str | os.PathLike[str] | None = None,
+        frontend: bool | str | os.PathLike[str] = False,
         node_replacements: Replacements | None = None,
         previews: bool = False,
         caption: bool = True,
@@ -112,9 +113,9 @@ class Simulator:
         """In which order the outputs of a prompt run: real servers have one of their own at each
         start. None: as they stand in the prompt."""
         self.users: dict[str, str] = {"default": "default"}
-        self.user_settings: dict[str, Any] = {}
         self.node_replacements: Replacements = node_replacements or {}
-        self.editor: Final = Path(editor).resolve() if editor is not None else None
+        self.frontend: Final = frontend_folder(frontend)
+        self.user_settings: dict[str, Any] = dict(SETTINGS) if self.frontend else {}
         self._installed: Installed = models
         of_user = NodeLibrary(USER_FUNCTIONS.functions)
         self._added = NodeLibrary(behind=of_user)

@@ -56,7 +56,7 @@ def make_app(simulator: Simulator) -> web.Application:
                     app.router
                 )
         app.add_routes(routes)
-    editor_routes.add_editor(app, simulator.editor)
+    editor_routes.add_editor(app, simulator.frontend)
     return app
 
 

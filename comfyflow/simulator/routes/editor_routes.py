@@ -15,7 +15,7 @@ ROUTES = web.RouteTableDef()
 @ROUTES.get("/extensions")
 async def get_extensions(request: web.Request) -> web.Response:
     """The editor's scripts."""
-    editor = simulator_of(request).editor
+    editor = simulator_of(request).frontend
     if editor is None:
         return web.json_response([])
     scripts = sorted(path.relative_to(editor).as_posix() for path in (editor / "extensions").rglob("*.js"))
@@ -80,8 +80,8 @@ async def _template(_request: web.Request) -> web.Response:
 
 async def _index(request: web.Request) -> web.StreamResponse:
     simulator = simulator_of(request)
-    if simulator.editor is not None:
-        return web.FileResponse(simulator.editor / "index.html", headers={"Cache-Control": "no-cache"})
+    if simulator.frontend is not None:
+        return web.FileResponse(simulator.frontend / "index.html", headers={"Cache-Control": "no-cache"})
     return web.Response(body=_page(request).encode(), content_type="text/html")
 
 
