@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from comfyflow import Workflow, raw_node, read_prompt, titled, to_workflow
-from comfyflow.errors import ClientError, ConversionError
+from comfyflow.errors import ClientError, ConversionError, ExportError
 from comfyflow.exporter.prompt_escape import can_be_escaped, escaped
 from comfyflow.graph import Graph, GraphNode
 from comfyflow.importer import convert_workflow
@@ -170,6 +171,23 @@ def test_what_is_no_workflow_and_no_version_is_refused() -> None:
         to_workflow("no such file", SERVER)
     with pytest.raises(ConversionError, match="no version"):
         to_workflow(SAMPLE, SERVER, frontend="newest")
+
+
+def test_arguments_of_another_type_are_named(tmp_path: Path) -> None:
+    wrong: Any = "object_info.json"
+    with pytest.raises(ExportError, match="schema must be a Schema, not str: load_schema reads one"):
+        to_workflow(SAMPLE, wrong)
+    wrong = 7
+    with pytest.raises(ExportError, match="name must be a text, not int"):
+        to_workflow(SAMPLE, SERVER, name=wrong)
+    prompt = tmp_path / "mine.json"
+    prompt.write_text(json.dumps(SAMPLE))
+    with pytest.raises(
+        ExportError, match=r"like must be a workflow of the editor, but .*mine\.json holds a p"
+    ):
+        to_workflow(SAMPLE, SERVER, like=prompt)
+    with pytest.raises(ExportError, match="but this is a prompt"):
+        to_workflow(SAMPLE, SERVER, like=prompt.read_text())
 
 
 @settings(max_examples=300)

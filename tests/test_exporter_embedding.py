@@ -9,6 +9,7 @@ import pytest
 from comfynodes import EmptyImage, SaveImage
 
 from comfyflow import Client, Workflow, convert_workflow, raw_node, read_workflow, workflow
+from comfyflow.errors import ClientError
 from comfyflow.exporter.embedding import embedded_workflow
 from comfyflow.simulator import Simulator
 from comfyflow.source import Source
@@ -51,6 +52,14 @@ def test_it_is_left_out_where_it_is_not_wanted(client: Client, tmp_path: Path) -
 def test_what_is_given_goes_along_as_it_is(client: Client, tmp_path: Path) -> None:
     given = {"nodes": [{"id": 1, "type": "Note"}], "links": [], "version": 0.4, "mine": True}
     assert saved(client, picture(width=40), tmp_path, editor_workflow=given).workflow == given
+
+
+@pytest.mark.parametrize("given", ["flow.json", 3, []])
+def test_what_is_no_workflow_of_the_editor_is_not_embedded(client: Client, given: Any) -> None:
+    with pytest.raises(
+        ClientError, match=r"editor_workflow is the editor's JSON, not .*: read_workflow\(FILE"
+    ):
+        client.submit(picture(), editor_workflow=given)
 
 
 def test_a_picture_gives_the_program_back(command: Command, client: Client, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_what_it_is_to_be_like_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     path.write_text(json.dumps(FILE))
     assert to_workflow(Graph(graph_of(FILE).values()), SCHEMA, like=path) == FILE
-    with pytest.raises(ExportError, match="no workflow of the editor"):
+    with pytest.raises(ExportError, match="like must be a workflow of the editor, but this is a prompt"):
         to_workflow(FILE, SCHEMA, like={"1": {"class_type": "Latent", "inputs": {}}})
 
 

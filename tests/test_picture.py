@@ -11,6 +11,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -221,6 +222,12 @@ def test_a_picture_is_saved_in_the_form_that_its_name_ends_with(tmp_path: Path) 
     with pytest.raises(PictureError, match="cannot write"):
         picture.save(tmp_path / "absent" / "x.svg")
     assert set(picture._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+
+
+def test_a_theme_that_is_none_is_refused() -> None:
+    wrong: Any = "drak"
+    with pytest.raises(PictureError, match="a theme is one of auto, light, dark, not 'drak'"):
+        Picture(read_prompt({}), theme=wrong)
 
 
 def test_a_png_is_drawn_and_what_is_missing_for_it_is_named(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +102,12 @@ def test_no_name_leaves_the_folder(name: str) -> None:
     assert made.strip(" .") == made
     assert not set(made) & set("/\\<>\u2028")
     assert 0 < len(made) < 200
+
+
+def test_what_is_piped_is_called_workflow(
+    command: Command, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = b'{"1": {"class_type": "EmptyImage", "inputs": {"width": 8}}}'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(prompt)))
+    assert command("open", "-", "--server", address).code == 0
+    assert "workflow.json" in listed(address)

@@ -13,6 +13,7 @@ from ..exporter.writing import FRONTEND
 from .connection import connected
 from .options import connection_options, editor_option, pack_option, repair_option, server_option
 from .plain_text import say
+from .standard_input import STDIN
 from .workflow_command import WorkflowCommand, target_argument
 
 _CONFLICT: Final = 409
@@ -59,7 +60,7 @@ def open_workflow(
     with connected(server) as client:
         schema = load_schema(client.url, **connection_options())
         loaded = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
-        called = file_name(name if name is not None else loaded.name)
+        called = file_name(name if name is not None else "" if target == STDIN else loaded.name)
         made = to_workflow(loaded, schema, frontend=schema.editor or FRONTEND, name=called, like=like)
         for warning in (*loaded.warnings, *made.warnings):
             say(warning, err=True)

@@ -373,6 +373,12 @@ def _editor_workflow(
     """The editor's workflow that goes along: the one given, the one that is run, or one written of that."""
     if not options.workflow:
         return None
+    given: object = options.editor_workflow
+    if given is not None and not is_object(given):
+        raise ClientError(
+            f"editor_workflow is the editor's JSON, not {type(given).__name__}: read_workflow(FILE).workflow"
+            " is that of a file"
+        )
     known = options.editor_workflow or prepared.editor
     if known is not None or schema is None:
         return known

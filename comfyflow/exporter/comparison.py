@@ -49,7 +49,7 @@ def _of_node(
     node: GraphNode, sent: Mapping[str, Any], graph: Graph, made: frozenset[str], known: bool
 ) -> Iterator[Problem]:
     if not known:
-        text = "the server does not know this class: its links are kept, but its values have no names there"
+        text = "the schema does not know this class: its links are kept, but its values have no names there"
         yield _problem(node, "unknown_class", text)
         return
     inputs = object_or_empty(sent.get("inputs"))

@@ -12,6 +12,7 @@ from ..graph import Graph
 from ..importer import convert_workflow
 from ..importer.editor_choice import choose_editor
 from ..importer.editor_rules import EditorRules
+from ..input_file import is_path
 from ..problem import Problem
 from ..schema import Schema
 from ..source import Source, read_json, reference_schema
@@ -69,13 +70,15 @@ def to_workflow(
         The JSON, with its warnings.
 
     Raises:
-        ExportError: A node has no class.
+        ExportError: A node has no class, `like` holds no workflow of the editor, or an argument is of
+            another type.
         ClientError: It is nothing that holds a workflow.
         ConversionError: The editor's JSON cannot be read, or `frontend` is no version.
         CompileError: See `Workflow.compile`.
     """
     from .revision import origin_of, revised, with_looks
 
+    _check_types(schema, name)
     source = Source.of(graph, schema)
     held = source.graph
     known = schema if schema is not None else source.own_schema()
@@ -104,6 +107,16 @@ def to_workflow(
         return anew
 
 
+def _check_types(schema: object, name: object) -> None:
+    if schema is not None and not isinstance(schema, Schema):
+        kind = type(schema).__name__
+        raise ExportError(
+            f"schema must be a Schema, not {kind}: load_schema reads one from a file or a server"
+        )
+    if not isinstance(name, str):
+        raise ExportError(f"name must be a text, not {type(name).__name__}")
+
+
 def _document(like: object, source: Source) -> Mapping[str, Any] | None:
     """The file of the editor that a graph came from, or is said to be like.
 
@@ -113,7 +126,9 @@ def _document(like: object, source: Source) -> Mapping[str, Any] | None:
     if like is not None:
         found = read_json(like)[1]
         if found is None:
-            raise ExportError("what it is to be like holds no workflow of the editor, but a prompt")
+            is_file = is_path(like) or (isinstance(like, str) and like.lstrip()[:1] not in ("{", "["))
+            what = f"{like} holds" if is_file else "this is"
+            raise ExportError(f"like must be a workflow of the editor, but {what} a prompt")
         return found
     document = source.graph.canvas.document
     return document if document is not None else source.editor

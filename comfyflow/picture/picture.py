@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from ..bounds import PNG_PIXELS
 from ..errors import PictureError
@@ -32,6 +32,9 @@ class Picture:
         marks: For nodes by id: ``added``, ``removed`` or ``changed``.
         title: What it is called.
         theme: On which ground an SVG stands; ``auto`` is what the reader's system prefers.
+
+    Raises:
+        PictureError: There is no such theme.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Picture:
         title: str = "",
         theme: Theme = "auto",
     ) -> None:
+        if theme not in get_args(Theme):
+            raise PictureError(f"a theme is one of {', '.join(get_args(Theme))}, not {theme!r:.20}")
         self.graph: Final[Graph] = graph
         self.schema: Final[Schema | None] = schema
         self.theme: Final[Theme] = theme
