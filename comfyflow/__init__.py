@@ -6,6 +6,8 @@ the server will check them, compiled to prompt JSON and run.
 
 from typing import TYPE_CHECKING
 
+from .lazy_import import lazily_imported
+
 if TYPE_CHECKING:
     from ._version import __version__ as __version__
     from .client import AsyncClient as AsyncClient
@@ -86,14 +88,7 @@ __all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
-    module = _EXPORTS.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value
-    return value
+    return lazily_imported(__name__, _EXPORTS, name)
 
 
 def __dir__() -> list[str]:

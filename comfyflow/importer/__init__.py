@@ -5,6 +5,8 @@ Reading a file that holds a prompt is all that most commands do, so the rest is 
 
 from typing import TYPE_CHECKING
 
+from ..lazy_import import lazily_imported
+
 if TYPE_CHECKING:
     from .conversion import Conversion as Conversion
     from .conversion import convert_workflow as convert_workflow
@@ -30,14 +32,7 @@ __all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
-    module = _EXPORTS.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value
-    return value
+    return lazily_imported(__name__, _EXPORTS, name)
 
 
 def __dir__() -> list[str]:

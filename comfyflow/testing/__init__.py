@@ -8,6 +8,8 @@ The plugin of pytest is there when the package is installed with its extra ``tes
 
 from typing import TYPE_CHECKING
 
+from ..lazy_import import lazily_imported
+
 if TYPE_CHECKING:
     from .assertion import assert_connected as assert_connected
     from .assertion import assert_count as assert_count
@@ -73,14 +75,7 @@ __all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
-    module = _EXPORTS.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value
-    return value
+    return lazily_imported(__name__, _EXPORTS, name)
 
 
 def __dir__() -> list[str]:
