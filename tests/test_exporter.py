@@ -173,6 +173,16 @@ def test_what_is_no_workflow_and_no_version_is_refused() -> None:
         to_workflow(SAMPLE, SERVER, frontend="newest")
 
 
+@pytest.mark.parametrize("asked", ["1.2", "99.0"])
+def test_a_release_that_is_not_known_is_told(asked: str) -> None:
+    made = to_workflow(SAMPLE, SERVER, frontend=asked)
+    unknown = [one for one in made.warnings if one.type == "editor_unknown"]
+    assert [one.message.partition(",")[0] for one in unknown] == [f"editor {asked}"]
+    assert f"the nearest, {made.frontend}, is followed" in unknown[0].message
+    assert made["extra"]["frontendVersion"] == f"{made.frontend}.0"
+    assert "editor_unknown" not in {one.type for one in to_workflow(SAMPLE, SERVER).warnings}
+
+
 def test_arguments_of_another_type_are_named(tmp_path: Path) -> None:
     wrong: Any = "object_info.json"
     with pytest.raises(ExportError, match="schema must be a Schema, not str: load_schema reads one"):

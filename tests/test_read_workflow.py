@@ -66,6 +66,18 @@ def test_json_of_every_form(value: Any, kind: str, tmp_path: Path) -> None:
         assert found.workflow is None or found.workflow["nodes"] == WORKFLOW["nodes"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_json_as_powershell_writes_it(encoding: str) -> None:
+    prompt = {"1": {"class_type": "Text", "inputs": {"text": "caf\u00e9 \U0001f600 \ud800"}}}
+    text = "\ufeff\r\n" + json.dumps(prompt, ensure_ascii=False)
+    data = text.encode(encoding, "surrogatepass")
+    assert read_workflow(data).prompt == prompt
+    with pytest.raises(WorkflowFileError, match="the data is not valid JSON"):
+        read_workflow(data[:-1])
+    with pytest.raises(WorkflowFileError, match="the data is not valid JSON"):
+        read_workflow(data[:-4])
+
+
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
     parts = [b"\x89PNG\r\n\x1a\n"]
     header = (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))

@@ -76,16 +76,30 @@ def to_workflow(
         ConversionError: The editor's JSON cannot be read, or `frontend` is no version.
         CompileError: See `Workflow.compile`.
     """
-    from .revision import origin_of, revised, with_looks
-
     _check_types(schema, name)
     source = Source.of(graph, schema)
-    held = source.graph
     known = schema if schema is not None else source.own_schema()
     known = known if known is not None else reference_schema()
-    rules = choose_editor(frontend, known, {}).rules
-    called = name or source.name
+    editor = choose_editor(frontend, known, {})
     document = _document(like, source)
+    made = _written(source, known, editor.rules, name or source.name, document, subgraphs=subgraphs)
+    made.warnings[:0] = [Problem(type_, text, "warning") for type_, text in editor.notes]
+    return made
+
+
+def _written(
+    source: Source,
+    known: Schema,
+    rules: EditorRules,
+    called: str,
+    document: Mapping[str, Any] | None,
+    *,
+    subgraphs: bool,
+) -> WrittenWorkflow:
+    """The file of the editor with what is different, or one that is written anew."""
+    from .revision import origin_of, revised, with_looks
+
+    held = source.graph
     with collector_paused():
         origin = origin_of(document, held, known, rules) if document is not None else None
         if origin is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Mapping
@@ -79,6 +80,7 @@ def read_workflow(
 
 
 def _read(data: bytes, source: str) -> WorkflowFile:
+    data = _as_utf_8(data, source)
     start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:1] in (b"{", b"["):
         return _found(_parsed(data, source), source)
@@ -94,6 +96,20 @@ def _read(data: bytes, source: str) -> WorkflowFile:
     if not values:
         raise WorkflowFileError(_nothing(start, source))
     return _found(values, source)
+
+
+def _as_utf_8(data: bytes, source: str) -> bytes:
+    """JSON in UTF-16, which is what ``>`` writes in Windows PowerShell, in UTF-8; all else as it is."""
+    if data[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data
+    if data[:256].decode("utf-16", "replace").lstrip()[:1] not in ("{", "["):
+        return data
+    if len(data) > 2 * LARGEST_JSON:
+        raise WorkflowFileError(f"{source} is larger than {LARGEST_JSON} bytes")
+    try:
+        return data.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
+    except UnicodeError as error:
+        raise WorkflowFileError(f"{source} is not valid JSON: {error}") from None
 
 
 def _nothing(start: bytes, source: str) -> str:
