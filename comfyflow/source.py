@@ -311,16 +311,19 @@ def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
     """The prompt and the editor's JSON in what somebody hands over; at least one of them.
 
     Args:
-        given: Prompt JSON, editor JSON, a request body, the text of one, or a file that has one.
+        given: Prompt JSON, editor JSON, a request body, the text of one, a file that has one, or what
+            `read_workflow` found in it.
 
     Raises:
         ClientError: It is none of these; the message says what it is.
         WorkflowFileError: It is a file that holds no workflow.
     """
-    from .importer.workflow_file import is_prompt, read_workflow
+    from .importer.workflow_file import WorkflowFile, is_prompt, read_workflow
 
     if _is_conversion(given):
         return given, None
+    if isinstance(given, WorkflowFile):
+        return given.prompt, given.workflow
     if is_object(given):
         if is_prompt(given):
             return given, None

@@ -11,6 +11,7 @@ from comfynodes import EmptyImage, SaveImage
 from comfyflow import Client, Workflow, convert_workflow, raw_node, read_workflow, workflow
 from comfyflow.errors import ClientError
 from comfyflow.exporter.embedding import embedded_workflow
+from comfyflow.importer.workflow_file import WorkflowFile
 from comfyflow.simulator import Simulator
 from comfyflow.source import Source
 from tests.command import Command
@@ -30,7 +31,7 @@ def client() -> Iterator[Client]:
         yield made
 
 
-def saved(client: Client, made: Workflow[Any], folder: Path, **options: Any) -> Any:
+def saved(client: Client, made: Workflow[Any] | WorkflowFile, folder: Path, **options: Any) -> Any:
     """What the picture that a workflow saves carries."""
     (file,) = client.run(made, timeout=60, **options).files
     return read_workflow(file.save(folder / "picture.png"))
@@ -52,6 +53,17 @@ def test_it_is_left_out_where_it_is_not_wanted(client: Client, tmp_path: Path) -
 def test_what_is_given_goes_along_as_it_is(client: Client, tmp_path: Path) -> None:
     given = {"nodes": [{"id": 1, "type": "Note"}], "links": [], "version": 0.4, "mine": True}
     assert saved(client, picture(width=40), tmp_path, editor_workflow=given).workflow == given
+
+
+def test_what_was_read_from_a_picture_is_run_as_it_is(client: Client, tmp_path: Path) -> None:
+    read = saved(client, picture(width=32), tmp_path)
+    again = saved(client, read, tmp_path)
+    assert again.prompt == read.prompt
+    assert again.workflow == read.workflow
+    (tmp_path / "editor.json").write_text(json.dumps(read.workflow))
+    converted = saved(client, read_workflow(tmp_path / "editor.json"), tmp_path)
+    assert converted.prompt["1"]["inputs"] == read.prompt["1"]["inputs"]
+    assert converted.workflow == read.workflow
 
 
 @pytest.mark.parametrize("given", ["flow.json", 3, []])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from comfyflow import to_workflow
+from comfyflow import read_workflow, to_workflow
 from comfyflow.errors import ComfyflowError, ExportError
 from comfyflow.graph import Graph, GraphNode, Link
 from comfyflow.importer import convert_workflow
@@ -167,7 +167,10 @@ def test_where_more_is_different_than_can_be_put_in_place_looks_are_kept() -> No
 def test_what_it_is_to_be_like_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     path.write_text(json.dumps(FILE))
-    assert to_workflow(Graph(graph_of(FILE).values()), SCHEMA, like=path) == FILE
+    made = convert_workflow(FILE, SCHEMA, seed=0)
+    for like in (path, path.read_text(), path.read_bytes(), read_workflow(path), made, made.graph):
+        assert to_workflow(Graph(graph_of(FILE).values()), SCHEMA, like=like) == FILE
+    assert to_workflow(read_workflow(path), SCHEMA) == FILE
     with pytest.raises(ExportError, match="like must be a workflow of the editor, but this is a prompt"):
         to_workflow(FILE, SCHEMA, like={"1": {"class_type": "Latent", "inputs": {}}})
 

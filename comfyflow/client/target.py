@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -16,11 +17,15 @@ from .flow import Flow
 from .routes.node_class_routes import of_server
 
 if TYPE_CHECKING:
+    from ..importer.workflow_file import WorkflowFile
     from ..workflows import Workflow
 
 
-Target: TypeAlias = "Workflow[Any] | Node | Graph | Mapping[str, Any] | os.PathLike[str] | str | Source"
-"""A workflow, a node, a graph, prompt JSON, editor JSON, the body of a request, or a file that has one."""
+Target: TypeAlias = (
+    "Workflow[Any] | Node | Graph | Mapping[str, Any] | os.PathLike[str] | str | Source | WorkflowFile"
+)
+"""A workflow, a node, a graph, prompt JSON, editor JSON, the body of a request, a file that has one, or what
+`read_workflow` found in it."""
 
 
 Several: TypeAlias = "Workflow[Sequence[Any]] | Workflow[Mapping[str, Any]] | Mapping[str, Any]"
@@ -98,4 +103,7 @@ def prepare(core: Core, target: object, schema: Schema | None) -> Flow[Source]:
 
 
 def _is_json(target: object) -> bool:
-    return isinstance(target, (Mapping, str, bytes, os.PathLike))
+    read = sys.modules.get("comfyflow.importer.workflow_file")  # whoever has read a file has imported it
+    return isinstance(target, (Mapping, str, bytes, os.PathLike)) or (
+        read is not None and isinstance(target, read.WorkflowFile)
+    )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..collector import collector_paused
 from ..errors import ExportError
 from ..graph import Graph
-from ..importer import convert_workflow
+from ..importer import Conversion, convert_workflow
 from ..importer.editor_choice import choose_editor
 from ..importer.editor_rules import EditorRules
 from ..input_file import is_path
@@ -61,7 +61,7 @@ def to_workflow(
         frontend: The release of the editor: ``"1.45"``, or any other; of one that is not known, the
             nearest is followed.
         name: What the workflow is called.
-        like: The workflow of the editor that it once was: editor JSON, or a file with it.
+        like: The workflow of the editor that it once was: editor JSON, a file with it, or its conversion.
         subgraphs: Write the functions that a workflow function calls as subgraphs: one definition, and a
             node for each call, which shows the parameters that are values. The workflow's function is
             called once more for that. Nodes in subgraphs get other ids: ``12:3``.
@@ -138,7 +138,8 @@ def _document(like: object, source: Source) -> Mapping[str, Any] | None:
         ExportError: What it is said to be like is no workflow of the editor.
     """
     if like is not None:
-        found = read_json(like)[1]
+        held = like.graph if isinstance(like, Conversion) else like
+        found = held.canvas.document if isinstance(held, Graph) else read_json(held)[1]
         if found is None:
             is_file = is_path(like) or (isinstance(like, str) and like.lstrip()[:1] not in ("{", "["))
             what = f"{like} holds" if is_file else "this is"
