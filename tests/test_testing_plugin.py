@@ -419,8 +419,8 @@ def test_projects_that_do_not_use_it_do_not_pay(
             ours = {name for name in sys.modules if name.startswith("comfyflow")}
             assert not heavy & set(sys.modules)
             assert ours == {
-                "comfyflow", "comfyflow.errors", "comfyflow.generated", "comfyflow.testing",
-                "comfyflow.testing.plugin",
+                "comfyflow", "comfyflow.errors", "comfyflow.generated", "comfyflow.lazy_import",
+                "comfyflow.testing", "comfyflow.testing.plugin",
                 "comfyflow.testing.session",
             }
         """
