@@ -16,7 +16,7 @@ from comfyflow import Schema, load_schema, validate_prompt
 from comfyflow.bounds import Bounds
 from comfyflow.errors import SchemaError
 from comfyflow.schema import load
-from comfyflow.schema.catalogue import Catalogue, mentioning, modules, outlines, split
+from comfyflow.schema.catalogue import Catalogue, layered, mentioning, modules, outlines, split
 from comfyflow.schema.load import parse_object_info
 from comfyflow.schema.version import infer_version
 from tools.bench.catalogue import PROMPT, SCHEMA, catalogue
@@ -143,6 +143,22 @@ def test_classes_are_found_by_what_they_mention() -> None:
     assert list(modules(found)) == ["custom_nodes.a"]
     assert repr(found) == "<Catalogue of 3 entries, from it>"
     assert found.object_at("C") is found.object_at("D") is None
+
+
+def test_layers_decode_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    decode = Catalogue._decode
+    monkeypatch.setattr(
+        Catalogue, "_decode", lambda self, name, piece: decoded.append(name) or decode(self, name, piece)
+    )
+    found = split(b'{"A": {"category": "below"}, "B": {"category": "b"}}', "it", Bounds())
+    assert found is not None
+    both = layered({"A": {"category": "above"}, "C": {}}, found)
+    assert (set(both), len(both), "B" in both, "D" in both) == ({"A", "B", "C"}, 3, True, False)
+    assert both["A"] == {"category": "above"}
+    assert decoded == []
+    assert both["B"] == {"category": "b"}
+    assert decoded == ["B"]
 
 
 def test_one_prompt_decodes_few_classes(tmp_path: Path) -> None:

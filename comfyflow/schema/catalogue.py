@@ -10,10 +10,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from ..bounds import Bounds, exceeded, marks
 from ..errors import SchemaError
@@ -175,6 +176,12 @@ def split(data: bytes, source: str, bounds: Bounds) -> Catalogue | None:
         return Catalogue(_pieces_of(data), source, bounds, stand_ins) if stand_ins else None
     except (ValueError, RecursionError):
         return None
+
+
+def layered(*layers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Classes of several sources as one, the first that has a name counts; none is decoded for it."""
+    # ChainMap asks for what may be changed; this one is only read.
+    return ChainMap(*cast("tuple[MutableMapping[str, Any], ...]", layers))
 
 
 def outlines(classes: Mapping[str, Any]) -> Iterator[Outline]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections import ChainMap
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
 from ..errors import SchemaError
 from ..generated import SCHEMA_FILE, is_generated
+from .catalogue import layered
 from .load import load_schema
 from .schema import Schema
 
@@ -33,7 +33,7 @@ def package_schema(modules: Iterable[str]) -> Schema:
     if len(schemas) == 1:
         return schemas[0]
     newest = max(schemas, key=lambda schema: schema.version)
-    nodes = ChainMap(*[dict(schema.raw) for schema in schemas])
+    nodes = layered(*[schema.raw for schema in schemas])
     source = " and ".join(schema.source for schema in schemas)
     return Schema(nodes, newest.version, source, False, newest.editor)
 

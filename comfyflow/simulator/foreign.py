@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..schema import Schema
+from ..schema.catalogue import layered
 from .function_class import SimulatedSchema
 from .node_function import NodeContext, NodeFunction
 from .prompt_queue import QueueItem
@@ -47,7 +47,7 @@ OCCUPY: Final = HiddenClass(
 def with_foreign_work(schema: Schema) -> Schema:
     """A schema with the hidden class."""
     hidden = {OCCUPY.class_type: OCCUPY.raw}
-    return SimulatedSchema(ChainMap(hidden, schema.raw), schema.version, schema.source)  # type: ignore[arg-type]
+    return SimulatedSchema(layered(hidden, schema.raw), schema.version, schema.source)
 
 
 def foreign_item(seconds: float, number: float) -> QueueItem:

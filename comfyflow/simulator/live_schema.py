@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ..errors import SimulatorError
 from ..json_types import is_array, object_or_empty
 from ..schema import Schema, load_schema, takes_file
+from ..schema.catalogue import layered
 from ..schema.input_schema import ANY_FILE, read_input
 from .folders import Folders
 from .loop_classes import LOOP_CLASSES
@@ -164,8 +164,7 @@ def given_schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | N
     schema = load_schema(path, version)
     if not Profile.named(version).loops:
         return schema
-    raw = cast("MutableMapping[str, Any]", schema.raw)  # which is only read
-    return Schema(ChainMap(raw, dict(LOOP_CLASSES)), version, schema.source, schema.files_known)
+    return Schema(layered(schema.raw, LOOP_CLASSES), version, schema.source, schema.files_known)
 
 
 def reference_schema() -> Path | None:

@@ -9,7 +9,6 @@ import json
 import os
 import time
 import zlib
-from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from ...bounds import unpack_gzip
 from ...errors import BoundsError, ClientError, SchemaError, ServerError
 from ...json_types import is_object, object_or_empty
 from ...schema import Schema, Version
+from ...schema.catalogue import layered
 from ...schema.load import parse_object_info
 from ..core import Core, call, parse_json
 from ..flow import Answer, Flow, Gather, Request, segment
@@ -134,7 +134,7 @@ def with_server_classes(core: Core, schema: Schema, names: Iterable[str]) -> Flo
     found = {name: info for name, info in infos.items() if info is not None}
     if not found:
         return schema
-    return Schema(ChainMap(found, dict(schema.raw)), schema.version, schema.source, schema.files_known)
+    return Schema(layered(found, schema.raw), schema.version, schema.source, schema.files_known)
 
 
 def of_server(core: Core, known: Schema, names: Iterable[str]) -> Flow[Schema]:
@@ -160,7 +160,7 @@ def of_server(core: Core, known: Schema, names: Iterable[str]) -> Flow[Schema]:
     except ClientError:
         return known  # whoever needs the server will say that it does not answer
     return Schema(
-        ChainMap(dict(found), dict(known.raw)),
+        layered(found, known.raw),
         stats.version,
         core.address.url,
         known.files_known,
