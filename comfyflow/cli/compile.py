@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import given_schema, object_info_option, output_option, server_option, stubs_option, write_text
+from .options import given_schema, output_option, schema_options, write_text
 from .plain_text import say
 from .workflow_command import WorkflowCommand, target_argument
 
@@ -15,9 +15,7 @@ from .workflow_command import WorkflowCommand, target_argument
 @click.command("compile", cls=WorkflowCommand)
 @target_argument
 @output_option
-@object_info_option
-@server_option
-@stubs_option
+@schema_options
 @click.option("--compact", is_flag=True, help="On one line.")
 @click.pass_context
 def compile_workflow(

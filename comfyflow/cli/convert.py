@@ -10,16 +10,12 @@ import click
 
 from ..errors import CommandError
 from .options import (
-    editor_option,
+    converting_options,
     given_schema,
-    object_info_option,
     output_option,
-    pack_option,
     reference_schema,
-    repair_option,
     say_warnings,
-    server_option,
-    stubs_option,
+    schema_options,
     write_text,
 )
 from .plain_text import plain
@@ -32,12 +28,8 @@ if TYPE_CHECKING:
 @click.command("convert")
 @click.argument("file", metavar="FILE", type=click.Path())
 @output_option
-@object_info_option
-@server_option
-@stubs_option
-@editor_option
-@repair_option
-@pack_option
+@schema_options
+@converting_options
 @click.option("--seed", metavar="N", type=int, help="For random choices in texts: {a|b}.")
 @click.option("--explain", is_flag=True, help="Tell where each value comes from, instead of the prompt.")
 def convert(

@@ -9,16 +9,7 @@ import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import (
-    editor_option,
-    given_schema,
-    json_text,
-    object_info_option,
-    pack_option,
-    repair_option,
-    server_option,
-    stubs_option,
-)
+from .options import converting_options, given_schema, json_text, schema_options
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -34,12 +25,8 @@ HISTORY: Final = "history:"
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@object_info_option
-@server_option
-@stubs_option
-@editor_option
-@repair_option
-@pack_option
+@schema_options
+@converting_options
 def diff(
     before: str,
     after: str,

@@ -10,15 +10,7 @@ import click
 from ..errors import ConversionError
 from ..picture import Theme
 from . import PROBLEMS
-from .options import (
-    editor_option,
-    given_schema,
-    object_info_option,
-    pack_option,
-    repair_option,
-    server_option,
-    stubs_option,
-)
+from .options import converting_options, given_schema, schema_options
 from .plain_text import say
 from .standard_input import shown_name
 from .workflow_command import WorkflowCommand, target_argument
@@ -39,12 +31,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The file: its name ends with .svg, .html, .png, .mmd or .dot.",
 )
-@object_info_option
-@server_option
-@stubs_option
-@editor_option
-@repair_option
-@pack_option
+@schema_options
+@converting_options
 @click.option("--check", is_flag=True, help="Draw what is wrong in place, and exit 1 if something is.")
 @click.option("--arrange", is_flag=True, help="Lay everything out anew, wherever the editor saved it.")
 @click.option("--theme", type=click.Choice(get_args(Theme)), default="auto", help="On which ground.")

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import click
 
-from .options import given_schema, object_info_option, server_option, stubs_option
+from .options import given_schema, schema_options
 from .parameters import split_targets
 from .workflow_command import WorkflowCommand, targets_argument
 
 
 @click.command("hash", cls=WorkflowCommand)
 @targets_argument
-@object_info_option
-@server_option
-@stubs_option
+@schema_options
 @click.pass_context
 def hash_workflows(
     context: click.Context,

@@ -9,7 +9,7 @@ import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import PATH, given_schema, object_info_option, server_option, stubs_option, write_text
+from .options import PATH, given_schema, schema_options, write_text
 from .parameters import split_targets
 from .plain_text import say
 from .workflow_command import WorkflowCommand, targets_argument
@@ -24,9 +24,7 @@ LOCK_FILE = Path("comfyflow.lock")
 @click.command("lock", cls=WorkflowCommand)
 @targets_argument
 @click.option("-o", "--output", metavar="FILE", type=PATH, default=LOCK_FILE, help="The lock file.")
-@object_info_option
-@server_option
-@stubs_option
+@schema_options
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if it is stale.")
 @click.pass_context
 def lock(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import PROBLEMS
-from .options import given_schema, object_info_option, reference_schema, server_option, stubs_option
+from .options import given_schema, reference_schema, schema_options
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ SHOWN_CHOICES = 12
 
 @click.command("nodes")
 @click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
-@object_info_option
-@server_option
-@stubs_option
+@schema_options
 def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None, stubs: str | None) -> None:
     """Search the node classes of a server, or show one of them."""
     given = given_schema(server, object_info, stubs)

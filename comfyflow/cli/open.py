@@ -11,7 +11,7 @@ import click
 from ..errors import CommandError, ServerError
 from ..exporter.writing import FRONTEND
 from .connection import connected
-from .options import connection_options, editor_option, pack_option, repair_option, server_option
+from .options import connection_options, converting_options, server_option
 from .plain_text import say
 from .standard_input import STDIN
 from .workflow_command import WorkflowCommand, target_argument
@@ -32,9 +32,7 @@ _LONGEST: Final = 120
     help="The editor's file that it once was: all in it stays that is not different now.",
 )
 @server_option
-@editor_option
-@repair_option
-@pack_option
+@converting_options
 @click.pass_context
 def open_workflow(
     context: click.Context,

@@ -111,6 +111,12 @@ stubs_option: Final = click.option(
 )
 
 
+def schema_options(command: T) -> T:
+    """The options by which `given_schema` chooses: ``--object-info``, ``--server`` and ``--stubs``."""
+    with_schema: T = object_info_option(server_option(stubs_option(command)))
+    return with_schema
+
+
 def _file_or_screen(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
     """The file that is to be written; None for the screen, which ``-`` names too, as for input."""
     return None if value is not None and str(value) == "-" else value
@@ -140,6 +146,12 @@ pack_option: Final = click.option(
     metavar="MODULE",
     help="A plug-in for a pack of custom nodes: a module with a PACK, or its file. Can be repeated.",
 )
+
+
+def converting_options(command: T) -> T:
+    """The options of which `Converting` is made: ``--editor``, ``--repair`` and ``--pack``."""
+    converting: T = editor_option(repair_option(pack_option(command)))
+    return converting
 
 
 def given_schema(server: str | None, object_info: Path | None, stubs: str | None = None) -> Schema | None:

@@ -32,12 +32,10 @@ from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
 from .connection import connected, server_classes
 from .options import (
     PATH,
-    editor_option,
+    converting_options,
     given_schema,
-    pack_option,
     partner_api_key_option,
     reference_schema,
-    repair_option,
     server_option,
 )
 from .outputs import tell_missing, write_outputs
@@ -108,9 +106,7 @@ def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float |
     callback=_no_nan,
     help="How long to wait.",
 )
-@editor_option
-@repair_option
-@pack_option
+@converting_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the files' paths.")
 @click.pass_context

@@ -14,16 +14,12 @@ from ..errors import ComfyflowError, CommandError, PythonSourceError
 from ..generated import SCHEMA_FILE, STUBS
 from . import PROBLEMS
 from .options import (
-    editor_option,
+    converting_options,
     given_schema,
-    object_info_option,
     output_option,
-    pack_option,
     package_schema_of,
-    repair_option,
     say_warnings,
-    server_option,
-    stubs_option,
+    schema_options,
     write_text,
 )
 from .plain_text import say
@@ -59,12 +55,8 @@ if TYPE_CHECKING:
     default=88,
     help="How wide lines may be.",
 )
-@object_info_option
-@server_option
-@stubs_option
-@editor_option
-@repair_option
-@pack_option
+@schema_options
+@converting_options
 def to_python(
     target: str,
     output: Path | None,

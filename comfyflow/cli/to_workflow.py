@@ -7,17 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import (
-    editor_option,
-    given_schema,
-    object_info_option,
-    output_option,
-    pack_option,
-    repair_option,
-    server_option,
-    stubs_option,
-    write_text,
-)
+from .options import converting_options, given_schema, output_option, schema_options, write_text
 from .plain_text import say
 from .workflow_command import WorkflowCommand, target_argument
 
@@ -39,12 +29,8 @@ from .workflow_command import WorkflowCommand, target_argument
     help="The editor's file that it once was: all in it stays that is not different now.",
 )
 @click.option("--subgraphs", is_flag=True, help="Write the functions that the workflow calls as subgraphs.")
-@object_info_option
-@server_option
-@stubs_option
-@editor_option
-@repair_option
-@pack_option
+@schema_options
+@converting_options
 @click.pass_context
 def to_workflow(
     context: click.Context,

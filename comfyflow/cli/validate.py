@@ -9,16 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import click
 
 from . import PROBLEMS
-from .options import (
-    editor_option,
-    given_schema,
-    object_info_option,
-    pack_option,
-    repair_option,
-    say_warnings,
-    server_option,
-    stubs_option,
-)
+from .options import converting_options, given_schema, say_warnings, schema_options
 from .parameters import split_targets
 from .plain_text import say
 from .standard_input import shown_name
@@ -30,12 +21,8 @@ Format: TypeAlias = Literal["text", "json"]
 
 @click.command("validate", cls=WorkflowCommand)
 @targets_argument
-@object_info_option
-@server_option
-@stubs_option
-@editor_option
-@repair_option
-@pack_option
+@schema_options
+@converting_options
 @click.option(
     "--format", "form", type=click.Choice(get_args(Format)), default="text", help="How to print the reports."
 )
