@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -42,7 +43,7 @@ def dot_text(graph: Graph, schema: Schema | None = None) -> str:
     return "\n".join([*head, *_Dot(graph, schema).lines(), "}"]) + "\n"
 
 
-class _Form:
+class _Form(ABC):
     def __init__(self, graph: Graph, schema: Schema | None) -> None:
         self.graph = graph
         self.sheets = read_sheets(graph, schema)
@@ -81,14 +82,14 @@ class _Form:
 
     closing = ""
 
-    def opening(self, name: str, label: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def opening(self, name: str, label: str) -> str: ...
 
-    def node(self, name: str, label: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def node(self, name: str, label: str) -> str: ...
 
-    def arrow(self, link: SheetLink) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def arrow(self, link: SheetLink) -> str: ...
 
 
 class _Mermaid(_Form):
