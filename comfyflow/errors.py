@@ -14,6 +14,7 @@
     ├── ValidationError             a prompt with problems; has `.report`
     ├── WorkflowFileError           a file that holds no workflow that can be read
     ├── LockError                   a lock that cannot be made, read or written
+    ├── LedgerError                 a batch's ledger that cannot be opened or written, or is in use
     ├── ConversionError             an editor workflow that cannot become a prompt
     ├── ExportError                 a graph that the editor cannot hold
     ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
@@ -74,6 +75,7 @@ __all__ = [
     "GoldenError",
     "GraphError",
     "Interrupted",
+    "LedgerError",
     "LockError",
     "NodeUsageError",
     "OutOfMemory",
@@ -167,6 +169,10 @@ class WorkflowFileError(ComfyflowError):
 
 class LockError(ComfyflowError):
     """A lock that cannot be made, read or written."""
+
+
+class LedgerError(ComfyflowError):
+    """A batch's ledger that cannot be opened or written, that another process holds, or another batch's."""
 
 
 class ConversionError(ComfyflowError):

@@ -1,0 +1,1 @@
+"""Many prompts on many servers: a sweep of rows, and the ledger of what became of each."""

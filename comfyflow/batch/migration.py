@@ -1,0 +1,92 @@
+"""The tables of a ledger, and how one of an older version gets them.
+
+``docs/batch.md`` describes them for whoever opens a ledger in sqlite3.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from ..errors import LedgerError
+
+APPLICATION_ID: Final = 0x436F6D42
+"""By which a ledger is known among SQLite files (``PRAGMA application_id``): ``ComB``."""
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE batch (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE row (
+        number INTEGER PRIMARY KEY,
+        parameters TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending' CHECK (
+            state IN ('pending', 'in_progress', 'completed', 'failed', 'invalid', 'cancelled')
+        ),
+        prompt_hash TEXT,
+        server TEXT,
+        prompt_id TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        failure TEXT,
+        error TEXT,
+        sent REAL,
+        ended REAL,
+        texts TEXT
+    );
+    CREATE INDEX row_open ON row (state, number) WHERE state <> 'completed';
+
+    CREATE TABLE attempt (
+        prompt_id TEXT PRIMARY KEY,
+        row INTEGER NOT NULL REFERENCES row (number),
+        server TEXT NOT NULL,
+        prompt_hash TEXT NOT NULL,
+        sent REAL NOT NULL,
+        ended REAL,
+        ending TEXT,
+        error TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX attempt_open ON attempt (row) WHERE ending IS NULL OR ending = 'abandoned';
+
+    CREATE TABLE file (
+        row INTEGER NOT NULL REFERENCES row (number),
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL UNIQUE,
+        node_id TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        PRIMARY KEY (row, position)
+    ) WITHOUT ROWID;
+    """,
+)
+"""What each version adds to the one before it; ``PRAGMA user_version`` counts them."""
+
+
+def migrate(database: sqlite3.Connection, name: str) -> None:
+    """Give a ledger the tables of this version; nothing of it is lost.
+
+    Args:
+        database: The ledger; an empty file becomes one.
+        name: Its file, for messages.
+
+    Raises:
+        LedgerError: It is another program's file, or a newer version's.
+    """
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    application: int = database.execute("PRAGMA application_id").fetchone()[0]
+    tables: int = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION_ID and (tables or version):
+        raise LedgerError(f"{name} is a database of another program, not a batch's ledger")
+    if version > len(MIGRATIONS):
+        raise LedgerError(
+            f"{name} was written by a newer comfyflow (version {version} of the ledger; this one knows "
+            f"{len(MIGRATIONS)}); update comfyflow"
+        )
+    for number in range(version, len(MIGRATIONS)):
+        # One transaction: a ledger has all of a version or nothing of it.
+        database.executescript(
+            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {number + 1}; COMMIT;"
+        )
