@@ -48,6 +48,9 @@ _ROWS: Final = """
         texts FROM row WHERE number >= ? AND state IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?
 """
 
+_KNOWN: Final = tuple(RowRecord.__dataclass_fields__)[:11]
+"""What the columns of `_ROWS` are in a record, but for the last one."""
+
 _RETRY: Final = """
     UPDATE row SET state = 'pending', failure = NULL, error = NULL, ended = NULL
     WHERE state IN (SELECT value FROM json_each(?))
@@ -96,14 +99,14 @@ class Ledger:
         Raises:
             LedgerError: Another process has it; says which.
         """
-        self._hold = Hold(self.path, Holder.read(self.get("holder")))
+        self._hold = Hold(self.path, Holder.read(self.kept("holder")))
         current = Holder.current()
-        self.set(holder={"pid": current.pid, "host": current.host, "since": current.since})
+        self.keep(holder={"pid": current.pid, "host": current.host, "since": current.since})
 
     @property
     def holder(self) -> Holder | None:
         """The process that runs its rows now; None where none does."""
-        return Holder.read(self.get("holder")) if is_held(self.path) else None
+        return Holder.read(self.kept("holder")) if is_held(self.path) else None
 
     def close(self) -> None:
         """Close it, and let another process run its rows."""
@@ -122,13 +125,13 @@ class Ledger:
 
     # What is kept of the batch
 
-    def get(self, name: str) -> Any:
+    def kept(self, name: str) -> Any:
         """What is kept of the batch under a name; None where nothing is."""
         with self._errors():
             found = self._database.execute("SELECT value FROM batch WHERE name = ?", (name,)).fetchone()
         return None if found is None else json.loads(found[0])
 
-    def set(self, **values: Any) -> None:
+    def keep(self, **values: Any) -> None:
         """Keep JSON values of the batch, each under its name."""
         with self._transaction():
             self._database.executemany(
@@ -345,8 +348,10 @@ stored_parameters = _json
 
 
 def _record(row: tuple[Any, ...], files: tuple[SavedOutput, ...]) -> RowRecord:
-    number, parameters, *known, texts = row
-    return RowRecord(number, json.loads(parameters), *known[:9], json.loads(texts) if texts else {}, files)
+    *known, texts = row
+    found = dict(zip(_KNOWN, known, strict=True))
+    found["parameters"] = json.loads(found["parameters"])
+    return RowRecord(**found, texts=json.loads(texts) if texts else {}, files=files)
 
 
 def _add(database: sqlite3.Connection, change: Added) -> None:
