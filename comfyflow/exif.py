@@ -24,7 +24,7 @@ _TEXTS: Final = frozenset({1, 2, 7, 129})
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 129: 1}
 
 
-class _Entry(NamedTuple):
+class _Tag(NamedTuple):
     tag: int
     kind: int
     start: int
@@ -60,7 +60,7 @@ def check_directories(data: bytes, bounds: Bounds) -> None:
         raise BoundsError(exceeded("text", bounds, "the EXIF data"))
 
 
-def _entries(data: bytes) -> Iterator[_Entry]:
+def _entries(data: bytes) -> Iterator[_Tag]:
     if data[:4] not in HEADERS:
         return
     order = "<" if data[:1] == b"I" else ">"
@@ -74,7 +74,7 @@ def _entries(data: bytes) -> Iterator[_Entry]:
         yield from _directory(data, order, inner)
 
 
-def _directory(data: bytes, order: str, start: int) -> Iterator[_Entry]:
+def _directory(data: bytes, order: str, start: int) -> Iterator[_Tag]:
     if not 8 <= start <= len(data) - 2:
         return
     (count,) = struct.unpack_from(order + "H", data, start)
@@ -83,4 +83,4 @@ def _directory(data: bytes, order: str, start: int) -> Iterator[_Entry]:
         size = _SIZES.get(kind, 0) * number
         begin = at + 8 if size <= 4 else offset
         if size and begin + size <= len(data):
-            yield _Entry(tag, kind, begin, size)
+            yield _Tag(tag, kind, begin, size)

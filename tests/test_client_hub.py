@@ -56,7 +56,7 @@ def say(hub: Hub, kind: str, **data: Any) -> None:
 def show(hub: Hub) -> None:
     """A preview of a server from before 0.3.41: the picture, and nothing else."""
     event = parse_frame(struct.pack(">II", 1, 1) + b"\xff\xd8jpeg")
-    assert isinstance(event, events.Picture)
+    assert isinstance(event, events.SocketImage)
     hub.dispatch(event)
 
 

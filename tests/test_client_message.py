@@ -116,16 +116,18 @@ def test_other_known_types() -> None:
 
 def test_preview_frames() -> None:
     """The picture's kind stands at byte 4, not at byte 1."""
-    assert parse_frame(struct.pack(">II", 1, 1) + b"\xff\xd8x") == events.Picture(None, b"\xff\xd8x", "jpeg")
-    assert parse_frame(struct.pack(">II", 1, 2) + b"\x89P") == events.Picture(None, b"\x89P", "png")
-    assert parse_frame(struct.pack(">II", 1, 9) + b"?") == events.Picture(None, b"?", "")
+    assert parse_frame(struct.pack(">II", 1, 1) + b"\xff\xd8x") == events.SocketImage(
+        None, b"\xff\xd8x", "jpeg"
+    )
+    assert parse_frame(struct.pack(">II", 1, 2) + b"\x89P") == events.SocketImage(None, b"\x89P", "png")
+    assert parse_frame(struct.pack(">II", 1, 9) + b"?") == events.SocketImage(None, b"?", "")
 
 
 def test_a_preview_with_its_node() -> None:
     about = {"node_id": "5.0.0.1", "prompt_id": ID, "display_node_id": "5", "image_type": "image/png"}
     text = json.dumps(about).encode()
     frame = struct.pack(">II", 4, len(text)) + text + b"\x89PNG"
-    assert parse_frame(frame) == events.Picture(ID, b"\x89PNG", "png", "5.0.0.1", "5")
+    assert parse_frame(frame) == events.SocketImage(ID, b"\x89PNG", "png", "5.0.0.1", "5")
 
 
 def test_a_text_of_a_node() -> None:

@@ -62,7 +62,7 @@ def told(run: Run) -> list[RunEvent]:
 def picture(node: str, image: bytes = b"x", kind: str = "image/jpeg") -> server.PromptEvent:
     text = json.dumps({"node_id": node, "prompt_id": ID, "image_type": kind}).encode()
     event = parse_frame(struct.pack(">II", 4, len(text)) + text + image)
-    assert isinstance(event, server.Picture)
+    assert isinstance(event, server.SocketImage)
     return event
 
 
@@ -138,9 +138,9 @@ def test_previews_are_no_outputs() -> None:
 
 def test_an_old_preview_belongs_to_the_node_that_executes() -> None:
     run = new_run()
-    run.feed(server.Picture(ID, b"nobody", "jpeg"))
+    run.feed(server.SocketImage(ID, b"nobody", "jpeg"))
     feed(run, "executing", node="10")
-    run.feed(server.Picture(ID, b"one", "png"))
+    run.feed(server.SocketImage(ID, b"one", "png"))
     assert run.pictures_whole("10")
     run.missed()
     assert not run.pictures_whole("10"), "after a gap nobody knows whether there were more"
@@ -274,7 +274,7 @@ EVENTS: st.SearchStrategy[server.PromptEvent] = st.one_of(
         timestamp=st.none() | st.just(1.0),
     ),
     st.builds(server.ExecutionInterrupted, st.just(ID), st.none(), st.none()),
-    st.builds(server.Picture, st.just(ID), st.binary(max_size=2), st.sampled_from(["png", "jpeg", ""])),
+    st.builds(server.SocketImage, st.just(ID), st.binary(max_size=2), st.sampled_from(["png", "jpeg", ""])),
     st.builds(server.NodeMessage, st.just(ID), st.text(max_size=2), st.text(max_size=2)),
 )
 

@@ -24,7 +24,7 @@ from comfyflow.graph import (
     read_prompt,
 )
 from comfyflow.graph.canvas import Point, Size
-from comfyflow.layout import Section, layout, node_shape, read_sheets
+from comfyflow.layout import Section, appearance, layout, read_sheets
 from comfyflow.layout.columns import Columns
 from comfyflow.layout.groups import arrange
 from comfyflow.layout.heights import isotonic
@@ -369,7 +369,7 @@ def test_each_scope_has_a_canvas_of_its_own() -> None:
 def test_a_node_is_as_large_as_the_editor_makes_it() -> None:
     schema = reference_schema()
     sampler = GraphNode("1", "KSampler", {"model": Link("2", 0), "seed": 1, "steps": 20})
-    shape = node_shape(sampler, schema["KSampler"])
+    shape = appearance(sampler, schema["KSampler"])
     assert [slot.name for slot in shape.inputs] == ["model", "positive", "negative", "latent_image"]
     names = [widget.name for widget in shape.widgets]
     assert names == ["seed", "control_after_generate", "steps", "cfg", "sampler_name", "scheduler", "denoise"]
@@ -377,16 +377,16 @@ def test_a_node_is_as_large_as_the_editor_makes_it() -> None:
     assert shape.input_height("negative") == 54
     assert shape.input_height("steps") == 20 * 4 + 8 + 24 * 2 + 12
     assert shape.output_height(0) == shape.output_height(9) == 14
-    text = node_shape(GraphNode("1", "CLIPTextEncode", {"text": "x"}), schema["CLIPTextEncode"])
+    text = appearance(GraphNode("1", "CLIPTextEncode", {"text": "x"}), schema["CLIPTextEncode"])
     assert text.least[1] == 20 + 8 + 54 + 6
     assert text.size == (430, 192)
-    decode = node_shape(GraphNode("1", "VAEDecode", {}), schema["VAEDecode"])
+    decode = appearance(GraphNode("1", "VAEDecode", {}), schema["VAEDecode"])
     assert decode.least == decode.size == (len("samples" + "IMAGE") * 8 + 45, 46)
 
 
 def test_a_class_that_nobody_knows_has_what_its_prompt_says() -> None:
     node = GraphNode("1", "Mystery", {"a": Link("2", 0), "b": 3}, "A title")
-    shape = node_shape(node, None, outputs=2)
+    shape = appearance(node, None, outputs=2)
     assert (shape.title, [slot.name for slot in shape.inputs]) == ("A title", ["a"])
     assert [(widget.name, widget.value) for widget in shape.widgets] == [("b", 3)]
     assert len(shape.outputs) == 2

@@ -22,8 +22,8 @@ from comfyflow.testing.strategies import (
     workflow_of,
     workflows,
 )
-from comfyflow.testing.strategies.catalogue import DECLARED, EVERY, Catalogue
-from comfyflow.testing.strategies.widget import widget_of
+from comfyflow.testing.strategies.constant import constants_of
+from comfyflow.testing.strategies.vocabulary import DECLARED, EVERY, Vocabulary
 from tests.drawn_schema import SCHEMA, node
 
 FINDS = settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -200,7 +200,7 @@ def test_what_cannot_be_drawn_is_said(schema: Schema, options: Any, message: str
 
 
 def test_costs_are_least_trees() -> None:
-    catalogue = Catalogue(SCHEMA)
+    catalogue = Vocabulary(SCHEMA)
     assert catalogue.costs["Make"] == 1
     assert catalogue.costs["Batch"] == 3
     assert catalogue.costs["Decode"] == 3
@@ -222,11 +222,11 @@ def test_old_servers_have_no_wild_outputs() -> None:
 def test_a_union_with_a_star_takes_anything_since_0_8() -> None:
     (entry,) = Schema({"Save": node({"required": {"x": ["MASK,*"]}}, end=True)})["Save"].inputs
     for version, accepted in (("0.27.0", (EVERY,)), ("0.3.64", ("*", "MASK"))):
-        assert Catalogue(Schema(SCHEMA.raw, version)).accepted(entry, {}) == accepted
+        assert Vocabulary(Schema(SCHEMA.raw, version)).accepted(entry, {}) == accepted
 
 
 def sources_of_images(schema: Schema) -> set[str]:
-    catalogue = Catalogue(schema)
+    catalogue = Vocabulary(schema)
     (images,) = schema["Save"].inputs
     return {source.class_type for source in catalogue.sources(catalogue.accepted(images, {}))}
 
@@ -235,10 +235,11 @@ def test_an_input_that_looks_at_types_takes_no_wild_output() -> None:
     convert = node({"required": {"original_model_task_id": ["MODEL_TASK_ID"]}}, end=True)
     raw = {"Wild": node(outputs=("*",)), "TripoConversionNode": convert}
     other = Schema(raw, "0.27.0")
-    assert Catalogue(other).costs["TripoConversionNode"] == 2
+    assert Vocabulary(other).costs["TripoConversionNode"] == 2
     theirs = {**convert, "python_module": "comfy_api_nodes.nodes_tripo"}
     assert (
-        "TripoConversionNode" not in Catalogue(Schema({**raw, "TripoConversionNode": theirs}, "0.27.0")).costs
+        "TripoConversionNode"
+        not in Vocabulary(Schema({**raw, "TripoConversionNode": theirs}, "0.27.0")).costs
     )
 
 
@@ -254,7 +255,7 @@ def test_an_input_that_looks_at_types_takes_no_wild_output() -> None:
     ],
 )
 def test_values_keep_to_odd_ranges(kind: str, options: dict[str, Any], low: float, high: float) -> None:
-    widget = widget_of(InputSchema("x", kind, True, options))
+    widget = constants_of(InputSchema("x", kind, True, options))
     assert widget is not None
 
     @QUICK
@@ -283,7 +284,7 @@ def test_values_keep_to_odd_ranges(kind: str, options: dict[str, Any], low: floa
     ],
 )
 def test_what_takes_no_constant(kind: str, options: dict[str, Any]) -> None:
-    assert widget_of(InputSchema("x", kind, True, options)) is None
+    assert constants_of(InputSchema("x", kind, True, options)) is None
 
 
 @pytest.mark.parametrize(
@@ -299,7 +300,7 @@ def test_what_takes_no_constant(kind: str, options: dict[str, Any]) -> None:
     ],
 )
 def test_a_stated_default_is_the_simplest(kind: str, default: Any, plain: Any) -> None:
-    widget = widget_of(InputSchema("x", kind, True, {"default": default}))
+    widget = constants_of(InputSchema("x", kind, True, {"default": default}))
     assert widget is not None
     found = find(widget.values, lambda _: True)
     assert found == plain
@@ -308,7 +309,7 @@ def test_a_stated_default_is_the_simplest(kind: str, default: Any, plain: Any) -
 
 @pytest.mark.parametrize(("kind", "default"), [("INT", True), ("INT", [1]), ("BOOLEAN", 1), ("STRING", None)])
 def test_a_default_of_another_kind_is_not_used(kind: str, default: Any) -> None:
-    widget = widget_of(InputSchema("x", kind, True, {"default": default}))
+    widget = constants_of(InputSchema("x", kind, True, {"default": default}))
     assert widget is not None
     assert type(find(widget.values, lambda _: True)) is {"INT": int, "BOOLEAN": bool, "STRING": str}[kind]
 
@@ -352,7 +353,7 @@ def test_options_nested_deeply_are_no_trouble(depth: int) -> None:
     schema = Schema({"Deep": node(inner, end=True), "Shallow": node(end=True)}, "0.27.0")
     graph = smallest(lambda _: True, schema)
     assert len(graph) == 1
-    assert ("Deep" in Catalogue(schema).costs) == (depth < 32)
+    assert ("Deep" in Vocabulary(schema).costs) == (depth < 32)
 
 
 @QUICK
@@ -415,7 +416,7 @@ def test_old_servers_have_their_own_words_for_problems() -> None:
 
 def test_an_input_whose_class_looks_at_the_type_takes_no_template() -> None:
     """What a MatchType output stands for is not what the server tells the class."""
-    catalogue = Catalogue(package_schema({"comfynodes"}))
+    catalogue = Vocabulary(package_schema({"comfynodes"}))
     (entry,) = [
         entry
         for entry in catalogue.nodes["TripoConversionNode"].inputs
@@ -426,7 +427,7 @@ def test_an_input_whose_class_looks_at_the_type_takes_no_template() -> None:
     assert set(declared) == {"MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID"}
     assert any(source.bound for source in catalogue.sources(("MODEL_TASK_ID",)))
     ends = {
-        kind: {sink.class_type for sink in catalogue.sinks(kind)}
+        kind: {sink.class_type for sink in catalogue.targets(kind)}
         for kind in ("MODEL_TASK_ID", f"{DECLARED}MODEL_TASK_ID")
     }
     assert ends[f"{DECLARED}MODEL_TASK_ID"] == {"TripoConversionNode"}

@@ -227,7 +227,7 @@ class ExecutionInterrupted(PromptEvent):
 
 
 @dataclass(frozen=True)
-class Picture(PromptEvent):
+class SocketImage(PromptEvent):
     """A picture sent over the socket: a live preview, or an output of ``SaveImageWebsocket``.
 
     Attributes:
@@ -333,7 +333,7 @@ ServerEvent: TypeAlias = (
     | ExecutionFailed
     | ExecutionNodeFailed
     | ExecutionInterrupted
-    | Picture
+    | SocketImage
     | NodeMessage
     | LogEntries
     | AssetEvent

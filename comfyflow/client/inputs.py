@@ -96,7 +96,7 @@ class Uploaded:
 
 
 @dataclass(frozen=True)
-class _Use:
+class _GivenFile:
     """A file in an input.
 
     Attributes:
@@ -150,8 +150,8 @@ def upload_inputs(
         return done
     needed = _needed(source.prompt, classes, targets)
     uses = [use for use in uses if needed is None or use.node_id in needed]
-    here: list[tuple[_Use, InputFile]] = []
-    elsewhere: list[_Use] = []
+    here: list[tuple[_GivenFile, InputFile]] = []
+    elsewhere: list[_GivenFile] = []
     for use in uses:
         file = _here(core, use, allow)
         if file is not None:
@@ -234,7 +234,7 @@ def _may_be_file(value: object) -> bool:
     return InputFile.of(value) is not None if not isinstance(value, (int, float, dict, list)) else False
 
 
-def _uses(source: Source, classes: Callable[[object], NodeSchema | None]) -> Iterator[_Use]:
+def _uses(source: Source, classes: Callable[[object], NodeSchema | None]) -> Iterator[_GivenFile]:
     for node_id, node in source.prompt.items():
         entry = object_or_empty(node)
         inputs = object_or_empty(entry.get("inputs"))
@@ -251,7 +251,7 @@ def _uses(source: Source, classes: Callable[[object], NodeSchema | None]) -> Ite
 
 def _in_input(
     source: Source, place: Input, wire: Any, declared: InputSchema | None, unknown: bool
-) -> Iterator[_Use]:
+) -> Iterator[_GivenFile]:
     """The files in one input; a list of files has several."""
     given = source.value(*place)
     inner = unwrapped(wire) if is_wrapped(wire) else None
@@ -268,7 +268,7 @@ def _in_input(
         if file is None and (declared is None or _is_fixed_choice(declared, text)):
             continue
         own = file is not None or source.is_own(*place)
-        yield _Use(
+        yield _GivenFile(
             *place,
             index if is_list(inner) else None,
             file,
@@ -309,7 +309,7 @@ def _needed(
     return upstream(wanted, sources)
 
 
-def _here(core: Core, use: _Use, allow: bool) -> InputFile | None:
+def _here(core: Core, use: _GivenFile, allow: bool) -> InputFile | None:
     """The file here that is to be uploaded, or None where there is none."""
     if use.file is not None:
         return use.file if use.file.content is not None or _is_of_another(core, use.file) else None
@@ -326,7 +326,7 @@ def _is_of_another(core: Core, file: InputFile) -> bool:
     return getattr(owner, "url", core.address.url) != core.address.url
 
 
-def _may_be_sent(use: _Use, allow: bool) -> bool:
+def _may_be_sent(use: _GivenFile, allow: bool) -> bool:
     """Whether the user's word is there, or not needed."""
     if use.own or allow:
         return True
@@ -336,7 +336,7 @@ def _may_be_sent(use: _Use, allow: bool) -> bool:
     return folder in Path(use.text).resolve().parents
 
 
-def _refuse_unfit(done: Uploaded, use: _Use, file: InputFile) -> None:
+def _refuse_unfit(done: Uploaded, use: _GivenFile, file: InputFile) -> None:
     """Say what cannot be sent: an input that takes no file, a path that leads to none."""
     if not use.takes:
         _err(done, use, f"takes no file, and is given {file.shown}")
@@ -345,7 +345,7 @@ def _refuse_unfit(done: Uploaded, use: _Use, file: InputFile) -> None:
         _err(done, use, f"names {file.shown!r}, which cannot be read: {why} ({_absolute(file.shown)})")
 
 
-def _look(core: Core, source: Source, uses: Sequence[_Use], allow: bool, done: Uploaded) -> Flow[None]:
+def _look(core: Core, source: Source, uses: Sequence[_GivenFile], allow: bool, done: Uploaded) -> Flow[None]:
     """Find out which files the server does not have; what nobody can say is let through."""
     texts = list(dict.fromkeys(use.text for use in uses))
     if not texts:
@@ -367,7 +367,7 @@ def _look(core: Core, source: Source, uses: Sequence[_Use], allow: bool, done: U
         _err(done, use, _nowhere(core, use, allow, listed))
 
 
-def _nowhere(core: Core, use: _Use, allow: bool, listed: Sequence[str]) -> str:
+def _nowhere(core: Core, use: _GivenFile, allow: bool, listed: Sequence[str]) -> str:
     where = f"which the server ({core.address.url}) does not have"
     if is_annotated(use.text):
         return f"names {use.text!r}, {where}"
@@ -416,7 +416,9 @@ def _is_there(core: Core, text: str) -> Flow[bool | None]:
     return True
 
 
-def _send(core: Core, use: _Use, file: InputFile, done: Uploaded, on_upload: OnUpload | None) -> Flow[None]:
+def _send(
+    core: Core, use: _GivenFile, file: InputFile, done: Uploaded, on_upload: OnUpload | None
+) -> Flow[None]:
     kind = text_or_empty(use.entry.options.get("image_folder")) if use.entry is not None else ""
     is_mesh = use.entry is not None and use.entry.upload == "file" and _suffix(file.name) in _MESHES
     kind = kind if kind in ("input", "output", "temp") else "input"
@@ -438,7 +440,7 @@ def _send(core: Core, use: _Use, file: InputFile, done: Uploaded, on_upload: OnU
         _LOG.log(logging.WARNING if note else logging.INFO, "%s", upload)
 
 
-def _replaced(prompt: Mapping[str, Any], use: _Use, reference: str) -> Mapping[str, Any]:
+def _replaced(prompt: Mapping[str, Any], use: _GivenFile, reference: str) -> Mapping[str, Any]:
     node = prompt[use.node_id]
     value: Any = reference
     if use.index is not None:
@@ -448,7 +450,7 @@ def _replaced(prompt: Mapping[str, Any], use: _Use, reference: str) -> Mapping[s
     return {**prompt, use.node_id: {**node, "inputs": {**node["inputs"], use.name: value}}}
 
 
-def _err(done: Uploaded, use: _Use, message: str) -> None:
+def _err(done: Uploaded, use: _GivenFile, message: str) -> None:
     error = ErrorEntry(
         CUSTOM_VALIDATION_FAILED,
         "Custom validation failed for node",

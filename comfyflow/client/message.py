@@ -88,7 +88,7 @@ def parse_frame(data: bytes) -> ServerEvent:
     kind = _number_at(data, 0)
     event: ServerEvent | None = None
     if kind == PREVIEW_IMAGE and len(data) > 8:
-        event = events.Picture(None, data[8:], _FORMATS.get(_number_at(data, 4) or 0, ""))
+        event = events.SocketImage(None, data[8:], _FORMATS.get(_number_at(data, 4) or 0, ""))
     elif kind == TEXT:
         event = _node_text(data)
     elif kind == PREVIEW_IMAGE_WITH_METADATA:
@@ -124,7 +124,7 @@ def _picture(data: bytes) -> ServerEvent | None:
         return None
     node = _name(said, "node_id")
     kind = text_or_empty(said.get("image_type")).lower().removeprefix("image/")
-    return events.Picture(
+    return events.SocketImage(
         _name(said, "prompt_id"),
         data[at:],
         {"jpg": "jpeg"}.get(kind, kind),

@@ -150,7 +150,7 @@ class Run:
         self._finished: set[str] = set()
         self._outputs: dict[str, Mapping[str, Any]] = {}
         self._owners: dict[str, str] = {}
-        self._pictures: dict[str, list[server.Picture]] = {}
+        self._pictures: dict[str, list[server.SocketImage]] = {}
         self._blocked: list[server.ExecutionFailed] = []
         self._cached: tuple[str, ...] = ()
         self._failure: server.ExecutionFailed | None = None
@@ -362,7 +362,7 @@ class Run:
         node = self.node(event.node, event.display_node)
         self._emit(told.NodeOutputs(self.prompt_id, node, event.output))
 
-    def _picture(self, event: server.Picture) -> None:
+    def _picture(self, event: server.SocketImage) -> None:
         node_id = event.node or self._current
         if node_id is None:
             return
@@ -416,7 +416,7 @@ class Run:
         self._wake()
 
 
-def is_output_picture(node: RunNode, picture: server.Picture) -> bool:
+def is_output_picture(node: RunNode, picture: server.SocketImage) -> bool:
     """Whether a picture from the socket is an output: not a preview of something unfinished.
 
     ``SaveImageWebsocket`` sends its outputs as previews. Nodes of other packs that do the same
@@ -463,7 +463,7 @@ _READERS: Final[Mapping[type[server.BaseServerEvent], Callable[[Run, Any], None]
     server.Progress: Run._progressed,
     server.ProgressState: Run._states,
     server.Executed: Run._output,
-    server.Picture: Run._picture,
+    server.SocketImage: Run._picture,
     server.NodeMessage: Run._message,
     server.UnknownMessage: Run._custom,
     server.ExecutionSuccess: Run._succeed,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
 from ..problem import Place
-from .event import ExecutionFailed, ExecutionInterrupted, ExecutionNodeFailed, ExecutionSummary, Picture
+from .event import ExecutionFailed, ExecutionInterrupted, ExecutionNodeFailed, ExecutionSummary, SocketImage
 from .message import read_failure, read_interruption, read_node_failure, read_summary
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class Outcome:
     ending: Ending
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     owners: Mapping[str, str] = field(default_factory=dict[str, str])
-    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict[str, "tuple[Picture, ...]"])
+    pictures: Mapping[str, tuple[SocketImage, ...]] = field(
+        default_factory=dict[str, "tuple[SocketImage, ...]"]
+    )
     failure: ExecutionFailed | None = None
     interruption: ExecutionInterrupted | None = None
     blocked: tuple[ExecutionFailed, ...] = ()

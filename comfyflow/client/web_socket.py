@@ -21,10 +21,10 @@ from .event import (
     Disconnected,
     Executing,
     NodeMessage,
-    Picture,
     Progress,
     PromptEvent,
     ServerEvent,
+    SocketImage,
     UnknownMessage,
 )
 from .flow import CloseSocket, OpenSocket, Receive, Signal, SocketFailure, SocketFlow, Transmit, Watch
@@ -44,7 +44,7 @@ _BACKLOG: Final = 10_000
 """How many events one listener may be behind before it loses the oldest."""
 
 
-_NAMELESS: Final = (Executing, Progress, Picture, NodeMessage)
+_NAMELESS: Final = (Executing, Progress, SocketImage, NodeMessage)
 """What has a form that does not name its prompt."""
 
 

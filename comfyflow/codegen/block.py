@@ -96,7 +96,7 @@ class Block:
 
 
 @dataclass
-class ClassPlan:
+class NodeClassPlan:
     """One node's class: its own block, then those of its dynamic inputs.
 
     Attributes:

@@ -10,7 +10,7 @@ from ..bounds import DYNAMIC_NESTING
 from ..node_history import older_defaults
 from ..schema import InputSchema, NodeSchema, OutputSchema
 from .argument import Annotator, Argument, ArgumentScope, argument, extra_argument, merged_argument
-from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, OutputPlan, Renamed, SkippedNodeError
+from .block import IN_CLASS_BODIES, INDENT, Block, NodeClassPlan, OutputPlan, Renamed, SkippedNodeError
 from .code import Code, text, texts
 from .docstring import docstring, node_lines
 from .dynamic_plan import DynamicArgument, group_name
@@ -36,7 +36,7 @@ class ClassPlanner:
 
     def plan(
         self, node: NodeSchema, name: PythonName, type_variables: dict[str, Code], former: str = ""
-    ) -> ClassPlan:
+    ) -> NodeClassPlan:
         """Plan the class of one node.
 
         Args:
@@ -49,7 +49,7 @@ class ClassPlanner:
             SkippedNodeError: It cannot be generated.
         """
         names = output_names([output.name for output in node.outputs], IN_CLASS_BODIES)
-        plan = ClassPlan(node.class_type, name)
+        plan = NodeClassPlan(node.class_type, name)
         if not node.of_pack:
             plan.older_defaults = older_defaults(node.class_type)
         scope = ArgumentScope(_BUILTIN_TYPES & set(names), type_variables, plan.imports)
@@ -78,7 +78,7 @@ class ClassPlanner:
         block: Block,
         inputs: tuple[InputSchema, ...],
         scope: ArgumentScope,
-        plan: ClassPlan,
+        plan: NodeClassPlan,
         taken: Collection[str],
         depth: int,
         added: Mapping[str, list[InputSchema]] = MappingProxyType({}),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..schema import InputSchema
 from .argument import Argument, ArgumentScope, argument
-from .block import IN_CLASS_BODIES, INDENT, Block, ClassPlan, Renamed
+from .block import IN_CLASS_BODIES, INDENT, Block, NodeClassPlan, Renamed
 from .code import Code, LiteralType, text, texts, union
 from .docstring import argument_lines, docstring
 from .name import PythonName, capitalized, distinct_names, python_name
@@ -37,7 +37,7 @@ class DynamicArgument:
     planner: ClassPlanner
     block: Block
     scope: ArgumentScope
-    plan: ClassPlan
+    plan: NodeClassPlan
     entry: InputSchema
     name: PythonName
     group: PythonName

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..problem import Problem, left_out
 from ..schema import InputSchema, NodeSchema
 from .argument import Annotator
-from .block import ClassPlan, Renamed, SkippedNodeError
+from .block import NodeClassPlan, Renamed, SkippedNodeError
 from .class_names import class_names, former_names
 from .class_plan import ClassPlanner, matched_templates
 from .code import Code
@@ -70,7 +70,7 @@ class ModulePlan:
 
     path: ModulePath
     python_module: str
-    classes: list[ClassPlan] = field(default_factory=list[ClassPlan])
+    classes: list[NodeClassPlan] = field(default_factory=list[NodeClassPlan])
     type_variables: list[TypeVariable] = field(default_factory=list[TypeVariable])
 
     @property

@@ -54,10 +54,10 @@ def find_cheapest(pairing: Pairing, equal: Pairing) -> None:
     theirs = free[len(ours) :]
     few = 0 < len(ours) <= MOST_NODES and 0 < len(theirs) <= MOST_NODES
     if few and pairing.cost(free).changes <= MOST_CHANGES:
-        _Search(pairing, ours, theirs).run()
+        _CheapestSearch(pairing, ours, theirs).run()
 
 
-class _Search:
+class _CheapestSearch:
     def __init__(self, pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -> None:
         self._pairing = pairing
         self._wiring = pairing.wiring

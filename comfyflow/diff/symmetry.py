@@ -129,7 +129,7 @@ def _order_piece(
     piece: list[int], colour: Mapping[int, int], neighbours: Sequence[Neighbours], limit: int
 ) -> Ordered:
     try:
-        order = _Search(neighbours, limit).order(piece, colour)
+        order = _OrderSearch(neighbours, limit).order(piece, colour)
     except _GivenUp:
         order = sorted(piece, key=colour.__getitem__)
         return Ordered(_vague_form(order, colour, neighbours), order, False)
@@ -140,7 +140,7 @@ class _GivenUp(Exception):
     """The search has come to its limit."""
 
 
-class _Search:
+class _OrderSearch:
     """The search for the order of one piece.
 
     Args:

@@ -44,7 +44,7 @@ class _Nomination(NamedTuple):
     version: int
 
 
-class _Groups:
+class _Alike:
     """Unpaired nodes of both graphs that have something in common, in their order."""
 
     def __init__(self, split: int) -> None:
@@ -86,7 +86,7 @@ class Votes:
         self._pairing = pairing
         self._wiring = pairing.wiring
         self._cones = cones
-        self._groups = _Groups(pairing.split)
+        self._groups = _Alike(pairing.split)
         self._waiting: list[_Nomination] = []
         self._least = 0
         self._version = [0] * len(self._wiring)
@@ -111,7 +111,7 @@ class Votes:
     def _run(self) -> None:
         ours, theirs = self._pairing.unpaired()
         unpaired = [*ours, *theirs]
-        self._groups = _Groups(self._pairing.split)
+        self._groups = _Alike(self._pairing.split)
         for node in unpaired:
             self._group(node)
         for node in unpaired:

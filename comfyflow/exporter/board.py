@@ -17,14 +17,14 @@ BOUNDARY: Final = "-10"
 """What links of a subgraph start at that come in from outside."""
 
 
-class Feed(NamedTuple):
+class PromotedValue(NamedTuple):
     """The value that an input of a subgraph has where nothing is linked to it."""
 
     scope_id: str
     place: int
 
 
-Supply: TypeAlias = "Link | Feed"
+Supply: TypeAlias = "Link | PromotedValue"
 
 
 @dataclass
@@ -65,16 +65,16 @@ class Board:
         return node_id[len(self.scope_id) + 1 :] if self.scope_id != ROOT else node_id
 
 
-def feeds(graph: Graph) -> dict[tuple[str, str], Feed]:
+def promoted_values(graph: Graph) -> dict[tuple[str, str], PromotedValue]:
     """The inputs of nodes that take the value of an unlinked input of a subgraph."""
-    found: dict[tuple[str, str], Feed] = {}
+    found: dict[tuple[str, str], PromotedValue] = {}
     for scope in graph.scopes.values():
         for index, entry in enumerate(scope.inputs):
             if entry.source is None and entry.has_value:
                 for node_id, name in entry.targets:
                     node = graph.get(node_id)
                     if node is not None and name in node.inputs and type(node.inputs[name]) is not Link:
-                        found.setdefault((node_id, name), Feed(scope.scope_id, index))
+                        found.setdefault((node_id, name), PromotedValue(scope.scope_id, index))
     return found
 
 
@@ -84,7 +84,7 @@ class Boards:
     Args:
         graph: The graph; each node's id starts with that of its scope.
         drafts: Its nodes, by id, with sources as the prompt has them; they are changed.
-        fed: See `feeds`.
+        fed: See `promoted_values`.
         definitions: The id of each scope's definition.
     """
 
@@ -92,7 +92,7 @@ class Boards:
         self,
         graph: Graph,
         drafts: Mapping[str, DraftNode],
-        fed: Mapping[tuple[str, str], Feed],
+        fed: Mapping[tuple[str, str], PromotedValue],
         definitions: Mapping[str, str],
     ) -> None:
         self._graph = graph
@@ -147,7 +147,7 @@ class Boards:
         board = self.boards[scope.scope_id]
         for index, entry in enumerate(scope.inputs):
             link = entry.source if entry.source is not None and entry.source.node_id in self._graph else None
-            supply: Supply = Feed(scope.scope_id, index) if link is None else link
+            supply: Supply = PromotedValue(scope.scope_id, index) if link is None else link
             self._enter(board, supply, entry.name, entry.type, entry.label)
             for node_id, name in entry.targets:
                 self._chosen[scope.scope_id, node_id, name] = index
@@ -167,7 +167,7 @@ class Boards:
             key = (node_id, slot.name)
             supply: Supply | None = slot.source if slot.source is not None else self._fed.get(key)
             slot.source = None
-            if isinstance(supply, Feed) or (supply is not None and supply.node_id in self._graph):
+            if isinstance(supply, PromotedValue) or (supply is not None and supply.node_id in self._graph):
                 self._waiting.append((node.scope, slot, supply, key))
 
     def _finish(self) -> None:
@@ -180,7 +180,7 @@ class Boards:
                 slot.source = self._resolve(scope_id, slot, supply, key)
 
     def _resolve(self, scope_id: str, slot: DraftInput, supply: Supply, key: tuple[str, str]) -> Link | None:
-        if isinstance(supply, Feed):
+        if isinstance(supply, PromotedValue):
             if supply.scope_id == scope_id:
                 return Link(BOUNDARY, supply.place)
         elif self._holds(scope_id, supply):
@@ -193,7 +193,9 @@ class Boards:
         if index is None or index not in known:
             if known:
                 return Link(BOUNDARY, known[0])
-            if isinstance(supply, Feed) and index is not None:  # what it shows is shown further outside, too
+            if (
+                isinstance(supply, PromotedValue) and index is not None
+            ):  # what it shows is shown further outside, too
                 self._entries[scope_id].setdefault(supply, []).append(index)
             else:
                 index = self._enter(board, supply, slot.name, slot.type, None)

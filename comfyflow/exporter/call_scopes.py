@@ -25,7 +25,7 @@ Exits: TypeAlias = "dict[Any, list[tuple[tuple[int, ...], int]]]"
 
 
 @dataclass(eq=False)
-class _Use:
+class _ScopedCall:
     """One call, as a scope to be.
 
     Attributes:
@@ -40,17 +40,17 @@ class _Use:
     """
 
     call: FunctionCall
-    outer: _Use | None
+    outer: _ScopedCall | None
     depth: int
     nodes: list[str] = field(default_factory=list[str])
-    inner: list[_Use] = field(default_factory=list["_Use"])
+    inner: list[_ScopedCall] = field(default_factory=list["_ScopedCall"])
     raised: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     number: int = 0
     form: Any = None
 
-    def members(self) -> Iterator[_Use]:
+    def members(self) -> Iterator[_ScopedCall]:
         """It and all uses in it, outer ones first."""
-        waiting: list[_Use] = [self]
+        waiting: list[_ScopedCall] = [self]
         while waiting:
             use = waiting.pop()
             yield use
@@ -81,17 +81,17 @@ def with_call_scopes(
     return _Scoping(compiled.graph, compiled.ids, schema, values_differ).scoped(tops) if tops else None
 
 
-def _uses(calls: list[FunctionCall], ids: Ids) -> list[_Use]:
+def _uses(calls: list[FunctionCall], ids: Ids) -> list[_ScopedCall]:
     """The uses on the workflow's own canvas; those without nodes of the workflow are left out."""
-    known: dict[FunctionCall, _Use] = {}
-    tops: list[_Use] = []
+    known: dict[FunctionCall, _ScopedCall] = {}
+    tops: list[_ScopedCall] = []
     order = {node_id: place for place, node_id in enumerate(ids.values())}
     for call in calls:
         outer = known[call.outer] if call.outer is not None else None
         if outer is not None and outer.depth + 1 >= MAX_SCOPE_DEPTH:
             use = outer
         else:
-            use = _Use(call, outer, 0 if outer is None else outer.depth + 1)
+            use = _ScopedCall(call, outer, 0 if outer is None else outer.depth + 1)
             (tops if outer is None else outer.inner).append(use)
         known[call] = use
         use.nodes += [ids[node] for node in call.nodes if node in ids and _is_plain(ids[node])]
@@ -106,7 +106,7 @@ def _is_plain(node_id: str) -> bool:
     return isinstance(saved_id(node_id), int)
 
 
-def _drop_empty(tops: list[_Use]) -> None:
+def _drop_empty(tops: list[_ScopedCall]) -> None:
     for use in reversed([each for top in tops for each in top.members()]):
         use.inner[:] = [inner for inner in use.inner if inner.nodes or inner.inner]
     tops[:] = [top for top in tops if top.nodes or top.inner]
@@ -118,10 +118,10 @@ class _Scoping:
         self._ids = ids
         self._schema = schema
         self._values_differ = values_differ
-        self._use_of: dict[str, _Use] = {}
+        self._use_of: dict[str, _ScopedCall] = {}
         self._names: dict[str, str] = {}
 
-    def scoped(self, tops: list[_Use]) -> tuple[Graph, Mapping[str, Origin]]:
+    def scoped(self, tops: list[_ScopedCall]) -> tuple[Graph, Mapping[str, Origin]]:
         """The graph with scopes, and where each was called."""
         uses = [use for top in tops for use in top.members()]
         for use in uses:
@@ -137,7 +137,7 @@ class _Scoping:
         called = {self._scope_id(use): use.call.origin for use in uses if use.call.origin is not None}
         return Graph(nodes, scopes, self._graph.canvas), called
 
-    def _raise(self, use: _Use) -> None:
+    def _raise(self, use: _ScopedCall) -> None:
         """Find out which constants are parameters of the function."""
         uses = given_parameters(use.call.code)
         for node_id in use.nodes:
@@ -148,9 +148,9 @@ class _Scoping:
                     if same and _same_name(argument, name):
                         use.raised[node_id, name] = parameter
 
-    def _raise_further(self, uses: list[_Use]) -> None:
+    def _raise_further(self, uses: list[_ScopedCall]) -> None:
         """Let a function show what its own calls show, where that is not the same in all uses of it."""
-        groups: dict[Any, list[_Use]] = {}
+        groups: dict[Any, list[_ScopedCall]] = {}
         for use in uses:
             groups.setdefault(use.form, []).append(use)
         for _ in range(MAX_SCOPE_DEPTH):
@@ -162,7 +162,7 @@ class _Scoping:
             if not any(raised):
                 return
 
-    def _raise_from(self, uses: list[_Use], place: int) -> bool:
+    def _raise_from(self, uses: list[_ScopedCall], place: int) -> bool:
         """Whether the uses of one form now show more of what their inner one at a place shows."""
         more = False
         for parameter in dict.fromkeys(uses[0].inner[place].raised.values()):
@@ -177,7 +177,7 @@ class _Scoping:
             more = True
         return more
 
-    def _path(self, use: _Use, node_id: str) -> tuple[int, ...] | None:
+    def _path(self, use: _ScopedCall, node_id: str) -> tuple[int, ...] | None:
         """Where a node stands in a use: through which inner ones, and its place; None where it does not."""
         inner = self._use_of.get(node_id)
         if inner is None:
@@ -191,7 +191,7 @@ class _Scoping:
             inner = outer
         return (*reversed(path),)
 
-    def _entering(self, use: _Use) -> list[Link]:
+    def _entering(self, use: _ScopedCall) -> list[Link]:
         """The links from outside, in the order in which they are met."""
         found: dict[Link, None] = {}
         for each in use.members():
@@ -201,7 +201,7 @@ class _Scoping:
                         found[link] = None
         return list(found)
 
-    def _form(self, use: _Use) -> Any:
+    def _form(self, use: _ScopedCall) -> Any:
         """What two calls must share to be uses of one subgraph."""
         entering = {link: place for place, link in enumerate(self._entering(use))}
 
@@ -233,7 +233,7 @@ class _Scoping:
         given = tuple((name, entering.get(link)) for name, link in self._linked_parameters(use))
         return (use.call.code, nodes, inner, given)
 
-    def _linked_parameters(self, use: _Use) -> list[tuple[str, Link]]:
+    def _linked_parameters(self, use: _ScopedCall) -> list[tuple[str, Link]]:
         """The parameters that are outputs of nodes, with the links that these are."""
         found: list[tuple[str, Link]] = []
         for name, value in use.call.given.items():
@@ -243,10 +243,10 @@ class _Scoping:
                     found.append((name, Link(self._ids[node], slot)))
         return found
 
-    def _number(self, uses: list[_Use]) -> None:
+    def _number(self, uses: list[_ScopedCall]) -> None:
         """Give uses and inner nodes their ids; uses of one form share the numbers inside."""
         last = max((number for number in map(saved_id, self._graph) if isinstance(number, int)), default=0)
-        first: dict[Any, _Use] = {}
+        first: dict[Any, _ScopedCall] = {}
         for use in uses:
             model = first.setdefault(use.form, use)
             if use.outer is None or first[use.outer.form] is use.outer:
@@ -257,14 +257,14 @@ class _Scoping:
             for node_id, like in zip(use.nodes, model.nodes, strict=True):
                 self._names[node_id] = f"{self._scope_id(use)}:{like}"
 
-    def _scope_id(self, use: _Use | None) -> str:
+    def _scope_id(self, use: _ScopedCall | None) -> str:
         parts: list[str] = []
         while use is not None:
             parts.append(str(use.number))
             use = use.outer
         return ":".join(reversed(parts))
 
-    def _exits(self, uses: list[_Use]) -> Exits:
+    def _exits(self, uses: list[_ScopedCall]) -> Exits:
         """By form what some use of it gives to the outside: paths of nodes, and slots."""
         found: dict[Any, dict[tuple[tuple[int, ...], int], None]] = {use.form: {} for use in uses}
         for node_id, node in self._graph.items():
@@ -277,7 +277,7 @@ class _Scoping:
                     use = use.outer
         return {form: sorted(exits) for form, exits in found.items()}
 
-    def _scope(self, use: _Use, exits_of: Exits) -> Scope:
+    def _scope(self, use: _ScopedCall, exits_of: Exits) -> Scope:
         exits = exits_of[use.form]
         entering = self._entering(use)
         named = {link: name for name, link in reversed(self._linked_parameters(use))}
@@ -298,7 +298,7 @@ class _Scoping:
         own, type_ = self._described(link)
         return ScopeInput(name or own, type=type_, source=self._renamed(link))
 
-    def _output(self, use: _Use, path: tuple[int, ...], slot: int) -> ScopeOutput:
+    def _output(self, use: _ScopedCall, path: tuple[int, ...], slot: int) -> ScopeOutput:
         for place in path[:-1]:
             use = use.inner[place]
         link = Link(use.nodes[path[-1]], slot)
@@ -331,7 +331,7 @@ class _Scoping:
         )
 
 
-def _keys(use: _Use, parameter: str) -> list[tuple[str, str]]:
+def _keys(use: _ScopedCall, parameter: str) -> list[tuple[str, str]]:
     return [key for key, raised in use.raised.items() if raised == parameter]
 
 

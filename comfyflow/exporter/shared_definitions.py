@@ -11,10 +11,12 @@ from typing import Any
 
 from ..graph import ROOT, Graph, Link
 from ..importer.editor_rules import EditorRules
-from .board import Boards, Feed
+from .board import Boards, PromotedValue
 
 
-def unlike(graph: Graph, boards: Boards, fed: Mapping[tuple[str, str], Feed], rules: EditorRules) -> set[str]:
+def unlike(
+    graph: Graph, boards: Boards, fed: Mapping[tuple[str, str], PromotedValue], rules: EditorRules
+) -> set[str]:
     """The scopes that say that they are uses of one definition, and are not.
 
     Args:

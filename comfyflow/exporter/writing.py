@@ -12,7 +12,7 @@ from ..importer.node_shape import NodeShape, NodeShapes, node_shapes
 from ..json_types import object_or_empty
 from ..layout import layout
 from ..schema import Schema
-from .board import Boards, feeds
+from .board import Boards, promoted_values
 from .class_node import write_class_node, write_unknown_node
 from .document import Document, uuid_of
 from .draft import DraftNode
@@ -53,7 +53,7 @@ def write_workflow(
         drafts = _drafts(graph, shapes, schema, rules, by_name)
         for node_id in muted:
             drafts[node_id].mode = MUTED
-    fed = feeds(graph)
+    fed = promoted_values(graph)
     definitions = {
         scope_id: scope.definition or uuid_of("scope", scope_id, name)
         for scope_id, scope in graph.scopes.items()
@@ -75,7 +75,7 @@ def _drafts(
     graph: Graph, shapes: NodeShapes, schema: Schema, rules: EditorRules, by_name: AbstractSet[str]
 ) -> dict[str, DraftNode]:
     fed: dict[str, set[str]] = {}
-    for node_id, name in feeds(graph):
+    for node_id, name in promoted_values(graph):
         fed.setdefault(node_id, set()).add(name)
     drafts: dict[str, DraftNode] = {}
     for node_id, node in graph.items():

@@ -222,7 +222,7 @@ class LGraphNode:
         return f"<{self.type} #{self.key}>"
 
 
-class Boundary:
+class SubgraphSlot:
     """An input or output of a subgraph definition: its name, type, and links inside, in order."""
 
     __slots__ = ("label", "links", "name", "type")
@@ -271,8 +271,8 @@ class LGraph:
         self.nodes: list[LGraphNode] = []
         self.by_key: dict[str, LGraphNode] = {}
         self.links: dict[Any, LLink] = {}
-        self.inputs: list[Boundary] = []
-        self.outputs: list[Boundary] = []
+        self.inputs: list[SubgraphSlot] = []
+        self.outputs: list[SubgraphSlot] = []
         self.new_ids: dict[str, int] = {}
         self.unread_links: int = 0
 

@@ -16,13 +16,13 @@ from .frontend_widgets import COMBO, KEY, MARKDOWN, MULTILINE
 from .javascript import UNDEFINED, js_text
 from .live_graph import (
     SUBGRAPH_INPUT,
-    Boundary,
     INodeInputSlot,
     INodeOutputSlot,
     IWidget,
     LGraph,
     LGraphNode,
     PromotedWidget,
+    SubgraphSlot,
 )
 from .node_setup import fill_unordered, merged_inputs, saved_outputs, set_value, text_area_value, title_of
 from .report import ConversionReport
@@ -76,7 +76,7 @@ def _bind(node: LGraphNode, graph: LGraph) -> None:
         places.remove(slot.boundary)
 
 
-def inner_slots(graph: LGraph, boundary: Boundary) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
+def inner_slots(graph: LGraph, boundary: SubgraphSlot) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
     """What an input of a subgraph feeds inside, in the order of its links."""
     for id_ in boundary.links:
         link = graph.link(id_)
@@ -89,7 +89,7 @@ def inner_slots(graph: LGraph, boundary: Boundary) -> Iterator[tuple[LGraphNode,
                 break
 
 
-def _slots_by_place(graph: LGraph, boundary: Boundary) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
+def _slots_by_place(graph: LGraph, boundary: SubgraphSlot) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
     """The same by the place that the link was saved with, which need not be where the slot stands now.
 
     To 1.34 the editor looks there, and may so promote the widget of another slot.

@@ -14,7 +14,7 @@ from .group_node import fill_group_node, group_definitions
 from .javascript import js_text
 from .link_check import with_checked_links
 from .link_table import link_by_table
-from .live_graph import Boundary, LGraph, LGraphNode, LLink
+from .live_graph import LGraph, LGraphNode, LLink, SubgraphSlot
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
 from .pack_set import PackSet
@@ -88,7 +88,7 @@ def load_workflow(
     loader = _Loader(shapes, rules, packs, max(_last_id(raw), *(ids.last for ids in renumbered.values()), 0))
     loader.group_lists_are_sockets = rules.group_lists_are_sockets and not repair_groups
     loader.groups = group_definitions(raw, shapes, loader.group_lists_are_sockets)
-    reading = _Reading(any_links, rules.links_from_table)
+    reading = _LinkForm(any_links, rules.links_from_table)
     check_groups((node for graph in (raw, *saved) for node in _mappings(graph.get("nodes"))), loader.groups)
     root = LGraph(None, "", raw)
     definitions: dict[str, LGraph] = {}
@@ -257,7 +257,7 @@ def _saved_definitions(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         level = following
 
 
-class _Reading(NamedTuple):
+class _LinkForm(NamedTuple):
     """How links are read.
 
     Attributes:
@@ -269,7 +269,7 @@ class _Reading(NamedTuple):
     table_counts: bool
 
 
-def _add_links(graph: LGraph, ids: Mapping[Any, int], reading: _Reading) -> None:
+def _add_links(graph: LGraph, ids: Mapping[Any, int], reading: _LinkForm) -> None:
     """Read the links: lists in version 0.4, objects in any other; the editor reads no others [18]."""
     any_form, table_counts = reading
     held = graph.links
@@ -319,7 +319,7 @@ def _add_boundaries(graph: LGraph) -> None:
         for entry in _mappings(graph.raw.get(side)):
             links, label = entry.get("linkIds"), entry.get("label")
             boundaries.append(
-                Boundary(
+                SubgraphSlot(
                     js_text(entry.get("name", "")),
                     saved_type(entry),
                     [link for link in links if not isinstance(link, (list, dict))] if is_array(links) else [],

@@ -10,8 +10,8 @@ from typing import Final
 from ..graph import ROOT, Canvas, Graph, Group, Note
 from ..graph.canvas import Point, Size
 from ..schema import Schema
+from .appearance import TITLE_HEIGHT
 from .groups import ABOVE, SIDE, arrange
-from .node_shape import TITLE_HEIGHT
 from .placing import Box, Placing
 from .sheet import Sheet, read_sheets
 from .wire import Wire

@@ -11,7 +11,7 @@ from typing import Final
 
 from ..graph import ROOT, Graph, Link, Scope
 from ..schema import Schema
-from .node_shape import NodeShape, Slot, node_shape, scope_shape
+from .appearance import NodeAppearance, Slot, appearance, scope_appearance
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Sheet:
         doors: The links from and to what is outside the scope.
     """
 
-    shapes: dict[str, NodeShape] = field(default_factory=dict[str, NodeShape])
+    shapes: dict[str, NodeAppearance] = field(default_factory=dict[str, NodeAppearance])
     links: list[SheetLink] = field(default_factory=list[SheetLink])
     doors: list[SheetLink] = field(default_factory=list[SheetLink])
 
@@ -55,10 +55,10 @@ def read_sheets(graph: Graph, schema: Schema | None = None) -> dict[str, Sheet]:
         graph: The graph.
         schema: The classes that its nodes are of, as far as they are known.
     """
-    return _Reading(graph, schema).sheets
+    return _SheetReader(graph, schema).sheets
 
 
-class _Reading:
+class _SheetReader:
     def __init__(self, graph: Graph, schema: Schema | None) -> None:
         self.graph = graph
         self._made: set[tuple[str, SheetLink]] = set()
@@ -77,7 +77,7 @@ class _Reading:
             for scope in graph.around(node_id):
                 self._stand(scope)
             known = schema.get(node.class_type) if schema is not None else None
-            shape = node_shape(node, known, min(used.get(node_id, 0), _MOST_OUTPUTS))
+            shape = appearance(node, known, min(used.get(node_id, 0), _MOST_OUTPUTS))
             self.sheets[node.scope].shapes[node_id] = shape
         for scope in graph.scopes.values():
             self._stand(scope)
@@ -90,7 +90,7 @@ class _Reading:
         """Put the node that stands for a scope on the canvas around it."""
         shapes = self.sheets[scope.outer].shapes
         if scope.scope_id not in shapes:
-            shapes[scope.scope_id] = scope_shape(scope)
+            shapes[scope.scope_id] = scope_appearance(scope)
             self._fed[scope.scope_id] = {}
             self._inputs[scope.scope_id] = {
                 target: entry.name for entry in scope.inputs for target in entry.targets

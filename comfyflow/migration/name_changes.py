@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..codegen.block import ClassPlan
+from ..codegen.block import NodeClassPlan
 from ..codegen.package_plan import Options, PackagePlan, plan_package
 from ..json_types import is_array
 from ..node_history import releases, renamed_choices
@@ -96,7 +96,7 @@ def _outputs(plan: PackagePlan, names: Mapping[str, str]) -> Iterator[tuple[str,
         yield names[class_type], outputs
 
 
-def _with_default(plan: ClassPlan) -> Iterator[str]:
+def _with_default(plan: NodeClassPlan) -> Iterator[str]:
     for argument in plan.blocks[0].arguments or ():
         if argument.default is not None:
             yield ast.literal_eval(argument.wire)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..graph import ROOT, Canvas, Graph, Note
 from ..graph.canvas import Point, Size
-from ..layout import NodeShape, Sheet, layout, read_sheets
-from ..layout.node_shape import TITLE_HEIGHT, Widget
+from ..layout import NodeAppearance, Sheet, layout, read_sheets
+from ..layout.appearance import TITLE_HEIGHT, Widget
 from ..problem import Problem
 from .text import BOLD, place_text, shortened, shown, text_width, wrapped
 from .theme import type_colour
@@ -92,7 +92,7 @@ class Line:
 
 
 @dataclass
-class Board:
+class Panel:
     """One canvas: its frame and heading, groups, notes, links and nodes, and what leads in and out."""
 
     heading: str
@@ -106,10 +106,10 @@ class Board:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A whole picture: its size, its boards, and which nodes need which, by number."""
+    """A whole picture: its size, its panels, and which nodes need which, by number."""
 
     size: Size
-    boards: tuple[Board, ...]
+    panels: tuple[Panel, ...]
     needs: tuple[tuple[int, int], ...]
     title: str
 
@@ -149,12 +149,12 @@ class _Drawer:
         self.numbers = {key: number for number, key in enumerate(ids)}
 
     def drawing(self, title: str) -> Drawing:
-        boards: list[Board] = []
+        panels: list[Panel] = []
         top = wide = 0.0
         for scope_id, sheet in self.sheets.items():
             if scope_id == ROOT or sheet.shapes:
-                board, size = self._board(scope_id, sheet, top)
-                boards.append(board)
+                panel, size = self._panel(scope_id, sheet, top)
+                panels.append(panel)
                 wide, top = max(wide, size[0]), top + size[1] + _BETWEEN
         needs = {
             (self.numbers[link.node_id], self.numbers[node_id])
@@ -162,9 +162,9 @@ class _Drawer:
             for _, link in node.links
             if link.node_id in self.numbers
         }
-        return Drawing((wide, max(top - _BETWEEN, 0.0)), tuple(boards), tuple(sorted(needs)), shown(title))
+        return Drawing((wide, max(top - _BETWEEN, 0.0)), tuple(panels), tuple(sorted(needs)), shown(title))
 
-    def _board(self, scope_id: str, sheet: Sheet, top: float) -> tuple[Board, Size]:
+    def _panel(self, scope_id: str, sheet: Sheet, top: float) -> tuple[Panel, Size]:
         canvas = self.canvas
         boxes = [_box(canvas.positions[key], canvas.sizes[key]) for key in sheet.shapes]
         notes = canvas.notes.get(scope_id, ())
@@ -185,7 +185,7 @@ class _Drawer:
             self._figure(key, shape, _moved(box, shift))
             for (key, shape), box in zip(sheet.shapes.items(), boxes, strict=True)
         ]
-        board = Board(
+        panel = Panel(
             heading,
             (0.0, top, *size),
             [(_moved(group.box, shift), shown(group.title)) for group in groups],
@@ -194,7 +194,7 @@ class _Drawer:
             figures,
             [door.figure(self.numbers[scope_id], shift) for door in doors],
         )
-        return board, size
+        return panel, size
 
     def _heading(self, scope_id: str) -> str:
         if scope_id == ROOT:
@@ -268,7 +268,7 @@ class _Drawer:
             numbers = (self.numbers[link.source], self.numbers[link.target])
             yield Line(_way(start, end, shift), type_colour(link.type), *numbers)
 
-    def _figure(self, key: str, shape: NodeShape, box: tuple[float, float, float, float]) -> Figure:
+    def _figure(self, key: str, shape: NodeAppearance, box: tuple[float, float, float, float]) -> Figure:
         left, top, width, height = box
         body = top + TITLE_HEIGHT
         title = shown(shape.title)
@@ -321,7 +321,7 @@ class _Drawer:
             )
         return figure
 
-    def _widgets(self, figure: Figure, shape: NodeShape, found: list[Problem], bottom: float) -> None:
+    def _widgets(self, figure: Figure, shape: NodeAppearance, found: list[Problem], bottom: float) -> None:
         left, top, width, _ = figure.box
         widgets = list(shape.widget_tops())
         free = (
@@ -369,7 +369,7 @@ class _Drawer:
             one for node_id, found in self.problems.items() if node_id.startswith(prefix) for one in found
         ]
 
-    def _tooltip(self, key: str, shape: NodeShape, found: Iterable[Problem]) -> str:
+    def _tooltip(self, key: str, shape: NodeAppearance, found: Iterable[Problem]) -> str:
         lines = [f"{shown(shape.class_type) or shown(shape.title)} #{shown(key)}"]
         node = self.graph.get(key)
         if node is not None and node.place is not None:

@@ -1,8 +1,8 @@
 """Graphs as Python that people would have written, proven to give the same graph."""
 
 from .annotation import Annotations as Annotations
-from .annotation import Group as Group
-from .annotation import Note as Note
+from .annotation import CanvasGroup as CanvasGroup
+from .annotation import CanvasNote as CanvasNote
 from .editor import read_annotations as read_annotations
 from .proof import prove as prove
 from .source import to_python as to_python

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Group:
+class CanvasGroup:
     """A group on a canvas.
 
     Attributes:
@@ -22,7 +22,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Note:
+class CanvasNote:
     """A note on a canvas.
 
     Attributes:
@@ -33,7 +33,7 @@ class Note:
 
     text: str
     title: str = ""
-    group: Group | None = None
+    group: CanvasGroup | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,6 @@ class Annotations:
     """
 
     subgraphs: Mapping[str, str] = field(default_factory=dict[str, str])
-    groups: Mapping[str, Group] = field(default_factory=dict[str, Group])
-    notes: Mapping[str, Sequence[Note]] = field(default_factory=dict[str, Sequence[Note]])
+    groups: Mapping[str, CanvasGroup] = field(default_factory=dict[str, CanvasGroup])
+    notes: Mapping[str, Sequence[CanvasNote]] = field(default_factory=dict[str, Sequence[CanvasNote]])
     inputs: Mapping[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])

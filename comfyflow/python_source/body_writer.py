@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from ..graph import GraphNode
 from ..schema import NodeSchema, Schema
 from .accepted import ANY, SOCKET, unwrapped
-from .annotation import Group
+from .annotation import CanvasGroup
 from .expression import (
     assignment,
     attribute,
@@ -28,7 +28,7 @@ from .imports import Imports
 from .layout import Blank, Comment, Line, flat
 from .name import NameScope
 from .node_call import Inner, Leaf, Listed, NodeCall, Value
-from .order import Run
+from .order import Paragraph
 from .program import WHOLE, CallStep, Given, Local, NodeStep, Step
 from .text import comment_text
 from .variable import output_names, whole_names
@@ -75,7 +75,9 @@ class BodyWriter:
         self._users = _users(fitted)
         self._last: str | None = None
 
-    def statements(self, runs: Sequence[Run], comments: Mapping[Group | None, Comment]) -> Iterator[Line]:
+    def statements(
+        self, runs: Sequence[Paragraph], comments: Mapping[CanvasGroup | None, Comment]
+    ) -> Iterator[Line]:
         """The statements of the body, those of a section under its comments."""
         if self._ends_with_its_result():
             self._last = self._body.results[0].step
@@ -114,7 +116,7 @@ class BodyWriter:
             self._imports.comfyflow.add(ANY_NODE)
         return name(found.node)
 
-    def _inline(self, runs: Sequence[Run]) -> Iterator[str]:
+    def _inline(self, runs: Sequence[Paragraph]) -> Iterator[str]:
         """The steps that stand within the one that uses them: short ones, of constants."""
         section = {key: number for number, run in enumerate(runs) for key in run.steps}
         for key, step in self._body.steps.items():

@@ -9,7 +9,7 @@ from ..errors import ConversionError
 from ..graph import ROOT, Graph
 from ..graph.canvas import Point
 from ..schema import Schema
-from .annotation import Annotations, Group, Note
+from .annotation import Annotations, CanvasGroup, CanvasNote
 
 
 def read_annotations(
@@ -41,7 +41,7 @@ def annotations_of(graph: Graph) -> Annotations:
     """What a graph tells beside its nodes and links, as far as it is written into Python."""
     stands = {node_id: node.scope for node_id, node in graph.items()}
     stands.update((scope_id, scope.outer) for scope_id, scope in graph.scopes.items())
-    groups: dict[str, Group] = {}
+    groups: dict[str, CanvasGroup] = {}
     for key, position in graph.canvas.positions.items():
         group = _around(graph, stands.get(key, ROOT), position)
         if group is not None:
@@ -50,7 +50,7 @@ def annotations_of(graph: Graph) -> Annotations:
         {key: scope.name or scope.title for key, scope in graph.scopes.items() if scope.title},
         groups,
         {
-            key: [Note(one.text, one.title or "", _around(graph, key, one.position)) for one in notes]
+            key: [CanvasNote(one.text, one.title or "", _around(graph, key, one.position)) for one in notes]
             for key, notes in graph.canvas.notes.items()
         },
         {
@@ -62,9 +62,9 @@ def annotations_of(graph: Graph) -> Annotations:
     )
 
 
-def _around(graph: Graph, scope_id: str, position: Point) -> Group | None:
+def _around(graph: Graph, scope_id: str, position: Point) -> CanvasGroup | None:
     """The smallest group with a title that a point lies in."""
     for number, group in graph.canvas.around(scope_id, position):
         if group.title.strip():
-            return Group(group.title, scope_id, number)
+            return CanvasGroup(group.title, scope_id, number)
     return None

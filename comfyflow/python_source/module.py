@@ -12,11 +12,11 @@ from ..errors import PythonSourceError
 from ..input_file import ForeignPath
 from ..schema import Schema
 from .accepted import ANY
-from .annotation import Annotations, Group, Note
+from .annotation import Annotations, CanvasGroup, CanvasNote
 from .body_writer import BodyWriter
 from .division import call_key
 from .expression import assignment, name
-from .fitting import FROM_COMFYFLOW, Result, fit_body
+from .fitting import FROM_COMFYFLOW, Returned, fit_body
 from .imports import Imports
 from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
 from .name import NameScope
@@ -49,7 +49,7 @@ class ModuleWriter:
         self._constants: dict[str, str] = {}
         self._constant_names = NameScope(FROM_COMFYFLOW)
         self._functions: dict[int, str] = {}
-        self._results: dict[int, list[Result]] = {}
+        self._results: dict[int, list[Returned]] = {}
         self._notes: dict[int, Comment | None] = {}
 
     def write(self, bodies: Sequence[Body], docstring: str) -> str:
@@ -119,15 +119,17 @@ class ModuleWriter:
             definition.type_params = []  # type: ignore[attr-defined,unused-ignore]
         return Function(definition, [ast.Expr(ast.Constant(body.docstring)), *statements])
 
-    def _sections(self, body: Body) -> dict[str, Group]:
+    def _sections(self, body: Body) -> dict[str, CanvasGroup]:
         """The group of each step that stands in one."""
         groups = self._annotations.groups
         found = {key: groups.get(key.removesuffix(call_key(""))) for key in body.steps}
         return {key: group for key, group in found.items() if group is not None}
 
-    def _comments(self, body: Body, groups: Iterable[Group]) -> Iterator[tuple[Group | None, Comment]]:
+    def _comments(
+        self, body: Body, groups: Iterable[CanvasGroup]
+    ) -> Iterator[tuple[CanvasGroup | None, Comment]]:
         """The headings and the notes of each group; under None, the notes that are in none."""
-        notes: defaultdict[Group | None, list[Note]] = defaultdict(list)
+        notes: defaultdict[CanvasGroup | None, list[CanvasNote]] = defaultdict(list)
         known = set(groups)
         for note in self._annotations.notes.get(body.unit, ()):
             notes[note.group if note.group in known else None].append(note)

@@ -17,7 +17,7 @@ from ..codegen.argument import EXTRA
 from ..json_types import is_array, is_number, is_object
 from ..schema import InputSchema
 from .accepted import ANY, SOCKET, Accepted, unwrapped
-from .node_class import InnerClass, NodeClass, NodeClasses, Parameter
+from .node_class import ConstructorParameter, InnerClass, NodeClass, NodeClasses
 from .program import Given, Local, NodeStep, Source
 
 _ANY_VALUE: Final = Accepted(anything=True)
@@ -174,14 +174,14 @@ class _Fitting:
             return False
         return True
 
-    def _argument(self, parameter: Parameter, entry: InputSchema, name: str) -> Value | None:
+    def _argument(self, parameter: ConstructorParameter, entry: InputSchema, name: str) -> Value | None:
         dynamic = entry.dynamic
         found: Value | None = (
             self.plain(parameter, name) if dynamic is None else dynamic.fitted(self, parameter, name)
         )
         return found
 
-    def plain(self, parameter: Parameter, name: str) -> Value | None:
+    def plain(self, parameter: ConstructorParameter, name: str) -> Value | None:
         """What stands for an input that is like any other; None where it is left out."""
         if name not in self.left:
             if parameter.has_default or not parameter.may_be_left_out:

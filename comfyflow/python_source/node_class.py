@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..codegen.argument import Argument
-from ..codegen.block import INDENT, Block, ClassPlan
+from ..codegen.block import INDENT, Block, NodeClassPlan
 from ..codegen.class_plan import matched_templates
 from ..codegen.combo import fixed_choices
 from ..codegen.package_plan import DEFAULT_MAX_CHOICES, Options, PackagePlan, TypeVariable, plan_package
@@ -20,7 +20,7 @@ Aliases = Mapping[str, frozenset[tuple[type[Any], Any]]]
 
 
 @dataclass
-class Parameter:
+class ConstructorParameter:
     """An argument of a constructor.
 
     Attributes:
@@ -54,7 +54,7 @@ class InnerClass:
     """
 
     path: tuple[str, ...]
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, ConstructorParameter]
     source: Accepted | None = None
     key: str = ""
 
@@ -83,7 +83,7 @@ class NodeClass:
         package: The package that it is in.
     """
 
-    def __init__(self, schema: NodeSchema, plan: ClassPlan, package: NodeClasses) -> None:
+    def __init__(self, schema: NodeSchema, plan: NodeClassPlan, package: NodeClasses) -> None:
         self.schema = schema
         self.name: str = plan.name
         self._plan = plan
@@ -117,14 +117,18 @@ class NodeClass:
         """Whether it has type variables, which must be found from what is linked to it."""
         return bool(matched_templates(self.schema))
 
-    def _parameters(self, branch: _Branch, path: tuple[str, ...]) -> Iterator[tuple[str, Parameter]]:
+    def _parameters(
+        self, branch: _ClassTree, path: tuple[str, ...]
+    ) -> Iterator[tuple[str, ConstructorParameter]]:
         for argument in branch.block.arguments or ():
             wire: str = ast.literal_eval(argument.wire)
             yield wire, self._parameter(argument, branch, path)
 
-    def _parameter(self, argument: Argument, branch: _Branch, path: tuple[str, ...]) -> Parameter:
+    def _parameter(
+        self, argument: Argument, branch: _ClassTree, path: tuple[str, ...]
+    ) -> ConstructorParameter:
         default = argument.default
-        parameter = Parameter(
+        parameter = ConstructorParameter(
             argument.name,
             read_annotation(argument.annotation, self._package.aliases),
             may_be_left_out=default is not None,
@@ -144,7 +148,7 @@ class NodeClass:
                 parameter.group = self._inner(inner, (*path, name))
         return parameter
 
-    def _inner(self, branch: _Branch, path: tuple[str, ...]) -> InnerClass:
+    def _inner(self, branch: _ClassTree, path: tuple[str, ...]) -> InnerClass:
         source = branch.block.source
         key = next((ast.literal_eval(value) for name, value in branch.block.constants if name == "_key"), "")
         return InnerClass(
@@ -218,26 +222,26 @@ def _typed(values: Iterable[Any]) -> frozenset[tuple[type[Any], Any]]:
 
 
 @dataclass
-class _Branch:
+class _ClassTree:
     """A class statement, and those within it."""
 
     block: Block
-    inner: dict[str, _Branch] = field(default_factory=dict[str, "_Branch"])
+    inner: dict[str, _ClassTree] = field(default_factory=dict[str, "_ClassTree"])
 
-    def find(self, *path: str) -> _Branch | None:
-        found: _Branch | None = self
+    def find(self, *path: str) -> _ClassTree | None:
+        found: _ClassTree | None = self
         for name in path:
             found = found.inner.get(name) if found is not None else None
         return found
 
 
-def _tree(blocks: list[Block]) -> _Branch:
+def _tree(blocks: list[Block]) -> _ClassTree:
     """The classes in one another; each statement says by its indentation where it stands."""
-    root = _Branch(blocks[0])
+    root = _ClassTree(blocks[0])
     open_branches = [root]
     for block in blocks[1:]:
         depth = len(block.pad) // len(INDENT)
-        branch = _Branch(block)
+        branch = _ClassTree(block)
         del open_branches[depth:]
         open_branches[-1].inner[block.name] = branch
         open_branches.append(branch)

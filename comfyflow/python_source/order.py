@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from ..graph.walk import sources_first
-from .annotation import Group
+from .annotation import CanvasGroup
 from .program import Body, Local, sources
 
 _STEP: Final = re.compile(r"\s*(?:step\s*)?(\d{1,3})\b", re.IGNORECASE | re.ASCII)
@@ -18,7 +18,7 @@ _UNNUMBERED: Final = 1000
 
 
 @dataclass
-class Run:
+class Paragraph:
     """Steps that stand together.
 
     Attributes:
@@ -26,7 +26,7 @@ class Run:
         steps: Their keys.
     """
 
-    section: Group | None
+    section: CanvasGroup | None
     steps: list[str] = field(default_factory=list[str])
 
 
@@ -36,7 +36,7 @@ def natural_order(body: Body) -> list[str]:
     return sources_first([*ends, *body.steps], lambda step: _needed(body, step))
 
 
-def arrange(body: Body, sections: Mapping[str, Group]) -> list[Run]:
+def arrange(body: Body, sections: Mapping[str, CanvasGroup]) -> list[Paragraph]:
     """The steps in runs of one section each, few of them: a section that can be finished goes
     before one that must be taken up again later, and ``Step 1`` before ``Step 2``.
 
@@ -46,20 +46,20 @@ def arrange(body: Body, sections: Mapping[str, Group]) -> list[Run]:
     """
     order = natural_order(body)
     if not sections:
-        return [Run(None, order)]
+        return [Paragraph(None, order)]
     return _Arrangement(body, sections, order).runs()
 
 
 class _Arrangement:
-    def __init__(self, body: Body, sections: Mapping[str, Group], order: list[str]) -> None:
+    def __init__(self, body: Body, sections: Mapping[str, CanvasGroup], order: list[str]) -> None:
         self._order = order
         self._section = [sections.get(key) for key in order]
         place = {key: number for number, key in enumerate(order)}
         needs = [{place[need] for need in _needed(body, key)} for key in order]
         self._missing = [len(found) for found in needs]
         self._users: list[list[int]] = [[] for _ in order]
-        self._outside: Counter[Group | None] = Counter()
-        self._ready: defaultdict[Group | None, list[int]] = defaultdict(list)
+        self._outside: Counter[CanvasGroup | None] = Counter()
+        self._ready: defaultdict[CanvasGroup | None, list[int]] = defaultdict(list)
         for step, found in enumerate(needs):
             for need in found:
                 self._users[need].append(step)
@@ -67,15 +67,15 @@ class _Arrangement:
             if not found:
                 self._ready[self._section[step]].append(step)
 
-    def runs(self) -> list[Run]:
-        runs: list[Run] = []
+    def runs(self) -> list[Paragraph]:
+        runs: list[Paragraph] = []
         while any(self._ready.values()):
             section = min(
                 (section for section, ready in self._ready.items() if ready),
                 key=lambda section: (self._outside[section] > 0, _number(section), self._ready[section][0]),
             )
             if not runs or runs[-1].section != section:
-                runs.append(Run(section))
+                runs.append(Paragraph(section))
             while self._ready[section]:
                 runs[-1].steps.append(self._take(heappop(self._ready[section])))
         return runs
@@ -90,7 +90,7 @@ class _Arrangement:
         return self._order[step]
 
 
-def _number(section: Group | None) -> int:
+def _number(section: CanvasGroup | None) -> int:
     """The number that an author gave a section; those without one come after."""
     found = _STEP.match(section.title) if section is not None else None
     return int(found[1]) if found is not None else _UNNUMBERED

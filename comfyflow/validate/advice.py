@@ -16,8 +16,8 @@ from ..problem import Severity
 from ..schema import InputSchema
 from ..schema.input_schema import COMBO, PRIMITIVES
 from .constant import converted
-from .note import Note, shown
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
+from .remark import Remark, shown
 from .rules import DEEPEST_VALUE
 
 FILE_NOT_CHECKED: Final = "file_not_checked"
@@ -25,7 +25,7 @@ _WIDGETS: Final = PRIMITIVES | KINDS.keys() | {COMBO, "*"}
 _WIDGET_SIGNS: Final = ("default", "widgetType", "component", "socketless")
 
 
-def on_nesting(node_id: str, name: str | None, depth: int, strange: object) -> Iterator[Note]:
+def on_nesting(node_id: str, name: str | None, depth: int, strange: object) -> Iterator[Remark]:
     """A value that no prompt should hold: nested too deep, or no JSON.
 
     Args:
@@ -35,11 +35,11 @@ def on_nesting(node_id: str, name: str | None, depth: int, strange: object) -> I
         strange: What is no JSON in it, or None.
     """
     if strange is not None:
-        yield Note("not_json", f"holds {shown(strange)}, which is no JSON", node_id, name, "refusal")
+        yield Remark("not_json", f"holds {shown(strange)}, which is no JSON", node_id, name, "refusal")
     elif depth > DEEPEST_VALUE:
         levels = f"more than {_COUNTED}" if depth > _COUNTED else str(depth)
         message = f"is nested {levels} levels deep; more than {DEEPEST_VALUE} may kill a server's worker"
-        yield Note("nested_too_deep", message, node_id, name, "refusal")
+        yield Remark("nested_too_deep", message, node_id, name, "refusal")
 
 
 _COUNTED: Final = 2000
@@ -69,7 +69,7 @@ def nesting(value: object) -> tuple[int, object]:
     return depth, None
 
 
-def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) -> Iterator[Note]:
+def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) -> Iterator[Remark]:
     """A constant that the server accepts: what becomes of it.
 
     Args:
@@ -82,24 +82,24 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
     inner = unwrapped(value)
     if entry.entry.upload and isinstance(inner, str) and _is_folder(inner) and entry.entry.required:
         message = f"is {shown(inner)}, which names a folder of the server and no file; the node will fail"
-        yield Note("no_file_named", message, node_id, entry.name)
+        yield Remark("no_file_named", message, node_id, entry.name)
     if kind in PRIMITIVES:
         stored = converted(entry, value)
         if isinstance(stored, float) and not math.isfinite(stored):
-            yield Note("not_finite", f"is {shown(inner)}; nodes hardly expect that", node_id, entry.name)
+            yield Remark("not_finite", f"is {shown(inner)}; nodes hardly expect that", node_id, entry.name)
         elif not _same(inner, stored):
             message = f"is {shown(inner)}; the server makes {shown(stored)} of it"
             severity: Severity = "note" if _means_the_same(inner, stored) else "warning"
-            yield Note("value_converted", message, node_id, entry.name, severity)
+            yield Remark("value_converted", message, node_id, entry.name, severity)
     elif kind == COMBO:
         yield from _unlisted(node_id, entry, inner)
     elif _is_socket(entry.entry, plans):
         takes = f"takes a link that carries {kind}, and is given {shown(inner)}"
         if entry.entry.types & plans.core_types:
-            yield Note("constant_for_socket", f"{takes}; the node will fail", node_id, entry.name)
+            yield Remark("constant_for_socket", f"{takes}; the node will fail", node_id, entry.name)
         else:
             unknown = f"{takes}; whether the pack that brings {kind} takes it is not known"
-            yield Note("constant_for_socket", unknown, node_id, entry.name, "note")
+            yield Remark("constant_for_socket", unknown, node_id, entry.name, "note")
 
 
 def _is_folder(name: str) -> bool:
@@ -132,14 +132,14 @@ def _means_the_same(given: object, stored: object) -> bool:
     return given == stored
 
 
-def _unlisted(node_id: str, entry: InputPlan, value: object) -> Iterator[Note]:
+def _unlisted(node_id: str, entry: InputPlan, value: object) -> Iterator[Remark]:
     """Choices that this server version does not check."""
     choices = entry.entry.choices
     if not choices or not entry.limited or isinstance(value, (list, dict)) or value in choices:
         return
     message = f"is {shown(value)}, which is none of its choices; this server does not check them"
     texts = [choice for choice in choices if isinstance(choice, str)]
-    yield Note("value_not_in_list", message, node_id, entry.name, near=(str(value), texts))
+    yield Remark("value_not_in_list", message, node_id, entry.name, near=(str(value), texts))
 
 
 def _is_socket(entry: InputSchema, plans: SchemaPlans) -> bool:
@@ -172,15 +172,15 @@ _TYPED_IN: Final = frozenset(
 """Types that have a widget of their own in the editor, although nodes put them out as well."""
 
 
-def on_slot(node_id: str, name: str, slot: Any, count: int) -> Iterator[Note]:
+def on_slot(node_id: str, name: str, slot: Any, count: int) -> Iterator[Remark]:
     """Slots that the server takes, but that no editor writes."""
     if isinstance(slot, bool) or slot < 0:
         index = int(slot) % count
         message = f"links to slot {slot!r}, which the server takes for {index}; write {index}"
-        yield Note("odd_slot", message, node_id, name)
+        yield Remark("odd_slot", message, node_id, name)
 
 
-def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Note]:
+def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Remark]:
     """A prefix whose files the server does not write, or writes and does not show.
 
     ``folder_paths.get_save_image_path`` raises where the folder is outside of the output folder;
@@ -194,26 +194,26 @@ def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Note]:
             f"is {shown(prefix)}, which leads out of the server's output folder; the node will fail, unless "
             f"that leads back into it. {shown(inside.rstrip('/') or 'ComfyUI')} stays inside"
         )
-        yield Note("file_outside", message, node_id, name)
+        yield Remark("file_outside", message, node_id, name)
     elif ".." in file:
         right = posixpath.join(folder, re.sub(r"\.{2,}", ".", file).rstrip(".") or "ComfyUI")
         message = (
             f"is {shown(prefix)}; a server shows no file with '..' in its name, so that what it writes "
             f"cannot be fetched; {shown(right)} can"
         )
-        yield Note("file_not_shown", message, node_id, name)
+        yield Remark("file_not_shown", message, node_id, name)
 
 
-def on_file(node_id: str, name: str) -> Note:
+def on_file(node_id: str, name: str) -> Remark:
     """A file that cannot be looked for from here."""
     message = f"names the file {shown(name)}; whether it is there is not known"
-    return Note(FILE_NOT_CHECKED, message, node_id, severity="note")
+    return Remark(FILE_NOT_CHECKED, message, node_id, severity="note")
 
 
 _Dynamic = tuple[str, InputSchema, Any]
 
 
-def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[Note]:
+def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Iterator[Remark]:
     """Inputs with a missing or an unknown key: no server notices before the node fails."""
     for name, entry, chosen in plan.dynamic_inputs(given):
         keys = entry.offered
@@ -225,10 +225,10 @@ def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Itera
             message = (
                 f"is {shown(given[name])}, which is none of its choices{_listed(keys)}; the node will fail"
             )
-            yield Note("dynamic_key_unknown", message, node_id, name, near=near)
+            yield Remark("dynamic_key_unknown", message, node_id, name, near=near)
         elif entry.required and name.partition(".")[2] not in plan.kept:
             message = f"is missing; it needs a choice{_listed(keys)}, and the node fails without"
-            yield Note("dynamic_key_missing", message, node_id, name)
+            yield Remark("dynamic_key_missing", message, node_id, name)
 
 
 def _listed(keys: Sequence[Any]) -> str:
@@ -260,7 +260,7 @@ def on_unknown(
     value: Any,
     unfolded: Unfolded,
     given: Mapping[str, Any],
-) -> Iterator[Note]:
+) -> Iterator[Remark]:
     """An input that the node does not have.
 
     The server passes on what is linked under any name, and constants to a class whose
@@ -285,24 +285,24 @@ def on_unknown(
         yield from _unknown_to_pack(node_id, plan, name, free)
     elif is_link(value):
         message = _link_to_nothing(plan, owner)
-        yield Note("unknown_link", message, node_id, name, near=(name, free))
+        yield Remark("unknown_link", message, node_id, name, near=(name, free))
     elif keeps or name in _EDITOR_WIDGETS or name == _EDITOR_VIEWERS.get(plan.class_type):
         return
     elif name in plan.hidden:
-        yield Note("unknown_input", _FILLED, node_id, name)
+        yield Remark("unknown_input", _FILLED, node_id, name)
     else:
         what = f"is no input of {plan.class_type}" if owner is None else _not_under(owner, given)
-        yield Note("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
+        yield Remark("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
 
 
-def _unknown_to_pack(node_id: str, plan: ClassPlan, name: str, free: Sequence[str]) -> Iterator[Note]:
+def _unknown_to_pack(node_id: str, plan: ClassPlan, name: str, free: Sequence[str]) -> Iterator[Remark]:
     if name in plan.filled:
-        yield Note("unknown_input", _FILLED, node_id, name)
+        yield Remark("unknown_input", _FILLED, node_id, name)
         return
     keeps = plan.own is not None and plan.own.keeps_all
     if not keeps and name not in plan.hidden | _EDITOR_WIDGETS and not plan.may_grow(name):
         message = f"is not among the inputs that the server lists of {plan.class_type}; {_MAY_TAKE}"
-        yield Note("unlisted_input", message, node_id, name, "note", (name, free))
+        yield Remark("unlisted_input", message, node_id, name, "note", (name, free))
 
 
 _FILLED: Final = "is filled by the server; what is given is ignored"

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..dynamic import is_wild
+from ..graph import Graph
 from ..graph.prompt import WRAPPED_FORM
 from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING
 from ..schema.input_schema import ANY
 from . import loops
-from .note import shown
 from .plan import ClassPlan, InputPlan
+from .remark import shown
 from .rules import types_match
 from .server_error import (
     BAD_LINKED_INPUT,
@@ -171,20 +172,20 @@ def _config_options(info: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return config[1] if is_array(config) and len(config) > 1 and is_object(config[1]) else None
 
 
-def explained_by(error: ErrorEntry, inputs: Mapping[str, Any], prompt: Mapping[str, Any]) -> ErrorEntry:
+def explained_by(error: ErrorEntry, inputs: Mapping[str, Any], graph: Graph) -> ErrorEntry:
     """A server's KeyError, traced back to the link that it comes from.
 
     Args:
         error: The error, as it came from a server.
         inputs: The inputs of the node that it is filed under.
-        prompt: The prompt.
+        graph: The graph that it is in.
     """
     if error.type not in (EXCEPTION_INNER, EXCEPTION_OUTPUT) or error.explained is not None:
         return error
     for name, link in inputs.items():
         if not is_array(link) or len(link) != 2 or not isinstance(link[0], (str, int, type(None))):
             continue
-        if link[0] not in prompt and repr(link[0]) == error.details:
+        if link[0] not in graph and repr(link[0]) == error.details:
             why = Explained(f"links to node {shown(link[0])}, which is not in the prompt", name)
             return error._replace(explained=why)
     return error

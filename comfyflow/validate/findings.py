@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .note import Note
+from .remark import Remark
 from .server_error import ErrorEntry, Raised
 
 
@@ -46,7 +46,7 @@ class Findings:
     """
 
     steps: list[Step] = field(default_factory=list[Step])
-    notes: list[Note] = field(default_factory=list[Note])
+    notes: list[Remark] = field(default_factory=list[Remark])
     sources: list[str] = field(default_factory=list[str])
     strays: list[str] = field(default_factory=list[str])
     dangling: list[str] = field(default_factory=list[str])

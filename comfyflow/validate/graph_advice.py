@@ -9,13 +9,13 @@ from typing import Any
 from ..graph.prompt import is_link
 from ..graph.walk import upstream
 from ..json_types import is_array, object_or_empty
-from .note import Note, shown
 from .plan import ClassPlan, InputPlan
+from .remark import Remark, shown
 from .rules import DEEPEST_RUN, ServerRules, types_match
 from .scan import Scan
 
 
-def on_strays(seen: Scan, outputs: Iterable[str], valid: bool) -> Iterator[Note]:
+def on_strays(seen: Scan, outputs: Iterable[str], valid: bool) -> Iterator[Remark]:
     """Links to nodes that do not exist, where the server runs them without having checked them.
 
     Such are unknown inputs; and, since it runs but does not check what unknown inputs are linked
@@ -36,12 +36,12 @@ def on_strays(seen: Scan, outputs: Iterable[str], valid: bool) -> Iterator[Note]
     for node_id, name in strays:
         if node_id in running:
             deadly = f"{message}; this kills the server's worker"
-            yield Note("stray_link", deadly, node_id, name, "refusal")
+            yield Remark("stray_link", deadly, node_id, name, "refusal")
         elif name in seen.findings[node_id].strays:
-            yield Note("stray_link", message, node_id, name)
+            yield Remark("stray_link", message, node_id, name)
 
 
-def on_depth(seen: Scan) -> Iterator[Note]:
+def on_depth(seen: Scan) -> Iterator[Remark]:
     """Chains that no server can recurse through."""
     if seen.depth > DEEPEST_RUN:
         deepest = max(seen.depths, key=seen.depths.__getitem__)
@@ -49,10 +49,10 @@ def on_depth(seen: Scan) -> Iterator[Note]:
             f"is the end of a chain of {seen.depth} nodes; a server recurses through about "
             f"{DEEPEST_RUN}, and its worker dies of more"
         )
-        yield Note("too_deep", message, deepest, None, "refusal")
+        yield Remark("too_deep", message, deepest, None, "refusal")
 
 
-def on_unused(seen: Scan, outputs: Iterable[str]) -> Iterator[Note]:
+def on_unused(seen: Scan, outputs: Iterable[str]) -> Iterator[Remark]:
     """Nodes that no output needs: the server neither checks nor runs them.
 
     Args:
@@ -68,10 +68,10 @@ def on_unused(seen: Scan, outputs: Iterable[str]) -> Iterator[Note]:
     for node_id in seen.sources:
         if node_id not in needed:
             message = "is needed by no output; it will not run"
-            yield Note("reaches_no_output", message, node_id, severity="note")
+            yield Remark("reaches_no_output", message, node_id, severity="note")
 
 
-def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Note]:
+def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Remark]:
     """Deprecated, experimental and paid classes, each once; classes that cannot be read."""
     counts = Counter(plan for plan in plans.values() if plan is not None)
     flagged = {plan: _flags(plan) for plan in counts}
@@ -85,7 +85,7 @@ def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Note]:
         more = counts[plan] - 1
         others = f" (and {more} more node{'' if more == 1 else 's'} of this class)" if more else ""
         for kind, message in flagged[plan]:
-            yield Note(kind, f"{message}{others}", node_id, severity="note")
+            yield Remark(kind, f"{message}{others}", node_id, severity="note")
 
 
 def _flags(plan: ClassPlan) -> list[tuple[str, str]]:
@@ -102,7 +102,7 @@ def _flags(plan: ClassPlan) -> list[tuple[str, str]]:
     return flags
 
 
-def on_targets(targets: object, prompt: Mapping[str, Any], outputs: Iterable[str]) -> Iterator[Note]:
+def on_targets(targets: object, prompt: Mapping[str, Any], outputs: Iterable[str]) -> Iterator[Remark]:
     """Targets of a partial run that are no outputs."""
     if not is_array(targets):
         return
@@ -110,14 +110,14 @@ def on_targets(targets: object, prompt: Mapping[str, Any], outputs: Iterable[str
     for target in targets:
         if not isinstance(target, str) or target not in prompt:
             message = f"{shown(target)} is a target of the run, and not in the prompt"
-            yield Note("target_without_output", message)
+            yield Remark("target_without_output", message)
         elif target not in known:
-            yield Note("target_without_output", "is a target of the run, and no output node", target)
+            yield Remark("target_without_output", "is a target of the run, and no output node", target)
 
 
 def on_matches(
     prompt: Mapping[str, Any], plans: Mapping[str, ClassPlan | None], seen: Scan
-) -> Iterator[Note]:
+) -> Iterator[Remark]:
     """Sockets of one type, whichever: the server takes any link, the node then gets the wrong thing."""
     if not any(found.matches for found in seen.findings.values()):
         return
@@ -136,7 +136,7 @@ class _Flow:
         self._plans = plans
         self._known: dict[tuple[str, int], str] = {}
 
-    def mismatches(self, node_id: str, plan: ClassPlan) -> Iterator[Note]:
+    def mismatches(self, node_id: str, plan: ClassPlan) -> Iterator[Remark]:
         """Links of one node through which the wrong type flows."""
         given = object_or_empty(self._prompt[node_id].get("inputs"))
         bound: dict[str, tuple[str, str]] = {}
@@ -151,12 +151,12 @@ class _Flow:
             wanted = entry.entry.match_types if template is not None else entry.input_type
             if not types_match(received, wanted, plan.rules):
                 message = f"takes {wanted}, and {received} flows through the link; the server does not notice"
-                yield Note("match_type_mismatch", message, node_id, name)
+                yield Remark("match_type_mismatch", message, node_id, name)
             elif template is not None:
                 first, bound_to = bound.setdefault(template, (name, received))
                 if not types_match(received, bound_to, plan.rules):
                     message = f"is {received}, and {first!r} is {bound_to}: they must be of one type"
-                    yield Note("match_type_mismatch", message, node_id, name)
+                    yield Remark("match_type_mismatch", message, node_id, name)
 
     def _is_told(self, link: list[Any], entry: InputPlan, rules: ServerRules) -> bool:
         """Whether the server itself sees that the types do not fit."""

@@ -11,9 +11,9 @@ from ..json_types import is_array, is_list, is_object
 from . import advice
 from .constant import FAILURES, check_constant, converted
 from .findings import Findings, LinkStep
-from .note import Note, shown
 from .own_check import FileCheck, OwnCheckError
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
+from .remark import Remark, shown
 from .rules import PREFIX, types_match
 from .server_error import (
     BAD_LINKED_INPUT,
@@ -80,7 +80,7 @@ class Looker:
         """What stands in a node beside its class and its inputs."""
         if "is_changed" in node:
             message = "has is_changed, as saved pictures do; the server then takes old results for new"
-            findings.notes.append(Note("is_changed_given", message, node_id))
+            findings.notes.append(Remark("is_changed_given", message, node_id))
         more = {name: value for name, value in node.items() if name not in ("class_type", "inputs")}
         depth, strange = advice.nesting(more)
         findings.depth = max(findings.depth, depth)
@@ -115,7 +115,7 @@ class Looker:
         """What the server unwraps and stores looks like a link to it when it runs the node."""
         if is_link(value) and value[0] in self._classes:
             message = f"wraps {shown(value)}, which the server takes for a link once it is unwrapped"
-            findings.notes.append(Note("unknown_link", message, node_id, name))
+            findings.notes.append(Remark("unknown_link", message, node_id, name))
         elif is_link(value):
             findings.strays.append(name)
 
@@ -238,7 +238,7 @@ class Looker:
             else:
                 self._own_check(findings, node_id, plan, plan.unfold({}), {})
         message = "has no inputs; this kills the server's worker, even where no output needs the node"
-        findings.notes.append(Note("node_without_inputs", message, node_id, severity="refusal"))
+        findings.notes.append(Remark("node_without_inputs", message, node_id, severity="refusal"))
 
 
 def _as_json(value: Any) -> Any:

@@ -14,8 +14,8 @@ from ..graph.prompt import META, meta_of
 from ..json_types import is_array, is_object
 from ..node_history import REPLACED
 from .classes import crash
-from .note import Note, shown
 from .plan import SchemaPlans
+from .remark import Remark, shown
 from .server_answer import ServerAnswer
 
 
@@ -42,14 +42,14 @@ def _has_successor(node: object, plans: SchemaPlans) -> bool:
 
 def replace_nodes(
     prompt: Mapping[str, Any], node_ids: list[str]
-) -> tuple[dict[str, Any], list[Note], ServerAnswer | None]:
+) -> tuple[dict[str, Any], list[Remark], ServerAnswer | None]:
     """The prompt with these nodes replaced, what is to be said of them, and the server's failure.
 
     Args:
         prompt: The prompt; it is left as it is.
         node_ids: Nodes that are `replaceable`.
     """
-    replaced, notes = dict(prompt), list[Note]()
+    replaced, notes = dict(prompt), list[Remark]()
     for node_id in node_ids:
         node = prompt[node_id]
         new_class, wanted = REPLACED[node["class_type"]]
@@ -62,7 +62,7 @@ def replace_nodes(
         dropped = sorted(str(name) for name in node["inputs"] if name not in wanted.values())
         lost = f", without {', '.join(map(repr, dropped))}" if dropped else ""
         notes.append(
-            Note("replaced_node", f"is replaced by {new_class}{lost}; name that class yourself", node_id)
+            Remark("replaced_node", f"is replaced by {new_class}{lost}; name that class yourself", node_id)
         )
     return replaced, notes, None
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ValidationError
-from ..graph.prompt import title_of
-from ..json_types import is_array, object_or_empty
+from ..graph import Graph, GraphNode
+from ..graph.prompt import read_nodes
+from ..json_types import is_array
 from ..nearest import nearest
 from ..notebook import pretty_text, problems_html, text_html
 from ..problem import Place, Problem, Severity
 from .advice import FILE_NOT_CHECKED
 from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
-from .note import Note
+from .remark import Remark
 from .server_answer import ServerAnswer, read_answer, rejected
 from .server_error import EXCEPTION_INNER, ErrorEntry, NodeErrors
 
@@ -32,39 +33,41 @@ _TOLD_BY_NODES: Final = ("prompt_outputs_failed_validation", "rejected")
 _SEVERITIES: Final[tuple[Severity, ...]] = ("error", "refusal", "warning", "note")
 
 
-class Subject:
+class CheckedGraph:
     """What a report is about: where its problems find titles, places and right values.
 
     Args:
-        prompt: The prompt.
-        places: Node id to where the user's source made the node.
+        read: Reads the graph; called once, when a problem is asked for: most prompts have none.
+        places: Node id to where the user's source made the node, or None.
         plans: The plans of the schema, or None.
     """
 
     def __init__(
         self,
-        prompt: Mapping[str, Any],
+        read: Callable[[], Graph],
         places: Mapping[str, Place] | None = None,
         plans: SchemaPlans | None = None,
     ) -> None:
-        self.prompt = prompt
+        self._read = read
         self.places: Final = places or {}
         self.plans = plans
         self._left = _COMPARED
         self._found: dict[tuple[str, int], str | None] = {}
 
-    def node(self, node_id: str | None) -> Mapping[str, Any]:
-        """A node of the prompt; an empty object where it is none."""
-        return object_or_empty(self.prompt.get(node_id)) if isinstance(node_id, str) else {}
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph; what stands in a prompt and is no node has no class in it."""
+        return self._read()
 
     def inputs(self, node_id: str | None) -> Mapping[str, Any]:
-        """What a node is given."""
-        return object_or_empty(self.node(node_id).get("inputs"))
+        """What a node is given; nothing where there is no such node."""
+        node = self._node(node_id)
+        return node.inputs if node is not None else {}
 
     def class_type(self, node_id: str | None) -> str | None:
         """A node's class."""
-        class_type = self.node(node_id).get("class_type")
-        return class_type if isinstance(class_type, str) else None
+        node = self._node(node_id)
+        return (node.class_type or None) if node is not None else None
 
     def plan(self, node_id: object) -> ClassPlan | None:
         """The plan of a node's class."""
@@ -75,7 +78,8 @@ class Subject:
 
     def title(self, node_id: str | None) -> str | None:
         """A node's title."""
-        return title_of(self.node(node_id))
+        node = self._node(node_id)
+        return node.title if node is not None else None
 
     def nearest(self, given: str, names: Iterable[str]) -> str | None:
         """The nearest of some names, as long as there is patience left."""
@@ -88,7 +92,7 @@ class Subject:
             self._found[key] = nearest(given, known)
         return self._found[key]
 
-    def problem(self, node_id: str | None, note: Note) -> Problem:
+    def problem(self, node_id: str | None, note: Remark) -> Problem:
         """A remark of ours as a problem."""
         suggestion = self.nearest(*note.near) if note.near is not None else None
         return Problem(
@@ -105,7 +109,7 @@ class Subject:
 
     def problem_of(self, node_id: str | None, error: ErrorEntry) -> Problem:
         """A server's error as a problem."""
-        error = explained_by(error, self.inputs(node_id), self.prompt)
+        error = explained_by(error, self.inputs(node_id), self.graph)
         return Problem(
             type=error.type,
             message=message_of(error),
@@ -118,6 +122,9 @@ class Subject:
             title=self.title(node_id),
             extra_info=error.extra_info,
         )
+
+    def _node(self, node_id: str | None) -> GraphNode | None:
+        return self.graph.get(node_id) if isinstance(node_id, str) else None
 
     def _suggestion(self, node_id: str | None, error: ErrorEntry) -> str | None:
         if error.type in MISSING_CLASS:
@@ -154,8 +161,8 @@ class Report:
     def __init__(
         self,
         answer: ServerAnswer,
-        subject: Subject,
-        notes: Sequence[Note] = (),
+        subject: CheckedGraph,
+        notes: Sequence[Remark] = (),
         hidden: Sequence[tuple[str, ErrorEntry]] = (),
     ) -> None:
         self._answer = answer
@@ -179,14 +186,14 @@ class Report:
             body: The JSON of the answer, whatever it is.
             status: The HTTP status. 200 is valid, also with ``node_errors``: the server then
                 leaves some outputs out.
-            prompt: The prompt that was sent, for titles and suggestions.
+            prompt: The prompt that was sent, or its graph, for titles and suggestions.
             places: Where the user's source made the nodes.
             schema: The server's schema, for suggestions.
         """
         from .plan import SchemaPlans
 
         plans = SchemaPlans.of(schema) if schema is not None else None
-        subject = Subject(object_or_empty(prompt), places, plans)
+        subject = CheckedGraph(partial(_graph_of, prompt), places, plans)
         answer = read_answer(body, status)
         return cls(answer, subject, list(answer.dropped_notes()))
 
@@ -395,6 +402,10 @@ class Report:
         rest = len(self.problems) - _PRINTED
         if rest > 0:
             yield f"… and {rest} more"
+
+
+def _graph_of(prompt: object) -> Graph:
+    return prompt if isinstance(prompt, Graph) else read_nodes(prompt)
 
 
 def _with_node(problem: Problem) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
-from .note import Note, shown
+from .remark import Remark, shown
 from .server_error import ErrorEntry, NodeErrors
 
 OK: Final = 200
@@ -44,7 +44,7 @@ class ServerAnswer:
             "node_errors": {node_id: entry.to_json() for node_id, entry in self.node_errors.items()},
         }
 
-    def dropped_notes(self) -> Iterator[Note]:
+    def dropped_notes(self) -> Iterator[Remark]:
         """A warning for each output that the server leaves out of a prompt that it accepts."""
         if not self.valid:
             return
@@ -53,7 +53,7 @@ class ServerAnswer:
             yield dropped_note(output)
 
 
-def dropped_note(output: str, cause: str | None = None) -> Note:
+def dropped_note(output: str, cause: str | None = None) -> Remark:
     """The warning for an output that is left out.
 
     Args:
@@ -68,7 +68,7 @@ def dropped_note(output: str, cause: str | None = None) -> Note:
         else f" for the errors of node {shown(cause)}"
     )
     message = f"is left out{why}: the server accepts the prompt and runs the other outputs only"
-    return Note("output_dropped", message, output)
+    return Remark("output_dropped", message, output)
 
 
 def rejected(error: ErrorEntry, status: int = BAD_REQUEST) -> ServerAnswer:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..graph import Graph
-from ..graph.prompt import to_prompt
+from ..graph.prompt import read_nodes, to_prompt
 from ..graph.walk import causes, circles, reachable, upstream
 from ..json_types import is_object
 from ..problem import Place
@@ -16,11 +17,11 @@ from .findings import LinkStep, Step
 from .input_files import find_file
 from .look import Looker
 from .loops import Boundaries, LoopError, find_loops
-from .note import Note, shown
 from .own_check import FileCheck
 from .plan import ClassPlan, SchemaPlans
+from .remark import Remark, shown
 from .replacement import replace_nodes, replaceable
-from .report import Report, Subject
+from .report import CheckedGraph, Report
 from .rules import DEEPEST_JSON, SERVER_RECURSION
 from .scan import Scan, scan
 from .server_answer import ServerAnswer, dropped_note, rejected
@@ -60,7 +61,7 @@ def validate_prompt(
         return _no_object(prompt, plans, places)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
-    notes: list[Note] = []
+    notes: list[Remark] = []
     old = replaceable(nodes, classes.missing, plans)
     if old:
         nodes, notes, failure = replace_nodes(nodes, old)
@@ -84,7 +85,7 @@ def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] |
     """Not even an object: an empty list or text was a prompt without outputs before 0.14."""
     empty = not plans.rules.replaces_nodes and prompt in ([], "")
     answer = no_outputs() if empty else crash(f"the prompt is no object but {shown(prompt)}")
-    return Report(answer, Subject({}, places, plans))
+    return Report(answer, CheckedGraph(Graph, places, plans))
 
 
 def _with_text_ids(prompt: Mapping[Any, Any]) -> Mapping[str, Any]:
@@ -103,7 +104,7 @@ class Validation:
         plans: SchemaPlans,
         classes: Classes,
         seen: Scan,
-        notes: Sequence[Note] = (),
+        notes: Sequence[Remark] = (),
     ) -> None:
         self._prompt = prompt
         self._first_notes = notes
@@ -131,7 +132,9 @@ class Validation:
         if verdicts is not None and self._seen.has_cycle:
             notes.extend(self._circles(verdicts, outputs or []))
         hidden = list(self._hidden(verdicts, outputs or []))
-        return Report(answer, Subject(self._prompt, places, self._plans), notes, hidden)
+        return Report(
+            answer, CheckedGraph(partial(read_nodes, self._prompt), places, self._plans), notes, hidden
+        )
 
     def _has_output_first(self) -> bool:
         """Whether the server comes to an output, and looks for it among the targets, before it
@@ -214,11 +217,11 @@ class Validation:
                 for step in hidden:
                     yield node_id, step.as_output() if isinstance(step, Raised) else step
 
-    def _dropped(self, answer: ServerAnswer, outputs: Sequence[str]) -> Iterator[Note]:
+    def _dropped(self, answer: ServerAnswer, outputs: Sequence[str]) -> Iterator[Remark]:
         known = causes(answer.node_errors, self._seen.sources) if outputs else {}
         return (dropped_note(output, known.get(output)) for output in outputs)
 
-    def _circles(self, verdicts: Verdicts, outputs: list[str]) -> Iterator[Note]:
+    def _circles(self, verdicts: Verdicts, outputs: list[str]) -> Iterator[Remark]:
         """The circles of which the server says nothing: older ones of none, newer ones of what they
         would only come to once another is taken apart.
         """
@@ -235,9 +238,9 @@ class Validation:
                 path = " -> ".join(
                     f"{node_id} ({self._class_of(node_id)})" for node_id in [*around, around[0]]
                 )
-                yield Note(DEPENDENCY_CYCLE, f"is part of a circle: {path}", around[0], severity="error")
+                yield Remark(DEPENDENCY_CYCLE, f"is part of a circle: {path}", around[0], severity="error")
 
-    def _notes(self, answer: ServerAnswer, outputs: list[str], targets: object) -> Iterator[Note]:
+    def _notes(self, answer: ServerAnswer, outputs: list[str], targets: object) -> Iterator[Remark]:
         running = set(answer.outputs)
         if answer.valid:
             yield from self._dropped(answer, [output for output in outputs if output not in running])

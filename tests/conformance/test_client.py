@@ -236,4 +236,4 @@ def test_everything_that_comes_over_the_socket_is_known(kind: str, server: Serve
     strange = (events.UnknownMessage, events.UnknownFrame, events.UnreadableMessage)
     of_packs = [event for event in found if isinstance(event, events.UnknownMessage) and "." in event.type]
     assert not [event for event in found if isinstance(event, strange) and event not in of_packs]
-    assert any(isinstance(event, events.Picture) for event in found)
+    assert any(isinstance(event, events.SocketImage) for event in found)

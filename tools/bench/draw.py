@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from comfyflow import Graph, Schema, load_schema
 from comfyflow.testing.session import stubs_schema
 from comfyflow.testing.strategies import graphs
-from comfyflow.testing.strategies.catalogue import Catalogue, Pool
+from comfyflow.testing.strategies.vocabulary import Pool, Vocabulary
 
 from ._process import ROOT
 
@@ -39,7 +39,7 @@ def measure(name: str, schema: Schema) -> None:
     """Milliseconds and microseconds a node, by the size that a graph may have."""
     sum(1 for _ in schema)
     started = time.process_time()
-    catalogue = Catalogue(schema)
+    catalogue = Vocabulary(schema)
     pool = Pool(catalogue)
     seconds = time.process_time() - started
     print(

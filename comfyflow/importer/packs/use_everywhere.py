@@ -19,11 +19,11 @@ from ..live_graph import (
     MUTED,
     SUBGRAPH_INPUT,
     SUBGRAPH_OUTPUT,
-    Boundary,
     INodeInputSlot,
     LGraph,
     LGraphNode,
     LLink,
+    SubgraphSlot,
 )
 from ..pack import Pack
 from ..report import ConversionReport
@@ -116,7 +116,7 @@ class _Broadcast(NamedTuple):
             return False
         return self.rule is None or _fits(*self.rule, js_text(shown.get("label") or slot.name), node.title)
 
-    def leaves(self, boundary: Boundary) -> bool:
+    def leaves(self, boundary: SubgraphSlot) -> bool:
         """Whether it may go to an output of the subgraph that it is in."""
         if self.nodes is not None or not self._fits(boundary.type):
             return False

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ...graph import Link
 from ...schema import MISSING, DynamicOption, InputSchema, NodeSchema
-from .catalogue import NEVER, Bound, Catalogue
+from .vocabulary import NEVER, Bound, Vocabulary
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Arguments:
 
     Args:
         draw: Hypothesis's.
-        catalogue: What can be made.
+        vocabulary: What can be made.
         bound: What the node's templates stand for whose inputs are of one type.
         free: How many nodes there may be for it and for what it needs.
 
@@ -63,12 +63,12 @@ class Arguments:
         free: How many nodes are left when the demands' are set aside.
     """
 
-    def __init__(self, draw: st.DrawFn, catalogue: Catalogue, bound: Bound, free: float) -> None:
+    def __init__(self, draw: st.DrawFn, vocabulary: Vocabulary, bound: Bound, free: float) -> None:
         self.inputs: dict[str, Any] = {}
         self.demands: list[Demand] = []
         self.free: float = free
         self._draw = draw
-        self._catalogue = catalogue
+        self._vocabulary = vocabulary
         self._bound = bound
         self._rich = False
         self._linked: Mapping[str, Link] = {}
@@ -82,8 +82,8 @@ class Arguments:
         """
         self._linked = linked
         self._rich = self._draw(st.booleans())
-        spared = sum(self._catalogue.spared(node, name, self._bound) for name in linked)
-        self.free -= self._catalogue.cost_of_node(node, self._bound) - spared
+        spared = sum(self._vocabulary.spared(node, name, self._bound) for name in linked)
+        self.free -= self._vocabulary.cost_of_node(node, self._bound) - spared
         stack = [_Entry(entry, entry.name, entry.required) for entry in reversed(node.inputs)]
         while stack:
             stack.extend(reversed(self._fill(*stack.pop())))
@@ -114,17 +114,17 @@ class Arguments:
         return True
 
     def _cost(self, entry: InputSchema) -> float:
-        return self._catalogue.of_given(entry, self._bound)
+        return self._vocabulary.of_given(entry, self._bound)
 
     def value(self, entry: InputSchema, name: str) -> None:
         """Draw a constant or a link."""
-        widget = self._catalogue.widget(entry)
+        widget = self._vocabulary.widget(entry)
         if widget is None:
             self.link(entry, name)
             return
-        types = self._catalogue.accepted(entry, self._bound)
-        cost = self._catalogue.cost_of_types(types)
-        if cost <= self.free and (self._catalogue.is_socket(entry) or self._linked_by_choice()):
+        types = self._vocabulary.accepted(entry, self._bound)
+        cost = self._vocabulary.cost_of_types(types)
+        if cost <= self.free and (self._vocabulary.is_socket(entry) or self._linked_by_choice()):
             self.free -= cost
             self.link(entry, name)
         elif not self._rich and widget.plain is not MISSING:
@@ -137,9 +137,9 @@ class Arguments:
 
     def link(self, entry: InputSchema, name: str) -> None:
         """Ask for a link."""
-        types = self._catalogue.accepted(entry, self._bound)
+        types = self._vocabulary.accepted(entry, self._bound)
         self.inputs[name] = None
-        self.demands.append(Demand(name, types, self._catalogue.cost_of_types(types)))
+        self.demands.append(Demand(name, types, self._vocabulary.cost_of_types(types)))
 
     def is_linked(self, name: str) -> bool:
         """Whether an input is linked already."""
@@ -157,7 +157,7 @@ class Arguments:
         """One of the options that there are enough nodes for."""
         set_aside = self._cost(entry)
         limit = self.free + set_aside
-        costs = [(option, self._catalogue.of_inputs(option.inputs, self._bound)) for option in options]
+        costs = [(option, self._vocabulary.of_inputs(option.inputs, self._bound)) for option in options]
         usable = [(option, cost) for option, cost in costs if cost <= limit]
         usable = usable or [min(costs, key=lambda each: each[1])]
         option, cost = choice(self._draw, usable) if self._rich else usable[0]
@@ -167,7 +167,7 @@ class Arguments:
     def more(self, room: int | None, entries: Iterable[InputSchema]) -> int:
         """How many more rows of inputs than needed; their cost is set aside."""
         most = MOST_MORE if room is None else room
-        return self._more(most, self._catalogue.of_inputs(entries, self._bound))
+        return self._more(most, self._vocabulary.of_inputs(entries, self._bound))
 
     def more_slots(self, room: int, entry: InputSchema) -> int:
         """How many more slots than needed; their cost is set aside."""

@@ -17,8 +17,8 @@ from ...schema import InputSchema, Schema, unfold_inputs
 from ...validate.core_checks import own_check
 from ...validate.rules import ServerRules, types_match
 from .arguments import choice
+from .constant import TEXT
 from .graph import GraphOptions, GraphSettings, graphs
-from .widget import TEXT
 
 NO_NUMBERS: Final = st.sampled_from(["", "many", "1,5", "0x10", "1e", None])
 NO_LINKS: Final[st.SearchStrategy[list[Any]]] = st.sampled_from([[], ["1"], ["1", 0, 0]])

@@ -14,8 +14,8 @@ from ...graph.prompt import Prompt, to_prompt
 from ...node import Node, Output, raw_node, titled, with_id
 from ...option import refuse_strangers, spelled
 from ...schema import Schema
-from .catalogue import Catalogue, Choose, GivenValues, Pool
-from .drawing import Drawing
+from .drawn_graph import DrawnGraph
+from .vocabulary import Choose, GivenValues, Pool, Vocabulary
 
 if TYPE_CHECKING:
     from ...workflows import Workflow
@@ -122,8 +122,8 @@ def workflow_of(graph: Graph) -> Workflow[Any]:
 
 
 def _pool(schema: Schema, options: GraphSettings) -> Pool:
-    catalogue = Catalogue(schema, options.choose, options.values, options.largest)
-    return Pool(catalogue)
+    vocabulary = Vocabulary(schema, options.choose, options.values, options.largest)
+    return Pool(vocabulary)
 
 
 @st.composite
@@ -131,5 +131,5 @@ def _graphs(draw: st.DrawFn, pool: Pool, options: GraphSettings) -> Graph:
     least, most = pool.totals[0], options.max_nodes
     if most < least:
         raise SchemaError(f"the smallest workflow of this schema has {least} nodes; max_nodes is {most}")
-    drawing = Drawing(draw, pool, draw(st.integers(least, most)))
+    drawing = DrawnGraph(draw, pool, draw(st.integers(least, most)))
     return drawing.graph(options.max_branches, options.titles)

@@ -12,7 +12,7 @@ from ...node import Output, raw_node
 from ...schema import NodeSchema, Schema
 from ...schema.input_schema import ANY
 from .arguments import Arguments
-from .catalogue import EVERY, NEVER, Catalogue
+from .vocabulary import EVERY, NEVER, Vocabulary
 
 _PLENTY: Final = 1_000_000
 
@@ -34,28 +34,28 @@ def node_inputs(
         SchemaError: An input can be given nothing: a list of files without a file, a range with
             nothing in it.
     """
-    catalogue = _OneNode(node, values or {})
-    if catalogue.cost_of_node(node, {}) == NEVER:
-        names = [entry.name for entry in node.inputs if catalogue.of_input(entry, {}) == NEVER]
+    vocabulary = _OneNode(node, values or {})
+    if vocabulary.cost_of_node(node, {}) == NEVER:
+        names = [entry.name for entry in node.inputs if vocabulary.of_input(entry, {}) == NEVER]
         raise SchemaError(f"{node.class_type}: nothing can be given to {', '.join(map(repr, names))}")
-    return _inputs(catalogue, node, links or _any_output)
+    return _inputs(vocabulary, node, links or _any_output)
 
 
 @st.composite
 def _inputs(
     draw: st.DrawFn,
-    catalogue: Catalogue,
+    vocabulary: Vocabulary,
     node: NodeSchema,
     links: Callable[[tuple[str, ...]], st.SearchStrategy[Any]],
 ) -> dict[str, Any]:
-    arguments = Arguments(draw, catalogue, {}, _PLENTY)
+    arguments = Arguments(draw, vocabulary, {}, _PLENTY)
     arguments.fill(node, {})
     for demand in arguments.demands:
         arguments.inputs[demand.input_name] = draw(links(_named(demand.types)))
     return arguments.inputs
 
 
-class _OneNode(Catalogue):
+class _OneNode(Vocabulary):
     """One class, for which every link can be had."""
 
     def __init__(self, node: NodeSchema, values: Mapping[str, st.SearchStrategy[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Drawing one graph: nodes and what they need, then what leads on to an output node.
+"""DrawnGraph one graph: nodes and what they need, then what leads on to an output node.
 
 A budget of nodes is kept. What is still to be made always has its least cost set aside, so a
 graph can be finished whatever is chosen, and is no larger than it was to be.
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ...graph import Graph, GraphNode, Link
 from ...schema import NodeSchema
 from .arguments import Arguments, Demand, choice
-from .catalogue import DECLARED, EVERY, Bound, Catalogue, Pool, Sink, Source, output_types
+from .vocabulary import DECLARED, EVERY, Bound, LinkOrigin, LinkTarget, Pool, Vocabulary, output_types
 
 TITLES: Final = st.none() | st.text(st.characters(codec="utf-8"), max_size=12)
 
@@ -32,7 +32,7 @@ DEEPEST: Final = 24
 may be deeper: what leads on to an output node is not drawn in one another.)"""
 
 
-class Drawing:
+class DrawnGraph:
     """One graph while it is drawn.
 
     Args:
@@ -48,7 +48,7 @@ class Drawing:
         self.free: float = budget
         self._draw = draw
         self._pool = pool
-        self._catalogue: Catalogue = pool.catalogue
+        self._vocabulary: Vocabulary = pool.vocabulary
         self._nodes: list[GraphNode] = []
         self._outputs: defaultdict[str, list[Link]] = defaultdict(list)
 
@@ -80,31 +80,31 @@ class Drawing:
         classes = self._pool.affordable(self.free)
         if not classes or not (wanted or needed):
             return False
-        node = self._catalogue.nodes[choice(self._draw, classes)]
+        node = self._vocabulary.nodes[choice(self._draw, classes)]
         bound = self._bind(node, {}, True)
         link = self._chained(node, bound, {})
         while not node.is_output_node:
             node, bound, link = self._draw(_onward(self, node, bound, link))
         return True
 
-    def sinks(self, node: NodeSchema, bound: Bound) -> list[tuple[Sink, int]]:
+    def targets(self, node: NodeSchema, bound: Bound) -> list[tuple[LinkTarget, int]]:
         """What a node's outputs can lead to with what is free, and which of them."""
         found = [
-            (sink, slot)
+            (target, slot)
             for slot, output in enumerate(node.outputs)
             for kind in output_types(output, bound)
-            for sink in self._catalogue.sinks(kind)
+            for target in self._vocabulary.targets(kind)
         ]
         found.sort(key=lambda each: each[0].cost)
         affordable = bisect_right(found, self.free, key=lambda each: each[0].cost)
         return found[: max(affordable, 1)]
 
-    def onward(self, chosen: tuple[Sink, int], link: Link) -> tuple[NodeSchema, Bound, Link]:
+    def onward(self, chosen: tuple[LinkTarget, int], link: Link) -> tuple[NodeSchema, Bound, Link]:
         """Make a node that uses an output of another, nearer to an output node or as near."""
-        sink, slot = chosen
-        user = self._catalogue.nodes[sink.class_type]
-        bound = self._bind(user, sink.bound, True)
-        return user, bound, self._chained(user, bound, {sink.input_name: Link(link.node_id, slot)})
+        target, slot = chosen
+        user = self._vocabulary.nodes[target.class_type]
+        bound = self._bind(user, target.bound, True)
+        return user, bound, self._chained(user, bound, {target.input_name: Link(link.node_id, slot)})
 
     def source(self, new: bool, demand: Demand, depth: int) -> Link:
         """An output that is there already, or one of a node that is made for it.
@@ -116,18 +116,18 @@ class Drawing:
         """
         self.free += demand.cost
         known = [link for kind in self._kinds(demand.types) for link in self._outputs.get(kind, ())]
-        affordable = self._catalogue.cost_of_types(demand.types) <= self.free
+        affordable = self._vocabulary.cost_of_types(demand.types) <= self.free
         if known and not (new and affordable):
             return choice(self._draw, known)
-        sources = self._catalogue.sources(demand.types)
+        sources = self._vocabulary.sources(demand.types)
         count = bisect_right(sources, self.free, key=_cost) if depth < DEEPEST else 1
         source = choice(self._draw, sources[: max(count, 1)])
-        node = self._catalogue.nodes[source.class_type]
+        node = self._vocabulary.nodes[source.class_type]
         return self._make(node, self._bind(node, source.bound, False), source.slot, {}, depth + 1)
 
     def _chained(self, node: NodeSchema, bound: Bound, linked: Mapping[str, Link]) -> Link:
         """A node that is not the end: as many nodes as the way to the end takes are left."""
-        end = self._catalogue.end_of(node, bound)
+        end = self._vocabulary.end_of(node, bound)
         self.free -= end
         link = self._make(node, bound, 0, linked, 0)
         self.free += end
@@ -135,15 +135,15 @@ class Drawing:
 
     def _bind(self, node: NodeSchema, bound: Bound, to_the_end: bool) -> Bound:
         """Say what each template of a node stands for, so that what is free suffices."""
-        catalogue = self._catalogue
-        for name in catalogue.templates(node):
+        vocabulary = self._vocabulary
+        for name in vocabulary.templates(node):
             if name in bound:
                 continue
-            kinds = catalogue.types_of_template(node, name)
+            kinds = vocabulary.types_of_template(node, name)
             usable = [
                 kind
                 for kind in kinds
-                if catalogue.cost_bound(node, {**bound, name: kind}, to_the_end) <= self.free
+                if vocabulary.cost_bound(node, {**bound, name: kind}, to_the_end) <= self.free
             ]
             bound = {**bound, name: choice(self._draw, usable or kinds[:1])}
         return bound
@@ -152,7 +152,7 @@ class Drawing:
         self, node: NodeSchema, bound: Bound, slot: int, linked: Mapping[str, Link], depth: int
     ) -> Link:
         """Make a node and what it needs; the link that starts at its output."""
-        arguments = Arguments(self._draw, self._catalogue, bound, self.free)
+        arguments = Arguments(self._draw, self._vocabulary, bound, self.free)
         arguments.fill(node, linked)
         self.free = arguments.free
         for demand in arguments.demands:
@@ -173,22 +173,22 @@ class Drawing:
 
 
 @st.composite
-def _branch(draw: st.DrawFn, drawing: Drawing, needed: bool) -> bool:
+def _branch(draw: st.DrawFn, drawing: DrawnGraph, needed: bool) -> bool:
     return drawing.branch(draw(_ENDS) != 0, needed)
 
 
 @st.composite
 def _onward(
-    draw: st.DrawFn, drawing: Drawing, node: NodeSchema, bound: Bound, link: Link
+    draw: st.DrawFn, drawing: DrawnGraph, node: NodeSchema, bound: Bound, link: Link
 ) -> tuple[NodeSchema, Bound, Link]:
-    sinks = drawing.sinks(node, bound)
-    return drawing.onward(choice(draw, sinks) if draw(st.booleans()) else sinks[0], link)
+    targets = drawing.targets(node, bound)
+    return drawing.onward(choice(draw, targets) if draw(st.booleans()) else targets[0], link)
 
 
 @st.composite
-def _source(draw: st.DrawFn, drawing: Drawing, demand: Demand, depth: int) -> Link:
+def _source(draw: st.DrawFn, drawing: DrawnGraph, demand: Demand, depth: int) -> Link:
     return drawing.source(draw(st.booleans()), demand, depth)
 
 
-def _cost(source: Source) -> float:
+def _cost(source: LinkOrigin) -> float:
     return source.cost

@@ -31,7 +31,7 @@ _INFINITE: Final = float("inf")
 _LARGEST: Final = math.nextafter(_INFINITE, 0)
 
 
-class Widget:
+class Constants:
     """What one input takes as a constant.
 
     Attributes:
@@ -46,7 +46,9 @@ class Widget:
         self.plain: Any = plain
 
 
-def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None = None) -> Widget | None:
+def constants_of(
+    entry: InputSchema, files_known: bool = True, largest: int | None = None
+) -> Constants | None:
     """The constants of an input, or None where there are none.
 
     None for a pure socket, for a list of files of which none is installed, for a range that
@@ -65,7 +67,7 @@ def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None 
     if entry.is_combo:
         found = _choice(entry)
         unlisted = found is None and not files_known and entry.upload is None
-        return Widget(FILE_NAMES, "model.safetensors") if unlisted else found
+        return Constants(FILE_NAMES, "model.safetensors") if unlisted else found
     if entry.dynamic is not None:
         return None
     kinds = [kind for kind in map(str.strip, entry.type.split(",")) if kind in PRIMITIVES]
@@ -75,7 +77,7 @@ def widget_of(entry: InputSchema, files_known: bool = True, largest: int | None 
     if not parts:
         return None
     plain = next((part.plain for part in parts if part.plain is not MISSING), MISSING)
-    return Widget(reduce(lambda one, other: one | other, (part.values for part in parts)), plain)
+    return Constants(reduce(lambda one, other: one | other, (part.values for part in parts)), plain)
 
 
 def _fails_at_bounds(entry: InputSchema) -> bool:
@@ -107,7 +109,7 @@ def is_choice(choices: Iterable[object], value: object) -> bool:
     return any(type(choice) is type(value) and choice == value for choice in choices)
 
 
-def _primitive(entry: InputSchema, kind: str) -> Widget | None:
+def _primitive(entry: InputSchema, kind: str) -> Constants | None:
     if kind == "INT":
         return _whole(entry)
     if kind == "FLOAT":
@@ -116,28 +118,28 @@ def _primitive(entry: InputSchema, kind: str) -> Widget | None:
         return None  # a server compares even a text with them, and fails
     default = entry.default
     if kind == "BOOLEAN":
-        return Widget(st.booleans(), default if isinstance(default, bool) else MISSING)
-    return Widget(TEXT, default if isinstance(default, str) else MISSING)
+        return Constants(st.booleans(), default if isinstance(default, bool) else MISSING)
+    return Constants(TEXT, default if isinstance(default, str) else MISSING)
 
 
-def _whole(entry: InputSchema) -> Widget | None:
+def _whole(entry: InputSchema) -> Constants | None:
     lowest, highest = _ends(entry, INT_RANGE)
     low, high = math.ceil(lowest), math.floor(highest)
     if low > high:
         return None
     default = entry.default
     plain = isinstance(default, int) and not isinstance(default, bool) and in_range(entry, default)
-    return Widget(st.integers(low, high), default if plain else MISSING)
+    return Constants(st.integers(low, high), default if plain else MISSING)
 
 
-def _decimal(entry: InputSchema) -> Widget | None:
+def _decimal(entry: InputSchema) -> Constants | None:
     lowest, highest = _ends(entry, FLOAT_RANGE)
     low, high = _above(lowest), _below(highest)
     if low > high:
         return None
     default = entry.default
     plain = is_number(default) and low <= default <= high
-    return Widget(st.floats(low, high, allow_nan=False), float(default) if plain else MISSING)
+    return Constants(st.floats(low, high, allow_nan=False), float(default) if plain else MISSING)
 
 
 def _ends(entry: InputSchema, otherwise: tuple[float, float]) -> tuple[float, float]:
@@ -171,21 +173,21 @@ def _float(end: float) -> float:
         return _LARGEST if end > 0 else -_LARGEST
 
 
-def _choice(entry: InputSchema) -> Widget | None:
+def _choice(entry: InputSchema) -> Constants | None:
     choices = [choice for choice in entry.choices or () if _is_scalar(choice)]
     if not choices:
         return None
     default = entry.default
-    return Widget(st.sampled_from(choices), default if is_choice(choices, default) else MISSING)
+    return Constants(st.sampled_from(choices), default if is_choice(choices, default) else MISSING)
 
 
 def _is_scalar(choice: object) -> bool:
     return isinstance(choice, (str, int)) or (isinstance(choice, float) and math.isfinite(choice))
 
 
-def _object(entry: InputSchema) -> Widget | None:
+def _object(entry: InputSchema) -> Constants | None:
     """The default of a widget whose values are objects or lists (a colour, a box, a curve)."""
     default = entry.default
     if default is MISSING or default is None:
         return None
-    return Widget(st.just(wrapped(list(default) if is_array(default) else default)))
+    return Constants(st.just(wrapped(list(default) if is_array(default) else default)))

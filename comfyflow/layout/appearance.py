@@ -95,7 +95,7 @@ class Widget:
 
 
 @dataclass(frozen=True)
-class NodeShape:
+class NodeAppearance:
     """What a node looks like.
 
     Attributes:
@@ -171,7 +171,7 @@ def zip_longest_labels(inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Itera
         yield left, right
 
 
-def node_shape(node: GraphNode, schema: NodeSchema | None, outputs: int = 0) -> NodeShape:
+def appearance(node: GraphNode, schema: NodeSchema | None, outputs: int = 0) -> NodeAppearance:
     """What a node looks like.
 
     Args:
@@ -196,10 +196,10 @@ def node_shape(node: GraphNode, schema: NodeSchema | None, outputs: int = 0) -> 
     given += [Slot(f"output {index}", "*") for index in range(len(given), outputs)]
     preview = _PICTURE if schema is not None and _shows(schema) else 0.0
     title = node.title or (schema.display_name if schema is not None else "") or node.class_type
-    return NodeShape(title, node.class_type, tuple(slots), tuple(given), tuple(widgets), preview)
+    return NodeAppearance(title, node.class_type, tuple(slots), tuple(given), tuple(widgets), preview)
 
 
-def scope_shape(scope: Scope) -> NodeShape:
+def scope_appearance(scope: Scope) -> NodeAppearance:
     """What the node looks like that stands for a scope."""
     slots: list[Slot] = []
     widgets: list[Widget] = []
@@ -212,7 +212,7 @@ def scope_shape(scope: Scope) -> NodeShape:
             slots.append(Slot(entry.name, _type(entry.type), entry.label or ""))
     outputs = tuple(Slot(out.name, _type(out.type), out.label or "") for out in scope.outputs)
     title = scope.title or scope.name or f"#{scope.scope_id}"
-    return NodeShape(title, "", tuple(slots), outputs, tuple(widgets))
+    return NodeAppearance(title, "", tuple(slots), outputs, tuple(widgets))
 
 
 def _add(entry: InputSchema, node: GraphNode, slots: list[Slot], widgets: list[Widget]) -> None:

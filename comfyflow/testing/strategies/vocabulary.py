@@ -22,8 +22,8 @@ from ...errors import SchemaError
 from ...schema import InputSchema, NodeSchema, OutputSchema, Schema
 from ...schema.input_schema import ANY
 from ...validate.rules import ServerRules
+from .constant import Constants, constants_of
 from .core_values import EXACT_TYPES, core_exact_types, core_values
-from .widget import Widget, widget_of
 
 NEVER: Final = math.inf
 """The cost of what cannot be made."""
@@ -44,7 +44,7 @@ GivenValues = Mapping[str, Mapping[str, st.SearchStrategy[Any]]]
 
 
 @dataclass(frozen=True)
-class Source:
+class LinkOrigin:
     """An output of a node class that a link can start from.
 
     Attributes:
@@ -61,7 +61,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sink:
+class LinkTarget:
     """An input of a node class that a link of some type can lead to.
 
     Attributes:
@@ -77,7 +77,7 @@ class Sink:
     bound: Bound
 
 
-class Catalogue:
+class Vocabulary:
     """What can be made of a schema.
 
     Args:
@@ -103,12 +103,12 @@ class Catalogue:
         self._rules = ServerRules(schema.version)
         self.wild: Final = self._rules.wild_outputs
         self._linkable: dict[str, tuple[InputSchema, ...]] = {}
-        self._widgets: dict[int, tuple[InputSchema, Widget | None]] = {}
+        self._widgets: dict[int, tuple[InputSchema, Constants | None]] = {}
         self._fixed: set[int] = set()
         self._exact: set[int] = set()
         self._fix(values or {})
-        self._by_types: dict[tuple[str, ...], list[Source]] = {}
-        self._sinks: dict[str, list[Sink]] = {}
+        self._by_types: dict[tuple[str, ...], list[LinkOrigin]] = {}
+        self._targets: dict[str, list[LinkTarget]] = {}
         self.type_costs: dict[str, float] = {}
         self.costs: dict[str, float] = {}
         self._find_costs()
@@ -123,14 +123,14 @@ class Catalogue:
                 if entry.name in exact:
                     self._exact.add(id(entry))
                 if entry.name in fixed:
-                    self._widgets[id(entry)] = entry, Widget(fixed[entry.name])
+                    self._widgets[id(entry)] = entry, Constants(fixed[entry.name])
                     self._fixed.add(id(entry))
 
-    def widget(self, entry: InputSchema) -> Widget | None:
+    def widget(self, entry: InputSchema) -> Constants | None:
         """The constants of an input, found once; None for a socket."""
         known = self._widgets.get(id(entry))
         if known is None or known[0] is not entry:
-            known = entry, widget_of(entry, self.schema.files_known, self._largest)
+            known = entry, constants_of(entry, self.schema.files_known, self._largest)
             self._widgets[id(entry)] = known
         return known[1]
 
@@ -262,7 +262,7 @@ class Catalogue:
             for entry in self.linkable(node):
                 for kind in self.accepted(entry, {}):
                     if is_wild(entry.type) and kind == EVERY:
-                        continue  # what it costs depends on the type: `sinks` knows
+                        continue  # what it costs depends on the type: `targets` knows
                     cost = self.costs[name] - self._spared(entry, {}) + end
                     if cost < self.link_ends.get(kind, NEVER):
                         self.link_ends[kind] = cost
@@ -311,25 +311,25 @@ class Catalogue:
         return sorted(usable, key=lambda kind: (self.type_costs[kind], kind))
 
     @cached_property
-    def _sources(self) -> Mapping[str, list[Source]]:
+    def _sources(self) -> Mapping[str, list[LinkOrigin]]:
         """The outputs of each type. Outputs of a template stand under every type that it can stand
         for.
         """
-        found: defaultdict[str, list[Source]] = defaultdict(list)
+        found: defaultdict[str, list[LinkOrigin]] = defaultdict(list)
         for name, cost in self.costs.items():
             node = self.nodes[name]
             for output in node.outputs:
                 for kind in output_types(output, {}):
-                    found[kind].append(Source(cost, name, output.index, {}))
+                    found[kind].append(LinkOrigin(cost, name, output.index, {}))
                 if output.match_template is not None:
                     for kind in self.types_of_template(node, output.match_template):
                         bound = {output.match_template: kind}
                         matched = self.cost_of_node(node, bound)
                         if matched < NEVER:
-                            found[kind].append(Source(matched, name, output.index, bound))
+                            found[kind].append(LinkOrigin(matched, name, output.index, bound))
         return found
 
-    def sources(self, types: tuple[str, ...]) -> list[Source]:
+    def sources(self, types: tuple[str, ...]) -> list[LinkOrigin]:
         """The outputs that can be linked to an input that takes these types, cheapest first."""
         known = self._by_types.get(types)
         if known is None:
@@ -353,28 +353,32 @@ class Catalogue:
                         found[kind].append((name, entry))
         return found
 
-    def sinks(self, kind: str) -> list[Sink]:
+    def targets(self, kind: str) -> list[LinkTarget]:
         """The inputs that a link of this type can lead to, the nearest to an end first."""
-        known = self._sinks.get(kind)
+        known = self._targets.get(kind)
         if known is None:
             found = {
-                (name, entry.name): sink
+                (name, entry.name): target
                 for each in ((kind,) if kind.startswith(DECLARED) else (kind, EVERY))
                 for name, entry in self._inputs_by_type.get(each, ())
-                if (sink := self._sink(name, entry, kind)).cost < NEVER
+                if (target := self._target(name, entry, kind)).cost < NEVER
             }
-            known = sorted(found.values(), key=lambda sink: (sink.cost, sink.class_type, sink.input_name))
-            self._sinks[kind] = known
+            known = sorted(
+                found.values(), key=lambda target: (target.cost, target.class_type, target.input_name)
+            )
+            self._targets[kind] = known
         return known
 
-    def _sink(self, name: str, entry: InputSchema, kind: str) -> Sink:
+    def _target(self, name: str, entry: InputSchema, kind: str) -> LinkTarget:
         node = self.nodes[name]
         template = entry.match_template
         if template is None:
-            return Sink(self.costs[name] - self._spared(entry, {}) + self.ends[name], name, entry.name, {})
+            return LinkTarget(
+                self.costs[name] - self._spared(entry, {}) + self.ends[name], name, entry.name, {}
+            )
         bound = {template: kind}
         cost = self.cost_of_node(node, bound) - self._spared(entry, bound) + self.end_of(node, bound)
-        return Sink(cost, name, entry.name, bound)
+        return LinkTarget(cost, name, entry.name, bound)
 
     def end_of(self, node: NodeSchema, bound: Bound) -> float:
         """How many nodes it takes from a node to the end of an output node, at least."""
@@ -388,19 +392,19 @@ class Pool:
     """The node classes that can stand in a graph, those that need least first.
 
     Args:
-        catalogue: What can be made.
+        vocabulary: What can be made.
 
     Raises:
         SchemaError: Nothing can.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
-        totals = {name: cost + catalogue.ends.get(name, NEVER) for name, cost in catalogue.costs.items()}
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        totals = {name: cost + vocabulary.ends.get(name, NEVER) for name, cost in vocabulary.costs.items()}
         found = sorted((total, name) for name, total in totals.items() if total < NEVER)
         if not found:
             raise SchemaError(
-                f"nothing can be drawn from {catalogue.schema!r}: no output node can be given what it needs"
+                f"nothing can be drawn from {vocabulary.schema!r}: no output node can be given what it needs"
             )
         self.totals: Final = [int(total) for total, _ in found]
         self.names: Final = [name for _, name in found]

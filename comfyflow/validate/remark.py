@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..problem import Severity
 
 
-class Note(NamedTuple):
+class Remark(NamedTuple):
     """One remark. It becomes a `Problem` when somebody asks for it.
 
     Attributes:
