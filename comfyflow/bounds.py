@@ -86,6 +86,23 @@ EXPRESSION_EXPONENT: Final = 4000
 EXPRESSION_BITS: Final = 100_000
 """How large its whole numbers may become."""
 
+ROWS_CHECKED: Final = 1_000_000
+"""How many rows of a file or a list are read to be checked before the first is given out; later ones are
+checked as they come."""
+
+ROW_LENGTH: Final = 4 * MIB
+"""How many characters one line of a file of rows may have."""
+
+ROW_COLUMNS: Final = 1000
+"""How many columns a table of rows may have, and how many axes a sweep."""
+
+ROW_PROBLEMS: Final = 1000
+"""How many problems of rows are kept to be told."""
+
+AXIS_VALUES: Final = 1_000_000
+"""How many values one axis of a grid may have, files that a pattern fits among them, and how many rows a
+file or a list may have of which a sample is drawn."""
+
 _FREE: Final = MIB
 """So many bytes may come out of compressed data, however little it was."""
 _PIECE: Final = MIB

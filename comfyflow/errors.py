@@ -52,11 +52,13 @@ Catch the branch that you can act on::
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .batch.row import RowProblem
     from .client.result import Result
     from .problem import Place
     from .validate import Report
@@ -86,6 +88,7 @@ __all__ = [
     "PromptLost",
     "PromptRejected",
     "PythonSourceError",
+    "RowsError",
     "RunError",
     "SaveError",
     "SchemaError",
@@ -205,6 +208,20 @@ class ParameterError(ComfyflowError, ValueError):
         super().__init__(f"the parameter {name!r} {reason}")
         self.name = name
         self.reason = reason
+
+
+class RowsError(ComfyflowError):
+    """Rows of a sweep that cannot be sent as they are; all that is wrong with them is told at once.
+
+    Attributes:
+        problems: What is wrong, each with its row and column; of a great many, the first.
+        count: How many there are in all.
+    """
+
+    def __init__(self, message: str, problems: Sequence[RowProblem] = (), count: int = 0) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+        self.count = max(count, len(self.problems))
 
 
 class PictureError(ComfyflowError):

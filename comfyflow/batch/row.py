@@ -1,10 +1,52 @@
-"""A row of a batch: the parameters of one prompt."""
+"""One row of a sweep: the parameters of one prompt, and what is wrong with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, TypeAlias
+
+from ..bounds import ROW_PROBLEMS
+from ..errors import RowsError
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+"""A value that JSON can hold."""
+
+_SHOWN: Final = 20
+"""So many different problems are told."""
+_PLACES: Final = 3
+"""So many places are told of a problem that many rows have."""
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """Something that is wrong with a row.
+
+    Attributes:
+        column: The column, as it was given; ``""`` where the row as a whole is wrong.
+        reason: What is wrong; with the column in front it is a sentence.
+        place: Where the row stands: ``rows.csv, line 7``; ``""`` where only its number tells.
+        row: The number of the row; None where it is wrong for all, as the name of a column is.
+    """
+
+    column: str
+    reason: str
+    place: str = ""
+    row: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The place, or else the number of the row."""
+        return self.place or ("" if self.row is None else f"row {self.row}")
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, without the place."""
+        return f"{self.column} {self.reason}" if self.column else self.reason
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.sentence}" if self.where else self.sentence
 
 
 @dataclass(frozen=True)
@@ -13,8 +55,57 @@ class Row:
 
     Attributes:
         number: Its position in the sweep, from 0.
-        parameters: JSON values by name, as the ledger stores them.
+        parameters: JSON values by the parameter's name; what is not there is the default.
+        place: Where it stands: ``rows.csv, line 7``; ``""`` where only its number tells.
+        problems: What is wrong with it. A row with problems must not be sent.
     """
 
     number: int
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, JSON]
+    place: str = field(default="", compare=False)
+    problems: tuple[RowProblem, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """What to call it in a message."""
+        return f"row {self.number} ({self.place})" if self.place else f"row {self.number}"
+
+
+class ProblemList:
+    """The problems of many rows, so that they can be told at once; of a great many, the first are kept."""
+
+    def __init__(self) -> None:
+        self.kept: list[RowProblem] = []
+        self.count = 0
+
+    def add(self, problems: Iterable[RowProblem]) -> None:
+        """Take more of them."""
+        for problem in problems:
+            self.count += 1
+            if len(self.kept) < ROW_PROBLEMS:
+                self.kept.append(problem)
+
+    def refuse(self) -> None:
+        """Raise if there are any.
+
+        Raises:
+            RowsError: There are.
+        """
+        if self.count:
+            raise RowsError("\n".join(self._lines()), self.kept, self.count)
+
+    def _lines(self) -> Iterable[str]:
+        groups: dict[str, list[RowProblem]] = {}
+        for problem in self.kept:
+            groups.setdefault(problem.sentence, []).append(problem)
+        beyond = self.count - len(self.kept)
+        one = self.count == 1
+        yield f"{self.count:,} problem{'' if one else 's'} in the rows; nothing was sent"
+        for sentence, group in islice(groups.items(), _SHOWN):
+            places = list(dict.fromkeys(problem.where for problem in group if problem.where))
+            more = len(places) - _PLACES
+            where = "; ".join(places[:_PLACES]) + (f"; and {more:,} more" if more > 0 else "")
+            yield f"  {where}: {sentence}" if where else f"  {sentence}"
+        hidden = len(groups) - _SHOWN
+        if hidden > 0 or beyond:
+            yield f"  and {f'{hidden} more of other kinds' if hidden > 0 else f'{beyond:,} more'}"

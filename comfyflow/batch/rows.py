@@ -1,0 +1,332 @@
+"""The rows of a sweep: grids, seeds, files, folders of pictures, anything that Python can iterate.
+
+::
+
+    rows = Rows.grid(steps=[10, 20, 30], sampler=["euler", "ddim"]) * Rows.seeds(4)
+    rows = Rows.csv("rows.csv").checked(txt2img)
+    for row in rows: ...
+
+Rows are made one by one, as they are asked for. `Rows.checked` types them by the parameters of what
+is run. What can be read twice (a grid, a file, a list) is checked as a whole before the first row is
+given out, and everything that is wrong is told at once. What can be read only once (a generator, an
+asynchronous source), and what stands behind the first million rows, is checked as it comes: a row
+that is wrong has `Row.problems` then, and is not to be sent.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from glob import iglob
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from ..bounds import AXIS_VALUES, ROW_COLUMNS, ROWS_CHECKED
+from ..errors import RowsError
+from ..json_types import is_array
+from ..nearest import nearest
+from ..parameters import Parameters
+from ..workflows import WorkflowFunction
+from .columns import Columns, Converter, Text, columns_of, decode_json
+from .row import ProblemList, Row, RowProblem
+from .row_file import CsvFile, JsonLines
+from .row_source import Axis, Given, Listed, Product, RowSource, Sample, SeedAxis, Streamed, listed
+
+_LISTED: Final = 5
+
+
+class Rows(Iterable[Row], AsyncIterable[Row]):
+    """Rows of parameters, made as they are asked for.
+
+    ``one * other`` is every row of one with every row of the other, the last turning fastest.
+
+    Args:
+        source: Where they come from; see the class methods.
+        columns: What they were typed by.
+    """
+
+    def __init__(self, source: RowSource, columns: Columns | None = None) -> None:
+        self._source = source
+        self._columns = columns
+        self._counted: int | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[Any] | AsyncIterable[Any]) -> Rows:
+        """Rows of Python.
+
+        Args:
+            rows: Mappings of parameters to values, or `Row`; a list of them, or what gives them one
+                after another, without an end or asynchronously too.
+        """
+        if isinstance(rows, Rows):
+            return rows
+        if isinstance(rows, AsyncIterable):
+            return cls(Streamed(rows))
+        return cls(Listed(rows))
+
+    @classmethod
+    def grid(cls, *axes: str | Mapping[str, Iterable[Any]], **values: Iterable[Any]) -> Rows:
+        """All combinations of some values.
+
+        Args:
+            axes: Values by the parameter's name; or axes as one writes them on a command line:
+                ``steps=10,20,30``, with quotes around a text that has a comma, or as a JSON array.
+            values: The same by keywords.
+
+        Raises:
+            RowsError: An axis has no value, is written twice, or is no axis.
+        """
+        found: list[tuple[str, list[Any]]] = []
+        for axis in (*axes, values):
+            if isinstance(axis, str):
+                found.append(_written(axis))
+            else:
+                found += [(name, _values(name, given)) for name, given in axis.items()]
+        for name, given in found:
+            if not given:
+                raise RowsError(f"the axis {name} has no values")
+        _refuse_twice([name for name, _ in found])
+        return cls._product([Axis(name, given) for name, given in found])
+
+    @classmethod
+    def seeds(cls, count: int | str, *, key: int = 0) -> Rows:
+        """Different seeds, the same ones whenever they are asked for.
+
+        Args:
+            count: How many; ``NAME=COUNT`` where the parameter is not called ``seed``.
+            key: Another key gives other seeds.
+
+        Raises:
+            RowsError: It is no number above 0.
+        """
+        name, separator, number = str(count).rpartition("=")
+        try:
+            many = int(number)
+        except ValueError:
+            many = 0
+        if many < 1 or (separator and not name):
+            raise RowsError(f"seeds are COUNT, or NAME=COUNT, with a count above 0; not {str(count)!r:.60}")
+        return cls(SeedAxis(name or None, many, key))
+
+    @classmethod
+    def csv(cls, path: str | os.PathLike[str], *, encoding: str | None = None) -> Rows:
+        """The rows of a CSV file, as spreadsheets write it; see `CsvFile`.
+
+        Args:
+            path: The file.
+            encoding: How it is encoded; by default UTF-8, or UTF-16 where it begins so.
+
+        Raises:
+            RowsError: There is no such file.
+        """
+        return cls(CsvFile(Path(path), encoding))
+
+    @classmethod
+    def jsonl(cls, path: str | os.PathLike[str]) -> Rows:
+        """The rows of a file of JSON Lines: an object a line.
+
+        Args:
+            path: The file.
+
+        Raises:
+            RowsError: There is no such file.
+        """
+        return cls(JsonLines(Path(path)))
+
+    @classmethod
+    def each(cls, *written: str, **patterns: str) -> Rows:
+        """A row for each file that a pattern fits, in the order of their names.
+
+        Args:
+            written: ``image=photos/*.png``; ``**`` stands for any number of folders.
+            patterns: The same by keywords. Of several patterns, all combinations.
+
+        Raises:
+            RowsError: No file fits.
+        """
+        found: list[tuple[str, str]] = []
+        for text in written:
+            name, separator, pattern = text.partition("=")
+            if not separator or not name or not pattern:
+                raise RowsError(
+                    f"files are given as NAME=PATTERN, such as image=photos/*.png; not {text!r:.60}"
+                )
+            found.append((name.strip(), pattern))
+        found += patterns.items()
+        _refuse_twice([name for name, _ in found])
+        return cls._product([Axis(name, _files(pattern)) for name, pattern in found])
+
+    def __mul__(self, other: Rows) -> Rows:
+        return self._product([self._source, other._source])
+
+    def sample(self, count: int, *, key: int = 0) -> Rows:
+        """Some of the rows, in an order that looks random; the same ones whenever they are asked for.
+
+        Nothing is listed for it: of a grid of any size a few rows cost no more than they are. A larger
+        sample begins with the smaller one.
+
+        Args:
+            count: How many; all rows where there are no more.
+            key: Another key draws others.
+
+        Raises:
+            RowsError: It is no number above 0, or these rows can be read only once.
+        """
+        if count < 1:
+            raise RowsError(f"a sample has at least 1 row, not {count}")
+        return Rows(Sample(listed(self._source), count, key), self._columns)
+
+    def checked(self, columns: WorkflowFunction[..., Any] | Parameters | Columns) -> Rows:
+        """The same rows, typed; see the module for what is checked now, and what as it comes.
+
+        Args:
+            columns: What is run, or its columns.
+
+        Raises:
+            RowsError: Something is wrong with them: everything, by row and column.
+        """
+        known = columns_of(columns)
+        problems = ProblemList()
+        made = Rows(self._source.converted(Converter(known), problems), known)
+        source = made._source
+        if source.settled:
+            for row in islice(made, 1):
+                problems.add(replace(problem, row=None) for problem in row.problems)
+        elif source.repeatable:
+            rows = iter(made)
+            count = 0
+            for row in islice(rows, ROWS_CHECKED):
+                count += 1
+                problems.add(row.problems)
+            if next(rows, None) is None:
+                made._counted = count
+        problems.refuse()
+        return made
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are; None where there is no end, and where that is not known.
+
+        Of a file it is known once it was checked.
+        """
+        return self._source.total if self._source.total is not None else self._counted
+
+    def __iter__(self) -> Iterator[Row]:
+        for number, given in enumerate(self._source):
+            yield self._row(number, given)
+
+    async def __aiter__(self) -> AsyncIterator[Row]:
+        number = 0
+        async for given in self._source:
+            yield self._row(number, given)
+            number += 1
+
+    def __repr__(self) -> str:
+        return f"<Rows: {'any number' if self.total is None else f'{self.total:,}'}>"
+
+    def _row(self, number: int, given: Given) -> Row:
+        problems = given.problems
+        if self._columns is not None:
+            required = self._columns.required
+            if required and not required.keys() <= given.values.keys():
+                named = {problem.column for problem in problems}
+                problems += tuple(
+                    RowProblem(name, reason, given.place)
+                    for name, reason in required.items()
+                    if name not in given.values and name not in named and not _is_broken(problems)
+                )
+        if problems:
+            problems = tuple(replace(problem, row=number) for problem in problems)
+        return Row(number, given.values, given.place, problems)
+
+    @classmethod
+    def _product(cls, parts: list[RowSource]) -> Rows:
+        if not parts:
+            raise RowsError("a grid has at least one axis: steps=10,20,30")
+        if len(parts) > ROW_COLUMNS:
+            raise RowsError(f"a sweep has at most {ROW_COLUMNS:,} axes, not {len(parts):,}")
+        return cls(Product(parts) if len(parts) > 1 else parts[0])
+
+
+def _is_broken(problems: tuple[RowProblem, ...]) -> bool:
+    """Whether a row could not be read at all: that it then lacks something need not be said."""
+    return any(not problem.column for problem in problems)
+
+
+def _written(axis: str) -> tuple[str, list[Any]]:
+    """The name and the values of an axis on a command line.
+
+    Raises:
+        RowsError: It is none.
+    """
+    name, separator, text = axis.partition("=")
+    name = name.strip()
+    if not separator or not name:
+        raise RowsError(f"an axis is NAME=VALUE,VALUE,…, not {axis!r:.60}")
+    if text.lstrip()[:1] == "[":
+        try:
+            values = decode_json(text)
+        except (ValueError, RecursionError):
+            values = None  # a text that begins so
+        if is_array(values):
+            return name, _values(name, values)
+    try:
+        cells = next(csv.reader([text], skipinitialspace=True, strict=True), list[str]())
+    except csv.Error as error:
+        raise RowsError(f"the axis {name} cannot be read: {error}; write quotes in a text twice") from None
+    if "" in cells:
+        raise RowsError(f'the axis {name} has an empty value; write it as JSON: {name}=["", "…"]')
+    return name, _values(name, map(Text, cells))
+
+
+def _values(name: str, given: Iterable[Any]) -> list[Any]:
+    if isinstance(given, (str, bytes, Mapping)):
+        raise RowsError(f"the axis {name} takes a list of values, not {given!r:.60}")
+    values = list(islice(given, AXIS_VALUES + 1))
+    if len(values) > AXIS_VALUES:
+        raise RowsError(f"the axis {name} has more than {AXIS_VALUES:,} values")
+    return values
+
+
+def _refuse_twice(names: list[str]) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise RowsError(f"the axis {name} is written twice; give all its values at once: {name}=…,…")
+
+
+def _files(pattern: str) -> list[Text]:
+    """The files that a pattern fits, sorted.
+
+    Raises:
+        RowsError: There is none, or there are too many.
+    """
+    pattern = os.path.expanduser(pattern)  # noqa: PTH111  # a pattern is no path
+    found: list[str] = []
+    for path in iglob(pattern, recursive=True):  # noqa: PTH207  # keeps a pattern relative or absolute
+        if os.path.isfile(path):  # noqa: PTH113
+            found.append(path)
+            if len(found) > AXIS_VALUES:
+                raise RowsError(f"{pattern} fits more than {AXIS_VALUES:,} files")
+    if not found:
+        raise RowsError(f"no file fits {pattern}{_beside(pattern)}")
+    return [Text(path) for path in sorted(found)]
+
+
+def _beside(pattern: str) -> str:
+    """What there is where a pattern looks: the end of a message."""
+    folder, wanted = os.path.split(pattern)
+    where = Path(folder or ".")
+    try:
+        names = sorted(path.name for path in islice(where.iterdir(), 1000) if path.is_file())
+    except OSError:
+        return f"; there is no folder {where}" if "*" not in folder and not where.exists() else ""
+    if not names:
+        return f"; {where} has no files"
+    near = nearest(wanted, names)
+    if near is not None and "*" not in wanted:
+        return f"; did you mean {os.path.join(folder, near)}?"  # noqa: PTH118
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"; {where} has {', '.join(names[:_LISTED])}{more}"
