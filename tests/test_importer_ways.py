@@ -77,3 +77,15 @@ def test_a_link_from_an_input_that_a_subgraph_does_not_have_is_told() -> None:
     inside = subgraph("d", [node(5, "Invert", None, {"image": 1})], [[1, -10, 3, 5, 0]])
     with pytest.raises(ConversionError, match="has no input 3, but links inside start there"):
         convert(with_subgraphs([node(1, "d")], [], inside))
+
+
+def test_a_node_comes_once_all_its_links_are_served_each_once() -> None:
+    """A link that an output has twice serves its end once: who waits for another link goes on waiting."""
+    nodes = [
+        node(1, "LoadImage", ["x.png"], outputs=outputs([1, 1, 3])),
+        node(3, "Blend", None, {"image": 1, "other": 2}),
+        node(4, "Invert", None, {"image": 3}),
+        node(2, "LoadImage", ["y.png"], outputs=outputs([2])),
+    ]
+    made = workflow(nodes, [[1, 1, 0, 3, 0], [2, 2, 0, 3, 1], [3, 1, 0, 4, 0]])
+    assert [*convert(made)] == ["1", "2", "4", "3"]

@@ -350,9 +350,6 @@ def execution_order(graph: LGraph) -> list[LGraphNode]:
     return [*ready, *pending.values()]
 
 
-Replace = Callable[[str], str]
-
-
-def replaces(lookup: NodeLookup, replacement: Replacement) -> Replace:
+def replaces(lookup: NodeLookup, replacement: Replacement) -> Callable[[str], str]:
     """A function that replaces ``%Node.widget%`` in a text, for primitive nodes."""
     return lambda text: replacement.replace(text, lookup.text) if truthy(text) else text
