@@ -347,8 +347,8 @@ def test_i_meta_names_the_pack() -> None:
     made = workflow([node(1, "Latent", properties={"cnr_id": "comfy-core", "ver": "0.3", "x": 1})])
     assert convert(made, "1.55")["1"]["_meta"] == {"title": "Latent"}
     assert convert(made, "1.58")["1"]["_meta"] == {"title": "Latent", "cnr_id": "comfy-core", "ver": "0.3"}
-    made = workflow([node(1, "Latent", properties={"aux_id": "somebody/pack", "ver": "1a2b"})])
-    assert convert(made, "1.58")["1"]["_meta"] == {"title": "Latent", "aux_id": "somebody/pack", "ver": "1a2b"}
+    made = workflow([node(1, "Latent", properties={"aux_id": "some/pack", "ver": "1a2b"})])
+    assert convert(made, "1.58")["1"]["_meta"] == {"title": "Latent", "aux_id": "some/pack", "ver": "1a2b"}
 
 
 # Older than 1.45.
