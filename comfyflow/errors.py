@@ -21,6 +21,8 @@
     ├── ConfigurationError          a config file, or a variable of the environment, that cannot be used
     ├── PictureError                a picture that cannot be drawn in that form, or not be written
     ├── ParameterError              a value that a parameter of a workflow function does not take
+    ├── ProjectError                a project that cannot be made so: a name, a file that is there
+    ├── ModelFileError              a model file that is not fetched: its address, its name, its hash
     ├── CommandError                a command line that cannot be carried out
     ├── SimulatorError              a simulated server that cannot be started or used so
     ├── GoldenError                 a golden file of a test that has no name or cannot be read
@@ -79,11 +81,13 @@ __all__ = [
     "Interrupted",
     "LedgerError",
     "LockError",
+    "ModelFileError",
     "NodeUsageError",
     "OutOfMemory",
     "ParameterError",
     "PartialSuccess",
     "PictureError",
+    "ProjectError",
     "PromptError",
     "PromptLost",
     "PromptRejected",
@@ -194,6 +198,14 @@ class PythonSourceError(ComfyflowError):
 
 class ConfigurationError(ComfyflowError):
     """A config file that cannot be read, or a setting in it or in the environment that is none."""
+
+
+class ProjectError(ComfyflowError):
+    """A new project that cannot be made so: a name that will not do, a file that is there already."""
+
+
+class ModelFileError(ComfyflowError):
+    """A model file that is not fetched: its address or name is refused, or it did not arrive as it must."""
 
 
 class ParameterError(ComfyflowError, ValueError):

@@ -24,6 +24,7 @@ class _Listed(NamedTuple):
 
 
 COMMANDS: Final = {
+    "init": _Listed("init", "init", "Make a project: a workflow, its test and what runs it in CI."),
     "gen-stubs": _Listed("gen_stubs", "gen_stubs", "Generate typed Python classes of a server's nodes."),
     "nodes": _Listed("nodes", "nodes", "Search the node classes of a server, or show one."),
     "run": _Listed("run", "run", "Run a workflow and write its files."),
