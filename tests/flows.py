@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from comfyflow.client.address import read_address
 from comfyflow.client.core import Core
 from comfyflow.client.flow import Answer, Flow, Gather, Request, Send, Signal, Sleep, StartSocket, Watch
-from comfyflow.client.options import Limits
+from comfyflow.client_options import Limits
 
 T = TypeVar("T")
 Respond = Callable[[Request], Answer]

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from comfyflow.client.flow import Answer, Request
 from comfyflow.client.message import parse_text
-from comfyflow.client.options import Limits
+from comfyflow.client_options import Limits
 from comfyflow.errors import ServerUnreachable
 from tests.flows import World, answer
 

@@ -201,7 +201,7 @@ def test_a_proxy_that_is_not_there(kind: str, monkeypatch: pytest.MonkeyPatch) -
 
 def test_no_proxy_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     from comfyflow.client.connection import ConnectionOptions, make_core
-    from comfyflow.client.options import ClientSettings
+    from comfyflow.client_options import ClientSettings
 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     core = make_core("http://comfy.example", threading.Event, ClientSettings())

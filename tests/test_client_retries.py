@@ -8,7 +8,7 @@ import pytest
 
 from comfyflow.client.core import call
 from comfyflow.client.flow import Answer, Request
-from comfyflow.client.options import Limits
+from comfyflow.client_options import Limits
 from comfyflow.errors import ServerError, ServerUnreachable
 from tests.flows import World, answer, sequence
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from comfyflow.client.options import Limits, RunSettings
+from comfyflow.client.options import RunSettings
 from comfyflow.client.routes.queue_routes import interrupt
 from comfyflow.client.running import cancel, start, status
 from comfyflow.client.submission import remove_double
+from comfyflow.client_options import Limits
 from comfyflow.errors import ClientError, ServerError, ServerUnreachable, WaitTimeout
 from tests.flows import answer
 from tests.model_server import OUTPUT, PROMPT, Fault, ModelServer

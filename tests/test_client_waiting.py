@@ -11,11 +11,12 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from comfyflow.client.failure import error_of_outcome
-from comfyflow.client.options import Limits, RunSettings
+from comfyflow.client.options import RunSettings
 from comfyflow.client.run import Run
 from comfyflow.client.run_event import Outcome, RunDone
 from comfyflow.client.running import Started, attach, cancel, start, status
 from comfyflow.client.waiting import Wait
+from comfyflow.client_options import Limits
 from comfyflow.errors import (
     ClientError,
     ExecutionError,

@@ -101,6 +101,7 @@ OPTIONS: list[tuple[Any, type]] = [
     *((kind.run, WaitOptions) for kind in (Client, AsyncClient)),
     *((kind.submit, SubmitOptions) for kind in (Client, AsyncClient)),
     *((named, strategies.GraphOptions) for named in (strategies.graphs, strategies.invalid_prompts)),
+    (load_schema, ClientOptions),
 ]
 
 

@@ -18,7 +18,7 @@ from .plain_text import say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..client.options import ClientOptions
+    from ..client_options import ClientOptions
     from ..schema import Schema
 
 T = TypeVar("T", bound="Callable[..., Any]")

@@ -1,5 +1,6 @@
 """Running prompts on a ComfyUI server: the clients, their options, events, results and errors."""
 
+from ..client_options import ClientOptions, Limits
 from ..errors import (
     ClientError,
     DownloadError,
@@ -56,8 +57,6 @@ from .handle import Handle
 from .inputs import OnUpload, Upload
 from .message import parse_message
 from .options import (
-    ClientOptions,
-    Limits,
     NodeFailurePolicy,
     OnInterrupt,
     RunOptions,

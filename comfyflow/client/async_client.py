@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from typing_extensions import Self, Unpack
 
+from ..client_options import ClientOptions, ClientSettings
 from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput
 from . import running
@@ -19,8 +20,6 @@ from .connection import AsyncConnectSocket, make_core
 from .event import ServerEvent
 from .notebook_progress import notebook_progress
 from .options import (
-    ClientOptions,
-    ClientSettings,
     RunSettings,
     SubmitOptions,
     SubmitSettings,

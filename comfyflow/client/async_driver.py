@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import httpx
 
+from ..client_options import ClientSettings
 from ..errors import ClientError
 from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectionOptions, within_origin
 from .core import Core
@@ -41,7 +42,6 @@ from .http import (
     with_credentials,
     without_foreign_cookies,
 )
-from .options import ClientSettings
 from .waiting import next_call
 from .web_socket import Callbacks, socket_flow
 

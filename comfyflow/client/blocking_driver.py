@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpx
 
+from ..client_options import ClientSettings
 from ..errors import ClientError
 from .connection import ConnectionOptions, ConnectSocket, WebSocket, within_origin
 from .core import Core
@@ -42,7 +43,6 @@ from .http import (
     with_credentials,
     without_foreign_cookies,
 )
-from .options import ClientSettings
 from .waiting import next_call
 from .web_socket import Callbacks, SharedTls, SharedTlsSocket, socket_flow
 

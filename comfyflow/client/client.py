@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from typing_extensions import Self, Unpack
 
+from ..client_options import ClientOptions, ClientSettings
 from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput
 from . import running
@@ -20,8 +21,6 @@ from .event import ServerEvent
 from .handle import Handle
 from .notebook_progress import notebook_progress
 from .options import (
-    ClientOptions,
-    ClientSettings,
     RunSettings,
     SubmitOptions,
     SubmitSettings,

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
+from ..client_options import ClientSettings
 from ..configuration import GivenCredentials, given_credentials
 from ..errors import ClientError, ConfigurationError
 from .address import Address, Credentials, basic, bearer, read_address, redacted
 from .core import Core
 from .flow import Signal
 from .http import keep_pace
-from .options import ClientSettings
 
 if TYPE_CHECKING:
     import ssl

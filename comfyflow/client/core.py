@@ -13,12 +13,12 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from ..bounds import MIB, Bounds, check_json
+from ..client_options import Limits
 from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, WaitTimeout
 from ..json_types import is_object
 from ..schema import Schema
 from .address import Address, Credentials, elsewhere, for_answer
 from .flow import Answer, BodySink, Flow, Forward, Middleware, Request, Signal, send, sleep
-from .options import Limits
 from .web_socket import Hub
 
 _KEPT: Final = frozenset(

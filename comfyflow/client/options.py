@@ -1,62 +1,21 @@
-"""What clients are made with, and how prompts are run: every option, with what it is where it is left out."""
+"""How prompts are run: every option, with what it is where it is left out."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
-from ..bounds import Bounds
-
 if TYPE_CHECKING:
-    import ssl
-
-    import httpx
-
     from ..schema import Schema
-    from .flow import Middleware
     from .inputs import OnUpload
     from .run_event import RunEvent
 
 
 NodeFailurePolicy: TypeAlias = Literal["continue_independent"]
 """What a server can be asked to do when a node fails, other than to end the prompt."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long a client waits, and how often it tries; seconds.
-
-    Attributes:
-        connect: For a connection.
-        answer: For the status and the headers of an answer, and between two pieces of it.
-        socket: For the WebSocket before a prompt is sent without it.
-        quiet: How long the socket may say nothing about a prompt before the server is asked.
-        quiet_most: The longest pause between two such questions.
-        poll: The first pause between two questions where there is no socket.
-        poll_most: The longest one.
-        history: How long a prompt that has ended may be missing in the history.
-        patience: How long the server may be away while something is waited for.
-        retries: How often a request is repeated that did not arrive.
-        backoff: The first pause before a repetition; it doubles.
-        backoff_most: The longest one.
-    """
-
-    connect: float = 10.0
-    answer: float = 120.0
-    socket: float = 5.0
-    quiet: float = 2.0
-    quiet_most: float = 10.0
-    poll: float = 0.05
-    poll_most: float = 1.0
-    history: float = 15.0
-    patience: float = 120.0
-    retries: int = 4
-    backoff: float = 0.1
-    backoff_most: float = 10.0
 
 
 OnInterrupt: TypeAlias = Literal["cancel", "leave"]
@@ -173,70 +132,3 @@ class WaitSettings(RunSettings):
     timeout: float | None = DEFAULT_TIMEOUT
     on_event: Callable[[RunEvent], object] | None = None
     on_interrupt: OnInterrupt = "cancel"
-
-
-class ClientOptions(TypedDict, total=False):
-    """What `Client` and `AsyncClient` take beside the server's address.
-
-    Attributes:
-        token: Sent as ``?token=…``, as login extensions of ComfyUI want it.
-        bearer: Sent as ``Authorization: Bearer …``.
-        basic: Name and password, sent as ``Authorization: Basic …``.
-        api_key: Sent as ``X-API-Key``, as Comfy Cloud wants it.
-        user: Sent as ``Comfy-User``, for a server with several users.
-        headers: Further headers. Like all of the above they go to this server only.
-        auth: An httpx auth class, for anything else.
-        client_id: The id of the socket; a new one by default. Two clients must not share one.
-        limits: How long to wait and how often to try.
-        bounds: How much the server may send.
-        middleware: What every request goes through, outermost first.
-        websocket: False does without the socket and asks the server instead.
-        cache: Seconds for which lists of what the server has are kept: node classes, models,
-            embeddings, extensions. None are kept by default, nor after the socket was away.
-        event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
-        verify: For https: a file with the certificate of the server or of who signed it, an SSL
-            context, or False, which trusts everybody. None: what is configured, or the system's own.
-        proxy: The address of a proxy, instead of the environment's; ``""`` for none.
-        partner_api_key: The key for nodes that call paid services, for every prompt.
-    """
-
-    token: str | None
-    bearer: str | None
-    basic: tuple[str, str] | None
-    api_key: str | None
-    user: str | None
-    headers: Mapping[str, str] | None
-    auth: httpx.Auth | None
-    client_id: str | None
-    limits: Limits | None
-    bounds: Bounds | None
-    middleware: Sequence[Middleware]
-    websocket: bool
-    cache: float
-    event_hooks: Mapping[str, list[Callable[..., Any]]] | None
-    verify: ssl.SSLContext | bool | str | os.PathLike[str] | None
-    proxy: str | None
-    partner_api_key: str | None
-
-
-@dataclass(frozen=True, repr=False)  # it may hold secrets
-class ClientSettings:
-    """What a client is made with: `ClientOptions`, and what they are where they are left out."""
-
-    token: str | None = None
-    bearer: str | None = None
-    basic: tuple[str, str] | None = None
-    api_key: str | None = None
-    user: str | None = None
-    headers: Mapping[str, str] | None = None
-    auth: httpx.Auth | None = None
-    client_id: str | None = None
-    limits: Limits | None = None
-    bounds: Bounds | None = None
-    middleware: Sequence[Middleware] = ()
-    websocket: bool = True
-    cache: float = 0.0
-    event_hooks: Mapping[str, list[Callable[..., Any]]] | None = None
-    verify: ssl.SSLContext | bool | str | os.PathLike[str] | None = None
-    proxy: str | None = None
-    partner_api_key: str | None = None

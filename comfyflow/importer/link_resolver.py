@@ -156,7 +156,7 @@ class LinkResolver:
         if way is None:  # nearly all links come straight from a node that runs
             link = scope.graph.link(link_id)
             origin = scope.graph.by_key.get(link.origin_key) if link is not None else None
-            if link is not None and origin is not None and _just_runs(origin) and origin is not node:
+            if link is not None and origin is not None and _just_runs(origin):
                 return ResolvedInput(f"{scope.prefix}{origin.key}", link.origin_slot)
         return self._follow(LinkEnd(True, scope, node, slot, None), way)
 

@@ -7,26 +7,25 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from typing_extensions import Unpack
 
 from ..bounds import Bounds, check_json, exceeded, unpack_gzip
+from ..client_options import ClientOptions, ClientSettings
 from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
-from ..option import refuse_strangers
+from ..option import refuse_strangers, spelled
 from .catalogue import LARGE, Catalogue, split
 from .other_json import refuse_other_json
 from .schema import Schema
 from .version import Version, required_editor
 
-if TYPE_CHECKING:
-    from ..client.options import ClientOptions
-
 GZIP: Final = b"\x1f\x8b"
 """What a gzip file begins with."""
 
 
+@spelled(ClientOptions, ClientSettings)
 def load_schema(
     source: str | os.PathLike[str] | Mapping[str, Any],
     version: str | None = None,
@@ -40,7 +39,7 @@ def load_schema(
             answer itself.
         version: The server's version. Left out, the server or the file says it, or it is
             inferred from the shape of the nodes.
-        options: How to connect to a server, as `Client` takes it: ``bearer``, ``verify``, ….
+        options: How to connect to a server, as `Client` takes it: see `ClientOptions`.
 
     Returns:
         A `Schema`; nodes that cannot be read are left out of it and named in its ``problems``.
@@ -49,10 +48,7 @@ def load_schema(
         SchemaError: There is no such file, no server answers, or what was read is no
             /object_info.
     """
-    if options:
-        from ..client import ClientOptions
-
-        refuse_strangers("load_schema", options, ClientOptions, "source", "version")
+    refuse_strangers("load_schema", options, ClientOptions, "source", "version")
     given = _parsed(version)
     if isinstance(source, Mapping):
         return _schema(source, given, "a dictionary")

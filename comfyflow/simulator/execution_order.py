@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..graph.prompt import is_link, linked
+from ..graph.walk import nearest_first
 
 
 class ExecutionOrder:
@@ -165,14 +166,10 @@ class ExecutionOrder:
         Returns:
             Their ids, that of the node first.
         """
-        dropped: list[str] = []
-        stack = [node_id]
-        while stack:
-            current = stack.pop()
-            if current not in self._dropped:
-                self._dropped.add(current)
-                dropped.append(current)
-                stack.extend(self._needed_by.get(current, ()))
+        if node_id in self._dropped:
+            return []
+        dropped = [*nearest_first([node_id], lambda current: self._needed_by.get(current, ()))]
+        self._dropped.update(dropped)
         for current in dropped:
             for source in self._waits_for.pop(current, ()):
                 if source in self._needed_by:
