@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "lock": _Listed("lock", "lock", "Record what workflows use of a server."),
     "check": _Listed("check", "check", "Say whether workflows would still run."),
     "simulate": _Listed("simulate", "simulate", "Run a ComfyUI server without models."),
+    "doctor": _Listed("doctor", "doctor", "Say what works on this machine, and the cure for what does not."),
     "where": _Listed("where", "where", "Say which server, schema and node package are in force."),
     "status": _Listed("server", "status", "What a server is and what it is doing."),
     "queue": _Listed("server", "queue", "What runs and what waits."),

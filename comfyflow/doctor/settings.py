@@ -1,0 +1,73 @@
+"""The config file and the environment."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+from ..bounds import VARIABLE as BOUNDS_VARIABLE
+from ..bounds import Bounds
+from ..configuration import (
+    CONFIG_VARIABLE,
+    CREDENTIALS,
+    SERVER_VARIABLE,
+    config_file,
+    given_credentials,
+    read_config,
+)
+from ..errors import ComfyflowError
+from ..nearest import nearest
+from .diagnosis import Diagnosis
+
+_PREFIX: Final = "COMFYFLOW_"
+_OF_TESTS: Final = frozenset({"COMFYFLOW_UPDATE_EXAMPLES", "COMFYFLOW_PARITY_DATA"})
+VARIABLES: Final = frozenset(
+    {SERVER_VARIABLE, CONFIG_VARIABLE, BOUNDS_VARIABLE, *(_PREFIX + name.upper() for name in CREDENTIALS)}
+)
+"""The variables of the environment that are read."""
+
+
+def settings() -> Iterator[Diagnosis]:
+    """The diagnoses of the config file and of the environment; values are never shown."""
+    yield _config()
+    yield from _environment()
+
+
+def _config() -> Diagnosis:
+    path = config_file()
+    try:
+        found = read_config()
+        given_credentials()
+    except ComfyflowError as error:
+        return Diagnosis("config file", "problem", str(error), f"correct {path}, or remove it")
+    if not path.exists():
+        return Diagnosis("config file", "ok", f"none; it would be {path}")
+    said = f"{path} ({', '.join(sorted(found)) or 'empty'})"
+    if os.name == "posix" and set(found) & set(CREDENTIALS):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & (stat.S_IRGRP | stat.S_IROTH):
+            message = f"{said} holds credentials, and others on this machine can read it"
+            return Diagnosis("config file", "warning", message, f"chmod 600 {path}")
+    return Diagnosis("config file", "ok", said)
+
+
+def _environment() -> Iterator[Diagnosis]:
+    given = sorted(name for name in os.environ if name.startswith(_PREFIX))
+    unknown = [name for name in given if name not in VARIABLES | _OF_TESTS]
+    for name in unknown:
+        near = nearest(name, VARIABLES)
+        cure = (
+            f"rename it to {near}"
+            if near is not None
+            else f"unset it; there are {', '.join(sorted(VARIABLES))}"
+        )
+        yield Diagnosis("environment", "warning", f"{name} is set, and nothing reads it", cure)
+    try:
+        Bounds.from_environment()
+    except ComfyflowError as error:
+        yield Diagnosis("environment", "problem", str(error), f"correct {BOUNDS_VARIABLE}, or unset it")
+        return
+    if not unknown:
+        yield Diagnosis("environment", "ok", ", ".join(given) or "no variable of comfyflow is set")
