@@ -167,9 +167,9 @@ class Node:
         if left_out:
             without_none(inputs, left_out)
         for value in inputs.values():
-            if type(value) not in _PLAIN:
-                self._inputs = dict(_unfold(self, inputs))
-                return
+            if type(value) not in _PLAIN and not isinstance(value, Output):
+                inputs = dict(_unfold(self, inputs))
+                break
         self._inputs = inputs
 
     def __repr__(self) -> str:

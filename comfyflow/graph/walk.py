@@ -75,9 +75,14 @@ def sources_first(
             for source in waiting:
                 state = finished.get(source)
                 if state is None:
-                    finished[source] = False
-                    stack.append((source, iter(sources(source))))
-                    break
+                    above = sources(source)
+                    if above:
+                        finished[source] = False
+                        stack.append((source, iter(above)))
+                        break
+                    finished[source] = True
+                    order.append(source)
+                    continue
                 if not state and on_circle is not None:
                     on_circle(source)
             else:

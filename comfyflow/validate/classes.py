@@ -53,23 +53,19 @@ def find_classes(prompt: Mapping[str, Any], plans: SchemaPlans) -> Classes:
         plans: The plans of the server's classes.
     """
     found = Classes(answer=_replacing(prompt) if plans.rules.replaces_nodes else None)
-    by_class: dict[str, ClassPlan] = {}
+    known, by_node = plans.known, found.plans
     for node_id, node in prompt.items():
-        try:
-            plan = by_class[node["class_type"]]
-        except (KeyError, TypeError, IndexError):
-            plan_or_none = _first_of_class(found, node_id, node, plans)
-            if plan_or_none is None:
-                found.plans[node_id] = None
-                continue
-            plan = by_class[plan_or_none.class_type] = plan_or_none
-        found.plans[node_id] = plan
-        if plan.is_output:
+        class_type = node.get("class_type") if type(node) is _DICT else None
+        plan = known.get(class_type) if type(class_type) is str else None
+        if plan is None:
+            plan = _find_class(found, node_id, node, plans)
+        by_node[node_id] = plan
+        if plan is not None and plan.is_output:
             found.outputs.append(node_id)
     return found
 
 
-def _first_of_class(found: Classes, node_id: str, node: Any, plans: SchemaPlans) -> ClassPlan | None:
+def _find_class(found: Classes, node_id: str, node: Any, plans: SchemaPlans) -> ClassPlan | None:
     class_type = node.get("class_type") if is_object(node) else None
     plan = plans.get(class_type)
     if plan is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -73,33 +72,18 @@ def on_unused(seen: Scan, outputs: Iterable[str]) -> Iterator[Remark]:
 
 def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Remark]:
     """Deprecated, experimental and paid classes, each once; classes that cannot be read."""
-    counts = Counter(plan for plan in plans.values() if plan is not None)
-    flagged = {plan: _flags(plan) for plan in counts}
-    if not any(flagged.values()):
+    flagged = {plan for plan in set(plans.values()) if plan is not None and plan.flags}
+    if not flagged:
         return
-    first: dict[ClassPlan, str] = {}
+    nodes: dict[ClassPlan, list[str]] = {}
     for node_id, plan in plans.items():
-        if plan is not None and flagged[plan]:
-            first.setdefault(plan, node_id)
-    for plan, node_id in first.items():
-        more = counts[plan] - 1
+        if plan is not None and plan in flagged:
+            nodes.setdefault(plan, []).append(node_id)
+    for plan, node_ids in nodes.items():
+        more = len(node_ids) - 1
         others = f" (and {more} more node{'' if more == 1 else 's'} of this class)" if more else ""
-        for kind, message in flagged[plan]:
-            yield Remark(kind, f"{message}{others}", node_id, severity="note")
-
-
-def _flags(plan: ClassPlan) -> list[tuple[str, str]]:
-    node = plan.node
-    if node is None:
-        return [("unreadable_class", "has a class that the schema does not describe; it is not checked")]
-    flags: list[tuple[str, str]] = []
-    if node.deprecated:
-        flags.append(("deprecated_node", "is deprecated"))
-    if node.experimental:
-        flags.append(("experimental_node", "is experimental: it may change or go"))
-    if node.api_node:
-        flags.append(("paid_node", "calls a paid service, and needs an account with it"))
-    return flags
+        for kind, message in plan.flags:
+            yield Remark(kind, f"{message}{others}", node_ids[0], severity="note")
 
 
 def on_targets(targets: object, prompt: Mapping[str, Any], outputs: Iterable[str]) -> Iterator[Remark]:

@@ -70,21 +70,18 @@ class Boundaries:
         Args:
             plans: The plan of each node's class.
         """
-        starts = [plan for plan in set(plans.values()) if _is_boundary(plan, START)]
-        ends = [plan for plan in set(plans.values()) if _is_boundary(plan, END)]
+        known = {plan for plan in set(plans.values()) if plan is not None and plan.class_type in (START, END)}
+        found = {plan for plan in known if plan.node is not None and not plan.node.of_pack}
+        if not found:
+            return _NO_BOUNDARIES
+        nodes = [(node_id, plan.class_type) for node_id, plan in plans.items() if plan in found]
         return cls(
-            frozenset(node_id for node_id, plan in plans.items() if plan in starts) if starts else _NONE,
-            frozenset(node_id for node_id, plan in plans.items() if plan in ends) if ends else _NONE,
+            frozenset(node_id for node_id, class_type in nodes if class_type == START),
+            frozenset(node_id for node_id, class_type in nodes if class_type == END),
         )
 
 
-_NONE: Final[frozenset[str]] = frozenset()
-
-
-def _is_boundary(plan: ClassPlan | None, class_type: str) -> bool:
-    return (
-        plan is not None and plan.class_type == class_type and plan.node is not None and not plan.node.of_pack
-    )
+_NO_BOUNDARIES: Final = Boundaries(frozenset(), frozenset())
 
 
 class LoopError(Exception):

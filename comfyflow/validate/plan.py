@@ -65,7 +65,7 @@ class InputPlan:
         self.options: Final = entry.options
         self.limited: Final = (own is None or not own.takes(entry.name)) and not _unlisted(entry, rules)
         self.leaf: Final = entry.name.rsplit(".", 1)[-1] if is_inner and rules.checks_combos else entry.name
-        self.check: Check = (*_kind(entry), set())
+        self.check: Check = (*_kind(entry, self.limited), set())
 
     @property
     def name(self) -> str:
@@ -93,8 +93,10 @@ def _unlisted(entry: InputSchema, rules: ServerRules) -> bool:
     return not rules.files_known and entry.is_combo and (not entry.choices or lists_files(entry))
 
 
-def _kind(entry: InputSchema) -> tuple[int, bool, Any, Any]:
+def _kind(entry: InputSchema, limited: bool) -> tuple[int, bool, Any, Any]:
     required = entry.required
+    if entry.is_combo and not limited and entry.upload is None:
+        return STRING, required, None, None  # any text is as good as one of its choices
     kind = CHOICE if entry.is_choice else _WIDGETS.get(entry.type, SOCKET)
     low, high = entry.options.get("min", -_LARGEST), entry.options.get("max", _LARGEST)
     if kind == CHOICE:
@@ -142,6 +144,7 @@ class ClassPlan:
         is_output: Whether its nodes are what a prompt is run for.
         output_types: The type of each output, for the fast pass; a list's is no string.
         own: The check that the class makes itself, or None.
+        fixed: The inputs of all its nodes, where they do not depend on what is chosen.
     """
 
     def __init__(self, class_type: str, node: NodeSchema | None, is_output: bool, rules: ServerRules) -> None:
@@ -154,7 +157,7 @@ class ClassPlan:
         self.output_types: Final = tuple(_output_type(output) for output in outputs)
         self._dynamic = node is not None and any(entry.is_dynamic for entry in node.inputs)
         self._selections: dict[tuple[Any, ...], Unfolded] = {}
-        self._fixed = None if self._dynamic else self._unfold({})
+        self.fixed: Final = None if self._dynamic else self._unfold({})
 
     @cached_property
     def return_types(self) -> list[Any] | tuple[Any, ...]:
@@ -168,6 +171,21 @@ class ClassPlan:
     def is_dynamic(self) -> bool:
         """Whether its inputs depend on what it is given."""
         return self._dynamic
+
+    @cached_property
+    def flags(self) -> Sequence[tuple[str, str]]:
+        """What is to be known of all its nodes: our word for it, and a sentence."""
+        node = self.node
+        if node is None:
+            return [("unreadable_class", "has a class that the schema does not describe; it is not checked")]
+        flags: list[tuple[str, str]] = []
+        if node.deprecated:
+            flags.append(("deprecated_node", "is deprecated"))
+        if node.experimental:
+            flags.append(("experimental_node", "is experimental: it may change or go"))
+        if node.api_node:
+            flags.append(("paid_node", "calls a paid service, and needs an account with it"))
+        return flags
 
     @cached_property
     def hidden(self) -> frozenset[str]:
@@ -198,8 +216,8 @@ class ClassPlan:
 
     def unfold(self, given: Mapping[str, Any]) -> Unfolded:
         """The inputs for these values of the dynamic ones."""
-        if self._fixed is not None:
-            return self._fixed
+        if self.fixed is not None:
+            return self.fixed
         key = self._selection(given)
         unfolded = self._selections.get(key)
         if unfolded is None:
@@ -272,12 +290,15 @@ class SchemaPlans:
 
     Args:
         schema: The schema.
+
+    Attributes:
+        known: The plans of the classes that were asked for; None where the server does not have one.
     """
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.rules: ServerRules = ServerRules(schema.version, schema.files_known)
-        self._plans: dict[str, ClassPlan | None] = {}
+        self.known: dict[str, ClassPlan | None] = {}
 
     @classmethod
     def of(cls, schema: Schema) -> SchemaPlans:
@@ -291,11 +312,9 @@ class SchemaPlans:
         """The plan of a class, or None where the server does not have it."""
         if not isinstance(class_type, str):
             return None
-        try:
-            return self._plans[class_type]
-        except KeyError:
-            plan = self._plans[class_type] = self._plan(class_type)
-            return plan
+        if class_type not in self.known:
+            self.known[class_type] = self._plan(class_type)
+        return self.known[class_type]
 
     def _plan(self, class_type: str) -> ClassPlan | None:
         node = self.schema.get(class_type)

@@ -49,7 +49,7 @@ class CheckedGraph:
         plans: SchemaPlans | None = None,
     ) -> None:
         self._read = read
-        self.places: Final = places or {}
+        self.places: Final[Mapping[str, Place]] = places if places is not None else {}
         self.plans = plans
         self._left = _COMPARED
         self._found: dict[tuple[str, int], str | None] = {}

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from ..graph.prompt import meta_of
+from ..graph.prompt import META
 from ..graph.walk import longest_ways
 from .findings import Findings
 from .plan import BOOLEAN, CHOICE, FLOAT, INT, STRING, ClassPlan
 from .rules import PREFIX
 
 _ALONE: Final = 2
+_TITLED: Final = 3
 _DICT: Final[Any] = dict
 _LIST: Final[Any] = list
 _type_of: Final[Any] = type
@@ -91,7 +92,6 @@ def scan(
         classes: The plan of each node's class.
         look: Looks at one node closely.
     """
-    types = {node_id: plan.output_types for node_id, plan in classes.items() if plan is not None}
     ends: dict[str, int] = {}
     links: list[str] = []
     depths: dict[str, int] = {}
@@ -100,7 +100,7 @@ def scan(
     start = 0
     for node_id, node in prompt.items():
         plan = classes[node_id]
-        if plan is None or not _pass(plan, node, types, links):
+        if plan is None or not _pass(plan, node, classes, links):
             del links[start:]
             found = findings[node_id] = look(node_id, node)
             links.extend(found.sources)
@@ -117,25 +117,32 @@ def scan(
 
 
 def _pass(  # noqa: C901  (one loop without calls: this is what validation costs)
-    plan: ClassPlan, node: Any, types: Mapping[Any, tuple[Any, ...]], links: list[str]
+    plan: ClassPlan, node: Any, classes: Mapping[Any, Any], links: list[str]
 ) -> bool:
     """Whether all is well with a node; if not, it must be looked at closely.
 
     All is well if each of its inputs is known, and is a link between types that are known to
-    fit, or a constant of just the right type and in range.
+    fit, or a constant of just the right type and in range; and if nothing stands beside its class
+    and inputs but a title.
 
     Args:
         plan: Its class.
         node: The node.
-        types: The output types of each node.
+        classes: The plan of each node's class.
         links: Where the nodes go that it is linked to.
     """
     if plan.own is not None or type(node) is not _DICT:
         return False
     inputs: Any = node.get("inputs")
-    if type(inputs) is not _DICT or (len(node) > _ALONE and not _has_mere_title(node)):
+    if type(inputs) is not _DICT:
         return False
-    _, checks, needed, open_choices = plan.unfold(inputs)
+    if len(node) > _ALONE:
+        meta = node.get(META)
+        if len(node) > _TITLED or type(meta) is not _DICT or len(meta) != 1:
+            return False
+        if type(meta.get("title")) is not str:
+            return False
+    _, checks, needed, open_choices = plan.fixed or plan.unfold(inputs)
     if open_choices:
         return False
     try:
@@ -145,7 +152,7 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
             found = _type_of(value)
             if found is _LIST:
                 source, slot = value
-                if type(slot) is not int or slot < 0 or types[source][slot] not in accepted:
+                if type(slot) is not int or slot < 0 or classes[source].output_types[slot] not in accepted:
                     return False
                 links.append(source)
             elif kind == INT:
@@ -166,14 +173,6 @@ def _pass(  # noqa: C901  (one loop without calls: this is what validation costs
                     return False
             elif kind != BOOLEAN or found is not bool:
                 return False
-    except (LookupError, OverflowError, TypeError, ValueError):
-        return False  # an unknown input, or a link that is none
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+        return False  # an unknown input, or a link that is none or leads to no class
     return needed == 0
-
-
-def _has_mere_title(node: dict[str, Any]) -> bool:
-    """Whether there is nothing in a node beside its class and inputs but a title."""
-    meta = meta_of(node)
-    if len(node) > _ALONE + 1 or type(meta) is not _DICT:
-        return False
-    return len(meta) == 1 and type(meta.get("title")) is str

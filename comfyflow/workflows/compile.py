@@ -8,12 +8,12 @@ prompt on every run.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..errors import CompileError
 from ..graph import Graph, GraphNode, Link
 from ..graph.walk import sources_first
-from ..node import Node, Output, is_output, place_of, slot_of
+from ..node import Node, is_output, place_of, slot_of
 from .value import wire_value
 
 Ids: TypeAlias = "dict[Node, str]"
@@ -73,9 +73,11 @@ def _sources(node: Node) -> list[Node]:
     found: list[Node] = []
     for name, value in node._inputs.items():
         if value.__class__ not in _PLAIN and is_output(value):
-            source = _source(value, node, name)
-            if source is not None:
-                found.append(source[0])
+            source, slot = slot_of(value)
+            if source._marks is None or not source._marks.bypassed:
+                found.append(source)
+            elif (behind := _behind_bypassed((source, slot), node, name)) is not None:
+                found.append(behind[0])
     return found
 
 
@@ -96,15 +98,18 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
     inputs = node._inputs.copy()
     unlinked: list[str] = []
     for name, value in inputs.items():
-        if value.__class__ in _EXACT:
+        kind = value.__class__
+        if kind in _EXACT:
             continue
         if is_output(value):
-            source = _source(value, node, name)
-            if source is None:
-                unlinked.append(name)
+            source, slot = slot_of(value)
+            if source._marks is None or not source._marks.bypassed:
+                inputs[name] = Link(ids[source], slot)
+            elif (behind := _behind_bypassed((source, slot), node, name)) is not None:
+                inputs[name] = Link(ids[behind[0]], behind[1])
             else:
-                inputs[name] = Link(ids[source[0]], source[1])
-        elif value.__class__ is not float or value * 0 != 0:
+                unlinked.append(name)
+        elif kind is not float or value * 0 != 0:
             inputs[name] = wire_value(value, node, name)
     for name in unlinked:
         del inputs[name]
@@ -113,21 +118,14 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
     return GraphNode(node_id, node._class_type, inputs, title, (node._code, node._instruction))
 
 
-def _source(output: Output[Any], user: Node, name: str) -> tuple[Node, int] | None:
-    """The node and slot that an output stands for once the bypassed nodes are left out.
+def _behind_bypassed(source: tuple[Node, int], user: Node, name: str) -> tuple[Node, int] | None:
+    """The node and slot that an output of a bypassed node stands for, once such nodes are left out.
 
     Args:
-        output: The output.
-        user: The node that takes it.
+        source: The bypassed node and the slot.
+        user: The node that takes the output.
         name: By which input.
     """
-    source = slot_of(output)
-    if source[0]._marks is None or not source[0]._marks.bypassed:
-        return source
-    return _behind_bypassed(source, user, name)
-
-
-def _behind_bypassed(source: tuple[Node, int], user: Node, name: str) -> tuple[Node, int] | None:
     from ..graph.bypass import handed_on
     from .slots import slots_of, type_of  # takes a schema: few graphs need it
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,9 +148,7 @@ class Workflow(Generic[R_co]):
         Raises:
             SchemaError: No node of it comes from a generated package.
         """
-        from ..schema.package import package_schema
-
-        return package_schema({type(node).__module__ for node in reachable_nodes(self._roots)})
+        return _schema_of(reachable_nodes(self._roots))
 
     def validate(self, schema: Schema | None = None) -> Report:
         """Check the graph as the server will, and for what the server does not see.
@@ -166,7 +164,7 @@ class Workflow(Generic[R_co]):
         from ..validate import validate_prompt
 
         compiled = self.compile()
-        schema = schema if schema is not None else self.schema()
+        schema = schema if schema is not None else _schema_of(compiled.ids)
         return validate_prompt(compiled.prompt, schema, places=compiled.places)
 
     def picture(self, schema: Schema | None = None, *, check: bool = False, theme: Theme = "auto") -> Picture:
@@ -195,3 +193,9 @@ class Workflow(Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"<Workflow {self._name or 'of ' + ', '.join(node._class_type for node in self._roots)}>"
+
+
+def _schema_of(nodes: Iterable[Node]) -> Schema:
+    from ..schema.package import package_schema
+
+    return package_schema({type(node).__module__ for node in nodes})

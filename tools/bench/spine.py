@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,9 @@ from ._process import ROOT, compare
 SIZES = (10_000, 100_000)
 REPEATS = 5
 STEPS = ("build", "compile", "validate")
+CALLS = 2_000
+PAIRS = 7
+CALLS_AIM = 7
 OBJECT_INFO = ROOT / "stubs" / "comfynodes" / "schema.json"
 
 TXT2IMG = """
@@ -52,9 +56,22 @@ main()
 
 
 def main() -> None:
+    calls()
     graphs()
     start_up()
     generation()
+
+
+def calls() -> None:
+    """Cost a workflow function that is called, compiled and validated with one seed after the other,
+    over ``json.dumps`` of its prompt.
+    """
+    cost = _in_a_process("calls")
+    parts = ", ".join(f"{step} {cost[step]:.2f}" for step in STEPS)
+    print(
+        f"a workflow function, {cost['nodes']:.0f} nodes, {CALLS:,} calls: {cost['whole']:.2f} x json.dumps "
+        f"({parts}; aim: {CALLS_AIM}); peak memory {cost['megabytes']:.0f} MB"
+    )
 
 
 def graphs() -> None:
@@ -62,15 +79,7 @@ def graphs() -> None:
     wholes: dict[int, float] = {}
     floors: dict[int, float] = {}
     for size in SIZES:
-        run = subprocess.run(
-            [sys.executable, "-m", "tools.bench.spine", str(size)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stubs'}"},
-        )
-        cost = json.loads(run.stdout)
+        cost = _in_a_process(str(size))
         wholes[size] = sum(cost[step] for step in STEPS)
         floors[size] = cost["dumps"]
         parts = ", ".join(f"{step} {cost[step] / cost['dumps']:.2f}" for step in STEPS)
@@ -84,6 +93,20 @@ def graphs() -> None:
         f"  ten times the nodes take {wholes[large] / wholes[small]:.1f} x the time (aim: 11); "
         f"json.dumps of them {floors[large] / floors[small]:.1f} x"
     )
+
+
+def _in_a_process(what: str) -> dict[str, float]:
+    """What this module measures in a process of its own: "calls", or a size."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tools.bench.spine", what],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stubs'}"},
+    )
+    cost: dict[str, float] = json.loads(run.stdout)
+    return cost
 
 
 def start_up() -> None:
@@ -120,6 +143,68 @@ def _print_ratios(title: str, costs: dict[str, object], ours: str) -> None:
         print(f"  {name:<20}{cost}{note}")
 
 
+def measure_calls() -> dict[str, float]:
+    """CPU time of a call, a compilation and a validation, over that of ``json.dumps``: medians of pairs."""
+    from comfynodes import (
+        CheckpointLoaderSimple,
+        CLIPTextEncode,
+        EmptyLatentImage,
+        KSampler,
+        SaveImage,
+        VAEDecode,
+    )
+
+    from comfyflow import workflow
+
+    @workflow
+    def txt2img(text: str, seed: int) -> SaveImage:
+        model, clip, vae = CheckpointLoaderSimple(ckpt_name="a.safetensors")
+        latent = KSampler(
+            model=model,
+            seed=seed,
+            steps=20,
+            cfg=7.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=CLIPTextEncode(text=text, clip=clip),
+            negative=CLIPTextEncode(text="blurry, watermark", clip=clip),
+            latent_image=EmptyLatentImage(width=512, height=512),
+        )
+        return SaveImage(images=VAEDecode(samples=latent, vae=vae))
+
+    made = txt2img("a lighthouse at dusk, oil painting", 0)
+    prompt, report = made.to_prompt(), made.validate()
+    assert report.ok, str(report)
+    of_a_pair: dict[str, list[float]] = {}
+    for _ in range(PAIRS):
+        seconds = dict.fromkeys((*STEPS, "dumps"), 0.0)
+        for seed in range(CALLS):
+            started = time.process_time()
+            made = txt2img("a lighthouse at dusk, oil painting", seed)
+            built = time.process_time()
+            prompt = made.to_prompt()
+            compiled = time.process_time()
+            report = made.validate()
+            validated = time.process_time()
+            json.dumps(prompt)
+            dumped = time.process_time()
+            assert report.ok
+            seconds["build"] += built - started
+            seconds["compile"] += compiled - built
+            seconds["validate"] += validated - compiled
+            seconds["dumps"] += dumped - validated
+        for step in STEPS:
+            of_a_pair.setdefault(step, []).append(seconds[step] / seconds["dumps"])
+        whole = sum(seconds[step] for step in STEPS)
+        of_a_pair.setdefault("whole", []).append(whole / seconds["dumps"])
+    found = {step: statistics.median(ratios) for step, ratios in of_a_pair.items()}
+    return {**found, "nodes": len(prompt), "megabytes": _peak_megabytes()}
+
+
+def _peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def measure(size: int) -> dict[str, float]:
     """Seconds of each step for a graph of some ``size`` nodes; the best of several runs."""
     from comfynodes import CheckpointLoaderSimple
@@ -151,7 +236,7 @@ def measure(size: int) -> dict[str, float]:
         best = {step: min(seconds, best.get(step, seconds)) for step, seconds in steps.items()}
         best["nodes"] = len(prompt)
         del roots, workflow, prompt, report, text
-    best["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    best["megabytes"] = _peak_megabytes()
     return best
 
 
@@ -182,4 +267,4 @@ def build(size: int, loader: type) -> list[object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]))))
+    print(json.dumps(measure_calls() if sys.argv[1] == "calls" else measure(int(sys.argv[1]))))
