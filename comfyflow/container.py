@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .bounds import Bounds
 from .exif import HEADERS, check_directories
+from .extra import needing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -104,11 +105,12 @@ def open_picture(data: bytes, bounds: Bounds | None = None) -> Image:
         bounds: How much its texts may take.
 
     Raises:
-        ImportError: Pillow is not installed (``pip install comfyflow-dsl[images]``).
+        MissingExtraError: Pillow is not installed (``pip install 'comfyflow-dsl[images]'``).
         PIL.UnidentifiedImageError: By its first bytes it is no picture that Pillow reads.
         BoundsError: What it carries beside the picture is larger than it may be.
     """
-    from PIL import Image, UnidentifiedImageError
+    with needing("reading a picture", "images"):
+        from PIL import Image, UnidentifiedImageError
 
     container = container_of(data)
     Image.init()
@@ -134,11 +136,12 @@ def open_recording(data: bytes, *, decoding: bool = False) -> Any:
         decoding: Whether frames are wanted too, and not only its tags.
 
     Raises:
-        ImportError: PyAV is not installed (``pip install comfyflow-dsl[media]``).
+        MissingExtraError: PyAV is not installed (``pip install 'comfyflow-dsl[media]'``).
         ValueError: By its first bytes it is no recording.
         av.error.FFmpegError: It cannot be read as what it is.
     """
-    import av
+    with needing("reading video and sound", "media"):
+        import av
 
     container = container_of(data)
     if container is None or not container.ffmpeg or _PACKED_HEADER.search(data):

@@ -23,6 +23,7 @@
     ├── ParameterError              a value that a parameter of a workflow function does not take
     ├── ProjectError                a project that cannot be made so: a name, a file that is there
     ├── ModelFileError              a model file that is not fetched: its address, its name, its hash
+    ├── MissingExtraError           a library that only an extra brings; an ImportError too
     ├── CommandError                a command line that cannot be carried out
     ├── SimulatorError              a simulated server that cannot be started or used so
     ├── GoldenError                 a golden file of a test that has no name or cannot be read
@@ -81,6 +82,7 @@ __all__ = [
     "Interrupted",
     "LedgerError",
     "LockError",
+    "MissingExtraError",
     "ModelFileError",
     "NodeUsageError",
     "OutOfMemory",
@@ -206,6 +208,19 @@ class ProjectError(ComfyflowError):
 
 class ModelFileError(ComfyflowError):
     """A model file that is not fetched: its address or name is refused, or it did not arrive as it must."""
+
+
+class MissingExtraError(ComfyflowError, ImportError):
+    """A library that only an extra of the distribution brings, and that is not there.
+
+    Args:
+        reason: What needs which library.
+        extra: The extra; the message has the line that installs it.
+    """
+
+    def __init__(self, reason: str, extra: str) -> None:
+        super().__init__(f"{reason}: pip install 'comfyflow-dsl[{extra}]'")
+        self.extra = extra
 
 
 class ParameterError(ComfyflowError, ValueError):

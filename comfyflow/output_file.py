@@ -214,7 +214,7 @@ class ImageFile(OutputFile):
         """The picture as a Pillow image, read completely.
 
         Raises:
-            ImportError: Pillow is not installed (``pip install comfyflow-dsl[images]``).
+            MissingExtraError: Pillow is not installed (``pip install 'comfyflow-dsl[images]'``).
             PIL.UnidentifiedImageError: By its first bytes it is no picture.
             BoundsError: What it carries beside the picture is larger than it may be.
             DownloadError: It did not arrive whole.

@@ -126,11 +126,7 @@ def _json_value(content: bytes) -> object:
 
 @contextlib.contextmanager
 def _simulator(classes: Schema | None) -> Generator[str, None, None]:
-    try:
-        from ..simulator import Simulator
-    except ImportError as error:
-        raise CommandError(
-            f"--simulate needs the extra: pip install 'comfyflow-dsl[simulator]' ({error})"
-        ) from None
+    from ..simulator import Simulator
+
     with Simulator(classes, previews=True, step_seconds=0.03) as simulator:
         yield simulator.url

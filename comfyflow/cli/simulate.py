@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from ..errors import CommandError
 from .options import PATH, object_info_option
 
 
@@ -24,12 +23,8 @@ def simulate(
 
     With --frontend, the address that it prints opens the real editor in a browser.
     """
-    try:
-        from ..simulator import serve
-    except ImportError as error:
-        raise CommandError(
-            f"the simulator needs its extra: pip install 'comfyflow-dsl[simulator]' ({error})"
-        ) from None
+    from ..simulator import serve
+
     serve(
         object_info,
         profile,

@@ -273,7 +273,7 @@ class NodePreview(NodeEvent):
         """The picture as a Pillow image.
 
         Raises:
-            ImportError: Pillow is not installed (``pip install comfyflow-dsl[images]``).
+            MissingExtraError: Pillow is not installed (``pip install 'comfyflow-dsl[images]'``).
         """
         from ..container import open_picture
 

@@ -5,6 +5,5 @@ library alone; video and sound (MP4, MOV, WebM, MKV, FLAC, MP3, Ogg, Opus, …) 
 from strangers, so every length in them is checked, and what comes out has bounds.
 """
 
-from .embedded import MissingReaderError as MissingReaderError
 from .embedded import embedded_texts as embedded_texts
 from .embedded import embedded_values as embedded_values

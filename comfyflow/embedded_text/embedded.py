@@ -10,7 +10,7 @@ from ..bounds import Bounds, marks
 from ..container import AVIF, GIF, GLB, HEIF, JPEG, PNG, SAFETENSORS, SVG, WEBP, Container, container_of
 from .picture import gif_texts, heif_texts, jpeg_texts, webp_texts
 from .png import png_texts
-from .recording import MissingReaderError, recording_texts
+from .recording import recording_texts
 from .structured import glb_texts, safetensors_texts, svg_texts
 
 Reader = Callable[[bytes, Bounds], Iterator[tuple[str, str]]]
@@ -36,7 +36,7 @@ def embedded_texts(data: bytes, bounds: Bounds | None = None) -> Mapping[str, st
         bounds: How large the texts may be.
 
     Raises:
-        MissingReaderError: The library that reads this kind of file is not installed.
+        MissingExtraError: The library that reads this kind of file is not installed.
         BoundsError: The texts are larger than they may be.
     """
     reader = _reader(data)
@@ -51,7 +51,7 @@ def embedded_values(data: bytes, bounds: Bounds | None = None) -> Mapping[str, A
         bounds: How large the texts may be; one with more values than they allow stays a text.
 
     Raises:
-        MissingReaderError: See `embedded_texts`.
+        MissingExtraError: See `embedded_texts`.
         BoundsError: See `embedded_texts`.
     """
     in_force = bounds or Bounds.from_environment()
@@ -74,4 +74,4 @@ def _reader(data: bytes) -> Reader | None:
     return recording_texts if container.ffmpeg else _READERS.get(container)
 
 
-__all__ = ["MissingReaderError", "embedded_texts", "embedded_values"]
+__all__ = ["embedded_texts", "embedded_values"]

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ..bounds import Bounds, exceeded, marks
 from ..container import open_recording
 from ..errors import BoundsError
+from ..extra import needing
 from ..json_types import is_object
 
 _WANTED: Final = frozenset({"prompt", "workflow"})
@@ -16,29 +17,15 @@ _COMMENT: Final = "comment"
 """Where VideoHelperSuite puts both, as one JSON object."""
 
 
-class MissingReaderError(ImportError):
-    """The library that reads a kind of file is not installed.
-
-    Args:
-        what: The kind of file.
-        extra: The extra of the distribution that brings the library.
-    """
-
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"reading {what} needs an extra: pip install 'comfyflow-dsl[{extra}]'")
-
-
 def recording_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
     """The texts of a video or a sound.
 
     Raises:
-        MissingReaderError: PyAV is not installed.
+        MissingExtraError: PyAV is not installed.
         BoundsError: The texts are larger than they may be.
     """
-    try:
+    with needing("reading video and sound", "media"):
         from av.error import FFmpegError
-    except ImportError:
-        raise MissingReaderError("video and sound", "media") from None
     try:
         with open_recording(data) as container:
             tags = [dict[str, str](part.metadata) for part in (container, *container.streams)]

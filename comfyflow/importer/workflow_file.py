@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..bounds import Bounds, exceeded, marks
-from ..embedded_text import MissingReaderError, embedded_texts
-from ..errors import BoundsError, WorkflowFileError
+from ..embedded_text import embedded_texts
+from ..errors import BoundsError, MissingExtraError, WorkflowFileError
 from ..json_types import is_array, is_object
 
 Kind = Literal["editor", "prompt", "both"]
@@ -86,7 +86,7 @@ def _read(data: bytes, source: str) -> WorkflowFile:
         return _found(_parsed(data, source), source)
     try:
         texts = embedded_texts(data)
-    except (MissingReaderError, BoundsError) as error:
+    except (MissingExtraError, BoundsError) as error:
         raise WorkflowFileError(f"{source}: {error}") from None
     values = {
         name.lower(): _parsed(text.encode("utf-8", "surrogatepass"), f"the {name.lower()} in {source}")

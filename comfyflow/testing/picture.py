@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..container import open_picture as open_container
 from ..errors import BoundsError
+from ..extra import needing
 from ..output_file import ImageFile
 from .golden import UPDATE, golden_path, read_golden, write_golden
 from .session import Session, current_session, current_test
@@ -47,9 +48,11 @@ def open_picture(picture: Picture) -> Image:
 
     Raises:
         AssertionError: It is none that Pillow can read.
+        MissingExtraError: Pillow is not installed.
     """
     __tracebackhide__ = True
-    from PIL import Image, UnidentifiedImageError
+    with needing("looking at a picture", "images"):
+        from PIL import Image, UnidentifiedImageError
 
     if isinstance(picture, Image.Image):
         return picture
@@ -74,9 +77,9 @@ def perceptual_hash(picture: Picture) -> int:
     It says for each pair of neighbours of a tiny grey picture which is the brighter (a
     "difference hash"), so that it does not see size, brightness, or compression.
     """
+    grey = open_picture(picture).convert("RGB").convert("L")
     from PIL import Image
 
-    grey = open_picture(picture).convert("RGB").convert("L")
     tiny = grey.resize((HASH_SIZE + 1, HASH_SIZE), Image.Resampling.LANCZOS).tobytes()
     rows = [tiny[start : start + HASH_SIZE + 1] for start in range(0, len(tiny), HASH_SIZE + 1)]
     bits = [left > right for row in rows for left, right in pairwise(row)]
@@ -89,9 +92,9 @@ def compare_pictures(one: Picture, other: Picture) -> PictureDifference:
     Raises:
         ValueError: They are of different sizes.
     """
+    first, second = open_picture(one), open_picture(other)
     from PIL import ImageChops, ImageStat
 
-    first, second = open_picture(one), open_picture(other)
     if first.size != second.size:
         raise ValueError(f"a picture of {_size(first)} cannot be compared with one of {_size(second)}")
     mode = _common_mode(first, second)

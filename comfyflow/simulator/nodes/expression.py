@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from ...bounds import EXPRESSION_BITS, EXPRESSION_DEPTH, EXPRESSION_EXPONENT, EXPRESSION_LENGTH
+from ...extra import needing
 from ..json_value import is_list
 
 
@@ -97,7 +98,8 @@ def _is_refused(node: ast.AST) -> bool:
 
 
 def _evaluator(names: Mapping[str, Any]) -> Any:
-    simpleeval: Any = import_module("simpleeval")
+    with needing("a formula", "simulator"):
+        simpleeval: Any = import_module("simpleeval")
     operators = {**simpleeval.DEFAULT_OPERATORS, ast.Pow: _power}
     for kind in (ast.Add, ast.Sub, ast.Mult, ast.Pow, ast.LShift):
         operators[kind] = _bounded(operators[kind])

@@ -1,13 +1,16 @@
 """Hypothesis strategies that draw workflows from any schema."""
 
-from .fault import InvalidPrompt as InvalidPrompt
-from .fault import invalid_prompts as invalid_prompts
-from .graph import GraphOptions as GraphOptions
-from .graph import graphs as graphs
-from .graph import prompts as prompts
-from .graph import workflow_of as workflow_of
-from .graph import workflows as workflows
-from .node import node_inputs as node_inputs
+from ...extra import needing
+
+with needing("drawing workflows", "test"):
+    from .fault import InvalidPrompt as InvalidPrompt
+    from .fault import invalid_prompts as invalid_prompts
+    from .graph import GraphOptions as GraphOptions
+    from .graph import graphs as graphs
+    from .graph import prompts as prompts
+    from .graph import workflow_of as workflow_of
+    from .graph import workflows as workflows
+    from .node import node_inputs as node_inputs
 
 __all__ = [
     "GraphOptions",
