@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
-from .errors import ClientError, SchemaError, WorkflowFileError
+from .errors import ClientError, ConversionError, SchemaError, WorkflowFileError
 from .graph import Graph
 from .graph.prompt import read_inputs, read_nodes, read_prompt, to_prompt, with_class_names, wrapped
 from .input_file import ForeignPath, InputFile, is_path
@@ -50,13 +51,20 @@ class Converting:
     classes: Callable[[Iterable[str]], Schema] | None = None
     packs: tuple[str, ...] = ()
 
-    def convert(self, workflow: Mapping[str, Any], schema: Schema | None) -> Conversion:
+    @property
+    def asked(self) -> list[str]:
+        """The options of a command that ask for it."""
+        said = {"--editor": self.editor is not None, "--repair": self.repair, "--pack": bool(self.packs)}
+        return [option for option, is_said in said.items() if is_said]
+
+    def convert(self, workflow: Mapping[str, Any], schema: Schema | None, file: str = "") -> Conversion:
         """Convert the editor's JSON.
 
         Args:
             workflow: The JSON.
             schema: The classes to convert it with; otherwise what `classes` says, or the reference
                 package.
+            file: What errors call it.
 
         Raises:
             ConversionError: It cannot become a prompt.
@@ -66,7 +74,25 @@ class Converting:
         if schema is None:
             asks = self.classes
             schema = reference_schema() if asks is None else asks(editor_classes(workflow))
-        return convert_workflow(workflow, schema, editor=self.editor, repair=self.repair, packs=self.packs)
+        with in_file(file):
+            return convert_workflow(
+                workflow, schema, editor=self.editor, repair=self.repair, packs=self.packs
+            )
+
+
+@contextmanager
+def in_file(name: str) -> Generator[None, None, None]:
+    """What cannot be converted says in which file it stands.
+
+    Args:
+        name: What the file is called; ``""`` where there is none.
+    """
+    try:
+        yield
+    except ConversionError as error:
+        if not name or str(error).startswith(f"{name}: "):
+            raise
+        raise ConversionError(f"{name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -143,7 +169,7 @@ class Source:
                 compiled.prompt, compiled.places, compiled, made, name=name or made.name, read=compiled.graph
             )
         prompt, editor = read_json(given)  # pyright: ignore[reportUnknownArgumentType]
-        return cls.of_json(prompt, editor, schema, name=name, converting=converting)
+        return cls.of_json(prompt, editor, schema, name=name, converting=converting, file=_path_of(given))
 
     @classmethod
     def of_json(
@@ -154,6 +180,7 @@ class Source:
         *,
         name: str = "",
         converting: Converting | None = None,
+        file: str = "",
     ) -> Source:
         """Adapt what `read_json` found. What is run is the prompt, where there is one: it made the file.
 
@@ -163,13 +190,14 @@ class Source:
             schema: See `of`.
             name: See `of`.
             converting: See `of`.
+            file: The file that it was found in, for errors.
 
         Raises:
             ClientError: A value in the prompt is no file of a kind that can be sent.
             ConversionError: The editor's JSON cannot become a prompt.
         """
         if prompt is None:
-            prompt = (converting or Converting()).convert(editor or {}, schema)
+            prompt = (converting or Converting()).convert(editor or {}, schema, file)
         warnings = tuple(prompt.warnings) if _is_conversion(prompt) else ()
         files = list(_files(prompt))
         source = cls(prompt, editor=editor, warnings=warnings, name=name)
@@ -422,6 +450,13 @@ def _wire(value: Any, node_id: str, name: str) -> Any:
         return wrapped([_wire(one, node_id, name) for one in value])
     file = _file(value, node_id, name)
     return value if file is None else file.reference
+
+
+def _path_of(given: object) -> str:
+    """The path that somebody handed over, ``""`` where it is something else."""
+    if isinstance(given, str):
+        return "" if given.lstrip()[:1] in ("{", "[") else given
+    return str(given) if is_path(given) else ""
 
 
 def _is_file(path: str | os.PathLike[str]) -> bool:

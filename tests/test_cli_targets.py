@@ -105,3 +105,45 @@ def test_json_that_is_something_else_is_told_once(command_name: str, command: Co
     assert run.code == 2
     assert "package.json is JSON, but no workflow of the editor" in run.err
     assert len(run.err.splitlines()) == 1
+
+
+ENDLESS = {
+    "nodes": [{"id": 1, "type": "s"}],
+    "links": [],
+    "definitions": {"subgraphs": [{"id": "s", "name": "s", "nodes": [{"id": 2, "type": "s"}], "links": []}]},
+    "version": 0.4,
+}
+
+
+@pytest.mark.parametrize(
+    "words", [["validate"], ["to-python"], ["convert"], ["to-workflow"], ["graph", "-o", "x.svg"]]
+)
+def test_what_cannot_be_converted_says_in_which_file_it_stands(
+    words: list[str], command: Command, files: Path
+) -> None:
+    (files / "endless.json").write_text(json.dumps(ENDLESS))
+    name, *more = words
+    run = command(name, "endless.json", *more)
+    assert run.code == 2
+    assert run.err.startswith("comfyflow: endless.json: ")
+    assert run.err.count("endless.json") == 1
+
+
+@pytest.mark.parametrize("name", ["to-workflow", "validate", "run"])
+def test_options_of_a_conversion_are_not_for_python(name: str, command: Command) -> None:
+    run = command(name, "plain.py", "--editor", "1.49")
+    assert (run.code, "--editor is for workflows of the editor; plain.py is Python" in run.err) == (2, True)
+
+
+def test_options_of_a_conversion_are_for_those_that_need_one(command: Command) -> None:
+    assert command("validate", "plain.py", "prompt.json", "--editor", "1.49").code == 0
+    run = command("validate", "plain.py", "poster.py", "--repair")
+    assert (run.code, "plain.py and poster.py" in run.err) == (2, True)
+
+
+@pytest.mark.parametrize(("name", "simulates"), [("open", False), ("run", True)])
+def test_where_no_server_answers_only_options_that_there_are_are_advised(
+    name: str, simulates: bool, command: Command
+) -> None:
+    run = command(name, "plain.py", "--server", "http://127.0.0.1:1")
+    assert (run.code, "comfyflow simulate" in run.err, "--simulate" in run.err) == (2, True, simulates)

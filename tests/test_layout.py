@@ -394,3 +394,32 @@ def test_a_class_that_nobody_knows_has_what_its_prompt_says() -> None:
     sizes = {"1": (500.0, 400.0)}
     assert layout(Graph([node]), sizes=sizes).sizes == sizes
     assert layout(Graph()) == Canvas()
+
+
+def test_inside_a_scope_the_order_is_that_of_what_leads_in() -> None:
+    """The nodes stand as their inputs do, whatever their order in the graph; the boundary beside them."""
+    count = 6
+    nodes = [
+        GraphNode("1", "EmptyImage", {}),
+        *(
+            GraphNode(f"2:{10 + number}", "ImageInvert", {"image": Link("1", 0)}, scope="2")
+            for number in range(count)
+        ),
+    ]
+    entries = [
+        ScopeInput(
+            f"image {number}", type="IMAGE", source=Link("1", 0), targets=((f"2:{10 + number}", "image"),)
+        )
+        for number in reversed(range(count))
+    ]
+    ends = [
+        ScopeOutput(f"out {n}", type="IMAGE", source=Link(f"2:{10 + n}", 0)) for n in reversed(range(count))
+    ]
+    graph = Graph(nodes, [Scope("2", inputs=tuple(entries), outputs=tuple(ends))])
+    canvas = layout(graph, reference_schema())
+    tops = [canvas.positions[f"2:{10 + number}"][1] for number in range(count)]
+    assert tops == sorted(tops, reverse=True)
+    (entry, exit_), inner = canvas.ends["2"], [canvas.positions[f"2:{10 + n}"] for n in range(count)]
+    assert entry[0] + 128 < min(place[0] for place in inner)
+    assert exit_[0] > max(place[0] for place in inner)
+    assert min(tops) < entry[1] < max(tops)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from comfyflow import Workflow, raw_node
 from comfyflow.cli.app import app
 from comfyflow.cli.target import load_workflow
 from comfyflow.errors import PictureError
@@ -228,6 +229,14 @@ def test_a_theme_that_is_none_is_refused() -> None:
     wrong: Any = "drak"
     with pytest.raises(PictureError, match="a theme is one of auto, light, dark, not 'drak'"):
         Picture(read_prompt({}), theme=wrong)
+
+
+def test_an_argument_of_another_type_is_named() -> None:
+    made: Any = Workflow(raw_node("EmptyImage", {}))
+    with pytest.raises(PictureError, match=r"schema must be a Schema, not str: save\(\) writes"):
+        made.picture("x.svg")
+    with pytest.raises(PictureError, match=r"not of Workflow: a Workflow has picture\(\)"):
+        Picture(made)
 
 
 def test_a_png_is_drawn_and_what_is_missing_for_it_is_named(

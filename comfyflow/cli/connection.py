@@ -7,6 +7,8 @@ import json
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from ..configuration import SERVER_VARIABLE, named_server
 from ..errors import CommandError, ServerUnreachable
 from ..json_types import is_object
@@ -100,8 +102,7 @@ def _greet(client: Client, seconds: float) -> None:
                 f"{error}. Is that a ComfyUI server, or is it busy? Else {elsewhere}"
             ) from None
         raise CommandError(
-            f"{error}. Start ComfyUI (python main.py) or {elsewhere}; without one, run with --simulate, "
-            "or start `comfyflow simulate`"
+            f"{error}. Start ComfyUI (python main.py) or {elsewhere}; without one, {_without_server()}"
         ) from None
     if answer.ok and is_object(_json_value(answer.content)):
         return
@@ -115,6 +116,14 @@ def _greet(client: Client, seconds: float) -> None:
     there = advice or (for_page(address) if answer.ok or answer.status in _REDIRECTS else "")
     hint = f" ({there})" if there else ""
     raise CommandError(f"{said} {what}: that is no ComfyUI server, or not its address{hint}; {elsewhere}")
+
+
+def _without_server() -> str:
+    """What the command in use can do where there is no server."""
+    context = click.get_current_context(silent=True)
+    options = context.command.params if context is not None else ()
+    can_simulate = any("--simulate" in option.opts for option in options)
+    return ("run with --simulate, or " if can_simulate else "") + "start `comfyflow simulate`"
 
 
 def _json_value(content: bytes) -> object:

@@ -49,6 +49,7 @@ def convert(
     FILE is editor JSON, or a file that carries it; - is standard input.
     """
     from ..importer import convert_workflow, read_workflow
+    from ..source import in_file
 
     source, name = given_file(file)
     found = read_workflow(source, name=name)
@@ -58,9 +59,10 @@ def convert(
         )
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else reference_schema()
-    conversion = convert_workflow(
-        found.workflow, schema, editor=editor, repair=repair, seed=seed, packs=packs
-    )
+    with in_file(name):
+        conversion = convert_workflow(
+            found.workflow, schema, editor=editor, repair=repair, seed=seed, packs=packs
+        )
     say_warnings(conversion.warnings, known=given is not None)
     if explain:
         write_text(plain(_explained(conversion)), output)

@@ -47,6 +47,7 @@ def load_target(
     """
     file, name = _split(text)
     if _is_python(file):
+        _refuse_converting(text, converting)
         made = load_workflow(file, name, words)
         return Source.of(made, name=made.name or file.stem)
     if words:
@@ -83,6 +84,8 @@ def load_targets(
     found = {text: find_workflow(text) for text in texts}
     if words and not any(found.values()):
         raise CommandError(f"none of {', '.join(map(shown_name, found))} has parameters: {' '.join(words)}")
+    if all(map(is_python, texts)):
+        _refuse_converting(" and ".join(texts), converting)
     shared = share_words(words, {text: made.parameters if made else {} for text, made in found.items()})
     return {text: _load(text, own, schema, converting) for text, own in shared.items()}
 
@@ -90,10 +93,23 @@ def load_targets(
 def _load(text: str, words: Sequence[str], schema: Schema | None, converting: Converting | None) -> Source:
     """One of several: what is wrong with it says which it is."""
     try:
-        return load_target(text, words, schema, converting)
+        return load_target(text, words, schema, None if is_python(text) else converting)
     except CommandError as error:
         name = shown_name(text)
         raise (error if name in str(error) else CommandError(f"{name}: {error}")) from None
+
+
+def _refuse_converting(text: str, converting: Converting | None) -> None:
+    """Options of a conversion have nothing to do for a workflow in Python.
+
+    Raises:
+        CommandError: There are some.
+    """
+    if converting is not None and converting.asked:
+        options, verb = " and ".join(converting.asked), "is" if len(converting.asked) == 1 else "are"
+        raise CommandError(
+            f"{options} {verb} for workflows of the editor; {text} is Python and needs no conversion"
+        )
 
 
 def is_python(text: str) -> bool:
@@ -242,4 +258,4 @@ def _load_file(text: str, schema: Schema | None, converting: Converting | None) 
         if isinstance(source, Path):
             raise
         raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
-    return Source.of_json(prompt, editor, schema, name=Path(shown).name, converting=converting)
+    return Source.of_json(prompt, editor, schema, name=Path(shown).name, converting=converting, file=shown)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..graph import ROOT, Canvas, Graph, Group, Link, Note
 from ..graph.canvas import Point, Size
+from ..layout import boundary_size
 from .board import BOUNDARY, Board, Boards, Boundary
 from .draft import DraftInput, DraftNode
 
@@ -18,10 +19,10 @@ INPUT_NODE: Final = -10
 OUTPUT_NODE: Final = -20
 GROUP_COLOR: Final = "#3f789e"
 _NAMES: Final = uuid.UUID("6d4a3a34-6b0b-4b52-9d47-3b4e7c6f7a10")
+_EMPTY: Final[tuple[Point, Point]] = (-250.0, 0.0), (120.0, 0.0)
+"""Where the boundary nodes of a subgraph without nodes stand."""
 _OPTIONAL: Final = 7
 """What draws a slot hollow."""
-_EDGE: Final = 120.0
-_BOUNDARY_ROW: Final = 20.0
 
 
 def saved_id(node_id: str) -> int | str:
@@ -114,7 +115,7 @@ class Document:
                 entering.setdefault(link["origin_slot"], []).append(link["id"])
             if link["target_id"] == OUTPUT_NODE:
                 leaving.setdefault(link["target_slot"], []).append(link["id"])
-        left, right, top = self._edges(board)
+        entry, exit_ = self._canvas.ends.get(scope_id, _EMPTY)
         return {
             "id": key,
             "version": 1,
@@ -124,8 +125,8 @@ class Document:
             "revision": 0,
             "config": {},
             "name": scope.name or f"Subgraph {scope_id}",
-            "inputNode": _boundary_node(INPUT_NODE, left - _EDGE - 128, top, board.inputs),
-            "outputNode": _boundary_node(OUTPUT_NODE, right + _EDGE, top, board.outputs),
+            "inputNode": _boundary_node(INPUT_NODE, entry, board.inputs),
+            "outputNode": _boundary_node(OUTPUT_NODE, exit_, board.outputs),
             "inputs": [
                 _boundary(key, "input", entry, entering.get(index, []))
                 for index, entry in enumerate(board.inputs)
@@ -140,12 +141,6 @@ class Document:
             "links": links,
             "extra": {},
         }  # fmt: skip
-
-    def _edges(self, board: Board) -> tuple[float, float, float]:
-        places = [(self._place(node), self._canvas.sizes[node.node_id]) for node in board.nodes.values()]
-        left = min((place[0] for place, _ in places), default=0.0)
-        right = max((place[0] + size[0] for place, size in places), default=0.0)
-        return left, right, min((place[1] for place, _ in places), default=0.0)
 
     def _place(self, node: DraftNode) -> Point:
         return self._canvas.positions[node.node_id]
@@ -258,8 +253,8 @@ def _boundary(key: str, side: str, entry: Boundary, links: list[int]) -> dict[st
     return made if entry.label is None else {**made, "label": entry.label}
 
 
-def _boundary_node(number: int, left: float, top: float, entries: list[Boundary]) -> dict[str, Any]:
-    return {"id": number, "bounding": [left, top, 128.0, _BOUNDARY_ROW * (len(entries) + 1) + 20]}
+def _boundary_node(number: int, place: Point, entries: list[Boundary]) -> dict[str, Any]:
+    return {"id": number, "bounding": [*place, *boundary_size(len(entries))]}
 
 
 def _group(number: int, group: Group) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class Canvas:
         groups: The groups on the canvas of each scope, the largest first, by the id of the scope.
         notes: The notes on the canvas of each scope, by the id of the scope.
         sizes: How large nodes are, by the same ids as the positions; of some it may not be known.
+        ends: Where the two boundary nodes of a scope stand, by its id: what its inputs come from, and what
+            its outputs go to. Only a layout says it.
         document: The file of the editor that all of it was read from, with all else that it says; or None.
     """
 
@@ -72,6 +74,7 @@ class Canvas:
     groups: Mapping[str, tuple[Group, ...]] = field(default_factory=dict[str, tuple[Group, ...]])
     notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict[str, tuple[Note, ...]])
     sizes: Mapping[str, Size] = field(default_factory=dict[str, Size])
+    ends: Mapping[str, tuple[Point, Point]] = field(default_factory=dict[str, tuple[Point, Point]])
     document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     def around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:

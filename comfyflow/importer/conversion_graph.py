@@ -70,7 +70,7 @@ def _canvas(
             read[id(graph)] = _groups(graph), tuple(_notes(graph))
     groups = {scope_id: read[id(graph)][0] for scope_id, graph in graphs.items()}
     notes = {scope_id: read[id(graph)][1] for scope_id, graph in graphs.items()}
-    return Canvas(positions, groups, notes, sizes, writer.scope.graph.raw)
+    return Canvas(positions, groups, notes, sizes, document=writer.scope.graph.raw)
 
 
 def _is_expanded(writer: PromptWriter, instance: ExecutableNode) -> bool:

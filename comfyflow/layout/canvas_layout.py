@@ -11,6 +11,7 @@ from ..graph import ROOT, Canvas, Graph, Group, Note
 from ..graph.canvas import Point, Size
 from ..schema import Schema
 from .appearance import TITLE_HEIGHT
+from .boundary import BoundaryNodes
 from .groups import ABOVE, SIDE, arrange
 from .placing import Box, Placing
 from .sheet import Sheet, read_sheets
@@ -23,6 +24,8 @@ _CHARACTER: Final = 7.2
 _LINE: Final = 19.0
 _BESIDE: Final = 60.0
 _BELOW: Final = 30.0
+_JUDGED: Final = 150
+"""Up to so many wires, the order inside a scope is also tried with those that lead in and out."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ def layout(
     found: dict[str, Size] = {}
     groups: dict[str, tuple[Group, ...]] = {}
     written: dict[str, tuple[Note, ...]] = {}
-    for scope_id, sheet in read_sheets(graph, schema).items():
+    ends: dict[str, tuple[Point, Point]] = {}
+    sheets = read_sheets(graph, schema)
+    for scope_id, sheet in sheets.items():
         for node_id, shape in sheet.shapes.items():
             given = (sizes or {}).get(node_id) or known.sizes.get(node_id)
             found[node_id] = given if given is not None else shape.size
@@ -91,8 +96,10 @@ def layout(
             if afresh:
                 drawn_before, loose = _sections(graph.canvas, scope_id, sheet, found)
                 own, new_notes = (*drawn_before, *own), (*loose, *new_notes)
-            places, drawn, stand = _whole(sheet, found, own)
+            places, drawn, stand = _whole(sheet, found, own, _outputs(graph, sheets, scope_id))
         positions.update(places)
+        if scope_id != ROOT and places:
+            ends[scope_id] = _ends(sheet, found, places, _outputs(graph, sheets, scope_id))
         boxes = [_box(places[key], found[key]) for key in sheet.shapes]
         boxes += [_box(note.position, _note_size(note)) for note in stand]
         boxes += [group.box for group in drawn]
@@ -101,7 +108,7 @@ def layout(
             groups[scope_id] = drawn
         if stand:
             written[scope_id] = stand
-    return Canvas(positions, groups, written, found)
+    return Canvas(positions, groups, written, found, ends)
 
 
 def _box(place: Point, size: Size) -> Box:
@@ -123,8 +130,25 @@ def _wires(sheet: Sheet, number: Mapping[str, int]) -> list[Wire]:
     ]
 
 
+def _outputs(graph: Graph, sheets: Mapping[str, Sheet], scope_id: str) -> list[str]:
+    """The names of a scope's outputs, in their order."""
+    if scope_id == ROOT:
+        return []
+    return [slot.name for slot in sheets[graph.scopes[scope_id].outer].shapes[scope_id].outputs]
+
+
+def _ends(
+    sheet: Sheet, sizes: Mapping[str, Size], places: Mapping[str, Point], outputs: Sequence[str]
+) -> tuple[Point, Point]:
+    """Where the boundary nodes of a scope stand."""
+    number = {node_id: index for index, node_id in enumerate(sheet.shapes)}
+    boxes = [_box(places[key], sizes[key]) for key in sheet.shapes]
+    boundary = BoundaryNodes(sheet, number, len(boxes), outputs)
+    return boundary.beside([box[2:] for box in boxes], [box[:2] for box in boxes])
+
+
 def _whole(
-    sheet: Sheet, sizes: Mapping[str, Size], sections: Sequence[Section]
+    sheet: Sheet, sizes: Mapping[str, Size], sections: Sequence[Section], outputs: Sequence[str]
 ) -> tuple[dict[str, Point], tuple[Group, ...], tuple[Note, ...]]:
     """Lay a sheet out as a whole; the upper left corner is at (0, 0)."""
     number = {node_id: index for index, node_id in enumerate(sheet.shapes)}
@@ -141,7 +165,15 @@ def _whole(
             boxes.append((size[0], size[1] + TITLE_HEIGHT))
             notes.append(replace(note, size=size))
     below = range(len(number), len(boxes))
-    places = [_whole_pixels(place) for place in arrange(boxes, _wires(sheet, number), members, below)]
+    wires = _wires(sheet, number)
+    found = arrange(boxes, wires, members, below)
+    boundary = BoundaryNodes(sheet, number, len(boxes), outputs)
+    if boundary.wires and len(wires) + len(boundary.wires) <= _JUDGED:
+        with_ends = arrange([*boxes, *boundary.sizes], [*wires, *boundary.wires], members, below)
+        tried = _from_corner(with_ends[: len(boxes)])
+        if boundary.disorder(boxes, wires, tried) < boundary.disorder(boxes, wires, found):
+            found = tried
+    places = [_whole_pixels(place) for place in found]
     nodes = {key: (places[index][0], places[index][1] + TITLE_HEIGHT) for key, index in number.items()}
     covered = [(*place, *size) for place, size in zip(places, boxes, strict=True)]
     placed = tuple(
@@ -158,6 +190,12 @@ def _stands_in(nodes: Sequence[frozenset[int]], inner: int, outer: int) -> bool:
     return (
         bool(nodes[inner]) and nodes[inner] <= nodes[outer] and (nodes[inner] < nodes[outer] or inner > outer)
     )
+
+
+def _from_corner(places: Sequence[Point]) -> list[Point]:
+    """The same places, with the upper left corner of it all at (0, 0)."""
+    left, top = min(place[0] for place in places), min(place[1] for place in places)
+    return [(place[0] - left, place[1] - top) for place in places]
 
 
 def _whole_pixels(place: Point) -> Point:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from ..bounds import PNG_PIXELS
 from ..errors import PictureError
 from ..graph import Graph
+from ..input_file import is_path
 from ..problem import Problem
 from .drawing import Drawing, draw
 from .markup import page_text, svg_text
@@ -34,7 +36,7 @@ class Picture:
         theme: On which ground an SVG stands; ``auto`` is what the reader's system prefers.
 
     Raises:
-        PictureError: There is no such theme.
+        PictureError: There is no such theme, or an argument is of another type.
     """
 
     def __init__(
@@ -47,6 +49,15 @@ class Picture:
         title: str = "",
         theme: Theme = "auto",
     ) -> None:
+        from ..schema import Schema
+
+        if not isinstance(graph, Graph):
+            kind = type(graph).__name__
+            raise PictureError(f"a picture is drawn of a Graph, not of {kind}: a Workflow has picture()")
+        if not isinstance(schema, (Schema, NoneType)):
+            kind = type(schema).__name__
+            hint = ": save() writes a picture to a file" if is_path(schema) or kind == "str" else ""
+            raise PictureError(f"schema must be a Schema, not {kind}{hint}")
         if theme not in get_args(Theme):
             raise PictureError(f"a theme is one of {', '.join(get_args(Theme))}, not {theme!r:.20}")
         self.graph: Final[Graph] = graph

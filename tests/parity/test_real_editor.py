@@ -1,0 +1,262 @@
+"""What we write, in ComfyUI's real editors: each loads it, and makes the same prompt of it again.
+
+Every tenth template is looked at, or so; COMFYFLOW_PARITY_ALL=1 takes all, with every server's templates in
+both editors, and 500 drawn graphs. `pytest -s -m slow tests/parity/test_real_editor.py` prints the rates.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from comfyflow import convert_workflow, to_python, to_workflow
+from comfyflow.codegen import Options, generate
+from comfyflow.graph import Graph, read_prompt, to_prompt
+from comfyflow.problem import Problem
+from comfyflow.schema import Schema, load_schema
+from comfyflow.simulator import Simulator
+from comfyflow.testing.strategies import graphs
+from tests.parity.data import DATA, needs_data, recorded_schema, records, shipped
+from tests.parity.test_ui_to_api import MASKED
+from tests.python_sources import graph_of
+from tests.real_editor import Editor, a_browser, release
+
+ALL = os.environ.get("COMFYFLOW_PARITY_ALL", "") not in ("", "0")
+OLD, NEW = "1.45.20", "1.58.1"
+TEMPLATES = [
+    ("0.27.0", "0.27.0", OLD),
+    ("0.33.0", "0.33.0-frontend-1.58.1", NEW),
+    ("0.27.0", "0.27.0", NEW),
+    ("0.33.0", "0.33.0-frontend-1.58.1", OLD),
+    ("0.33.0", "0.33.0-frontend-1.49.6", "1.49.6"),
+    ("0.3.64", "0.3.64", OLD),
+    ("0.3.64", "0.3.64", NEW),
+][: None if ALL else 2]
+"""Which server, which of its templates, which editor."""
+
+EDITORS = {
+    "0.27.0": "1.45",
+    "0.3.64": "1.27",
+    "0.33.0-frontend-1.49.6": "1.49",
+    "0.33.0-frontend-1.58.1": "1.58",
+}
+"""Which editor the templates were recorded with."""
+
+PACKS = [("node_packs", OLD), ("node_packs/1.58.1", NEW)]
+
+pytestmark = [pytest.mark.slow, needs_data]
+
+Fault: TypeAlias = tuple[str, str, str]
+"""A node's id, an input's name or "", and what the editor sends otherwise."""
+
+Known: TypeAlias = Mapping[str, str]
+"""What is known to differ, by the name of the case, and why."""
+
+
+@dataclass
+class Rate:
+    """How many graphs come back.
+
+    Attributes:
+        cases: How many there are.
+        told: Those of which `to_workflow` said beforehand all that differs, by what it said.
+        wrong: Those that differ otherwise, with how.
+    """
+
+    cases: int = 0
+    told: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list[str]))
+    wrong: dict[str, list[Fault]] = field(default_factory=dict[str, list[Fault]])
+
+    def __str__(self) -> str:
+        told = len({name for names in self.told.values() for name in names})
+        text = f"{self.cases - told - len(self.wrong)} of {self.cases} the same"
+        if told:
+            kinds = ", ".join(f"{kind} {len(names)}" for kind, names in sorted(self.told.items()))
+            text += f", {told} as told ({kinds})"
+        return text + "".join(f"\n    {name}: {faults[:3]}" for name, faults in self.wrong.items())
+
+
+def plain(value: Any) -> Any:
+    """A value as the server takes it: a wrapped list is a list, digits are a number, 1.0 is 1."""
+    if isinstance(value, dict):
+        return (
+            plain(value["__value__"])
+            if value.keys() == {"__value__"}
+            else {k: plain(v) for k, v in value.items()}
+        )
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return repr(value)
+    if isinstance(value, (int, float)) and abs(value) < 10**15:
+        return round(value, 9)
+    if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) > 15:
+        return int(value)
+    return value
+
+
+def faults(sent: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Fault]:
+    """What differs between the editor's prompt and the one that was written."""
+    found: list[Fault] = [(node_id, "", "is not sent") for node_id in wanted.keys() - sent.keys()]
+    found += [(key, "", f"is new: {sent[key]['class_type']}") for key in sent.keys() - wanted.keys()]
+    for node_id in wanted.keys() & sent.keys():
+        kind, inputs = wanted[node_id]["class_type"], wanted[node_id]["inputs"]
+        if sent[node_id].get("class_type") != kind:
+            found.append((node_id, "", f"{kind} became {sent[node_id].get('class_type')}"))
+        theirs = sent[node_id]["inputs"]
+        for name in sorted(inputs.keys() | theirs.keys()):
+            if (kind, name) in MASKED or name == "audioUI":
+                continue
+            if name not in theirs:
+                found.append((node_id, name, f"{kind}: lost {inputs[name]!r}"))
+            elif name not in inputs:
+                found.append((node_id, name, f"{kind}: added {theirs[name]!r}"))
+            elif plain(inputs[name]) != plain(theirs[name]):
+                found.append((node_id, name, f"{kind}: {inputs[name]!r} became {theirs[name]!r}"))
+    return found
+
+
+def told(fault: Fault, warnings: Iterable[Problem]) -> str | None:
+    """What kind of warning spoke of a fault."""
+    node_id, name, text = fault
+    for one in warnings:
+        if one.type == "value_in_node" and name == "" and text.startswith("is new: Primitive"):
+            return one.type
+        of_it = one.node_id == node_id and one.input_name in (name, "")
+        if of_it and (one.type != "defaults_added" or ": added " in text):
+            return one.type
+    return None
+
+
+def look(rate: Rate, name: str, graph: Graph, schema: Schema, editor: Editor, version: str) -> None:
+    """Write one graph, have the editor load it, and count what comes back."""
+    wanted = to_prompt(graph)
+    made = to_workflow(graph, schema, frontend=version)
+    rate.cases += 1
+    try:
+        sent = editor.prompt_of(made)
+    except RuntimeError as error:
+        rate.wrong[name] = [("", "", str(error))]
+        return
+    differ = faults(sent, wanted)
+    reasons = {fault: told(fault, made.warnings) for fault in differ}
+    if None in reasons.values():
+        rate.wrong[name] = [fault for fault, reason in reasons.items() if reason is None]
+    else:
+        for reason in reasons.values():
+            if reason is not None and name not in rate.told[reason]:
+                rate.told[reason].append(name)
+
+
+def with_a_class(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded prompt whose nodes of unknown classes are called something."""
+    return {key: {**node, "class_type": node.get("class_type") or "Unknown"} for key, node in prompt.items()}
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Writes a line for who runs the tests."""
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}\n")
+
+    return write
+
+
+@contextmanager
+def the_editor(schema: Schema, version: str) -> Generator[Editor, None, None]:
+    with a_browser() as browser, Simulator(schema, frontend=release(version)) as server:
+        yield Editor(browser, server)
+
+
+@cache
+def package(server: str) -> str:
+    """A package with the node classes of a server, which programs can import."""
+    if server == "0.33.0":
+        return "comfynodes"
+    name = f"nodes_of_{server.replace('.', '_')}"
+    folder = Path(tempfile.mkdtemp())
+    generate(recorded_schema(server, models=False), Options(docs=False)).write(folder / name)
+    sys.path.insert(0, str(folder))
+    return name
+
+
+def drawn(schema: Schema, count: int) -> list[Graph]:
+    found: list[Graph] = []
+
+    @seed(7)
+    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(graphs(schema))
+    def draw(graph: Graph) -> None:
+        found.append(graph)
+
+    draw()
+    return found
+
+
+def test_what_differs_is_found() -> None:
+    """The comparison of this module, which the others hang on."""
+    prompt = {"1": {"class_type": "A", "inputs": {"x": 1.0, "y": ["2", 0], "z": True}}}
+    assert faults(prompt, prompt) == []
+    for name, value in [("x", 2), ("x", True), ("y", ["2", 1]), ("z", 1), ("z", "true")]:
+        other = {"1": {"class_type": "A", "inputs": {**prompt["1"]["inputs"], name: value}}}
+        assert [fault[:2] for fault in faults(other, prompt)] == [("1", name)]
+    assert {fault[0] for fault in faults({"3": prompt["1"]}, prompt)} == {"1", "3"}
+
+
+@pytest.mark.parametrize(("server", "name", "version"), TEMPLATES)
+def test_templates(server: str, name: str, version: str, say: Callable[[str], None]) -> None:
+    """Their prompts, and the programs that they become."""
+    schema = recorded_schema(server, models=False)
+    prompts, programs = Rate(), Rate()
+    with the_editor(schema, version) as editor:
+        for record in list(records("ui_to_api", name))[:: 1 if ALL else 26]:
+            if record["prompt"] is not None:
+                graph = read_prompt(with_a_class(record["prompt"]))
+                look(prompts, record["name"], graph, schema, editor, version)
+            conversion = convert_workflow(record["workflow"], schema, editor=EDITORS[name], seed=0)
+            program = to_python(conversion.graph, schema, name=record["name"], package=package(server))
+            look(programs, record["name"], graph_of(program), schema, editor, version)
+    say(f"{name} in {version}: prompts {prompts}")
+    say(f"{name} in {version}: programs {programs}")
+    assert (prompts.wrong.keys(), programs.wrong.keys()) == (set(), set())
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_drawn_graphs(version: str, say: Callable[[str], None]) -> None:
+    schema = recorded_schema("0.33.0", models=False)
+    rate = Rate()
+    with the_editor(schema, version) as editor:
+        for number, graph in enumerate(drawn(schema, 500 if ALL else 12)):
+            look(rate, f"drawn {number}", graph, schema, editor, version)
+    say(f"drawn in {version}: {rate}")
+    assert rate.wrong == {}
+
+
+@pytest.mark.parametrize(("folder", "version"), PACKS)
+def test_node_packs(folder: str, version: str, say: Callable[[str], None]) -> None:
+    """Their schemas, without their JavaScript: workflows that they ship, and each class by itself."""
+    schema = load_schema(DATA / folder / "object_info.json.gz")
+    whole, classes = Rate(), Rate()
+    with the_editor(schema, version) as editor:
+        for name, prompt in list(shipped(folder))[:: 1 if ALL else 40]:
+            look(whole, name, read_prompt(with_a_class(prompt)), schema, editor, version)
+        wired = [each for each in records(folder, "nodes-wired") if each["prompt"]]
+        for record in wired[:: 1 if ALL else 200]:
+            graph = read_prompt(with_a_class(record["prompt"]))
+            look(classes, record["name"], graph, schema, editor, version)
+    say(f"{folder} in {version}: shipped {whole}")
+    say(f"{folder} in {version}: classes {classes}")
+    assert (whole.wrong.keys(), classes.wrong.keys()) == (set(), set())

@@ -1,0 +1,98 @@
+"""ComfyUI's real editor in a real browser, for the tests: Debian's Chromium through playwright.
+
+Releases of the editor stand in ``editors/VERSION`` of the virtual environment, where ``python -m
+tools.editors`` puts them; COMFYFLOW_EDITORS names another folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfyflow.simulator import Simulator
+from tools.editors import FOLDER
+
+CHROMIUM = os.environ.get("COMFYFLOW_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None
+)
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+MILLISECONDS = 90_000
+
+_LOAD_AND_SEND = """async workflow => {
+    try {
+        await app.loadGraphData(workflow, true, false);
+        return [(await app.graphToPrompt()).output, null];
+    } catch (error) {
+        return [null, String(error)];
+    }
+}"""
+
+
+class Editor:
+    """The editor in a page, with what it asked for elsewhere and all that went wrong."""
+
+    def __init__(self, browser: Any, server: Simulator) -> None:
+        self.server = server
+        self.outside: list[tuple[str, str]] = []
+        self.troubles: list[str] = []
+        self.page = browser.new_page(viewport={"width": 1600, "height": 900})
+        self.page.set_default_timeout(MILLISECONDS)
+        self.page.route("**/*", self._only_here)
+        self.page.on("dialog", lambda dialog: dialog.dismiss())
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("response", self._look_at)
+        self.page.goto(server.url, wait_until="domcontentloaded")
+        self.page.wait_for_function("window.app?.vueAppReady && !!LiteGraph.registered_node_types.KSampler")
+
+    def prompt_of(self, workflow: dict[str, Any]) -> dict[str, Any]:
+        """The prompt that the editor makes of a workflow.
+
+        Raises:
+            RuntimeError: It cannot load it, or cannot make a prompt of it.
+        """
+        prompt, error = self.page.evaluate(_LOAD_AND_SEND, workflow)
+        if error is not None:
+            raise RuntimeError(error)
+        assert isinstance(prompt, dict)
+        return prompt
+
+    def _only_here(self, route: Any) -> None:
+        url: str = route.request.url
+        if url.startswith((f"{self.server.url}/", "data:", "blob:")):
+            route.continue_()
+        else:
+            self.outside.append((route.request.method, url))
+            route.abort()
+
+    def _look_at(self, response: Any) -> None:
+        # Files of a user who has none yet are not found, on real servers too.
+        if response.status >= 400 and not (response.status == 404 and "user" in response.url):
+            self.troubles.append(f"{response.status} {response.url}")
+
+
+@contextmanager
+def a_browser() -> Generator[Any, None, None]:
+    """Chromium without a window; the test is skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no browser: install chromium, or name one in COMFYFLOW_CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def release(version: str) -> Path:
+    """The files of a release of the editor; the test is skipped where it is not installed."""
+    folder = (
+        Path(os.environ.get("COMFYFLOW_EDITORS", FOLDER)) / version / "comfyui_frontend_package" / "static"
+    )
+    if not (folder / "index.html").is_file():
+        pytest.skip(f"editor {version} is not installed: python -m tools.editors {version}")
+    return folder
