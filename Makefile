@@ -57,8 +57,9 @@ $(LOWEST)/.test: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev
 test-lowest: $(LOWEST)/.test
 	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
 
-$(VENV)/.slow: pyproject.toml | $(VENV)/.dev
+$(VENV)/.slow: pyproject.toml tools/editors.py | $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --editable '.[dev,slow]'
+	$(BIN)/python -m tools.editors
 	@touch $@
 
 test-slow: $(VENV)/.slow

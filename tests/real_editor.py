@@ -19,7 +19,7 @@ from comfyflow.simulator import Simulator
 from tools.editors import FOLDER
 
 CHROMIUM = os.environ.get("COMFYFLOW_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 MILLISECONDS = 90_000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,10 +10,8 @@ from PIL import Image
 
 from comfyflow import Client
 from comfyflow.simulator import Simulator
+from tests.real_editor import CHROMIUM
 
-CHROMIUM = os.environ.get("COMFYFLOW_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 ORANGE = 0xFF8000
 
 pytestmark = [

@@ -6,7 +6,6 @@ Debian's Chromium, through playwright; skipped where one of them is missing.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,17 @@ from comfyflow.picture import Picture
 from comfyflow.source import reference_schema
 from comfyflow.validate import validate_prompt
 
+from .real_editor import a_browser
 from .test_examples import EXAMPLES
 from .test_picture import HOSTILE, hostile_graph, hostile_picture
 
 pytestmark = pytest.mark.slow
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with a_browser() as started:
         yield started
-        started.close()
 
 
 class Opened:

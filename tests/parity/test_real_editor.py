@@ -217,7 +217,9 @@ def drawn(schema: Schema, count: int) -> list[Graph]:
 
 def test_what_differs_is_found() -> None:
     """The comparison of this module, which the others hang on."""
-    prompt = {"1": {"class_type": "A", "inputs": {"x": 1.0, "y": ["2", 0], "z": True}}}
+    prompt: dict[str, dict[str, Any]] = {
+        "1": {"class_type": "A", "inputs": {"x": 1.0, "y": ["2", 0], "z": True}}
+    }
     assert faults(prompt, prompt) == []
     for name, value in [("x", 2), ("x", True), ("y", ["2", 1]), ("z", 1), ("z", "true")]:
         other = {"1": {"class_type": "A", "inputs": {**prompt["1"]["inputs"], name: value}}}
@@ -240,7 +242,7 @@ def test_templates(server: str, name: str, version: str, say: Callable[[str], No
             look(programs, record["name"], graph_of(program), schema, editor, version)
     say(f"{name} in {version}: prompts {prompts}")
     say(f"{name} in {version}: programs {programs}")
-    assert (prompts.wrong.keys(), programs.wrong.keys()) == (set(), set())
+    assert {**prompts.wrong, **programs.wrong} == {}
 
 
 @pytest.mark.parametrize("version", [OLD, NEW])
@@ -268,4 +270,4 @@ def test_node_packs(folder: str, version: str, say: Callable[[str], None]) -> No
             look(classes, record["name"], graph, schema, editor, version)
     say(f"{folder} in {version}: shipped {whole}")
     say(f"{folder} in {version}: classes {classes}")
-    assert (whole.wrong.keys(), classes.wrong.keys()) == (set(), set())
+    assert {**whole.wrong, **classes.wrong} == {}
