@@ -49,15 +49,7 @@ class Picture:
         title: str = "",
         theme: Theme = "auto",
     ) -> None:
-        from ..schema import Schema
-
-        if not isinstance(graph, Graph):
-            kind = type(graph).__name__
-            raise PictureError(f"a picture is drawn of a Graph, not of {kind}: a Workflow has picture()")
-        if not isinstance(schema, (Schema, NoneType)):
-            kind = type(schema).__name__
-            hint = ": save() writes a picture to a file" if is_path(schema) or kind == "str" else ""
-            raise PictureError(f"schema must be a Schema, not {kind}{hint}")
+        _check_types(graph, schema)
         if theme not in get_args(Theme):
             raise PictureError(f"a theme is one of {', '.join(get_args(Theme))}, not {theme!r:.20}")
         self.graph: Final[Graph] = graph
@@ -146,6 +138,17 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<Picture of {len(self.graph)} nodes>"
+
+
+def _check_types(graph: object, schema: object) -> None:
+    from ..schema import Schema
+
+    if not isinstance(graph, Graph):
+        kind = type(graph).__name__
+        raise PictureError(f"a picture is drawn of a Graph, not of {kind}: a Workflow has picture()")
+    if not isinstance(schema, (Schema, NoneType)):
+        hint = ": save() writes a picture to a file" if isinstance(schema, str) or is_path(schema) else ""
+        raise PictureError(f"schema must be a Schema, not {type(schema).__name__}{hint}")
 
 
 def png_bytes(svg: str, drawing: Drawing) -> bytes:
