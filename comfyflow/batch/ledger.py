@@ -32,6 +32,7 @@ from .record import (
     SetAside,
     Settled,
     State,
+    failure_of,
 )
 
 LEDGER_NAME: Final = "ledger.sqlite"
@@ -40,7 +41,7 @@ LEDGER_NAME: Final = "ledger.sqlite"
 _BUSY_SECONDS: Final = 30.0
 """How long a transaction waits for that of another process."""
 
-_PAGE: Final = 500
+PAGE: Final = 500
 """How many rows are read at once."""
 
 _ROWS: Final = """
@@ -222,11 +223,15 @@ class Ledger:
         """
         wanted = json.dumps(states)
         while True:
-            found = self._page(start, wanted, _PAGE)
+            found = self._page(start, wanted, PAGE)
             yield from found
-            if len(found) < _PAGE:
+            if len(found) < PAGE:
                 return
             start = found[-1].number + 1
+
+    def page(self, states: Sequence[State], start: int) -> list[RowRecord]:
+        """The first `PAGE` of `rows`, or fewer where there are not so many."""
+        return self._page(start, json.dumps(states), PAGE)
 
     def row(self, number: int) -> RowRecord | None:
         """One row; None where it was not read yet.
@@ -397,12 +402,7 @@ def _return(database: sqlite3.Connection, change: Returned) -> None:
     database.execute(
         "UPDATE row SET state = 'pending', failure = ?, error = ? WHERE number = ? AND prompt_id = ? "
         "AND state = 'in_progress'",
-        (
-            change.ending if change.ending not in ("unsent", "abandoned") else "server_gone",
-            change.error,
-            change.number,
-            change.prompt_id,
-        ),
+        (failure_of(change.ending), change.error, change.number, change.prompt_id),
     )
     _end(database, change.prompt_id, change.at, change.ending, change.error)
 

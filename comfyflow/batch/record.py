@@ -36,6 +36,13 @@ and the row goes elsewhere; should the server come back, the prompt is taken off
 """
 
 
+def failure_of(ending: Ending) -> Failure | None:
+    """The class of failure that an ending of an attempt is; None where it is none."""
+    if ending == "completed" or ending == "cancelled":  # type checkers follow this
+        return None
+    return "server_gone" if ending == "unsent" or ending == "abandoned" else ending
+
+
 @dataclass(frozen=True)
 class SavedOutput:
     """A file that a row gave.

@@ -1,0 +1,137 @@
+"""What is to be written into the ledger, and what is told once it is there."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from .record import (
+    Added,
+    Attempt,
+    Change,
+    Completed,
+    Ending,
+    Returned,
+    SavedOutput,
+    SetAside,
+    Settled,
+    State,
+    failure_of,
+)
+from .report import BatchEvent, RowEvent
+from .row import Row
+
+
+class Books:
+    """Changes that wait to be written, in one transaction with those that are about to happen.
+
+    Args:
+        on_event: Told what happens.
+        wake: Called when there is something to write.
+    """
+
+    def __init__(self, on_event: Callable[[BatchEvent], object] | None, wake: Callable[[], None]) -> None:
+        self.counts: Counter[State] = Counter()
+        """How many rows are in each state, what waits to be written among it."""
+        self.completed: Counter[str] = Counter()
+        """How many rows each server has completed in this run."""
+        self.failures: Counter[str] = Counter()
+        """How many rows were set aside in this run, by the class of failure."""
+        self.files: int = 0
+        self.ended: int = 0
+        self._on_event = on_event
+        self._wake = wake
+        self._waiting: list[tuple[Change, RowEvent | None]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be written."""
+        return not self._waiting
+
+    def take(self) -> Sequence[tuple[Change, RowEvent | None]]:
+        """What waits to be written, each with what is told then."""
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    def tell(self, event: BatchEvent | None) -> None:
+        """Tell of something that is written."""
+        if event is not None and self._on_event is not None:
+            self._on_event(event)
+
+    def added(self, row: Row) -> None:
+        """A row was read from the sweep."""
+        self.counts["pending"] += 1
+        self._write(Added(row.number, row.parameters))
+
+    def sent(self, attempt: Attempt) -> None:
+        """A row is sent; that is written already."""
+        self._moved("pending", "in_progress")
+        self.tell(RowEvent(attempt.row, "in_progress", attempt.server, attempt.prompt_id))
+
+    def has_completed(
+        self, attempt: Attempt, files: tuple[SavedOutput, ...], texts: Mapping[str, Any]
+    ) -> None:
+        """A row has ended well, and its files are here."""
+        self._moved("in_progress", "completed")
+        self.completed[attempt.server] += 1
+        self.ended += 1
+        self.files += len(files)
+        self._write(
+            Completed(attempt.row, attempt.prompt_id, time.time(), files, texts),
+            RowEvent(attempt.row, "completed", attempt.server, attempt.prompt_id, files=files),
+        )
+
+    def returned(self, attempt: Attempt, ending: Ending, error: str) -> None:
+        """An attempt gave nothing, and its row waits again."""
+        self._moved("in_progress", "pending")
+        self._write(
+            Returned(attempt.row, attempt.prompt_id, time.time(), ending, error),
+            _event(attempt, "pending", ending, error),
+        )
+
+    def set_aside(
+        self,
+        row: int | Attempt,
+        state: Literal["failed", "invalid", "cancelled"],
+        ending: Ending,
+        error: str,
+    ) -> None:
+        """A row is not sent again.
+
+        Args:
+            row: The attempt that failed, or the number of a row that was not sent.
+            state: What it is now.
+            ending: Why.
+            error: What is to be said of it.
+        """
+        failure = failure_of(ending)
+        self.ended += 1
+        if failure is not None:
+            self.failures[failure] += 1
+        now = time.time()
+        if isinstance(row, Attempt):
+            self._moved("in_progress", state)
+            change = SetAside(row.row, row.prompt_id, now, state, failure, error)
+            self._write(change, _event(row, state, ending, error))
+        else:
+            self._moved("pending", state)
+            event = RowEvent(row, state, failure=failure, error=error)
+            self._write(SetAside(row, None, now, state, failure, error), event)
+
+    def settled(self, prompt_id: str, ending: Ending) -> None:
+        """It is known what became of a prompt whose row went elsewhere."""
+        self._write(Settled(prompt_id, time.time(), ending))
+
+    def _moved(self, before: State, after: State) -> None:
+        self.counts[before] -= 1
+        self.counts[after] += 1
+
+    def _write(self, change: Change, event: RowEvent | None = None) -> None:
+        self._waiting.append((change, event))
+        self._wake()
+
+
+def _event(attempt: Attempt, state: State, ending: Ending, error: str) -> RowEvent:
+    return RowEvent(attempt.row, state, attempt.server, attempt.prompt_id, failure_of(ending), error)

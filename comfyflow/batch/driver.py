@@ -1,0 +1,472 @@
+"""Running a batch: rows to servers, what they gave to disk, and every act into the ledger before it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from ..errors import ClientError, SaveError, ServerUnreachable
+from ..saved_file import local_errors
+from .books import Books
+from .ledger import LEDGER_NAME, Ledger
+from .outputs import save_outputs
+from .reader import PreparedRow, ReadRow, RowMaker, RowReader
+from .record import Attempt, Change, Sent
+from .report import BatchEvent, ServerEvent, ServerStanding, Standing, Summary
+from .retry import verdict
+from .row import Row
+from .schedule import Assignment, Need, Schedule
+from .server import PATIENCE, BatchServer, Ended, Stopped
+
+if TYPE_CHECKING:
+    from ..client import ClientOptions, Result
+
+T = TypeVar("T")
+
+DEPTH: Final = 3
+"""How many rows a server has at once: one runs, the others wait for it to be free."""
+
+WINDOW: Final = 1000
+"""How many rows wait at most to be sent; among these servers choose."""
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds for which a server is left alone that does not answer; they double from the first to the last."""
+
+_GIVEN_UP: Final = 600.0
+"""Seconds after which a batch ends for which no server is there."""
+
+_LOOKS: Final = 1.0
+"""Seconds between two looks at what others have changed in the ledger."""
+
+
+class Batch:
+    """A sweep of rows that runs on servers.
+
+    Args:
+        maker: Makes prompts of rows: a `Recipe`.
+        rows: The sweep.
+        servers: The addresses of the servers.
+        out: The folder of the outputs; its ledger is in it.
+        depth: How many rows a server has at once.
+        window: How many rows wait at most to be sent.
+        options: How servers are connected to.
+        patience: Seconds that a server may be away before the rows that it has go elsewhere.
+        on_event: Told what happens; it must not wait.
+    """
+
+    def __init__(
+        self,
+        maker: RowMaker,
+        rows: Iterable[Row] | AsyncIterable[Row],
+        *,
+        servers: Sequence[str],
+        out: Path,
+        depth: int = DEPTH,
+        window: int = WINDOW,
+        options: ClientOptions | None = None,
+        patience: float = PATIENCE,
+        on_event: Callable[[BatchEvent], object] | None = None,
+    ) -> None:
+        self._maker = maker
+        self._rows = rows
+        self._urls = tuple(dict.fromkeys(servers))
+        self._out = out
+        self._window = window
+        self._options: ClientOptions = options or {}
+        self._patience = patience
+        self._schedule = Schedule(depth, window)
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._asking: dict[str, asyncio.Event] = {}
+        self._servers: dict[str, BatchServer] = {}
+        self._former: dict[str, BatchServer] = {}
+        self._reasons: dict[str, str] = {}
+        self._prepared: dict[int, tuple[PreparedRow, Need]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._books = Books(on_event, self._awake)
+        self._began = time.monotonic()
+        self._useful = self._began
+        self._met = False
+        self._reading = True
+        self._ending = False
+        self._failure: BaseException | None = None
+
+    # What others may do with it
+
+    def finish(self) -> None:
+        """Send nothing more; it ends when what servers have has ended."""
+        self._ending = True
+        self._awake()
+
+    def stop(self) -> None:
+        """Take what servers have off them, and end. The rows wait for the next run."""
+        self._ending = True
+        for task in self._tasks.values():
+            task.cancel()
+        self._awake()
+
+    def _awake(self) -> None:
+        """Have the main loop go round."""
+        self._wake.set()
+
+    @property
+    def standing(self) -> Standing:
+        """Where it is."""
+        total = getattr(self._rows, "total", None)
+        servers = tuple(
+            ServerStanding(
+                url,
+                self._schedule.is_available(url),
+                tuple(sorted(self._schedule.of(url))),
+                self._books.completed[url],
+                server.doing(),
+                self._reasons.get(url, ""),
+            )
+            for url, server in self._servers.items()
+        )
+        return Standing(total, self._books.counts, self._books.ended, time.monotonic() - self._began, servers)
+
+    async def run(self) -> Summary:
+        """Run it to its end.
+
+        Raises:
+            LedgerError: The ledger cannot be used: see `Ledger`.
+            SaveError: An output cannot be written.
+            ServerUnreachable: No server answers.
+            RowsError: The sweep cannot be read.
+        """
+        with local_errors(self._out):
+            self._out.mkdir(parents=True, exist_ok=True)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="comfyflow-ledger")
+        try:
+            self._ledger = await self._with_ledger(lambda: Ledger(self._out / LEDGER_NAME, create=True))
+            try:
+                return await self._run()
+            finally:
+                await self._with_ledger(self._ledger.close)
+        finally:
+            self._thread.shutdown()
+
+    async def _run(self) -> Summary:
+        await self._with_ledger(self._ledger.hold)
+        await self._with_ledger(lambda: self._ledger.keep(cancelled=False))
+        self._books.counts.update(await self._with_ledger(self._ledger.counts))
+        for url in self._urls:
+            server = BatchServer(url, self._options, self._patience)
+            self._servers[server.url] = server
+            self._schedule.add_server(server.url)
+        self._asking = {url: asyncio.Event() for url in self._servers}
+        helpers: list[asyncio.Task[None]] = []
+        try:
+            self._reader = RowReader(self._ledger, self._with_ledger, self._maker, self._rows)
+            for attempt in await self._with_ledger(self._ledger.attempts):
+                self._take_up(attempt)
+            coroutines = [self._read(), self._look(), *map(self._attend, self._servers.values())]
+            helpers = [asyncio.create_task(self._guarded(each)) for each in coroutines]
+            await self._work()
+        finally:
+            for server in (*self._servers.values(), *self._former.values()):
+                server.leaves_prompts = True  # for the next run to find
+            for task in (*helpers, *self._tasks.values()):
+                task.cancel()
+            await asyncio.gather(*helpers, *self._tasks.values(), return_exceptions=True)
+            for server in (*self._servers.values(), *self._former.values()):
+                await server.close()
+        seconds = time.monotonic() - self._began
+        books, counts = self._books, await self._with_ledger(self._ledger.counts)
+        return Summary(
+            counts, self._out, self._ledger.path, seconds, self._ending, books.files, books.failures
+        )
+
+    async def _with_ledger(self, act: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+
+    async def _guarded(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the main loop, which raises what it raises."""
+        try:
+            await coroutine
+        except Exception as error:  # noqa: BLE001  # the main loop raises it
+            self._failure = self._failure or error
+            self._wake.set()
+
+    # The main loop
+
+    async def _work(self) -> None:
+        while True:
+            self._wake.clear()
+            if self._failure is not None:
+                raise self._failure
+            self._refuse_impossible()
+            assigned = [] if self._ending else self._schedule.assign()
+            if assigned or not self._books.is_empty:
+                self._useful = time.monotonic()
+                await self._write(assigned)
+                self._room.set()
+                continue
+            if not self._tasks and (self._ending or not (self._reading or self._schedule.waiting)):
+                return
+            await self._wake.wait()
+
+    async def _write(self, assigned: Sequence[Assignment]) -> None:
+        """Write down what has happened and what is about to happen; then have it happen."""
+        written = self._books.take()
+        now = time.time()
+        attempts = {
+            each.number: Attempt(
+                each.number, each.server, str(uuid.uuid4()), self._prepared[each.number][0].hash
+            )
+            for each in assigned
+        }
+        changes: list[Change] = [change for change, _ in written]
+        changes += [Sent(attempt, now) for attempt in attempts.values()]
+        refused = await self._with_ledger(lambda: self._ledger.write(changes))
+        for _, event in written:
+            self._books.tell(event)
+        for each in assigned:
+            attempt = attempts[each.number]
+            if each.number in refused:
+                self._schedule.finished(each.server, each.number)
+                self._prepared.pop(each.number, None)
+            else:
+                self._books.sent(attempt)
+                self._begin(attempt, self._send(self._servers[each.server], attempt, each.alone))
+        if refused:
+            self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
+
+    def _give_up(self) -> None:
+        """End where rows wait and no server is there for them.
+
+        Raises:
+            ServerUnreachable: So it is, for too long.
+        """
+        if self._tasks or not self._schedule.waiting:
+            self._useful = time.monotonic()
+        elif time.monotonic() - self._useful > _GIVEN_UP:
+            raise self._nobody()
+
+    def _nobody(self) -> ServerUnreachable:
+        said = "; ".join(f"{url}: {reason}" for url, reason in self._reasons.items())
+        waiting = self._books.counts["pending"]
+        rows = f"{waiting:,} rows wait; " if waiting else ""
+        return ServerUnreachable(
+            f"no server takes the rows ({said or 'none answers'}); {rows}run the same command again to go on"
+        )
+
+    def _refuse_impossible(self) -> None:
+        for number, reason in self._schedule.impossible().items():
+            self._set_aside(number, "invalid", Ended("invalid", reason))
+
+    # Rows
+
+    async def _read(self) -> None:
+        await self._read_pending()
+        async for read in self._reader.rest():
+            await self._put(read)
+        self._reading = False
+        self._wake.set()
+
+    async def _read_pending(self) -> None:
+        """Read the rows of the ledger that wait and are not here."""
+        async for read in self._reader.pending(
+            lambda number: number in self._prepared or number in self._tasks
+        ):
+            await self._put(read)
+
+    async def _put(self, read: ReadRow) -> None:
+        while self._schedule.waiting >= self._window:
+            self._room.clear()
+            await self._room.wait()
+        number = read.row.number
+        if read.is_new:
+            self._books.added(read.row)
+        if read.prepared is None:
+            self._set_aside(number, "invalid", Ended("invalid", read.problem))
+            return
+        self._prepared[number] = (read.prepared, read.need)
+        self._schedule.add(number, read.need)
+        self._ask_for_classes()
+        self._wake.set()
+
+    def _ask_for_classes(self) -> None:
+        for url, asking in self._asking.items():
+            if self._schedule.is_available(url) and self._schedule.unknown(url):
+                asking.set()
+
+    async def _look(self) -> None:
+        """See what others change in the ledger: rows that are to be sent again, the end of it all."""
+        version = await self._with_ledger(lambda: self._ledger.version)
+        while True:
+            await asyncio.sleep(_LOOKS)
+            self._give_up()
+            seen = await self._with_ledger(lambda: self._ledger.version)
+            if seen == version:
+                continue
+            version = seen
+            if await self._with_ledger(lambda: self._ledger.kept("cancelled")):
+                self.finish()
+                continue
+            await self._read_pending()
+            self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
+
+    # Servers
+
+    async def _attend(self, server: BatchServer) -> None:
+        """Ask a server what it has, and leave it alone for a while where it does not answer."""
+        url, asking = server.url, self._asking[server.url]
+        pause = _FIRST_PAUSE
+        while True:
+            asking.clear()
+            try:
+                offers = await server.offers(self._schedule.unknown(url))
+                await self._settle(server)
+            except ClientError as error:
+                self._lose(url, str(error).partition("\n")[0])
+                if not (self._met or self._tasks) and len(self._reasons) == len(self._servers):
+                    raise self._nobody() from None
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            if not self._schedule.is_available(url):
+                self._reasons.pop(url, None)
+                self._books.tell(ServerEvent(url, available=True))
+            pause, self._met = _FIRST_PAUSE, True
+            self._schedule.available(url, offers)
+            self._wake.set()
+            if not self._schedule.unknown(url):
+                await asking.wait()
+                if not self._schedule.is_available(url):
+                    await asyncio.sleep(pause)
+
+    def _lose(self, url: str, reason: str) -> None:
+        """A server does not answer."""
+        if self._reasons.get(url) != reason:
+            self._books.tell(ServerEvent(url, available=False, reason=reason))
+        self._reasons[url] = reason
+        self._schedule.away(url)
+
+    async def _settle(self, server: BatchServer) -> None:
+        """Take prompts off a server that was away, and whose rows went elsewhere."""
+        found = await self._with_ledger(lambda: self._ledger.attempts(abandoned=True))
+        left = [each.prompt_id for each in found if each.server == server.url]
+        if left:
+            for prompt_id, ending in (await server.remove(left)).items():
+                self._books.settled(prompt_id, ending)
+
+    # One row on one server
+
+    def _take_up(self, attempt: Attempt) -> None:
+        """Look for a row that was in flight when an earlier process ended."""
+        server = self._servers.get(attempt.server) or self._former.get(attempt.server)
+        if server is None:
+            server = self._former[attempt.server] = BatchServer(attempt.server, self._options, self._patience)
+        else:
+            self._schedule.taken(attempt.server, attempt.row)
+        self._begin(attempt, self._finish(server, attempt, server.take_up))
+
+    def _begin(self, attempt: Attempt, coroutine: Coroutine[Any, Any, None]) -> None:
+        async def guarded() -> None:
+            try:
+                await self._guarded(coroutine)
+            finally:
+                self._tasks.pop(attempt.row, None)
+                if attempt.server in self._servers:
+                    self._schedule.finished(attempt.server, attempt.row)
+                self._wake.set()
+
+        self._tasks[attempt.row] = asyncio.create_task(guarded())
+
+    async def _send(self, server: BatchServer, attempt: Attempt, alone: bool) -> None:
+        prompt = self._prepared[attempt.row][0].prompt
+
+        async def sent(attempt: Attempt) -> Ended:
+            if alone:
+                try:
+                    await server.free()
+                except ClientError as error:
+                    return Ended("unsent", str(error), server_gone=True)
+            return await server.send(attempt, prompt)
+
+        await self._finish(server, attempt, sent)
+
+    async def _finish(
+        self, server: BatchServer, attempt: Attempt, wait: Callable[[Attempt], Awaitable[Ended]]
+    ) -> None:
+        """Wait for an attempt's end, fetch what it gave, and say what becomes of the row."""
+        try:
+            ended = await wait(attempt)
+            if ended.result is not None:
+                ended = await self._saved(server, attempt, ended.result)
+        except Stopped as stopped:
+            if stopped.off:
+                self._books.returned(attempt, "cancelled", "the batch was stopped")
+            return
+        if ended.server_gone and attempt.server in self._servers:
+            self._lose(attempt.server, ended.error)
+            self._asking[attempt.server].set()
+        if ended.ending != "completed":
+            await self._judge(attempt, ended)
+
+    async def _saved(self, server: BatchServer, attempt: Attempt, result: Result[Any]) -> Ended:
+        """Fetch the files; the row is completed when they are here.
+
+        Raises:
+            SaveError: One cannot be written here.
+        """
+        try:
+            files = await save_outputs(server.client, result.files, self._out, attempt)
+        except SaveError:
+            raise
+        except ServerUnreachable as error:
+            return Ended("abandoned", str(error), server_gone=True)
+        except ClientError as error:
+            return Ended("download", str(error))
+        texts = {node_id: list(output.texts) for node_id, output in result.outputs.items() if output.texts}
+        self._prepared.pop(attempt.row, None)
+        self._books.has_completed(attempt, files, texts)
+        return Ended("completed")
+
+    async def _judge(self, attempt: Attempt, ended: Ended) -> None:
+        """Say what becomes of a row that gave nothing."""
+        if await self._with_ledger(lambda: self._ledger.kept("cancelled")):
+            self._set_aside(attempt, "cancelled", Ended("cancelled", ended.error))
+            return
+        earlier = await self._with_ledger(lambda: self._ledger.failures_of(attempt.row))
+        judged = verdict(ended.ending, earlier)
+        if judged == "aside":
+            state: Literal["invalid", "failed"] = "invalid" if ended.ending == "invalid" else "failed"
+            self._set_aside(attempt, state, ended)
+            return
+        if attempt.row not in self._prepared and not await self._prepare_again(attempt):
+            return
+        need = self._prepared[attempt.row][1]
+        self._books.returned(attempt, ended.ending, ended.error)
+        if judged == "alone" or earlier.get("out_of_memory"):
+            self._schedule.add_alone(attempt.row, need)
+        else:
+            self._schedule.add(attempt.row, need, again=True)
+
+    async def _prepare_again(self, attempt: Attempt) -> bool:
+        """Make the prompt of a row that an earlier process sent; gives whether it can be made."""
+        record = await self._with_ledger(lambda: self._ledger.row(attempt.row))
+        if record is None:
+            return False
+        read = self._reader.read(Row(record.number, record.parameters), is_new=False)
+        if read.prepared is None:
+            self._set_aside(attempt, "invalid", Ended("invalid", read.problem))
+            return False
+        self._prepared[attempt.row] = (read.prepared, read.need)
+        return True
+
+    def _set_aside(
+        self, row: int | Attempt, state: Literal["failed", "invalid", "cancelled"], ended: Ended
+    ) -> None:
+        """Have a row not be sent again."""
+        self._prepared.pop(row.row if isinstance(row, Attempt) else row, None)
+        self._books.set_aside(row, state, ended.ending, ended.error)

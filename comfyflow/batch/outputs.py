@@ -1,0 +1,97 @@
+"""Writing what rows gave: under names of ours, over nothing that is there, and whole."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..client.routes.file_routes import fetch
+from ..saved_file import SavedFile, clean_name, local_errors
+from .record import Attempt, SavedOutput
+
+if TYPE_CHECKING:
+    from ..client import AsyncClient
+    from ..output_file import OutputFile
+
+_PIECE: Final = 1 << 20
+_LONGEST_SUFFIX: Final = 10
+
+
+def output_name(attempt: Attempt, index: int, server_name: str) -> str:
+    """The name of a row's file: ``{row}_{prompt_hash:.8}_{index}`` and the suffix that the server gave it.
+
+    Args:
+        attempt: The row and its prompt.
+        index: Which of the row's files.
+        server_name: What the server calls it.
+    """
+    suffix = Path(clean_name(server_name)).suffix
+    return f"{attempt.row}_{attempt.prompt_hash:.8}_{index}{suffix if len(suffix) <= _LONGEST_SUFFIX else ''}"
+
+
+async def save_outputs(
+    client: AsyncClient, files: Sequence[OutputFile], folder: Path, attempt: Attempt
+) -> tuple[SavedOutput, ...]:
+    """Write the files of a row, one after the other.
+
+    What an earlier process wrote before it ended, and did not write down, is taken as it is where it has
+    the same bytes; otherwise the new file gets a number.
+
+    Args:
+        client: The client of the server that has them.
+        files: The files.
+        folder: Where to.
+        attempt: The row and its prompt.
+
+    Returns:
+        The files in their order; they are on the disk.
+
+    Raises:
+        DownloadError: One did not arrive whole, or the server has it no more.
+        SaveError: One cannot be written.
+        ServerUnreachable: The server does not answer.
+    """
+    return tuple(
+        [
+            await _save(client, file, folder / output_name(attempt, index, file.name))
+            for index, file in enumerate(files)
+        ]
+    )
+
+
+async def _save(client: AsyncClient, file: OutputFile, target: Path) -> SavedOutput:
+    arriving = target.with_name(f".{target.name}.part")
+    with local_errors(arriving):
+        arriving.unlink(missing_ok=True)
+    try:
+        with local_errors(target):
+            await client._driver.drive(fetch(client._core, file, arriving))
+            size, digest = await asyncio.to_thread(_sealed, arriving)
+            name = await asyncio.to_thread(_placed, arriving, target, digest)
+    finally:
+        arriving.unlink(missing_ok=True)
+    return SavedOutput(name, file.node_id or "", size, digest)
+
+
+def _sealed(path: Path) -> tuple[int, str]:
+    """The size and the SHA-256 of a file, once its bytes are on the disk."""
+    with path.open("rb") as opened:
+        os.fsync(opened.fileno())
+        size, digest = 0, hashlib.sha256()
+        while piece := opened.read(_PIECE):
+            size += len(piece)
+            digest.update(piece)
+    return size, digest.hexdigest()
+
+
+def _placed(arrived: Path, target: Path, digest: str) -> str:
+    """Give a file its name; the name that it has got."""
+    if target.is_file() and not target.is_symlink() and _sealed(target)[1] == digest:
+        return target.name
+    with SavedFile(target, overwrite=False, renamed=True) as saved:
+        arrived.replace(saved.partial)
+    return saved.path.name

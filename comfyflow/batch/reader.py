@@ -1,0 +1,178 @@
+"""Rows as they are needed: those of the ledger that wait, then the rest of the sweep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from ..errors import ComfyflowError, LedgerError
+from ..schema.installed_files import is_media_file
+from .ledger import PAGE, Ledger, stored_parameters
+from .row import Row
+from .schedule import Need
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 16
+"""After so many rows others have their turn."""
+
+_LONGEST_ERROR: Final = 4000
+
+
+class PreparedRow(Protocol):
+    """A row as a prompt: see `Recipe.prepare`."""
+
+    @property
+    def prompt(self) -> Mapping[str, Any]:
+        """The prompt JSON."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """Its hash: at least eight hexadecimal digits."""
+        ...
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Its node classes."""
+        ...
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The files that its inputs name and that must be installed."""
+        ...
+
+
+class RowMaker(Protocol):
+    """What turns rows into prompts: see `Recipe`."""
+
+    def prepare(self, row: Row) -> PreparedRow:
+        """The prompt of a row."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReadRow:
+    """A row that is ready to be sent, or cannot be.
+
+    Attributes:
+        row: The row.
+        is_new: Whether the ledger does not have it yet.
+        prepared: Its prompt; None where there is none.
+        problem: Why there is none.
+    """
+
+    row: Row
+    is_new: bool
+    prepared: PreparedRow | None
+    problem: str = ""
+
+    @property
+    def need(self) -> Need:
+        """What it needs of a server. A file of the user's is uploaded to whichever it is."""
+        if self.prepared is None:
+            return Need(frozenset())
+        models = self.prepared.models
+        return Need(self.prepared.classes, frozenset(name for name in models if not is_media_file(name)))
+
+
+class RowReader:
+    """Reads the rows of a batch.
+
+    Args:
+        ledger: The ledger.
+        call: Does something with the ledger, in the thread that has it.
+        maker: Makes prompts of rows.
+        rows: The sweep.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        call: Callable[[Callable[[], T]], Awaitable[T]],
+        maker: RowMaker,
+        rows: Iterable[Row] | AsyncIterable[Row],
+    ) -> None:
+        self._ledger = ledger
+        self._call: Any = call
+        self._maker = maker
+        self._rows = rows
+
+    async def pending(self, known: Callable[[int], bool]) -> AsyncIterator[ReadRow]:
+        """The rows of the ledger that wait.
+
+        Args:
+            known: Tells which need not be read, because they are here already.
+        """
+        start = 0
+        while True:
+            found = await self._call(lambda start=start: self._ledger.page(("pending",), start))
+            for record in found:
+                if not known(record.number):
+                    yield self.read(Row(record.number, record.parameters), is_new=False)
+            if len(found) < PAGE:
+                return
+            start = found[-1].number + 1
+
+    async def rest(self) -> AsyncIterator[ReadRow]:
+        """The rows of the sweep that the ledger does not have.
+
+        Raises:
+            LedgerError: Those that it has are others: it is the ledger of another batch.
+        """
+        size: int = await self._call(lambda: self._ledger.size)
+        number, stored = 0, list[str]()
+        async for row in _each(self._rows):
+            if number < size:
+                if number % PAGE == 0:
+                    page = range(number, min(number + PAGE, size))
+                    stored = await self._call(
+                        lambda page=page: self._ledger.parameters(page.start, page.stop)
+                    )
+                self._compare(row, number, stored[number % PAGE])
+            else:
+                yield self.read(row, is_new=True)
+            number += 1
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if number < size:
+            raise LedgerError(
+                f"{self._ledger.path} has {size:,} rows, and this sweep only {number:,}: it is the ledger of "
+                "another batch; choose another folder with --out"
+            )
+
+    def _compare(self, row: Row, number: int, stored: str) -> None:
+        if stored_parameters(row.parameters) != stored:
+            raise LedgerError(
+                f"{self._ledger.path} is the ledger of another batch: its row {number} is {stored:.200}, and "
+                f"here it is {stored_parameters(row.parameters):.200}; choose another folder with --out"
+            )
+
+    def read(self, row: Row, *, is_new: bool) -> ReadRow:
+        """A row with its prompt, or with why there is none.
+
+        Args:
+            row: The row.
+            is_new: Whether the ledger does not have it yet.
+        """
+        problems = getattr(row, "problems", ())
+        if problems:
+            return ReadRow(row, is_new, None, "; ".join(map(str, problems))[:_LONGEST_ERROR])
+        try:
+            return ReadRow(row, is_new, self._maker.prepare(row))
+        except (ComfyflowError, TypeError, ValueError) as error:
+            return ReadRow(row, is_new, None, str(error)[:_LONGEST_ERROR])
+
+
+async def _each(rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Row]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row

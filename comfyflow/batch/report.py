@@ -1,0 +1,134 @@
+"""What a batch tells while it runs, and when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from .record import STATES, Failure, SavedOutput, State
+
+
+@dataclass(frozen=True)
+class RowEvent:
+    """A row has come to another state, and the ledger has it.
+
+    Attributes:
+        number: The row.
+        state: Its state.
+        server: The server that has or had it.
+        prompt_id: Its prompt's id.
+        failure: Why it failed, or waits again; None where it did not fail.
+        error: What was said of it.
+        files: Its files.
+    """
+
+    number: int
+    state: State
+    server: str | None = None
+    prompt_id: str | None = None
+    failure: Failure | None = None
+    error: str = ""
+    files: tuple[SavedOutput, ...] = ()
+
+
+@dataclass(frozen=True)
+class ServerEvent:
+    """A server gets rows from now on, or is left alone for a while.
+
+    Attributes:
+        url: The server.
+        available: Which of the two.
+        reason: Why it is left alone.
+    """
+
+    url: str
+    available: bool
+    reason: str = ""
+
+
+BatchEvent: TypeAlias = RowEvent | ServerEvent
+
+
+@dataclass(frozen=True)
+class ServerStanding:
+    """What a server of a batch does.
+
+    Attributes:
+        url: The server.
+        available: Whether it gets rows.
+        rows: The rows that it has.
+        completed: How many rows it has completed in this run.
+        doing: What it is at, as the end of a sentence; empty where nobody knows.
+        reason: Why it gets none.
+    """
+
+    url: str
+    available: bool
+    rows: tuple[int, ...]
+    completed: int
+    doing: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a batch is.
+
+    Attributes:
+        total: How many rows the sweep has; None where nobody knows.
+        counts: How many rows are in each state.
+        here: How many rows came to an end in this run.
+        seconds: For how long it runs.
+        servers: What each server does.
+    """
+
+    total: int | None
+    counts: Mapping[State, int]
+    here: int
+    seconds: float
+    servers: tuple[ServerStanding, ...] = ()
+
+    @property
+    def ended(self) -> int:
+        """How many rows need nothing more."""
+        return sum(self.counts[state] for state in STATES if state not in ("pending", "in_progress"))
+
+    @property
+    def rate(self) -> float:
+        """Rows a second, since this run began."""
+        return self.here / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds that the rest takes at this rate; None where nobody knows."""
+        return None if self.total is None or not self.here else (self.total - self.ended) / self.rate
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a batch has come to.
+
+    Attributes:
+        counts: How many rows are in each state.
+        out: The folder of the outputs.
+        ledger: The ledger's file.
+        seconds: How long it took.
+        stopped: Whether it was stopped before its end.
+        files: How many files were written in this run.
+        failures: How many rows failed, by the class of failure.
+    """
+
+    counts: Mapping[State, int]
+    out: Path
+    ledger: Path
+    seconds: float
+    stopped: bool = False
+    files: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row of the sweep is completed."""
+        return not self.stopped and sum(self.counts.values()) == self.counts["completed"]

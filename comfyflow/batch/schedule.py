@@ -1,0 +1,341 @@
+"""Which row goes to which server next, without I/O.
+
+A server is given only what it can run. Rows that need the same models go to the same server, one after the
+other, so that it loads them once: a server stays with the models that it has for as long as rows wait for
+them, and then takes those that most rows wait for and fewest servers have.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from ..nearest import nearest
+
+_LOOKED_AT: Final = 64
+"""How many kinds of rows are compared when a server is to turn to another one."""
+
+_OVERTAKEN: Final = 4
+"""After how many times the window a row that waits is taken before all others."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a row needs of a server.
+
+    Attributes:
+        classes: Node classes.
+        models: Files that must be installed.
+    """
+
+    classes: frozenset[str]
+    models: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A row that is to be sent.
+
+    Attributes:
+        number: The row.
+        server: The server.
+        alone: Whether the server is to be freed before it.
+    """
+
+    number: int
+    server: str
+    alone: bool = False
+
+
+@dataclass
+class _Server:
+    """What is known of a server.
+
+    Attributes:
+        available: Whether it answered when it was last asked.
+        asked: The classes that it was asked for, and of those that it has, the files that they list.
+        in_flight: The rows that it has.
+        warm: What the row that it was given last needs.
+        reserved: The row that it is to run alone, once it has nothing else.
+        alone: Whether it runs that one now.
+    """
+
+    available: bool = False
+    asked: dict[str, frozenset[str] | None] = field(default_factory=dict[str, "frozenset[str] | None"])
+    in_flight: set[int] = field(default_factory=set[int])
+    warm: Need | None = None
+    reserved: int | None = None
+    alone: bool = False
+
+    def lacks(self, need: Need) -> tuple[list[str], list[str]]:
+        """The classes and the files that it does not have."""
+        classes = sorted(name for name in need.classes if self.asked.get(name) is None)
+        listed: set[str] = set()
+        for name in need.classes:
+            listed |= self.asked.get(name) or frozenset()
+        return classes, sorted(need.models - listed)
+
+    def can_run(self, need: Need) -> bool:
+        return not any(self.lacks(need))
+
+
+class Schedule:
+    """The rows that wait, the servers, and who gets what.
+
+    Args:
+        depth: How many rows a server has at once.
+        window: How many rows wait at most; a row that four times as many have overtaken is next.
+    """
+
+    def __init__(self, depth: int, window: int) -> None:
+        self.depth: Final = depth
+        self._patience: Final = _OVERTAKEN * window
+        self._servers: dict[str, _Server] = {}
+        self._kinds: dict[Need, deque[int]] = {}
+        self._waiting: dict[int, Need] = {}
+        self._alone: dict[int, Need] = {}
+        self._classes: set[str] = set()
+        self._newest = -1
+        self._runnable: dict[tuple[str, Need], bool] = {}
+
+    # Servers
+
+    def add_server(self, url: str) -> None:
+        """Know a server; it gets nothing before it is `available`."""
+        self._servers.setdefault(url, _Server())
+
+    def unknown(self, url: str) -> frozenset[str]:
+        """The classes that rows wait for and that a server was not asked for yet."""
+        return frozenset(self._classes - self._servers[url].asked.keys())
+
+    def available(self, url: str, offers: Mapping[str, frozenset[str] | None]) -> None:
+        """A server answers.
+
+        Args:
+            url: The server.
+            offers: Of classes that it was asked for, the files that their inputs list; None for one that it
+                does not have.
+        """
+        server = self._servers[url]
+        server.available = True
+        server.asked.update(offers)
+        self._forget(url)
+
+    def away(self, url: str) -> None:
+        """A server does not answer: it gets nothing until it is `available` again.
+
+        When it comes back it may have other files, and none of its models in memory.
+        """
+        server = self._servers[url]
+        server.available = False
+        server.reserved = server.warm = None
+        server.asked.clear()
+        self._forget(url)
+
+    def is_available(self, url: str) -> bool:
+        """Whether a server gets rows."""
+        return self._servers[url].available
+
+    def _forget(self, url: str) -> None:
+        self._runnable = {key: known for key, known in self._runnable.items() if key[0] != url}
+
+    # Rows
+
+    def add(self, number: int, need: Need, *, again: bool = False) -> None:
+        """A row waits.
+
+        Args:
+            number: The row.
+            need: What it needs.
+            again: Whether it was sent before: then it is the first of its kind.
+        """
+        self._waiting[number] = need
+        if need not in self._kinds:
+            self._classes |= need.classes
+        kind = self._kinds.setdefault(need, deque())
+        if again:
+            kind.appendleft(number)
+        else:
+            kind.append(number)
+        self._newest = max(self._newest, number)
+
+    def add_alone(self, number: int, need: Need) -> None:
+        """A row waits for a server that has nothing else to do."""
+        self._alone[number] = need
+        self._classes |= need.classes
+
+    def remove(self, number: int) -> None:
+        """A row does not wait any more."""
+        self._waiting.pop(number, None)
+        if self._alone.pop(number, None) is not None:
+            for server in self._servers.values():
+                if server.reserved == number:
+                    server.reserved = None
+
+    def taken(self, url: str, number: int) -> None:
+        """A server has a row already, from before."""
+        self._servers[url].in_flight.add(number)
+
+    def finished(self, url: str, number: int) -> None:
+        """A server has a row no longer."""
+        server = self._servers[url]
+        server.in_flight.discard(number)
+        if server.alone and not server.in_flight:
+            server.alone = False
+
+    @property
+    def waiting(self) -> int:
+        """How many rows wait."""
+        return len(self._waiting) + len(self._alone)
+
+    @property
+    def in_flight(self) -> int:
+        """How many rows servers have."""
+        return sum(len(server.in_flight) for server in self._servers.values())
+
+    def of(self, url: str) -> frozenset[int]:
+        """The rows that a server has."""
+        return frozenset(self._servers[url].in_flight)
+
+    # Decisions
+
+    def assign(self) -> list[Assignment]:
+        """Give rows to servers until none is free, or no row is left that one can run."""
+        found: list[Assignment] = []
+        self._reserve()
+        for url, server in self._servers.items():
+            number = server.reserved
+            if number is not None and server.available and not server.in_flight:
+                server.reserved, server.alone, server.warm = None, True, None
+                del self._alone[number]
+                server.in_flight.add(number)
+                found.append(Assignment(number, url, alone=True))
+        free = [url for url, server in self._servers.items() if self._is_free(server)]
+        while free:
+            # One each, whoever has least first: the last rows of a sweep are spread.
+            free.sort(key=lambda url: len(self._servers[url].in_flight))
+            free = [url for url in free if self._give(url, found) and self._is_free(self._servers[url])]
+        return found
+
+    def _is_free(self, server: _Server) -> bool:
+        taken = server.alone or server.reserved is not None
+        return server.available and not taken and len(server.in_flight) < self.depth
+
+    def _give(self, url: str, found: list[Assignment]) -> bool:
+        need = self._choose(url)
+        if need is None:
+            return False
+        number = self._take(need)
+        server = self._servers[url]
+        server.in_flight.add(number)
+        server.warm = need
+        found.append(Assignment(number, url))
+        return True
+
+    def _take(self, need: Need) -> int:
+        kind = self._kinds[need]
+        number = kind.popleft()
+        del self._waiting[number]
+        if not self._trim(need):
+            del self._kinds[need]
+        return number
+
+    def _trim(self, need: Need) -> bool:
+        """Drop the rows at a kind's head that do not wait any more; gives whether any is left."""
+        kind = self._kinds[need]
+        while kind and kind[0] not in self._waiting:
+            kind.popleft()
+        return bool(kind)
+
+    def _choose(self, url: str) -> Need | None:
+        """The kind of rows that a server is given next."""
+        for need in [need for need in islice(self._kinds, _LOOKED_AT) if not self._trim(need)]:
+            del self._kinds[need]
+        server = self._servers[url]
+        kinds = [need for need in islice(self._kinds, _LOOKED_AT) if self._can_run(url, need)]
+        overtaken = [need for need in kinds if self._kinds[need][0] < self._newest - self._patience]
+        if overtaken:
+            return min(overtaken, key=lambda need: self._kinds[need][0])
+        warm = server.warm
+        if warm is not None:
+            if warm in self._kinds and self._trim(warm) and self._can_run(url, warm):
+                return warm
+            same = next((need for need in kinds if need.models == warm.models), None)
+            if same is not None:
+                return same
+        others = [each.warm for each in self._servers.values() if each is not server and each.available]
+        return max(
+            kinds,
+            key=lambda need: (
+                len(self._kinds[need]) / (1 + sum(1 for each in others if each == need)),
+                -self._kinds[need][0],
+            ),
+            default=None,
+        )
+
+    def _can_run(self, url: str, need: Need) -> bool:
+        known = self._runnable.get((url, need))
+        if known is None:
+            known = self._runnable[url, need] = self._servers[url].can_run(need)
+        return known
+
+    def _reserve(self) -> None:
+        """Choose a server for each row that is to run alone: the one that is free soonest."""
+        reserved = {server.reserved for server in self._servers.values()}
+        for number, need in self._alone.items():
+            if number in reserved:
+                continue
+            fitting = [
+                server
+                for url, server in self._servers.items()
+                if server.available
+                and server.reserved is None
+                and not server.alone
+                and self._can_run(url, need)
+            ]
+            if fitting:
+                min(fitting, key=lambda server: len(server.in_flight)).reserved = number
+
+    def impossible(self) -> dict[int, str]:
+        """The rows that no server can run, each with the reason; they wait no longer.
+
+        Nothing is said of a row while a server that might run it has not been asked.
+        """
+        found: dict[int, str] = {}
+        for need in [*self._kinds, *self._alone.values()]:
+            known = all(need.classes <= server.asked.keys() for server in self._servers.values())
+            if not known or any(server.can_run(need) for server in self._servers.values()):
+                continue
+            reason = self._reason(need)
+            for number in (*self._kinds.pop(need, ()), *self._alone):
+                if self._waiting.get(number, self._alone.get(number)) == need:
+                    found[number] = reason
+        for number in found:
+            self.remove(number)
+        return found
+
+    def _reason(self, need: Need) -> str:
+        lacks = {url: server.lacks(need) for url, server in self._servers.items()}
+        for name in sorted(need.classes):
+            if all(name in classes for classes, _ in lacks.values()):
+                return (
+                    f"no server has the node class {name!r}; the pack that it comes with may not be installed"
+                )
+        for name in sorted(need.models):
+            if all(name in files for _, files in lacks.values()):
+                return f"no server has the file {name!r}{self._near(name, need.classes)}"
+        said = (f"{url} lacks {', '.join((*classes, *files))}" for url, (classes, files) in lacks.items())
+        return f"no server has all that it needs: {'; '.join(said)}"
+
+    def _near(self, name: str, classes: Iterable[str]) -> str:
+        listed = {
+            file
+            for server in self._servers.values()
+            for each in classes
+            for file in server.asked.get(each) or ()
+        }
+        near = nearest(name, listed)
+        return f"; did you mean {near!r}?" if near is not None else ""

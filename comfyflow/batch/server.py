@@ -1,0 +1,301 @@
+"""One of the servers of a batch: what it has, and prompts that are sent to it under ids of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ..client import AsyncClient, ClientOptions, Limits, OutOfMemory, Result
+from ..client.core import Core, patiently
+from ..client.failure import error_of_outcome
+from ..client.flow import Flow, sleep
+from ..client.routes.node_class_routes import class_infos
+from ..client.routes.queue_routes import delete_queued, history_entry, interrupt, queue
+from ..client.routes.server_routes import free, system_stats
+from ..client.run import Run, picture_senders
+from ..client.running import Attempt as Sending
+from ..client.running import Started, abandon, attach
+from ..client.submission import Submission, submit, with_choices
+from ..client.waiting import Wait, ready_socket, require_pictures
+from ..errors import (
+    ClientError,
+    ExecutionError,
+    PromptLost,
+    PromptRejected,
+    ServerError,
+    ServerUnreachable,
+)
+from ..schema.node_schema import read_node
+from ..source import Source
+from .record import Attempt, Ending
+
+if TYPE_CHECKING:
+    from ..validate import Report
+
+T = TypeVar("T")
+
+PATIENCE: Final = 60.0
+"""Seconds that a server may be away before the rows that it has go elsewhere."""
+
+_LOOKS: Final = (0.1, 0.3, 0.8)
+"""Pauses before each further search for a prompt that an earlier process may have sent."""
+
+_OF_THE_PROMPT: Final = (400, 413, 422)
+"""Answers that say something of the prompt, and not of the server."""
+
+_LONGEST_ERROR: Final = 4000
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended.
+
+    Attributes:
+        ending: How.
+        error: What is to be said of it.
+        result: What it gave, if it ended well.
+        server_gone: Whether the server does not answer.
+    """
+
+    ending: Ending
+    error: str = ""
+    result: Result[Any] | None = None
+    server_gone: bool = False
+
+
+class BatchServer:
+    """A server of a batch.
+
+    Args:
+        url: Its address.
+        options: How it is connected to.
+        patience: Seconds that it may be away before its rows go elsewhere.
+    """
+
+    def __init__(self, url: str, options: ClientOptions, patience: float = PATIENCE) -> None:
+        wanted: ClientOptions = {**options}
+        wanted["limits"] = dataclasses.replace(options.get("limits") or Limits(), patience=patience)
+        self.client: Final = AsyncClient(url, **wanted)
+        self.url: Final = self.client.url
+        self.leaves_prompts: bool = False
+        """Whether a task that is cancelled leaves its prompt where it is."""
+        self.runs: Final[dict[int, Run]] = {}
+        """The prompts that it has, by row."""
+
+    async def close(self) -> None:
+        """Close the connections. Prompts that it has go on."""
+        await self.client.close()
+
+    async def offers(self, classes: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
+        """Ask for node classes, and the files that their inputs list at this moment.
+
+        Args:
+            classes: Their names.
+
+        Returns:
+            The files by class; None for a class that it does not have.
+
+        Raises:
+            ClientError: It does not answer, or is no ComfyUI server.
+        """
+        core = self.client._core
+        await self._drive(system_stats(core))
+        infos = await self._drive(class_infos(core, sorted(classes), anew=True))
+        return {name: None if info is None else listed_files(name, info) for name, info in infos.items()}
+
+    async def send(self, attempt: Attempt, prompt: Mapping[str, Any]) -> Ended:
+        """Send a prompt and wait for its end; what goes wrong is told, not raised.
+
+        A task that is cancelled takes the prompt off the server, unless `leaves_prompts` says otherwise.
+
+        Args:
+            attempt: Its row and its id.
+            prompt: The prompt JSON.
+
+        Raises:
+            Stopped: The task was cancelled.
+        """
+        sending = Sending()
+        return await self._ended(attempt, sending, self._sent(attempt, prompt, sending), known=True)
+
+    async def take_up(self, attempt: Attempt) -> Ended:
+        """Wait for a prompt that an earlier process sent, or was about to send.
+
+        Args:
+            attempt: Its row and its id.
+
+        Returns:
+            How it ended; ``unsent`` where the server has it in neither queue nor history.
+        """
+        sending = Sending()
+        return await self._ended(attempt, sending, self._taken_up(attempt, sending), known=False)
+
+    async def free(self) -> None:
+        """Have it unload all models and forget all results.
+
+        Raises:
+            ClientError: It does not answer.
+        """
+        await self._drive(free(self.client._core, unload_models=True, free_memory=True))
+
+    async def remove(self, prompt_ids: Iterable[str]) -> dict[str, Ending]:
+        """Take prompts off that nobody waits for any more.
+
+        Args:
+            prompt_ids: Their ids.
+
+        Returns:
+            What became of each.
+
+        Raises:
+            ClientError: It does not answer.
+        """
+        return await self._drive(_removed(self, tuple(prompt_ids)))
+
+    def doing(self) -> str:
+        """What it does, as the end of a line; empty where it does nothing of ours."""
+        runs = [run for run in self.runs.values() if run.started and not run.ended]
+        return runs[0].describe() if runs else ""
+
+    async def _drive(self, flow: Flow[T]) -> T:
+        return await self.client._driver.drive(flow)
+
+    async def _ended(self, attempt: Attempt, sending: Sending, flow: Flow[Ended], *, known: bool) -> Ended:
+        """How a flow ends an attempt.
+
+        Args:
+            attempt: The attempt.
+            sending: How far it has come.
+            flow: The flow.
+            known: Whether the server has nothing of it before `sending` says so.
+        """
+        try:
+            return await self._drive(flow)
+        except asyncio.CancelledError as interrupt:
+            if self.leaves_prompts:
+                raise
+            why = await self.client._driver.see_through(abandon(self.client._core, sending))
+            raise Stopped(off=not why and (known or sending.run is not None)) from interrupt
+        except ServerUnreachable as error:
+            unsent = error.unsent and not sending.accepted
+            return Ended("unsent" if unsent else "abandoned", _line(error), server_gone=True)
+        except PromptRejected as error:
+            return Ended("invalid", str(error)[:_LONGEST_ERROR])
+        except ServerError as error:
+            if error.status in _OF_THE_PROMPT:
+                return Ended("invalid", _line(error))
+            return Ended("abandoned" if sending.accepted else "server_gone", _line(error), server_gone=True)
+        except ClientError as error:
+            return Ended("invalid", _line(error))
+        finally:
+            self.runs.pop(attempt.row, None)
+
+    def _sent(self, attempt: Attempt, prompt: Mapping[str, Any], sending: Sending) -> Flow[Ended]:
+        core, source = self.client._core, Source(prompt)
+        run = Run(attempt.prompt_id, prompt, core.new_signal, core.clock)
+        run.senders = picture_senders(prompt, None)
+        run.polled = not core.use_socket
+        if not run.polled:
+            yield from ready_socket(core, bool(run.senders))
+            core.hub.add(run)
+        yield from require_pictures(core, run, told=False)
+        sending.run = self.runs[attempt.row] = run
+        try:
+            accepted = yield from submit(core, run, Submission(prompt), source)
+        except PromptRejected as error:
+            raise (yield from with_choices(core, error, source)) from None
+        sending.accepted = True
+        if accepted.prompt_id != run.prompt_id:
+            core.hub.rename(run, accepted.prompt_id)
+        report: Report | None = None
+        if accepted.node_errors:
+            from ..validate import Report
+
+            run.senders -= accepted.node_errors.keys()
+            report = Report.from_server({"node_errors": accepted.node_errors}, 200, prompt=prompt)
+        return (yield from self._waited(run, source, report))
+
+    def _taken_up(self, attempt: Attempt, sending: Sending) -> Flow[Ended]:
+        core = self.client._core
+        for pause in (0.0, *_LOOKS):
+            yield from sleep(pause)
+            started = yield from patiently(core, lambda: _found(core, attempt.prompt_id))
+            if started is not None:
+                sending.run, sending.accepted = started.run, True
+                self.runs[attempt.row] = started.run
+                return (yield from self._waited(started.run, started.prepared, None))
+        return Ended("unsent", "the server has it in neither queue nor history")
+
+    def _waited(self, run: Run, source: Source, report: Report | None) -> Flow[Ended]:
+        core = self.client._core
+        outcome = yield from Wait(core, run, None).outcome()
+        error = error_of_outcome(run, outcome)
+        if error is not None:
+            return Ended(_ending(error), str(error)[:_LONGEST_ERROR])
+        result: Result[Any] = Result(run, source, report, self.client)
+        missing = next(iter(result.missing.values()), None)
+        if missing is not None:
+            ending: Ending = "invalid" if isinstance(missing, PromptRejected) else "node_error"
+            return Ended(ending if not run.senders else "download", str(missing)[:_LONGEST_ERROR])
+        return Ended("completed", result=result)
+
+
+class Stopped(asyncio.CancelledError):
+    """A task that was cancelled while a server had its prompt.
+
+    Args:
+        off: Whether the prompt is off the server; otherwise it may go on there.
+    """
+
+    def __init__(self, off: bool) -> None:
+        super().__init__()
+        self.off = off
+
+
+def _found(core: Core, prompt_id: str) -> Flow[Started | None]:
+    try:
+        return (yield from attach(core, prompt_id))
+    except PromptLost:
+        return None
+
+
+def _removed(server: BatchServer, prompt_ids: tuple[str, ...]) -> Flow[dict[str, Ending]]:
+    core = server.client._core
+    found: dict[str, Ending] = {}
+    listed = yield from queue(core)
+    waiting = [each for each in prompt_ids if listed.find(each) is not None and not listed.runs(each)]
+    if waiting:
+        yield from delete_queued(core, waiting)
+    for prompt_id in prompt_ids:
+        if listed.runs(prompt_id):
+            yield from interrupt(core, prompt_id)
+        entry = yield from history_entry(core, prompt_id)
+        found[prompt_id] = "completed" if entry is not None and prompt_id not in waiting else "cancelled"
+    return found
+
+
+def listed_files(name: str, info: Mapping[str, Any]) -> frozenset[str]:
+    """Every choice that the inputs of a class list.
+
+    Args:
+        name: The class.
+        info: What ``/object_info`` says of it.
+    """
+    node = read_node(name, info)
+    choices = (choice for entry in node.inputs for choice in entry.choices or ())
+    return frozenset(choice for choice in choices if isinstance(choice, str))
+
+
+def _ending(error: ClientError) -> Ending:
+    if isinstance(error, OutOfMemory):
+        return "out_of_memory"
+    if isinstance(error, PromptLost):
+        return "lost"
+    return "node_error" if isinstance(error, ExecutionError) else "interrupted"
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:_LONGEST_ERROR]
