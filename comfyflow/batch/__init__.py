@@ -1,1 +1,28 @@
 """Many prompts on many servers: a sweep of rows, and the ledger of what became of each."""
+
+from ..errors import LedgerError, RowsError
+from .driver import Batch
+from .ledger import Ledger
+from .record import Failure, RowRecord, SavedOutput, State
+from .report import BatchEvent, RowEvent, ServerEvent, ServerStanding, Standing, Summary
+from .row import Row
+from .rows import Rows
+
+__all__ = [
+    "Batch",
+    "BatchEvent",
+    "Failure",
+    "Ledger",
+    "LedgerError",
+    "Row",
+    "RowEvent",
+    "RowRecord",
+    "Rows",
+    "RowsError",
+    "SavedOutput",
+    "ServerEvent",
+    "ServerStanding",
+    "Standing",
+    "State",
+    "Summary",
+]

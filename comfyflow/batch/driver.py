@@ -451,6 +451,7 @@ class Batch:
             self._schedule.add_alone(attempt.row, need)
         else:
             self._schedule.add(attempt.row, need, again=True)
+        self._ask_for_classes()
 
     async def _prepare_again(self, attempt: Attempt) -> bool:
         """Make the prompt of a row that an earlier process sent; gives whether it can be made."""
