@@ -103,6 +103,15 @@ AXIS_VALUES: Final = 1_000_000
 """How many values one axis of a grid may have, files that a pattern fits among them, and how many rows a
 file or a list may have of which a sample is drawn."""
 
+CACHE_SIZE: Final = 512 * MIB
+"""How many bytes the cache folder may hold."""
+
+CACHED_FILES: Final = 4096
+"""How many entries it may hold."""
+
+ASKED_SINGLY: Final = 200
+"""Classes that a server is asked for one by one; for more, its whole /object_info comes faster."""
+
 _FREE: Final = MIB
 """So many bytes may come out of compressed data, however little it was."""
 _PIECE: Final = MIB

@@ -73,6 +73,8 @@ class ClientOptions(TypedDict, total=False):
         websocket: False does without the socket and asks the server instead.
         cache: Seconds for which lists of what the server has are kept: node classes, models,
             embeddings, extensions. None are kept by default, nor after the socket was away.
+        disk_cache: Whether answers that the server has given an ETag are kept between runs, in the cache
+            folder (``docs/cache.md``). The server is asked each time whether they still hold.
         event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
         verify: For https: a file with the certificate of the server or of who signed it, an SSL
             context, or False, which trusts everybody. None: what is configured, or the system's own.
@@ -93,6 +95,7 @@ class ClientOptions(TypedDict, total=False):
     middleware: Sequence[Middleware]
     websocket: bool
     cache: float
+    disk_cache: bool
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None
     verify: ssl.SSLContext | bool | str | os.PathLike[str] | None
     proxy: str | None
@@ -116,6 +119,7 @@ class ClientSettings:
     middleware: Sequence[Middleware] = ()
     websocket: bool = True
     cache: float = 0.0
+    disk_cache: bool = True
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None = None
     verify: ssl.SSLContext | bool | str | os.PathLike[str] | None = None
     proxy: str | None = None

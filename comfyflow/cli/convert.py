@@ -49,7 +49,7 @@ def convert(
     FILE is editor JSON, or a file that carries it; - is standard input.
     """
     from ..importer import convert_workflow, read_workflow
-    from ..source import in_file
+    from ..source import editor_classes, in_file
 
     source, name = given_file(file)
     found = read_workflow(source, name=name)
@@ -59,6 +59,7 @@ def convert(
         )
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else reference_schema()
+    schema.expect(editor_classes(found.workflow))
     with in_file(name):
         conversion = convert_workflow(
             found.workflow, schema, editor=editor, repair=repair, seed=seed, packs=packs

@@ -69,13 +69,27 @@ partner_api_key_option: Final = _credential(
     "--partner-api-key", "KEY", "For nodes that call paid services; @FILE."
 )
 CONNECTION_NAMES: Final = frozenset(
-    {"bearer", "token", "basic", "api_key", "user", "header", "ca", "partner_api_key"}
+    {"bearer", "token", "basic", "api_key", "user", "header", "ca", "partner_api_key", "no_cache"}
+)
+
+
+def _keep_nothing(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.find_root().meta.setdefault(_CREDENTIALS, {})["disk_cache"] = False
+
+
+_no_cache_option: Final = click.option(
+    "--no-cache",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_nothing,
+    help="Neither use nor keep what a server has said in earlier runs.",
 )
 
 
 def server_option(command: T) -> T:
     """``--server`` and the options of a connection to it; only the former is the command's own."""
-    for option in reversed(CONNECTION_OPTIONS):
+    for option in reversed((*CONNECTION_OPTIONS, _no_cache_option)):
         command = option(command)
     named: T = click.option("--server", metavar="URL", help="A running ComfyUI: http://127.0.0.1:8188.")(
         command
@@ -176,15 +190,17 @@ def given_schema(server: str | None, object_info: Path | None, stubs: str | None
         raise CommandError(f"give {' or '.join(named)}, not {'both' if len(named) == 2 else 'all of them'}")
     if stubs is not None:
         return package_schema_of(stubs)
-    from ..schema import load_schema
-
     if object_info is not None:
+        from ..schema import load_schema
+
         return load_schema(object_info)
     chosen = named_server(server)
     if chosen.is_default:
         return None
+    from ..client.server_classes import asked_schema
+
     try:
-        return load_schema(server_url(chosen.url), **connection_options())
+        return asked_schema(server_url(chosen.url), **connection_options())
     except SchemaError as error:
         if server is not None:
             raise

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..argument_name import name_nearest
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
+from ..json_types import object_or_empty
 from ..parameters import Parameters
-from ..source import Converting, Source, read_file
+from ..source import Converting, Source, editor_classes, prompt_classes, read_file
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import reference_schema
 from .parameters import option_like, read_parameters, share_words
@@ -49,7 +50,10 @@ def load_target(
     if _is_python(file):
         _refuse_converting(text, converting)
         made = load_workflow(file, name, words)
-        return Source.of(made, name=made.name or file.stem)
+        source = Source.of(made, name=made.name or file.stem)
+        if schema is not None:
+            schema.expect(prompt_classes(source.prompt))
+        return source
     if words:
         name, hint = shown_name(text), option_like(words[0].partition("=")[0])
         what = f"{name} is no Python workflow and has no parameters: {' '.join(words)}"
@@ -258,4 +262,6 @@ def _load_file(text: str, schema: Schema | None, converting: Converting | None) 
         if isinstance(source, Path):
             raise
         raise CommandError(f"{error} (a Python workflow is named by its file, not piped)") from None
+    if schema is not None:
+        schema.expect(prompt_classes(object_or_empty(prompt)) | editor_classes(editor))
     return Source.of_json(prompt, editor, schema, name=Path(shown).name, converting=converting, file=shown)

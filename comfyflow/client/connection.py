@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from ..client_options import ClientSettings
+from ..cache_folder import cache_folder
 from ..configuration import GivenCredentials, given_credentials
 from ..errors import ClientError, ConfigurationError
 from .address import Address, Credentials, basic, bearer, read_address, redacted
@@ -134,6 +135,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
     )
     core.partner_api_key = key
     core.trusted = others.get("ca")
+    core.disk = cache_folder(used=options.disk_cache)
     return core
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ..bounds import MIB, Bounds, check_json
 from ..client_options import Limits
+from ..cache_folder import CacheFolder
 from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, WaitTimeout
 from ..json_types import is_object
 from ..schema import Schema
@@ -169,6 +170,8 @@ class Core:
         """What was uploaded, by connection, name and content."""
         self.node_classes: dict[str, Any] = {}
         """What the server said of single node classes."""
+        self.disk = CacheFolder(None)
+        """What is kept between runs."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub: Final = Hub(new_signal, self.clock)
         self.cache: Final = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)

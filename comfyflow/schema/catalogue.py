@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from abc import abstractmethod
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cache
@@ -54,7 +55,25 @@ class _StandIn(NamedTuple):
     number: bytes
 
 
-class Catalogue(Mapping[str, Any]):
+class LargeCatalogue(Mapping[str, Any]):
+    """Classes that can be looked through without decoding each."""
+
+    @abstractmethod
+    def outlines(self) -> Iterator[Outline]:
+        """What each class says at its top, without the rest; what is no object is left out."""
+
+    @abstractmethod
+    def modules(self) -> Iterator[str]:
+        """The modules of the classes, as far as they can be seen without decoding: the last that
+        each class names.
+        """
+
+    @abstractmethod
+    def mentioning(self, text: str) -> Iterator[Any]:
+        """The entries in whose JSON a text stands, in whatever role."""
+
+
+class Catalogue(LargeCatalogue):
     """The entries of a JSON object by name, each decoded when it is first asked for.
 
     Looking one up raises `SchemaError` where the entries that were decoded have more values than the
@@ -109,7 +128,7 @@ class Catalogue(Mapping[str, Any]):
         return Catalogue(pieces, self._source, self._bounds, self._stand_ins)
 
     def outlines(self) -> Iterator[Outline]:
-        """What each class says at its top, without the rest; what is no object is left out."""
+        """See `LargeCatalogue`."""
         decode = _outline_decoder().decode
         for piece in self._pieces.values():
             try:
@@ -119,9 +138,7 @@ class Catalogue(Mapping[str, Any]):
             yield Outline(found.python_module, found.output)
 
     def modules(self) -> Iterator[str]:
-        """The modules of the classes, as far as they can be seen without decoding: the last that
-        each class names.
-        """
+        """See `LargeCatalogue`."""
         for piece in self._pieces.values():
             data = bytes(piece)
             found = _MODULE.match(data, max(data.rfind(_MODULE_KEY), 0))
@@ -129,7 +146,7 @@ class Catalogue(Mapping[str, Any]):
                 yield found[1].decode("utf-8", "replace")
 
     def mentioning(self, text: str) -> Iterator[Any]:
-        """The entries in whose JSON a text stands, in whatever role."""
+        """See `LargeCatalogue`."""
         wanted = text.encode()
         return (self[name] for name, piece in self._pieces.items() if wanted in bytes(piece))
 
@@ -186,7 +203,7 @@ def layered(*layers: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def outlines(classes: Mapping[str, Any]) -> Iterator[Outline]:
     """What each class of an /object_info says at its top; what is no object is left out."""
-    if isinstance(classes, Catalogue):
+    if isinstance(classes, LargeCatalogue):
         return classes.outlines()
     nodes = (node for node in classes.values() if is_object(node))
     return (Outline(node.get("python_module"), node.get("output")) for node in nodes)
@@ -194,14 +211,14 @@ def outlines(classes: Mapping[str, Any]) -> Iterator[Outline]:
 
 def modules(classes: Mapping[str, Any]) -> Iterator[str]:
     """The modules that the classes of an /object_info come from."""
-    if isinstance(classes, Catalogue):
+    if isinstance(classes, LargeCatalogue):
         return classes.modules()
     return (str(node.python_module) for node in outlines(classes))
 
 
 def mentioning(classes: Mapping[str, Any], text: str) -> Iterator[Any]:
     """Those classes of an /object_info in which a text may stand."""
-    return classes.mentioning(text) if isinstance(classes, Catalogue) else iter(classes.values())
+    return classes.mentioning(text) if isinstance(classes, LargeCatalogue) else iter(classes.values())
 
 
 def _choose_stand_ins(data: bytes) -> list[_StandIn]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, overload
 
 from ..errors import SchemaError
 from ..nearest import nearest
 from ..problem import Problem, left_out
+from .asked_classes import AskedClasses
 from .node_schema import MalformedNodeError, NodeSchema, read_node
 from .version import Version, infer_version, inferred, required_editor
 
@@ -103,12 +104,32 @@ class Schema(Mapping[str, NodeSchema]):
 
     def __str__(self) -> str:
         """Which schema it is: the last line of every report that is made against it."""
-        count = len(self.raw)
-        classes = f"{count} node class{'' if count == 1 else 'es'}"
-        return f"schema: {classes} of ComfyUI {self.version_text}, from {self.source}"
+        count = self.count
+        classes = f"{count} node class{'' if count == 1 else 'es'} of " if count is not None else ""
+        return f"schema: {classes}ComfyUI {self.version_text}, from {self.source}"
 
     def __repr__(self) -> str:
-        return f"<Schema of {len(self.raw)} nodes, ComfyUI {self.version}, from {self.source}>"
+        count = self.count
+        nodes = f"of {count} nodes, " if count is not None else ""
+        return f"<Schema {nodes}ComfyUI {self.version}, from {self.source}>"
+
+    @property
+    def count(self) -> int | None:
+        """How many node classes there are; None where the server was asked for some only."""
+        raw = self.raw
+        return None if isinstance(raw, AskedClasses) and not raw.is_whole else len(raw)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Have a schema that asks a server ask for these classes at once; any other does nothing.
+
+        Args:
+            names: The classes that will be looked at.
+
+        Raises:
+            SchemaError: The server does not answer.
+        """
+        if isinstance(self.raw, AskedClasses):
+            self.raw.expect(names)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -119,7 +140,15 @@ class Schema(Mapping[str, NodeSchema]):
 
     def nearest(self, class_type: str) -> str | None:
         """The known class whose name is most like this one, or None where none is near."""
-        return nearest(class_type, self.raw)
+        return nearest(class_type, self.names_near(class_type))
+
+    def names_near(self, class_type: str) -> Iterable[str]:
+        """Names of known classes, with the one that is most like this one among them."""
+        raw = self.raw
+        if not isinstance(raw, AskedClasses):
+            return raw
+        near = raw.nearest(class_type)
+        return () if near is None else (near,)
 
     def entry(self, class_type: str) -> Any:
         """What the server says of a class, malformed or not; None where there is none that can be read."""

@@ -24,6 +24,7 @@ _MESHES: Final = frozenset({".gltf", ".glb", ".obj", ".fbx", ".stl", ".spz", ".s
 
 def listed_files(schema: Schema) -> Iterator[str]:
     """The files of the server's input folder that its loaders list."""
+    schema.expect(_LISTS)
     for class_type, name in _LISTS.items():
         node = schema.get(class_type)
         entry: InputSchema | None = node.by_name.get(name) if node is not None else None

@@ -129,7 +129,8 @@ class CheckedGraph:
     def _suggestion(self, node_id: str | None, error: ErrorEntry) -> str | None:
         if error.type in MISSING_CLASS:
             given = self.class_type(node_id)
-            near = self.nearest(given, self.plans.schema.raw) if given and self.plans is not None else None
+            known = self.plans.schema.names_near(given) if given and self.plans is not None else ()
+            near = self.nearest(given or "", known)
             return f"Did you mean {near!r}?" if near is not None else None
         if error.explained is not None and error.explained.is_file and self.plans is not None:
             near = self.nearest(str(self.inputs(node_id).get(error.input_name or "")), self.plans.files)
@@ -357,7 +358,7 @@ class Report:
         schema = self._whole_schema()
         if schema is None:
             return None
-        return {"source": schema.source, "version": schema.version_text, "node_classes": len(schema.raw)}
+        return {"source": schema.source, "version": schema.version_text, "node_classes": schema.count}
 
     _repr_pretty_ = pretty_text
 

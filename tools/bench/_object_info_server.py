@@ -1,4 +1,7 @@
-"""A server in a process of its own that answers GET /object_info, for peers that ask one."""
+"""A server in a process of its own that answers GET /object_info, for peers that ask one, and for us.
+
+``/sent`` says how many bytes it has sent since it was asked that before.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 
 @contextmanager
@@ -28,11 +32,27 @@ def serve(path: Path) -> None:
     schema = json.loads(path.read_text(encoding="utf-8"))
     # The reference schema has no prose; peers take for granted that each node has some.
     nodes = {name: {"description": "", **node} for name, node in schema.get("nodes", schema).items()}
-    pages = {"/object_info": json.dumps(nodes).encode(), "/embeddings": b"[]"}
+    stats = {"system": {"comfyui_version": schema.get("comfyui_version", "0.33.0")}, "devices": []}
+    pages = {
+        "/object_info": json.dumps(nodes).encode(),
+        "/embeddings": b"[]",
+        "/system_stats": json.dumps(stats).encode(),
+    }
+    sent: list[int] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = pages.get(self.path.replace("//", "/"))
+            path = self.path.replace("//", "/").removeprefix("/api")
+            body = pages.get(path)
+            if path.startswith("/object_info/"):
+                name = unquote(path.removeprefix("/object_info/"))
+                body = json.dumps({name: nodes[name]} if name in nodes else {}).encode()
+                sent.append(len(body))
+            elif path == "/sent":
+                body = str(sum(sent)).encode()
+                sent.clear()
+            else:
+                sent.append(len(body or b""))
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body or b"")))

@@ -59,15 +59,20 @@ def run_once(command: Sequence[str], environment: Mapping[str, str]) -> tuple[fl
     return seconds, peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
+def environment() -> dict[str, str]:
+    """Variables with which a command is of this tree."""
+    found = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stubs'}"}
+    # Peers that pip installed have their bytecode; the warm-up run makes ours.
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    return found
+
+
 def compare(commands: Mapping[str, Sequence[str]], runs: int = 5) -> dict[str, Cost]:
     """Run several commands in turn, once to warm up and then ``runs`` times each."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stubs'}"}
-    # Peers that pip installed have their bytecode; the warm-up run makes ours.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for turn in range(runs + 1):
         for name, command in commands.items():
-            cost = run_once(command, environment)
+            cost = run_once(command, environment())
             if turn:
                 seen[name].append(cost)
     return {

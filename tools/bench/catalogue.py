@@ -14,7 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ._process import ROOT, Cost, compare
+import httpx
+
+from ._object_info_server import serving_object_info
+from ._process import ROOT, Cost, compare, environment, run_once
 
 SCHEMA = ROOT / "stubs" / "comfynodes" / "schema.json"
 PROMPT = ROOT / "examples" / "txt2img.prompt.json"
@@ -24,6 +27,7 @@ EVERY = 2
 RUNS = 5
 AIM = 0.45
 AIM_MEGABYTES = 110
+AIM_BYTES = 1_000_000
 LOAD = "json.load"
 
 
@@ -35,6 +39,16 @@ def main() -> None:
         path.write_text(json.dumps(catalogue(nodes, prompt)), encoding="utf-8")
         print(f"{CLASSES} classes, {path.stat().st_size / 1e6:.0f} MB; aim: {AIM} x, {AIM_MEGABYTES} MB")
         show(compare(commands(path), RUNS))
+        of_server(path)
+
+
+def of_server(path: Path) -> None:
+    """How many bytes one workflow needs of a server with that catalogue."""
+    with serving_object_info(path) as url:
+        words = ["validate", str(PROMPT), "--server", url]
+        run_once([sys.executable, "-m", "comfyflow", *words], environment())
+        sent = int(httpx.get(f"{url}sent").text)
+    print(f"  {'comfyflow validate --server: bytes':<36}{sent:12,} bytes   aim: {AIM_BYTES:,}")
 
 
 def commands(path: Path) -> Mapping[str, list[str]]:

@@ -10,6 +10,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from ...schema.catalogue import layered
 from ...schema.load import parse_object_info
 from ..core import Core, call, parse_json
 from ..flow import Answer, Flow, Gather, Request, segment
+from ..kept_answer import unless_kept
 from .server_info import SystemStats
 from .server_routes import _object, system_stats
 
@@ -219,30 +221,44 @@ def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
         ServerError: The server gives an error.
         SchemaError: What it gives is no /object_info.
     """
-    found = yield from _first_of(core, "/api/object_info", "/object_info")
+    found = yield from object_info_answer(core)
     raw = parse_object_info(found.content, f"/object_info of {core.address}", core.bounds)
     editor = None
     if version is None:
-        try:
-            stats = yield from _first_of(core, "/api/system_stats", "/system_stats")
-            said = parse_json(core, Request("GET", "/api/system_stats"), stats)
-        except ServerError:
-            said = None  # something that has only saved answers of a server
-        told = SystemStats(object_or_empty(said))
+        told = yield from server_told(core)
         version, editor = told.version, told.editor
     return Schema(raw, version, core.address.url, editor=editor)
+
+
+def object_info_answer(core: Core) -> Flow[Answer]:
+    """What a server says of all its classes, unread.
+
+    Raises:
+        ServerError: The server gives an error.
+    """
+    return (yield from _first_of(core, "/api/object_info", "/object_info"))
+
+
+def server_told(core: Core) -> Flow[SystemStats]:
+    """What a server says of itself; nothing where it is something that has only saved answers of one."""
+    try:
+        stats = yield from _first_of(core, "/api/system_stats", "/system_stats")
+        said = parse_json(core, Request("GET", "/api/system_stats"), stats)
+    except ServerError:
+        said = None
+    return SystemStats(object_or_empty(said))
 
 
 def _first_of(core: Core, path: str, older: str) -> Flow[Answer]:
     """The answer of a route, or of the name that it had before servers knew ``/api``."""
     try:
-        return (yield from call(core, Request("GET", path)))
+        return (yield from unless_kept(core, Request("GET", path), partial(call, core)))
     except ServerError as error:
         if error.status != 404:
             raise
         first = error
     try:
-        return (yield from call(core, Request("GET", older)))
+        return (yield from unless_kept(core, Request("GET", older), partial(call, core)))
     except ServerError as error:
         raise (first if error.status == 404 else error) from None
 
