@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
-from ..client_options import ClientSettings
 from ..cache_folder import cache_folder
+from ..client_options import ClientSettings
 from ..configuration import GivenCredentials, given_credentials
 from ..errors import ClientError, ConfigurationError
 from .address import Address, Credentials, basic, bearer, read_address, redacted

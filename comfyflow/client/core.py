@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from ..bounds import MIB, Bounds, check_json
-from ..client_options import Limits
 from ..cache_folder import CacheFolder
+from ..client_options import Limits
 from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, WaitTimeout
 from ..json_types import is_object
 from ..schema import Schema

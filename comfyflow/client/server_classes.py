@@ -21,7 +21,6 @@ from .client import Client
 from .core import Core, ask, call, parse_json
 from .flow import Answer, Flow, Gather, Request, segment
 from .kept_answer import unless_kept
-
 from .routes.node_class_routes import object_info_answer, server_told
 
 _AT_ONCE: Final = 8
