@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from comfyflow.client import AsyncClient, AsyncHandle, Client
+from tests.loop_thread import opened_in_thread
 
 KINDS = ["Client", "AsyncClient"]
 
@@ -74,19 +74,15 @@ def connected(kind: str, url: str, **options: Any) -> Iterator[Any]:
         with Client(url, **options) as client:
             yield client
         return
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
 
-    async def make() -> AsyncClient:
-        return AsyncClient(url, **options)
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[AsyncClient]:
+        client = AsyncClient(url, **options)
+        try:
+            yield client
+        finally:
+            await client.close()
+            await _rest()
 
-    client = Awaited(asyncio.run_coroutine_threadsafe(make(), loop).result(10), loop)
-    try:
-        yield client
-    finally:
-        client.close()
-        asyncio.run_coroutine_threadsafe(_rest(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    with opened_in_thread(opened, "async-client") as (client, loop):
+        yield Awaited(client, loop)

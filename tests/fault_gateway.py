@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import web
 from typing_extensions import Self
+
+from comfyflow.simulator.listening import listening
+from tests.loop_thread import opened_in_thread
 
 PAGE = b"<html><body><h1>Starting</h1></body></html>"
 
@@ -57,45 +60,27 @@ class FaultGateway:
 
     def __post_init__(self) -> None:
         self._chance = random.Random(f"gateway/{self.seed}")
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
         self._later: set[asyncio.Task[object]] = set()
-        self._thread = threading.Thread(target=self._serve, daemon=True, name="fault-gateway")
+        self._thread = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10)
+        self.port, _ = self._thread.enter_context(opened_in_thread(self._serving, "fault-gateway"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
-        self._loop.close()
+        self._thread.close()
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._start())
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._stop())
-
-    async def _start(self) -> None:
-        self._session = aiohttp.ClientSession(
-            auto_decompress=False, connector=aiohttp.TCPConnector(force_close=True)
-        )
+    @asynccontextmanager
+    async def _serving(self) -> AsyncGenerator[int]:
         app = web.Application(client_max_size=2**30)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port = self._runner.addresses[0][1]
-
-    async def _stop(self) -> None:
-        for task in self._later:
-            task.cancel()
-        await asyncio.gather(*self._later, return_exceptions=True)
-        await self._runner.cleanup()
-        await self._session.close()
+        connector = aiohttp.TCPConnector(force_close=True)
+        async with aiohttp.ClientSession(auto_decompress=False, connector=connector) as self._session:
+            async with listening(app, "127.0.0.1", patience=0.2) as port:
+                yield port
+            for task in self._later:
+                task.cancel()
+            await asyncio.gather(*self._later, return_exceptions=True)
 
     def _draw(self, request: web.Request) -> str:
         """The fault of a request, if it is to have one."""
@@ -171,7 +156,7 @@ class FaultGateway:
         await self._forward(request, body)
 
     def _run_later(self, work: object) -> None:
-        task = self._loop.create_task(work)  # type: ignore[arg-type]
+        task = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 

@@ -7,12 +7,15 @@ import contextlib
 import random
 import socket
 import struct
-import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from typing_extensions import Self
+
+from comfyflow.simulator.listening import stop_listening
+from tests.loop_thread import opened_in_thread
 
 
 @dataclass(frozen=True)
@@ -83,39 +86,31 @@ class FaultProxy:
 
     def __post_init__(self) -> None:
         self._number = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._serve, daemon=True, name="fault-proxy")
+        self._thread = ExitStack()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait(10)
+        self.port, _ = self._thread.enter_context(opened_in_thread(self._serving, "fault-proxy"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self._thread.close()
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
+    @asynccontextmanager
+    async def _serving(self) -> AsyncGenerator[int]:
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        yield server.sockets[0].getsockname()[1]
+        await stop_listening(server)
         for task in self._tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = self._loop.create_task(self._connect(reader, writer))
+        task = asyncio.get_running_loop().create_task(self._connect(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -124,6 +119,7 @@ class FaultProxy:
         self._number += 1
         self.plans[plan.name] += 1
         writers = [writer]
+        reset = plan.reset or plan.refused
         try:
             if plan.refused:
                 return
@@ -149,9 +145,11 @@ class FaultProxy:
                 await asyncio.gather(*pipes, return_exceptions=True)
         except OSError:
             pass
+        except asyncio.CancelledError:
+            reset = True
+            raise
         finally:
-            for opened in writers:
-                _end(opened, plan.reset or plan.refused)
+            await _end(writers, reset)
 
 
 async def _pipe(
@@ -173,12 +171,25 @@ async def _pipe(
                 return
 
 
-def _end(writer: asyncio.StreamWriter, reset: bool) -> None:
-    """End a connection; a reset throws away what has not been sent."""
-    opened = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        if reset and opened is not None:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
-        else:
-            writer.close()
+async def _end(writers: list[asyncio.StreamWriter], reset: bool) -> None:
+    """End connections; a reset throws away what has not been sent.
+
+    It waits until they are gone, and if it is cancelled it throws away the rest.
+    """
+    for opened in writers:
+        connection = opened.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            if reset and connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                opened.transport.abort()
+            else:
+                opened.close()
+    try:
+        for opened in writers:
+            with contextlib.suppress(OSError):
+                await opened.wait_closed()
+    except asyncio.CancelledError:
+        for opened in writers:
+            if opened.get_extra_info("socket").fileno() >= 0:
+                opened.transport.abort()
+        raise

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -20,7 +19,9 @@ from comfyflow.client import Limits
 from comfyflow.client.address import DEFAULT_SERVER, read_address
 from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.errors import ClientError, ServerError, ServerUnreachable
+from comfyflow.simulator.listening import listening
 from tests.clients import KINDS, connected
+from tests.loop_thread import opened_in_thread
 from tests.test_client_seed_faults import until
 
 SECRETS = {"token": "tok-3f9a7c", "bearer": "bear-77aa12", "api_key": "key-901bbc"}
@@ -35,32 +36,17 @@ class Recorder:
         self.redirect = ""
         self.socket_redirect = ""
         self.cookie = ""
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait(10)
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        serving = opened_in_thread(lambda: listening(app, "127.0.0.1"), "recorder")
+        self.port, _ = self._thread.enter_context(serving)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, access_log=None)
-        self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        self._loop.run_until_complete(site.start())
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
+        self._thread.close()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.path, CIMultiDict(request.headers), dict(request.query)))

@@ -6,8 +6,8 @@ import asyncio
 import shutil
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +18,9 @@ from typing_extensions import Self
 from comfyflow.client import Limits
 from comfyflow.errors import ServerUnreachable
 from comfyflow.simulator import Simulator
+from comfyflow.simulator.listening import listening
 from tests.clients import KINDS, connected
+from tests.loop_thread import opened_in_thread
 from tests.test_client_seed_faults import prompt
 
 HOP = {"host", "connection", "upgrade", "transfer-encoding", "content-length", "content-encoding"}
@@ -37,33 +39,18 @@ class ReverseProxy:
         self._target = target
         self._base = base
         self._tls = tls
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = ExitStack()
         self.port = 0
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait(10)
+        app = web.Application()
+        app.router.add_route("*", f"{self._base}/{{path:.*}}", self._carry)
+        serving = opened_in_thread(lambda: listening(app, "127.0.0.1", tls=self._tls), "reverse-proxy")
+        self.port, _ = self._thread.enter_context(serving)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        app = web.Application()
-        app.router.add_route("*", f"{self._base}/{{path:.*}}", self._carry)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls)
-        self._loop.run_until_complete(site.start())
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
+        self._thread.close()
 
     async def _carry(self, request: web.Request) -> web.StreamResponse:
         url = f"{self._target}/{request.match_info['path']}"

@@ -6,8 +6,8 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from comfyflow.client.web_socket import SharedTls, SharedTlsSocket
 from comfyflow.simulator import Simulator
 from tests.clients import connected
+from tests.loop_thread import opened_in_thread
 from tests.test_client_secure import ReverseProxy, certificate
 from tests.test_client_seed_faults import prompt
 
@@ -85,30 +86,13 @@ def echo(shown: ssl.SSLContext) -> Iterator[int]:
 
 @contextmanager
 def serving(start: Any) -> Iterator[int]:
-    loop = asyncio.new_event_loop()
-    ready, found = threading.Event(), list[int]()
-
-    async def run() -> None:
+    @asynccontextmanager
+    async def opening() -> AsyncGenerator[int]:
         async with await start() as server:
-            found.append(server.sockets[0].getsockname()[1])
-            ready.set()
-            await asyncio.Event().wait()
+            yield server.sockets[0].getsockname()[1]
 
-    def work() -> None:
-        task = loop.create_task(run())
-        loop.run_forever()
-        task.cancel()
-        loop.run_until_complete(asyncio.gather(task, *asyncio.all_tasks(loop), return_exceptions=True))
-        loop.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert ready.wait(20)
-    try:
-        yield found[0]
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
+    with opened_in_thread(opening, "tls-server") as (port, _):
+        yield port
 
 
 def opened(port: int, context: ssl.SSLContext) -> SharedTlsSocket:

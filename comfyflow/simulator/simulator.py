@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from aiohttp import web
 from typing_extensions import Self
 
 from ..errors import SimulatorError
@@ -28,6 +27,7 @@ from .foreign import OCCUPY, foreign_item, with_foreign_work
 from .frontend import SETTINGS, frontend_folder
 from .function_class import SimulatedNodes, SimulatedSchema
 from .instance import ServerInstance
+from .listening import listening
 from .live_schema import LiveNodes, given_schema
 from .model_files import Installed, ModelFiles
 from .node_function import USER_FUNCTIONS, NodeLibrary
@@ -232,24 +232,19 @@ class Simulator:
         self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
         instance = self._instance = ServerInstance(self._settings(), self._loop)
-        runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        publisher = asyncio.create_task(instance.sockets.publish())
-        # What cannot be sent ends a real server's process (recordings, l07 and l19).
-        publisher.add_done_callback(lambda _: stopping.set())
-        try:
-            site = web.TCPSite(runner, self._host, self._wanted_port, reuse_address=True)
-            await site.start()
-            self._port = runner.addresses[0][1]
-            instance.start()
-            ready.set()
-            await stopping.wait()
-        finally:
-            await asyncio.to_thread(instance.close)
-            publisher.cancel()
-            await asyncio.gather(publisher, return_exceptions=True)
-            await instance.sockets.close()
-            await runner.cleanup()
+        async with listening(make_app(self), self._host, self._wanted_port) as self._port:
+            publisher = asyncio.create_task(instance.sockets.publish())
+            # What cannot be sent ends a real server's process (recordings, l07 and l19).
+            publisher.add_done_callback(lambda _: stopping.set())
+            try:
+                instance.start()
+                ready.set()
+                await stopping.wait()
+            finally:
+                await asyncio.to_thread(instance.close)
+                publisher.cancel()
+                await asyncio.gather(publisher, return_exceptions=True)
+                await instance.sockets.close()
 
     def _settings(self) -> Settings:
         previews, caption, step_seconds = self._look
