@@ -103,6 +103,7 @@ AXIS_VALUES: Final = 1_000_000
 """How many values one axis of a grid may have, files that a pattern fits among them, and how many rows a
 file or a list may have of which a sample is drawn."""
 
+
 CACHE_SIZE: Final = 512 * MIB
 """How many bytes the cache folder may hold."""
 
@@ -111,6 +112,13 @@ CACHED_FILES: Final = 4096
 
 ASKED_SINGLY: Final = 200
 """Classes that a server is asked for one by one; for more, its whole /object_info comes faster."""
+
+TEMPLATES: Final = 64
+"""How many prompts of one workflow are kept to be filled again, each for other values of the parameters that
+its graph depends on."""
+
+LISTED_CHOICES: Final = 1000
+"""How many choices of an input a parameter lists; of more, any text is taken and the server tells."""
 
 _FREE: Final = MIB
 """So many bytes may come out of compressed data, however little it was."""

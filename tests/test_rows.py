@@ -116,9 +116,9 @@ def test_all_problems_of_a_grid_are_told_at_once() -> None:
     rows = Rows.grid("promt=a", "steps=ten,20,99", "sampler=eulr")
     assert refused(rows) == [
         "promt is no parameter; did you mean 'prompt'?",
-        "value 1 of steps: steps takes a whole number, at least 1, at most 50, not 'ten'",
-        "value 3 of steps: steps takes a whole number, at least 1, at most 50, not '99'",
-        "value 1 of sampler: sampler got 'eulr'; did you mean 'euler'?",
+        "value 1: steps takes a whole number, at least 1, at most 50, not 'ten'",
+        "value 3: steps takes a whole number, at least 1, at most 50, not '99'",
+        "value 1: sampler got 'eulr'; did you mean 'euler'?",
         "prompt is missing; it takes a text",
     ]
 

@@ -133,7 +133,7 @@ class Axis(RowSource):
             try:
                 return cell(column, value)
             except ParameterError as error:
-                problems.add([RowProblem(self._name, error.reason, f"value {number} of {self._name}")])
+                problems.add([RowProblem(self._name, error.reason, f"value {number}")])
                 return None
 
         values = [made(number, value) for number, value in enumerate(self._values, 1)]

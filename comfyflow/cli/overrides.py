@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ..batch.columns import SEED_NAMES
+from ..batch.input_columns import find_input, names_of_nodes, nodes_called
 from ..errors import CommandError
 from ..graph import Graph
 from ..graph.prompt import read_nodes
@@ -16,7 +18,6 @@ from ..source import Source
 if TYPE_CHECKING:
     from ..schema import Schema
 
-SEED_NAMES: Final = ("seed", "noise_seed")
 RANDOM: Final = "random"
 LARGEST_SEED: Final = 2**63 - 1
 """Of a random seed: every node takes it that takes large ones at all."""
@@ -42,7 +43,7 @@ def set_inputs(target: Source, settings: Sequence[str]) -> Source:
         if not separator or not dot:
             raise CommandError(f"--set takes NODE.INPUT=VALUE, not {setting!r}")
         graph = read_nodes(target.prompt)
-        node_id, name = _find(graph, where) or (_node(graph, node_name), input_name)
+        node_id, name = find_input(graph, where) or (_node(graph, node_name), input_name)
         inputs = graph[node_id].inputs
         if name not in inputs:
             hint = did_you_mean(name, inputs, f"it has {', '.join(inputs) or 'none'}")
@@ -78,25 +79,13 @@ def set_seeds(target: Source, text: str, schema: Schema | None) -> tuple[Source,
     return target, seed
 
 
-def _find(graph: Graph, where: str) -> tuple[str, str] | None:
-    """Ids, titles and names of inputs may have dots: take the split that fits."""
-    for node_id, node in graph.items():
-        for name in node.inputs:
-            if where in (f"{node_id}.{name}", f"{node.title}.{name}"):
-                return node_id, name
-    return None
-
-
 def _node(graph: Graph, name: str) -> str:
-    if name in graph:
-        return name
-    fitting = [node_id for node_id, node in graph.items() if name in (node.title, node.class_type)]
+    fitting = nodes_called(graph, name)
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         raise CommandError(f"{len(fitting)} nodes are called {name!r}; name one by id: {', '.join(fitting)}")
-    known = dict.fromkeys(word for node in graph.values() for word in (node.title, node.class_type) if word)
-    hint = did_you_mean(name, [*known, *graph], f"there are: {', '.join(graph)}")
+    hint = did_you_mean(name, names_of_nodes(graph), f"there are: {', '.join(graph)}")
     raise CommandError(f"there is no node {name!r}; {hint}")
 
 

@@ -1,0 +1,191 @@
+"""The columns for a prompt that is no Python: its inputs, as ``NODE.INPUT`` names them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..errors import ParameterError
+from ..graph import Graph, GraphNode, Link
+from ..graph.prompt import read_nodes
+from ..nearest import did_you_mean
+from ..parameters import Parameter
+from ..schema import InputSchema, Schema, unfold_inputs
+from ..source import Input, Source
+from ..workflows.value_type import value_annotation
+from .columns import SEED_NAMES, Column, ParameterColumn
+from .row import JSON
+
+
+class InputColumns:
+    """The inputs of a prompt as columns.
+
+    ``3.steps``, ``KSampler.steps`` and ``My sampler.steps`` name an input by the node's id, its class or
+    its title; ``steps`` alone does where one node has such a value. ``seed`` is every seed of the prompt.
+
+    Args:
+        source: The prompt.
+        schema: Of the server: tells types and ranges. Without one the value that stands there does.
+    """
+
+    def __init__(self, source: Source, schema: Schema | None) -> None:
+        self._graph = read_nodes(source.prompt)
+        self._schema = schema
+        self._names: dict[Input, str] = {}
+        self.required: Final[Mapping[str, str]] = {}
+
+    def column(self, name: str) -> Column:
+        """See `Columns`."""
+        places = self.places(name)
+        known = self._names.setdefault(places[0], name)
+        if len(places) == 1:
+            name = known
+        node_id, input_name = places[0]
+        return InputColumn(name, self._annotation(node_id, input_name))
+
+    def seed(self) -> Column:
+        """See `Columns`."""
+        return self.column("seed")
+
+    def places(self, name: str) -> list[Input]:
+        """The inputs that a column means; several only for the seeds.
+
+        Raises:
+            ParameterError: There is none; or several fit, and the reason names them.
+        """
+        if name in SEED_NAMES and (seeds := self._seeds()):
+            return seeds
+        found = find_input(self._graph, name)
+        if found is not None:
+            return [found]
+        node, dot, input_name = name.rpartition(".")
+        if dot and node:
+            node_id = self._node(node, name)
+            inputs = self._graph[node_id].inputs
+            if input_name not in inputs and self._entry(node_id, input_name) is None:
+                hint = did_you_mean(input_name, inputs, f"it has {', '.join(inputs) or 'none'}")
+                raise ParameterError(name, f"names no input of node #{node_id}; {hint}")
+            return [(node_id, input_name)]
+        return [self._only(name)]
+
+    def _node(self, node: str, name: str) -> str:
+        fitting = nodes_called(self._graph, node)
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise ParameterError(name, f"fits {len(fitting)} nodes; name one by id: {', '.join(fitting)}")
+        hint = did_you_mean(node, names_of_nodes(self._graph), f"there are: {', '.join(self._graph)}")
+        raise ParameterError(name, f"names no node; {hint}")
+
+    def _only(self, name: str) -> Input:
+        """The one value of that name."""
+        values = [
+            (node_id, key)
+            for node_id, node in self._graph.items()
+            for key, value in node.inputs.items()
+            if not isinstance(value, Link)
+        ]
+        found = [place for place in values if place[1] == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(f"{node_id}.{name}" for node_id, _ in found[:10])
+            raise ParameterError(name, f"is a value of {len(found)} nodes; name one: {names}")
+        known = [key for _, key in values]
+        known += [f"{self._graph[node_id].class_type}.{key}" for node_id, key in values]
+        raise ParameterError(name, f"is no input; {did_you_mean(name, known, 'write NODE.INPUT')}")
+
+    def _seeds(self) -> list[Input]:
+        return [
+            (node_id, name)
+            for node_id, node in self._graph.items()
+            for name, value in node.inputs.items()
+            if type(value) is int and (name in SEED_NAMES or self._is_drawn(node_id, name))
+        ]
+
+    def _is_drawn(self, node_id: str, name: str) -> bool:
+        entry = self._entry(node_id, name)
+        return entry is not None and entry.type == "INT" and bool(entry.options.get("control_after_generate"))
+
+    def _entry(self, node_id: str, name: str) -> InputSchema | None:
+        node = self._graph[node_id]
+        known = self._schema.get(node.class_type) if self._schema is not None else None
+        if known is None:
+            return None
+        entries = known.inputs
+        if any(entry.is_dynamic for entry in entries):
+            entries = tuple(unfold_inputs(entries, node.inputs))
+        return next((entry for entry in entries if entry.name == name), None)
+
+    def _annotation(self, node_id: str, name: str) -> Any:
+        entry = self._entry(node_id, name)
+        if entry is not None:
+            return value_annotation(entry)
+        value = self._graph[node_id].inputs.get(name)
+        plain = next((kind for kind in (str, bool, float) if type(value) is kind), None)
+        return plain or (int | float if type(value) is int else Any)
+
+
+class InputColumn(ParameterColumn):
+    """An input as a column.
+
+    Args:
+        name: What to call it.
+        annotation: What it takes; ``Any`` is JSON where a text can be read as such, and else the text.
+    """
+
+    def __init__(self, name: str, annotation: Any) -> None:
+        self._is_any = annotation is Any
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameter = inspect.Parameter("value", keyword, annotation=Any if self._is_any else annotation)
+        made = Parameter.of(parameter)
+        super().__init__(Parameter(name, keyword, inspect.Parameter.empty, made.annotation))
+
+    def of_text(self, text: str) -> JSON:
+        """See `Column`."""
+        if self._is_any:
+            try:
+                return self.of_value(json.loads(text, parse_constant=str))
+            except (ValueError, RecursionError):
+                return str(text)
+        return super().of_text(text)
+
+
+def find_input(graph: Graph, where: str) -> Input | None:
+    """The input that is called exactly so; None where there is none.
+
+    Ids, titles, classes and names of inputs may have dots: the split that fits is taken.
+
+    Args:
+        graph: The graph.
+        where: ``NODE.INPUT``.
+    """
+    fitting = [
+        (node_id, name)
+        for node_id, node in graph.items()
+        for name in node.inputs
+        if where.endswith(f".{name}") and where[: -len(name) - 1] in (node_id, node.title)
+    ]
+    exact = [place for place in fitting if where == ".".join(place)]
+    return next(iter(exact or fitting), None) if len(exact or fitting) == 1 else None
+
+
+def nodes_called(graph: Graph, name: str) -> list[str]:
+    """The ids of the nodes that a name means: an id, or what is the title or class of some.
+
+    Args:
+        graph: The graph.
+        name: The name.
+    """
+    return [name] if name in graph else [key for key, node in graph.items() if name in _names(node)]
+
+
+def names_of_nodes(graph: Graph) -> list[str]:
+    """All names that nodes go by, for messages."""
+    return [*dict.fromkeys(word for node in graph.values() for word in _names(node)), *graph]
+
+
+def _names(node: GraphNode) -> list[str]:
+    return [word for word in (node.title, node.class_type) if word]
