@@ -23,11 +23,13 @@ def test_a_door_has_these_names_and_no_others(door: str) -> None:
 
 
 ANY_KEYWORD = {
+    "each": "the parameters that take a file",
     "assert_count": "the inputs of the nodes that are counted",
     "assert_every": "the inputs that every node must have",
     "assert_metadata": "the entries of a file",
     "find": "the inputs of the node that is looked for",
     "find_all": "the inputs of the nodes that are looked for",
+    "grid": "the parameters that have the values",
 }
 """Functions whose keywords are the names of something that the user made, with what they are."""
 
