@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfyflow.batch.refill import FileUse, ModelUse, Recipe
+from comfyflow.batch.refill import FileUse, Recipe
 from comfyflow.batch.row import Row, RowProblem
 from comfyflow.batch.rows import Rows
 from comfyflow.batch.value_flow import value_flow
@@ -371,7 +371,7 @@ def test_what_a_prompt_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for name in ("a.png", "b.png") * 3:
         prepared = recipe.prepare(Row(0, {"text": "x", "image": name}))
         assert prepared.uploads == (FileUse(_node(prepared.prompt, "LoadImage"), "image", Path(name)),)
-        assert prepared.models == {ModelUse("CheckpointLoaderSimple", "ckpt_name", "a.safetensors")}
+        assert prepared.models == {"a.safetensors"}
         assert {"LoadImage", "VAEEncode"} <= prepared.classes
         assert prepared.source.is_own(_node(prepared.prompt, "LoadImage"), "image")
         assert prepared.source.graph[_node(prepared.prompt, "LoadImage")].inputs["image"] == name

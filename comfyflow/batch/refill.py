@@ -47,20 +47,6 @@ _PLAIN: Final = (str, int, float, type(Path()))
 """The types of values that are put into a prompt without another look at how it is made."""
 
 
-class ModelUse(NamedTuple):
-    """A file of the server, a model mostly, that a node takes.
-
-    Attributes:
-        class_type: The node's class.
-        input_name: Its input.
-        name: The file, as the server lists it.
-    """
-
-    class_type: str
-    input_name: str
-    name: str
-
-
 class FileUse(NamedTuple):
     """A file of this computer that an input takes.
 
@@ -84,7 +70,7 @@ class Prepared:
         hash: Of the nodes with their classes, inputs and ids, without titles: 64 hexadecimal digits.
         uploads: The files of this computer that the prompt names.
         classes: The node classes that a server must have.
-        models: The files that a server must have.
+        models: The files that a server must have, as it lists them.
         source: The same for `Client.run` and `Client.submit`: they upload the files.
     """
 
@@ -92,7 +78,7 @@ class Prepared:
     hash: str
     uploads: tuple[FileUse, ...]
     classes: frozenset[str]
-    models: frozenset[ModelUse]
+    models: frozenset[str]
     source: Source = field(repr=False)
 
 
@@ -376,7 +362,7 @@ class _Template:
             digest.hexdigest(),
             tuple(use for use in uses if isinstance(use, FileUse)),
             self._classes,
-            frozenset(use for use in uses if isinstance(use, ModelUse)),
+            frozenset(use for use in uses if isinstance(use, str)),
             source,
         )
 
@@ -387,7 +373,7 @@ class _Template:
             return wire_value(value, self._compiled.nodes[node_id], name)
         return wrapped(value)
 
-    def _uses(self, source: Source) -> Iterator[FileUse | ModelUse]:
+    def _uses(self, source: Source) -> Iterator[FileUse | str]:
         for node_id, entries in self._files.items():
             for name, takes in entries:
                 use = _use(source, node_id, name, takes=takes)
@@ -436,13 +422,13 @@ def _file_inputs(schema: Schema, node: Mapping[str, Any]) -> Iterator[tuple[str,
             yield name, False
 
 
-def _use(source: Source, node_id: str, name: str, *, takes: bool) -> FileUse | ModelUse | None:
+def _use(source: Source, node_id: str, name: str, *, takes: bool) -> FileUse | str | None:
     node = source.prompt[node_id]
     text = node["inputs"].get(name)
     if not isinstance(text, str):
         return None
     if not takes:
-        return ModelUse(node["class_type"], name, text)
+        return text
     value = source.value(node_id, name)
     if not isinstance(value, str):
         file = InputFile.of(value) if not is_array(value) else None
