@@ -39,6 +39,12 @@ LANES_PER_BOX: Final = 8
 DYNAMIC_NESTING: Final = 32
 """How deep dynamic inputs may stand in one another. Real schemas reach 3."""
 
+MODEL_FILES: Final = 1000
+"""How many model files of one workflow are listed. Large real ones want some 20."""
+
+MODEL_REDIRECTS: Final = 8
+"""How often the address of a model file may lead to another. Real ones do once or twice."""
+
 MAX_NODES: Final = 500_000
 """How many nodes a workflow of the editor may have in all its graphs. Large real ones have some 2,000."""
 

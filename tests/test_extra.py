@@ -53,7 +53,7 @@ def picture() -> object:
         ("PIL", "images", lambda: InputFile.of(numpy.zeros((2, 2, 3)))),
         ("av", "media", lambda: open_recording(MP4)),
         ("av", "media", lambda: read_workflow(MP4, name="made.mp4")),
-        ("resvg_py", "pictures", lambda: picture().picture().png()),
+        ("resvg_py", "pictures", lambda: picture().picture().png),
     ],
 )
 def test_it_is_said_which_extra_is_missing(

@@ -47,7 +47,7 @@ COMMANDS: Final = {
     "queue": _Listed("server", "queue", "What runs and what waits."),
     "history": _Listed("server", "history", "What has run: the last prompts, or one."),
     "cancel": _Listed("server", "cancel", "Take prompts out of the queue, or stop them."),
-    "models": _Listed("server", "models", "The model files of a server."),
+    "models": _Listed("models", "models", "The model files of a server, and those that a workflow misses."),
     "download": _Listed("server", "download", "Write the files that a prompt has given."),
     "view": _Listed("server", "view", "Fetch one file of a server."),
     "upload": _Listed("server", "upload", "Put files into a server's input folder."),

@@ -11,7 +11,6 @@ import click
 
 from ..errors import CommandError, PartialSuccess, ServerError
 from ..json_types import array_or_empty, object_or_empty
-from ..nearest import did_you_mean
 from . import FAILED, PROBLEMS, UNUSABLE
 from .connection import connected
 from .options import PATH, json_text, server_option
@@ -19,7 +18,6 @@ from .outputs import write_outputs
 from .plain_text import say
 
 if TYPE_CHECKING:
-    from ..client import Client
     from ..output_file import OutputFile
 
 
@@ -118,34 +116,6 @@ def cancel(prompt_ids: tuple[str, ...], server: str | None, everything: bool) ->
             click.echo(f"{prompt_id} {'cancelled' if stopped else 'had ended already'}")
         if missed:
             raise click.exceptions.Exit(PROBLEMS)
-
-
-@click.command("models")
-@click.argument("folder", metavar="[FOLDER]", required=False)
-@server_option
-@json_option
-def models(folder: str | None, server: str | None, as_json: bool) -> None:
-    """The model files of a server: its folders, or the files in one."""
-    with connected(server) as client:
-        names = client.model_folders() if folder is None else _models_in(client, folder)
-        if as_json:
-            _print_json(names)
-            return
-        for name in names:
-            say(name)
-        if not names:
-            click.echo(f"the server has no files in {folder or 'its model folders'}", err=True)
-
-
-def _models_in(client: Client, folder: str) -> list[str]:
-    try:
-        return client.models(folder)
-    except ServerError as error:
-        if error.status != 404:
-            raise
-    folders = client.model_folders()
-    hint = did_you_mean(folder, folders, f"there are: {', '.join(folders) or 'none'}")
-    raise CommandError(f"{client.url} has no model folder {folder!r}; {hint}")
 
 
 @click.command("download")

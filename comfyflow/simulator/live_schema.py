@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from ..errors import SimulatorError
 from ..json_types import is_array, object_or_empty
+from ..model_files.folder import LOADERS
 from ..schema import Schema, load_schema, takes_file
 from ..schema.catalogue import layered
 from ..schema.input_schema import ANY_FILE, read_input
 from .folders import Folders
 from .loop_classes import LOOP_CLASSES
-from .model_files import LOADERS, PLACEHOLDER, ModelFiles, lists_models
+from .model_files import PLACEHOLDER, ModelFiles, lists_models
 from .profile import Profile
 
 _UPLOADS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -5,36 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
+from ..model_files.folder import EXTENSIONS, LOADERS, is_model_name
 from ..schema import InputSchema, Schema
 from .folders import Folders
-
-EXTENSIONS: Final = frozenset(
-    {".bin", ".ckpt", ".gguf", ".onnx", ".pkl", ".pt", ".pt2", ".pth", ".safetensors", ".sft"}
-)
-
-LOADERS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "checkpoints": (("CheckpointLoaderSimple", "ckpt_name"), ("ImageOnlyCheckpointLoader", "ckpt_name")),
-    "configs": (("CheckpointLoader", "config_name"),),
-    "loras": (("LoraLoader", "lora_name"), ("LoraLoaderModelOnly", "lora_name")),
-    "vae": (("VAELoader", "vae_name"),),
-    "text_encoders": (("CLIPLoader", "clip_name"), ("DualCLIPLoader", "clip_name1")),
-    "diffusion_models": (("UNETLoader", "unet_name"),),
-    "clip_vision": (("CLIPVisionLoader", "clip_name"),),
-    "style_models": (("StyleModelLoader", "style_model_name"),),
-    "embeddings": (),
-    "diffusers": (),
-    "vae_approx": (),
-    "controlnet": (("ControlNetLoader", "control_net_name"),),
-    "gligen": (("GLIGENLoader", "gligen_name"),),
-    "upscale_models": (("UpscaleModelLoader", "model_name"),),
-    "custom_nodes": (),
-    "hypernetworks": (("HypernetworkLoader", "hypernetwork_name"),),
-    "photomaker": (("PhotoMakerLoader", "photomaker_model_name"),),
-    "classifiers": (),
-    "model_patches": (("ModelPatchLoader", "name"),),
-    "audio_encoders": (("AudioEncoderLoader", "audio_encoder_name"),),
-}
-"""Folder to the inputs that list its files."""
 
 _CONFIGS: Final = "configs"
 PLACEHOLDER: Final = "simulated.safetensors"
@@ -96,11 +69,6 @@ class ModelFiles:
 
     def _only(self) -> Mapping[str, Sequence[str]]:
         return {} if isinstance(self._installed, str) else self._installed
-
-
-def is_model_name(value: object) -> bool:
-    """Whether a value ends like a model file."""
-    return isinstance(value, str) and value.lower().endswith(tuple(EXTENSIONS))
 
 
 def lists_models(choices: Sequence[Any]) -> bool:

@@ -1,0 +1,1 @@
+"""The model files that a workflow wants: which, from where, whether they are there, and fetching them."""

@@ -1,0 +1,398 @@
+"""Fetching model files: large, from strangers' addresses, over lines that break.
+
+The bytes go to a hidden file beside the final one and get its name when they are whole and have the hash
+that they must have. A fetch that broke off goes on where it ended, if the server still has the same file: it
+says so by its ``ETag`` (RFC 9110, ``If-Range``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from ..bounds import MODEL_REDIRECTS, Bounds, exceeded, readable
+from ..errors import ModelFileError
+from ..json_types import object_or_empty
+from ..saved_file import SavedFile, local_errors
+from .address import checked_address, guarded_transport
+from .place import place, refused
+from .wanted import ModelFile
+
+Progress = Callable[[int, "int | None"], None]
+"""Is told how many bytes are there, and how many there will be, if that is known."""
+
+_HASHES: Final = frozenset({"md5", "sha1", "sha256", "sha384", "sha512"})
+_TRIES: Final = 5
+"""How often a fetch is begun again without a byte of progress."""
+_PIECE: Final = 1 << 20
+_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,500}"')
+_STATE_BYTES: Final = 64 * 1024
+
+
+class _Broken(Exception):
+    """A fetch that broke off, and may be begun again. Never leaves this module."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that arrived.
+
+    Attributes:
+        path: Where it is.
+        size: Its size in bytes.
+        checked: Whether its hash was compared.
+    """
+
+    path: Path
+    size: int
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """Fetches model files into the models folder of a ComfyUI.
+
+    Attributes:
+        models: That folder; nothing is written outside it.
+        hosts: Hosts that the user has named: they may be of this machine or network, and need no TLS.
+        bounds: How large a file may be, and how slow its server.
+        pause: Seconds before a fetch is begun again; twice as many before each next time.
+    """
+
+    models: Path
+    hosts: frozenset[str] = frozenset()
+    bounds: Bounds = field(default_factory=Bounds.from_environment)
+    pause: float = 1.0
+
+    def refusal(self, file: ModelFile) -> str | None:
+        """Why a file is not fetched, without asking anybody; None where it may be.
+
+        Args:
+            file: The file.
+        """
+        if file.url is None:
+            return "no address is known"
+        try:
+            checked_address(file.url, self.hosts)
+        except ModelFileError as error:
+            return str(error)
+        return refused(file) or self._hash_refusal(file)
+
+    def size(self, file: ModelFile) -> int | None:
+        """How large a file is, as its server says; None where it does not say.
+
+        Args:
+            file: The file, with an address.
+
+        Raises:
+            ModelFileError: It is refused, or its server does not answer or does not have it.
+        """
+        with contextlib.suppress(_Broken), self._opened("HEAD", file, {}) as answer:
+            if answer.status_code == 200:
+                return _length(answer)
+        try:  # there are servers that have no HEAD
+            with self._opened("GET", file, {}) as answer:
+                if answer.status_code == 200:
+                    return _length(answer)
+                raise _failed(file, answer)
+        except _Broken as error:
+            raise ModelFileError(f"{file.path}: {error}") from None
+
+    def fetch(self, file: ModelFile, progress: Progress = lambda _done, _size: None) -> Fetched:
+        """Fetch a file, or the rest of it.
+
+        Args:
+            file: The file, with an address.
+            progress: Is told how far it is.
+
+        Raises:
+            ModelFileError: It is refused, is there already, does not arrive, or has another hash.
+            SaveError: It cannot be written.
+        """
+        reason = self.refusal(file)
+        path = place(self.models, file)
+        if reason is not None or path is None or file.url is None:
+            raise ModelFileError(f"{file.path} is not fetched: {reason}")
+        if os.path.lexists(path):
+            raise ModelFileError(f"{path} is there already, and stays as it is")
+        partial = _Partial(path, file.url)
+        with SavedFile(path, overwrite=False, renamed=False) as saved:
+            self._whole(file, partial, progress)
+            checked = self._check(file, partial)
+            size = partial.path.stat().st_size
+            with local_errors(path):
+                partial.path.replace(saved.partial)
+        partial.forget()
+        return Fetched(path, size, checked)
+
+    def _whole(self, file: ModelFile, partial: _Partial, progress: Progress) -> None:
+        tries, pause = 0, self.pause
+        while True:
+            before = partial.size
+            try:
+                self._more(file, partial, progress)
+            except _Broken as error:
+                tries = 0 if partial.size > before else tries + 1
+                if tries >= _TRIES:
+                    there = f"; {readable(partial.size)} are kept, and the next fetch goes on from there"
+                    raise ModelFileError(
+                        f"{file.path} did not arrive: {error}{there if partial.size else ''}"
+                    ) from None
+                time.sleep(pause)
+                pause = min(pause * 2, 30.0)
+            else:
+                return
+
+    def _more(self, file: ModelFile, partial: _Partial, progress: Progress) -> None:
+        """Fetch what is missing.
+
+        Raises:
+            _Broken: It broke off.
+            ModelFileError: It cannot be had.
+        """
+        start, tag = partial.start()
+        headers = {"Range": f"bytes={start}-", "If-Range": tag} if start and tag else {}
+        with self._opened("GET", file, headers) as answer:
+            if answer.status_code == 416:
+                if answer.headers.get("content-range") == f"bytes */{start}":
+                    return  # it was whole, and was not given its name
+                partial.forget()
+                raise _Broken("its server has no such part of it")
+            size = _length(answer)
+            if answer.status_code == 206 and headers:
+                start, size = _continued(answer, start, partial)
+            elif answer.status_code == 200:
+                start = 0
+            else:
+                raise _failed(file, answer)
+            if answer.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/html":
+                raise ModelFileError(
+                    f"{file.path}: {answer.url.host} answered with a web page: perhaps one has to log in or "
+                    f"to accept a licence there; open {file.url} in a browser"
+                )
+            self._check_room(file, size, start)
+            partial.begin(size, answer.headers.get("etag", ""), start)
+            self._received(file, answer, partial, start, size, progress)
+
+    def _received(
+        self,
+        file: ModelFile,
+        answer: httpx.Response,
+        partial: _Partial,
+        start: int,
+        size: int | None,
+        progress: Progress,
+    ) -> None:
+        done, began = start, time.monotonic()
+        most = size if size is not None else self.bounds.file
+        try:
+            with local_errors(partial.path), partial.path.open("r+b") as out:
+                out.truncate(start)
+                out.seek(start)
+                progress(done, size)
+                for piece in answer.iter_raw():  # pieces of a size of ours would be lost where it breaks off
+                    done += len(piece)
+                    if done > most:
+                        raise ModelFileError(_too_much(file, size, self.bounds))
+                    out.write(piece)
+                    progress(done, size)
+                    spent = time.monotonic() - began
+                    if spent > self.bounds.grace and (done - start) / spent < self.bounds.rate:
+                        raise _Broken(f"it comes with less than {self.bounds.rate} bytes a second")
+        except httpx.HTTPError as error:
+            raise _Broken(_said(error)) from None
+        if size is not None and done < size:
+            raise _Broken(f"it ended after {readable(done)} of {readable(size)}")
+
+    @contextlib.contextmanager
+    def _opened(
+        self, method: str, file: ModelFile, headers: dict[str, str]
+    ) -> Generator[httpx.Response, None, None]:
+        """An answer whose body is not read yet; redirects are followed, each looked at like the first one.
+
+        Raises:
+            _Broken: There is none.
+            ModelFileError: An address is refused.
+        """
+        url = checked_address(file.url or "", self.hosts)
+        for _ in range(MODEL_REDIRECTS + 1):
+            with contextlib.ExitStack() as stack:
+                try:
+                    client = stack.enter_context(
+                        httpx.Client(transport=guarded_transport(url, self.hosts), timeout=_TIMEOUT)
+                    )
+                    sent = {"Accept-Encoding": "identity", **headers}
+                    answer = stack.enter_context(client.stream(method, url, headers=sent))
+                except httpx.HTTPError as error:
+                    raise _Broken(_said(error)) from None
+                if answer.status_code in _AGAIN:
+                    raise _Broken(f"{url.host} answered {answer.status_code}")
+                location = answer.headers.get("location")
+                if answer.status_code not in _MOVED or location is None:
+                    yield answer
+                    return
+            following = checked_address(_joined(url, location), self.hosts)
+            if following.scheme != url.scheme:
+                raise ModelFileError(
+                    f"{file.path}: {url.host} leads from {url.scheme} to {following.scheme}, which is refused"
+                )
+            url = following
+        raise ModelFileError(f"{file.path}: {url.host} leads elsewhere more than {MODEL_REDIRECTS} times")
+
+    def _check_room(self, file: ModelFile, size: int | None, start: int) -> None:
+        if size is None:
+            return
+        if size > self.bounds.file:
+            raise ModelFileError(exceeded("file", self.bounds, f"{file.path} with {readable(size)}"))
+        free = shutil.disk_usage(self.models).free
+        if size - start > free:
+            raise ModelFileError(
+                f"{file.path} takes {readable(size - start)} more, and {self.models} has {readable(free)} "
+                "free"
+            )
+
+    def _hash_refusal(self, file: ModelFile) -> str | None:
+        if file.hash is None or (name := _hash_name(file)) is None:
+            return None
+        digits = hashlib.new(name, usedforsecurity=False).digest_size * 2
+        if re.fullmatch(rf"[0-9a-fA-F]{{{digits}}}", file.hash):
+            return None
+        return f"its hash {file.hash!r:.140} is no {file.hash_type or 'SHA256'}"
+
+    def _check(self, file: ModelFile, partial: _Partial) -> bool:
+        """Whether the hash could be compared; a file with another one is removed."""
+        name = _hash_name(file)
+        if file.hash is None or name is None:
+            return False
+        digest = hashlib.new(name, usedforsecurity=False)
+        with local_errors(partial.path), partial.path.open("rb") as opened:
+            while piece := opened.read(_PIECE):
+                digest.update(piece)
+        if digest.hexdigest() != file.hash.lower():
+            partial.forget()
+            raise ModelFileError(
+                f"{file.path} arrived with the {name} {digest.hexdigest()}, and the workflow says "
+                f"{file.hash.lower()}; it was removed"
+            )
+        return True
+
+
+class _Partial:
+    """What is there of a file, and of which version of it."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        key = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:12]
+        self.path = path.with_name(f".{path.name[:80]}.{key}.part")
+        self._state = self.path.with_suffix(".json")
+
+    @property
+    def size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    def start(self) -> tuple[int, str]:
+        """From which byte to go on, and with which ETag; 0 where from the start."""
+        tag = self._said().get("etag")
+        if not isinstance(tag, str) or not _STRONG.fullmatch(tag):
+            return 0, ""
+        return self.size, tag
+
+    @property
+    def expected(self) -> int | None:
+        """How large the whole file was said to be."""
+        size = self._said().get("size")
+        return size if type(size) is int else None
+
+    def _said(self) -> Mapping[str, Any]:
+        try:
+            with self._state.open("rb") as opened:
+                return object_or_empty(json.loads(opened.read(_STATE_BYTES)))
+        except (OSError, ValueError, RecursionError):
+            return {}
+
+    def begin(self, size: int | None, etag: str, start: int) -> None:
+        """Note of which version the bytes are that come now."""
+        with local_errors(self.path):
+            if start == 0:
+                tag = etag if _STRONG.fullmatch(etag) else None
+                self._state.write_text(json.dumps({"etag": tag, "size": size}), encoding="utf-8")
+            self.path.touch()
+
+    def forget(self) -> None:
+        """Remove it."""
+        self.path.unlink(missing_ok=True)
+        self._state.unlink(missing_ok=True)
+
+
+_TIMEOUT: Final = httpx.Timeout(60.0, connect=20.0)
+
+
+def _joined(url: httpx.URL, location: str) -> str:
+    try:
+        return str(url.join(location))
+    except httpx.InvalidURL:
+        return location
+
+
+def _length(answer: httpx.Response) -> int | None:
+    """How many bytes an answer has; None where it does not say or packs them."""
+    said = answer.headers.get("content-length", "")
+    packed = answer.headers.get("content-encoding", "identity").lower() != "identity"
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 19 and not packed else None
+
+
+def _continued(answer: httpx.Response, start: int, partial: _Partial) -> tuple[int, int]:
+    """Where a part begins, and how large the whole is.
+
+    Raises:
+        _Broken: It is another part than the one that was asked for.
+    """
+    match = _RANGE.fullmatch(answer.headers.get("content-range", "")[:100])
+    expected = partial.expected
+    if match is None or int(match[1]) != start or match[3] == "*" or expected not in (None, int(match[3])):
+        partial.forget()
+        raise _Broken("its server sent another part than the one that is missing")
+    return start, int(match[3])
+
+
+def _failed(file: ModelFile, answer: httpx.Response) -> ModelFileError:
+    said = f"{file.path}: {answer.url.host} answered {answer.status_code}"
+    if answer.status_code in (401, 403):
+        return ModelFileError(
+            f"{said}: one has to log in or to accept a licence there; open {file.url} in a browser, and put "
+            "the file into its folder yourself"
+        )
+    if answer.status_code in (404, 410):
+        return ModelFileError(f"{said}: the file is not there any more ({file.url})")
+    return ModelFileError(f"{said} ({file.url})")
+
+
+def _too_much(file: ModelFile, size: int | None, bounds: Bounds) -> str:
+    if size is None:
+        return exceeded("file", bounds, file.path)
+    return f"{file.path} has more than the {readable(size)} that its server has said"
+
+
+def _hash_name(file: ModelFile) -> str | None:
+    name = (file.hash_type or "sha256").lower().replace("-", "")
+    return name if name in _HASHES else None
+
+
+def _said(error: httpx.HTTPError) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,58 @@
+"""Where a model file goes on disk: below the folder of models, whatever a workflow calls it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ..errors import ModelFileError
+from ..saved_file import clean_name
+from .folder import is_model_name
+from .wanted import ModelFile
+
+_DEEPEST: Final = 8
+_HIDDEN: Final = re.compile(r"(^|/)\.")
+
+
+def models_folder(comfyui: Path) -> Path:
+    """The folder of models of a ComfyUI.
+
+    Args:
+        comfyui: Its folder, which has ``models``.
+
+    Raises:
+        ModelFileError: It is none.
+    """
+    models = comfyui / "models"
+    if models.is_dir():
+        return models
+    if comfyui.name == "models" and comfyui.is_dir():
+        raise ModelFileError(
+            f"{comfyui} is the folder of models itself; name the ComfyUI above it: {comfyui.parent}"
+        )
+    raise ModelFileError(f"{comfyui} has no folder models; name the folder of a ComfyUI")
+
+
+def place(models: Path, file: ModelFile) -> Path | None:
+    """Where a file goes, or None where that is refused; see `refused`."""
+    return models.joinpath(*PurePosixPath(file.path).parts) if refused(file) is None else None
+
+
+def refused(file: ModelFile) -> str | None:
+    """Why a file is not written, or None.
+
+    Its directory and name come from a workflow. They may lead into folders below the folder of models, and
+    nowhere else; a link that stands there is the user's own, and is followed.
+    """
+    if file.directory is None:
+        return "nobody says into which folder it belongs"
+    if not is_model_name(file.name):
+        return "its name does not end like that of a model file"
+    for what, text in (("directory", file.directory), ("name", file.name)):
+        parts = text.split("/")
+        if any(clean_name(part) != part or part in ("", ".", "..") for part in parts):
+            return f"its {what} {text!r:.120} leads out of the folder of models, or is no name for a file"
+        if _HIDDEN.search(text) or len(parts) > _DEEPEST:
+            return f"its {what} {text!r:.120} is hidden, or too deep"
+    return None

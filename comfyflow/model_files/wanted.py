@@ -1,0 +1,235 @@
+"""Which model files a workflow wants.
+
+A prompt names them in the inputs of its loaders. The editor's file may say more of them: a node's
+``properties.models``, and ``models`` of the whole file, list name, address, directory and hash, on the
+canvas, in subgraph definitions and in group nodes. What is listed there and loaded by no node is not wanted:
+the editor leaves such entries behind where another file is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ..bounds import MODEL_FILES, NESTING
+from ..errors import ModelFileError
+from ..graph import Link
+from ..graph.prompt import read_nodes
+from ..json_types import array_or_empty, is_object, object_or_empty
+from ..schema.installed_files import lists_files
+from .folder import folder_of, is_model_name
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+_INACTIVE: Final = frozenset({2, 4})
+"""Modes of nodes that do not run: muted, bypassed."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """An input that names a model file.
+
+    Attributes:
+        node_id: The node; ``""`` where only the editor's file names it.
+        class_type: Its class.
+        input_name: The input; ``""`` where it is not known.
+    """
+
+    node_id: str
+    class_type: str
+    input_name: str
+
+    def __str__(self) -> str:
+        name = f".{self.input_name}" if self.input_name else ""
+        return f"{f'#{self.node_id} ' if self.node_id else ''}{self.class_type}{name}"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file that a workflow wants.
+
+    Attributes:
+        name: Its path in its folder, with forward slashes, as the inputs of loaders take it.
+        directory: The folder below ``models``; None where nobody says.
+        url: Where the editor's file says that it is; None where it does not.
+        hash: Its hash, as the editor's file has it.
+        hash_type: Of which kind: ``SHA256``.
+        uses: What loads it.
+        installed: Whether the server has it; None where that is not known.
+    """
+
+    name: str
+    directory: str | None = None
+    url: str | None = None
+    hash: str | None = None
+    hash_type: str | None = None
+    uses: tuple[Use, ...] = ()
+    installed: bool | None = None
+
+    @property
+    def path(self) -> str:
+        """Its path below ``models``; ``?`` stands for a folder that is not known."""
+        return f"{self.directory or '?'}/{self.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "name": self.name,
+            "directory": self.directory,
+            "url": self.url,
+            "hash": self.hash,
+            "hash_type": self.hash_type,
+            "installed": self.installed,
+            "uses": [
+                {"node_id": use.node_id, "class_type": use.class_type, "input": use.input_name}
+                for use in self.uses
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the editor's file says of a model file."""
+
+    name: str
+    url: str | None
+    directory: str | None
+    hash: str | None
+    hash_type: str | None
+    class_type: str = ""
+    is_loaded: bool = False
+    """Whether the node that has it runs, and a widget of it has the name."""
+
+
+@dataclass
+class _Wanted:
+    uses: list[Use] = field(default_factory=list[Use])
+
+
+def wanted_files(prompt: object, editor: Mapping[str, Any] | None, schema: Schema) -> list[ModelFile]:
+    """The model files that a workflow wants, sorted by path.
+
+    Args:
+        prompt: Its prompt JSON.
+        editor: The editor's JSON that it was made of, or None.
+        schema: The node classes: they say which inputs list files.
+
+    Raises:
+        ModelFileError: It names more than `bounds.MODEL_FILES`.
+        PromptError: The prompt is none.
+    """
+    found: dict[str, _Wanted] = {}
+    astray: set[str] = set()
+    for use, value in _loaded(prompt, schema):
+        if isinstance(value, str) and is_model_name(value):
+            found.setdefault(_name(value), _Wanted()).uses.append(use)
+        else:
+            astray.add(use.class_type)
+    entries = list(_entries(editor)) if editor is not None else []
+    for entry in entries:
+        if entry.is_loaded and (entry.class_type not in schema or entry.class_type in astray):
+            name = _name(entry.name)
+            if not any(name == known or known.endswith(f"/{name}") for known in found):
+                found[name] = _Wanted([Use("", entry.class_type, "")])
+    if len(found) > MODEL_FILES:
+        raise ModelFileError(
+            f"the workflow names {len(found)} model files; more than {MODEL_FILES} are not listed"
+        )
+    by_name: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        by_name.setdefault(_last(entry.name), []).append(entry)
+    files = [_file(name, wanted.uses, by_name.get(_last(name), ())) for name, wanted in found.items()]
+    return sorted(files, key=lambda file: file.path)
+
+
+def _loaded(prompt: object, schema: Schema) -> Iterator[tuple[Use, object]]:
+    """The inputs of a prompt that name model files, and what they name.
+
+    Editors mix up the values of subgraphs, so that a loader may get a number or a text: the file is then
+    the one that its own widget names.
+    """
+    for node_id, node in read_nodes(prompt).items():
+        known = schema.get(node.class_type)
+        for name, value in node.inputs.items():
+            entry = known.by_name.get(name) if known is not None else None
+            named = is_model_name(value) and (entry is None or entry.is_choice or lists_files(entry))
+            astray = not is_model_name(value) and folder_of(node.class_type, name) is not None
+            if named or (astray and not isinstance(value, Link)):
+                yield Use(node_id, node.class_type, name), value
+
+
+def _file(name: str, uses: Iterable[Use], entries: Iterable[_Entry]) -> ModelFile:
+    used = tuple(uses)
+    folders = [folder for use in used if (folder := folder_of(use.class_type, use.input_name)) is not None]
+    told = sorted(entries, key=lambda entry: (entry.directory not in folders, entry.url is None))
+    file = ModelFile(name, folders[0] if folders else None, uses=used)
+    if not told:
+        return file
+    best = told[0]
+    return replace(
+        file,
+        directory=best.directory or file.directory,
+        url=best.url,
+        hash=best.hash,
+        hash_type=best.hash_type,
+    )
+
+
+def _entries(editor: Mapping[str, Any]) -> Iterator[_Entry]:
+    """What is listed in the editor's file, wherever it stands."""
+    for raw in array_or_empty(editor.get("models")):
+        yield from _entry(raw, "", loaded=False)
+    for node in _nodes(editor, 0):
+        widgets = node.get("widgets_values")
+        values: list[Any] = list(widgets.values()) if is_object(widgets) else array_or_empty(widgets)
+        chosen = {_name(value) for value in values if isinstance(value, str)}
+        runs = node.get("mode") not in _INACTIVE
+        kind = node.get("type")
+        for raw in array_or_empty(object_or_empty(node.get("properties")).get("models")):
+            for entry in _entry(raw, kind if isinstance(kind, str) else "", loaded=False):
+                yield replace(entry, is_loaded=runs and _name(entry.name) in chosen)
+
+
+def _nodes(scope: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
+    if depth > NESTING:
+        return
+    for node in array_or_empty(scope.get("nodes")):
+        if is_object(node):
+            yield node
+    inner: list[Any] = array_or_empty(object_or_empty(scope.get("definitions")).get("subgraphs"))
+    groups: Any = object_or_empty(scope.get("extra")).get("groupNodes")
+    for each in (*inner, *object_or_empty(groups).values()):
+        if is_object(each):
+            yield from _nodes(each, depth + 1)
+
+
+def _entry(raw: object, class_type: str, *, loaded: bool) -> Iterator[_Entry]:
+    if not is_object(raw):
+        return
+    name = _text(raw, "name")
+    if name is not None:
+        yield _Entry(
+            name,
+            _text(raw, "url"),
+            _text(raw, "directory"),
+            _text(raw, "hash"),
+            _text(raw, "hash_type"),
+            class_type,
+            loaded,
+        )
+
+
+def _text(raw: Mapping[str, Any], key: str) -> str | None:
+    value = raw.get(key)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _name(value: str) -> str:
+    """A name as servers on every system can be asked for it: those on Windows list backslashes."""
+    return value.replace("\\", "/")
+
+
+def _last(name: str) -> str:
+    return _name(name).rpartition("/")[2]

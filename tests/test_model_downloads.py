@@ -1,0 +1,477 @@
+"""Fetching model files from a server of the test's own: what breaks off, what lies, what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpcore
+import pytest
+
+from comfyflow.bounds import Bounds
+from comfyflow.errors import ModelFileError
+from comfyflow.model_files import address
+from comfyflow.model_files.address import checked_address
+from comfyflow.model_files.download import Downloads
+from comfyflow.model_files.wanted import ModelFile
+from tests.command import Command
+from tests.web_server import web_server
+
+CONTENT = bytes(range(256)) * 4096  # a MiB
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+LOOPBACK = frozenset({"127.0.0.1"})
+
+
+class Files(BaseHTTPRequestHandler):
+    """Has ``/a``, with ranges; the other paths misbehave."""
+
+    asked: ClassVar[list[tuple[str, str, str | None]]] = []
+    etag: ClassVar[str] = '"v1"'
+    cut_after: ClassVar[list[int]] = []
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, body: bool) -> None:
+        given = self.headers.get("Range")
+        Files.asked.append((self.command, self.path, given))
+        route = getattr(self, f"on_{self.path[1:].partition('/')[0]}", None)
+        if route is not None and self.path != "/a":
+            route(body)
+        elif self.path == "/a":
+            self.file(body, given)
+        else:
+            self.send(404, b"no")
+
+    def file(self, body: bool, given: str | None) -> None:
+        start = 0
+        if given is not None and self.headers.get("If-Range") == Files.etag:
+            start = int(re.fullmatch(r"bytes=(\d+)-", given)[1])  # type: ignore[index]
+        if start >= len(CONTENT):
+            self.send(416, b"", {"Content-Range": f"bytes */{len(CONTENT)}"})
+            return
+        headers = {"ETag": Files.etag, "Accept-Ranges": "bytes"}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+        self.head(206 if start else 200, len(CONTENT) - start, headers)
+        if not body:
+            return
+        if Files.cut_after:
+            self.wfile.write(CONTENT[start : start + Files.cut_after.pop(0)])
+            self.close_connection = True
+        else:
+            self.wfile.write(CONTENT[start:])
+
+    def head(self, status: int, length: int | None, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        else:
+            self.close_connection = True
+        self.end_headers()
+
+    def send(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
+        self.head(status, len(content), headers or {})
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def on_to(self, _body: bool) -> None:
+        self.send(302, b"", {"Location": self.path.partition("?")[2]})
+
+    def on_round(self, _body: bool) -> None:
+        self.send(302, b"", {"Location": "/round"})
+
+    def on_page(self, _body: bool) -> None:
+        self.send(200, b"<html>log in</html>", {"Content-Type": "text/html; charset=utf-8"})
+
+    def on_locked(self, _body: bool) -> None:
+        self.send(401, b"")
+
+    def on_huge(self, body: bool) -> None:
+        self.head(200, 10**15, {})
+
+    def on_headless(self, body: bool) -> None:
+        if body:
+            self.send(200, CONTENT)
+        else:
+            self.send(405, b"")
+
+    def on_endless(self, body: bool) -> None:
+        self.head(200, None, {})
+        if body:
+            for _ in range(64):
+                self.wfile.write(CONTENT)
+
+    def on_busy(self, _body: bool) -> None:
+        self.send(503, b"")
+
+    def on_shifted(self, body: bool) -> None:
+        given = self.headers.get("Range")
+        if given is None:
+            self.head(200, len(CONTENT), {"ETag": '"v1"'})
+            if body:
+                self.wfile.write(CONTENT[:1000] if len(Files.asked) < 2 else CONTENT)
+                self.close_connection = True
+        else:
+            self.head(206, 5, {"ETag": '"v1"', "Content-Range": f"bytes 0-4/{len(CONTENT)}"})
+            self.wfile.write(CONTENT[:5])
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Files.asked.clear()
+    Files.cut_after.clear()
+    Files.etag = '"v1"'
+    with web_server(Files) as url:
+        yield url
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Downloads:
+    (tmp_path / "models").mkdir()
+    return Downloads(tmp_path / "models", LOOPBACK, Bounds(file=32 * 1024**2), pause=0.0)
+
+
+def file_at(url: str, **more: Any) -> ModelFile:
+    return ModelFile("a.safetensors", "checkpoints", url, **more)
+
+
+def left(downloads: Downloads) -> list[str]:
+    return sorted(path.name for path in downloads.models.rglob("*") if path.is_file())
+
+
+def test_a_file_is_fetched_and_its_hash_compared(server: str, downloads: Downloads) -> None:
+    file = file_at(f"{server}/a", hash=SHA256.upper(), hash_type="SHA256")
+    told: list[tuple[int, int | None]] = []
+    assert downloads.size(file) == len(CONTENT)
+    done = downloads.fetch(file, lambda so_far, size: told.append((so_far, size)))
+    assert (done.path, done.size, done.checked) == (
+        downloads.models / "checkpoints" / "a.safetensors",
+        len(CONTENT),
+        True,
+    )
+    assert done.path.read_bytes() == CONTENT
+    assert left(downloads) == ["a.safetensors"]
+    assert (told[0], told[-1]) == ((0, len(CONTENT)), (len(CONTENT), len(CONTENT)))
+    with pytest.raises(ModelFileError, match="is there already, and stays as it is"):
+        downloads.fetch(file)
+
+
+def test_a_file_without_a_hash(server: str, downloads: Downloads) -> None:
+    assert not downloads.fetch(file_at(f"{server}/a")).checked
+    other = replace(file_at(f"{server}/a", hash="x" * 64, hash_type="AutoV3"), name="b.safetensors")
+    assert not downloads.fetch(other).checked
+
+
+def test_a_fetch_that_breaks_off_goes_on_where_it_ended(server: str, downloads: Downloads) -> None:
+    Files.cut_after += [300_000, 200_000]
+    assert downloads.fetch(file_at(f"{server}/a", hash=SHA256)).path.read_bytes() == CONTENT
+    ranges = [given for method, _, given in Files.asked if method == "GET"]
+    assert ranges == [None, "bytes=300000-", "bytes=500000-"]
+
+
+def test_so_does_the_next_command(server: str, downloads: Downloads) -> None:
+    Files.cut_after += [300_000, *[0] * 5]
+    file = file_at(f"{server}/a", hash=SHA256)
+    with pytest.raises(
+        ModelFileError,
+        match=r"did not arrive: .*; 293\.0 KiB are kept, and the next fetch goes on from there",
+    ):
+        downloads.fetch(file)
+    assert [name for name in left(downloads) if not name.startswith(".")] == []
+    Files.asked.clear()
+    assert downloads.fetch(file).path.read_bytes() == CONTENT
+    assert Files.asked == [("GET", "/a", "bytes=300000-")]
+    assert left(downloads) == ["a.safetensors"]
+
+
+@pytest.mark.parametrize("etag", ['"v2"', 'W/"v1"', ""])
+def test_another_version_of_it_is_fetched_from_the_start(
+    server: str, downloads: Downloads, etag: str
+) -> None:
+    Files.etag = etag if etag != '"v2"' else '"v1"'
+    Files.cut_after += [300_000, *[0] * 5]
+    file = file_at(f"{server}/a", hash=SHA256)
+    with pytest.raises(ModelFileError, match="did not arrive"):
+        downloads.fetch(file)
+    Files.etag = etag
+    assert downloads.fetch(file).path.read_bytes() == CONTENT
+
+
+def test_a_whole_file_that_only_lacks_its_name(server: str, downloads: Downloads) -> None:
+    Files.cut_after += [300_000, *[0] * 5]
+    file = file_at(f"{server}/a", hash=SHA256)
+    with pytest.raises(ModelFileError):
+        downloads.fetch(file)
+    (partial,) = downloads.models.rglob(".*.part")
+    partial.write_bytes(CONTENT)
+    Files.asked.clear()
+    assert downloads.fetch(file).checked
+    assert Files.asked == [("GET", "/a", f"bytes={len(CONTENT)}-")]
+
+
+@pytest.mark.parametrize(
+    "state", ["", "[", "[]", '{"etag": 3}', '{"etag": "\\"v1\\"", "size": 7}', "[" * 99_999]
+)
+def test_what_is_noted_of_a_broken_fetch_may_be_anything(
+    server: str, downloads: Downloads, state: str
+) -> None:
+    Files.cut_after += [300_000, *[0] * 5]
+    file = file_at(f"{server}/a", hash=SHA256)
+    with pytest.raises(ModelFileError):
+        downloads.fetch(file)
+    (note,) = downloads.models.rglob(".*.json")
+    note.write_text(state)
+    assert downloads.fetch(file).path.read_bytes() == CONTENT
+
+
+def test_another_part_than_the_missing_one_is_not_taken(server: str, downloads: Downloads) -> None:
+    assert downloads.fetch(file_at(f"{server}/shifted", hash=SHA256)).path.read_bytes() == CONTENT
+    assert [given for _, _, given in Files.asked] == [None, "bytes=1000-", None]
+
+
+def test_a_wrong_hash_leaves_nothing(server: str, downloads: Downloads) -> None:
+    with pytest.raises(ModelFileError, match=f"arrived with the sha256 {SHA256}.*it was removed"):
+        downloads.fetch(file_at(f"{server}/a", hash="0" * 64))
+    assert left(downloads) == []
+    Files.asked.clear()
+    with pytest.raises(ModelFileError, match="is no SHA256"):
+        downloads.fetch(file_at(f"{server}/a", hash="0" * 63, hash_type="SHA256"))
+    assert Files.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("none", "answered 404: the file is not there any more"),
+        ("locked", "answered 401: one has to log in or to accept a licence"),
+        ("page", "answered with a web page"),
+        ("busy", "did not arrive: 127.0.0.1 answered 503"),
+        ("huge", r"huge with .*|checkpoints/a.safetensors with .* is larger than 32 MiB"),
+        ("endless", "is larger than 32 MiB"),
+        ("round", "leads elsewhere more than 8 times"),
+        ("to/?ftp://127.0.0.1/a", "is no https address"),
+        ("to/?file:///etc/passwd", "is no https address"),
+        ("to/?https://127.0.0.1/a", "leads from http to https, which is refused"),
+        ("to/?http://me:secret@127.0.0.1/a", "a name or a password"),
+        ("to/?http://10.0.0.1/a", "is not https"),
+        ("to/?http://localhost:1/a", "is not https"),
+        ("to/?//[", "is not https"),
+    ],
+)
+def test_what_is_not_taken(server: str, downloads: Downloads, path: str, why: str) -> None:
+    with pytest.raises(ModelFileError, match=why) as told:
+        downloads.fetch(file_at(f"{server}/{path}"))
+    assert "secret" not in str(told.value)
+    assert [name for name in left(downloads) if not name.startswith(".")] == []
+
+
+def test_redirects_are_followed(server: str, downloads: Downloads) -> None:
+    assert downloads.fetch(file_at(f"{server}/to/?{server}/a", hash=SHA256)).checked
+    assert downloads.size(file_at(f"{server}/to/?/a")) == len(CONTENT)
+
+
+def test_a_server_without_head_is_asked_otherwise(server: str, downloads: Downloads) -> None:
+    assert downloads.size(file_at(f"{server}/headless")) == len(CONTENT)
+    with pytest.raises(ModelFileError, match="answered 401"):
+        downloads.size(file_at(f"{server}/locked"))
+
+
+def test_a_full_disk_is_told_before_anything_is_written(
+    server: str, downloads: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Usage:
+        free = 1000
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage)
+    with pytest.raises(ModelFileError, match=r"takes 1 MiB more, and .* has 1000 bytes"):
+        downloads.fetch(file_at(f"{server}/a"))
+
+
+def test_nothing_is_written_outside_the_folder_of_models(server: str, downloads: Downloads) -> None:
+    for directory, name in (
+        ("../../x", "a.safetensors"),
+        ("checkpoints", "../../a.safetensors"),
+        ("x", "a.py"),
+    ):
+        with pytest.raises(ModelFileError, match="is not fetched"):
+            downloads.fetch(ModelFile(name, directory, f"{server}/a"))
+    assert Files.asked == []
+    assert list(downloads.models.parent.rglob("*")) == [downloads.models]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("http://example.com/a", "is not https"),
+        ("ftp://example.com/a", "is no https address"),
+        ("file:///etc/passwd", "is no https address"),
+        ("https:///a", "is no https address"),
+        ("a.safetensors", "is no https address"),
+        ("", "is no https address"),
+        ("https://127.0.0.1/a", "of this machine or of its network"),
+        ("https://[::1]/a", "of this machine or of its network"),
+        ("https://[::ffff:10.0.0.1]/a", "of this machine or of its network"),
+        ("https://[64:ff9b::a00:1]/a", "of this machine or of its network"),
+        ("https://169.254.169.254/latest", "of this machine or of its network"),
+        ("https://192.168.1.2/a", "of this machine or of its network"),
+        ("https://224.0.0.1/a", "of this machine or of its network"),
+        ("https://me:secret@example.com/a", "a name or a password"),
+        (f"https://example.com/{'a' * 5000}", "more than 4096 characters"),
+        ("https://exa mple.com/a\n", "is no"),
+    ],
+)
+def test_an_address_that_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ModelFileError, match=why) as told:
+        checked_address(text, frozenset())
+    assert "secret" not in str(told.value)
+
+
+def test_an_address_that_may_be_asked() -> None:
+    for text in ("https://huggingface.co/x/resolve/main/a.safetensors?download=true", "https://8.8.8.8/a"):
+        assert str(checked_address(text, frozenset())) == text
+    assert str(checked_address("http://127.0.0.1:1/a", LOOPBACK)) == "http://127.0.0.1:1/a"
+    page = checked_address("https://huggingface.co/x/blob/main/a.safetensors", frozenset())
+    assert str(page) == "https://huggingface.co/x/resolve/main/a.safetensors"
+
+
+class Network(httpcore.NetworkBackend):
+    """Connects to nothing, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.NetworkStream:
+        self.asked.append(host)
+        raise httpcore.ConnectError("nobody there")
+
+
+@pytest.mark.parametrize(
+    ("found", "asked"),
+    [
+        (["127.0.0.1"], None),
+        (["8.8.8.8", "10.0.0.1"], None),
+        (["::1"], None),
+        (["fe80::1%eth0"], None),
+        (["8.8.8.8", "2001:4860:4860::8888"], ["8.8.8.8", "2001:4860:4860::8888"]),
+    ],
+)
+def test_a_name_that_leads_to_a_private_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch, found: list[str], asked: list[str] | None
+) -> None:
+    network = Network()
+    guarded = address.GuardedNetwork(network, frozenset())
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (each, 443)) for each in found])
+    wrong = httpcore.ConnectError if asked else ModelFileError
+    with pytest.raises(wrong):
+        guarded.connect_tcp("example.com", 443)
+    assert network.asked == (asked or [])
+
+
+def test_a_host_that_is_named_is_connected_to_as_it_is() -> None:
+    network = Network()
+    with pytest.raises(httpcore.ConnectError):
+        address.GuardedNetwork(network, frozenset({"nas.local"})).connect_tcp("NAS.local", 443)
+    assert network.asked == ["NAS.local"]
+
+
+@pytest.fixture
+def target(tmp_path: Path, server: str) -> str:
+    def loader(number: int, name: str, **more: Any) -> dict[str, Any]:
+        said = {"name": name, "directory": "checkpoints", **more}
+        return {
+            "id": number,
+            "type": "CheckpointLoaderSimple",
+            "mode": 0,
+            "inputs": [],
+            "outputs": [{"name": "MODEL", "type": "MODEL", "links": [number]}],
+            "properties": {"models": [said]},
+            "widgets_values": [name],
+        }
+
+    nodes = [
+        loader(1, "a.safetensors", url=f"{server}/a", hash=SHA256),
+        loader(2, "b.ckpt", url=f"{server}/a"),
+    ]
+    merged = {"id": 3, "type": "ModelMergeSimple", "mode": 0, "widgets_values": [1.0], "outputs": []}
+    merged["inputs"] = [{"name": f"model{number}", "type": "MODEL", "link": number} for number in (1, 2)]
+    links = [[1, 1, 0, 3, 0, "MODEL"], [2, 2, 0, 3, 1, "MODEL"]]
+    path = tmp_path / "workflow.json"
+    path.write_text(json.dumps({"version": 0.4, "nodes": [*nodes, merged], "links": links}))
+    (tmp_path / "models").mkdir()
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def no_comfyui(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfyflow.configuration.DEFAULT_SERVER", "http://127.0.0.1:9")
+    monkeypatch.delenv("COMFYFLOW_SERVER", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
+
+
+def test_the_command_fetches_what_is_missing(command: Command, target: str, tmp_path: Path) -> None:
+    words = ("models", "--missing", target, "--download", "--into", str(tmp_path))
+    refused = command(*words, "--yes")
+    assert refused.code == 2
+    assert "is not https, so that anybody on the way could change the file" in refused.err
+    assert "fetched 0 of 2 missing" in refused.out
+    unasked = command(*words, "--allow-host", "127.0.0.1")
+    assert unasked.code == 2
+    assert "nobody can be asked whether to fetch 2 files, 2 MiB; --yes agrees to it" in unasked.err
+    assert list((tmp_path / "models").iterdir()) == []
+    done = command(*words, "--allow-host", "127.0.0.1", "--yes")
+    assert done.code == 0, done.err
+    assert f"{tmp_path / 'models' / 'checkpoints' / 'a.safetensors'} (1 MiB, hash checked)" in done.out
+    assert "(no hash to check it by; a format that can run code where it is loaded)" in done.out
+    assert done.out.endswith(f"fetched 2 of 2 missing model files into {tmp_path / 'models'}\n")
+    assert (tmp_path / "models" / "checkpoints" / "b.ckpt").read_bytes() == CONTENT
+    again = command("models", "--missing", target, "--into", str(tmp_path))
+    assert (again.code, again.out.splitlines()[-1]) == (0, "0 of 2 model files are missing")
+
+
+@pytest.mark.parametrize(("said", "code", "count"), [("y\n", 0, 2), ("n\n", 1, 0)])
+def test_it_asks_first(
+    command: Command,
+    target: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    code: int,
+    count: int,
+) -> None:
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *_: object) -> str:
+            return said
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr("builtins.input", lambda *_: said.strip())
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda *_: said.strip())
+    words = (
+        "models",
+        "--missing",
+        target,
+        "--download",
+        "--into",
+        str(tmp_path),
+        "--allow-host",
+        "127.0.0.1",
+    )
+    run = command(*words)
+    assert run.code == code
+    assert len(list((tmp_path / "models").rglob("*.*"))) == count
