@@ -88,7 +88,7 @@ class Catalogue(LargeCatalogue):
 
     def __init__(
         self,
-        pieces: Mapping[str, msgspec.Raw],
+        pieces: Mapping[str, msgspec.Raw | bytes],
         source: str,
         bounds: Bounds,
         stand_ins: Sequence[_StandIn] = (),
@@ -134,8 +134,9 @@ class Catalogue(LargeCatalogue):
             try:
                 found = decode(piece)
             except ValueError:
-                continue
-            yield Outline(found.python_module, found.output)
+                found = _slow_outline(bytes(piece))
+            if found is not None:
+                yield Outline(found.python_module, found.output)
 
     def modules(self) -> Iterator[str]:
         """See `LargeCatalogue`."""
@@ -150,7 +151,7 @@ class Catalogue(LargeCatalogue):
         wanted = text.encode()
         return (self[name] for name, piece in self._pieces.items() if wanted in bytes(piece))
 
-    def _decode(self, name: str, piece: msgspec.Raw) -> Any:
+    def _decode(self, name: str, piece: msgspec.Raw | bytes) -> Any:
         data = bytes(piece)
         self._values += marks(data)
         if self._values > self._bounds.values:
@@ -221,6 +222,15 @@ def mentioning(classes: Mapping[str, Any], text: str) -> Iterator[Any]:
     return classes.mentioning(text) if isinstance(classes, LargeCatalogue) else iter(classes.values())
 
 
+def _slow_outline(data: bytes) -> Outline | None:
+    """The outline of what has words in it that JSON does not have; None of what is no object."""
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return Outline(value.get("python_module"), value.get("output")) if is_object(value) else None
+
+
 def _choose_stand_ins(data: bytes) -> list[_StandIn]:
     """A number for each word that JSON does not have.
 
@@ -254,7 +264,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _pieces_of(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+def _pieces_of(data: msgspec.Raw | bytes) -> dict[str, msgspec.Raw]:
     """The entries of an object.
 
     Raises:

@@ -17,6 +17,7 @@ from ..errors import BoundsError, ClientError, SchemaError
 from ..json_types import is_object
 from ..option import refuse_strangers, spelled
 from .catalogue import LARGE, Catalogue, split
+from .line_catalogue import read_lines
 from .other_json import refuse_other_json
 from .schema import Schema
 from .version import Version, required_editor
@@ -126,6 +127,9 @@ def _parsed(version: str | None) -> Version | None:
 
 def _from_file(path: Path, version: Version | None, bounds: Bounds) -> Schema:
     try:
+        of_package = read_lines(path, bounds)
+        if of_package is not None:
+            return _schema(of_package, version, str(path))
         with path.open("rb") as file:
             # A buffer of the size that is asked for is made first; a pipe has no size.
             size = os.fstat(file.fileno()).st_size or bounds.json
