@@ -135,6 +135,28 @@ def test_rows_come_in_their_order_a_page_at_a_time(ledger: Ledger) -> None:
     ]
 
 
+def test_processes_that_make_a_ledger_at_once_make_one(path: Path) -> None:
+    program = (
+        "import sys, pathlib; from comfyflow.batch.ledger import Ledger\n"
+        "sys.stdin.readline()\n"
+        "with Ledger(pathlib.Path(sys.argv[1]), create=True) as ledger: print(ledger.size)\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for each in started:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    assert [each.communicate()[0] for each in started] == ["0\n"] * 4
+
+
 def test_a_second_process_is_told_who_has_the_ledger(path: Path, ledger: Ledger) -> None:
     program = (
         "import sys, pathlib; from comfyflow.batch.ledger import Ledger\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,8 @@ LEDGER_NAME: Final = "ledger.sqlite"
 
 _BUSY_SECONDS: Final = 30.0
 """How long a transaction waits for that of another process."""
+
+_BUSY_PAUSE: Final = 0.01
 
 PAGE: Final = 500
 """How many rows are read at once."""
@@ -87,7 +90,7 @@ class Ledger:
         try:
             with self._errors():
                 migrate(self._database, str(path))
-                self._database.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(self._database)
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.execute("PRAGMA foreign_keys = ON")
         except BaseException:
@@ -318,6 +321,19 @@ class Ledger:
             yield
         except sqlite3.Error as error:
             raise LedgerError(f"{self.path}: {_told(error)}") from None
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Have a database write ahead; SQLite itself does not wait for another process to let it."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while database.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            if database.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "delete":
+                return  # there is no such thing in memory
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > end:
+                raise
+        time.sleep(_BUSY_PAUSE)
 
 
 def batch_ledger(path: Path) -> Path:

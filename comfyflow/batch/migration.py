@@ -74,6 +74,24 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
     Raises:
         LedgerError: It is another program's file, or a newer version's.
     """
+    version = _version(database, name)
+    if version == len(MIGRATIONS):
+        return
+    # One transaction: a ledger has all of a version or nothing of it, and two processes do not do it twice.
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(_version(database, name), len(MIGRATIONS)):
+            for statement in MIGRATIONS[number].split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {number + 1}")
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+
+
+def _version(database: sqlite3.Connection, name: str) -> int:
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
     application: int = database.execute("PRAGMA application_id").fetchone()[0]
     tables: int = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -84,9 +102,4 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
             f"{name} was written by a newer comfyflow (version {version} of the ledger; this one knows "
             f"{len(MIGRATIONS)}); update comfyflow"
         )
-    for number in range(version, len(MIGRATIONS)):
-        # One transaction: a ledger has all of a version or nothing of it.
-        database.executescript(
-            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {number + 1}; COMMIT;"
-        )
+    return version
