@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ CONFIG_VARIABLE: Final = "COMFYFLOW_CONFIG"
 CREDENTIALS: Final = ("token", "bearer", "basic", "api_key", "user", "headers", "ca", "partner_api_key")
 """What the environment and the config file may give beside a server: ``COMFYFLOW_BEARER``, ``bearer``."""
 
-_SETTINGS: Final = ("server", *CREDENTIALS)
+_SETTINGS: Final = ("server", "servers", *CREDENTIALS)
 
 _PREFIX: Final = "COMFYFLOW_"
 
@@ -84,6 +84,29 @@ def named_server(option: str | None = None) -> NamedServer:
     if not isinstance(from_file, str) or not from_file.strip():
         raise ConfigurationError(f"{config_file()}: server is to be a text, not {from_file!r}")
     return NamedServer(from_file, str(config_file()))
+
+
+def named_servers(options: Sequence[str] = ()) -> tuple[NamedServer, ...]:
+    """The servers that share work: the options, ``COMFYFLOW_SERVER``, or the config file's ``servers``.
+
+    Args:
+        options: What ``--server`` says, each time that it is given.
+
+    Raises:
+        ConfigurationError: An option is empty, or the config file cannot be read.
+    """
+    if options:
+        return tuple(map(named_server, options))
+    listed = read_config().get("servers")
+    if listed is None or os.environ.get(SERVER_VARIABLE, "").strip():
+        return (named_server(),)
+    if not isinstance(listed, list) or not listed or not all(_is_text(url) for url in listed):
+        raise ConfigurationError(f"{config_file()}: servers is to be a list of texts, not {listed!r:.80}")
+    return tuple(NamedServer(url, str(config_file())) for url in listed)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def given_credentials() -> tuple[GivenCredentials, ...]:

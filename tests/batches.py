@@ -19,6 +19,7 @@ from comfyflow.batch.report import BatchEvent
 from comfyflow.batch.row import Row
 from comfyflow.client import Limits
 from comfyflow.simulator import Simulator
+from comfyflow.source import Source
 
 LIMITS = Limits(connect=3, answer=5, socket=2, quiet=0.5, quiet_most=1, poll_most=0.3, backoff=0.02)
 
@@ -28,7 +29,13 @@ class Made:
     """A prompt that was made of a row."""
 
     prompt: Mapping[str, Any]
-    models: frozenset[str] = frozenset()
+    models: frozenset[tuple[str, str, str]] = frozenset()
+
+    uploads: tuple[object, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        return Source(self.prompt)
 
     @property
     def hash(self) -> str:

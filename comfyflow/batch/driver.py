@@ -156,7 +156,8 @@ class Batch:
 
     async def _run(self) -> Summary:
         await self._with_ledger(self._ledger.hold)
-        await self._with_ledger(lambda: self._ledger.keep(cancelled=False))
+        total = getattr(self._rows, "total", None)
+        await self._with_ledger(lambda: self._ledger.keep(cancelled=False, total=total))
         self._books.counts.update(await self._with_ledger(self._ledger.counts))
         for url in self._urls:
             server = BatchServer(url, self._options, self._patience)
@@ -383,7 +384,7 @@ class Batch:
         self._tasks[attempt.row] = asyncio.create_task(guarded())
 
     async def _send(self, server: BatchServer, attempt: Attempt, alone: bool) -> None:
-        prompt = self._prepared[attempt.row][0].prompt
+        prepared = self._prepared[attempt.row][0]
 
         async def sent(attempt: Attempt) -> Ended:
             if alone:
@@ -391,7 +392,7 @@ class Batch:
                     await server.free()
                 except ClientError as error:
                     return Ended("unsent", str(error), server_gone=True)
-            return await server.send(attempt, prompt)
+            return await server.send(attempt, prepared.source, uploads=bool(prepared.uploads))
 
         await self._finish(server, attempt, sent)
 

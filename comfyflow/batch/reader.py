@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..errors import ComfyflowError, LedgerError
-from ..schema.installed_files import is_media_file
+from ..source import Source
 from .ledger import PAGE, Ledger, stored_parameters
 from .row import Row
 from .schedule import Need
@@ -28,11 +28,6 @@ class PreparedRow(Protocol):
     """A row as a prompt: see `Recipe.prepare`."""
 
     @property
-    def prompt(self) -> Mapping[str, Any]:
-        """The prompt JSON."""
-        ...
-
-    @property
     def hash(self) -> str:
         """Its hash: at least eight hexadecimal digits."""
         ...
@@ -43,8 +38,18 @@ class PreparedRow(Protocol):
         ...
 
     @property
-    def models(self) -> frozenset[str]:
-        """The files that its inputs name and that must be installed."""
+    def models(self) -> frozenset[tuple[str, str, str]]:
+        """The files that must be installed: of which class, by which input, and how the server names it."""
+        ...
+
+    @property
+    def uploads(self) -> Sequence[object]:
+        """The files of this computer that the prompt names."""
+        ...
+
+    @property
+    def source(self) -> Source:
+        """The prompt with what is known of it: its files, and where its nodes were made."""
         ...
 
 
@@ -74,11 +79,10 @@ class ReadRow:
 
     @property
     def need(self) -> Need:
-        """What it needs of a server. A file of the user's is uploaded to whichever it is."""
+        """What it needs of a server."""
         if self.prepared is None:
             return Need(frozenset())
-        models = self.prepared.models
-        return Need(self.prepared.classes, frozenset(name for name in models if not is_media_file(name)))
+        return Need(self.prepared.classes, frozenset(self.prepared.models))
 
 
 class RowReader:

@@ -8,10 +8,10 @@ them, and then takes those that most rows wait for and fewest servers have.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..nearest import nearest
 
@@ -28,11 +28,15 @@ class Need:
 
     Attributes:
         classes: Node classes.
-        models: Files that must be installed.
+        models: Files that must be installed: of which class, by which input, and how the server names it.
     """
 
     classes: frozenset[str]
-    models: frozenset[str] = frozenset()
+    models: frozenset[tuple[str, str, str]] = frozenset()
+
+
+Offer: TypeAlias = "Mapping[str, frozenset[str]] | None"
+"""What a server says of a node class: the choices of each input that has some; None: it does not have it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class _Server:
 
     Attributes:
         available: Whether it answered when it was last asked.
-        asked: The classes that it was asked for, and of those that it has, the files that they list.
+        asked: What it said of the classes that it was asked for.
         in_flight: The rows that it has.
         warm: What the row that it was given last needs.
         reserved: The row that it is to run alone, once it has nothing else.
@@ -64,19 +68,24 @@ class _Server:
     """
 
     available: bool = False
-    asked: dict[str, frozenset[str] | None] = field(default_factory=dict[str, "frozenset[str] | None"])
+    asked: dict[str, Offer] = field(default_factory=dict[str, "Offer"])
     in_flight: set[int] = field(default_factory=set[int])
     warm: Need | None = None
     reserved: int | None = None
     alone: bool = False
 
-    def lacks(self, need: Need) -> tuple[list[str], list[str]]:
-        """The classes and the files that it does not have."""
+    def lacks(self, need: Need) -> tuple[list[str], list[tuple[str, str, str]]]:
+        """The classes and the files that it does not have.
+
+        Of an input for which it lists nothing, only the server itself can say what it takes.
+        """
         classes = sorted(name for name in need.classes if self.asked.get(name) is None)
-        listed: set[str] = set()
-        for name in need.classes:
-            listed |= self.asked.get(name) or frozenset()
-        return classes, sorted(need.models - listed)
+        files = [use for use in need.models if use[2] not in self.listed(use, frozenset({use[2]}))]
+        return classes, sorted(files)
+
+    def listed(self, use: tuple[str, str, str], otherwise: frozenset[str]) -> frozenset[str]:
+        """The files that it lists for an input."""
+        return (self.asked.get(use[0]) or {}).get(use[1], otherwise)
 
     def can_run(self, need: Need) -> bool:
         return not any(self.lacks(need))
@@ -111,13 +120,12 @@ class Schedule:
         """The classes that rows wait for and that a server was not asked for yet."""
         return frozenset(self._classes - self._servers[url].asked.keys())
 
-    def available(self, url: str, offers: Mapping[str, frozenset[str] | None]) -> None:
+    def available(self, url: str, offers: Mapping[str, Offer]) -> None:
         """A server answers.
 
         Args:
             url: The server.
-            offers: Of classes that it was asked for, the files that their inputs list; None for one that it
-                does not have.
+            offers: What it says of the classes that it was asked for.
         """
         server = self._servers[url]
         server.available = True
@@ -324,18 +332,16 @@ class Schedule:
                 return (
                     f"no server has the node class {name!r}; the pack that it comes with may not be installed"
                 )
-        for name in sorted(need.models):
-            if all(name in files for _, files in lacks.values()):
-                return f"no server has the file {name!r}{self._near(name, need.classes)}"
-        said = (f"{url} lacks {', '.join((*classes, *files))}" for url, (classes, files) in lacks.items())
+        for use in sorted(need.models):
+            if all(use in files for _, files in lacks.values()):
+                return f"no server has the file {use[2]!r} ({use[0]}.{use[1]}){self._near(use)}"
+        said = (
+            f"{url} lacks {', '.join((*classes, *(use[2] for use in files)))}"
+            for url, (classes, files) in lacks.items()
+        )
         return f"no server has all that it needs: {'; '.join(said)}"
 
-    def _near(self, name: str, classes: Iterable[str]) -> str:
-        listed = {
-            file
-            for server in self._servers.values()
-            for each in classes
-            for file in server.asked.get(each) or ()
-        }
-        near = nearest(name, listed)
+    def _near(self, use: tuple[str, str, str]) -> str:
+        listed = {file for server in self._servers.values() for file in server.listed(use, frozenset())}
+        near = nearest(use[2], sorted(listed))
         return f"; did you mean {near!r}?" if near is not None else ""

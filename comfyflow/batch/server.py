@@ -12,6 +12,7 @@ from ..client import AsyncClient, ClientOptions, Limits, OutOfMemory, Result
 from ..client.core import Core, patiently
 from ..client.failure import error_of_outcome
 from ..client.flow import Flow, sleep
+from ..client.inputs import upload_inputs
 from ..client.routes.node_class_routes import class_infos
 from ..client.routes.queue_routes import delete_queued, history_entry, interrupt, queue
 from ..client.routes.server_routes import free, system_stats
@@ -28,9 +29,11 @@ from ..errors import (
     ServerError,
     ServerUnreachable,
 )
+from ..graph.prompt import sendable
 from ..schema.node_schema import read_node
 from ..source import Source
 from .record import Attempt, Ending
+from .schedule import Offer
 
 if TYPE_CHECKING:
     from ..validate import Report
@@ -89,14 +92,11 @@ class BatchServer:
         """Close the connections. Prompts that it has go on."""
         await self.client.close()
 
-    async def offers(self, classes: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
+    async def offers(self, classes: Iterable[str]) -> Mapping[str, Offer]:
         """Ask for node classes, and the files that their inputs list at this moment.
 
         Args:
             classes: Their names.
-
-        Returns:
-            The files by class; None for a class that it does not have.
 
         Raises:
             ClientError: It does not answer, or is no ComfyUI server.
@@ -104,22 +104,23 @@ class BatchServer:
         core = self.client._core
         await self._drive(system_stats(core))
         infos = await self._drive(class_infos(core, sorted(classes), anew=True))
-        return {name: None if info is None else listed_files(name, info) for name, info in infos.items()}
+        return {name: None if info is None else offer(name, info) for name, info in infos.items()}
 
-    async def send(self, attempt: Attempt, prompt: Mapping[str, Any]) -> Ended:
-        """Send a prompt and wait for its end; what goes wrong is told, not raised.
+    async def send(self, attempt: Attempt, source: Source, *, uploads: bool) -> Ended:
+        """Send a prompt with its files and wait for its end; what goes wrong is told, not raised.
 
         A task that is cancelled takes the prompt off the server, unless `leaves_prompts` says otherwise.
 
         Args:
             attempt: Its row and its id.
-            prompt: The prompt JSON.
+            source: The prompt, and where it comes from.
+            uploads: Whether it names files that are to be uploaded.
 
         Raises:
             Stopped: The task was cancelled.
         """
         sending = Sending()
-        return await self._ended(attempt, sending, self._sent(attempt, prompt, sending), known=True)
+        return await self._ended(attempt, sending, self._sent(attempt, source, sending, uploads), known=True)
 
     async def take_up(self, attempt: Attempt) -> Ended:
         """Wait for a prompt that an earlier process sent, or was about to send.
@@ -193,9 +194,18 @@ class BatchServer:
         finally:
             self.runs.pop(attempt.row, None)
 
-    def _sent(self, attempt: Attempt, prompt: Mapping[str, Any], sending: Sending) -> Flow[Ended]:
-        core, source = self.client._core, Source(prompt)
-        run = Run(attempt.prompt_id, prompt, core.new_signal, core.clock)
+    def _sent(self, attempt: Attempt, source: Source, sending: Sending, uploads: bool) -> Flow[Ended]:
+        core = self.client._core
+        prompt = source.prompt if source.workflow is not None else sendable(source.prompt)
+        if uploads:
+            files = yield from upload_inputs(core, dataclasses.replace(source, prompt=prompt), None)
+            if files.errors:
+                said = (
+                    f"{error.message} ({error.details})" for each in files.errors.values() for error in each
+                )
+                return Ended("invalid", "; ".join(said)[:_LONGEST_ERROR])
+            prompt = files.prompt
+        run = Run(attempt.prompt_id, prompt, core.new_signal, core.clock, source.places)
         run.senders = picture_senders(prompt, None)
         run.polled = not core.use_socket
         if not run.polled:
@@ -215,7 +225,9 @@ class BatchServer:
             from ..validate import Report
 
             run.senders -= accepted.node_errors.keys()
-            report = Report.from_server({"node_errors": accepted.node_errors}, 200, prompt=prompt)
+            report = Report.from_server(
+                {"node_errors": accepted.node_errors}, 200, prompt=prompt, places=source.places
+            )
         return (yield from self._waited(run, source, report))
 
     def _taken_up(self, attempt: Attempt, sending: Sending) -> Flow[Ended]:
@@ -277,16 +289,18 @@ def _removed(server: BatchServer, prompt_ids: tuple[str, ...]) -> Flow[dict[str,
     return found
 
 
-def listed_files(name: str, info: Mapping[str, Any]) -> frozenset[str]:
-    """Every choice that the inputs of a class list.
+def offer(name: str, info: Mapping[str, Any]) -> Mapping[str, frozenset[str]]:
+    """The choices of each input of a class that lists some.
 
     Args:
         name: The class.
         info: What ``/object_info`` says of it.
     """
-    node = read_node(name, info)
-    choices = (choice for entry in node.inputs for choice in entry.choices or ())
-    return frozenset(choice for choice in choices if isinstance(choice, str))
+    return {
+        entry.name: frozenset(choice for choice in entry.choices if isinstance(choice, str))
+        for entry in read_node(name, info).inputs
+        if entry.choices is not None and not entry.options.get("remote")
+    }
 
 
 def _ending(error: ClientError) -> Ending:

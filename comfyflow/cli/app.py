@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "gen-stubs": _Listed("gen_stubs", "gen_stubs", "Generate typed Python classes of a server's nodes."),
     "nodes": _Listed("nodes", "nodes", "Search the node classes of a server, or show one."),
     "run": _Listed("run", "run", "Run a workflow and write its files."),
+    "batch": _Listed("batch", "batch", "Run a workflow once for each row of a sweep, on many servers."),
     "validate": _Listed("validate", "validate", "Check workflows as the server will."),
     "compile": _Listed("compile", "compile_workflow", "Write a workflow's prompt JSON."),
     "convert": _Listed("convert", "convert", "Turn a workflow of the editor into a prompt."),

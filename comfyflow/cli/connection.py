@@ -57,7 +57,7 @@ def connected(
     if simulate:
         if server is not None:
             raise CommandError("give --server or --simulate, not both")
-        with _simulator(simulated) as url, Client(url) as client:
+        with simulated_server(simulated) as url, Client(url) as client:
             yield client
         return
     with Client(chosen_server(server), **connection_options()) as client:
@@ -134,7 +134,12 @@ def _json_value(content: bytes) -> object:
 
 
 @contextlib.contextmanager
-def _simulator(classes: Schema | None) -> Generator[str, None, None]:
+def simulated_server(classes: Schema | None = None) -> Generator[str, None, None]:
+    """A simulator that lives as long as the block; gives its address.
+
+    Args:
+        classes: Its classes; by default the reference package's.
+    """
     from ..simulator import Simulator
 
     with Simulator(classes, previews=True, step_seconds=0.03) as simulator:

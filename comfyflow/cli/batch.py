@@ -1,0 +1,278 @@
+"""``comfyflow batch``: a sweep of rows on many servers, and what can be done with its ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ..configuration import named_servers
+from ..errors import CommandError
+from ..source import Converting
+from . import FAILED, INTERRUPTED, PROBLEMS
+from .batch_ledger import cancel, export, retry, status
+from .connection import server_classes, simulated_server
+from .options import CONNECTION_OPTIONS, PATH, connection_options, converting_options, server_url
+from .parameters import option_like
+from .plain_text import say
+from .target import find_workflow, load_target
+from .workflow_command import WorkflowCommand, target_argument
+
+if TYPE_CHECKING:
+    from ..batch import Batch, Rows, Standing, Summary
+    from ..batch.refill import Recipe
+
+_DEFAULT: Final = "run"
+
+
+class BatchCommands(click.Group):
+    """The commands of a batch; what is none of their names is what a batch runs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; ``run`` need not be among them."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("batch", cls=BatchCommands)
+def batch() -> None:
+    """Run many prompts on many servers: comfyflow batch sweep.py --grid steps=10,20 --seeds 8.
+
+    A ledger beside the outputs knows what became of each row: the same command again goes on where an
+    earlier one ended, however it ended. `comfyflow batch run --help` has the options.
+    """
+
+
+def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--server``, which can be repeated, and the options of a connection."""
+    for option in reversed(CONNECTION_OPTIONS):
+        command = option(command)
+    return click.option(
+        "--server", "servers", metavar="URL", multiple=True, help="A running ComfyUI. Can be repeated."
+    )(command)
+
+
+@batch.command(_DEFAULT, cls=WorkflowCommand)
+@target_argument
+@click.option("--grid", "grids", metavar="NAME=VALUE,...", multiple=True, help="An axis of a grid.")
+@click.option("--each", "files", metavar="NAME=PATTERN", multiple=True, help="An axis of files.")
+@click.option("--csv", metavar="FILE", type=PATH, help="Rows of a spreadsheet.")
+@click.option("--jsonl", metavar="FILE", type=PATH, help="Rows as JSON objects, one a line.")
+@click.option("--seeds", metavar="COUNT", help="So many seeds; NAME=COUNT for another parameter.")
+@click.option("--sample", metavar="COUNT", type=click.IntRange(min=1), help="Only so many of the rows.")
+@_connection
+@click.option("--simulate", is_flag=True, help="Run it on the built-in simulator.")
+@click.option(
+    "--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files and ledger are written."
+)
+@click.option(
+    "--depth", metavar="COUNT", type=click.IntRange(1, 100), default=3, help="Rows that a server has at once."
+)
+@converting_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what went wrong.")
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    target: str,
+    servers: tuple[str, ...],
+    simulate: bool,
+    out: Path,
+    depth: int,
+    editor: str | None,
+    repair: bool,
+    packs: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    **axes: Any,
+) -> None:
+    """Run a workflow once for each row; a parameter that all rows share is an option: --prompt "a cat".
+
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow. Of --grid, --each, --csv, --jsonl and
+    --seeds all combinations are run; of those the last turns fastest.
+
+    Exit codes: 0 all rows are done; 1 rows are invalid; 2 it could not be tried, or not go on; 3 rows
+    failed; 130 Ctrl-C: once ends it when what runs has ended, twice at once.
+    """
+    if simulate and servers:
+        raise CommandError("give --server or --simulate, not both")
+    urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
+    asks = functools.partial(server_classes, urls[0], None) if urls else None
+    recipe = _recipe(target, Converting(editor, repair, asks, packs))
+    rows = sweep(recipe, context.args, **axes)
+    with contextlib.ExitStack() as stack:
+        if simulate:
+            urls = (stack.enter_context(simulated_server()),)
+        summary = _run(recipe, rows, urls, out, depth, as_json=as_json, quiet=quiet)
+    code = _tell(summary, as_json=as_json, quiet=quiet)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _recipe(target: str, converting: Converting) -> Recipe:
+    from ..batch.refill import Recipe
+
+    function = find_workflow(target)
+    if function is not None and not converting.asked:
+        return Recipe.of(function)
+    return Recipe.of(load_target(target, (), None, converting))
+
+
+def sweep(
+    recipe: Recipe,
+    words: Sequence[str],
+    *,
+    grids: Sequence[str] = (),
+    files: Sequence[str] = (),
+    csv: Path | None = None,
+    jsonl: Path | None = None,
+    seeds: str | None = None,
+    sample: int | None = None,
+) -> Rows:
+    """The rows that the options say, typed by what is run.
+
+    Raises:
+        CommandError: The options say no rows, or a word is no option.
+        RowsError: Something is wrong with the rows.
+    """
+    from ..batch import Rows
+
+    parts = [Rows.grid(each) for each in grids]
+    parts += [Rows.each(each) for each in files]
+    parts += [Rows.csv(csv)] if csv is not None else []
+    parts += [Rows.jsonl(jsonl)] if jsonl is not None else []
+    parts += [Rows.seeds(seeds)] if seeds is not None else []
+    if not parts:
+        raise CommandError(
+            "a batch needs rows: --grid steps=10,20,30, --seeds 8, --csv rows.csv, --jsonl rows.jsonl, "
+            "--each image=photos/*.png"
+        )
+    fixed = dict(_fixed(words))
+    rows = functools.reduce(lambda one, other: one * other, parts)
+    if fixed:
+        rows = Rows.grid({name: [value] for name, value in fixed.items()}) * rows
+    if sample is not None:
+        rows = rows.sample(sample)
+    return rows.checked(recipe.columns)
+
+
+def _fixed(words: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The parameters that all rows share, as they stand on the command line.
+
+    Raises:
+        CommandError: A word is no option, or an option has no value.
+    """
+    from ..batch.columns import Text
+
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, separator, value = word.partition("=")
+        if not name.startswith("--") or len(name) < len("--x"):
+            hint = option_like(name)
+            raise CommandError(f"{word!r} is no option{f'; {hint}' if hint else ''}")
+        if not separator:
+            if not rest:
+                raise CommandError(f"{name} needs a value: {name} VALUE")
+            value = rest.pop(0)
+        yield name[2:].replace("-", "_"), Text(value)
+
+
+def _run(
+    recipe: Recipe, rows: Rows, urls: Sequence[str], out: Path, depth: int, *, as_json: bool, quiet: bool
+) -> Summary:
+    from ..batch import Batch
+    from .batch_display import batch_display
+
+    def standing() -> Standing:
+        return made.standing
+
+    shown = batch_display(standing, as_json=as_json, quiet=quiet)
+    made = Batch(
+        recipe,
+        rows,
+        servers=urls,
+        out=out,
+        depth=depth,
+        options=connection_options(),
+        on_event=shown.show,
+    )
+    try:
+        return asyncio.run(_interruptible(made))
+    finally:
+        shown.close()
+
+
+async def _interruptible(made: Batch) -> Summary:
+    with _interrupts(made, asyncio.get_running_loop()):
+        return await made.run()
+
+
+@contextlib.contextmanager
+def _interrupts(made: Batch, loop: asyncio.AbstractEventLoop) -> Generator[None]:
+    """Have the first Ctrl-C end a batch in order, the second at once, and the third as ever."""
+    times = 0
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            say(
+                "comfyflow: sending no more rows; Ctrl-C again takes those that servers have off them",
+                err=True,
+            )
+            loop.call_soon_threadsafe(made.finish)
+        elif times == 2:
+            say("comfyflow: taking rows off the servers", err=True)
+            loop.call_soon_threadsafe(made.stop)
+        else:
+            signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _tell(summary: Summary, *, as_json: bool, quiet: bool) -> int:
+    """Say what a batch has come to; returns the exit code."""
+    counts = summary.counts
+    code = FAILED if counts["failed"] else PROBLEMS if counts["invalid"] else 0
+    code = INTERRUPTED if summary.stopped else code
+    if as_json:
+        from .progress import write_line
+
+        write_line(
+            {
+                "event": "summary",
+                **dict(counts),
+                "seconds": round(summary.seconds, 3),
+                "out": str(summary.out),
+                "ledger": str(summary.ledger),
+                "exit_code": code,
+            }
+        )
+    elif not quiet:
+        click.echo(f"{summary.ledger} has what became of each row; the files are beside it", err=True)
+        if counts["pending"] or counts["in_progress"]:
+            click.echo("the same command again goes on", err=True)
+        if counts["failed"]:
+            click.echo(
+                f"`comfyflow batch retry {summary.ledger}` and the same command send what failed again",
+                err=True,
+            )
+    return code
+
+
+for _command in (status, retry, cancel, export):
+    batch.add_command(_command)

@@ -1,0 +1,271 @@
+"""What can be done with a batch's ledger: look at it, have rows sent again, take them out, write them out."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import click
+
+from ..errors import ClientError, CommandError
+from .options import CONNECTION_OPTIONS, PATH, connection_options, output_option
+from .plain_text import say
+from .progress import write_line
+
+if TYPE_CHECKING:
+    from ..batch.ledger import Ledger
+    from ..batch.record import Attempt, RowRecord, State
+
+_RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?")
+_MOST_ROWS: Final = 1_000_000
+_TOLD: Final = 5
+"""How many different errors are told."""
+
+_STATES: Final = ("pending", "in_progress", "completed", "failed", "invalid", "cancelled")
+"""`comfyflow.batch.record.State`, without what it imports."""
+
+ledger_argument: Final = click.argument("ledger", metavar="LEDGER", type=PATH)
+rows_option: Final = click.option("--rows", "numbers", metavar="N,N-N,...", help="Only these rows: 3,7-9.")
+
+
+def _open(path: Path) -> Ledger:
+    from ..batch.ledger import Ledger, batch_ledger
+
+    return Ledger(batch_ledger(path))
+
+
+def row_numbers(text: str | None) -> list[int] | None:
+    """The rows that somebody names: ``3,7-9``; None for all.
+
+    Raises:
+        CommandError: They are none.
+    """
+    if text is None:
+        return None
+    found: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None:
+            raise CommandError(f"--rows takes numbers and ranges of them, as in 3,7-9; not {part!r}")
+        first = int(match[1])
+        last = int(match[2] or first)
+        if last - first >= _MOST_ROWS:
+            raise CommandError(f"--rows {part} are more than {_MOST_ROWS:,} rows; leave it out for all")
+        found += range(first, last + 1)
+    return found
+
+
+@click.command("status")
+@ledger_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(ledger: Path, as_json: bool) -> None:
+    """Say where a batch is: how many rows are done, what failed and why. LEDGER is the file or its folder."""
+    with _open(ledger) as opened:
+        counts, total, holder = opened.counts(), opened.kept("total"), opened.holder
+        errors = Counter(
+            (row.failure or row.state, (row.error or "").partition("\n")[0])
+            for row in opened.rows(("failed", "invalid"))
+        )
+    told = errors.most_common(_TOLD)
+    if as_json:
+        listed = [{"failure": kind, "error": error, "rows": count} for (kind, error), count in told]
+        held = None if holder is None else {"pid": holder.pid, "host": holder.host, "since": holder.since}
+        write_line({"total": total, **dict(counts), "holder": held, "errors": listed})
+        return
+    of = f" of {total:,}" if isinstance(total, int) else ""
+    click.echo(f"{counts['completed']:,}{of} rows done")
+    for state in ("in_progress", "pending", "failed", "invalid", "cancelled"):
+        if counts[state]:
+            click.echo(f"{counts[state]:,} {state.replace('_', ' ')}")
+    for (kind, error), count in told:
+        say(f"  {count:,} {kind}: {error}")
+    if len(errors) > _TOLD:
+        click.echo(f"  and {len(errors) - _TOLD:,} more kinds of errors")
+    say(f"run by {holder}" if holder is not None else "no process runs it")
+
+
+@click.command("retry")
+@ledger_argument
+@rows_option
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(("failed", "invalid", "cancelled")),
+    multiple=True,
+    help="Rows in this state; failed by default. Can be repeated.",
+)
+def retry(ledger: Path, numbers: str | None, states: tuple[State, ...]) -> None:
+    """Have rows sent again that were set aside: by the process that runs the batch, or the next one."""
+    with _open(ledger) as opened:
+        count = opened.retry(row_numbers(numbers), states or ("failed",))
+        opened.keep(cancelled=False)
+        holder = opened.holder
+    by = "the process that runs the batch sends them" if holder else "the batch's command sends them"
+    click.echo(f"{count:,} {'row waits' if count == 1 else 'rows wait'} again; {by}")
+
+
+def _connected(command: Any) -> Any:
+    for option in reversed(CONNECTION_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command("cancel")
+@ledger_argument
+@rows_option
+@_connected
+def cancel(ledger: Path, numbers: str | None) -> None:
+    """Take out rows that wait, and stop those that servers have."""
+    wanted = row_numbers(numbers)
+    with _open(ledger) as opened:
+        if wanted is None:
+            opened.keep(cancelled=True)
+        count = opened.cancel(wanted)
+        flying = [each for each in opened.attempts() if wanted is None or each.row in wanted]
+        failed = asyncio.run(_stop(opened, flying)) if flying else []
+        held = opened.holder is not None
+    click.echo(f"{count:,} {'row that waited is' if count == 1 else 'rows that waited are'} cancelled")
+    if flying and not failed:
+        verb = "is" if len(flying) == 1 else "are"
+        click.echo(f"{len(flying):,} that servers had {verb} taken off them")
+    for error in failed:
+        say(f"comfyflow: {error}", err=True)
+    if wanted is None and held:
+        click.echo("the process that runs the batch ends")
+    if failed:
+        raise CommandError("what a server has goes on there; cancel again when it answers")
+
+
+async def _stop(ledger: Ledger, attempts: Sequence[Attempt]) -> list[str]:
+    """Take prompts off servers, and write that down where no process does; gives what went wrong."""
+    from ..batch.record import SetAside
+    from ..batch.server import BatchServer
+
+    failed: list[str] = []
+    for url in dict.fromkeys(each.server for each in attempts):
+        server = BatchServer(url, connection_options())
+        theirs = [each for each in attempts if each.server == url]
+        try:
+            ended = await server.remove(each.prompt_id for each in theirs)
+        except ClientError as error:
+            failed.append(str(error))
+            continue
+        finally:
+            await server.close()
+        if ledger.holder is None:
+            now = time.time()
+            ledger.write(
+                SetAside(each.row, each.prompt_id, now, "cancelled", None, "")
+                for each in theirs
+                if ended[each.prompt_id] != "completed"
+            )
+    return failed
+
+
+@click.command("export")
+@ledger_argument
+@output_option
+@click.option("--format", "form", type=click.Choice(("csv", "jsonl")), default="csv", show_default=True)
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(_STATES),
+    multiple=True,
+    help="Rows in this state. Can be repeated.",
+)
+@click.option("--parameters", is_flag=True, help="Only the parameters: rows for another batch.")
+@rows_option
+def export(
+    ledger: Path,
+    output: Path | None,
+    form: str,
+    states: tuple[State, ...],
+    parameters: bool,
+    numbers: str | None,
+) -> None:
+    """Write rows with what became of them."""
+    wanted = row_numbers(numbers)
+    chosen = None if wanted is None else frozenset(wanted)
+    with _open(ledger) as opened:
+
+        def rows() -> Iterator[RowRecord]:
+            listed = opened.rows(states or _STATES)
+            return (row for row in listed if chosen is None or row.number in chosen)
+
+        try:
+            target = (
+                nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="")
+            )
+            with target as stream:
+                if form == "jsonl":
+                    for row in rows():
+                        stream.write(json.dumps(_shown(row, parameters), ensure_ascii=False) + "\n")
+                else:
+                    _write_csv(stream, rows(), _names(rows()), parameters)
+        except OSError as error:
+            raise CommandError(f"cannot write {output or 'the output'}: {error.strerror or error}") from None
+
+
+def _names(rows: Iterable[RowRecord]) -> list[str]:
+    """The names of all parameters, in the order in which they come."""
+    return list(dict.fromkeys(name for row in rows for name in row.parameters))
+
+
+def _shown(row: RowRecord, only_parameters: bool) -> dict[str, Any]:
+    if only_parameters:
+        return dict(row.parameters)
+    return {
+        "row": row.number,
+        "state": row.state,
+        "parameters": dict(row.parameters),
+        "server": row.server,
+        "prompt_id": row.prompt_id,
+        "prompt_hash": row.prompt_hash,
+        "attempts": row.attempts,
+        "failure": row.failure,
+        "error": row.error,
+        "sent": row.sent,
+        "ended": row.ended,
+        "texts": dict(row.texts),
+        "files": [{"name": file.name, "size": file.size, "sha256": file.sha256} for file in row.files],
+    }
+
+
+_FIRST: Final = ("row", "state")
+_LAST: Final = ("server", "prompt_id", "prompt_hash", "attempts", "failure", "error", "files")
+
+
+def _write_csv(stream: TextIO, rows: Iterable[RowRecord], names: Sequence[str], only: bool) -> None:
+    table = io.StringIO()
+    writer = csv.writer(table)
+
+    def flush() -> None:
+        stream.write(table.getvalue())
+        table.seek(0)
+        table.truncate()
+
+    writer.writerow(names if only else (*_FIRST, *names, *_LAST))
+    for row in rows:
+        values = [_cell(row.parameters.get(name)) for name in names]
+        if not only:
+            shown = _shown(row, False)
+            shown["files"] = " ".join(file.name for file in row.files)
+            values = [*(shown[name] for name in _FIRST), *values, *(shown[name] for name in _LAST)]
+        writer.writerow(values)
+        flush()
+    flush()
+
+
+def _cell(value: object) -> object:
+    """A parameter as a cell of a spreadsheet."""
+    return value if isinstance(value, (str, type(None))) else json.dumps(value, ensure_ascii=False)
