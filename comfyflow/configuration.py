@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import ConfigurationError
-from .json_types import is_object
+from .json_types import array_or_empty, is_object
 from .nearest import nearest
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
@@ -100,9 +100,10 @@ def named_servers(options: Sequence[str] = ()) -> tuple[NamedServer, ...]:
     listed = read_config().get("servers")
     if listed is None or os.environ.get(SERVER_VARIABLE, "").strip():
         return (named_server(),)
-    if not isinstance(listed, list) or not listed or not all(_is_text(url) for url in listed):
+    urls = [url for url in array_or_empty(listed) if _is_text(url)]
+    if not urls or len(urls) != len(listed):
         raise ConfigurationError(f"{config_file()}: servers is to be a list of texts, not {listed!r:.80}")
-    return tuple(NamedServer(url, str(config_file())) for url in listed)
+    return tuple(NamedServer(url, str(config_file())) for url in urls)
 
 
 def _is_text(value: object) -> bool:

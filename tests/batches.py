@@ -29,7 +29,7 @@ class Made:
     """A prompt that was made of a row."""
 
     prompt: Mapping[str, Any]
-    models: frozenset[tuple[str, str, str]] = frozenset()
+    models: frozenset[str] = frozenset()
 
     uploads: tuple[object, ...] = ()
 

@@ -9,11 +9,14 @@ from comfyflow.batch.retry import verdict
 from comfyflow.batch.schedule import Assignment, Need, Offer, Schedule
 
 LOADER = "CheckpointLoaderSimple"
-ALL: dict[str, Offer] = {LOADER: {"ckpt_name": frozenset({"a.ckpt", "b.ckpt", "c.ckpt"})}, "SaveImage": {}}
+ALL: dict[str, Offer | None] = {
+    LOADER: Offer(frozenset({"a.ckpt", "b.ckpt", "c.ckpt"})),
+    "SaveImage": Offer(),
+}
 
 
 def need(model: str = "a.ckpt") -> Need:
-    return Need(frozenset({LOADER, "SaveImage"}), frozenset({(LOADER, "ckpt_name", model)}))
+    return Need(frozenset({LOADER, "SaveImage"}), frozenset({model}))
 
 
 def schedule(*urls: str, depth: int = 2, window: int = 100) -> Schedule:
@@ -47,7 +50,7 @@ def test_each_server_has_as_many_rows_as_its_depth_and_the_last_are_spread() -> 
 def test_a_server_gets_only_what_it_can_run() -> None:
     made = schedule("x")
     made.add_server("y")
-    made.available("y", {**ALL, LOADER: {"ckpt_name": frozenset({"b.ckpt"})}})
+    made.available("y", {**ALL, LOADER: Offer(frozenset({"b.ckpt"}))})
     for number in range(4):
         made.add(number, need("b.ckpt" if number % 2 else "a.ckpt"))
     assert rows(made.assign()) == {"x": [0, 2], "y": [1, 3]}
@@ -64,7 +67,7 @@ def test_what_no_server_can_run_is_told_once_all_were_asked() -> None:
     made.available("x", {"Unheard": None})
     made.available("y", {**ALL, "Unheard": None})
     assert made.impossible() == {
-        0: "no server has the file 'sd_a.ckpt' (CheckpointLoaderSimple.ckpt_name); did you mean 'a.ckpt'?",
+        0: "no server has the file 'sd_a.ckpt'; did you mean 'a.ckpt'?",
         1: "no server has the node class 'Unheard'; the pack that it comes with may not be installed",
     }
     assert made.waiting == 1
@@ -74,8 +77,8 @@ def test_what_only_different_servers_have_is_told_by_server() -> None:
     made = Schedule(1, 10)
     made.add_server("x")
     made.add_server("y")
-    made.available("x", {"A": {}, "B": None})
-    made.available("y", {"A": None, "B": {}})
+    made.available("x", {"A": Offer(), "B": None})
+    made.available("y", {"A": None, "B": Offer()})
     made.add(0, Need(frozenset({"A", "B"})))
     assert made.impossible() == {0: "no server has all that it needs: x lacks B; y lacks A"}
 

@@ -38,8 +38,8 @@ class PreparedRow(Protocol):
         ...
 
     @property
-    def models(self) -> frozenset[tuple[str, str, str]]:
-        """The files that must be installed: of which class, by which input, and how the server names it."""
+    def models(self) -> frozenset[str]:
+        """The files that must be installed, as servers list them."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class ReadRow:
         """What it needs of a server."""
         if self.prepared is None:
             return Need(frozenset())
-        return Need(self.prepared.classes, frozenset(self.prepared.models))
+        return Need(self.prepared.classes, self.prepared.models)
 
 
 class RowReader:

@@ -8,10 +8,10 @@ them, and then takes those that most rows wait for and fewest servers have.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final
 
 from ..nearest import nearest
 
@@ -28,15 +28,24 @@ class Need:
 
     Attributes:
         classes: Node classes.
-        models: Files that must be installed: of which class, by which input, and how the server names it.
+        models: Files that must be installed, as servers list them.
     """
 
     classes: frozenset[str]
-    models: frozenset[tuple[str, str, str]] = frozenset()
+    models: frozenset[str] = frozenset()
 
 
-Offer: TypeAlias = "Mapping[str, frozenset[str]] | None"
-"""What a server says of a node class: the choices of each input that has some; None: it does not have it."""
+@dataclass(frozen=True)
+class Offer:
+    """A node class that a server has.
+
+    Attributes:
+        files: Every choice that its inputs list at this moment.
+        is_open: Whether it has inputs whose choices only the server itself can tell.
+    """
+
+    files: frozenset[str] = frozenset()
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class _Server:
 
     Attributes:
         available: Whether it answered when it was last asked.
-        asked: What it said of the classes that it was asked for.
+        asked: What it said of the classes that it was asked for; None for one that it does not have.
         in_flight: The rows that it has.
         warm: What the row that it was given last needs.
         reserved: The row that it is to run alone, once it has nothing else.
@@ -68,24 +77,23 @@ class _Server:
     """
 
     available: bool = False
-    asked: dict[str, Offer] = field(default_factory=dict[str, "Offer"])
+    asked: dict[str, Offer | None] = field(default_factory=dict[str, "Offer | None"])
     in_flight: set[int] = field(default_factory=set[int])
     warm: Need | None = None
     reserved: int | None = None
     alone: bool = False
 
-    def lacks(self, need: Need) -> tuple[list[str], list[tuple[str, str, str]]]:
-        """The classes and the files that it does not have.
-
-        Of an input for which it lists nothing, only the server itself can say what it takes.
-        """
+    def lacks(self, need: Need) -> tuple[list[str], list[str]]:
+        """The classes and the files that it does not have."""
         classes = sorted(name for name in need.classes if self.asked.get(name) is None)
-        files = [use for use in need.models if use[2] not in self.listed(use, frozenset({use[2]}))]
-        return classes, sorted(files)
+        offers = [offer for name in need.classes if (offer := self.asked.get(name)) is not None]
+        if any(offer.is_open for offer in offers):
+            return classes, []
+        return classes, sorted(need.models.difference(*(offer.files for offer in offers)))
 
-    def listed(self, use: tuple[str, str, str], otherwise: frozenset[str]) -> frozenset[str]:
-        """The files that it lists for an input."""
-        return (self.asked.get(use[0]) or {}).get(use[1], otherwise)
+    def listed(self, classes: Iterable[str]) -> set[str]:
+        """The files that these classes list."""
+        return {file for name in classes for file in (self.asked.get(name) or Offer()).files}
 
     def can_run(self, need: Need) -> bool:
         return not any(self.lacks(need))
@@ -120,12 +128,12 @@ class Schedule:
         """The classes that rows wait for and that a server was not asked for yet."""
         return frozenset(self._classes - self._servers[url].asked.keys())
 
-    def available(self, url: str, offers: Mapping[str, Offer]) -> None:
+    def available(self, url: str, offers: Mapping[str, Offer | None]) -> None:
         """A server answers.
 
         Args:
             url: The server.
-            offers: What it says of the classes that it was asked for.
+            offers: What it says of the classes that it was asked for; None for one that it does not have.
         """
         server = self._servers[url]
         server.available = True
@@ -332,16 +340,13 @@ class Schedule:
                 return (
                     f"no server has the node class {name!r}; the pack that it comes with may not be installed"
                 )
-        for use in sorted(need.models):
-            if all(use in files for _, files in lacks.values()):
-                return f"no server has the file {use[2]!r} ({use[0]}.{use[1]}){self._near(use)}"
-        said = (
-            f"{url} lacks {', '.join((*classes, *(use[2] for use in files)))}"
-            for url, (classes, files) in lacks.items()
-        )
+        for name in sorted(need.models):
+            if all(name in files for _, files in lacks.values()):
+                return f"no server has the file {name!r}{self._near(name, need.classes)}"
+        said = (f"{url} lacks {', '.join((*classes, *files))}" for url, (classes, files) in lacks.items())
         return f"no server has all that it needs: {'; '.join(said)}"
 
-    def _near(self, use: tuple[str, str, str]) -> str:
-        listed = {file for server in self._servers.values() for file in server.listed(use, frozenset())}
-        near = nearest(use[2], sorted(listed))
+    def _near(self, name: str, classes: frozenset[str]) -> str:
+        listed = {file for server in self._servers.values() for file in server.listed(classes)}
+        near = nearest(name, sorted(listed))
         return f"; did you mean {near!r}?" if near is not None else ""

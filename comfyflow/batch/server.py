@@ -92,7 +92,7 @@ class BatchServer:
         """Close the connections. Prompts that it has go on."""
         await self.client.close()
 
-    async def offers(self, classes: Iterable[str]) -> Mapping[str, Offer]:
+    async def offers(self, classes: Iterable[str]) -> Mapping[str, Offer | None]:
         """Ask for node classes, and the files that their inputs list at this moment.
 
         Args:
@@ -289,18 +289,18 @@ def _removed(server: BatchServer, prompt_ids: tuple[str, ...]) -> Flow[dict[str,
     return found
 
 
-def offer(name: str, info: Mapping[str, Any]) -> Mapping[str, frozenset[str]]:
-    """The choices of each input of a class that lists some.
+def offer(name: str, info: Mapping[str, Any]) -> Offer:
+    """What a server offers by a class.
 
     Args:
         name: The class.
         info: What ``/object_info`` says of it.
     """
-    return {
-        entry.name: frozenset(choice for choice in entry.choices if isinstance(choice, str))
-        for entry in read_node(name, info).inputs
-        if entry.choices is not None and not entry.options.get("remote")
-    }
+    inputs = read_node(name, info).inputs
+    return Offer(
+        frozenset(each for entry in inputs for each in entry.choices or () if isinstance(each, str)),
+        any(entry.options.get(key) for entry in inputs for key in ("remote", "remote_combo")),
+    )
 
 
 def _ending(error: ClientError) -> Ending:

@@ -60,7 +60,7 @@ def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@batch.command(_DEFAULT, cls=WorkflowCommand)
+@batch.command(_DEFAULT, cls=WorkflowCommand, short_help="Run a workflow once for each row.")
 @target_argument
 @click.option("--grid", "grids", metavar="NAME=VALUE,...", multiple=True, help="An axis of a grid.")
 @click.option("--each", "files", metavar="NAME=PATTERN", multiple=True, help="An axis of files.")
@@ -255,7 +255,7 @@ def _tell(summary: Summary, *, as_json: bool, quiet: bool) -> int:
         write_line(
             {
                 "event": "summary",
-                **dict(counts),
+                **dict(counts.items()),
                 "seconds": round(summary.seconds, 3),
                 "out": str(summary.out),
                 "ledger": str(summary.ledger),

@@ -62,6 +62,7 @@ class Lines:
     def __init__(self, standing: Callable[[], Standing]) -> None:
         self._standing = standing
         self._next = 0.0
+        self._said = ""
 
     def show(self, event: BatchEvent) -> None:
         """Write what went wrong, and now and then where the batch is."""
@@ -69,11 +70,17 @@ class Lines:
         now = self._standing()
         if now.seconds >= self._next:
             self._next = now.seconds + _LINE_SECONDS
-            say(progress_line(now), err=True)
+            self._say(now)
 
     def close(self) -> None:
         """Write where it is at the end."""
-        say(progress_line(self._standing()), err=True)
+        self._say(self._standing())
+
+    def _say(self, now: Standing) -> None:
+        line, before = progress_line(now), self._said
+        self._said = line
+        if line != before:
+            say(line, err=True)
 
 
 class Table:

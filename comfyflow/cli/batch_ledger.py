@@ -65,7 +65,7 @@ def row_numbers(text: str | None) -> list[int] | None:
     return found
 
 
-@click.command("status")
+@click.command("status", short_help="Say where a batch is.")
 @ledger_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(ledger: Path, as_json: bool) -> None:
@@ -80,7 +80,9 @@ def status(ledger: Path, as_json: bool) -> None:
     if as_json:
         listed = [{"failure": kind, "error": error, "rows": count} for (kind, error), count in told]
         held = None if holder is None else {"pid": holder.pid, "host": holder.host, "since": holder.since}
-        write_line({"total": total, **dict(counts), "holder": held, "errors": listed})
+        write_line(
+            {"total": total, **{state: counts[state] for state in _STATES}, "holder": held, "errors": listed}
+        )
         return
     of = f" of {total:,}" if isinstance(total, int) else ""
     click.echo(f"{counts['completed']:,}{of} rows done")
@@ -94,7 +96,7 @@ def status(ledger: Path, as_json: bool) -> None:
     say(f"run by {holder}" if holder is not None else "no process runs it")
 
 
-@click.command("retry")
+@click.command("retry", short_help="Have rows sent again that were set aside.")
 @ledger_argument
 @rows_option
 @click.option(
@@ -212,6 +214,8 @@ def export(
                         stream.write(json.dumps(_shown(row, parameters), ensure_ascii=False) + "\n")
                 else:
                     _write_csv(stream, rows(), _names(rows()), parameters)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise CommandError(f"cannot write {output or 'the output'}: {error.strerror or error}") from None
 
