@@ -9,7 +9,7 @@ import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import converting_options, given_schema, json_text, schema_options
+from .options import complete_file, converting_options, given_schema, json_text, schema_options
 from .plain_text import say
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ HISTORY: Final = "history:"
 
 
 @click.command("diff")
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("before", metavar="A", shell_complete=complete_file)
+@click.argument("after", metavar="B", shell_complete=complete_file)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @schema_options
 @converting_options

@@ -14,7 +14,7 @@ from ..errors import ClientError, CommandError, ModelFileError, ServerError, Ser
 from ..nearest import did_you_mean
 from . import PROBLEMS, UNUSABLE
 from .connection import connected
-from .options import PATH, json_text, server_option
+from .options import PATH, complete_file, json_text, server_option
 from .plain_text import plain, say
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ _SECONDS: Final = 5.0
 @click.command("models")
 @click.argument("words", metavar="[FOLDER]", nargs=-1)
 @server_option
-@click.option("--missing", "target", metavar="TARGET", help="A workflow: say which model files it misses.")
+@click.option(
+    "--missing",
+    "target",
+    metavar="TARGET",
+    help="A workflow: say which model files it misses.",
+    shell_complete=complete_file,
+)
 @click.option("--download", is_flag=True, help="With --missing: fetch what is missing; asks first.")
 @click.option("--into", metavar="DIR", type=PATH, help="The ComfyUI to fetch into: it has a folder models.")
 @click.option("--yes", is_flag=True, help="With --download: do not ask.")

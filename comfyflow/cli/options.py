@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..configuration import named_server, read_headers
 from ..errors import CommandError, SchemaError
@@ -129,6 +130,13 @@ def schema_options(command: T) -> T:
     """The options by which `given_schema` chooses: ``--object-info``, ``--server`` and ``--stubs``."""
     with_schema: T = object_info_option(server_option(stubs_option(command)))
     return with_schema
+
+
+def complete_file(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Have the shell complete a word to the name of a file."""
+    return [CompletionItem(incomplete, type="file")]
 
 
 def _file_or_screen(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:

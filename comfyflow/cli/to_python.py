@@ -14,6 +14,7 @@ from ..errors import ComfyflowError, CommandError, PythonSourceError
 from ..generated import SCHEMA_FILE, STUBS
 from . import PROBLEMS
 from .options import (
+    complete_file,
     converting_options,
     given_schema,
     output_option,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command("to-python")
-@click.argument("target", metavar="FILE")
+@click.argument("target", metavar="FILE", shell_complete=complete_file)
 @output_option
 @click.option("--flat", is_flag=True, help="No functions for subgraphs.")
 @click.option(

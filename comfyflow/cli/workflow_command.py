@@ -10,7 +10,7 @@ import click
 
 from ..errors import ComfyflowError
 from ..nearest import nearest_names
-from .options import CONNECTION_NAMES
+from .options import CONNECTION_NAMES, complete_file
 from .parameters import parameter_rows
 from .standard_input import STDIN
 from .target import find_workflow
@@ -81,7 +81,14 @@ def _first_is_no_option(
     return value
 
 
-target_argument: Final = click.argument("target", metavar="TARGET", callback=_first_is_no_option)
+target_argument: Final = click.argument(
+    "target", metavar="TARGET", callback=_first_is_no_option, shell_complete=complete_file
+)
 targets_argument: Final = click.argument(
-    "targets", metavar="TARGET...", nargs=-1, required=True, callback=_first_is_no_option
+    "targets",
+    metavar="TARGET...",
+    nargs=-1,
+    required=True,
+    callback=_first_is_no_option,
+    shell_complete=complete_file,
 )
