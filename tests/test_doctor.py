@@ -235,6 +235,30 @@ def test_the_environment(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "secret" not in json.dumps(seen)
 
 
+@pytest.mark.parametrize(
+    ("value", "state", "why"),
+    [
+        ("off", "ok", "nothing is kept"),
+        ("nowhere", "ok", "is not there yet"),
+        ("here", "ok", "has 1 entries, 3 bytes"),
+        ("config.toml", "warning", "is no folder"),
+        ("locked", "warning", "cannot be written"),
+    ],
+)
+def test_the_cache(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, state: str, why: str
+) -> None:
+    (tmp_path / "here" / "v1").mkdir(parents=True)
+    (tmp_path / "here" / "v1" / "a.entry").write_text("abc")
+    (tmp_path / "locked").mkdir()
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked" and real(path, mode))
+    monkeypatch.setenv("COMFYFLOW_CACHE", value if value == "off" else str(tmp_path / value))
+    said = only(doctor()[1], "cache")
+    assert said["state"] == state
+    assert why in said["message"]
+
+
 class Installed:
     """What a test says is installed, in place of what is."""
 

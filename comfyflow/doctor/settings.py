@@ -1,4 +1,4 @@
-"""The config file and the environment."""
+"""The config file, the environment, and the cache."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..bounds import VARIABLE as BOUNDS_VARIABLE
-from ..bounds import Bounds
+from ..bounds import Bounds, readable
+from ..cache_folder import VARIABLE as CACHE_VARIABLE
+from ..cache_folder import folder_in_force
 from ..configuration import (
     CONFIG_VARIABLE,
     CREDENTIALS,
@@ -24,15 +26,17 @@ from .diagnosis import Diagnosis
 _PREFIX: Final = "COMFYFLOW_"
 _OF_TESTS: Final = frozenset({"COMFYFLOW_UPDATE_EXAMPLES", "COMFYFLOW_PARITY_DATA"})
 VARIABLES: Final = frozenset(
-    {SERVER_VARIABLE, CONFIG_VARIABLE, BOUNDS_VARIABLE, *(_PREFIX + name.upper() for name in CREDENTIALS)}
+    {SERVER_VARIABLE, CONFIG_VARIABLE, BOUNDS_VARIABLE, CACHE_VARIABLE}
+    | {_PREFIX + name.upper() for name in CREDENTIALS}
 )
 """The variables of the environment that are read."""
 
 
 def settings() -> Iterator[Diagnosis]:
-    """The diagnoses of the config file and of the environment; values are never shown."""
+    """The diagnoses of the config file, of the environment and of the cache; no credential is shown."""
     yield _config()
     yield from _environment()
+    yield _cache()
 
 
 def _config() -> Diagnosis:
@@ -71,3 +75,20 @@ def _environment() -> Iterator[Diagnosis]:
         return
     if not unknown:
         yield Diagnosis("environment", "ok", ", ".join(given) or "no variable of comfyflow is set")
+
+
+def _cache() -> Diagnosis:
+    folder = folder_in_force()
+    if folder is None:
+        return Diagnosis("cache", "ok", "nothing is kept between runs")
+    if not folder.exists():
+        return Diagnosis("cache", "ok", f"{folder} is not there yet")
+    elsewhere = f"make it a folder that you can write to, or name another one: {CACHE_VARIABLE}=DIR"
+    if not folder.is_dir():
+        return Diagnosis("cache", "warning", f"{folder} is no folder, so that nothing is kept", elsewhere)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return Diagnosis(
+            "cache", "warning", f"{folder} cannot be written, so that nothing is kept", elsewhere
+        )
+    sizes = [path.stat().st_size for path in folder.rglob("*.entry") if path.is_file()]
+    return Diagnosis("cache", "ok", f"{folder} has {len(sizes)} entries, {readable(sum(sizes))}")
