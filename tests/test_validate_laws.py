@@ -250,7 +250,9 @@ def looked_at_closely(prompt: Any, version: str) -> Report:
     found = inner.find_classes(prompt, plans)
     looker = inner.Looker(found.plans, plans, inner.by_lists(plans))
     seen = inner.scan(prompt, dict.fromkeys(found.plans), looker.look)
-    return inner.Validation(prompt, plans, found, seen).report(None, None)
+    outcome = inner.Validation(prompt, plans, found, seen).outcome(None)
+    graph = inner.CheckedGraph(lambda: inner.read_nodes(prompt), None, plans)
+    return Report(outcome.answer, graph, outcome.remarks, outcome.hidden)
 
 
 @settings(max_examples=300)

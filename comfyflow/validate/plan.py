@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..bounds import DYNAMIC_NESTING
 from ..dynamic import wrong_input
@@ -27,6 +27,9 @@ from .own_check import OwnCheck
 from .pack_checks import EndlessOutputs, has_endless_outputs, pack_check
 from .rules import ServerRules
 from .server_error import INVALID_DYNAMIC_INPUT, ErrorEntry
+
+if TYPE_CHECKING:
+    from .last_prompt import LastPrompt
 
 SOCKET: Final = 0
 INT: Final = 1
@@ -293,12 +296,14 @@ class SchemaPlans:
 
     Attributes:
         known: The plans of the classes that were asked for; None where the server does not have one.
+        last: What is kept of the prompt that was validated last, if anything is.
     """
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.rules: ServerRules = ServerRules(schema.version, schema.files_known)
         self.known: dict[str, ClassPlan | None] = {}
+        self.last: LastPrompt | None = None
 
     @classmethod
     def of(cls, schema: Schema) -> SchemaPlans:

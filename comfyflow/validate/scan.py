@@ -100,7 +100,7 @@ def scan(
     start = 0
     for node_id, node in prompt.items():
         plan = classes[node_id]
-        if plan is None or not _pass(plan, node, classes, links):
+        if plan is None or not is_well(plan, node, classes, links):
             del links[start:]
             found = findings[node_id] = look(node_id, node)
             links.extend(found.sources)
@@ -116,7 +116,7 @@ def scan(
     return Scan(ends, links, depths if ordered else None, findings)
 
 
-def _pass(  # noqa: C901  (one loop without calls: this is what validation costs)
+def is_well(  # noqa: C901  (one loop without calls: this is what validation costs)
     plan: ClassPlan, node: Any, classes: Mapping[Any, Any], links: list[str]
 ) -> bool:
     """Whether all is well with a node; if not, it must be looked at closely.

@@ -15,6 +15,7 @@ from . import graph_advice
 from .classes import Classes, crash, find_classes, no_outputs, targeted
 from .findings import LinkStep, Step
 from .input_files import find_file
+from .last_prompt import LastPrompt, Outcome
 from .look import Looker
 from .loops import Boundaries, LoopError, find_loops
 from .own_check import FileCheck
@@ -59,6 +60,12 @@ def validate_prompt(
         prompt = to_prompt(prompt)
     if not is_object(prompt):
         return _no_object(prompt, plans, places)
+    last = plans.last if partial_execution_targets is None else None
+    if last is not None and not (last.asks_for_files and file_exists):
+        known = last.outcome(prompt)
+        if known is not None:
+            graph = CheckedGraph(partial(read_nodes, prompt), places, plans)
+            return Report(known.answer, graph, known.remarks)
     nodes = _with_text_ids(prompt)
     classes = find_classes(nodes, plans)
     notes: list[Remark] = []
@@ -69,7 +76,13 @@ def validate_prompt(
         classes.answer = failure or classes.answer
     looker = Looker(classes.plans, plans, file_exists or by_lists(plans))
     seen = scan(nodes, classes.plans, looker.look)
-    return Validation(nodes, plans, classes, seen, notes).report(partial_execution_targets, places)
+    validation = Validation(nodes, plans, classes, seen, notes)
+    outcome = validation.outcome(partial_execution_targets)
+    if partial_execution_targets is None and not old and not validation.has_loops:
+        last = LastPrompt.of(nodes, classes.plans, seen, outcome)
+        plans.last = last if last is None or not (last.asks_for_files and file_exists) else None
+    graph = CheckedGraph(partial(read_nodes, nodes), places, plans)
+    return Report(outcome.answer, graph, outcome.remarks, outcome.hidden)
 
 
 def by_lists(plans: SchemaPlans) -> FileCheck:
@@ -90,7 +103,7 @@ def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] |
 
 def _with_text_ids(prompt: Mapping[Any, Any]) -> Mapping[str, Any]:
     """The prompt as JSON would have it: ids are texts."""
-    if all(type(node_id) is str for node_id in prompt):
+    if {str}.issuperset(map(type, prompt)):
         return prompt
     return {node_id if isinstance(node_id, str) else str(node_id): node for node_id, node in prompt.items()}
 
@@ -113,8 +126,17 @@ class Validation:
         self._seen = seen
         self._boundaries = Boundaries.of(classes.plans)
 
-    def report(self, targets: object, places: Mapping[str, Place] | None) -> Report:
-        """The report."""
+    @property
+    def has_loops(self) -> bool:
+        """Whether a node starts or ends a loop."""
+        return bool(self._boundaries)
+
+    def outcome(self, targets: object) -> Outcome:
+        """What is found.
+
+        Args:
+            targets: ``partial_execution_targets``.
+        """
         outputs = targeted(self._classes.outputs, targets)
         verdicts: Verdicts | None = None
         answer = self._classes.answer
@@ -131,10 +153,7 @@ class Validation:
         notes = list(self._notes(answer, outputs or [], targets))
         if verdicts is not None and self._seen.has_cycle:
             notes.extend(self._circles(verdicts, outputs or []))
-        hidden = list(self._hidden(verdicts, outputs or []))
-        return Report(
-            answer, CheckedGraph(partial(read_nodes, self._prompt), places, self._plans), notes, hidden
-        )
+        return Outcome(answer, notes, list(self._hidden(verdicts, outputs or [])))
 
     def _has_output_first(self) -> bool:
         """Whether the server comes to an output, and looks for it among the targets, before it

@@ -26,6 +26,7 @@ STEPS = ("build", "compile", "validate")
 CALLS = 2_000
 PAIRS = 7
 CALLS_AIM = 7
+SWEEP_AIM = 0.25
 OBJECT_INFO = ROOT / "stubs" / "comfynodes" / "schema.json"
 
 TXT2IMG = """
@@ -57,6 +58,7 @@ main()
 
 def main() -> None:
     calls()
+    sweep()
     graphs()
     start_up()
     generation()
@@ -72,6 +74,17 @@ def calls() -> None:
         f"a workflow function, {cost['nodes']:.0f} nodes, {CALLS:,} calls: {cost['whole']:.2f} x json.dumps "
         f"({parts}; aim: {CALLS_AIM}); peak memory {cost['megabytes']:.0f} MB"
     )
+
+
+def sweep() -> None:
+    """Cost the validation of a prompt in which one value has changed, over that of a prompt that is new."""
+    for size in (7, 901):
+        cost = _in_a_process(f"sweep {size}")
+        print(
+            f"one value changed in a prompt of {cost['nodes']:.0f} nodes, {CALLS:,} validations: "
+            f"{cost['again']:.2f} x the first (aim: {SWEEP_AIM}), which takes {cost['first']:.2f} x "
+            f"json.dumps; peak memory {cost['megabytes']:.0f} MB"
+        )
 
 
 def graphs() -> None:
@@ -96,9 +109,9 @@ def graphs() -> None:
 
 
 def _in_a_process(what: str) -> dict[str, float]:
-    """What this module measures in a process of its own: "calls", or a size."""
+    """What this module measures in a process of its own: "calls", "sweep" and a size, or a size."""
     run = subprocess.run(
-        [sys.executable, "-m", "tools.bench.spine", what],
+        [sys.executable, "-m", "tools.bench.spine", *what.split()],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -201,6 +214,41 @@ def measure_calls() -> dict[str, float]:
     return {**found, "nodes": len(prompt), "megabytes": _peak_megabytes()}
 
 
+def measure_sweep(size: int) -> dict[str, float]:
+    """CPU time of validations, those of a known prompt over those of a new one: medians of pairs."""
+    from comfynodes import CheckpointLoaderSimple
+
+    from comfyflow import validate_prompt
+    from comfyflow.validate.plan import SchemaPlans
+    from comfyflow.workflows import Workflow
+
+    workflow = Workflow(*build(size, CheckpointLoaderSimple))
+    prompt, schema = workflow.to_prompt(), workflow.schema()
+    plans = SchemaPlans.of(schema)
+    inputs = next(node["inputs"] for node in prompt.values() if node["class_type"] == "KSampler")
+    assert validate_prompt(prompt, schema).ok
+    of_a_pair: dict[str, list[float]] = {"first": [], "again": []}
+    for _ in range(PAIRS):
+        count = max(20, CALLS * 7 // size)
+        started = time.process_time()
+        for seed in range(count):
+            inputs["seed"] = seed
+            plans.last = None
+            validate_prompt(prompt, schema)
+        first = time.process_time()
+        for seed in range(count):
+            inputs["seed"] = seed
+            validate_prompt(prompt, schema)
+        again = time.process_time()
+        for _ in range(count):
+            json.dumps(prompt)
+        dumped = time.process_time()
+        of_a_pair["first"].append((first - started) / (dumped - again))
+        of_a_pair["again"].append((again - first) / (first - started))
+    found = {step: statistics.median(ratios) for step, ratios in of_a_pair.items()}
+    return {**found, "nodes": len(prompt), "megabytes": _peak_megabytes()}
+
+
 def _peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -267,4 +315,6 @@ def build(size: int, loader: type) -> list[object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_calls() if sys.argv[1] == "calls" else measure(int(sys.argv[1]))))
+    what, *sizes = sys.argv[1:]
+    measured = {"calls": measure_calls, "sweep": lambda: measure_sweep(int(sizes[0]))}
+    print(json.dumps(measured[what]() if what in measured else measure(int(what))))

@@ -1,0 +1,159 @@
+"""The prompt that was validated last: of one that is nearly the same, only what changed is looked at.
+
+A sweep validates one prompt again and again, with another value in it each time. What was found stays
+true if the nodes, their classes and their links are the same, and each node that was given another value
+is as well as before. What is compared is a copy: a prompt may be changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from marshal import dumps, loads
+from typing import Any, Final, NamedTuple
+
+from ..json_types import object_or_empty
+from .plan import ClassPlan
+from .remark import Remark
+from .scan import Scan, is_well
+from .server_answer import ServerAnswer
+from .server_error import ErrorEntry
+
+_MOST_NODES: Final = 2_000
+_MOST_BYTES: Final = 1_000_000
+"""Of larger prompts nothing is kept."""
+
+_FORM: Final = 2
+"""The form of Python's own bytes in which equal values of the same types are always written alike."""
+
+_CONSTANTS: Final = frozenset({str, int, float, bool, type(None)})
+_LIST: Final[Any] = list
+_DICT: Final[Any] = dict
+_STR: Final[Any] = str
+_type_of: Final[Any] = type
+"""Types are compared as mere objects here: a type checker shall not take the values for more."""
+
+
+class Outcome(NamedTuple):
+    """What a validation found.
+
+    Attributes:
+        answer: What the server says.
+        remarks: What we have to say beyond the server.
+        hidden: Errors that the server would come upon once others are repaired.
+    """
+
+    answer: ServerAnswer
+    remarks: list[Remark]
+    hidden: list[tuple[str, ErrorEntry]]
+
+
+class LastPrompt:
+    """A prompt with which a server finds nothing wrong, and what was found of it.
+
+    Args:
+        written: Its nodes, as bytes.
+        classes: The plan of each node's class.
+        seen: The prompt, gone through.
+        odd: The nodes of which something may be said.
+        outcome: What was found.
+    """
+
+    def __init__(
+        self,
+        written: Mapping[str, bytes],
+        classes: Mapping[str, ClassPlan | None],
+        seen: Scan,
+        odd: frozenset[str],
+        outcome: Outcome,
+    ) -> None:
+        self._ids = [*written]
+        self._written = [*written.values()]
+        self._classes = classes
+        self._seen = seen
+        self._odd = odd
+        self._outcome = outcome
+        self._most_changes = (len(written) + 1) // 2
+
+    @property
+    def asks_for_files(self) -> bool:
+        """Whether a class's own check was run, which may look for files."""
+        return bool(self._odd)
+
+    @classmethod
+    def of(
+        cls, prompt: Mapping[str, Any], classes: Mapping[str, ClassPlan | None], seen: Scan, outcome: Outcome
+    ) -> LastPrompt | None:
+        """What is kept of a prompt; None where there is too much of it, or it is not all that simple.
+
+        Args:
+            prompt: The prompt.
+            classes: The plan of each node's class.
+            seen: The prompt, gone through.
+            outcome: What was found.
+        """
+        answer = outcome.answer
+        if len(prompt) > _MOST_NODES or not answer.valid or answer.node_errors or outcome.hidden:
+            return None
+        # The first of a class is looked at closely, to learn which types fit; now they are known.
+        odd = frozenset(
+            node_id
+            for node_id in seen.findings
+            if (plan := classes[node_id]) is None or not is_well(plan, prompt[node_id], classes, [])
+        )
+        if not all(_is_plain(prompt[node_id]) for node_id in odd):
+            return None
+        try:
+            written = {node_id: dumps(node, _FORM) for node_id, node in prompt.items()}
+        except ValueError:  # it holds what cannot be written
+            return None
+        if sum(map(len, written.values())) > _MOST_BYTES:
+            return None
+        return cls(written, classes, seen, odd, outcome)
+
+    def outcome(self, prompt: Mapping[str, Any]) -> Outcome | None:
+        """What a validation of a prompt would find, if that can be told from this one; else None.
+
+        Args:
+            prompt: A prompt.
+        """
+        if [*prompt] != self._ids:
+            return None
+        left = self._most_changes
+        try:
+            for node_id, written in zip(prompt, self._written):  # noqa: B905  # there are as many
+                node = prompt[node_id]
+                if dumps(node, _FORM) != written:
+                    left -= 1
+                    if left < 0 or not self._is_as_well(node_id, node, written):
+                        return None
+        except ValueError:  # it holds what cannot be written
+            return None
+        return self._outcome
+
+    def _is_as_well(self, node_id: str, node: Any, written: bytes) -> bool:
+        """Whether a node was well and is well, and is of the same class and linked to the same nodes."""
+        plan = self._classes[node_id]
+        if plan is None or node_id in self._odd or _type_of(node) is not _DICT:
+            return False
+        class_type = node.get("class_type")
+        if _type_of(class_type) is not _STR or class_type != plan.class_type:
+            return False
+        sources: list[str] = []
+        if not is_well(plan, node, self._classes, sources) or (*sources,) != self._seen.sources[node_id]:
+            return False
+        if not self._odd:
+            return True
+        # What is said of another node may depend on what flows through this one.
+        inputs, before = node["inputs"], loads(written)["inputs"]  # noqa: S302  # written here
+        return plan.unfold(inputs) is plan.unfold(before) and [*_links(inputs)] == [*_links(before)]
+
+
+def _links(inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    return ((name, value) for name, value in inputs.items() if _type_of(value) is _LIST)
+
+
+def _is_plain(node: object) -> bool:
+    """Whether a node's inputs are constants and links, so that what is said of it keeps nothing of it."""
+    inputs = object_or_empty(object_or_empty(node).get("inputs"))
+    members = (each for value in inputs.values() for each in (value if _type_of(value) is _LIST else [value]))
+    return all(_type_of(each) in _CONSTANTS for each in members)
