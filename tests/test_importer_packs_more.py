@@ -190,3 +190,16 @@ def test_a_get_node_looks_further_outside_for_the_only_set_node_of_its_name(
         editor="1.45",
     )
     assert made["5:12"]["inputs"].get("image") == wanted
+
+
+@pytest.mark.parametrize("mode", [0, 2, 4])
+def test_a_set_node_hands_on_whether_or_not_it_is_active(mode: int) -> None:
+    """The pack's code follows its link; the node itself never runs."""
+    nodes = [
+        node(1, "Source", outputs=outputs([1])),
+        {**set_node(2, 1), "mode": mode},
+        node(3, "GetNode", ["name"], outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [2]}]),
+        node(4, "Sink", None, {"image": 2}),
+    ]
+    made = convert_workflow(workflow(nodes, [[1, 1, 0, 2, 0], [2, 3, 0, 4, 0]]), SERVER, editor="1.45")
+    assert made["4"]["inputs"].get("image") == ["1", 0]

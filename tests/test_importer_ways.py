@@ -89,3 +89,34 @@ def test_a_node_comes_once_all_its_links_are_served_each_once() -> None:
     ]
     made = workflow(nodes, [[1, 1, 0, 3, 0], [2, 2, 0, 3, 1], [3, 1, 0, 4, 0]])
     assert [*convert(made)] == ["1", "2", "4", "3"]
+
+
+@pytest.mark.parametrize("slot", [1, 2, -2, "x"])
+def test_a_slot_that_a_subgraph_does_not_have_is_an_error(slot: Any) -> None:
+    """The last one is at the number of slots less one."""
+    shown = None if slot == "x" else slot
+    inner = subgraph(
+        "d",
+        [node(5, "Invert", None, {"image": 6}, outputs=outputs([7]))],
+        [[6, -10, slot, 5, 0], [7, 5, 0, -20, 0]],
+        [boundary("image", "IMAGE", 6)],
+        [boundary("out", "IMAGE", 7)],
+    )
+    nodes = [node(1, "LoadImage", ["x.png"], outputs=outputs([1])), node(2, "d", None, {"image": 1})]
+    with pytest.raises(ConversionError, match=f"has no input {shown}, but links inside start there"):
+        convert(with_subgraphs(nodes, [[1, 1, 0, 2, 0]], inner))
+    nodes = [node(2, "d", outputs=outputs([2])), node(3, "Invert", None, {"image": 2})]
+    inner["links"][0]["origin_slot"] = 0
+    with pytest.raises(ConversionError, match=f"node 2 has no output {shown}"):
+        convert(with_subgraphs(nodes, [[2, 2, slot, 3, 0]], inner))
+
+
+@pytest.mark.parametrize("slot", [1, 2, -1, "x"])
+def test_an_output_that_a_bypassed_node_does_not_have_is_an_error(slot: Any) -> None:
+    nodes = [
+        node(1, "LoadImage", ["x.png"], outputs=outputs([1])),
+        node(2, "Invert", None, {"image": 1}, mode=4, outputs=outputs([2])),
+        node(3, "Invert", None, {"image": 2}),
+    ]
+    with pytest.raises(ConversionError, match="bypassed node 2 has no output"):
+        convert(workflow(nodes, [[1, 1, 0, 2, 0], [2, 2, slot, 3, 0]]))
