@@ -26,6 +26,11 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
+def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
+    """Whether a value is a tuple, of anything, which only Python can have made."""
+    return isinstance(value, tuple)
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a JSON number: true and false are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from comfyflow.embedded_text import embedded_texts
-from comfyflow.importer.slot_types import common_type, connects
+from comfyflow.importer.live_graph import common_type, connects
 from comfyflow.python_source import to_python
 from tests.editor_json import SCHEMA, convert, node, outputs, subgraph, with_subgraphs, workflow
 

@@ -20,6 +20,7 @@ from comfyflow.graph.walk import (
     turned,
     upstream,
 )
+from comfyflow.problem import Place
 
 LONG = 20_000
 
@@ -108,6 +109,39 @@ def test_a_graph_with_a_circle_has_no_order_and_says_which_nodes_are_in_it() -> 
     for ordered in (graph.order, graph.generations):
         with pytest.raises(GraphError, match="A #1 -> B #2 -> C #3 -> A #1"):
             ordered()
+
+
+@pytest.mark.parametrize(("count", "more"), [(10, ""), (11, "; and 1 more"), (13, "; and 3 more")])
+def test_a_message_names_ten_circles_and_counts_the_others(count: int, more: str) -> None:
+    loops = [GraphNode(str(number), "A", {"x": Link(str(number), 0)}) for number in range(count)]
+    with pytest.raises(GraphError) as raised:
+        Graph(loops).order()
+    named = "; ".join(f"A #{number} -> A #{number}" for number in range(10))
+    assert str(raised.value) == (
+        f"nodes are linked in {count} circles: {named}{more}; take a link of each away"
+    )
+
+
+def test_places_are_those_of_the_nodes_that_have_one() -> None:
+    here, code = Place("flow.py", 7), test_a_graph_is_a_mapping_of_its_nodes.__code__
+    graph = Graph(
+        [
+            GraphNode("1", "A", {}, origin=here),
+            GraphNode("2", "A", {}),
+            GraphNode("3", "A", {}, origin=(code, 0)),
+        ]
+    )
+    assert len(graph.places) == 2
+    assert [*graph.places] == ["1", "3"]
+    assert graph.places["1"] is here
+    assert graph.places["3"].file == __file__
+    assert "2" not in graph.places
+
+
+def test_a_notebook_shows_a_graph_as_a_picture_and_as_text() -> None:
+    shown = Graph([GraphNode("1", "A", {})])._repr_mimebundle_()
+    assert shown["text/plain"] == "<Graph of 1 nodes>"
+    assert [kind for kind in shown if kind != "text/plain"] == ["image/svg+xml"]
 
 
 @given(graphs())

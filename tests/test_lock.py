@@ -9,7 +9,7 @@ import pytest
 
 from comfyflow.errors import LockError
 from comfyflow.lock import make_lock, read_lock
-from comfyflow.lock.written import written
+from comfyflow.lock.lock_file import written
 from comfyflow.schema import Schema
 from tests.command import Command
 

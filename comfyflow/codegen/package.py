@@ -1,4 +1,4 @@
-"""A generated package: its files in memory, and on disk."""
+"""A generated package: made of a schema, its files in memory, and on disk."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..collector import collector_paused
 from ..errors import CodegenError
-from ..problem import Problem
+from ..problem import Problem, left_out
+from ..schema import Schema
 from .block import Renamed
 from .compilation import write_compiled, write_files
-from .render import HEADER
-from .schema_file import FILE_NAME, written_files
+from .package_plan import Options, plan_package
+from .render import HEADER, render
+from .schema_file import FILE_NAME, NotJsonError, node_line, schema_file, written_files
 
 _OURS: Final = HEADER.encode()
 _NAMED: Final = re.compile(r"^(?:class |    )?(\w+)(?:\(| = OutputSlot|: TypeAlias)", re.MULTILINE)
@@ -200,3 +203,40 @@ def _remove_empty(folder: Path, below: Path) -> None:
             return
         below.rmdir()
         below = below.parent
+
+
+def generate(schema: Schema, options: Options | None = None) -> Package:
+    """Generate the node classes of a server.
+
+    The same schema and options always give the same bytes. Nothing is written: see
+    `Package.write`. A node that cannot be generated is left out and reported.
+
+    Args:
+        schema: The server's nodes.
+        options: What to generate; all of it with docs, if left out.
+
+    Raises:
+        CodegenError: There is no node to generate.
+    """
+    with collector_paused():
+        return _generate(schema, options or Options())
+
+
+def _generate(schema: Schema, options: Options) -> Package:
+    lines: dict[str, str] = {}
+    skipped = list(schema.problems)
+    for name in sorted(schema):
+        if options.wants(schema[name]):
+            try:
+                lines[name] = node_line(schema[name], options.docs)
+            except NotJsonError as error:
+                skipped.append(left_out(name, str(error)))
+    plan = plan_package([schema[name] for name in lines], options)
+    skipped = sorted((*skipped, *plan.skipped), key=lambda entry: entry.class_type or "")
+    lines = {node.class_type: lines[node.class_type] for node in plan.nodes}
+    if not lines:
+        raise CodegenError(f"there is no node to generate in {schema.source}")
+    files = dict(render(plan, str(schema.version)))
+    files[FILE_NAME] = schema_file(lines, str(schema.version), files, schema.unusual_editor)
+    files["py.typed"] = ""
+    return Package(files, tuple(lines), tuple(skipped), tuple(plan.renamed))

@@ -13,12 +13,11 @@ from ..problem import Problem, left_out
 from ..schema import InputSchema, NodeSchema
 from .argument import Annotator
 from .block import NodeClassPlan, Renamed, SkippedNodeError
-from .class_names import class_names, former_names
 from .class_plan import ClassPlanner, matched_templates
 from .code import Code
 from .combo import ChoiceAlias, ChoiceAliases, fixed_choices
 from .module_path import IMPORTED, RESERVED, ModulePath, module_paths
-from .name import PythonName
+from .name import PythonName, class_names, former_names
 from .socket_type import SocketClass, SocketTypes, is_any, walk_inputs
 
 DEFAULT_MAX_CHOICES: Final = 100

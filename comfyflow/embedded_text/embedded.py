@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from ..bounds import Bounds, marks
 from ..container import AVIF, GIF, GLB, HEIF, JPEG, PNG, SAFETENSORS, SVG, WEBP, Container, container_of
-from .picture import gif_texts, heif_texts, jpeg_texts, webp_texts
-from .png import png_texts
+from .picture import gif_texts, heif_texts, jpeg_texts, png_texts, webp_texts
 from .recording import recording_texts
 from .structured import glb_texts, safetensors_texts, svg_texts
 

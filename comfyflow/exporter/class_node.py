@@ -21,14 +21,12 @@ from ..importer.frontend_widgets import (
     VIEWPORT,
 )
 from ..importer.javascript import json_value, loses_digits
-from ..importer.live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode, LLink
+from ..importer.live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode, LLink, is_native
 from ..importer.node_setup import set_value, start_class_node
 from ..importer.node_shape import NodeShape
 from ..importer.prompt_writer import is_dynamic_prompt
-from ..importer.slot_types import is_native
 from ..json_types import is_object
-from .draft import DraftInput, DraftNode
-from .prompt_escape import can_be_escaped, escaped
+from .draft import DraftInput, DraftNode, can_be_escaped, escaped
 
 SEARCH_NAME: Final = "Node name for S&R"
 """The property under which the editor finds a node by its class."""

@@ -1,9 +1,14 @@
-"""A node that is being written: what the editor's JSON says of it, before its links have ids."""
+"""A node that is being written: what the editor's JSON says of it, before its links have ids.
+
+Texts are escaped so that the editor sends them unchanged. It rewrites those with dynamic prompts: braces are
+choices, ``//`` and ``/*`` start comments, and a backslash escapes. `importer.prompt_text` has the way back.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..graph import Link
 
@@ -59,3 +64,33 @@ class DraftNode:
         """Have an output in that slot, whether the class is known to have one or not."""
         while len(self.outputs) <= slot:
             self.outputs.append((f"output {len(self.outputs) + 1}", "*"))
+
+
+_MARKED: Final = re.compile(r"(\\*)([{}|])|(?<=/)[/*]")
+_REWRITTEN: Final = re.compile(r"[{}]|//|/\*|\\\|")
+
+
+def escaped(text: str) -> str:
+    r"""The text to save in place of one that is to be sent.
+
+    A text that ends with an odd number of backslashes cannot be saved so: `can_be_escaped`.
+
+    Args:
+        text: What is to be sent.
+    """
+    return _MARKED.sub(_escape, text) if _REWRITTEN.search(text) else text
+
+
+def can_be_escaped(text: str) -> bool:
+    """Whether the editor can be made to send the text."""
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 0
+
+
+def _escape(match: re.Match[str]) -> str:
+    sign = match[2]
+    if sign is None:
+        return "{" + match[0] + "}"
+    backslashes = match[1]
+    if len(backslashes) % 2 == 0:
+        return sign if sign == "|" and not backslashes else backslashes + "\\" + sign
+    return "{" + backslashes + "\\\\" + sign + "}"

@@ -9,7 +9,7 @@ from ..errors import ConversionError, ExportError
 from ..graph import Canvas, Graph
 from ..graph.canvas import Point
 from ..graph.prompt import read_prompt
-from ..importer.editor_choice import choose_editor
+from ..importer.editor_rules import choose_editor
 from ..schema import Schema
 from ..source import Source
 from .source_notes import told_by

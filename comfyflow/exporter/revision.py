@@ -28,8 +28,7 @@ from ..schema import Schema
 from .class_node import saved_value, write_class_node, write_unknown_node
 from .comparison import differences, made_by_editor
 from .document import node_json, saved_id
-from .draft import DraftNode
-from .prompt_escape import escaped
+from .draft import DraftNode, escaped
 from .root_links import RootLinks
 
 _LOOKS: Final = ("color", "bgcolor", "flags", "shape", "mode")

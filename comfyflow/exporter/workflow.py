@@ -10,15 +10,13 @@ from ..collector import collector_paused
 from ..errors import ExportError
 from ..graph import Graph
 from ..importer import Conversion, convert_workflow
-from ..importer.editor_choice import choose_editor
-from ..importer.editor_rules import EditorRules
+from ..importer.editor_rules import EditorRules, choose_editor
 from ..input_file import is_path
 from ..problem import Problem
 from ..schema import Schema
 from ..source import Source, read_json, reference_schema
 from .comparison import differences
-from .scope_numbers import flattened
-from .shared_definitions import keeps_own_values
+from .editor_scopes import flattened, keeps_own_values
 from .source_notes import NOTHING, Told, told_by
 from .writing import FRONTEND, write_workflow
 

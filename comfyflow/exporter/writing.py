@@ -16,10 +16,15 @@ from .board import Boards, promoted_values
 from .class_node import write_class_node, write_unknown_node
 from .document import Document, uuid_of
 from .draft import DraftNode
-from .scope_numbers import with_possible_scopes, without_scopes
-from .shared_definitions import give_own_values, keeps_own_values, unlike
+from .editor_scopes import (
+    give_own_values,
+    keeps_own_values,
+    unlike,
+    with_holders,
+    with_possible_scopes,
+    without_scopes,
+)
 from .source_notes import NOTHING, Told, sections_of
-from .stray import with_holders
 
 FRONTEND: Final = "1.45"
 """The release of the editor that is written for, unless another one is asked for."""

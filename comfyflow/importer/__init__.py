@@ -10,7 +10,7 @@ from ..lazy_import import lazily_imported
 if TYPE_CHECKING:
     from .conversion import Conversion as Conversion
     from .conversion import convert_workflow as convert_workflow
-    from .editor_choice import saved_by as saved_by
+    from .editor_rules import saved_by as saved_by
     from .explanation import ValueOrigin as ValueOrigin
     from .pack import Pack as Pack
     from .pack import PackNode as PackNode

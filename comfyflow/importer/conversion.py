@@ -12,25 +12,23 @@ from typing import Any, Final
 from ..collector import collector_paused
 from ..errors import ConversionError
 from ..graph import Graph
-from ..json_types import is_object
+from ..json_types import is_array, is_object
 from ..problem import Problem
 from ..schema import Schema
 from .conversion_graph import conversion_graph
-from .editor_choice import choose_editor
+from .editor_rules import choose_editor
 from .explanation import ValueOrigin, explain_node
 from .javascript import shown
 from .link_resolver import LinkError, LinkResolver
 from .live_graph import LGraphNode
-from .node_lookup import NodeLookup, inner_first
 from .node_shape import node_shapes
 from .pack import Pack
 from .pack_set import pack_set
 from .primitive_node import apply_primitive
-from .prompt_writer import ExecutableNode, PromptWriter, replaces
+from .prompt_writer import ExecutableNode, NodeLookup, PromptWriter, inner_first, replaces
 from .report import ConversionReport
 from .settling import settle, settle_types
 from .subgraph_host import keep_saved_values, promoted_value, saved_values, sync_promoted
-from .unaccounted import report_unaccounted
 from .virtual_nodes import leave_out_notes, set_name, setters
 from .workflow_graph import LoadedWorkflow, load_workflow
 
@@ -220,3 +218,40 @@ def _apply_primitive(node: LGraphNode, writer: PromptWriter, replace: Callable[[
 
 
 __all__ = ["Conversion", "ConversionError", "convert_workflow"]
+
+
+def report_unaccounted(node: LGraphNode, report: ConversionReport) -> None:
+    """Warn of a custom node whose saved values do not fit the widgets of its class."""
+    shape = node.shape
+    values = node.raw.get("widgets_values")
+    if shape is None or shape.core or node.pack is not None:
+        return
+    if is_object(values):
+        names = {widget.name for widget in node.widgets}
+        unknown = [name for name in values if name not in names and name != "videopreview"]
+        if unknown:
+            report.add(
+                "values_not_understood",
+                f"values saved as {', '.join(map(shown, unknown[:5]))} are left out: the class has no such"
+                " input, and only the node's own JavaScript knows what they are",
+                node.key,
+                node,
+            )
+    elif is_array(values):
+        places = sum(1 for widget in node.widgets if widget.saved)
+        dropped = shape.forced_count if shape.forced is not None else places
+        if len(values) in (places, dropped) or (not places and shape.is_output):
+            return  # a node that shows something, and has no other widgets, saves what it showed
+        saved = "1 value was saved" if len(values) == 1 else f"{len(values)} values were saved"
+        fate = "they may stand in the wrong place" if places else "what was saved is left out"
+        report.add(
+            "values_not_understood",
+            f"{saved}, but the class has {_count(places)}: the node's own code changes them, or the class"
+            f" has changed since; {fate}",
+            node.key,
+            node,
+        )
+
+
+def _count(widgets: int) -> str:
+    return {0: "no widgets", 1: "1 widget"}.get(widgets, f"{widgets} widgets")

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ..dynamic.autogrow import GrownSlots
 from ..schema import InputSchema
 from .frontend_widgets import KEY, MULTILINE, OPTION
-from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_text, truthy
-from .live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode
+from .live_graph import INodeInputSlot, InputSpec, IWidget, LGraph, LGraphNode
 
 if TYPE_CHECKING:
     from .node_shape import NodeShape

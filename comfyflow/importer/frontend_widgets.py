@@ -22,7 +22,7 @@ from .live_graph import IWidget, LGraphNode
 
 if TYPE_CHECKING:
     from .editor_rules import EditorRules
-    from .input_spec import InputSpec
+    from .live_graph import InputSpec
 
 NUMBER: Final = "number"
 TOGGLE: Final = "toggle"

@@ -20,8 +20,8 @@ from .live_graph import (
     LGraph,
     LGraphNode,
     LLink,
+    connects,
 )
-from .slot_types import connects
 from .subgraph_host import promoted_value
 from .virtual_nodes import set_name, setters
 

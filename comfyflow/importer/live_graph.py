@@ -1,21 +1,27 @@
 """A workflow as the editor holds it once it is loaded: nodes with slots and widgets, and links.
 
 Unlike the saved JSON, slots and widgets here are those of the node's class, filled from what was
-saved. A subgraph definition is one graph, however many nodes stand for it.
+saved. A subgraph definition is one graph, however many nodes stand for it. Slots have types, which say what
+may be linked to what; what a node class gives its nodes is said by its inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .javascript import js_text, shown
+from ..dynamic.autogrow import GrownSlots
+from ..graph import bypass
+from ..json_types import is_array, is_object
+from ..schema import InputSchema
+from ..sockets import Socket
+from .javascript import js_text, shown, truthy
 
 if TYPE_CHECKING:
     from ..dynamic.autogrow import GrownSlots
     from .group_node import GroupNode
-    from .input_spec import InputSpec
     from .node_shape import NodeShape
+
 
 MUTED: Final = 2
 BYPASSED: Final = 4
@@ -298,3 +304,91 @@ class LGraph:
             f" ({self.host_names()} {says}, and the editor does not read links that are {form} there;"
             " repair does)"
         )
+
+
+_ANYTHING: Final = frozenset({"", "*"})
+_NATIVE: Final = _ANYTHING | {
+    held.__name__ for held in Socket.__subclasses__() if held.__module__ == Socket.__module__
+}
+
+
+def saved_type(saved: Mapping[str, Any]) -> Any:
+    """The type of a slot as it was saved: a text; 0, -1 or nothing; in old files a list of choices."""
+    type_ = saved.get("type")
+    return js_text(type_) if is_array(type_) or is_object(type_) else type_
+
+
+def connects(one: Any, other: Any) -> bool:
+    """Whether the editor lets two slots be linked: see `bypass.connects`; 0 and null go with everything."""
+    if one in (0, None) or other in (0, None):
+        return True
+    return one == other or bypass.connects(js_text(one), js_text(other))
+
+
+def is_native(type_: str) -> bool:
+    """Whether a type, or a member of a union, is one of ComfyUI's own."""
+    return not _NATIVE.isdisjoint(type_.split(","))
+
+
+def common_type(types: Iterable[Any]) -> str | None:
+    """What all of the types have in common, ``*`` if none says anything, None if nothing."""
+    stated: list[dict[str, None]] = []
+    for type_ in types:
+        if not isinstance(type_, str):
+            return None
+        if type_ != "*":
+            stated.append(dict.fromkeys(type_.split(",")))
+    if not stated:
+        return "*"
+    shared = [member for member in stated[0] if all(member in other for other in stated[1:])]
+    return ",".join(shared) or None
+
+
+class InputSpec:
+    """One input of a class, as far as the editor cares.
+
+    Attributes:
+        name: Its name; inside a dynamic input the whole dotted one.
+        type: The type of its socket.
+        options: What the server says about it.
+        required: Whether the class needs it.
+        choices: What a combo offers, or the keys that unfold it.
+        force_input: Whether it never has a widget.
+        widgets: Its widgets, to be copied; empty where it is a pure socket.
+        class_type: The class that it belongs to.
+        beside_model_file: Whether the class has a ``model_file`` in front of it.
+        depth: How many dynamic inputs it stands in.
+        dynamic: What its kind of dynamic input says of it; None where it is of none.
+        brings: For an input that a key unfolds, what each choice brings. Inputs of one name under
+            different choices are different inputs [A].
+        grown: How it grows; None where it does not.
+    """
+
+    __slots__ = (
+        "beside_model_file", "brings", "choices", "class_type", "depth", "dynamic", "force_input", "grown",
+        "name", "options", "required", "type", "widgets",
+    )  # fmt: skip
+
+    def __init__(self, entry: InputSchema, name: str, class_type: str, depth: int = 0) -> None:
+        self.name: str = name
+        self.type: Final = entry.type
+        self.options: Final = entry.options
+        self.required: Final = entry.required
+        self.class_type: str = class_type
+        self.depth: int = depth
+        self.beside_model_file: bool = False
+        self.dynamic: Final = entry.dynamic
+        self.choices: tuple[Any, ...] = entry.offered or ()
+        # An optional input with `defaultInput` is a pure socket: that is how one tells "not given".
+        self.force_input: Final = truthy(entry.options.get("forceInput")) or (
+            not entry.required and truthy(entry.options.get("defaultInput"))
+        )
+        self.widgets: tuple[IWidget, ...] = ()
+        self.brings: dict[str, tuple[InputSpec, ...]] = {}
+        self.grown: GrownSlots | None = None
+
+    @property
+    def widget_type(self) -> str:
+        """The type that decides about its widget."""
+        named = self.options.get("widgetType")
+        return named if isinstance(named, str) and named else self.type

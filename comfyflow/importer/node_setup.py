@@ -27,9 +27,8 @@ from .frontend_widgets import (
     plain_line_ends,
 )
 from .javascript import UNDEFINED, Undefined, js_number, js_text, shown
-from .live_graph import INodeInputSlot, INodeOutputSlot, IWidget, LGraphNode
+from .live_graph import INodeInputSlot, INodeOutputSlot, IWidget, LGraphNode, is_native, saved_type
 from .node_shape import NodeShape
-from .slot_types import is_native, saved_type
 
 _SHOWN: Final = (FIXED, OPTION_INDEX, RENDERED, VIEWPORT)
 """Widgets that show something and take no value."""

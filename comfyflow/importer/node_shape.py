@@ -15,9 +15,8 @@ from ..schema import InputSchema, NodeSchema, Schema
 from .dynamic_inputs import NewNode
 from .editor_rules import EditorRules
 from .frontend_widgets import PACK_WIDGET, SEED_NAMES, added_inputs, added_widgets, widget_types
-from .input_spec import InputSpec
 from .javascript import truthy
-from .live_graph import INodeInputSlot, IWidget
+from .live_graph import INodeInputSlot, InputSpec, IWidget
 
 
 def _never(_: str) -> bool:

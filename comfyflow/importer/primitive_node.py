@@ -3,7 +3,7 @@
 It does so directly only: not through reroutes, and not into sockets without a widget. It has no
 type of its own: it takes the widget of what its first link leads to, and where that is a number
 it keeps its value within what all linked widgets allow. A reroute there shows the widget behind it
-(see `reroute_widget`), but too late for the saved value.
+(see `linked_widget`), but too late for the saved value.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ from typing import Any, Final
 from ..json_types import is_array, is_number
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, KEY, MULTILINE, NUMBER, PLAIN
-from .input_spec import InputSpec
 from .javascript import UNDEFINED, js_number, js_round, shown, truthy
 from .link_resolver import LinkError
-from .linked_widget import link_target, merged, remainder, shown_widget, spec_of, stated
-from .live_graph import INodeInputSlot, IWidget, LGraph, LGraphNode
+from .linked_widget import (
+    CUT,
+    is_reroute,
+    link_target,
+    merged,
+    remainder,
+    shown_widget,
+    spec_of,
+    stated,
+    value_by_reroute,
+)
+from .live_graph import INodeInputSlot, InputSpec, IWidget, LGraph, LGraphNode
 from .node_setup import set_value, text_area_value
-from .reroute_widget import CUT, is_reroute, value_by_reroute
 from .settling import choices_of
 from .subgraph_host import promoted_widgets
 

@@ -14,8 +14,16 @@ from .dynamic_inputs import choose
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, KEY, OPTION
 from .javascript import UNDEFINED, js_text, truthy
-from .live_graph import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, INodeInputSlot, IWidget, LGraph, LGraphNode
-from .slot_types import common_type, connects
+from .live_graph import (
+    SUBGRAPH_INPUT,
+    SUBGRAPH_OUTPUT,
+    INodeInputSlot,
+    IWidget,
+    LGraph,
+    LGraphNode,
+    common_type,
+    connects,
+)
 from .workflow_graph import LoadedWorkflow
 
 _SAMPLERS: Final = ("KSampler", "KSamplerAdvanced")

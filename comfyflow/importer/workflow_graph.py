@@ -12,13 +12,11 @@ from .editor_rules import EditorRules
 from .expansion import check_groups
 from .group_node import fill_group_node, group_definitions
 from .javascript import js_text
-from .link_check import with_checked_links
-from .link_table import link_by_table
-from .live_graph import LGraph, LGraphNode, LLink, SubgraphSlot
+from .link_check import link_by_table, with_checked_links
+from .live_graph import LGraph, LGraphNode, LLink, SubgraphSlot, saved_type
 from .node_setup import fill_class_node, fill_unknown_node, fill_virtual_node
 from .node_shape import NodeShapes
 from .pack_set import PackSet
-from .slot_types import saved_type
 from .subgraph_host import fill_host, rebind_hosts
 from .virtual_nodes import virtual_role
 

@@ -3,14 +3,14 @@
 from ..problem import Severity as Severity
 from .check import check as check
 from .checked import Checked as Checked
+from .checked import Drift as Drift
 from .checked import to_github as to_github
-from .drift import Drift as Drift
-from .drift import would_run as would_run
-from .junit import to_junit as to_junit
+from .checked import to_junit as to_junit
+from .checked import to_sarif as to_sarif
+from .checked import would_run as would_run
 from .lock_file import Lock as Lock
 from .lock_file import make_lock as make_lock
 from .lock_file import read_lock as read_lock
-from .sarif import to_sarif as to_sarif
 
 __all__ = [
     "Checked",

@@ -15,8 +15,8 @@ from ..nearest import nearest
 from ..problem import Place, Problem, Severity
 from ..schema import InputSchema, NodeSchema, Schema, takes_file, unfold_inputs
 from ..validate import Report, validate_prompt
+from .checked import SEVERITIES, Drift
 from .difference import Difference, node_differences
-from .drift import SEVERITIES, Drift
 from .lock_file import Lock
 from .signature import is_file_list
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from ..bounds import PNG_PIXELS
 from ..errors import PictureError
-from ..graph import Graph
+from ..graph import Graph, GraphNode, Link
 from ..input_file import is_path
 from ..problem import Problem
 from .drawing import Drawing, draw
@@ -20,6 +20,7 @@ from .text_forms import dot_text, mermaid_text
 from .theme import Theme
 
 if TYPE_CHECKING:
+    from ..diff import Diff
     from ..schema import Schema
 
 
@@ -170,3 +171,36 @@ def png_bytes(svg: str, drawing: Drawing) -> bytes:
     except ValueError as error:
         raise PictureError(f"the picture cannot become a PNG: {error}") from None
     return bytes(made)
+
+
+def difference_picture(found: Diff, schema: Schema | None = None, *, theme: Theme = "auto") -> Picture:
+    """Draw a difference: what is added, changed and, in broken lines, removed.
+
+    Args:
+        found: The difference.
+        schema: The classes of the nodes.
+        theme: On which ground.
+    """
+    marks = {node.node_id: "added" for node in found.added}
+    for change in (*found.changed, *found.rewired):
+        marks[change.after.node_id] = "changed"
+    marks.update((retitled.after.node_id, "changed") for retitled in found.retitled)
+    names = dict(found.pairs)
+    for node in found.removed:
+        name = node.node_id
+        while name in found.after or name in marks:
+            name = f"{name} (removed)"
+        names[node.node_id] = name
+        marks[name] = "removed"
+    gone = [_renamed(node, names) for node in found.removed]
+    graph = Graph([*found.after.values(), *gone], found.after.scopes.values(), found.after.canvas)
+    return Picture(graph, schema, marks=marks, title="The difference of two workflows", theme=theme)
+
+
+def _renamed(node: GraphNode, names: dict[str, str]) -> GraphNode:
+    """A node of the first workflow, on the canvas of the second."""
+    inputs: dict[str, Any] = {
+        key: Link(names.get(value.node_id, value.node_id), value.slot) if type(value) is Link else value
+        for key, value in node.inputs.items()
+    }
+    return GraphNode(names[node.node_id], node.class_type, inputs, node.title)

@@ -3,6 +3,6 @@
 from .annotation import Annotations as Annotations
 from .annotation import CanvasGroup as CanvasGroup
 from .annotation import CanvasNote as CanvasNote
-from .editor import read_annotations as read_annotations
+from .annotation import read_annotations as read_annotations
 from .proof import prove as prove
 from .source import to_python as to_python

@@ -8,10 +8,9 @@ from typing import Any, Final
 from ..errors import PythonSourceError
 from ..graph import ROOT, Graph, Link
 from ..schema import Schema
-from .annotation import Annotations
+from .annotation import Annotations, annotations_of
 from .check import checked_graph
 from .division import Division
-from .editor import annotations_of
 from .fitting import FROM_COMFYFLOW, fit_body
 from .foreign import with_marked_paths
 from .module import ModuleWriter

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..json_types import is_object
+from ..json_types import is_list, is_object, is_tuple
 from ..schema import NodeSchema, unfold_inputs
-from .json_value import is_list, is_tuple
 from .node_function import NodeResult
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from ..bounds import SIMULATED_HISTORY, SIMULATED_NESTING
-from ..json_types import is_object
-from .json_value import is_list
+from ..json_types import is_list, is_object
 
 _AROUND: Final = 3
 """The prompt, its nodes and their inputs stand around a constant."""

@@ -31,10 +31,10 @@ from .listening import listening
 from .live_schema import LiveNodes, given_schema
 from .model_files import Installed, ModelFiles
 from .node_function import USER_FUNCTIONS, NodeLibrary
-from .node_replacement import Replacements
 from .nodes import CORE
 from .profile import DEFAULT_PROFILE, Profile
 from .routes import make_app
+from .validation import Replacements
 
 HOST: Final = "127.0.0.1"
 STOP_SECONDS: Final = 10.0

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ..json_types import is_list
 from ..model_files.folder import is_model_name
 from ..schema import OutputSchema
 from .arrays import FloatArray, np
-from .json_value import is_list
 from .node_function import NodeResult
 from .values import (
     Conditioning,

@@ -22,7 +22,7 @@ from comfyflow.codegen import Options, generate
 from comfyflow.graph import Graph
 from comfyflow.importer import Conversion, convert_workflow
 from comfyflow.python_source import Annotations, prove, to_python
-from comfyflow.python_source.editor import annotations_of
+from comfyflow.python_source.annotation import annotations_of
 from comfyflow.testing.strategies import graphs
 from tests import type_checkers
 from tests.parity.test_ui_to_api import DATA, records, schema

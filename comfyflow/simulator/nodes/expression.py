@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ...bounds import EXPRESSION_BITS, EXPRESSION_DEPTH, EXPRESSION_EXPONENT, EXPRESSION_LENGTH
 from ...extra import needing
-from ..json_value import is_list
+from ...json_types import is_list
 
 
 def _sum(*values: Any) -> Any:

@@ -1,7 +1,7 @@
 """Pictures for prompts, made of noise and arithmetic: pleasant, deterministic, no models."""
 
+from .canvas import caption as caption
 from .canvas import paint as paint
 from .canvas import preview as preview
-from .caption import caption as caption
 from .noise import bounded as bounded
 from .noise import enlarge as enlarge

@@ -1,23 +1,56 @@
-"""From what a sampler decided to a picture."""
+"""From what a sampler decided to a picture, with the line at its foot that says what it is."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from ...bounds import SIMULATED_SIDE
 from ..arrays import FloatArray, Random, np
-from .abstract import flow
-from .landscape import landscape
-from .mood import mood_of
-from .noise import bounded, enlarge
+from .landscape import color, landscape, mix
+from .mood import Mood, mood_of
+from .noise import bounded, clouds, enlarge
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
     from ..values import Painting
+
+
+def flow(rng: Random, mood: Mood, width: int, height: int) -> FloatArray:
+    """Paint one, in the colours of the mood's hour.
+
+    Args:
+        rng: Decides the form.
+        mood: Gives the colours.
+        width: In pixels.
+        height: In pixels.
+    """
+    side = min(width, height)
+    base = clouds(rng, width, height, 2.2, 5)
+    bend = side * (0.45 + 0.35 * rng.random())
+    rows, columns = np.indices((height, width), dtype=np.float32)
+    for _ in range(2):
+        down = clouds(rng, width, height, 1.6, 4) - 0.5
+        across = clouds(rng, width, height, 1.6, 4) - 0.5
+        y = bounded(rows + down * bend, 0, height - 1).astype(np.int64)
+        x = bounded(columns + across * bend, 0, width - 1).astype(np.int64)
+        base = base[y, x]
+    base = (base - base.min()) / max(float(base.max() - base.min()), 1e-6)
+    lines = 0.5 + 0.5 * np.sin(base * (26 + 22 * rng.random()))
+    palette = mood.palette
+    stops = [palette.near, palette.zenith, palette.far, palette.horizon, palette.light]
+    at = bounded(base, 0, 0.9999) * (len(stops) - 1)
+    table = np.asarray(stops, dtype=np.float32)
+    low = at.astype(np.int64)
+    share = (at - low)[..., None]
+    picture = mix(table[low], table[low + 1], share * share * (3 - 2 * share))
+    slope = np.hypot(np.diff(base, axis=0, append=base[-1:]), np.diff(base, axis=1, append=base[:, -1:]))
+    shade = bounded(slope * side * 0.05, 0, 1)[..., None]
+    picture = mix(picture, color(palette.near), shade * 0.35)
+    return mix(picture, color(palette.light), (lines**10)[..., None] * 0.16)
 
 
 def paint(painting: Painting, width: int, height: int, index: int = 0) -> FloatArray:
@@ -77,3 +110,41 @@ def _finished(rng: Random, picture: FloatArray) -> FloatArray:
     corners = 1 - 0.16 * bounded(across**2 * 0.7 + down**2 * 0.7, 0, 1.4) ** 1.5
     grain = rng.normal(0, 0.010, (height, width, 1)).astype(np.float32)
     return bounded(picture * corners[..., None] + grain, 0, 1)
+
+
+MIN_WIDTH: Final = 96
+"""Pictures narrower than this have no room for words."""
+
+
+def caption(picture: FloatArray, text: str) -> FloatArray:
+    """A picture with a line at its foot; the text is cut to fit.
+
+    Args:
+        picture: Height, width, 3; unchanged.
+        text: What to say.
+    """
+    height, width = picture.shape[:2]
+    if width < MIN_WIDTH or height < MIN_WIDTH // 2:
+        return picture
+    size = max(9, round(min(width, height) / 48))
+    font = ImageFont.load_default(size)
+    room, margin = width - 2 * size, size * 0.55
+    line = _fitted(" ".join(text.split()), room, font)
+    band = round(size * 2.1)
+    image = Image.fromarray((bounded(picture, 0, 1) * 255).astype(np.uint8))
+    shade = Image.new("L", (1, band))
+    for row in range(band):
+        shade.putpixel((0, row), round(150 * (row / band) ** 0.8))
+    image.paste((8, 9, 14), (0, height - band), shade.resize((width, band)))
+    pen = ImageDraw.Draw(image)
+    pen.text((size, height - size - margin), line, font=font, fill=(238, 238, 232))
+    return np.asarray(image, dtype=np.float32) / 255
+
+
+def _fitted(text: str, room: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    shown = "".join(letter for letter in text if letter.isprintable())[:300]
+    if font.getlength(shown) <= room:
+        return shown
+    while shown and font.getlength(shown + "...") > room:
+        shown = shown[:-1]
+    return shown.rstrip(" ,") + "..."

@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from ...json_types import is_object, object_or_empty
+from ...json_types import is_list, is_object, object_or_empty
 from ..instance import ServerInstance
-from ..json_value import is_list
 from ..profile import Profile
 from ..prompt_queue import QueueItem
 from .key import instance_of, simulator_of

@@ -16,10 +16,9 @@ from ...json_types import object_or_empty
 from ..failure import CONTINUE_INDEPENDENT, FAIL_FAST, HIDDEN_POLICY_KEY, POLICIES, POLICY_KEY
 from ..fault import Faults
 from ..instance import ServerInstance
-from ..node_replacement import apply_replacements
 from ..profile import Profile
 from ..prompt_queue import SECRET_KEYS, QueueItem
-from ..validation import check_prompt
+from ..validation import apply_replacements, check_prompt
 from .job_routes import is_job_id
 from .key import instance_of, simulator_of
 
