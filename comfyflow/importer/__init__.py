@@ -25,7 +25,7 @@ _EXPORTS = {
     "WorkflowFile": "workflow_file",
     "convert_workflow": "conversion",
     "read_workflow": "workflow_file",
-    "saved_by": "editor_choice",
+    "saved_by": "editor_rules",
 }
 
 __all__ = list(_EXPORTS)  # pyright: ignore[reportUnsupportedDunderAll]
