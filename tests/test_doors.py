@@ -30,6 +30,7 @@ ANY_KEYWORD = {
     "find": "the inputs of the node that is looked for",
     "find_all": "the inputs of the nodes that are looked for",
     "grid": "the parameters that have the values",
+    "keep": "what the values of a batch are kept under",
 }
 """Functions whose keywords are the names of something that the user made, with what they are."""
 
