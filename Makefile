@@ -1,9 +1,8 @@
-# make demo: set up and run the main job.   make test: set up and run the tests.
-# make test-lowest: tests with the lowest allowed versions of all dependencies.
-# make test-slow: what takes longer: a browser, killed commands, hostile input, mutations, coverage.
+# `make help` lists what there is.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
 # Half of the time the tests wait for a server: four of them keep two cores busy.
 PYTEST_ARGS ?= -n 4 --dist worksteal
 # The tests start hundreds of interpreters: none is to compile the package anew.
@@ -24,45 +23,53 @@ COVERED_TESTS := $(filter-out tests/test_client_faults.py tests/test_client_seed
 	tests/test_fuzz.py tests/test_fuzz_answers.py tests/test_importer_texts.py \
 	tests/test_python_source_goldens.py $(wildcard tests/test_strategies*.py), $(wildcard tests/test_*.py))
 
-.PHONY: demo test test-lowest test-slow check stubs bench clean
+# Laws, which find more the longer they are tried.
+LAWS := $(wildcard tests/test_*_laws.py tests/test_*_properties.py tests/test_strategies*.py tests/property/test_*.py)
+WHEEL ?= .venv-wheel
+NEWEST ?= .venv-newest
+
+.PHONY: help demo test test-lowest test-slow test-deep test-newest check stale stubs bench wheel clean
 .DEFAULT_GOAL := test
 
-$(VENV)/bin/python:
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "comfyflow needs Python 3.10 or newer; say which: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[simulator]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-demo: $(VENV)/.demo
+demo: $(VENV)/.demo ## run the main job on the simulator
 	$(BIN)/comfyflow run examples/txt2img.py --simulate --out output \
 		--prompt "a lighthouse at dusk, oil painting" --seed 7
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 $(LOWEST)/.test: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(BIN)/python -m tools.lowest_versions > $(LOWEST)/constraints.txt
-	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[media,test]'
+	$(LOWEST)/$(SCRIPTS)/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[media,test]'
 	@touch $@
 
-test-lowest: $(LOWEST)/.test
-	$(LOWEST)/bin/python -m pytest -q $(LOWEST_TESTS)
+test-lowest: $(LOWEST)/.test ## run tests with the lowest versions of all dependencies
+	$(LOWEST)/$(SCRIPTS)/python -m pytest -q $(LOWEST_TESTS)
 
 $(VENV)/.slow: pyproject.toml tools/editors.py | $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --editable '.[dev,slow]'
 	$(BIN)/python -m tools.editors
 	@touch $@
 
-test-slow: $(VENV)/.slow
+test-slow: $(VENV)/.slow ## run what takes longer: a browser, killed commands, hostile input, mutations, coverage
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 	for kind in schemas workflows media; do $(BIN)/python -m tools.fuzz $$kind --count 200 --seed 1 || exit 1; done
 	$(BIN)/python -m tools.fuzz answers --count 40 --seed 1
@@ -70,7 +77,15 @@ test-slow: $(VENV)/.slow
 		--jobs 2 --tests tests/test_workflow.py tests/test_graph_prompt.py
 	HYPOTHESIS_PROFILE=few $(BIN)/python -m pytest -q $(PYTEST_ARGS) $(COVERED_TESTS) --cov --cov-report=term:skip-covered
 
-check: $(VENV)/.dev
+test-deep: $(VENV)/.dev ## look for new examples against every law; takes hours
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest $(PYTEST_ARGS) $(LAWS)
+
+test-newest: ## run tests with the newest versions of all dependencies, pre-releases too, and the newest editor
+	$(PYTHON) -m venv --clear $(NEWEST)
+	$(NEWEST)/$(SCRIPTS)/python -m pip install --quiet --pre --upgrade --editable '.[test]' comfyui-frontend-package
+	$(NEWEST)/$(SCRIPTS)/python -m pytest -q $(LOWEST_TESTS) tests/test_simulator_frontend.py
+
+check: $(VENV)/.dev ## run ruff, mypy, pyright and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -80,11 +95,23 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.blocking_twin --check
 
-stubs: $(VENV)/.dev
+stale: $(VENV)/.dev ## say which generated files are stale: stubs, blocking client, tables of the docs
+	$(BIN)/python tools/regenerate_stubs.py stubs/comfynodes/schema.json --check
+	$(BIN)/python -m tools.blocking_twin --check
+	$(BIN)/python -m pytest -q tests/test_versions_page.py tests/test_editor_rules_page.py
+
+wheel: $(VENV)/.dev ## build wheel and sdist, check them, install the wheel and try it
+	$(BIN)/python -m pip install --quiet build twine
+	$(BIN)/python -m tools.release build
+	$(PYTHON) -m venv --clear $(WHEEL)
+	$(WHEEL)/$(SCRIPTS)/python -m pip install --quiet "$$(ls dist/*.whl)[test]"
+	$(WHEEL)/$(SCRIPTS)/python -m tools.release try
+
+stubs: $(VENV)/.dev ## generate the reference package anew
 	$(BIN)/python tools/regenerate_stubs.py
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev ## print the benchmarks
 	$(BIN)/python -m tools.bench
 
-clean:
-	rm -rf $(VENV) $(LOWEST) output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove what make has made
+	rm -rf $(VENV) $(LOWEST) $(NEWEST) $(WHEEL) dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
