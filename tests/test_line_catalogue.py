@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from comfyflow import load_schema
 from comfyflow.bounds import Bounds
-from comfyflow.codegen.schema_file import schema_file
+from comfyflow.codegen.schema_file import SchemaFile
 from comfyflow.errors import SchemaError
 from comfyflow.schema import Schema, line_catalogue
 from comfyflow.schema.catalogue import Catalogue, outlines
@@ -39,7 +39,7 @@ def lazily(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(path: Path, nodes: dict[str, Any]) -> str:
     lines = {name: json.dumps(node, separators=(",", ":")) for name, node in nodes.items()}
-    text = schema_file(lines, "0.33.0", ["__init__.py", "nodes.py"])
+    text = b"".join(SchemaFile(lines, lines, "0.33.0", ["__init__.py", "nodes.py"]).pieces()).decode()
     path.write_bytes(text.encode())
     return text
 

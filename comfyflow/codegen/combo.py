@@ -103,6 +103,7 @@ class ChoiceAliases:
         lists: dict[_Key, list[tuple[Any, ...]]] = defaultdict(list)
         users: dict[_Key, list[tuple[PythonName, str]]] = defaultdict(list)
         self._keys: dict[int, tuple[InputSchema, _Key]] = {}
+        self._again: list[int] = []
         for owner, entry, choices in uses:
             key = _key(choices)
             lists[key].append(choices)
@@ -114,6 +115,22 @@ class ChoiceAliases:
             key: ChoiceAlias(names[key], _written(min(spellings, key=repr)))
             for key, spellings in lists.items()
         }
+
+    def read_again(self, entries: Iterable[InputSchema], limit: int) -> None:
+        """Know the inputs of a node that was read anew, in place of those of the last one.
+
+        Args:
+            entries: The node's inputs.
+            limit: That by which its choices were fixed.
+        """
+        for known in self._again:
+            del self._keys[known]
+        self._again = []
+        for entry in entries:
+            fixed = fixed_choices(entry, limit) if entry.is_combo else None
+            if fixed is not None and id(entry) not in self._keys:
+                self._keys[id(entry)] = (entry, _key(fixed))
+                self._again.append(id(entry))
 
     def find(self, entry: InputSchema) -> PythonName | None:
         """The alias of a combo that was among the uses; None for one that has no fixed list."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
@@ -101,7 +101,7 @@ class PackagePlan:
         packages: The packages between them that have none of their own.
         sockets: The socket types that the package adds.
         choices: Its aliases for lists of choices.
-        nodes: The nodes that are in it, by class type.
+        class_types: The nodes that are in it.
         skipped: Those that are not.
         renamed: Names that differ from the server's.
     """
@@ -110,36 +110,52 @@ class PackagePlan:
     packages: list[ModulePath]
     sockets: list[SocketClass]
     choices: list[ChoiceAlias]
-    nodes: list[NodeSchema]
+    class_types: list[str]
     skipped: list[Problem]
     renamed: list[Renamed]
 
 
-def plan_package(nodes: Sequence[NodeSchema], options: Options) -> PackagePlan:
-    """Plan the package for these nodes, which are sorted by their class types."""
+def plan_package(nodes: Iterable[NodeSchema], options: Options) -> PackagePlan:
+    """Plan the package for these nodes.
+
+    Args:
+        nodes: They are sorted by their class types. They are gone through twice, and none is held on to;
+            what is no list may give each anew.
+        options: What to generate.
+    """
     skipped: list[Problem] = []
-    paths, packages = module_paths({node.python_module for node in nodes})
-    taken = {part for path in paths.values() for part in path.parts} | IMPORTED | RESERVED
-    names, former = class_names(nodes, taken), former_names(nodes, taken)
     shared = _SharedTypes(options.max_choices)
-    readable = [
-        node for node in nodes if _spared(node, skipped, partial(shared.add, node, names[node.class_type]))
-    ]
+    heads: list[NodeSchema] = []
+    readable: set[str] = set()
+    for node in nodes:
+        heads.append(replace(node, inputs=(), outputs=(), raw={}))
+        if _spared(node, skipped, partial(shared.add, node)):
+            readable.add(node.class_type)
+    paths, packages = module_paths({node.python_module for node in heads})
+    taken = {part for path in paths.values() for part in path.parts} | IMPORTED | RESERVED
+    names, former = class_names(heads, taken), former_names(heads, taken)
     sockets, choices = (
         SocketTypes(shared.kinds, shared.unions),
-        ChoiceAliases(shared.lists, {names[node.class_type] for node in nodes if node.of_pack}),
+        ChoiceAliases(
+            [(names[class_type], entry, fixed) for class_type, entry, fixed in shared.lists],
+            {names[node.class_type] for node in heads if node.of_pack},
+        ),
     )
     planner = ClassPlanner(Annotator(sockets, choices), options.docs)
     modules: dict[str, ModulePlan] = {}
-    planned: list[NodeSchema] = []
-    for node in readable:
+    planned: list[str] = []
+    for node in nodes:
+        if node.class_type not in readable:
+            continue
+        if not isinstance(nodes, list):
+            choices.read_again(walk_inputs(node), options.max_choices)
         module = modules.get(node.python_module) or ModulePlan(paths[node.python_module], node.python_module)
         name, before = names[node.class_type], former[node.class_type]
         changed = before if before != name else ""
         plan = partial(_plan_class, node, name, changed, planner, module, sockets)
         if _spared(node, skipped, plan):
             modules[node.python_module] = module
-            planned.append(node)
+            planned.append(node.class_type)
     ordered = sorted(modules.values(), key=lambda module: module.path.parts)
     renamed = [
         *_renamed_modules(ordered),
@@ -195,19 +211,19 @@ class _SharedTypes:
     def __init__(self, limit: int) -> None:
         self.kinds: set[str] = set()
         self.unions: set[str] = set()
-        self.lists: list[tuple[PythonName, InputSchema, tuple[Any, ...]]] = []
+        self.lists: list[tuple[str, InputSchema, tuple[Any, ...]]] = []
         self._limit = limit
 
-    def add(self, node: NodeSchema, name: PythonName) -> None:
+    def add(self, node: NodeSchema) -> None:
         """Add those of a node; none of one that fails."""
         kinds: set[str] = set()
         unions: set[str] = set()
-        lists: list[tuple[PythonName, InputSchema, tuple[Any, ...]]] = []
+        lists: list[tuple[str, InputSchema, tuple[Any, ...]]] = []
         for entry in walk_inputs(node):
             kinds.update(_kinds(entry))
             fixed = fixed_choices(entry, self._limit) if entry.is_combo else None
             if fixed is not None:
-                lists.append((name, entry, fixed))
+                lists.append((node.class_type, entry, fixed))
         for output in node.outputs:
             if not output.is_wild and not is_any(output.type):
                 (unions if "," in output.type else kinds).add(output.type)

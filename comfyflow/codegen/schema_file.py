@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ..bounds import DYNAMIC_NESTING
@@ -31,6 +34,10 @@ _MODULE_PATH: Final = re.compile(r"(?:\w+/)*\w+\.py", re.ASCII)
 _INPUTS: Final = frozenset({"input", "required", "optional", "hidden"})
 PROSE_KEYS: Final = ("description", "output_tooltips", "search_aliases")
 OPTION_PROSE: Final = frozenset({"tooltip", "placeholder", "description", "label_on", "label_off"})
+
+
+_LINES_IN_MEMORY: Final = 1 << 24
+"""So many bytes of lines are kept in memory."""
 
 
 class NotJsonError(ValueError):
@@ -58,25 +65,104 @@ def node_line(node: NodeSchema, docs: bool) -> str:
     return _encode(kept)
 
 
-def schema_file(
-    lines: Mapping[str, str], version: str, files: Iterable[str], editor: str | None = None
-) -> str:
-    """The file's text.
+class NodeLines(Mapping[str, str]):
+    """The lines of nodes by class type; where they are many, on disk until the file is written."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(_LINES_IN_MEMORY)  # noqa: SIM115  # closed with it
+        self._places: dict[str, tuple[int, int]] = {}
+        weakref.finalize(self, self._file.close)
+
+    def add(self, class_type: str, line: str) -> None:
+        """Add the line of a node.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        data = line.encode()
+        self._places[class_type] = (self._file.seek(0, os.SEEK_END), len(data))
+        self._file.write(data)
+
+    def __getitem__(self, class_type: str) -> str:
+        start, length = self._places[class_type]
+        self._file.seek(start)
+        return self._file.read(length).decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+class SchemaFile:
+    """The file as a whole, which need not be in memory.
 
     Args:
         lines: `node_line` of each node, by class type.
+        class_types: Those that are in the file.
         version: The server's version.
         files: The modules that are written with it; see `written_files`.
         editor: The version of the editor that the server requires, if it said it.
     """
-    nodes = ",\n".join(f"{json.dumps(name)}:{lines[name]}" for name in sorted(lines))
-    digest = hashlib.sha256(f"{version}\n{nodes}".encode()).hexdigest()
-    said = f'"editor_version":{json.dumps(editor)},\n' if editor is not None else ""
-    return (
-        f'{{"comfyui_version":{json.dumps(version)},\n{said}"hash":"sha256:{digest}",\n'
-        f'"generator":"comfyflow gen-stubs",\n"files":{json.dumps(sorted(files), indent=0)},\n'
-        f'"nodes":{{\n{nodes}\n}}}}\n'
-    )
+
+    def __init__(
+        self,
+        lines: Mapping[str, str],
+        class_types: Iterable[str],
+        version: str,
+        files: Iterable[str],
+        editor: str | None = None,
+    ) -> None:
+        self._lines = lines
+        self._class_types = sorted(class_types)
+        digest = hashlib.sha256(f"{version}\n".encode())
+        for piece in self._nodes():
+            digest.update(piece)
+        said = f'"editor_version":{json.dumps(editor)},\n' if editor is not None else ""
+        self._head = (
+            f'{{"comfyui_version":{json.dumps(version)},\n{said}"hash":"sha256:{digest.hexdigest()}",\n'
+            f'"generator":"comfyflow gen-stubs",\n"files":{json.dumps(sorted(files), indent=0)},\n'
+            '"nodes":{\n'
+        )
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes, piece by piece."""
+        yield self._head.encode()
+        yield from self._nodes()
+        yield b"\n}}\n"
+
+    def _nodes(self) -> Iterator[bytes]:
+        for index, name in enumerate(self._class_types):
+            yield f"{',' if index else ''}{chr(10) if index else ''}{json.dumps(name)}:".encode()
+            yield self._lines[name].encode()
+
+
+class PackageFiles(Mapping[str, str]):
+    """The files of a package: their texts by path, the schema file's put together when it is looked at.
+
+    Args:
+        modules: The others.
+        schema: The schema file.
+    """
+
+    def __init__(self, modules: Mapping[str, str], schema: SchemaFile) -> None:
+        self._modules = modules
+        self._schema = schema
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """The bytes of a file, piece by piece."""
+        return self._schema.pieces() if path == FILE_NAME else iter((self._modules[path].encode(),))
+
+    def __getitem__(self, path: str) -> str:
+        return b"".join(self._schema.pieces()).decode() if path == FILE_NAME else self._modules[path]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._modules
+        yield FILE_NAME
+
+    def __len__(self) -> int:
+        return len(self._modules) + 1
 
 
 def written_files(data: bytes) -> set[str]:

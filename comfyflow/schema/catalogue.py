@@ -8,8 +8,10 @@ first used.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import re
+import sys
 from abc import abstractmethod
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
@@ -151,6 +153,15 @@ class Catalogue(LargeCatalogue):
         wanted = text.encode()
         return (self[name] for name, piece in self._pieces.items() if wanted in bytes(piece))
 
+    def release(self, name: str) -> None:
+        """Forget what was decoded of an entry; it is decoded again when it is next looked at."""
+        if self._decoded.pop(name, None) is not None:
+            self._values -= marks(bytes(self._pieces[name]))
+
+    def size(self, name: str) -> int:
+        """How many bytes the JSON of an entry has."""
+        return len(bytes(self._pieces[name]))
+
     def _decode(self, name: str, piece: msgspec.Raw | bytes) -> Any:
         data = bytes(piece)
         self._values += marks(data)
@@ -159,7 +170,7 @@ class Catalogue(LargeCatalogue):
         for word, number in self._stand_ins:
             data = data.replace(number, word)
         try:
-            return json.loads(data)
+            return _value_of(data)
         except (ValueError, RecursionError) as error:
             raise SchemaError(f"{self._source}: {name!r:.80} is not valid JSON: {error}") from None
 
@@ -220,6 +231,21 @@ def modules(classes: Mapping[str, Any]) -> Iterator[str]:
 def mentioning(classes: Mapping[str, Any], text: str) -> Iterator[Any]:
     """Those classes of an /object_info in which a text may stand."""
     return classes.mentioning(text) if isinstance(classes, LargeCatalogue) else iter(classes.values())
+
+
+def _value_of(data: bytes) -> Any:
+    """A JSON value, as `json.loads` reads it.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deep.
+    """
+    # It is quicker, but not so much that it is worth importing for a few classes.
+    msgspec = sys.modules.get("msgspec")
+    if msgspec is not None:
+        with contextlib.suppress(ValueError, RecursionError):
+            return msgspec.json.decode(data)
+    return json.loads(data)
 
 
 def _slow_outline(data: bytes) -> Outline | None:

@@ -9,6 +9,7 @@ from ..errors import SchemaError
 from ..nearest import nearest
 from ..problem import Problem, left_out
 from .asked_classes import AskedClasses
+from .catalogue import Catalogue
 from .node_schema import MalformedNodeError, NodeSchema, read_node
 from .version import Version, infer_version, inferred, required_editor
 
@@ -136,6 +137,11 @@ class Schema(Mapping[str, NodeSchema]):
         """Every node that could not be read, and why. It was left out. Looks at all of them."""
         for name in self.raw:
             self._find(name)
+        return self.problems_so_far
+
+    @property
+    def problems_so_far(self) -> tuple[Problem, ...]:
+        """Those of the nodes that were looked at."""
         return tuple(left_out(name, reason) for name, reason in self._reasons.items())
 
     def nearest(self, class_type: str) -> str | None:
@@ -156,6 +162,12 @@ class Schema(Mapping[str, NodeSchema]):
             return self.raw.get(class_type)
         except SchemaError:
             return None
+
+    def release(self, class_type: str) -> None:
+        """Forget what was read of a class of a large schema; it is read again when it is next looked at."""
+        if isinstance(self.raw, Catalogue) and self._nodes.get(class_type) is not None:
+            del self._nodes[class_type]
+            self.raw.release(class_type)
 
     def _find(self, class_type: str) -> NodeSchema | None:
         if class_type in self._nodes:
