@@ -25,7 +25,7 @@ from comfyflow.graph import (
 )
 from comfyflow.graph.canvas import Point, Size
 from comfyflow.layout import Section, appearance, layout, read_sheets
-from comfyflow.layout.columns import Columns
+from comfyflow.layout.columns import ItemColumns
 from comfyflow.layout.groups import arrange
 from comfyflow.layout.heights import isotonic
 from comfyflow.layout.ordering import crossings, inversions, ordered, swapped
@@ -132,7 +132,7 @@ def test_an_order_has_no_more_crossings_than_it_began_with(
 ) -> None:
     sizes, wires, _ = drawing
     ahead = forward(len(sizes), wires)
-    columns = Columns(sizes, ahead, ranks(sizes, ahead, (75, 30)))
+    columns = ItemColumns(sizes, ahead, ranks(sizes, ahead, (75, 30)))
     before = crossings(columns, columns.members)
     better = ordered(columns, columns.members)
     assert crossings(columns, better) <= before
@@ -216,7 +216,7 @@ def test_wires_past_many_columns_do_not_make_lanes_without_end() -> None:
     wires = [Wire(index, 44, index + 1, 44) for index in range(count - 1)]
     wires += [Wire(index, 64, count - 1, 44 + index) for index in range(count - 2)]
     ahead = forward(count, wires)
-    columns = Columns(sizes, ahead, ranks(sizes, ahead, (75, 30)))
+    columns = ItemColumns(sizes, ahead, ranks(sizes, ahead, (75, 30)))
     assert len(columns.heights) < 1000 + 10 * count
     assert len(columns.paths) < len(wires)
     assert len(arrange(sizes, wires)) == count

@@ -20,7 +20,7 @@ from comfyflow.errors import ModelFileError
 from comfyflow.model_files import address
 from comfyflow.model_files.address import checked_address
 from comfyflow.model_files.download import Downloads
-from comfyflow.model_files.wanted import ModelFile
+from comfyflow.model_files.wanted import WantedModel
 from tests.command import Command
 from tests.web_server import web_server
 
@@ -145,8 +145,8 @@ def downloads(tmp_path: Path) -> Downloads:
     return Downloads(tmp_path / "models", LOOPBACK, Bounds(file=32 * 1024**2), pause=0.0)
 
 
-def file_at(url: str, **more: Any) -> ModelFile:
-    return ModelFile("a.safetensors", "checkpoints", url, **more)
+def file_at(url: str, **more: Any) -> WantedModel:
+    return WantedModel("a.safetensors", "checkpoints", url, **more)
 
 
 def left(downloads: Downloads) -> list[str]:
@@ -308,7 +308,7 @@ def test_nothing_is_written_outside_the_folder_of_models(server: str, downloads:
         ("x", "a.py"),
     ):
         with pytest.raises(ModelFileError, match="is not fetched"):
-            downloads.fetch(ModelFile(name, directory, f"{server}/a"))
+            downloads.fetch(WantedModel(name, directory, f"{server}/a"))
     assert Files.asked == []
     assert list(downloads.models.parent.rglob("*")) == [downloads.models]
 

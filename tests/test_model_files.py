@@ -16,7 +16,7 @@ from comfyflow.errors import ModelFileError
 from comfyflow.model_files.folder import folder_of
 from comfyflow.model_files.installed import on_server
 from comfyflow.model_files.place import models_folder, place, refused
-from comfyflow.model_files.wanted import ModelFile, wanted_files
+from comfyflow.model_files.wanted import WantedModel, wanted_files
 from comfyflow.simulator import Simulator
 from tests.command import Command
 from tests.parity.data import DATA, needs_data, recorded_schema
@@ -51,7 +51,7 @@ def prompt(**inputs: str) -> dict[str, Any]:
     }
 
 
-def paths(files: list[ModelFile]) -> list[str]:
+def paths(files: list[WantedModel]) -> list[str]:
     return [file.path for file in files]
 
 
@@ -221,13 +221,13 @@ def test_a_server_says_in_which_folder_it_looks() -> None:
     ],
 )
 def test_no_name_leads_out_of_the_folder_of_models(directory: str | None, name: str) -> None:
-    file = ModelFile(name, directory, "https://example.com/x")
+    file = WantedModel(name, directory, "https://example.com/x")
     assert refused(file)
     assert place(Path("models"), file) is None
 
 
 def test_a_name_that_may_be_written() -> None:
-    file = ModelFile("sub/a b-(1).v2.safetensors", "LLM/x")
+    file = WantedModel("sub/a b-(1).v2.safetensors", "LLM/x")
     assert refused(file) is None
     assert place(Path("models"), file) == Path("models/LLM/x/sub/a b-(1).v2.safetensors")
 

@@ -17,8 +17,7 @@ from ..client.routes.node_class_routes import class_infos
 from ..client.routes.queue_routes import delete_queued, history_entry, interrupt, queue
 from ..client.routes.server_routes import free, system_stats
 from ..client.run import Run, picture_senders
-from ..client.running import Attempt as Sending
-from ..client.running import Started, abandon, attach
+from ..client.running import Sending, Started, abandon, attach
 from ..client.submission import Submission, submit, with_choices
 from ..client.waiting import Wait, ready_socket, require_pictures
 from ..errors import (

@@ -41,7 +41,7 @@ class Silent:
         """Nothing."""
 
 
-class JsonLines:
+class BatchJsonLines:
     """One JSON object a line, on standard output."""
 
     def show(self, event: BatchEvent) -> None:
@@ -145,7 +145,7 @@ def batch_display(standing: Callable[[], Standing], *, as_json: bool, quiet: boo
         quiet: Only what went wrong.
     """
     if as_json:
-        return JsonLines()
+        return BatchJsonLines()
     if quiet:
         return Silent()
     return Table(standing) if sys.stderr.isatty() else Lines(standing)

@@ -20,7 +20,7 @@ from .plain_text import plain, say
 if TYPE_CHECKING:
     from ..client import Client
     from ..model_files.download import Downloads, Progress
-    from ..model_files.wanted import ModelFile
+    from ..model_files.wanted import WantedModel
     from ..schema import Schema
 
 _SECONDS: Final = 5.0
@@ -130,7 +130,7 @@ def _missing(
         raise click.exceptions.Exit(PROBLEMS)
 
 
-def _wanted(target: str, words: Sequence[str], server: str | None) -> list[ModelFile]:
+def _wanted(target: str, words: Sequence[str], server: str | None) -> list[WantedModel]:
     """What a workflow wants, with whether the server has it where there is one."""
     from ..model_files.installed import on_server
     from ..model_files.wanted import wanted_files
@@ -175,7 +175,7 @@ def _classes(server: str | None) -> Schema:
     return load_schema(chosen_server(server), **connection_options())
 
 
-def _lines(files: Sequence[ModelFile]) -> Iterable[str]:
+def _lines(files: Sequence[WantedModel]) -> Iterable[str]:
     states = {True: "present", False: "missing", None: "unknown"}
     for file in files:
         yield f"{states[file.installed]:<8} {file.path}"
@@ -191,7 +191,7 @@ def _lines(files: Sequence[ModelFile]) -> Iterable[str]:
     )
 
 
-def _fetch(missing: Sequence[ModelFile], downloads: Downloads, yes: bool) -> None:
+def _fetch(missing: Sequence[WantedModel], downloads: Downloads, yes: bool) -> None:
     """Fetch files, one after the other, once the user agrees to it.
 
     Raises:
@@ -199,7 +199,7 @@ def _fetch(missing: Sequence[ModelFile], downloads: Downloads, yes: bool) -> Non
     """
     from ..bounds import readable
 
-    wanted: list[ModelFile] = []
+    wanted: list[WantedModel] = []
     known, unknown = 0, 0
     for file in missing:
         reason = downloads.refusal(file)
@@ -227,7 +227,7 @@ def _fetch(missing: Sequence[ModelFile], downloads: Downloads, yes: bool) -> Non
         raise click.exceptions.Exit(UNUSABLE)
 
 
-def _told(file: ModelFile) -> str:
+def _told(file: WantedModel) -> str:
     from ..model_files.folder import CODE
 
     notes = [] if file.hash else ["no hash to check it by"]
@@ -236,7 +236,7 @@ def _told(file: ModelFile) -> str:
     return f"{file.path}  {file.url}" + (f"  ({'; '.join(notes)})" if notes else "")
 
 
-def _fetched(file: ModelFile, downloads: Downloads) -> bool:
+def _fetched(file: WantedModel, downloads: Downloads) -> bool:
     from ..bounds import readable
 
     try:

@@ -41,7 +41,7 @@ class Display(Protocol):
         ...
 
 
-class Silent:
+class SilentRun:
     """Shows nothing."""
 
     def show(self, event: RunEvent) -> None:
@@ -51,7 +51,7 @@ class Silent:
         """Nothing."""
 
 
-class JsonLines:
+class RunJsonLines:
     """One JSON object a line, on standard output."""
 
     def show(self, event: RunEvent) -> None:
@@ -159,7 +159,7 @@ class Bars:
         return f"{speed:.1f}/s" if speed else ""
 
 
-class Lines:
+class RunLines:
     """A line a node, on standard error, where no terminal can show bars."""
 
     def __init__(self) -> None:
@@ -198,10 +198,10 @@ def display(nodes: int, *, as_json: bool, quiet: bool) -> Display:
         quiet: Nothing.
     """
     if as_json:
-        return JsonLines()
+        return RunJsonLines()
     if quiet:
-        return Silent()
-    return Bars(nodes) if sys.stderr.isatty() else Lines()
+        return SilentRun()
+    return Bars(nodes) if sys.stderr.isatty() else RunLines()
 
 
 def event_json(event: RunEvent) -> dict[str, Any] | None:

@@ -210,7 +210,7 @@ class AsyncClient(AsyncParts):
         refuse_strangers("AsyncClient.run", options, WaitOptions, "target", "resolver")
         settings = WaitSettings(**options)
         deadline = Deadline(self._core, settings.timeout)
-        on_event, attempt = settings.on_event or notebook_progress(), running.Attempt()
+        on_event, attempt = settings.on_event or notebook_progress(), running.Sending()
         cancels = running.cancels(settings)
         self._refuse_function(on_event, "on_event")
         try:
@@ -414,7 +414,7 @@ class AsyncClient(AsyncParts):
         resolve: Callable[[Any], Any] | None,
         settings: RunSettings,
         seconds: float | None,
-        attempt: running.Attempt | None = None,
+        attempt: running.Sending | None = None,
     ) -> AsyncHandle[Any]:
         self._refuse_resolver(resolve)
         starting = running.start(self._core.within(seconds), target, settings, attempt)

@@ -193,7 +193,7 @@ class Client(BlockingParts):
         refuse_strangers("Client.run", options, WaitOptions, "target", "resolver")
         settings = WaitSettings(**options)
         deadline = Deadline(self._core, settings.timeout)
-        on_event, attempt = settings.on_event or notebook_progress(), running.Attempt()
+        on_event, attempt = settings.on_event or notebook_progress(), running.Sending()
         cancels = running.cancels(settings)
         self._refuse_function(on_event, "on_event")
         try:
@@ -367,7 +367,7 @@ class Client(BlockingParts):
         resolve: Callable[[Any], Any] | None,
         settings: RunSettings,
         seconds: float | None,
-        attempt: running.Attempt | None = None,
+        attempt: running.Sending | None = None,
     ) -> Handle[Any]:
         self._refuse_resolver(resolve)
         starting = running.start(self._core.within(seconds), target, settings, attempt)

@@ -76,7 +76,7 @@ class Started:
 
 
 @dataclass
-class Attempt:
+class Sending:
     """A prompt that is to be sent, is being sent, or is on the server.
 
     Attributes:
@@ -88,7 +88,7 @@ class Attempt:
     accepted: bool = False
 
 
-def start(core: Core, target: Target, options: RunSettings, attempt: Attempt | None = None) -> Flow[Started]:
+def start(core: Core, target: Target, options: RunSettings, attempt: Sending | None = None) -> Flow[Started]:
     """Check something, upload its files, and queue it.
 
     Args:
@@ -105,7 +105,7 @@ def start(core: Core, target: Target, options: RunSettings, attempt: Attempt | N
         ClientError: The server cannot be reached, or gives an error.
     """
     try:
-        return (yield from _start(core, target, options, attempt or Attempt()))
+        return (yield from _start(core, target, options, attempt or Sending()))
     except ServerUnreachable as error:
         told = in_time(core, error, "the prompt was not sent")
         if told is error:
@@ -113,7 +113,7 @@ def start(core: Core, target: Target, options: RunSettings, attempt: Attempt | N
         raise told from None
 
 
-def _start(core: Core, target: Target, options: RunSettings, attempt: Attempt) -> Flow[Started]:
+def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -> Flow[Started]:
     given = options.schema
     policy = asked_policy(options.node_failure_policy, options.extra_data)
     prepared = yield from prepare(core, target, given)
@@ -425,7 +425,7 @@ _ON_ITS_WAY: Final = 0.5
 _PAUSE: Final = 0.05
 
 
-def abandon(core: Core, attempt: Attempt) -> Flow[str]:
+def abandon(core: Core, attempt: Sending) -> Flow[str]:
     """Cancel a prompt for which nobody waits any more, in a few seconds or not at all.
 
     Args:

@@ -14,7 +14,7 @@ LANE: Final = 14.0
 _FREE_LANES: Final = 1000
 
 
-class Columns:
+class ItemColumns:
     """Items in columns. The first `count` items are boxes, all others are lanes.
 
     Each slot of an output has one lane through the columns that its wires pass, whatever their number.

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from .columns import Columns
+from .columns import ItemColumns
 
 _SWEEPS: Final = 6
 _FIRM: Final = 1e6
@@ -17,7 +17,7 @@ _LANE_GAP: Final = 8.0
 _BESIDE_LANE: Final = 12.0
 
 
-def heights(columns: Columns, order: Sequence[Sequence[int]], gap: float) -> list[float]:
+def heights(columns: ItemColumns, order: Sequence[Sequence[int]], gap: float) -> list[float]:
     """The upper edge of each item.
 
     The spine, the longest chain back from the deepest output, is pulled straight; straightening every
@@ -47,7 +47,7 @@ def isotonic(wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
 
 
 class _Placing:
-    def __init__(self, columns: Columns, order: Sequence[Sequence[int]], gap: float) -> None:
+    def __init__(self, columns: ItemColumns, order: Sequence[Sequence[int]], gap: float) -> None:
         self.columns = columns
         self.order = order
         self.gap = gap

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from .columns import Columns
+from .columns import ItemColumns
 
 _SWEEPS: Final = 8
 _SWAPS: Final = 6
@@ -15,7 +15,7 @@ Order = list[list[int]]
 """The items of each column, from above."""
 
 
-def ordered(columns: Columns, start: Sequence[Sequence[int]]) -> Order:
+def ordered(columns: ItemColumns, start: Sequence[Sequence[int]]) -> Order:
     """Order the columns: by the mean height of the slots that an item is wired to, then by swaps.
 
     Args:
@@ -43,7 +43,7 @@ def ordered(columns: Columns, start: Sequence[Sequence[int]]) -> Order:
     return swapped(columns, best)
 
 
-def swapped(columns: Columns, start: Sequence[Sequence[int]]) -> Order:
+def swapped(columns: ItemColumns, start: Sequence[Sequence[int]]) -> Order:
     """Swap neighbours as long as fewer wires cross for it."""
     order = [[*column] for column in start]
     places = _places(columns, order)
@@ -69,7 +69,7 @@ def swapped(columns: Columns, start: Sequence[Sequence[int]]) -> Order:
     return order
 
 
-def crossings(columns: Columns, order: Sequence[Sequence[int]]) -> int:
+def crossings(columns: ItemColumns, order: Sequence[Sequence[int]]) -> int:
     """How many pairs of wires cross between columns."""
     places = _places(columns, order)
     count = 0
@@ -95,7 +95,7 @@ def inversions(values: Iterable[float]) -> int:
     return count
 
 
-def _places(columns: Columns, order: Sequence[Sequence[int]]) -> list[int]:
+def _places(columns: ItemColumns, order: Sequence[Sequence[int]]) -> list[int]:
     places = [0] * len(columns.heights)
     for column in order:
         for place, item in enumerate(column):
@@ -103,13 +103,13 @@ def _places(columns: Columns, order: Sequence[Sequence[int]]) -> list[int]:
     return places
 
 
-def _share(columns: Columns, item: int, slot: float) -> float:
+def _share(columns: ItemColumns, item: int, slot: float) -> float:
     """How far down an item a slot is, less than 1."""
     return slot / (columns.heights[item] + 1)
 
 
 def _by_mean(
-    columns: Columns,
+    columns: ItemColumns,
     column: Sequence[int],
     near: Sequence[Sequence[tuple[int, float, float]]],
     places: Sequence[int],

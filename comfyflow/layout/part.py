@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..graph.canvas import Point, Size
-from .columns import Columns
+from .columns import ItemColumns
 from .heights import heights
 from .ordering import Order, crossings, inversions, ordered, swapped
 from .ranks import forward, ranks
@@ -78,7 +78,7 @@ def arrange_part(
     if len(sizes) == 1:
         return [(0.0, 0.0)]
     ahead = forward(len(sizes), wires)
-    columns = Columns(sizes, ahead, ranks(sizes, ahead, (gaps.beside, gaps.below)))
+    columns = ItemColumns(sizes, ahead, ranks(sizes, ahead, (gaps.beside, gaps.below)))
     edges = _rows(columns, sizes, gaps)
     best: tuple[float, list[Point]] | None = None
     for order in _orders(columns, around):
@@ -95,7 +95,7 @@ def arrange_part(
     return best[1]
 
 
-def _orders(columns: Columns, around: Surroundings | None) -> list[Order]:
+def _orders(columns: ItemColumns, around: Surroundings | None) -> list[Order]:
     """What is likely to be good: nothing orders all graphs best."""
     count, deep = columns.count, columns.depth_first()
     lanes_last = [sorted(column, key=lambda item: item >= count) for column in deep]
@@ -112,7 +112,7 @@ def _orders(columns: Columns, around: Surroundings | None) -> list[Order]:
     return [order for index, order in enumerate(found) if order not in found[:index]]
 
 
-def _rows(columns: Columns, sizes: Sequence[Size], gaps: Gaps) -> list[tuple[float, float]]:
+def _rows(columns: ItemColumns, sizes: Sequence[Size], gaps: Gaps) -> list[tuple[float, float]]:
     """The left edge and the width of each column, as if all stood in one row."""
     edges: list[tuple[float, float]] = []
     left = 0.0
@@ -124,7 +124,7 @@ def _rows(columns: Columns, sizes: Sequence[Size], gaps: Gaps) -> list[tuple[flo
 
 
 def _places(
-    columns: Columns,
+    columns: ItemColumns,
     sizes: Sequence[Size],
     tops: Sequence[float],
     edges: Sequence[tuple[float, float]],
@@ -154,7 +154,7 @@ def _places(
     return places
 
 
-def _breaks(columns: Columns, edges: Sequence[tuple[float, float]], width: float) -> list[int]:
+def _breaks(columns: ItemColumns, edges: Sequence[tuple[float, float]], width: float) -> list[int]:
     """The columns that begin a row: where few wires pass, near the width that a row is to have."""
     passing = [0] * len(edges)
     for rank, column in enumerate(columns.members):

@@ -56,7 +56,7 @@ def ranks(sizes: Sequence[Size], wires: Sequence[Wire], gaps: tuple[float, float
     """The column of each box, from 0; every wire leads to the right.
 
     What has more going out than coming in stands right before its first user, all else right behind
-    the last that it needs. Columns that would be far too tall are divided.
+    the last that it needs. ItemColumns that would be far too tall are divided.
 
     Args:
         sizes: How large the boxes are.

@@ -27,7 +27,7 @@ from ..json_types import object_or_empty
 from ..saved_file import SavedFile, local_errors
 from .address import checked_address, guarded_transport
 from .place import place, refused
-from .wanted import ModelFile
+from .wanted import WantedModel
 
 Progress = Callable[[int, "int | None"], None]
 """Is told how many bytes are there, and how many there will be, if that is known."""
@@ -78,7 +78,7 @@ class Downloads:
     bounds: Bounds = field(default_factory=Bounds.from_environment)
     pause: float = 1.0
 
-    def refusal(self, file: ModelFile) -> str | None:
+    def refusal(self, file: WantedModel) -> str | None:
         """Why a file is not fetched, without asking anybody; None where it may be.
 
         Args:
@@ -92,7 +92,7 @@ class Downloads:
             return str(error)
         return refused(file) or self._hash_refusal(file)
 
-    def size(self, file: ModelFile) -> int | None:
+    def size(self, file: WantedModel) -> int | None:
         """How large a file is, as its server says; None where it does not say.
 
         Args:
@@ -112,7 +112,7 @@ class Downloads:
         except _Broken as error:
             raise ModelFileError(f"{file.path}: {error}") from None
 
-    def fetch(self, file: ModelFile, progress: Progress = lambda _done, _size: None) -> Fetched:
+    def fetch(self, file: WantedModel, progress: Progress = lambda _done, _size: None) -> Fetched:
         """Fetch a file, or the rest of it.
 
         Args:
@@ -139,7 +139,7 @@ class Downloads:
         partial.forget()
         return Fetched(path, size, checked)
 
-    def _whole(self, file: ModelFile, partial: _Partial, progress: Progress) -> None:
+    def _whole(self, file: WantedModel, partial: _Partial, progress: Progress) -> None:
         tries, pause = 0, self.pause
         while True:
             before = partial.size
@@ -157,7 +157,7 @@ class Downloads:
             else:
                 return
 
-    def _more(self, file: ModelFile, partial: _Partial, progress: Progress) -> None:
+    def _more(self, file: WantedModel, partial: _Partial, progress: Progress) -> None:
         """Fetch what is missing.
 
         Raises:
@@ -190,7 +190,7 @@ class Downloads:
 
     def _received(
         self,
-        file: ModelFile,
+        file: WantedModel,
         answer: httpx.Response,
         partial: _Partial,
         start: int,
@@ -220,7 +220,7 @@ class Downloads:
 
     @contextlib.contextmanager
     def _opened(
-        self, method: str, file: ModelFile, headers: dict[str, str]
+        self, method: str, file: WantedModel, headers: dict[str, str]
     ) -> Generator[httpx.Response, None, None]:
         """An answer whose body is not read yet; redirects are followed, each looked at like the first one.
 
@@ -253,7 +253,7 @@ class Downloads:
             url = following
         raise ModelFileError(f"{file.path}: {url.host} leads elsewhere more than {MODEL_REDIRECTS} times")
 
-    def _check_room(self, file: ModelFile, size: int | None, start: int) -> None:
+    def _check_room(self, file: WantedModel, size: int | None, start: int) -> None:
         if size is None:
             return
         if size > self.bounds.file:
@@ -265,7 +265,7 @@ class Downloads:
                 "free"
             )
 
-    def _hash_refusal(self, file: ModelFile) -> str | None:
+    def _hash_refusal(self, file: WantedModel) -> str | None:
         if file.hash is None or (name := _hash_name(file)) is None:
             return None
         digits = hashlib.new(name, usedforsecurity=False).digest_size * 2
@@ -273,7 +273,7 @@ class Downloads:
             return None
         return f"its hash {file.hash!r:.140} is no {file.hash_type or 'SHA256'}"
 
-    def _check(self, file: ModelFile, partial: _Partial) -> bool:
+    def _check(self, file: WantedModel, partial: _Partial) -> bool:
         """Whether the hash could be compared; a file with another one is removed."""
         name = _hash_name(file)
         if file.hash is None or name is None:
@@ -371,7 +371,7 @@ def _continued(answer: httpx.Response, start: int, partial: _Partial) -> tuple[i
     return start, int(match[3])
 
 
-def _failed(file: ModelFile, answer: httpx.Response) -> ModelFileError:
+def _failed(file: WantedModel, answer: httpx.Response) -> ModelFileError:
     said = f"{file.path}: {answer.url.host} answered {answer.status_code}"
     if answer.status_code in (401, 403):
         return ModelFileError(
@@ -383,13 +383,13 @@ def _failed(file: ModelFile, answer: httpx.Response) -> ModelFileError:
     return ModelFileError(f"{said} ({file.url})")
 
 
-def _too_much(file: ModelFile, size: int | None, bounds: Bounds) -> str:
+def _too_much(file: WantedModel, size: int | None, bounds: Bounds) -> str:
     if size is None:
         return exceeded("file", bounds, file.path)
     return f"{file.path} has more than the {readable(size)} that its server has said"
 
 
-def _hash_name(file: ModelFile) -> str | None:
+def _hash_name(file: WantedModel) -> str | None:
     name = (file.hash_type or "sha256").lower().replace("-", "")
     return name if name in _HASHES else None
 

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .folder import is_model_name
-from .wanted import ModelFile
+from .wanted import WantedModel
 
 if TYPE_CHECKING:
     from ..schema import Schema
 
 
 def on_server(
-    files: Iterable[ModelFile],
+    files: Iterable[WantedModel],
     schema: Schema,
     folders: Sequence[str],
     listed: Callable[[str], Sequence[str]],
-) -> Iterator[ModelFile]:
+) -> Iterator[WantedModel]:
     """Model files with whether a server has them, and the folder that it looks for them in.
 
     Args:
@@ -44,7 +44,7 @@ def on_server(
         yield replace(file, directory=directory, installed=(offered or there) if known else None)
 
 
-def on_disk(files: Iterable[ModelFile], models: Path) -> Iterator[ModelFile]:
+def on_disk(files: Iterable[WantedModel], models: Path) -> Iterator[WantedModel]:
     """Model files with whether they are in a folder of models.
 
     Args:

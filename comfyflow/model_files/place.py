@@ -9,7 +9,7 @@ from typing import Final
 from ..errors import ModelFileError
 from ..saved_file import clean_name
 from .folder import is_model_name
-from .wanted import ModelFile
+from .wanted import WantedModel
 
 _DEEPEST: Final = 8
 _HIDDEN: Final = re.compile(r"(^|/)\.")
@@ -34,12 +34,12 @@ def models_folder(comfyui: Path) -> Path:
     raise ModelFileError(f"{comfyui} has no folder models; name the folder of a ComfyUI")
 
 
-def place(models: Path, file: ModelFile) -> Path | None:
+def place(models: Path, file: WantedModel) -> Path | None:
     """Where a file goes, or None where that is refused; see `refused`."""
     return models.joinpath(*PurePosixPath(file.path).parts) if refused(file) is None else None
 
 
-def refused(file: ModelFile) -> str | None:
+def refused(file: WantedModel) -> str | None:
     """Why a file is not written, or None.
 
     Its directory and name come from a workflow. They may lead into folders below the folder of models, and

@@ -47,7 +47,7 @@ class Use:
 
 
 @dataclass(frozen=True)
-class ModelFile:
+class WantedModel:
     """A model file that a workflow wants.
 
     Attributes:
@@ -90,7 +90,7 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _NamedModel:
     """What the editor's file says of a model file."""
 
     name: str
@@ -108,7 +108,7 @@ class _Wanted:
     uses: list[Use] = field(default_factory=list[Use])
 
 
-def wanted_files(prompt: object, editor: Mapping[str, Any] | None, schema: Schema) -> list[ModelFile]:
+def wanted_files(prompt: object, editor: Mapping[str, Any] | None, schema: Schema) -> list[WantedModel]:
     """The model files that a workflow wants, sorted by path.
 
     Args:
@@ -137,7 +137,7 @@ def wanted_files(prompt: object, editor: Mapping[str, Any] | None, schema: Schem
         raise ModelFileError(
             f"the workflow names {len(found)} model files; more than {MODEL_FILES} are not listed"
         )
-    by_name: dict[str, list[_Entry]] = {}
+    by_name: dict[str, list[_NamedModel]] = {}
     for entry in entries:
         by_name.setdefault(_last(entry.name), []).append(entry)
     files = [_file(name, wanted.uses, by_name.get(_last(name), ())) for name, wanted in found.items()]
@@ -160,11 +160,11 @@ def _loaded(prompt: object, schema: Schema) -> Iterator[tuple[Use, object]]:
                 yield Use(node_id, node.class_type, name), value
 
 
-def _file(name: str, uses: Iterable[Use], entries: Iterable[_Entry]) -> ModelFile:
+def _file(name: str, uses: Iterable[Use], entries: Iterable[_NamedModel]) -> WantedModel:
     used = tuple(uses)
     folders = [folder for use in used if (folder := folder_of(use.class_type, use.input_name)) is not None]
     told = sorted(entries, key=lambda entry: (entry.directory not in folders, entry.url is None))
-    file = ModelFile(name, folders[0] if folders else None, uses=used)
+    file = WantedModel(name, folders[0] if folders else None, uses=used)
     if not told:
         return file
     best = told[0]
@@ -177,7 +177,7 @@ def _file(name: str, uses: Iterable[Use], entries: Iterable[_Entry]) -> ModelFil
     )
 
 
-def _entries(editor: Mapping[str, Any]) -> Iterator[_Entry]:
+def _entries(editor: Mapping[str, Any]) -> Iterator[_NamedModel]:
     """What is listed in the editor's file, wherever it stands."""
     for raw in array_or_empty(editor.get("models")):
         yield from _entry(raw, "", loaded=False)
@@ -205,12 +205,12 @@ def _nodes(scope: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
             yield from _nodes(each, depth + 1)
 
 
-def _entry(raw: object, class_type: str, *, loaded: bool) -> Iterator[_Entry]:
+def _entry(raw: object, class_type: str, *, loaded: bool) -> Iterator[_NamedModel]:
     if not is_object(raw):
         return
     name = _text(raw, "name")
     if name is not None:
-        yield _Entry(
+        yield _NamedModel(
             name,
             _text(raw, "url"),
             _text(raw, "directory"),

@@ -29,7 +29,7 @@ _BETWEEN: Final = 90.0
 
 
 @dataclass(frozen=True)
-class Text:
+class PlacedText:
     """A text at a place."""
 
     x: float
@@ -77,7 +77,7 @@ class Figure:
     fields: list[tuple[float, float, float, float]] = field(
         default_factory=list[tuple[float, float, float, float]]
     )
-    texts: list[Text] = field(default_factory=list[Text])
+    texts: list[PlacedText] = field(default_factory=list[PlacedText])
     inner: tuple[int, ...] = ()
 
 
@@ -98,7 +98,7 @@ class Panel:
     heading: str
     box: tuple[float, float, float, float]
     groups: list[tuple[tuple[float, float, float, float], str]]
-    notes: list[tuple[tuple[float, float, float, float], list[Text]]]
+    notes: list[tuple[tuple[float, float, float, float], list[PlacedText]]]
     lines: list[Line]
     figures: list[Figure]
     doors: list[Figure]
@@ -287,30 +287,30 @@ class _Drawer:
         if text_width(title) / BOLD <= room < text_width(title) / BOLD + text_width(number):
             number = ""  # the title matters more; the tooltip has the id
         figure.texts.append(
-            Text(left + 12, top + 20, shortened(title, (room - text_width(number)) * BOLD), "cf-title")
+            PlacedText(left + 12, top + 20, shortened(title, (room - text_width(number)) * BOLD), "cf-title")
         )
         figure.texts.append(
-            Text(left + width - 10, top + 20, shortened(number, room / 2), "cf-label", at_end=True)
+            PlacedText(left + width - 10, top + 20, shortened(number, room / 2), "cf-label", at_end=True)
         )
         for index, slot in enumerate(shape.inputs):
             y = body + shape.input_height(slot.name) if index == 0 else body + 20 * index + 14
             figure.dots.append(Dot(left, y, type_colour(slot.type)))
             style = _styled("cf-label", found, slot.name)
             figure.texts.append(
-                Text(left + 12, y + 4, shortened(shown(slot.label or slot.name), width / 2 - 16), style)
+                PlacedText(left + 12, y + 4, shortened(shown(slot.label or slot.name), width / 2 - 16), style)
             )
         for index, slot in enumerate(shape.outputs):
             y = body + shape.output_height(index)
             figure.dots.append(Dot(left + width, y, type_colour(slot.type)))
             label = shortened(shown(slot.label or slot.name), width / 2 - 16)
-            figure.texts.append(Text(left + width - 12, y + 4, label, "cf-label", at_end=True))
+            figure.texts.append(PlacedText(left + width - 12, y + 4, label, "cf-label", at_end=True))
         self._widgets(figure, shape, found, top + height)
         if found:
             first = shown(found[0].message)
             more = f" (+{len(found) - 1})" if len(found) > 1 else ""
             style = f"cf-{figure.severity}-text"
             figure.texts.append(
-                Text(left, top + height + 15, shortened(first, width - text_width(more)) + more, style)
+                PlacedText(left, top + height + 15, shortened(first, width - text_width(more)) + more, style)
             )
         if key in self.graph.scopes:
             prefix = f"{key}:"
@@ -347,11 +347,11 @@ class _Drawer:
             half = (width - 44) / 2
             room = max(half, width - 44 - text_width(label) - 12)
             figure.texts.append(
-                Text(left + 20, y + 16, shortened(label, width - 44 if not value else half), style)
+                PlacedText(left + 20, y + 16, shortened(label, width - 44 if not value else half), style)
             )
             if value:
                 figure.texts.append(
-                    Text(left + width - 20, y + 16, shortened(value, room), "cf-text", at_end=True)
+                    PlacedText(left + width - 20, y + 16, shortened(value, room), "cf-text", at_end=True)
                 )
 
     @staticmethod
@@ -359,7 +359,7 @@ class _Drawer:
         left, top, width, height = box
         rows = max(1, int((height - 8) / _LINE))
         for row, line in enumerate(wrapped(shown(widget.value), width, rows)):
-            figure.texts.append(Text(left, top + 18 + row * _LINE, line, "cf-text"))
+            figure.texts.append(PlacedText(left, top + 18 + row * _LINE, line, "cf-text"))
 
     def _problems(self, key: str) -> list[Problem]:
         if key not in self.graph.scopes:
@@ -403,14 +403,16 @@ class _Door:
         """The box to be drawn."""
         box = _moved(self.box, shift)
         made = Figure(number, "", box, "", "")
-        made.texts.append(Text(box[0] + 12, box[1] + 20, "Outputs" if self.is_exit else "Inputs", "cf-title"))
+        made.texts.append(
+            PlacedText(box[0] + 12, box[1] + 20, "Outputs" if self.is_exit else "Inputs", "cf-title")
+        )
         for name, kind in self.kinds.items():
             x, y = self.slot(name)
             x, y = x + shift[0], y + shift[1]
             made.dots.append(Dot(x, y, type_colour(kind)))
             label = shortened(shown(name), _DOOR - 30)
             beside = x + 12 if self.is_exit else x - 12
-            made.texts.append(Text(beside, y + 4, label, "cf-label", at_end=not self.is_exit))
+            made.texts.append(PlacedText(beside, y + 4, label, "cf-label", at_end=not self.is_exit))
         return made
 
 
@@ -439,12 +441,12 @@ def _moved(box: tuple[float, float, float, float], shift: Point) -> tuple[float,
     return box[0] + shift[0], box[1] + shift[1], box[2], box[3]
 
 
-def _note(note: Note, shift: Point) -> tuple[tuple[float, float, float, float], list[Text]]:
+def _note(note: Note, shift: Point) -> tuple[tuple[float, float, float, float], list[PlacedText]]:
     left, top, width, height = box = _moved(_box(note.position, note.size or _NOTE), shift)
-    texts = [Text(left + 12, top + 20, shortened(shown(note.title or "Note"), width - 24), "cf-title")]
+    texts = [PlacedText(left + 12, top + 20, shortened(shown(note.title or "Note"), width - 24), "cf-title")]
     rows = max(1, int((height - TITLE_HEIGHT - 10) / _LINE))
     for row, line in enumerate(wrapped(shown(note.text), width - 24, rows)):
-        texts.append(Text(left + 12, top + TITLE_HEIGHT + 16 + row * _LINE, line, "cf-text"))
+        texts.append(PlacedText(left + 12, top + TITLE_HEIGHT + 16 + row * _LINE, line, "cf-text"))
     return box, texts
 
 

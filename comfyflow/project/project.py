@@ -13,7 +13,7 @@ from .._version import __version__
 from ..errors import ProjectError
 from ..generated import SCHEMA_FILE, STUBS, is_generated
 from .name import ProjectName
-from .sample import Sample, sample_workflow
+from .sample import SampleWorkflow, sample_workflow
 from .template import rendered
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Project:
 
     folder: Path
     name: ProjectName
-    sample: Sample
+    sample: SampleWorkflow
     files: Mapping[Path, str]
     kept: tuple[Path, ...]
     package: Package | None
@@ -152,7 +152,9 @@ def _schema(present: Path | None) -> Schema:
     return package_schema({STUBS})
 
 
-def _files(folder: Path, names: ProjectName, sample: Sample, *, stubs: bool) -> Iterator[tuple[Path, str]]:
+def _files(
+    folder: Path, names: ProjectName, sample: SampleWorkflow, *, stubs: bool
+) -> Iterator[tuple[Path, str]]:
     root = _repository(folder)
     below = "" if root is None or root == folder else folder.relative_to(root).as_posix()
     values: dict[str, Any] = {

@@ -47,7 +47,7 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleWorkflow:
     """A workflow, its test and what the test compares it with.
 
     Attributes:
@@ -69,7 +69,7 @@ class Sample:
 
 def sample_workflow(
     names: ProjectName, schema: Schema, package: Package | None, present: Path | None
-) -> Sample:
+) -> SampleWorkflow:
     """The first workflow that compiles with the project's node classes and is valid for their server.
 
     Args:
@@ -101,7 +101,7 @@ def sample_workflow(
             test = rendered(f"test_{kind}.py", {"module": names.module, **values})
             golden = json.dumps(prompt, indent=2, ensure_ascii=False) + "\n"
             golden_name = f"test_{names.module}.test_{kind}_is_as_agreed.json"
-            return Sample(kind, source, test, golden, golden_name, _OPTIONS[kind])
+            return SampleWorkflow(kind, source, test, golden, golden_name, _OPTIONS[kind])
     why = f" ({'; '.join(reasons)})" if reasons else ""
     wanted = " or ".join(", ".join(classes) for classes in _CLASSES.values())
     raise ProjectError(

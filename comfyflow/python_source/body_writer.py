@@ -27,9 +27,9 @@ from .fitting import ANY_NODE, RAW_NODE, Fitted
 from .imports import Imports
 from .layout import Blank, Comment, Line, flat
 from .name import NameScope
-from .node_call import Inner, Leaf, Listed, NodeCall, Value
+from .node_call import Inner, Leaf, ListValue, NodeCall, Value
 from .order import Paragraph
-from .program import WHOLE, CallStep, Given, Local, NodeStep, Step
+from .program import WHOLE, CallStep, Local, NodeStep, ParameterUse, Step
 from .text import comment_text
 from .variable import output_names, whole_names
 
@@ -168,7 +168,7 @@ class BodyWriter:
 
     def _is_link(self, value: Any) -> bool:
         """Whether a value is an output, of a node or given to the function."""
-        if isinstance(value, Given):
+        if isinstance(value, ParameterUse):
             return bool(self._body.parameters[value.name].carried)
         return isinstance(value, Local)
 
@@ -297,7 +297,7 @@ class BodyWriter:
         if isinstance(value, Leaf):
             given = step.inputs[value.wire]
             return self._value(_whole(given) if value.whole else given)
-        if isinstance(value, Listed):
+        if isinstance(value, ListValue):
             return listing(self._argument(step, element) for element in value.values)
         if isinstance(value, Inner):
             source = [self._argument(step, value.source)] if value.source is not None else []
@@ -308,7 +308,9 @@ class BodyWriter:
     def _value(self, value: Any) -> ast.expr:
         if isinstance(value, Local):
             return self._bound[value.step](value.slot)
-        return name(value.name) if isinstance(value, Given) else self._imports.constant(unwrapped(value))
+        return (
+            name(value.name) if isinstance(value, ParameterUse) else self._imports.constant(unwrapped(value))
+        )
 
 
 def _whole(value: Any) -> Any:

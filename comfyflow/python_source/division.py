@@ -14,7 +14,7 @@ from .accepted import ANY
 from .annotation import Annotations
 from .name import NameScope, function_name, snake
 from .parameter import Chosen, Place
-from .program import WHOLE, Body, BodyParameter, CallStep, Given, Local, NodeStep
+from .program import WHOLE, Body, BodyParameter, CallStep, Local, NodeStep, ParameterUse
 from .text import docstring_text
 from .unit import Unit
 
@@ -258,7 +258,7 @@ class Division:
         def value(key: str, name: str) -> Any:
             given = group.given.get((unit.relative(key), name))
             if given is not None:
-                return Given(given)
+                return ParameterUse(given)
             held = self._graph[key].inputs[name]
             return local(held.node_id, held.slot) if type(held) is Link else held
 

@@ -22,7 +22,7 @@ ANY_NODE: Final = "Node"
 
 
 @dataclass(frozen=True)
-class Returned:
+class FunctionResult:
     """What a function returns in one place.
 
     Attributes:
@@ -34,7 +34,7 @@ class Returned:
     node: str = ""
 
 
-Called: TypeAlias = "Mapping[int, list[Returned]]"
+Called: TypeAlias = "Mapping[int, list[FunctionResult]]"
 """The results of functions, by the identity of their bodies."""
 
 
@@ -57,11 +57,11 @@ class Fitted:
     uses: dict[str, dict[int, int]] = field(default_factory=dict[str, dict[int, int]])
 
     @property
-    def results(self) -> list[Returned]:
+    def results(self) -> list[FunctionResult]:
         """What it returns."""
         return [self.result(result) for result in self.body.results]
 
-    def result(self, source: Local) -> Returned:
+    def result(self, source: Local) -> FunctionResult:
         """What a slot of a step is."""
         step = self.body.steps[source.step]
         if isinstance(step, CallStep):
@@ -69,8 +69,8 @@ class Fitted:
         made = self.calls.get(source.step)
         if source.slot == WHOLE:
             carried = made.outputs[0] if made is not None and len(made.outputs) == 1 else ANY
-            return Returned(carried, RAW_NODE if made is None else _whole_type(made))
-        return Returned(made.outputs[source.slot] if made is not None else ANY)
+            return FunctionResult(carried, RAW_NODE if made is None else _whole_type(made))
+        return FunctionResult(made.outputs[source.slot] if made is not None else ANY)
 
     def carried(self, source: Source) -> str:
         """What a source carries."""

@@ -16,7 +16,7 @@ from .annotation import Annotations, CanvasGroup, CanvasNote
 from .body_writer import BodyWriter
 from .division import call_key
 from .expression import assignment, name
-from .fitting import FROM_COMFYFLOW, Returned, fit_body
+from .fitting import FROM_COMFYFLOW, FunctionResult, fit_body
 from .imports import Imports
 from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
 from .name import NameScope
@@ -49,7 +49,7 @@ class ModuleWriter:
         self._constants: dict[str, str] = {}
         self._constant_names = NameScope(FROM_COMFYFLOW)
         self._functions: dict[int, str] = {}
-        self._results: dict[int, list[Returned]] = {}
+        self._results: dict[int, list[FunctionResult]] = {}
         self._notes: dict[int, Comment | None] = {}
 
     def write(self, bodies: Sequence[Body], docstring: str) -> str:

@@ -18,7 +18,7 @@ from ..json_types import is_array, is_number, is_object
 from ..schema import InputSchema
 from .accepted import ANY, SOCKET, Accepted, unwrapped
 from .node_class import ConstructorParameter, InnerClass, NodeClass, NodeClasses
-from .program import Given, Local, NodeStep, Source
+from .program import Local, NodeStep, ParameterUse, Source
 
 _ANY_VALUE: Final = Accepted(anything=True)
 _EXTRA: Final[str] = ast.literal_eval(EXTRA)
@@ -47,7 +47,7 @@ class Inner:
 
 
 @dataclass
-class Listed:
+class ListValue:
     """A list of values."""
 
     values: list[Value]
@@ -60,7 +60,7 @@ class Named:
     values: dict[str, Value]
 
 
-Value: TypeAlias = "Leaf | Inner | Listed | Named"
+Value: TypeAlias = "Leaf | Inner | ListValue | Named"
 
 
 @dataclass
@@ -210,7 +210,7 @@ class _Fitting:
         """A value, if an argument takes it."""
         if accepted is None:
             raise UnfitError
-        if isinstance(value, (Local, Given)):
+        if isinstance(value, (Local, ParameterUse)):
             self._link(accepted, self._carried(value))
             return Leaf(name)
         plain = unwrapped(value)
@@ -228,9 +228,9 @@ class _Fitting:
         """A call of a class within the class."""
         return Inner(inner.path, arguments, source)
 
-    def listed(self, values: list[Value]) -> Listed:
+    def listed(self, values: list[Value]) -> ListValue:
         """A list."""
-        return Listed(values)
+        return ListValue(values)
 
     def named(self, values: dict[str, Value]) -> Named:
         """A dictionary."""

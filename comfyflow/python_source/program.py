@@ -29,13 +29,13 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Given:
+class ParameterUse:
     """A parameter of the body, by its name."""
 
     name: str
 
 
-Source: TypeAlias = "Local | Given"
+Source: TypeAlias = "Local | ParameterUse"
 
 
 @dataclass
@@ -111,4 +111,4 @@ class Body:
 def sources(step: Step) -> list[Source]:
     """What a step takes from others, in the order of its inputs."""
     values = step.inputs if isinstance(step, NodeStep) else step.arguments
-    return [value for value in values.values() if isinstance(value, (Local, Given))]
+    return [value for value in values.values() if isinstance(value, (Local, ParameterUse))]

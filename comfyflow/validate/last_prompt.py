@@ -33,7 +33,7 @@ _type_of: Final[Any] = type
 """Types are compared as mere objects here: a type checker shall not take the values for more."""
 
 
-class Outcome(NamedTuple):
+class ValidationOutcome(NamedTuple):
     """What a validation found.
 
     Attributes:
@@ -64,7 +64,7 @@ class LastPrompt:
         classes: Mapping[str, ClassPlan | None],
         seen: Scan,
         odd: frozenset[str],
-        outcome: Outcome,
+        outcome: ValidationOutcome,
     ) -> None:
         self._ids = [*written]
         self._written = [*written.values()]
@@ -81,7 +81,11 @@ class LastPrompt:
 
     @classmethod
     def of(
-        cls, prompt: Mapping[str, Any], classes: Mapping[str, ClassPlan | None], seen: Scan, outcome: Outcome
+        cls,
+        prompt: Mapping[str, Any],
+        classes: Mapping[str, ClassPlan | None],
+        seen: Scan,
+        outcome: ValidationOutcome,
     ) -> LastPrompt | None:
         """What is kept of a prompt; None where there is too much of it, or it is not all that simple.
 
@@ -110,7 +114,7 @@ class LastPrompt:
             return None
         return cls(written, classes, seen, odd, outcome)
 
-    def outcome(self, prompt: Mapping[str, Any]) -> Outcome | None:
+    def outcome(self, prompt: Mapping[str, Any]) -> ValidationOutcome | None:
         """What a validation of a prompt would find, if that can be told from this one; else None.
 
         Args:

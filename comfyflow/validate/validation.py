@@ -15,7 +15,7 @@ from . import graph_advice
 from .classes import Classes, crash, find_classes, no_outputs, targeted
 from .findings import LinkStep, Step
 from .input_files import find_file
-from .last_prompt import LastPrompt, Outcome
+from .last_prompt import LastPrompt, ValidationOutcome
 from .look import Looker
 from .loops import Boundaries, LoopError, find_loops
 from .own_check import FileCheck
@@ -131,7 +131,7 @@ class Validation:
         """Whether a node starts or ends a loop."""
         return bool(self._boundaries)
 
-    def outcome(self, targets: object) -> Outcome:
+    def outcome(self, targets: object) -> ValidationOutcome:
         """What is found.
 
         Args:
@@ -153,7 +153,7 @@ class Validation:
         notes = list(self._notes(answer, outputs or [], targets))
         if verdicts is not None and self._seen.has_cycle:
             notes.extend(self._circles(verdicts, outputs or []))
-        return Outcome(answer, notes, list(self._hidden(verdicts, outputs or [])))
+        return ValidationOutcome(answer, notes, list(self._hidden(verdicts, outputs or [])))
 
     def _has_output_first(self) -> bool:
         """Whether the server comes to an output, and looks for it among the targets, before it
