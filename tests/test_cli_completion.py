@@ -72,11 +72,10 @@ def test_options_and_files_are_completed() -> None:
     assert completed("bash", "comfyflow", "models", "--mis") == ["plain,--missing"]
     assert completed("bash", "comfyflow", "run", "fl") == ["file,fl"]
     assert completed("bash", "comfyflow", "gen-stubs", "--out", "x") == ["file,x"]
-    assert "plain,dot" not in completed("bash", "comfyflow", "validate", "x.json", "--format", "")
-    assert set(completed("bash", "comfyflow", "validate", "x.json", "--format", "")) == {
-        "plain,text",
-        "plain,json",
-    }
+    assert completed("bash", "comfyflow", "diff", "a.json", "b") == ["file,b"]
+    assert completed("bash", "comfyflow", "models", "--missing", "w") == ["file,w"]
+    forms = completed("bash", "comfyflow", "validate", "x.json", "--format", "")
+    assert forms == ["plain,text", "plain,json"]
 
 
 def test_the_list_of_commands_is_completed_without_importing_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -90,6 +91,9 @@ class Files(BaseHTTPRequestHandler):
 
     def on_to(self, _body: bool) -> None:
         self.send(302, b"", {"Location": self.path.partition("?")[2]})
+
+    def on_linked(self, _body: bool) -> None:
+        self.send(302, b"", {"Location": "/a", "X-Linked-ETag": f'"{self.path.rpartition("/")[2]}"'})
 
     def on_round(self, _body: bool) -> None:
         self.send(302, b"", {"Location": "/round"})
@@ -282,6 +286,40 @@ def test_what_is_not_taken(server: str, downloads: Downloads, path: str, why: st
 def test_redirects_are_followed(server: str, downloads: Downloads) -> None:
     assert downloads.fetch(file_at(f"{server}/to/?{server}/a", hash=SHA256)).checked
     assert downloads.size(file_at(f"{server}/to/?/a")) == len(CONTENT)
+
+
+def test_the_hash_that_the_server_says_is_compared_where_the_workflow_has_none(
+    server: str, downloads: Downloads
+) -> None:
+    with pytest.raises(ModelFileError, match=f"{SHA256}, and its server says {'0' * 64}; it was removed"):
+        downloads.fetch(file_at(f"{server}/linked/{'0' * 64}"))
+    assert left(downloads) == []
+    other = file_at(f"{server}/linked/{'0' * 64}", hash=SHA256)  # the workflow's counts
+    assert downloads.fetch(other).checked
+    assert downloads.fetch(replace(file_at(f"{server}/linked/{SHA256}"), name="b.safetensors")).checked
+    assert not downloads.fetch(replace(file_at(f"{server}/linked/no-hash"), name="c.safetensors")).checked
+
+
+def test_ctrl_c_keeps_what_is_there(
+    command: Command, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Downloads._received
+
+    def interrupted(self: Downloads, *given: Any) -> None:
+        Files.cut_after.append(300_000)
+        with contextlib.suppress(Exception):
+            real(self, *given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Downloads, "_received", interrupted)
+    words = ("models", "--missing", target, "--download", "--into", str(tmp_path), "--yes")
+    run = command(*words, "--allow-host", "127.0.0.1")
+    assert run.code == 130
+    assert "what is there of checkpoints/a.safetensors is kept" in run.err
+    assert len(list((tmp_path / "models").rglob(".*.part"))) == 1
+    monkeypatch.setattr(Downloads, "_received", real)
+    Files.cut_after.clear()
+    assert command(*words, "--allow-host", "127.0.0.1").code == 0
 
 
 def test_a_server_without_head_is_asked_otherwise(server: str, downloads: Downloads) -> None:

@@ -74,6 +74,20 @@ def test_the_editors_file_says_more_of_them() -> None:
     assert (file.url, file.hash, file.hash_type) == ("https://example.com/a.safetensors", HASH, "SHA256")
 
 
+@pytest.mark.parametrize(
+    ("url", "other"),
+    [
+        ("https://example.com/x/a.safetensors?download=true", None),
+        ("https://example.com/base%20a.safetensors", "base a.safetensors"),
+        ("https://example.com/api/download/models/7", None),
+        ("https://[", None),
+        (None, None),
+    ],
+)
+def test_an_address_of_another_file_is_told(url: str | None, other: str | None) -> None:
+    assert ModelFile("sub/a.safetensors", "loras", url).other_name == other
+
+
 @pytest.mark.parametrize("where", ["canvas", "subgraph", "nested", "group", "file"])
 def test_wherever_it_is_said(where: str) -> None:
     nodes = [loader(7, "a.safetensors", entry("a.safetensors", "odd"))]

@@ -182,6 +182,8 @@ def _lines(files: Sequence[WantedModel]) -> Iterable[str]:
         if file.installed:
             continue
         yield f"         {file.url or 'no address is known'}"
+        if file.other_name is not None:
+            yield f"         the address is that of {file.other_name}, which may be another model"
         if file.hash is not None:
             yield f"         {file.hash_type or 'SHA256'} {file.hash}"
         yield f"         wanted by {', '.join(map(str, file.uses[:4]))}{', …' if len(file.uses) > 4 else ''}"
@@ -231,6 +233,8 @@ def _told(file: WantedModel) -> str:
     from ..model_files.folder import CODE
 
     notes = [] if file.hash else ["no hash to check it by"]
+    if file.other_name is not None:
+        notes.append(f"the address is that of {file.other_name}, which may be another model")
     if file.name.lower().endswith(tuple(CODE)):
         notes.append("a format that can run code where it is loaded")
     return f"{file.path}  {file.url}" + (f"  ({'; '.join(notes)})" if notes else "")
@@ -245,6 +249,9 @@ def _fetched(file: WantedModel, downloads: Downloads) -> bool:
     except (ModelFileError, ClientError) as error:
         say(f"comfyflow: {error}", err=True)
         return False
+    except KeyboardInterrupt:
+        say(f"comfyflow: what is there of {file.path} is kept; the same command goes on from there", err=True)
+        raise
     say(f"{done.path} ({readable(done.size)}{', hash checked' if done.checked else ''})")
     return True
 

@@ -41,6 +41,11 @@ _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,500}"')
 _STATE_BYTES: Final = 64 * 1024
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+_LINKED: Final = "comfyflow_sha256"
+"""Where an answer keeps the SHA-256 of the file that it leads to. Hugging Face says it in the redirect's
+``X-Linked-ETag``: https://github.com/huggingface/huggingface_hub, ``get_hf_file_metadata``.
+"""
 
 
 class _Broken(Exception):
@@ -167,6 +172,7 @@ class Downloads:
         start, tag = partial.start()
         headers = {"Range": f"bytes={start}-", "If-Range": tag} if start and tag else {}
         with self._opened("GET", file, headers) as answer:
+            partial.linked = answer.extensions.get(_LINKED)
             if answer.status_code == 416:
                 if answer.headers.get("content-range") == f"bytes */{start}":
                     return  # it was whole, and was not given its name
@@ -229,6 +235,7 @@ class Downloads:
             ModelFileError: An address is refused.
         """
         url = checked_address(file.url or "", self.hosts)
+        linked: str | None = None
         for _ in range(MODEL_REDIRECTS + 1):
             with contextlib.ExitStack() as stack:
                 try:
@@ -241,8 +248,11 @@ class Downloads:
                     raise _Broken(_said(error)) from None
                 if answer.status_code in _AGAIN:
                     raise _Broken(f"{url.host} answered {answer.status_code}")
+                said = _SHA256.fullmatch(answer.headers.get("x-linked-etag", "").strip('"'))
+                linked = said[0] if said is not None else linked
                 location = answer.headers.get("location")
                 if answer.status_code not in _MOVED or location is None:
+                    answer.extensions[_LINKED] = linked
                     yield answer
                     return
             following = checked_address(_joined(url, location), self.hosts)
@@ -275,18 +285,20 @@ class Downloads:
 
     def _check(self, file: WantedModel, partial: _Partial) -> bool:
         """Whether the hash could be compared; a file with another one is removed."""
-        name = _hash_name(file)
-        if file.hash is None or name is None:
+        name, wanted, who = _hash_name(file), file.hash, "the workflow"
+        if wanted is None or name is None:
+            name, wanted, who = "sha256", partial.linked, "its server"
+        if wanted is None:
             return False
         digest = hashlib.new(name, usedforsecurity=False)
         with local_errors(partial.path), partial.path.open("rb") as opened:
             while piece := opened.read(_PIECE):
                 digest.update(piece)
-        if digest.hexdigest() != file.hash.lower():
+        if digest.hexdigest() != wanted.lower():
             partial.forget()
             raise ModelFileError(
-                f"{file.path} arrived with the {name} {digest.hexdigest()}, and the workflow says "
-                f"{file.hash.lower()}; it was removed"
+                f"{file.path} arrived with the {name} {digest.hexdigest()}, and {who} says "
+                f"{wanted.lower()}; it was removed"
             )
         return True
 
@@ -298,6 +310,8 @@ class _Partial:
         key = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:12]
         self.path = path.with_name(f".{path.name[:80]}.{key}.part")
         self._state = self.path.with_suffix(".json")
+        self.linked: str | None = None
+        """The SHA-256 that the server says of the whole file."""
 
     @property
     def size(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
 from ..bounds import MODEL_FILES, NESTING
 from ..errors import ModelFileError
@@ -72,6 +73,17 @@ class WantedModel:
     def path(self) -> str:
         """Its path below ``models``; ``?`` stands for a folder that is not known."""
         return f"{self.directory or '?'}/{self.name}"
+
+    @property
+    def other_name(self) -> str | None:
+        """What the address calls the file, where that is another name: it may be another model."""
+        if self.url is None:
+            return None
+        try:
+            given = unquote(urlsplit(self.url).path).rpartition("/")[2]
+        except ValueError:
+            return None
+        return given if is_model_name(given) and given != _last(self.name) else None
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
