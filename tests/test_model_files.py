@@ -85,7 +85,7 @@ def test_the_editors_file_says_more_of_them() -> None:
     ],
 )
 def test_an_address_of_another_file_is_told(url: str | None, other: str | None) -> None:
-    assert ModelFile("sub/a.safetensors", "loras", url).other_name == other
+    assert WantedModel("sub/a.safetensors", "loras", url).other_name == other
 
 
 @pytest.mark.parametrize("where", ["canvas", "subgraph", "nested", "group", "file"])
