@@ -59,7 +59,6 @@ def test_a_server_gets_only_what_it_can_run() -> None:
 def test_what_no_server_can_run_is_told_once_all_were_asked() -> None:
     made = schedule("x")
     made.add_server("y")
-    made.add(0, need("sd_a.ckpt"))
     made.add(1, Need(frozenset({"Unheard"})))
     made.add(2, need())
     assert made.impossible() == {}
@@ -67,10 +66,20 @@ def test_what_no_server_can_run_is_told_once_all_were_asked() -> None:
     made.available("x", {"Unheard": None})
     made.available("y", {**ALL, "Unheard": None})
     assert made.impossible() == {
-        0: "no server has the file 'sd_a.ckpt'; did you mean 'a.ckpt'?",
         1: "no server has the node class 'Unheard'; the pack that it comes with may not be installed",
     }
     assert made.waiting == 1
+
+
+def test_a_file_that_no_server_lists_is_for_a_server_to_refuse_once_all_were_asked() -> None:
+    made = schedule("x")
+    made.add_server("y")
+    made.add(0, need("d.ckpt"))
+    assert made.assign() == []
+    made.available("y", {**ALL, LOADER: Offer(frozenset({"d.ckpt"}))})
+    assert rows(made.assign()) == {"y": [0]}
+    made.add(1, need("e.ckpt"))
+    assert len(made.assign()) == 1
 
 
 def test_what_only_different_servers_have_is_told_by_server() -> None:
@@ -80,7 +89,7 @@ def test_what_only_different_servers_have_is_told_by_server() -> None:
     made.available("x", {"A": Offer(), "B": None})
     made.available("y", {"A": None, "B": Offer()})
     made.add(0, Need(frozenset({"A", "B"})))
-    assert made.impossible() == {0: "no server has all that it needs: x lacks B; y lacks A"}
+    assert made.impossible() == {0: "no server has all node classes that it needs: x lacks B; y lacks A"}
 
 
 def test_a_sweep_over_models_loads_each_of_them_once_a_server_at_most() -> None:

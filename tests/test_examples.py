@@ -22,12 +22,16 @@ from comfyflow.schema.package import package_schema
 from comfyflow.simulator import Simulator
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PARAMETERS = {"txt2img": ["--prompt", "a lighthouse at dusk", "--seed", "7"]}
+PARAMETERS = {
+    "sweep": ["--text", "a lighthouse at dusk"],
+    "txt2img": ["--prompt", "a lighthouse at dusk", "--seed", "7"],
+}
 SCRIPTS = {
     "websocket_images": "bytes of image/png",
     "many_prompts": "#e76f51: ",
     "custom_node": "brightness 0.50",
     "live_preview": "  step 4 of 4",
+    "sweep": "8 rows done, 8 files in sweep",
 }
 WORKFLOWS = sorted(
     path.stem for path in EXAMPLES.glob("*.py") if "@workflow" in path.read_text(encoding="utf-8")
@@ -76,9 +80,10 @@ def test_an_example_is_valid_and_runs(name: str, server: Simulator) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
-def test_a_script_prints_what_it_says(name: str, server: Simulator) -> None:
+def test_a_script_prints_what_it_says(name: str, server: Simulator, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py")],
+        cwd=tmp_path,
         env={**os.environ, "COMFYFLOW_SERVER": server.url, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

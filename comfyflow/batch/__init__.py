@@ -4,9 +4,11 @@ from ..errors import LedgerError, RowsError
 from .driver import Batch
 from .ledger import Ledger
 from .record import Failure, RowRecord, SavedOutput, State
+from .refill import Prepared, Recipe
 from .report import BatchEvent, RowEvent, ServerEvent, ServerStanding, Standing, Summary
 from .row import Row
 from .rows import Rows
+from .sweep import arun, run
 
 __all__ = [
     "Batch",
@@ -14,6 +16,8 @@ __all__ = [
     "Failure",
     "Ledger",
     "LedgerError",
+    "Prepared",
+    "Recipe",
     "Row",
     "RowEvent",
     "RowRecord",
@@ -25,4 +29,6 @@ __all__ = [
     "Standing",
     "State",
     "Summary",
+    "arun",
+    "run",
 ]

@@ -157,7 +157,7 @@ class Batch:
     async def _run(self) -> Summary:
         await self._with_ledger(self._ledger.hold)
         total = getattr(self._rows, "total", None)
-        await self._with_ledger(lambda: self._ledger.keep(cancelled=False, total=total))
+        await self._with_ledger(lambda: self._ledger.keep({"cancelled": False, "total": total}))
         self._books.counts.update(await self._with_ledger(self._ledger.counts))
         for url in self._urls:
             server = BatchServer(url, self._options, self._patience)

@@ -105,7 +105,7 @@ class Ledger:
         """
         self._hold = Hold(self.path, Holder.read(self.kept("holder")))
         current = Holder.current()
-        self.keep(holder={"pid": current.pid, "host": current.host, "since": current.since})
+        self.keep({"holder": {"pid": current.pid, "host": current.host, "since": current.since}})
 
     @property
     def holder(self) -> Holder | None:
@@ -135,7 +135,7 @@ class Ledger:
             found = self._database.execute("SELECT value FROM batch WHERE name = ?", (name,)).fetchone()
         return None if found is None else json.loads(found[0])
 
-    def keep(self, **values: Any) -> None:
+    def keep(self, values: Mapping[str, Any]) -> None:
         """Keep JSON values of the batch, each under its name."""
         with self._transaction():
             self._database.executemany(

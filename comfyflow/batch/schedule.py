@@ -1,19 +1,19 @@
 """Which row goes to which server next, without I/O.
 
-A server is given only what it can run. Rows that need the same models go to the same server, one after the
-other, so that it loads them once: a server stays with the models that it has for as long as rows wait for
-them, and then takes those that most rows wait for and fewest servers have.
+A server is given only what it can run: rows whose node classes it has, and whose files it lists. What no
+server lists goes to any that has the classes, and that server says what is wrong: some take more than they
+list. Rows that need the same models go to the same server, one after the other, so that it loads them once: a
+server stays with the models that it has for as long as rows wait for them, and then takes those that most
+rows wait for and fewest servers have.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
-
-from ..nearest import nearest
 
 _LOOKED_AT: Final = 64
 """How many kinds of rows are compared when a server is to turn to another one."""
@@ -91,10 +91,6 @@ class _Server:
             return classes, []
         return classes, sorted(need.models.difference(*(offer.files for offer in offers)))
 
-    def listed(self, classes: Iterable[str]) -> set[str]:
-        """The files that these classes list."""
-        return {file for name in classes for file in (self.asked.get(name) or Offer()).files}
-
     def can_run(self, need: Need) -> bool:
         return not any(self.lacks(need))
 
@@ -138,7 +134,7 @@ class Schedule:
         server = self._servers[url]
         server.available = True
         server.asked.update(offers)
-        self._forget(url)
+        self._runnable.clear()
 
     def away(self, url: str) -> None:
         """A server does not answer: it gets nothing until it is `available` again.
@@ -149,14 +145,11 @@ class Schedule:
         server.available = False
         server.reserved = server.warm = None
         server.asked.clear()
-        self._forget(url)
+        self._runnable.clear()
 
     def is_available(self, url: str) -> bool:
         """Whether a server gets rows."""
         return self._servers[url].available
-
-    def _forget(self, url: str) -> None:
-        self._runnable = {key: known for key, known in self._runnable.items() if key[0] != url}
 
     # Rows
 
@@ -295,8 +288,15 @@ class Schedule:
     def _can_run(self, url: str, need: Need) -> bool:
         known = self._runnable.get((url, need))
         if known is None:
-            known = self._runnable[url, need] = self._servers[url].can_run(need)
+            classes, files = self._servers[url].lacks(need)
+            known = not classes and (not files or self._is_unlisted(need))
+            self._runnable[url, need] = known
         return known
+
+    def _is_unlisted(self, need: Need) -> bool:
+        """Whether all servers were asked, and none has the classes and lists all the files."""
+        servers = self._servers.values()
+        return all(need.classes <= each.asked.keys() and not each.can_run(need) for each in servers)
 
     def _reserve(self) -> None:
         """Choose a server for each row that is to run alone: the one that is free soonest."""
@@ -323,7 +323,7 @@ class Schedule:
         found: dict[int, str] = {}
         for need in [*self._kinds, *self._alone.values()]:
             known = all(need.classes <= server.asked.keys() for server in self._servers.values())
-            if not known or any(server.can_run(need) for server in self._servers.values()):
+            if not known or any(not server.lacks(need)[0] for server in self._servers.values()):
                 continue
             reason = self._reason(need)
             for number in (*self._kinds.pop(need, ()), *self._alone):
@@ -334,19 +334,11 @@ class Schedule:
         return found
 
     def _reason(self, need: Need) -> str:
-        lacks = {url: server.lacks(need) for url, server in self._servers.items()}
+        lacks = {url: server.lacks(need)[0] for url, server in self._servers.items()}
         for name in sorted(need.classes):
-            if all(name in classes for classes, _ in lacks.values()):
+            if all(name in classes for classes in lacks.values()):
                 return (
                     f"no server has the node class {name!r}; the pack that it comes with may not be installed"
                 )
-        for name in sorted(need.models):
-            if all(name in files for _, files in lacks.values()):
-                return f"no server has the file {name!r}{self._near(name, need.classes)}"
-        said = (f"{url} lacks {', '.join((*classes, *files))}" for url, (classes, files) in lacks.items())
-        return f"no server has all that it needs: {'; '.join(said)}"
-
-    def _near(self, name: str, classes: frozenset[str]) -> str:
-        listed = {file for server in self._servers.values() for file in server.listed(classes)}
-        near = nearest(name, sorted(listed))
-        return f"; did you mean {near!r}?" if near is not None else ""
+        said = (f"{url} lacks {', '.join(classes)}" for url, classes in lacks.items())
+        return f"no server has all node classes that it needs: {'; '.join(said)}"

@@ -183,7 +183,9 @@ class BatchServer:
             unsent = error.unsent and not sending.accepted
             return Ended("unsent" if unsent else "abandoned", _line(error), server_gone=True)
         except PromptRejected as error:
-            return Ended("invalid", str(error)[:_LONGEST_ERROR])
+            first = next(iter(error.report.errors), None)
+            told = str(error) if first is None else f"{first}\n{error}"
+            return Ended("invalid", told[:_LONGEST_ERROR])
         except ServerError as error:
             if error.status in _OF_THE_PROMPT:
                 return Ended("invalid", _line(error))

@@ -110,7 +110,7 @@ def retry(ledger: Path, numbers: str | None, states: tuple[State, ...]) -> None:
     """Have rows sent again that were set aside: by the process that runs the batch, or the next one."""
     with _open(ledger) as opened:
         count = opened.retry(row_numbers(numbers), states or ("failed",))
-        opened.keep(cancelled=False)
+        opened.keep({"cancelled": False})
         holder = opened.holder
     by = "the process that runs the batch sends them" if holder else "the batch's command sends them"
     click.echo(f"{count:,} {'row waits' if count == 1 else 'rows wait'} again; {by}")
@@ -131,7 +131,7 @@ def cancel(ledger: Path, numbers: str | None) -> None:
     wanted = row_numbers(numbers)
     with _open(ledger) as opened:
         if wanted is None:
-            opened.keep(cancelled=True)
+            opened.keep({"cancelled": True})
         count = opened.cancel(wanted)
         flying = [each for each in opened.attempts() if wanted is None or each.row in wanted]
         failed = asyncio.run(_stop(opened, flying)) if flying else []

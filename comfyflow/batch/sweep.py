@@ -1,0 +1,130 @@
+"""Running a batch from Python."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..configuration import named_servers
+from .driver import DEPTH, WINDOW, Batch
+from .refill import Recipe
+from .report import BatchEvent, Summary
+from .rows import Rows
+from .server import PATIENCE
+
+if TYPE_CHECKING:
+    from ..client import ClientOptions
+
+
+def run(
+    target: object,
+    rows: Iterable[Any] | AsyncIterable[Any],
+    *,
+    servers: str | Sequence[str] = (),
+    out: str | os.PathLike[str] = "output",
+    depth: int = DEPTH,
+    window: int = WINDOW,
+    patience: float = PATIENCE,
+    options: ClientOptions | None = None,
+    on_event: Callable[[BatchEvent], object] | None = None,
+) -> Summary:
+    """Run something once for each row, and wait for the end.
+
+    ::
+
+        rows = Rows.grid(steps=[10, 20, 30]) * Rows.seeds(8)
+        summary = batch.run(txt2img, rows, servers=["http://gpu1:8188", "http://gpu2:8188"], out="sweep")
+
+    The same call again goes on where an earlier one ended, however it ended: the ledger in the folder
+    knows what became of each row. Ctrl-C leaves what servers have to them, for the next call to find.
+
+    Args:
+        target: What to run: a workflow function; or a workflow, prompt JSON, the editor's JSON, a file; or a
+            `Recipe`.
+        rows: A sweep: `Rows`, or an iterable of mappings of parameters to values, which may be endless or
+            asynchronous.
+        servers: The addresses of the servers; none for those that are configured.
+        out: The folder of the outputs and the ledger.
+        depth: How many rows a server has at once.
+        window: How many rows wait at most to be sent; among these a server is given such as need the models
+            that it has loaded.
+        patience: Seconds that a server may be away before the rows that it has go elsewhere.
+        options: How servers are connected to: see `ClientOptions`.
+        on_event: Told what happens; it must not wait.
+
+    Returns:
+        What became of the rows.
+
+    Raises:
+        RowsError: Something is wrong with the rows; nothing was sent.
+        LedgerError: The ledger cannot be used: it is another batch's, or another process runs it.
+        SaveError: An output cannot be written.
+        ServerUnreachable: No server takes the rows.
+        ComfyflowError: `target` cannot be run: see `Recipe.of`.
+    """
+    return asyncio.run(
+        arun(
+            target,
+            rows,
+            servers=servers,
+            out=out,
+            depth=depth,
+            window=window,
+            patience=patience,
+            options=options,
+            on_event=on_event,
+        )
+    )
+
+
+async def arun(
+    target: object,
+    rows: Iterable[Any] | AsyncIterable[Any],
+    *,
+    servers: str | Sequence[str] = (),
+    out: str | os.PathLike[str] = "output",
+    depth: int = DEPTH,
+    window: int = WINDOW,
+    patience: float = PATIENCE,
+    options: ClientOptions | None = None,
+    on_event: Callable[[BatchEvent], object] | None = None,
+) -> Summary:
+    """Run something once for each row, for asyncio; see `run`.
+
+    A task that is cancelled leaves what servers have where it is, for the next call to find; `Batch.finish`
+    and `Batch.stop` end a batch in order.
+
+    Args:
+        target: See `run`.
+        rows: See `run`.
+        servers: See `run`.
+        out: See `run`.
+        depth: See `run`.
+        window: See `run`.
+        patience: See `run`.
+        options: See `run`.
+        on_event: See `run`.
+
+    Returns:
+        What became of the rows.
+
+    Raises:
+        ComfyflowError: See `run`.
+    """
+    recipe = target if isinstance(target, Recipe) else Recipe.of(target)
+    given = (servers,) if isinstance(servers, str) else tuple(servers)
+    batch = Batch(
+        recipe,
+        Rows.of(rows).checked(recipe.columns),
+        servers=given or tuple(each.url for each in named_servers()),
+        out=Path(out),
+        depth=depth,
+        window=window,
+        options=options,
+        patience=patience,
+        on_event=on_event,
+    )
+    return await batch.run()
