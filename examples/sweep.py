@@ -1,4 +1,4 @@
-"""A grid of prompts by seeds on every server that is configured, with a ledger that knows what became of each.
+"""A grid of texts by seeds on every server that is configured; a ledger knows what became of each.
 
 python examples/sweep.py                   (the servers: COMFYFLOW_SERVER, the config file, or this machine's)
 
