@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from comfyflow.python_source.accepted import ANY, Accepted
-from comfyflow.python_source.node_class import InnerClass, NodeClass, NodeClasses, Parameter
+from comfyflow.python_source.node_class import ConstructorParameter, InnerClass, NodeClass, NodeClasses
 
 _PLAIN = {"str": "'text'", "int": "3", "float": "0.5", "bool": "True"}
 
@@ -68,7 +68,7 @@ def _call(inner: InnerClass, values: dict[str, str]) -> str:
     return f"{'.'.join(inner.path)}({', '.join(given)})"
 
 
-def _values(parameter: Parameter) -> Iterator[str]:
+def _values(parameter: ConstructorParameter) -> Iterator[str]:
     """Everything that is worth giving to an argument."""
     for option in parameter.options.values():
         yield from _calls(option)

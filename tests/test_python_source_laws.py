@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfyflow.graph import Graph, GraphNode, Link
-from comfyflow.python_source import Annotations, CanvasGroup, Note, to_python
+from comfyflow.python_source import Annotations, CanvasGroup, CanvasNote, to_python
 from comfyflow.python_source.text import (
     comment_lines,
     heading,
@@ -99,7 +99,7 @@ def wild_graphs(draw: st.DrawFn) -> Graph:
 def wild_annotations(draw: st.DrawFn, graph: Graph) -> Annotations:
     groups = [CanvasGroup(draw(texts), "", number) for number in range(2)]
     hosts = sorted({key.rpartition(":")[0] for key in graph if ":" in key})
-    notes = st.lists(st.builds(Note, texts, texts, st.none() | st.sampled_from(groups)), max_size=2)
+    notes = st.lists(st.builds(CanvasNote, texts, texts, st.none() | st.sampled_from(groups)), max_size=2)
     return Annotations(
         {host: draw(texts) for host in hosts},
         {key: draw(st.sampled_from(groups)) for key in draw(st.lists(st.sampled_from(sorted(graph))))},

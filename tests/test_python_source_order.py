@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from comfyflow.graph import Graph, GraphNode, Link
 from comfyflow.python_source import to_python
-from comfyflow.python_source.annotation import Annotations, Group
+from comfyflow.python_source.annotation import Annotations, CanvasGroup
 from comfyflow.schema import Schema
 
 IMAGE, TEXT = ["IMAGE", {}], ["STRING", {}]
@@ -42,7 +42,7 @@ def sections(groups: dict[str, str], **links: str) -> list[str]:
         for name, used in links.items()
     ]
     numbered = {
-        title: Group(title, "", number) for number, title in enumerate(dict.fromkeys(groups.values()))
+        title: CanvasGroup(title, "", number) for number, title in enumerate(dict.fromkeys(groups.values()))
     }
     annotations = Annotations(groups={name: numbered[title] for name, title in groups.items()})
     source = to_python(Graph(nodes), SCHEMA, params=(), annotations=annotations)
