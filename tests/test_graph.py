@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from comfyflow import read_prompt, to_prompt
 from comfyflow.bounds import MAX_SCOPE_DEPTH
 from comfyflow.errors import GraphError
-from comfyflow.graph import ROOT, Canvas, Graph, GraphNode, Group, Link, Scope
+from comfyflow.graph import ROOT, Canvas, Graph, GraphNode, Group, Link, Scope, ScopeInput, ScopeOutput
+from comfyflow.graph.scope import read_scopes
 from comfyflow.graph.walk import (
     causes,
     longest_ways,
@@ -282,6 +283,23 @@ def test_other_nodes_stand_in_the_same_scopes_and_on_the_same_canvas() -> None:
     assert other.around("2") == [Scope("9")]
     assert [group.title for _, group in other.canvas.around(ROOT, (5, 5))] == ["one", "all"]
     assert [number for number, _ in other.canvas.around(ROOT, (50, 50))] == [0]
+
+
+@pytest.mark.parametrize(
+    ("node_id", "scopes"),
+    [("5", []), ("7:5", ["7"]), (":5", []), ("5:", []), (":", []), ("7::5", ["7", "7:"]), (":7:5", [":7"])],
+)
+def test_what_stands_before_a_colon_in_an_id_is_a_scope(node_id: str, scopes: list[str]) -> None:
+    """Not what is nothing: such an id is nobody's way to say so."""
+    assert [*read_scopes([node_id])] == scopes
+    assert [scope.outer for scope in read_scopes([node_id]).values()] == [ROOT, *scopes][: len(scopes)]
+
+
+def test_of_a_scope_that_an_id_spells_no_more_is_known() -> None:
+    (scope,) = read_scopes(["7:5"]).values()
+    assert scope == Scope("7", ROOT, name="", title="", definition="", inputs=(), outputs=())
+    assert ScopeInput("x") == ScopeInput("x", None, None, None, False, None, ())
+    assert ScopeOutput("x") == ScopeOutput("x", None, None, None)
 
 
 def test_no_id_spells_more_scopes_than_are_read() -> None:

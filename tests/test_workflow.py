@@ -196,6 +196,17 @@ def test_numbers_of_numpy_become_plain() -> None:
         Workflow(raw_node("X", {"value": numpy.zeros(3)})).to_prompt()
 
 
+class Scalar:
+    """What has a plain value, as numbers of libraries do, and does not say that it has no dimensions."""
+
+    def item(self) -> object:
+        return 5
+
+
+def test_what_has_a_plain_value_becomes_it() -> None:
+    assert inputs_of(raw_node("X", {"value": Scalar()})) == {"1": {"value": 5}}
+
+
 def nested(depth: int) -> Any:
     value: Any = 1
     for _ in range(depth):

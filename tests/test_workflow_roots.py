@@ -83,3 +83,16 @@ class Endless:
 def test_a_value_that_never_becomes_plain_is_refused() -> None:
     with pytest.raises(CompileError, match="input 'x' of Any: the value is nested more than"):
         Workflow(raw_node("Any", {"x": Endless()})).compile()
+
+
+@pytest.mark.parametrize("kind", [Pair, Both])
+def test_objects_of_the_user_s_are_nested_no_deeper_than_lists(kind: Any) -> None:
+    """A plain value beside the nodes may stand at any depth."""
+    root: Any = save()
+    for _ in range(49):
+        root = kind(root, "words")
+    assert len([*root_nodes(root)]) == 1
+    for _ in range(12):
+        root = kind(root, "words")
+    with pytest.raises(NodeUsageError, match="nested more than 50 levels deep"):
+        [*root_nodes(root)]

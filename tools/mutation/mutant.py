@@ -18,7 +18,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
 _TYPES = m.Annotation() | m.Import() | m.ImportFrom() | m.Decorator() | m.Comment()
-_TYPE_NAMES = m.Call(func=m.Name("TypeVar") | m.Name("cast") | m.Name("NewType"))
+_TYPE_NAMES = m.Call(func=m.Name("TypeVar") | m.Name("ParamSpec") | m.Name("cast") | m.Name("NewType"))
 _DECLARED = m.Assign(
     targets=[m.AssignTarget(m.Name("__all__") | m.Name("__slots__") | m.Name("__match_args__"))]
 )
