@@ -112,6 +112,17 @@ def test_a_project_of_a_server_has_its_classes_and_names_its_model(command: Comm
     assert server.url not in "".join(path.read_text() for path in folder.rglob("*.*") if path.is_file())
 
 
+@pytest.mark.parametrize(
+    "info", [None, with_checkpoints("a.ckpt"), PLAIN], ids=["reference", "stubs", "plain"]
+)
+@pytest.mark.parametrize("name", ["a-shop", "z-shop"])
+def test_what_is_made_is_formatted_and_sorted(tmp_path: Path, info: Any, name: str) -> None:
+    plan_project(tmp_path / name, None, load_schema(info) if info is not None else None).write()
+    for words in (("check", "--select", "E,F,I,UP,W"), ("format", "--check")):
+        done = run(sys.executable, "-m", "ruff", *words, "--exclude", "comfynodes", ".", cwd=tmp_path / name)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("info", [with_checkpoints("a.safetensors"), PLAIN], ids=["models", "plain"])
 def test_a_project_of_a_server_is_installed_and_its_tests_pass(
@@ -141,6 +152,8 @@ def test_classes_that_have_changed_are_passed_over(tmp_path: Path) -> None:
         plan_project(tmp_path / "new", None, load_schema(changed))
     with pytest.raises(ProjectError, match="has not the nodes of a first workflow"):
         plan_project(tmp_path / "new", None, load_schema(classes("SaveImage")))
+    with pytest.raises(ProjectError, match=r"txt2img: .*ckpt_name"):
+        plan_project(tmp_path / "new", None, load_schema(PAINTING))
     assert not (tmp_path / "new").exists()
 
 

@@ -86,7 +86,8 @@ def sample_workflow(
         folder = Path(name)
         if package is not None:
             package.write(folder / STUBS)
-        for kind, values in _candidates(schema):
+        for kind, chosen in _candidates(schema):
+            values = {"module": names.module, "stubs": package is not None or present is not None, **chosen}
             source = rendered(f"{kind}.py", values)
             (folder / names.source).write_text(source, encoding="utf-8")
             try:
@@ -98,7 +99,7 @@ def sample_workflow(
             if wrong is not None:
                 reasons.append(f"{kind}: {wrong}")
                 continue
-            test = rendered(f"test_{kind}.py", {"module": names.module, **values})
+            test = rendered(f"test_{kind}.py", values)
             golden = json.dumps(prompt, indent=2, ensure_ascii=False) + "\n"
             golden_name = f"test_{names.module}.test_{kind}_is_as_agreed.json"
             return SampleWorkflow(kind, source, test, golden, golden_name, _OPTIONS[kind])
@@ -164,4 +165,7 @@ def _wrong(prompt: Mapping[str, Any], schema: Schema) -> str | None:
     from ..validate import validate_prompt
 
     report = validate_prompt(prompt, schema)
-    return None if report.ok else str(report).partition("\n")[0]
+    if report.ok:
+        return None
+    found = [*report.errors, *report.refusals, *report.warnings]
+    return str(found[0]) if found else str(report)
