@@ -76,6 +76,19 @@ def test_named_targets_of_make_exist(page: Path) -> None:
     assert named <= targets
 
 
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_what_is_named_is_in_the_code(name: str) -> None:
+    sources = [
+        *(ROOT / "comfyflow").rglob("*.py"),
+        *(ROOT / "tools").rglob("*.py"),
+        *ROOT.glob("tests/**/*.py"),
+    ]
+    known = set(re.findall(r"[A-Za-z_]\w+", "\n".join(map(text_of, (*sources, ROOT / "pyproject.toml")))))
+    spans = _CODE.findall(_BLOCK.sub("", text_of(ROOT / name)))
+    words = {span for span in spans if re.fullmatch(r"[A-Za-z_]\w+", span)}
+    assert words <= known
+
+
 def test_the_architecture_names_every_package() -> None:
     page = text_of(ROOT / "ARCHITECTURE.md")
     rows = set(re.findall(r"^\| `comfyflow/(\w+)/` \|", page, re.MULTILINE))

@@ -30,7 +30,8 @@ USES: Final[Mapping[str, str]] = {
     "test": "the pytest plugin with its simulated server",
 }
 """What each extra of users is for; others are listed by their name alone."""
-_OF_DEVELOPERS: Final = frozenset({"dev", "slow", "docs"})
+OF_DEVELOPERS: Final = frozenset({"dev", "slow", "docs"})
+"""Extras for those who work on comfyflow itself."""
 
 
 def installation() -> Iterator[Diagnosis]:
@@ -51,7 +52,7 @@ def installation() -> Iterator[Diagnosis]:
     yield _dependencies(requirements)
     extras: Iterable[Any] = distribution.metadata.get_all("Provides-Extra") or ()
     for extra in extras:
-        if extra not in _OF_DEVELOPERS:
+        if extra not in OF_DEVELOPERS:
             yield _extra(str(extra), requirements)
 
 
