@@ -50,6 +50,11 @@ class Editor:
         self.page.goto(server.url, wait_until="domcontentloaded")
         self.page.wait_for_function("window.app?.vueAppReady && !!LiteGraph.registered_node_types.KSampler")
 
+    def stop_drawing(self) -> None:
+        """Who only wants prompts need not wait for pictures."""
+        self.page.set_viewport_size({"width": 300, "height": 200})
+        self.page.evaluate("() => { app.canvas.pause_rendering = true; }")
+
     def prompt_of(self, workflow: dict[str, Any]) -> dict[str, Any]:
         """The prompt that the editor makes of a workflow.
 

@@ -5,13 +5,17 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from comfyflow import Client
+from comfyflow import workflow as workflow_of
 from comfyflow.cli.open import file_name
+from comfyflow.errors import NodeUsageError
 from comfyflow.simulator import Simulator
 from tests.command import Command
+from tests.editor_json import node, outputs, workflow
 
 PYTHON = """
 from comfyflow import raw_node, workflow
@@ -111,3 +115,60 @@ def test_what_is_piped_is_called_workflow(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(prompt)))
     assert command("open", "-", "--server", address).code == 0
     assert "workflow.json" in listed(address)
+
+
+SAVED = workflow(
+    [
+        node(7, "EmptyImage", [8, 8, 1, 0], outputs=outputs([1]), pos=[10, 20], color="#222"),
+        node(9, "SaveImage", ["mine"], {"images": 1}, pos=[400, 20], title="Keep", flags={"collapsed": True}),
+        node(12, "Note", ["look here"], pos=[0, -300]),
+    ],
+    [[1, 7, 0, 9, 0]],
+    groups=[{"title": "All", "bounding": [0, 0, 900, 900], "color": "#abc"}],
+    extra={"mine": [1, 2]},
+    last_link_id=1,
+)
+
+
+@pytest.mark.parametrize("kept", ["saved.json", "programs/mine.workflow.json"])
+def test_a_program_that_keeps_its_canvas_becomes_the_file_again(
+    kept: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "programs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Path("saved.json").write_text(json.dumps(SAVED))
+    run = command("to-python", "saved.json", "-o", "programs/mine.py", "--canvas", kept)
+    assert run.code == 0, run.err
+    assert json.loads(Path("saved.json").read_text()) == json.loads(Path(kept).read_text()) == SAVED
+    monkeypatch.chdir(tmp_path / "programs")
+    assert json.loads(command("to-workflow", "mine.py").out) == SAVED
+    wider = json.loads(command("to-workflow", "mine.py", "--width", "16").out)
+    assert wider.pop("nodes")[0]["widgets_values"] == [16, 8, 1, 0]
+    assert wider == {key: value for key, value in SAVED.items() if key != "nodes"}
+
+
+def test_what_cannot_be_kept_is_told(command: Command, tmp_path: Path, script: str) -> None:
+    prompt, program = str(tmp_path / "prompt.json"), tmp_path / "made.py"
+    command("compile", script, "-o", prompt)
+    run = command("to-python", prompt, "-o", str(program), "--canvas", str(tmp_path / "x.json"))
+    assert (run.code, "prompt.json holds no workflow of the editor" in run.err) == (2, True)
+    assert not program.exists()
+
+    program.write_text(PYTHON.replace("@workflow", '@workflow(canvas="none.json")'))
+    run = command("to-workflow", str(program), "--stubs", "comfynodes")
+    assert (run.code, f"{tmp_path / 'none.json'}: there is no such file" in run.err) == (2, True)
+    other = tmp_path / "other.py"
+    other.write_text(PYTHON.replace("@workflow", '@workflow(canvas="prompt.json")'))
+    run = command("to-workflow", str(other), "--stubs", "comfynodes")
+    assert (run.code, "that is a prompt" in run.err) == (2, True)
+    assert command("compile", str(other)).code == 0
+
+
+def test_a_canvas_is_a_path_and_what_is_decorated_a_function() -> None:
+    made: Any = workflow_of
+    with pytest.raises(NodeUsageError, match="canvas is the path of a file, not int"):
+        made(canvas=5)
+    with pytest.raises(
+        NodeUsageError, match="decorates a function, not str; a file of the editor is canvas="
+    ):
+        made("picture.json")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ from ..errors import ComfyflowError, CommandError, PythonSourceError
 from ..generated import SCHEMA_FILE, STUBS
 from . import PROBLEMS
 from .options import (
+    PATH,
     complete_file,
     converting_options,
     given_schema,
@@ -24,7 +27,7 @@ from .options import (
     write_text,
 )
 from .plain_text import say
-from .standard_input import STDIN
+from .standard_input import STDIN, shown_name
 
 if TYPE_CHECKING:
     from ..diff import Diff
@@ -56,6 +59,12 @@ if TYPE_CHECKING:
     default=88,
     help="How wide lines may be.",
 )
+@click.option(
+    "--canvas",
+    metavar="FILE",
+    type=PATH,
+    help="Keep the editor's workflow there, so that to-workflow gives back its places, colours and groups.",
+)
 @schema_options
 @converting_options
 def to_python(
@@ -66,6 +75,7 @@ def to_python(
     name: str | None,
     package: str | None,
     line_length: int,
+    canvas: Path | None,
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
@@ -86,6 +96,8 @@ def to_python(
     schema = given if given is not None else package_schema_of(package)
     loaded = load_target(target, (), schema, Converting(editor, repair, packs=packs))
     say_warnings(loaded.warnings, known=given is not None)
+    if canvas is not None:
+        _saved(loaded, target)
     source = write_python(
         loaded.graph,
         schema,
@@ -95,17 +107,50 @@ def to_python(
         package=package,
         line_length=line_length,
         annotations=_annotations(loaded, schema),
+        canvas=None if canvas is None else _beside(canvas, output),
     )
     generated = given is not None and package != stubs
     found = _proof(source, loaded.graph, schema, package, generate_package=generated)
     if not found.empty:
         say(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
+    if canvas is not None:
+        _keep(_saved(loaded, target), canvas, target)
     write_text(source, output)
     if output is not None:
         click.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
         if generated:
             _tell_missing(loaded.graph, schema, package)
+
+
+def _saved(loaded: Source, target: str) -> Mapping[str, Any]:
+    """The workflow of the editor that a target holds.
+
+    Raises:
+        CommandError: It holds none.
+    """
+    saved = loaded.editor if loaded.editor is not None else loaded.graph.canvas.document
+    if saved is None:
+        raise CommandError(
+            f"{shown_name(target)} holds no workflow of the editor, so there is no --canvas to keep"
+        )
+    return saved
+
+
+def _beside(canvas: Path, output: Path | None) -> str:
+    """The path of a canvas as the program names it: from the folder that the program stands in."""
+    folder = output.parent if output is not None else Path()
+    try:
+        return Path(os.path.relpath(canvas, folder)).as_posix()
+    except ValueError:  # another drive
+        return canvas.resolve().as_posix()
+
+
+def _keep(saved: Mapping[str, Any], canvas: Path, target: str) -> None:
+    """Write the workflow of the editor; a file that has it already stays as it is."""
+    if canvas.is_file() and target != STDIN and canvas.samefile(target):
+        return
+    write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", canvas)
 
 
 def _tell_missing(graph: Graph, schema: Schema, package: str) -> None:

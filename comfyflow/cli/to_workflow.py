@@ -18,9 +18,7 @@ from .workflow_command import WorkflowCommand, target_argument
 @click.option(
     "--frontend",
     metavar="VERSION",
-    default="1.45",
-    show_default=True,
-    help="The release of the editor that will load it.",
+    help="The release of the editor that will load it; by default 1.45, or that of a file that it was.",
 )
 @click.option(
     "--like",
@@ -36,7 +34,7 @@ def to_workflow(
     context: click.Context,
     target: str,
     output: Path | None,
-    frontend: str,
+    frontend: str | None,
     like: str | None,
     subgraphs: bool,
     object_info: Path | None,

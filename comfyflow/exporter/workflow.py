@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..collector import collector_paused
-from ..errors import ExportError
+from ..errors import ComfyflowError, ExportError
 from ..graph import Graph
 from ..importer import Conversion, convert_workflow
 from ..importer.editor_rules import EditorRules, choose_editor
@@ -40,7 +40,7 @@ def to_workflow(
     graph: object,
     schema: Schema | None = None,
     *,
-    frontend: str = FRONTEND,
+    frontend: str | None = None,
     name: str = "",
     like: object = None,
     subgraphs: bool = False,
@@ -48,16 +48,18 @@ def to_workflow(
     """Write a workflow that the ComfyUI editor loads, and of which it makes the same prompt again.
 
     Nodes keep their ids and titles. Scopes of the graph become subgraphs. What the editor cannot hold is told
-    in ``warnings``. Where the graph came from a file of the editor, or is said to be `like` one, that file is
-    written, with what is different now. All else in it stays, also what no prompt says (places, colours,
-    groups, notes, bypassed nodes), and nodes have the ids that they have there.
+    in ``warnings``. Where the graph came from a file of the editor, is said to be `like` one, or is made by a
+    function that has one as its ``canvas``, that file is written, with what is different now. All else in it
+    stays, also what no prompt says (places, colours, groups, notes, bypassed nodes), and nodes have the ids
+    that they have there.
 
     Args:
         graph: A graph, a workflow or a node in Python, a conversion, prompt JSON, editor JSON, or a file.
         schema: The classes of the server that the editor stands in front of; by default those that the
             node classes were generated from, else those of the reference package.
         frontend: The release of the editor: ``"1.45"``, or any other; of one that is not known, the
-            nearest is followed.
+            nearest is followed. By default 1.45; for a file that is written again the server's, or the one
+            that saved it.
         name: What the workflow is called.
         like: The workflow of the editor that it once was: editor JSON, a file with it, or its conversion.
         subgraphs: Write the functions that a workflow function calls as subgraphs: one definition, and a
@@ -78,8 +80,9 @@ def to_workflow(
     source = Source.of(graph, schema)
     known = schema if schema is not None else source.own_schema()
     known = known if known is not None else reference_schema()
-    editor = choose_editor(frontend, known, {})
     document = _document(like, source)
+    asked = FRONTEND if frontend is None and document is None else frontend
+    editor = choose_editor(asked, known, document or {})
     made = _written(source, known, editor.rules, name or source.name, document, subgraphs=subgraphs)
     made.warnings[:0] = [Problem(type_, text, "warning") for type_, text in editor.notes]
     return made
@@ -144,7 +147,30 @@ def _document(like: object, source: Source) -> Mapping[str, Any] | None:
             raise ExportError(f"like must be a workflow of the editor, but {what} a prompt")
         return found
     document = source.graph.canvas.document
-    return document if document is not None else source.editor
+    if document is None:
+        document = source.editor
+    return document if document is not None else canvas_of(source)
+
+
+def canvas_of(source: Source) -> Mapping[str, Any] | None:
+    """The file of the editor that the function of a workflow has as its ``canvas``.
+
+    Raises:
+        ExportError: There is no such file, or it holds no workflow of the editor.
+    """
+    file = source.workflow._canvas if source.workflow is not None else None
+    if file is None:
+        return None
+    try:
+        found = read_json(file)[1]
+    except ComfyflowError as error:
+        reason = "there is no such file" if not file.exists() else str(error)
+        raise ExportError(f"the canvas of {source.name!r} is {file}: {reason}") from None
+    if found is None:
+        raise ExportError(
+            f"the canvas of {source.name!r} is {file}: that is a prompt, and no workflow of the editor"
+        )
+    return found
 
 
 def _checked(graph: Graph, schema: Schema, rules: EditorRules, name: str, told: Told) -> WrittenWorkflow:

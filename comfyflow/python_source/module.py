@@ -38,9 +38,18 @@ class ModuleWriter:
         package: The package of generated node classes.
         columns: How wide a line may be.
         annotations: What people wrote around the nodes.
+        canvas: The file of the editor that the workflow's function names, or None.
     """
 
-    def __init__(self, schema: Schema, package: str, columns: int, annotations: Annotations) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        package: str,
+        columns: int,
+        annotations: Annotations,
+        canvas: str | None = None,
+    ) -> None:
+        self._canvas = canvas
         self._schema = schema
         self._classes: NodeClasses = node_classes(schema)
         self._columns = columns
@@ -111,13 +120,19 @@ class ModuleWriter:
         decorators: list[ast.expr] = []
         if is_workflow:
             self._imports.comfyflow.add("workflow")
-            decorators.append(name("workflow"))
+            decorators.append(self._decorator())
         definition = ast.FunctionDef(
             body.name, _arguments(arguments, defaults), [], decorators, writer.returns()
         )
         if "type_params" in ast.FunctionDef._fields:
             definition.type_params = []  # type: ignore[attr-defined,unused-ignore]
         return Function(definition, [ast.Expr(ast.Constant(body.docstring)), *statements])
+
+    def _decorator(self) -> ast.expr:
+        if self._canvas is None:
+            return name("workflow")
+        keywords = [ast.keyword("canvas", ast.Constant(self._canvas))]
+        return ast.Call(name("workflow"), [], keywords)
 
     def _sections(self, body: Body) -> dict[str, CanvasGroup]:
         """The group of each step that stands in one."""

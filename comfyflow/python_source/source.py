@@ -36,6 +36,7 @@ def to_python(
     package: str = DEFAULT_PACKAGE,
     line_length: int = DEFAULT_LINE_LENGTH,
     annotations: Annotations | None = None,
+    canvas: str | None = None,
 ) -> str:
     """Write a graph as a Python module with a ``@workflow`` function.
 
@@ -56,6 +57,9 @@ def to_python(
         line_length: How wide lines may be. ``ruff format`` with the same length changes nothing.
         annotations: What people wrote around the nodes in the editor; a conversion has its own.
 
+        canvas: The path of a file with the workflow of the editor, from the folder that the module will stand
+            in; the function names it, see `comfyflow.workflow`.
+
     Returns:
         The source. It passes ``mypy --strict`` against the package.
 
@@ -74,7 +78,7 @@ def to_python(
         else find_units(given, 1 if notes.subgraphs else 2)
     )
     bodies = _divided(given, units, schema, params, name, notes)
-    writer = ModuleWriter(schema, package, max(line_length, SHORTEST_LINE), notes)
+    writer = ModuleWriter(schema, package, max(line_length, SHORTEST_LINE), notes, canvas)
     return writer.write(bodies, _module_docstring(name))
 
 

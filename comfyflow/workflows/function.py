@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import sys
 import typing
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar
+from pathlib import Path
+from types import NoneType
+from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar, overload
 
 from ..argument_name import name_nearest
 from ..errors import NodeUsageError
@@ -26,10 +29,12 @@ class WorkflowFunction(Generic[P, R]):
 
     Args:
         function: A function that returns the node, or nodes, to be run; see `Workflow`.
+        canvas: See `workflow`.
     """
 
-    def __init__(self, function: Callable[P, R]) -> None:
+    def __init__(self, function: Callable[P, R], canvas: str | os.PathLike[str] | None = None) -> None:
         self.function = function
+        self._canvas = os.fspath(canvas) if canvas is not None else None
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Workflow[R]:
@@ -52,7 +57,18 @@ class WorkflowFunction(Generic[P, R]):
             raise NodeUsageError(f"{self.name} gives no workflow: {error}", self._place) from None
         made._name = self.name
         made._call = Call(self.function, args, kwargs)
+        made._canvas = self.canvas
         return made
+
+    @property
+    def canvas(self) -> Path | None:
+        """The file of the editor that the workflow is laid out as, or None; see `workflow`."""
+        if self._canvas is None:
+            return None
+        place = self._place
+        source = Path(place.file) if place is not None else Path()
+        # What is typed into a notebook or a prompt stands in no file.
+        return source.parent / self._canvas if source.is_file() else Path(self._canvas)
 
     @property
     def _place(self) -> Place | None:
@@ -79,7 +95,19 @@ class WorkflowFunction(Generic[P, R]):
         return f"<workflow {self.name}{_signature(self.function)}>"
 
 
-def workflow(function: Callable[P, R]) -> WorkflowFunction[P, R]:
+@overload
+def workflow(function: Callable[P, R], /) -> WorkflowFunction[P, R]: ...
+
+
+@overload
+def workflow(
+    *, canvas: str | os.PathLike[str] | None = None
+) -> Callable[[Callable[P, R]], WorkflowFunction[P, R]]: ...
+
+
+def workflow(
+    function: Callable[P, R] | None = None, /, *, canvas: str | os.PathLike[str] | None = None
+) -> WorkflowFunction[P, R] | Callable[[Callable[P, R]], WorkflowFunction[P, R]]:
     """Make a function that returns nodes into one that returns a `Workflow` of them.
 
     ::
@@ -93,7 +121,20 @@ def workflow(function: Callable[P, R]) -> WorkflowFunction[P, R]:
     Args:
         function: Its parameters are the workflow's; it returns a node, or nodes in a tuple,
             a list, a dict, a named tuple or a dataclass.
+        canvas: A workflow that the editor saved, in a file beside the function's own: ``@workflow(canvas=
+            "txt2img.workflow.json")``. Written for the editor, the workflow then has its places, groups,
+            notes and colours; see `to_workflow`.
+
+    Raises:
+        NodeUsageError: It is no function, or `canvas` is no path.
     """
+    if not isinstance(canvas, (str, os.PathLike, NoneType)):
+        raise NodeUsageError(f"canvas is the path of a file, not {type(canvas).__name__}")
+    if function is None:
+        return lambda decorated: WorkflowFunction(decorated, canvas)
+    if not callable(function):
+        kind = type(function).__name__
+        raise NodeUsageError(f"workflow decorates a function, not {kind}; a file of the editor is canvas=")
     return WorkflowFunction(function)
 
 

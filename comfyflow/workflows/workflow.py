@@ -18,6 +18,8 @@ from .compile import Ids, build_graph, number_nodes, reachable_nodes
 from .root import root_nodes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import TypeVarTuple, Unpack
 
     from ..picture import Picture, Theme
@@ -102,6 +104,7 @@ class Workflow(Generic[R_co]):
             raise NodeUsageError("a workflow needs at least one node; does the function return its nodes?")
         self._name = ""
         self._call: Call | None = None
+        self._canvas: Path | None = None
 
     @property
     def root(self) -> R_co:
