@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
-from .errors import ClientError, ConversionError, SchemaError, WorkflowFileError
+from .errors import ClientError, ConversionError, WorkflowFileError
 from .graph import Graph
 from .graph.prompt import read_inputs, read_nodes, read_prompt, to_prompt, with_class_names, wrapped
 from .input_file import ForeignPath, InputFile, is_path
@@ -169,7 +169,8 @@ class Source:
                 compiled.prompt, compiled.places, compiled, made, name=name or made.name, read=compiled.graph
             )
         prompt, editor = read_json(given)  # pyright: ignore[reportUnknownArgumentType]
-        return cls.of_json(prompt, editor, schema, name=name, converting=converting, file=_path_of(given))
+        file = _path_of(given)  # pyright: ignore[reportUnknownArgumentType]
+        return cls.of_json(prompt, editor, schema, name=name, converting=converting, file=file)
 
     @classmethod
     def of_json(
@@ -300,15 +301,9 @@ def reference_schema() -> Schema:
     Raises:
         SchemaError: There is none.
     """
-    import importlib
+    from .schema.package import reference_schema
 
-    from .schema.package import package_schema
-
-    try:
-        importlib.import_module("comfynodes")
-    except ImportError as error:
-        raise SchemaError(f"there is no package 'comfynodes' of node classes: {error}") from None
-    return package_schema({"comfynodes"})
+    return reference_schema()
 
 
 def editor_classes(given: object) -> set[str]:

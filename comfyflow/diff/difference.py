@@ -111,9 +111,9 @@ class Diff:
     _repr_pretty_ = pretty_text
 
     def _repr_html_(self) -> str:
-        from ..picture import difference_picture
+        from ..picture import difference_picture, known_classes
 
-        return f"{text_html(self)}{difference_picture(self).svg}"
+        return f"{text_html(self)}{difference_picture(self, known_classes()).svg}"
 
     def __str__(self) -> str:
         lines = [*self._node_lines(), *self._change_lines()]

@@ -121,7 +121,7 @@ class Graph(Mapping[str, GraphNode]):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from ..picture import Picture
 
-        return {**Picture(self)._repr_mimebundle_(), "text/plain": repr(self)}
+        return {**Picture.shown(self)._repr_mimebundle_(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self)} nodes>"

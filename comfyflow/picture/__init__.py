@@ -2,4 +2,5 @@
 
 from .picture import Picture as Picture
 from .picture import difference_picture as difference_picture
+from .picture import known_classes as known_classes
 from .theme import Theme as Theme

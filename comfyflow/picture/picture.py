@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from ..bounds import PNG_PIXELS
-from ..errors import PictureError
+from ..errors import PictureError, SchemaError
 from ..graph import Graph, GraphNode, Link
 from ..input_file import is_path
 from ..problem import Problem
@@ -131,6 +132,15 @@ class Picture:
         content = made()
         return content if isinstance(content, bytes) else content.encode("utf-8")
 
+    @classmethod
+    def shown(cls, graph: Graph) -> Picture:
+        """What a notebook shows of a graph: its classes are those of ``comfynodes``, where it is installed.
+
+        Args:
+            graph: The graph.
+        """
+        return cls(graph, known_classes())
+
     def _repr_svg_(self) -> str:
         return self.svg
 
@@ -139,6 +149,15 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<Picture of {len(self.graph)} nodes>"
+
+
+def known_classes() -> Schema | None:
+    """The classes of the package ``comfynodes``; None where it is not installed."""
+    from ..schema.package import reference_schema
+
+    with suppress(SchemaError):
+        return reference_schema()
+    return None
 
 
 def _check_types(graph: object, schema: object) -> None:

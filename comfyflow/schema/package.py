@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
 from ..errors import SchemaError
-from ..generated import SCHEMA_FILE, is_generated
+from ..generated import SCHEMA_FILE, STUBS, is_generated
 from .catalogue import layered
 from .load import load_schema
 from .schema import Schema
+
+
+def reference_schema() -> Schema:
+    """The schema of the node package that comes with comfyflow, or that stands in its place.
+
+    Raises:
+        SchemaError: There is none.
+    """
+    try:
+        importlib.import_module(STUBS)
+    except ImportError as error:
+        raise SchemaError(f"there is no package {STUBS!r} of node classes: {error}") from None
+    return package_schema({STUBS})
 
 
 def package_schema(modules: Iterable[str]) -> Schema:

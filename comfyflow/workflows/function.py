@@ -128,14 +128,18 @@ def workflow(
     Raises:
         NodeUsageError: It is no function, or `canvas` is no path.
     """
-    if not isinstance(canvas, (str, os.PathLike, NoneType)):
-        raise NodeUsageError(f"canvas is the path of a file, not {type(canvas).__name__}")
+    _check_types(function, canvas)
     if function is None:
         return lambda decorated: WorkflowFunction(decorated, canvas)
-    if not callable(function):
+    return WorkflowFunction(function)
+
+
+def _check_types(function: object, canvas: object) -> None:
+    if not isinstance(canvas, (str, os.PathLike, NoneType)):
+        raise NodeUsageError(f"canvas is the path of a file, not {type(canvas).__name__}")
+    if function is not None and not callable(function):
         kind = type(function).__name__
         raise NodeUsageError(f"workflow decorates a function, not {kind}; a file of the editor is canvas=")
-    return WorkflowFunction(function)
 
 
 def is_workflow(value: object) -> TypeGuard[Workflow[Any] | WorkflowFunction[..., Any]]:
