@@ -116,6 +116,9 @@ CACHE_SIZE: Final = 512 * MIB
 CACHED_FILES: Final = 4096
 """How many entries it may hold."""
 
+KEPT_PACKAGE: Final = 32 * MIB
+"""How many bytes of a generated package the cache folder keeps; the reference package has 4 MiB."""
+
 ASKED_SINGLY: Final = 200
 """Classes that a server is asked for one by one; for more, its whole /object_info comes faster."""
 

@@ -49,14 +49,17 @@ def gen_stubs(
     verbose: bool,
 ) -> None:
     """Generate typed Python node classes from a server or a saved /object_info."""
-    from ..codegen import Options, generate
+    from ..cache_folder import cache_folder
+    from ..codegen import Options
+    from ..codegen.kept_package import KeptPackages
     from ..codegen.package import refuse_name
 
     refuse_name(out)
     given = given_schema(server, object_info) if server is not None or object_info is not None else None
-    schema = given if given is not None else _of_chosen_server()
+    schema = given.whole() if given is not None else _of_chosen_server()
     options = Options(docs=docs, max_choices=max_choices, include=include, exclude=exclude)
-    package = generate(schema, options)
+    kept = KeptPackages(cache_folder(used=connection_options().get("disk_cache", True)))
+    package, name = kept.generate(schema, options)
     if check:
         stale = package.stale(out)
         for path in stale:
@@ -68,6 +71,7 @@ def gen_stubs(
         raise click.exceptions.Exit(PROBLEMS if stale else 0)
     changed = package.changed(out)
     package.write(out)
+    kept.keep(package, name)
     lines = [f"renamed: {each}" for each in package.renamed] if verbose else _by_class(package.renamed)
     lines += [f"changed: {each}" for each in changed]
     lines += [f"skipped: {each.class_type!r:.200}: {each.message}" for each in package.skipped]

@@ -19,7 +19,7 @@ from ..problem import Problem, left_out
 from ..schema import NodeSchema, Schema
 from ..schema.catalogue import Catalogue
 from .block import Renamed
-from .compilation import write_compiled
+from .compilation import write_compiled, write_files
 from .package_plan import Options, plan_package
 from .render import HEADER, render
 from .schema_file import (
@@ -53,12 +53,14 @@ class Package:
         generated: The class type of every node that is in it.
         skipped: Nodes that are not, and why.
         renamed: Names that differ in Python from the server's.
+        compiled: Whether this Python has compiled just these modules before.
     """
 
     files: Mapping[str, str]
     generated: tuple[str, ...]
     skipped: tuple[Problem, ...]
     renamed: tuple[Renamed, ...]
+    compiled: bool = False
 
     def stale(self, out_dir: str | os.PathLike[str]) -> list[str]:
         """Which files in a folder are not as they should be: changed, missing or left over.
@@ -128,7 +130,10 @@ class Package:
                 if path not in modules:
                     with Path(beside, path).open("wb") as file:
                         file.writelines(self._pieces(path))
-            write_compiled(Path(beside), modules)
+            if self.compiled:
+                write_files(Path(beside), modules, modules)
+            else:
+                write_compiled(Path(beside), modules)
             for path in changed:
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -293,7 +298,7 @@ class _Held:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         raw = schema.raw
-        sizes = {name: raw.size(name) for name in raw} if isinstance(raw, Catalogue) else {}
+        sizes = {name: len(raw.json(name)) for name in raw} if isinstance(raw, Catalogue) else {}
         few = sum(sizes.values()) <= _HELD
         self._large = set[str]() if few else {name for name, size in sizes.items() if size > _LARGE_NODE}
 

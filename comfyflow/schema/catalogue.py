@@ -158,19 +158,19 @@ class Catalogue(LargeCatalogue):
         if self._decoded.pop(name, None) is not None:
             self._values -= marks(bytes(self._pieces[name]))
 
-    def size(self, name: str) -> int:
-        """How many bytes the JSON of an entry has."""
-        return len(bytes(self._pieces[name]))
-
-    def _decode(self, name: str, piece: msgspec.Raw | bytes) -> Any:
-        data = bytes(piece)
-        self._values += marks(data)
-        if self._values > self._bounds.values:
-            raise SchemaError(exceeded("values", self._bounds, self._source))
+    def json(self, name: str) -> bytes:
+        """The JSON of an entry."""
+        data = bytes(self._pieces[name])
         for word, number in self._stand_ins:
             data = data.replace(number, word)
+        return data
+
+    def _decode(self, name: str, piece: msgspec.Raw | bytes) -> Any:
+        self._values += marks(bytes(piece))
+        if self._values > self._bounds.values:
+            raise SchemaError(exceeded("values", self._bounds, self._source))
         try:
-            return _value_of(data)
+            return _value_of(self.json(name))
         except (ValueError, RecursionError) as error:
             raise SchemaError(f"{self._source}: {name!r:.80} is not valid JSON: {error}") from None
 

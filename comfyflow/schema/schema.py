@@ -120,6 +120,17 @@ class Schema(Mapping[str, NodeSchema]):
         raw = self.raw
         return None if isinstance(raw, AskedClasses) and not raw.is_whole else len(raw)
 
+    def whole(self) -> Schema:
+        """The schema with all its classes; one that asks a server for each asks for all.
+
+        Raises:
+            SchemaError: The server does not answer.
+        """
+        raw = self.raw
+        if not isinstance(raw, AskedClasses):
+            return self
+        return Schema(raw.whole(), self._version, self.source, self.files_known, self.editor)
+
     def expect(self, names: Iterable[str]) -> None:
         """Have a schema that asks a server ask for these classes at once; any other does nothing.
 
