@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .validate import validate_prompt as validate_prompt
     from .workflows import Workflow as Workflow
     from .workflows import output_of as output_of
-    from .workflows import workflow as workflow
+    from .workflows.function import workflow as workflow
 
 _EXPORTS = {
     "__version__": "_version",

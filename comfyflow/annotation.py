@@ -86,6 +86,12 @@ class Annotation:
         """The types that a value may have, without None."""
         return tuple(member for member in _members(self.whole) if member is not type(None))
 
+    @cached_property
+    def is_any_text(self) -> bool:
+        """Whether every text is what it takes, as it is."""
+        inner, notes = bare(self.whole)
+        return inner is str and all(isinstance(note, str) or is_hint(note) for note in notes)
+
     @property
     def is_flag(self) -> bool:
         """Whether it is true or false and nothing else."""
@@ -145,13 +151,19 @@ class Annotation:
     @property
     def largest(self) -> float | None:
         """The largest number that it takes; None where that is not said."""
-        found = [
-            limit - exclusive
-            for note in _notes(self.whole)
-            for name, exclusive in (("le", 0), ("lt", 1))
-            if isinstance(limit := getattr(note, name, None), (int, float))
-        ]
-        return min(found, default=None)
+        return min(self._limits(("le", 0), ("lt", -1)), default=None)
+
+    @property
+    def smallest(self) -> float | None:
+        """The smallest number that it takes; None where that is not said."""
+        return max(self._limits(("ge", 0), ("gt", 1)), default=None)
+
+    def _limits(self, *names: tuple[str, int]) -> Iterator[float]:
+        for note in _notes(self.whole):
+            for name, inside in names:
+                limit = getattr(note, name, None)
+                if isinstance(limit, (int, float)):
+                    yield limit + inside
 
     @property
     def about(self) -> Iterator[str]:
@@ -179,6 +191,11 @@ def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
             annotation = annotation.__value__
         else:
             return annotation, notes
+
+
+def is_hint(note: Any) -> bool:
+    """Whether what ``Annotated`` adds is only told to forms, and refuses nothing: it says so."""
+    return getattr(note, "refuses", True) is False
 
 
 def is_union(annotation: Any) -> bool:

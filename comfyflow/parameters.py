@@ -101,7 +101,7 @@ class Parameter:
         Raises:
             ParameterError: It is no such value.
         """
-        if self.annotation.members == (str,) and self.annotation.whole is str:
+        if self.annotation.is_any_text:
             return texts[-1]
         return self._converted(texts, lambda: self._of_texts(texts))
 
@@ -115,6 +115,14 @@ class Parameter:
             ParameterError: It is no such value.
         """
         return self._converted(value, lambda: self._json_adapter.validate_python(value))
+
+    def check(self) -> None:
+        """See whether pydantic can make anything of the annotation.
+
+        Raises:
+            ParameterError: It cannot.
+        """
+        _ = self._json_adapter
 
     def _of_texts(self, texts: Sequence[str]) -> Any:
         from pydantic import ValidationError
@@ -343,6 +351,15 @@ def _fitted(annotation: Any, *, as_text: bool, seen: frozenset[Any] = frozenset(
     else:
         return annotation
     return typing.Annotated[(made, *notes)] if notes else made
+
+
+def fitted_annotation(annotation: Any) -> Any:
+    """An annotation as pydantic is to read it for values of JSON.
+
+    Args:
+        annotation: A parameter's.
+    """
+    return _fitted(annotation, as_text=False)
 
 
 def _is_collection(annotation: Any) -> bool:

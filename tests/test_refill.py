@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from comfyflow.batch.refill import FileUse, Recipe
 from comfyflow.batch.row import Row, RowProblem
 from comfyflow.batch.rows import Rows
-from comfyflow.batch.value_flow import value_flow
+from comfyflow.workflows.value_flow import value_flow
 from comfyflow.errors import CompileError, ParameterError, RowsError
 from comfyflow.parameters import Parameters
 from comfyflow.source import reference_schema

@@ -93,7 +93,7 @@ class ParameterColumn:
 
     def __init__(self, parameter: Parameter) -> None:
         self._parameter = parameter
-        self._takes_any_text = parameter.annotation.whole is str
+        self._takes_any_text = parameter.annotation.is_any_text
 
     @property
     def name(self) -> str:
@@ -187,11 +187,14 @@ class ParameterColumns:
 def columns_of(given: WorkflowFunction[..., Any] | Parameters | Columns) -> Columns:
     """The columns for a workflow function, for its parameters, or what is columns already.
 
+    Of a function they are narrowed by the schema beside its node classes; see
+    `WorkflowFunction.typed_parameters`.
+
     Args:
         given: One of these.
     """
     if isinstance(given, WorkflowFunction):
-        return ParameterColumns(Parameters(given.parameters))
+        return ParameterColumns(Parameters(given.typed_parameters()))
     return ParameterColumns(given) if isinstance(given, Parameters) else given
 
 

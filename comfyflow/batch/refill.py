@@ -36,10 +36,10 @@ from ..schema.installed_files import is_media_file, lists_files, takes_file
 from ..source import Converting, Input, Source, reference_schema
 from ..workflows import Compiled, Workflow, WorkflowFunction
 from ..workflows.value import wire_value
+from ..workflows.value_flow import ValueFlow, value_flow
 from .columns import Columns, ParameterColumns
 from .input_columns import InputColumns
 from .row import ProblemList, Row
-from .value_flow import ValueFlow, value_flow
 
 _LOG: Final = logging.getLogger("comfyflow.batch")
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
@@ -158,7 +158,7 @@ class Recipe:
 
 class _FunctionRecipe(Recipe):
     def __init__(self, function: WorkflowFunction[..., Any], schema: Schema | None, name: str) -> None:
-        self._parameters = Parameters(function.parameters)
+        self._parameters = Parameters(function.typed_parameters(schema))
         super().__init__(name or function.name, ParameterColumns(self._parameters), schema)
         self._function = function
         self._templates: OrderedDict[tuple[Any, ...], _Template | None] = OrderedDict()

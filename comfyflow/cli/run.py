@@ -179,11 +179,11 @@ def _load(
     """The target with its seed: the function's own parameter, or all seeds of the prompt."""
     found = find_workflow(text) if seed is not None else None
     if seed is not None and found is not None and "seed" in found.parameters:
-        limit = Annotation.of(found.parameters["seed"]).largest
+        limit = Annotation.of(found.typed_parameters()["seed"]).largest
         largest = LARGEST_SEED if limit is None else max(0, min(int(limit), LARGEST_SEED))
         value = str(random_seed(largest)) if seed == RANDOM else seed
-        return load_target(text, [*words, "--seed", value]), _whole(value)
-    loaded = load_target(text, words, None, converting)
+        return load_target(text, [*words, "--seed", value], narrowed=True), _whole(value)
+    loaded = load_target(text, words, None, converting, narrowed=True)
     if seed is None:
         return loaded, None
     return set_seeds(loaded, seed, _known_schema(loaded, converting))

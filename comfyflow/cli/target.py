@@ -31,6 +31,8 @@ def load_target(
     words: Sequence[str] = (),
     schema: Schema | None = None,
     converting: Converting | None = None,
+    *,
+    narrowed: bool = False,
 ) -> Source:
     """Load what a command was told to work on.
 
@@ -41,6 +43,8 @@ def load_target(
         schema: What to convert a workflow of the editor with; otherwise what `converting` asks for, or the
             reference schema.
         converting: How to convert it.
+        narrowed: Whether parameters take no more than the inputs that they come to; see
+            `WorkflowFunction.typed_parameters`. Commands that check the prompt tell more, and need it not.
 
     Raises:
         CommandError: There is no such thing, or several, or the parameters do not fit.
@@ -49,7 +53,7 @@ def load_target(
     file, name = _split(text)
     if _is_python(file):
         _refuse_converting(text, converting)
-        made = load_workflow(file, name, words)
+        made = load_workflow(file, name, words, narrowed=narrowed)
         source = Source.of(made, name=made.name or file.stem)
         if schema is not None:
             schema.expect(prompt_classes(source.prompt))
@@ -144,7 +148,9 @@ def find_workflow(text: str) -> WorkflowFunction[..., Any] | None:
     return chosen if isinstance(chosen, WorkflowFunction) else None
 
 
-def load_workflow(file: Path, name: str | None, words: Sequence[str] = ()) -> Workflow[Any]:
+def load_workflow(
+    file: Path, name: str | None, words: Sequence[str] = (), *, narrowed: bool = False
+) -> Workflow[Any]:
     """The workflow of that name in a Python file or module, made with these parameters.
 
     Raises:
@@ -156,7 +162,7 @@ def load_workflow(file: Path, name: str | None, words: Sequence[str] = ()) -> Wo
         if words:
             raise CommandError(f"{file}: that workflow has no parameters: {' '.join(words)}")
         return chosen
-    arguments = read_parameters(words, chosen.parameters)
+    arguments = read_parameters(words, chosen.typed_parameters() if narrowed and words else chosen.parameters)
     try:
         made: Workflow[Any] = Parameters(chosen.parameters).call(chosen, arguments)
     except ComfyflowError:

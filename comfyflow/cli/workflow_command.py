@@ -59,7 +59,7 @@ class WorkflowCommand(click.Command):
                 found = None if word.startswith("-") else find_workflow(word)
                 if found is not None:
                     with formatter.section(f"Parameters of {word}"):
-                        formatter.write_dl(parameter_rows(found.parameters) or [("none", "")])
+                        formatter.write_dl(parameter_rows(found.typed_parameters()) or [("none", "")])
         super().format_epilog(ctx, formatter)
 
 

@@ -11,12 +11,17 @@ import typing
 from collections.abc import Callable
 from pathlib import Path
 from types import NoneType
-from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeGuard, TypeVar, overload
 
 from ..argument_name import name_nearest
-from ..errors import NodeUsageError
+from ..errors import NodeUsageError, SchemaError
+from ..parameters import Parameters
 from ..problem import Place
 from .workflow import Call, Workflow
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+    from .parameters_model import ParametersModel
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,6 +95,60 @@ class WorkflowFunction(Generic[P, R]):
             name: parameter.replace(annotation=_resolved(parameter.annotation, names))
             for name, parameter in signature.parameters.items()
         }
+
+    def typed_parameters(self, schema: Schema | None = None) -> dict[str, inspect.Parameter]:
+        """The parameters, narrowed by what the schema says of the inputs that they come to as they are.
+
+        ``steps: int`` that is given to ``KSampler.steps`` takes 1 to 10,000. What the docstring says of a
+        parameter is added to its annotation.
+
+        Args:
+            schema: Of the server in use; by default, the one beside the node classes, if there is one.
+        """
+        from .narrowing import narrowed
+
+        parameters = self.parameters
+        known = Parameters(parameters)
+
+        def own_schema(made: Workflow[Any]) -> Schema | None:
+            try:
+                return schema if schema is not None else made.schema()
+            except SchemaError:
+                return None
+
+        return narrowed(self.function, parameters, lambda arguments: known.call(self, arguments), own_schema)
+
+    @functools.cached_property
+    def parameters_model(self) -> type[ParametersModel]:
+        """The parameters as a pydantic model, narrowed; see `typed_parameters`. Built when first asked for.
+
+        ::
+
+            values = txt2img.parameters_model.model_validate({"prompt": "a cat", "steps": 30})
+            workflow = txt2img(**values.arguments())
+
+        Raises:
+            ParameterError: pydantic can make nothing of an annotation.
+        """
+        from .parameters_model import build_model
+
+        made: type[ParametersModel] = build_model(
+            self.name, inspect.getdoc(self.function) or "", self.typed_parameters()
+        )
+        return made
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of the parameters: for forms, agents and programs in other languages.
+
+        A whole number that may be above 2**53, such as a seed, may be given as a text too, because
+        JavaScript rounds it.
+
+        Raises:
+            ParameterError: A required parameter can be given only in Python.
+        """
+        from .parameters_model import json_schema
+
+        return json_schema(self.parameters_model, self.name)
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}{_signature(self.function)}>"

@@ -1,77 +1,148 @@
 """What a node's input takes as the annotation of a parameter: its type, range and choices.
 
-pydantic is imported when a first annotation is made.
+Only `annotated_types` is imported, which pydantic reads too: parameters are known before any value
+is converted.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Final, Literal, Union
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Literal, Union
+
+from annotated_types import Ge, Le
 
 from ..bounds import LISTED_CHOICES
 from ..schema import InputSchema
-from ..schema.installed_files import lists_files
+from ..schema.installed_files import lists_files, takes_file
+
+LARGEST_EXACT: Final = 2**53 - 1
+"""The largest whole number of which JavaScript, and so most readers of JSON, still has every neighbour."""
 
 _TYPES: Final[dict[str, type[Any]]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 
 
-def value_annotation(entry: InputSchema) -> Any:
+@dataclass(frozen=True)
+class Hint:
+    """What forms are told of a parameter, beside its type: members of its JSON Schema.
+
+    Attributes:
+        step: By how much a number goes up and down. No server checks it.
+        multiline: Whether a text has room for several lines.
+        seed: Whether it is drawn at random by default.
+        upload: The kind of file that is uploaded: ``image``, ``audio``, ``video``, ….
+        files: The input whose choices are files of the server: ``CheckpointLoaderSimple.ckpt_name``.
+        exact: Whether the number may be larger than JavaScript knows exactly.
+    """
+
+    refuses: ClassVar[bool] = False
+
+    step: float | None = None
+    multiline: bool = False
+    seed: bool = False
+    upload: str = ""
+    files: str = ""
+    exact: bool = False
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
+        """The JSON Schema of the parameter with these members."""
+        made: dict[str, Any] = handler(core)
+        told = {
+            "x-step": self.step,
+            "x-multiline": self.multiline or None,
+            "x-seed": self.seed or None,
+            "x-upload": self.upload or None,
+            "x-files": self.files or None,
+        }
+        made.update({name: value for name, value in told.items() if value is not None})
+        return as_text_too(made) if self.exact and made.get("type") == "integer" else made
+
+
+def as_text_too(schema: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a whole number that may also be given as a text.
+
+    Args:
+        schema: That of the number.
+    """
+    number = {name: schema.pop(name) for name in ("type", "minimum", "maximum") if name in schema}
+    digits = {"type": "string", "pattern": "^-?[0-9]+$" if number.get("minimum", -1) < 0 else "^[0-9]+$"}
+    note = f"Numbers above {LARGEST_EXACT} must be given as a text by JavaScript, which rounds them."
+    return {**schema, "anyOf": [number, digits], "$comment": note}
+
+
+def value_annotation(entry: InputSchema, class_type: str = "") -> Any:
     """The annotation for the values of an input; ``Any`` where the schema does not tell.
 
     Of a list of installed files any text is taken: what there is, the server that runs it knows.
-    The step of a number is told to those who make forms, and not asked for: no server checks it.
 
     Args:
         entry: The input.
+        class_type: The class of its node.
     """
-    from pydantic import Field
-
     if entry.is_combo:
-        return _choice(entry)
+        made = fixed_choices(entry)
+        kind: Any = made if made is not None else str
+        return list[kind] if entry.multiselect else _annotated(kind, [*notes_of(entry, class_type)])
     kinds = [_TYPES[name] for name in sorted(entry.types) if name in _TYPES]
     if not kinds or entry.is_dynamic:
         return Any
     if len(kinds) > 1:
         return Union[tuple(kinds)]  # noqa: UP007
-    kind = kinds[0]
-    told = _told(entry)
-    if kind in (int, float):
-        bounds = {name: limit for name, limit in _limits(entry, kind).items() if limit is not None}
-        return Annotated[kind, Field(json_schema_extra=told, **bounds)] if bounds or told else kind
-    return Annotated[kind, Field(json_schema_extra=told)] if told else kind
+    return _annotated(kinds[0], [*limits_of(entry, kinds[0]), *notes_of(entry, class_type)])
 
 
-def _choice(entry: InputSchema) -> Any:
-    choices = tuple(
-        choice for choice in entry.choices or () if isinstance(choice, (str, int, float)) and choice == choice
-    )
-    if lists_files(entry) or not choices or len(choices) != len(entry.choices or ()):
-        return list[str] if entry.multiselect else str
-    if len(choices) > LISTED_CHOICES:
-        return list[str] if entry.multiselect else str
-    made = Literal[choices] if not any(isinstance(choice, float) for choice in choices) else Any
-    return list[made] if entry.multiselect else made  # type: ignore[valid-type]
+def fixed_choices(entry: InputSchema) -> Any:
+    """The choices of a combo as a ``Literal``; None where they depend on what is installed.
+
+    Args:
+        entry: The input.
+    """
+    choices = entry.choices or ()
+    plain = all(type(choice) in (str, int, bool) for choice in choices)
+    if not choices or not plain or len(choices) > LISTED_CHOICES or lists_files(entry):
+        return None
+    return Literal[choices]
 
 
-def _limits(entry: InputSchema, kind: type[Any]) -> dict[str, Any]:
-    limits = {"ge": entry.minimum, "le": entry.maximum}
-    if kind is int:
-        whole = {"ge": math.ceil, "le": math.floor}
-        return {
-            name: whole[name](limit) if limit is not None and math.isfinite(limit) else None
-            for name, limit in limits.items()
-        }
-    return {
-        name: limit if limit is not None and math.isfinite(limit) else None for name, limit in limits.items()
-    }
+def limits_of(entry: InputSchema, kind: type[Any]) -> Iterator[Ge | Le]:
+    """The least and the greatest value of an input.
+
+    Args:
+        entry: The input.
+        kind: `int` or `float`; others have none.
+    """
+    if kind not in (int, float):
+        return
+    if (least := entry.minimum) is not None and math.isfinite(least):
+        yield Ge(math.ceil(least) if kind is int else least)
+    if (most := entry.maximum) is not None and math.isfinite(most):
+        yield Le(math.floor(most) if kind is int else most)
 
 
-def _told(entry: InputSchema) -> dict[str, Any]:
-    """What a form is told beside the type."""
-    told: dict[str, Any] = {}
+def notes_of(entry: InputSchema, class_type: str) -> Iterator[Hint]:
+    """What forms are told of an input.
+
+    Args:
+        entry: The input.
+        class_type: The class of its node.
+    """
     step = entry.options.get("step")
-    if isinstance(step, (int, float)) and not isinstance(step, bool) and 0 < step < math.inf:
-        told["step"] = step
-    if entry.options.get("multiline") is True:
-        told["multiline"] = True
-    return told
+    if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 < step < math.inf:
+        step = None
+    upload = (entry.upload or "file") if takes_file(entry) else ""
+    files = f"{class_type}.{entry.name}" if entry.is_combo and fixed_choices(entry) is None else ""
+    hint = Hint(
+        step=step,
+        multiline=entry.options.get("multiline") is True,
+        seed=entry.type == "INT" and bool(entry.options.get("control_after_generate")),
+        upload=upload,
+        files="" if upload else files,
+        exact=entry.type == "INT" and (entry.maximum or 0) > LARGEST_EXACT,
+    )
+    if hint != Hint():
+        yield hint
+
+
+def _annotated(kind: Any, notes: list[Any]) -> Any:
+    return Annotated[(kind, *notes)] if notes else kind

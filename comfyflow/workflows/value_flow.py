@@ -27,9 +27,9 @@ from pathlib import PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from .. import dynamic_input
+from ..dynamic_input import autogrow, choose, extra
 from ..node import Node, bypassed, raw_node, titled, with_id, with_inputs
-from ..workflows import output_of
+from .root import output_of
 
 _DEEPEST: Final = 16
 """How deep functions may call one another."""
@@ -45,7 +45,7 @@ _LIBRARY: Final = (
     titled,
     with_id,
     with_inputs,
-    dynamic_input.extra,
+    extra,
 )
 _BUILTINS: Final = frozenset(
     {
@@ -147,7 +147,7 @@ class _Proof:
         if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
             raise _Unknown
         self.known[code] = None
-        body = _source_of(function).body
+        body = _checked_source(function).body
         found = _Reading(self, function, depth).of(body)
         self.known[code] = found
         return found
@@ -454,7 +454,7 @@ def _values_of_class(kind: Any) -> frozenset[str]:
     changed = any(each is not usual for each, usual in zip(own, _USUAL, strict=True))
     if type(constructor) is not FunctionType or changed or constructor.__code__.co_freevars:
         raise _Unknown
-    body = _source_of(constructor).body
+    body = _checked_source(constructor).body
     made = body[-1]
     if len(body) != 1 or not isinstance(made, ast.Expr) or not isinstance(made.value, ast.Call):
         raise _Unknown
@@ -484,15 +484,27 @@ def _check_dynamic(call: ast.Call, constructor: FunctionType) -> None:
     """
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     called = constructor.__globals__.get(name)
-    if called not in (dynamic_input.autogrow, dynamic_input.choose, dynamic_input.extra):
+    if called not in (autogrow, choose, extra):
         raise _Unknown
 
 
-def _source_of(function: FunctionType) -> ast.FunctionDef:
-    """The source of a function, if it is that of the code which runs: a file may have changed.
+def _checked_source(function: FunctionType) -> ast.FunctionDef:
+    """See `source_of`.
 
     Raises:
-        _Unknown: There is none, or it is another.
+        _Unknown: There is none.
+    """
+    found = source_of(function)
+    if found is None:
+        raise _Unknown
+    return found
+
+
+def source_of(function: FunctionType) -> ast.FunctionDef | None:
+    """The source of a function; None where there is none, or another than that of the code which runs.
+
+    Args:
+        function: The function; its file may have changed since it was imported.
     """
     try:
         text = inspect.getsource(function)
@@ -500,15 +512,13 @@ def _source_of(function: FunctionType) -> ast.FunctionDef:
         flags = function.__code__.co_flags & _FUTURE
         compiled = compile(tree, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True)
     except (OSError, TypeError, SyntaxError, ValueError, RecursionError, IndentationError):
-        raise _Unknown from None
+        return None
     block = tree.body[0] if tree.body else None
     defined = block.body[0] if isinstance(block, ast.If) else block
     if not isinstance(defined, ast.FunctionDef) or defined.name != function.__name__:
-        raise _Unknown
+        return None
     codes = [each for each in compiled.co_consts if isinstance(each, CodeType)]
-    if not any(_is_same(each, function.__code__) for each in codes):
-        raise _Unknown
-    return defined
+    return defined if any(_is_same(each, function.__code__) for each in codes) else None
 
 
 def _is_same(one: CodeType, other: CodeType) -> bool:
