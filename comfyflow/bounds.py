@@ -122,6 +122,12 @@ KEPT_PACKAGE: Final = 32 * MIB
 ASKED_SINGLY: Final = 200
 """Classes that a server is asked for one by one; for more, its whole /object_info comes faster."""
 
+NAMED_INPUTS: Final = 200
+"""How many parameters a workflow that is no Python may have."""
+
+NAMED_INPUTS_SIZE: Final = MIB
+"""How many bytes the file that names them may have."""
+
 TEMPLATES: Final = 64
 """How many prompts of one workflow are kept to be filled again, each for other values of the parameters that
 its graph depends on."""

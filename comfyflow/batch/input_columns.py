@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import ParameterError
 from ..graph import Graph, GraphNode, Link
 from ..graph.prompt import read_nodes
+from ..named_inputs import NamedInput, annotation_of, entry_of, find_input
 from ..nearest import did_you_mean
 from ..parameters import Parameter
-from ..schema import InputSchema, Schema, unfold_inputs
+from ..schema import Schema
 from ..source import Input, Source
-from ..workflows.value_type import value_annotation
 from .columns import SEED_NAMES, Column, ParameterColumn
 from .row import JSON
 
@@ -28,9 +28,11 @@ class InputColumns:
     Args:
         source: The prompt.
         schema: Of the server: tells types and ranges. Without one the value that stands there does.
+        named: Inputs that have names of their own, which come first.
     """
 
-    def __init__(self, source: Source, schema: Schema | None) -> None:
+    def __init__(self, source: Source, schema: Schema | None, named: Sequence[NamedInput] = ()) -> None:
+        self._named = {each.name: each.places for each in named}
         self._graph = read_nodes(source.prompt)
         self._schema = schema
         self._names: dict[Input, str] = {}
@@ -40,10 +42,9 @@ class InputColumns:
         """See `Columns`."""
         places = self.places(name)
         known = self._names.setdefault(places[0], name)
-        if len(places) == 1:
+        if len(places) == 1 and name not in self._named:
             name = known
-        node_id, input_name = places[0]
-        return InputColumn(name, self._annotation(node_id, input_name))
+        return InputColumn(name, annotation_of(self._graph, *places[0], self._schema))
 
     def seed(self) -> Column:
         """See `Columns`."""
@@ -55,6 +56,8 @@ class InputColumns:
         Raises:
             ParameterError: There is none; or several fit, and the reason names them.
         """
+        if name in self._named:
+            return [*self._named[name]]
         if name in SEED_NAMES and (seeds := self._seeds()):
             return seeds
         found = find_input(self._graph, name)
@@ -64,7 +67,7 @@ class InputColumns:
         if dot and node:
             node_id = self._node(node, name)
             inputs = self._graph[node_id].inputs
-            if input_name not in inputs and self._entry(node_id, input_name) is None:
+            if input_name not in inputs and entry_of(self._graph, node_id, input_name, self._schema) is None:
                 hint = did_you_mean(input_name, inputs, f"it has {', '.join(inputs) or 'none'}")
                 raise ParameterError(name, f"names no input of node #{node_id}; {hint}")
             return [(node_id, input_name)]
@@ -93,7 +96,7 @@ class InputColumns:
         if found:
             names = ", ".join(f"{node_id}.{name}" for node_id, _ in found[:10])
             raise ParameterError(name, f"is a value of {len(found)} nodes; name one: {names}")
-        known = [key for _, key in values]
+        known = [*self._named, *(key for _, key in values)]
         known += [f"{self._graph[node_id].class_type}.{key}" for node_id, key in values]
         raise ParameterError(name, f"is no input; {did_you_mean(name, known, 'write NODE.INPUT')}")
 
@@ -106,26 +109,8 @@ class InputColumns:
         ]
 
     def _is_drawn(self, node_id: str, name: str) -> bool:
-        entry = self._entry(node_id, name)
+        entry = entry_of(self._graph, node_id, name, self._schema)
         return entry is not None and entry.type == "INT" and bool(entry.options.get("control_after_generate"))
-
-    def _entry(self, node_id: str, name: str) -> InputSchema | None:
-        node = self._graph[node_id]
-        known = self._schema.get(node.class_type) if self._schema is not None else None
-        if known is None:
-            return None
-        entries = known.inputs
-        if any(entry.is_dynamic for entry in entries):
-            entries = tuple(unfold_inputs(entries, node.inputs))
-        return next((entry for entry in entries if entry.name == name), None)
-
-    def _annotation(self, node_id: str, name: str) -> Any:
-        entry = self._entry(node_id, name)
-        if entry is not None:
-            return value_annotation(entry)
-        value = self._graph[node_id].inputs.get(name)
-        plain = next((kind for kind in (str, bool, float) if type(value) is kind), None)
-        return plain or (int | float if type(value) is int else Any)
 
 
 class InputColumn(ParameterColumn):
@@ -151,25 +136,6 @@ class InputColumn(ParameterColumn):
             except (ValueError, RecursionError):
                 return str(text)
         return super().of_text(text)
-
-
-def find_input(graph: Graph, where: str) -> Input | None:
-    """The input that is called exactly so; None where there is none.
-
-    Ids, titles, classes and names of inputs may have dots: the split that fits is taken.
-
-    Args:
-        graph: The graph.
-        where: ``NODE.INPUT``.
-    """
-    fitting = [
-        (node_id, name)
-        for node_id, node in graph.items()
-        for name in node.inputs
-        if where.endswith(f".{name}") and where[: -len(name) - 1] in (node_id, node.title)
-    ]
-    exact = [place for place in fitting if where == ".".join(place)]
-    return next(iter(exact or fitting), None) if len(exact or fitting) == 1 else None
 
 
 def nodes_called(graph: Graph, name: str) -> list[str]:

@@ -29,6 +29,7 @@ from ..errors import SchemaError
 from ..graph.prompt import Prompt, wrapped
 from ..input_file import InputFile, is_annotated
 from ..json_types import is_array, object_or_empty
+from ..named_inputs import NamedInput, beside, read_named_inputs
 from ..node import Node, is_output, slot_of
 from ..parameters import Parameters
 from ..schema import InputSchema, Schema, unfold_inputs
@@ -107,6 +108,7 @@ class Recipe:
         *,
         name: str = "",
         converting: Converting | None = None,
+        named: Sequence[NamedInput] | None = None,
     ) -> Recipe:
         """The recipe for whatever can be run.
 
@@ -117,14 +119,19 @@ class Recipe:
                 by default, the one beside the node classes, and else the reference package's.
             name: What to call it; by default what it is called.
             converting: How to convert the editor's JSON.
+            named: Inputs of what is no Python function that have names of their own; by default, those
+                in the file ``NAME.parameters.toml`` beside a file, if there is one.
 
         Raises:
-            ComfyflowError: See `Source.of`.
+            ComfyflowError: See `Source.of`; or that file cannot be read.
         """
         if isinstance(target, WorkflowFunction):
             function: WorkflowFunction[..., Any] = target  # pyright: ignore[reportUnknownVariableType]
             return _FunctionRecipe(function, schema, name)
-        return _SourceRecipe(Source.of(target, schema, name=name, converting=converting), schema)
+        source = Source.of(target, schema, name=name, converting=converting)
+        if named is None and isinstance(target, (str, Path)) and _is_file(beside(Path(target))):
+            named = read_named_inputs(beside(Path(target)), source.graph)
+        return _SourceRecipe(source, schema, named or ())
 
     def prepare(self, row: Row) -> Prepared:
         """The prompt of a row.
@@ -249,9 +256,9 @@ class _FunctionRecipe(Recipe):
 
 
 class _SourceRecipe(Recipe):
-    def __init__(self, source: Source, schema: Schema | None) -> None:
+    def __init__(self, source: Source, schema: Schema | None, named: Sequence[NamedInput]) -> None:
         self._source = source
-        columns = InputColumns(source, schema)
+        columns = InputColumns(source, schema, named)
         super().__init__(source.name, columns, schema)
         self._inputs = columns
         self._templates: OrderedDict[tuple[str, ...], _Template] = OrderedDict()
@@ -434,9 +441,13 @@ def _use(source: Source, node_id: str, name: str, *, takes: bool) -> FileUse | s
         file = InputFile.of(value) if not is_array(value) else None
         path = file.content if file is not None else None
         return FileUse(node_id, name, path) if isinstance(path, Path) else None
-    if is_annotated(text):
+    if is_annotated(text) or not _is_file(Path(text)):
         return None
+    return FileUse(node_id, name, Path(text))
+
+
+def _is_file(path: Path) -> bool:
     try:
-        return FileUse(node_id, name, Path(text)) if Path(text).is_file() else None
+        return path.is_file()
     except (OSError, ValueError):
-        return None
+        return False

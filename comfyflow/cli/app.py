@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "graph": _Listed("graph", "graph", "Draw a workflow: SVG, a page, PNG, Mermaid or Graphviz."),
     "diff": _Listed("diff", "diff", "Compare two workflows by structure."),
     "hash": _Listed("hash", "hash_workflows", "Print a hash of what a workflow runs."),
+    "parameters": _Listed("propose", "parameters", "Propose parameters for a workflow of the editor."),
     "schema": _Listed("schema", "schema", "Print a workflow's parameters as JSON Schema."),
     "lock": _Listed("lock", "lock", "Record what workflows use of a server."),
     "check": _Listed("check", "check", "Say whether workflows would still run."),

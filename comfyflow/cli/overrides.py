@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..batch.columns import SEED_NAMES
-from ..batch.input_columns import find_input, names_of_nodes, nodes_called
+from ..batch.input_columns import names_of_nodes, nodes_called
 from ..errors import CommandError
 from ..graph import Graph
 from ..graph.prompt import read_nodes
+from ..named_inputs import find_input
 from ..nearest import did_you_mean
 from ..source import Source
 

@@ -7,21 +7,44 @@ from pathlib import Path
 import click
 
 from ..errors import CommandError
-from .options import json_text, output_option, write_text
+from .options import (
+    given_schema,
+    json_text,
+    output_option,
+    reference_schema,
+    schema_options,
+    write_text,
+)
 
 
 @click.command("schema")
-@click.argument("target")
+@click.argument("target", metavar="TARGET")
+@schema_options
 @output_option
-def schema(target: str, output: Path | None) -> None:
+def schema(
+    target: str, object_info: Path | None, server: str | None, stubs: str | None, output: Path | None
+) -> None:
     """Print the parameters of a workflow as JSON Schema, for forms, agents and other languages.
 
-    TARGET is FILE.py[:NAME]. What a parameter comes to as it is narrows it: a number that is given to
-    KSampler.steps has that input's range.
+    TARGET is FILE.py[:NAME]; or another workflow, whose parameters stand in NAME.parameters.toml beside
+    it. What a parameter comes to as it is narrows it: a number that is given to KSampler.steps has the
+    range of that input.
     """
-    from .target import find_workflow
+    from .target import find_workflow, is_python, load_target
 
+    given = given_schema(server, object_info, stubs)
     found = find_workflow(target)
-    if found is None:
-        raise CommandError(f"{target} is no workflow function: only those have parameters with types")
-    write_text(json_text(found.json_schema()), output)
+    if found is not None:
+        write_text(json_text(found.json_schema(given)), output)
+        return
+    from ..named_inputs import beside, read_named_inputs, signature_of
+    from ..workflows.parameters_model import build_model, json_schema
+
+    if is_python(target) or not beside(Path(target)).is_file():
+        hint = "" if is_python(target) else f": comfyflow parameters {target} --save chooses some"
+        raise CommandError(f"{target} has no parameters{hint}")
+    known = given if given is not None else reference_schema()
+    source = load_target(target, (), known)
+    named = read_named_inputs(beside(Path(target)), source.graph)
+    model = build_model(Path(target).stem, "", signature_of(named, source, known))
+    write_text(json_text(json_schema(model, Path(target).stem)), output)

@@ -130,25 +130,31 @@ class WorkflowFunction(Generic[P, R]):
         Raises:
             ParameterError: pydantic can make nothing of an annotation.
         """
-        from .parameters_model import build_model
+        return self._model(None)
 
-        made: type[ParametersModel] = build_model(
-            self.name, inspect.getdoc(self.function) or "", self.typed_parameters()
-        )
-        return made
-
-    def json_schema(self) -> dict[str, Any]:
+    def json_schema(self, schema: Schema | None = None) -> dict[str, Any]:
         """The JSON Schema of the parameters: for forms, agents and programs in other languages.
 
         A whole number that may be above 2**53, such as a seed, may be given as a text too, because
         JavaScript rounds it.
+
+        Args:
+            schema: See `typed_parameters`.
 
         Raises:
             ParameterError: A required parameter can be given only in Python.
         """
         from .parameters_model import json_schema
 
-        return json_schema(self.parameters_model, self.name)
+        return json_schema(self.parameters_model if schema is None else self._model(schema), self.name)
+
+    def _model(self, schema: Schema | None) -> type[ParametersModel]:
+        from .parameters_model import build_model
+
+        made: type[ParametersModel] = build_model(
+            self.name, inspect.getdoc(self.function) or "", self.typed_parameters(schema)
+        )
+        return made
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}{_signature(self.function)}>"

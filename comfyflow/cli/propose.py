@@ -1,0 +1,72 @@
+"""``comfyflow parameters``: which inputs of a workflow have names, or may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import CommandError
+from .options import given_schema, json_text, reference_schema, schema_options, write_text
+from .plain_text import say
+
+
+@click.command("parameters")
+@click.argument("target", metavar="TARGET")
+@schema_options
+@click.option("--save", is_flag=True, help="Write them into NAME.parameters.toml beside the workflow.")
+@click.option("--force", is_flag=True, help="Write them though there is such a file.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def parameters(
+    target: str,
+    object_info: Path | None,
+    server: str | None,
+    stubs: str | None,
+    save: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """List the parameters of a prompt or a workflow of the editor: texts, files, seeds, sizes, models.
+
+    What the workflow's author chose comes first: inputs of the app mode and of subgraphs. With --save
+    they are written beside the workflow; there you rename, describe and delete them. From then on
+    this file is what counts: for `run`, `batch` and `schema`.
+    """
+    from ..named_inputs import beside, read_named_inputs, signature_of, write_named_inputs
+    from ..parameters import Parameters
+    from ..proposal import propose
+    from .target import is_python, load_target
+
+    if is_python(target):
+        raise CommandError(f"{target} is Python, which has parameters of its own: comfyflow schema {target}")
+    given = given_schema(server, object_info, stubs)
+    schema = given if given is not None else reference_schema()
+    source = load_target(target, (), schema)
+    saved = beside(Path(target))
+    if saved.is_file() and not force:
+        if save:
+            raise CommandError(f"{saved} is there already; --force writes it anew")
+        named = read_named_inputs(saved, source.graph)
+    else:
+        named = propose(source, schema)
+    known = Parameters(signature_of(named, source, schema))
+    if save:
+        write_text(write_named_inputs(named, Path(target).name), saved)
+        say(f"wrote {len(named)} parameters to {saved}", err=True)
+    elif as_json:
+        rows = [
+            {
+                "name": each.name,
+                "inputs": [".".join(place) for place in each.places],
+                "default": known[each.name].default if not known[each.name].is_required else None,
+                "description": each.description,
+            }
+            for each in named
+        ]
+        write_text(json_text(rows), None)
+    else:
+        for each in named:
+            places = ", ".join(".".join(place) for place in each.places)
+            say(f"--{each.name.replace('_', '-'):<24} {places}: {known[each.name].default!r:.60}")
+        if not named:
+            say("there is nothing that looks like a parameter", err=True)
