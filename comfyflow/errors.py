@@ -14,6 +14,7 @@
     ├── ValidationError             a prompt with problems; has `.report`
     ├── WorkflowFileError           a file that holds no workflow that can be read
     ├── LockError                   a lock that cannot be made, read or written
+    ├── RowsError                   rows of a sweep that cannot be sent; has `.problems`
     ├── LedgerError                 a batch's ledger that cannot be opened or written, or is in use
     ├── ConversionError             an editor workflow that cannot become a prompt
     ├── ExportError                 a graph that the editor cannot hold

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from comfyflow.batch.refill import FileUse, Recipe
 from comfyflow.batch.row import Row, RowProblem
 from comfyflow.batch.rows import Rows
-from comfyflow.workflows.value_flow import value_flow
 from comfyflow.errors import CompileError, ParameterError, RowsError
 from comfyflow.parameters import Parameters
 from comfyflow.source import reference_schema
 from comfyflow.workflows import WorkflowFunction
+from comfyflow.workflows.value_flow import value_flow
 
 HEAD = '''
 from __future__ import annotations
