@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeGuard, TypeVar, o
 
 from ..argument_name import name_nearest
 from ..errors import NodeUsageError, SchemaError
-from ..parameters import Parameters
 from ..problem import Place
 from .workflow import Call, Workflow
 
@@ -105,6 +104,7 @@ class WorkflowFunction(Generic[P, R]):
         Args:
             schema: Of the server in use; by default, the one beside the node classes, if there is one.
         """
+        from ..parameters import Parameters  # typing_extensions takes a while
         from .narrowing import narrowed
 
         parameters = self.parameters
