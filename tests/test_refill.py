@@ -354,12 +354,18 @@ def test_errors_are_those_of_compiling(tmp_path: Path) -> None:
         recipe.prepare(Row(0, {"text": "a", "cfg": 1.0}))
         with pytest.raises(ValueError, match="no text"):
             recipe.prepare(Row(0, {"text": ""}))
-        with pytest.raises(CompileError, match="no number that JSON can hold"):
+        with pytest.raises(ParameterError, match="at most 100.0, not inf"):
             recipe.prepare(Row(0, {"text": "a", "cfg": float("inf")}))
         with pytest.raises(ParameterError, match="whole number"):
             recipe.prepare(Row(0, {"text": "a", "steps": "x"}))
         with pytest.raises(RowsError, match="steps is wrong"):
             recipe.prepare(Row(0, {}, problems=(RowProblem("steps", "is wrong"),)))
+
+
+def test_a_value_that_no_prompt_can_hold(tmp_path: Path) -> None:
+    recipe = Recipe.of(function(tmp_path, "return raw_node('X', {'number': number})", "number: float"))
+    with pytest.raises(CompileError, match="no number that JSON can hold"):
+        recipe.prepare(Row(0, {"number": float("inf")}))
 
 
 def test_what_a_prompt_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
