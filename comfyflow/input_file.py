@@ -7,7 +7,6 @@ this one.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import sys
@@ -173,6 +172,8 @@ def is_plain_path(text: str) -> bool:
 
 
 def _of_bytes(content: bytes, shown: str, suffix: str | None = None) -> InputFile:
+    import hashlib  # OpenSSL takes memory, and no workflow without a file needs it
+
     digest = hashlib.sha256(content).hexdigest()[:20]
     name = f"upload-{digest}{_suffix(content) if suffix is None else suffix}"
     return InputFile(name, shown, name, content)

@@ -5,9 +5,8 @@ Texts of servers and files become HTML here alone, escaped.
 
 from __future__ import annotations
 
-import base64
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -51,16 +50,22 @@ LARGEST_SHOWN: Final = 32 * 1024 * 1024
 """How many bytes of a file a notebook gets."""
 
 
+def _escaped(text: str) -> str:
+    from html import escape  # with it come thousands of names, and only a notebook shows HTML
+
+    return escape(text)
+
+
 def text_html(value: object) -> str:
     """A text as HTML, its lines kept."""
-    return f"<pre>{escape(str(value))}</pre>"
+    return f"<pre>{_escaped(str(value))}</pre>"
 
 
 def problems_html(problems: Iterable[Problem]) -> str:
     """A table of problems; nothing where there are none."""
     rows = [
-        f"<tr><td>{escape(one.severity)}</td><td>{escape(_where(one))}</td>"
-        f"<td style='text-align:left'>{escape(one.message)} {escape(one.suggestion or '')}</td></tr>"
+        f"<tr><td>{_escaped(one.severity)}</td><td>{_escaped(_where(one))}</td>"
+        f"<td style='text-align:left'>{_escaped(one.message)} {_escaped(one.suggestion or '')}</td></tr>"
         for one in problems
     ]
     head = "<tr><th>severity</th><th>where</th><th>what</th></tr>"
@@ -89,8 +94,8 @@ def file_html(file: OutputFile) -> str:
         return text_html(f"{file}: {error}")
     if len(data) > LARGEST_SHOWN:
         return text_html(_NOT_SHOWN.format(name=file.annotated_name, size=len(data)))
-    coded = base64.b64encode(data).decode("ascii")
-    return _ELEMENTS[_SHOWN[kind]].format(name=escape(file.annotated_name), kind=kind, data=coded)
+    coded = b2a_base64(data, newline=False).decode("ascii")
+    return _ELEMENTS[_SHOWN[kind]].format(name=_escaped(file.annotated_name), kind=kind, data=coded)
 
 
 def output_html(output: NodeOutput) -> str:
@@ -109,7 +114,7 @@ def outputs_html(outputs: Mapping[str, NodeOutput], otherwise: str) -> str:
     for node_id, output in outputs.items():
         found = _parts(output, left)
         left = max(0, left - len(output.files))
-        parts += [f"<div><b>#{escape(node_id)}</b></div>", *found] if found else []
+        parts += [f"<div><b>#{_escaped(node_id)}</b></div>", *found] if found else []
     return "".join(parts) or text_html(otherwise)
 
 

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +37,7 @@ class SavedFile:
     def __init__(self, path: Path, *, overwrite: bool, renamed: bool) -> None:
         self.path: Path = path
         """The file; while it is being written, the name that it is to get."""
-        self.partial: Final = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+        self.partial: Final = path.with_name(f".{path.name[:40]}.{os.urandom(4).hex()}.part")
         """Where its bytes are written until it is whole."""
         self._overwrite = overwrite
         self._renamed = renamed

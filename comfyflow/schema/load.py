@@ -7,9 +7,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-
-from typing_extensions import Unpack
+from typing import TYPE_CHECKING, Any, Final
 
 from ..bounds import Bounds, check_json, exceeded, unpack_gzip
 from ..client_options import ClientOptions, ClientSettings
@@ -20,6 +18,9 @@ from .catalogue import LARGE, Catalogue, split
 from .line_catalogue import read_lines
 from .schema import Schema
 from .version import Version, required_editor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 GZIP: Final = b"\x1f\x8b"
 """What a gzip file begins with."""

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+BASE = os.environ.get("COMFYFLOW_BASE", "3be02d9")
+"""The commit, or tag, that pairs are compared with: by default the last one before the one graph."""
+
+
+@contextmanager
+def base_tree() -> Iterator[Path | None]:
+    """The package as it was at the base, in a folder of its own; None where git does not know it."""
+    words = ["git", "-C", str(ROOT), "archive", BASE, "comfyflow", "stubs"]
+    archive = subprocess.run(words, capture_output=True, check=False)
+    if archive.returncode != 0:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(folder)  # noqa: S202 - git made it
+        yield Path(folder)
 
 
 @dataclass(frozen=True)
@@ -40,7 +60,9 @@ it, so this one is small.
 """
 
 
-def run_once(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
+def run_once(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT
+) -> tuple[float, float]:
     """Wall seconds and peak megabytes of one run.
 
     Raises:
@@ -48,7 +70,7 @@ def run_once(command: Sequence[str], environment: Mapping[str, str]) -> tuple[fl
     """
     starter = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _STARTER, *command],
-        cwd=ROOT,
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         check=True,
@@ -59,9 +81,9 @@ def run_once(command: Sequence[str], environment: Mapping[str, str]) -> tuple[fl
     return seconds, peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def environment() -> dict[str, str]:
-    """Variables with which a command is of this tree."""
-    found = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stubs'}"}
+def environment(tree: Path = ROOT) -> dict[str, str]:
+    """Variables with which a command is of a tree."""
+    found = {**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tree / 'stubs'}"}
     # Peers that pip installed have their bytecode; the warm-up run makes ours.
     found.pop("PYTHONDONTWRITEBYTECODE", None)
     return found

@@ -8,23 +8,18 @@ place). COMFYFLOW_BASE names another commit or tag to compare with.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import statistics
 import subprocess
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ._process import ROOT
+from ._process import BASE, ROOT, base_tree
 
 DATA = Path(os.environ.get("COMFYFLOW_PARITY_DATA", ROOT.parent / "shared" / "data"))
-BASE = os.environ.get("COMFYFLOW_BASE", "3be02d9")
-"""The last commit that knew two editors only, 1.27 and 1.45."""
 
 SETS = {
     "0.3.64": ("0.3.64", "1.27", "1.27"),
@@ -64,21 +59,14 @@ for name in map(str.strip, sys.stdin):
 
 
 def main() -> None:
-    archive = subprocess.run(
-        ["git", "-C", str(ROOT), "archive", BASE, "comfyflow"], capture_output=True, check=False
-    )
-    if not DATA.is_dir() or archive.returncode != 0:
-        missing = f"no templates in {DATA}" if not DATA.is_dir() else f"git knows no commit {BASE}"
-        print(f"  not compared: {missing}")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-            files.extractall(folder)  # noqa: S202 - git made it
+    with base_tree() as older:
+        if older is None or not DATA.is_dir():
+            missing = f"git knows no commit {BASE}" if older is None else f"no templates in {DATA}"
+            print(f"  not compared: {missing}")
+            return
         with (
             _converter(ROOT, [(name, server, editor) for name, (server, editor, _) in SETS.items()]) as now,
-            _converter(
-                Path(folder), [(name, server, known) for name, (server, _, known) in SETS.items()]
-            ) as base,
+            _converter(older, [(name, server, known) for name, (server, _, known) in SETS.items()]) as base,
         ):
             for name in SETS:
                 show(name, *best_of_both(name, now, base))
