@@ -26,7 +26,11 @@ from comfyflow.cli.app import app
 from comfyflow.cli.target import load_workflow
 from comfyflow.errors import PictureError
 from comfyflow.graph import ROOT, Canvas, Graph, GraphNode, Group, Link, Note, Scope, read_prompt
+from comfyflow.importer import convert_workflow
+from comfyflow.layout import layout
+from comfyflow.layout.appearance import TITLE_HEIGHT
 from comfyflow.picture import Picture
+from comfyflow.picture.drawing import draw
 from comfyflow.picture.text import place_text, shortened, wrapped
 from comfyflow.picture.theme import type_colour
 from comfyflow.problem import Place, Problem
@@ -277,6 +281,36 @@ def left_edges(file: Path, out: Path, *options: str) -> list[float]:
     root = check_svg(out.read_text(encoding="utf-8"))
     bodies = [each for each in root.iter(f"{SVG}rect") if each.attrib["class"] == "cf-body"]
     return [float(each.attrib["x"]) for each in bodies]
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_of_a_collapsed_node_only_the_title_bar_is_drawn(collapsed: bool) -> None:
+    flags = {"collapsed": collapsed}
+    saved = workflow(
+        [
+            node(
+                1,
+                "EmptyImage",
+                [512, 64, 1, 0],
+                outputs=outputs([1]),
+                pos=[0, 0],
+                size=[300, 130],
+                flags=flags,
+            ),
+            node(2, "ImageInvert", None, {"image": 1}, outputs=outputs([2]), pos=[500, 0], flags=flags),
+            node(3, "SaveImage", ["x"], {"images": 2}, pos=[900, 0]),
+        ],
+        [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]],
+    )
+    graph = convert_workflow(saved, reference_schema(), seed=0).graph
+    picture = draw(graph, reference_schema())
+    closed, inner, last = picture.panels[0].figures
+    assert (closed.box[3] == inner.box[3] == TITLE_HEIGHT) is collapsed
+    assert ("512" not in {text.text for text in closed.texts}) is collapsed
+    assert [len(figure.dots) for figure in (closed, inner)] == [1, 2]
+    assert "x" in {text.text for text in last.texts}
+    arranged = Graph(graph.values(), (), layout(graph, reference_schema(), afresh=True))
+    assert draw(arranged, reference_schema()).panels[0].figures[0].box[3] > TITLE_HEIGHT
 
 
 def test_the_prompt_in_a_file_is_drawn_on_the_canvas_of_the_workflow_beside_it(tmp_path: Path) -> None:

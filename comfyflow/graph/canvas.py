@@ -6,6 +6,7 @@ All of it is text and numbers of a stranger's file: show it, do not run it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -67,6 +68,7 @@ class Canvas:
         sizes: How large nodes are, by the same ids as the positions; of some it may not be known.
         ends: Where the two boundary nodes of a scope stand, by its id: what its inputs come from, and what
             its outputs go to. Only a layout says it.
+        collapsed: Nodes of which only the title bar is shown, by the same ids.
         document: The file of the editor that all of it was read from, with all else that it says; or None.
     """
 
@@ -75,6 +77,7 @@ class Canvas:
     notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict[str, tuple[Note, ...]])
     sizes: Mapping[str, Size] = field(default_factory=dict[str, Size])
     ends: Mapping[str, tuple[Point, Point]] = field(default_factory=dict[str, tuple[Point, Point]])
+    collapsed: AbstractSet[str] = frozenset()
     document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     def around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:

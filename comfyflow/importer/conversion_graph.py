@@ -57,8 +57,11 @@ def _canvas(
     graphs = {ROOT: writer.scope.graph}
     positions: dict[str, Point] = {}
     sizes: dict[str, Size] = {}
+    collapsed: set[str] = set()
     for one in instances:
         if one.key in prompt or one.key in shown:
+            if object_or_empty(one.node.raw.get("flags")).get("collapsed") is True:
+                collapsed.add(one.key)
             positions[one.key] = _position(one.node)
             if (size := _size(one.node)) is not None:
                 sizes[one.key] = size
@@ -70,7 +73,7 @@ def _canvas(
             read[id(graph)] = _groups(graph), tuple(_notes(graph))
     groups = {scope_id: read[id(graph)][0] for scope_id, graph in graphs.items()}
     notes = {scope_id: read[id(graph)][1] for scope_id, graph in graphs.items()}
-    return Canvas(positions, groups, notes, sizes, document=writer.scope.graph.raw)
+    return Canvas(positions, groups, notes, sizes, collapsed=collapsed, document=writer.scope.graph.raw)
 
 
 def _is_expanded(writer: PromptWriter, instance: ExecutableNode) -> bool:

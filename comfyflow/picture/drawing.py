@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ..graph import ROOT, Canvas, Graph, Note
 from ..graph.canvas import Point, Size
-from ..layout import NodeAppearance, Sheet, layout, read_sheets
+from ..layout import NodeAppearance, Sheet, SheetLink, layout, read_sheets
 from ..layout.appearance import TITLE_HEIGHT, Widget
 from ..problem import Problem
 from .text import BOLD, place_text, shortened, shown, text_width, wrapped
@@ -139,7 +140,8 @@ class _Drawer:
     ) -> None:
         self.graph = graph
         self.sheets = read_sheets(graph, schema)
-        self.canvas: Canvas = _opened(layout(graph, schema), self.sheets)
+        self.closed: AbstractSet[str] = graph.canvas.collapsed
+        self.canvas: Canvas = _drawn_sizes(layout(graph, schema), self.sheets, self.closed)
         self.marks = marks
         self.problems: dict[str, list[Problem]] = {}
         for problem in problems:
@@ -213,14 +215,10 @@ class _Drawer:
         for link in sheet.doors:
             if not link.source:
                 name = host.inputs[link.slot].name if link.slot < len(host.inputs) else link.name
-                end = self.canvas.positions[link.target][1] + sheet.shapes[link.target].input_height(
-                    link.name
-                )
+                end = self._input(sheet, link)[1]
             else:
                 name = link.name
-                end = self.canvas.positions[link.source][1] + sheet.shapes[link.source].output_height(
-                    link.slot
-                )
+                end = self._output(sheet, link)[1]
             ways[bool(link.source)].setdefault(name, (link.type, []))[1].append(end)
         found: list[_Door] = []
         for is_exit, slots in enumerate(ways):
@@ -238,39 +236,40 @@ class _Drawer:
     ) -> Iterator[Line]:
         host = self.sheets[self.graph.scopes[scope_id].outer].shapes[scope_id] if scope_id != ROOT else None
         by_side = {door.is_exit: door for door in doors}
-        positions, sizes = self.canvas.positions, self.canvas.sizes
         for link in sheet.doors if host is not None else ():
             door = by_side[bool(link.source)]
             if not link.source:
                 name = host.inputs[link.slot].name if host and link.slot < len(host.inputs) else link.name
-                start, other = door.slot(name), link.target
-                end = (positions[other][0], positions[other][1] + sheet.shapes[other].input_height(link.name))
+                start, end, other = door.slot(name), self._input(sheet, link), link.target
             else:
-                other, end = link.source, door.slot(link.name)
-                start = (
-                    positions[other][0] + sizes[other][0],
-                    positions[other][1] + sheet.shapes[other].output_height(link.slot),
-                )
+                start, end, other = self._output(sheet, link), door.slot(link.name), link.source
             numbers = (self.numbers[scope_id], self.numbers[other])
             yield Line(
                 _way(start, end, shift), type_colour(link.type), *numbers[:: -1 if door.is_exit else 1]
             )
 
     def _lines(self, sheet: Sheet, shift: Point) -> Iterator[Line]:
-        positions, sizes = self.canvas.positions, self.canvas.sizes
         for link in sheet.links:
-            source, target = sheet.shapes[link.source], sheet.shapes[link.target]
-            start = (
-                positions[link.source][0] + sizes[link.source][0],
-                positions[link.source][1] + source.output_height(link.slot),
-            )
-            end = (positions[link.target][0], positions[link.target][1] + target.input_height(link.name))
+            start, end = self._output(sheet, link), self._input(sheet, link)
             numbers = (self.numbers[link.source], self.numbers[link.target])
             yield Line(_way(start, end, shift), type_colour(link.type), *numbers)
 
+    def _output(self, sheet: Sheet, link: SheetLink) -> Point:
+        """Where a link starts: at the output, or at the middle of a collapsed node's title bar."""
+        place, size = self.canvas.positions[link.source], self.canvas.sizes[link.source]
+        if link.source in self.closed:
+            return place[0] + size[0], place[1] - TITLE_HEIGHT / 2
+        return place[0] + size[0], place[1] + sheet.shapes[link.source].output_height(link.slot)
+
+    def _input(self, sheet: Sheet, link: SheetLink) -> Point:
+        """Where a link ends, likewise."""
+        place = self.canvas.positions[link.target]
+        if link.target in self.closed:
+            return place[0], place[1] - TITLE_HEIGHT / 2
+        return place[0], place[1] + sheet.shapes[link.target].input_height(link.name)
+
     def _figure(self, key: str, shape: NodeAppearance, box: tuple[float, float, float, float]) -> Figure:
         left, top, width, height = box
-        body = top + TITLE_HEIGHT
         title = shown(shape.title)
         found = self._problems(key)
         figure = Figure(
@@ -292,19 +291,13 @@ class _Drawer:
         figure.texts.append(
             PlacedText(left + width - 10, top + 20, shortened(number, room / 2), "cf-label", at_end=True)
         )
-        for index, slot in enumerate(shape.inputs):
-            y = body + shape.input_height(slot.name) if index == 0 else body + 20 * index + 14
-            figure.dots.append(Dot(left, y, type_colour(slot.type)))
-            style = _styled("cf-label", found, slot.name)
-            figure.texts.append(
-                PlacedText(left + 12, y + 4, shortened(shown(slot.label or slot.name), width / 2 - 16), style)
-            )
-        for index, slot in enumerate(shape.outputs):
-            y = body + shape.output_height(index)
-            figure.dots.append(Dot(left + width, y, type_colour(slot.type)))
-            label = shortened(shown(slot.label or slot.name), width / 2 - 16)
-            figure.texts.append(PlacedText(left + width - 12, y + 4, label, "cf-label", at_end=True))
-        self._widgets(figure, shape, found, top + height)
+        if key in self.closed:
+            middle = top + TITLE_HEIGHT / 2
+            figure.dots += [Dot(left, middle, type_colour("*"))] if shape.inputs else []
+            figure.dots += [Dot(left + width, middle, type_colour("*"))] if shape.outputs else []
+        else:
+            self._slots(figure, shape, found)
+            self._widgets(figure, shape, found, top + height)
         if found:
             first = shown(found[0].message)
             more = f" (+{len(found) - 1})" if len(found) > 1 else ""
@@ -320,6 +313,23 @@ class _Drawer:
                 if node.scope == key or node.scope.startswith(prefix)
             )
         return figure
+
+    @staticmethod
+    def _slots(figure: Figure, shape: NodeAppearance, found: list[Problem]) -> None:
+        left, top, width, _ = figure.box
+        body = top + TITLE_HEIGHT
+        for index, slot in enumerate(shape.inputs):
+            y = body + shape.input_height(slot.name) if index == 0 else body + 20 * index + 14
+            figure.dots.append(Dot(left, y, type_colour(slot.type)))
+            style = _styled("cf-label", found, slot.name)
+            figure.texts.append(
+                PlacedText(left + 12, y + 4, shortened(shown(slot.label or slot.name), width / 2 - 16), style)
+            )
+        for index, slot in enumerate(shape.outputs):
+            y = body + shape.output_height(index)
+            figure.dots.append(Dot(left + width, y, type_colour(slot.type)))
+            label = shortened(shown(slot.label or slot.name), width / 2 - 16)
+            figure.texts.append(PlacedText(left + width - 12, y + 4, label, "cf-label", at_end=True))
 
     def _widgets(self, figure: Figure, shape: NodeAppearance, found: list[Problem], bottom: float) -> None:
         left, top, width, _ = figure.box
@@ -423,13 +433,19 @@ def _way(start: Point, end: Point, shift: Point) -> str:
     return f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
 
 
-def _opened(canvas: Canvas, sheets: Mapping[str, Sheet]) -> Canvas:
-    """A canvas whose nodes are as high as the editor makes them, where they were saved lower."""
+def _drawn_sizes(canvas: Canvas, sheets: Mapping[str, Sheet], closed: AbstractSet[str]) -> Canvas:
+    """A canvas whose nodes are as high as the editor makes them, where they were saved lower.
+
+    Of a collapsed one only the title bar is left, as wide as the title.
+    """
     sizes = dict(canvas.sizes)
     for sheet in sheets.values():
         for key, shape in sheet.shapes.items():
             width, height = sizes[key]
-            sizes[key] = width, max(height, shape.least[1])
+            if key in closed:
+                sizes[key] = min(width, text_width(shown(shape.title)) / BOLD + 2 * TITLE_HEIGHT), 0.0
+            else:
+                sizes[key] = width, max(height, shape.least[1])
     return replace(canvas, sizes=sizes)
 
 

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from comfyflow import convert_workflow, to_python, to_workflow
 from comfyflow.codegen import Options, generate
-from comfyflow.graph import Graph, read_prompt, to_prompt
+from comfyflow.graph import Graph, Link, read_prompt, to_prompt
 from comfyflow.importer.pack_set import PackTable
 from comfyflow.problem import Problem
 from comfyflow.schema import Schema, load_schema
@@ -35,6 +35,11 @@ from tests.real_editor import Editor, a_browser, release
 
 LOST_SLOTS = "slots that grow in an option"
 """Of many such links 1.58 loses some while it loads a file, one that it has saved itself, too."""
+
+NO_CODE = "no JavaScript"
+"""What only the code of a pack can hold."""
+
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 
 T = TypeVar("T")
 
@@ -160,6 +165,21 @@ def has_growing_option(node_id: str, graph: Graph) -> bool:
     return node is not None and any(name.count(".") > 1 for name, _ in node.links)
 
 
+def needs_code(node_id: str, graph: Graph, schema: Schema, made: Mapping[str, Any]) -> bool:
+    """Whether only the JavaScript of a pack can hold a node's values: in widgets of its own, or by name."""
+    node = graph.get(node_id)
+    known = schema.get(node.class_type) if node is not None else None
+    if node is None or known is None or not known.of_pack:
+        return False
+    own = {
+        name
+        for name, value in node.inputs.items()
+        if type(value) is not Link and name in known.by_name and known.by_name[name].type not in WIDGETS
+    }
+    by_name = {str(each["id"]) for each in made["nodes"] if isinstance(each.get("widgets_values"), dict)}
+    return bool(own) or node_id in by_name
+
+
 def without_javascript(made: dict[str, Any], schema: Schema, version: str) -> dict[str, Any]:
     """What our importer foretells of an editor that has a pack's schema, but not its JavaScript."""
     nothing = PackTable([])
@@ -184,8 +204,12 @@ def look(rate: Rate, name: str, graph: Graph, schema: Schema, editor: Editor, ve
         fault: reason or (LOST_SLOTS if version == NEW and has_growing_option(fault[0], graph) else None)
         for fault, reason in reasons.items()
     }
-    if None in reasons.values() and not faults(sent, without_javascript(made, schema, version)):
-        reasons = {fault: reason or "no JavaScript" for fault, reason in reasons.items()}
+    if None in reasons.values():
+        foretold = not faults(sent, without_javascript(made, schema, version))
+        reasons = {
+            fault: reason or (NO_CODE if foretold or needs_code(fault[0], graph, schema, made) else None)
+            for fault, reason in reasons.items()
+        }
     if None in reasons.values():
         rate.wrong[name] = [fault for fault, reason in reasons.items() if reason is None]
     else:
