@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 _FOLDER: Final = Path(__file__).parent / "templates"
 
 
+_FITTING: Final = ".cf-graph { max-width:100%;height:auto }"
+"""A wide picture becomes as narrow as the window or the cell of a notebook that shows it."""
+
+
 def svg_text(drawing: Drawing, theme: Theme = "auto") -> str:
     """A drawing as SVG. There is no script in it and nothing that it asks for."""
-    return _render("picture.svg.jinja", drawing=drawing, style=style(theme))
+    return _render("picture.svg.jinja", drawing=drawing, style=f"{_FITTING}\n{style(theme)}")
 
 
 def page_text(drawing: Drawing) -> str:
