@@ -248,8 +248,8 @@ class RowsError(ComfyflowError):
 
     def __init__(self, message: str, problems: Sequence[RowProblem] = (), count: int = 0) -> None:
         super().__init__(message)
-        self.problems = tuple(problems)
-        self.count = max(count, len(self.problems))
+        self.problems: tuple[RowProblem, ...] = tuple(problems)
+        self.count: int = max(count, len(self.problems))
 
 
 class PictureError(ComfyflowError):

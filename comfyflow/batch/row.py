@@ -76,7 +76,7 @@ class ProblemList:
 
     def __init__(self) -> None:
         self.kept: list[RowProblem] = []
-        self.count = 0
+        self.count: int = 0
 
     def add(self, problems: Iterable[RowProblem]) -> None:
         """Take more of them."""

@@ -77,8 +77,8 @@ class Converted(RowSource):
     def __init__(self, source: RowSource, converter: Converter) -> None:
         self._source = source
         self._converter = converter
-        self.total = source.total
-        self.repeatable = source.repeatable
+        self.total: int | None = source.total
+        self.repeatable: bool = source.repeatable
 
     @override
     def __iter__(self) -> Iterator[Given]:
@@ -110,8 +110,8 @@ class Axis(RowSource):
     def __init__(self, name: str, values: Sequence[Any], *, settled: bool = False) -> None:
         self._name = name
         self._values = values
-        self.total = len(values)
-        self.settled = settled
+        self.total: int | None = len(values)
+        self.settled: bool = settled
 
     @override
     def __iter__(self) -> Iterator[Given]:
@@ -156,8 +156,8 @@ class SeedAxis(RowSource):
         self._name = name
         self._key = key
         self._seeds = Draw(largest + 1, key)
-        self.total = count
-        self.settled = settled
+        self.total: int | None = count
+        self.settled: bool = settled
 
     @override
     def __iter__(self) -> Iterator[Given]:
@@ -204,9 +204,10 @@ class Product(RowSource):
                     "or make them a list"
                 )
         totals = [part.total for part in self._parts]
-        self.total = prod(total for total in totals if total is not None) if None not in totals else None
-        self.repeatable = self._parts[0].repeatable
-        self.settled = all(part.settled for part in self._parts)
+        known = [total for total in totals if total is not None]
+        self.total: int | None = prod(known) if len(known) == len(totals) else None
+        self.repeatable: bool = self._parts[0].repeatable
+        self.settled: bool = all(part.settled for part in self._parts)
 
     @override
     def __iter__(self) -> Iterator[Given]:
@@ -260,8 +261,8 @@ class Sample(RowSource):
         self._source = source
         self._count = count
         self._key = key
-        self.total = min(count, source.total or 0)
-        self.settled = source.settled
+        self.total: int | None = min(count, source.total or 0)
+        self.settled: bool = source.settled
 
     @override
     def __iter__(self) -> Iterator[Given]:
@@ -288,8 +289,8 @@ class Listed(RowSource):
 
     def __init__(self, rows: Iterable[Any]) -> None:
         self._rows = rows
-        self.repeatable = hasattr(rows, "__len__")
-        self.total = len(rows) if hasattr(rows, "__len__") else None  # type: ignore[arg-type]
+        self.repeatable: bool = hasattr(rows, "__len__")
+        self.total: int | None = len(rows) if hasattr(rows, "__len__") else None  # type: ignore[arg-type]
 
     @override
     def __iter__(self) -> Iterator[Given]:
@@ -362,7 +363,7 @@ def listed(source: RowSource) -> RowSource:
 class _Kept(RowSource):
     def __init__(self, rows: Sequence[Given]) -> None:
         self._rows = rows
-        self.total = len(rows)
+        self.total: int | None = len(rows)
 
     @override
     def __iter__(self) -> Iterator[Given]:

@@ -170,7 +170,7 @@ class Core:
         """What was uploaded, by connection, name and content."""
         self.node_classes: dict[str, Any] = {}
         """What the server said of single node classes."""
-        self.disk = CacheFolder(None)
+        self.disk: CacheFolder = CacheFolder(None)
         """What is kept between runs."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub: Final = Hub(new_signal, self.clock)
