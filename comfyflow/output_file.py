@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .embedded_text import embedded_values
 from .json_types import array_or_empty, is_array, is_object, text_or_empty
 from .saved_file import SavedFile
 
@@ -127,6 +126,8 @@ class OutputFile:
         The file is fetched for it. Read from PNG, latents and other safetensors; of other kinds
         nothing is known.
         """
+        from .embedded_text import embedded_values
+
         return embedded_values(self.bytes())
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool | None = None) -> Path:
