@@ -201,6 +201,17 @@ def test_below_a_repository_ci_stands_where_github_looks(command: Command, tmp_p
     assert r'path: "a \"b\"/print-shop/.pytest_cache/d/comfyflow-differences"' in text
 
 
+def test_a_home_that_is_a_repository_gets_no_ci(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    (tmp_path / ".git").mkdir()
+    assert command("init", str(tmp_path / "print-shop")).code == 0
+    assert files(tmp_path / "print-shop") == sorted(MADE)
+    assert not (tmp_path / ".github").exists()
+
+
 def test_classes_that_the_folder_has_are_used(command: Command, tmp_path: Path) -> None:
     info = tmp_path / "info.json"
     info.write_text(json.dumps(with_checkpoints("other.safetensors")))

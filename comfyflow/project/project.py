@@ -188,8 +188,12 @@ def _may_stay(path: Path, folder: Path) -> bool:
 
 
 def _repository(folder: Path) -> Path | None:
-    """The git repository that a folder is, or lies in."""
-    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+    """The git repository that a folder is, or lies in; not the one in which people keep their whole home."""
+    root = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+    try:
+        return None if root == Path.home() and root != folder else root
+    except RuntimeError:  # a user without a home
+        return root
 
 
 def _made_folders(folder: Path) -> list[Path]:
