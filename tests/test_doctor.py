@@ -204,7 +204,7 @@ def test_versions_that_are_not_known(system: dict[str, Any], states: tuple[str, 
         ("server = ", "problem", "cannot read"),
         ("sever = 1", "problem", "did you mean server?"),
         ("headers = 3", "problem", "headers is to be a table"),
-        ('bearer = "secret"', "warning", "others on this machine can read it"),
+        ('bearer = "secret"', "warning", "readable by other users"),
         ('server = "http://127.0.0.1:9"', "ok", "(server)"),
     ],
 )
@@ -238,11 +238,11 @@ def test_the_environment(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("value", "state", "why"),
     [
-        ("off", "ok", "nothing is kept"),
-        ("nowhere", "ok", "is not there yet"),
+        ("off", "ok", "caching is off"),
+        ("nowhere", "ok", "does not exist yet"),
         ("here", "ok", "has 1 entries, 3 bytes"),
-        ("config.toml", "warning", "is no folder"),
-        ("locked", "warning", "cannot be written"),
+        ("config.toml", "warning", "is not a folder"),
+        ("locked", "warning", "is not writable"),
     ],
 )
 def test_the_cache(

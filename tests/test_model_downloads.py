@@ -170,7 +170,7 @@ def test_a_file_is_fetched_and_its_hash_compared(server: str, downloads: Downloa
     assert done.path.read_bytes() == CONTENT
     assert left(downloads) == ["a.safetensors"]
     assert (told[0], told[-1]) == ((0, len(CONTENT)), (len(CONTENT), len(CONTENT)))
-    with pytest.raises(ModelFileError, match="is there already, and stays as it is"):
+    with pytest.raises(ModelFileError, match="already exists and was not changed"):
         downloads.fetch(file)
 
 
@@ -192,7 +192,7 @@ def test_so_does_the_next_command(server: str, downloads: Downloads) -> None:
     file = file_at(f"{server}/a", hash=SHA256)
     with pytest.raises(
         ModelFileError,
-        match=r"did not arrive: .*; 293\.0 KiB are kept, and the next fetch goes on from there",
+        match=r"did not arrive: .*; 293\.0 KiB are kept, and the next download resumes there",
     ):
         downloads.fetch(file)
     assert [name for name in left(downloads) if not name.startswith(".")] == []
@@ -252,7 +252,7 @@ def test_a_wrong_hash_leaves_nothing(server: str, downloads: Downloads) -> None:
         downloads.fetch(file_at(f"{server}/a", hash="0" * 64))
     assert left(downloads) == []
     Files.asked.clear()
-    with pytest.raises(ModelFileError, match="is no SHA256"):
+    with pytest.raises(ModelFileError, match="is not a valid SHA256"):
         downloads.fetch(file_at(f"{server}/a", hash="0" * 63, hash_type="SHA256"))
     assert Files.asked == []
 
@@ -260,17 +260,17 @@ def test_a_wrong_hash_leaves_nothing(server: str, downloads: Downloads) -> None:
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("none", "answered 404: the file is not there any more"),
-        ("locked", "answered 401: one has to log in or to accept a licence"),
+        ("none", "answered 404: file not found"),
+        ("locked", "answered 401: you must log in or accept a licence"),
         ("page", "answered with a web page"),
         ("busy", "did not arrive: 127.0.0.1 answered 503"),
         ("huge", r"huge with .*|checkpoints/a.safetensors with .* is larger than 32 MiB"),
         ("endless", "is larger than 32 MiB"),
-        ("round", "leads elsewhere more than 8 times"),
-        ("to/?ftp://127.0.0.1/a", "is no https address"),
-        ("to/?file:///etc/passwd", "is no https address"),
-        ("to/?https://127.0.0.1/a", "leads from http to https, which is refused"),
-        ("to/?http://me:secret@127.0.0.1/a", "a name or a password"),
+        ("round", "redirects more than 8 times"),
+        ("to/?ftp://127.0.0.1/a", "is not an https address"),
+        ("to/?file:///etc/passwd", "is not an https address"),
+        ("to/?https://127.0.0.1/a", "redirects from http to https, which is refused"),
+        ("to/?http://me:secret@127.0.0.1/a", "a user name or a password"),
         ("to/?http://10.0.0.1/a", "is not https"),
         ("to/?http://localhost:1/a", "is not https"),
         ("to/?//[", "is not https"),
@@ -315,7 +315,7 @@ def test_ctrl_c_keeps_what_is_there(
     words = ("models", "--missing", target, "--download", "--into", str(tmp_path), "--yes")
     run = command(*words, "--allow-host", "127.0.0.1")
     assert run.code == 130
-    assert "what is there of checkpoints/a.safetensors is kept" in run.err
+    assert "the partial checkpoints/a.safetensors is kept" in run.err
     assert len(list((tmp_path / "models").rglob(".*.part"))) == 1
     monkeypatch.setattr(Downloads, "_received", real)
     Files.cut_after.clear()
@@ -345,7 +345,7 @@ def test_nothing_is_written_outside_the_folder_of_models(server: str, downloads:
         ("checkpoints", "../../a.safetensors"),
         ("x", "a.py"),
     ):
-        with pytest.raises(ModelFileError, match="is not fetched"):
+        with pytest.raises(ModelFileError, match="was not downloaded"):
             downloads.fetch(WantedModel(name, directory, f"{server}/a"))
     assert Files.asked == []
     assert list(downloads.models.parent.rglob("*")) == [downloads.models]
@@ -355,21 +355,21 @@ def test_nothing_is_written_outside_the_folder_of_models(server: str, downloads:
     ("text", "why"),
     [
         ("http://example.com/a", "is not https"),
-        ("ftp://example.com/a", "is no https address"),
-        ("file:///etc/passwd", "is no https address"),
-        ("https:///a", "is no https address"),
-        ("a.safetensors", "is no https address"),
-        ("", "is no https address"),
-        ("https://127.0.0.1/a", "of this machine or of its network"),
-        ("https://[::1]/a", "of this machine or of its network"),
-        ("https://[::ffff:10.0.0.1]/a", "of this machine or of its network"),
-        ("https://[64:ff9b::a00:1]/a", "of this machine or of its network"),
-        ("https://169.254.169.254/latest", "of this machine or of its network"),
-        ("https://192.168.1.2/a", "of this machine or of its network"),
-        ("https://224.0.0.1/a", "of this machine or of its network"),
-        ("https://me:secret@example.com/a", "a name or a password"),
+        ("ftp://example.com/a", "is not an https address"),
+        ("file:///etc/passwd", "is not an https address"),
+        ("https:///a", "is not an https address"),
+        ("a.safetensors", "is not an https address"),
+        ("", "is not an https address"),
+        ("https://127.0.0.1/a", "is a private address"),
+        ("https://[::1]/a", "is a private address"),
+        ("https://[::ffff:10.0.0.1]/a", "is a private address"),
+        ("https://[64:ff9b::a00:1]/a", "is a private address"),
+        ("https://169.254.169.254/latest", "is a private address"),
+        ("https://192.168.1.2/a", "is a private address"),
+        ("https://224.0.0.1/a", "is a private address"),
+        ("https://me:secret@example.com/a", "a user name or a password"),
         (f"https://example.com/{'a' * 5000}", "more than 4096 characters"),
-        ("https://exa mple.com/a\n", "is no"),
+        ("https://exa mple.com/a\n", "is not"),
     ],
 )
 def test_an_address_that_is_refused(text: str, why: str) -> None:
@@ -464,17 +464,20 @@ def test_the_command_fetches_what_is_missing(command: Command, target: str, tmp_
     words = ("models", "--missing", target, "--download", "--into", str(tmp_path))
     refused = command(*words, "--yes")
     assert refused.code == 2
-    assert "is not https, so that anybody on the way could change the file" in refused.err
-    assert "fetched 0 of 2 missing" in refused.out
+    assert "is not https, so anyone in between could change the file" in refused.err
+    assert "downloaded 0 of 2 missing" in refused.out
     unasked = command(*words, "--allow-host", "127.0.0.1")
     assert unasked.code == 2
-    assert "nobody can be asked whether to fetch 2 files, 2 MiB; --yes agrees to it" in unasked.err
+    assert (
+        "cannot ask whether to download 2 files, 2 MiB: standard input is not a terminal; add --yes"
+        in unasked.err
+    )
     assert list((tmp_path / "models").iterdir()) == []
     done = command(*words, "--allow-host", "127.0.0.1", "--yes")
     assert done.code == 0, done.err
     assert f"{tmp_path / 'models' / 'checkpoints' / 'a.safetensors'} (1 MiB, hash checked)" in done.out
-    assert "(no hash to check it by; a format that can run code where it is loaded)" in done.out
-    assert done.out.endswith(f"fetched 2 of 2 missing model files into {tmp_path / 'models'}\n")
+    assert "(no hash to verify it; this format can run code when it is loaded)" in done.out
+    assert done.out.endswith(f"downloaded 2 of 2 missing model files into {tmp_path / 'models'}\n")
     assert (tmp_path / "models" / "checkpoints" / "b.ckpt").read_bytes() == CONTENT
     again = command("models", "--missing", target, "--into", str(tmp_path))
     assert (again.code, again.out.splitlines()[-1]) == (0, "0 of 2 model files are missing")

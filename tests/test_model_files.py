@@ -251,7 +251,7 @@ def test_the_folder_of_a_comfyui(tmp_path: Path) -> None:
         models_folder(tmp_path)
     (tmp_path / "models").mkdir()
     assert models_folder(tmp_path) == tmp_path / "models"
-    with pytest.raises(ModelFileError, match="name the ComfyUI above it"):
+    with pytest.raises(ModelFileError, match="give the ComfyUI folder above it"):
         models_folder(tmp_path / "models")
 
 
@@ -332,7 +332,7 @@ def test_a_python_workflow_takes_its_parameters(command: Command, server: Simula
         ("models --download", "go with --missing TARGET"),
         ("models checkpoints --into x", "go with --missing TARGET"),
         ("models a b", "give one folder, not 2"),
-        ("models --missing w.json --download", "say into which ComfyUI: --into DIR"),
+        ("models --missing w.json --download", "say which ComfyUI to download into: --into DIR"),
         ("models --missing w.json --yes", "--yes and --allow-host go with --download"),
         ("models --missing w.json --download --into . --json", "give --download or --json"),
         ("models --missing w.json --download --into nowhere", "has no folder models"),

@@ -95,7 +95,7 @@ def test_this_projects_changelog_can_be_cut() -> None:
         ("0.0.9", "not later than 0.1.0"),
         ("v0.2.0", "write the version 'v0.2.0' as 0.2.0"),
         ("0.2.0-rc1", "as 0.2.0rc1"),
-        ("soon", "is no version"),
+        ("soon", "is not a version"),
     ],
 )
 def test_a_version_that_cannot_be_next(checkout: Path, version: str, why: str) -> None:

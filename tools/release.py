@@ -84,7 +84,7 @@ def prepare(root: Path, version: str, date: str) -> str:
     try:
         wanted = Version(version)
     except InvalidVersion:
-        raise ReleaseError(f"{version!r} is no version; write it like 0.3.0 or 0.3.0rc1") from None
+        raise ReleaseError(f"{version!r} is not a version; write it like 0.3.0 or 0.3.0rc1") from None
     if str(wanted) != version:
         raise ReleaseError(f"write the version {version!r} as {wanted}")
     before = current_version(root)
@@ -218,7 +218,7 @@ def run(*words: str, cwd: Path) -> str:
             words, cwd=cwd, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
     except FileNotFoundError:
-        raise ReleaseError(f"there is no command {words[0]}") from None
+        raise ReleaseError(f"command {words[0]} not found") from None
     if done.returncode != 0:
         raise ReleaseError(f"{' '.join(words[:6])} failed:\n{done.stdout}{done.stderr}".rstrip())
     return done.stdout.strip()

@@ -36,11 +36,15 @@ _SECONDS: Final = 5.0
     help="A workflow: say which model files it misses.",
     shell_complete=complete_file,
 )
-@click.option("--download", is_flag=True, help="With --missing: fetch what is missing; asks first.")
-@click.option("--into", metavar="DIR", type=PATH, help="The ComfyUI to fetch into: it has a folder models.")
+@click.option("--download", is_flag=True, help="With --missing: download what is missing; asks first.")
+@click.option("--into", metavar="DIR", type=PATH, help="The ComfyUI folder to download into.")
 @click.option("--yes", is_flag=True, help="With --download: do not ask.")
 @click.option(
-    "--allow-host", "hosts", metavar="HOST", multiple=True, help="Fetch from it though it is private or http."
+    "--allow-host",
+    "hosts",
+    metavar="HOST",
+    multiple=True,
+    help="Allow downloads from it though it is private or http.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def models(
@@ -108,7 +112,7 @@ def _missing(
     from ..model_files.place import models_folder
 
     if download and into is None:
-        raise CommandError("say into which ComfyUI: --into DIR")
+        raise CommandError("say which ComfyUI to download into: --into DIR")
     if download and as_json:
         raise CommandError("give --download or --json, not both")
     if not download and (yes or hosts):
@@ -161,7 +165,7 @@ def _answering(server: str | None) -> Generator[Client | None, None, None]:
         except CommandError as error:
             if not named_server(server).is_default or not isinstance(error.__context__, ServerUnreachable):
                 raise
-            click.echo("comfyflow: no server answers, so it is not known what is installed", err=True)
+            click.echo("comfyflow: no server answers, so what is installed is not known", err=True)
             yield None
             return
         yield client
@@ -181,9 +185,9 @@ def _lines(files: Sequence[WantedModel]) -> Iterable[str]:
         yield f"{states[file.installed]:<8} {file.path}"
         if file.installed:
             continue
-        yield f"         {file.url or 'no address is known'}"
+        yield f"         {file.url or 'address not known'}"
         if file.other_name is not None:
-            yield f"         the address is that of {file.other_name}, which may be another model"
+            yield f"         the address names {file.other_name}, which may be another model"
         if file.hash is not None:
             yield f"         {file.hash_type or 'SHA256'} {file.hash}"
         yield f"         wanted by {', '.join(map(str, file.uses[:4]))}{', …' if len(file.uses) > 4 else ''}"
@@ -211,7 +215,7 @@ def _fetch(missing: Sequence[WantedModel], downloads: Downloads, yes: bool) -> N
             reason = str(error)
             size = None
         if reason is not None:
-            say(f"not fetched: {file.path}: {reason}", err=True)
+            say(f"not downloaded: {file.path}: {reason}", err=True)
             continue
         wanted.append(file)
         known, unknown = known + (size or 0), unknown + (size is None)
@@ -221,10 +225,12 @@ def _fetch(missing: Sequence[WantedModel], downloads: Downloads, yes: bool) -> N
         total = f"{len(wanted)} file{'s' if len(wanted) > 1 else ''}, {readable(known)}{more}"
         if not yes:
             if not sys.stdin.isatty():
-                raise CommandError(f"nobody can be asked whether to fetch {total}; --yes agrees to it")
-            click.confirm(f"fetch {total} into {downloads.models}?", abort=True)
+                raise CommandError(
+                    f"cannot ask whether to download {total}: standard input is not a terminal; add --yes"
+                )
+            click.confirm(f"download {total} into {downloads.models}?", abort=True)
     done = sum(_fetched(file, downloads) for file in wanted)
-    say(f"fetched {done} of {len(missing)} missing model files into {downloads.models}")
+    say(f"downloaded {done} of {len(missing)} missing model files into {downloads.models}")
     if done < len(missing):
         raise click.exceptions.Exit(UNUSABLE)
 
@@ -232,11 +238,11 @@ def _fetch(missing: Sequence[WantedModel], downloads: Downloads, yes: bool) -> N
 def _told(file: WantedModel) -> str:
     from ..model_files.folder import CODE
 
-    notes = [] if file.hash else ["no hash to check it by"]
+    notes = [] if file.hash else ["no hash to verify it"]
     if file.other_name is not None:
-        notes.append(f"the address is that of {file.other_name}, which may be another model")
+        notes.append(f"the address names {file.other_name}, which may be another model")
     if file.name.lower().endswith(tuple(CODE)):
-        notes.append("a format that can run code where it is loaded")
+        notes.append("this format can run code when it is loaded")
     return f"{file.path}  {file.url}" + (f"  ({'; '.join(notes)})" if notes else "")
 
 
@@ -250,7 +256,7 @@ def _fetched(file: WantedModel, downloads: Downloads) -> bool:
         say(f"comfyflow: {error}", err=True)
         return False
     except KeyboardInterrupt:
-        say(f"comfyflow: what is there of {file.path} is kept; the same command goes on from there", err=True)
+        say(f"comfyflow: the partial {file.path} is kept; run the same command to resume", err=True)
         raise
     say(f"{done.path} ({readable(done.size)}{', hash checked' if done.checked else ''})")
     return True
@@ -258,7 +264,7 @@ def _fetched(file: WantedModel, downloads: Downloads) -> bool:
 
 @contextlib.contextmanager
 def _bar(name: str) -> Generator[Progress, None, None]:
-    """A bar on standard error; nothing where that is no terminal."""
+    """A bar on standard error; nothing where that is not a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _size: None
         return

@@ -41,7 +41,7 @@ def stubs(known: Schema, folder: Path, server: Schema | None, option: str = "") 
     """
     message = f"{len(known.raw)} node classes of ComfyUI {known.version_text}, in {folder}"
     if server is None:
-        return Diagnosis("stubs", "ok", f"{message}; not compared, for no server answers")
+        return Diagnosis("stubs", "ok", f"{message}; not compared, as no server answers")
     own = folder.parent == Path.cwd()
     news = _news(known, server)
     if not (news.new or news.gone or news.changed):
@@ -70,7 +70,7 @@ def lock(path: Path, server: Schema | None, *, named: bool) -> Diagnosis:
         return Diagnosis("lock", "problem", str(error), "make it anew: comfyflow lock TARGET…")
     message = f"{path} has {len(found.nodes)} node classes of ComfyUI {found.version}"
     if server is None:
-        return Diagnosis("lock", "ok", f"{message}; not compared, for no server answers")
+        return Diagnosis("lock", "ok", f"{message}; not compared, as no server answers")
     gone = [name for name in found.nodes if name not in server]
     changed = [name for name in found.nodes if name in server and _differs(found.schema[name], server[name])]
     workflows = " ".join(found.workflows)

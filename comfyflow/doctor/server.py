@@ -27,9 +27,7 @@ def running_server(stats: SystemStats, where: str) -> Diagnosis:
         return Diagnosis("server", "warning", message, cure)
     newest = max(EDITORS[0][0], *(version for _, version in MODULE_SIGNS))
     if stats.version[:2] > newest[:2]:
-        known = (
-            f"{message}, newer than {newest.major}.{newest.minor}, the newest one of which anything is known"
-        )
+        known = f"{message}, newer than {newest.major}.{newest.minor}, the newest version known to comfyflow"
         return Diagnosis("server", "warning", known, _UPGRADE)
     return Diagnosis("server", "ok", message)
 

@@ -52,7 +52,7 @@ def _config() -> Diagnosis:
     if os.name == "posix" and set(found) & set(CREDENTIALS):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & (stat.S_IRGRP | stat.S_IROTH):
-            message = f"{said} holds credentials, and others on this machine can read it"
+            message = f"{said} holds credentials and is readable by other users of this machine"
             return Diagnosis("config file", "warning", message, f"chmod 600 {path}")
     return Diagnosis("config file", "ok", said)
 
@@ -67,7 +67,7 @@ def _environment() -> Iterator[Diagnosis]:
             if near is not None
             else f"unset it; there are {', '.join(sorted(VARIABLES))}"
         )
-        yield Diagnosis("environment", "warning", f"{name} is set, and nothing reads it", cure)
+        yield Diagnosis("environment", "warning", f"{name} is set, but nothing reads it", cure)
     try:
         Bounds.from_environment()
     except ComfyflowError as error:
@@ -80,15 +80,13 @@ def _environment() -> Iterator[Diagnosis]:
 def _cache() -> Diagnosis:
     folder = folder_in_force()
     if folder is None:
-        return Diagnosis("cache", "ok", "nothing is kept between runs")
+        return Diagnosis("cache", "ok", "caching is off")
     if not folder.exists():
-        return Diagnosis("cache", "ok", f"{folder} is not there yet")
-    elsewhere = f"make it a folder that you can write to, or name another one: {CACHE_VARIABLE}=DIR"
+        return Diagnosis("cache", "ok", f"{folder} does not exist yet")
+    elsewhere = f"make it a writable folder, or name another one: {CACHE_VARIABLE}=DIR"
     if not folder.is_dir():
-        return Diagnosis("cache", "warning", f"{folder} is no folder, so that nothing is kept", elsewhere)
+        return Diagnosis("cache", "warning", f"{folder} is not a folder, so nothing is cached", elsewhere)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return Diagnosis(
-            "cache", "warning", f"{folder} cannot be written, so that nothing is kept", elsewhere
-        )
+        return Diagnosis("cache", "warning", f"{folder} is not writable, so nothing is cached", elsewhere)
     sizes = [path.stat().st_size for path in folder.rglob("*.entry") if path.is_file()]
     return Diagnosis("cache", "ok", f"{folder} has {len(sizes)} entries, {readable(sum(sizes))}")

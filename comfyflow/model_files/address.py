@@ -37,17 +37,17 @@ def checked_address(text: str, hosts: frozenset[str]) -> httpx.URL:
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
-        raise ModelFileError(f"{text!r:.200} is no address: {error}") from None
+        raise ModelFileError(f"{text!r:.200} is not a valid address: {error}") from None
     host = url.host.casefold()
     if url.userinfo:
-        raise ModelFileError(f"an address with a name or a password in it is not asked (host {host!r:.100})")
+        raise ModelFileError(f"addresses with a user name or a password are refused (host {host!r:.100})")
     if url.scheme not in ("https", "http") or not host:
-        raise ModelFileError(f"{text!r:.200} is no https address")
+        raise ModelFileError(f"{text!r:.200} is not an https address")
     if host in hosts:
         return url
     if url.scheme == "http":
         raise ModelFileError(
-            f"{text!r:.200} is not https, so that anybody on the way could change the file; if you trust the "
+            f"{text!r:.200} is not https, so anyone in between could change the file; if you trust the "
             f"host, add --allow-host {host}"
         )
     if (literal := _ip_address(host)) is not None and not _is_public(literal):
@@ -135,6 +135,6 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 def _private(host: str) -> ModelFileError:
     return ModelFileError(
-        f"{host!r:.100} is an address of this machine or of its network, and a workflow named it; if "
+        f"{host!r:.100} is a private address, and the workflow chose it; if "
         f"you trust it, add --allow-host {host:.100}"
     )

@@ -90,7 +90,7 @@ class Downloads:
             file: The file.
         """
         if file.url is None:
-            return "no address is known"
+            return "its address is not known"
         try:
             checked_address(file.url, self.hosts)
         except ModelFileError as error:
@@ -131,9 +131,9 @@ class Downloads:
         reason = self.refusal(file)
         path = place(self.models, file)
         if reason is not None or path is None or file.url is None:
-            raise ModelFileError(f"{file.path} is not fetched: {reason}")
+            raise ModelFileError(f"{file.path} was not downloaded: {reason}")
         if os.path.lexists(path):
-            raise ModelFileError(f"{path} is there already, and stays as it is")
+            raise ModelFileError(f"{path} already exists and was not changed")
         partial = _Partial(path, file.url)
         with SavedFile(path, overwrite=False, renamed=False) as saved:
             self._whole(file, partial, progress)
@@ -153,7 +153,7 @@ class Downloads:
             except _Broken as error:
                 tries = 0 if partial.size > before else tries + 1
                 if tries >= _TRIES:
-                    there = f"; {readable(partial.size)} are kept, and the next fetch goes on from there"
+                    there = f"; {readable(partial.size)} are kept, and the next download resumes there"
                     raise ModelFileError(
                         f"{file.path} did not arrive: {error}{there if partial.size else ''}"
                     ) from None
@@ -177,7 +177,7 @@ class Downloads:
                 if answer.headers.get("content-range") == f"bytes */{start}":
                     return  # it was whole, and was not given its name
                 partial.forget()
-                raise _Broken("its server has no such part of it")
+                raise _Broken("the server cannot send the missing part")
             size = _length(answer)
             if answer.status_code == 206 and headers:
                 start, size = _continued(answer, start, partial)
@@ -187,8 +187,8 @@ class Downloads:
                 raise _failed(file, answer)
             if answer.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/html":
                 raise ModelFileError(
-                    f"{file.path}: {answer.url.host} answered with a web page: perhaps one has to log in or "
-                    f"to accept a licence there; open {file.url} in a browser"
+                    f"{file.path}: {answer.url.host} answered with a web page: you may have to log in or "
+                    f"accept a licence there; open {file.url} in a browser"
                 )
             self._check_room(file, size, start)
             partial.begin(size, answer.headers.get("etag", ""), start)
@@ -218,7 +218,7 @@ class Downloads:
                     progress(done, size)
                     spent = time.monotonic() - began
                     if spent > self.bounds.grace and (done - start) / spent < self.bounds.rate:
-                        raise _Broken(f"it comes with less than {self.bounds.rate} bytes a second")
+                        raise _Broken(f"it arrives at less than {self.bounds.rate} bytes a second")
         except httpx.HTTPError as error:
             raise _Broken(_said(error)) from None
         if size is not None and done < size:
@@ -258,10 +258,11 @@ class Downloads:
             following = checked_address(_joined(url, location), self.hosts)
             if following.scheme != url.scheme:
                 raise ModelFileError(
-                    f"{file.path}: {url.host} leads from {url.scheme} to {following.scheme}, which is refused"
+                    f"{file.path}: {url.host} redirects from {url.scheme} to {following.scheme}, "
+                    "which is refused"
                 )
             url = following
-        raise ModelFileError(f"{file.path}: {url.host} leads elsewhere more than {MODEL_REDIRECTS} times")
+        raise ModelFileError(f"{file.path}: {url.host} redirects more than {MODEL_REDIRECTS} times")
 
     def _check_room(self, file: WantedModel, size: int | None, start: int) -> None:
         if size is None:
@@ -281,7 +282,7 @@ class Downloads:
         digits = hashlib.new(name, usedforsecurity=False).digest_size * 2
         if re.fullmatch(rf"[0-9a-fA-F]{{{digits}}}", file.hash):
             return None
-        return f"its hash {file.hash!r:.140} is no {file.hash_type or 'SHA256'}"
+        return f"its hash {file.hash!r:.140} is not a valid {file.hash_type or 'SHA256'}"
 
     def _check(self, file: WantedModel, partial: _Partial) -> bool:
         """Whether the hash could be compared; a file with another one is removed."""
@@ -381,7 +382,7 @@ def _continued(answer: httpx.Response, start: int, partial: _Partial) -> tuple[i
     expected = partial.expected
     if match is None or int(match[1]) != start or match[3] == "*" or expected not in (None, int(match[3])):
         partial.forget()
-        raise _Broken("its server sent another part than the one that is missing")
+        raise _Broken("the server sent another part than the missing one")
     return start, int(match[3])
 
 
@@ -389,18 +390,18 @@ def _failed(file: WantedModel, answer: httpx.Response) -> ModelFileError:
     said = f"{file.path}: {answer.url.host} answered {answer.status_code}"
     if answer.status_code in (401, 403):
         return ModelFileError(
-            f"{said}: one has to log in or to accept a licence there; open {file.url} in a browser, and put "
+            f"{said}: you must log in or accept a licence there; open {file.url} in a browser, and put "
             "the file into its folder yourself"
         )
     if answer.status_code in (404, 410):
-        return ModelFileError(f"{said}: the file is not there any more ({file.url})")
+        return ModelFileError(f"{said}: file not found ({file.url})")
     return ModelFileError(f"{said} ({file.url})")
 
 
 def _too_much(file: WantedModel, size: int | None, bounds: Bounds) -> str:
     if size is None:
         return exceeded("file", bounds, file.path)
-    return f"{file.path} has more than the {readable(size)} that its server has said"
+    return f"{file.path} is larger than the {readable(size)} that its server announced"
 
 
 def _hash_name(file: WantedModel) -> str | None:

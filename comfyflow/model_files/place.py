@@ -22,16 +22,16 @@ def models_folder(comfyui: Path) -> Path:
         comfyui: Its folder, which has ``models``.
 
     Raises:
-        ModelFileError: It is none.
+        ModelFileError: It has no folder ``models``.
     """
     models = comfyui / "models"
     if models.is_dir():
         return models
     if comfyui.name == "models" and comfyui.is_dir():
         raise ModelFileError(
-            f"{comfyui} is the folder of models itself; name the ComfyUI above it: {comfyui.parent}"
+            f"{comfyui} is the models folder itself; give the ComfyUI folder above it: {comfyui.parent}"
         )
-    raise ModelFileError(f"{comfyui} has no folder models; name the folder of a ComfyUI")
+    raise ModelFileError(f"{comfyui} has no folder models; give the ComfyUI folder")
 
 
 def place(models: Path, file: WantedModel) -> Path | None:
@@ -46,13 +46,13 @@ def refused(file: WantedModel) -> str | None:
     nowhere else; a link that stands there is the user's own, and is followed.
     """
     if file.directory is None:
-        return "nobody says into which folder it belongs"
+        return "its folder is not known"
     if not is_model_name(file.name):
-        return "its name does not end like that of a model file"
+        return "its name does not end like a model file's"
     for what, text in (("directory", file.directory), ("name", file.name)):
         parts = text.split("/")
         if any(clean_name(part) != part or part in ("", ".", "..") for part in parts):
-            return f"its {what} {text!r:.120} leads out of the folder of models, or is no name for a file"
+            return f"its {what} {text!r:.120} leads out of the folder of models, or is not a valid file name"
         if _HIDDEN.search(text) or len(parts) > _DEEPEST:
             return f"its {what} {text!r:.120} is hidden, or too deep"
     return None

@@ -87,7 +87,7 @@ def _module(text: str) -> str:
 
 
 def _is_installed(module: str) -> bool:
-    """Whether a module of that name is found; a mere folder, such as the project's own, is none."""
+    """Whether a module of that name is found; a bare folder, like the project's own, does not count."""
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):

@@ -83,7 +83,7 @@ def plan_project(folder: Path, name: str | None, schema: Schema | None) -> Proje
             else for the reference package.
 
     Raises:
-        ProjectError: The name will not do, a file is there already, or the server has none of the nodes
+        ProjectError: The name is invalid, a file exists already, or the server lacks the nodes
             that a first workflow needs.
         SchemaError: The schema of the package that is there cannot be read.
         CodegenError: There is no node to generate.
@@ -95,8 +95,8 @@ def plan_project(folder: Path, name: str | None, schema: Schema | None) -> Proje
     package = _generated(schema)
     if package is not None and os.path.lexists(folder / STUBS):
         raise ProjectError(
-            f"{folder / STUBS} is there already, and nothing was written. To bring it up to date: "
-            f"comfyflow gen-stubs --out {STUBS}; a project without --server or --object-info uses it as it is"
+            f"{folder / STUBS} already exists; nothing was written. To update it, run "
+            f"comfyflow gen-stubs --out {STUBS}; without --server or --object-info, init uses it as it is"
         )
     _refuse_occupied(
         folder, [folder / each for each in ("pyproject.toml", names.source, f"tests/{names.test}")]
@@ -114,8 +114,8 @@ def _refuse_occupied(folder: Path, paths: Iterable[Path]) -> None:
     listed = ", ".join(os.path.relpath(path, folder) for path in paths if os.path.lexists(path))
     if listed:
         raise ProjectError(
-            f"{folder} has {listed} already, and nothing was written. Make the project in another folder, or "
-            "move these away"
+            f"{folder} has {listed} already; nothing was written. Choose another folder, "
+            "or move these files away"
         )
 
 
@@ -146,8 +146,7 @@ def _schema(present: Path | None) -> Schema:
         importlib.import_module(STUBS)
     except ImportError as error:
         raise ProjectError(
-            f"there is no package {STUBS!r} of node classes ({error}); give --server URL or "
-            "--object-info FILE"
+            f"the node package {STUBS!r} was not found ({error}); give --server URL or --object-info FILE"
         ) from None
     return package_schema({STUBS})
 

@@ -106,8 +106,8 @@ def sample_workflow(
     why = f" ({'; '.join(reasons)})" if reasons else ""
     wanted = " or ".join(", ".join(classes) for classes in _CLASSES.values())
     raise ProjectError(
-        f"{schema.source} has not the nodes of a first workflow: {wanted}{why}. Make the project without "
-        "--server and --object-info: it then uses the reference package"
+        f"{schema.source} lacks the nodes for a first workflow: {wanted}{why}. Run init without "
+        "--server and --object-info to use the reference package"
     )
 
 

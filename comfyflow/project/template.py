@@ -31,5 +31,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # it is no HTML
+        autoescape=False,  # noqa: S701  # not HTML
     )
