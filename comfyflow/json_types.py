@@ -38,6 +38,8 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def object_or_empty(value: object) -> Mapping[str, Any]:
     """The value if it is a JSON object, else an empty one."""
+    if type(value) is dict:
+        return value  # pyright: ignore[reportUnknownVariableType]
     return value if is_object(value) else {}
 
 

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from posixpath import splitext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .json_types import array_or_empty, is_array, is_object, text_or_empty
@@ -470,7 +471,7 @@ def _kind(key: str, name: str, media_type: str) -> type[OutputFile]:
     Only sounds go by their key before their name: containers of videos may hold nothing else.
     """
     by_key = _BY_KEY.get(key)
-    by_name = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower().removeprefix("."))
+    by_name = _BY_SUFFIX.get(splitext(name)[1].lower().removeprefix("."))
     if by_key is AudioFile and by_name is VideoFile:
         return AudioFile
     return by_name or _BY_MEDIA_TYPE.get(media_type.partition("/")[0]) or by_key or OutputFile

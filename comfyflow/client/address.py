@@ -8,6 +8,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit
 
@@ -84,16 +85,20 @@ class Address:
     port: int
     base: str = ""
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Scheme, host and port: what credentials are bound to."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{self.host}{port}"
 
-    @property
+    @cached_property
     def url(self) -> str:
         """The address as people write it."""
         return self.origin + self.base
+
+    @cached_property
+    def _root(self) -> str:
+        return f"{self.origin}/"
 
     def url_of(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> str:
         """The address of a route.
@@ -102,8 +107,8 @@ class Address:
             path: Percent-encoded, starting with ``/``.
             query: Names and values.
         """
-        asked = urlencode(query, quote_via=quote, errors="surrogatepass")
-        return f"{self.url}{path}" + (f"?{asked}" if asked else "")
+        asked = f"?{urlencode(query, quote_via=quote, errors='surrogatepass')}" if query else ""
+        return f"{self.url}{path}{asked}"
 
     def socket_url(self, client_id: str) -> str:
         """The address of the WebSocket, without credentials."""
@@ -112,6 +117,8 @@ class Address:
 
     def owns(self, url: str) -> bool:
         """Whether an address is of the same origin."""
+        if url.startswith(self._root):
+            return True
         try:
             parts = urlsplit(url)
             scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -35,6 +35,9 @@ from .http import (
     AnswerBody,
     build_arguments,
     closed,
+    direct_request,
+    goes_directly,
+    keep_cookies,
     pace_of,
     paced,
     pieces,
@@ -43,7 +46,7 @@ from .http import (
     without_foreign_cookies,
 )
 from .waiting import next_call
-from .web_socket import Callbacks, socket_flow
+from .web_socket import Callbacks, socket_failure, socket_flow
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -138,11 +141,13 @@ class AsyncDriver:
         self.core = core
         self._options = ConnectionOptions(core, options)
         inner = transport or self._options.transport(httpx.AsyncHTTPTransport)
+        self._transport = _Transport(inner, core)
         self._http = httpx.AsyncClient(
-            transport=_Transport(inner, core),
+            transport=self._transport,
             timeout=self._options.timeout,
             event_hooks=self._options.event_hooks,
         )
+        self._headers = dict(self._http.headers)
         self._sending: set[asyncio.Task[Answer]] = set()
         self._going_on: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -307,12 +312,18 @@ class AsyncDriver:
     async def _exchange(self, effect: Send) -> Answer:
         request = effect.request
         own = request.url is None or self.core.address.owns(request.url)
+        auth = self._options.auth if own else None
         pace = pace_of(self.core, request)
         with ExitStack() as files, paced(pace):
             arguments = build_arguments(self.core, request, files)
             try:
-                built = self._http.build_request(**arguments)
-                response = await self._http.send(built, stream=True, auth=self._options.auth if own else None)
+                if goes_directly(self._http, request, auth):
+                    built = direct_request(self._http, self._headers, arguments)
+                    response = await self._transport.handle_async_request(built)
+                    keep_cookies(self._http, built, response)
+                else:
+                    built = self._http.build_request(**arguments)
+                    response = await self._http.send(built, stream=True, auth=auth)
                 pace.headed()
                 async with contextlib.aclosing(response):
                     return await self._receive(response, effect)
@@ -401,7 +412,7 @@ class AsyncSocketDriver:
     async def _perform(self, effect: SocketEffect) -> Any:
         if isinstance(effect, Watch):
             return await _watch(effect.signal, effect.seconds)
-        with _failures(self._connect is not None):
+        try:
             if isinstance(effect, Receive):
                 return await self._received(effect.seconds)
             if isinstance(effect, OpenSocket):
@@ -409,6 +420,12 @@ class AsyncSocketDriver:
             if isinstance(effect, Transmit):
                 return await self._open_connection().send(effect.text)
             return await self._hang_up()
+        except Exception as error:
+            foreign = self._connect is not None
+            failure = socket_failure(error, foreign, asyncio.TimeoutError)  # no OSError before 3.11
+            if failure is None or failure is error:
+                raise
+            raise failure from (error if foreign else None)
 
     async def _received(self, seconds: float | None) -> str | bytes:
         coming = self._open_connection().recv()
@@ -460,20 +477,3 @@ async def _close(connection: AsyncWebSocket) -> None:
     """Close a connection; one that cannot be closed is broken, as the one who receives will hear."""
     with contextlib.suppress(Exception):
         await connection.close()
-
-
-@contextlib.contextmanager
-def _failures(foreign: bool) -> Generator[None]:
-    """Turn what websockets raises into `SocketFailure`, or whatever a foreign socket raises."""
-    from websockets.exceptions import WebSocketException
-
-    try:
-        yield
-    except SocketFailure:
-        raise
-    except (WebSocketException, OSError, EOFError, ValueError, ImportError, asyncio.TimeoutError) as error:
-        raise SocketFailure(str(error) or type(error).__name__) from None
-    except Exception as error:
-        if not foreign:
-            raise
-        raise SocketFailure(f"{type(error).__name__}: {error}") from error

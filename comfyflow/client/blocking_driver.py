@@ -36,6 +36,9 @@ from .http import (
     AnswerBody,
     build_arguments,
     closed,
+    direct_request,
+    goes_directly,
+    keep_cookies,
     pace_of,
     paced,
     pieces,
@@ -44,7 +47,7 @@ from .http import (
     without_foreign_cookies,
 )
 from .waiting import next_call
-from .web_socket import Callbacks, SharedTls, SharedTlsSocket, socket_flow
+from .web_socket import Callbacks, SharedTls, SharedTlsSocket, socket_failure, socket_flow
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -213,11 +216,13 @@ class BlockingDriver:
         self.core = core
         self._options = ConnectionOptions(core, options)
         inner = transport or self._options.transport(httpx.HTTPTransport)
+        self._transport = _Transport(inner, core)
         self._http = httpx.Client(
-            transport=_Transport(inner, core),
+            transport=self._transport,
             timeout=self._options.timeout,
             event_hooks=self._options.event_hooks,
         )
+        self._headers = dict(self._http.headers)
         self._socket = BlockingSocketDriver(core, self._options, connect)
         self._caller: threading.Thread | None = None
         core.hub.hang_up = self._socket.hang_up
@@ -307,12 +312,18 @@ class BlockingDriver:
         if self._http.is_closed:
             raise closed(request)
         own = request.url is None or self.core.address.owns(request.url)
+        auth = self._options.auth if own else None
         pace = pace_of(self.core, request)
         with ExitStack() as files, paced(pace):
             arguments = build_arguments(self.core, request, files)
             try:
-                built = self._http.build_request(**arguments)
-                response = self._http.send(built, stream=True, auth=self._options.auth if own else None)
+                if goes_directly(self._http, request, auth):
+                    built = direct_request(self._http, self._headers, arguments)
+                    response = self._transport.handle_request(built)
+                    keep_cookies(self._http, built, response)
+                else:
+                    built = self._http.build_request(**arguments)
+                    response = self._http.send(built, stream=True, auth=auth)
                 pace.headed()
                 with contextlib.closing(response):
                     return self._receive(response, effect, halt)
@@ -404,7 +415,7 @@ class BlockingSocketDriver:
     def _perform(self, effect: SocketEffect) -> Any:
         if isinstance(effect, Watch):
             return _watch(effect.signal, effect.seconds)
-        with _failures(self._connect is not None):
+        try:
             if isinstance(effect, Receive):
                 return self._received(effect.seconds)
             if isinstance(effect, OpenSocket):
@@ -412,6 +423,12 @@ class BlockingSocketDriver:
             if isinstance(effect, Transmit):
                 return self._open_connection().send(effect.text)
             return self._hang_up()
+        except Exception as error:
+            foreign = self._connect is not None
+            failure = socket_failure(error, foreign)
+            if failure is None or failure is error:
+                raise
+            raise failure from (error if foreign else None)
 
     def _open(self) -> None:
         self._opening = True
@@ -462,20 +479,3 @@ def _watch(signal: Signal, seconds: float) -> None:
     if not isinstance(signal, threading.Event):
         raise TypeError("a blocking client waits for threading events")
     signal.wait(seconds)
-
-
-@contextlib.contextmanager
-def _failures(foreign: bool) -> Generator[None]:
-    """Turn what websockets raises into `SocketFailure`, or whatever a foreign socket raises."""
-    from websockets.exceptions import WebSocketException
-
-    try:
-        yield
-    except SocketFailure:
-        raise
-    except (WebSocketException, OSError, EOFError, ValueError, ImportError) as error:
-        raise SocketFailure(str(error) or type(error).__name__) from None
-    except Exception as error:
-        if not foreign:
-            raise
-        raise SocketFailure(f"{type(error).__name__}: {error}") from error

@@ -7,6 +7,8 @@ late for them. So each read, write and connection is given no more time than all
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import time
 import zlib
 from collections.abc import Generator, Iterable, Mapping
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+
+_HTTPX_LOG: Final = logging.getLogger("httpx")
 
 
 class Pace:
@@ -61,6 +66,10 @@ class Pace:
                 self._asked = now
             ends.append(self._asked + self._answer)
         return min(ends) - now if ends else None
+
+
+_PACKET: Final = 16 * 1024
+"""What is smaller waits for what is written next."""
 
 
 _PACE: Final[ContextVar[Pace | None]] = ContextVar("comfyflow_pace", default=None)
@@ -100,15 +109,47 @@ def _within(timeout: float | None, late: type[Exception], reading: bool = False)
     return left if timeout is None else min(timeout, left)
 
 
+class _Outbox:
+    """Holds back small pieces until more comes or an answer is read.
+
+    httpcore writes the head of a request and its body apart: two packets, and a server that is woken twice.
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+        self.timeout: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def put(self, piece: bytes, timeout: float | None) -> bytes:
+        """Add a piece; gives what is to be written now, if anything."""
+        self.timeout = timeout
+        whole = self._held + piece if self._held else piece
+        self._held = whole if len(whole) < _PACKET else b""
+        return b"" if self._held else whole
+
+    def take(self) -> bytes:
+        """All that is held back."""
+        whole, self._held = self._held, b""
+        return whole
+
+
 class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
+        self._outbox = _Outbox()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._outbox:
+            limit = _within(self._outbox.timeout, httpcore.WriteTimeout)
+            with contextlib.suppress(httpcore.WriteError):  # a server may have answered and closed
+                self._inner.write(self._outbox.take(), limit)
         return self._inner.read(max_bytes, _within(timeout, httpcore.ReadTimeout, reading=True))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _within(timeout, httpcore.WriteTimeout))
+        if piece := self._outbox.put(buffer, timeout):
+            self._inner.write(piece, _within(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -145,12 +186,18 @@ class _Backend(httpcore.NetworkBackend):
 class _AsyncStream(httpcore.AsyncNetworkStream):
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
+        self._outbox = _Outbox()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._outbox:
+            limit = _within(self._outbox.timeout, httpcore.WriteTimeout)
+            with contextlib.suppress(httpcore.WriteError):
+                await self._inner.write(self._outbox.take(), limit)
         return await self._inner.read(max_bytes, _within(timeout, httpcore.ReadTimeout, reading=True))
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._inner.write(buffer, _within(timeout, httpcore.WriteTimeout))
+        if piece := self._outbox.put(buffer, timeout):
+            await self._inner.write(piece, _within(timeout, httpcore.WriteTimeout))
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -216,6 +263,63 @@ def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str,
     if request.timeout is not None:
         arguments["timeout"] = request.timeout
     return arguments
+
+
+def goes_directly(http: httpx.Client | httpx.AsyncClient, request: Request, auth: httpx.Auth | None) -> bool:
+    """Whether a request may go to the transport without passing httpx's client.
+
+    The client merges headers, and asks its cookies about each answer: that takes longer than all that
+    the transport does. It is needed where it has something to do: for auth, hooks, cookies, forms,
+    addresses of others, and its log.
+    """
+    return not (
+        auth is not None
+        or request.url is not None
+        or request.parts
+        or http.cookies
+        or any(http.event_hooks.values())
+        or _HTTPX_LOG.isEnabledFor(logging.INFO)
+    )
+
+
+def direct_request(
+    http: httpx.Client | httpx.AsyncClient, headers: Mapping[str, str], arguments: Mapping[str, Any]
+) -> httpx.Request:
+    """A request as ``build_request`` of httpx's client makes it, for one that `goes_directly`.
+
+    Args:
+        http: The client.
+        headers: What the client sends with each request, by lowercase name.
+        arguments: See `build_arguments`.
+    """
+    import httpx
+
+    given = arguments.get("timeout")
+    timeout = http.timeout if given is None else httpx.Timeout(given)
+    own = {name.lower(): value for name, value in arguments["headers"].items()}
+    return httpx.Request(
+        arguments["method"],
+        _parsed(arguments["url"]),
+        headers={**headers, **own},
+        content=arguments.get("content"),
+        extensions={"timeout": timeout.as_dict()},
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    import httpx
+
+    return httpx.URL(url)
+
+
+def keep_cookies(
+    http: httpx.Client | httpx.AsyncClient, request: httpx.Request, response: httpx.Response
+) -> None:
+    """Have httpx's client know the cookies of an answer that did not pass it."""
+    response.request = request
+    if "set-cookie" in response.headers:
+        http.cookies.extract_cookies(response)
 
 
 def _content(content: bytes | Path, files: ExitStack) -> Any:

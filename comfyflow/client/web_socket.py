@@ -157,8 +157,9 @@ class Hub:
         """Hand on one event of the socket."""
         if isinstance(event, (PromptEvent, UnknownMessage)):
             event = self._handed(event)
-        for listener in self._listening():
-            listener.put(event)
+        if self._listeners:
+            for listener in self._listening():
+                listener.put(event)
 
     def opened(self) -> None:
         """The socket is open and the server has greeted us."""
@@ -309,6 +310,26 @@ class Callbacks:
             self._subscriptions = tuple(known for known in self._subscriptions if known is not subscription)
 
 
+_RECEIVE: Final = Receive()
+
+
+def socket_failure(error: Exception, foreign: bool, *more: type[Exception]) -> SocketFailure | None:
+    """What an error of a socket means; None for one that is no failure of it.
+
+    Args:
+        error: What websockets raised, or a foreign socket.
+        foreign: Whether the socket is one that was handed in: whatever it raises, it is broken.
+        more: Further classes of errors that mean that it is broken.
+    """
+    from websockets.exceptions import WebSocketException
+
+    if isinstance(error, SocketFailure):
+        return error
+    if isinstance(error, (WebSocketException, OSError, EOFError, ValueError, ImportError, *more)):
+        return SocketFailure(str(error) or type(error).__name__)
+    return SocketFailure(f"{type(error).__name__}: {error}") if foreign else None
+
+
 def socket_flow(core: Core) -> SocketFlow:
     """Open the socket, hand on what it says, and open it again when it breaks; until the end.
 
@@ -323,9 +344,10 @@ def socket_flow(core: Core) -> SocketFlow:
             yield Transmit(FEATURE_FLAGS)
             while True:
                 # A greeting may be slow, or never come from what stands between: another try may help.
-                patience = None if hub.connected else core.limits.socket / 2 * (attempt + 1)
-                message: str | bytes = yield Receive(patience)
-                if isinstance(message, str) and marks(message) > core.bounds.text_values:
+                receive = _RECEIVE if hub.connected else Receive(core.limits.socket / 2 * (attempt + 1))
+                message: str | bytes = yield receive
+                most = core.bounds.text_values
+                if isinstance(message, str) and len(message) > most and marks(message) > most:
                     raise SocketFailure(exceeded("text_values", core.bounds, "a message"))
                 if not hub.connected:
                     hub.opened()

@@ -6,7 +6,7 @@ import inspect
 import json
 import linecache
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import CodeType
@@ -101,11 +101,16 @@ def _notes(workflow: Workflow[Any]) -> Iterator[Note]:
 
 def _arguments(function: Any, call: Any) -> Mapping[str, Any]:
     try:
-        bound = inspect.signature(function).bind(*call.args, **call.kwargs)
+        bound = _signature(function).bind(*call.args, **call.kwargs)
     except (TypeError, ValueError):
         return {}
     bound.apply_defaults()
     return bound.arguments
+
+
+@lru_cache(maxsize=64)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 def _shown(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ..graph.canvas import Point, Size
@@ -20,6 +21,8 @@ GAPS_IN_GROUPS: Final = Gaps(beside=60, below=30, between=45)
 _ASPECT: Final = 2.0
 _JUDGED: Final = 150
 _PASSES: Final = 2
+_REMEMBERED: Final = 300
+"""Pictures of more boxes are not kept."""
 
 
 def arrange(
@@ -40,6 +43,28 @@ def arrange(
     """
     if not sizes:
         return []
+    if len(sizes) > _REMEMBERED:
+        return _arranged(sizes, wires, groups, notes)
+    return list(_remembered(tuple(sizes), tuple(wires), tuple(map(tuple, groups)), tuple(notes)))
+
+
+@lru_cache(maxsize=64)
+def _remembered(
+    sizes: tuple[Size, ...],
+    wires: tuple[Wire, ...],
+    groups: tuple[tuple[int, ...], ...],
+    notes: tuple[int, ...],
+) -> tuple[Point, ...]:
+    """The same for what was arranged before: the prompts of a sweep differ in values, not in boxes."""
+    return tuple(_arranged(sizes, wires, groups, notes))
+
+
+def _arranged(
+    sizes: Sequence[Size],
+    wires: Sequence[Wire],
+    groups: Sequence[Collection[int]],
+    notes: Collection[int],
+) -> list[Point]:
     flat = _shelved(sizes, wires, GAPS)
     if not any(groups):
         return flat

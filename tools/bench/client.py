@@ -1,7 +1,8 @@
 """The client beside a bare httpx and websockets script, and its memory over many prompts.
 
 The simulator runs in a process of its own. Both send the same kind of trivial prompt, one after
-the other, and read its output from the history. COMFYUI_URL names another server instead.
+the other, and read its output from the history; a workflow in Python is sent with the editor's JSON
+of it, which the bare script has as text. COMFYUI_URL names another server instead.
 ``python -m tools.bench.client memory N`` measures memory over N prompts only.
 """
 
@@ -26,16 +27,19 @@ from typing import Any
 import httpx
 import websockets.asyncio.client
 import websockets.sync.client
+from comfynodes import EmptyImage, PreviewImage
 
-from comfyflow import AsyncClient, Client
+from comfyflow import AsyncClient, Client, Workflow, workflow
 from comfyflow.client.message import FEATURE_FLAGS
+from comfyflow.exporter.embedding import embedded_workflow
+from comfyflow.source import Source
 
 from ._process import ROOT
 
 PROMPTS = 200
 ROUNDS = 5
 MANY = 5000
-LIMIT = 1.15
+LIMIT = 1.10
 
 Way = Callable[[str, int], None]
 
@@ -90,8 +94,41 @@ def server() -> Iterator[Subject]:
         process.stdout.close()
 
 
+def swept_prompt() -> Workflow[PreviewImage]:
+    """The same prompt as a workflow in Python."""
+    return swept(next(_colors) % 0xFFFFFF)
+
+
+@workflow
+def swept(color: int) -> PreviewImage:
+    return PreviewImage(images=EmptyImage(width=8, height=8, batch_size=1, color=color))
+
+
+def bare_body(client_id: str) -> dict[str, Any]:
+    return {"prompt": prompt(), "client_id": client_id}
+
+
 def bare(url: str, count: int) -> None:
     """What a careful person writes by hand: no retries, no fallback, no types."""
+    bare_loop(url, count, bare_body)
+
+
+def bare_swept(url: str, count: int) -> None:
+    """The same with the editor's JSON of one workflow, in which the value is replaced."""
+    made = swept_prompt()
+    source = Source.of(made, None)
+    written = json.dumps(embedded_workflow(source, made.schema()))
+    old = str(source.prompt["1"]["inputs"]["color"])
+
+    def body(client_id: str) -> dict[str, Any]:
+        sent = prompt()
+        editor = json.loads(written.replace(old, str(sent["1"]["inputs"]["color"])))
+        return {"prompt": sent, "client_id": client_id, "extra_data": {"extra_pnginfo": {"workflow": editor}}}
+
+    bare_loop(url, count, body)
+
+
+def bare_loop(url: str, count: int, make_body: Callable[[str], dict[str, Any]]) -> None:
     client_id = str(uuid.uuid4())
     address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
     connecting: Any = websockets.sync.client.connect(address, max_size=None, compression=None)
@@ -99,8 +136,9 @@ def bare(url: str, count: int) -> None:
         socket.recv()
         socket.send(FEATURE_FLAGS)
         for _ in range(count):
-            body = {"prompt": prompt(), "client_id": client_id}
-            prompt_id = http.post("/api/prompt", json=body).raise_for_status().json()["prompt_id"]
+            prompt_id = (
+                http.post("/api/prompt", json=make_body(client_id)).raise_for_status().json()["prompt_id"]
+            )
             while not is_end(socket.recv(), prompt_id):
                 pass
             entry = http.get(f"/api/history/{prompt_id}").raise_for_status().json()[prompt_id]
@@ -142,6 +180,13 @@ def ours(url: str, count: int) -> None:
             assert client.run(prompt()).files
 
 
+def ours_swept(url: str, count: int) -> None:
+    """A workflow in Python, with the editor's JSON that goes along."""
+    with Client(url) as client:
+        for _ in range(count):
+            assert client.run(swept_prompt()).files
+
+
 def awaited(url: str, count: int) -> None:
     """The same with `AsyncClient`."""
 
@@ -173,7 +218,7 @@ def overhead(subject: Subject) -> None:
 
     On a machine that is busy otherwise, only the ratio of processor time means anything.
     """
-    for plain, way in ((bare, ours), (bare_async, awaited)):
+    for plain, way in ((bare, ours), (bare_async, awaited), (bare_swept, ours_swept)):
         plain(subject.url, 20)
         way(subject.url, 20)
         pairs = [(measure(plain, subject), measure(way, subject)) for _ in range(ROUNDS)]
@@ -182,7 +227,7 @@ def overhead(subject: Subject) -> None:
         each = statistics.median(mine.wall for _, mine in pairs) / PROMPTS * 1000
         verdict = "within" if wall <= LIMIT else "OVER"
         print(
-            f"{way.__name__:8} {each:6.2f} ms a prompt: {wall:.2f} of {plain.__name__} ({verdict} {LIMIT}); "
+            f"{way.__name__:10} {each:6.2f} ms a prompt: {wall:.2f} of {plain.__name__} ({verdict} {LIMIT}); "
             f"processor time {cpu:.2f}",
             flush=True,
         )
