@@ -21,6 +21,8 @@ from comfyflow.schema import Schema
 from comfyflow.validate import validate_prompt
 from tests.command import Command
 from tests.simulated import NODES, SAVE
+from tests.test_catalogue import NODES as REFERENCE
+from tests.test_catalogue import PROMPT
 from tests.web_server import web_server
 
 BALLAST = {f"Other {number}": NODES["SaveImage"] for number in range(300)}
@@ -262,3 +264,18 @@ def test_a_server_that_goes_away_is_no_unknown_class() -> None:
         schema = asked_schema(server.url)
     with pytest.raises(SchemaError, match="no ComfyUI server answers"):
         validate_prompt(SAVE, schema)
+
+
+@pytest.mark.parametrize(("change", "whole"), [({}, 0), ({"strange": ["INT", {"default": 1}]}, 1)])
+def test_python_has_the_names_of_the_package_that_is_here(
+    change: dict[str, Any], whole: int, command: Command, tmp_path: Path
+) -> None:
+    sampler = REFERENCE["KSampler"]
+    inputs = {**sampler["input"], "required": {**sampler["input"]["required"], **change}}
+    few = {name: REFERENCE[name] for name in used(json.loads(PROMPT.read_bytes()))}
+    nodes = {**few, "KSampler": {**sampler, "input": inputs}, "KSampler ": sampler}
+    with serving(Server(nodes)) as server:
+        run = command("to-python", str(PROMPT), "--server", server.url)
+    assert run.code == 0, run.err
+    assert server.whole == whole
+    assert run.out == command("to-python", str(PROMPT)).out or whole

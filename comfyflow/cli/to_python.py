@@ -98,6 +98,8 @@ def to_python(
     say_warnings(loaded.warnings, known=given is not None)
     if canvas is not None:
         _saved(loaded, target)
+    same = _as_in_package(loaded.graph, given, package) if given is not None else None
+    schema = same if same is not None else schema
     source = write_python(
         loaded.graph,
         schema,
@@ -109,7 +111,7 @@ def to_python(
         annotations=_annotations(loaded, schema),
         canvas=None if canvas is None else _beside(canvas, output),
     )
-    generated = given is not None and package != stubs
+    generated = given is not None and package != stubs and same is None
     found = _proof(source, loaded.graph, schema, package, generate_package=generated)
     if not found.empty:
         say(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
@@ -121,6 +123,45 @@ def to_python(
         click.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
         if generated:
             _tell_missing(loaded.graph, schema, package)
+
+
+def _as_in_package(graph: Graph, given: Schema, package: str) -> Schema | None:
+    """The schema of the package that is here, with a server's own entries of the classes in use.
+
+    What classes are called in Python depends on all that a package has. Where the one that the module will
+    import has the classes as the server has them, its names are the right ones, and the server need not be
+    asked for the others.
+
+    Args:
+        graph: The workflow.
+        given: The server's classes.
+        package: The package.
+
+    Returns:
+        The schema; None where the classes are others, or all of the server's are known anyway.
+    """
+    from ..lock.signature import signature
+    from ..schema import Schema
+    from ..schema.catalogue import layered
+
+    if given.count is not None:
+        return None
+    try:
+        there = package_schema_of(package)
+    except ComfyflowError:
+        return None
+    used = {node.class_type for node in graph.values()}
+    for name in used:
+        ours, theirs = there.get(name), given.get(name)
+        if ours is None or theirs is None or signature(ours, _none, False) != signature(theirs, _none, False):
+            return None
+    own = {name: given.raw[name] for name in used}
+    return Schema(layered(own, there.raw), given.version, given.source, editor=given.editor)
+
+
+def _none(_input: str) -> set[str]:
+    """That no file of a list is in use."""
+    return set()
 
 
 def _saved(loaded: Source, target: str) -> Mapping[str, Any]:
