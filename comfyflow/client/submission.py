@@ -30,7 +30,7 @@ from ..source import Source
 from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
 from .flow import Answer, Flow, Request, json_body
 from .options import NodeFailurePolicy
-from .routes.node_class_routes import class_infos, object_info
+from .routes.node_class_routes import class_infos, whole_catalogue
 from .routes.queue_routes import history_entry, queue
 from .routes.server_routes import features
 from .run import Run
@@ -108,7 +108,7 @@ def with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[Pr
     prompt: Mapping[str, Any] = prepared.prompt
     try:
         if error.report.error == _MISSING_CLASS:
-            found: Mapping[str, Any] = yield from object_info(core)
+            found: Mapping[str, Any] = yield from whole_catalogue(core)
             prompt = _with_saved_classes(prepared)
             body = _with_class_name(body, prompt)
         else:

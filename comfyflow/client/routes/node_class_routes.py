@@ -155,7 +155,7 @@ def of_server(core: Core, known: Schema, names: Iterable[str]) -> Flow[Schema]:
         stats = yield from system_stats(core)
         found: Mapping[str, Any]
         if len(wanted) > _SINGLY:
-            found = yield from object_info(core)
+            found = yield from whole_catalogue(core)
         else:
             infos = yield from class_infos(core, wanted)
             found = {name: info for name, info in infos.items() if info is not None}
@@ -237,6 +237,19 @@ def object_info_answer(core: Core) -> Flow[Answer]:
         ServerError: The server gives an error.
     """
     return (yield from _first_of(core, "/api/object_info", "/object_info"))
+
+
+def whole_catalogue(core: Core) -> Flow[Mapping[str, Any]]:
+    """What a server says of all its classes; of many, each is decoded when it is looked at.
+
+    Raises:
+        ServerError: The server gives an error, or no /object_info.
+    """
+    answer = yield from object_info_answer(core)
+    try:
+        return parse_object_info(answer.content, f"/object_info of {core.address}", core.bounds)
+    except SchemaError as error:
+        raise ServerError(str(error), answer.status) from None
 
 
 def server_told(core: Core) -> Flow[SystemStats]:
