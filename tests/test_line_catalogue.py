@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there the file 
 @pytest.fixture(autouse=True)
 def lazily(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is large, and lines are longer than what is read at once."""
-    monkeypatch.setattr(line_catalogue, "LARGE", 0)
+    monkeypatch.setattr(line_catalogue, "_LEAST", 0)
     monkeypatch.setattr(line_catalogue, "_BUFFER", 7)
 
 

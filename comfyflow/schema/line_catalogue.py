@@ -18,8 +18,10 @@ from typing import Any, Final, NamedTuple
 from ..bounds import Bounds
 from ..errors import SchemaError
 from ..json_types import is_object
-from .catalogue import LARGE, Catalogue
+from .catalogue import Catalogue
 
+_LEAST: Final = 1 << 15
+"""Less is read as a whole in no time."""
 _BEGIN: Final = b'{"comfyui_version":'
 _NODES: Final = b'"nodes":{\n'
 _END: Final = b"}}\n"
@@ -108,7 +110,7 @@ def read_lines(path: Path, bounds: Bounds) -> Mapping[str, Any] | None:
 
 def _read(handle: int, source: str, bounds: Bounds) -> Mapping[str, Any] | None:
     stamp = size, _ = _stamp(handle)
-    if not LARGE <= size <= bounds.json:
+    if not _LEAST <= size <= bounds.json:
         return None
     first = os.pread(handle, _LONGEST_HEAD, 0) if os.pread(handle, len(_BEGIN), 0) == _BEGIN else b""
     start = first.find(_NODES) + len(_NODES)
