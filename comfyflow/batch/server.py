@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import uuid
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..client import AsyncClient, ClientOptions, Limits, OutOfMemory, Result
+from ..client.async_driver import LoopSignal
 from ..client.core import Core, patiently
 from ..client.failure import error_of_outcome
-from ..client.flow import Flow, sleep
+from ..client.flow import Answer, Flow, Forward, Request, Watch, sleep
 from ..client.inputs import upload_inputs
 from ..client.routes.node_class_routes import class_infos
 from ..client.routes.queue_routes import delete_queued, history_entry, interrupt, queue
@@ -31,6 +34,7 @@ from ..errors import (
 from ..graph.prompt import sendable
 from ..schema.node_schema import read_node
 from ..source import Source
+from .queue_watch import QueueWatch
 from .record import Attempt, Ending
 from .schedule import Offer
 
@@ -49,6 +53,15 @@ _OF_THE_PROMPT: Final = (400, 413, 422)
 """Answers that say something of the prompt, and not of the server."""
 
 _LONGEST_ERROR: Final = 4000
+
+_FREQUENT: Final = ("/api/prompt", "/api/history/")
+"""What is asked once a row and more."""
+
+_LONG_PAUSE: Final = 3600.0
+
+_AT_ONCE: Final = 1
+"""How many frequent requests a server gets at once: each takes a connection of its own, and the more of these
+there are the more httpcore has to do for each request."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,15 @@ class BatchServer:
         self.url: Final = self.client.url
         self.leaves_prompts: bool = False
         """Whether a task that is cancelled leaves its prompt where it is."""
+        self._watch: Final = QueueWatch()
+        self._nobody: Final = str(uuid.uuid4())
+        self._turns: Final = Turns(_AT_ONCE)
+        self.client.use(self._turns.take)
+        core = self.client._core
+        core.hub.listen(self._watch)
+        self._calm: Final = core.limited(
+            dataclasses.replace(core.limits, poll=core.limits.quiet, poll_most=core.limits.quiet_most)
+        )
         self.runs: Final[dict[int, Run]] = {}
         """The prompts that it has, by row."""
 
@@ -208,14 +230,16 @@ class BatchServer:
             prompt = files.prompt
         run = Run(attempt.prompt_id, prompt, core.new_signal, core.clock, source.places)
         run.senders = picture_senders(prompt, None)
-        run.polled = not core.use_socket
-        if not run.polled:
+        run.polled = not (core.use_socket and run.senders)
+        if core.use_socket:
             yield from ready_socket(core, bool(run.senders))
+        if not run.polled:
             core.hub.add(run)
         yield from require_pictures(core, run, told=False)
         sending.run = self.runs[attempt.row] = run
         try:
-            accepted = yield from submit(core, run, Submission(prompt), source)
+            nobody = self._nobody if run.polled else None
+            accepted = yield from submit(core, run, Submission(prompt, client_id=nobody), source)
         except PromptRejected as error:
             raise (yield from with_choices(core, error, source)) from None
         sending.accepted = True
@@ -244,7 +268,11 @@ class BatchServer:
 
     def _waited(self, run: Run, source: Source, report: Report | None) -> Flow[Ended]:
         core = self.client._core
-        outcome = yield from Wait(core, run, None).outcome()
+        self._watch.add(run)
+        try:
+            outcome = yield from Wait(self._calm if core.hub.connected else core, run, None).outcome()
+        finally:
+            self._watch.remove(run)
         error = error_of_outcome(run, outcome)
         if error is not None:
             return Ended(_ending(error), str(error)[:_LONGEST_ERROR])
@@ -254,6 +282,47 @@ class BatchServer:
             ending: Ending = "invalid" if isinstance(missing, PromptRejected) else "node_error"
             return Ended(ending if not run.senders else "download", str(missing)[:_LONGEST_ERROR])
         return Ended("completed", result=result)
+
+
+class Turns:
+    """Has requests wait for one another; a middleware.
+
+    Args:
+        most: How many go at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._waiting: deque[LoopSignal] = deque()
+
+    def take(self, request: Request, forward: Forward) -> Flow[Answer]:
+        """Send a request when it is its turn."""
+        if not request.path.startswith(_FREQUENT):
+            return (yield from forward(request))
+        if self._free:
+            self._free -= 1
+        else:
+            signal = LoopSignal()
+            self._waiting.append(signal)
+            try:
+                while not signal.is_set():
+                    yield Watch(signal, _LONG_PAUSE)
+            except BaseException:
+                if signal.is_set():
+                    self._pass_on()
+                else:
+                    self._waiting.remove(signal)
+                raise
+        try:
+            return (yield from forward(request))
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._free += 1
 
 
 class Stopped(asyncio.CancelledError):

@@ -150,7 +150,7 @@ class Core:
         self.address = address
         self.credentials = credentials
         self.client_id: Final = client_id or str(uuid.uuid4())
-        self.limits: Final = limits or Limits()
+        self.limits = limits or Limits()
         self.bounds: Final = bounds or Bounds.from_environment()
         self.middleware: Final = [*middleware]
         """Shared with what `within` gives: a layer that is added later counts everywhere."""
@@ -186,6 +186,16 @@ class Core:
         hurried.until = None if seconds is None else self.clock() + max(seconds, 0.0)
         hurried.given = seconds
         return hurried
+
+    def limited(self, limits: Limits) -> Core:
+        """The same client with other limits.
+
+        Args:
+            limits: The limits.
+        """
+        other = copy.copy(self)
+        other.limits = limits
+        return other
 
     def left(self) -> float | None:
         """The seconds until the end that `within` set; None where it set none."""

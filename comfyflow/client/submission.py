@@ -196,6 +196,7 @@ class Submission:
         extra_data: What the server stores with it: ``extra_pnginfo``, ``preview_method``, ….
         targets: Output nodes to run; None for all.
         node_failure_policy: What to do when a node fails; None for what the server does by default.
+        client_id: The socket that its events go to; None for the client's own.
     """
 
     prompt: Mapping[str, Any]
@@ -204,6 +205,7 @@ class Submission:
     extra_data: Mapping[str, Any] | None = field(default=None, repr=False)
     targets: Sequence[str] | None = None
     node_failure_policy: str | None = None
+    client_id: str | None = None
 
 
 def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[QueuedPrompt]:
@@ -362,7 +364,7 @@ def _request(core: Core, run: Run, submission: Submission, prepared: Source) -> 
     body: dict[str, Any] = {
         "prompt": submission.prompt,
         "prompt_id": run.prompt_id,
-        "client_id": core.client_id,
+        "client_id": submission.client_id or core.client_id,
         "extra_data": submission.extra_data or {},
     }
     if submission.number is not None:
