@@ -171,11 +171,8 @@ def needs_code(node_id: str, graph: Graph, schema: Schema, made: Mapping[str, An
     known = schema.get(node.class_type) if node is not None else None
     if node is None or known is None or not known.of_pack:
         return False
-    own = {
-        name
-        for name, value in node.inputs.items()
-        if type(value) is not Link and name in known.by_name and known.by_name[name].type not in WIDGETS
-    }
+    given = [known.by_name.get(name) for name, value in node.inputs.items() if type(value) is not Link]
+    own = [each for each in given if each and (each.type not in WIDGETS or "widgetType" in each.options)]
     by_name = {str(each["id"]) for each in made["nodes"] if isinstance(each.get("widgets_values"), dict)}
     return bool(own) or node_id in by_name
 
