@@ -172,3 +172,21 @@ def test_a_canvas_is_a_path_and_what_is_decorated_a_function() -> None:
         NodeUsageError, match="decorates a function, not str; a file of the editor is canvas="
     ):
         made("picture.json")
+
+
+def test_classes_of_no_package_are_those_of_the_reference(
+    command: Command, tmp_path: Path, script: str
+) -> None:
+    run = command("to-workflow", script)
+    assert (run.code, [node["type"] for node in json.loads(run.out)["nodes"]][:2]) == (
+        0,
+        ["EmptyImage", "SaveImage"],
+    )
+    assert command("graph", script, "-o", str(tmp_path / "x.svg")).code == 0
+
+
+def test_what_reading_and_writing_warn_of_is_told_once(command: Command, tmp_path: Path) -> None:
+    saved = {**SAVED, "extra": {"frontendVersion": "99.1.1"}}
+    (tmp_path / "new.json").write_text(json.dumps(saved))
+    run = command("to-workflow", str(tmp_path / "new.json"))
+    assert (run.code, run.err.count("editor 99.1 saved the workflow")) == (0, 1)

@@ -61,11 +61,11 @@ def graph(
     from ..picture import Picture
     from ..source import Converting
     from ..validate import validate_prompt
-    from .target import load_target, own_schema
+    from .target import load_target
 
     schema = given_schema(server, object_info, stubs)
     source = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
-    against = schema if schema is not None else own_schema(source)
+    against = schema if schema is not None else _classes(source)
     report = validate_prompt(source.prompt, against, places=source.places) if check else None
     drawn = _on_its_canvas(source, against)
     if arrange:
@@ -82,6 +82,18 @@ def graph(
     if report is not None and not report.ok:
         say(f"{shown_name(target)}: {report}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
+
+
+def _classes(source: Source) -> Schema:
+    """The classes that a target is drawn with: a picture needs none of its own."""
+    from ..errors import SchemaError
+    from .options import reference_schema
+    from .target import own_schema
+
+    try:
+        return own_schema(source)
+    except SchemaError:
+        return reference_schema()
 
 
 def _on_its_canvas(source: Source, schema: Schema) -> Graph:

@@ -60,7 +60,7 @@ def open_workflow(
         loaded = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
         called = file_name(name if name is not None else "" if target == STDIN else loaded.name)
         made = to_workflow(loaded, schema, frontend=schema.editor or FRONTEND, name=called, like=like)
-        for warning in (*loaded.warnings, *made.warnings):
+        for warning in dict.fromkeys(map(str, (*loaded.warnings, *made.warnings))):
             say(warning, err=True)
         content = json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogatepass")
         try:

@@ -55,9 +55,7 @@ def to_workflow(
 
     given = given_schema(server, object_info, stubs)
     loaded = load_target(target, context.args, given, Converting(editor, repair, packs=packs))
-    for warning in loaded.warnings:
-        say(warning, err=True)
     made = write_workflow(loaded, given, frontend=frontend, like=like, subgraphs=subgraphs)
-    for warning in made.warnings:
+    for warning in dict.fromkeys(map(str, (*loaded.warnings, *made.warnings))):
         say(warning, err=True)
     write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", output)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..collector import collector_paused
-from ..errors import ComfyflowError, ExportError
+from ..errors import ComfyflowError, ExportError, SchemaError
 from ..graph import Graph
 from ..importer import Conversion, convert_workflow
 from ..importer.editor_rules import EditorRules, choose_editor
@@ -78,8 +79,7 @@ def to_workflow(
     """
     _check_types(schema, name)
     source = Source.of(graph, schema)
-    known = schema if schema is not None else source.own_schema()
-    known = known if known is not None else reference_schema()
+    known = schema if schema is not None else _own_schema(source)
     document = _document(like, source)
     asked = FRONTEND if frontend is None and document is None else frontend
     editor = choose_editor(asked, known, document or {})
@@ -120,6 +120,19 @@ def _written(
         anew = _checked(origin.graph, known, rules, called, NOTHING)
         with_looks(anew, origin)
         return anew
+
+
+def _own_schema(source: Source) -> Schema:
+    """The schema of the workflow's own classes; the reference package's where they are of no package.
+
+    Raises:
+        SchemaError: There is no reference package either.
+    """
+    with suppress(SchemaError):
+        own = source.own_schema()
+        if own is not None:
+            return own
+    return reference_schema()
 
 
 def _check_types(schema: object, name: object) -> None:

@@ -1,7 +1,7 @@
 """What we write, in ComfyUI's real editors: each loads it, and makes the same prompt of it again.
 
-Every tenth template is looked at, or so; COMFYFLOW_PARITY_ALL=1 takes all, with every server's templates in
-both editors, and 500 drawn graphs. `pytest -s -m slow tests/parity/test_real_editor.py` prints the rates.
+Some ten of each kind are looked at; COMFYFLOW_PARITY_ALL=1 takes all, the templates of every server in both
+editors, and 500 drawn graphs. `pytest -s -m slow tests/parity/test_real_editor.py` prints the rates.
 """
 
 from __future__ import annotations
