@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -281,6 +282,32 @@ def test_what_is_not_taken(server: str, downloads: Downloads, path: str, why: st
         downloads.fetch(file_at(f"{server}/{path}"))
     assert "secret" not in str(told.value)
     assert [name for name in left(downloads) if not name.startswith(".")] == []
+
+
+def test_two_commands_do_not_write_one_file(server: str, downloads: Downloads) -> None:
+    file = file_at(f"{server}/a", hash=SHA256)
+    seen: list[str] = []
+
+    def another(_done: int, _size: int | None) -> None:
+        if not seen:
+            with pytest.raises(ModelFileError, match="is another command downloading it") as told:
+                downloads.fetch(file)
+            seen.append(str(told.value))
+
+    assert downloads.fetch(file, another).path.read_bytes() == CONTENT
+    assert len(seen) == 1
+    assert left(downloads) == ["a.safetensors"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(
+    server: str, downloads: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr("sqlite3.connect", refused)
+    with pytest.raises(ModelFileError, match="cannot be locked"):
+        downloads.fetch(file_at(f"{server}/a"))
 
 
 def test_redirects_are_followed(server: str, downloads: Downloads) -> None:

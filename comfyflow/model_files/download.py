@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -132,16 +133,19 @@ class Downloads:
         path = place(self.models, file)
         if reason is not None or path is None or file.url is None:
             raise ModelFileError(f"{file.path} was not downloaded: {reason}")
-        if os.path.lexists(path):
-            raise ModelFileError(f"{path} already exists and was not changed")
         partial = _Partial(path, file.url)
-        with SavedFile(path, overwrite=False, renamed=False) as saved:
-            self._whole(file, partial, progress)
-            checked = self._check(file, partial)
-            size = partial.path.stat().st_size
-            with local_errors(path):
-                partial.path.replace(saved.partial)
-        partial.forget()
+        with local_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.held():
+            if os.path.lexists(path):
+                raise ModelFileError(f"{path} already exists and was not changed")
+            with SavedFile(path, overwrite=False, renamed=False) as saved:
+                self._whole(file, partial, progress)
+                checked = self._check(file, partial)
+                size = partial.path.stat().st_size
+                with local_errors(path):
+                    partial.path.replace(saved.partial)
+            partial.forget()
         return Fetched(path, size, checked)
 
     def _whole(self, file: WantedModel, partial: _Partial, progress: Progress) -> None:
@@ -309,10 +313,35 @@ class _Partial:
 
     def __init__(self, path: Path, url: str) -> None:
         key = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:12]
+        self.final = path
         self.path = path.with_name(f".{path.name[:80]}.{key}.part")
         self._state = self.path.with_suffix(".json")
         self.linked: str | None = None
         """The SHA-256 that the server says of the whole file."""
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """Keep other processes from it: by a lock of SQLite's on an empty file, which ends with the process.
+
+        Raises:
+            ModelFileError: Another process has it.
+        """
+        lock = self.path.with_suffix(".lock")
+        with contextlib.ExitStack() as stack:
+            try:
+                connection = sqlite3.connect(lock, timeout=0, isolation_level=None)
+                stack.callback(connection.close)
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                raise ModelFileError(
+                    f"{self.final} cannot be locked ({error}); is another command downloading it?"
+                ) from None
+            try:
+                yield
+            finally:
+                connection.close()
+                with contextlib.suppress(OSError):  # Windows keeps what another process has open
+                    lock.unlink()
 
     @property
     def size(self) -> int:
