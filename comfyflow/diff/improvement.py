@@ -103,6 +103,8 @@ def _exchange(pairing: Pairing, one: int, other: int) -> bool:
         return False
     concerned = [node for node in (one, has, had, other) if node != NONE]
     before = _cost_around(pairing, concerned)
+    if not before.changes and not before.titles and _differ(pairing, one, other, concerned):
+        return False
     for node in (one, other):
         if partner[node] != NONE:
             pairing.part(node)
@@ -117,6 +119,19 @@ def _exchange(pairing: Pairing, one: int, other: int) -> bool:
     if has != NONE:
         pairing.pair(has, other)
     return False
+
+
+def _differ(pairing: Pairing, ours: int, theirs: int, moved: list[int]) -> bool:
+    """Whether two nodes would surely differ as a pair, when only these nodes get other partners."""
+    wiring, partner = pairing.wiring, pairing.partner
+    if wiring.contents[ours] != wiring.contents[theirs]:
+        return True
+    sources = dict(wiring.sources[theirs])
+    return any(
+        partner[source] != sources.get(label, NONE)
+        for label, source in wiring.sources[ours]
+        if source not in moved and sources.get(label) not in moved
+    )
 
 
 def _cost_around(pairing: Pairing, nodes: list[int]) -> Cost:

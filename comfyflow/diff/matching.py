@@ -9,6 +9,7 @@ from .cheapest import find_cheapest
 from .equal_parts import pair_equal_parts
 from .improvement import improve
 from .pairing import Pairing
+from .spreading import pair_neighbours
 from .symmetry import SEARCH_LIMIT
 from .votes import Votes
 from .wiring import Wiring
@@ -62,6 +63,7 @@ def _complete(pairing: Pairing, cones: Cones) -> None:
     """Pair what is left, the surest first."""
     while pair_anchors(pairing, cones):
         pair_equal_parts(pairing, LESS)
+    pair_neighbours(pairing, cones)
     Votes(pairing, cones).run()
     improve(pairing, cones)
 

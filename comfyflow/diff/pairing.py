@@ -28,10 +28,6 @@ class Cost(NamedTuple):
     titles: int
     ids: int
 
-    def plus(self, other: Cost) -> Cost:
-        """Both together."""
-        return Cost(self.changes + other.changes, self.titles + other.titles, self.ids + other.ids)
-
 
 class Pairing:
     """Pairs of nodes of two graphs.
@@ -47,7 +43,7 @@ class Pairing:
             that may not be found out.
     """
 
-    __slots__ = ("_values", "exact", "partner", "split", "wiring")
+    __slots__ = ("_counts", "_values", "exact", "partner", "split", "wiring")
 
     def __init__(self, wiring: Wiring) -> None:
         self.wiring: Wiring = wiring
@@ -55,6 +51,7 @@ class Pairing:
         self.partner: list[int] = [NONE] * len(wiring)
         self.exact: bool = True
         self._values: list[dict[str, Input]] = [{} for _ in wiring.nodes]
+        self._counts: dict[int, int] = {}
 
     def pair(self, ours: int, theirs: int) -> None:
         """Make a node of the first graph and one of the second partners."""
@@ -72,6 +69,7 @@ class Pairing:
         other.partner = self.partner.copy()
         other.exact = self.exact
         other._values = self._values
+        other._counts = self._counts
         return other
 
     def unpaired(self) -> tuple[list[int], list[int]]:
@@ -81,26 +79,38 @@ class Pairing:
 
     def cost(self, nodes: Iterable[int] | None = None) -> Cost:
         """What some nodes cost, or all: a pair counts at its member in the first graph."""
-        total = Cost(0, 0, 0)
-        for node in range(len(self.partner)) if nodes is None else nodes:
-            other = self.partner[node]
+        changes = titles = ids = 0
+        known, partner, split = self.wiring.nodes, self.partner, self.split
+        for node in range(len(partner)) if nodes is None else nodes:
+            other = partner[node]
             if other == NONE:
-                total = total.plus(Cost(1 + len(self.wiring.nodes[node].inputs), 0, 0))
-            elif node < self.split:
-                total = total.plus(self._pair_cost(node, other))
-        return total
+                changes += 1 + len(known[node].inputs)
+            elif node < split:
+                changes += len(self.differing_inputs(node, other))
+                titles += known[node].title != known[other].title
+                ids += known[node].node_id != known[other].node_id
+        return Cost(changes, titles, ids)
 
     def differing_inputs(self, ours: int, theirs: int) -> list[str]:
         """The names of the inputs in which two nodes differ, links taken through the pairing."""
         ours_inputs, theirs_inputs = self.inputs(ours), self.inputs(theirs)
         if self.wiring.contents[ours] == self.wiring.contents[theirs]:
-            names = [name for name, value in ours_inputs.items() if type(value) is tuple]
-        else:
-            names = list({**ours_inputs, **theirs_inputs})
+            return [
+                name
+                for name, value in ours_inputs.items()
+                if type(value) is tuple and not self._agree(value, theirs_inputs.get(name))
+            ]
+        names = list({**ours_inputs, **theirs_inputs})
         return [name for name in names if not self._agree(ours_inputs.get(name), theirs_inputs.get(name))]
 
     def equal_values(self, ours: int, theirs: int) -> int:
         """How many inputs of two nodes have equal values, links apart."""
+        content = self.wiring.contents[ours]
+        if content == self.wiring.contents[theirs]:
+            count = self._counts.get(content)
+            if count is None:
+                count = self._counts[content] = len(self.value_keys(ours))
+            return count
         inputs = self.inputs(theirs)
         ours_inputs = self.inputs(ours).items()
         return sum(1 for name, value in ours_inputs if type(value) is str and inputs.get(name) == value)
@@ -128,9 +138,3 @@ class Pairing:
         if isinstance(ours, tuple) and isinstance(theirs, tuple):
             return self.partner[ours[0]] == theirs[0] and ours[1] == theirs[1]
         return ours == theirs
-
-    def _pair_cost(self, ours: int, theirs: int) -> Cost:
-        one, other = self.wiring.nodes[ours], self.wiring.nodes[theirs]
-        return Cost(
-            len(self.differing_inputs(ours, theirs)), one.title != other.title, one.node_id != other.node_id
-        )

@@ -20,16 +20,16 @@ from .pairing import NONE, Pairing
 WINDOW: Final = 4
 """Of many nodes that all might be it, how many around the like-placed one are looked at."""
 
-_VOTERS: Final = 8
+VOTERS: Final = 8
 """How many users of a node vote; a loader may have thousands."""
 
 _ANY: Final = -(10**9)
 """Less than any pair is worth."""
 
-_PARTNERS: Final = 3
-_STRANGERS: Final = -2
-_CONE: Final = 4
-_TITLE: Final = 2
+PARTNERS_WORTH: Final = 3
+STRANGERS_WORTH: Final = -2
+CONE_WORTH: Final = 4
+TITLE_WORTH: Final = 2
 
 
 class _Nomination(NamedTuple):
@@ -147,8 +147,8 @@ class Votes:
             self._nominate(node)
             return
         if not first.unsure:
-            rivals = self._ranked(other)
-            if not rivals or rivals[0].partner != node or _tied(rivals):
+            rival = self._best(other)
+            if rival is None or rival.partner != node or rival.unsure:
                 heapq.heappush(self._waiting, first._replace(unsure=True))
                 return
         self._pairing.pair(min(node, other), max(node, other))
@@ -167,21 +167,28 @@ class Votes:
 
     def _nominate(self, node: int) -> None:
         self._version[node] += 1
-        ranked = self._ranked(node)
-        if ranked:
-            heapq.heappush(self._waiting, ranked[0]._replace(unsure=_tied(ranked)))
+        best = self._best(node)
+        if best is not None:
+            heapq.heappush(self._waiting, best)
 
-    def _ranked(self, node: int) -> list[_Nomination]:
-        """The partners that a node could have, best first."""
-        nodes, version = self._wiring.nodes, self._version[node]
-        found: list[_Nomination] = []
+    def _best(self, node: int) -> _Nomination | None:
+        """The best partner that a node could have; unsure if another one is worth as much."""
+        nodes, split, worth_of = self._wiring.nodes, self._pairing.split, self._worth
+        node_id, is_ours = nodes[node].node_id, node < split
+        most = self._least
+        best: list[int] = []
         for other in self._candidates(node):
-            worth = self._worth(min(node, other), max(node, other))
-            if worth > self._least:
-                other_id = nodes[node].node_id != nodes[other].node_id
-                distance = abs(abs(node - other) - self._pairing.split)
-                found.append(_Nomination(False, -worth, other_id, distance, node, other, version))
-        return sorted(found)
+            worth = worth_of(node, other) if is_ours else worth_of(other, node)
+            if worth > most:
+                most, best = worth, [other]
+            elif worth == most and best:
+                best.append(other)
+        if not best:
+            return None
+        other_id, distance, other = min(
+            (nodes[other].node_id != node_id, abs(abs(node - other) - split), other) for other in best
+        )
+        return _Nomination(len(best) > 1, -most, other_id, distance, node, other, self._version[node])
 
     def _candidates(self, node: int) -> Iterable[int]:
         partner, nodes = self._pairing.partner, self._wiring.nodes
@@ -198,7 +205,7 @@ class Votes:
         for label, source in wiring.sources[node]:
             if partner[source] != NONE:
                 yield from self._groups.like((self._first(source), label, name), node)
-        for label, user in islice(wiring.users[node], _VOTERS):
+        for label, user in islice(wiring.users[node], VOTERS):
             if partner[user] != NONE:
                 yield from (source for other, source in wiring.sources[partner[user]] if other == label)
         yield from self._groups.like(("above", self._cones.above[node]), node)
@@ -210,35 +217,33 @@ class Votes:
 
     def _worth(self, ours: int, theirs: int) -> int:
         """What speaks for a pair, less what speaks against it."""
-        wiring, cones = self._wiring, self._cones
-        one, other = wiring.nodes[ours], wiring.nodes[theirs]
+        wiring, cones, partner = self._wiring, self._cones, self._pairing.partner
+        contents, title = wiring.contents, wiring.nodes[ours].title
         worth = 1 + self._pairing.equal_values(ours, theirs)
-        worth += _TITLE * (one.title is not None and one.title == other.title)
-        worth += _CONE * (cones.above[ours] == cones.above[theirs])
-        worth += _CONE * (cones.below[ours] == cones.below[theirs])
+        if title is not None and title == wiring.nodes[theirs].title:
+            worth += TITLE_WORTH
+        if cones.above[ours] == cones.above[theirs]:
+            worth += CONE_WORTH
+        if cones.below[ours] == cones.below[theirs]:
+            worth += CONE_WORTH
         sources = dict(wiring.sources[theirs])
         for label, source in wiring.sources[ours]:
-            if label in sources:
-                worth += self._vote(source, sources[label])
+            other = sources.get(label, NONE)
+            if other == NONE:
+                continue
+            if partner[source] == other:
+                worth += PARTNERS_WORTH
+            elif partner[source] != NONE or partner[other] != NONE:
+                worth += STRANGERS_WORTH
+            elif contents[source] == contents[other]:
+                worth += 1
         return worth + self._user_votes(ours, theirs) + self._user_votes(theirs, ours)
 
-    def _vote(self, one: int, other: int) -> int:
-        partner = self._pairing.partner
-        if partner[one] == other:
-            return _PARTNERS
-        if partner[one] != NONE or partner[other] != NONE:
-            return _STRANGERS
-        return int(self._wiring.contents[one] == self._wiring.contents[other])
-
     def _user_votes(self, node: int, other: int) -> int:
+        wiring, partner = self._wiring, self._pairing.partner
         votes = 0
-        for label, user in islice(self._wiring.users[node], _VOTERS):
-            match = self._pairing.partner[user]
+        for label, user in wiring.users[node][:VOTERS]:
+            match = partner[user]
             if match != NONE:
-                known = (label, other) in self._wiring.sources[match]
-                votes += _PARTNERS if known else _STRANGERS
+                votes += PARTNERS_WORTH if (label, other) in wiring.sources[match] else STRANGERS_WORTH
         return votes
-
-
-def _tied(ranked: list[_Nomination]) -> bool:
-    return len(ranked) > 1 and ranked[0].worth == ranked[1].worth

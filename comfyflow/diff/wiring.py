@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final, TypeAlias
 
 from ..graph import Graph, GraphNode, Link
@@ -46,8 +47,6 @@ class Wiring:
         users: For each node, the links to it, under the same labels.
     """
 
-    __slots__ = ("contents", "keys", "labels", "nodes", "sources", "starts", "users")
-
     def __init__(self, graphs: Sequence[Graph]) -> None:
         self.nodes: list[GraphNode] = []
         self.starts: Final = [0]
@@ -72,7 +71,7 @@ class Wiring:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    @property
+    @cached_property
     def neighbours(self) -> list[Neighbours]:
         """For each node, its links in both directions: even labels lead to sources, odd ones to
         users.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import resource
+import statistics
 import time
 from collections.abc import Callable
 
@@ -15,9 +17,13 @@ from comfyflow.graph.prompt import to_prompt
 SIZES = (2_500, 5_000, 10_000)
 REPEATS = 3
 EDITS = 20
+PAIRED = 5_000
+PAIRS = 5
+AIM = 40
 
 
 def main() -> None:
+    worst()
     print(
         f"CPU seconds for graphs of {', '.join(f'{size:,}' for size in SIZES)} nodes, and growth by doubling"
     )
@@ -32,6 +38,29 @@ def main() -> None:
             found = diff(*pairs[-1])
             entries = len(found.added) + len(found.removed) + len(found.changed) + len(found.rewired)
             report(f"diff, {what}", costs, dumps, f"; {entries} entries for {SIZES[-1]:,}")
+
+
+def worst() -> None:
+    """The family whose difference takes longest, over ``json.dumps`` of its prompt: medians of pairs."""
+    found: list[tuple[float, str]] = []
+    for name, made in (("blocks", blocks), ("equal blocks", equal_blocks), ("a chain", chain)):
+        graph = made(PAIRED)
+        for what in (f"{EDITS} nodes edited", f"{EDITS} edited, renumbered"):
+            other = CHANGES[what](graph)
+            ratios: list[float] = []
+            for _ in range(PAIRS):
+                started = time.process_time()
+                json.dumps(to_prompt(graph))
+                dumped = time.process_time()
+                diff(graph, other)
+                ratios.append((time.process_time() - dumped) / (dumped - started))
+            found.append((statistics.median(ratios), f"{name}, {what}"))
+    ratio, family = max(found)
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{PAIRED:,} nodes, {EDITS} edits, worst family ({family}): {ratio:.0f} x json.dumps (aim: {AIM}); "
+        f"peak memory {megabytes:.0f} MB"
+    )
 
 
 def report(what: str, costs: list[float], dumps: list[float], note: str = "") -> None:
