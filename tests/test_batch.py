@@ -200,6 +200,17 @@ def test_a_server_that_is_not_there_is_told_and_the_others_do_the_work(
         asyncio.run(batch(Texts(), numbered(5), [gone], tmp_path).run())
 
 
+def test_a_prompt_that_would_damage_a_server_is_not_sent(tmp_path: Path, server: Simulator) -> None:
+    class Broken(Texts):
+        def prepare(self, row: Row) -> Made:
+            made = super().prepare(row)
+            return made if row.number else Made({**made.prompt, "3": {"class_type": "PreviewAny"}})
+
+    summary = asyncio.run(batch(Broken(), numbered(2), [server], tmp_path).run())
+    assert (summary.counts["completed"], summary.counts["invalid"]) == (1, 1)
+    assert len(server.prompts) == 1
+
+
 def test_a_server_that_comes_later_gets_work(tmp_path: Path, server: Simulator) -> None:
     late = Simulator()
     late.start()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..errors import ComfyflowError, LedgerError
+from ..schema import Schema
 from ..source import Source
 from .ledger import PAGE, Ledger, stored_parameters
 from .row import Row
@@ -22,6 +23,9 @@ _AT_ONCE: Final = 16
 """After so many rows others have their turn."""
 
 _LONGEST_ERROR: Final = 4000
+
+_UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
+"""What is known of a server of which nobody has said what it is."""
 
 
 class PreparedRow(Protocol):
@@ -106,6 +110,7 @@ class RowReader:
         self._call: Any = call
         self._maker = maker
         self._rows = rows
+        self._judged: set[frozenset[str]] = set()
 
     async def pending(self, known: Callable[[int], bool]) -> AsyncIterator[ReadRow]:
         """The rows of the ledger that wait.
@@ -168,9 +173,26 @@ class RowReader:
         if problems:
             return ReadRow(row, is_new, None, "; ".join(map(str, problems))[:_LONGEST_ERROR])
         try:
-            return ReadRow(row, is_new, self._maker.prepare(row))
+            prepared = self._maker.prepare(row)
+            refused = self._refused(prepared)
+            return ReadRow(row, is_new, None if refused else prepared, refused)
         except (ComfyflowError, TypeError, ValueError) as error:
             return ReadRow(row, is_new, None, str(error)[:_LONGEST_ERROR])
+
+    def _refused(self, prepared: PreparedRow) -> str:
+        """What would damage a server that is sent this prompt; asked once of prompts of the same classes.
+
+        Everything else that may be wrong the server itself says.
+        """
+        if prepared.classes in self._judged:
+            return ""
+        from ..validate import validate_prompt
+
+        report = validate_prompt(prepared.source.prompt, _UNKNOWN, file_exists=lambda _: True)
+        if report.refusals:
+            return str(report.refused())[:_LONGEST_ERROR]
+        self._judged.add(prepared.classes)
+        return ""
 
 
 async def _each(rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Row]:
