@@ -16,6 +16,7 @@ import importlib
 import inspect
 import json
 import keyword
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -96,6 +97,25 @@ def read_named_inputs(path: Path, graph: Graph) -> tuple[NamedInput, ...]:
                 both = f"{owners[place]} and {each.name}"
                 raise ConfigurationError(f"{path}: {both} both set {'.'.join(place)}")
     return made
+
+
+def named_inputs_beside(workflow: str | os.PathLike[str], graph: Graph) -> tuple[NamedInput, ...] | None:
+    """The parameters in the file beside a workflow; None where there is no such file.
+
+    Args:
+        workflow: The file; what is none has none beside it.
+        graph: What is in it.
+
+    Raises:
+        ConfigurationError: See `read_named_inputs`.
+    """
+    path = beside(Path(workflow))
+    try:
+        if not path.is_file():
+            return None
+    except (OSError, ValueError):
+        return None
+    return read_named_inputs(path, graph)
 
 
 def write_named_inputs(named: Iterable[NamedInput], workflow: str) -> str:

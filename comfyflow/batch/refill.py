@@ -29,7 +29,7 @@ from ..errors import SchemaError
 from ..graph.prompt import Prompt, wrapped
 from ..input_file import InputFile, is_annotated
 from ..json_types import is_array, object_or_empty
-from ..named_inputs import NamedInput, beside, read_named_inputs
+from ..named_inputs import NamedInput, named_inputs_beside
 from ..node import Node, is_output, slot_of
 from ..parameters import Parameters
 from ..schema import InputSchema, Schema, unfold_inputs
@@ -129,8 +129,8 @@ class Recipe:
             function: WorkflowFunction[..., Any] = target  # pyright: ignore[reportUnknownVariableType]
             return _FunctionRecipe(function, schema, name)
         source = Source.of(target, schema, name=name, converting=converting)
-        if named is None and isinstance(target, (str, Path)) and _is_file(beside(Path(target))):
-            named = read_named_inputs(beside(Path(target)), source.graph)
+        if named is None and isinstance(target, (str, Path)):
+            named = named_inputs_beside(target, source.graph)
         return _SourceRecipe(source, schema, named or ())
 
     def prepare(self, row: Row) -> Prepared:

@@ -120,11 +120,13 @@ def run(
 
 def _recipe(target: str, converting: Converting) -> Recipe:
     from ..batch.refill import Recipe
+    from ..named_inputs import named_inputs_beside
 
     function = find_workflow(target)
     if function is not None and not converting.asked:
         return Recipe.of(function)
-    return Recipe.of(load_target(target, (), None, converting))
+    source = load_target(target, (), None, converting)
+    return Recipe.of(source, named=named_inputs_beside(target, source.graph))
 
 
 def sweep(

@@ -37,14 +37,15 @@ def schema(
     if found is not None:
         write_text(json_text(found.json_schema(given)), output)
         return
-    from ..named_inputs import beside, read_named_inputs, signature_of
+    from ..named_inputs import named_inputs_beside, signature_of
     from ..workflows.parameters_model import build_model, json_schema
 
-    if is_python(target) or not beside(Path(target)).is_file():
-        hint = "" if is_python(target) else f": comfyflow parameters {target} --save chooses some"
-        raise CommandError(f"{target} has no parameters{hint}")
+    if is_python(target):
+        raise CommandError(f"{target} is a workflow without parameters")
     known = given if given is not None else reference_schema()
     source = load_target(target, (), known)
-    named = read_named_inputs(beside(Path(target)), source.graph)
+    named = named_inputs_beside(target, source.graph)
+    if named is None:
+        raise CommandError(f"{target} has no parameters: comfyflow parameters {target} --save chooses some")
     model = build_model(Path(target).stem, "", signature_of(named, source, known))
     write_text(json_text(json_schema(model, Path(target).stem)), output)

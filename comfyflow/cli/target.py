@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..argument_name import name_nearest
 from ..errors import ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import object_or_empty
-from ..named_inputs import beside, read_named_inputs, signature_of, with_values
+from ..named_inputs import named_inputs_beside, signature_of, with_values
 from ..parameters import Parameters
 from ..source import Converting, Source, editor_classes, prompt_classes, read_file
 from ..workflows import Workflow, WorkflowFunction, is_workflow
@@ -59,13 +59,16 @@ def load_target(
         if schema is not None:
             schema.expect(prompt_classes(source.prompt))
         return source
-    if words and _has_parameters(text):
-        return _with_parameters(_load_file(text, schema, converting), Path(text), words, schema)
-    if words:
+    loaded = _load_file(text, schema, converting)
+    if not words:
+        return loaded
+    named = named_inputs_beside(text, loaded.graph)
+    if named is None:
         name, hint = shown_name(text), option_like(words[0].partition("=")[0])
         what = f"{name} is no Python workflow and has no parameters: {' '.join(words)}"
         raise CommandError(f"{what}; {hint}" if hint else what)
-    return _load_file(text, schema, converting)
+    known = signature_of(named, loaded, schema if schema is not None else reference_schema())
+    return with_values(loaded, named, read_parameters(words, known))
 
 
 def load_targets(
@@ -260,25 +263,6 @@ def _told(error: BaseException, file: Path) -> str:
         trace = trace.tb_next
     where = f"{file}:{line}" if line else str(file)
     return f"{where}: {type(error).__name__}: {error}"
-
-
-def _has_parameters(text: str) -> bool:
-    """Whether a file of parameters stands beside a workflow that is no Python."""
-    try:
-        return beside(Path(text)).is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _with_parameters(source: Source, file: Path, words: Sequence[str], schema: Schema | None) -> Source:
-    """A workflow that is no Python with the values that stand behind it.
-
-    Raises:
-        CommandError: They do not fit.
-        ConfigurationError: The file of its parameters cannot be read.
-    """
-    named = read_named_inputs(beside(file), source.graph)
-    return with_values(source, named, read_parameters(words, signature_of(named, source, schema)))
 
 
 def _load_file(text: str, schema: Schema | None, converting: Converting | None) -> Source:
