@@ -96,7 +96,7 @@ def test_status_retry_cancel_and_export(
     ("words", "said"),
     [
         (["--grid", "colr=1"], "colr is no parameter; did you mean 'color'?"),
-        (["--grid", "color=1,x"], "color takes a whole number, not 'x'"),
+        (["--grid", "color=1,x"], "value 2: color takes a whole number"),
         (["--csv", "absent.csv"], "absent.csv"),
         ([], "a batch needs rows: --grid"),
         (["--grid", "color=1", "--size"], "--size needs a value"),
