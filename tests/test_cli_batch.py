@@ -200,6 +200,23 @@ def test_ctrl_c_twice_takes_what_runs_off_the_server(tmp_path: Path, script: Pat
     assert {state for state, _ in rows(out)} == {"pending"}
 
 
+def test_cancel_from_outside_ends_a_batch_that_runs(
+    tmp_path: Path, script: Path, server: Simulator, command: Command
+) -> None:
+    out = tmp_path / "out"
+    server.instance.queue.hold(True)
+    with started(script, server, out, "--grid", "color=1,2,3,4,5") as process:
+        wait(server, 3)
+        said = command("batch", "cancel", str(out))
+        assert said.code == 0, said.err
+        assert "3 that servers had are taken off them" in said.out
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        process.stderr.read()
+    assert server.instance.queue.remaining == 0
+    assert {state for state, _ in rows(out)} == {"cancelled"}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
 def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
     tmp_path: Path, script: Path, server: Simulator, command: Command
