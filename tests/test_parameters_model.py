@@ -190,6 +190,19 @@ def test_recipes_are_narrowed_through_their_helpers() -> None:
 
 
 @workflow
+def alike(strength: float | None = None, other: float = 1.0) -> SaveImage:
+    model, clip, vae = CheckpointLoaderSimple(ckpt_name="a")
+    nothing: Any = None
+    model, clip = LoraLoader(model=model, clip=clip, lora_name="b", strength_model=nothing, strength_clip=1.0)
+    return SaveImage(images=VAEDecode(samples=model, vae=vae))  # type: ignore[arg-type]  # it is only read
+
+
+def test_a_value_that_is_only_alike_narrows_nothing() -> None:
+    for name in ("strength", "other"):
+        assert "maximum" not in json.dumps(alike.json_schema()["properties"][name])
+
+
+@workflow
 def strange(_hidden: int, model_config: str, copy: str = "", *rest: int, **more: float) -> SaveImage:
     return SaveImage(images=LoadImage(image=copy).IMAGE)
 

@@ -131,7 +131,8 @@ def _inputs(
 def _found(
     workflow: Workflow[Any], marks: Mapping[str, Any], schema: Schema
 ) -> dict[str, list[tuple[str, InputSchema]]]:
-    names = {id(mark): name for name, mark in marks.items()}
+    unique = (_Text, _Whole, _Number, Path)  # there is one None, and one True
+    names = {id(mark): name for name, mark in marks.items() if isinstance(mark, unique)}
     found: dict[str, list[tuple[str, InputSchema]]] = {}
     for node in _nodes(workflow):
         marked = {name: names[id(value)] for name, value in node._inputs.items() if id(value) in names}
