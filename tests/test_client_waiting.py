@@ -71,6 +71,29 @@ def test_without_a_socket() -> None:
     assert server.world.now < 33
 
 
+def test_without_a_socket_the_queue_tells_that_it_runs() -> None:
+    server = ModelServer(connected=False, seconds=30)
+    server.enqueue("of somebody else")
+    run = submitted(server).run
+    with pytest.raises(WaitTimeout, match="1 prompts are before it in the queue"):
+        waited(server, run, 20)
+    with pytest.raises(WaitTimeout, match="the server has begun with it"):
+        waited(server, run, 20)
+
+
+def test_pictures_over_the_socket_are_given_longer_than_other_news() -> None:
+    """The history has the end, but the socket is silent: it may bring pictures that nothing else has."""
+    hung_up: dict[str, float] = {}
+    for class_type in ("SaveImage", "SaveImageWebsocket"):
+        server = ModelServer(dropped=lambda number: number > 3, seconds=5)
+        world, prompt = server.world, {**PROMPT, "9": {**PROMPT["9"], "class_type": class_type}}
+        server.hub.hang_up = lambda name=class_type, world=world: hung_up.setdefault(name, world.now)
+        run = world.drive(start(world.core, prompt, RunSettings())).run
+        assert waited(server, run).ending == "success"
+    longer = hung_up["SaveImageWebsocket"] - hung_up["SaveImage"]
+    assert longer == pytest.approx(4.75, abs=0.5)
+
+
 def test_a_silent_socket_is_hung_up() -> None:
     server = ModelServer(dropped=lambda _: True, seconds=5)
     hung_up: list[bool] = []
@@ -92,6 +115,8 @@ def test_history_that_comes_late() -> None:
     outcome = waited(server, submitted(server).run)
     assert outcome.ending == "success"
     assert outcome.from_history
+    asked = {request.path for request in server.world.requests}
+    assert "/api/queue" not in asked, "the events are whole: only what was made is missing"
 
 
 def test_history_that_never_comes_leaves_the_events() -> None:
@@ -104,7 +129,9 @@ def test_history_that_never_comes_after_a_gap_is_a_loss() -> None:
     server = ModelServer(history_lag=1e9, seconds=2)
     run = submitted(server).run
     server.world.at(1, lambda: (server.hub.broken("cut"), server.hub.opened()))
-    assert waited(server, run).ending == "lost"
+    outcome = waited(server, run)
+    assert outcome.ending == "lost"
+    assert outcome.reason == "it has ended, but the server's history does not have it"
 
 
 def test_an_error_of_a_node() -> None:
