@@ -379,3 +379,27 @@ def test_a_start_that_no_event_told_is_told_where_the_history_knows_it(
     run = new_run()
     run.finish(Outcome("interrupted", from_history=from_history))
     assert [type(event) for event in told(run)] == [*started, RunDone]
+    if from_history:
+        run.queued(0, running=True)  # an answer that was on its way when the end came
+        assert [type(event) for event in told(run)].count(RunStarted) == 1
+
+
+def test_a_reader_is_woken_by_what_comes() -> None:
+    run, signal = new_run(), Flag()
+    reader = run.feed_for(signal)
+    signal.clear()
+    feed(run, "execution_start", timestamp=1)
+    assert signal.is_set()
+    assert isinstance(reader.take(), RunStarted)
+
+
+def test_pictures_are_whole_when_as_many_came_as_were_told() -> None:
+    run = new_run()
+    assert not run.pictures_whole("10"), "it has sent none yet"
+    feed(run, "progress", node="10", value=1, max=1)
+    run.feed(picture("10", kind="image/png"))
+    assert run.pictures_whole("10")
+    run.missed()
+    assert run.pictures_whole("10"), "there was one, and it came"
+    feed(run, "progress", node="10", value=2, max=2)
+    assert not run.pictures_whole("10"), "the second was lost in the gap"

@@ -15,7 +15,7 @@ from comfyflow.client.options import RunSettings
 from comfyflow.client.run import Run
 from comfyflow.client.run_event import Outcome, RunDone
 from comfyflow.client.running import Started, attach, cancel, start, status
-from comfyflow.client.waiting import Wait
+from comfyflow.client.waiting import Wait, connect
 from comfyflow.client_options import Limits
 from comfyflow.errors import (
     ClientError,
@@ -141,6 +141,7 @@ def test_an_error_of_a_node() -> None:
     error = error_of_outcome(run, waited(server, run))
     assert isinstance(error, ExecutionError)
     assert (error.node_id, error.class_type, error.exception_type) == ("9", "SaveImage", "ValueError")
+    assert "policy" not in str(error), "nobody asked for one"
 
 
 def test_a_prompt_that_somebody_deletes() -> None:
@@ -276,6 +277,8 @@ def test_a_closed_client_ends_a_wait() -> None:
     server.world.at(3, server.hub.close)
     with pytest.raises(ClientError, match="closed"):
         waited(server, run, None)
+    with pytest.raises(ClientError, match="this client is closed; make a new one"):
+        server.world.drive(connect(server.world.core, 1.0))
 
 
 # Cancelling and taking up
