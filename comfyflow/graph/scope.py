@@ -95,13 +95,15 @@ def spelled_scopes(node_id: str) -> Iterator[str]:
 
 def spelled_scope(node_id: str) -> str:
     """The id of the innermost scope that the id of a node spells."""
-    return [ROOT, *spelled_scopes(node_id)][-1]
+    return [ROOT, *spelled_scopes(node_id)][-1] if ":" in node_id else ROOT
 
 
 def read_scopes(node_ids: Iterable[str]) -> dict[str, Scope]:
     """The scopes that ids of nodes spell, by id, outer ones first."""
     found: dict[str, Scope] = {}
     for node_id in node_ids:
+        if ":" not in node_id:
+            continue
         outer = ROOT
         for scope_id in spelled_scopes(node_id):
             if scope_id not in found:
