@@ -309,10 +309,10 @@ class _Held:
 
     def nodes(self, names: list[str]) -> Iterable[NodeSchema]:
         """These nodes; a list where none is large."""
-        return _Reading(self, self._schema, names) if self._large else [self._schema[name] for name in names]
+        return _ReadAnew(self, self._schema, names) if self._large else [self._schema[name] for name in names]
 
 
-class _Reading:
+class _ReadAnew:
     """Nodes that are read when they are come to, each time."""
 
     def __init__(self, held: _Held, schema: Schema, names: list[str]) -> None:

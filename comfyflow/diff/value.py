@@ -14,7 +14,7 @@ from ..graph.prompt import is_wrapped, unwrapped
 from ..json_types import is_array, is_object
 
 
-class _Text(str):
+class _Literal(str):
     """A piece of a key that is written as it is."""
 
     __slots__ = ()
@@ -48,7 +48,7 @@ def _nested(value: Any) -> str:
     waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()
-        if type(item) is _Text:
+        if type(item) is _Literal:
             parts.append(item)
         elif is_array(item):
             parts.append(f"[{len(item)}:")
@@ -57,7 +57,7 @@ def _nested(value: Any) -> str:
             parts.append(f"{{{len(item)}:")
             for key in sorted(item, reverse=True):
                 waiting.append(item[key])
-                waiting.append(_Text(_scalar(key)))
+                waiting.append(_Literal(_scalar(key)))
         else:
             parts.append(_scalar(item))
     return "".join(parts)
