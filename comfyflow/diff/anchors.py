@@ -47,9 +47,20 @@ def pair_anchors(pairing: Pairing, cones: Cones) -> bool:
     """
     ways = _ways(pairing, cones)
     found = False
-    while sum(_pair_unique(pairing, signatures) for signatures in ways):
+    while _pair_by(pairing, ways):
         # What a later way has paired may leave a node alone in an earlier one.
         found = True
+    return found
+
+
+def _pair_by(pairing: Pairing, ways: Sequence[Signatures]) -> bool:
+    """Pair in one way after the other; whether a node was paired."""
+    ours, theirs = pairing.unpaired()
+    found = False
+    for signatures in ways:
+        if _pair_unique(pairing, signatures, ours, theirs):
+            found = True
+            ours, theirs = pairing.unpaired()
     return found
 
 
@@ -70,15 +81,14 @@ def _ways(pairing: Pairing, cones: Cones) -> list[Signatures]:
     ]
 
 
-def _pair_unique(pairing: Pairing, signatures: Signatures) -> int:
-    ours, theirs = pairing.unpaired()
+def _pair_unique(pairing: Pairing, signatures: Signatures, ours: list[int], theirs: list[int]) -> bool:
     mine, yours = _single(ours, signatures), _single(theirs, signatures)
     found = [
         (node, yours[key]) for key, node in mine.items() if node != NONE and yours.get(key, NONE) != NONE
     ]
     for one, other in found:
         pairing.pair(one, other)
-    return len(found)
+    return bool(found)
 
 
 def _single(nodes: list[int], signatures: Signatures) -> dict[Hashable, int]:
@@ -97,7 +107,7 @@ def _cones(contents: Sequence[int], sources: Sequence[Neighbours], users: Sequen
     missing = [len(linked) for linked in sources]
     ready = [node for node, count in enumerate(missing) if not count]
     for node in ready:
-        above = tuple(sorted((label, cones[source]) for label, source in sources[node]))
+        above = _shown(sources[node], cones)
         cones[node] = numbers[contents[node], above]
         for _, user in users[node]:
             missing[user] -= 1
@@ -119,10 +129,18 @@ def _wider(near: Sequence[int], pairing: Pairing) -> list[int]:
     return [
         numbers[
             shown[node],
-            tuple(sorted((label, shown[other]) for label, other in wiring.sources[node])),
-            tuple(sorted((label, shown[other]) for label, other in wiring.users[node])),
+            _shown(wiring.sources[node], shown),
+            _shown(wiring.users[node], shown),
         ]
         if partner[node] == NONE
         else NONE
         for node in range(len(wiring))
     ]
+
+
+def _shown(links: Neighbours, numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """What links lead to, by numbers, in an order of its own."""
+    if len(links) == 1:
+        [(label, other)] = links
+        return ((label, numbers[other]),)
+    return tuple(sorted([(label, numbers[other]) for label, other in links]))

@@ -29,13 +29,14 @@ def improve(pairing: Pairing, cones: Cones) -> None:
     known = _Known(pairing, cones)
     for _ in range(_PASSES):
         tried: set[tuple[int, int]] = set()
+        costly = _costly(pairing)
         better = False
         left = _STEPS * len(wiring)
         for one, other in _suggested(pairing, known):
             if (one, other) not in tried and left > 0:
                 tried.add((one, other))
                 left -= len(wiring.users[one]) + len(wiring.users[other])
-                better = _exchange(pairing, one, other) or better
+                better = _exchange(pairing, one, other, costly) or better
         if not better:
             return
 
@@ -95,16 +96,39 @@ def _at_its_place(pairing: Pairing, node: int) -> Iterator[int]:
     return (other for other in found if wiring.contents[other] == wiring.contents[node])
 
 
-def _exchange(pairing: Pairing, one: int, other: int) -> bool:
-    """Pair these two, and the partners they had with each other, if that is cheaper."""
+def _costly(pairing: Pairing) -> set[int]:
+    """The nodes that cost something, whatever their ids; those of a pair both."""
+    nodes, found = pairing.wiring.nodes, set[int]()
+    for node, other in enumerate(pairing.partner):
+        if other == NONE:
+            found.add(node)
+        elif node < pairing.split and (
+            nodes[node].title != nodes[other].title or pairing.differing_inputs(node, other)
+        ):
+            found.update((node, other))
+    return found
+
+
+def _exchange(pairing: Pairing, one: int, other: int, costly: set[int]) -> bool:
+    """Pair these two, and the partners they had with each other, if that is cheaper.
+
+    Args:
+        pairing: It is changed.
+        one: A node of the first graph.
+        other: One of the second.
+        costly: What may cost something, whatever its id; it is added to.
+    """
     nodes, partner = pairing.wiring.nodes, pairing.partner
     had, has = partner[one], partner[other]
     if had == other or nodes[one].class_type != nodes[other].class_type:
         return False
     concerned = [node for node in (one, has, had, other) if node != NONE]
+    around = {
+        near for node in concerned for near in (node, *(user for _, user in pairing.wiring.users[node]))
+    }
+    if _differ(pairing, one, other, concerned) and costly.isdisjoint(around):
+        return False  # it would cost something, and nothing costs anything now
     before = _cost_around(pairing, concerned)
-    if not before.changes and not before.titles and _differ(pairing, one, other, concerned):
-        return False
     for node in (one, other):
         if partner[node] != NONE:
             pairing.part(node)
@@ -112,6 +136,7 @@ def _exchange(pairing: Pairing, one: int, other: int) -> bool:
     if had != NONE and has != NONE:
         pairing.pair(has, had)
     if _cost_around(pairing, concerned) < before:
+        costly.update(around, (partner[node] for node in around if partner[node] != NONE))
         return True
     pairing.part(one)
     if had != NONE:
