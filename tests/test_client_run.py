@@ -152,7 +152,12 @@ def test_a_block_does_not_end_a_run() -> None:
     run = new_run()
     feed(run, "execution_error", node_id="9", exception_type="ExecutionBlocked", exception_message="why")
     assert not run.ended
-    assert [event.message for event in told(run) if isinstance(event, NodeBlocked)] == ["why"]
+    feed(run, "execution_error", exception_type="ExecutionBlocked", exception_message="nobody knows where")
+    blocks = [event for event in told(run) if isinstance(event, NodeBlocked)]
+    assert [(event.node.node_id, event.message) for event in blocks] == [
+        ("9", "why"),
+        ("", "nobody knows where"),
+    ]
     feed(run, "execution_success", timestamp=1)
     outcome = run.told_outcome()
     assert outcome is not None
@@ -382,6 +387,13 @@ def test_a_start_that_no_event_told_is_told_where_the_history_knows_it(
     if from_history:
         run.queued(0, running=True)  # an answer that was on its way when the end came
         assert [type(event) for event in told(run)].count(RunStarted) == 1
+
+
+def test_what_was_cached_is_told_where_only_the_history_knows_it() -> None:
+    run = new_run()
+    run.finish(Outcome("success", from_history=True, cached=("3", "9")))
+    (cached,) = [event for event in told(run) if isinstance(event, NodesCached)]
+    assert [node.class_type for node in cached.nodes] == ["KSampler", "SaveImage"]
 
 
 def test_a_reader_is_woken_by_what_comes() -> None:
