@@ -90,8 +90,8 @@ class Trials:
                 for mutant in sample(ROOT, path, self._words.sample, self._words.seed)
             ]
             coverage = self._copies[0].coverage(paths, tests)
-            for path in paths:
-                self._copies[0].check(path, coverage[path])
+            every = set[str]().union(*(coverage[path].always for path in paths))
+            self._copies[0].check(paths[0], Coverage({}, every, coverage[paths[0]].seconds))
             self._waiting += [(mutant, coverage[mutant.path]) for mutant in mutants]
         jobs = [threading.Thread(target=self._work, args=(copy,)) for copy in self._copies]
         for job in jobs:
