@@ -1,6 +1,6 @@
 """Answers that are kept between runs, as long as the server itself says that they still hold.
 
-ComfyUI gives its /object_info no ETag (0.3.64 to 0.36), so that nothing of it is kept: it lists files,
+ComfyUI gives its /object_info no ETag (0.3.64 to 0.33.0), so that nothing of it is kept: it lists files,
 which come and go while the server runs. What stands between us and a server may give one.
 """
 

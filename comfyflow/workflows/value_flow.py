@@ -148,7 +148,7 @@ class _Proof:
             raise _Unknown
         self.known[code] = None
         body = _checked_source(function).body
-        found = _Reading(self, function, depth).of(body)
+        found = _FunctionBody(self, function, depth).of(body)
         self.known[code] = found
         return found
 
@@ -182,7 +182,7 @@ def value_flow(function: object) -> ValueFlow | None:
     return ValueFlow(values, tuple(proof.seen.values()))
 
 
-class _Reading:
+class _FunctionBody:
     """Reads one function.
 
     Args:
