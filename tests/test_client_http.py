@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from comfyflow.client import Limits
-from comfyflow.client.http import _Outbox
+from comfyflow.client.pace import _Outbox
 from comfyflow.errors import ServerUnreachable
 from tests.clients import KINDS, connected
 

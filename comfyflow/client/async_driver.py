@@ -39,12 +39,12 @@ from .http import (
     goes_directly,
     keep_cookies,
     pace_of,
-    paced,
     pieces,
     unreachable,
     with_credentials,
     without_foreign_cookies,
 )
+from .pace import paced
 from .waiting import next_call
 from .web_socket import Callbacks, socket_failure, socket_flow
 

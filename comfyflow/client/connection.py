@@ -17,7 +17,7 @@ from ..errors import ClientError, ConfigurationError
 from .address import Address, Credentials, basic, bearer, read_address, redacted
 from .core import Core
 from .flow import Signal
-from .http import keep_pace
+from .pace import keep_pace
 
 if TYPE_CHECKING:
     import ssl

@@ -150,9 +150,9 @@ class Core:
         self.address = address
         self.credentials = credentials
         self.client_id: Final = client_id or str(uuid.uuid4())
-        self.limits = limits or Limits()
+        self.limits: Limits = limits or Limits()
         self.bounds: Final = bounds or Bounds.from_environment()
-        self.middleware: Final = [*middleware]
+        self.middleware: Final[list[Middleware]] = [*middleware]
         """Shared with what `within` gives: a layer that is added later counts everywhere."""
         self.new_signal = new_signal
         self.use_socket = use_socket

@@ -1,234 +1,27 @@
-"""Requests as httpx sends them, and connections that keep to the time that a request was given.
-
-httpx's timeouts count from one piece to the next: a header that comes a byte at a time is never
-late for them. So each read, write and connection is given no more time than all of it has left.
-"""
+"""Requests as httpx sends them, and the bodies of answers, within bounds."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
-import time
 import zlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import httpcore
+from typing import TYPE_CHECKING, Any, Final
 
 from ..bounds import Unpacker, exceeded
 from ..errors import BoundsError, ClientError, ServerUnreachable
 from .address import for_connection
 from .core import Core
 from .flow import Answer, Request, Send
+from .pace import Pace
 
 if TYPE_CHECKING:
     import httpx
 
 
-T = TypeVar("T")
-
-
 _HTTPX_LOG: Final = logging.getLogger("httpx")
-
-
-class Pace:
-    """The time that one request has.
-
-    Args:
-        until: When all of it must be over, by the monotonic clock; None for no such end.
-        answer: Seconds from the first wait for an answer to the end of its headers.
-    """
-
-    def __init__(self, until: float | None, answer: float) -> None:
-        self._until = until
-        self._answer = answer
-        self._asked: float | None = None
-        self._headed = False
-
-    def headed(self) -> None:
-        """The headers are here."""
-        self._headed = True
-
-    def left(self, reading: bool) -> float | None:
-        """The seconds that are left; None for no end.
-
-        Args:
-            reading: Whether it is an answer that is waited for.
-        """
-        now = time.monotonic()
-        ends = [] if self._until is None else [self._until]
-        if reading and not self._headed:
-            if self._asked is None:
-                self._asked = now
-            ends.append(self._asked + self._answer)
-        return min(ends) - now if ends else None
-
-
-_PACKET: Final = 16 * 1024
-"""What is smaller waits for what is written next."""
-
-
-_PACE: Final[ContextVar[Pace | None]] = ContextVar("comfyflow_pace", default=None)
-
-
-@contextlib.contextmanager
-def paced(pace: Pace) -> Generator[None, None, None]:
-    """Have the connections that are used here keep a pace."""
-    token = _PACE.set(pace)
-    try:
-        yield
-    finally:
-        _PACE.reset(token)
-
-
-def keep_pace(transport: T) -> T:
-    """Have an httpx transport's connections keep the pace of the request that they are used for.
-
-    httpx has no option for httpcore's network backend, which is its documented place for this.
-    """
-    pool: Any = getattr(transport, "_pool", None)
-    backend = getattr(pool, "_network_backend", None)
-    if isinstance(backend, httpcore.NetworkBackend):
-        pool._network_backend = _Backend(backend)
-    elif isinstance(backend, httpcore.AsyncNetworkBackend):
-        pool._network_backend = _AsyncBackend(backend)
-    return transport
-
-
-def _within(timeout: float | None, late: type[Exception], reading: bool = False) -> float | None:
-    pace = _PACE.get()
-    left = None if pace is None else pace.left(reading)
-    if left is None:
-        return timeout
-    if left <= 0.0:
-        raise late("it took too long in all")
-    return left if timeout is None else min(timeout, left)
-
-
-class _Outbox:
-    """Holds back small pieces until more comes or an answer is read.
-
-    httpcore writes the head of a request and its body apart: two packets, and a server that is woken twice.
-    """
-
-    def __init__(self) -> None:
-        self._held = b""
-        self.timeout: float | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._held)
-
-    def put(self, piece: bytes, timeout: float | None) -> bytes:
-        """Add a piece; gives what is to be written now, if anything."""
-        self.timeout = timeout
-        whole = self._held + piece if self._held else piece
-        self._held = whole if len(whole) < _PACKET else b""
-        return b"" if self._held else whole
-
-    def take(self) -> bytes:
-        """All that is held back."""
-        whole, self._held = self._held, b""
-        return whole
-
-
-class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner = inner
-        self._outbox = _Outbox()
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._outbox:
-            limit = _within(self._outbox.timeout, httpcore.WriteTimeout)
-            with contextlib.suppress(httpcore.WriteError):  # a server may have answered and closed
-                self._inner.write(self._outbox.take(), limit)
-        return self._inner.read(max_bytes, _within(timeout, httpcore.ReadTimeout, reading=True))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if piece := self._outbox.put(buffer, timeout):
-            self._inner.write(piece, _within(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        limit = _within(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, limit))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _Backend(httpcore.NetworkBackend):
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
-        self._inner = inner
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        limit = _within(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, limit, local_address, socket_options))
-
-    def sleep(self, seconds: float) -> None:
-        self._inner.sleep(seconds)
-
-
-class _AsyncStream(httpcore.AsyncNetworkStream):
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner = inner
-        self._outbox = _Outbox()
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._outbox:
-            limit = _within(self._outbox.timeout, httpcore.WriteTimeout)
-            with contextlib.suppress(httpcore.WriteError):
-                await self._inner.write(self._outbox.take(), limit)
-        return await self._inner.read(max_bytes, _within(timeout, httpcore.ReadTimeout, reading=True))
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if piece := self._outbox.put(buffer, timeout):
-            await self._inner.write(piece, _within(timeout, httpcore.WriteTimeout))
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        limit = _within(timeout, httpcore.ConnectTimeout)
-        return _AsyncStream(await self._inner.start_tls(ssl_context, server_hostname, limit))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _AsyncBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
-        self._inner = inner
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        limit = _within(timeout, httpcore.ConnectTimeout)
-        return _AsyncStream(await self._inner.connect_tcp(host, port, limit, local_address, socket_options))
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
 
 
 ENCODINGS: Final = "gzip, deflate"

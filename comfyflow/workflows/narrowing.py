@@ -24,7 +24,7 @@ from ..json_types import is_array
 from ..node import Node, is_output, slot_of
 from ..parameters import Parameter, Parameters
 from ..schema import InputSchema, Schema, unfold_inputs
-from .value_flow import source_of
+from .function_source import source_of
 from .value_type import Hint, fixed_choices, limits_of, notes_of
 
 if TYPE_CHECKING:

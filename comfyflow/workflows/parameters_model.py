@@ -24,7 +24,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 class ParametersModel(BaseModel):
     """What models of parameters derive from; see `WorkflowFunction.parameters_model`."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         arbitrary_types_allowed=True, extra="forbid", protected_namespaces=(), populate_by_name=True
     )
     parameter_names: ClassVar[Mapping[str, str]] = {}
