@@ -12,6 +12,7 @@ LIBRARIES: Final[Mapping[str, str]] = {
     "PIL": "Pillow",
     "aiohttp": "aiohttp",
     "av": "PyAV",
+    "distributed": "Dask",
     "hypothesis": "hypothesis",
     "numpy": "NumPy",
     "resvg_py": "resvg-py",

@@ -87,6 +87,13 @@ sys.argv = ["comfyflow", *{words!r}]
         ("numpy", "simulator", "from comfyflow.cli import main; main()", ("status", "--server", "x")),
         ("aiohttp", "simulator", "from comfyflow.cli import main; main()", ("run", "p.json", "--simulate")),
         ("av", "media", "from comfyflow.cli import main; main()", ("compile", "made.mp4")),
+        ("distributed", "dask", "from comfyflow.cli import main; main()", ("worker", "x", "--comfyui", "y")),
+        (
+            "distributed",
+            "dask",
+            "from comfyflow.cli import main; main()",
+            ("batch", "p.json", "--grid", "1.width=8,16", "--dask", "x"),
+        ),
     ],
 )
 def test_a_program_that_cannot_go_on_says_it_in_its_last_line(

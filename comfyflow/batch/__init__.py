@@ -8,7 +8,7 @@ from .refill import Prepared, Recipe
 from .report import BatchEvent, RowEvent, ServerEvent, ServerStanding, Standing, Summary
 from .row import Row
 from .rows import Rows
-from .sweep import arun, run
+from .sweep import arun, run, submit
 
 __all__ = [
     "Batch",
@@ -31,4 +31,5 @@ __all__ = [
     "Summary",
     "arun",
     "run",
+    "submit",
 ]

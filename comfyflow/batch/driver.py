@@ -11,21 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from ..errors import ClientError, SaveError, ServerUnreachable
+from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
 from .books import Books
+from .fleet import Fleet, NamedServers, RowServer
 from .ledger import LEDGER_NAME, Ledger
-from .outputs import save_outputs
 from .reader import PreparedRow, ReadRow, RowMaker, RowReader
 from .record import Attempt, Change, Sent
 from .report import BatchEvent, ServerEvent, ServerStanding, Standing, Summary
 from .retry import verdict
 from .row import Row
 from .schedule import Assignment, Need, Schedule
-from .server import PATIENCE, BatchServer, Ended, Stopped
+from .server import PATIENCE, Ended, Stopped
 
 if TYPE_CHECKING:
-    from ..client import ClientOptions, Result
+    from ..client import ClientOptions
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Batch:
     Args:
         maker: Makes prompts of rows: a `Recipe`.
         rows: The sweep.
-        servers: The addresses of the servers.
+        servers: The addresses of the servers, or what makes them.
         out: The folder of the outputs; its ledger is in it.
         depth: How many rows a server has at once.
         window: How many rows wait at most to be sent.
@@ -66,7 +66,7 @@ class Batch:
         maker: RowMaker,
         rows: Iterable[Row] | AsyncIterable[Row],
         *,
-        servers: Sequence[str],
+        servers: Sequence[str] | Fleet,
         out: Path,
         depth: int = DEPTH,
         window: int = WINDOW,
@@ -76,17 +76,18 @@ class Batch:
     ) -> None:
         self._maker = maker
         self._rows = rows
-        self._urls = tuple(dict.fromkeys(servers))
         self._out = out
         self._window = window
-        self._options: ClientOptions = options or {}
-        self._patience = patience
+        self._fleet: Fleet = (
+            NamedServers(servers, options or {}, patience) if isinstance(servers, Sequence) else servers
+        )
         self._schedule = Schedule(depth, window)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._asking: dict[str, asyncio.Event] = {}
-        self._servers: dict[str, BatchServer] = {}
-        self._former: dict[str, BatchServer] = {}
+        self._servers: dict[str, RowServer] = {}
+        self._former: dict[str, RowServer] = {}
+        self._helpers: list[asyncio.Task[None]] = []
         self._reasons: dict[str, str] = {}
         self._prepared: dict[int, tuple[PreparedRow, Need]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -159,27 +160,24 @@ class Batch:
         total = getattr(self._rows, "total", None)
         await self._with_ledger(lambda: self._ledger.keep({"cancelled": False, "total": total}))
         self._books.counts.update(await self._with_ledger(self._ledger.counts))
-        for url in self._urls:
-            server = BatchServer(url, self._options, self._patience)
-            self._servers[server.url] = server
-            self._schedule.add_server(server.url)
-        self._asking = {url: asyncio.Event() for url in self._servers}
-        helpers: list[asyncio.Task[None]] = []
         try:
+            for name in await self._fleet.start(self._out):
+                self._join(name)
             self._reader = RowReader(self._ledger, self._with_ledger, self._maker, self._rows)
             for attempt in await self._with_ledger(self._ledger.attempts):
                 self._take_up(attempt)
-            coroutines = [self._read(), self._look(), *map(self._attend, self._servers.values())]
-            helpers = [asyncio.create_task(self._guarded(each)) for each in coroutines]
+            for each in (self._read(), self._look(), self._fleet.watch(self._join)):
+                self._help(each)
             await self._work()
         finally:
             for server in (*self._servers.values(), *self._former.values()):
                 server.leaves_prompts = True  # for the next run to find
-            for task in (*helpers, *self._tasks.values()):
+            for task in (*self._helpers, *self._tasks.values()):
                 task.cancel()
-            await asyncio.gather(*helpers, *self._tasks.values(), return_exceptions=True)
+            await asyncio.gather(*self._helpers, *self._tasks.values(), return_exceptions=True)
             for server in (*self._servers.values(), *self._former.values()):
                 await server.close()
+            await self._fleet.close()
         seconds = time.monotonic() - self._began
         books, counts = self._books, await self._with_ledger(self._ledger.counts)
         return Summary(
@@ -188,6 +186,9 @@ class Batch:
 
     async def _with_ledger(self, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+
+    def _help(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._helpers.append(asyncio.create_task(self._guarded(coroutine)))
 
     async def _guarded(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run something beside the main loop, which raises what it raises."""
@@ -318,7 +319,18 @@ class Batch:
 
     # Servers
 
-    async def _attend(self, server: BatchServer) -> None:
+    def _join(self, name: str) -> None:
+        """A server is there, and gets rows once it has said what it has."""
+        if name in self._servers:
+            return
+        server = self._fleet.make(name)
+        if server.url not in self._servers:
+            self._servers[server.url] = server
+            self._schedule.add_server(server.url)
+            self._asking[server.url] = asyncio.Event()
+            self._help(self._attend(server))
+
+    async def _attend(self, server: RowServer) -> None:
         """Ask a server what it has, and leave it alone for a while where it does not answer."""
         url, asking = server.url, self._asking[server.url]
         pause = _FIRST_PAUSE
@@ -329,7 +341,8 @@ class Batch:
                 await self._settle(server)
             except ClientError as error:
                 self._lose(url, str(error).partition("\n")[0])
-                if not (self._met or self._tasks) and len(self._reasons) == len(self._servers):
+                alone = not (self._fleet.is_open or self._met or self._tasks)
+                if alone and len(self._reasons) == len(self._servers):
                     raise self._nobody() from None
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -352,7 +365,7 @@ class Batch:
         self._reasons[url] = reason
         self._schedule.away(url)
 
-    async def _settle(self, server: BatchServer) -> None:
+    async def _settle(self, server: RowServer) -> None:
         """Take prompts off a server that was away, and whose rows went elsewhere."""
         found = await self._with_ledger(lambda: self._ledger.attempts(abandoned=True))
         left = [each.prompt_id for each in found if each.server == server.url]
@@ -364,9 +377,11 @@ class Batch:
 
     def _take_up(self, attempt: Attempt) -> None:
         """Look for a row that was in flight when an earlier process ended."""
+        if self._fleet.is_own(attempt.server):
+            self._join(attempt.server)
         server = self._servers.get(attempt.server) or self._former.get(attempt.server)
         if server is None:
-            server = self._former[attempt.server] = BatchServer(attempt.server, self._options, self._patience)
+            server = self._former[attempt.server] = self._fleet.make(attempt.server)
         else:
             self._schedule.taken(attempt.server, attempt.row)
         self._begin(attempt, self._finish(server, attempt, server.take_up))
@@ -383,27 +398,23 @@ class Batch:
 
         self._tasks[attempt.row] = asyncio.create_task(guarded())
 
-    async def _send(self, server: BatchServer, attempt: Attempt, alone: bool) -> None:
+    async def _send(self, server: RowServer, attempt: Attempt, alone: bool) -> None:
         prepared = self._prepared[attempt.row][0]
 
         async def sent(attempt: Attempt) -> Ended:
-            if alone:
-                try:
-                    await server.free()
-                except ClientError as error:
-                    return Ended("unsent", str(error), server_gone=True)
-            return await server.send(attempt, prepared.source, uploads=bool(prepared.uploads))
+            uploads = bool(prepared.uploads)
+            return await server.send(attempt, prepared.source, uploads=uploads, alone=alone)
 
         await self._finish(server, attempt, sent)
 
     async def _finish(
-        self, server: BatchServer, attempt: Attempt, wait: Callable[[Attempt], Awaitable[Ended]]
+        self, server: RowServer, attempt: Attempt, wait: Callable[[Attempt], Awaitable[Ended]]
     ) -> None:
         """Wait for an attempt's end, fetch what it gave, and say what becomes of the row."""
         try:
             ended = await wait(attempt)
             if ended.result is not None:
-                ended = await self._saved(server, attempt, ended.result)
+                ended = await server.save(attempt, ended.result, self._out)
         except Stopped as stopped:
             if stopped.off:
                 self._books.returned(attempt, "cancelled", "the batch was stopped")
@@ -413,25 +424,9 @@ class Batch:
             self._asking[attempt.server].set()
         if ended.ending != "completed":
             await self._judge(attempt, ended)
-
-    async def _saved(self, server: BatchServer, attempt: Attempt, result: Result[Any]) -> Ended:
-        """Fetch the files; the row is completed when they are here.
-
-        Raises:
-            SaveError: One cannot be written here.
-        """
-        try:
-            files = await save_outputs(server.client, result.files, self._out, attempt)
-        except SaveError:
-            raise
-        except ServerUnreachable as error:
-            return Ended("abandoned", str(error), server_gone=True)
-        except ClientError as error:
-            return Ended("download", str(error))
-        texts = {node_id: list(output.texts) for node_id, output in result.outputs.items() if output.texts}
+            return
         self._prepared.pop(attempt.row, None)
-        self._books.has_completed(attempt, files, texts)
-        return Ended("completed")
+        self._books.has_completed(attempt, ended.files, ended.texts)
 
     async def _judge(self, attempt: Attempt, ended: Ended) -> None:
         """Say what becomes of a row that gave nothing."""

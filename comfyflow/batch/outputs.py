@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..client.routes.file_routes import fetch
 from ..saved_file import SavedFile, clean_name, local_errors
@@ -64,17 +64,39 @@ async def save_outputs(
 
 
 async def _save(client: AsyncClient, file: OutputFile, target: Path) -> SavedOutput:
+    async def arrive(path: Path) -> None:
+        await client._driver.drive(fetch(client._core, file, path))
+
+    return await save_output(arrive, target, file.node_id or "")
+
+
+async def save_output(
+    arrive: Callable[[Path], Coroutine[Any, Any, None]], target: Path, node_id: str
+) -> SavedOutput:
+    """Write one file.
+
+    Args:
+        arrive: Writes its bytes to a path.
+        target: The name that it is to get.
+        node_id: The node that gave it.
+
+    Returns:
+        The file; it is on the disk.
+
+    Raises:
+        SaveError: It cannot be written.
+    """
     arriving = target.with_name(f".{target.name}.part")
     with local_errors(arriving):
         arriving.unlink(missing_ok=True)
     try:
         with local_errors(target):
-            await client._driver.drive(fetch(client._core, file, arriving))
+            await arrive(arriving)
             size, digest = await asyncio.to_thread(_sealed, arriving)
             name = await asyncio.to_thread(_placed, arriving, target, digest)
     finally:
         arriving.unlink(missing_ok=True)
-    return SavedOutput(name, file.node_id or "", size, digest)
+    return SavedOutput(name, node_id, size, digest)
 
 
 def _sealed(path: Path) -> tuple[int, str]:

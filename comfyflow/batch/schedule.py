@@ -321,6 +321,8 @@ class Schedule:
         Nothing is said of a row while a server that might run it has not been asked.
         """
         found: dict[int, str] = {}
+        if not self._servers:
+            return found
         for need in [*self._kinds, *self._alone.values()]:
             known = all(need.classes <= server.asked.keys() for server in self._servers.values())
             if not known or any(not server.lacks(need)[0] for server in self._servers.values()):

@@ -6,8 +6,9 @@ import asyncio
 import dataclasses
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..client import AsyncClient, ClientOptions, Limits, OutOfMemory, Result
@@ -28,14 +29,16 @@ from ..errors import (
     ExecutionError,
     PromptLost,
     PromptRejected,
+    SaveError,
     ServerError,
     ServerUnreachable,
 )
 from ..graph.prompt import sendable
 from ..schema.node_schema import read_node
 from ..source import Source
+from .outputs import save_outputs
 from .queue_watch import QueueWatch
-from .record import Attempt, Ending
+from .record import Attempt, Ending, SavedOutput
 from .schedule import Offer
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ T = TypeVar("T")
 PATIENCE: Final = 60.0
 """Seconds that a server may be away before the rows that it has go elsewhere."""
 
-_LOOKS: Final = (0.1, 0.3, 0.8)
+LOOKS: Final = (0.1, 0.3, 0.8)
 """Pauses before each further search for a prompt that an earlier process may have sent."""
 
 _OF_THE_PROMPT: Final = (400, 413, 422)
@@ -71,14 +74,18 @@ class Ended:
     Attributes:
         ending: How.
         error: What is to be said of it.
-        result: What it gave, if it ended well.
+        result: What it gave, if it ended well, for `BatchServer.save`.
         server_gone: Whether the server does not answer.
+        files: Its files, once they are saved.
+        texts: Its texts, by node id, once its files are saved.
     """
 
     ending: Ending
     error: str = ""
-    result: Result[Any] | None = None
+    result: Any = None
     server_gone: bool = False
+    files: tuple[SavedOutput, ...] = ()
+    texts: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class BatchServer:
@@ -127,7 +134,7 @@ class BatchServer:
         infos = await self._drive(class_infos(core, sorted(classes), anew=True))
         return {name: None if info is None else offer(name, info) for name, info in infos.items()}
 
-    async def send(self, attempt: Attempt, source: Source, *, uploads: bool) -> Ended:
+    async def send(self, attempt: Attempt, source: Source, *, uploads: bool, alone: bool = False) -> Ended:
         """Send a prompt with its files and wait for its end; what goes wrong is told, not raised.
 
         A task that is cancelled takes the prompt off the server, unless `leaves_prompts` says otherwise.
@@ -136,24 +143,56 @@ class BatchServer:
             attempt: Its row and its id.
             source: The prompt, and where it comes from.
             uploads: Whether it names files that are to be uploaded.
+            alone: Whether the server is to be freed before it.
 
         Raises:
             Stopped: The task was cancelled.
         """
+        if alone:
+            try:
+                await self.free()
+            except ClientError as error:
+                return Ended("unsent", str(error), server_gone=True)
         sending = Sending()
         return await self._ended(attempt, sending, self._sent(attempt, source, sending, uploads), known=True)
 
-    async def take_up(self, attempt: Attempt) -> Ended:
+    async def take_up(self, attempt: Attempt, *, looks: Sequence[float] = LOOKS) -> Ended:
         """Wait for a prompt that an earlier process sent, or was about to send.
 
         Args:
             attempt: Its row and its id.
+            looks: The pauses before each further search for it.
 
         Returns:
             How it ended; ``unsent`` where the server has it in neither queue nor history.
         """
         sending = Sending()
-        return await self._ended(attempt, sending, self._taken_up(attempt, sending), known=False)
+        return await self._ended(attempt, sending, self._taken_up(attempt, sending, looks), known=False)
+
+    async def save(self, attempt: Attempt, given: Result[Any], folder: Path) -> Ended:
+        """Write the files of a row that ended well.
+
+        Args:
+            attempt: The row and its prompt.
+            given: What it gave.
+            folder: Where to.
+
+        Returns:
+            ``completed`` with its files and texts once they are on the disk; or what went wrong with them.
+
+        Raises:
+            SaveError: One cannot be written here.
+        """
+        try:
+            files = await save_outputs(self.client, given.files, folder, attempt)
+        except SaveError:
+            raise
+        except ServerUnreachable as error:
+            return Ended("abandoned", str(error), server_gone=True)
+        except ClientError as error:
+            return Ended("download", str(error))
+        texts = {node_id: list(output.texts) for node_id, output in given.outputs.items() if output.texts}
+        return Ended("completed", files=files, texts=texts)
 
     async def free(self) -> None:
         """Have it unload all models and forget all results.
@@ -202,7 +241,7 @@ class BatchServer:
             why = await self.client._driver.see_through(abandon(self.client._core, sending))
             raise Stopped(off=not why and (known or sending.run is not None)) from interrupt
         except ServerUnreachable as error:
-            unsent = error.unsent and not sending.accepted
+            unsent = known and error.unsent and not sending.accepted
             return Ended("unsent" if unsent else "abandoned", _line(error), server_gone=True)
         except PromptRejected as error:
             first = next(iter(error.report.errors), None)
@@ -255,9 +294,9 @@ class BatchServer:
             )
         return (yield from self._waited(run, source, report))
 
-    def _taken_up(self, attempt: Attempt, sending: Sending) -> Flow[Ended]:
+    def _taken_up(self, attempt: Attempt, sending: Sending, looks: Sequence[float]) -> Flow[Ended]:
         core = self.client._core
-        for pause in (0.0, *_LOOKS):
+        for pause in (0.0, *looks):
             yield from sleep(pause)
             started = yield from patiently(core, lambda: _found(core, attempt.prompt_id))
             if started is not None:

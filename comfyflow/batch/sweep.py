@@ -128,3 +128,63 @@ async def arun(
         on_event=on_event,
     )
     return await batch.run()
+
+
+def submit(
+    target: object,
+    rows: Iterable[Any] | AsyncIterable[Any],
+    client: Any,
+    *,
+    out: str | os.PathLike[str] = "output",
+    shared: str | os.PathLike[str] | None = None,
+    depth: int = DEPTH,
+    window: int = WINDOW,
+    patience: float = PATIENCE,
+    on_event: Callable[[BatchEvent], object] | None = None,
+) -> Summary:
+    """Run something once for each row on the workers of a Dask cluster, and wait for the end.
+
+    Each worker stands beside a ComfyUI of its own: ``comfyflow worker SCHEDULER --comfyui URL``. The ledger
+    stays here, and the same call again goes on where an earlier one ended. Workers that join get rows.
+
+    Args:
+        target: See `run`.
+        rows: See `run`.
+        client: A ``distributed.Client``, or the address of a scheduler. The batch has a connection of its
+            own to that scheduler.
+        out: The folder of the outputs and the ledger.
+        shared: That folder as the workers see it, if they do: then they write the files there. Otherwise
+            the files come back in pieces.
+        depth: How many rows a server has at once.
+        window: See `run`.
+        patience: Seconds that a worker may be away before its rows go elsewhere.
+        on_event: Told what happens; it must not wait.
+
+    Returns:
+        What became of the rows.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        ComfyflowError: See `run`.
+    """
+    recipe = target if isinstance(target, Recipe) else Recipe.of(target)
+    checked = Rows.of(rows).checked(recipe.columns)
+    from .dask_fleet import DaskServers
+
+    address = client if isinstance(client, str) else client.scheduler.address
+    security = None if isinstance(client, str) else client.security
+
+    async def submitted() -> Summary:
+        fleet = DaskServers(
+            address,
+            security=security,
+            shared="" if shared is None else os.fspath(shared),
+            depth=depth,
+            patience=patience,
+        )
+        batch = Batch(
+            recipe, checked, servers=fleet, out=Path(out), depth=depth, window=window, on_event=on_event
+        )
+        return await batch.run()
+
+    return asyncio.run(submitted())

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "nodes": _Listed("nodes", "nodes", "Search the node classes of a server, or show one."),
     "run": _Listed("run", "run", "Run a workflow and write its files."),
     "batch": _Listed("batch", "batch", "Run a workflow once for each row of a sweep, on many servers."),
+    "worker": _Listed("worker", "worker", "Be a worker of Dask beside a ComfyUI server, for batches."),
     "validate": _Listed("validate", "validate", "Check workflows as the server will."),
     "compile": _Listed("compile", "compile_workflow", "Write a workflow's prompt JSON."),
     "convert": _Listed("convert", "convert", "Turn a workflow of the editor into a prompt."),

@@ -27,6 +27,8 @@ from .workflow_command import WorkflowCommand, target_argument
 
 if TYPE_CHECKING:
     from ..batch import Batch, Rows, Standing, Summary
+    from ..batch.dask_fleet import DaskServers
+    from ..batch.fleet import Fleet
     from ..batch.refill import Recipe
 
 _DEFAULT: Final = "run"
@@ -70,6 +72,8 @@ def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--sample", metavar="COUNT", type=click.IntRange(min=1), help="Only so many of the rows.")
 @_connection
 @click.option("--simulate", is_flag=True, help="Run it on the built-in simulator.")
+@click.option("--dask", metavar="SCHEDULER", help="Run it on the workers of this scheduler of Dask.")
+@click.option("--shared", metavar="DIR", help="With --dask: the folder --out as the workers see it.")
 @click.option(
     "--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files and ledger are written."
 )
@@ -86,6 +90,8 @@ def run(
     target: str,
     servers: tuple[str, ...],
     simulate: bool,
+    dask: str | None,
+    shared: str | None,
     out: Path,
     depth: int,
     editor: str | None,
@@ -103,16 +109,19 @@ def run(
     Exit codes: 0 all rows are done; 1 rows are invalid; 2 it could not be tried, or not go on; 3 rows
     failed; 130 Ctrl-C: once ends it when what runs has ended, twice at once.
     """
-    if simulate and servers:
-        raise CommandError("give --server or --simulate, not both")
-    urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
+    if sum(map(bool, (servers, simulate, dask))) > 1:
+        raise CommandError("give one of --server, --simulate and --dask")
+    if shared and not dask:
+        raise CommandError("--shared is for --dask: other servers send their files")
+    urls = () if simulate or dask else tuple(server_url(each.url) for each in named_servers(servers))
     asks = functools.partial(server_classes, urls[0], None) if urls else None
     recipe = _recipe(target, Converting(editor, repair, asks, packs))
     rows = sweep(recipe, context.args, **axes)
     with contextlib.ExitStack() as stack:
         if simulate:
             urls = (stack.enter_context(simulated_server()),)
-        summary = _run(recipe, rows, urls, out, depth, as_json=as_json, quiet=quiet)
+        fleet = functools.partial(_dask_servers, dask, shared, depth) if dask else lambda: urls
+        summary = _run(recipe, rows, fleet, out, depth, as_json=as_json, quiet=quiet)
     code = _tell(summary, as_json=as_json, quiet=quiet)
     if code:
         raise click.exceptions.Exit(code)
@@ -189,8 +198,23 @@ def _fixed(words: Sequence[str]) -> Iterator[tuple[str, Any]]:
         yield name[2:].replace("-", "_"), Text(value)
 
 
+def _dask_servers(scheduler: str, shared: str | None, depth: int) -> DaskServers:
+    from ..batch.dask_fleet import DaskServers
+    from .worker import quiet_dask
+
+    quiet_dask()
+    return DaskServers(scheduler, shared=shared or "", depth=depth, options=connection_options())
+
+
 def _run(
-    recipe: Recipe, rows: Rows, urls: Sequence[str], out: Path, depth: int, *, as_json: bool, quiet: bool
+    recipe: Recipe,
+    rows: Rows,
+    servers: Callable[[], Sequence[str] | Fleet],
+    out: Path,
+    depth: int,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> Summary:
     from ..batch import Batch
     from .batch_display import batch_display
@@ -199,24 +223,26 @@ def _run(
         return made.standing
 
     shown = batch_display(standing, as_json=as_json, quiet=quiet)
-    made = Batch(
-        recipe,
-        rows,
-        servers=urls,
-        out=out,
-        depth=depth,
-        options=connection_options(),
-        on_event=shown.show,
-    )
+    made: Batch
+
+    async def run() -> Summary:
+        nonlocal made
+        made = Batch(
+            recipe,
+            rows,
+            servers=servers(),
+            out=out,
+            depth=depth,
+            options=connection_options(),
+            on_event=shown.show,
+        )
+        with _interrupts(made, asyncio.get_running_loop()):
+            return await made.run()
+
     try:
-        return asyncio.run(_interruptible(made))
+        return asyncio.run(run())
     finally:
         shown.close()
-
-
-async def _interruptible(made: Batch) -> Summary:
-    with _interrupts(made, asyncio.get_running_loop()):
-        return await made.run()
 
 
 @contextlib.contextmanager

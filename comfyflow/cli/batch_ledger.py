@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from ..errors import ClientError, CommandError
+from ..errors import ClientError, CommandError, LedgerError
 from .options import CONNECTION_OPTIONS, PATH, connection_options, output_option
 from .plain_text import say
 from .progress import write_line
@@ -150,12 +150,18 @@ def cancel(ledger: Path, numbers: str | None) -> None:
 
 async def _stop(ledger: Ledger, attempts: Sequence[Attempt]) -> list[str]:
     """Take prompts off servers, and write that down where no process does; gives what went wrong."""
+    from ..batch.fleet import NamedServers
     from ..batch.record import SetAside
-    from ..batch.server import BatchServer
+    from ..batch.server import PATIENCE
 
+    servers = NamedServers((), connection_options(), PATIENCE)
     failed: list[str] = []
     for url in dict.fromkeys(each.server for each in attempts):
-        server = BatchServer(url, connection_options())
+        try:
+            server = servers.make(url)
+        except LedgerError as error:
+            failed.append(str(error))
+            continue
         theirs = [each for each in attempts if each.server == url]
         try:
             ended = await server.remove(each.prompt_id for each in theirs)

@@ -1,0 +1,363 @@
+"""A worker of Dask that stands beside a ComfyUI server and runs rows of batches on it.
+
+What a submitter sends is plain data and a function of this module. A task may come again, because a worker
+or the scheduler ended meanwhile: it looks for its prompt's id in the server's queue and history before it
+queues it, so the prompt runs once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from ..bounds import MIB
+from ..errors import ClientError, CommandError, SaveError
+from ..extra import needing
+from ..saved_file import clean_name
+from ..source import Source
+from .fleet import WORKER_PREFIX
+from .record import Attempt
+from .server import LOOKS, PATIENCE, BatchServer, Ended, Stopped
+
+if TYPE_CHECKING:
+    from ..client import ClientOptions
+
+RESOURCE: Final = "comfyui"
+"""The resource of which each worker has one, and of which each row takes its share."""
+
+HEAD: Final = MIB
+"""How many bytes of files come with the end of a row; the others are read in pieces."""
+
+PIECE: Final = 4 * MIB
+"""How many bytes of a file are sent at once."""
+
+_THREADS: Final = 8
+"""How many rows a worker has in hand at once; more of them wait at the worker."""
+
+_REMEMBERED: Final = 10_000
+"""How many prompts are remembered that are not to be sent any more."""
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+"""Seconds before a worker that could not register tries again; they double from the first to the last."""
+
+_NAME: Final = re.compile(r"[\w.:\[\]/-]{1,200}")
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  # compared with
+
+
+def dask_distributed() -> Any:
+    """The library ``distributed``, which says nothing of its types.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    with needing("a batch on Dask", "dask"):
+        return import_module("distributed")
+
+
+def server_name(url: str, name: str = "") -> str:
+    """What ledgers call the server beside a worker; it must be the same after a restart.
+
+    Args:
+        url: The server's address, as the worker has it.
+        name: What the user calls it; by default the machine and the port.
+
+    Raises:
+        CommandError: It is no name.
+    """
+    if not name:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        host = socket.gethostname() if host in _LOOPBACK else host
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        name = f"{host}:{port}{parts.path.rstrip('/')}"
+    if not _NAME.fullmatch(name):
+        raise CommandError(f"{name!r} is no name for a server: letters, digits and ._:/- only, 200 at most")
+    return WORKER_PREFIX + name
+
+
+class Station:
+    """A server and the prompts that tasks have sent to it; it outlives the workers of a process.
+
+    Args:
+        server: The server.
+        name: What ledgers call it.
+    """
+
+    def __init__(self, server: BatchServer, name: str) -> None:
+        self.server: Final = server
+        self.name: Final = name
+        self._runs: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._final: dict[str, None] = {}
+
+    async def close(self) -> None:
+        """Leave all prompts to the server."""
+        self.server.leaves_prompts = True
+        runs = [*self._runs.values()]
+        for each in runs:
+            each.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+        await self.server.close()
+
+    async def run(self, task: Mapping[str, Any], folder: Path, *, first: bool) -> dict[str, Any]:
+        """Run a row, or wait for it where it runs already.
+
+        Args:
+            task: See `run_row`.
+            folder: Where files are kept until they are read.
+            first: Whether no other worker can have had the task before.
+        """
+        prompt_id: str = task["prompt_id"]
+        running = self._runs.get(prompt_id)
+        if running is None:
+            running = self._runs[prompt_id] = asyncio.create_task(
+                self._run(task, folder / prompt_id, () if first else LOOKS)
+            )
+            running.add_done_callback(lambda _: self._runs.pop(prompt_id, None))
+        return await asyncio.shield(running)
+
+    async def _run(self, task: Mapping[str, Any], folder: Path, looks: Sequence[float]) -> dict[str, Any]:
+        attempt = Attempt(task["row"], self.name, task["prompt_id"], task["prompt_hash"])
+        shared = task["shared"]
+        try:
+            ended = await self._ended(attempt, task, folder, looks)
+            if ended.result is not None:
+                target = Path(shared) if shared else folder
+                if not shared:
+                    await asyncio.to_thread(_emptied, folder)
+                ended = await self.server.save(attempt, ended.result, target)
+        except SaveError as error:
+            told = {"path": error.filename, "errno": error.errno, "strerror": error.strerror}
+            return {**_plain(Ended("download")), "unsaved": told}
+        except Stopped as stopped:
+            return _plain(Ended("cancelled" if stopped.off else "abandoned", "it was taken off"))
+        return await asyncio.to_thread(_with_heads, _plain(ended), folder, bool(shared))
+
+    async def _ended(
+        self, attempt: Attempt, task: Mapping[str, Any], folder: Path, looks: Sequence[float]
+    ) -> Ended:
+        """Find the prompt, or else send it."""
+        if attempt.prompt_id in self._final:
+            return Ended("unsent", "it was given up before it was sent")
+        ended = await self.server.take_up(attempt, looks=looks)
+        if ended.ending != "unsent":
+            return ended
+        if task["prompt"] is None:
+            self._refuse(attempt.prompt_id)
+            return ended
+        given: dict[tuple[str, str], Any] = {}
+        for index, (node_id, input_name, name, content) in enumerate(task["uploads"]):
+            path = folder / f"input-{index}" / clean_name(name)
+            await asyncio.to_thread(_written, path, content)
+            given[node_id, input_name] = path
+        source = Source(task["prompt"], given=given)
+        return await self.server.send(attempt, source, uploads=bool(given), alone=task["alone"])
+
+    def _refuse(self, prompt_id: str) -> None:
+        """Send a prompt no more, should its task still come."""
+        self._final[prompt_id] = None
+        while len(self._final) > _REMEMBERED:
+            del self._final[next(iter(self._final))]
+
+    async def offers(self, classes: Sequence[str], shared: str, token: str) -> dict[str, Any]:
+        """What the server has; see `ask`.
+
+        Args:
+            classes: The node classes to ask for.
+            shared: The folder of the outputs as the workers see it; empty where files are sent.
+            token: A file in it.
+        """
+        if shared and not await asyncio.to_thread((Path(shared) / token).is_file):
+            raise ClientError(f"{shared} is not the folder of --out there, or cannot be read")
+        found = await self.server.offers(classes)
+        return {
+            name: None if each is None else [sorted(each.files), each.is_open] for name, each in found.items()
+        }
+
+    async def remove(self, prompt_ids: Sequence[str]) -> dict[str, str]:
+        """Take prompts off, and send none of them any more."""
+        running: list[asyncio.Task[Any]] = []
+        for prompt_id in prompt_ids:
+            self._refuse(prompt_id)
+            if prompt_id in self._runs:
+                running.append(self._runs[prompt_id])
+                running[-1].cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        return {**await self.server.remove(prompt_ids)}
+
+
+_STATIONS: Final[WeakKeyDictionary[Any, Station]] = WeakKeyDictionary()
+
+
+async def run_row(task: dict[str, Any]) -> dict[str, Any]:
+    """The task of a row.
+
+    Args:
+        task: ``row``, ``prompt_id``, ``prompt_hash``; ``prompt``: the prompt JSON, None where it is only
+            looked for; ``uploads``: node, input, name and bytes of each file; ``alone``: whether the server
+            is freed before it; ``worker``: the only worker that can have it as the first one, or None;
+            ``shared``: the folder that files are written into, or None.
+
+    Returns:
+        ``ending``, ``error``, ``server_gone``, ``texts`` and ``files``, each with its ``head``, the first of
+        its bytes.
+    """
+    worker: Any = dask_distributed().get_worker()
+    first = task["worker"] == worker.address
+    return await _STATIONS[worker].run(task, _folder(worker), first=first)
+
+
+async def ask(what: str, *arguments: Any, dask_worker: Any = None) -> dict[str, Any]:
+    """Ask a worker something beside its tasks.
+
+    Args:
+        what: ``offers``, ``remove``, ``read`` or ``drop``.
+        arguments: See the methods of `Station`, `_read` and `_drop`.
+        dask_worker: The worker; Dask gives it.
+
+    Returns:
+        ``answer``, or ``error``.
+    """
+    station, folder = _STATIONS[dask_worker], _folder(dask_worker)
+    try:
+        if what == "offers":
+            return {"answer": await station.offers(*arguments)}
+        if what == "remove":
+            return {"answer": await station.remove(*arguments)}
+        act: Callable[..., bytes | None] = _read if what == "read" else _drop
+        return {"answer": await asyncio.to_thread(act, folder, *arguments)}
+    except ClientError as error:
+        return {"error": str(error).partition("\n")[0]}
+
+
+def _read(folder: Path, prompt_id: str, name: str, offset: int) -> bytes | None:
+    """The next bytes of a file of a row; None where it is not here any more."""
+    try:
+        with (folder / clean_name(prompt_id) / clean_name(name)).open("rb") as opened:
+            opened.seek(offset)
+            return opened.read(PIECE)
+    except FileNotFoundError:
+        return None
+
+
+def _drop(folder: Path, prompt_id: str) -> None:
+    """The files of a row are read."""
+    shutil.rmtree(folder / clean_name(prompt_id), ignore_errors=True)
+
+
+def _folder(worker: Any) -> Path:
+    """Where a worker keeps files; what a killed one leaves there, Dask removes."""
+    return Path(worker.local_directory) / "comfyflow"
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _written(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _plain(ended: Ended) -> dict[str, Any]:
+    """An end as plain data."""
+    return {
+        "ending": ended.ending,
+        "error": ended.error,
+        "server_gone": ended.server_gone,
+        "texts": dict(ended.texts),
+        "files": [
+            {"name": file.name, "node_id": file.node_id, "size": file.size, "sha256": file.sha256}
+            for file in ended.files
+        ],
+    }
+
+
+def _with_heads(told: dict[str, Any], folder: Path, shared: bool) -> dict[str, Any]:
+    """Put the first bytes of the files to an end; what is told whole need not be kept."""
+    left = 0 if shared else HEAD
+    for file in told["files"]:
+        file["head"] = b""
+        if left:
+            with (folder / file["name"]).open("rb") as opened:
+                file["head"] = opened.read(left)
+            left -= len(file["head"])
+    if all(shared or len(file["head"]) == file["size"] for file in told["files"]):
+        shutil.rmtree(folder, ignore_errors=True)
+    return told
+
+
+async def work(
+    scheduler: str,
+    comfyui: str,
+    *,
+    name: str = "",
+    options: ClientOptions | None = None,
+    patience: float = PATIENCE,
+    scratch: Path | None = None,
+    host: str | None = None,
+    say: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Be a worker of Dask beside a ComfyUI server, until this is cancelled.
+
+    Where the scheduler ends, it is waited for until it is back; prompts go on meanwhile.
+
+    Args:
+        scheduler: The address of the scheduler.
+        comfyui: The address of the server.
+        name: What ledgers call the server: see `server_name`.
+        options: How the server is connected to.
+        patience: Seconds that the server may be away before its rows go elsewhere.
+        scratch: A folder for files that are on their way.
+        host: The address at which this worker listens; by default one that the scheduler reaches.
+        say: Told what happens.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        CommandError: `name` is none.
+    """
+    distributed = dask_distributed()
+    called = server_name(comfyui, name)
+    station = Station(BatchServer(comfyui, options or {}, patience), called)
+    pause = _FIRST_PAUSE
+    try:
+        while True:
+            worker: Any = distributed.Worker(
+                scheduler,
+                nthreads=_THREADS,
+                resources={RESOURCE: 1, called: 1},
+                local_directory=None if scratch is None else str(scratch),
+                dashboard=False,
+                host=host,
+            )
+            _STATIONS[worker] = station
+            try:
+                await _registered(worker, lambda: say(f"{called} takes rows of {scheduler}"))
+                pause = _FIRST_PAUSE
+                say(f"the scheduler {scheduler} has ended; waiting for it")
+            except (OSError, RuntimeError, asyncio.TimeoutError) as error:
+                say(f"{scheduler}: {error}; trying again")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+    finally:
+        await station.close()
+
+
+async def _registered(worker: Any, begun: Callable[[], object]) -> None:
+    """Have a worker work until it ends."""
+    try:
+        started: Awaitable[Any] = worker
+        await started
+        begun()
+        await worker.finished()
+    finally:
+        await asyncio.shield(worker.close(reason="comfyflow"))

@@ -1,0 +1,61 @@
+"""``comfyflow worker``: a worker of Dask beside a ComfyUI server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import CONNECTION_OPTIONS, PATH, connection_options, server_url
+from .plain_text import say
+
+
+def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(CONNECTION_OPTIONS):
+        command = option(command)
+    return command
+
+
+def quiet_dask() -> None:
+    """Have Dask log only what went wrong; its configuration of logging is made when it is imported.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    from ..batch.dask_worker import dask_distributed
+
+    dask_distributed()
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+
+
+@click.command("worker")
+@click.argument("scheduler", metavar="SCHEDULER")
+@click.option("--comfyui", metavar="URL", required=True, help="The ComfyUI server that it stands beside.")
+@click.option("--name", metavar="NAME", default="", help="What ledgers call the server; else MACHINE:PORT.")
+@click.option("--host", metavar="ADDRESS", help="Where it listens; else where the scheduler reaches it.")
+@click.option("--scratch", metavar="DIR", type=PATH, help="Where files are kept that are on their way.")
+@_connection
+def worker(scheduler: str, comfyui: str, name: str, host: str | None, scratch: Path | None) -> None:
+    """Run rows of batches on a ComfyUI server: comfyflow worker tcp://head:8786 --comfyui 127.0.0.1:8188.
+
+    It waits for a scheduler that is not there, also for one that ends and comes back, until Ctrl-C.
+    Whoever reaches a scheduler can run anything on its workers: use TLS, or a network of your own.
+    """
+    from ..batch.dask_worker import work
+
+    quiet_dask()
+    asyncio.run(
+        work(
+            scheduler,
+            server_url(comfyui),
+            name=name,
+            options=connection_options(),
+            scratch=scratch,
+            host=host,
+            say=lambda text: say(f"comfyflow: {text}", err=True),
+        )
+    )
