@@ -174,17 +174,14 @@ def submit(
     address = client if isinstance(client, str) else client.scheduler.address
     security = None if isinstance(client, str) else client.security
 
-    async def submitted() -> Summary:
-        fleet = DaskServers(
-            address,
-            security=security,
-            shared="" if shared is None else os.fspath(shared),
-            depth=depth,
-            patience=patience,
-        )
-        batch = Batch(
-            recipe, checked, servers=fleet, out=Path(out), depth=depth, window=window, on_event=on_event
-        )
-        return await batch.run()
-
-    return asyncio.run(submitted())
+    fleet = DaskServers(
+        address,
+        security=security,
+        shared="" if shared is None else os.fspath(shared),
+        depth=depth,
+        patience=patience,
+    )
+    batch = Batch(
+        recipe, checked, servers=fleet, out=Path(out), depth=depth, window=window, on_event=on_event
+    )
+    return asyncio.run(batch.run())

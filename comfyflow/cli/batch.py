@@ -120,7 +120,7 @@ def run(
     with contextlib.ExitStack() as stack:
         if simulate:
             urls = (stack.enter_context(simulated_server()),)
-        fleet = functools.partial(_dask_servers, dask, shared, depth) if dask else lambda: urls
+        fleet = _dask_servers(dask, shared, depth) if dask else urls
         summary = _run(recipe, rows, fleet, out, depth, as_json=as_json, quiet=quiet)
     code = _tell(summary, as_json=as_json, quiet=quiet)
     if code:
@@ -209,7 +209,7 @@ def _dask_servers(scheduler: str, shared: str | None, depth: int) -> DaskServers
 def _run(
     recipe: Recipe,
     rows: Rows,
-    servers: Callable[[], Sequence[str] | Fleet],
+    servers: Sequence[str] | Fleet,
     out: Path,
     depth: int,
     *,
@@ -223,26 +223,24 @@ def _run(
         return made.standing
 
     shown = batch_display(standing, as_json=as_json, quiet=quiet)
-    made: Batch
-
-    async def run() -> Summary:
-        nonlocal made
-        made = Batch(
-            recipe,
-            rows,
-            servers=servers(),
-            out=out,
-            depth=depth,
-            options=connection_options(),
-            on_event=shown.show,
-        )
-        with _interrupts(made, asyncio.get_running_loop()):
-            return await made.run()
-
+    made = Batch(
+        recipe,
+        rows,
+        servers=servers,
+        out=out,
+        depth=depth,
+        options=connection_options(),
+        on_event=shown.show,
+    )
     try:
-        return asyncio.run(run())
+        return asyncio.run(_interruptible(made))
     finally:
         shown.close()
+
+
+async def _interruptible(made: Batch) -> Summary:
+    with _interrupts(made, asyncio.get_running_loop()):
+        return await made.run()
 
 
 @contextlib.contextmanager
