@@ -374,12 +374,10 @@ class DaskServer:
             files = tuple([await _there(folder, file) for file in given["files"]])
             return Ended("completed", files=files, texts=given["texts"])
         for _ in range(_FETCHES):
-            files = await self._fetched(attempt, given, folder)
-            if isinstance(files, Ended):
-                return files
-            if files is not None:
+            fetched = await self._fetched(attempt, given, folder)
+            if fetched is not None:
                 await self._drop(attempt, given)
-                return Ended("completed", files=files, texts=given["texts"])
+                return fetched
             ended = await self.take_up(attempt)
             if ended.result is None:
                 return Ended("download", ended.error) if ended.ending == "unsent" else ended
@@ -423,9 +421,7 @@ class DaskServer:
         except (ClientError, OSError, asyncio.TimeoutError):
             return False
 
-    async def _fetched(
-        self, attempt: Attempt, given: dict[str, Any], folder: Path
-    ) -> tuple[SavedOutput, ...] | Ended | None:
+    async def _fetched(self, attempt: Attempt, given: dict[str, Any], folder: Path) -> Ended | None:
         """Write the files of a row; None where the worker does not have them any more."""
         saved: list[SavedOutput] = []
         try:
@@ -439,7 +435,7 @@ class DaskServer:
             raise
         except DownloadError as error:
             return Ended("download", str(error))
-        return tuple(saved)
+        return Ended("completed", files=tuple(saved), texts=given["texts"])
 
     async def _arrive(self, attempt: Attempt, file: dict[str, Any], path: Path) -> None:
         """Write a file from its head and further pieces.
