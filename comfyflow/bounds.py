@@ -109,6 +109,20 @@ AXIS_VALUES: Final = 1_000_000
 """How many values one axis of a grid may have, files that a pattern fits among them, and how many rows a
 file or a list may have of which a sample is drawn."""
 
+SHEET_ROWS: Final = 100_000
+"""How many rows a contact sheet may have."""
+
+SHEET_SIZE: Final = 256 * MIB
+"""How many characters the texts on it may have together."""
+
+SHEET_INLINE: Final = 500
+"""How many thumbnails a contact sheet holds itself; more stand in a folder beside it."""
+
+THUMBNAIL_SOURCE: Final = 512 * MIB
+"""How many bytes a file may have of which a thumbnail is made."""
+
+THUMBNAIL_PIXELS: Final = 2**28
+"""How many pixels it may have."""
 
 CACHE_SIZE: Final = 512 * MIB
 """How many bytes the cache folder may hold."""

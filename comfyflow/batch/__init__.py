@@ -8,11 +8,13 @@ from .refill import Prepared, Recipe
 from .report import BatchEvent, RowEvent, ServerEvent, ServerStanding, Standing, Summary
 from .row import Row
 from .rows import Rows
+from .sheet import ContactSheet, contact_sheet
 from .sweep import arun, run, submit
 
 __all__ = [
     "Batch",
     "BatchEvent",
+    "ContactSheet",
     "Failure",
     "Ledger",
     "LedgerError",
@@ -30,6 +32,7 @@ __all__ = [
     "State",
     "Summary",
     "arun",
+    "contact_sheet",
     "run",
     "submit",
 ]

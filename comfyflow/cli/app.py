@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "run": _Listed("run", "run", "Run a workflow and write its files."),
     "batch": _Listed("batch", "batch", "Run a workflow once for each row of a sweep, on many servers."),
     "worker": _Listed("worker", "worker", "Be a worker of Dask beside a ComfyUI server, for batches."),
+    "contact-sheet": _Listed("contact_sheet", "contact_sheet", "Show what a batch gave on one page."),
     "validate": _Listed("validate", "validate", "Check workflows as the server will."),
     "compile": _Listed("compile", "compile_workflow", "Write a workflow's prompt JSON."),
     "convert": _Listed("convert", "convert", "Turn a workflow of the editor into a prompt."),

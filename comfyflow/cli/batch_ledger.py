@@ -36,6 +36,13 @@ _STATES: Final = ("pending", "in_progress", "completed", "failed", "invalid", "c
 
 ledger_argument: Final = click.argument("ledger", metavar="LEDGER", type=PATH)
 rows_option: Final = click.option("--rows", "numbers", metavar="N,N-N,...", help="Only these rows: 3,7-9.")
+states_option: Final = click.option(
+    "--state",
+    "states",
+    type=click.Choice(_STATES),
+    multiple=True,
+    help="Rows in this state. Can be repeated.",
+)
 
 
 def _open(path: Path) -> Ledger:
@@ -184,13 +191,7 @@ async def _stop(ledger: Ledger, attempts: Sequence[Attempt]) -> list[str]:
 @ledger_argument
 @output_option
 @click.option("--format", "form", type=click.Choice(("csv", "jsonl")), default="csv", show_default=True)
-@click.option(
-    "--state",
-    "states",
-    type=click.Choice(_STATES),
-    multiple=True,
-    help="Rows in this state. Can be repeated.",
-)
+@states_option
 @click.option("--parameters", is_flag=True, help="Only the parameters: rows for another batch.")
 @rows_option
 def export(

@@ -46,15 +46,16 @@ def page_text(drawing: Drawing) -> str:
 
 
 def _render(name: str, **values: object) -> str:
-    return _environment().get_template(name).render(values)
+    return template_environment(_FOLDER).get_template(name).render(values)
 
 
 @cache
-def _environment() -> Environment:
+def template_environment(folder: Path) -> Environment:
+    """The templates of a folder: what they are given is escaped; ``sha256`` makes a hash for a policy."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

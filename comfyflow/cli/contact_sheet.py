@@ -1,0 +1,63 @@
+"""``comfyflow contact-sheet``: what a batch gave, on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from ..errors import CommandError
+from .batch_ledger import ledger_argument, row_numbers, rows_option, states_option
+from .options import PATH
+from .plain_text import say
+
+if TYPE_CHECKING:
+    from ..batch.record import State
+
+_TOLD: Final = 5
+"""How many files are told that have no thumbnail."""
+
+
+@click.command("contact-sheet", short_help="Show what a batch gave on one page.")
+@ledger_argument
+@click.option("-o", "--output", metavar="FILE", type=PATH, help="The page: its name ends with .html.")
+@click.option("--x", metavar="NAME", help="The parameter whose values are the columns of a grid.")
+@click.option("--y", metavar="NAME", help="The parameter whose values are its lines.")
+@click.option("--title", help="What it is called; by default as the folder of the batch.")
+@states_option
+@rows_option
+def contact_sheet(
+    ledger: Path,
+    output: Path | None,
+    x: str | None,
+    y: str | None,
+    title: str | None,
+    states: tuple[State, ...],
+    numbers: str | None,
+) -> None:
+    """Show what a batch gave on one page: a grid of two parameters, or a wall.
+
+    LEDGER is the file or its folder.
+
+    The page opens from the disk. It filters, sorts, compares two rows, and writes favourites as rows for
+    `comfyflow batch --jsonl`. Thumbnails are kept beside the ledger, so that the next sheet makes only new
+    ones. Up to 500 thumbnails stand in the page; more stand in a folder beside it.
+    """
+    if output is None:
+        raise CommandError("a contact sheet needs a name: -o sheet.html")
+    from ..batch import contact_sheet as write_sheet
+    from ..batch.record import STATES
+
+    made = write_sheet(
+        ledger, output, x=x, y=y, title=title, states=states or STATES, rows=row_numbers(numbers)
+    )
+    beside = f"; its thumbnails are in {made.folder}, beside it" if made.folder is not None else ""
+    say(
+        f"{made.path}: {made.rows:,} rows, {made.thumbnails:,} thumbnails, {made.made:,} of them new{beside}",
+        err=True,
+    )
+    for line in made.unreadable[:_TOLD]:
+        say(f"  without a thumbnail: {line}", err=True)
+    if len(made.unreadable) > _TOLD:
+        click.echo(f"  and {len(made.unreadable) - _TOLD:,} more", err=True)
