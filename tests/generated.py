@@ -7,7 +7,8 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,6 +56,23 @@ def load_package(package: Package, folder: Path) -> ModuleType:
         return importlib.import_module(name)
     finally:
         sys.path.remove(str(folder))
+
+
+@contextmanager
+def importable(folder: Path) -> Generator[None, None, None]:
+    """Have what is in a folder imported by its name, and forget it afterwards.
+
+    A worker of xdist may come to a fixture of a module twice, each time with a folder of its own.
+    """
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name, module in list(sys.modules.items()):
+            if folder in Path(getattr(module, "__file__", None) or "/").parents:
+                del sys.modules[name]
 
 
 def load_nodes(nodes: Mapping[str, Any], folder: Path, **options: Any) -> ModuleType:

@@ -19,6 +19,7 @@ import pytest
 from comfyflow.codegen import Package, generate
 from comfyflow.python_source import to_python
 from tests import type_checkers
+from tests.generated import importable
 from tests.parity.data import shipped
 from tests.parity.test_node_packs_validation import PACKS, packs_schema
 from tests.python_sources import difference
@@ -45,9 +46,8 @@ def package() -> Package:
 def folder(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("packs")
     package.write(folder / "packnodes")
-    sys.path.insert(0, str(folder))
-    yield folder
-    sys.path.remove(str(folder))
+    with importable(folder):
+        yield folder
 
 
 def test_all_classes_are_generated_and_import(package: Package, folder: Path) -> None:

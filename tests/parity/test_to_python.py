@@ -25,6 +25,7 @@ from comfyflow.python_source import Annotations, prove, to_python
 from comfyflow.python_source.annotation import annotations_of
 from comfyflow.testing.strategies import graphs
 from tests import type_checkers
+from tests.generated import importable
 from tests.parity.test_ui_to_api import DATA, records, schema
 from tests.python_sources import difference
 
@@ -51,9 +52,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("to_python")
     for version, package in PACKAGES.items():
         generate(schema(version), Options(docs=False)).write(folder / package)
-    sys.path.insert(0, str(folder))
-    yield folder
-    sys.path.remove(str(folder))
+    with importable(folder):
+        yield folder
 
 
 @cache
