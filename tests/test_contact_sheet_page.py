@@ -17,6 +17,7 @@ from comfyflow.batch import Rows, contact_sheet
 
 from .contact_sheets import Batch, grid, picture
 from .real_editor import a_browser
+from .test_contact_sheet_live import served
 from .test_picture import HOSTILE
 
 pytestmark = pytest.mark.slow
@@ -302,3 +303,21 @@ def test_it_is_light_or_dark_as_the_reader_is(browser: Any, tmp_path: Path, sche
     assert (ground() > 128) == (scheme == "light")
     opened.page.click("#theme")
     assert (ground() > 128) == (scheme == "dark")
+
+
+def test_rows_of_a_batch_that_runs_appear(browser: Any, tmp_path: Path) -> None:
+    batch = grid(tmp_path, 2, 1)
+    with served(batch.write()) as sheet:
+        opened = Opened(browser, sheet.url)
+        opened.loaded()
+        opened.page.focus('[data-key="1/0"] .open')
+        batch.done({"prompt": "a lighthouse", "steps": 30, "sampler": "other"}, ("2.png", picture(2)))
+        batch.write()
+        opened.page.wait_for_selector('[data-key="2/0"] img')
+        opened.loaded()
+        assert opened.page.evaluate("document.activeElement.closest('.tile').dataset.key") == "1/0"
+        opened.page.click('[data-key="2/0"] .open')
+        opened.page.wait_for_function("() => document.querySelector('.stage img').naturalWidth === 64")
+        assert opened.troubles == []
+        assert all(url.startswith(sheet.url) for url in opened.requests)
+        opened.page.close()

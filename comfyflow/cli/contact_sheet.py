@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -27,6 +27,8 @@ _TOLD: Final = 5
 @click.option("--title", help="What it is called; by default as the folder of the batch.")
 @states_option
 @rows_option
+@click.option("--watch", is_flag=True, help="Serve it on this machine; new rows appear as they come.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="With --watch: where; 0 is any free.")
 def contact_sheet(
     ledger: Path,
     output: Path | None,
@@ -35,6 +37,8 @@ def contact_sheet(
     title: str | None,
     states: tuple[State, ...],
     numbers: str | None,
+    watch: bool,
+    port: int,
 ) -> None:
     """Show what a batch gave on one page: a grid of two parameters, or a wall.
 
@@ -42,16 +46,23 @@ def contact_sheet(
 
     The page opens from the disk. It filters, sorts, compares two rows, and writes favourites as rows for
     `comfyflow batch --jsonl`. Thumbnails are kept beside the ledger, so that the next sheet makes only new
-    ones. Up to 500 thumbnails stand in the page; more stand in a folder beside it.
+    ones. Up to 500 thumbnails stand in the page; more stand in a folder beside it. --watch serves the page
+    of a batch that runs.
     """
-    if output is None:
-        raise CommandError("a contact sheet needs a name: -o sheet.html")
-    from ..batch import contact_sheet as write_sheet
     from ..batch.record import STATES
 
-    made = write_sheet(
-        ledger, output, x=x, y=y, title=title, states=states or STATES, rows=row_numbers(numbers)
-    )
+    states = states or STATES
+    chosen = row_numbers(numbers)
+    if watch:
+        if output is not None:
+            raise CommandError("give -o or --watch, not both")
+        _serve(ledger, port, x=x, y=y, title=title, states=states, numbers=chosen)
+        return
+    if output is None:
+        raise CommandError("a contact sheet needs a name: -o sheet.html; or --watch serves it")
+    from ..batch import contact_sheet as write_sheet
+
+    made = write_sheet(ledger, output, x=x, y=y, title=title, states=states, rows=chosen)
     beside = f"; its thumbnails are in {made.folder}, beside it" if made.folder is not None else ""
     say(
         f"{made.path}: {made.rows:,} rows, {made.thumbnails:,} thumbnails, {made.made:,} of them new{beside}",
@@ -61,3 +72,12 @@ def contact_sheet(
         say(f"  without a thumbnail: {line}", err=True)
     if len(made.unreadable) > _TOLD:
         click.echo(f"  and {len(made.unreadable) - _TOLD:,} more", err=True)
+
+
+def _serve(ledger: Path, port: int, *, numbers: list[int] | None, **chosen: Any) -> None:
+    from ..batch.sheet.live import LiveSheet
+
+    rows = None if numbers is None else frozenset(numbers)
+    sheet = LiveSheet(ledger, port, numbers=rows, **chosen)
+    click.echo(f"{sheet.url} (Ctrl-C ends it)")
+    sheet.run()

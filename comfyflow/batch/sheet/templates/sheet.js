@@ -428,7 +428,12 @@
       const answer = await fetch(`rows?since=${data.version}`);
       if (answer.status === 200) {
         const held = $("view").contains(document.activeElement);
+        const names = data.columns.map((each) => each.name);
         data = await answer.json();
+        const again = (index) => { const found = data.columns.findIndex((each) => each.name === names[index]); return found < 0 ? null : found; };
+        if (state.x !== null) state.x = again(state.x);
+        if (state.y !== null) state.y = again(state.y);
+        if (/^\d/.test(state.sort)) state.sort = String(again(Number(state.sort)) ?? "row");
         read();
         tools();
         arrange();
