@@ -93,7 +93,7 @@ class BatchFaultRun:
 
 
 @dataclass
-class _Life:
+class Life:
     """A server, and at which of its prompts it restarted."""
 
     server: Simulator
@@ -130,7 +130,7 @@ def run_batch_faults(
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        lives = [_Life(stack.enter_context(Simulator())) for _ in range(servers)]
+        lives = [Life(stack.enter_context(Simulator())) for _ in range(servers)]
         gateways, proxies = [], []
         for number, life in enumerate(lives):
             gateway = FaultGateway(lambda life=life: life.server.port, seed + number, 0.1 * badness)  # type: ignore[misc]
@@ -147,8 +147,8 @@ def run_batch_faults(
         if done.returncode:
             found.lost.append(done.stderr[-2000:])
         found.restarts = sum(len(life.starts) for life in lives)
-        _count(found, lives)
-        _check(found, out)
+        count_executed(found, lives)
+        check_rows(found, out)
         counted = sum((gateway.faults for gateway in gateways), Counter[str]())
         found.requests = sum(counted.values())
         found.faults = sum(count for name, count in counted.items() if not name.endswith(": good"))
@@ -156,7 +156,7 @@ def run_batch_faults(
     return found
 
 
-def _completed(out: Path) -> int:
+def completed_rows(out: Path) -> int:
     if not (out / LEDGER_NAME).exists():
         return 0
     with Ledger(out / LEDGER_NAME) as ledger:
@@ -167,7 +167,7 @@ def _killed(command: list[str], out: Path, mark: int, pause: float) -> bool:
     """Start the process and kill it once so many rows are completed; gives whether it still ran."""
     end = time.monotonic() + SECONDS
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and _completed(out) < mark and time.monotonic() < end:
+        while process.poll() is None and completed_rows(out) < mark and time.monotonic() < end:
             time.sleep(0.05)
         time.sleep(pause)
         alive = process.poll() is None
@@ -176,9 +176,7 @@ def _killed(command: list[str], out: Path, mark: int, pause: float) -> bool:
 
 
 @contextmanager
-def _restarting(
-    lives: list[_Life], times: int, out: Path, rows: int, chance: random.Random
-) -> Iterator[None]:
+def _restarting(lives: list[Life], times: int, out: Path, rows: int, chance: random.Random) -> Iterator[None]:
     """Restart servers, each once so many rows are completed, until the block ends."""
     stop = threading.Event()
     marks = sorted(chance.randrange(rows) for _ in range(times))
@@ -186,7 +184,7 @@ def _restarting(
 
     def restart() -> None:
         for mark, life in zip(marks, chosen, strict=True):
-            while _completed(out) < mark:
+            while completed_rows(out) < mark:
                 if stop.wait(0.05):
                     return
             life.server.restart()
@@ -201,7 +199,7 @@ def _restarting(
         thread.join(60)
 
 
-def _count(found: BatchFaultRun, lives: list[_Life]) -> None:
+def count_executed(found: BatchFaultRun, lives: list[Life]) -> None:
     """Count what the servers took: a row once, and again only where a restart had taken it."""
     taken: dict[int, list[tuple[int, int]]] = {}
     for number, life in enumerate(lives):
@@ -215,7 +213,7 @@ def _count(found: BatchFaultRun, lives: list[_Life]) -> None:
         found.repeated += len(times) - 1
 
 
-def _check(found: BatchFaultRun, out: Path) -> None:
+def check_rows(found: BatchFaultRun, out: Path) -> None:
     listed: set[str] = set()
     with Ledger(out / LEDGER_NAME) as ledger:
         rows = {row.number: row for row in ledger.rows()}
