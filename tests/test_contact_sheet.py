@@ -104,7 +104,7 @@ def test_axes_are_chosen_by_name(tmp_path: Path) -> None:
 def test_rows_without_pictures_say_why(tmp_path: Path) -> None:
     batch = Batch(tmp_path)
     batch.failed({"steps": 1}, "KSampler: out of luck")
-    batch.done({"steps": 2}, texts={"7": ["hello"]})
+    batch.done({"steps": 2}, texts={"7": ["hello", "you"], "8": {"a": 1}})
     batch.add({"steps": 3})
     batch.done({"steps": 4}, ("3_0_0.png", b"no picture"), ("3_0_1.png", picture(1)[:60]))
     batch.done({"steps": 5}, ("4_0_0.png", picture(2)), ("4_0_1.wav", b"RIFF"), ("4_0_2.svg", b"<svg/>"))
@@ -114,7 +114,7 @@ def test_rows_without_pictures_say_why(tmp_path: Path) -> None:
     page = document(made.path)
     failed, texts, running, damaged, gone = page["rows"]
     assert failed["error"] == "node_error: KSampler: out of luck"
-    assert texts["texts"] == ['["hello"]']
+    assert texts["texts"] == ["hello\nyou", '{"a": 1}']
     assert page["states"][running["state"]] == "in_progress"
     troubles = [page["troubles"][each["thumbnail"]] for each in damaged["files"]]
     assert troubles[0] == "it cannot be shown: by its first bytes it is no picture"

@@ -138,6 +138,7 @@ def test_favourites_are_written_as_rows_and_outlast_the_page(browser: Any, tmp_p
     page.focus('[data-key="1/0"] .open')
     page.keyboard.press("ArrowRight")
     page.keyboard.press("f")
+    assert page.text_content("#told") == "3 of 3 rows, 2 favourites"
     page.reload()
     page.check("#only")
     assert opened.tiles() == ["0/0", "2/0"]

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ...bounds import SHEET_ROWS, SHEET_SIZE, readable
 from ...errors import PictureError
+from ...json_types import is_array
 from ...nearest import did_you_mean
 from ...picture.text import shown
 from ..ledger import Ledger
@@ -92,7 +93,7 @@ class SheetContent:
         if row.error or row.failure:
             made["error"] = shown(f"{row.failure or row.state}: {row.error or ''}")
         if row.texts:
-            made["texts"] = [shown(text) for text in row.texts.values()]
+            made["texts"] = [_shown_text(text) for text in row.texts.values()]
         if row.sent is not None and row.ended is not None:
             made["seconds"] = round(max(row.ended - row.sent, 0.0), 3)
         if row.files:
@@ -160,6 +161,13 @@ class SheetContent:
             "folder": folder,
             **more,
         }
+
+
+def _shown_text(text: object) -> str:
+    """What a node told: some texts, as a rule."""
+    if is_array(text) and all(isinstance(each, str) for each in text):
+        return shown("\n".join(map(str, text)))
+    return shown(text)
 
 
 def sheet_id(path: Path) -> str:

@@ -33,7 +33,7 @@
   let compared = [];
 
   const state = { x: data.x, y: data.y, sort: "row", descending: false, search: "", state: "", only: false, size: 180, filters: new Map() };
-  let ranks = [], items = [], shown = [], lines = [], heads = { across: [], down: [] }, columns = 1, current = null, tagged = new Map();
+  let ranks = [], items = [], shown = [], lines = [], heads = { across: [], down: [] }, columns = 1, counted = 0, current = null, tagged = new Map();
 
   // What one looks for
 
@@ -86,10 +86,7 @@
     $("sheet").classList.toggle("wall", !grid);
     if (grid) asGrid(found); else asWall(found);
     shown = lines.flatMap((line) => line || []);
-    const rows = new Set(found.map((each) => each.row.number));
-    const failed = data.rows.filter((row) => ["failed", "invalid"].includes(data.states[row.state])).length;
-    $("told").textContent = `${rows.size.toLocaleString()} of ${data.rows.length.toLocaleString()} rows`
-      + (failed ? `, ${failed.toLocaleString()} failed` : "") + (favourites.size ? `, ${favourites.size.toLocaleString()} favourites` : "");
+    counted = new Set(found.map((each) => each.row.number)).size;
     if (!current || !shown.some((each) => each.key === current)) current = shown.length ? shown[0].key : null;
     place();
   };
@@ -232,7 +229,13 @@
     tile.querySelector(".star").setAttribute("aria-pressed", favourites.has(item.row.number));
     tile.querySelector(".pair").setAttribute("aria-pressed", compared.includes(item.key));
   };
+  const tell = () => {
+    const failed = data.rows.filter((row) => ["failed", "invalid"].includes(data.states[row.state])).length;
+    $("told").textContent = `${counted.toLocaleString()} of ${data.rows.length.toLocaleString()} rows`
+      + (failed ? `, ${failed.toLocaleString()} failed` : "") + (favourites.size ? `, ${favourites.size.toLocaleString()} favourites` : "");
+  };
   const choices = () => {
+    tell();
     for (const [key, tile] of drawn) mark(tile, tagged.get(key));
     $("compare").disabled = compared.length !== 2;
     $("compare").textContent = compared.length ? `Compare (${compared.length} of 2)` : "Compare";
