@@ -5,6 +5,8 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ from comfyflow.graph import (
     read_prompt,
 )
 from comfyflow.graph.canvas import Point, Size
-from comfyflow.layout import Section, appearance, layout, read_sheets
+from comfyflow.layout import Section, appearance, layout, ordering, part, read_sheets
 from comfyflow.layout.columns import ItemColumns
 from comfyflow.layout.groups import _remembered, arrange
 from comfyflow.layout.heights import isotonic
@@ -142,6 +144,63 @@ def test_an_order_has_no_more_crossings_than_it_began_with(
     assert crossings(columns, better) <= before
     assert crossings(columns, swapped(columns, columns.members)) <= before
     assert [sorted(column) for column in better] == [sorted(column) for column in columns.members]
+
+
+@settings(max_examples=40)
+@given(drawings(circles=False))
+def test_swaps_end_where_none_makes_fewer_wires_cross(
+    drawing: tuple[list[Size], list[Wire], list[list[int]]],
+) -> None:
+    sizes, wires, _ = drawing
+    ahead = forward(len(sizes), wires)
+    columns = ItemColumns(sizes, ahead, ranks(sizes, ahead, (75, 30)))
+    with patch.object(ordering, "_SWAPS", 1000):
+        order = swapped(columns, columns.members)
+    fewest = crossings(columns, order)
+    for column in order:
+        for upper, lower in itertools.pairwise(range(len(column))):
+            column[upper], column[lower] = column[lower], column[upper]
+            assert crossings(columns, order) >= fewest
+            column[upper], column[lower] = column[lower], column[upper]
+
+
+def test_swaps_look_only_at_what_may_have_changed() -> None:
+    deep, rows = 30, 4
+    sizes = [(200.0, 100.0)] * (deep * rows)
+    wires = [Wire(box, 44, box + rows, 44) for box in range((deep - 1) * rows)]
+    columns = ItemColumns(sizes, wires, [box // rows for box in range(deep * rows)])
+    start = [[1, 0, 2, 3], *columns.members[1:]]
+    with (
+        patch.object(ordering, "_swap", wraps=ordering._swap) as swap,
+        patch.object(ordering, "_slots", wraps=ordering._slots) as slots,
+    ):
+        assert swapped(columns, start) == columns.members
+    # All columns once, and the one that has changed again; on both sides, each item is looked at once.
+    assert swap.call_count == deep + 1
+    assert slots.call_count == 2 * rows * (deep + 1)
+
+
+def test_rows_of_a_long_chain_look_at_each_box_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    class Read(list[int]):
+        def __getitem__(self, index: Any) -> int:
+            read.append(index)
+            return int(super().__getitem__(index))
+
+        def __iter__(self) -> Iterator[int]:
+            read.extend(range(len(self)))
+            return super().__iter__()
+
+    count = 400
+    sizes = [(300.0, 120.0)] * count
+    wires = [Wire(index, 44, index + 1, 44) for index in range(count - 1)]
+    columns = ItemColumns(sizes, wires, range(count))
+    monkeypatch.setattr(columns, "ranks", Read(columns.ranks))
+    edges = [(375.0 * column, 300.0) for column in range(count)]
+    places = part._places(columns, sizes, [0.0] * count, edges)
+    assert len({place[1] for place in places}) > 5
+    assert len(read) == count
 
 
 @given(st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 5)), min_size=1, max_size=8))

@@ -31,6 +31,9 @@ class ItemColumns:
         left: For each item what it is wired to on the left: that item, the height of the own slot,
             and that of the other one's.
         right: The same on the right.
+        left_ends: For each item what it is wired to on the left: that item, and how far down it the slot
+            is, as a share of its height.
+        right_ends: The same on the right.
         paths: For each wire that has one, the items that it goes along.
         members: The items of each column, in their first order.
     """
@@ -47,9 +50,18 @@ class ItemColumns:
         for number, wire in enumerate(wires):
             slots.setdefault((wire.source, wire.source_y), []).append(number)
         self._lay(wires, slots)
+        self.left_ends: Final = self._ends(self.left)
+        self.right_ends: Final = self._ends(self.right)
         self.members: list[list[int]] = [[] for _ in range(max(ranks) + 1)]
         for item, rank in enumerate(self.ranks):
             self.members[rank].append(item)
+
+    def share(self, item: int, slot: float) -> float:
+        """How far down an item a slot is, less than 1."""
+        return slot / (self.heights[item] + 1)
+
+    def _ends(self, near: Sequence[Sequence[tuple[int, float, float]]]) -> list[list[tuple[int, float]]]:
+        return [[(item, self.share(item, slot)) for item, _, slot in each] for each in near]
 
     def _lay(self, wires: Sequence[Wire], slots: dict[tuple[int, float], list[int]]) -> None:
         """The shortest first: where there are too many, the longest have no lane."""

@@ -32,9 +32,9 @@ def ordered(columns: ItemColumns, start: Sequence[Sequence[int]]) -> Order:
         if not fewest or (rightwards and places == last):
             break
         last = places.copy() if rightwards else last
-        near = columns.left if rightwards else columns.right
+        ends = columns.left_ends if rightwards else columns.right_ends
         for rank in range(len(order)) if rightwards else range(len(order) - 1, -1, -1):
-            order[rank] = _by_mean(columns, order[rank], near, places)
+            order[rank] = _by_mean(order[rank], ends, places)
             for place, item in enumerate(order[rank]):
                 places[item] = place
         count = crossings(columns, order)
@@ -44,29 +44,40 @@ def ordered(columns: ItemColumns, start: Sequence[Sequence[int]]) -> Order:
 
 
 def swapped(columns: ItemColumns, start: Sequence[Sequence[int]]) -> Order:
-    """Swap neighbours as long as fewer wires cross for it."""
+    """Swap neighbours as long as fewer wires cross for it.
+
+    A column is looked at again only if it or one beside it has changed since.
+    """
     order = [[*column] for column in start]
     places = _places(columns, order)
-
-    def slots(near: Iterable[tuple[int, float, float]]) -> list[float]:
-        return sorted([places[item] + _share(columns, item, slot) for item, _, slot in near])
-
+    waiting = [True] * len(order)
     for _ in range(_SWAPS):
-        changed = False
-        for column in order:
-            for index in range(len(column) - 1):
-                upper, lower = column[index], column[index + 1]
-                gain = 0
-                for near in (columns.left, columns.right):
-                    if near[upper] and near[lower]:
-                        gain += _crossed(slots(near[upper]), slots(near[lower]))
-                if gain > 0:
-                    column[index], column[index + 1] = lower, upper
-                    places[upper], places[lower] = index + 1, index
-                    changed = True
-        if not changed:
+        if not any(waiting):
             break
+        for rank, column in enumerate(order):
+            if waiting[rank]:
+                waiting[rank] = False
+                if _swap(columns, column, places):
+                    for near in range(max(rank - 1, 0), min(rank + 2, len(order))):
+                        waiting[near] = True
     return order
+
+
+def _swap(columns: ItemColumns, column: list[int], places: list[int]) -> bool:
+    """Swap neighbours of one column, from above; whether any were."""
+    # No wire stays in a column: what its items are wired to keeps its place meanwhile.
+    left = [_slots(columns.left_ends[item], places) for item in column]
+    right = [_slots(columns.right_ends[item], places) for item in column]
+    changed = False
+    for upper in range(len(column) - 1):
+        lower = upper + 1
+        if _crossed(left[upper], left[lower]) + _crossed(right[upper], right[lower]) > 0:
+            column[upper], column[lower] = column[lower], column[upper]
+            left[upper], left[lower] = left[lower], left[upper]
+            right[upper], right[lower] = right[lower], right[upper]
+            places[column[upper]], places[column[lower]] = upper, lower
+            changed = True
+    return changed
 
 
 def crossings(columns: ItemColumns, order: Sequence[Sequence[int]]) -> int:
@@ -76,9 +87,10 @@ def crossings(columns: ItemColumns, order: Sequence[Sequence[int]]) -> int:
     for column in order:
         ends: list[tuple[float, float]] = []
         for item in column:
-            for other, slot, far in columns.right[item]:
-                begin = places[item] + _share(columns, item, slot)
-                ends.append((begin, places[other] + _share(columns, other, far)))
+            for (_, slot, _), (other, share) in zip(
+                columns.right[item], columns.right_ends[item], strict=True
+            ):
+                ends.append((places[item] + columns.share(item, slot), places[other] + share))
         ends.sort()
         count += inversions(end for _, end in ends)
     return count
@@ -103,28 +115,27 @@ def _places(columns: ItemColumns, order: Sequence[Sequence[int]]) -> list[int]:
     return places
 
 
-def _share(columns: ItemColumns, item: int, slot: float) -> float:
-    """How far down an item a slot is, less than 1."""
-    return slot / (columns.heights[item] + 1)
-
-
 def _by_mean(
-    columns: ItemColumns,
-    column: Sequence[int],
-    near: Sequence[Sequence[tuple[int, float, float]]],
-    places: Sequence[int],
+    column: Sequence[int], ends: Sequence[Sequence[tuple[int, float]]], places: Sequence[int]
 ) -> list[int]:
     """What has no neighbours keeps its place."""
     wanted: dict[int, float] = {}
     for item in column:
-        if near[item]:
-            total = sum(places[other] + _share(columns, other, slot) for other, _, slot in near[item])
-            wanted[item] = total / len(near[item])
+        if ends[item]:
+            total = sum([places[other] + share for other, share in ends[item]])
+            wanted[item] = total / len(ends[item])
     movable = iter(sorted(wanted, key=lambda item: (wanted[item], places[item])))
     return [next(movable) if item in wanted else item for item in column]
 
 
+def _slots(ends: Sequence[tuple[int, float]], places: Sequence[int]) -> list[float]:
+    """How far down the slots are that an item is wired to."""
+    return sorted([places[item] + share for item, share in ends])
+
+
 def _crossed(upper: Sequence[float], lower: Sequence[float]) -> int:
     """How many crossings fewer there are if two items are swapped."""
+    if not upper or not lower or upper[-1] < lower[0]:
+        return -len(upper) * len(lower)
     total = len(lower)
-    return sum(bisect_left(lower, each) - (total - bisect_right(lower, each)) for each in upper)
+    return sum([bisect_left(lower, each) - (total - bisect_right(lower, each)) for each in upper])

@@ -139,7 +139,7 @@ def _places(
     shifts: list[Point] = []
     down = 0.0
     for start, end in zip(starts, [*starts[1:], len(edges)], strict=True):
-        row = [box for box in boxes if start <= columns.ranks[box] < end]
+        row = [item for column in columns.members[start:end] for item in column if item < columns.count]
         top = min(tops[box] for box in row)
         shifts += [(edges[start][0], top - down)] * (end - start)
         down += max(tops[box] + sizes[box][1] for box in row) - top + _ROW_GAP
