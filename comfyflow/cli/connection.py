@@ -16,6 +16,7 @@ from .options import server_url
 
 if TYPE_CHECKING:
     from ..client import Client
+    from ..client_options import ClientOptions
     from ..schema import Schema
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -38,6 +39,7 @@ def connected(
     simulate: bool = False,
     seconds: float | None = None,
     simulated: Schema | None = None,
+    more: ClientOptions | None = None,
 ) -> Generator[Client, None, None]:
     """A client of the chosen server, or of a simulator that lives as long as the block.
 
@@ -46,6 +48,7 @@ def connected(
         simulate: The option ``--simulate``.
         seconds: How long to wait for the server to say that it is one.
         simulated: The classes of the simulator; by default the reference package's.
+        more: What the command itself asks of the client.
 
     Raises:
         CommandError: Both were asked for, the simulator's extra is not installed, or no ComfyUI
@@ -60,7 +63,7 @@ def connected(
         with simulated_server(simulated) as url, Client(url) as client:
             yield client
         return
-    with Client(chosen_server(server), **connection_options()) as client:
+    with Client(chosen_server(server), **{**connection_options(), **(more or {})}) as client:
         _greet(client, _GREETING_SECONDS if seconds is None else min(seconds, _GREETING_SECONDS))
         yield client
 

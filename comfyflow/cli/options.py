@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -130,6 +131,26 @@ def schema_options(command: T) -> T:
     """The options by which `given_schema` chooses: ``--object-info``, ``--server`` and ``--stubs``."""
     with_schema: T = object_info_option(server_option(stubs_option(command)))
     return with_schema
+
+
+def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    """A time that is a number; NaN is in every range.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(f"{value} is no number of seconds.")
+    return value
+
+
+timeout_option: Final = click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    callback=_no_nan,
+    help="How long to wait.",
+)
 
 
 def complete_file(

@@ -1,0 +1,216 @@
+"""What becomes of a prompt that a command has sent or waits for: told, written, and an exit code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ..errors import (
+    ClientError,
+    CommandError,
+    ExecutionError,
+    PartialSuccess,
+    PromptError,
+    PromptLost,
+    PromptRejected,
+    RunError,
+    ValidationError,
+    WaitTimeout,
+)
+from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
+from .outputs import tell_missing, write_outputs
+from .plain_text import say
+
+if TYPE_CHECKING:
+    from ..client import Client, Handle, Result
+
+_ON_ITS_WAY: Final = 0.5
+"""Seconds that a prompt gets to arrive whose sending was interrupted."""
+
+
+def ended(action: Callable[[], int], timeout: float | None, *, as_json: bool) -> int:
+    """Carry out something about a prompt; an error that it ends in is told.
+
+    Args:
+        action: Gives the exit code.
+        timeout: The option ``--timeout``.
+        as_json: As a JSON line on standard output.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        return action()
+    except (ValidationError, PromptRejected, PromptError) as error:
+        return tell_error(error, PROBLEMS, as_json)
+    except WaitTimeout as error:
+        limit = "" if timeout is None else f"the {timeout:g} s of --timeout are over: "
+        over = WaitTimeout(f"{limit}{error}", error.prompt_id)
+        hint = "" if error.prompt_id is None else later(error.prompt_id)
+        return tell_error(over, TIMED_OUT, as_json, hint)
+    except RunError as error:
+        return tell_error(error, FAILED, as_json)
+    except (ClientError, CommandError) as error:
+        return tell_error(error, UNUSABLE, as_json)
+
+
+def follow(
+    handle: Handle[Any], timeout: float | None, *, as_json: bool, quiet: bool
+) -> tuple[Result[Any], PartialSuccess | None]:
+    """Show what happens to a prompt until it ends.
+
+    Returns:
+        What it gave; and how it failed, where it gave only a part.
+
+    Raises:
+        RunError: It gave nothing.
+        WaitTimeout: The time is over.
+        ServerUnreachable: The server has been away for too long.
+    """
+    from .progress import display
+
+    shown = display(len(handle._run.nodes), as_json=as_json, quiet=quiet)
+    try:
+        for event in handle.events(timeout):
+            shown.show(event)
+        return handle.result(timeout), None
+    except PartialSuccess as error:
+        return error.result, error
+    finally:
+        shown.close()
+
+
+def cancel_prompt(client: Client, prompt_id: str, handle: Handle[Any] | None, *, as_json: bool) -> None:
+    """Stop a prompt, sent or being sent, and say what became of it."""
+    prompt_id = handle.prompt_id if handle is not None else prompt_id
+    name = f"prompt {prompt_id}"
+    note(f"cancelling {name} …")
+    said = ""
+    try:
+        stopped = _sent(client, prompt_id, handle).cancel()
+        said = f"{name} is cancelled on the server" if stopped else f"{name} had ended already"
+    except PromptLost:
+        said = f"{name} had not been queued yet"
+    except ClientError as error:
+        said = f"{name} may go on, {later(prompt_id)}: {error}"
+    except KeyboardInterrupt:
+        said = f"{name} may go on, {later(prompt_id)}"
+    note(said)
+    if as_json:
+        from .progress import write_line
+
+        write_line(
+            {"prompt_id": prompt_id, "event": "interrupted", "message": said, "exit_code": INTERRUPTED}
+        )
+
+
+def _sent(client: Client, prompt_id: str, handle: Handle[Any] | None) -> Handle[Any]:
+    """The prompt, though its answer may not have come.
+
+    Raises:
+        PromptLost: The server has not got it.
+    """
+    if handle is not None:
+        return handle
+    try:
+        return client.attach(prompt_id)
+    except PromptLost:
+        time.sleep(_ON_ITS_WAY)
+        return client.attach(prompt_id)
+
+
+def later(prompt_id: str) -> str:
+    """What can be done about a prompt that goes on."""
+    return f"`comfyflow cancel {prompt_id}` stops it, `comfyflow wait {prompt_id}` waits for its files"
+
+
+def note(text: str) -> None:
+    """Say something on standard error, under the command's name."""
+    say(f"comfyflow: {text}", err=True)
+
+
+def write_result(
+    client: Client,
+    result: Result[Any],
+    partial: PartialSuccess | None,
+    out: Path,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Write what a prompt gave, and say what it did not give.
+
+    Args:
+        client: Fetches it.
+        result: What it gave.
+        partial: How it failed, where it gave only a part.
+        out: The folder.
+        as_json: As JSON lines on standard output.
+        quiet: Only the files' paths.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        code = _write(client, result, out, as_json=as_json, quiet=quiet)
+    except KeyboardInterrupt:
+        note(f"interrupted; `comfyflow wait {result.prompt_id}` fetches what the prompt gave")
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    return code if partial is None else _tell_partial(partial, as_json=as_json)
+
+
+def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, quiet: bool) -> int:
+    code = 0 if write_outputs(client, result, out, as_json=as_json, quiet=quiet) else UNUSABLE
+    for node_id, error in result.missing.items():
+        if isinstance(error, PromptRejected):
+            code = code or PROBLEMS  # told before it ran
+        elif not isinstance(error, ExecutionError):  # the partial success tells all of these
+            code = UNUSABLE
+            tell_missing(result, node_id, error, as_json=as_json)
+    whole = not code and result.completion_status == "success"
+    if whole and not result._ids() and not as_json and not quiet:
+        blocked = ", ".join(f"#{failure.node_id}" for failure in result.outcome.blocked)
+        click.echo(
+            "it ran, and gave no files" + (f": node {blocked} was blocked" if blocked else ""), err=True
+        )
+    return code
+
+
+def _tell_partial(error: PartialSuccess, *, as_json: bool) -> int:
+    """Say what failed and what did not run; returns the exit code."""
+    if not as_json:
+        note(str(error.args[0]))
+        return FAILED
+    from .progress import write_line
+
+    result = error.result
+    line = {
+        "prompt_id": result.prompt_id,
+        "event": "partial_success",
+        "failed": list(result.failed),
+        "blocked": list(result.blocked),
+        "outputs": list(result.outputs),
+        "message": str(error.args[0]),
+        "exit_code": FAILED,
+    }
+    write_line(line)
+    return FAILED
+
+
+def tell_error(error: Exception, code: int, as_json: bool, hint: str = "") -> int:
+    """Say what went wrong; returns the exit code that it was given."""
+    if as_json:
+        from .progress import write_line
+
+        report = getattr(error, "report", None)
+        shown = {"event": "error", "error": type(error).__name__, "message": str(error), "exit_code": code}
+        if (prompt_id := getattr(error, "prompt_id", None)) is not None:
+            shown["prompt_id"] = prompt_id
+        write_line({**shown, "report": report.to_json()} if report is not None else shown)
+    else:
+        note(f"{error} ({hint})" if hint else str(error))
+    return code

@@ -1,0 +1,213 @@
+"""``comfyflow wait``: prompts that are on a server already, watched to their end, their files on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+
+from ..errors import ClientError, PromptLost, WaitTimeout
+from ..nearest import nearest
+from . import INTERRUPTED, UNUSABLE
+from .connection import chosen_server, connected
+from .ending import cancel_prompt, ended, follow, later, note, tell_error, write_result
+from .options import PATH, connection_options, server_option, timeout_option
+from .plain_text import say
+from .sending import detached_client_id
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..client_options import ClientOptions
+
+_LIKE: Final = 0.8
+"""How like another id one must be to be meant: those of any two prompts have half their letters in common."""
+
+_SEARCHED: Final = 200
+"""The prompts of the history among which the nearest id is looked for."""
+
+_PREFIX: Final = 4
+"""From how many letters on the beginning of an id is taken for one."""
+
+
+class _Prompt(NamedTuple):
+    """A prompt that the server has.
+
+    Attributes:
+        prompt_id: Its id.
+        client_id: The client that the server tells of it, where that is whoever waits for it.
+    """
+
+    prompt_id: str
+    client_id: str | None = None
+
+
+@click.command("wait")
+@click.argument("prompt_ids", metavar="ID...", nargs=-1, required=True)
+@server_option
+@click.option("--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files are written.")
+@timeout_option
+@click.option("--cancel", is_flag=True, help="Ctrl-C cancels the prompts; without it, they go on.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("-q", "--quiet", is_flag=True, help="Only the files' paths.")
+def wait(
+    prompt_ids: tuple[str, ...],
+    server: str | None,
+    out: Path,
+    timeout: float | None,
+    cancel: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Wait for prompts that are on a server, and write what they give.
+
+    ID is what `comfyflow run --detach` has printed, or what `comfyflow queue` lists. A prompt may
+    have ended already, and may have been sent from another machine. With several, what is done
+    comes first, then in the order of the queue.
+
+    Exit codes, the highest of all prompts: 0 done; 2 the server does not know the id or does not
+    answer, or not all that it gave could be fetched; 3 it failed on the server, all of it or some
+    nodes (what the others gave is written); 4 the time is over; 130 Ctrl-C, and the prompts go on
+    unless there is --cancel; 141 nobody reads the output any more.
+    """
+    if out.exists() and not out.is_dir():
+        raise click.BadParameter(f"{out} is a file; name a folder", param_hint="'--out'")
+    end = None if timeout is None else time.monotonic() + timeout
+    with connected(server, seconds=timeout, more={"websocket": False}) as client:
+        ids = list(dict.fromkeys(prompt_ids))
+        code, done = 0, set[str]()
+        try:
+            known = _known(client, ids)
+            for prompt_id in ids:
+                if all(prompt.prompt_id != prompt_id for prompt in known):
+                    done.add(prompt_id)
+                    code = max(code, tell_error(_unknown(client, prompt_id), UNUSABLE, as_json))
+            for prompt in known:
+                if len(known) > 1 and not as_json and not quiet:
+                    say(f"prompt {prompt.prompt_id}", err=True)
+                fetching = _Fetching(client, server, prompt, out, end, as_json=as_json, quiet=quiet)
+                code = max(code, ended(fetching.fetch, timeout, as_json=as_json))
+                done.add(prompt.prompt_id)
+        except KeyboardInterrupt:
+            left = [prompt_id for prompt_id in ids if prompt_id not in done]
+            _leave(client, left, cancel=cancel, as_json=as_json)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+class _Fetching:
+    """A prompt that is waited for.
+
+    Args:
+        client: A client without a socket.
+        server: The option ``--server``.
+        prompt: The prompt.
+        out: Where its files are written.
+        end: When the time is over, by `time.monotonic`.
+        as_json: JSON lines on standard output.
+        quiet: Only the files' paths.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        server: str | None,
+        prompt: _Prompt,
+        out: Path,
+        end: float | None,
+        *,
+        as_json: bool,
+        quiet: bool,
+    ) -> None:
+        self._client = client
+        self._server = server
+        self._prompt = prompt
+        self._out = out
+        self._end = end
+        self._as_json = as_json
+        self._quiet = quiet
+
+    def fetch(self) -> int:
+        """Wait for it and write what it gives; returns the exit code.
+
+        Raises:
+            RunError: It gave nothing.
+            WaitTimeout: The time is over.
+            ClientError: The server does not answer.
+        """
+        from ..client import Client
+
+        if self._prompt.client_id is None:
+            return self._fetch(self._client)
+        listening: ClientOptions = {**connection_options(), "client_id": self._prompt.client_id}
+        with Client(chosen_server(self._server), **listening) as client:
+            return self._fetch(client)
+
+    def _fetch(self, client: Client) -> int:
+        prompt_id = self._prompt.prompt_id
+        left = None if self._end is None else self._end - time.monotonic()
+        if left is not None and left <= 0:
+            raise WaitTimeout(f"prompt {prompt_id} was not looked at any more; it goes on", prompt_id)
+        handle = client.attach(prompt_id)
+        result, partial = follow(handle, left, as_json=self._as_json, quiet=self._quiet)
+        return write_result(client, result, partial, self._out, as_json=self._as_json, quiet=self._quiet)
+
+
+def _known(client: Client, prompt_ids: Sequence[str]) -> list[_Prompt]:
+    """Those prompts that the server has: what has ended, then the others in the order of its queue."""
+    listed = client.queue()
+    asked = {
+        entry.prompt_id: entry.extra_data.get("client_id") for entry in (*listed.running, *listed.pending)
+    }
+    over: list[_Prompt] = []
+    for prompt_id in prompt_ids:
+        if prompt_id not in asked and prompt_id:
+            with contextlib.suppress(PromptLost):
+                client.attach(prompt_id)
+                over.append(_Prompt(prompt_id))
+    waiting = [
+        _Prompt(prompt_id, detached if client_id == (detached := detached_client_id(prompt_id)) else None)
+        for prompt_id, client_id in asked.items()
+        if prompt_id in prompt_ids
+    ]
+    return over + waiting
+
+
+def _unknown(client: Client, prompt_id: str) -> PromptLost:
+    """The error of an id that the server does not know, with the id that may have been meant."""
+    listed: list[str] = []
+    with contextlib.suppress(ClientError):
+        queue = client.queue()
+        listed = [entry.prompt_id for entry in (*queue.running, *queue.pending)]
+        listed += client.history(max_items=_SEARCHED)
+    begun = [each for each in listed if len(prompt_id) >= _PREFIX and each.startswith(prompt_id)]
+    near = begun[0] if len(begun) == 1 else nearest(prompt_id, listed, cutoff=_LIKE)
+    advice = (
+        f"Did you mean {near}?"
+        if near is not None
+        else "`comfyflow queue` and `comfyflow history` list what it has; a server that has been "
+        "restarted has forgotten what was before, and another may have it (--server)"
+    )
+    return PromptLost(f"{client.url} has no prompt {prompt_id!r}. {advice}", prompt_id)
+
+
+def _leave(client: Client, prompt_ids: Sequence[str], *, cancel: bool, as_json: bool) -> None:
+    """Say that prompts go on that nobody waits for any more; or cancel them, the last one first."""
+    if cancel:
+        # Were the one that runs the first, the next would begin.
+        for prompt_id in reversed(prompt_ids):
+            with contextlib.suppress(PromptLost):  # it has gone by itself
+                cancel_prompt(client, prompt_id, client.attach(prompt_id), as_json=as_json)
+        return
+    from .progress import write_line
+
+    for prompt_id in prompt_ids:
+        said = f"prompt {prompt_id} goes on"
+        note(f"{said}: {later(prompt_id)}")
+        if as_json:
+            line = {"prompt_id": prompt_id, "event": "left", "message": said, "exit_code": INTERRUPTED}
+            write_line(line)
