@@ -70,7 +70,7 @@ def detached(command: Command, server: Simulator, script: str) -> Any:
 @pytest.fixture
 def held(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The queue is held until somebody who waits is told that a prompt is in it."""
-    events = Handle.events
+    events = Handle[Any].events
 
     def let_go(self: Handle[Any], timeout: float | None = None) -> Iterator[RunEvent]:
         for event in events(self, timeout):
@@ -202,7 +202,7 @@ def test_what_means_nothing_to_a_detached_run(
 def test_ctrl_c_while_a_detached_prompt_is_sent(
     command: Command, server: Simulator, script: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submit = Client._submit
+    submit: Any = Client._submit
 
     def interrupted(self: Client, *arguments: Any) -> Any:
         submit(self, *arguments)
@@ -325,7 +325,7 @@ def test_what_failed_on_the_server_exits_with_3(
 def test_a_prompt_that_is_deleted_while_it_is_waited_for(
     command: Command, server: Simulator, detached: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = Handle.events
+    events = Handle[Any].events
 
     def deleted(self: Handle[Any], timeout: float | None = None) -> Any:
         with Client(server.url) as client:
@@ -407,7 +407,7 @@ def test_ctrl_c_with_cancel_stops_all_that_is_left(
     done = detached()
     with Client(server.url) as client:
         client.attach(done).wait()
-    events = Handle.events
+    events = Handle[Any].events
 
     def interrupted(self: Handle[Any], timeout: float | None = None) -> Any:
         if self.prompt_id == done:
