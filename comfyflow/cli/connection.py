@@ -63,7 +63,8 @@ def connected(
         with simulated_server(simulated) as url, Client(url) as client:
             yield client
         return
-    with Client(chosen_server(server), **{**connection_options(), **(more or {})}) as client:
+    options: ClientOptions = {**connection_options(), **(more or {})}
+    with Client(chosen_server(server), **options) as client:
         _greet(client, _GREETING_SECONDS if seconds is None else min(seconds, _GREETING_SECONDS))
         yield client
 
