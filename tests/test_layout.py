@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -183,20 +182,16 @@ def test_swaps_look_only_at_what_may_have_changed() -> None:
 def test_rows_of_a_long_chain_look_at_each_box_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
-    class Read(list[int]):
-        def __getitem__(self, index: Any) -> int:
-            read.append(index)
-            return int(super().__getitem__(index))
-
-        def __iter__(self) -> Iterator[int]:
-            read.extend(range(len(self)))
-            return super().__iter__()
+    class Read(dict[int, int]):
+        def __missing__(self, box: int) -> int:
+            read.append(box)
+            return box
 
     count = 400
     sizes = [(300.0, 120.0)] * count
     wires = [Wire(index, 44, index + 1, 44) for index in range(count - 1)]
     columns = ItemColumns(sizes, wires, range(count))
-    monkeypatch.setattr(columns, "ranks", Read(columns.ranks))
+    monkeypatch.setattr(columns, "ranks", Read())
     edges = [(375.0 * column, 300.0) for column in range(count)]
     places = part._places(columns, sizes, [0.0] * count, edges)
     assert len({place[1] for place in places}) > 5
