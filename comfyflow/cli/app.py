@@ -58,6 +58,7 @@ COMMANDS: Final = {
     "download": _Listed("server", "download", "Write the files that a prompt has given."),
     "view": _Listed("server", "view", "Fetch one file of a server."),
     "upload": _Listed("server", "upload", "Put files into a server's input folder."),
+    "help": _Listed("help", "show_help", "Say what a command takes; all of it with --json."),
 }
 """By name, in the order in which ``--help`` lists them."""
 
