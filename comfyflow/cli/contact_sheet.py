@@ -24,11 +24,17 @@ _TOLD: Final = 5
 @click.option("-o", "--output", metavar="FILE", type=PATH, help="The page: its name ends with .html.")
 @click.option("--x", metavar="NAME", help="The parameter whose values are the columns of a grid.")
 @click.option("--y", metavar="NAME", help="The parameter whose values are its lines.")
-@click.option("--title", help="What it is called; by default as the folder of the batch.")
+@click.option("--title", metavar="TEXT", help="What it is called; by default as the folder of the batch.")
 @states_option
 @rows_option
 @click.option("--watch", is_flag=True, help="Serve it on this machine; new rows appear as they come.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="With --watch: where; 0 is any free.")
+@click.option(
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="With --watch: where; 0 is any free.",
+)
 def contact_sheet(
     ledger: Path,
     output: Path | None,

@@ -67,7 +67,7 @@ class LiveSheet:
         try:
             self._axes = self._now()[1].axes(x, y)
             try:
-                self._server = _Server(self, port)
+                self._server = _SheetServer(self, port)
             except (OSError, OverflowError) as error:
                 raise PictureError(
                     f"cannot listen on {HOST}:{port}: {error}; choose another --port"
@@ -140,17 +140,17 @@ class LiveSheet:
         return path if path is not None and path.is_file() else None
 
 
-class _Server(ThreadingHTTPServer):
+class _SheetServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = False
 
     def __init__(self, sheet: LiveSheet, port: int) -> None:
         self.sheet: Final = sheet
-        super().__init__((HOST, port), _Handler)
+        super().__init__((HOST, port), _SheetRequest)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
+class _SheetRequest(BaseHTTPRequestHandler):
+    server: _SheetServer  # pyright: ignore[reportIncompatibleVariableOverride]
     protocol_version = "HTTP/1.1"
     timeout = _IDLE
 
