@@ -145,6 +145,8 @@ COMMANDS: Final = (
     ["gen-stubs", "--out", "made"],
     ["run", "prompt.json", "--out", "out", "--timeout", "1"],
     ["download", "x", "--out", "out"],
+    ["run", "prompt.json", "--detach", "--timeout", "1"],
+    ["wait", "x", "y", "--out", "out", "--timeout", "1"],
     ["validate", "prompt.json"],
 )
 

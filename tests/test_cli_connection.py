@@ -57,6 +57,8 @@ COMMANDS = [
     ["models", "nothing-of-the-kind"],
     ["view", "gone.png"],
     ["run", TARGET, "--timeout", "0.2"],
+    ["run", TARGET, "--timeout", "0.2", "--detach"],
+    ["wait", "gone", "--timeout", "0.2"],
 ]
 
 
