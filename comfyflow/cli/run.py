@@ -28,7 +28,7 @@ from .options import (
     timeout_option,
 )
 from .overrides import LARGEST_SEED, RANDOM, random_seed, set_inputs, set_seeds
-from .sending import Sending, detached_client_id, refuse_waiting
+from .sending import Dispatch, detached_client_id, refuse_waiting
 from .target import find_workflow, load_target
 from .workflow_command import WorkflowCommand, target_argument
 
@@ -123,7 +123,7 @@ def run(
     prompt_id = str(uuid.uuid4())  # known before it is sent: Ctrl-C may come at any time
     named: ClientOptions = {"client_id": detached_client_id(prompt_id)} if detach else {}
     with connected(server, simulate, timeout, simulated, named) as client:
-        sending = Sending(client, loaded, prompt_id, used, as_json=as_json, quiet=quiet)
+        sending = Dispatch(client, loaded, prompt_id, used, as_json=as_json, quiet=quiet)
         options: RunOptions = {"allow_upload": allow_upload, "node_failure_policy": policy}
         action = sending.detach if detach else partial(_run, sending, out)
         code = ended(partial(action, options, timeout), timeout, as_json=as_json)
@@ -171,7 +171,7 @@ def _known_schema(target: Source, converting: Converting) -> Schema | None:
         return None
 
 
-def _run(sending: Sending, out: Path, options: RunOptions, timeout: float | None) -> int:
+def _run(sending: Dispatch, out: Path, options: RunOptions, timeout: float | None) -> int:
     end = None if timeout is None else time.monotonic() + timeout
     shown = {"as_json": sending.as_json, "quiet": sending.quiet}
     try:

@@ -56,7 +56,7 @@ def refuse_waiting(context: click.Context, simulate: bool) -> None:
         raise CommandError("--detach writes no files: give --out to `comfyflow wait`")
 
 
-class Sending:
+class Dispatch:
     """A prompt that a command sends.
 
     Args:
