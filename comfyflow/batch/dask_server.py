@@ -1,0 +1,263 @@
+"""A server that stands beside a worker of Dask: rows go to it as tasks, and their files come back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..bounds import MIB
+from ..errors import ClientError, DownloadError, SaveError, ServerUnreachable
+from ..input_file import is_plain_path
+from ..saved_file import clean_name
+from ..schema.installed_files import is_media_file
+from ..source import Source
+from .outputs import output_name, save_output
+from .record import Attempt, Ending, SavedOutput
+from .schedule import Offer
+from .server import Ended, Stopped
+
+if TYPE_CHECKING:
+    from .dask_fleet import DaskServers
+
+GOES_OFF: Final = 10.0
+"""Seconds that taking a prompt off may take."""
+
+_FETCHES: Final = 3
+"""How often the files of a row are fetched again because its worker has ended meanwhile."""
+
+_UPLOADS: Final = 8 * MIB
+"""How many bytes the files may have that a row's prompt names: they go with its task."""
+
+
+class DaskServer:
+    """A server that a worker of Dask stands beside.
+
+    Args:
+        fleet: The cluster.
+        name: What the ledger calls it.
+    """
+
+    def __init__(self, fleet: DaskServers, name: str) -> None:
+        self.url: Final = name
+        self.leaves_prompts: bool = False
+        self._fleet: Final = fleet
+
+    def doing(self) -> str:
+        """Nobody knows."""
+        return ""
+
+    async def close(self) -> None:
+        """The connection is the cluster's."""
+
+    async def offers(self, classes: Iterable[str]) -> Mapping[str, Offer | None]:
+        """Ask for node classes.
+
+        Raises:
+            ServerUnreachable: It cannot be asked.
+        """
+        fleet = self._fleet
+        told = await fleet.ask(self.url, "offers", sorted(classes), fleet.shared, fleet.token)
+        return {
+            name: None if each is None else Offer(frozenset(each[0]), each[1]) for name, each in told.items()
+        }
+
+    async def send(self, attempt: Attempt, source: Source, *, uploads: bool, alone: bool = False) -> Ended:
+        """Have the prompt sent, and wait for its end.
+
+        Raises:
+            Stopped: The task was cancelled.
+            SaveError: The worker cannot write what it gave.
+        """
+        task = self._task(attempt)
+        task |= {"prompt": source.prompt, "alone": alone}
+        if uploads:
+            try:
+                task["uploads"] = await asyncio.to_thread(_uploads, source)
+            except (ClientError, OSError) as error:
+                return Ended("invalid", str(error))
+        return await self._run(task)
+
+    async def take_up(self, attempt: Attempt) -> Ended:
+        """Have the prompt looked for, and wait for its end.
+
+        Raises:
+            Stopped: The task was cancelled.
+            SaveError: The worker cannot write what it gave.
+        """
+        return await self._run(self._task(attempt))
+
+    async def remove(self, prompt_ids: Iterable[str]) -> Mapping[str, Ending]:
+        """Have prompts taken off.
+
+        Raises:
+            ServerUnreachable: It cannot be asked.
+        """
+        found: dict[str, Ending] = await self._fleet.ask(self.url, "remove", [*prompt_ids])
+        return found
+
+    async def save(self, attempt: Attempt, given: dict[str, Any], folder: Path) -> Ended:
+        """Fetch the files of a row, or see that they are there.
+
+        Raises:
+            SaveError: One cannot be written, or is not where workers have written it.
+        """
+        if self._fleet.shared:
+            files = tuple([await _there(folder, file) for file in given["files"]])
+            return Ended("completed", files=files, texts=given["texts"])
+        for _ in range(_FETCHES):
+            fetched = await self._fetched(attempt, given, folder)
+            if fetched is not None:
+                await self._drop(attempt, given)
+                return fetched
+            ended = await self.take_up(attempt)
+            if ended.result is None:
+                return Ended("download", ended.error) if ended.ending == "unsent" else ended
+            given = ended.result
+        return Ended("download", f"the worker beside {self.url} ended each time that its files were fetched")
+
+    def _task(self, attempt: Attempt) -> dict[str, Any]:
+        return {
+            "row": attempt.row,
+            "prompt_id": attempt.prompt_id,
+            "prompt_hash": attempt.prompt_hash,
+            "prompt": None,
+            "uploads": [],
+            "alone": False,
+            "worker": None,
+            "shared": self._fleet.shared or None,
+        }
+
+    async def _run(self, task: dict[str, Any]) -> Ended:
+        try:
+            told = await self._fleet.run(self.url, task)
+        except asyncio.CancelledError as interrupt:
+            if self.leaves_prompts:
+                raise
+            raise Stopped(off=await self._off(task["prompt_id"])) from interrupt
+        if told is None:
+            away = f"no worker of Dask stands beside {self.url} any more"
+            return Ended("abandoned", away, server_gone=True)
+        unsaved = told.get("unsaved")
+        if unsaved is not None:
+            error = OSError(unsaved["errno"], f"{unsaved['strerror']} (on the worker beside {self.url})")
+            raise SaveError(str(unsaved["path"]), error)
+        result = told if told["ending"] == "completed" else None
+        return Ended(told["ending"], told["error"], result, told["server_gone"])
+
+    async def _off(self, prompt_id: str) -> bool:
+        """Take a prompt off; gives whether it certainly is."""
+        try:
+            await self._fleet.forget(prompt_id)
+            return bool(await asyncio.wait_for(self.remove([prompt_id]), GOES_OFF))
+        except (ClientError, OSError, asyncio.TimeoutError):
+            return False
+
+    async def _fetched(self, attempt: Attempt, given: dict[str, Any], folder: Path) -> Ended | None:
+        """Write the files of a row; None where the worker does not have them any more."""
+        saved: list[SavedOutput] = []
+        try:
+            for index, file in enumerate(given["files"]):
+                target = folder / output_name(attempt, index, file["name"])
+                arrive = partial(self._arrive, attempt, file)
+                saved.append(await save_output(arrive, target, file["node_id"]))
+        except _Gone:
+            return None
+        except SaveError:
+            raise
+        except DownloadError as error:
+            return Ended("download", str(error))
+        return Ended("completed", files=tuple(saved), texts=given["texts"])
+
+    async def _arrive(self, attempt: Attempt, file: dict[str, Any], path: Path) -> None:
+        """Write a file from its head and further pieces.
+
+        Raises:
+            _Gone: The worker does not have it any more.
+            DownloadError: It is not the file that was told of.
+        """
+        digest, size, piece = hashlib.sha256(), 0, file["head"]
+        with path.open("wb") as opened:
+            while True:
+                digest.update(piece)
+                size += len(piece)
+                await asyncio.to_thread(opened.write, piece)
+                if size >= file["size"]:
+                    break
+                async with self._fleet.pieces:
+                    piece = await self._piece(attempt, file["name"], size)
+        if digest.hexdigest() != file["sha256"]:
+            raise DownloadError(f"{file['name']} of row {attempt.row} has not arrived as {self.url} gave it")
+
+    async def _piece(self, attempt: Attempt, name: str, offset: int) -> bytes:
+        try:
+            piece: bytes | None = await self._fleet.ask(self.url, "read", attempt.prompt_id, name, offset)
+        except ServerUnreachable:
+            piece = None
+        if not piece:
+            raise _Gone
+        return piece
+
+    async def _drop(self, attempt: Attempt, given: dict[str, Any]) -> None:
+        """Say that the files are here; a worker that has ended has dropped them already."""
+        if any(len(file["head"]) < file["size"] for file in given["files"]):
+            try:
+                await self._fleet.ask(self.url, "drop", attempt.prompt_id)
+            except ServerUnreachable:
+                return
+
+
+class _Gone(Exception):
+    """The worker that had a file has ended."""
+
+
+async def _there(folder: Path, file: dict[str, Any]) -> SavedOutput:
+    """A file that a worker has written into the shared folder; network folders may show it a little later.
+
+    Raises:
+        SaveError: It is not there.
+    """
+    name: str = file["name"]
+    path = folder / clean_name(name)
+    for pause in (0.0, 0.1, 0.5, 1.0, 2.0, 4.0):
+        await asyncio.sleep(pause)
+        if path.is_file() and path.stat().st_size == file["size"]:
+            return SavedOutput(path.name, file["node_id"], file["size"], file["sha256"])
+    why = FileNotFoundError(2, "a worker has written it to --shared, and it is not here")
+    raise SaveError(str(path), why)
+
+
+def _uploads(source: Source) -> list[tuple[str, str, str, bytes]]:
+    """The files of this computer that a prompt names, with their bytes.
+
+    Raises:
+        ClientError: They are too large to go with a task, or must not be sent.
+    """
+    found: list[tuple[str, str, str, bytes]] = []
+    size = 0
+    for node_id, node in source.prompt.items():
+        for name, text in node["inputs"].items():
+            value = source.value(node_id, name)
+            if not isinstance(text, str) or not _is_sent(source, node_id, name, value):
+                continue
+            path = Path(value)
+            size += path.stat().st_size
+            if size > _UPLOADS:
+                raise ClientError(
+                    f"the files that it names have more than {_UPLOADS // MIB} MiB, the most that goes "
+                    "to a worker of Dask; put them into the input folders of the servers"
+                )
+            found.append((node_id, name, path.name, path.read_bytes()))
+    return found
+
+
+def _is_sent(source: Source, node_id: str, name: str, value: object) -> bool:
+    """Whether a value is a file that is sent: the user's own, or one below this folder."""
+    if isinstance(value, Path):
+        return True
+    if not isinstance(value, str) or not is_media_file(value) or not Path(value).is_file():
+        return False
+    return source.is_own(node_id, name) or is_plain_path(value)
