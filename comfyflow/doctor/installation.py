@@ -27,6 +27,7 @@ USES: Final[Mapping[str, str]] = {
     "media": "workflows in video and sound files, outputs as arrays",
     "simulator": "comfyflow simulate, run --simulate",
     "editor": "comfyflow simulate --frontend",
+    "dask": "comfyflow batch --dask, comfyflow worker",
     "test": "the pytest plugin with its simulated server",
 }
 """What each extra of users is for; others are listed by their name alone."""
