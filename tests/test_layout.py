@@ -48,7 +48,8 @@ def drawings(draw: st.DrawFn, circles: bool = True) -> tuple[list[Size], list[Wi
     count = draw(st.integers(1, 14))
     sizes = draw(
         st.lists(
-            st.tuples(st.integers(60, 500), st.integers(40, 400)).map(
+            # A node is as high as its slots need: the lowest of these stands at 84.
+            st.tuples(st.integers(60, 500), st.integers(90, 400)).map(
                 lambda size: (float(size[0]), float(size[1]))
             ),
             min_size=count,
