@@ -13,6 +13,7 @@ from comfyflow import load_schema
 from comfyflow.cache_folder import CacheFolder
 from comfyflow.codegen import Options, Package, generate, kept_package, package
 from comfyflow.codegen.kept_package import KeptPackages
+from comfyflow.codegen.schema_file import FILE_NAME, PackageFiles
 from comfyflow.errors import CodegenError
 from comfyflow.schema import Schema
 from tests.command import Command
@@ -173,3 +174,18 @@ def test_the_command_keeps_and_takes_packages(
     files = [(path.name, path.read_text()) for path in sorted((tmp_path / "three").rglob("*.py"))]
     assert files == [(path.name, path.read_text()) for path in sorted((tmp_path / "one").rglob("*.py"))]
     assert command(*words, str(tmp_path / "three"), "--check").code == 0
+
+
+def test_what_is_too_large_to_be_kept_is_never_in_memory_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = PackageFiles.__getitem__
+
+    def refuse(files: PackageFiles, path: str) -> str:
+        assert path != FILE_NAME
+        return whole(files, path)
+
+    monkeypatch.setattr(kept_package, "KEPT_PACKAGE", 2000)
+    monkeypatch.setattr(PackageFiles, "__getitem__", refuse)
+    write(tmp_path, Schema(NODES))
+    assert not (tmp_path / "cache").exists()

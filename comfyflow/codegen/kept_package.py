@@ -61,7 +61,10 @@ class KeptPackages:
             package: The package.
             name: Its name in the cache.
         """
-        if package.compiled or sum(map(len, package.files.values())) > KEPT_PACKAGE // 2:
+        if package.compiled:
+            return
+        size = sum(len(piece) for path in package.files for piece in package.pieces(path))
+        if size > KEPT_PACKAGE // 2:
             return
         kept = {
             "files": {**package.files},

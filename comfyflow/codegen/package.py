@@ -72,7 +72,7 @@ class Package:
             Their paths in it, sorted; none where the folder is up to date.
         """
         folder = Path(out_dir)
-        wrong = [path for path in self.files if not _is_same(folder / path, self._pieces(path))]
+        wrong = [path for path in self.files if not _is_same(folder / path, self.pieces(path))]
         return sorted({*wrong, *_left_over(folder, self.files)})
 
     def changed(self, out_dir: str | os.PathLike[str]) -> list[Renamed]:
@@ -114,22 +114,26 @@ class Package:
             reason = error.strerror if isinstance(error, OSError) else None
             raise CodegenError(f"cannot write {str(folder)!r}: {reason or error}") from None
 
-    def _pieces(self, path: str) -> Iterable[bytes]:
-        """The bytes of a file, piece by piece."""
+    def pieces(self, path: str) -> Iterable[bytes]:
+        """The bytes of a file, piece by piece: the schema file need never be in memory as a whole.
+
+        Args:
+            path: One of `files`.
+        """
         files = self.files
         return files.pieces(path) if isinstance(files, PackageFiles) else (files[path].encode(),)
 
     def _write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _refuse_links(folder, {Path(path).parent for path in self.files})
-        changed = [path for path in self.files if _changed(folder / path, path, self._pieces(path))]
+        changed = [path for path in self.files if _changed(folder / path, path, self.pieces(path))]
         left_over = list(_left_over(folder, self.files))
         with tempfile.TemporaryDirectory(prefix=".gen-stubs-", dir=folder) as beside:
             modules = {path: self.files[path].encode() for path in changed if path.endswith(".py")}
             for path in changed:
                 if path not in modules:
                     with Path(beside, path).open("wb") as file:
-                        file.writelines(self._pieces(path))
+                        file.writelines(self.pieces(path))
             if self.compiled:
                 write_files(Path(beside), modules, modules)
             else:
