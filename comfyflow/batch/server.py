@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ..client import AsyncClient, ClientOptions, Limits, OutOfMemory, Result
 from ..client.async_driver import LoopSignal
@@ -21,8 +21,8 @@ from ..client.routes.node_class_routes import class_infos
 from ..client.routes.queue_routes import delete_queued, history_entry, interrupt, queue
 from ..client.routes.server_routes import free, system_stats
 from ..client.run import Run, picture_senders
-from ..client.running import Sending, Started, abandon, attach
-from ..client.submission import Submission, submit, with_choices
+from ..client.running import Sending, Started, abandon, attach, queued
+from ..client.submission import Submission
 from ..client.waiting import Wait, ready_socket, require_pictures
 from ..errors import (
     ClientError,
@@ -40,9 +40,6 @@ from .outputs import save_outputs
 from .queue_watch import QueueWatch
 from .record import Attempt, Ending, SavedOutput
 from .schedule import Offer
-
-if TYPE_CHECKING:
-    from ..validate import Report
 
 T = TypeVar("T")
 
@@ -276,23 +273,9 @@ class BatchServer:
             core.hub.add(run)
         yield from require_pictures(core, run, told=False)
         sending.run = self.runs[attempt.row] = run
-        try:
-            nobody = self._nobody if run.polled else None
-            accepted = yield from submit(core, run, Submission(prompt, client_id=nobody), source)
-        except PromptRejected as error:
-            raise (yield from with_choices(core, error, source)) from None
-        sending.accepted = True
-        if accepted.prompt_id != run.prompt_id:
-            core.hub.rename(run, accepted.prompt_id)
-        report: Report | None = None
-        if accepted.node_errors:
-            from ..validate import Report
-
-            run.senders -= accepted.node_errors.keys()
-            report = Report.from_server(
-                {"node_errors": accepted.node_errors}, 200, prompt=prompt, places=source.places
-            )
-        return (yield from self._waited(run, source, report))
+        nobody = self._nobody if run.polled else None
+        started = yield from queued(core, run, Submission(prompt, client_id=nobody), source, sending)
+        return (yield from self._waited(started))
 
     def _taken_up(self, attempt: Attempt, sending: Sending, looks: Sequence[float]) -> Flow[Ended]:
         core = self.client._core
@@ -302,11 +285,11 @@ class BatchServer:
             if started is not None:
                 sending.run, sending.accepted = started.run, True
                 self.runs[attempt.row] = started.run
-                return (yield from self._waited(started.run, started.prepared, None))
+                return (yield from self._waited(started))
         return Ended("unsent", "the server has it in neither queue nor history")
 
-    def _waited(self, run: Run, source: Source, report: Report | None) -> Flow[Ended]:
-        core = self.client._core
+    def _waited(self, started: Started) -> Flow[Ended]:
+        core, run = self.client._core, started.run
         self._watch.add(run)
         try:
             outcome = yield from Wait(self._calm if core.hub.connected else core, run, None).outcome()
@@ -315,7 +298,7 @@ class BatchServer:
         error = error_of_outcome(run, outcome)
         if error is not None:
             return Ended(_ending(error), str(error)[:_LONGEST_ERROR])
-        result: Result[Any] = Result(run, source, report, self.client)
+        result: Result[Any] = Result(run, started.prepared, started.report, self.client)
         missing = next(iter(result.missing.values()), None)
         if missing is not None:
             ending: Ending = "invalid" if isinstance(missing, PromptRejected) else "node_error"

@@ -21,7 +21,7 @@ from .result import Resolver, Result, refuse_async, refuse_awaitable
 from .routes.file_routes import fetch, read, view_url
 from .routes.node_class_routes import whole_schema
 from .run_event import Outcome
-from .running import RunStatus, Started, cancel, refuse_coroutine, status
+from .running import RunStatus, Started, cancel, status
 from .waiting import Wait, require_socket
 from .web_socket import Callbacks, Subscription
 
@@ -62,6 +62,22 @@ def awaiting(
         return await self._driver.drive(flow(self._core, *args, **kwargs))
 
     return cast("Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]", _described(method, flow))
+
+
+def refuse_coroutine(function: Callable[..., Any] | None, name: str) -> None:
+    """Refuse an ``async def`` where nobody would await it.
+
+    Args:
+        function: The callback.
+        name: What it is called in the message.
+
+    Raises:
+        TypeError: It is one.
+    """
+    import inspect
+
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{name} of a Client cannot be an async function: nobody awaits it; use AsyncClient")
 
 
 def _refuse_unknown(client: str, method: Callable[..., Any], keywords: Iterable[str]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -150,8 +149,27 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
     attempt.run = run
     for upload in files.uploads:
         run._emit(FileUploaded(run.prompt_id, upload))
+    submission = _submission(core, prepared, options, schema)
+    started = yield from queued(core, run, submission, prepared, attempt)
+    return replace(started, warnings=(*checked.warnings, *doubts))
+
+
+def queued(core: Core, run: Run, submission: Submission, prepared: Source, attempt: Sending) -> Flow[Started]:
+    """Queue a prompt that is ready to be sent.
+
+    Args:
+        core: The client.
+        run: The prompt; it takes the id that the server has given it.
+        submission: What is sent.
+        prepared: What is run.
+        attempt: Is told that the server has it.
+
+    Raises:
+        PromptRejected: The server refuses it.
+        ClientError: The server cannot be reached, or gives an error.
+    """
     try:
-        accepted = yield from submit(core, run, _submission(core, prepared, options, schema), prepared)
+        accepted = yield from submit(core, run, submission, prepared)
     except PromptRejected as error:
         raise (yield from with_choices(core, error, prepared)) from None
     attempt.accepted = True
@@ -163,8 +181,8 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
 
         run.senders -= accepted.node_errors.keys()
         said = {"node_errors": accepted.node_errors}
-        report = Report.from_server(said, 200, prompt=prompt, places=prepared.places)
-    return Started(run, prepared, report, accepted.number, (*checked.warnings, *doubts))
+        report = Report.from_server(said, 200, prompt=submission.prompt, places=prepared.places)
+    return Started(run, prepared, report, accepted.number)
 
 
 def cancels(options: WaitSettings) -> bool:
@@ -479,17 +497,3 @@ def add_note(interrupt: BaseException, text: str) -> None:
         noting(text)
     else:
         interrupt.args = (*interrupt.args, text)
-
-
-def refuse_coroutine(function: Callable[..., Any] | None, name: str) -> None:
-    """Refuse an ``async def`` where nobody would await it.
-
-    Args:
-        function: The callback.
-        name: What it is called in the message.
-
-    Raises:
-        TypeError: It is one.
-    """
-    if inspect.iscoroutinefunction(function):
-        raise TypeError(f"{name} of a Client cannot be an async function: nobody awaits it; use AsyncClient")
