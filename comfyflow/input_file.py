@@ -156,6 +156,18 @@ def is_path(value: object) -> TypeGuard[os.PathLike[str]]:
     return isinstance(value, os.PathLike)
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is there; what cannot be a path, or cannot be looked at, is none.
+
+    Args:
+        path: The path, or a text that may be one.
+    """
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def is_annotated(text: str) -> bool:
     """Whether a text says itself in which folder of the server its file is: ``a.png [output]``."""
     return text.endswith(ANNOTATIONS)

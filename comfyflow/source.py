@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 from .errors import ClientError, ConversionError, WorkflowFileError
 from .graph import Graph
 from .graph.prompt import read_inputs, read_nodes, read_prompt, to_prompt, with_class_names, wrapped
-from .input_file import ForeignPath, InputFile, is_path
+from .input_file import ForeignPath, InputFile, is_file, is_path
 from .json_types import array_or_empty, is_array, is_object, object_or_empty
 from .node import Node, is_output
 from .problem import Place
@@ -359,7 +359,7 @@ def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
         return found.prompt, found.workflow
     if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
         return read_file(given.encode("utf-8", "surrogatepass"), "the text")
-    if (isinstance(given, str) or is_path(given)) and _is_file(given):
+    if (isinstance(given, str) or is_path(given)) and is_file(given):
         if Path(given).suffix == ".py":
             raise ClientError(f"{os.fspath(given)} is a file of Python: import the workflow that is in it")
         return read_file(given)
@@ -452,13 +452,6 @@ def _path_of(given: object) -> str:
     if isinstance(given, str):
         return "" if given.lstrip()[:1] in ("{", "[") else given
     return str(given) if is_path(given) else ""
-
-
-def _is_file(path: str | os.PathLike[str]) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _what(given: object) -> str:

@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 from ..bounds import TEMPLATES
 from ..errors import SchemaError
 from ..graph.prompt import Prompt, wrapped
-from ..input_file import InputFile, is_annotated
+from ..input_file import InputFile, is_annotated, is_file
 from ..json_types import is_array, object_or_empty
 from ..named_inputs import NamedInput, named_inputs_beside
 from ..node import Node, is_output, slot_of
@@ -441,13 +441,6 @@ def _use(source: Source, node_id: str, name: str, *, takes: bool) -> FileUse | s
         file = InputFile.of(value) if not is_array(value) else None
         path = file.content if file is not None else None
         return FileUse(node_id, name, path) if isinstance(path, Path) else None
-    if is_annotated(text) or not _is_file(Path(text)):
+    if is_annotated(text) or not is_file(text):
         return None
     return FileUse(node_id, name, Path(text))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False

@@ -27,7 +27,7 @@ from ..dynamic import unfold_inputs
 from ..errors import ClientError, ServerError
 from ..graph.prompt import is_wrapped, sources_of, unwrapped, wrapped
 from ..graph.walk import upstream
-from ..input_file import InputFile, UploadedFile, is_annotated, is_plain_path
+from ..input_file import InputFile, UploadedFile, is_annotated, is_file, is_plain_path
 from ..json_types import is_array, is_list, object_or_empty, text_or_empty
 from ..nearest import nearest
 from ..schema import InputSchema, NodeSchema, Schema
@@ -471,10 +471,7 @@ def _suffix(name: str) -> str:
 
 
 def _is_file(text: str) -> bool:
-    try:
-        return bool(text) and len(text) <= _LONGEST and Path(text).is_file()
-    except (OSError, ValueError):
-        return False
+    return bool(text) and len(text) <= _LONGEST and is_file(text)
 
 
 def _digest(content: bytes | Path) -> str:
