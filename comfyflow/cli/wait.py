@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -20,7 +20,7 @@ from .plain_text import say
 from .sending import detached_client_id
 
 if TYPE_CHECKING:
-    from ..client import Client
+    from ..client import Client, Handle
     from ..client_options import ClientOptions
 
 _LIKE: Final = 0.8
@@ -39,10 +39,12 @@ class _Prompt(NamedTuple):
     Attributes:
         prompt_id: Its id.
         client_id: The client that the server tells of it, where that is whoever waits for it.
+        handle: What it was found by, where it has ended.
     """
 
     prompt_id: str
     client_id: str | None = None
+    handle: Handle[Any] | None = None
 
 
 @click.command("wait")
@@ -152,7 +154,7 @@ class _Fetching:
         left = None if self._end is None else self._end - time.monotonic()
         if left is not None and left <= 0:
             raise WaitTimeout(f"prompt {prompt_id} was not looked at any more; it goes on", prompt_id)
-        handle = client.attach(prompt_id)
+        handle = self._prompt.handle or client.attach(prompt_id)
         result, partial = follow(handle, left, as_json=self._as_json, quiet=self._quiet)
         return write_result(client, result, partial, self._out, as_json=self._as_json, quiet=self._quiet)
 
@@ -167,8 +169,7 @@ def _known(client: Client, prompt_ids: Sequence[str]) -> list[_Prompt]:
     for prompt_id in prompt_ids:
         if prompt_id not in asked and prompt_id:
             with contextlib.suppress(PromptLost):
-                client.attach(prompt_id)
-                over.append(_Prompt(prompt_id))
+                over.append(_Prompt(prompt_id, handle=client.attach(prompt_id)))
     waiting = [
         _Prompt(prompt_id, detached if client_id == (detached := detached_client_id(prompt_id)) else None)
         for prompt_id, client_id in asked.items()
