@@ -1,4 +1,4 @@
-"""ComfyUI's real editor in a real browser, for the tests: Debian's Chromium through playwright.
+"""A real browser for the tests, and ComfyUI's real editor in it: Debian's Chromium through playwright.
 
 Releases of the editor stand in ``editors/VERSION`` of the virtual environment, where ``python -m
 tools.editors`` puts them; COMFYFLOW_EDITORS names another folder.
@@ -79,6 +79,27 @@ class Editor:
         # Files of a user who has none yet are not found, on real servers too.
         if response.status >= 400 and not (response.status == 404 and "user" in response.url):
             self.troubles.append(f"{response.status} {response.url}")
+
+
+class OpenedPage:
+    """A page of ours, with all that it asked for and all that went wrong on it.
+
+    Args:
+        browser: The browser.
+        url: Its address.
+        options: Of Playwright's ``new_page``, other than the usual.
+    """
+
+    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+        self.page = browser.new_page(**{"viewport": {"width": 1200, "height": 800}, **options})
+        self.requests: list[str] = []
+        self.troubles: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", lambda message: self.troubles.append(message.text))
+        self.page.add_init_script("window.hacked = () => { window.wasHacked = true; };")
+        self.page.goto(url)
 
 
 @contextmanager

@@ -17,20 +17,10 @@ from comfyflow.client.run_event import RunEvent, RunQueued
 from comfyflow.simulator import Simulator
 from tests.command import Command, Run
 from tests.simulated import tireless
+from tests.test_cli_run import SCRIPT as RUN
 
-SCRIPT = """
-from comfyflow import titled, workflow
-from comfynodes import EmptyImage, LoadImage, PreviewAny, SaveImage, SaveImageWebsocket, StringConcatenate
-
-@workflow
-def plain(width: int = 16, seed: int = 0):
-    image = titled(EmptyImage(width=width, height=8, color=seed), "sky")
-    text = PreviewAny(source=StringConcatenate(string_a="Hello", string_b="you", delimiter=" "))
-    return SaveImage(images=image, filename_prefix="plain"), text
-
-@workflow
-def broken():
-    return SaveImage(images=EmptyImage(width=0, height=8))
+SCRIPT = f"""{RUN}
+from comfynodes import LoadImage, SaveImageWebsocket
 
 @workflow
 def socket():

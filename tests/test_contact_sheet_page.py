@@ -16,7 +16,7 @@ import pytest
 from comfyflow.batch import Rows, contact_sheet
 
 from .contact_sheets import Batch, grid, picture
-from .real_editor import a_browser
+from .real_editor import OpenedPage, a_browser
 from .test_contact_sheet_live import served
 from .test_picture import HOSTILE
 
@@ -29,19 +29,8 @@ def browser() -> Iterator[Any]:
         yield started
 
 
-class Opened:
-    """A sheet, with all that it asked for and all that went wrong on it."""
-
-    def __init__(self, browser: Any, url: str, **options: Any) -> None:
-        self.page = browser.new_page(**{"viewport": {"width": 1200, "height": 800}, **options})
-        self.requests: list[str] = []
-        self.troubles: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda message: self.troubles.append(message.text))
-        self.page.add_init_script("window.hacked = () => { window.wasHacked = true; };")
-        self.page.goto(url)
+class Opened(OpenedPage):
+    """A sheet."""
 
     def tiles(self) -> list[str]:
         """The rows in sight, as a reader reads them."""

@@ -19,7 +19,7 @@ from comfyflow.picture import Picture
 from comfyflow.source import reference_schema
 from comfyflow.validate import validate_prompt
 
-from .real_editor import a_browser
+from .real_editor import OpenedPage, a_browser
 from .test_examples import EXAMPLES
 from .test_picture import HOSTILE, hostile_graph, hostile_picture
 
@@ -32,19 +32,8 @@ def browser() -> Iterator[Any]:
         yield started
 
 
-class Opened:
-    """A page, with all that it asked for and all that went wrong on it."""
-
-    def __init__(self, browser: Any, file: Path) -> None:
-        self.page = browser.new_page(viewport={"width": 1200, "height": 800})
-        self.requests: list[str] = []
-        self.troubles: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda message: self.troubles.append(message.text))
-        self.page.add_init_script("window.hacked = () => { window.wasHacked = true; };")
-        self.page.goto(file.as_uri())
+class Opened(OpenedPage):
+    """The page of a picture."""
 
     def view(self) -> list[float]:
         text: str = self.page.eval_on_selector("#picture > svg", "svg => svg.getAttribute('viewBox')")
@@ -61,7 +50,7 @@ class Opened:
 def test_a_reader_searches_zooms_and_follows_links(browser: Any, tmp_path: Path) -> None:
     graph = read_prompt(json.loads((EXAMPLES / "txt2img.prompt.json").read_text(encoding="utf-8")))
     file = Picture(graph, reference_schema()).save(tmp_path / "x.html")
-    opened = Opened(browser, file)
+    opened = Opened(browser, file.as_uri())
     page = opened.page
     whole = opened.view()
     page.click("#in")
@@ -105,7 +94,7 @@ def test_no_text_of_a_stranger_runs(browser: Any, tmp_path: Path, start: int) ->
     words = (HOSTILE * 2)[start : start + 3]
     for suffix in (".html", ".svg"):
         file = hostile_picture(words).save(tmp_path / f"x{suffix}")
-        opened = Opened(browser, file)
+        opened = Opened(browser, file.as_uri())
         assert opened.page.evaluate("window.wasHacked") is None
         assert opened.page.evaluate("document.querySelectorAll('script').length") == (suffix == ".html")
         assert opened.troubles == []
@@ -130,7 +119,7 @@ def test_nothing_runs_in_a_notebook(browser: Any, tmp_path: Path, start: int) ->
     file = tmp_path / "cells.html"
     text = "<!doctype html><meta charset=utf-8>" + "".join(f"<div>{each}</div>" for each in shown)
     file.write_text(text, encoding="utf-8", errors="replace")
-    opened = Opened(browser, file)
+    opened = Opened(browser, file.as_uri())
     assert opened.page.evaluate("window.wasHacked") is None
     assert opened.page.evaluate("document.querySelectorAll('script, [onload], [onerror]').length") == 0
     assert opened.page.evaluate("document.querySelectorAll('body > div').length") == len(shown)
