@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ class Prepared:
     source: Source = field(repr=False)
 
 
-class Recipe:
+class Recipe(ABC):
     """What makes the prompts of rows. Made by `Recipe.of`.
 
     Attributes:
@@ -151,8 +152,8 @@ class Recipe:
             problems.refuse()
         return self._prepare(row.parameters)
 
-    def _prepare(self, values: Mapping[str, Any]) -> Prepared:
-        raise NotImplementedError
+    @abstractmethod
+    def _prepare(self, values: Mapping[str, Any]) -> Prepared: ...
 
     def _known(self, source: Source) -> Schema:
         if self._schema is None:

@@ -6,6 +6,7 @@ values turned into JSON: those of an axis at once, those of other sources as the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import prod
@@ -35,7 +36,7 @@ class Given(NamedTuple):
     problems: tuple[RowProblem, ...] = ()
 
 
-class RowSource:
+class RowSource(ABC):
     """Where rows come from.
 
     Attributes:
@@ -48,8 +49,8 @@ class RowSource:
     repeatable: bool = True
     settled: bool = False
 
-    def __iter__(self) -> Iterator[Given]:
-        raise NotImplementedError
+    @abstractmethod
+    def __iter__(self) -> Iterator[Given]: ...
 
     async def __aiter__(self) -> AsyncIterator[Given]:
         for given in self:
