@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..errors import ComfyflowError, LedgerError
-from ..schema import Schema
+from ..schema.schema import UNKNOWN
 from ..source import Source
 from .ledger import PAGE, Ledger, stored_parameters
+from .record import LONGEST_ERROR
 from .row import Row
 from .schedule import Need
 
@@ -21,11 +22,6 @@ T = TypeVar("T")
 
 _AT_ONCE: Final = 16
 """After so many rows others have their turn."""
-
-_LONGEST_ERROR: Final = 4000
-
-_UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
-"""What is known of a server of which nobody has said what it is."""
 
 
 class PreparedRow(Protocol):
@@ -171,13 +167,13 @@ class RowReader:
         """
         problems = getattr(row, "problems", ())
         if problems:
-            return ReadRow(row, is_new, None, "; ".join(map(str, problems))[:_LONGEST_ERROR])
+            return ReadRow(row, is_new, None, "; ".join(map(str, problems))[:LONGEST_ERROR])
         try:
             prepared = self._maker.prepare(row)
             refused = self._refused(prepared)
             return ReadRow(row, is_new, None if refused else prepared, refused)
         except (ComfyflowError, TypeError, ValueError) as error:
-            return ReadRow(row, is_new, None, str(error)[:_LONGEST_ERROR])
+            return ReadRow(row, is_new, None, str(error)[:LONGEST_ERROR])
 
     def _refused(self, prepared: PreparedRow) -> str:
         """What would damage a server that is sent this prompt; asked once of prompts of the same classes.
@@ -188,9 +184,9 @@ class RowReader:
             return ""
         from ..validate import validate_prompt
 
-        report = validate_prompt(prepared.source.prompt, _UNKNOWN, file_exists=lambda _: True)
+        report = validate_prompt(prepared.source.prompt, UNKNOWN, file_exists=lambda _: True)
         if report.refusals:
-            return str(report.refused())[:_LONGEST_ERROR]
+            return str(report.refused())[:LONGEST_ERROR]
         self._judged.add(prepared.classes)
         return ""
 

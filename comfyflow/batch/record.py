@@ -17,6 +17,9 @@ aside, and `RowRecord.failure` says why. ``invalid``: it was never sent, because
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 
+LONGEST_ERROR: Final = 4000
+"""How many characters are kept of what went wrong with a row."""
+
 Failure: TypeAlias = Literal[
     "server_gone", "out_of_memory", "node_error", "invalid", "lost", "interrupted", "download"
 ]

@@ -38,7 +38,7 @@ from ..schema.node_schema import read_node
 from ..source import Source
 from .outputs import save_outputs
 from .queue_watch import QueueWatch
-from .record import Attempt, Ending, SavedOutput
+from .record import LONGEST_ERROR, Attempt, Ending, SavedOutput
 from .schedule import Offer
 
 T = TypeVar("T")
@@ -51,8 +51,6 @@ LOOKS: Final = (0.1, 0.3, 0.8)
 
 _OF_THE_PROMPT: Final = (400, 413, 422)
 """Answers that say something of the prompt, and not of the server."""
-
-_LONGEST_ERROR: Final = 4000
 
 _FREQUENT: Final = ("/api/prompt", "/api/history/")
 """What is asked once a row and more."""
@@ -243,7 +241,7 @@ class BatchServer:
         except PromptRejected as error:
             first = next(iter(error.report.errors), None)
             told = str(error) if first is None else f"{first}\n{error}"
-            return Ended("invalid", told[:_LONGEST_ERROR])
+            return Ended("invalid", told[:LONGEST_ERROR])
         except ServerError as error:
             if error.status in _OF_THE_PROMPT:
                 return Ended("invalid", _line(error))
@@ -262,7 +260,7 @@ class BatchServer:
                 said = (
                     f"{error.message} ({error.details})" for each in files.errors.values() for error in each
                 )
-                return Ended("invalid", "; ".join(said)[:_LONGEST_ERROR])
+                return Ended("invalid", "; ".join(said)[:LONGEST_ERROR])
             prompt = files.prompt
         run = Run(attempt.prompt_id, prompt, core.new_signal, core.clock, source.places)
         run.senders = picture_senders(prompt, None)
@@ -297,12 +295,12 @@ class BatchServer:
             self._watch.remove(run)
         error = error_of_outcome(run, outcome)
         if error is not None:
-            return Ended(_ending(error), str(error)[:_LONGEST_ERROR])
+            return Ended(_ending(error), str(error)[:LONGEST_ERROR])
         result: Result[Any] = Result(run, started.prepared, started.report, self.client)
         missing = next(iter(result.missing.values()), None)
         if missing is not None:
             ending: Ending = "invalid" if isinstance(missing, PromptRejected) else "node_error"
-            return Ended(ending if not run.senders else "download", str(missing)[:_LONGEST_ERROR])
+            return Ended(ending if not run.senders else "download", str(missing)[:LONGEST_ERROR])
         return Ended("completed", result=result)
 
 
@@ -404,4 +402,4 @@ def _ending(error: ClientError) -> Ending:
 
 
 def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:_LONGEST_ERROR]
+    return str(error).partition("\n")[0][:LONGEST_ERROR]

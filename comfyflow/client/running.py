@@ -12,6 +12,7 @@ from ..graph.prompt import sendable
 from ..json_types import is_object
 from ..problem import Problem
 from ..schema import Schema
+from ..schema.schema import UNKNOWN
 from ..source import Source, prompt_classes
 from .core import Core, about, in_time
 from .flow import Flow, Watch, sleep
@@ -36,10 +37,6 @@ State = Literal["pending", "running", "success", "partial_success", "error", "in
 
 
 _CANCEL_PAUSE: Final = 0.5
-
-
-_UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
-"""What is known of a server of which nobody has said what it is."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +217,7 @@ def check(prepared: Source, schema: Schema | None, files: Uploaded, options: Run
 
     report = validate_prompt(
         prepared.prompt,
-        _without_files(schema) if schema is not None else _UNKNOWN,
+        _without_files(schema) if schema is not None else UNKNOWN,
         places=prepared.places,
         partial_execution_targets=_chosen(prepared, options),
         file_exists=lambda _: True,  # they have been looked for

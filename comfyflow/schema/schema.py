@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from ..errors import SchemaError
 from ..nearest import nearest
@@ -192,3 +192,7 @@ class Schema(Mapping[str, NodeSchema]):
             node = None
         self._nodes[class_type] = node
         return node
+
+
+UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
+"""What is known of a server of which nobody has said what it is."""
