@@ -26,6 +26,7 @@ from typing import Annotated, Any, Final
 from .bounds import NAMED_INPUTS, NAMED_INPUTS_SIZE
 from .errors import ConfigurationError
 from .graph import Graph, Link
+from .input_file import is_file
 from .json_types import is_list, is_object
 from .nearest import did_you_mean
 from .schema import InputSchema, Schema, unfold_inputs
@@ -110,12 +111,7 @@ def named_inputs_beside(workflow: str | os.PathLike[str], graph: Graph) -> tuple
         ConfigurationError: See `read_named_inputs`.
     """
     path = beside(Path(workflow))
-    try:
-        if not path.is_file():
-            return None
-    except (OSError, ValueError):
-        return None
-    return read_named_inputs(path, graph)
+    return read_named_inputs(path, graph) if is_file(path) else None
 
 
 def write_named_inputs(named: Iterable[NamedInput], workflow: str) -> str:
@@ -190,9 +186,7 @@ def entry_of(graph: Graph, node_id: str, input_name: str, schema: Schema | None)
     known = schema.get(node.class_type) if schema is not None else None
     if known is None:
         return None
-    entries = known.inputs
-    if any(entry.is_dynamic for entry in entries):
-        entries = tuple(unfold_inputs(entries, node.inputs))
+    entries = unfold_inputs(known.inputs, node.inputs)
     return next((entry for entry in entries if entry.name == input_name), None)
 
 

@@ -33,7 +33,7 @@ from ..json_types import is_array, object_or_empty
 from ..named_inputs import NamedInput, named_inputs_beside
 from ..node import Node, is_output, slot_of
 from ..parameters import Parameters
-from ..schema import InputSchema, Schema, unfold_inputs
+from ..schema import Schema, unfold_inputs
 from ..schema.installed_files import is_media_file, lists_files, takes_file
 from ..source import Converting, Input, Source, reference_schema
 from ..workflows import Compiled, Workflow, WorkflowFunction
@@ -414,10 +414,7 @@ def _file_inputs(schema: Schema, node: Mapping[str, Any]) -> Iterator[tuple[str,
     """The inputs of a node that take a file, and whether it is one that is uploaded."""
     inputs = object_or_empty(node.get("inputs"))
     known = schema.get(node.get("class_type", ""))
-    entries: Sequence[InputSchema] = ()
-    if known is not None:
-        dynamic = any(entry.is_dynamic for entry in known.inputs)
-        entries = [*unfold_inputs(known.inputs, inputs)] if dynamic else known.inputs
+    entries = unfold_inputs(known.inputs, inputs) if known is not None else ()
     declared = {entry.name: entry for entry in entries}
     for name, value in inputs.items():
         entry = declared.get(name)
