@@ -24,20 +24,21 @@ class SavedFile:
     """A file that is being written; a context manager.
 
     The bytes go to `partial`. Once they are there, that file gets its name in one step, so that
-    nobody sees half a file, and nothing is written through a symbolic link. If the block raises,
-    nothing is left. Entering raises `DownloadError` where a file is there that is to stay; what the
-    file system refuses is a `SaveError`.
+    nobody sees half a file, a process that is killed leaves none, and nothing is written through
+    a symbolic link. If the block raises, nothing is left. Entering raises `DownloadError` where a
+    file is there that is to stay; what the file system refuses is a `SaveError`.
 
     Args:
         path: The name that it is to get.
         overwrite: Whether a file of that name is replaced.
         renamed: Whether the new file gets a number instead, where there is one already.
+        partial: Where its bytes are written, in the same folder; a name of its own by default.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool, renamed: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, renamed: bool, partial: Path | None = None) -> None:
         self.path: Path = path
         """The file; while it is being written, the name that it is to get."""
-        self.partial: Final = path.with_name(f".{path.name[:40]}.{os.urandom(4).hex()}.part")
+        self.partial: Final = partial or path.with_name(f".{path.name[:40]}.{os.urandom(4).hex()}.part")
         """Where its bytes are written until it is whole."""
         self._overwrite = overwrite
         self._renamed = renamed
@@ -83,17 +84,26 @@ class SavedFile:
         return str(error.filename) == str(self.partial) or error.errno in _FULL
 
     def _place(self) -> None:
-        if not self._overwrite:
-            self._claim()
-        self.partial.replace(self.path)
-
-    def _claim(self) -> None:
-        """Make sure that the name is ours, whoever writes into the folder at the same time."""
+        if self._overwrite:
+            self.partial.replace(self.path)
+            return
         candidates = numbered(self.path) if self._renamed else iter((self.path,))
-        free = next(filter(_created, candidates), None)
+        free = next(filter(self._is_given, candidates), None)
         if free is None:
             raise self._occupied()
         self.path = free
+
+    def _is_given(self, path: Path) -> bool:
+        """Give the file a name, if it is free, whoever writes into the folder at the same time."""
+        try:
+            os.link(self.partial, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links: an empty file is the claim
+            if not _created(path):
+                return False
+            self.partial.replace(path)
+        return True
 
     def _occupied(self) -> DownloadError:
         return DownloadError(f"{self.path} is there already; overwrite=True replaces it")

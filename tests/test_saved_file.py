@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,6 +26,53 @@ def test_two_writers_get_two_names(tmp_path: Path) -> None:
         "a (1).png": "first",
     }
     assert (first.path.name, second.path.name) == ("a (1).png", "a.png")
+
+
+def test_a_writer_that_is_killed_leaves_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was done last: the name has all bytes, or nothing has the name."""
+    seen: list[str | None] = []
+
+    def look() -> None:
+        try:
+            with open(tmp_path / "a.png") as file:  # noqa: PTH123  # Path.open is looked at itself
+                seen.append(file.read())
+        except FileNotFoundError:
+            seen.append(None)
+
+    def looked_at(act: Callable[..., object]) -> Callable[..., object]:
+        def done(*arguments: Any, **options: Any) -> object:
+            look()
+            try:
+                return act(*arguments, **options)
+            finally:
+                look()
+
+        return done
+
+    monkeypatch.setattr(os, "link", looked_at(os.link))
+    for name in ("open", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, looked_at(getattr(Path, name)))
+    with SavedFile(tmp_path / "a.png", overwrite=False, renamed=True) as saved:
+        os.write(handle := os.open(saved.partial, os.O_WRONLY | os.O_CREAT), b"whole")
+        os.close(handle)
+    assert set(seen) == {None, "whole"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a.png").write_text("old")
+    with SavedFile(tmp_path / "a.png", overwrite=False, renamed=True) as saved:
+        saved.partial.write_text("new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a.png": "old",
+        "a (1).png": "new",
+    }
 
 
 def test_numbers(tmp_path: Path) -> None:

@@ -114,6 +114,6 @@ def _placed(arrived: Path, target: Path, digest: str) -> str:
     """Give a file its name; the name that it has got."""
     if target.is_file() and not target.is_symlink() and _sealed(target)[1] == digest:
         return target.name
-    with SavedFile(target, overwrite=False, renamed=True) as saved:
-        arrived.replace(saved.partial)
+    with SavedFile(target, overwrite=False, renamed=True, partial=arrived) as saved:
+        pass
     return saved.path.name
