@@ -233,3 +233,18 @@ def test_a_worker_that_loses_its_server_finds_what_is_left_of_it(tmp_path: Path)
     print(found)
     assert found.is_right, str(found)
     assert found.restarts == 2
+
+
+def test_a_result_that_is_lost_on_its_way_is_asked_for_again() -> None:
+    """The scheduler or the worker that had it was killed meanwhile."""
+
+    async def lost() -> None:
+        raise distributed.comm.CommClosedError("connection reset by peer")
+
+    async def failed() -> None:
+        raise OSError("no space left on device")
+
+    assert asyncio.run(dask_fleet._awaited(lost())) == (None, None)
+    told, error = asyncio.run(dask_fleet._awaited(failed()))
+    assert told is None
+    assert isinstance(error, OSError)

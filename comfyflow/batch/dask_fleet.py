@@ -273,8 +273,12 @@ class DaskServers:
 
 
 async def _awaited(future: Any) -> tuple[dict[str, Any] | None, BaseException | None]:
-    """What a future gives, or how it failed; neither, where the scheduler has ended."""
-    ended: type[BaseException] = dask_distributed().client.FutureCancelledError
+    """What a future gives, or how it failed; neither, where the scheduler or the result is gone."""
+    distributed = dask_distributed()
+    ended: tuple[type[BaseException], ...] = (
+        distributed.client.FutureCancelledError,
+        distributed.comm.CommClosedError,
+    )
     try:
         return await future, None
     except ended:
