@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import json
@@ -54,9 +55,13 @@ class Turns:
         """The session has heard something, or asks for something."""
         self.beats = 0
 
-    async def before_interrupt(self) -> None:
-        """Wait until a slow node is in its work: before that, the interrupt would be for it."""
-        for _ in range(8):
+    async def before_interrupt(self, *, slow: bool) -> None:
+        """Wait until a slow node is in its work: before that, the interrupt would be for it.
+
+        Args:
+            slow: Whether what was heard of last is such a node.
+        """
+        for _ in range(int(PATIENCE / 0.005) if slow else 8):
             if self.node_works:
                 return
             await asyncio.sleep(0.005)
@@ -64,6 +69,7 @@ class Turns:
     def work(self, seconds: float) -> None:
         """What a slow node does, in the worker's thread."""
         until = time.monotonic() + PATIENCE
+        self.beats = 0  # those before were for what this node's start has told since
         self.node_works = True
         time.sleep(seconds)
         while self.beats < BEATS and not self.over and time.monotonic() < until:
@@ -97,8 +103,15 @@ class Listener:
                 self.turns.session_acts()
                 return
             await asyncio.sleep(0.005)
+            await self._round_trip()
             self.turns.beat()
         self.patience = 0.1  # it will not catch up any more
+
+    async def _round_trip(self) -> None:
+        """Have the server answer: what it sent before is here then, however busy the machine is."""
+        with contextlib.suppress(websockets.ConnectionClosed, TimeoutError, asyncio.TimeoutError):
+            answer = await self.socket.ping()
+            await asyncio.wait_for(answer, 1)
 
     async def close(self) -> None:
         if not self.closed:
@@ -131,6 +144,7 @@ class Replay:
         paced: Whether to wait where the recorder waited.
         compared: How many things were compared.
         differences: Which of them differ.
+        slow_class: The class whose nodes are slow there.
         races: How many sockets heard the same run, with `status` at other places between.
     """
 
@@ -145,6 +159,8 @@ class Replay:
     listeners: dict[str, Listener] = field(default_factory=dict)
     turns: Turns = field(default_factory=Turns)
     client_id: str = ""
+    slow_class: str = "ImageBlur"
+    _prompt: dict[str, Any] = field(default_factory=dict)
     _at: float = 0.0
     _recorded_at: float = 0.0
 
@@ -270,7 +286,9 @@ class Replay:
         if path.endswith("/prompt") and method == "POST" and self.before_prompt is not None:
             self.before_prompt(self.outputs.get((step.get("json") or {}).get("prompt_id")))
         if path.endswith("/interrupt"):
-            await self.turns.before_interrupt()
+            await self.turns.before_interrupt(slow=not self.paced and self._slow_node_runs())
+        if isinstance(body := step.get("json_body"), dict) and isinstance(body.get("prompt"), dict):
+            self._prompt = body["prompt"]
         answer = await http.request(method, path, params=self._renamed(step.get("params")), **request)
         label = f"{method} {re.sub(_UUID, 'ID', step['path'])} {step.get('label', '')}".strip()
         self.compared += 1
@@ -292,6 +310,17 @@ class Replay:
             self.compared += 1
             for place, recorded, found in _shape_differences(step["json"], got):
                 self._differ(f"keys of {label}{place}", recorded, found)
+
+    def _slow_node_runs(self) -> bool:
+        """Whether the last node that somebody heard of is a slow one of the last prompt."""
+        heard = [
+            message["data"]["node"]
+            for listener in self.listeners.values()
+            for message in listener.got
+            if isinstance(message, dict) and message["type"] == "executing"
+        ]
+        node = self._prompt.get(heard[-1], {}) if heard else {}
+        return bool(node.get("class_type") == self.slow_class)
 
     def _request(self, step: dict[str, Any]) -> dict[str, Any]:
         here = self.url.split("//", 1)[1]
