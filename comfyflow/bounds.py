@@ -124,6 +124,16 @@ THUMBNAIL_SOURCE: Final = 512 * MIB
 THUMBNAIL_PIXELS: Final = 2**28
 """How many pixels it may have."""
 
+COMPARED_FRAMES: Final = 100_000
+"""How many frames two videos may have that are compared."""
+
+COMPARED_PIXELS: Final = 2**36
+"""How many pixels their frames may have together: 9 hours of 24 frames a second, at 360 by 240; 30,000
+frames of full HD."""
+
+COMPARED_SAMPLES: Final = 2**29
+"""How many samples two sounds may have that are compared: 93 minutes of stereo at 48 kHz."""
+
 CACHE_SIZE: Final = 512 * MIB
 """How many bytes the cache folder may hold."""
 

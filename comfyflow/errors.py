@@ -22,6 +22,7 @@
     ├── ConfigurationError          a config file, or a variable of the environment, that cannot be used
     ├── PictureError                a picture that cannot be drawn in that form, or not be written
     ├── ParameterError              a value that a parameter of a workflow function does not take
+    ├── ReproductionError           a file that cannot be made again, or not be compared
     ├── ProjectError                a project that cannot be made so: a name, a file that is there
     ├── ModelFileError              a model file that is not fetched: its address, its name, its hash
     ├── MissingExtraError           a library that only an extra brings; an ImportError too
@@ -95,6 +96,7 @@ __all__ = [
     "PromptLost",
     "PromptRejected",
     "PythonSourceError",
+    "ReproductionError",
     "RowsError",
     "RunError",
     "SaveError",
@@ -201,6 +203,10 @@ class PythonSourceError(ComfyflowError):
 
 class ConfigurationError(ComfyflowError):
     """A config file that cannot be read, or a setting in it or in the environment that is none."""
+
+
+class ReproductionError(ComfyflowError):
+    """A file that cannot be made again, or not be compared: it carries no workflow, or inputs are missing."""
 
 
 class ProjectError(ComfyflowError):

@@ -41,6 +41,16 @@ class UploadedFile:
         path = f"{self.subfolder}/{self.name}" if self.subfolder else self.name
         return path if self.type == "input" else f"{path} [{self.type}]"
 
+    @classmethod
+    def named(cls, reference: str) -> UploadedFile:
+        """The file that an input such as ``LoadImage.image`` names: the other way round of `reference`."""
+        path, kind = reference, "input"
+        if is_annotated(reference):
+            path, _, folder = reference.rpartition(" [")
+            kind = folder.rstrip("]")
+        subfolder, _, name = path.rpartition("/")
+        return cls(name, subfolder, kind)
+
 
 @runtime_checkable
 class HasFiles(Protocol):

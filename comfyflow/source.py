@@ -312,17 +312,22 @@ def editor_classes(given: object) -> set[str]:
     Args:
         given: Anything; what has none gives none.
     """
-    found: set[str] = set()
+    kinds = (node.get("type") for node in editor_nodes(given))
+    return {kind for kind in kinds if isinstance(kind, str)}
+
+
+def editor_nodes(given: object) -> Iterator[Mapping[str, Any]]:
+    """The nodes in the editor's JSON, those in its subgraphs and groups too.
+
+    Args:
+        given: Anything; what has none gives none.
+    """
     waiting: list[Any] = [given]
     while waiting:
         graph = object_or_empty(waiting.pop())
-        for node in array_or_empty(graph.get("nodes")):
-            kind = object_or_empty(node).get("type")
-            if isinstance(kind, str):
-                found.add(kind)
+        yield from filter(is_object, array_or_empty(graph.get("nodes")))
         waiting += array_or_empty(object_or_empty(graph.get("definitions")).get("subgraphs"))
         waiting += object_or_empty(object_or_empty(graph.get("extra")).get("groupNodes")).values()
-    return found
 
 
 def prompt_classes(prompt: Mapping[str, Any]) -> set[str]:

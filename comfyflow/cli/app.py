@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "nodes": _Listed("nodes", "nodes", "Search the node classes of a server, or show one."),
     "run": _Listed("run", "run", "Run a workflow and write its files."),
     "wait": _Listed("wait", "wait", "Wait for prompts that are on a server, and write their files."),
+    "reproduce": _Listed("reproduce", "reproduce", "Make a picture or a video again and compare."),
     "batch": _Listed("batch", "batch", "Run a workflow once for each row of a sweep, on many servers."),
     "worker": _Listed("worker", "worker", "Be a worker of Dask beside a ComfyUI server, for batches."),
     "contact-sheet": _Listed("contact_sheet", "contact_sheet", "Show what a batch gave on one page."),

@@ -1,0 +1,219 @@
+"""A file's prompt on its way to a server: checked, and its input files found."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from ..client.inputs import Upload
+from ..client.routes.node_class_routes import class_infos
+from ..dynamic import unfold_inputs
+from ..errors import ReproductionError, ServerError
+from ..graph import Link
+from ..graph.prompt import read_nodes
+from ..input_file import UploadedFile, is_file, is_plain_path
+from ..lock import Drift, Lock, check
+from ..model_files.folder import is_model_name
+from ..schema import Schema, Version, takes_file
+from ..schema.installed_files import is_media_file
+from ..source import Source, prompt_classes
+
+if TYPE_CHECKING:
+    from ..client import Client, SystemStats
+    from .original import Original
+
+_MISSING: Final = frozenset({400, 403, 404})
+"""Answers for a file that a server does not have, or does not show."""
+
+
+@dataclass(frozen=True)
+class NeededFile:
+    """An input file that a prompt names.
+
+    Attributes:
+        node_id: The node that reads it.
+        class_type: Its class.
+        input_name: The input.
+        reference: How the prompt names it.
+        digest: The SHA-256 of the file that was read when the original was made; None where the
+            original does not say it.
+        there: Whether the server has it; None where it does not say.
+        same: Whether what will be read is the file that was read; None where nobody can tell.
+    """
+
+    node_id: str
+    class_type: str
+    input_name: str
+    reference: str
+    digest: str | None = None
+    there: bool | None = None
+    same: bool | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a file of that name is here, below the current folder, which is uploaded then."""
+        plain = is_plain_path(self.reference) and is_media_file(self.reference)
+        return plain and is_file(self.reference)
+
+    def __str__(self) -> str:
+        return f"{self.reference} (of #{self.node_id} {self.class_type}.{self.input_name})"
+
+
+class Trial:
+    """What made a file, checked against a server and ready to be run there.
+
+    Args:
+        client: Speaks to the server.
+        original: The file.
+        source: What made it.
+        lock: What was noted of the server that made it, or None.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        original: Original,
+        source: Source,
+        lock: Lock | None = None,
+    ) -> None:
+        self.original: Final = original
+        self.source: Source = source
+        self.lock: Final = lock
+        self.stats: Final[SystemStats] = client.system_stats()
+        self.classes: Final[Schema] = self._asked(client)
+        self.drifts: Final[Sequence[Drift]] = [
+            drift
+            for drift in check(source.prompt, self.classes, lock, places=source.places)
+            if drift.type != "file_missing"  # `files` says more of them
+        ]
+        self.files: list[NeededFile] = [self._looked_for(client, file) for file in self._needed()]
+        for file in self.files:
+            if file.there:  # and not what is here under the same name
+                self.source = self.source.with_input(
+                    file.node_id, file.input_name, UploadedFile.named(file.reference)
+                )
+
+    @property
+    def version(self) -> Version | None:
+        """The server's version; None where it does not say it."""
+        return self.stats.version
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the server is a simulator, which has no models."""
+        return (self.stats.system.pytorch_version or "").endswith("+simulated")
+
+    @property
+    def device(self) -> str:
+        """What the server computes on, or ``""``."""
+        devices = self.stats.devices
+        return (devices[0].name or "") if devices else ""
+
+    @property
+    def missing(self) -> list[NeededFile]:
+        """Input files that the server does not have, and that are not here either."""
+        return [file for file in self.files if file.there is False and not file.is_here]
+
+    @cached_property
+    def partner_nodes(self) -> list[str]:
+        """The ids of nodes that call paid services."""
+        nodes = read_nodes(self.source.prompt)
+        return [node_id for node_id in nodes if self._is_partner(nodes[node_id].class_type)]
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The model files that the prompt names, once each."""
+        values = (value for node in read_nodes(self.source.prompt).values() for value in node.inputs.values())
+        return list(dict.fromkeys(value for value in values if is_model_name(value)))
+
+    def class_of(self, node_id: str) -> str:
+        """The class of a node."""
+        nodes = read_nodes(self.source.prompt)
+        return nodes[node_id].class_type if node_id in nodes else ""
+
+    def give(self, client: Client, given: Mapping[str, str | os.PathLike[str]]) -> list[Upload]:
+        """Upload input files, under the names by which the prompt has them.
+
+        Args:
+            client: Speaks to the server.
+            given: The files, by the names.
+
+        Returns:
+            What was uploaded.
+
+        Raises:
+            ReproductionError: The prompt names no such file, or one cannot be read.
+        """
+        uploads: list[Upload] = []
+        for reference, path in given.items():
+            needed = [file for file in self.files if reference in (file.reference, _bare(file.reference))]
+            if not needed:
+                named = ", ".join(file.reference for file in self.files) or "none"
+                raise ReproductionError(f"the prompt has no input file {reference!r}; it has: {named}")
+            wanted = UploadedFile.named(needed[0].reference)
+            try:
+                with open(path, "rb") as opened:  # noqa: PTH123 (it may be any path)
+                    content = opened.read()
+            except OSError as error:
+                raise ReproductionError(f"cannot read {os.fspath(path)}: {error.strerror}") from None
+            stored = client.upload_image(
+                content, name=wanted.name, subfolder=wanted.subfolder, type=wanted.type
+            )
+            for file in needed:
+                self.source = self.source.with_input(file.node_id, file.input_name, stored)
+                uploads.append(Upload(file.node_id, file.input_name, os.fspath(path), stored.reference))
+                known = replace(file, there=True, same=_is_same(file.digest, content))
+                self.files[self.files.index(file)] = known
+        return uploads
+
+    def _asked(self, client: Client) -> Schema:
+        """The classes of the prompt as the server has them."""
+        names = sorted(prompt_classes(self.source.prompt))
+        infos = client._driver.drive(class_infos(client._core, names, anew=True))
+        known = {name: info for name, info in infos.items() if info is not None}
+        return Schema(known, self.stats.version, client.url, editor=self.stats.editor)
+
+    def _is_partner(self, class_type: str) -> bool:
+        known = self.classes.get(class_type)
+        return known is not None and known.api_node
+
+    def _needed(self) -> Iterator[NeededFile]:
+        for node_id, node in read_nodes(self.source.prompt).items():
+            known = self.classes.get(node.class_type)
+            entries = unfold_inputs(known.inputs, node.inputs) if known is not None else ()
+            for entry in entries:
+                value = node.inputs.get(entry.name)
+                named = takes_file(entry) and isinstance(value, str) and not isinstance(value, Link)
+                if named and (entry.upload is not None or is_media_file(_bare(str(value)))):
+                    digest = self.original.digest_of(node_id)
+                    yield NeededFile(node_id, node.class_type, entry.name, str(value), digest)
+
+    def _looked_for(self, client: Client, file: NeededFile) -> NeededFile:
+        """The file with whether the server has it, and whether it is the one that was read."""
+        asked = UploadedFile.named(file.reference)
+        query = {"filename": asked.name, "type": asked.type, "subfolder": asked.subfolder}
+        if not asked.name:
+            return file
+        if file.digest is None:
+            answer = client.request("HEAD", "/api/view", query=query)
+            there = True if answer.ok else False if answer.status in _MISSING else None
+            return replace(file, there=there)
+        try:
+            content = client.view(asked.name, subfolder=asked.subfolder, type=asked.type)
+        except ServerError as error:
+            return replace(file, there=False if error.status in _MISSING else None)
+        return replace(file, there=True, same=_is_same(file.digest, content))
+
+
+def _bare(reference: str) -> str:
+    """A name without the folder that it may say at its end."""
+    asked = UploadedFile.named(reference)
+    return f"{asked.subfolder}/{asked.name}" if asked.subfolder else asked.name
+
+
+def _is_same(digest: str | None, content: bytes) -> bool | None:
+    return None if digest is None else hashlib.sha256(content).hexdigest() == digest
