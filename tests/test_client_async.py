@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from typing import Any
 
@@ -52,41 +53,62 @@ def test_other_tasks_run_while_a_prompt_is_waited_for() -> None:
         assert asyncio.run(work(server.url)) > 10
 
 
+class Gate:
+    """Holds the nodes of a simulator until it is opened."""
+
+    def __init__(self, server: Simulator) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+        server.faults.slow_nodes, server.faults.wait = {None: 1.0}, self._work
+
+    def _work(self, _: float) -> None:
+        self.reached.set()
+        self.opened.wait(30)
+
+    async def wait_until_reached(self) -> None:
+        assert await asyncio.to_thread(self.reached.wait, 20)
+        self.reached.clear()
+
+
 def test_a_wait_that_is_cancelled_leaves_the_prompt_and_the_client() -> None:
-    async def work(url: str) -> None:
-        async with AsyncClient(url) as client:
+    async def work(server: Simulator) -> None:
+        gate = Gate(server)
+        async with AsyncClient(server.url) as client:
             handle = await client.submit(prompt())
             with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(handle.result(), 0.2)
+                await asyncio.wait_for(handle.result(), 0.1)
             assert (await handle.status()).state in ("running", "pending")
+            gate.opened.set()
             assert (await handle.result(20)).files
+            gate.opened.clear()
+            gate.reached.clear()
             task = asyncio.create_task(client.run(prompt()))
-            await asyncio.sleep(0.2)
+            await gate.wait_until_reached()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            gate.opened.set()
             assert (await client.run(prompt(), timeout=20)).files
 
     with Simulator() as server:
-        server.faults.slow_nodes = {None: 0.3}
-        asyncio.run(work(server.url))
+        asyncio.run(work(server))
 
 
 def test_closing_ends_what_waits_and_leaves_no_task() -> None:
-    async def work(url: str) -> None:
-        client = AsyncClient(url)
+    async def work(server: Simulator) -> None:
+        gate = Gate(server)
+        client = AsyncClient(server.url)
         task = asyncio.create_task(client.run(prompt()))
-        await asyncio.sleep(0.2)
+        await gate.wait_until_reached()
         await client.close()
         with pytest.raises(ClientError, match="closed"):
             await task
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await client.close()
+        gate.opened.set()
 
     with Simulator() as server:
-        server.faults.slow_nodes = {None: 0.5}
-        asyncio.run(work(server.url))
+        asyncio.run(work(server))
 
 
 def test_a_client_may_be_made_outside_of_a_loop() -> None:

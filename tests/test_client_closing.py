@@ -146,7 +146,7 @@ def test_an_answer_that_goes_on_and_on_has_the_time_that_it_was_given(kind: str)
         began = time.monotonic()
         with pytest.raises(ServerUnreachable, match="was not answered in time"):
             client.request("GET", "/api/queue", timeout=0.3)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -160,7 +160,7 @@ def test_a_socket_that_is_waited_for_does_not_hold_up_closing(kind: str) -> None
             pytest.raises(WaitTimeout),
         ):
             client.run(prompt(), timeout=1)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("kind", KINDS)
