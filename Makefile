@@ -28,7 +28,7 @@ LAWS := $(wildcard tests/test_*_laws.py tests/test_*_properties.py tests/test_st
 WHEEL ?= .venv-wheel
 NEWEST ?= .venv-newest
 
-.PHONY: help demo test test-lowest test-slow test-deep test-newest check stale stubs bench wheel clean
+.PHONY: help demo docs test test-lowest test-slow test-deep test-newest check stale stubs bench wheel clean
 .DEFAULT_GOAL := test
 
 help: ## list the targets
@@ -54,6 +54,13 @@ demo: $(VENV)/.demo ## run the main job on the simulator
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	@touch $@
+
+docs: $(VENV)/.docs ## build the site into site/ and check its links; nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 $(LOWEST)/.test: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev
 	$(PYTHON) -m venv --clear $(LOWEST)
@@ -114,4 +121,4 @@ bench: $(VENV)/.dev ## print the benchmarks
 	$(BIN)/python -m tools.bench
 
 clean: ## remove what make has made
-	rm -rf $(VENV) $(LOWEST) $(NEWEST) $(WHEEL) dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(NEWEST) $(WHEEL) dist output site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,135 @@
+"""The site: its menu, its links, and what its pages are made of."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from comfyflow import errors
+from comfyflow.cli.app import COMMANDS
+from tools.site import api, commands, pages
+from tools.site.links import anchors, links, prose, site_path
+
+ROOT: Final = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def site() -> dict[str, str]:
+    """All pages of the site, by their paths in its folder of pages."""
+    linked, _ = pages.linked_files()
+    by_hand = {site_path(page): (ROOT / page).read_text(encoding="utf-8") for page in pages.written()}
+    return {**linked, **pages.made(), **by_hand}
+
+
+def menu() -> dict[str, Any]:
+    yaml: Any = pytest.importorskip("yaml", reason="it comes with pre-commit")
+    settings: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    return settings
+
+
+def listed(items: Any) -> Iterator[str]:
+    for item in items:
+        for inside in item.values() if isinstance(item, dict) else [item]:
+            if isinstance(inside, str):
+                yield inside
+            else:
+                yield from listed(inside)
+
+
+def test_the_menu_has_every_page_once(site: dict[str, str]) -> None:
+    named = list(listed(menu()["nav"]))
+    assert sorted(named) == sorted(set(named))
+    made_later = {api.path(door) for door in api.doors()}
+    hidden = tuple(menu()["not_in_nav"].split())
+    assert set(named) == {page for page in site if not page.startswith(hidden)} - made_later
+
+
+def test_links_lead_to_pages_and_headings(site: dict[str, str]) -> None:
+    wrong: list[str] = []
+    for page, text in site.items():
+        if page.startswith(("source/", "reference/api/")):
+            continue
+        here = next((name for name in pages.written() if site_path(name) == page), f"docs/{page}")
+        for link in links(here, text):
+            to = site_path(link.path) if link.path else page
+            there = site.get(to)
+            file = ROOT / (link.path or "README.md")
+            if there is None and not (file.is_file() and file.suffix != ".md"):
+                wrong.append(f"{page}: {link.path}")
+            elif there is not None and link.anchor and link.anchor not in anchors(there):
+                wrong.append(f"{page}: {link.path}#{link.anchor}")
+    assert wrong == []
+
+
+def test_every_public_name_is_on_a_page(site: dict[str, str]) -> None:
+    for door in api.doors():
+        module = importlib.import_module(door)
+        headings = re.findall(r"^(?:      heading: |### )(\w+)$", site[api.path(door)], re.MULTILINE)
+        assert sorted(headings) == sorted(module.__all__)
+
+
+def test_every_command_option_and_exit_code_is_on_a_page(site: dict[str, str]) -> None:
+    page = site["reference/commands.md"]
+    headings = set(re.findall(r"^## (.*)$", page, re.MULTILINE))
+    assert set(COMMANDS) <= headings
+    assert {"batch status", "batch retry"} <= headings
+    told = commands.catalogue()
+    for command in told["commands"]:
+        for option in command["options"]:
+            assert f"`{option['options'][0]}`" in page
+    assert {f"| {each['code']} |" for each in told["exit_codes"]} <= set(
+        re.findall(r"^\| \d+ \|", page, re.MULTILINE)
+    )
+
+
+def test_every_error_is_on_a_page(site: dict[str, str]) -> None:
+    assert re.findall(r"^## (.*)$", site["reference/errors.md"], re.MULTILINE) == errors.__all__
+
+
+def test_pages_have_one_title(site: dict[str, str]) -> None:
+    for page, text in site.items():
+        assert len(re.findall(r"^# ", prose(text), re.MULTILINE)) == 1, page
+
+
+_ASKED: Final = re.compile(r"<(?:script|img|iframe|source|video)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^>]*>")
+_STYLE: Final = re.compile(
+    r"<link\b(?=[^>]*\brel=[\"']?(?:stylesheet|preconnect|icon))[^>]*\bhref=[\"']?(?:https?:)?//"
+)
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_asks_for_nothing(tmp_path: Path) -> None:
+    if importlib.util.find_spec("mkdocstrings") is None:
+        pytest.skip("it comes with the extra docs")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=540,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    built = {
+        path.relative_to(tmp_path).as_posix(): path.read_text("utf-8") for path in tmp_path.rglob("*.html")
+    }
+    assert len(built) > 45
+    for name, text in built.items():
+        assert not _ASKED.search(text), name
+        assert not _STYLE.search(text), name
+    for style in tmp_path.rglob("*.css"):
+        assert not re.search(r"url\([\"']?(?:https?:)?//|@import", style.read_text("utf-8")), style
+    index = json.loads((tmp_path / "search" / "search_index.json").read_text("utf-8"))
+    found = {each["location"].partition("#")[0] for each in index["docs"]}
+    assert {"index.html", "events.html", "reference/commands.html", "reference/api/comfyflow.html"} <= found
