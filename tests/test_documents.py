@@ -1,6 +1,6 @@
 """Every snippet and every command of the README and of docs/ runs, each block in a folder of its own.
 
-How a page marks its blocks stands in `tests/documents.py`. Commands that stand within a sentence are not run: it is
+How a page marks its blocks stands in `tests/documents.py`. Commands within a sentence are not run: it is
 looked whether there are such options.
 """
 
@@ -62,6 +62,7 @@ EDITOR: Final[Mapping[str, Any]] = {
     "links": [[1, 1, 0, 2, 0, "IMAGE"]],
     "version": 0.4,
 }  # fmt: skip
+
 
 @pytest.fixture
 def folder(tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -152,148 +153,6 @@ def test_commands_run(
         assert code == wanted, f"{block}: {command}\n{out}"
         said += out
     check_output(block, said, server)
-
-
-INLINE: Final = re.compile(r"`(?:\$ )?(comfyflow [a-z][^`]*)`")
-_INSTALL: Final = re.compile(r"(?:python -m )?pip install (?P<what>.*)")
-_EXTRA: Final = re.compile(r"^'?comfyflow-dsl(?:\[(?P<extras>[\w,]+)\])?'?$")
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block.
-
-    Attributes:
-        document: The file it is in.
-        line: Where it begins.
-        language: As the fence says.
-        text: What is in it.
-        note: What the comment before it says.
-    """
-
-    document: Path
-    line: int
-    language: str
-    text: str
-    note: str
-
-    @property
-    def commands(self) -> list[str]:
-        """The commands, one a line."""
-        lines = self.text.replace("\\\n", " ").splitlines()
-        prompted = [line[2:] for line in lines if line.startswith("$ ")]
-        return prompted or [line for line in lines if line.strip() and not line.startswith("#")]
-
-    @property
-    def exit_code(self) -> int:
-        """How its last command ends."""
-        return int(self.note.partition("exits ")[2] or 0) if self.note.startswith("exits ") else 0
-
-    def __str__(self) -> str:
-        return f"{self.document.relative_to(ROOT).as_posix()}:{self.line}"
-
-
-def blocks(document: Path) -> Iterator[Block]:
-    """The blocks of a document."""
-    text = document.read_text(encoding="utf-8")
-    for found in _BLOCK.finditer(text):
-        line = text.count("\n", 0, found.start("language")) + 1
-        yield Block(document, line, found["language"], found["text"], (found["note"] or "").strip())
-
-
-BLOCKS: Final = [block for document in DOCUMENTS for block in blocks(document)]
-RUN: Final = [block for block in BLOCKS if not block.note.startswith("cannot run:")]
-PYTHON: Final = [block for block in RUN if block.language == "python"]
-SHELL: Final = [block for block in RUN if block.language in ("", "sh", "bash", "console", "shell")]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-EDITOR: Final[Mapping[str, Any]] = {
-    "nodes": [
-        {"id": 1, "type": "EmptyImage", "inputs": [], "widgets_values": [64, 64, 1, 0x203040],
-         "outputs": [{"name": "IMAGE", "type": "IMAGE", "links": [1]}], "mode": 0},
-        {"id": 2, "type": "SaveImage", "inputs": [{"name": "images", "type": "IMAGE", "link": 1}],
-         "outputs": [], "widgets_values": ["ComfyUI"], "mode": 0},
-    ],
-    "links": [[1, 1, 0, 2, 0, "IMAGE"]],
-    "version": 0.4,
-}  # fmt: skip
-
-
-@pytest.fixture
-def folder(tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh folder with the files that the documents speak of."""
-    flow = PYTHON[0].text.partition("\nwith Client")[0]  # README's first program, apart from its run
-    small = flow.replace("steps: int = 20", "steps: int = 2")
-    (tmp_path / "flow.py").write_text(small, encoding="utf-8")
-    (tmp_path / "new.py").write_text(small.replace("prompt: str,", 'prompt: str = "new",'), encoding="utf-8")
-    shutil.copytree(
-        ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("project", "__pycache__")
-    )
-    prompt = json.loads((ROOT / "examples/txt2img.prompt.json").read_text(encoding="utf-8"))
-    for name in ("prompt.json", "old.json"):
-        (tmp_path / name).write_text(json.dumps(prompt), encoding="utf-8")
-    (tmp_path / "workflow.json").write_text(json.dumps(EDITOR), encoding="utf-8")
-    Image.new("RGB", (64, 64), "teal").save(tmp_path / "photo.png")
-    monkeypatch.setenv("COMFYFLOW_SERVER", server.url)
-    monkeypatch.setenv("COMFYFLOW_CONFIG", os.devnull)
-    return tmp_path
-
-
-def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    paths = [str(ROOT), str(ROOT / "stubs")]
-    return subprocess.run(
-        words,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-
-
-@pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_a_snippet_runs(block: Block, folder: Path, server: Simulator) -> None:
-    text = block.text.replace(SERVER, server.url)
-    if block.note == "pytest":
-        path = folder / "test_snippet.py"
-        path.write_text(text, encoding="utf-8")
-        for more in (["--comfy-update-goldens"], []):
-            done = run(
-                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path), *more], folder
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-        return
-    before = block.note.removeprefix("after").strip() if block.note.startswith("after") else ""
-    program = folder / "snippet.py"
-    program.write_text(f"{before}\n{text}".replace(SERVER, server.url), encoding="utf-8")
-    done = run([sys.executable, str(program)], folder)
-    assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
-
-
-@pytest.mark.parametrize("block", SHELL, ids=str)
-def test_commands_run(block: Block, folder: Path, server: Simulator) -> None:
-    for number, command in enumerate(block.commands, 1):
-        text = re.sub(r"\bURL\b", server.url, command.replace(SERVER, server.url))
-        words = shlex.split(text, comments=True)
-        if (installed := _INSTALL.fullmatch(text.partition("#")[0].strip())) is not None:
-            _check_install(installed["what"])
-        elif words[0] == "make":
-            done = run([shutil.which("make") or "make", "-n", *words[1:]], ROOT)
-            assert done.returncode == 0, done.stderr
-        else:
-            program = {"comfyflow": "comfyflow", "pytest": "pytest", "python": ""}.get(words[0])
-            assert program is not None, (
-                f"{block}: nobody knows how to run {command!r}; say so before the block"
-            )
-            done = run([sys.executable, *(["-m", program] if program else []), *words[1:]], folder)
-            wanted = block.exit_code if number == len(block.commands) else 0
-            assert done.returncode == wanted, f"{block}: {command}\n{done.stdout}{done.stderr}"
 
 
 def _check_install(what: str) -> None:
