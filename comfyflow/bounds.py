@@ -146,6 +146,21 @@ KEPT_PACKAGE: Final = 32 * MIB
 ASKED_SINGLY: Final = 200
 """Classes that a server is asked for one by one; for more, its whole /object_info comes faster."""
 
+AGENT_ANSWER: Final = 20_000
+"""How many bytes an agent is answered at most, unless it asks for more."""
+
+AGENT_ANSWER_MOST: Final = 1_000_000
+"""How many bytes it may ask for."""
+
+AGENT_RESOURCE: Final = 16 * MIB
+"""How many bytes a file may have that an agent reads as a resource."""
+
+AGENT_JOBS: Final = 32
+"""How many prompts agents may have on a server at once."""
+
+AGENT_ENDED_JOBS: Final = 200
+"""How many of their prompts that have ended are remembered."""
+
 NAMED_INPUTS: Final = 200
 """How many parameters a workflow that is no Python may have."""
 

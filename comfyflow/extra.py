@@ -14,6 +14,7 @@ LIBRARIES: Final[Mapping[str, str]] = {
     "av": "PyAV",
     "distributed": "Dask",
     "hypothesis": "hypothesis",
+    "mcp": "mcp",
     "numpy": "NumPy",
     "resvg_py": "resvg-py",
     "simpleeval": "simpleeval",

@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "schema": _Listed("schema", "schema", "Print a workflow's parameters as JSON Schema."),
     "lock": _Listed("lock", "lock", "Record what workflows use of a server."),
     "check": _Listed("check", "check", "Say whether workflows would still run."),
+    "mcp": _Listed("mcp", "mcp", "Serve workflows, and tools to write them, to agents."),
     "simulate": _Listed("simulate", "simulate", "Run a ComfyUI server without models."),
     "doctor": _Listed("doctor", "doctor", "Say what works on this machine, and the cure for what does not."),
     "where": _Listed("where", "where", "Say which server, schema and node package are in force."),

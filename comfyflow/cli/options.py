@@ -41,13 +41,22 @@ def _kept(context: click.Context, parameter: click.Parameter, value: object) -> 
         return
     name = parameter.name or ""
     known: dict[str, Any] = context.find_root().meta.setdefault(_CREDENTIALS, {})
-    if isinstance(value, str) and value.startswith("@") and name != "ca":
-        try:
-            value = Path(value[1:]).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
-            raise click.BadParameter(f"cannot read {value[1:]}: {reason}") from None
-    known[name] = value
+    known[name] = read_secret(context, parameter, value) if isinstance(value, str) and name != "ca" else value
+
+
+def read_secret(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A secret, or what the file has that ``@FILE`` names.
+
+    Raises:
+        click.BadParameter: The file cannot be read.
+    """
+    if value is None or not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
+        raise click.BadParameter(f"cannot read {value[1:]}: {reason}") from None
 
 
 def _credential(name: str, metavar: str, text: str, *, multiple: bool = False) -> Callable[[T], T]:

@@ -174,7 +174,7 @@ def load_workflow(
     except ComfyflowError:
         raise
     except Exception as error:  # the user's own code may raise anything
-        raise CommandError(_told(error, file)) from error
+        raise CommandError(told(error, file)) from error
     return made
 
 
@@ -213,7 +213,7 @@ def _load_once(file: Path, path: Path | None) -> ModuleType:
             raise CommandError(f"there is no file {file}, and no module of that name") from None
         if isinstance(error, TypeError):
             name_nearest(error)
-        raise CommandError(_told(error, file)) from error
+        raise CommandError(told(error, file)) from error
 
 
 def _execute(file: Path, path: Path) -> ModuleType:
@@ -253,8 +253,13 @@ def _is_of(value: Workflow[Any] | WorkflowFunction[..., Any], module: str) -> bo
     return made_in == module or made_in.startswith(f"{module}.")
 
 
-def _told(error: BaseException, file: Path) -> str:
-    """An exception of the user's code in one line, at the last line of the user's file."""
+def told(error: BaseException, file: Path) -> str:
+    """An exception of the user's code in one line, at the last line of the user's file.
+
+    Args:
+        error: The exception.
+        file: The user's file.
+    """
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
     while trace is not None:

@@ -27,6 +27,7 @@ USES: Final[Mapping[str, str]] = {
     "media": "workflows in video and sound files, outputs as arrays",
     "simulator": "comfyflow simulate, run --simulate",
     "editor": "comfyflow simulate --frontend",
+    "mcp": "comfyflow mcp",
     "dask": "comfyflow batch --dask, comfyflow worker",
     "test": "the pytest plugin with its simulated server",
 }

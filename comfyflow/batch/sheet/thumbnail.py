@@ -139,7 +139,7 @@ class Thumbnails:
             size = source.stat().st_size
             if size > THUMBNAIL_SOURCE:
                 return f"the file has {readable(size)}; no thumbnail is made of more than {_MOST}"
-            data = _thumbnail(source.read_bytes(), kind_of(file.name))
+            data = small_picture(source.read_bytes(), kind_of(file.name))
         except MissingExtraError as error:
             if error.extra == "images":
                 raise
@@ -154,8 +154,13 @@ class Thumbnails:
 _MOST: Final = readable(THUMBNAIL_SOURCE)
 
 
-def _thumbnail(data: bytes, kind: Kind) -> bytes:
+def small_picture(data: bytes, kind: Kind, side: int = SIDE) -> bytes:
     """A file as a small WebP picture.
+
+    Args:
+        data: The file.
+        kind: A picture or a video.
+        side: How many pixels the longer side has at most.
 
     Raises:
         MissingExtraError: A library is not installed.
@@ -168,13 +173,13 @@ def _thumbnail(data: bytes, kind: Kind) -> bytes:
         raise ValueError(f"it has more than {THUMBNAIL_PIXELS:,} pixels")
     from PIL import ImageOps
 
-    opened.draft("RGB", (2 * SIDE, 2 * SIDE))
+    opened.draft("RGB", (2 * side, 2 * side))
     opened = ImageOps.exif_transpose(opened)
     if opened.mode in ("I", "I;16", "I;16B", "F"):
         opened = _eight_bits(opened)
     transparent = opened.has_transparency_data
     small = opened.convert("RGBA" if transparent else "RGB")
-    small.thumbnail((SIDE, SIDE), reducing_gap=2.0)
+    small.thumbnail((side, side), reducing_gap=2.0)
     written = io.BytesIO()
     small.save(written, "WEBP", quality=_QUALITY, method=2)
     return written.getvalue()

@@ -1,0 +1,132 @@
+"""What an agent is told of a job: its state, small pictures, links to its files, and its hash."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from mcp.types import ContentBlock, ImageContent, ResourceLink
+
+from ..batch.sheet.thumbnail import SIDE, kind_of, small_picture
+from ..bounds import AGENT_ANSWER, THUMBNAIL_SOURCE, readable
+from ..errors import BoundsError, MissingExtraError
+from .answer import Answer, one_line
+
+if TYPE_CHECKING:
+    from .job import Job, JobFile
+    from .root import Root
+
+OUTPUTS: Final = "comfyflow://jobs/"
+"""What the address of a job's file begins with."""
+
+_PICTURES: Final = 4
+_FILES: Final = 20
+_SHARE: Final = 0.6
+"""So much of an answer is for pictures."""
+_LONGEST_TEXT: Final = 4_000
+
+JOB_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "job_id": {"type": "string", "description": "Also the prompt's id on the server."},
+        "state": {"type": "string"},
+        "hash": {"type": "string", "description": "Of what was run, whatever its ids and titles."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "valid": {"type": "boolean"},
+        "ok": {"type": "boolean"},
+        "errors": {"type": "integer"},
+        "warnings": {"type": "integer"},
+    },
+}
+
+
+def file_address(job: Job, number: int) -> str:
+    """The address at which an agent reads a file of a job.
+
+    Args:
+        job: The job.
+        number: Which of its files.
+    """
+    return f"{OUTPUTS}{job.id}/{number}/{quote(job.files[number].path.name)}"
+
+
+def job_answer(job: Job, root: Root, side: int = SIDE, limit: int = AGENT_ANSWER) -> Answer:
+    """The answer for a job.
+
+    Args:
+        job: The job.
+        root: What its files are named from.
+        side: How many pixels the longer side of pictures has; 0 for none.
+        limit: How many bytes the answer may have.
+    """
+    data: dict[str, Any] = {"job_id": job.id, "state": job.state, "hash": job.digest}
+    if not job.ended:
+        text = (
+            f"job {job.id} ({job.name}) is {job.state}: {one_line(job.step)}\nhash {job.digest or 'unknown'}"
+        )
+        return Answer(
+            f"{text}\njob_status with wait_seconds waits for it; cancel_job ends it", data, limit=limit
+        )
+    lines = [
+        f"{job.state}: job {job.id} ({job.name}), {job.seconds:.1f} s",
+        f"hash {job.digest or 'unknown'}",
+    ]
+    lines += [f"problem: {trouble}" for trouble in job.troubles]
+    lines += [f"file {line}" for line in _file_lines(job, root)]
+    lines += [f"text of node {one_line(node_id)}: {text[:_LONGEST_TEXT]}" for node_id, text in job.texts]
+    data["files"] = [root.shown(file.path) for file in job.files[:_FILES]]
+    blocks: list[ContentBlock] = [*_pictures(job, side, limit), *_links(job)]
+    return Answer(
+        "\n".join(lines), data, blocks, job.state not in ("success", "partial_success", "cancelled"), limit
+    )
+
+
+def _file_lines(job: Job, root: Root) -> Iterator[str]:
+    for file in job.files[:_FILES]:
+        kind = f"{file.media_type}, {readable(file.size)}"
+        yield f"{root.shown(file.path)} ({kind}) of node {one_line(file.node_id)}"
+    if len(job.files) > _FILES:
+        yield f"… and {len(job.files) - _FILES} more in {root.shown(job.files[0].path.parent)}"
+
+
+def _links(job: Job) -> Iterator[ResourceLink]:
+    for number, file in enumerate(job.files[:_FILES]):
+        yield ResourceLink(
+            name=file.path.name, uri=file_address(job, number), mime_type=file.media_type, size=file.size
+        )
+
+
+def _pictures(job: Job, side: int, limit: int) -> Iterator[ImageContent]:
+    """The first pictures, each as large as there is room for."""
+    shown = [file for file in job.files if kind_of(file.path.name) in ("picture", "video")][:_PICTURES]
+    for file in shown if side else ():
+        data = _fitting(file, side, int(limit * _SHARE / len(shown)))
+        if data:
+            yield ImageContent(data=data, mime_type="image/webp")
+
+
+def _fitting(file: JobFile, side: int, room: int) -> str:
+    """A picture in base64 that has no more bytes than there is room for; ``""`` where there can be none."""
+    from PIL import Image
+
+    if file.size > THUMBNAIL_SOURCE:
+        return ""
+    try:
+        content = file.path.read_bytes()
+        while side >= 16:
+            data = base64.b64encode(small_picture(content, kind_of(file.path.name), side)).decode()
+            if len(data) <= room:
+                return data
+            side = side * 3 // 4
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        BoundsError,
+        MissingExtraError,
+        Image.DecompressionBombError,
+    ):  # what Pillow and PyAV raise for what they cannot show
+        return ""
+    return ""

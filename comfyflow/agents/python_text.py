@@ -1,0 +1,51 @@
+"""A workflow as Python, proven to give the same graph."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import PythonSourceError
+from ..generated import STUBS
+from ..source import reference_schema
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+    from ..source import Source
+
+
+def python_text(source: Source, schema: Schema, *, name: str = "", flat: bool = False) -> str:
+    """The Python of a workflow.
+
+    Its node classes are imported from ``comfynodes``: the package that is installed where that has them, else
+    one that `gen-stubs` will write from the same server.
+
+    Args:
+        source: The workflow.
+        schema: Of its node classes.
+        name: What the function is called.
+        flat: No functions for subgraphs.
+
+    Raises:
+        PythonSourceError: No Python program can make it, or what was written does not give the same graph.
+        SchemaError: The server does not answer.
+    """
+    from ..python_source import prove, to_python
+
+    graph = source.graph
+    there = reference_schema()
+    if all(node.class_type in there for node in graph.values()):
+        text = to_python(graph, there, name=name, flat=flat, package=STUBS)
+        found = prove(text, graph, there, package=STUBS)
+    else:
+        from ..codegen import Options, generate
+
+        whole = schema.whole()
+        text = to_python(graph, whole, name=name, flat=flat, package=STUBS)
+        with tempfile.TemporaryDirectory(prefix="comfyflow-") as folder:
+            generate(whole, Options(docs=False)).write(Path(folder, STUBS))
+            found = prove(text, graph, whole, package=STUBS, packages=folder)
+    if not found.empty:
+        raise PythonSourceError(f"the Python does not give the same graph, and is not told:\n{found}")
+    return text

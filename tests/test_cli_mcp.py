@@ -1,0 +1,108 @@
+"""``comfyflow mcp``, as clients start it and talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mcp import Client, StdioServerParameters
+
+from tests.agent import SECONDS, Agent, author, pictures, text
+
+ROOT = Path(__file__).parents[1]
+COMMAND = ["-m", "comfyflow", "mcp"]
+ENVIRONMENT = {"COMFYFLOW_CACHE": "off", "PYTHONWARNINGS": "default"}
+
+
+def over_stdio(folder: Path, *words: str) -> StdioServerParameters:
+    return StdioServerParameters(command=sys.executable, args=[*COMMAND, *words], cwd=folder, env=ENVIRONMENT)
+
+
+@contextlib.contextmanager
+def over_http(folder: Path, *words: str) -> Iterator[str]:
+    """A server on a free port; gives its address."""
+    started = subprocess.Popen(
+        [sys.executable, *COMMAND, *words, "--http", "0"],
+        cwd=folder,
+        env={**os.environ, **ENVIRONMENT},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with started:
+        try:
+            assert started.stderr is not None
+            line = started.stderr.readline().strip()
+            assert line.startswith("http://127.0.0.1:"), line + started.stderr.read()
+            yield line
+        finally:
+            started.send_signal(signal.SIGINT)
+            started.communicate(timeout=SECONDS)
+
+
+def status_of(address: str, **headers: str) -> int:
+    asked: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    all_headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        **headers,
+    }
+    request = urllib.request.Request(address, json.dumps(asked).encode(), all_headers)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def act_as_author(server: Any, folder: Path) -> None:
+    async def session() -> None:
+        async with Client(server) as client:
+            await author(Agent(client), folder)
+            tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+            assert tools["txt2img"].input_schema["properties"]["steps"]["maximum"] == 10_000
+            made = await Agent(client).call("txt2img", prompt="a cat", steps=2, width=64, height=64)
+            assert len(pictures(made)) == 1, text(made)
+
+    asyncio.run(asyncio.wait_for(session(), 3 * SECONDS))
+
+
+def test_an_agent_writes_a_workflow_over_standard_input_and_output(tmp_path: Path) -> None:
+    act_as_author(over_stdio(tmp_path, str(ROOT / "examples/txt2img.py"), "--simulate"), tmp_path)
+
+
+def test_an_agent_writes_a_workflow_over_http(tmp_path: Path) -> None:
+    with over_http(tmp_path, str(ROOT / "examples/txt2img.py"), "--simulate") as address:
+        act_as_author(address, tmp_path)
+        other = address.replace("127.0.0.1", "localhost")
+        assert status_of(address, Host="evil.example") == 421
+        assert status_of(address, Origin="http://evil.example") == 403
+        assert status_of(other) != 421
+
+
+def test_a_server_that_others_reach_wants_a_token_and_a_name(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, *COMMAND, "--http", "0", "--host", "192.0.2.1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert refused.returncode == 2
+    assert "--agent-token" in refused.stderr
+    secret = tmp_path / "token"
+    secret.write_text("sesame\n")
+    with over_http(tmp_path, "--agent-token", f"@{secret}") as address:
+        assert status_of(address) == 401
+        assert status_of(address, Authorization="Bearer sesam") == 401
+        assert status_of(address, Authorization="Bearer sesame") not in (401, 403, 421)
