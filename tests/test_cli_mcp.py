@@ -15,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp import Client, StdioServerParameters
 
+from comfyflow.agents.http import Guarded
 from tests.agent import SECONDS, Agent, author, pictures, text
+from tests.command import Command
 
 ROOT = Path(__file__).parents[1]
 COMMAND = ["-m", "comfyflow", "mcp"]
@@ -90,19 +93,34 @@ def test_an_agent_writes_a_workflow_over_http(tmp_path: Path) -> None:
         assert status_of(other) != 421
 
 
-def test_a_server_that_others_reach_wants_a_token_and_a_name(tmp_path: Path) -> None:
-    refused = subprocess.run(
-        [sys.executable, *COMMAND, "--http", "0", "--host", "192.0.2.1"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert refused.returncode == 2
-    assert "--agent-token" in refused.stderr
-    secret = tmp_path / "token"
-    secret.write_text("sesame\n")
-    with over_http(tmp_path, "--agent-token", f"@{secret}") as address:
-        assert status_of(address) == 401
-        assert status_of(address, Authorization="Bearer sesam") == 401
-        assert status_of(address, Authorization="Bearer sesame") not in (401, 403, 421)
+@pytest.mark.parametrize("given", [[], ["--agent-token", "sesame"], ["--allow-host", "studio"]])
+def test_a_server_that_others_reach_wants_a_token_and_a_name(
+    command: Command, tmp_path: Path, given: list[str]
+) -> None:
+    words = ["mcp", "--root", str(tmp_path), "--http", "0", "--host", "192.0.2.1", *given]
+    refused = command(*words)
+    assert refused.code == 2
+    assert "--agent-token" in refused.err
+    assert "--allow-host" in refused.err
+
+
+def test_who_does_not_show_the_token_is_not_answered() -> None:
+    inside: list[str] = []
+    sent: list[dict[str, Any]] = []
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        inside.append("called")
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def ask(*headers: tuple[bytes, bytes]) -> None:
+        await Guarded(app, "sesame")({"type": "http", "headers": [*headers]}, None, send)
+
+    for header in (b"", b"Bearer", b"Bearer sesam", b"bearer sesame ", b"Basic sesame"):
+        asyncio.run(ask((b"authorization", header)))
+    asyncio.run(ask())
+    assert [each["status"] for each in sent if "status" in each] == [401] * 6
+    assert inside == []
+    asyncio.run(ask((b"authorization", b"Bearer sesame")))
+    assert inside == ["called"]

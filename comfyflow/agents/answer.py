@@ -24,7 +24,7 @@ _UNSHOWN: Final = re.compile(
 
 
 @dataclass
-class Answer:
+class ToolAnswer:
     """What a tool answers.
 
     Attributes:

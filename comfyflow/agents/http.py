@@ -57,7 +57,7 @@ async def serve_http(
     )
     app: Any = agents.server.streamable_http_app(streamable_http_path=PATH, transport_security=security)
     if token is not None:
-        app = _Guarded(app, token)
+        app = Guarded(app, token)
     config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
     with _listening(host, port) as listener:
         named, bound = listener.getsockname()[:2]
@@ -87,8 +87,13 @@ def _listening(host: str, port: int) -> socket.socket:
         raise CommandError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
 
 
-class _Guarded:
-    """Lets in who shows the token; the rest is 401."""
+class Guarded:
+    """Lets in who shows the token; everybody else is answered 401.
+
+    Args:
+        app: An ASGI application.
+        token: The token.
+    """
 
     def __init__(self, app: Any, token: str) -> None:
         self._app = app

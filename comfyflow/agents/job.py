@@ -42,7 +42,7 @@ class JobFile:
     size: int
 
 
-class Job:
+class AgentJob:
     """A prompt that an agent has sent. It goes on by itself; whoever waits for it only looks.
 
     Args:

@@ -12,10 +12,10 @@ from mcp.types import ContentBlock, ImageContent, ResourceLink
 from ..batch.sheet.thumbnail import SIDE, kind_of, small_picture
 from ..bounds import AGENT_ANSWER, THUMBNAIL_SOURCE, readable
 from ..errors import BoundsError, MissingExtraError
-from .answer import Answer, one_line
+from .answer import ToolAnswer, one_line
 
 if TYPE_CHECKING:
-    from .job import Job, JobFile
+    from .job import AgentJob, JobFile
     from .root import Root
 
 OUTPUTS: Final = "comfyflow://jobs/"
@@ -42,7 +42,7 @@ JOB_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def file_address(job: Job, number: int) -> str:
+def file_address(job: AgentJob, number: int) -> str:
     """The address at which an agent reads a file of a job.
 
     Args:
@@ -52,7 +52,7 @@ def file_address(job: Job, number: int) -> str:
     return f"{OUTPUTS}{job.id}/{number}/{quote(job.files[number].path.name)}"
 
 
-def job_answer(job: Job, root: Root, side: int = SIDE, limit: int = AGENT_ANSWER) -> Answer:
+def job_answer(job: AgentJob, root: Root, side: int = SIDE, limit: int = AGENT_ANSWER) -> ToolAnswer:
     """The answer for a job.
 
     Args:
@@ -66,7 +66,7 @@ def job_answer(job: Job, root: Root, side: int = SIDE, limit: int = AGENT_ANSWER
         text = (
             f"job {job.id} ({job.name}) is {job.state}: {one_line(job.step)}\nhash {job.digest or 'unknown'}"
         )
-        return Answer(
+        return ToolAnswer(
             f"{text}\njob_status with wait_seconds waits for it; cancel_job ends it", data, limit=limit
         )
     lines = [
@@ -78,12 +78,12 @@ def job_answer(job: Job, root: Root, side: int = SIDE, limit: int = AGENT_ANSWER
     lines += [f"text of node {one_line(node_id)}: {text[:_LONGEST_TEXT]}" for node_id, text in job.texts]
     data["files"] = [root.shown(file.path) for file in job.files[:_FILES]]
     blocks: list[ContentBlock] = [*_pictures(job, side, limit), *_links(job)]
-    return Answer(
+    return ToolAnswer(
         "\n".join(lines), data, blocks, job.state not in ("success", "partial_success", "cancelled"), limit
     )
 
 
-def _file_lines(job: Job, root: Root) -> Iterator[str]:
+def _file_lines(job: AgentJob, root: Root) -> Iterator[str]:
     for file in job.files[:_FILES]:
         kind = f"{file.media_type}, {readable(file.size)}"
         yield f"{root.shown(file.path)} ({kind}) of node {one_line(file.node_id)}"
@@ -91,14 +91,14 @@ def _file_lines(job: Job, root: Root) -> Iterator[str]:
         yield f"… and {len(job.files) - _FILES} more in {root.shown(job.files[0].path.parent)}"
 
 
-def _links(job: Job) -> Iterator[ResourceLink]:
+def _links(job: AgentJob) -> Iterator[ResourceLink]:
     for number, file in enumerate(job.files[:_FILES]):
         yield ResourceLink(
             name=file.path.name, uri=file_address(job, number), mime_type=file.media_type, size=file.size
         )
 
 
-def _pictures(job: Job, side: int, limit: int) -> Iterator[ImageContent]:
+def _pictures(job: AgentJob, side: int, limit: int) -> Iterator[ImageContent]:
     """The first pictures, each as large as there is room for."""
     shown = [file for file in job.files if kind_of(file.path.name) in ("picture", "video")][:_PICTURES]
     for file in shown if side else ():

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from ..nearest import nearest_names
 from ..schema.node_description import describe_node
-from .answer import Answer, one_line
+from .answer import ToolAnswer, one_line
 from .tool import LOOKS, AgentTool, BoundedArguments, Progress
 
 if TYPE_CHECKING:
     from ..schema import InputSchema, NodeSchema
-    from ..schema.node_index import FoundNode, NodeIndex
+    from ..schema.node_index import ListedNode, NodeIndex
     from .workbench import Workbench
 
 _LONGEST_CLASS: Final = 6_000
@@ -52,27 +52,27 @@ class DescribeNode(BoundedArguments):
     offset: int = Field(0, ge=0, description="With choices_of: how many of the first are left out.")
 
 
-async def search_nodes(bench: Workbench, asked: SearchNodes, _progress: Progress) -> Answer:
+async def search_nodes(bench: Workbench, asked: SearchNodes, _progress: Progress) -> ToolAnswer:
     """Carry out `SearchNodes`."""
     index = await bench.aside(bench.schema.index, anew=asked.refresh)
     found = await bench.aside(index.find, asked.words.split(), asked.takes, asked.gives)
     shown = found[asked.offset : asked.offset + asked.limit]
     if not found:
-        return Answer(_not_found(index, asked), limit=asked.max_bytes)
+        return ToolAnswer(_not_found(index, asked), limit=asked.max_bytes)
     rest = len(found) - asked.offset - len(shown)
     lines = [f"{len(found)} of {len(index)} node classes match; {index.source}", *map(_line, shown)]
     if rest > 0:
         lines.append(f"… {rest} more: offset {asked.offset + len(shown)} goes on, more words narrow it")
     more = "a smaller limit, and offset"
-    return Answer("\n".join(lines), limit=asked.max_bytes, more=more)
+    return ToolAnswer("\n".join(lines), limit=asked.max_bytes, more=more)
 
 
-async def describe_nodes(bench: Workbench, asked: DescribeNode, _progress: Progress) -> Answer:
+async def describe_nodes(bench: Workbench, asked: DescribeNode, _progress: Progress) -> ToolAnswer:
     """Carry out `DescribeNode`."""
     return await bench.aside(_described, bench, asked)
 
 
-def _line(node: FoundNode) -> str:
+def _line(node: ListedNode) -> str:
     marks = f" [{', '.join(node.marks)}]" if node.marks else ""
     title = one_line(node.display_name, 80)
     name = one_line(node.class_type)
@@ -95,7 +95,7 @@ def _types(asked: SearchNodes) -> str:
     return " and ".join(f"{verb} {one_line(kind)}" for verb, kind in parts.items() if kind)
 
 
-def _described(bench: Workbench, asked: DescribeNode) -> Answer:
+def _described(bench: Workbench, asked: DescribeNode) -> ToolAnswer:
     schema = bench.schema.now()
     schema.expect(asked.names)
     parts: list[str] = []
@@ -111,7 +111,7 @@ def _described(bench: Workbench, asked: DescribeNode) -> Answer:
             text = describe_node(node)
             several = len(asked.names) > 1 and len(text) > _LONGEST_CLASS
             parts.append(f"{text[:_LONGEST_CLASS]}\n… (ask for {name} alone)" if several else text)
-    return Answer(
+    return ToolAnswer(
         "\n\n".join(parts),
         is_error=lacking == len(parts),
         limit=asked.max_bytes,

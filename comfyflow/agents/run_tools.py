@@ -14,8 +14,8 @@ from ..errors import CommandError, ConversionError, WorkflowFileError
 from ..json_types import object_or_empty
 from ..saved_file import SavedFile
 from ..source import Source, prompt_classes, read_file
-from .answer import Answer, one_line
-from .job import Job
+from .answer import ToolAnswer, one_line
+from .job import AgentJob
 from .job_answer import JOB_SCHEMA, job_answer
 from .python_text import python_text
 from .tool import ENDS, LOOKS, RUNS, WRITES, AgentTool, BoundedArguments, Progress, ToolArguments
@@ -68,7 +68,7 @@ class WriteWorkflow(WorkflowArguments):
     overwrite: bool = Field(False, description="Replace a file of JSON that is there.")
 
 
-async def run_workflow(bench: Workbench, asked: RunWorkflow, progress: Progress) -> Answer:
+async def run_workflow(bench: Workbench, asked: RunWorkflow, progress: Progress) -> ToolAnswer:
     """Carry out `RunWorkflow`."""
     name = asked.workflow if isinstance(asked.workflow, str) and len(asked.workflow) < 200 else "workflow"
     seconds = bench.wait_seconds if asked.wait_seconds is None else asked.wait_seconds
@@ -85,7 +85,7 @@ async def run_given(
     progress: Progress,
     thumbnail: int,
     limit: int,
-) -> Answer:
+) -> ToolAnswer:
     """Check a workflow, send it, and wait for a while.
 
     A call that the client cancels takes the prompt off the server.
@@ -103,7 +103,7 @@ async def run_given(
     if refused is not None:
         refused.limit = limit
         return refused
-    job = Job(one_line(name), source, digest, bench.out)
+    job = AgentJob(one_line(name), source, digest, bench.out)
     bench.add(job)
     try:
         await wait_for(job, seconds, progress)
@@ -114,7 +114,7 @@ async def run_given(
     return await bench.aside(job_answer, job, bench.root, thumbnail, limit)
 
 
-async def wait_for(job: Job, seconds: float, progress: Progress) -> None:
+async def wait_for(job: AgentJob, seconds: float, progress: Progress) -> None:
     """Wait until a job has ended, or the time is over.
 
     Args:
@@ -134,29 +134,29 @@ async def wait_for(job: Job, seconds: float, progress: Progress) -> None:
         await progress(job.total, job.total, job.state)
 
 
-async def job_status(bench: Workbench, asked: JobStatus, progress: Progress) -> Answer:
+async def job_status(bench: Workbench, asked: JobStatus, progress: Progress) -> ToolAnswer:
     """Carry out `JobStatus`."""
     if asked.job_id is None:
         lines = [f"{job.id} {job.name}: {job.state}" for job in reversed(bench.jobs.values())]
-        return Answer("\n".join(lines) or "there are no jobs", limit=asked.max_bytes)
+        return ToolAnswer("\n".join(lines) or "there are no jobs", limit=asked.max_bytes)
     job = bench.job(asked.job_id)
     await wait_for(job, asked.wait_seconds, progress)
     return await bench.aside(job_answer, job, bench.root, asked.thumbnail, asked.max_bytes)
 
 
-async def cancel_job(bench: Workbench, asked: CancelJob, _progress: Progress) -> Answer:
+async def cancel_job(bench: Workbench, asked: CancelJob, _progress: Progress) -> ToolAnswer:
     """Carry out `CancelJob`."""
     job = bench.job(asked.job_id)
     was = job.state
     await job.cancel()
     told = f"job {job.id} had ended already: {was}" if was == job.state else f"job {job.id} is {job.state}"
-    return Answer(told)
+    return ToolAnswer(told)
 
 
-async def write_workflow(bench: Workbench, asked: WriteWorkflow, _progress: Progress) -> Answer:
+async def write_workflow(bench: Workbench, asked: WriteWorkflow, _progress: Progress) -> ToolAnswer:
     """Carry out `WriteWorkflow`."""
 
-    def write() -> Answer:
+    def write() -> ToolAnswer:
         path = bench.root.inside(asked.path)
         suffix = ".py" if asked.form == "python" else ".json"
         if path.suffix != suffix:
@@ -171,7 +171,7 @@ async def write_workflow(bench: Workbench, asked: WriteWorkflow, _progress: Prog
         text = _text(source, schema, asked.form)
         with SavedFile(path, overwrite=replaced, renamed=False) as saved:
             saved.partial.write_text(text, encoding="utf-8")
-        return Answer(f"wrote {bench.root.shown(path)}: {len(text.encode()):,} bytes, {asked.form}")
+        return ToolAnswer(f"wrote {bench.root.shown(path)}: {len(text.encode()):,} bytes, {asked.form}")
 
     return await bench.aside(write)
 
@@ -201,16 +201,16 @@ def _is_workflow(path: Path, suffix: str) -> bool:
 
 def _ready(
     bench: Workbench, given: object, parameters: Mapping[str, Any]
-) -> tuple[Source, str, Answer | None]:
+) -> tuple[Source, str, ToolAnswer | None]:
     """A workflow that may be sent, and its hash; or why it may not."""
     try:
         source, schema = bench.read(given, parameters)
     except ConversionError as error:
-        return Source({}), "", Answer(str(error), is_error=True)
+        return Source({}), "", ToolAnswer(str(error), is_error=True)
     report = checked(source, schema)
     if not report.ok and not report.rests_on_files:
         text = f"not sent: the server would refuse it.\n{report}"
-        return source, "", Answer(text, valid_data(report), is_error=True)
+        return source, "", ToolAnswer(text, valid_data(report), is_error=True)
     paid = [] if bench.allow_paid else _paid(source, schema)
     if paid:
         names = ", ".join(map(one_line, paid[:5]))

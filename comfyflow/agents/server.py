@@ -27,7 +27,7 @@ from ..batch.sheet.thumbnail import SIDE
 from ..bounds import AGENT_ANSWER
 from ..errors import ComfyflowError
 from ..nearest import did_you_mean
-from .answer import Answer, one_line, plain
+from .answer import ToolAnswer, one_line, plain
 from .documents import TEMPLATES, documents, read_document
 from .job_answer import JOB_SCHEMA
 from .node_tools import NODE_TOOLS
@@ -96,12 +96,12 @@ class AgentServer:
         try:
             answer = await self._answer(asked.name, asked.arguments or {}, progress)
         except ComfyflowError as error:
-            answer = Answer(str(error), is_error=True)
+            answer = ToolAnswer(str(error), is_error=True)
         except OSError as error:
-            answer = Answer(f"cannot read or write: {error}", is_error=True)
+            answer = ToolAnswer(f"cannot read or write: {error}", is_error=True)
         return answer.result()
 
-    async def _answer(self, name: str, given: Mapping[str, Any], progress: Progress) -> Answer:
+    async def _answer(self, name: str, given: Mapping[str, Any], progress: Progress) -> ToolAnswer:
         bench = self.bench
         if name in bench.published:
             seconds = bench.wait_seconds

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..bounds import AGENT_ANSWER, AGENT_ANSWER_MOST
 from ..errors import CommandError
 from ..nearest import did_you_mean
-from .answer import Answer, one_line
+from .answer import ToolAnswer, one_line
 from .workbench import Workbench
 
 Progress: TypeAlias = Callable[[float, float, str], Awaitable[None]]
@@ -73,7 +73,7 @@ class AgentTool(Generic[A]):
     title: str
     arguments: type[A]
     hints: ToolAnnotations
-    call: Callable[[Workbench, A, Progress], Awaitable[Answer]]
+    call: Callable[[Workbench, A, Progress], Awaitable[ToolAnswer]]
     output_schema: Mapping[str, Any] | None = None
 
     def listed(self) -> Tool:
@@ -87,7 +87,7 @@ class AgentTool(Generic[A]):
             annotations=self.hints,
         )
 
-    async def run(self, bench: Workbench, given: Mapping[str, Any], progress: Progress) -> Answer:
+    async def run(self, bench: Workbench, given: Mapping[str, Any], progress: Progress) -> ToolAnswer:
         """Call it.
 
         Args:

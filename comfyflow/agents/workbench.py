@@ -18,7 +18,7 @@ from ..json_types import object_or_empty
 from ..nearest import did_you_mean
 from ..source import Source, editor_classes, prompt_classes, read_file, read_json
 from .answer import one_line
-from .job import Job
+from .job import AgentJob
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -63,7 +63,7 @@ class Workbench:
         self.published: Final = published or {}
         self.wait_seconds: Final = wait_seconds
         self.allow_paid: Final = allow_paid
-        self.jobs: Final[dict[str, Job]] = {}
+        self.jobs: Final[dict[str, AgentJob]] = {}
         self._connect = connect
         self._client: AsyncClient | None = None
         self._one_thread: anyio.CapacityLimiter | None = None
@@ -154,7 +154,7 @@ class Workbench:
             self._client = self._connect()
         return self._client
 
-    def add(self, job: Job) -> None:
+    def add(self, job: AgentJob) -> None:
         """Send a job, and remember it.
 
         Args:
@@ -172,7 +172,7 @@ class Workbench:
         job.start(self.client())
         self.jobs[job.id] = job
 
-    def job(self, job_id: str) -> Job:
+    def job(self, job_id: str) -> AgentJob:
         """A job of this server.
 
         Args:

@@ -12,7 +12,7 @@ from ..diff import diff as compare
 from ..errors import ComfyflowError, CommandError
 from ..json_types import is_object
 from ..validate import Report, validate_prompt
-from .answer import Answer, one_line
+from .answer import ToolAnswer, one_line
 from .python_text import python_text
 from .tool import LOOKS, AgentTool, BoundedArguments, Progress
 
@@ -98,23 +98,23 @@ REPORT_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-async def validate_workflow(bench: Workbench, asked: ValidateWorkflow, _progress: Progress) -> Answer:
+async def validate_workflow(bench: Workbench, asked: ValidateWorkflow, _progress: Progress) -> ToolAnswer:
     """Carry out `ValidateWorkflow`."""
 
-    def look() -> Answer:
+    def look() -> ToolAnswer:
         source, schema = bench.read(asked.workflow, asked.parameters)
         report = checked(source, schema)
-        return Answer(f"{_warnings(source)}{report}", valid_data(report), limit=asked.max_bytes)
+        return ToolAnswer(f"{_warnings(source)}{report}", valid_data(report), limit=asked.max_bytes)
 
     return await bench.aside(look)
 
 
-async def convert_workflow(bench: Workbench, asked: ConvertWorkflow, _progress: Progress) -> Answer:
+async def convert_workflow(bench: Workbench, asked: ConvertWorkflow, _progress: Progress) -> ToolAnswer:
     """Carry out `ConvertWorkflow`."""
 
-    def look() -> Answer:
+    def look() -> ToolAnswer:
         source, _ = bench.read(asked.workflow, asked.parameters)
-        return Answer(
+        return ToolAnswer(
             f"{_warnings(source)}{prompt_text(source)}",
             limit=asked.max_bytes,
             more="write_workflow writes it into a file; a larger max_bytes shows more",
@@ -123,35 +123,35 @@ async def convert_workflow(bench: Workbench, asked: ConvertWorkflow, _progress: 
     return await bench.aside(look)
 
 
-async def workflow_to_python(bench: Workbench, asked: WorkflowToPython, _progress: Progress) -> Answer:
+async def workflow_to_python(bench: Workbench, asked: WorkflowToPython, _progress: Progress) -> ToolAnswer:
     """Carry out `WorkflowToPython`."""
 
-    def look() -> Answer:
+    def look() -> ToolAnswer:
         source, schema = bench.read(asked.workflow, asked.parameters)
         text = python_text(source, schema, name=asked.name or source.name, flat=asked.flat)
-        return Answer(
+        return ToolAnswer(
             text, limit=asked.max_bytes, more="write_workflow writes it into a file; or a larger max_bytes"
         )
 
     return await bench.aside(look)
 
 
-async def diff_workflows(bench: Workbench, asked: DiffWorkflows, _progress: Progress) -> Answer:
+async def diff_workflows(bench: Workbench, asked: DiffWorkflows, _progress: Progress) -> ToolAnswer:
     """Carry out `DiffWorkflows`."""
 
-    def look() -> Answer:
+    def look() -> ToolAnswer:
         before, after = (bench.read(each)[0].graph for each in (asked.before, asked.after))
         found = compare(before, after)
         text = str(found) or "the two are the same"
-        return Answer(text, {"same": found.empty}, limit=asked.max_bytes)
+        return ToolAnswer(text, {"same": found.empty}, limit=asked.max_bytes)
 
     return await bench.aside(look)
 
 
-async def check_workflow(bench: Workbench, asked: CheckWorkflow, _progress: Progress) -> Answer:
+async def check_workflow(bench: Workbench, asked: CheckWorkflow, _progress: Progress) -> ToolAnswer:
     """Carry out `CheckWorkflow`."""
 
-    def look() -> Answer:
+    def look() -> ToolAnswer:
         from ..lock import Checked, read_lock
         from ..lock import check as check_prompt
 
@@ -161,7 +161,7 @@ async def check_workflow(bench: Workbench, asked: CheckWorkflow, _progress: Prog
         drifts = check_prompt(source.prompt, schema, old, places=source.places)
         name = asked.workflow if isinstance(asked.workflow, str) else "the workflow"
         found = Checked(one_line(name), None, tuple(drifts))
-        return Answer(f"{found}\n{schema}", {"runs": found.runs}, limit=asked.max_bytes)
+        return ToolAnswer(f"{found}\n{schema}", {"runs": found.runs}, limit=asked.max_bytes)
 
     return await bench.aside(look)
 

@@ -123,6 +123,7 @@ def mcp(
         schema = _schema(server, object_info, url)
         published = _published(targets, schema)
         place = Root(root)
+        stack.callback(os.chdir, Path.cwd())
         os.chdir(place.folder)  # a prompt's files are looked for from here on
         bench = Workbench(
             place,

@@ -17,7 +17,7 @@ _LONGEST: Final = 400
 """So much is kept of a text: no name that people look for is longer."""
 
 
-class FoundNode(NamedTuple):
+class ListedNode(NamedTuple):
     """A node class, as a search knows it.
 
     Attributes:
@@ -59,7 +59,7 @@ class NodeIndex:
 
     def find(
         self, words: Iterable[str], takes: str | None = None, gives: str | None = None
-    ) -> list[FoundNode]:
+    ) -> list[ListedNode]:
         """The node classes that have every word in their name, title, category or aliases.
 
         Those with the words in the class name or the title come first, and of these the one that is
@@ -105,14 +105,14 @@ def marks_of(node: NodeSchema) -> tuple[str, ...]:
     return tuple(word for word, holds in marks.items() if holds)
 
 
-def _read(schema: Schema) -> Iterator[FoundNode]:
+def _read(schema: Schema) -> Iterator[ListedNode]:
     for class_type in schema.raw:
         node = schema.get(class_type)
         if node is None:
             continue
         names = f"{node.class_type} {node.display_name}"[:_LONGEST].lower()
         text = " ".join([node.category[:_LONGEST], *node.search_aliases])[:_LONGEST].lower()
-        yield FoundNode(
+        yield ListedNode(
             class_type,
             node.display_name[:_LONGEST],
             node.category[:_LONGEST],
