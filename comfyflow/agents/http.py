@@ -100,6 +100,13 @@ class Guarded:
         self._wanted = f"Bearer {token}".encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request, or have the application answer it.
+
+        Args:
+            scope: See ASGI, as for the others.
+            receive: Gives the request.
+            send: Takes the answer.
+        """
         if scope["type"] == "http":
             shown = dict(scope["headers"]).get(b"authorization", b"")
             if not hmac.compare_digest(shown, self._wanted):
