@@ -162,6 +162,10 @@ def test_a_block_does_not_end_a_run() -> None:
     outcome = run.told_outcome()
     assert outcome is not None
     assert outcome.ending == "success"
+    run.finish(outcome)
+    assert run.outcome is not None
+    kept = [(each.prompt_id, each.node_id, each.exception_message) for each in run.outcome.blocked]
+    assert kept == [(ID, "9", "why"), (ID, None, "nobody knows where")]
 
 
 def test_the_first_error_is_the_one_that_counts() -> None:
@@ -415,3 +419,78 @@ def test_pictures_are_whole_when_as_many_came_as_were_told() -> None:
     assert run.pictures_whole("10"), "there was one, and it came"
     feed(run, "progress", node="10", value=2, max=2)
     assert not run.pictures_whole("10"), "the second was lost in the gap"
+
+
+def test_a_run_says_where_it_is() -> None:
+    run = new_run()
+    said = [run.describe()]
+    run.queued(2, running=False)
+    said.append(run.describe())
+    run.queued(0, running=False)
+    said.append(run.describe())
+    run.queued(0, running=True)
+    said.append(run.describe())
+    feed(run, "executing", node="3")
+    said.append(run.describe())
+    for value, maximum in ((1, 1), (2, 20)):
+        feed(run, "progress", node="3", value=value, max=maximum)
+        said.append(run.describe())
+    feed(run, "executing", node=None)
+    said.append(run.describe())
+    run.finish(Outcome("success"))
+    assert [*said, run.describe()] == [
+        "nothing was heard of it",
+        "2 prompts are before it in the queue",
+        "it waits in the queue",
+        "the server has begun with it",
+        "the server is at Sampling #3",
+        "the server is at Sampling #3",
+        "the server is at Sampling #3, 2 of 20",
+        "it has ended, but is not in the server's history yet",
+        "it has ended (success)",
+    ]
+
+
+def test_only_the_first_outcome_counts_and_events_after_it_say_nothing() -> None:
+    run = new_run()
+    feed(run, "executed", node="3.0.1", display_node="3", output={"text": ["a"]})
+    first = Outcome("interrupted", {"9": {"images": []}}, {"9.1": "9"}, cached=("1",))
+    run.finish(first)
+    run.finish(Outcome("success"))
+    feed(run, "executing", node="10")
+    assert run.outcome is not None
+    assert (run.outcome.ending, run.outcome.cached) == ("interrupted", ("1",))
+    assert run.outcome.owners == {"3.0.1": "3", "9.1": "9"}
+    assert [type(event) for event in told(run)] == [NodeOutputs, NodesCached, NodeOutputs, RunDone]
+    assert run.node("9.1").class_type == "SaveImage"
+
+
+def test_which_nodes_may_be_of_a_run() -> None:
+    run, stranger = new_run(), new_run({})
+    feed(run, "executed", node="77", display_node="3", output={})
+    assert [run.has(name) for name in ("3", "3.0.0.1", "77", "78", "78.3", None)] == [
+        True, True, True, False, False, True,
+    ]  # fmt: skip
+    assert stranger.has("78"), "of a prompt that is not known any node may be"
+    assert [run.node("78", shown).node_id for shown in (None, "5", "9")] == ["78", "5", "9"]
+
+
+def test_what_is_no_news_of_a_run_does_not_count_as_such() -> None:
+    times = iter((1.0, 2.0))
+    run = Run(ID, PROMPT, Flag, lambda: next(times))
+    run.misses = 1
+    run.feed(server.UnknownMessage("pack.said", {}), news=False)
+    assert (run.seen, run.misses, run.last_news) == (False, 1, 1.0)
+    feed(run, "execution_start")
+    assert (run.seen, run.misses, run.last_news) == (True, 0, 2.0)
+
+
+def test_a_reader_that_has_read_previews_gets_as_many_again() -> None:
+    box, run = Feed(None, limit=100, previews=2), new_run()
+    shown: list[int] = []
+    for number in range(6):
+        box.put(NodePreview(ID, run.node("3"), bytes([number]), "jpeg"))
+        if number in (1, 3):
+            shown += [event.image[0] for event in iter(box.take, None) if isinstance(event, NodePreview)]
+    assert shown == [0, 1, 2, 3]
+    assert [event.image[0] for event in iter(box.take, None) if isinstance(event, NodePreview)] == [4, 5]

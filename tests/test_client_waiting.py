@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import uuid
 from typing import Any
 
@@ -415,3 +416,51 @@ def test_the_server_is_asked_at_once_when_the_socket_was_away() -> None:
     with pytest.raises(WaitTimeout):
         waited(server, run, 25)
     assert any(21 <= moment < 21.1 for moment in asked)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_events_that_are_late_are_waited_for_until_they_come(connected: bool) -> None:
+    """Then nothing is hung up, and no more is waited; without a socket nothing is late."""
+    server = ModelServer(seconds=300, connected=connected, dropped=lambda number: number > 3)
+    run, hung_up = submitted(server).run, list[float]()
+    server.hub.hang_up = lambda: hung_up.append(server.world.now)
+    server.world.at(10.0, lambda: server._end(server.running, 0) if server.running is not None else None)
+    wait = Wait(server.world.core, run, 600)
+    while server.world.now < 10.0:
+        server.world.drive(wait.step(None))
+    begun = server.world.now
+    server.world.at(begun + 0.15, run.missed)
+    run.unsure = True
+    assert waited(server, run).ending == "success"
+    assert server.world.now - begun == pytest.approx(0.15 if connected else 0.0, abs=0.05)
+    assert not hung_up
+
+
+def test_an_end_that_is_found_in_the_last_moment_counts() -> None:
+    server = ModelServer(seconds=1)
+    run = submitted(server).run
+    server.world._pass(5)
+    run.gap, run.recorded = True, True
+    assert waited(server, run, 0.0005).ending == "success"
+
+
+@pytest.mark.parametrize(("away", "ends"), [(20.0, True), (40.0, False)])
+def test_a_server_may_be_away_for_as_long_as_there_is_patience(away: float, ends: bool) -> None:
+    """And each time anew: what it was away before does not count."""
+    server = ModelServer(seconds=100, connected=False, limits=Limits(patience=30))
+    run, respond = submitted(server).run, server.world.respond
+
+    def absent(request: Any) -> Any:
+        if 10 <= server.world.now < 10 + away or 60 <= server.world.now < 80:
+            raise ServerUnreachable("gone")
+        return respond(request)
+
+    server.world.respond = absent
+    if ends:
+        assert waited(server, run).ending == "success"
+        return
+    with pytest.raises(ServerUnreachable) as lost:
+        waited(server, run)
+    says = rf"prompt {run.prompt_id} was queued, but the server has not answered for 3\d s: gone"
+    assert re.fullmatch(says, str(lost.value))
+    assert 40 <= server.world.now < 45

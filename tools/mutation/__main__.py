@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from .explained import key_of, reasons
+from .explained import is_explained, reasons
 from .mutant import Mutant, sample
 from .trial import Copy, Coverage
 
@@ -28,7 +28,10 @@ TESTS = {
     "comfyflow/graph": _GRAPH,
     "comfyflow/workflows": (*_GRAPH, "workflow_*", "client_roots", "exporter*", "node_inputs", "parameters"),
     "comfyflow/validate": ("validate_*",),
-    "comfyflow/client": ("client_run", "client_hub", "client_submitting", "client_waiting", "client_retries"),
+    "comfyflow/client": (
+        *("client_run*", "client_hub", "client_listening", "client_submi*", "client_waiting"),
+        *("client_partial", "client_refusal", "client_retries"),
+    ),
     "comfyflow/importer": ("importer_*", "limits"),
 }
 """Which tests are to notice the faults of a module."""
@@ -106,7 +109,7 @@ class Trials:
                     return
                 mutant, coverage = self._waiting.pop(0)
             outcome = "survived" if copy.survives(mutant, coverage) else "killed"
-            if outcome == "survived" and key_of(mutant) in self._known:
+            if outcome == "survived" and is_explained(mutant, self._known):
                 outcome = "explained"
             with self._lock:
                 self.outcomes.setdefault(mutant.path, Counter())[outcome] += 1
