@@ -171,6 +171,33 @@ TEMPLATES: Final = 64
 """How many prompts of one workflow are kept to be filled again, each for other values of the parameters that
 its graph depends on."""
 
+SERVED_PREVIEW: Final = 2 * MIB
+"""How many bytes a preview may have that a service passes on; those of real servers have some 30 KiB."""
+
+SERVED_JSON: Final = 4 * MIB
+"""How many bytes of JSON a request to a service may have."""
+
+SERVED_VALUES: Final = 100_000
+"""How many values may be in it."""
+
+SERVED_BODY: Final = 512 * MIB
+"""How many bytes a request with files may have."""
+
+SERVED_FILES: Final = 32
+"""How many files it may have."""
+
+SERVED_FIELDS: Final = 1000
+"""How many fields it may have beside files."""
+
+SERVED_FIELD: Final = MIB
+"""How many bytes such a field may have."""
+
+SERVED_SECONDS: Final = 300.0
+"""How long a request may take to arrive."""
+
+SERVED_PAGE: Final = 200
+"""How many jobs one answer of a service lists at most."""
+
 LISTED_CHOICES: Final = 1000
 """How many choices of an input a parameter lists; of more, any text is taken and the server tells."""
 

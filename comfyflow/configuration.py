@@ -19,6 +19,8 @@ from .nearest import nearest
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
 SERVER_VARIABLE: Final = "COMFYFLOW_SERVER"
+SERVE_KEY_VARIABLE: Final = "COMFYFLOW_SERVE_KEY"
+"""The environment variable that holds an API key of `comfyflow serve`."""
 CONFIG_VARIABLE: Final = "COMFYFLOW_CONFIG"
 
 

@@ -13,11 +13,15 @@ LIBRARIES: Final[Mapping[str, str]] = {
     "aiohttp": "aiohttp",
     "av": "PyAV",
     "distributed": "Dask",
+    "fastapi": "FastAPI",
     "hypothesis": "hypothesis",
     "mcp": "mcp",
     "numpy": "NumPy",
+    "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
     "resvg_py": "resvg-py",
     "simpleeval": "simpleeval",
+    "uvicorn": "uvicorn",
 }
 """What each of their modules is called on the package index, or by everybody."""
 

@@ -143,7 +143,7 @@ class InputFile:
             return cls(str(path), str(path), path.name, path)
         if isinstance(value, (bytes, bytearray)):
             content = bytes(value)
-            if not _suffix(content):
+            if not content_suffix(content):
                 raise ValueError(
                     "bytes that are of no kind of file that is known; upload them with a name, and give "
                     "what comes back: client.upload_image(data, name='a.png')"
@@ -197,7 +197,7 @@ def _of_bytes(content: bytes, shown: str, suffix: str | None = None) -> InputFil
     import hashlib  # OpenSSL takes memory, and no workflow without a file needs it
 
     digest = hashlib.sha256(content).hexdigest()[:20]
-    name = f"upload-{digest}{_suffix(content) if suffix is None else suffix}"
+    name = f"upload-{digest}{content_suffix(content) if suffix is None else suffix}"
     return InputFile(name, shown, name, content)
 
 
@@ -293,7 +293,12 @@ _SIGNATURES: Final = (
 """What a file begins with, where, and the end of its name: servers choose a reader by it."""
 
 
-def _suffix(content: bytes) -> str:
+def content_suffix(content: bytes) -> str:
+    """The end of the name of a file with this content; empty where it is of no known kind.
+
+    Args:
+        content: The bytes, or the first 16 of them.
+    """
     return next(
         (suffix for mark, at, suffix in _SIGNATURES if content[at : at + len(mark)] == mark),
         ".mp3" if content[:1] == b"\xff" and content[1:2] >= b"\xe0" else "",

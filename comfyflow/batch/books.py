@@ -65,6 +65,11 @@ class Books:
         self.counts["pending"] += 1
         self._write(Added(row.number, row.parameters))
 
+    def joined(self, change: Added) -> None:
+        """A row has come that is in no sweep; it is told of once it is written."""
+        self.counts["pending"] += 1
+        self._write(change, RowEvent(change.number, "pending"))
+
     def sent(self, attempt: Attempt) -> None:
         """A row is sent; that is written already."""
         self._moved("pending", "in_progress")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -65,7 +65,9 @@ class DaskServer:
             name: None if each is None else Offer(frozenset(each[0]), each[1]) for name, each in told.items()
         }
 
-    async def send(self, attempt: Attempt, source: Source, *, uploads: bool, alone: bool = False) -> Ended:
+    async def send(
+        self, attempt: Attempt, source: Source, *, uploads: Sequence[object], alone: bool = False
+    ) -> Ended:
         """Have the prompt sent, and wait for its end.
 
         Raises:

@@ -159,7 +159,7 @@ class Station:
             await asyncio.to_thread(_written, path, content)
             given[node_id, input_name] = path
         source = Source(task["prompt"], given=given)
-        return await self.server.send(attempt, source, uploads=bool(given), alone=task["alone"])
+        return await self.server.send(attempt, source, uploads=tuple(given), alone=task["alone"])
 
     def _refuse(self, prompt_id: str) -> None:
         """Send a prompt no more, should its task still come."""

@@ -97,6 +97,7 @@ class Batch:
         self._met = False
         self._reading = True
         self._ending = False
+        self._cancelled: set[int] = set()
         self._failure: BaseException | None = None
 
     # What others may do with it
@@ -147,7 +148,7 @@ class Batch:
             self._out.mkdir(parents=True, exist_ok=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="comfyflow-ledger")
         try:
-            self._ledger = await self._with_ledger(lambda: Ledger(self._out / LEDGER_NAME, create=True))
+            self._ledger = await self._with_ledger(self._open_ledger)
             try:
                 return await self._run()
             finally:
@@ -183,6 +184,9 @@ class Batch:
         return Summary(
             counts, self._out, self._ledger.path, seconds, self._ending, books.files, books.failures
         )
+
+    def _open_ledger(self) -> Ledger:
+        return Ledger(self._out / LEDGER_NAME, create=True)
 
     async def _with_ledger(self, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
@@ -236,11 +240,15 @@ class Batch:
             if each.number in refused:
                 self._schedule.finished(each.server, each.number)
                 self._prepared.pop(each.number, None)
+                self._refused(each.number)
             else:
                 self._books.sent(attempt)
                 self._begin(attempt, self._send(self._servers[each.server], attempt, each.alone))
         if refused:
             self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
+
+    def _refused(self, number: int) -> None:
+        """A row was about to be sent that somebody has cancelled meanwhile."""
 
     def _give_up(self) -> None:
         """End where rows wait and no server is there for them.
@@ -291,8 +299,12 @@ class Batch:
         if read.prepared is None:
             self._set_aside(number, "invalid", Ended("invalid", read.problem))
             return
-        self._prepared[number] = (read.prepared, read.need)
-        self._schedule.add(number, read.need)
+        self._queue(number, read.prepared, read.need)
+
+    def _queue(self, number: int, prepared: PreparedRow, need: Need) -> None:
+        """Have a row wait for a server."""
+        self._prepared[number] = (prepared, need)
+        self._schedule.add(number, need)
         self._ask_for_classes()
         self._wake.set()
 
@@ -312,10 +324,14 @@ class Batch:
                 continue
             version = seen
             if await self._with_ledger(lambda: self._ledger.kept("cancelled")):
-                self.finish()
+                await self._cancel_all()
                 continue
             await self._read_pending()
             self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
+
+    async def _cancel_all(self) -> None:
+        """Somebody has cancelled every row."""
+        self.finish()
 
     # Servers
 
@@ -402,8 +418,7 @@ class Batch:
         prepared = self._prepared[attempt.row][0]
 
         async def sent(attempt: Attempt) -> Ended:
-            uploads = bool(prepared.uploads)
-            return await server.send(attempt, prepared.source, uploads=uploads, alone=alone)
+            return await server.send(attempt, prepared.source, uploads=prepared.uploads, alone=alone)
 
         await self._finish(server, attempt, sent)
 
@@ -415,9 +430,16 @@ class Batch:
             ended = await wait(attempt)
             if ended.result is not None:
                 ended = await server.save(attempt, ended.result, self._out)
-        except Stopped as stopped:
-            if stopped.off:
-                self._books.returned(attempt, "cancelled", "the batch was stopped")
+        except asyncio.CancelledError as stopped:
+            if attempt.row in self._cancelled:
+                self._set_aside(attempt, "cancelled", Ended("cancelled", ""))
+                if isinstance(stopped, Stopped) and not stopped.off:
+                    self._books.settled(attempt.prompt_id, "abandoned")  # it is taken off later
+            elif isinstance(stopped, Stopped):
+                if stopped.off:
+                    self._books.returned(attempt, "cancelled", "the batch was stopped")
+            else:
+                raise
             return
         if ended.server_gone and attempt.server in self._servers:
             self._lose(attempt.server, ended.error)
@@ -430,10 +452,11 @@ class Batch:
 
     async def _judge(self, attempt: Attempt, ended: Ended) -> None:
         """Say what becomes of a row that gave nothing."""
-        if await self._with_ledger(lambda: self._ledger.kept("cancelled")):
+        cancelled = await self._with_ledger(lambda: self._ledger.kept("cancelled"))
+        earlier = await self._with_ledger(lambda: self._ledger.failures_of(attempt.row))
+        if cancelled or attempt.row in self._cancelled:
             self._set_aside(attempt, "cancelled", Ended("cancelled", ended.error))
             return
-        earlier = await self._with_ledger(lambda: self._ledger.failures_of(attempt.row))
         judged = verdict(ended.ending, earlier)
         if judged == "aside":
             state: Literal["invalid", "failed"] = "invalid" if ended.ending == "invalid" else "failed"
@@ -465,5 +488,7 @@ class Batch:
         self, row: int | Attempt, state: Literal["failed", "invalid", "cancelled"], ended: Ended
     ) -> None:
         """Have a row not be sent again."""
-        self._prepared.pop(row.row if isinstance(row, Attempt) else row, None)
+        number = row.row if isinstance(row, Attempt) else row
+        self._prepared.pop(number, None)
+        self._cancelled.discard(number)
         self._books.set_aside(row, state, ended.ending, ended.error)

@@ -37,7 +37,9 @@ class RowServer(Protocol):
         """Ask for node classes."""
         ...
 
-    async def send(self, attempt: Attempt, source: Source, *, uploads: bool, alone: bool = False) -> Ended:
+    async def send(
+        self, attempt: Attempt, source: Source, *, uploads: Sequence[object], alone: bool = False
+    ) -> Ended:
         """Send a prompt and wait for its end."""
         ...
 

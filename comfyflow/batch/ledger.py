@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from typing_extensions import Self
 
@@ -65,10 +65,15 @@ _ATTEMPTS: Final = """
 """
 
 
+Writer: TypeAlias = Callable[[sqlite3.Connection, Any], "int | None"]
+"""Makes a change within a transaction; gives the number of a row that is not to be sent after all."""
+
+
 class Ledger:
     """A batch's ledger; a context manager.
 
-    It may be used by one thread at a time, and need not always be the same one.
+    It may be used by one thread at a time, and need not always be the same one. What derives from it
+    may have tables and changes of its own.
 
     Args:
         path: Its file.
@@ -77,6 +82,9 @@ class Ledger:
     Raises:
         LedgerError: There is none, it cannot be read, or it is another program's or a newer version's.
     """
+
+    writers: ClassVar[Mapping[type[Change], Writer]]
+    """What makes each kind of change."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path: Final = path
@@ -160,7 +168,7 @@ class Ledger:
         refused: set[int] = set()
         with self._transaction():
             for change in changes:
-                number = _WRITERS[type(change)](self._database, change)
+                number = self.writers[type(change)](self._database, change)
                 if number is not None:
                     refused.add(number)
         return refused
@@ -444,7 +452,7 @@ def _end(database: sqlite3.Connection, prompt_id: str, at: float, ending: str, e
     )
 
 
-_WRITERS: Final[Mapping[type[Change], Any]] = {
+Ledger.writers = {
     Added: _add,
     Sent: _send,
     Completed: _complete,

@@ -134,6 +134,11 @@ class Recipe(ABC):
             named = named_inputs_beside(target, source.graph)
         return _SourceRecipe(source, schema, named or ())
 
+    @property
+    def schema(self) -> Schema | None:
+        """The schema that tells what is a model and what a file; None until a prompt needs one."""
+        return self._schema
+
     def prepare(self, row: Row) -> Prepared:
         """The prompt of a row.
 

@@ -90,15 +90,19 @@ class BatchServer:
         url: Its address.
         options: How it is connected to.
         patience: Seconds that it may be away before its rows go elsewhere.
+        listens: Whether what happens to each prompt is heard over the socket, and not only its end.
     """
 
-    def __init__(self, url: str, options: ClientOptions, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, url: str, options: ClientOptions, patience: float = PATIENCE, *, listens: bool = False
+    ) -> None:
         wanted: ClientOptions = {**options}
         wanted["limits"] = dataclasses.replace(options.get("limits") or Limits(), patience=patience)
         self.client: Final = AsyncClient(url, **wanted)
         self.url: Final = self.client.url
         self.leaves_prompts: bool = False
         """Whether a task that is cancelled leaves its prompt where it is."""
+        self._listens: Final = listens
         self._watch: Final = QueueWatch()
         self._nobody: Final = str(uuid.uuid4())
         self._turns: Final = Turns(_AT_ONCE)
@@ -129,7 +133,9 @@ class BatchServer:
         infos = await self._drive(class_infos(core, sorted(classes), anew=True))
         return {name: None if info is None else offer(name, info) for name, info in infos.items()}
 
-    async def send(self, attempt: Attempt, source: Source, *, uploads: bool, alone: bool = False) -> Ended:
+    async def send(
+        self, attempt: Attempt, source: Source, *, uploads: Sequence[object], alone: bool = False
+    ) -> Ended:
         """Send a prompt with its files and wait for its end; what goes wrong is told, not raised.
 
         A task that is cancelled takes the prompt off the server, unless `leaves_prompts` says otherwise.
@@ -137,7 +143,7 @@ class BatchServer:
         Args:
             attempt: Its row and its id.
             source: The prompt, and where it comes from.
-            uploads: Whether it names files that are to be uploaded.
+            uploads: The files that it names and that are to be uploaded.
             alone: Whether the server is to be freed before it.
 
         Raises:
@@ -251,26 +257,44 @@ class BatchServer:
         finally:
             self.runs.pop(attempt.row, None)
 
-    def _sent(self, attempt: Attempt, source: Source, sending: Sending, uploads: bool) -> Flow[Ended]:
+    def followed(self, attempt: Attempt, run: Run) -> None:
+        """A prompt is about to be sent, or was found; a class that derives from this one may follow it."""
+        self.runs[attempt.row] = run
+
+    def uploaded(self, source: Source, uploads: Sequence[object]) -> Flow[Mapping[str, Any] | Ended]:
+        """The prompt with the server's names of its files, once they are there; or why it cannot be sent.
+
+        Args:
+            source: The prompt.
+            uploads: The files that it names.
+        """
+        del uploads  # the server itself says which inputs take files
+        files = yield from upload_inputs(self.client._core, source, None)
+        if files.errors:
+            said = (f"{error.message} ({error.details})" for each in files.errors.values() for error in each)
+            return Ended("invalid", "; ".join(said)[:LONGEST_ERROR])
+        return files.prompt
+
+    def _sent(
+        self, attempt: Attempt, source: Source, sending: Sending, uploads: Sequence[object]
+    ) -> Flow[Ended]:
         core = self.client._core
         prompt = source.prompt if source.workflow is not None else sendable(source.prompt)
         if uploads:
-            files = yield from upload_inputs(core, dataclasses.replace(source, prompt=prompt), None)
-            if files.errors:
-                said = (
-                    f"{error.message} ({error.details})" for each in files.errors.values() for error in each
-                )
-                return Ended("invalid", "; ".join(said)[:LONGEST_ERROR])
-            prompt = files.prompt
+            given = yield from self.uploaded(dataclasses.replace(source, prompt=prompt), uploads)
+            if isinstance(given, Ended):
+                return given
+            prompt = given
         run = Run(attempt.prompt_id, prompt, core.new_signal, core.clock, source.places)
         run.senders = picture_senders(prompt, None)
-        run.polled = not (core.use_socket and run.senders)
+        run.polled = not (core.use_socket and (run.senders or self._listens))
         if core.use_socket:
             yield from ready_socket(core, bool(run.senders))
         if not run.polled:
             core.hub.add(run)
         yield from require_pictures(core, run, told=False)
-        sending.run = self.runs[attempt.row] = run
+        sending.run = run
+        self.followed(attempt, run)
         nobody = self._nobody if run.polled else None
         started = yield from queued(core, run, Submission(prompt, client_id=nobody), source, sending)
         return (yield from self._waited(started))
@@ -282,7 +306,7 @@ class BatchServer:
             started = yield from patiently(core, lambda: _found(core, attempt.prompt_id))
             if started is not None:
                 sending.run, sending.accepted = started.run, True
-                self.runs[attempt.row] = started.run
+                self.followed(attempt, started.run)
                 return (yield from self._waited(started))
         return Ended("unsent", "the server has it in neither queue nor history")
 

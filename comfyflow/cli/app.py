@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "reproduce": _Listed("reproduce", "reproduce", "Make a picture or a video again and compare."),
     "batch": _Listed("batch", "batch", "Run a workflow once for each row of a sweep, on many servers."),
     "worker": _Listed("worker", "worker", "Be a worker of Dask beside a ComfyUI server, for batches."),
+    "serve": _Listed("serve", "serve", "Serve workflows over HTTP: typed parameters, jobs, a page."),
     "contact-sheet": _Listed("contact_sheet", "contact_sheet", "Show what a batch gave on one page."),
     "validate": _Listed("validate", "validate", "Check workflows as the server will."),
     "compile": _Listed("compile", "compile_workflow", "Write a workflow's prompt JSON."),

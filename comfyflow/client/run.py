@@ -67,6 +67,11 @@ class Feed:
             self._previews = max(self._previews - 1, 0)
         return event
 
+    @property
+    def events(self) -> tuple[RunEvent, ...]:
+        """What is to be read."""
+        return tuple(self._events)
+
     def wake(self) -> None:
         """Have the reader look again."""
         if self._signal is not None:
@@ -254,6 +259,13 @@ class Run:
             feed = self._backlog.copy_for(signal)
             self._feeds.append(feed)
             return feed
+
+    def follow(self, feed: Feed) -> None:
+        """Put all events so far, and from now on, into somebody's own feed."""
+        with self._lock:
+            for event in self._backlog.events:
+                feed.put(event)
+            self._feeds.append(feed)
 
     def drop(self, feed: Feed) -> None:
         """A reader reads no more."""

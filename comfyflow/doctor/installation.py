@@ -29,6 +29,7 @@ USES: Final[Mapping[str, str]] = {
     "editor": "comfyflow simulate --frontend",
     "mcp": "comfyflow mcp",
     "dask": "comfyflow batch --dask, comfyflow worker",
+    "serve": "comfyflow serve",
     "test": "the pytest plugin with its simulated server",
 }
 """What each extra of users is for; others are listed by their name alone."""

@@ -14,6 +14,7 @@ from ..cache_folder import folder_in_force
 from ..configuration import (
     CONFIG_VARIABLE,
     CREDENTIALS,
+    SERVE_KEY_VARIABLE,
     SERVER_VARIABLE,
     config_file,
     given_credentials,
@@ -26,7 +27,7 @@ from .diagnosis import Diagnosis
 _PREFIX: Final = "COMFYFLOW_"
 _OF_TESTS: Final = frozenset({"COMFYFLOW_UPDATE_EXAMPLES", "COMFYFLOW_PARITY_DATA"})
 VARIABLES: Final = frozenset(
-    {SERVER_VARIABLE, CONFIG_VARIABLE, BOUNDS_VARIABLE, CACHE_VARIABLE}
+    {SERVER_VARIABLE, SERVE_KEY_VARIABLE, CONFIG_VARIABLE, BOUNDS_VARIABLE, CACHE_VARIABLE}
     | {_PREFIX + name.upper() for name in CREDENTIALS}
 )
 """The variables of the environment that are read."""

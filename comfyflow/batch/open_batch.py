@@ -1,0 +1,119 @@
+"""A batch without a sweep: its rows come while it runs, and it runs until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from typing_extensions import override
+
+from .driver import DEPTH, WINDOW, Batch
+from .fleet import Fleet
+from .ledger import Ledger
+from .reader import ReadRow, RowMaker
+from .record import Added, Attempt
+from .report import BatchEvent, RowEvent
+from .row import Row
+from .server import Ended
+
+T = TypeVar("T")
+
+
+class OpenBatch(Batch):
+    """Runs rows that come one by one; see `Batch`.
+
+    Args:
+        maker: Makes prompts of rows.
+        servers: What makes the servers.
+        out: The folder of the outputs; the ledger is in it.
+        ledger: Opens the ledger.
+        depth: How many rows a server has at once.
+        on_event: Told what happens; it must not wait.
+        on_open: Called once rows may come.
+    """
+
+    def __init__(
+        self,
+        maker: RowMaker,
+        *,
+        servers: Fleet,
+        out: Path,
+        ledger: Callable[[Path], Ledger],
+        depth: int = DEPTH,
+        on_event: Callable[[BatchEvent], object],
+        on_open: Callable[[OpenBatch], object],
+    ) -> None:
+        super().__init__(maker, (), servers=servers, out=out, depth=depth, window=WINDOW, on_event=on_event)
+        self._make_ledger = ledger
+        self._on_open = on_open
+        self._judging: set[int] = set()
+
+    def prepared(self, row: Row) -> ReadRow:
+        """A row with its prompt, or with why there is none; nothing is done with it yet."""
+        return self._reader.read(row, is_new=True)
+
+    def add(self, read: ReadRow, change: Added) -> None:
+        """Take a row; `on_event` is told once the ledger has it.
+
+        Args:
+            read: The row and its prompt: see `prepared`. Its number is the next one.
+            change: What is to be written of it.
+
+        Raises:
+            ValueError: It has no prompt.
+        """
+        if read.prepared is None:
+            raise ValueError(f"row {read.row.number} has no prompt: {read.problem}")
+        self._books.joined(change)
+        self._queue(read.row.number, read.prepared, read.need)
+
+    def cancel(self, number: int) -> None:
+        """Take a row out that waits, or that a server has; of one that has ended nothing changes."""
+        if number in self._tasks:
+            self._cancelled.add(number)
+            # A task that has not begun would never see that it is cancelled.
+            asyncio.get_running_loop().call_soon(self._interrupt, number)
+        elif number in self._prepared:
+            self._schedule.remove(number)
+            self._set_aside(number, "cancelled", Ended("cancelled", ""))
+
+    def _interrupt(self, number: int) -> None:
+        task = self._tasks.get(number)
+        if task is not None and number not in self._judging:
+            task.cancel()
+
+    async def call(self, act: Callable[[], T]) -> T:
+        """Do something with the ledger, in the thread that has it."""
+        return await self._with_ledger(act)
+
+    @override
+    def _open_ledger(self) -> Ledger:
+        return self._make_ledger(self._out)
+
+    @override
+    async def _read(self) -> None:
+        self._on_open(self)
+        await self._read_pending()
+
+    @override
+    def _give_up(self) -> None:
+        """Servers may come back at any time."""
+
+    @override
+    async def _cancel_all(self) -> None:
+        self._cancelled.update(self._tasks)  # others may come
+        await self._with_ledger(lambda: self._ledger.keep({"cancelled": False}))
+
+    @override
+    async def _judge(self, attempt: Attempt, ended: Ended) -> None:
+        self._judging.add(attempt.row)
+        try:
+            await super()._judge(attempt, ended)
+        finally:
+            self._judging.discard(attempt.row)
+
+    @override
+    def _refused(self, number: int) -> None:
+        self._books.tell(RowEvent(number, "cancelled"))

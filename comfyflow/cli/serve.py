@@ -1,0 +1,221 @@
+"""``comfyflow serve``: workflows as a service over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import ipaddress
+import logging
+import socket
+import sys
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ..configuration import SERVE_KEY_VARIABLE, named_servers
+from ..errors import CommandError
+from ..extra import needing
+from ..source import Converting
+from .connection import server_classes, simulated_server
+from .options import (
+    CONNECTION_OPTIONS,
+    PATH,
+    connection_options,
+    converting_options,
+    partner_api_key_option,
+    reference_schema,
+    server_url,
+)
+from .plain_text import say
+from .target import find_workflow, is_python, load_target
+
+if TYPE_CHECKING:
+    from ..serve.access import ApiKey
+    from ..serve.served_workflow import ServedWorkflow
+
+_GRACE_SECONDS: Final = 10
+_CONNECTIONS: Final = 2000
+"""How many connections there may be at once; further ones are told to come back."""
+
+
+def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed((*CONNECTION_OPTIONS, partner_api_key_option)):
+        command = option(command)
+    return click.option(
+        "--server", "servers", metavar="URL", multiple=True, help="A running ComfyUI. Can be repeated."
+    )(command)
+
+
+@click.command("serve", short_help="Serve workflows over HTTP.")
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@_connection
+@click.option("--simulate", is_flag=True, help="Run jobs on the built-in simulator.")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="Where it listens.")
+@click.option("--port", metavar="PORT", type=click.IntRange(0, 65535), default=8190, help="0 is any free.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=PATH,
+    default=Path("serve"),
+    help="Where outputs, uploads and the ledger of the jobs are kept.",
+)
+@click.option("--keys", metavar="FILE", type=PATH, help="API keys with their limits, as TOML.")
+@click.option("--no-keys", is_flag=True, help="Let everybody in who reaches it, from other machines too.")
+@click.option(
+    "--allow-host", "names", metavar="NAME", multiple=True, help="A name that it goes by. Can be repeated."
+)
+@click.option("--allow-paid", is_flag=True, help="Let nodes run that call paid services.")
+@click.option(
+    "--depth", metavar="COUNT", type=click.IntRange(1, 100), default=3, help="Jobs that a server has at once."
+)
+@click.option(
+    "--queue",
+    metavar="COUNT",
+    type=click.IntRange(min=1),
+    default=10_000,
+    help="Jobs that may wait or run, of all clients.",
+)
+@converting_options
+def serve(
+    targets: tuple[str, ...],
+    servers: tuple[str, ...],
+    simulate: bool,
+    host: str,
+    port: int,
+    out: Path,
+    keys: Path | None,
+    no_keys: bool,
+    names: tuple[str, ...],
+    allow_paid: bool,
+    depth: int,
+    queue: int,
+    editor: str | None,
+    repair: bool,
+    packs: tuple[str, ...],
+) -> None:
+    """Serve workflows over HTTP: typed parameters, jobs that outlive a restart, a page with a form.
+
+    TARGET is FILE.py[:NAME]; or another workflow, whose parameters stand in NAME.parameters.toml beside it.
+
+    \b
+    POST /workflows/NAME/jobs      take a job: its parameters as JSON, or a form with files
+    GET  /jobs/ID                  what became of it
+    GET  /jobs/ID/events           its events as they happen
+    GET  /jobs/ID/outputs/0        its first file
+    GET  /openapi.json             all of it
+
+    It listens on this machine alone. For others: --host 0.0.0.0 --keys keys.toml.
+
+    Exit codes: 0 it was ended; 2 it could not begin.
+    """  # noqa: D301  # click's mark for lines that stay as they are
+    if servers and simulate:
+        raise CommandError("give --server or --simulate, not both")
+    if keys is not None and no_keys:
+        raise CommandError("give --keys or --no-keys, not both")
+    with needing("serving workflows", "serve"):
+        for library in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+            importlib.import_module(library)
+    from ..serve.access import read_keys
+
+    known = () if no_keys else read_keys(keys)
+    if not known and not no_keys and not _is_loopback(host):
+        raise CommandError(
+            f"--host {host} lets other machines in: name API keys by --keys FILE or {SERVE_KEY_VARIABLE}, "
+            "or say --no-keys"
+        )
+    urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
+    asks = functools.partial(server_classes, urls[0], None) if urls else None
+    workflows = _workflows(targets, Converting(editor, repair, asks, packs))
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(_listening(host, port))
+        if simulate:
+            urls = (stack.enter_context(simulated_server()),)
+        _serve(
+            listening, workflows, known, [*names, host],
+            servers=urls, out=out, allow_paid=allow_paid, depth=depth, queue=queue,
+        )  # fmt: skip
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _workflows(targets: Sequence[str], converting: Converting) -> dict[str, ServedWorkflow]:
+    found: dict[str, ServedWorkflow] = {}
+    for target in targets:
+        made = _workflow(target, converting)
+        if made.name in found:
+            raise CommandError(f"two workflows are called {made.name!r}; rename one, or serve it by itself")
+        found[made.name] = made
+    return found
+
+
+def _workflow(target: str, converting: Converting) -> ServedWorkflow:
+    from ..named_inputs import named_inputs_beside
+    from ..serve.target import served_function, served_source
+
+    function = find_workflow(target)
+    if function is not None:
+        return served_function(function)
+    source = load_target(target, (), None, None if is_python(target) else converting)
+    named = named_inputs_beside(target, source.graph)
+    if named is None and not is_python(target):
+        say(
+            f"{target} is served without parameters: `comfyflow parameters {target} --save` chooses some",
+            err=True,
+        )
+    name = source.name if is_python(target) else Path(target).name.partition(".")[0]
+    return served_source(name or "workflow", source, named or (), reference_schema(), Path(target).parent)
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Generator[socket.socket]:
+    """A socket that listens.
+
+    Raises:
+        CommandError: The port is taken, or the address is none of this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        made = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CommandError(f"cannot listen on {host}: {error.strerror or error}") from None
+    with made:
+        if sys.platform != "win32":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind(address)
+        except OSError as error:
+            raise CommandError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port"
+            ) from None
+        yield made
+
+
+def _serve(
+    listening: socket.socket,
+    workflows: dict[str, ServedWorkflow],
+    keys: Sequence[ApiKey],
+    names: Sequence[str],
+    **options: Any,
+) -> None:
+    from ..serve.access import Access
+    from ..serve.app import create_app
+    from ..serve.process import ServiceProcess
+    from ..serve.service import Service, ServiceOptions
+
+    logging.basicConfig(level=logging.WARNING, format="comfyflow: %(message)s", stream=sys.stderr)
+    service = Service(workflows, ServiceOptions(options=connection_options(), **options))
+    app = create_app(service, Access(keys), names=names)
+    process = ServiceProcess(app, service, grace=_GRACE_SECONDS, connections=_CONNECTIONS)
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{port}/"
+    process.run(listening, lambda: click.echo(f"{url} serves {', '.join(workflows)} (Ctrl-C ends it)"))

@@ -1,0 +1,171 @@
+"""What the service answers, as models that its OpenAPI document shows."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..batch.record import State
+from ..batch.sheet.thumbnail import MEDIA_TYPES
+from .channel import Channel
+from .job_ledger import KnownJob
+from .job_maker import PARAMETERS
+
+_SHOWN: Final = {**MEDIA_TYPES, ".txt": "text/plain; charset=utf-8", ".json": "application/json"}
+OTHER_TYPE: Final = "application/octet-stream"
+
+
+def media_type(name: str) -> str:
+    """The media type of an output: one that browsers run nothing of, or that of mere bytes.
+
+    Args:
+        name: The name of its file.
+    """
+    return _SHOWN.get(PurePosixPath(name).suffix.lower(), OTHER_TYPE)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemAnswer(_Answer):
+    """What is wrong with the value of a parameter."""
+
+    parameter: str
+    message: str
+    value: Any = None
+    limit: dict[str, Any] = Field(description="What the parameter takes, in the words of JSON Schema.")
+
+
+class RefusalAnswer(_Answer):
+    """A request that is refused (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str = Field(description="A word for programs.")
+    detail: str
+    problems: list[ProblemAnswer] | None = Field(None, description="What is wrong with each parameter.")
+
+
+class OutputAnswer(_Answer):
+    """A file that a job gave."""
+
+    n: int
+    url: str
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class FailureAnswer(_Answer):
+    """Why a job gave nothing."""
+
+    kind: str = Field(description="`node_error`, `out_of_memory`, `server_gone`, `invalid`, …")
+    message: str
+
+
+class ProgressAnswer(_Answer):
+    """How far a job is."""
+
+    phase: Literal["queued", "running"]
+    ahead: int | None = Field(None, description="How many prompts are before it on its server.")
+    cached: int | None = Field(None, description="How many nodes need not run.")
+    node: str | None = None
+    class_type: str | None = None
+    title: str | None = None
+    value: float | None = None
+    maximum: float | None = None
+    finished: bool | None = None
+
+
+class JobAnswer(_Answer):
+    """A job."""
+
+    id: str
+    workflow: str
+    state: State
+    created: float = Field(description="Seconds since 1970, as all times.")
+    sent: float | None = Field(None, description="When it was sent to a server last.")
+    ended: float | None = None
+    parameters: dict[str, Any]
+    failure: FailureAnswer | None = None
+    progress: ProgressAnswer | None = None
+    outputs: list[OutputAnswer]
+    texts: dict[str, list[str]] = Field(description="The texts that it gave, by node id.")
+    url: str
+    events: str = Field(description="Where its events are told as they happen.")
+
+
+class JobsAnswer(_Answer):
+    """Jobs, the newest first."""
+
+    jobs: list[JobAnswer]
+    next: str | None = Field(None, description="The address of the next page; null for the last one.")
+
+
+class WorkflowAnswer(_Answer):
+    """A workflow that is served."""
+
+    name: str
+    description: str
+    jobs: str
+    schema_url: str
+    example: dict[str, Any] = Field(description="Parameters with which it runs.")
+
+
+class WorkflowsAnswer(_Answer):
+    """What is served."""
+
+    workflows: list[WorkflowAnswer]
+
+
+class HealthAnswer(_Answer):
+    """How the service is."""
+
+    status: Literal["ok", "no_server", "not_ready"]
+    version: str
+    servers: dict[str, bool] = Field(description="How many servers there are is told to nobody else.")
+    pending: int
+    in_progress: int
+
+
+def job_answer(known: KnownJob, channel: Channel | None = None) -> dict[str, Any]:
+    """A job as it is told.
+
+    Args:
+        known: The job.
+        channel: What is heard of it; None where nothing is.
+    """
+    job, record = known.job, known.record
+    url = f"/jobs/{job.id}"
+    failed = record.state in ("failed", "invalid")
+    kind = record.failure or record.state
+    return {
+        "id": job.id,
+        "workflow": job.workflow,
+        "state": record.state,
+        "created": job.created,
+        "sent": record.sent,
+        "ended": record.ended,
+        "parameters": record.parameters.get(PARAMETERS, {}),
+        "failure": {"kind": kind, "message": record.error or ""} if failed else None,
+        "progress": (channel.progress or None) if channel is not None else None,
+        "outputs": [
+            {
+                "n": n,
+                "url": f"{url}/outputs/{n}",
+                "name": file.name,
+                "media_type": media_type(file.name),
+                "size": file.size,
+                "sha256": file.sha256,
+            }
+            for n, file in enumerate(record.files)
+        ],
+        "texts": {node: [str(text) for text in texts] for node, texts in record.texts.items()},
+        "url": url,
+        "events": f"{url}/events",
+    }

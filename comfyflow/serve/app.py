@@ -1,0 +1,267 @@
+"""The service over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from .._version import __version__
+from ..batch.record import STATES, State
+from ..bounds import SERVED_PAGE
+from ..errors import ComfyflowError
+from ..nearest import did_you_mean
+from .access import Access, ApiKey
+from .answer import (
+    OTHER_TYPE,
+    HealthAnswer,
+    JobAnswer,
+    JobsAnswer,
+    WorkflowsAnswer,
+    job_answer,
+    media_type,
+)
+from .event_stream import event_stream
+from .guard import Guard
+from .job_ledger import KnownJob
+from .openapi import job_operation, refusals
+from .refusal import Refusal
+from .request_body import header_text, read_values
+from .served_workflow import ServedWorkflow
+from .service import Service
+
+_LONGEST_KEY: Final = 255
+_CANCEL_SECONDS: Final = 10.0
+_LONGEST_WAIT: Final = 60.0
+_SANDBOX: Final = "sandbox; default-src 'none'"
+_DIGITS: Final = 18
+
+
+def create_app(service: Service, access: Access | None = None, *, names: Collection[str] = ()) -> ASGIApp:
+    """The service as an ASGI application.
+
+    Args:
+        service: Takes and runs the jobs; whoever made it starts and closes it.
+        access: Who may use it; by default everybody.
+        names: The names that the machine goes by, beside ``localhost`` and its addresses.
+    """
+    app = FastAPI(
+        title="comfyflow",
+        version=__version__,
+        summary="ComfyUI workflows with typed parameters.",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    _Routes(service, access or Access()).add_to(app)
+    for error in (Refusal, ComfyflowError, HTTPException):
+        app.add_exception_handler(error, _refused)
+    return Guard(app, names)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        error = Refusal(
+            error.status_code, "not_found" if error.status_code == 404 else "refused", error.detail
+        )
+    elif not isinstance(error, Refusal):  # the ledger, a disk
+        error = Refusal(503, "not_ready", str(error).partition("\n")[0], retry=5)
+    return JSONResponse(error.body(), error.status, error.headers())
+
+
+class _Routes:
+    """The addresses and what they answer."""
+
+    def __init__(self, service: Service, access: Access) -> None:
+        self._service = service
+        self._access = access
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add them to an application."""
+
+        def add(path: str, answer: Callable[..., Any], method: str = "GET", **more: Any) -> None:
+            more.setdefault("responses", refusals(401, 404) if "{" in path else refusals(401))
+            app.add_api_route(path, answer, methods=[method], **more)
+
+        add("/healthz", self.health, response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})
+        add("/workflows", self.list_workflows, response_model=WorkflowsAnswer)
+        add("/workflows/{name}/schema", self.workflow_schema)
+        for workflow in self._service.workflows.values():
+            add(f"/workflows/{workflow.name}/jobs", self._taker(workflow), "POST", **job_operation(workflow))
+        add("/workflows/{name}/jobs", self.no_workflow, "POST", include_in_schema=False)
+        add("/jobs", self.list_jobs, response_model=JobsAnswer, responses=refusals(401, 422))
+        add("/jobs/{job_id}", self.show_job, response_model=JobAnswer)
+        add("/jobs/{job_id}", self.cancel_job, "DELETE", response_model=JobAnswer)
+        add("/jobs/{job_id}/events", self.job_events, response_class=StreamingResponse)
+        add("/jobs/{job_id}/outputs/{n}", self.job_output, response_class=FileResponse)
+
+    def _who(self, request: Request) -> ApiKey:
+        return self._access.who(request.headers)
+
+    def _answer(self, known: KnownJob, status: int = 200, **headers: str) -> JSONResponse:
+        channel = self._service.channels.find(known.job.row)
+        found = {name.replace("_", "-"): value for name, value in headers.items()}
+        return JSONResponse(job_answer(known, channel), status, {"Cache-Control": "no-store", **found})
+
+    async def health(self) -> Response:
+        """Say how the service is; without an API key."""
+        service = self._service
+        answering = any(service.servers.values())
+        status = "not_ready" if not service.is_ready else "ok" if answering else "no_server"
+        open_ = self._access.is_open
+        body = {
+            "status": status,
+            "version": __version__,
+            "servers": service.servers if open_ else {},
+            **service.counts,
+        }
+        return JSONResponse(body, 503 if status == "not_ready" else 200, {"Cache-Control": "no-store"})
+
+    async def list_workflows(self, request: Request) -> Response:
+        """List the workflows that are served."""
+        self._who(request)
+        found = [
+            {
+                "name": each.name,
+                "description": each.description,
+                "jobs": f"/workflows/{each.name}/jobs",
+                "schema_url": f"/workflows/{each.name}/schema",
+                "example": each.example(),
+            }
+            for each in self._service.workflows.values()
+        ]
+        return JSONResponse({"workflows": found})
+
+    async def workflow_schema(self, request: Request, name: str) -> Response:
+        """Give the JSON Schema of a workflow's parameters."""
+        self._who(request)
+        return JSONResponse(self._workflow(name).schema, media_type="application/schema+json")
+
+    def _workflow(self, name: str) -> ServedWorkflow:
+        found = self._service.workflows.get(name)
+        if found is None:
+            known = [*self._service.workflows]
+            hint = did_you_mean(name, known, f"there are: {', '.join(known)}")
+            raise Refusal(404, "not_found", f"there is no workflow {name[:100]!r}; {hint}")
+        return found
+
+    async def no_workflow(self, request: Request, name: str) -> Response:
+        """Say that there is no such workflow."""
+        self._who(request)
+        self._workflow(name)
+        raise Refusal(404, "not_found", f"there is no workflow {name[:100]!r}")
+
+    def _taker(self, workflow: ServedWorkflow) -> Callable[[Request], Awaitable[Response]]:
+        async def take_job(request: Request) -> Response:
+            key = self._who(request)
+            headers: Mapping[str, str] = request.headers
+            idempotency_key = header_text(headers, "Idempotency-Key", _LONGEST_KEY)
+            seconds = _wait_seconds(headers.get("prefer", ""))
+            self._service.limit(key.name, key.queue)
+            self._access.spend(key)
+            given = await read_values(request, workflow, self._service.uploads)
+            values, problems = workflow.check(given)
+            if problems:
+                detail = "; ".join(each.message for each in problems[:3])
+                raise Refusal(422, "invalid_parameters", detail, problems)
+            known, is_new = await self._service.submit(
+                workflow, values, owner=key.name, most=key.queue, key=idempotency_key
+            )
+            if seconds:
+                known = await self._service.wait(known, seconds)
+            replayed = {} if is_new else {"Idempotency_Replayed": "true"}
+            return self._answer(known, 202 if is_new else 200, Location=f"/jobs/{known.job.id}", **replayed)
+
+        take_job.__name__ = f"run_{workflow.name}"
+        return take_job
+
+    async def list_jobs(self, request: Request) -> Response:
+        """List jobs, the newest first."""
+        key = self._who(request)
+        asked = request.query_params
+        limit = _whole(asked.get("limit", "50"), "limit", 1, SERVED_PAGE)
+        before = _whole(asked["before"], "before", 0, 10**_DIGITS) if "before" in asked else None
+        state: State | None = next((each for each in STATES if each == asked.get("state")), None)
+        if "state" in asked and state is None:
+            raise Refusal(422, "bad_query", f"state is one of {', '.join(STATES)}")
+        workflow = asked.get("workflow")
+        found = await self._service.ask(
+            lambda ledger: ledger.jobs(key.name, workflow=workflow, state=state, before=before, limit=limit)
+        )
+        more = None
+        if len(found) == limit:
+            more = str(
+                request.url.include_query_params(before=found[-1].job.row).replace(scheme="", netloc="")
+            )
+        channels = self._service.channels
+        body = {"jobs": [job_answer(each, channels.find(each.job.row)) for each in found], "next": more}
+        return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+    async def show_job(self, request: Request, job_id: str) -> Response:
+        """Show a job."""
+        return self._answer(await self._service.job(job_id, self._who(request).name))
+
+    async def cancel_job(self, request: Request, job_id: str) -> Response:
+        """Take a job out that waits, or off its server. One that has ended stays what it is."""
+        known = await self._service.cancel(job_id, self._who(request).name, _CANCEL_SECONDS)
+        return self._answer(known)
+
+    async def job_events(self, request: Request, job_id: str) -> Response:
+        """Tell a job's events as they happen (server-sent events): `state`, `progress`, `preview`, `text`.
+
+        It begins with the whole state, or where `Last-Event-ID` says. After the last state it ends.
+        """
+        known = await self._service.job(job_id, self._who(request).name)
+        last = request.headers.get("last-event-id", "")
+        return StreamingResponse(
+            event_stream(self._service, known, last),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    async def job_output(self, request: Request, job_id: str, n: str) -> Response:
+        """Give a file of a job; parts of it by `Range`, nothing by `If-None-Match` where it is known."""
+        known = await self._service.job(job_id, self._who(request).name)
+        files = known.record.files
+        number = int(n) if n.isascii() and n.isdigit() and len(n) < _DIGITS else len(files)
+        if number >= len(files):
+            raise Refusal(
+                404, "not_found", f"job {job_id[:64]} has no output {n[:20]!r}; it has {len(files)}"
+            )
+        file = files[number]
+        path = self._service.options.out / file.name
+        if path.parent != self._service.options.out or path.is_symlink() or not path.is_file():
+            raise Refusal(410, "gone", f"the file {file.name} is not in the folder of the outputs any more")
+        kind, tag = media_type(file.name), f'"{file.sha256}"'
+        headers = {
+            "ETag": tag,
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "Content-Security-Policy": _SANDBOX,
+            "X-Content-Type-Options": "nosniff",
+        }
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        shown = "attachment" if kind == OTHER_TYPE else "inline"
+        return FileResponse(
+            path, headers=headers, media_type=kind, filename=file.name, content_disposition_type=shown
+        )
+
+
+def _whole(text: str, name: str, least: int, most: int) -> int:
+    value = int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else least - 1
+    if not least <= value <= most:
+        raise Refusal(422, "bad_query", f"{name} is a whole number from {least:,} to {most:,}")
+    return value
+
+
+def _wait_seconds(prefer: str) -> float:
+    """How long a client would wait (RFC 7240: ``Prefer: wait=10``)."""
+    for part in prefer.split(","):
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "wait" and value.strip().isascii() and value.strip().isdigit():
+            return min(float(value.strip()[:9]), _LONGEST_WAIT)
+    return 0.0

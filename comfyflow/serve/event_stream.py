@@ -1,0 +1,74 @@
+"""The events of a job as server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from fastapi.sse import format_sse_event
+
+from ..errors import ComfyflowError
+from .answer import job_answer
+from .channel import ENDED, JobEvent
+from .job_ledger import KnownJob
+from .service import Service
+
+PULSE: Final = 15.0
+"""Seconds after which a comment is sent where nothing happens, so that nobody takes the line for dead."""
+
+
+async def event_stream(service: Service, known: KnownJob, last: str) -> AsyncIterator[bytes]:
+    """Tell the events of a job until it has ended.
+
+    Args:
+        service: Has the job.
+        known: The job, as it was when it was asked for.
+        last: The last event that the client has heard, or nothing.
+    """
+    channel = service.channels.of(known.job.row)
+    listener = channel.listen()
+    try:
+        yield format_sse_event(comment="comfyflow", retry=2000)
+        missed = channel.since(last)
+        state = await _state(service, known)
+        if missed is None or state["state"] in ENDED:
+            missed = [JobEvent("state", json.dumps(state), channel.newest)]
+            if channel.preview is not None:
+                preview = {"node": None, "image": channel.preview}
+                missed.append(JobEvent("preview", json.dumps(preview)))
+        for event in missed:
+            yield await _told(service, known, event)
+        channel.ended = channel.ended or state["state"] in ENDED
+        while not channel.ended:
+            heard = await listener.next(PULSE)
+            if heard is not None:
+                yield await _told(service, known, heard)
+                continue
+            yield format_sse_event(comment="still here")
+            found = await _state(service, known)
+            if found["state"] != state["state"]:  # whoever writes to the ledger beside us tells no events
+                state = found
+                yield _event(JobEvent("state", json.dumps(found), channel.newest))
+                channel.ended = found["state"] in ENDED
+        while (rest := await listener.next(0)) is not None:
+            yield await _told(service, known, rest)
+    except ComfyflowError:
+        return  # the client comes back and asks again
+    finally:
+        listener.close()
+
+
+async def _told(service: Service, known: KnownJob, event: JobEvent) -> bytes:
+    if event.data is not None:
+        return _event(event)
+    return _event(JobEvent(event.name, json.dumps(await _state(service, known)), event.id))
+
+
+async def _state(service: Service, known: KnownJob) -> dict[str, Any]:
+    found = await service.ask(lambda ledger: ledger.job_of_row(known.job.row))
+    return job_answer(found or known, service.channels.find(known.job.row))
+
+
+def _event(event: JobEvent) -> bytes:
+    return format_sse_event(data_str=event.data, event=event.name, id=event.id or None)

@@ -1,0 +1,231 @@
+"""The ledger of a service: that of a batch, with a job for each row.
+
+``docs/serve.md`` describes the tables for whoever opens it in sqlite3.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from ..batch.ledger import Ledger, Writer
+from ..batch.record import Added, Change, RowRecord, State
+from ..errors import LedgerError
+
+_VERSION: Final = "serve"
+"""Under which name the ledger keeps the version of the tables of jobs."""
+
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE job (
+        row INTEGER PRIMARY KEY REFERENCES row (number),
+        id TEXT NOT NULL UNIQUE,
+        workflow TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        created REAL NOT NULL,
+        request TEXT NOT NULL,
+        idempotency_key TEXT,
+        webhook TEXT
+    );
+    CREATE UNIQUE INDEX job_key ON job (owner, workflow, idempotency_key) WHERE idempotency_key IS NOT NULL;
+    CREATE INDEX job_owner ON job (owner, row);
+    CREATE TABLE delivery (
+        id TEXT PRIMARY KEY,
+        row INTEGER NOT NULL REFERENCES job (row),
+        state TEXT NOT NULL,
+        created REAL NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        due REAL,
+        answer TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX delivery_due ON delivery (due) WHERE due IS NOT NULL;
+    """,
+)
+"""What each version of the tables adds to the one before it."""
+
+_COLUMNS: Final = "row, id, workflow, owner, created, request, idempotency_key, webhook"
+
+
+@dataclass(frozen=True)
+class ServedJob:
+    """What is known of a job beside its row.
+
+    Attributes:
+        row: The number of its row.
+        id: Its id.
+        workflow: What it runs.
+        owner: The name of the API key that it was sent with; empty where there are no keys.
+        created: When it came, in seconds since 1970.
+        request: The SHA-256 of what was asked for, by which a repetition is known.
+        idempotency_key: The key that the client gave it.
+        webhook: The address that is told of its end.
+    """
+
+    row: int
+    id: str
+    workflow: str
+    owner: str
+    created: float
+    request: str
+    idempotency_key: str | None = None
+    webhook: str | None = None
+
+
+@dataclass(frozen=True)
+class AddedJob(Added):
+    """A row has come as a job.
+
+    Attributes:
+        job: The job.
+    """
+
+    job: ServedJob
+
+
+@dataclass(frozen=True)
+class KnownJob:
+    """A job and its row.
+
+    Attributes:
+        job: The job.
+        record: The row.
+    """
+
+    job: ServedJob
+    record: RowRecord
+
+
+class JobLedger(Ledger):
+    """The ledger of a service; see `Ledger`.
+
+    Args:
+        path: Its file; made where there is none.
+
+    Raises:
+        LedgerError: See `Ledger`; or it is that of a batch that has rows, or of a newer service.
+    """
+
+    writers: ClassVar[Mapping[type[Change], Writer]]
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, create=True)
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
+
+    def _migrate(self) -> None:
+        version = self.kept(_VERSION)
+        if version == len(_MIGRATIONS):
+            return
+        if version is None and self.size:
+            raise LedgerError(
+                f"{self.path} is the ledger of a batch, not of a service; choose another folder with --out"
+            )
+        if isinstance(version, int) and version > len(_MIGRATIONS):
+            raise LedgerError(
+                f"{self.path} was written by a newer comfyflow (version {version} of its jobs; this one "
+                f"knows {len(_MIGRATIONS)}); update comfyflow"
+            )
+        with self._transaction():
+            for number in range(version or 0, len(_MIGRATIONS)):
+                for statement in _MIGRATIONS[number].split(";"):
+                    self._database.execute(statement)
+            self._database.execute(
+                "INSERT OR REPLACE INTO batch VALUES (?, ?)", (_VERSION, str(len(_MIGRATIONS)))
+            )
+
+    def job(self, job_id: str) -> KnownJob | None:
+        """A job by its id; None where there is none."""
+        return self._only("id = ?", (job_id,))
+
+    def job_of_row(self, number: int) -> KnownJob | None:
+        """The job of a row; None where there is none."""
+        return self._only("row = ?", (number,))
+
+    def job_with_key(self, owner: str, workflow: str, key: str) -> KnownJob | None:
+        """The job that was sent with an idempotency key; None where there is none."""
+        return self._only(
+            "owner = ? AND workflow = ? AND idempotency_key = ?",
+            (owner, workflow, key),
+        )
+
+    def open_jobs(self) -> dict[str, int]:
+        """How many jobs of each owner wait or run."""
+        with self._errors():
+            found = self._database.execute(
+                "SELECT job.owner, count(*) FROM row JOIN job ON job.row = row.number "
+                "WHERE row.state IN ('pending', 'in_progress') GROUP BY job.owner"
+            ).fetchall()
+        return dict(found)
+
+    def jobs(
+        self,
+        owner: str,
+        *,
+        workflow: str | None = None,
+        state: State | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[KnownJob]:
+        """Jobs, the newest first.
+
+        Args:
+            owner: Whose.
+            workflow: Only those that run it.
+            state: Only those in this state.
+            before: Only those of rows before this one.
+            limit: How many at most.
+        """
+        tests, values = ["job.owner = ?"], list[Any]([owner])
+        for test, value in (
+            ("job.workflow = ?", workflow),
+            ("row.state = ?", state),
+            ("job.row < ?", before),
+        ):
+            if value is not None:
+                tests.append(test)
+                values.append(value)
+        columns = ", ".join(f"job.{name}" for name in _COLUMNS.split(", "))
+        query = (
+            f"SELECT {columns} FROM job JOIN row ON row.number = job.row "  # noqa: S608  # texts of ours
+            f"WHERE {' AND '.join(tests)} ORDER BY job.row DESC LIMIT ?"
+        )
+        with self._errors():
+            found = self._database.execute(query, (*values, limit)).fetchall()
+        return [known for each in found if (known := self._known(ServedJob(*each))) is not None]
+
+    def _only(self, test: str, values: tuple[Any, ...]) -> KnownJob | None:
+        query = f"SELECT {_COLUMNS} FROM job WHERE {test}"  # noqa: S608  # a text of ours
+        with self._errors():
+            found = self._database.execute(query, values).fetchone()
+        return self._known(ServedJob(*found)) if found is not None else None
+
+    def _known(self, job: ServedJob) -> KnownJob | None:
+        record = self.row(job.row)
+        return KnownJob(job, record) if record is not None else None
+
+
+def _add(database: sqlite3.Connection, change: AddedJob) -> None:
+    Ledger.writers[Added](database, change)
+    job = change.job
+    database.execute(
+        f"INSERT INTO job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a text of ours
+        (
+            job.row,
+            job.id,
+            job.workflow,
+            job.owner,
+            job.created,
+            job.request,
+            job.idempotency_key,
+            job.webhook,
+        ),
+    )
+
+
+JobLedger.writers = {**Ledger.writers, AddedJob: _add}

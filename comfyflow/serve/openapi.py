@@ -1,0 +1,105 @@
+"""What the OpenAPI document says of requests that are read by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from ..json_types import is_array, is_object
+from .answer import JobAnswer, RefusalAnswer
+from .refusal import MEDIA_TYPE
+from .request_body import FORM_TYPE, JSON_TYPE
+from .served_workflow import ServedWorkflow
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What is answered where a request is refused.
+
+    Args:
+        statuses: The HTTP statuses, beside those that every request may be answered with.
+    """
+    content = {MEDIA_TYPE: {"schema": _inlined(RefusalAnswer.model_json_schema())}}
+    every = (400, 403, 421, 422, 503)
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in sorted({*statuses, *every})
+    }
+
+
+def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
+    """What is said of the operation that takes a job of a workflow.
+
+    Args:
+        workflow: The workflow.
+    """
+    schema = _inlined(workflow.schema)
+    form = {**schema, "properties": {name: _field(each) for name, each in schema["properties"].items()}}
+    return {
+        "operation_id": f"run_{workflow.name}",
+        "summary": f"Run {workflow.name}",
+        "description": workflow.description,
+        "status_code": 202,
+        "response_model": JobAnswer,
+        "responses": {
+            200: {"description": "The job that the Idempotency-Key was used for", "model": JobAnswer},
+            **refusals(401, 408, 413, 415, 429),
+        },
+        "openapi_extra": {
+            "requestBody": {
+                "required": bool(schema.get("required")),
+                "content": {
+                    JSON_TYPE: {"schema": schema, "example": workflow.example()},
+                    FORM_TYPE: {"schema": form},
+                },
+            },
+            "parameters": [
+                _header(
+                    "Idempotency-Key", "The same request with the same key is taken once.", {"maxLength": 255}
+                ),
+                _header("Prefer", "`wait=10` answers when the job has ended, or after so many seconds.", {}),
+            ],
+        },
+    }
+
+
+def _header(name: str, description: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", "minLength": 1, **more},
+    }
+
+
+def _field(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A parameter as a field of a form: one that takes a file may be the file."""
+    if "x-upload" not in entry and entry.get("format") != "path":
+        return entry
+    return {
+        **entry,
+        "description": f"{entry.get('description', '')} The file itself, or a reference.".strip(),
+    }
+
+
+def _inlined(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON Schema in which every definition stands where it is referred to, as far as it does not recur."""
+    definitions: Mapping[str, Any] = schema.get("$defs", {})
+
+    def inline(value: Any, within: tuple[str, ...]) -> Any:
+        if is_array(value):
+            return [inline(each, within) for each in value]
+        if not is_object(value):
+            return value
+        reference = value.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#/$defs/"):
+            name = reference.rpartition("/")[2]
+            if name in within or name not in definitions:
+                return {}
+            more = {key: each for key, each in value.items() if key != "$ref"}
+            return {**inline(definitions[name], (*within, name)), **inline(more, within)}
+        return {key: inline(each, within) for key, each in value.items() if key not in ("$defs", "$schema")}
+
+    made: dict[str, Any] = inline(schema, ())
+    return made

@@ -1,0 +1,78 @@
+"""A service as a process: it listens, ends in order, and says why it could not begin."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from typing_extensions import override
+
+from .service import Service
+
+_IDLE_SECONDS: Final = 30
+
+
+class ServiceProcess:
+    """Runs a service until it is told to end.
+
+    Args:
+        app: The application.
+        service: The service in it, which it starts and closes.
+        grace: Seconds that requests get to end in when it is told to.
+        connections: How many connections there may be at once.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, *, grace: int, connections: int) -> None:
+        self._service = service
+        self._server: Final = _ServiceServer(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                ws="none",
+                limit_concurrency=connections,
+                timeout_keep_alive=_IDLE_SECONDS,
+                timeout_graceful_shutdown=grace,
+            ),
+            service,
+        )
+
+    def run(self, listening: socket.socket, began: Callable[[], object]) -> None:
+        """Serve until SIGINT or SIGTERM.
+
+        Args:
+            listening: The socket.
+            began: Called when it has begun.
+
+        Raises:
+            ComfyflowError: It cannot begin: another process has the ledger, the folder cannot be written.
+        """
+        asyncio.run(self._run(listening, began))
+
+    async def _run(self, listening: socket.socket, began: Callable[[], object]) -> None:
+        await self._service.start()
+        try:
+            began()
+            await self._server.serve(sockets=[listening])
+        finally:
+            await self._service.close()
+
+
+class _ServiceServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Streams of events would never end by themselves.
+        self._service.channels.end()
+        super().handle_exit(sig, frame)

@@ -1,0 +1,423 @@
+"""The jobs of a service: taken, kept in the ledger, run on servers, and told of."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ..batch.driver import DEPTH
+from ..batch.ledger import LEDGER_NAME
+from ..batch.open_batch import OpenBatch
+from ..batch.record import State
+from ..batch.report import BatchEvent, RowEvent
+from ..batch.row import JSON
+from ..batch.server import PATIENCE
+from ..client.run import Run
+from ..errors import ComfyflowError
+from .channel import ENDED, ChannelFeed, Channels
+from .job_ledger import AddedJob, JobLedger, KnownJob, ServedJob
+from .job_maker import JobMaker, job_row
+from .job_server import JobServers
+from .refusal import Refusal
+from .served_workflow import ServedWorkflow
+from .upload_folder import UploadFolder
+
+if TYPE_CHECKING:
+    from ..client import ClientOptions
+
+T = TypeVar("T")
+
+UPLOADS: Final = "uploads"
+"""The folder of the files that came with requests, in that of the outputs."""
+
+_LOG: Final = logging.getLogger("comfyflow.serve")
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+"""Seconds before what failed as a whole (a full disk) is tried again; they double."""
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """How a service runs its jobs.
+
+    Attributes:
+        servers: The addresses of the servers.
+        out: The folder of outputs, uploads and ledger.
+        options: How servers are connected to.
+        depth: How many jobs a server has at once.
+        queue: How many jobs may wait or run, of all clients.
+        allow_paid: Whether nodes may run that call paid services.
+        patience: Seconds that a server may be away before its jobs go elsewhere.
+    """
+
+    servers: tuple[str, ...]
+    out: Path
+    options: ClientOptions
+    depth: int = DEPTH
+    queue: int = 10_000
+    allow_paid: bool = False
+    patience: float = PATIENCE
+
+
+class Service:
+    """Runs jobs; used by one event loop.
+
+    Args:
+        workflows: What is served, by name.
+        options: How.
+        on_event: Told of each job's states, and of servers; it must not wait.
+        on_run: Told of each prompt that is sent, and of its row.
+    """
+
+    def __init__(
+        self,
+        workflows: Mapping[str, ServedWorkflow],
+        options: ServiceOptions,
+        *,
+        on_event: Callable[[BatchEvent], object] = lambda _: None,
+        on_run: Callable[[int, Run], object] = lambda _row, _run: None,
+    ) -> None:
+        self.workflows: Final = workflows
+        self.options: Final = options
+        self.channels: Final = Channels()
+        self.uploads: Final = UploadFolder(options.out / UPLOADS)
+        self.failure: str = ""
+        """Why nothing can be taken at the moment; empty where it can."""
+        self._on_event = on_event
+        self._on_run = on_run
+        self._batch: OpenBatch | None = None
+        self._ledger: JobLedger | None = None
+        self._ready = asyncio.Event()
+        self._closing = False
+        self._runner: asyncio.Task[None] | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._next = 0
+        self._open: Counter[str] = Counter()
+        self._owners: dict[int, str] = {}
+        self._writing: dict[int, asyncio.Future[None]] = {}
+        self._keys: dict[tuple[str, str, str], asyncio.Future[str]] = {}
+
+    # Beginning and end
+
+    async def start(self) -> None:
+        """Open the ledger, take up what an earlier process left, and begin.
+
+        Raises:
+            LedgerError: The ledger cannot be used: another process has it, or it is a batch's.
+        """
+        self._runner = asyncio.create_task(self._run())
+        opened = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({self._runner, opened}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.is_set():
+            opened.cancel()
+            await self._runner
+
+    async def close(self) -> None:
+        """End. What servers have stays there, for the next process to find."""
+        self._closing = True
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+
+    async def _run(self) -> None:
+        pause, began = _FIRST_PAUSE, False
+        while not self._closing:
+            batch = OpenBatch(
+                JobMaker(self.workflows, self.uploads, allow_paid=self.options.allow_paid),
+                servers=JobServers(
+                    self.options.servers,
+                    self.options.options,
+                    on_run=self._followed,
+                    allow_paid=self.options.allow_paid,
+                    patience=self.options.patience,
+                ),
+                out=self.options.out,
+                ledger=self._open_ledger,
+                depth=self.options.depth,
+                on_event=self._heard,
+                on_open=self._begin,
+            )
+            since = time.monotonic()
+            try:
+                await batch.run()
+            except (ComfyflowError, OSError) as error:
+                if not began and not self._ready.is_set():
+                    raise
+                self.failure = str(error).partition("\n")[0]
+                _LOG.error("%s", self.failure)
+            finally:
+                began = began or self._ready.is_set()
+                self._ended()
+            pause = _FIRST_PAUSE if time.monotonic() - since > _LONGEST_PAUSE else pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _open_ledger(self, folder: Path) -> JobLedger:
+        self._ledger = JobLedger(folder / LEDGER_NAME)
+        return self._ledger
+
+    def _begin(self, batch: OpenBatch) -> None:
+        self._batch = batch
+        self._opening = asyncio.create_task(self._count())
+
+    async def _count(self) -> None:
+        """Know how many jobs there are; only then new ones are taken."""
+        self._next, self._open = await self.ask(lambda ledger: (ledger.size, Counter(ledger.open_jobs())))
+        self._owners.clear()
+        self.failure = ""
+        self._ready.set()
+
+    def _ended(self) -> None:
+        self._ready.clear()
+        self._batch = self._ledger = None
+        if self._opening is not None:
+            self._opening.cancel()
+        for future in self._writing.values():
+            if not future.done():
+                future.set_exception(self._unready())
+        self._writing.clear()
+
+    # Asking
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether jobs are taken."""
+        return self._ready.is_set()
+
+    @property
+    def servers(self) -> dict[str, bool]:
+        """The servers, and whether each answers."""
+        if self._batch is None:
+            return dict.fromkeys(self.options.servers, False)
+        return {each.url: each.available for each in self._batch.standing.servers}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many jobs wait, and how many run."""
+        if self._batch is None:
+            return {"pending": 0, "in_progress": 0}
+        counts = self._batch.standing.counts
+        return {state: counts.get(state, 0) for state in ("pending", "in_progress")}
+
+    async def ask(self, act: Callable[[JobLedger], T]) -> T:
+        """Ask the ledger something.
+
+        Raises:
+            Refusal: It cannot be asked at the moment.
+            LedgerError: It cannot be read.
+        """
+        batch, ledger = self._batch, self._ledger
+        if batch is None or ledger is None:
+            raise self._unready()
+        return await batch.call(lambda: act(ledger))
+
+    def _unready(self) -> Refusal:
+        said = f": {self.failure}" if self.failure else ""
+        return Refusal(503, "not_ready", f"jobs cannot be taken at the moment{said}; try again", retry=5)
+
+    async def job(self, job_id: str, owner: str) -> KnownJob:
+        """A job of an owner.
+
+        Raises:
+            Refusal: There is none.
+        """
+        known = await self.ask(lambda ledger: ledger.job(job_id))
+        if known is None or known.job.owner != owner:
+            raise Refusal(404, "not_found", f"there is no job {job_id[:64]!r}")
+        return known
+
+    # Jobs
+
+    def limit(self, owner: str, most: int) -> None:
+        """See whether an owner may send one more job.
+
+        Args:
+            owner: The owner.
+            most: How many of his may wait or run.
+
+        Raises:
+            Refusal: There are too many.
+        """
+        if self._open[owner] >= most:
+            raise Refusal(429, "queue_full", f"{self._open[owner]:,} jobs of yours wait or run", retry=5)
+        total = sum(self._open.values())
+        if total >= self.options.queue:
+            raise Refusal(429, "queue_full", f"{total:,} jobs wait or run", retry=5)
+
+    async def submit(
+        self,
+        workflow: ServedWorkflow,
+        values: Mapping[str, JSON],
+        *,
+        owner: str = "",
+        most: int = 1 << 31,
+        key: str | None = None,
+        webhook: str | None = None,
+    ) -> tuple[KnownJob, bool]:
+        """Take a job; it is in the ledger when this returns.
+
+        Args:
+            workflow: What to run.
+            values: Parameters that have passed `ServedWorkflow.check`.
+            owner: Whose job it is.
+            most: How many jobs of the owner may wait or run.
+            key: A key under which the same request is taken once, however often it comes.
+            webhook: The address that is told of its end.
+
+        Returns:
+            The job, and whether it is new.
+
+        Raises:
+            Refusal: It is not taken.
+        """
+        request = _digest(workflow.name, values, webhook)
+        if key is None:
+            return await self._take(workflow, values, owner, most, None, webhook, request), True
+        place = (owner, workflow.name, key)
+        while (other := self._keys.get(place)) is not None:
+            await asyncio.wait({other})
+        mine = self._keys[place] = asyncio.get_running_loop().create_future()
+        try:
+            known = await self.ask(lambda ledger: ledger.job_with_key(*place))
+            if known is None:
+                return await self._take(workflow, values, owner, most, key, webhook, request), True
+        finally:
+            del self._keys[place]
+            mine.set_result(key)
+        if known.job.request != request:
+            raise Refusal(
+                422,
+                "idempotency_key_reuse",
+                f"the Idempotency-Key was used for another request, of job {known.job.id}; take a new one",
+            )
+        return known, False
+
+    async def _take(
+        self,
+        workflow: ServedWorkflow,
+        values: Mapping[str, JSON],
+        owner: str,
+        most: int,
+        key: str | None,
+        webhook: str | None,
+        request: str,
+    ) -> KnownJob:
+        batch = self._batch
+        if batch is None or not self.is_ready:
+            raise self._unready()
+        self.limit(owner, most)
+        number = self._next
+        row = job_row(number, workflow.name, values)
+        read = batch.prepared(row)
+        if read.prepared is None:
+            raise Refusal(422, "invalid_workflow", read.problem)
+        self._next += 1
+        job = ServedJob(number, str(uuid.uuid4()), workflow.name, owner, time.time(), request, key, webhook)
+        written = self._writing[number] = asyncio.get_running_loop().create_future()
+        self._open[owner] += 1
+        self._owners[number] = owner
+        batch.add(read, AddedJob(number, row.parameters, job))
+        await asyncio.shield(written)
+        known = await self.ask(lambda ledger: ledger.job_of_row(number))
+        if known is None:
+            raise self._unready()
+        return known
+
+    async def cancel(self, job_id: str, owner: str, seconds: float) -> KnownJob:
+        """Take a job out that waits, or that a server has.
+
+        Args:
+            job_id: Its id.
+            owner: Whose it is.
+            seconds: How long to wait until it is off the server.
+
+        Returns:
+            The job as it is then; one that had ended is what it was.
+
+        Raises:
+            Refusal: There is none.
+        """
+        known = await self.job(job_id, owner)
+        if known.record.state in ENDED or self._batch is None:
+            return known
+        self._batch.cancel(known.job.row)
+        return await self.wait(known, seconds)
+
+    async def wait(self, known: KnownJob, seconds: float) -> KnownJob:
+        """Wait for a job's end.
+
+        Args:
+            known: The job.
+            seconds: How long at most.
+
+        Returns:
+            The job as it is then.
+        """
+        end = time.monotonic() + seconds
+        row = known.job.row
+        channel = self.channels.of(row)
+        listener = channel.listen()
+        try:
+            while True:
+                found = await self.ask(lambda ledger: ledger.job_of_row(row))
+                known = found or known
+                if known.record.state in ENDED:
+                    channel.ended = True
+                    return known
+                while True:
+                    left = end - time.monotonic()
+                    event = await listener.next(left) if left > 0 else None
+                    if event is None:
+                        return known
+                    if event.name == "state":
+                        break
+        finally:
+            listener.close()
+
+    # What is heard
+
+    def _heard(self, event: BatchEvent) -> None:
+        if isinstance(event, RowEvent):
+            self._moved(event.number, event.state)
+        self._on_event(event)
+
+    def _moved(self, number: int, state: State) -> None:
+        written = self._writing.pop(number, None)
+        if written is not None and not written.done():
+            written.set_result(None)
+        if state in ENDED:
+            owner = self._owners.pop(number, None)
+            if owner is not None:
+                self._open[owner] -= 1
+            elif self._ledger is not None:
+                self._recount()
+        self.channels.state(number, state)
+
+    def _recount(self) -> None:
+        """A job has ended that an earlier process took: whose it was the ledger knows."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._recounted())
+
+    async def _recounted(self) -> None:
+        try:
+            self._open = await self.ask(lambda ledger: Counter(ledger.open_jobs()))
+        except (ComfyflowError, Refusal) as error:
+            _LOG.warning("%s", error)
+
+    def _followed(self, row: int, run: Run) -> None:
+        run.follow(ChannelFeed(self.channels.of(row).hear))
+        self._on_run(row, run)
+
+
+def _digest(workflow: str, values: Mapping[str, JSON], webhook: str | None) -> str:
+    known: Sequence[Any] = [workflow, values, webhook]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
