@@ -21,7 +21,7 @@ from ..client.routes.node_class_routes import class_infos
 from ..client.routes.queue_routes import delete_queued, history_entry, interrupt, queue
 from ..client.routes.server_routes import free, system_stats
 from ..client.run import Run, picture_senders
-from ..client.running import Sending, Started, abandon, attach, queued
+from ..client.running import Sending, Started, abandon, attach, extra_data, queued
 from ..client.submission import Submission
 from ..client.waiting import Wait, ready_socket, require_pictures
 from ..errors import (
@@ -36,6 +36,7 @@ from ..errors import (
 from ..graph.prompt import sendable
 from ..schema.node_schema import read_node
 from ..source import Source
+from .embedding import Embedding
 from .outputs import save_outputs
 from .queue_watch import QueueWatch
 from .record import LONGEST_ERROR, Attempt, Ending, SavedOutput
@@ -107,6 +108,7 @@ class BatchServer:
         self._nobody: Final = str(uuid.uuid4())
         self._turns: Final = Turns(_AT_ONCE)
         self.client.use(self._turns.take)
+        self._embedding: Final = Embedding()
         core = self.client._core
         core.hub.listen(self._watch)
         self._calm: Final = core.limited(
@@ -242,7 +244,7 @@ class BatchServer:
             why = await self.client._driver.see_through(abandon(self.client._core, sending))
             raise Stopped(off=not why and (known or sending.run is not None)) from interrupt
         except ServerUnreachable as error:
-            unsent = known and error.unsent and not sending.accepted
+            unsent = known and not sending.accepted and (error.unsent or sending.run is None)
             return Ended("unsent" if unsent else "abandoned", _line(error), server_gone=True)
         except PromptRejected as error:
             first = next(iter(error.report.errors), None)
@@ -285,6 +287,8 @@ class BatchServer:
             if isinstance(given, Ended):
                 return given
             prompt = given
+            source = dataclasses.replace(source, prompt=prompt)
+        extra = extra_data(core, (yield from self._embedding.of(core, source)))
         run = Run(attempt.prompt_id, prompt, core.new_signal, core.clock, source.places)
         run.senders = picture_senders(prompt, None)
         run.polled = not (core.use_socket and (run.senders or self._listens))
@@ -296,7 +300,9 @@ class BatchServer:
         sending.run = run
         self.followed(attempt, run)
         nobody = self._nobody if run.polled else None
-        started = yield from queued(core, run, Submission(prompt, client_id=nobody), source, sending)
+        started = yield from queued(
+            core, run, Submission(prompt, extra_data=extra, client_id=nobody), source, sending
+        )
         return (yield from self._waited(started))
 
     def _taken_up(self, attempt: Attempt, sending: Sending, looks: Sequence[float]) -> Flow[Ended]:

@@ -19,7 +19,14 @@ from ..source import Converting
 from . import FAILED, INTERRUPTED, PROBLEMS
 from .batch_ledger import cancel, export, retry, status
 from .connection import server_classes, simulated_server
-from .options import CONNECTION_OPTIONS, PATH, connection_options, converting_options, server_url
+from .options import (
+    CONNECTION_OPTIONS,
+    PATH,
+    connection_options,
+    converting_options,
+    partner_api_key_option,
+    server_url,
+)
 from .parameters import option_like
 from .plain_text import say
 from .target import find_workflow, load_target
@@ -55,7 +62,7 @@ def batch() -> None:
 
 def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--server``, which can be repeated, and the options of a connection."""
-    for option in reversed(CONNECTION_OPTIONS):
+    for option in reversed((*CONNECTION_OPTIONS, partner_api_key_option)):
         command = option(command)
     return click.option(
         "--server", "servers", metavar="URL", multiple=True, help="A running ComfyUI. Can be repeated."

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from .options import CONNECTION_OPTIONS, PATH, connection_options, server_url
+from .options import CONNECTION_OPTIONS, PATH, connection_options, partner_api_key_option, server_url
 from .plain_text import say
 
 
 def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(CONNECTION_OPTIONS):
+    for option in reversed((*CONNECTION_OPTIONS, partner_api_key_option)):
         command = option(command)
     return command
 

@@ -402,17 +402,35 @@ def _editor_workflow(
     return embedded_workflow(prepared, schema)
 
 
-def _submission(core: Core, prepared: Source, options: RunSettings, schema: Schema | None) -> Submission:
-    extra = dict(options.extra_data or {})
-    editor = _editor_workflow(prepared, options, schema)
+def extra_data(
+    core: Core,
+    editor: Mapping[str, Any] | None,
+    given: Mapping[str, Any] | None = None,
+    partner_api_key: str | None = None,
+) -> dict[str, Any]:
+    """What goes along with a prompt.
+
+    Args:
+        core: The client; its key for nodes that call paid services is taken where no other is given.
+        editor: The editor's workflow, for the files that the prompt gives; None for none.
+        given: What the user wants to go along.
+        partner_api_key: A key for this prompt.
+    """
+    extra = dict(given or {})
     if editor is not None:
         known = extra.get("extra_pnginfo")
         extra["extra_pnginfo"] = {**(known if is_object(known) else {}), "workflow": editor}
+    if (key := partner_api_key or core.partner_api_key) is not None:
+        extra["api_key_comfy_org"] = key
+    return extra
+
+
+def _submission(core: Core, prepared: Source, options: RunSettings, schema: Schema | None) -> Submission:
+    editor = _editor_workflow(prepared, options, schema)
+    extra = extra_data(core, editor, options.extra_data, options.partner_api_key)
     policy = options.node_failure_policy
     if policy is not None:  # the first form of the servers' change reads it here, the last one in the body
         extra["node_failure_policy"] = policy
-    if (key := options.partner_api_key or core.partner_api_key) is not None:
-        extra["api_key_comfy_org"] = key
     if not is_object(extra.get("extra_pnginfo", {})):
         raise ClientError("extra_data['extra_pnginfo'] must be an object: anything else breaks the server")
     ids = _chosen(prepared, options)
