@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -33,6 +34,7 @@ from tests.fault_proxy import FaultProxy
 from tests.fault_run import LIMITS
 
 SECONDS = 3600.0
+"""What a run may take. No server is away for so long: a row that goes elsewhere may run twice, as it should."""
 
 
 class Both:
@@ -70,7 +72,7 @@ class BatchFaultRun:
 
     rows: int
     lost: list[str] = field(default_factory=list)
-    doubled: list[int] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
     repeated: int = 0
     wrong: list[str] = field(default_factory=list)
     kills: int = 0
@@ -147,7 +149,7 @@ def run_batch_faults(
         if done.returncode:
             found.lost.append(done.stderr[-2000:])
         found.restarts = sum(len(life.starts) for life in lives)
-        count_executed(found, lives)
+        count_executed(found, lives, out)
         check_rows(found, out)
         counted = sum((gateway.faults for gateway in gateways), Counter[str]())
         found.requests = sum(counted.values())
@@ -199,7 +201,7 @@ def _restarting(lives: list[Life], times: int, out: Path, rows: int, chance: ran
         thread.join(60)
 
 
-def count_executed(found: BatchFaultRun, lives: list[Life]) -> None:
+def count_executed(found: BatchFaultRun, lives: list[Life], out: Path) -> None:
     """Count what the servers took: a row once, and again only where a restart had taken it."""
     taken: dict[int, list[tuple[int, int]]] = {}
     for number, life in enumerate(lives):
@@ -209,8 +211,16 @@ def count_executed(found: BatchFaultRun, lives: list[Life]) -> None:
     for row, times in taken.items():
         surviving = [each for each in times if each[1] == len(lives[each[0]].starts)]
         if len(set(times)) < len(times) or len(surviving) > 1:
-            found.doubled.append(row)
+            found.doubled.append(f"row {row}: taken by {times} (server, life); {attempts_of(out, row)}")
         found.repeated += len(times) - 1
+
+
+def attempts_of(out: Path, row: int) -> str:
+    """What the ledger says of the attempts of a row."""
+    with sqlite3.connect(out / LEDGER_NAME) as database:
+        columns = "server, prompt_id, sent, ended, ending, error"
+        found = database.execute(f"SELECT {columns} FROM attempt WHERE row = ? ORDER BY sent", (row,))
+        return "; ".join(map(str, found.fetchall()))
 
 
 def check_rows(found: BatchFaultRun, out: Path) -> None:
@@ -241,7 +251,12 @@ def check_rows(found: BatchFaultRun, out: Path) -> None:
 def main() -> int:
     out, count, *urls = sys.argv[1:]
     batch = Batch(
-        Both(), numbered(int(count)), servers=urls, out=Path(out), options={"limits": LIMITS}, patience=120
+        Both(),
+        numbered(int(count)),
+        servers=urls,
+        out=Path(out),
+        options={"limits": LIMITS},
+        patience=SECONDS,
     )
     summary = asyncio.run(batch.run())
     print(json.dumps(dict(summary.counts)))

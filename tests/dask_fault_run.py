@@ -17,6 +17,7 @@ from comfyflow.batch.dask_fleet import DaskServers
 from comfyflow.batch.driver import Batch
 from comfyflow.simulator import Simulator
 from tests.batch_fault_run import (
+    SECONDS,
     BatchFaultRun,
     Both,
     Life,
@@ -26,7 +27,6 @@ from tests.batch_fault_run import (
 )
 from tests.batches import numbered
 
-SECONDS = 3600.0
 WORKER = "import sys; from comfyflow.cli import main; sys.argv[0] = 'comfyflow'; main()"
 
 
@@ -124,7 +124,7 @@ def run_dask_faults(
         chance.shuffle(acts)
         wait_for_scheduler(port)
         fleet = DaskServers(
-            f"tcp://127.0.0.1:{port}", depth=3, patience=120, shared=str(out) if shared else ""
+            f"tcp://127.0.0.1:{port}", depth=3, patience=SECONDS, shared=str(out) if shared else ""
         )
         batch = Batch(Both(), numbered(rows), servers=fleet, out=out)
         with _happening(acts, sorted(chance.randrange(rows) for _ in acts), out):
@@ -132,7 +132,7 @@ def run_dask_faults(
         if not summary.is_whole:
             found.lost.append(str(summary))
         found.restarts = sum(len(life.starts) for life in lives)
-        count_executed(found, lives)
+        count_executed(found, lives, out)
         check_rows(found, out)
     found.seconds = time.monotonic() - began
     return found
