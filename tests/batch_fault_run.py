@@ -17,7 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from tests.fault_proxy import FaultProxy
 from tests.fault_run import LIMITS
 
 SECONDS = 3600.0
-"""What a run may take. No server is away for so long: a row that goes elsewhere may run twice, as it should."""
+"""What a run may take. No server is away for so long: a row that goes elsewhere may run twice."""
 
 
 class Both:
@@ -217,10 +217,9 @@ def count_executed(found: BatchFaultRun, lives: list[Life], out: Path) -> None:
 
 def attempts_of(out: Path, row: int) -> str:
     """What the ledger says of the attempts of a row."""
-    with sqlite3.connect(out / LEDGER_NAME) as database:
-        columns = "server, prompt_id, sent, ended, ending, error"
-        found = database.execute(f"SELECT {columns} FROM attempt WHERE row = ? ORDER BY sent", (row,))
-        return "; ".join(map(str, found.fetchall()))
+    asked = "SELECT server, prompt_id, sent, ended, ending, error FROM attempt WHERE row = ? ORDER BY sent"
+    with closing(sqlite3.connect(out / LEDGER_NAME)) as database:
+        return "; ".join(map(str, database.execute(asked, (row,)).fetchall()))
 
 
 def check_rows(found: BatchFaultRun, out: Path) -> None:

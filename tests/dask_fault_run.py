@@ -139,7 +139,7 @@ def run_dask_faults(
 
 
 def wait_for_scheduler(port: int) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not _listens(port):
         assert time.monotonic() < end, "the scheduler does not start"
         time.sleep(0.1)

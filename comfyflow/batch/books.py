@@ -46,9 +46,9 @@ class Books:
         self._waiting: list[tuple[Change, RowEvent | None]] = []
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing waits to be written."""
-        return not self._waiting
+    def waiting(self) -> int:
+        """How many changes wait to be written."""
+        return len(self._waiting)
 
     def take(self) -> Sequence[tuple[Change, RowEvent | None]]:
         """What waits to be written, each with what is told then."""

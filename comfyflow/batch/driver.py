@@ -42,6 +42,12 @@ _LONGEST_PAUSE: Final = 60.0
 _GIVEN_UP: Final = 600.0
 """Seconds after which a batch ends for which no server is there."""
 
+_TOGETHER: Final = 0.05
+"""Seconds for which a change waits for others, to be written in one transaction with them."""
+
+_FEW: Final = 4
+"""Changes of less than this part of what is in flight wait for others: the servers have enough to do."""
+
 _LOOKS: Final = 1.0
 """Seconds between two looks at what others have changed in the ledger."""
 
@@ -83,6 +89,7 @@ class Batch:
         )
         self._schedule = Schedule(depth, window)
         self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._room = asyncio.Event()
         self._asking: dict[str, asyncio.Event] = {}
         self._servers: dict[str, RowServer] = {}
@@ -91,7 +98,7 @@ class Batch:
         self._reasons: dict[str, str] = {}
         self._prepared: dict[int, tuple[PreparedRow, Need]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._books = Books(on_event, self._awake)
+        self._books = Books(on_event, self._changed)
         self._began = time.monotonic()
         self._useful = self._began
         self._met = False
@@ -117,6 +124,19 @@ class Batch:
     def _awake(self) -> None:
         """Have the main loop go round."""
         self._wake.set()
+
+    def _changed(self) -> None:
+        """Have the main loop go round, now or when there is more to do."""
+        if self._books.waiting * _FEW >= self._schedule.in_flight:
+            self._wake.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_TOGETHER, self._awake)
+
+    def _begin_round(self) -> None:
+        self._wake.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     @property
     def standing(self) -> Standing:
@@ -206,12 +226,12 @@ class Batch:
 
     async def _work(self) -> None:
         while True:
-            self._wake.clear()
+            self._begin_round()
             if self._failure is not None:
                 raise self._failure
             self._refuse_impossible()
             assigned = [] if self._ending else self._schedule.assign()
-            if assigned or not self._books.is_empty:
+            if assigned or self._books.waiting:
                 self._useful = time.monotonic()
                 await self._write(assigned)
                 self._room.set()
@@ -306,7 +326,7 @@ class Batch:
         self._prepared[number] = (prepared, need)
         self._schedule.add(number, need)
         self._ask_for_classes()
-        self._wake.set()
+        self._changed()
 
     def _ask_for_classes(self) -> None:
         for url, asking in self._asking.items():
@@ -410,7 +430,7 @@ class Batch:
                 self._tasks.pop(attempt.row, None)
                 if attempt.server in self._servers:
                     self._schedule.finished(attempt.server, attempt.row)
-                self._wake.set()
+                self._changed()
 
         self._tasks[attempt.row] = asyncio.create_task(guarded())
 

@@ -163,9 +163,10 @@ class Recipe(ABC):
     def _known(self, source: Source) -> Schema:
         if self._schema is None:
             try:
-                self._schema = source.own_schema() or reference_schema()
+                own = source.own_schema()
             except SchemaError:
-                self._schema = reference_schema()
+                own = None
+            self._schema = own if own is not None else reference_schema()
         return self._schema
 
 
