@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from .bounds import Bounds
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import httpx
 
     from .client.flow import Middleware
+
+
+BackendName: TypeAlias = Literal["auto", "comfyui", "comfy-api-v2"]
+"""What is spoken at a server's address; ``auto`` finds out."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class ClientOptions(TypedDict, total=False):
             context, or False, which trusts everybody. None: what is configured, or the system's own.
         proxy: The address of a proxy, instead of the environment's; ``""`` for none.
         partner_api_key: The key for nodes that call paid services, for every prompt.
+        backend: What is spoken at the address: ``comfyui``, or ``comfy-api-v2`` (Comfy Cloud,
+            ``comfy-api-proxy``). ``auto`` finds out before anything is queued.
     """
 
     token: str | None
@@ -98,6 +104,7 @@ class ClientOptions(TypedDict, total=False):
     verify: ssl.SSLContext | bool | str | os.PathLike[str] | None
     proxy: str | None
     partner_api_key: str | None
+    backend: BackendName
 
 
 @dataclass(frozen=True, repr=False)  # it may hold secrets
@@ -122,3 +129,4 @@ class ClientSettings:
     verify: ssl.SSLContext | bool | str | os.PathLike[str] | None = None
     proxy: str | None = None
     partner_api_key: str | None = None
+    backend: BackendName = "auto"

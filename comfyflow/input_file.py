@@ -29,11 +29,13 @@ class UploadedFile:
         name: Its name there; perhaps another than was asked for.
         subfolder: The folder below, or ``""``.
         type: ``input``, ``temp`` or ``output``.
+        asset_id: The id by which a server of the Comfy API v2 knows it; ``""`` on others.
     """
 
     name: str
     subfolder: str = ""
     type: str = "input"
+    asset_id: str = ""
 
     @property
     def reference(self) -> str:
@@ -117,6 +119,7 @@ class InputFile:
         name: What it is called when it is uploaded.
         content: The bytes, or the file that has them; None where a server has it already.
         origin: The output file that it is, if it is one.
+        uploaded: The uploaded file that it is, if it is one.
     """
 
     reference: str
@@ -124,6 +127,7 @@ class InputFile:
     name: str = ""
     content: bytes | Path | None = field(default=None, repr=False)
     origin: OutputFile | None = None
+    uploaded: UploadedFile | None = None
 
     @classmethod
     def of(cls, value: object) -> InputFile | None:
@@ -150,7 +154,7 @@ class InputFile:
                 )
             return _of_bytes(content, f"{len(content)} bytes")
         if isinstance(value, UploadedFile):
-            return cls(value.reference, value.reference)
+            return cls(value.reference, value.reference, uploaded=value)
         if isinstance(value, OutputFile):
             return _of_output(value)
         picture = _picture(value)
@@ -181,6 +185,11 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 def is_annotated(text: str) -> bool:
     """Whether a text says itself in which folder of the server its file is: ``a.png [output]``."""
     return text.endswith(ANNOTATIONS)
+
+
+def bare_name(text: str) -> str:
+    """A name without the folder that it may say at its end."""
+    return text.rpartition(" [")[0] if is_annotated(text) else text
 
 
 def is_plain_path(text: str) -> bool:

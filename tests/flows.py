@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from comfyflow.client.address import read_address
+from comfyflow.client.api_v2 import ApiV2
+from comfyflow.client.backend import Recognition
+from comfyflow.client.comfyui_backend import ComfyUI
 from comfyflow.client.core import Core
 from comfyflow.client.flow import Answer, Flow, Gather, Request, Send, Signal, Sleep, StartSocket, Watch
 from comfyflow.client_options import Limits
@@ -46,7 +49,14 @@ class World:
         address, credentials = read_address(url)
         self.now = 0.0
         self.respond = respond
-        self.core = Core(address, credentials, Flag, limits=limits, clock=lambda: self.now)
+        self.core = Core(
+            address,
+            credentials,
+            Flag,
+            Recognition(ComfyUI(), ApiV2(), "comfyui"),
+            limits=limits,
+            clock=lambda: self.now,
+        )
         self.core.random.seed(1)
         self.requests: list[Request] = []
         self._planned: list[tuple[float, int, Callable[[], object]]] = []

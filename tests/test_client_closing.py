@@ -167,7 +167,7 @@ def test_a_socket_that_is_waited_for_does_not_hold_up_closing(kind: str) -> None
 def test_a_server_that_takes_connections_and_never_answers_is_out_of_time(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with connected(kind, url) as client:
+        with connected(kind, url, backend="comfyui") as client:
             began = time.monotonic()
             with pytest.raises(WaitTimeout, match=r"POST /api/prompt .* was not answered in time") as sent:
                 client.run(prompt(), timeout=1)

@@ -331,7 +331,7 @@ def test_a_key_in_a_prompt_is_not_shown_to_who_looks_at_requests(kind: str) -> N
         repeated = [[1, "p", {}, {"api_key_comfy_org": "key-901bbc"}, []]]
         return httpx.Response(200, json={"prompt_id": "p", "queue_running": repeated})
 
-    options: dict[str, Any] = {"middleware": [look], "websocket": False}
+    options: dict[str, Any] = {"middleware": [look], "websocket": False, "backend": "comfyui"}
     with connected(kind, "http://host", transport=httpx.MockTransport(server), **options) as client:
         handle = client.submit({"1": {"class_type": "X", "inputs": {}}}, partner_api_key="key-901bbc")
         assert "key-901bbc" not in f"{client.queue()!r} {handle!r}"

@@ -187,7 +187,7 @@ def test_waiting_for_a_handle_leaves_the_prompt(server: Simulator) -> None:
             raise KeyboardInterrupt(presses.pop())
         return (yield from forward(request))
 
-    with Client(server.url, middleware=[interrupted], websocket=False) as client:
+    with Client(server.url, middleware=[interrupted], websocket=False, backend="comfyui") as client:
         handle = client.submit(prompt())
         with pytest.raises(KeyboardInterrupt, match="once"):
             handle.result()

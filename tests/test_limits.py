@@ -131,8 +131,10 @@ def test_json_of_a_file(tmp_path: Path) -> None:
 )
 def test_the_pace_of_an_answer(seconds: float, came: int, slow: bool) -> None:
     world = World(lambda _: answer({}))
-    core = Core(world.core.address, world.core.credentials, Flag, bounds=Bounds(rate=100, grace=10),
-                clock=lambda: world.now)  # fmt: skip
+    mine, bounds = world.core, Bounds(rate=100, grace=10)
+    core = Core(
+        mine.address, mine.credentials, Flag, mine.recognition, bounds=bounds, clock=lambda: world.now
+    )
     body = AnswerBody(core, Send(Request("GET", "/x")), httpx.Response(200))
     world.now = seconds
     if not slow:

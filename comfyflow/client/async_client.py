@@ -27,7 +27,15 @@ from .options import (
     WaitSettings,
 )
 from .result import Result
-from .routes import asset_routes, file_routes, node_class_routes, queue_routes, server_routes, user_routes
+from .routes import (
+    asset_routes,
+    file_routes,
+    node_class_routes,
+    queue_routes,
+    server_routes,
+    upload_routes,
+    user_routes,
+)
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
 from .waiting import Deadline, connect, next_event, require_socket
 from .web_socket import Listener
@@ -454,8 +462,8 @@ class AsyncClient(AsyncParts):
     save: Final = awaiting(file_routes.save)
     download: Final = awaiting(file_routes.download)
     _download_each: Final = awaiting(file_routes.download_each)
-    upload_image: Final = awaiting(file_routes.upload_image)
-    upload_mask: Final = awaiting(file_routes.upload_mask)
+    upload_image: Final = awaiting(upload_routes.upload_image)
+    upload_mask: Final = awaiting(upload_routes.upload_mask)
 
     system_stats: Final = awaiting(server_routes.system_stats)
     features: Final = awaiting(server_routes.features)

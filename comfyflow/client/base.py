@@ -321,7 +321,8 @@ class BaseClient:
 
     def url_of(self, file: OutputFile) -> str:
         """For `OutputFile.url`."""
-        return self.view_url(file.name, subfolder=file.subfolder, type=file.type)
+        request = self._core.recognition.likely.file_request(self._core, file, file.type)
+        return self._core.address.url_of(request.path, request.query)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.url}>"

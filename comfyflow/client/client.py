@@ -28,7 +28,15 @@ from .options import (
     WaitSettings,
 )
 from .result import Result
-from .routes import asset_routes, file_routes, node_class_routes, queue_routes, server_routes, user_routes
+from .routes import (
+    asset_routes,
+    file_routes,
+    node_class_routes,
+    queue_routes,
+    server_routes,
+    upload_routes,
+    user_routes,
+)
 from .target import R1, R2, R3, R4, R5, R6, F, Several, Target
 from .waiting import Deadline, connect, next_event, require_socket
 from .web_socket import Listener
@@ -405,8 +413,8 @@ class Client(BlockingParts):
     save: Final = blocking(file_routes.save)
     download: Final = blocking(file_routes.download)
     _download_each: Final = blocking(file_routes.download_each)
-    upload_image: Final = blocking(file_routes.upload_image)
-    upload_mask: Final = blocking(file_routes.upload_mask)
+    upload_image: Final = blocking(upload_routes.upload_image)
+    upload_mask: Final = blocking(upload_routes.upload_mask)
 
     system_stats: Final = blocking(server_routes.system_stats)
     features: Final = blocking(server_routes.features)

@@ -15,6 +15,9 @@ from ..client_options import ClientSettings
 from ..configuration import GivenCredentials, given_credentials
 from ..errors import ClientError, ConfigurationError
 from .address import Address, Credentials, basic, bearer, read_address, redacted
+from .api_v2 import ApiV2
+from .backend import Recognition
+from .comfyui_backend import ComfyUI
 from .core import Core
 from .flow import Signal
 from .pace import keep_pace
@@ -126,6 +129,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
         address,
         Credentials(headers, tuple(query.items()), (key,) if key else ()),
         new_signal,
+        Recognition(ComfyUI(), ApiV2(), options.backend, address.host),
         client_id=options.client_id,
         limits=options.limits,
         bounds=options.bounds,

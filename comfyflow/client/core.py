@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from ..bounds import MIB, Bounds, check_json
@@ -21,6 +21,9 @@ from ..schema import Schema
 from .address import Address, Credentials, elsewhere, for_answer
 from .flow import Answer, BodySink, Flow, Forward, Middleware, Request, Signal, send, sleep
 from .web_socket import Hub
+
+if TYPE_CHECKING:
+    from .backend import Recognition
 
 _KEPT: Final = frozenset(
     {
@@ -128,6 +131,7 @@ class Core:
         bounds: How much a server may send.
         middleware: What every request goes through, outermost first.
         new_signal: Makes a `Signal` of the driver's kind.
+        recognition: What is spoken there, as far as is known.
         use_socket: Whether there is to be a socket at all.
         cache_seconds: For how long lists of what the server has are good.
         clock: Seconds, monotonic.
@@ -138,6 +142,7 @@ class Core:
         address: Address,
         credentials: Credentials,
         new_signal: Callable[[], Signal],
+        recognition: Recognition,
         *,
         client_id: str | None = None,
         limits: Limits | None = None,
@@ -155,6 +160,7 @@ class Core:
         self.middleware: Final[list[Middleware]] = [*middleware]
         """Shared with what `within` gives: a layer that is added later counts everywhere."""
         self.new_signal = new_signal
+        self.recognition: Final = recognition
         self.use_socket = use_socket
         self.partner_api_key: str | None = None
         """For nodes that call paid services, where a run says nothing else."""
@@ -401,7 +407,9 @@ def error_of(core: Core, request: Request, answer: Answer) -> ServerError:
     detail = f": {core.credentials.hide(said)}" if said else ""
     if 300 <= answer.status < 400:
         detail = "; it points elsewhere: use that address for the client"
-    advice = for_answer(core.address, request, answer, bool(core.credentials))
+    advice = core.recognition.advice(request, answer) or for_answer(
+        core.address, request, answer, bool(core.credentials)
+    )
     hint = f" ({advice})" if advice else ""
     message = f"{request.label} of {core.address} gave {answer.status}{hint}{detail}"
     return ServerError(message, answer.status, _shown(core, answer))

@@ -24,19 +24,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..dynamic import unfold_inputs
-from ..errors import ClientError, ServerError
+from ..errors import ClientError
 from ..graph.prompt import is_wrapped, sources_of, unwrapped, wrapped
 from ..graph.walk import upstream
-from ..input_file import InputFile, UploadedFile, is_annotated, is_file, is_plain_path
+from ..input_file import InputFile, UploadedFile, bare_name, is_annotated, is_file, is_plain_path
 from ..json_types import is_array, is_list, object_or_empty, text_or_empty
 from ..nearest import nearest
 from ..schema import InputSchema, NodeSchema, Schema
 from ..schema.installed_files import is_media_file, takes_file
 from ..source import Input, Source
 from ..validate.server_error import CUSTOM_VALIDATION_FAILED, ErrorEntry, Explained
-from .core import Core, call
-from .flow import Flow, Gather, Request, Tell
-from .routes.file_routes import upload_image, view_request
+from .api_v2_assets import asset_of
+from .backend import Input as FilePlace
+from .core import Core
+from .flow import Flow, Gather, Tell
+from .routes.file_routes import read
 from .routes.node_class_routes import class_infos
 
 _CHUNK: Final = 1 << 20
@@ -88,11 +90,13 @@ class Uploaded:
         prompt: The prompt with the server's names.
         uploads: What was sent.
         errors: Files that are nowhere, or must not be sent, by node.
+        assets: The ids of those that are assets, by where the prompt names them.
     """
 
     prompt: Mapping[str, Any]
     uploads: list[Upload] = field(default_factory=list[Upload])
     errors: dict[str, list[ErrorEntry]] = field(default_factory=dict[str, list[ErrorEntry]])
+    assets: dict[FilePlace, str] = field(default_factory=dict[FilePlace, str])
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,9 @@ def upload_inputs(
         yield from _look(core, source, elsewhere, allow, done)
     if done.errors:
         return done
+    for use in uses:
+        if asset_id := asset_of(use.file):
+            done.assets[use.node_id, use.name, use.index] = asset_id
     for use, file in here:
         yield from _send(core, use, file, done, on_upload)
     return done
@@ -190,13 +197,16 @@ def upload_once(
         ClientError: It cannot be read.
     """
     content = file.content
+    if content is None and file.origin is not None:
+        foreign = _is_of_another(core, file)
+        content = file.origin.bytes() if foreign else (yield from read(core, file.origin))
     if content is None:
-        content = file.origin.bytes() if file.origin is not None else b""
+        raise ClientError(f"{file.shown} cannot be uploaded: nothing here has its bytes")
     key = (core.hub.connections, f"{kind}/{subfolder}/{file.name}", _digest(content))
     known: UploadedFile | None = core.uploads.get(key)
     if known is not None:
         return known, False
-    known = yield from upload_image(core, content, name=file.name, subfolder=subfolder, type=kind)
+    known = yield from core.recognition.likely.upload(core, content, file.name, kind, subfolder)
     core.uploads[key] = known
     return known, True
 
@@ -230,7 +240,7 @@ def _values(source: Source, node_id: str, node: object) -> Iterator[Any]:
 
 def _may_be_file(value: object) -> bool:
     if isinstance(value, str):
-        return len(value) <= _LONGEST and (is_media_file(_bare(value)) or _is_file(value))
+        return len(value) <= _LONGEST and (is_media_file(bare_name(value)) or _is_file(value))
     return InputFile.of(value) is not None if not isinstance(value, (int, float, dict, list)) else False
 
 
@@ -281,7 +291,7 @@ def _in_input(
 
 def _is_fixed_choice(entry: InputSchema, text: str) -> bool:
     """Whether a text is a choice that is no file, such as ``none``."""
-    return text in (entry.choices or ()) and not is_media_file(_bare(text))
+    return text in (entry.choices or ()) and not is_media_file(bare_name(text))
 
 
 def _file_inputs(known: NodeSchema, inputs: Mapping[str, Any]) -> Mapping[str, InputSchema]:
@@ -312,7 +322,8 @@ def _needed(
 def _here(core: Core, use: _GivenFile, allow: bool) -> InputFile | None:
     """The file here that is to be uploaded, or None where there is none."""
     if use.file is not None:
-        return use.file if use.file.content is not None or _is_of_another(core, use.file) else None
+        sent = use.file.content is not None or _is_of_another(core, use.file) or _is_output(core, use.file)
+        return use.file if sent else None
     if use.entry is not None and not use.entry.is_combo and not is_media_file(use.text):
         return None  # a text for which a server says that it may be a file
     if is_annotated(use.text) or not _is_file(use.text) or not _may_be_sent(use, allow):
@@ -324,6 +335,15 @@ def _is_of_another(core: Core, file: InputFile) -> bool:
     """Whether it is a file of another server than the one that runs the prompt."""
     owner = file.origin._source if file.origin is not None else None
     return getattr(owner, "url", core.address.url) != core.address.url
+
+
+def _is_output(core: Core, file: InputFile) -> bool:
+    """Whether it is an output where outputs are no inputs, though both are assets.
+
+    comfy-api-proxy (0.1.6) names an output that is given as an input without its folder, so that
+    ComfyUI looks for it among its inputs.
+    """
+    return file.origin is not None and not core.recognition.likely.has_folders
 
 
 def _may_be_sent(use: _GivenFile, allow: bool) -> bool:
@@ -350,7 +370,8 @@ def _look(core: Core, source: Source, uses: Sequence[_GivenFile], allow: bool, d
     texts = list(dict.fromkeys(use.text for use in uses))
     if not texts:
         return
-    answers = yield Gather([_is_there(core, text) for text in texts], _AT_ONCE)
+    has_file = core.recognition.likely.has_file
+    answers = yield Gather([has_file(core, text) for text in texts], _AT_ONCE)
     there = dict(zip(texts, answers, strict=True))
     lost = [use for use in uses if there[use.text] is False]
     names = {text_or_empty(source.prompt[use.node_id].get("class_type")) for use in lost}
@@ -400,22 +421,6 @@ def _absolute(text: str) -> str:
         return repr(text)
 
 
-def _is_there(core: Core, text: str) -> Flow[bool | None]:
-    """Whether the server has a file, by asking for it; None where it does not say."""
-    bare, kind = _bare(text), "input"
-    if bare != text:
-        kind = text[len(bare) :].strip(" []")
-    folder, _, name = bare.rpartition("/")
-    if not name:
-        return None
-    request = view_request(name, folder, kind)
-    try:
-        yield from call(core, Request("HEAD", request.path, request.query))
-    except ServerError as error:
-        return False if error.status in (400, 403, 404) else None
-    return True
-
-
 def _send(
     core: Core, use: _GivenFile, file: InputFile, done: Uploaded, on_upload: OnUpload | None
 ) -> Flow[None]:
@@ -424,6 +429,8 @@ def _send(
     kind = kind if kind in ("input", "output", "temp") else "input"
     sent, now = yield from upload_once(core, file, kind, "3d" if is_mesh else "")
     done.prompt = _replaced(done.prompt, use, sent.reference)
+    if sent.asset_id:
+        done.assets[use.node_id, use.name, use.index] = sent.asset_id
     if not now:
         return
     note = ""
@@ -459,11 +466,6 @@ def _err(done: Uploaded, use: _GivenFile, message: str) -> None:
         Explained(message),
     )
     done.errors.setdefault(use.node_id, []).append(error)
-
-
-def _bare(text: str) -> str:
-    """A name without the folder that it may say at its end."""
-    return text.rpartition(" [")[0] if is_annotated(text) else text
 
 
 def _suffix(name: str) -> str:

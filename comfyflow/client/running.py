@@ -14,6 +14,7 @@ from ..problem import Problem
 from ..schema import Schema
 from ..schema.schema import UNKNOWN
 from ..source import Source, prompt_classes
+from .backend import recognise
 from .core import Core, about, in_time
 from .flow import Flow, Watch, sleep
 from .inputs import Uploaded, upload_inputs
@@ -22,10 +23,9 @@ from .options import (
     WaitSettings,
 )
 from .routes.node_class_routes import with_server_classes
-from .routes.queue_routes import Queue, delete_queued, history_entry, interrupt, queue
 from .run import Run, picture_senders
 from .run_event import FileUploaded
-from .submission import Submission, asked_policy, look_for_policy, submit, with_choices
+from .submission import Submission, asked_policy, look_for_policy, with_choices
 from .target import Target, prepare
 from .waiting import Deadline, Wait, ready_socket, require_pictures
 
@@ -112,6 +112,8 @@ def start(core: Core, target: Target, options: RunSettings, attempt: Sending | N
 def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -> Flow[Started]:
     given = options.schema
     policy = asked_policy(options.node_failure_policy, options.extra_data)
+    backend = yield from recognise(core)
+    backend.refuse(options)
     prepared = yield from prepare(core, target, given)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
@@ -138,7 +140,7 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
     run.senders = picture_senders(prompt, _chosen(prepared, options))
     wanted_socket = options.websocket
     run.polled = not (core.use_socket if wanted_socket is None else wanted_socket)
-    if not run.polled:
+    if backend.has_socket and not run.polled:
         yield from ready_socket(core, bool(run.senders))
         core.hub.add(run)
     if options.validate:
@@ -146,8 +148,9 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
     attempt.run = run
     for upload in files.uploads:
         run._emit(FileUploaded(run.prompt_id, upload))
-    submission = _submission(core, prepared, options, schema)
+    submission = replace(_submission(core, prepared, options, schema), assets=files.assets)
     started = yield from queued(core, run, submission, prepared, attempt)
+    yield from backend.listen(core, run)
     return replace(started, warnings=(*checked.warnings, *doubts))
 
 
@@ -166,7 +169,7 @@ def queued(core: Core, run: Run, submission: Submission, prepared: Source, attem
         ClientError: The server cannot be reached, or gives an error.
     """
     try:
-        accepted = yield from submit(core, run, submission, prepared)
+        accepted = yield from core.recognition.likely.submit(core, run, submission, prepared)
     except PromptRejected as error:
         raise (yield from with_choices(core, error, prepared)) from None
     attempt.accepted = True
@@ -267,19 +270,18 @@ def attach(core: Core, prompt_id: str) -> Flow[Started]:
 
 
 def _attach(core: Core, prompt_id: str) -> Flow[Started]:
-    if core.use_socket:
+    backend = yield from recognise(core)
+    if core.use_socket and backend.has_socket:
         yield from ready_socket(core)
     for _ in range(2):
-        listed = yield from queue(core)
-        found = [entry for entry in (*listed.running, *listed.pending) if entry.prompt_id == prompt_id]
-        if found:
-            run = _taken_up(core, prompt_id, found[0].prompt, found[0].targets)
-            run.queued(listed.find(prompt_id) or 0, listed.runs(prompt_id))
-            return Started(run, Source(found[0].prompt), None, found[0].number)
-        entry = yield from history_entry(core, prompt_id)
-        if entry is not None:
-            run = _taken_up(core, prompt_id, entry.prompt, entry.targets)
-            return Started(run, Source(entry.prompt), None, None)
+        for look in (backend.queued, backend.ended):
+            seen = yield from look(core, prompt_id)
+            if seen is not None:
+                run = _taken_up(core, prompt_id, seen.prompt, seen.targets)
+                if seen.state != "ended":
+                    run.queued(seen.ahead, seen.state == "running")
+                    yield from backend.listen(core, run)
+                return Started(run, Source(seen.prompt), None, seen.number)
     raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
 
 
@@ -302,18 +304,18 @@ def status(core: Core, run: Run) -> Flow[RunStatus]:
 
 
 def _status(core: Core, run: Run) -> Flow[RunStatus]:
+    backend = core.recognition.likely
     for _ in range(2):
         if run.outcome is not None:
             return RunStatus(run.outcome.ending)
-        listed = yield from queue(core)
-        ahead = listed.find(run.prompt_id)
-        if ahead is not None:
-            running = listed.runs(run.prompt_id)
-            run.queued(ahead, running)
-            return RunStatus("running" if running else "pending", ahead)
-        entry = yield from history_entry(core, run.prompt_id)
-        if entry is not None and entry.outcome is not None:
-            return RunStatus(entry.outcome.ending)
+        seen = yield from backend.queued(core, run.prompt_id)
+        if seen is not None:
+            running = seen.state == "running"
+            run.queued(seen.ahead, running)
+            return RunStatus("running" if running else "pending", seen.ahead)
+        seen = yield from backend.ended(core, run.prompt_id)
+        if seen is not None and seen.outcome is not None:
+            return RunStatus(seen.outcome.ending)
     return RunStatus("interrupted" if run.cancelled else "lost")
 
 
@@ -338,14 +340,15 @@ def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
 
 
 def _cancel(waiting: Wait, run: Run) -> Flow[bool]:
+    backend = waiting.core.recognition.likely
     asked, pause = False, 0.02
     while True:
-        listed = yield from queue(waiting.core)
-        if listed.find(run.prompt_id) is None:
+        seen = yield from backend.queued(waiting.core, run.prompt_id)
+        if seen is None:
             break
         if not run.ended:
             asked = run.cancelled = True
-            yield from _stop(waiting.core, run, listed)
+            yield from backend.stop(waiting.core, run.prompt_id, seen)
         waiting.check_time()
         yield Watch(run.signal, waiting.deadline.within(pause))
         run.signal.clear()
@@ -353,13 +356,6 @@ def _cancel(waiting: Wait, run: Run) -> Flow[bool]:
     run.unsure = True
     run.poke()
     return asked
-
-
-def _stop(core: Core, run: Run, listed: Queue) -> Flow[None]:
-    if listed.runs(run.prompt_id):
-        yield from interrupt(core, run.prompt_id)
-    else:
-        yield from delete_queued(core, [run.prompt_id])
 
 
 def _prompt_id(options: RunSettings) -> str:
@@ -377,8 +373,10 @@ def _prompt_id(options: RunSettings) -> str:
 
 def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
     """A server runs a repeated id twice and mixes the two up: so it is refused here."""
-    listed = yield from queue(core)
-    if listed.find(prompt_id) is not None or (yield from history_entry(core, prompt_id)) is not None:
+    backend = core.recognition.likely
+    for look in (backend.queued, backend.ended):
+        if (yield from look(core, prompt_id)) is None:
+            continue
         raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
 
 
@@ -483,7 +481,7 @@ def abandon(core: Core, attempt: Sending) -> Flow[str]:
 def _arrives(core: Core, run: Run) -> Flow[bool]:
     """Whether a prompt whose sending was interrupted comes into the queue after all."""
     waited = Deadline(core, _ON_ITS_WAY)
-    while (yield from queue(core)).find(run.prompt_id) is None:
+    while (yield from core.recognition.likely.queued(core, run.prompt_id)) is None:
         if waited.passed:
             return False
         yield from sleep(waited.within(_PAUSE))

@@ -27,6 +27,7 @@ from ..json_types import is_array, is_number, is_object, object_or_empty, text_o
 from ..problem import Place, Problem
 from ..schema import Schema
 from ..source import Source
+from .backend import Input
 from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
 from .flow import Answer, Flow, Request, json_body
 from .options import NodeFailurePolicy
@@ -197,6 +198,8 @@ class Submission:
         targets: Output nodes to run; None for all.
         node_failure_policy: What to do when a node fails; None for what the server does by default.
         client_id: The socket that its events go to; None for the client's own.
+        assets: The ids of files that are assets, by where the prompt names them; ComfyUI's own
+            routes need them not.
     """
 
     prompt: Mapping[str, Any]
@@ -206,6 +209,7 @@ class Submission:
     targets: Sequence[str] | None = None
     node_failure_policy: str | None = None
     client_id: str | None = None
+    assets: Mapping[Input, str] = field(default_factory=dict[Input, str])
 
 
 def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[QueuedPrompt]:
@@ -375,12 +379,26 @@ def _request(core: Core, run: Run, submission: Submission, prepared: Source) -> 
         body["partial_execution_targets"] = list(submission.targets)
     if submission.node_failure_policy is not None:
         body["node_failure_policy"] = submission.node_failure_policy
+    content = prompt_body(body, submission, prepared)
+    return Request("POST", "/api/prompt", content=content, repeatable=False)
+
+
+def prompt_body(body: Mapping[str, Any], submission: Submission, prepared: Source) -> bytes:
+    """What is sent, as JSON.
+
+    Args:
+        body: The object that is to be sent.
+        submission: What it was made of.
+        prepared: What the prompt was made of.
+
+    Raises:
+        PromptError: Something in it is no JSON; each such value is named with its place.
+    """
     try:
-        content = json_body(body)
+        return json_body(body)
     except (ValueError, TypeError, RecursionError) as error:
         told = "\n".join(_no_json(submission, prepared))
         raise PromptError(told or f"the prompt, or what is sent with it, is no JSON: {error}") from None
-    return Request("POST", "/api/prompt", content=content, repeatable=False)
 
 
 def _no_json(submission: Submission, prepared: Source) -> Iterator[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..errors import ClientError, ServerError, ServerUnreachable, SocketUnavailable, WaitTimeout
+from .backend import Sighting
 from .core import Core, about, may_pass
 from .event import ServerEvent
 from .flow import Flow, Signal, StartSocket, Watch, sleep
-from .routes.queue_routes import history_entry, queue
 from .routes.server_routes import system_stats
 from .run import Feed, Run
 from .run_event import Outcome, RunEvent
@@ -187,21 +187,18 @@ class Wait:
         self._pause = min(max(self._pause, limits.poll) * (2.0 if connected else 1.5), longest)
 
     def _look(self) -> Flow[bool]:
-        """Ask history, queue, and history again: between the two no prompt can slip through.
+        """Ask the server where it is.
 
         Returns:
             Whether the history says how it ended.
         """
         run = self.run
-        if (yield from self._recorded()):
+        seen = yield from self.core.recognition.likely.find(self.core, run.prompt_id)
+        if (yield from self._recorded(seen)):
             return True
-        listed = yield from queue(self.core)
-        ahead = listed.find(run.prompt_id)
-        if ahead is not None:
-            run.queued(ahead, listed.runs(run.prompt_id))
+        if seen is not None:
+            run.queued(seen.ahead, seen.state == "running")
             return False
-        if (yield from self._recorded()):
-            return True
         if run.misses == len(_MISS_PAUSES):
             yield from self._finish(_gone(run, "it is in neither queue nor history any more"))
         else:
@@ -210,12 +207,15 @@ class Wait:
             run.unsure = True
         return False
 
-    def _recorded(self) -> Flow[bool]:
-        entry = yield from history_entry(self.core, self.run.prompt_id)
-        if entry is None or entry.outcome is None:
+    def _ended(self) -> Flow[bool]:
+        seen = yield from self.core.recognition.likely.ended(self.core, self.run.prompt_id)
+        return (yield from self._recorded(seen))
+
+    def _recorded(self, seen: Sighting | None) -> Flow[bool]:
+        if seen is None or seen.outcome is None:
             return False
         yield from self._hear_out()
-        yield from self._finish(entry.outcome)
+        yield from self._finish(seen.outcome)
         return True
 
     def _hear_out(self) -> Flow[None]:
@@ -252,7 +252,7 @@ class Wait:
         while run.outcome is None:
             try:
                 whole = run.told_outcome() is not None
-                if (yield from self._recorded() if whole else self._look()):
+                if (yield from self._ended() if whole else self._look()):
                     return
                 self._away = None
             except (ServerUnreachable, ServerError) as error:

@@ -28,6 +28,7 @@ USES: Final[Mapping[str, str]] = {
     "simulator": "comfyflow simulate, run --simulate",
     "editor": "comfyflow simulate --frontend",
     "mcp": "comfyflow mcp",
+    "cloud": "files that Comfy Cloud has already are not sent again",
     "dask": "comfyflow batch --dask, comfyflow worker",
     "serve": "comfyflow serve",
     "test": "the pytest plugin with its simulated server",

@@ -17,8 +17,8 @@ from ...json_types import array_or_empty, is_number, is_object, object_or_empty,
 from ...validate.rules import ServerRules
 from ..core import Core, ask, error_of, fetch_json
 from ..flow import Flow, Part, Request, json_body, segment
-from .file_routes import UploadSource, upload_content
 from .server_routes import find_object, system_stats
+from .upload_routes import UploadSource, upload_content
 
 AssetOrder: TypeAlias = Literal["name", "created_at", "updated_at", "size", "last_access_time"]
 

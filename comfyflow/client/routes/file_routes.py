@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
 import mimetypes
 import os
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path, PurePath
-from typing import IO, Any, Final, TypeAlias, TypeVar
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
 
 from typing_extensions import ParamSpec
 
 from ...errors import ClientError, DownloadError, ServerError, ServerUnreachable
-from ...input_file import InputFile, PillowPicture, PixelArray, UploadedFile, is_path
-from ...json_types import is_object, text_or_empty
 from ...output_file import NodeOutput, OutputFile
 from ...saved_file import SavedFile, clean_name, local_errors, numbered
-from ..core import Core, about, ask, call_for, error_of, fetch_json, retry_after
-from ..flow import Answer, Flow, Gather, Part, Request, json_body
+from ..core import Core, about, ask, call_for, error_of, retry_after
+from ..flow import Answer, Flow, Gather, Request
 from ..result import Result
 
 P = ParamSpec("P")
@@ -27,11 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-UploadSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | PillowPicture | PixelArray
-"""What can be uploaded: a file, its bytes, or a picture of Pillow or NumPy."""
-
-
-_IDENTITY: Final = {"Accept-Encoding": "identity"}
+IDENTITY: Final = {"Accept-Encoding": "identity"}
 """A compressed answer could neither be resumed nor be checked for its length."""
 
 
@@ -59,7 +53,7 @@ def view_request(
     query = [("filename", filename), ("type", type)]
     given = (("subfolder", subfolder), ("preview", preview), ("channel", channel))
     query += [(name, value) for name, value in given if value]
-    return Request("GET", "/api/view", tuple(query), _IDENTITY)
+    return Request("GET", "/api/view", tuple(query), IDENTITY)
 
 
 def view_url(
@@ -96,7 +90,15 @@ def view(
     Raises:
         ServerError: There is no such file (404), or the server refuses the name.
     """
-    request = view_request(filename, subfolder, type, preview, channel)
+    return (yield from _file_of(core, view_request(filename, subfolder, type, preview, channel), filename))
+
+
+def _file_of(core: Core, request: Request, filename: str) -> Flow[bytes]:
+    """The file that is answered to a request.
+
+    Raises:
+        ServerError: The answer is an error, or no file.
+    """
 
     def read(answer: Answer) -> bytes:
         if _is_other(answer, filename):
@@ -129,7 +131,8 @@ def read(core: Core, file: OutputFile) -> Flow[bytes]:
 
 def _viewed(core: Core, file: OutputFile, folder: str) -> Flow[bytes | ServerError]:
     try:
-        return (yield from view(core, file.name, subfolder=file.subfolder, type=folder))
+        request = core.recognition.likely.file_request(core, file, folder)
+        return (yield from _file_of(core, request, file.name))
     except ServerError as error:
         return error
 
@@ -238,115 +241,6 @@ def _tried(core: Core, file: OutputFile, target: SavedFile) -> Flow[Path | Clien
     return target.path
 
 
-def upload_image(
-    core: Core,
-    source: UploadSource,
-    *,
-    name: str | None = None,
-    subfolder: str = "",
-    type: str = "input",  # noqa: A002  # the server's word
-    overwrite: bool = False,
-) -> Flow[UploadedFile]:
-    """Put a file into one of the server's folders: a picture, or anything else.
-
-    Args:
-        source: A file, its bytes, or a picture of Pillow or NumPy, which is sent as PNG.
-        name: What it is to be called; by default the file's own name. The server chooses
-            another where one of that name with other content is there already.
-        subfolder: The folder below `type`.
-        type: ``input``, ``temp`` or ``output``.
-        overwrite: Whether to replace one of that name.
-
-    Returns:
-        What the server calls it: use its ``reference``.
-
-    Raises:
-        ClientError: The file cannot be read, or it is no picture that can be sent.
-        ServerError: The server refuses it.
-    """
-    request = _upload("/api/upload/image", source, name, subfolder, type, overwrite, {})
-    return (yield from _uploaded(core, request))
-
-
-def upload_mask(
-    core: Core,
-    source: UploadSource,
-    original: UploadedFile | OutputFile,
-    *,
-    name: str | None = None,
-    subfolder: str = "",
-    type: str = "input",  # noqa: A002  # the server's word
-    overwrite: bool = False,
-) -> Flow[UploadedFile]:
-    """Make the alpha of a picture the mask of a picture that the server has.
-
-    Args:
-        source: A PNG with the mask as its alpha, its bytes, or a picture of Pillow or NumPy.
-        original: The picture on the server.
-        name: What the new picture is to be called.
-        subfolder: See `upload_image`.
-        type: See `upload_image`.
-        overwrite: See `upload_image`.
-
-    Returns:
-        The new picture. Where the original is missing, the server says nothing and writes
-        nothing.
-    """
-    reference = {"filename": original.name, "subfolder": original.subfolder, "type": original.type}
-    fields = {"original_ref": json_body(reference).decode()}
-    request = _upload("/api/upload/mask", source, name, subfolder, type, overwrite, fields)
-    return (yield from _uploaded(core, request))
-
-
-def _upload(
-    path: str,
-    source: UploadSource,
-    name: str | None,
-    subfolder: str,
-    kind: str,
-    overwrite: bool,
-    more: dict[str, str],
-) -> Request:
-    content, own_name = upload_content(source)
-    called = name or own_name
-    fields = {"type": kind, "subfolder": subfolder, **more}
-    if overwrite:
-        fields["overwrite"] = "true"
-    return Request("POST", path, fields=fields, parts=(Part("image", PurePath(called).name, content),))
-
-
-def upload_content(source: UploadSource) -> tuple[bytes | Path, str]:
-    """What is sent, and what it is called where nothing else is said.
-
-    Raises:
-        ClientError: It is nothing that can be sent.
-    """
-    if isinstance(source, (bytes, bytearray)):
-        return bytes(source), "upload.png"
-    if isinstance(source, str) or is_path(source):
-        path = Path(source)
-        return path, path.name
-    try:
-        file = InputFile.of(source)
-    except ValueError as error:
-        raise ClientError(f"this cannot be uploaded: {error}") from None
-    if file is None or file.content is None:
-        raise ClientError(
-            f"a {builtins.type(source).__name__} cannot be uploaded; give a file, its bytes, or a picture of "
-            "Pillow or NumPy (a file of a result: client.read(file) has its bytes)"
-        )
-    return file.content, file.name
-
-
-def _uploaded(core: Core, request: Request) -> Flow[UploadedFile]:
-    said = yield from fetch_json(
-        core, request, lambda value: is_object(value) and isinstance(value.get("name"), str)
-    )
-    return UploadedFile(
-        said["name"], text_or_empty(said.get("subfolder")), text_or_empty(said.get("type")) or "input"
-    )
-
-
 def _listed(files: OutputFile | NodeOutput | Result[Any] | Iterable[OutputFile]) -> Sequence[OutputFile]:
     if isinstance(files, OutputFile):
         return (files,)
@@ -438,8 +332,8 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
     folders = _folders(file)
     attempt = 0
     while True:
-        request = view_request(file.name, file.subfolder, folders[0])
-        request = Request("GET", request.path, request.query, {**request.headers, **partial.headers()})
+        request = core.recognition.likely.file_request(core, file, folders[0])
+        request = replace(request, headers={**request.headers, **partial.headers()})
         before = partial.received
         pause = 0.0
         try:

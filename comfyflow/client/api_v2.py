@@ -1,0 +1,272 @@
+"""The Comfy API v2 as a `Backend`: jobs, assets, and a stream of events for each job.
+
+Comfy Cloud serves it, and comfy-api-proxy does in front of a ComfyUI. What it has not, it is asked
+for in vain: no list of node classes, no folders, no texts of nodes, no priorities.
+
+A job is sent under a key that counts once (``Idempotency-Key``): whoever sends it again is refused, and
+is not told which job the first one has become (comfy-api-proxy 0.1.6; other servers give the first
+job again). So each job is labelled with the id that this package gives the prompt, and found by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from ..errors import ServerError, ServerUnreachable
+from ..graph.prompt import sources_of
+from ..graph.walk import upstream
+from ..input_file import UploadedFile
+from ..json_types import array_or_empty, is_object
+from ..output_file import OutputFile
+from .api_v2_assets import content_request, upload_asset, v2_request, with_assets
+from .api_v2_job import LABEL, ApiJob, as_comfyui_refusal, error_code, read_api_job
+from .backend import Sighting, no_such_feature
+from .core import Core, ask, call, error_of, fetch_json, may_pass, parse_json, retry_after
+from .flow import Answer, Flow, Request, segment
+from .routes.file_routes import IDENTITY
+from .run import Run
+from .submission import QueuedPrompt, Submission, prompt_body, read_refusal
+
+if TYPE_CHECKING:
+    from ..source import Source
+    from .options import RunSettings
+
+_JOBS: Final = "/api/v2/jobs"
+
+
+_LOOKS: Final = (0.0, 0.1, 0.3, 0.8, 2.0)
+"""Pauses before each search for a job of which nobody knows whether it was taken."""
+
+
+_LISTED: Final = 100
+"""How many jobs such a search sees: the newest."""
+
+
+_PARTNER_KEY: Final = "api_key_comfy_org"
+
+
+class ApiV2:
+    """A server of the Comfy API v2, as one client knows it."""
+
+    name: ClassVar[str] = "comfy-api-v2"
+    has_socket: ClassVar[bool] = False
+    has_folders: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._labels = [_as_map, _as_text]
+        """The forms that a job's label may have here, the likeliest first."""
+
+    def refuse(self, options: RunSettings) -> None:
+        """Refuse what the API has no place for.
+
+        Raises:
+            ClientError: Says what, and what to do instead.
+        """
+        for name in ("front", "number"):
+            if getattr(options, name) not in (None, False):
+                raise no_such_feature(
+                    f"{name}=", "Jobs run in the order in which they are sent: leave it out"
+                )
+        if options.prompt_id is not None:
+            raise no_such_feature(
+                "prompt_id=", "The server gives each job its id, which is handle.prompt_id: leave it out"
+            )
+        if options.node_failure_policy is not None:
+            raise no_such_feature(
+                "node_failure_policy=", "The first node that fails ends the job: leave it out"
+            )
+        if options.editor_workflow is not None:
+            raise no_such_feature(
+                "editor_workflow=",
+                "Files carry the prompt alone, and the editor opens that too: leave it out",
+            )
+        strange = [name for name in options.extra_data or {} if name != _PARTNER_KEY]
+        if strange:
+            raise no_such_feature(
+                f"extra_data[{strange[0]!r}]", f"It takes {_PARTNER_KEY} alone: partner_api_key="
+            )
+
+    def submit(self, core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[QueuedPrompt]:
+        """Send a job exactly once.
+
+        Args:
+            core: The client.
+            run: The prompt; its id is the key and the label of the job, which gets an id of its own.
+            submission: What is sent.
+            prepared: What the prompt was made of, for messages.
+
+        Raises:
+            PromptRejected: The server refuses it.
+            ServerError: Another error answer.
+            ServerUnreachable: The server did not answer, and may not have the job.
+        """
+        doubtful, attempt = False, 0
+        while True:
+            pause = core.jitter(attempt)
+            request = self._submission(core, run, submission, prepared)
+            failure: ServerError | ServerUnreachable
+            try:
+                answer = yield from ask(core, request)
+            except ServerUnreachable as error:
+                failure = error
+                doubtful = doubtful or not error.unsent
+            else:
+                job = _accepted(core, request, answer)
+                if job is not None:
+                    return QueuedPrompt(None, {}, job.id)
+                code = error_code(answer)
+                if code == "idempotency_key_reuse":
+                    doubtful = True
+                    failure = error_of(core, request, answer)
+                    break
+                if self._wants_other_label(answer, code):
+                    continue
+                failure = error_of(core, request, answer)
+                if answer.status in (400, 422):
+                    raise read_refusal(as_comfyui_refusal(answer), prepared.prompt, prepared.places, failure)
+                if not (may_pass(failure) or answer.status == 409):
+                    raise failure
+                pause = max(pause, retry_after(answer))
+                doubtful = doubtful or answer.status >= 500 or answer.ok
+            if attempt == core.limits.retries or core.left() == 0.0:
+                break
+            attempt += 1
+            yield from core.pause(pause)
+        if not doubtful:
+            raise failure
+        return (yield from self._sent(core, run, failure))
+
+    def _sent(self, core: Core, run: Run, failure: ServerError | ServerUnreachable) -> Flow[QueuedPrompt]:
+        """The job that was sent under an id, though no answer has told which it is.
+
+        Raises:
+            ServerUnreachable: Nobody knows.
+            ServerError: The same, where the server has answered.
+        """
+        known = f"prompt {run.prompt_id} may be queued or not: {failure}"
+        for pause in _LOOKS:
+            if pause:
+                yield from core.pause(pause)
+            try:
+                job = yield from self._labelled(core, run.prompt_id)
+            except (ServerError, ServerUnreachable) as error:
+                known = f"prompt {run.prompt_id} may be queued or not: {failure}; and since then {error}"
+                continue
+            if job is not None:
+                return QueuedPrompt(None, {}, job.id)
+        known += ". It was not sent again, for it might run twice"
+        if isinstance(failure, ServerError):
+            raise ServerError(known, failure.status, failure.body)
+        raise ServerUnreachable(known, timed_out=failure.timed_out)
+
+    def _labelled(self, core: Core, label: str) -> Flow[ApiJob | None]:
+        """The job that has a label, among the newest; None where none has it."""
+        request = v2_request(core, "GET", _JOBS, query=(("limit", str(_LISTED)),))
+        said = yield from fetch_json(core, request, is_object)
+        jobs = map(read_api_job, array_or_empty(said.get("jobs")))
+        return next((job for job in jobs if job is not None and job.label == label), None)
+
+    def _wants_other_label(self, answer: Answer, code: str) -> bool:
+        """Whether a job was refused for the form of its label alone: then it is sent with another."""
+        said = answer.content[:4096]
+        refused = answer.status in (400, 422) and code != "invalid_workflow" and b"metadata" in said
+        if refused and self._labels:
+            del self._labels[0]
+            return True
+        return False
+
+    def _submission(self, core: Core, run: Run, submission: Submission, prepared: Source) -> Request:
+        body: dict[str, Any] = {"workflow": _workflow(submission)}
+        if self._labels:
+            body["metadata"] = self._labels[0](run.prompt_id)
+        key = (submission.extra_data or {}).get(_PARTNER_KEY)
+        if key is not None:
+            body["extra_data"] = {_PARTNER_KEY: key}
+        content = prompt_body(body, submission, prepared)
+        headers = {"Idempotency-Key": run.prompt_id}
+        return v2_request(core, "POST", _JOBS, content=content, headers=headers, repeatable=False)
+
+    def listen(self, core: Core, run: Run) -> Flow[None]:  # noqa: ARG002  # who waits asks
+        """See `Backend`."""
+        yield from ()
+
+    def find(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """See `Backend`."""
+        job = yield from self._job(core, prompt_id)
+        return None if job is None else job.sighting
+
+    def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """See `Backend`."""
+        seen = yield from self.find(core, prompt_id)
+        return None if seen is None or seen.state == "ended" else seen
+
+    def ended(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """See `Backend`."""
+        seen = yield from self.find(core, prompt_id)
+        return seen if seen is not None and seen.state == "ended" else None
+
+    def _job(self, core: Core, job_id: str) -> Flow[ApiJob | None]:
+        """A job by its id; None where the server does not know it."""
+        request = v2_request(core, "GET", f"{_JOBS}/{segment(job_id)}")
+        try:
+            said = yield from fetch_json(core, request, lambda value: read_api_job(value) is not None)
+        except ServerError as error:
+            if error.status == 404 and '"not_found"' in error.body:  # and no page of something in between
+                return None
+            raise
+        return read_api_job(said)
+
+    def stop(self, core: Core, prompt_id: str, seen: Sighting) -> Flow[None]:  # noqa: ARG002  # either state
+        """See `Backend`."""
+        yield from call(core, v2_request(core, "POST", f"{_JOBS}/{segment(prompt_id)}/cancel"))
+
+    def upload(
+        self,
+        core: Core,
+        content: bytes | Path,
+        name: str,
+        kind: str,  # noqa: ARG002  # assets have no folder but that of inputs
+        subfolder: str,
+    ) -> Flow[UploadedFile]:
+        """See `Backend`."""
+        path = f"{subfolder}/{name}" if subfolder else name
+        return UploadedFile(name, subfolder, asset_id=(yield from upload_asset(core, content, path)))
+
+    def has_file(self, core: Core, text: str) -> Flow[bool | None]:  # noqa: ARG002  # there is none to ask
+        """See `Backend`: the API does not say."""
+        yield from ()
+        return None
+
+    def file_request(self, core: Core, file: OutputFile, folder: str) -> Request:  # noqa: ARG002  # nor folders
+        """See `Backend`."""
+        return content_request(core, file, IDENTITY)
+
+
+def _accepted(core: Core, request: Request, answer: Answer) -> ApiJob | None:
+    """The job of a good answer; None for one that is an error, or that cannot be read."""
+    if not answer.ok:
+        return None
+    try:
+        return read_api_job(parse_json(core, request, answer))
+    except ServerError:
+        return None
+
+
+def _workflow(submission: Submission) -> Mapping[str, Any]:
+    """What is sent: the nodes that the wanted outputs need, for the API runs all that it is given."""
+    prompt = with_assets(submission.prompt, submission.assets)
+    if submission.targets is None:
+        return prompt
+    sources = {node_id: sources_of(node) for node_id, node in prompt.items()}
+    needed = upstream(submission.targets, sources)
+    return {node_id: node for node_id, node in prompt.items() if node_id in needed}
+
+
+def _as_map(label: str) -> object:
+    return {LABEL: label}
+
+
+def _as_text(label: str) -> object:
+    return label

@@ -1,0 +1,181 @@
+"""Files of the Comfy API v2: assets, which are known by their id and by the BLAKE3 of their bytes."""
+
+from __future__ import annotations
+
+import logging
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import ClientError, ServerError
+from ..graph.prompt import unwrapped, wrapped
+from ..input_file import InputFile, UploadedFile
+from ..json_types import is_object, text_or_empty
+from ..output_file import OutputFile
+from .address import bearer
+from .backend import Input, no_such_feature
+from .core import Core, fetch_json
+from .flow import Flow, Part, Request, json_body, segment
+
+_ASSETS: Final = "/api/v2/assets"
+
+
+_CHUNK: Final = 1 << 20
+
+
+_SCANS: Final = 120
+"""How often a server is asked whether it has looked through a file that was uploaded."""
+
+
+_LOG: Final = logging.getLogger("comfyflow.uploads")
+
+
+def v2_request(core: Core, method: str, path: str, **options: Any) -> Request:
+    """A request for the API, which takes a key as a bearer token where ComfyUI's own routes take X-API-Key.
+
+    Args:
+        core: The client.
+        method: ``GET``, ``POST``, ….
+        path: Below the server's base path.
+        options: Further attributes of the request.
+    """
+    headers = dict(options.pop("headers", {}))
+    known = {name.lower(): value for name, value in core.credentials.headers.items()}
+    if "x-api-key" in known and "authorization" not in known:
+        headers["Authorization"] = bearer(known["x-api-key"])
+    return Request(method, path, headers=headers, **options)
+
+
+def upload_asset(core: Core, content: bytes | Path, path: str) -> Flow[str]:
+    """Have the server make an asset of bytes that it has already; it is sent them if it has them not.
+
+    Args:
+        core: The client.
+        content: The bytes, or the file that has them.
+        path: What the file is to be called, with the folder below the server's input folder.
+
+    Returns:
+        The id of the asset.
+
+    Raises:
+        ClientError: It cannot be read.
+        ServerError: The server refuses it.
+    """
+    digest = content_hash(content)
+    if digest is not None:
+        body = json_body({"hash": digest, "file_path": path})
+        try:
+            said = yield from fetch_json(
+                core, v2_request(core, "POST", f"{_ASSETS}/from-hash", content=body), _is_asset
+            )
+        except ServerError as error:
+            if error.status not in (404, 405, 422):
+                raise
+        else:
+            return text_or_empty(said["id"])
+    fields = {"content_type": _media_type(path), "file_path": path}
+    if digest is not None:
+        fields["expected_hash"] = digest
+    parts = (Part("file", path.rpartition("/")[2], content),)
+    said = yield from fetch_json(
+        core, v2_request(core, "POST", _ASSETS, fields=fields, parts=parts), _is_asset
+    )
+    asset_id = text_or_empty(said["id"])
+    if said.get("hash") is None:
+        yield from _scanned(core, asset_id)
+    return asset_id
+
+
+def _scanned(core: Core, asset_id: str) -> Flow[None]:
+    """Wait until the server has looked through a file: until then no job may name it."""
+    for attempt in range(_SCANS):
+        said = yield from fetch_json(
+            core, v2_request(core, "GET", f"{_ASSETS}/{segment(asset_id)}"), _is_asset
+        )
+        if said.get("hash") is not None or core.left() == 0.0:
+            return
+        yield from core.pause(core.jitter(attempt))
+
+
+def content_hash(content: bytes | Path) -> str | None:
+    """The BLAKE3 of a file as the API writes it; None where nothing here can work it out.
+
+    Args:
+        content: The bytes, or the file that has them.
+
+    Raises:
+        ClientError: It cannot be read.
+    """
+    try:
+        from blake3 import blake3
+    except ImportError:
+        _LOG.info(
+            "files are uploaded though the server may have them already; to ask it first: "
+            "pip install 'comfyflow-dsl[cloud]'"
+        )
+        return None
+    digest = blake3()
+    if isinstance(content, bytes):
+        digest.update(content)
+    else:
+        try:
+            with content.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            raise ClientError(f"cannot read {content} to upload it: {error.strerror or error}") from None
+    return f"blake3:{digest.hexdigest()}"
+
+
+def asset_of(file: InputFile | UploadedFile | OutputFile | None) -> str:
+    """The id of the asset that a file is; empty where it is none."""
+    if isinstance(file, InputFile):
+        file = file.uploaded
+    if isinstance(file, UploadedFile):
+        return file.asset_id
+    return text_or_empty(file.info.get("id")) if file is not None else ""
+
+
+def content_request(core: Core, file: OutputFile, headers: Mapping[str, str]) -> Request:
+    """The request for the bytes of an output.
+
+    Raises:
+        ClientError: It is no asset.
+    """
+    asset_id = asset_of(file)
+    if not asset_id:
+        raise no_such_feature(f"a file by its name ({file.annotated_name})", "Take files from a result")
+    return v2_request(core, "GET", f"{_ASSETS}/{segment(asset_id)}/content", headers=headers)
+
+
+def with_assets(prompt: Mapping[str, Any], assets: Mapping[Input, str]) -> Mapping[str, Any]:
+    """A prompt that names assets by their ids, where it named files.
+
+    Args:
+        prompt: The prompt JSON.
+        assets: The ids, by node, input, and place in a list of files.
+    """
+    found: dict[str, Any] = dict(prompt)
+    for (node_id, name, index), asset_id in assets.items():
+        node = found[node_id]
+        given = node["inputs"][name]
+        value: Any = _reference(asset_id, given)
+        if index is not None:
+            listed = list(unwrapped(given))
+            listed[index] = _reference(asset_id, listed[index])
+            value = wrapped(listed)
+        found[node_id] = {**node, "inputs": {**node["inputs"], name: value}}
+    return found
+
+
+def _reference(asset_id: str, name: object) -> dict[str, Any]:
+    return {"__type": "core/ASSET", "info": {"id": asset_id, "file_path": text_or_empty(name)}}
+
+
+def _is_asset(value: object) -> bool:
+    return is_object(value) and isinstance(value.get("id"), str) and value["id"] != ""
+
+
+def _media_type(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"

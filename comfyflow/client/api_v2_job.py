@@ -1,0 +1,196 @@
+"""What the Comfy API v2 says of a job, as this package tells of prompts.
+
+The forms are those of the API's published description (2.0.0) and of comfy-api-proxy 0.1.6.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..bounds import MIB, Bounds, check_json
+from ..errors import BoundsError
+from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty, text_or_empty
+from .backend import Sighting
+from .event import ExecutionFailed
+from .flow import Answer, json_body
+from .run_event import Outcome
+
+LABEL: Final = "comfyflow"
+"""Under which name a job's labels hold the id that this package gave the prompt."""
+
+
+_KEYS: Final = {
+    "image": "images",
+    "video": "video",
+    "audio": "audio",
+    "latent": "latents",
+}
+"""Under which key a node gives files of a kind; the API tells the kind alone."""
+
+
+_WAITING: Final = frozenset({"queued"})
+
+
+_ENDINGS: Final = frozenset({"succeeded", "failed", "canceled"})
+
+
+_ERROR: Final = Bounds(json=64 * MIB, values=2_000_000)
+"""What is read of an answer that refuses a job."""
+
+
+@dataclass(frozen=True)
+class ApiJob:
+    """A job.
+
+    Attributes:
+        id: Its id.
+        status: ``queued``, ``running``, ``canceling``, ``succeeded``, ``failed``, ``canceled`` or
+            ``expired``; of newer servers perhaps another.
+        label: The id that this package gave the prompt, where the job has it.
+        raw: The server's own object.
+    """
+
+    id: str
+    status: str
+    label: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+
+    @property
+    def sighting(self) -> Sighting | None:
+        """Where the prompt is; None where the server does not have it.
+
+        comfy-api-proxy (0.1.6) looks into the history of ComfyUI and then into its queue, and calls
+        ``expired`` what it finds in neither: a job that ends in between, too. So that is no end, but
+        a reason to ask again.
+        """
+        if self.status == "expired":
+            return None
+        if self.status in _ENDINGS:
+            return Sighting("ended", 0, self.outcome)
+        if self.status in _WAITING:
+            return Sighting("pending", queue_position(self.raw))
+        return Sighting("running")
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        outputs = read_outputs(self.raw.get("outputs"))
+        if self.status == "succeeded":
+            return Outcome("success", outputs, from_history=True, entry=self.raw)
+        if self.status == "canceled":
+            return Outcome("interrupted", outputs, from_history=True, entry=self.raw)
+        return Outcome("error", outputs, failure=self._failure(), from_history=True, entry=self.raw)
+
+    def _failure(self) -> ExecutionFailed | None:
+        said = self.raw.get("error")
+        if not is_object(said):
+            return None
+        return ExecutionFailed(
+            self.id,
+            _name(said, "node_id"),
+            _name(said, "class_type"),
+            text_or_empty(said.get("code")),
+            text_or_empty(said.get("message")).rstrip("\n"),
+            tuple(text_or_empty(said.get("traceback")).splitlines()),
+            timestamp=0.0,  # without one it would only be blocked
+            raw=said,
+        )
+
+
+def read_api_job(value: object) -> ApiJob | None:
+    """A job as the server tells it; None for what is none."""
+    if not is_object(value) or not isinstance(value.get("id"), str) or not value["id"]:
+        return None
+    label = value.get("metadata")
+    if is_object(label):
+        label = label.get(LABEL)
+    return ApiJob(value["id"], text_or_empty(value.get("status")), text_or_empty(label), value)
+
+
+def queue_position(said: Mapping[str, Any]) -> int:
+    """How many prompts run or wait before one: the first that waits is at position 1."""
+    position = said.get("queue_position")
+    return int(position) if is_number(position) and 0 <= position < 1 << 31 else 0
+
+
+def read_outputs(listed: object) -> dict[str, Mapping[str, Any]]:
+    """Files of a job by node, in the form in which ComfyUI tells them.
+
+    What else the server says of a file (the id and the hash of its asset, its address) stays with it;
+    a size of 0 says nothing.
+    """
+    found: dict[str, dict[str, list[Any]]] = {}
+    for output in array_or_empty(listed):
+        node_id, entry = read_output(output)
+        if entry is not None:
+            for key, files in entry.items():
+                found.setdefault(node_id, {}).setdefault(key, []).extend(files)
+    return dict(found)
+
+
+def read_output(said: object) -> tuple[str, Mapping[str, list[Any]] | None]:
+    """The node of a file, and the file under its key; None where it is no output."""
+    if not is_object(said) or not isinstance(said.get("name"), str):
+        return "", None
+    left_out = ("node_id", "name", "type", "job_id")
+    info = {name: value for name, value in said.items() if name not in left_out and value is not None}
+    if not info.get("size_bytes"):
+        info.pop("size_bytes", None)
+    file = {**info, "filename": said["name"], "subfolder": "", "type": "output"}
+    key = _KEYS.get(text_or_empty(said.get("type")), "files")
+    return text_or_empty(said.get("node_id")), {key: [file]}
+
+
+def error_code(answer: Answer) -> str:
+    """The code of an error answer, such as ``invalid_workflow``; empty where it has none."""
+    return text_or_empty(_error_in(answer).get("code"))
+
+
+def as_comfyui_refusal(answer: Answer) -> Answer:
+    """The answer that refuses a job, in the form in which ComfyUI refuses a prompt."""
+    said = _error_in(answer)
+    errors = object_or_empty(object_or_empty(said.get("details")).get("node_errors"))
+    body: dict[str, Any] = {
+        "error": {
+            "type": text_or_empty(said.get("code")) or "invalid_workflow",
+            "message": text_or_empty(said.get("message")) or "the server refused the workflow",
+            "details": "",
+            "extra_info": {},
+        },
+        "node_errors": {node_id: _node_error(entry) for node_id, entry in errors.items()},
+    }
+    return Answer(answer.status, answer.headers, json_body(body))
+
+
+def _node_error(entry: object) -> object:
+    """What is wrong with one node: ComfyUI's own object, or the short list of the API's description."""
+    if not is_array(entry):
+        return entry
+    errors = [
+        {
+            "type": text_or_empty(error.get("reason")),
+            "message": text_or_empty(error.get("message")) or text_or_empty(error.get("reason")),
+            "details": text_or_empty(error.get("field")),
+            "extra_info": {"input_name": text_or_empty(error.get("field"))},
+        }
+        for error in entry
+        if is_object(error)
+    ]
+    return {"errors": errors, "dependent_outputs": [], "class_type": ""}
+
+
+def _error_in(answer: Answer) -> Mapping[str, Any]:
+    try:
+        check_json(answer.content, _ERROR, "the answer")
+        body: object = json.loads(answer.content)
+    except (BoundsError, ValueError, RecursionError):
+        return {}
+    return object_or_empty(body.get("error")) if is_object(body) else {}
+
+
+def _name(said: Mapping[str, Any], name: str) -> str | None:
+    value = said.get(name)
+    return value if isinstance(value, str) else None
