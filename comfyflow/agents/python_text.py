@@ -35,7 +35,8 @@ def python_text(source: Source, schema: Schema, *, name: str = "", flat: bool = 
 
     graph = source.graph
     there = reference_schema()
-    if all(node.class_type in there for node in graph.values()):
+    used = {node.class_type for node in graph.values()}
+    if not any(name in schema and name not in there for name in used):
         text = to_python(graph, there, name=name, flat=flat, package=STUBS)
         found = prove(text, graph, there, package=STUBS)
     else:

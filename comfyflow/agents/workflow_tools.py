@@ -142,8 +142,7 @@ async def diff_workflows(bench: Workbench, asked: DiffWorkflows, _progress: Prog
     def look() -> ToolAnswer:
         before, after = (bench.read(each)[0].graph for each in (asked.before, asked.after))
         found = compare(before, after)
-        text = str(found) or "the two are the same"
-        return ToolAnswer(text, {"same": found.empty}, limit=asked.max_bytes)
+        return ToolAnswer(str(found), {"same": found.empty}, limit=asked.max_bytes)
 
     return await bench.aside(look)
 
