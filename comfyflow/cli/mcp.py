@@ -121,7 +121,7 @@ def mcp(
         simulated = given_schema(None, object_info) if simulate and object_info is not None else None
         url = stack.enter_context(simulated_server(simulated)) if simulate else None
         schema = _schema(server, object_info, url)
-        published = _published(targets, schema)
+        workflows = published(targets, schema)
         place = Root(root)
         stack.callback(os.chdir, Path.cwd())
         os.chdir(place.folder)  # a prompt's files are looked for from here on
@@ -130,7 +130,7 @@ def mcp(
             place.inside(str(out)),
             schema,
             _connect(server, url),
-            published,
+            workflows,
             wait_seconds=wait,
             allow_paid=allow_paid,
         )
@@ -168,8 +168,16 @@ def _connect(server: str | None, simulated: str | None) -> Callable[[], AsyncCli
     return lambda: AsyncClient(url, **options)
 
 
-def _published(targets: Iterable[str], schema: SchemaInUse) -> dict[str, PublishedWorkflow]:
-    """The workflows that are tools, by the names that they get."""
+def published(targets: Iterable[str], schema: SchemaInUse) -> dict[str, PublishedWorkflow]:
+    """The workflows that are tools, by the names that they get.
+
+    Args:
+        targets: As they stand on the command line.
+        schema: What workflows that are no Python are read with.
+
+    Raises:
+        ComfyflowError: One cannot be loaded.
+    """
     from ..agents.server import TOOLS
 
     made: dict[str, PublishedWorkflow] = {}
