@@ -29,6 +29,7 @@ from comfyflow.client.waiting import Wait
 from comfyflow.errors import (
     ClientError,
     PromptLost,
+    PromptRejected,
     ServerError,
     ServerUnreachable,
     ValidationError,
@@ -321,6 +322,44 @@ def test_what_would_damage_a_server_is_never_sent(validate: bool) -> None:
         submitted(server, prompt, validate=validate)
     assert {problem.type for problem in refused.value.report.problems} == {"nested_too_deep"}
     assert server.posts == 0
+
+
+def test_whoever_is_interrupted_knows_how_far_it_came() -> None:
+    """What was refused was sent, but is not there; of what was not sent there is no run."""
+    server, attempts = ModelServer(), [Sending(), Sending(), Sending()]
+    core = server.world.core
+    run = server.world.drive(start(core, PROMPT, RunSettings(), attempts[0])).run
+    assert attempts[0] == Sending(run, accepted=True)
+    respond = server.world.respond
+    server.world.respond = lambda _: answer({"error": {"type": "prompt_no_outputs"}}, 400)
+    with pytest.raises(PromptRejected):
+        server.world.drive(start(core, PROMPT, RunSettings(), attempts[1]))
+    assert attempts[1].run is not None
+    assert attempts[1].accepted is False
+    server.world.respond = respond
+    with pytest.raises(ClientError, match="already has a prompt"):
+        server.world.drive(start(core, PROMPT, RunSettings(prompt_id=run.prompt_id), attempts[2]))
+    assert attempts[2] == Sending()
+
+
+@pytest.mark.parametrize(("prompt", "waits"), [(SENDER, 2.0), (PROMPT, 0.0)])
+def test_only_pictures_are_worth_waiting_for_a_socket_that_fails_at_first(prompt: Any, waits: float) -> None:
+    server = ModelServer(connected=False)
+    server.world.at(2.0, server.hub.opened)
+    assert submitted(server, prompt).run.polled is False
+    assert server.world.now == pytest.approx(waits, abs=0.1)
+
+
+@pytest.mark.parametrize(("wanted", "uses", "polled"), [
+    (None, True, False), (None, False, True), (True, False, False), (False, True, True),
+])  # fmt: skip
+def test_a_run_may_say_whether_it_listens(wanted: bool | None, uses: bool, polled: bool) -> None:
+    server = ModelServer()
+    server.world.core.use_socket = uses
+    run = submitted(server, websocket=wanted).run
+    assert run.polled is polled
+    server.world._pass(5)
+    assert (run.ending == "success") is not polled, "what listens hears"
 
 
 # What becomes of a prompt that nobody waits for
