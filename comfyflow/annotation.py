@@ -47,8 +47,6 @@ _BOUNDS: Final = {
     "max_length": "a length of at most {}",
     "pattern": "of the form {}",
 }
-_MARKS: Final = {"Required": True, "NotRequired": False, "ReadOnly": None}
-"""Marks of a key of a TypedDict, and whether it then has to be there."""
 _SHORT: Final = 3
 """So many types stand in the place of a value."""
 FEW_CHOICES: Final = 6

@@ -37,7 +37,7 @@ def traceback_lines(error: BaseException) -> list[str]:
 
 def _shortened(error: BaseException) -> list[str]:
     """The message; what a server's Python said, and what is beyond reading, only counted."""
-    lines = [_plain(line) for line in str(error).split("\n")]
+    lines = [printable(line) for line in str(error).split("\n")]
     if getattr(error, "traceback", None) and SERVER_TRACEBACK in lines:
         first = lines.index(SERVER_TRACEBACK)
         rest = len(lines) - first - 1
@@ -58,12 +58,28 @@ def _frame_line(frame: traceback.FrameSummary) -> str:
     where = f"{frame.filename}:{frame.lineno}"
     if "ipykernel_" in frame.filename or frame.filename.startswith("<ipython-input"):
         where = f"this notebook, line {frame.lineno} of the cell"
-    source = f"  {_plain(frame.line)}" if frame.line else ""
+    source = f"  {printable(frame.line)}" if frame.line else ""
     return f"{where}:{source}" if source else where
 
 
-def _plain(text: str) -> str:
-    """Text without anything that would change what a terminal shows."""
+def printable(text: str) -> str:
+    """A line without anything that would change what a terminal shows.
+
+    Args:
+        text: The line; letters that cannot be printed are escaped.
+    """
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def short_path(path: str) -> str:
+    """A file as seen from the current folder, if it is in it.
+
+    Args:
+        path: The file.
+    """
+    try:
+        return Path(path).relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path

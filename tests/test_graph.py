@@ -281,8 +281,8 @@ def test_other_nodes_stand_in_the_same_scopes_and_on_the_same_canvas() -> None:
     other = graph.with_nodes(node.with_inputs({"y": 2}) for node in graph.values())
     assert other["2"].inputs == {"y": 2}
     assert other.around("2") == [Scope("9")]
-    assert [group.title for _, group in other.canvas.around(ROOT, (5, 5))] == ["one", "all"]
-    assert [number for number, _ in other.canvas.around(ROOT, (50, 50))] == [0]
+    assert [group.title for _, group in other.canvas.groups_around(ROOT, (5, 5))] == ["one", "all"]
+    assert [number for number, _ in other.canvas.groups_around(ROOT, (50, 50))] == [0]
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ def test_groups_around_a_place_are_told_from_the_smallest_on_with_their_numbers(
         ("large", (0, 0, 100, 100)), ("other", (60, 60, 30, 30)), ("small", (10, 10, 20, 20)))
     )  # fmt: skip
     canvas = Canvas(groups={ROOT: (large, other, small)})
-    assert [*canvas.around(ROOT, (15, 15))] == [(2, small), (0, large)]
-    assert [*canvas.around(ROOT, (70, 70))] == [(1, other), (0, large)]
-    assert [*canvas.around("12", (15, 15))] == []
+    assert [*canvas.groups_around(ROOT, (15, 15))] == [(2, small), (0, large)]
+    assert [*canvas.groups_around(ROOT, (70, 70))] == [(1, other), (0, large)]
+    assert [*canvas.groups_around("12", (15, 15))] == []
 
 
 def test_a_canvas_that_nobody_has_seen_is_empty() -> None:

@@ -80,7 +80,7 @@ class Canvas:
     collapsed: AbstractSet[str] = frozenset()
     document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
-    def around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:
+    def groups_around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:
         """The groups around a place, the smallest first, each with its number on its canvas.
 
         Args:

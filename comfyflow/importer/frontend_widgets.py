@@ -50,7 +50,6 @@ OPTION: Final = "option"
 OPTION_INDEX: Final = "option_index"
 """Which of CustomCombo's options is chosen."""
 
-CONTROL_VALUES: Final = ("fixed", "increment", "decrement", "randomize")
 SEED_NAMES: Final = ("seed", "noise_seed")
 
 _ANNOTATED: Final = re.compile(r"\[(input|output|temp)\]", re.IGNORECASE)

@@ -163,3 +163,17 @@ def saved_values(node: PackNode, names: tuple[str, ...]) -> Iterator[tuple[str, 
     """The saved values with the names of the widgets that they belong to, and their places."""
     for place, (name, value) in enumerate(zip(names, node.values, strict=False)):
         yield name, value, place
+
+
+def sent_buttons(buttons: Mapping[str, tuple[str, ...]]) -> dict[str, Fill]:
+    """What is done to classes whose buttons are sent, as inputs without a value.
+
+    Args:
+        buttons: The names of the buttons, by class.
+    """
+
+    def fill(node: PackNode) -> None:
+        for name in buttons[node.type]:
+            node.set(name, None)
+
+    return dict.fromkeys(buttons, fill)

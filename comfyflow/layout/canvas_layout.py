@@ -100,8 +100,8 @@ def layout(
         positions.update(places)
         if scope_id != ROOT and places:
             ends[scope_id] = _ends(sheet, found, places, _outputs(graph, sheets, scope_id))
-        boxes = [_box(places[key], found[key]) for key in sheet.shapes]
-        boxes += [_box(note.position, _note_size(note)) for note in stand]
+        boxes = [box_of(places[key], found[key]) for key in sheet.shapes]
+        boxes += [box_of(note.position, _note_size(note)) for note in stand]
         boxes += [group.box for group in drawn]
         stand = (*stand, *_left_of(boxes, new_notes))
         if drawn:
@@ -111,8 +111,13 @@ def layout(
     return Canvas(positions, groups, written, found, ends)
 
 
-def _box(place: Point, size: Size) -> Box:
-    """What a node covers, its title bar too."""
+def box_of(place: Point, size: Size) -> Box:
+    """What a node or a note covers, its title bar too.
+
+    Args:
+        place: Where it stands: the corner below the title bar.
+        size: How large it is without the title bar.
+    """
     return place[0], place[1] - TITLE_HEIGHT, size[0], size[1] + TITLE_HEIGHT
 
 
@@ -142,7 +147,7 @@ def _ends(
 ) -> tuple[Point, Point]:
     """Where the boundary nodes of a scope stand."""
     number = {node_id: index for index, node_id in enumerate(sheet.shapes)}
-    boxes = [_box(places[key], sizes[key]) for key in sheet.shapes]
+    boxes = [box_of(places[key], sizes[key]) for key in sheet.shapes]
     boundary = BoundaryNodes(sheet, number, len(boxes), outputs)
     return boundary.beside([box[2:] for box in boxes], [box[:2] for box in boxes])
 
@@ -229,7 +234,7 @@ def _sections(
     A note goes with the smallest group that holds nodes, too.
     """
     middles = {
-        key: _middle(_box(canvas.positions[key], sizes[key]))
+        key: _middle(box_of(canvas.positions[key], sizes[key]))
         for key in sheet.shapes
         if key in canvas.positions
     }
@@ -238,7 +243,7 @@ def _sections(
     notes: list[list[Note]] = [[] for _ in drawn]
     loose: list[Note] = []
     for note in canvas.notes.get(scope_id, ()):
-        around = canvas.around(scope_id, _middle(_box(note.position, _note_size(note))))
+        around = canvas.groups_around(scope_id, _middle(box_of(note.position, _note_size(note))))
         number = next((number for number, _ in around if members[number]), None)
         (loose if number is None else notes[number]).append(note)
     found = [
@@ -263,8 +268,8 @@ def _beside(
     new = [key for key in sheet.shapes if key not in kept]
     if not new:
         return dict(kept)
-    placing = Placing({key: _box(kept[key], sizes[key]) for key in sheet.shapes if key in kept})
-    placing.avoid(_box(note.position, _note_size(note)) for note in notes)
+    placing = Placing({key: box_of(kept[key], sizes[key]) for key in sheet.shapes if key in kept})
+    placing.avoid(box_of(note.position, _note_size(note)) for note in notes)
     placing.keep_out(group.box for group in groups)
     number = {key: index for index, key in enumerate(new)}
     boxes = [(sizes[key][0], sizes[key][1] + TITLE_HEIGHT) for key in new]

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from ..diff.shown import plain
 from ..notebook import pretty_text
 from ..problem import Problem, Severity
+from ..user_lines import short_path
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 """What a drift means to the workflow.
@@ -128,7 +129,7 @@ class Checked:
         """
         if drift.place is None:
             return self.file, None
-        return _from_here(drift.place.file), drift.place.line
+        return short_path(drift.place.file), drift.place.line
 
     _repr_pretty_ = pretty_text
 
@@ -158,13 +159,6 @@ def to_github(checked: Iterable[Checked]) -> str:
             kind = "notice" if drift.severity == "note" else drift.severity
             lines.append(f"::{kind} {told}::{_data(drift.text)}")
     return "\n".join(lines)
-
-
-def _from_here(file: str) -> str:
-    try:
-        return Path(file).relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return file
 
 
 def _data(text: str) -> str:

@@ -74,16 +74,12 @@ def _class_differences(old: NodeSchema, new: NodeSchema, ids: tuple[str, ...]) -
         ("output_node_changed", old.is_output_node, new.is_output_node, "an output node"),
         ("deprecated_changed", old.deprecated, new.deprecated, "deprecated"),
         ("api_node_changed", old.api_node, new.api_node, "a paid API node"),
-        ("input_list_changed", _takes_lists(old), _takes_lists(new), "executed once over whole lists"),
+        ("input_list_changed", old.is_input_list, new.is_input_list, "executed once over whole lists"),
     )
     for kind, was, now, what in flags:
         if was != now:
             message = f"is now {what}" if now else f"is no longer {what}"
             yield Difference(kind, message, ids, old=was, new=now)
-
-
-def _takes_lists(node: NodeSchema) -> bool:
-    return node.raw.get("is_input_list") is True
 
 
 def _output_differences(old: NodeSchema, new: NodeSchema, ids: tuple[str, ...]) -> Iterator[Difference]:

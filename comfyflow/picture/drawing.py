@@ -16,6 +16,7 @@ from ..graph import ROOT, Canvas, Graph, Note
 from ..graph.canvas import Point, Size
 from ..layout import NodeAppearance, Sheet, SheetLink, layout, read_sheets
 from ..layout.appearance import TITLE_HEIGHT, Widget
+from ..layout.canvas_layout import box_of
 from ..problem import Problem
 from .text import BOLD, place_text, shortened, shown, text_width, wrapped
 from .theme import type_colour
@@ -168,10 +169,10 @@ class _Drawer:
 
     def _panel(self, scope_id: str, sheet: Sheet, top: float) -> tuple[Panel, Size]:
         canvas = self.canvas
-        boxes = [_box(canvas.positions[key], canvas.sizes[key]) for key in sheet.shapes]
+        boxes = [box_of(canvas.positions[key], canvas.sizes[key]) for key in sheet.shapes]
         notes = canvas.notes.get(scope_id, ())
         groups = canvas.groups.get(scope_id, ())
-        covered = [*boxes, *(_box(note.position, note.size or _NOTE) for note in notes)]
+        covered = [*boxes, *(box_of(note.position, note.size or _NOTE) for note in notes)]
         covered += [group.box for group in groups]
         doors = self._doors(scope_id, sheet, covered) if scope_id != ROOT else []
         covered += [door.box for door in doors]
@@ -449,16 +450,12 @@ def _drawn_sizes(canvas: Canvas, sheets: Mapping[str, Sheet], closed: AbstractSe
     return replace(canvas, sizes=sizes)
 
 
-def _box(place: Point, size: Size) -> tuple[float, float, float, float]:
-    return place[0], place[1] - TITLE_HEIGHT, size[0], size[1] + TITLE_HEIGHT
-
-
 def _moved(box: tuple[float, float, float, float], shift: Point) -> tuple[float, float, float, float]:
     return box[0] + shift[0], box[1] + shift[1], box[2], box[3]
 
 
 def _note(note: Note, shift: Point) -> tuple[tuple[float, float, float, float], list[PlacedText]]:
-    left, top, width, height = box = _moved(_box(note.position, note.size or _NOTE), shift)
+    left, top, width, height = box = _moved(box_of(note.position, note.size or _NOTE), shift)
     texts = [PlacedText(left + 12, top + 20, shortened(shown(note.title or "Note"), width - 24), "cf-title")]
     rows = max(1, int((height - TITLE_HEIGHT - 10) / _LINE))
     for row, line in enumerate(wrapped(shown(note.text), width - 24, rows)):

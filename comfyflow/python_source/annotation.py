@@ -112,7 +112,7 @@ def annotations_of(graph: Graph) -> Annotations:
 
 def _around(graph: Graph, scope_id: str, position: Point) -> CanvasGroup | None:
     """The smallest group with a title that a point lies in."""
-    for number, group in graph.canvas.around(scope_id, position):
+    for number, group in graph.canvas.groups_around(scope_id, position):
         if group.title.strip():
             return CanvasGroup(group.title, scope_id, number)
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ClientError, NodeUsageError
@@ -13,6 +12,7 @@ from ..json_types import is_object
 from ..node import Node, OutputSlot
 from ..problem import Place
 from ..source import Source
+from ..user_lines import short_path
 
 if TYPE_CHECKING:
     from ..workflows import Workflow, WorkflowFunction
@@ -129,11 +129,3 @@ _SHOWN = 20
 def short(place: Place) -> str:
     """A place, its file as seen from the current folder."""
     return f"{short_path(place.file)}:{place.line}"
-
-
-def short_path(path: str) -> str:
-    """A file as seen from the current folder, if it is in it."""
-    try:
-        return Path(path).relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path

@@ -16,8 +16,8 @@ from ..problem import Severity
 from ..schema import InputSchema
 from ..schema.input_schema import COMBO, PRIMITIVES
 from .constant import converted
+from .findings import Remark, shown
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
-from .remark import Remark, shown
 from .rules import DEEPEST_VALUE
 
 FILE_NOT_CHECKED: Final = "file_not_checked"

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeGuard
 
 from ..graph.prompt import META, meta_of
 from ..json_types import is_list, is_object, object_or_empty
+from .findings import shown
 from .plan import ClassPlan, SchemaPlans
-from .remark import shown
 from .rules import ServerRules
 from .server_answer import INTERNAL_ERROR, ServerAnswer, rejected
 from .server_error import ErrorEntry

@@ -12,8 +12,8 @@ from ..json_types import is_array, is_number, is_object
 from ..schema import MISSING
 from ..schema.input_schema import ANY
 from . import loops
+from .findings import shown
 from .plan import ClassPlan, InputPlan
-from .remark import shown
 from .rules import types_match
 from .server_error import (
     BAD_LINKED_INPUT,

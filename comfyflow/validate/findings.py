@@ -1,13 +1,43 @@
-"""What looking at one node brings to light."""
+"""What looking at one node brings to light: what the server comes upon, and what we have to say beyond it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .remark import Remark
+from ..problem import Severity
 from .server_error import ErrorEntry, Raised
+
+
+class Remark(NamedTuple):
+    """One remark. It becomes a `Problem` when somebody asks for it.
+
+    Attributes:
+        type: Our word for it.
+        message: One sentence.
+        node_id: The node, or None.
+        input_name: The input, or None.
+        severity: ``warning``, ``refusal``, ``note`` where nothing is known to go wrong, or ``error``
+            for what the server would say once something before it is repaired.
+        near: What was given, and what would have been right: the nearest is suggested.
+    """
+
+    type: str
+    message: str
+    node_id: str | None = None
+    input_name: str | None = None
+    severity: Severity = "warning"
+    near: tuple[str, Iterable[str]] | None = None
+
+
+def shown(value: object, width: int = 60) -> str:
+    """A value for a message: short, and whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 class LinkStep(NamedTuple):

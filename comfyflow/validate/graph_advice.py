@@ -8,8 +8,8 @@ from typing import Any
 from ..graph.prompt import is_link
 from ..graph.walk import upstream
 from ..json_types import is_array, object_or_empty
+from .findings import Remark, shown
 from .plan import ClassPlan, InputPlan
-from .remark import Remark, shown
 from .rules import DEEPEST_RUN, ServerRules, types_match
 from .scan import Scan
 

@@ -12,8 +12,8 @@ from marshal import dumps, loads
 from typing import Any, Final, NamedTuple
 
 from ..json_types import object_or_empty
+from .findings import Remark
 from .plan import ClassPlan
-from .remark import Remark
 from .scan import Scan, is_well
 from .server_answer import ServerAnswer
 from .server_error import ErrorEntry

@@ -10,10 +10,9 @@ from ..graph.prompt import is_link, linked, unwrapped
 from ..json_types import is_array, is_list, is_object
 from . import advice
 from .constant import FAILURES, check_constant, converted
-from .findings import Findings, LinkStep
+from .findings import Findings, LinkStep, Remark, shown
 from .own_check import FileCheck, OwnCheckError
 from .plan import ClassPlan, InputPlan, SchemaPlans, Unfolded
-from .remark import Remark, shown
 from .rules import PREFIX, types_match
 from .server_error import (
     BAD_LINKED_INPUT,

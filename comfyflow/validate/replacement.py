@@ -14,8 +14,8 @@ from ..graph.prompt import META, meta_of
 from ..json_types import is_array, is_object
 from ..node_history import REPLACED
 from .classes import crash
+from .findings import Remark, shown
 from .plan import SchemaPlans
-from .remark import Remark, shown
 from .server_answer import ServerAnswer
 
 

@@ -14,9 +14,10 @@ from ..json_types import is_array
 from ..nearest import nearest
 from ..notebook import pretty_text, problems_html, text_html
 from ..problem import Place, Problem, Severity
+from ..user_lines import printable
 from .advice import FILE_NOT_CHECKED
 from .describe import MISSING_CLASS, explained_by, message_of, suggestion_for
-from .remark import Remark
+from .findings import Remark
 from .server_answer import ServerAnswer, read_answer, rejected
 from .server_error import EXCEPTION_INNER, ErrorEntry, NodeErrors
 
@@ -416,18 +417,11 @@ def _with_node(problem: Problem) -> dict[str, Any]:
 def _node_line(problem: Problem) -> str:
     title = f" ({problem.title!r})" if problem.title and problem.title != problem.class_type else ""
     where = f"  at {problem.place}" if problem.place is not None else ""
-    return _plain(f"{problem.class_type or 'node'} #{problem.node_id}{title}{where}")
-
-
-def _plain(text: str) -> str:
-    """Text without anything that would change what a terminal shows."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return printable(f"{problem.class_type or 'node'} #{problem.node_id}{title}{where}")
 
 
 def _problem_line(problem: Problem) -> str:
     is_ours = problem.type != EXCEPTION_INNER  # there the name is that of another node's input
     name = f"{problem.input_name} " if problem.input_name and is_ours else ""
     hint = f". {problem.suggestion}" if problem.suggestion else ""
-    return _plain(f"  {problem.severity}: {name}{problem.message}{hint} [{problem.type}]")
+    return printable(f"  {problem.severity}: {name}{problem.message}{hint} [{problem.type}]")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
-from .remark import Remark, shown
+from .findings import Remark, shown
 from .server_error import ErrorEntry, NodeErrors
 
 OK: Final = 200

@@ -13,14 +13,13 @@ from ..json_types import is_object
 from ..problem import Place
 from . import graph_advice
 from .classes import Classes, crash, find_classes, no_outputs, targeted
-from .findings import LinkStep, Step
+from .findings import LinkStep, Remark, Step, shown
 from .input_files import find_file
 from .last_prompt import LastPrompt, ValidationOutcome
 from .look import Looker
 from .loops import Boundaries, LoopError, find_loops
 from .own_check import FileCheck
 from .plan import ClassPlan, SchemaPlans
-from .remark import Remark, shown
 from .replacement import replace_nodes, replaceable
 from .report import CheckedGraph, Report
 from .rules import DEEPEST_JSON, SERVER_RECURSION

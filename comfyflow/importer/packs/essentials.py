@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ..pack import Pack, PackNode
+from ..pack import Pack, sent_buttons
 
 _BUTTONS: Final[Mapping[str, tuple[str, ...]]] = {
     "FluxAttentionSeeker+": ("RESET ALL", "ZERO ALL", "REPEAT FIRST"),
@@ -14,14 +14,9 @@ _BUTTONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _buttons(node: PackNode) -> None:
-    for name in _BUTTONS[node.type]:
-        node.set(name, None)
-
-
 PACK: Final = Pack(
     "ComfyUI_essentials",
     "1.1.0",
     modules=("ComfyUI_essentials",),
-    classes=dict.fromkeys(_BUTTONS, _buttons),
+    classes=sent_buttons(_BUTTONS),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ..pack import Pack, PackNode
+from ..pack import Pack, PackNode, sent_buttons
 from .impact import picked_text
 
 _BUTTONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -15,11 +15,6 @@ _BUTTONS: Final[Mapping[str, tuple[str, ...]]] = {
     "ShowCachedInfo //Inspire": ("Remove Key", "Save Settings", "Refresh", "Clear"),
 }
 _PRESET: Final = "#PRESET"
-
-
-def _buttons(node: PackNode) -> None:
-    for name in _BUTTONS[node.type]:
-        node.set(name, None)
 
 
 def _prompt_builder(node: PackNode) -> None:
@@ -33,6 +28,6 @@ PACK: Final = Pack(
     "ComfyUI-Inspire-Pack",
     "1.21",
     modules=("ComfyUI-Inspire-Pack",),
-    classes={**dict.fromkeys(_BUTTONS, _buttons), "PromptBuilder //Inspire": _prompt_builder},
+    classes={**sent_buttons(_BUTTONS), "PromptBuilder //Inspire": _prompt_builder},
     every=picked_text,
 )

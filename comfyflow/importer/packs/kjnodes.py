@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ..pack import Pack, PackNode
+from ..pack import Pack, PackNode, sent_buttons
 
 _SAVING: Final = (
     "DecodeAndSaveVideo",
@@ -29,11 +29,6 @@ def _file_name(node: PackNode) -> None:
     node.replace_text("filename_prefix")
 
 
-def _buttons(node: PackNode) -> None:
-    for name in _BUTTONS[node.type]:
-        node.set(name, None)
-
-
 def _counted(node: PackNode) -> None:
     """A class whose inputs are counted has a button to bring them."""
     if "inputcount" in node.widgets:
@@ -44,7 +39,7 @@ PACK: Final = Pack(
     "ComfyUI-KJNodes",
     "1.5.0",
     modules=("ComfyUI-KJNodes",),
-    classes={**dict.fromkeys(_SAVING, _file_name), **dict.fromkeys(_BUTTONS, _buttons)},
+    classes={**dict.fromkeys(_SAVING, _file_name), **sent_buttons(_BUTTONS)},
     every=_counted,
     virtual={"SetNode": "set", "GetNode": "get"},
 )

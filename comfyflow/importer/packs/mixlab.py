@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from ...json_types import is_number
 from ..pack import Pack, PackNode
 
 
@@ -12,7 +13,7 @@ def _limited(node: PackNode) -> None:
     value = node.get("number")
     for name, take in (("max_value", min), ("min_value", max)):
         limit = node.get(name)
-        if not _is_number(value) or not _is_number(limit):
+        if not is_number(value) or not is_number(limit):
             return
         value = take(limit, value)
     node.set("number", value, place=0)
@@ -34,10 +35,6 @@ def _hexadecimal(digits: str) -> int | None:
         return int(digits, 16)
     except ValueError:
         return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 PACK: Final = Pack(
