@@ -78,7 +78,10 @@ def test_a_canvas_says_where_things_stand_and_what_is_around_them() -> None:
     assert canvas.positions["2"] == (300.0, 40.0)
     assert canvas.positions["2:5"] == (10.0, 20.0)
     assert [group.title for group in canvas.groups[ROOT]] == ["large", "small", ""]
-    assert [group.title for _, group in canvas.groups_around(ROOT, canvas.positions["2"])] == ["small", "large"]
+    assert [group.title for _, group in canvas.groups_around(ROOT, canvas.positions["2"])] == [
+        "small",
+        "large",
+    ]
     assert [group.title for _, group in canvas.groups_around("2", canvas.positions["2:5"])] == ["inside"]
     assert [(note.text, note.size) for note in canvas.notes["2"]] == [("look", (200.0, 90.0))]
     assert canvas.sizes == {"2": (210.0, 60.0)}
