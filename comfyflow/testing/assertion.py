@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import NodeUsageError
 from ..graph.prompt import read_link
 from ..problem import Problem
+from ..user_lines import short_path
 from .condition import condition_of
 from .query import FoundNode, FoundNodes, What, described, find_all, missing, unlike
 from .session import current_schema
-from .subject import Looked, Subject, short_path
+from .subject import Looked, Subject
 
 if TYPE_CHECKING:
     from ..schema import Schema

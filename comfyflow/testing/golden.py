@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import GoldenError, PromptError
 from ..graph import Graph, Link
 from ..graph.prompt import read_prompt
+from ..user_lines import short_path
 from .query import shown_value
 from .session import Session, current_session, current_test
-from .subject import Looked, Subject, short_path
+from .subject import Looked, Subject
 
 if TYPE_CHECKING:
     from ..diff import Diff

@@ -16,9 +16,9 @@ from ..container import open_picture as open_container
 from ..errors import BoundsError
 from ..extra import needing
 from ..output_file import ImageFile
+from ..user_lines import short_path
 from .golden import UPDATE, golden_path, read_golden, write_golden
 from .session import Session, current_session, current_test
-from .subject import short_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
