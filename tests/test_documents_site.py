@@ -11,13 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
-from comfyflow import errors
+from comfyflow import bounds, cache_folder, client, configuration, errors
 from comfyflow.cli.app import COMMANDS
-from tools.site import api, commands, pages
+from tools.site import api, commands, drawing, pages
 from tools.site.links import anchors, links, prose, site_path
 
 ROOT: Final = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def test_links_lead_to_pages_and_headings(site: dict[str, str]) -> None:
             to = site_path(link.path) if link.path else page
             there = site.get(to)
             file = ROOT / (link.path or "README.md")
-            if there is None and not (file.is_file() and file.suffix != ".md"):
+            if there is None and to not in pages.drawn() and not (file.is_file() and file.suffix != ".md"):
                 wrong.append(f"{page}: {link.path}")
             elif there is not None and link.anchor and link.anchor not in anchors(there):
                 wrong.append(f"{page}: {link.path}#{link.anchor}")
@@ -94,6 +94,37 @@ def test_every_command_option_and_exit_code_is_on_a_page(site: dict[str, str]) -
 
 def test_every_error_is_on_a_page(site: dict[str, str]) -> None:
     assert re.findall(r"^## (.*)$", site["reference/errors.md"], re.MULTILINE) == errors.__all__
+
+
+def test_every_event_is_on_a_page(site: dict[str, str]) -> None:
+    listed = re.findall(r"^### (.*)$", site["reference/events.md"], re.MULTILINE)
+    unions = (*get_args(client.RunEvent), *get_args(client.ServerEvent))
+    assert listed == [kind.__name__ for kind in unions]
+
+
+def test_every_variable_is_on_the_page_of_the_configuration(site: dict[str, str]) -> None:
+    variables = {f"COMFYFLOW_{name.upper()}" for name in configuration.CREDENTIALS}
+    variables |= {
+        value
+        for module in (configuration, bounds, cache_folder)
+        for value in vars(module).values()
+        if isinstance(value, str) and re.fullmatch(r"COMFYFLOW_[A-Z_]+[A-Z]", value)
+    }
+    assert variables <= set(re.findall(r"`(COMFYFLOW_\w+)`", site["reference/configuration.md"]))
+
+
+def test_the_layers_are_drawn_from_the_top() -> None:
+    picture = pages.drawn()["assets/layers.svg"]
+    modules = [module for layer in drawing.layers() for module in layer]
+    assert re.findall(r"<text [^>]*>(\w+)</text>", picture) == modules
+    assert modules[0] == "cli"
+    assert modules[-1] == "errors"
+
+
+def test_every_bench_is_listed(site: dict[str, str]) -> None:
+    listed = set(re.findall(r"^\| `(\w+)` \|", site["explanation/performance.md"], re.MULTILINE))
+    names = {path.stem for path in (ROOT / "tools" / "bench").glob("[a-z]*.py")}
+    assert names - {"pair", "convert_pair"} == listed
 
 
 def test_pages_have_one_title(site: dict[str, str]) -> None:

@@ -37,7 +37,7 @@ def _section(items: Any, title: str) -> list[Any]:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made, and what pages link to in the repository."""
     linked, pictures = pages.linked_files()
-    for path, text in {**pages.made(), **linked}.items():
+    for path, text in {**pages.made(), **pages.drawn(), **linked}.items():
         files.append(File.generated(config, path, content=text))
     for picture in pictures:
         files.append(File.generated(config, links.site_path(picture), abs_src_path=str(ROOT / picture)))

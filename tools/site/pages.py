@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
 
-from . import api, commands, errors_page
+from . import api, commands, drawing, errors_page, events_page
 from .links import DOCS, PICTURES, ROOT, for_site, links, listing, site_path
 
 PROJECT: Final = ("ARCHITECTURE.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")
@@ -19,8 +19,14 @@ def made() -> Mapping[str, str]:
     return {
         "reference/commands.md": commands.page(),
         "reference/errors.md": errors_page.page(),
+        "reference/events.md": events_page.page(),
         **api.pages(),
     }
+
+
+def drawn() -> dict[str, str]:
+    """The drawings that are made from the code, by their paths in the site's folder of pages."""
+    return {"assets/layers.svg": drawing.drawing()}
 
 
 def written() -> Iterator[str]:
