@@ -21,6 +21,8 @@ DEFAULT_SERVER: Final = "http://127.0.0.1:8188"
 SERVER_VARIABLE: Final = "COMFYFLOW_SERVER"
 SERVE_KEY_VARIABLE: Final = "COMFYFLOW_SERVE_KEY"
 """The environment variable that holds an API key of `comfyflow serve`."""
+WEBHOOK_SECRET_VARIABLE: Final = "COMFYFLOW_WEBHOOK_SECRET"  # noqa: S105  # a name
+"""The environment variable that holds what `comfyflow serve` signs webhooks with."""
 CONFIG_VARIABLE: Final = "COMFYFLOW_CONFIG"
 
 

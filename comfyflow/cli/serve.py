@@ -7,6 +7,7 @@ import functools
 import importlib
 import ipaddress
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..configuration import SERVE_KEY_VARIABLE, named_servers
+from ..configuration import SERVE_KEY_VARIABLE, WEBHOOK_SECRET_VARIABLE, named_servers
 from ..errors import CommandError
 from ..extra import needing
 from ..source import Converting
@@ -69,6 +70,14 @@ def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--allow-paid", is_flag=True, help="Let nodes run that call paid services.")
 @click.option(
+    "--webhook-secret",
+    metavar="SECRET",
+    help="What webhooks are signed with; @FILE reads it. None without one.",
+)
+@click.option(
+    "--allow-private-webhooks", is_flag=True, help="Let webhooks be of this machine and its network, too."
+)
+@click.option(
     "--depth", metavar="COUNT", type=click.IntRange(1, 100), default=3, help="Jobs that a server has at once."
 )
 @click.option(
@@ -90,6 +99,8 @@ def serve(
     no_keys: bool,
     names: tuple[str, ...],
     allow_paid: bool,
+    webhook_secret: str | None,
+    allow_private_webhooks: bool,
     depth: int,
     queue: int,
     editor: str | None,
@@ -119,6 +130,7 @@ def serve(
         for library in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
             importlib.import_module(library)
     from ..serve.access import read_keys
+    from ..serve.webhook import WebhookOptions
 
     known = () if no_keys else read_keys(keys)
     if not known and not no_keys and not _is_loopback(host):
@@ -126,6 +138,7 @@ def serve(
             f"--host {host} lets other machines in: name API keys by --keys FILE or {SERVE_KEY_VARIABLE}, "
             "or say --no-keys"
         )
+    webhooks = WebhookOptions.of(_secret(webhook_secret), allow_private=allow_private_webhooks)
     urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
     asks = functools.partial(server_classes, urls[0], None) if urls else None
     workflows = _workflows(targets, Converting(editor, repair, asks, packs))
@@ -135,8 +148,22 @@ def serve(
             urls = (stack.enter_context(simulated_server()),)
         _serve(
             listening, workflows, known, [*names, host],
-            servers=urls, out=out, allow_paid=allow_paid, depth=depth, queue=queue,
+            servers=urls, out=out, allow_paid=allow_paid, depth=depth, queue=queue, webhooks=webhooks,
         )  # fmt: skip
+
+
+def _secret(given: str | None) -> str:
+    """The secret of webhooks: the option, what is in the file that it names, or that of the environment.
+
+    Raises:
+        CommandError: The file cannot be read.
+    """
+    if given is None or not given.startswith("@"):
+        return given or os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
+    try:
+        return Path(given[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise CommandError(f"cannot read {given[1:]}: {error}") from None
 
 
 def _is_loopback(host: str) -> bool:

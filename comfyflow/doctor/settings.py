@@ -16,6 +16,7 @@ from ..configuration import (
     CREDENTIALS,
     SERVE_KEY_VARIABLE,
     SERVER_VARIABLE,
+    WEBHOOK_SECRET_VARIABLE,
     config_file,
     given_credentials,
     read_config,
@@ -27,7 +28,14 @@ from .diagnosis import Diagnosis
 _PREFIX: Final = "COMFYFLOW_"
 _OF_TESTS: Final = frozenset({"COMFYFLOW_UPDATE_EXAMPLES", "COMFYFLOW_PARITY_DATA"})
 VARIABLES: Final = frozenset(
-    {SERVER_VARIABLE, SERVE_KEY_VARIABLE, CONFIG_VARIABLE, BOUNDS_VARIABLE, CACHE_VARIABLE}
+    {
+        SERVER_VARIABLE,
+        SERVE_KEY_VARIABLE,
+        WEBHOOK_SECRET_VARIABLE,
+        CONFIG_VARIABLE,
+        BOUNDS_VARIABLE,
+        CACHE_VARIABLE,
+    }
     | {_PREFIX + name.upper() for name in CREDENTIALS}
 )
 """The variables of the environment that are read."""

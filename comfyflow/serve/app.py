@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -28,11 +28,13 @@ from .answer import (
 from .event_stream import event_stream
 from .guard import Guard
 from .job_ledger import KnownJob
+from .metrics import MEDIA_TYPE as METRICS_TYPE
 from .openapi import job_operation, refusals
 from .refusal import Refusal
 from .request_body import header_text, read_values
 from .served_workflow import ServedWorkflow
 from .service import Service
+from .webhook import LONGEST_URL
 
 _LONGEST_KEY: Final = 255
 _CANCEL_SECONDS: Final = 10.0
@@ -93,6 +95,7 @@ class _Routes:
         for workflow in self._service.workflows.values():
             add(f"/workflows/{workflow.name}/jobs", self._taker(workflow), "POST", **job_operation(workflow))
         add("/workflows/{name}/jobs", self.no_workflow, "POST", include_in_schema=False)
+        add("/metrics", self.show_metrics, response_class=PlainTextResponse)
         add("/jobs", self.list_jobs, response_model=JobsAnswer, responses=refusals(401, 422))
         add("/jobs/{job_id}", self.show_job, response_model=JobAnswer)
         add("/jobs/{job_id}", self.cancel_job, "DELETE", response_model=JobAnswer)
@@ -120,6 +123,12 @@ class _Routes:
             **service.counts,
         }
         return JSONResponse(body, 503 if status == "not_ready" else 200, {"Cache-Control": "no-store"})
+
+    async def show_metrics(self, request: Request) -> Response:
+        """Say what was counted, for Prometheus."""
+        self._who(request)
+        service = self._service
+        return Response(service.metrics.text(service.counts, service.servers), media_type=METRICS_TYPE)
 
     async def list_workflows(self, request: Request) -> Response:
         """List the workflows that are served."""
@@ -160,6 +169,9 @@ class _Routes:
             key = self._who(request)
             headers: Mapping[str, str] = request.headers
             idempotency_key = header_text(headers, "Idempotency-Key", _LONGEST_KEY)
+            webhook = header_text(headers, "Webhook-URL", LONGEST_URL)
+            if webhook is not None:
+                self._service.webhooks.options.check(webhook)
             seconds = _wait_seconds(headers.get("prefer", ""))
             self._service.limit(key.name, key.queue)
             self._access.spend(key)
@@ -169,7 +181,7 @@ class _Routes:
                 detail = "; ".join(each.message for each in problems[:3])
                 raise Refusal(422, "invalid_parameters", detail, problems)
             known, is_new = await self._service.submit(
-                workflow, values, owner=key.name, most=key.queue, key=idempotency_key
+                workflow, values, owner=key.name, most=key.queue, key=idempotency_key, webhook=webhook
             )
             if seconds:
                 known = await self._service.wait(known, seconds)

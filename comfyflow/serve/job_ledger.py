@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from ..batch.ledger import Ledger, Writer
-from ..batch.record import Added, Change, RowRecord, State
+from ..batch.record import Added, Change, Completed, RowRecord, SetAside, State
 from ..errors import LedgerError
 
 _VERSION: Final = "serve"
@@ -72,6 +73,39 @@ class ServedJob:
     request: str
     idempotency_key: str | None = None
     webhook: str | None = None
+
+
+class OpenJob(NamedTuple):
+    """A job that waits or runs.
+
+    Attributes:
+        owner: See `ServedJob`.
+        workflow: See `ServedJob`.
+        created: See `ServedJob`.
+    """
+
+    owner: str
+    workflow: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message that a webhook is to be sent.
+
+    Attributes:
+        id: Its id.
+        row: The job's row.
+        state: How the job ended.
+        created: When, in seconds since 1970.
+        attempts: How often it was sent.
+    """
+
+    id: str
+    row: int
+    state: str
+    created: float
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -154,14 +188,48 @@ class JobLedger(Ledger):
             (owner, workflow, key),
         )
 
-    def open_jobs(self) -> dict[str, int]:
-        """How many jobs of each owner wait or run."""
+    def open_jobs(self) -> dict[int, OpenJob]:
+        """The jobs that wait or run, by row."""
         with self._errors():
             found = self._database.execute(
-                "SELECT job.owner, count(*) FROM row JOIN job ON job.row = row.number "
-                "WHERE row.state IN ('pending', 'in_progress') GROUP BY job.owner"
+                "SELECT job.row, job.owner, job.workflow, job.created "
+                "FROM row JOIN job ON job.row = row.number WHERE row.state IN ('pending', 'in_progress')"
             ).fetchall()
-        return dict(found)
+        return {row: OpenJob(*known) for row, *known in found}
+
+    def due_deliveries(self, now: float, limit: int) -> Sequence[Delivery]:
+        """Messages that are to be sent now, the oldest first.
+
+        Args:
+            now: Seconds since 1970.
+            limit: How many at most.
+        """
+        with self._errors():
+            found = self._database.execute(
+                "SELECT id, row, state, created, attempts FROM delivery WHERE due <= ? ORDER BY due LIMIT ?",
+                (now, limit),
+            ).fetchall()
+        return [Delivery(*each) for each in found]
+
+    def next_delivery(self) -> float | None:
+        """When the next message is to be sent; None where none is."""
+        with self._errors():
+            found: float | None = self._database.execute("SELECT min(due) FROM delivery").fetchone()[0]
+        return found
+
+    def told(self, delivery_id: str, due: float | None, answer: str) -> None:
+        """A message was sent.
+
+        Args:
+            delivery_id: The message.
+            due: When it is to be sent again; None where it need not be.
+            answer: What came back.
+        """
+        with self._transaction():
+            self._database.execute(
+                "UPDATE delivery SET attempts = attempts + 1, due = ?, answer = ? WHERE id = ?",
+                (due, answer, delivery_id),
+            )
 
     def jobs(
         self,
@@ -228,4 +296,16 @@ def _add(database: sqlite3.Connection, change: AddedJob) -> None:
     )
 
 
-JobLedger.writers = {**Ledger.writers, AddedJob: _add}
+def _end(database: sqlite3.Connection, change: Completed | SetAside) -> None:
+    """A job's end and the message that tells of it, in one transaction."""
+    Ledger.writers[type(change)](database, change)
+    state = "completed" if isinstance(change, Completed) else change.state
+    database.execute(
+        "INSERT INTO delivery (id, row, state, created, due) "
+        "SELECT ?, job.row, row.state, ?, ? FROM job JOIN row ON row.number = job.row "
+        "WHERE job.row = ? AND row.state = ? AND webhook IS NOT NULL",
+        (f"msg_{uuid.uuid4().hex}", change.at, change.at, change.number, state),
+    )
+
+
+JobLedger.writers = {**Ledger.writers, AddedJob: _add, Completed: _end, SetAside: _end}

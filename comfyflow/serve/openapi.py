@@ -57,6 +57,7 @@ def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
                 _header(
                     "Idempotency-Key", "The same request with the same key is taken once.", {"maxLength": 255}
                 ),
+                _header("Webhook-URL", "Is told of the end, signed.", {"format": "uri", "maxLength": 2000}),
                 _header("Prefer", "`wait=10` answers when the job has ended, or after so many seconds.", {}),
             ],
         },

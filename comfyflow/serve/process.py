@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -73,6 +74,9 @@ class _ServiceServer(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Streams of events would never end by themselves.
-        self._service.channels.end()
-        super().handle_exit(sig, frame)
+        # uvicorn's own would have the signal end the process once more, with its exit code.
+        del frame
+        self._service.channels.end()  # streams of events would never end by themselves
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True

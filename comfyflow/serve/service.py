@@ -10,26 +10,27 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..batch.driver import DEPTH
 from ..batch.ledger import LEDGER_NAME
 from ..batch.open_batch import OpenBatch
-from ..batch.record import State
 from ..batch.report import BatchEvent, RowEvent
 from ..batch.row import JSON
 from ..batch.server import PATIENCE
 from ..client.run import Run
 from ..errors import ComfyflowError
 from .channel import ENDED, ChannelFeed, Channels
-from .job_ledger import AddedJob, JobLedger, KnownJob, ServedJob
+from .job_ledger import AddedJob, JobLedger, KnownJob, OpenJob, ServedJob
 from .job_maker import JobMaker, job_row
 from .job_server import JobServers
+from .metrics import Metrics
 from .refusal import Refusal
 from .served_workflow import ServedWorkflow
 from .upload_folder import UploadFolder
+from .webhook import WebhookOptions, Webhooks
 
 if TYPE_CHECKING:
     from ..client import ClientOptions
@@ -57,6 +58,7 @@ class ServiceOptions:
         queue: How many jobs may wait or run, of all clients.
         allow_paid: Whether nodes may run that call paid services.
         patience: Seconds that a server may be away before its jobs go elsewhere.
+        webhooks: How webhooks are told.
     """
 
     servers: tuple[str, ...]
@@ -66,6 +68,7 @@ class ServiceOptions:
     queue: int = 10_000
     allow_paid: bool = False
     patience: float = PATIENCE
+    webhooks: WebhookOptions = field(default_factory=WebhookOptions)
 
 
 class Service:
@@ -74,35 +77,27 @@ class Service:
     Args:
         workflows: What is served, by name.
         options: How.
-        on_event: Told of each job's states, and of servers; it must not wait.
-        on_run: Told of each prompt that is sent, and of its row.
     """
 
-    def __init__(
-        self,
-        workflows: Mapping[str, ServedWorkflow],
-        options: ServiceOptions,
-        *,
-        on_event: Callable[[BatchEvent], object] = lambda _: None,
-        on_run: Callable[[int, Run], object] = lambda _row, _run: None,
-    ) -> None:
+    def __init__(self, workflows: Mapping[str, ServedWorkflow], options: ServiceOptions) -> None:
         self.workflows: Final = workflows
         self.options: Final = options
         self.channels: Final = Channels()
         self.uploads: Final = UploadFolder(options.out / UPLOADS)
         self.failure: str = ""
         """Why nothing can be taken at the moment; empty where it can."""
-        self._on_event = on_event
-        self._on_run = on_run
+        self.metrics: Final = Metrics()
+        self.webhooks: Final = Webhooks(options.webhooks, self.ask)
         self._batch: OpenBatch | None = None
         self._ledger: JobLedger | None = None
         self._ready = asyncio.Event()
         self._closing = False
         self._runner: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._next = 0
-        self._open: Counter[str] = Counter()
-        self._owners: dict[int, str] = {}
+        self._open: dict[int, OpenJob] = {}
+        self._owned: Counter[str] = Counter()
         self._writing: dict[int, asyncio.Future[None]] = {}
         self._keys: dict[tuple[str, str, str], asyncio.Future[str]] = {}
 
@@ -115,18 +110,21 @@ class Service:
             LedgerError: The ledger cannot be used: another process has it, or it is a batch's.
         """
         self._runner = asyncio.create_task(self._run())
+        self._telling = asyncio.create_task(self.webhooks.run())
         opened = asyncio.create_task(self._ready.wait())
         await asyncio.wait({self._runner, opened}, return_when=asyncio.FIRST_COMPLETED)
         if not self._ready.is_set():
             opened.cancel()
+            self._telling.cancel()
             await self._runner
 
     async def close(self) -> None:
         """End. What servers have stays there, for the next process to find."""
         self._closing = True
-        if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
+        tasks = [each for each in (self._runner, self._telling) if each is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         pause, began = _FIRST_PAUSE, False
@@ -171,10 +169,15 @@ class Service:
 
     async def _count(self) -> None:
         """Know how many jobs there are; only then new ones are taken."""
-        self._next, self._open = await self.ask(lambda ledger: (ledger.size, Counter(ledger.open_jobs())))
-        self._owners.clear()
+        self._next, opened = await self.ask(lambda ledger: (ledger.size, ledger.open_jobs()))
+        self._know(opened)
         self.failure = ""
         self._ready.set()
+        self.webhooks.wake()
+
+    def _know(self, opened: dict[int, OpenJob]) -> None:
+        self._open = opened
+        self._owned = Counter(each.owner for each in opened.values())
 
     def _ended(self) -> None:
         self._ready.clear()
@@ -247,9 +250,9 @@ class Service:
         Raises:
             Refusal: There are too many.
         """
-        if self._open[owner] >= most:
-            raise Refusal(429, "queue_full", f"{self._open[owner]:,} jobs of yours wait or run", retry=5)
-        total = sum(self._open.values())
+        own, total = self._owned[owner], len(self._open)
+        if own >= most:
+            raise Refusal(429, "queue_full", f"{own:,} jobs of yours wait or run", retry=5)
         if total >= self.options.queue:
             raise Refusal(429, "queue_full", f"{total:,} jobs wait or run", retry=5)
 
@@ -323,8 +326,8 @@ class Service:
         self._next += 1
         job = ServedJob(number, str(uuid.uuid4()), workflow.name, owner, time.time(), request, key, webhook)
         written = self._writing[number] = asyncio.get_running_loop().create_future()
-        self._open[owner] += 1
-        self._owners[number] = owner
+        self._open[number] = OpenJob(owner, workflow.name, job.created)
+        self._owned[owner] += 1
         batch.add(read, AddedJob(number, row.parameters, job))
         await asyncio.shield(written)
         known = await self.ask(lambda ledger: ledger.job_of_row(number))
@@ -386,36 +389,36 @@ class Service:
     # What is heard
 
     def _heard(self, event: BatchEvent) -> None:
-        if isinstance(event, RowEvent):
-            self._moved(event.number, event.state)
-        self._on_event(event)
-
-    def _moved(self, number: int, state: State) -> None:
+        if not isinstance(event, RowEvent):
+            return
+        number, state = event.number, event.state
         written = self._writing.pop(number, None)
         if written is not None and not written.done():
             written.set_result(None)
+        job = self._open.get(number)
+        if job is None:
+            self._recount()  # somebody has had it sent again, by `comfyflow batch retry`
+        else:
+            self.metrics.moved(job, event)
         if state in ENDED:
-            owner = self._owners.pop(number, None)
-            if owner is not None:
-                self._open[owner] -= 1
-            elif self._ledger is not None:
-                self._recount()
+            if self._open.pop(number, None) is not None and job is not None:
+                self._owned[job.owner] -= 1
+            self.webhooks.wake()
         self.channels.state(number, state)
 
     def _recount(self) -> None:
-        """A job has ended that an earlier process took: whose it was the ledger knows."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._recounted())
 
     async def _recounted(self) -> None:
         try:
-            self._open = await self.ask(lambda ledger: Counter(ledger.open_jobs()))
-        except (ComfyflowError, Refusal) as error:
+            self._know(await self.ask(lambda ledger: ledger.open_jobs()))
+        except ComfyflowError as error:
             _LOG.warning("%s", error)
 
     def _followed(self, row: int, run: Run) -> None:
         run.follow(ChannelFeed(self.channels.of(row).hear))
-        self._on_run(row, run)
+        self.metrics.follow(run)
 
 
 def _digest(workflow: str, values: Mapping[str, JSON], webhook: str | None) -> str:

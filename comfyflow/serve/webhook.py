@@ -1,0 +1,277 @@
+"""Webhooks: somebody's address is told of the end of his job, signed, until he has it.
+
+Messages are those of Standard Webhooks (https://www.standardwebhooks.com): ``webhook-id``,
+``webhook-timestamp`` and ``webhook-signature``, which is the HMAC-SHA256 of both and the body. Which are to
+be sent is in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import hashlib
+import hmac
+import ipaddress
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from ..errors import ComfyflowError, ConfigurationError
+from .answer import job_answer
+from .job_ledger import Delivery, JobLedger
+from .refusal import Refusal
+
+T = TypeVar("T")
+
+PAUSES: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 14_400.0, 43_200.0)
+"""Seconds before each further attempt; after the last one nobody is told."""
+
+LONGEST_URL: Final = 2000
+_SECONDS: Final = 15.0
+"""How long an attempt may take."""
+_AT_ONCE: Final = 8
+_IDLE: Final = 60.0
+_GONE: Final = 410
+_SHORTEST: Final = 16
+_PREFIX: Final = "whsec_"
+_LOG: Final = logging.getLogger("comfyflow.serve")
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_IPV4_BITS: Final = 0xFFFFFFFF
+
+
+class Asked(Protocol):
+    """Asks the ledger; see `Service.ask`."""
+
+    async def __call__(self, act: Callable[[JobLedger], T]) -> T: ...  # noqa: D102
+
+
+@dataclass(frozen=True, repr=False)  # it holds a secret
+class WebhookOptions:
+    """How webhooks are told.
+
+    Attributes:
+        secret: What messages are signed with; without one there are none.
+        allow_private: Whether addresses of this machine and of its network may be told.
+    """
+
+    secret: bytes = b""
+    allow_private: bool = False
+
+    @classmethod
+    def of(cls, secret: str, *, allow_private: bool) -> WebhookOptions:
+        """Options with a secret that somebody wrote down.
+
+        Args:
+            secret: ``whsec_`` and base64, or any text of 16 characters or more; empty for none.
+            allow_private: See `WebhookOptions`.
+
+        Raises:
+            ConfigurationError: It is too short, or no base64.
+        """
+        made = secret.encode()
+        if secret.startswith(_PREFIX):
+            try:
+                made = base64.b64decode(secret[len(_PREFIX) :], validate=True)
+            except binascii.Error:
+                raise ConfigurationError(
+                    "what follows whsec_ in the secret of webhooks is no base64"
+                ) from None
+        if secret and len(made) < _SHORTEST:
+            raise ConfigurationError(f"the secret of webhooks has {_SHORTEST} characters at least")
+        return cls(made, allow_private)
+
+    def check(self, url: str) -> str:
+        """An address that may be told, as far as it tells that itself.
+
+        Args:
+            url: The address.
+
+        Raises:
+            Refusal: It may not.
+        """
+        if not self.secret:
+            raise Refusal(
+                422, "no_webhooks", "this service tells no webhooks: it has no secret to sign them with"
+            )
+        host = _host(url)
+        if not host:
+            raise Refusal(
+                422, "bad_webhook", "Webhook-URL is http://HOST/… or https://HOST/… without a password"
+            )
+        with contextlib.suppress(ValueError):
+            if not self.may_tell(str(ipaddress.ip_address(host))):
+                raise Refusal(422, "private_webhook", _private(host))
+        return url
+
+    def may_tell(self, address: str) -> bool:
+        """Whether an IP address may be told.
+
+        Args:
+            address: The address.
+        """
+        return self.allow_private or is_public(address)
+
+
+def _host(url: str) -> str:
+    """The host of an address; empty where nobody can be told there."""
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)
+        well = (
+            parts.scheme in ("http", "https")
+            and parts.port != 0
+            and "@" not in parts.netloc
+            and "\\" not in url
+        )
+    except (ValueError, httpx.InvalidURL):
+        return ""
+    return (parts.hostname or "") if well else ""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet, also where it has another one in it.
+
+    Args:
+        address: The address.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if inner is None and found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & _IPV4_BITS)
+        if inner is not None:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast
+
+
+def _private(host: str) -> str:
+    return f"{host[:100]} is no address of the internet; `comfyflow serve --allow-private-webhooks` allows it"
+
+
+def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """The signature of a message, as ``webhook-signature`` has it.
+
+    Args:
+        secret: The secret.
+        message_id: ``webhook-id``.
+        timestamp: ``webhook-timestamp``.
+        body: The body.
+    """
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    digest = hmac.new(secret, signed, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode('ascii')}"
+
+
+class Webhooks:
+    """Tells webhooks of the ends of jobs.
+
+    Args:
+        options: How.
+        ask: Asks the ledger.
+        pauses: See `PAUSES`.
+    """
+
+    def __init__(self, options: WebhookOptions, ask: Asked, pauses: Sequence[float] = PAUSES) -> None:
+        self.options: Final = options
+        self._ask = ask
+        self._pauses = pauses
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have it look at the ledger: a job has ended."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Tell what is to be told, for as long as the service runs."""
+        while True:
+            self._news.clear()
+            pause = _IDLE
+            try:
+                due = await self._ask(lambda ledger: ledger.due_deliveries(time.time(), _AT_ONCE))
+                if due:
+                    await asyncio.gather(*map(self._tell, due))
+                    continue
+                following = await self._ask(lambda ledger: ledger.next_delivery())
+                if following is not None:
+                    pause = min(max(following - time.time(), 0.0), _IDLE)
+            except ComfyflowError as error:
+                _LOG.warning("webhooks wait: %s", error)
+                pause = 1.0
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._news.wait(), pause)
+
+    async def _tell(self, delivery: Delivery) -> None:
+        try:
+            known = await self._ask(lambda ledger: ledger.job_of_row(delivery.row))
+            if known is None or known.job.webhook is None:
+                return
+            told = {"type": f"job.{delivery.state}", "timestamp": delivery.created, "data": job_answer(known)}
+            answer = await asyncio.wait_for(self.send(known.job.webhook, delivery.id, told), _SECONDS)
+        except asyncio.TimeoutError:
+            answer = "too slow"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            answer = f"{type(error).__name__}: {error}"[:200]
+        except Refusal as error:
+            answer = error.detail
+        done = answer.startswith("2") or answer == str(_GONE) or delivery.attempts >= len(self._pauses)
+        due = None if done else time.time() + self._pauses[delivery.attempts]
+        await self._ask(lambda ledger: ledger.told(delivery.id, due, answer))
+
+    async def send(self, url: str, message_id: str, told: object) -> str:
+        """Send one message; gives the status of the answer.
+
+        The address is looked up once, and the connection goes to what was looked at: a name may lead
+        elsewhere in the next moment.
+
+        Args:
+            url: Where to.
+            message_id: The id of the message, which is the same in each attempt.
+            told: What is told.
+
+        Raises:
+            Refusal: The address may not be told.
+            httpx.HTTPError: It cannot be reached.
+            OSError: There is no such name.
+        """
+        self.options.check(url)
+        parts = httpx.URL(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = await asyncio.get_running_loop().getaddrinfo(parts.host, port, type=1)
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        if not addresses or not all(map(self.options.may_tell, addresses)):
+            raise Refusal(422, "private_webhook", _private(parts.host))
+        body = json.dumps(told).encode()
+        now = int(time.time())
+        headers = {
+            "Host": parts.netloc.decode("ascii"),
+            "Content-Type": "application/json",
+            "User-Agent": "comfyflow",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(now),
+            "webhook-signature": signature(self.options.secret, message_id, now, body),
+        }
+        extensions: dict[str, Any] = {"sni_hostname": parts.raw_host.decode("ascii")}
+        # No proxy, which would look the name up itself; no redirect, which may lead anywhere.
+        async with (
+            httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=_SECONDS) as client,
+            client.stream(
+                "POST",
+                parts.copy_with(host=addresses[0]),
+                content=body,
+                headers=headers,
+                extensions=extensions,
+            ) as answer,
+        ):
+            return str(answer.status_code)

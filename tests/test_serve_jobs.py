@@ -1,0 +1,297 @@
+"""``comfyflow serve``: what is heard of jobs, what ends them, and what outlives the process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from comfynodes import EmptyImage, SaveImage
+
+from comfyflow.errors import LedgerError
+from comfyflow.serve.channel import Channels
+from comfyflow.serve.job_ledger import JobLedger
+from comfyflow.simulator import Simulator
+from comfyflow.workflows import workflow
+from tests.batches import Texts as TextRows
+from tests.batches import batch, numbered
+from tests.serving import Served, serving
+from tests.test_client_seed_faults import until
+
+ROOT = Path(__file__).parents[1]
+
+
+@workflow
+def slow(steps: int = 10, prompt: str = "a lighthouse") -> Any:
+    """A picture that takes a while."""
+    from comfynodes import CheckpointLoaderSimple, CLIPTextEncode, EmptyLatentImage, KSampler, VAEDecode
+
+    model, clip, vae = CheckpointLoaderSimple(ckpt_name="sd_xl_base_1.0.safetensors")
+    text = CLIPTextEncode(text=prompt, clip=clip)
+    latent = KSampler(
+        model=model, seed=0, steps=steps, cfg=7.0, sampler_name="euler", scheduler="normal",
+        positive=text, negative=text, latent_image=EmptyLatentImage(width=64, height=64),
+    )  # fmt: skip
+    return SaveImage(images=VAEDecode(samples=latent, vae=vae), filename_prefix="slow")
+
+
+@workflow
+def quick(color: int = 0) -> SaveImage:
+    image = EmptyImage(width=8, height=8, batch_size=1, color=color)
+    return SaveImage(images=image, filename_prefix="quick")
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(previews=True, step_seconds=0.02) as made:
+        yield made
+
+
+@pytest.fixture
+def served(simulator: Simulator, tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path / "out", simulator, functions=[slow, quick], depth=1) as made:
+        yield made
+
+
+def test_events_begin_with_the_state_and_end_with_it(served: Served) -> None:
+    job = served.job("slow", {"steps": 12}).json()
+    events = served.events(job["events"])
+    names = [name for name, _, _ in events]
+    assert (names[0], names[-1]) == ("state", "state")
+    assert events[-1][1]["state"] == "completed"
+    assert events[-1][1]["outputs"][0]["media_type"] == "image/png"
+    steps = [data for name, data, _ in events if name == "progress" and data.get("class_type") == "KSampler"]
+    assert steps[-1]["finished"] or steps[-1]["value"] == 12
+    previews = [data["image"] for name, data, _ in events if name == "preview"]
+    assert previews
+    assert all(each.startswith("data:image/jpeg;base64,") for each in previews)
+
+
+def test_who_comes_back_goes_on_where_he_was(served: Served) -> None:
+    job = served.job("slow", {"steps": 150}).json()
+    seen: list[str] = []
+    with served.http.stream("GET", job["events"]) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("id: "):
+                seen.append(line[4:])
+                if len(seen) == 8:
+                    break
+    after = [number for name, _, number in served.events(job["events"], seen[-1]) if name != "preview"]
+    assert not set(seen) & set(after)
+    first_number, last_number = (int(each.rpartition("-")[2]) for each in (seen[-1], after[0]))
+    assert last_number == first_number + 1
+    strange = served.events(job["events"], "other-1")
+    assert strange[0][0] == "state"
+
+
+def test_a_job_that_has_ended_tells_its_state_and_nothing_else(served: Served) -> None:
+    job = served.done("quick", {})
+    ((name, data, _),) = served.events(job["events"])
+    assert (name, data) == ("state", job)
+    ((_, again, _),) = served.events(job["events"], "other-1")
+    assert again == job
+    assert len(served.service.channels) == 0
+
+
+def test_a_job_that_waits_and_one_that_runs_are_cancelled(served: Served, simulator: Simulator) -> None:
+    runs = served.job("slow", {"steps": 5000}).json()
+    waits = served.job("quick", {"color": 1}).json()
+    until(lambda: served.http.get(runs["url"]).json()["progress"] is not None)
+    for job in (waits, runs):
+        answer = served.http.delete(job["url"])
+        assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    until(lambda: not simulator.prompts or httpx.get(f"{simulator.url}/queue").json()["queue_running"] == [])
+    assert served.http.delete(runs["url"]).json()["state"] == "cancelled"
+    assert served.done("quick", {"color": 2})["state"] == "completed"
+
+
+def test_a_job_that_is_cancelled_at_once(served: Served) -> None:
+    for _ in range(5):
+        job = served.job("slow", {"steps": 3000}).json()
+        assert served.http.delete(job["url"]).json()["state"] == "cancelled"
+    assert served.done("quick", {"color": 3})["state"] == "completed"
+
+
+def test_jobs_that_failed_are_sent_again_by_the_command_of_a_batch(
+    served: Served, simulator: Simulator
+) -> None:
+    job = served.job("slow", {"steps": 3000}).json()
+    served.http.delete(job["url"])
+    ledger = served.service.options.out / "ledger.sqlite"
+    command = [sys.executable, "-m", "comfyflow", "batch"]
+    told = subprocess.run([*command, "status", str(ledger)], capture_output=True, text=True, timeout=60)
+    assert "1 cancelled" in told.stdout
+    subprocess.run([*command, "retry", str(ledger), "--state", "cancelled"], check=True, timeout=60)
+    until(lambda: served.http.get(job["url"]).json()["state"] == "in_progress")
+    subprocess.run([*command, "cancel", str(ledger)], check=True, timeout=60)
+    until(lambda: served.http.get(job["url"]).json()["state"] == "cancelled")
+    assert served.done("quick", {"color": 4})["state"] == "completed"
+
+
+def test_without_a_server_jobs_wait_for_one(tmp_path: Path) -> None:
+    with Simulator() as simulator:
+        port = simulator.url.rpartition(":")[2]
+    with serving(tmp_path / "out", f"http://127.0.0.1:{port}", functions=[quick]) as served:
+        assert served.http.get("/healthz").json()["status"] == "no_server"
+        job = served.job("quick", {}).json()
+        assert job["state"] == "pending"
+        with Simulator(port=int(port)):
+            until(lambda: served.http.get(job["url"]).json()["state"] == "completed")
+
+
+def test_a_restart_takes_up_what_is_there(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Simulator(step_seconds=0.02) as simulator:
+        with serving(out, simulator, functions=[slow, quick], depth=1) as served:
+            jobs = [served.job("slow", {"steps": 100}).json(), served.job("quick", {"color": 9}).json()]
+            key = served.job("quick", {"color": 10}, Idempotency_Key="k").json()
+            until(lambda: served.http.get(jobs[0]["url"]).json()["progress"] is not None)
+        with serving(out, simulator, functions=[slow, quick], depth=1) as served:
+            assert served.job("quick", {"color": 10}, Idempotency_Key="k").json()["id"] == key["id"]
+            for job in (*jobs, key):
+                found = served.events(job["events"])[-1][1]
+                assert (found["id"], found["state"]) == (job["id"], "completed")
+            assert served.done("quick", {"color": 11})["state"] == "completed"
+    assert len(simulator.prompts) == 4
+
+
+def test_a_ledger_of_a_batch_is_refused(simulator: Simulator, tmp_path: Path) -> None:
+    asyncio.run(batch(TextRows(), numbered(1), [simulator], tmp_path).run())
+    with (
+        pytest.raises(LedgerError, match="ledger of a batch, not of a service"),
+        serving(tmp_path, simulator),
+    ):
+        pass
+
+
+def test_a_ledger_that_another_process_has_is_refused(served: Served, simulator: Simulator) -> None:
+    with (
+        pytest.raises(LedgerError, match="in use by process"),
+        serving(served.service.options.out, simulator),
+    ):
+        pass
+
+
+def test_a_ledger_of_a_newer_service_is_refused(tmp_path: Path) -> None:
+    JobLedger(tmp_path / "ledger.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database, database:
+        database.execute("UPDATE batch SET value = '99' WHERE name = 'serve'")
+    with pytest.raises(LedgerError, match="newer comfyflow"):
+        JobLedger(tmp_path / "ledger.sqlite")
+
+
+def test_the_queue_is_bounded(simulator: Simulator, tmp_path: Path) -> None:
+    with serving(tmp_path / "out", simulator, functions=[slow], depth=1, queue=2) as served:
+        jobs = [served.job("slow", {"steps": 3000}).json() for _ in range(2)]
+        answer = served.job("slow", {})
+        assert (answer.status_code, answer.json()["code"]) == (429, "queue_full")
+        assert int(answer.headers["retry-after"]) > 0
+        served.http.delete(jobs[1]["url"])
+        assert served.job("slow", {"steps": 3000}).status_code == 202
+        for job in served.http.get("/jobs").json()["jobs"]:
+            served.http.delete(job["url"])
+
+
+def test_a_slow_listener_gets_the_state_in_place_of_what_it_missed() -> None:
+    async def told() -> list[tuple[str, str | None]]:
+        channel = Channels().of(1)
+        listener = channel.listen()
+        for number in range(300):
+            channel.tell("progress", {"value": number})
+            channel.tell("preview", {"image": str(number)})
+        found: list[tuple[str, str | None]] = []
+        while (event := await listener.next(0)) is not None:
+            found.append((event.name, event.data))
+        return found
+
+    events = asyncio.run(told())
+    assert len(events) < 256
+    assert events[0][0] == "state"
+    assert [json.loads(data or "") for name, data in events if name == "preview"] == [{"image": "299"}]
+
+
+@pytest.mark.slow
+def test_a_service_that_is_killed_loses_no_job(tmp_path: Path) -> None:
+    """Killed again and again while jobs come: each that was accepted ends well."""
+    (tmp_path / "flow.py").write_text(
+        "from comfyflow import workflow\nfrom comfynodes import EmptyImage, SaveImage\n\n\n@workflow\n"
+        "def flow(color: int) -> SaveImage:\n"
+        "    image = EmptyImage(width=8, height=8, batch_size=1, color=color)\n"
+        "    return SaveImage(images=image, filename_prefix='flow')\n"
+    )
+    accepted: dict[int, str] = {}
+    with Simulator() as simulator:
+        for begin in range(0, 60, 12):
+            process, url = started(tmp_path, simulator.url)
+            try:
+                threads = [threading.Thread(target=sent, args=(url, begin + n, accepted)) for n in range(12)]
+                for each in threads:
+                    each.start()
+                until(lambda begin=begin: sum(number >= begin for number in accepted) >= 6)
+                process.send_signal(signal.SIGKILL)
+                for each in threads:
+                    each.join(60)
+            finally:
+                process.kill()
+                process.communicate(timeout=60)
+        process, url = started(tmp_path, simulator.url)
+        try:
+            with httpx.Client(base_url=url, timeout=60) as http:
+                for number, job in accepted.items():
+                    until(lambda job=job: http.get(job).json()["state"] == "completed", 60)
+                    found = http.get(job).json()
+                    assert found["parameters"] == {"color": number}
+                    assert http.get(found["outputs"][0]["url"]).status_code == 200
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
+            assert process.stdout is not None
+            process.stdout.close()
+    assert len(accepted) >= 30
+
+
+def sent(url: str, number: int, accepted: dict[int, str]) -> None:
+    """Send a job; what was not accepted before the service was killed is sent no more."""
+    try:
+        answer = httpx.post(f"{url}workflows/flow/jobs", json={"color": number}, timeout=30)
+    except httpx.HTTPError:
+        return
+    assert answer.status_code == 202, answer.text
+    accepted[number] = answer.json()["url"]
+
+
+def started(folder: Path, server: str) -> tuple[subprocess.Popen[str], str]:
+    """The command, and where it serves."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "comfyflow",
+            "serve",
+            "flow.py",
+            "--server",
+            server,
+            "--port",
+            "0",
+            "--out",
+            "out",
+        ],
+        cwd=folder,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'stubs'}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("http://"), line
+    return process, line.split(" ", 1)[0]
