@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from comfyflow.cli.plain_text import plain
-from comfyflow.client import Client, SystemStats
+from comfyflow.client import AsyncClient, SystemStats
 from comfyflow.simulator import Simulator
 from tests.command import Command
 
@@ -146,7 +146,11 @@ def test_what_a_program_reads_is_as_it_is(command: Command) -> None:
 
 def test_a_server_that_runs_steers_no_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     stats = {"system": {"comfyui_version": EVIL}, "devices": [{"name": EVIL}]}
-    monkeypatch.setattr(Client, "system_stats", lambda _self: SystemStats(stats))
+
+    async def told(_self: AsyncClient) -> SystemStats:
+        return SystemStats(stats)
+
+    monkeypatch.setattr(AsyncClient, "system_stats", told)
     with Simulator() as server:
         run = command("status", "--server", server.url)
     assert run.out.count("red") == 2

@@ -49,7 +49,7 @@ def test_the_list_of_commands_imports_none() -> None:
     modules = {f"comfyflow.cli.{listed.module}" for listed in COMMANDS.values()}
     assert not loaded_by("--help") & modules
     assert not loaded_by("--version") & modules
-    assert loaded_by("status", "--help") & modules == {"comfyflow.cli.server"}
+    assert loaded_by("status", "--help") & modules == {"comfyflow.cli.status"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -53,7 +53,9 @@ COMMANDS: Final = {
     "simulate": _Listed("simulate", "simulate", "Run a ComfyUI server without models."),
     "doctor": _Listed("doctor", "doctor", "Say what works on this machine, and the cure for what does not."),
     "where": _Listed("where", "where", "Say which server, schema and node package are in force."),
-    "status": _Listed("server", "status", "What a server is and what it is doing."),
+    "status": _Listed(
+        "status", "status", "What servers are and what they are doing; --watch for a live view."
+    ),
     "queue": _Listed("server", "queue", "What runs and what waits."),
     "history": _Listed("server", "history", "What has run: the last prompts, or one."),
     "cancel": _Listed("server", "cancel", "Take prompts out of the queue, or stop them."),

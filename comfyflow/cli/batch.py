@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import signal
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +20,12 @@ from . import FAILED, INTERRUPTED, PROBLEMS
 from .batch_ledger import cancel, export, retry, status
 from .connection import server_classes, simulated_server
 from .options import (
-    CONNECTION_OPTIONS,
     PATH,
     connection_options,
     converting_options,
     partner_api_key_option,
     server_url,
+    servers_option,
 )
 from .parameters import option_like
 from .plain_text import say
@@ -60,15 +60,6 @@ def batch() -> None:
     """
 
 
-def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--server``, which can be repeated, and the options of a connection."""
-    for option in reversed((*CONNECTION_OPTIONS, partner_api_key_option)):
-        command = option(command)
-    return click.option(
-        "--server", "servers", metavar="URL", multiple=True, help="A running ComfyUI. Can be repeated."
-    )(command)
-
-
 @batch.command(_DEFAULT, cls=WorkflowCommand, short_help="Run a workflow once for each row.")
 @target_argument
 @click.option("--grid", "grids", metavar="NAME=VALUE,...", multiple=True, help="An axis of a grid.")
@@ -77,7 +68,8 @@ def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--jsonl", metavar="FILE", type=PATH, help="Rows as JSON objects, one a line.")
 @click.option("--seeds", metavar="COUNT", help="So many seeds; NAME=COUNT for another parameter.")
 @click.option("--sample", metavar="COUNT", type=click.IntRange(min=1), help="Only so many of the rows.")
-@_connection
+@servers_option
+@partner_api_key_option
 @click.option("--simulate", is_flag=True, help="Run it on the built-in simulator.")
 @click.option("--dask", metavar="SCHEDULER", help="Run it on the workers of this scheduler of Dask.")
 @click.option("--shared", metavar="DIR", help="With --dask: the folder --out as the workers see it.")

@@ -108,6 +108,16 @@ def server_option(command: T) -> T:
     return named
 
 
+def servers_option(command: T) -> T:
+    """``--server``, which can be repeated, and the options of a connection."""
+    for option in reversed(CONNECTION_OPTIONS):
+        command = option(command)
+    named: T = click.option(
+        "--server", "servers", metavar="URL", multiple=True, help="A running ComfyUI. Can be repeated."
+    )(command)
+    return named
+
+
 def connection_options() -> ClientOptions:
     """What the options of a connection say, as `Client` takes it.
 

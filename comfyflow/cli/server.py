@@ -1,4 +1,4 @@
-"""Commands that look at a server: queue, history, cancel, models, status, download, upload."""
+"""Commands that look at a server: queue, history, cancel, download, view, upload."""
 
 from __future__ import annotations
 
@@ -25,23 +25,6 @@ Folder: TypeAlias = Literal["output", "input", "temp"]
 """One of a server's folders."""
 
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
-
-
-@click.command("status")
-@server_option
-@json_option
-def status(server: str | None, as_json: bool) -> None:
-    """What a server is and what it is doing."""
-    with connected(server) as client:
-        stats = client.system_stats()
-        remaining = client.queue_remaining()
-        if as_json:
-            _print_json({"url": client.url, "queue_remaining": remaining, **stats})
-            return
-        say(f"ComfyUI {stats.system.comfyui_version or '?'} at {client.url}")
-        click.echo(f"queue: {remaining} running or waiting")
-        for device in stats.devices:
-            say(f"device: {device.name}, {_size(device.vram_free)} of {_size(device.vram_total)} free")
 
 
 @click.command("queue")
@@ -208,7 +191,3 @@ def _name(file: OutputFile) -> str:
 
 def _print_json(value: Any) -> None:
     click.echo(json_text(value), nl=False)
-
-
-def _size(value: Any) -> str:
-    return f"{value / 2**30:.1f} GiB" if isinstance(value, (int, float)) else "?"

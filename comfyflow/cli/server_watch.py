@@ -1,0 +1,329 @@
+"""What is known of a server that is looked at: asked now and then, and heard over its socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ..client import AsyncClient
+from ..client.event import (
+    Connected,
+    Disconnected,
+    LogEntries,
+    Progress,
+    ProgressState,
+    ServerEvent,
+    Status,
+)
+from ..client_options import ClientOptions, Limits
+from ..errors import ClientError, ServerError
+
+if TYPE_CHECKING:
+    from ..client import Device, SystemStats
+
+QUEUE_ASKED: Final = 20
+"""Of how many prompts at most the queue is asked for: a server sends all of them whole."""
+_LIMITS: Final = Limits(connect=10.0, answer=20.0, retries=0)
+"""A server that loads a model may take some seconds to answer; one that is gone is asked again anyway."""
+_MINUTE: Final = 60.0
+_STEPS: Final = 20
+"""From how many of the last steps the rate of steps is told."""
+_BETWEEN: Final = 0.25
+"""Seconds at least from one question to the next, however often the queue changes."""
+
+_BAR: Final = re.compile(r"(\d{1,9})/(\d{1,9}) \[[^\]]{0,40}?(\d{1,6}(?:\.\d{1,6})?)\s?(it/s|s/it)")
+"""The bar that samplers write to a server's log: ``35%|███  | 7/20 [00:03<00:05,  2.34it/s]``."""
+_EXECUTED: Final = "Prompt executed"
+"""How the line of a server's log begins that says that a prompt has ended."""
+
+
+@dataclass
+class RunningPrompt:
+    """A prompt that a server runs.
+
+    Attributes:
+        prompt_id: Its id.
+        nodes: How many nodes it has; None where that was not asked.
+        classes: The classes of its nodes, by id.
+        since: When it was first seen, by `time.monotonic`.
+    """
+
+    prompt_id: str
+    nodes: int | None = None
+    classes: Mapping[str, str] = field(default_factory=dict[str, str])
+    since: float = 0.0
+
+
+@dataclass
+class Steps:
+    """How far the node is that runs.
+
+    Attributes:
+        value: The step.
+        maximum: How many there are.
+        node_id: The node; None where the server's log says only the steps.
+        rate: Steps a second; None where that is not known yet.
+    """
+
+    value: float
+    maximum: float
+    node_id: str | None = None
+    rate: float | None = None
+
+
+class ServerWatch:
+    """A server that is looked at.
+
+    Args:
+        url: Its address.
+        options: How it is connected to.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        options: ClientOptions | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url = url
+        self.up: bool | None = None
+        self.reason: str = ""
+        self.stats: SystemStats | None = None
+        self.remaining = 0
+        self.running: list[RunningPrompt] = []
+        self.steps: Steps | None = None
+        self.ended = 0
+        self._options: ClientOptions = {"limits": _LIMITS, **(options or {})}
+        self._changed: Callable[[ServerWatch], object] = lambda _: None
+        self._clock = clock
+        self._since = clock()
+        self._heard = 0
+        self._ends: deque[float] = deque(maxlen=1000)
+        self._moments: deque[tuple[float, float]] = deque(maxlen=_STEPS)
+
+    def tell(self, changed: Callable[[ServerWatch], object]) -> None:
+        """Say who is called when there is something new."""
+        self._changed = changed
+
+    # What is known
+
+    @property
+    def version(self) -> str:
+        """The server's version, ``?`` where it does not say it."""
+        return (self.stats.system.comfyui_version if self.stats is not None else None) or "?"
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """What it computes on."""
+        return self.stats.devices if self.stats is not None else ()
+
+    @property
+    def per_minute(self) -> float | None:
+        """How many prompts ended in the last minute, or a minute at the pace so far; None at first."""
+        now = self._clock()
+        seconds = min(now - self._since, _MINUTE)
+        if seconds < 1 or not self._ends:
+            return None
+        return sum(now - end <= _MINUTE for end in self._ends) * _MINUTE / seconds
+
+    @property
+    def doing(self) -> str:
+        """What it runs, in a few words."""
+        if not self.running:
+            return "nothing"
+        first = self.running[0]
+        nodes = f" ({first.nodes} nodes)" if first.nodes is not None else ""
+        said = [f"{first.prompt_id[:8]}{nodes}, {max(self._clock() - first.since, 0):.0f} s"]
+        steps = self.steps
+        if steps is not None:
+            name = first.classes.get(steps.node_id or "", "")
+            node = f"#{steps.node_id} {name}".rstrip() + " " if steps.node_id is not None else ""
+            rate = f", {steps.rate:.1f}/s" if steps.rate else ""
+            said.append(f"{node}{steps.value:g}/{steps.maximum:g}{rate}")
+        if len(self.running) > 1:
+            said.append(f"and {len(self.running) - 1} more")
+        return "; ".join(said)
+
+    @property
+    def waiting(self) -> int:
+        """How many prompts wait."""
+        return max(self.remaining - len(self.running), 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known, as plain JSON values."""
+        if not self.up:
+            return {"url": self.url, "up": self.up, "error": self.reason or None}
+        steps = self.steps
+        told = (
+            {"value": steps.value, "max": steps.maximum, "node": steps.node_id, "rate": steps.rate}
+            if steps
+            else None
+        )
+        return {
+            "url": self.url,
+            "up": True,
+            "queue_remaining": self.remaining,
+            "waiting": self.waiting,
+            "running": [
+                {
+                    "prompt_id": each.prompt_id,
+                    "nodes": each.nodes,
+                    "seconds": round(self._clock() - each.since, 1),
+                }
+                for each in self.running
+            ],
+            "progress": told,
+            "ended": self.ended,
+            "per_minute": self.per_minute,
+            "memory": [
+                {"device": device.name, "free": device.vram_free, "total": device.vram_total}
+                for device in self.devices
+            ],
+        }
+
+    # What is heard
+
+    def hear(self, event: ServerEvent) -> bool:
+        """Take in an event of the socket; says whether the server is to be asked for more."""
+        if isinstance(event, Status) and event.queue_remaining is not None:
+            self._heard += 1
+            self._count(event.queue_remaining)
+            return True
+        if isinstance(event, Progress):
+            self._step(event.value, event.maximum, event.node)
+        elif isinstance(event, ProgressState):
+            for state in event.nodes.values():
+                if state.state == "running" and state.maximum > 1:
+                    self._step(state.value, state.maximum, state.display_node or state.node_id)
+        elif isinstance(event, LogEntries):
+            self._read_log("".join(event.entries))
+        return isinstance(event, (Connected, Disconnected))
+
+    def lost(self, reason: str) -> None:
+        """The server does not answer."""
+        new = self.up is not False or reason != self.reason
+        self.up, self.reason, self.running, self.steps, self.remaining = False, reason, [], None, 0
+        if new:
+            self._changed(self)
+
+    def _count(self, remaining: int) -> None:
+        """The queue has this length."""
+        fewer = self.remaining - remaining if self.up else 0
+        self.remaining = remaining
+        if fewer > 0:
+            self.ended += fewer
+            self._ends.extend([self._clock()] * fewer)
+        if not remaining:
+            self.running, self.steps = [], None
+        self._changed(self)
+
+    def _step(self, value: float, maximum: float, node_id: str | None, rate: float | None = None) -> None:
+        before = self.steps
+        if before is None or before.node_id != node_id or value < before.value:
+            self._moments.clear()
+        self._moments.append((self._clock(), value))
+        (first, least), (last, most) = self._moments[0], self._moments[-1]
+        if rate is None and last > first:
+            rate = (most - least) / (last - first)
+        self.steps = Steps(value, maximum, node_id, rate)
+        self._changed(self)
+
+    def _read_log(self, text: str) -> None:
+        """Take the steps of a sampler out of the log: a server tells nobody else of others' prompts."""
+        if _EXECUTED in text:
+            self.steps = None
+        known = self.steps is not None and self.steps.node_id is not None
+        bars = [] if known else _BAR.findall(text)
+        if bars:
+            value, maximum, rate, unit = bars[-1]
+            speed = float(rate)
+            self._step(float(value), float(maximum), None, 1 / speed if unit == "s/it" and speed else speed)
+
+    # What is asked
+
+    async def look(self, client: AsyncClient | None = None) -> None:
+        """Ask the server what it is and what it is doing.
+
+        Args:
+            client: Asks; by default one for this question.
+        """
+        if client is None:
+            async with AsyncClient(self.url, **self._options) as made:
+                await self.look(made)
+            return
+        heard = self._heard
+        try:
+            stats, remaining = await asyncio.gather(client.system_stats(), client.queue_remaining())
+            running = await self._asked(client, remaining) if remaining else []
+        except ClientError as error:
+            self.lost(str(error))
+            return
+        self.up, self.reason, self.stats, self.url = True, "", stats, client.url
+        self._take(running)
+        # What was heard meanwhile is newer than the answer.
+        self._count(remaining if heard == self._heard else self.remaining)
+
+    def _take(self, running: Sequence[RunningPrompt]) -> None:
+        known = {each.prompt_id: each.since for each in self.running}
+        if [each.prompt_id for each in running] != list(known):
+            self.steps = None
+        now = self._clock()
+        for each in running:
+            each.since = known.get(each.prompt_id, now)
+        self.running = list(running)
+
+    async def _asked(self, client: AsyncClient, remaining: int) -> list[RunningPrompt]:
+        """What it runs. Of a long queue only the ids are asked, where the server can tell them alone."""
+        if remaining <= QUEUE_ASKED:
+            listed = await client.queue()
+            return [
+                RunningPrompt(each.prompt_id, len(each.prompt), _classes(each.prompt))
+                for each in listed.running
+            ]
+        try:
+            return [RunningPrompt(each.id) for each in await client.jobs(status=["in_progress"])]
+        except ServerError:
+            return self.running  # older than 0.6
+
+    async def watch(self, interval: float) -> None:
+        """Look at the server until the task is cancelled; that it is gone does not end it.
+
+        Args:
+            interval: Seconds from one question to the next.
+        """
+        async with AsyncClient(self.url, **self._options) as client:
+            wanted = asyncio.Event()
+            listening = asyncio.create_task(self._listen(client, wanted))
+            try:
+                while True:
+                    wanted.clear()
+                    await self.look(client)
+                    await asyncio.sleep(min(_BETWEEN, interval))
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(wanted.wait(), interval)
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+
+    async def _listen(self, client: AsyncClient, wanted: asyncio.Event) -> None:
+        """Hear what the server says; without a socket it is only asked."""
+        with contextlib.suppress(ClientError):
+            async for event in client.events():
+                if isinstance(event, Connected):
+                    with contextlib.suppress(ClientError):
+                        await client.subscribe_logs()
+                if self.hear(event):
+                    wanted.set()
+
+
+def _classes(prompt: Mapping[str, Any]) -> dict[str, str]:
+    from ..graph.prompt import read_nodes
+
+    return {node_id: node.class_type for node_id, node in read_nodes(prompt).items()}
