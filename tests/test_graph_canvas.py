@@ -42,6 +42,8 @@ def test_groups_around_a_place_are_told_from_the_smallest_on_with_their_numbers(
 def test_a_canvas_that_nobody_has_seen_is_empty() -> None:
     empty = Canvas()
     assert (empty.positions, empty.groups, empty.notes, empty.sizes, empty.document) == ({}, {}, {}, {}, None)
+    assert (empty.ends, empty.collapsed) == ({}, frozenset())
+    assert [*empty.groups_around(ROOT, NOWHERE)] == []
     assert read_prompt({}).canvas == empty
     assert NOWHERE == (0.0, 0.0)
 

@@ -171,6 +171,35 @@ def test_a_prompt_is_sent_with_a_title_and_without_what_makes_results_stale() ->
     }
 
 
+@pytest.mark.parametrize("note", ["is_changed", "_loop_body", "_loop_end"])
+def test_what_servers_write_into_nodes_is_not_sent_and_all_else_is(note: str) -> None:
+    node = {"class_type": "A", "inputs": {"a": 1}, "_meta": {"title": "T", "more": 1}, "own": 5}
+    assert sendable({"1": {**node, note: [1]}}) == {"1": node}
+    kept = {"1": {**node, f"{note}s": [1]}, "2": None}
+    assert sendable(kept) == kept
+    assert sendable({"1": {"inputs": {}}}) == {"1": {"inputs": {}, "_meta": {"title": ""}}}
+
+
+@pytest.mark.parametrize(
+    ("extra", "title"),
+    [
+        ({}, None),
+        ({"_meta": {"title": "T"}}, "T"),
+        ({"_meta": {"title": "T", "more": 1}}, "T"),
+        ({"_meta": {"title": 5}}, None),
+        ({"_meta": None}, None),
+        ({"own": 1}, None),
+        ({"_meta": {"title": "T"}, "own": 1}, "T"),
+    ],
+)
+def test_what_stands_beside_class_and_inputs_is_kept(extra: dict[str, Any], title: str | None) -> None:
+    prompt = {"1": {"inputs": {}, "class_type": "A", **extra}}
+    graph = read_prompt(prompt)
+    assert graph["1"].title == title
+    assert (graph["1"].extra is None) is (extra in ({}, {"_meta": {"title": "T"}}))
+    assert to_prompt(graph) == prompt
+
+
 WORDS = ("_meta", "__value__")
 
 

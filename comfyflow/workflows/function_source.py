@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from tokenize import TokenError
 from types import CodeType, FunctionType
 from typing import Final
 
@@ -22,7 +23,7 @@ def source_of(function: FunctionType) -> ast.FunctionDef | None:
         tree = ast.parse(f"if True:\n{text}" if text[:1].isspace() else text)
         flags = function.__code__.co_flags & _FUTURE
         compiled = compile(tree, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True)
-    except (OSError, TypeError, SyntaxError, ValueError, RecursionError, IndentationError):
+    except (OSError, TypeError, SyntaxError, TokenError, ValueError, RecursionError):
         return None
     block = tree.body[0] if tree.body else None
     defined = block.body[0] if isinstance(block, ast.If) else block

@@ -26,7 +26,15 @@ ROOT = Path(__file__).parents[2]
 _GRAPH = ("graph*", "read_workflow", "workflow", "node", "limits")
 TESTS = {
     "comfyflow/graph": _GRAPH,
-    "comfyflow/workflows": (*_GRAPH, "workflow_*", "client_roots", "exporter*", "node_inputs", "parameters"),
+    "comfyflow/workflows": (
+        *_GRAPH,
+        "workflow_*",
+        "client_roots",
+        "exporter*",
+        "node_inputs",
+        "parameters*",
+        "function_source",
+    ),
     "comfyflow/validate": ("validate_*",),
     "comfyflow/client": (
         *("client_run*", "client_hub", "client_listening", "client_submi*", "client_waiting"),

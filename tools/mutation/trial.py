@@ -49,7 +49,8 @@ class Coverage:
 
     Attributes:
         by_line: The tests of each line that only tests run.
-        always: Those that run any line; for what runs at import.
+        always: All of them, for what runs at import: what it makes (a dataclass's methods, say) runs no
+            line of the module.
         seconds: How long each test takes.
     """
 
@@ -171,7 +172,7 @@ def _coverage(contexts: Mapping[int, list[str]], seconds: Mapping[str, float]) -
         tests = {context.rpartition("|")[0] for context in found if context}
         if tests:
             by_line[line] = tests
-    return Coverage(by_line, set().union(*by_line.values()), seconds)
+    return Coverage(by_line, set(seconds), seconds)
 
 
 def _run(trial: Mapping[str, Any]) -> bool:
