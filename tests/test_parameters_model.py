@@ -13,6 +13,7 @@ import pytest
 from comfynodes import (
     CheckpointLoaderSimple,
     CLIPTextEncode,
+    EmptyImage,
     EmptyLatentImage,
     KSampler,
     LatentUpscaleBy,
@@ -213,6 +214,52 @@ def test_names_that_pydantic_needs_itself() -> None:
     assert schema["required"] == ["_hidden", "model_config"]
     values = strange.parameters_model.model_validate({"_hidden": 1, "model_config": "a", "x": 2, "rest": [3]})
     assert values.arguments() == {"_hidden": 1, "model_config": "a", "x": 2, "rest": [3]}
+
+
+@workflow
+def plain(image: str, width: Annotated[int, Field(ge=100, le=200)] = 128) -> SaveImage:
+    return SaveImage(images=EmptyImage(width=width, height=8))
+
+
+@workflow
+def limited(
+    low: Annotated[int, Field(ge=0, le=200)] = 128, high: Annotated[int, Field(ge=100, le=99999)] = 128
+) -> SaveImage:
+    """One line. And another.
+
+    More of it.
+    """
+    return SaveImage(images=EmptyImage(width=low, height=high))
+
+
+def test_limits_of_the_users_own_stay_where_they_are_narrower() -> None:
+    """`EmptyImage` takes 1 to 16,384."""
+    found = [
+        (made.json_schema()["properties"][name]["minimum"], made.json_schema()["properties"][name]["maximum"])
+        for made, name in ((plain, "width"), (limited, "low"), (limited, "high"))
+    ]
+    assert found == [(100, 200), (1, 200), (100, 16384)]
+
+
+def test_the_whole_schema_of_a_function() -> None:
+    """It has no description where there is no docstring, and refuses what is no parameter."""
+    assert plain.json_schema() == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "plain",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "image": {"title": "Image", "type": "string"},
+            "width": {
+                "default": 128, "maximum": 200, "minimum": 100, "title": "Width", "type": "integer",
+                "x-step": 1,
+            },
+        },
+        "required": ["image"],
+    }  # fmt: skip
+    assert limited.json_schema()["description"] == "One line. And another."
+    assert "required" not in limited.json_schema()
+    assert strange.json_schema()["additionalProperties"] is True
 
 
 @workflow

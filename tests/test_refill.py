@@ -247,6 +247,8 @@ def test_simple_functions_are_filled(tmp_path: Path) -> None:
         ("for steps in (1, 2):\n        pass", {"steps"}),
         ("x = PRESETS.get(preset)", {"preset"}),
         ("x = text in {'a', 'b'}", {"text"}),
+        ("x = 1 if text is None is None else 2", {"text"}),
+        ("x = 1 if text is not None else 2", set[str]()),
     ],
 )
 def test_a_parameter_that_is_looked_at_is_no_mere_value(tmp_path: Path, line: str, used: set[str]) -> None:

@@ -96,3 +96,32 @@ def test_objects_of_the_user_s_are_nested_no_deeper_than_lists(kind: Any) -> Non
         root = kind(root, "words")
     with pytest.raises(NodeUsageError, match="nested more than 50 levels deep"):
         [*root_nodes(root)]
+
+
+@pytest.mark.parametrize("beside", ["a text", 3, 2.5, True, None])
+def test_what_may_stand_beside_nodes_comes_back_as_it_is(beside: Any) -> None:
+    for root in (Both(save(), beside), Pair(save(), beside)):
+        assert [node._class_type for node in root_nodes(root)] == ["SaveImage"]
+        assert named(root) == type(root)("SaveImage", beside)
+    for root in ([save(), beside], {"a": save(), "b": beside}, (beside,)):
+        with pytest.raises(NodeUsageError, match="a workflow is made of nodes, "):
+            [*root_nodes(root)]
+
+
+@pytest.mark.parametrize("odd", [{1, 2}, b"x", object(), 1j, range(2)])
+def test_nothing_else_may_stand_beside_nodes(odd: Any) -> None:
+    for root in (Both(save(), odd), Pair(save(), odd), Both(save(), [odd]), Pair([save()], ("text",))):
+        with pytest.raises(NodeUsageError, match="a workflow is made of nodes, not of "):
+            [*root_nodes(root)]
+
+
+@pytest.mark.parametrize(("depth", "refused"), [(49, False), (50, True)])
+def test_how_deep_the_roots_of_a_workflow_may_be_nested(depth: int, refused: bool) -> None:
+    root: Any = Both(save(), "text")
+    for _ in range(depth):
+        root = [root]
+    if refused:
+        with pytest.raises(NodeUsageError, match="nested more than 50 levels deep"):
+            [*root_nodes(root)]
+    else:
+        assert len([*root_nodes(root)]) == 1
