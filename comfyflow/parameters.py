@@ -106,7 +106,7 @@ class Parameter:
         return self._converted(texts, lambda: self._of_texts(texts))
 
     def from_json(self, value: Any) -> Any:
-        """The value that somebody's JSON gives.
+        """The value that somebody's JSON gives; null is the default where that is None.
 
         Args:
             value: Decoded JSON.
@@ -114,6 +114,8 @@ class Parameter:
         Raises:
             ParameterError: It is no such value.
         """
+        if value is None and self.default is None:
+            return None
         return self._converted(value, lambda: self._json_adapter.validate_python(value))
 
     def check(self) -> None:

@@ -334,6 +334,65 @@ def test_documentation_of_arguments() -> None:
     assert argument_texts("") == {}
 
 
+NUMPY = """Sum.
+
+Parameters
+----------
+one : int
+    First
+    goes on: here.
+two, three : str, optional
+    Others.
+*rest : int
+
+Returns
+-------
+four : int
+    No.
+"""
+REST = """Sum.
+
+:param one: First
+    goes on: here.
+:param int two: Others.
+:param three: Others.
+:param rest:
+:type one: int
+:returns: four
+"""
+EPYDOC = """Sum.
+
+@param one: First
+    goes on: here.
+@param two: Others.
+@type two: int
+@param three: Others.
+"""
+
+
+@pytest.mark.parametrize("text", [NUMPY, REST, EPYDOC], ids=["NumPy", "reST", "Epydoc"])
+def test_documentation_in_other_styles(text: str) -> None:
+    assert argument_texts(text.strip()) == {
+        "one": "First goes on: here.",
+        "two": "Others.",
+        "three": "Others.",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sum.\n\nNote: this: that.",
+        "Sum.\n\nArgs:",
+        "Sum.\n\nArgs:\n    no colon",
+        ":param\n:param x\nArgs:",
+        "a\n:",
+    ],
+)
+def test_documentation_that_says_nothing_of_arguments(text: str) -> None:
+    assert argument_texts(text) == {}
+
+
 def test_pydantic_stays_out_of_the_import() -> None:
     code = "import comfyflow, comfyflow.workflows, sys; assert 'pydantic' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

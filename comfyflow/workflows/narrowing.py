@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 _SAMPLES: Final[Mapping[Any, Any]] = {str: "text", int: 7, float: 0.5, Path: Path("file.png")}
 _EMPTY: Final[Mapping[Any, Any]] = {list: [], tuple: (), dict: {}, set: set(), bool: False}
 _CONDITIONS: Final = (ast.If, ast.IfExp, ast.While, ast.Try, ast.BoolOp, ast.For, ast.comprehension)
-_SECTION: Final = re.compile(r"^\s*(?:Args|Arguments|Parameters|Params):\s*$")
-_ENTRY: Final = re.compile(r"^(\s*)\*{0,2}(\w+)(?:\s*\([^)]*\))?:\s*(.*)$")
 
 
 def narrowed(
@@ -75,28 +72,26 @@ def narrowed(
 
 
 def argument_texts(documentation: str) -> dict[str, str]:
-    """What a docstring says of each argument, in the form that Google's style has.
+    """What a docstring says of each argument, in the style of Google, NumPy, reST or Epydoc.
 
     Args:
         documentation: The docstring, cleaned.
     """
-    lines = iter(documentation.splitlines())
-    for line in lines:
-        if _SECTION.match(line):
-            break
+    if "\n" not in documentation:
+        return {}
+    from docstring_parser import ParseError, parse
+
+    try:
+        told = parse(documentation).params
+    except ParseError:
+        return {}
     found: dict[str, str] = {}
-    name, depth = "", -1
-    for line in lines:
-        indent = len(line) - len(line.lstrip())
-        if line.strip() and indent == 0:
-            break
-        match = _ENTRY.match(line)
-        if match is not None and (depth < 0 or len(match[1]) <= depth):
-            name, depth = match[2], len(match[1])
-            found[name] = match[3].strip()
-        elif name and line.strip():
-            found[name] = f"{found[name]} {line.strip()}".strip()
-    return {each: text for each, text in found.items() if text}
+    for entry in told:
+        text = " ".join((entry.description or "").split())
+        for name in entry.arg_name.split(","):  # NumPy's style: one text for several
+            if text:
+                found[name.strip().lstrip("*")] = text
+    return found
 
 
 class _Text(str):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Optional, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticOmit, PydanticUndefined, to_jsonable_python
 
+from ..annotation import bare
 from ..errors import ParameterError
 from ..parameters import Parameter, Parameters, fitted_annotation
 
@@ -60,7 +61,7 @@ def build_model(name: str, documentation: str, parameters: Mapping[str, inspect.
     for number, entry in enumerate(known.values()):
         field = _field_name(entry.name, number)
         names[field] = entry.name
-        fields[field] = (fitted_annotation(entry.annotation.whole), _field(entry, field))
+        fields[field] = (_taken_by(entry), _field(entry, field))
     summary = documentation.partition("\n\n")[0].strip()
     config = ConfigDict(extra="allow" if known.rest is not None else "forbid")
     base = type("Base", (ParametersModel,), {"model_config": config, "__module__": __name__})
@@ -114,6 +115,14 @@ class _Generator(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         """The default as JSON."""
         return to_jsonable_python(dft, serialize_unknown=True)
+
+
+def _taken_by(entry: Parameter) -> Any:
+    """What a field takes: `steps: int = None` takes null too, for programs do give what is the default."""
+    annotation = fitted_annotation(entry.annotation.whole)
+    inner, _ = bare(annotation)
+    takes_none = entry.default is not None or inner is Any or type(None) in get_args(inner)
+    return annotation if takes_none else Optional[annotation]  # noqa: UP045 (it is a value)
 
 
 def _field(entry: Parameter, field: str) -> Any:
