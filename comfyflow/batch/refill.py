@@ -31,12 +31,13 @@ from ..graph.prompt import Prompt, wrapped
 from ..input_file import InputFile, is_annotated, is_file
 from ..json_types import is_array, object_or_empty
 from ..named_inputs import NamedInput, named_inputs_beside
-from ..node import Node, is_output, slot_of
+from ..node import Node
 from ..parameters import Parameters
 from ..schema import Schema, unfold_inputs
 from ..schema.installed_files import is_media_file, lists_files, takes_file
 from ..source import Converting, Input, Source, reference_schema
 from ..workflows import Compiled, Workflow, WorkflowFunction
+from ..workflows.root import linked_nodes
 from ..workflows.value import wire_value
 from ..workflows.value_flow import ValueFlow, value_flow
 from .columns import Columns, ParameterColumns
@@ -300,20 +301,12 @@ def _marked(workflow: Workflow[Any]) -> Iterator[tuple[tuple[Node, str], _Mark]]
     Raises:
         LookupError: A node is bypassed: what is linked in its place may depend on values.
     """
-    passed: set[Node] = set()
-    waiting = [*workflow.roots]
-    while waiting:
-        node = waiting.pop()
-        if node in passed:
-            continue
-        passed.add(node)
+    for node in linked_nodes(workflow.roots):
         if node._marks is not None and node._marks.bypassed:
             raise LookupError
         for name, value in node._inputs.items():
             if type(value) is _Mark:
                 yield (node, name), value
-            elif is_output(value):
-                waiting.append(slot_of(value)[0])
 
 
 class _Template:

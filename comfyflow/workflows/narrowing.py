@@ -20,10 +20,10 @@ from annotated_types import Ge, Le
 
 from ..annotation import Annotation, bare, is_union
 from ..json_types import is_array
-from ..node import Node, is_output, slot_of
 from ..parameters import Parameter, Parameters
 from ..schema import InputSchema, Schema, unfold_inputs
 from .function_source import source_of
+from .root import linked_nodes
 from .value_type import Hint, fixed_choices, limits_of, notes_of
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _found(
     unique = (_Text, _Whole, _Number, Path)  # there is one None, and one True
     names = {id(mark): name for name, mark in marks.items() if isinstance(mark, unique)}
     found: dict[str, list[tuple[str, InputSchema]]] = {}
-    for node in _nodes(workflow):
+    for node in linked_nodes(workflow.roots):
         marked = {name: names[id(value)] for name, value in node._inputs.items() if id(value) in names}
         definition = schema.get(node._class_type) if marked else None
         if definition is None:
@@ -139,17 +139,6 @@ def _found(
             if input_name in entries:
                 found.setdefault(parameter, []).append((node._class_type, entries[input_name]))
     return found
-
-
-def _nodes(workflow: Workflow[Any]) -> Iterator[Node]:
-    passed: set[Node] = set()
-    waiting = [*workflow.roots]
-    while waiting:
-        node = waiting.pop()
-        if node not in passed:
-            passed.add(node)
-            yield node
-            waiting += [slot_of(value)[0] for value in node._inputs.values() if is_output(value)]
 
 
 def _mark(entry: Parameter) -> Any:

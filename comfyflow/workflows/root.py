@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from ..errors import NodeUsageError
+from ..graph.walk import nearest_first
 from ..json_types import is_array, is_object
 from ..node import Node, OutputNode, is_output, slot_of
 from ..output_file import NodeOutput
@@ -57,6 +58,19 @@ def root_nodes(root: object) -> Iterator[Node]:
         NodeUsageError: Something in it is no node, or it is nested deeply.
     """
     yield from _nodes(root, False, 0)
+
+
+def linked_nodes(roots: Iterable[Node]) -> Iterable[Node]:
+    """The roots and all that they are linked to, bypassed nodes too, once each, the nearest first.
+
+    Args:
+        roots: Nodes of a workflow.
+    """
+    return nearest_first(roots, _linked)
+
+
+def _linked(node: Node) -> list[Node]:
+    return [slot_of(value)[0] for value in node._inputs.values() if is_output(value)]
 
 
 def map_root(root: object, function: Callable[[Node], Any]) -> Any:
