@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from .._version import __version__
@@ -65,14 +67,26 @@ def create_app(service: Service, access: Access | None = None, *, names: Collect
     return Guard(app, names)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+class _SchemaResponse(JSONResponse):
+    media_type = "application/schema+json"
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    more: Mapping[str, str] = {}
     if isinstance(error, HTTPException):
-        error = Refusal(
-            error.status_code, "not_found" if error.status_code == 404 else "refused", error.detail
-        )
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            more = {"Allow": ", ".join(_methods(request))}
+        code = "not_found" if error.status_code == HTTPStatus.NOT_FOUND else "refused"
+        error = Refusal(error.status_code, code, error.detail)
     elif not isinstance(error, Refusal):  # the ledger, a disk
         error = Refusal(503, "not_ready", str(error).partition("\n")[0], retry=5)
-    return JSONResponse(error.body(), error.status, error.headers())
+    return JSONResponse(error.body(), error.status, {**more, **error.headers()})
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that an address takes."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in routes for method in route.methods})
 
 
 class _Routes:
@@ -91,7 +105,7 @@ class _Routes:
 
         add("/healthz", self.health, response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})
         add("/workflows", self.list_workflows, response_model=WorkflowsAnswer)
-        add("/workflows/{name}/schema", self.workflow_schema)
+        add("/workflows/{name}/schema", self.workflow_schema, response_class=_SchemaResponse)
         for workflow in self._service.workflows.values():
             add(f"/workflows/{workflow.name}/jobs", self._taker(workflow), "POST", **job_operation(workflow))
         add("/workflows/{name}/jobs", self.no_workflow, "POST", include_in_schema=False)
@@ -148,7 +162,7 @@ class _Routes:
     async def workflow_schema(self, request: Request, name: str) -> Response:
         """Give the JSON Schema of a workflow's parameters."""
         self._who(request)
-        return JSONResponse(self._workflow(name).schema, media_type="application/schema+json")
+        return _SchemaResponse(self._workflow(name).schema)
 
     def _workflow(self, name: str) -> ServedWorkflow:
         found = self._service.workflows.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from ..json_types import is_array, is_object
 from .answer import JobAnswer, RefusalAnswer
@@ -54,14 +54,15 @@ def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
                 },
             },
             "parameters": [
-                _header(
-                    "Idempotency-Key", "The same request with the same key is taken once.", {"maxLength": 255}
-                ),
+                _header("Idempotency-Key", "The same request with the same key is taken once.", _PRINTABLE),
                 _header("Webhook-URL", "Is told of the end, signed.", {"format": "uri", "maxLength": 2000}),
                 _header("Prefer", "`wait=10` answers when the job has ended, or after so many seconds.", {}),
             ],
         },
     }
+
+
+_PRINTABLE: Final = {"maxLength": 255, "pattern": "^[ -~]+$"}
 
 
 def _header(name: str, description: str, more: Mapping[str, Any]) -> dict[str, Any]:

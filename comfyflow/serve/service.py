@@ -110,13 +110,12 @@ class Service:
             LedgerError: The ledger cannot be used: another process has it, or it is a batch's.
         """
         self._runner = asyncio.create_task(self._run())
-        self._telling = asyncio.create_task(self.webhooks.run())
         opened = asyncio.create_task(self._ready.wait())
         await asyncio.wait({self._runner, opened}, return_when=asyncio.FIRST_COMPLETED)
         if not self._ready.is_set():
             opened.cancel()
-            self._telling.cancel()
             await self._runner
+        self._telling = asyncio.create_task(self.webhooks.run())
 
     async def close(self) -> None:
         """End. What servers have stays there, for the next process to find."""
