@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import marshal
 import math
 from collections.abc import Callable
 from typing import Any
@@ -297,3 +298,30 @@ def test_of_large_prompts_nothing_is_kept(looked_at: list[str]) -> None:
         assert validate_prompt(prompt, against).ok
         assert validate_prompt(prompt, against).ok
         assert len(looked_at) == looks
+
+
+@pytest.mark.parametrize(("more", "looks"), [(0, 1), (1, 2)])
+def test_of_long_prompts_nothing_is_kept(looked_at: list[str], more: int, looks: int) -> None:
+    """A million bytes, as Python writes the nodes."""
+    against, prompt = schema(), good()
+    prompt["1"]["inputs"]["text"] = ""
+    written = sum(len(marshal.dumps(node, 2)) for node in prompt.values())
+    prompt["1"]["inputs"]["text"] = "x" * (1_000_000 - written + more)
+    for _ in range(2):
+        assert validate_prompt(copy.deepcopy(prompt), against).ok
+    assert len(looked_at) == looks
+
+
+@pytest.mark.parametrize(("changes", "looks"), [(1, 1), (2, 1), (3, 2)])
+def test_a_prompt_of_which_more_than_half_is_new_is_looked_at(
+    looked_at: list[str], changes: int, looks: int
+) -> None:
+    """Of three nodes two may be given other values."""
+    against = schema()
+    prompt = {str(number): node("Save", image=["0", 0], name="a") for number in range(1, 3)}
+    prompt = {"0": node("Empty", width=64, tint=0.5, text="a"), **prompt}
+    assert validate_prompt(prompt, against).ok
+    for number in range(changes):
+        prompt[str(number)]["inputs"]["name" if number else "text"] = "b"
+    assert validate_prompt(prompt, against).ok
+    assert len(looked_at) == looks
