@@ -48,6 +48,12 @@ def array_or_empty(value: object) -> list[Any]:
     return list(value) if is_array(value) else []
 
 
+def text_of(value: Mapping[str, Any], name: str) -> str | None:
+    """The text that a JSON object has under a name, or None where it has none, or something else."""
+    found = value.get(name)
+    return found if isinstance(found, str) else None
+
+
 def text_or_empty(value: object) -> str:
     """The value if it is a text, else an empty one."""
     return value if isinstance(value, str) else ""

@@ -12,7 +12,15 @@ from typing import Any, Final
 
 from ..bounds import MIB, Bounds, check_json
 from ..errors import BoundsError
-from ..json_types import array_or_empty, is_array, is_number, is_object, object_or_empty, text_or_empty
+from ..json_types import (
+    array_or_empty,
+    is_array,
+    is_number,
+    is_object,
+    object_or_empty,
+    text_of,
+    text_or_empty,
+)
 from .backend import Sighting
 from .event import ExecutionFailed
 from .flow import Answer, json_body
@@ -90,8 +98,8 @@ class ApiJob:
             return None
         return ExecutionFailed(
             self.id,
-            _name(said, "node_id"),
-            _name(said, "class_type"),
+            text_of(said, "node_id"),
+            text_of(said, "class_type"),
             text_or_empty(said.get("code")),
             text_or_empty(said.get("message")).rstrip("\n"),
             tuple(text_or_empty(said.get("traceback")).splitlines()),
@@ -189,8 +197,3 @@ def _error_in(answer: Answer) -> Mapping[str, Any]:
     except (BoundsError, ValueError, RecursionError):
         return {}
     return object_or_empty(body.get("error")) if is_object(body) else {}
-
-
-def _name(said: Mapping[str, Any], name: str) -> str | None:
-    value = said.get(name)
-    return value if isinstance(value, str) else None

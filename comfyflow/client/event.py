@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ..json_types import is_object
+from ..json_types import is_object, text_of
 
 PARTIAL_SUCCESS: Final = "partial_success"
 """What servers call the end of a prompt in which some nodes failed and some outputs came."""
@@ -293,8 +293,7 @@ class UnknownMessage(BaseServerEvent):
     @property
     def prompt_id(self) -> str | None:
         """The prompt that the data names as ``prompt_id``; None where they name none."""
-        said = self.data.get("prompt_id") if is_object(self.data) else None
-        return said if isinstance(said, str) else None
+        return text_of(self.data, "prompt_id") if is_object(self.data) else None
 
 
 @dataclass(frozen=True)

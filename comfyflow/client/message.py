@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from ..json_types import array_or_empty, is_array, is_number, is_object, text_or_empty
+from ..json_types import array_or_empty, is_array, is_number, is_object, text_of, text_or_empty
 from . import event as events
 from .event import ServerEvent
 
@@ -122,14 +122,14 @@ def _picture(data: bytes) -> ServerEvent | None:
         return None
     if not is_object(said):
         return None
-    node = _name(said, "node_id")
+    node = text_of(said, "node_id")
     kind = text_or_empty(said.get("image_type")).lower().removeprefix("image/")
     return events.SocketImage(
-        _name(said, "prompt_id"),
+        text_of(said, "prompt_id"),
         data[at:],
         {"jpg": "jpeg"}.get(kind, kind),
         node,
-        _name(said, "display_node_id") or _name(said, "real_node_id") or node,
+        text_of(said, "display_node_id") or text_of(said, "real_node_id") or node,
     )
 
 
@@ -150,7 +150,7 @@ def _status(data: Mapping[str, Any]) -> ServerEvent | None:
     info = status.get("exec_info") if is_object(status) else None
     remaining = info.get("queue_remaining") if is_object(info) else None
     known = isinstance(remaining, int) and not isinstance(remaining, bool)
-    return events.Status(remaining if known else None, _name(data, "sid"))
+    return events.Status(remaining if known else None, text_of(data, "sid"))
 
 
 def _feature_flags(data: Mapping[str, Any]) -> ServerEvent | None:
@@ -158,12 +158,12 @@ def _feature_flags(data: Mapping[str, Any]) -> ServerEvent | None:
 
 
 def _start(data: Mapping[str, Any]) -> ServerEvent | None:
-    prompt_id = _name(data, "prompt_id")
+    prompt_id = text_of(data, "prompt_id")
     return events.ExecutionStart(prompt_id, _time(data)) if prompt_id is not None else None
 
 
 def _cached(data: Mapping[str, Any]) -> ServerEvent | None:
-    prompt_id = _name(data, "prompt_id")
+    prompt_id = text_of(data, "prompt_id")
     return (
         events.ExecutionCached(prompt_id, _names(data, "nodes"), _time(data))
         if prompt_id is not None
@@ -174,21 +174,21 @@ def _cached(data: Mapping[str, Any]) -> ServerEvent | None:
 def _executing(data: Mapping[str, Any]) -> ServerEvent | None:
     if "node" not in data:
         return None
-    node, prompt_id = _name(data, "node"), _name(data, "prompt_id")
+    node, prompt_id = text_of(data, "node"), text_of(data, "prompt_id")
     if (node is None and data["node"] is not None) or (node is None and prompt_id is None):
         return None
-    return events.Executing(prompt_id, node, _name(data, "display_node") or node)
+    return events.Executing(prompt_id, node, text_of(data, "display_node") or node)
 
 
 def _progress(data: Mapping[str, Any]) -> ServerEvent | None:
     value, maximum = _amount(data.get("value")), _amount(data.get("max"))
     if value is None or maximum is None:
         return None
-    return events.Progress(_name(data, "prompt_id"), _name(data, "node"), value, maximum)
+    return events.Progress(text_of(data, "prompt_id"), text_of(data, "node"), value, maximum)
 
 
 def _progress_state(data: Mapping[str, Any]) -> ServerEvent | None:
-    prompt_id, nodes = _name(data, "prompt_id"), data.get("nodes")
+    prompt_id, nodes = text_of(data, "prompt_id"), data.get("nodes")
     if prompt_id is None or not is_object(nodes):
         return None
     states: dict[str, events.NodeState] = {}
@@ -201,21 +201,21 @@ def _progress_state(data: Mapping[str, Any]) -> ServerEvent | None:
             value if value is not None else 0.0,
             maximum if maximum is not None else 1.0,
             text_or_empty(entry.get("state")),
-            _name(entry, "display_node_id") or node_id,
+            text_of(entry, "display_node_id") or node_id,
         )
     return events.ProgressState(prompt_id, states)
 
 
 def _executed(data: Mapping[str, Any]) -> ServerEvent | None:
-    prompt_id, node, output = _name(data, "prompt_id"), _name(data, "node"), data.get("output")
+    prompt_id, node, output = text_of(data, "prompt_id"), text_of(data, "node"), data.get("output")
     if prompt_id is None or node is None:
         return None
-    shown = _name(data, "display_node") or node
+    shown = text_of(data, "display_node") or node
     return events.Executed(prompt_id, node, shown, output if is_object(output) else None)
 
 
 def _success(data: Mapping[str, Any]) -> ServerEvent | None:
-    prompt_id = _name(data, "prompt_id")
+    prompt_id = text_of(data, "prompt_id")
     if prompt_id is None:
         return None
     return events.ExecutionSuccess(prompt_id, _time(data), read_summary(data))
@@ -223,13 +223,13 @@ def _success(data: Mapping[str, Any]) -> ServerEvent | None:
 
 def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
     """An ``execution_error``, from the socket or from a history entry."""
-    prompt_id = _name(data, "prompt_id")
+    prompt_id = text_of(data, "prompt_id")
     if prompt_id is None:
         return None
     return events.ExecutionFailed(
         prompt_id,
-        _name(data, "node_id"),
-        _name(data, "node_type"),
+        text_of(data, "node_id"),
+        text_of(data, "node_type"),
         text_or_empty(data.get("exception_type")),
         text_or_empty(data.get("exception_message")).rstrip("\n"),
         _names(data, "traceback"),
@@ -242,15 +242,15 @@ def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
 
 def read_node_failure(data: Mapping[str, Any]) -> events.ExecutionNodeFailed | None:
     """An ``execution_node_error``, from the socket or from a history entry."""
-    prompt_id, node = _name(data, "prompt_id"), _name(data, "node_id")
-    shown = _name(data, "display_node_id")
+    prompt_id, node = text_of(data, "prompt_id"), text_of(data, "node_id")
+    shown = text_of(data, "display_node_id")
     if prompt_id is None:
         return None
     return events.ExecutionNodeFailed(
         prompt_id,
         node or shown,
         shown or node,
-        _name(data, "node_type"),
+        text_of(data, "node_type"),
         text_or_empty(data.get("exception_type")),
         text_or_empty(data.get("exception_message")).rstrip("\n"),
         _names(data, "traceback"),
@@ -269,7 +269,7 @@ def read_summary(data: Mapping[str, Any]) -> events.ExecutionSummary | None:
         return None
     count = _amount(data.get("execution_error_count"))
     return events.ExecutionSummary(
-        _name(data, "completion_status"),
+        text_of(data, "completion_status"),
         int(count) if count is not None and count > 0 else 0,
         _names(data, "failed_node_ids"),
         _names(data, "blocked_node_ids"),
@@ -284,11 +284,11 @@ _SUMMARY: Final = frozenset(part.name for part in fields(events.ExecutionSummary
 
 def read_interruption(data: Mapping[str, Any]) -> events.ExecutionInterrupted | None:
     """An ``execution_interrupted``, from the socket or from a history entry."""
-    prompt_id = _name(data, "prompt_id")
+    prompt_id = text_of(data, "prompt_id")
     if prompt_id is None:
         return None
     return events.ExecutionInterrupted(
-        prompt_id, _name(data, "node_id"), _name(data, "node_type"), _names(data, "executed"), _time(data)
+        prompt_id, text_of(data, "node_id"), text_of(data, "node_type"), _names(data, "executed"), _time(data)
     )
 
 
@@ -302,12 +302,7 @@ def _logs(data: Mapping[str, Any]) -> ServerEvent | None:
 
 
 def _notification(data: Mapping[str, Any]) -> ServerEvent | None:
-    return events.Notification(text_or_empty(data.get("value")), _name(data, "id"))
-
-
-def _name(data: Mapping[str, Any], key: str) -> str | None:
-    value = data.get(key)
-    return value if isinstance(value, str) else None
+    return events.Notification(text_or_empty(data.get("value")), text_of(data, "id"))
 
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..json_types import is_object, object_or_empty
+from ..json_types import is_object, object_or_empty, text_of
 from .kind import DynamicInput
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ class MatchType(DynamicInput):
     @property
     def template_id(self) -> str | None:
         """The id that ties the inputs and outputs of one node together, or None."""
-        name = object_or_empty(self.entry.options.get("template")).get("template_id")
-        return name if isinstance(name, str) else None
+        return text_of(object_or_empty(self.entry.options.get("template")), "template_id")
 
     @property
     def socket_type(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final, TypeGuard
 
 from ..errors import PromptError
-from ..json_types import is_array, is_list, is_object, object_or_empty, text_or_empty
+from ..json_types import is_array, is_list, is_object, object_or_empty, text_of, text_or_empty
 from .graph import Graph, GraphNode
 from .scope import Link, read_scopes, spelled_scope
 
@@ -218,8 +218,7 @@ def meta_of(node: object, absent: Any = None) -> Any:
 
 def title_of(node: object) -> str | None:
     """The title of a node of a prompt, or None."""
-    title = object_or_empty(meta_of(node)).get("title")
-    return title if isinstance(title, str) else None
+    return text_of(object_or_empty(meta_of(node)), "title")
 
 
 def _read_node(node_id: str, node: object) -> GraphNode:

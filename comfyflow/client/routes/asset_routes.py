@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from ...errors import ClientError, ServerError
 from ...input_file import asset_hash
-from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_or_empty
+from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_of, text_or_empty
 from ...validate.rules import ServerRules
 from ..core import Core, ask, error_of, fetch_json
 from ..flow import Flow, Part, Request, json_body, segment
@@ -131,12 +131,12 @@ def assets(
     query += tuple((name, str(value)) for name, value in asked if value is not None)
     said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/assets", query))))
     found = (read_asset(entry) for entry in array_or_empty(said.get("assets")))
-    total, cursor = said.get("total"), said.get("next_cursor")
+    total = said.get("total")
     return AssetPage(
         tuple(entry for entry in found if entry is not None),
         int(total) if is_number(total) else 0,
         said.get("has_more") is True,
-        cursor if isinstance(cursor, str) else None,
+        text_of(said, "next_cursor"),
     )
 
 
@@ -243,18 +243,18 @@ def read_asset(entry: object) -> Asset | None:
     return Asset(
         entry["id"],
         text_or_empty(entry.get("name")),
-        _text(entry, "hash") or _text(entry, "asset_hash"),
-        _text(entry, "loader_path"),
-        _text(entry, "display_name"),
+        text_of(entry, "hash") or text_of(entry, "asset_hash"),
+        text_of(entry, "loader_path"),
+        text_of(entry, "display_name"),
         int(size) if is_number(size) and 0 <= size < 1 << 63 else None,
-        _text(entry, "mime_type"),
+        text_of(entry, "mime_type"),
         tuple(tag for tag in array_or_empty(entry.get("tags")) if isinstance(tag, str)),
-        _text(entry, "preview_url"),
-        _text(entry, "job_id") or _text(entry, "prompt_id"),
+        text_of(entry, "preview_url"),
+        text_of(entry, "job_id") or text_of(entry, "prompt_id"),
         object_or_empty(entry.get("user_metadata")),
         object_or_empty(entry.get("metadata")),
-        _text(entry, "created_at"),
-        _text(entry, "updated_at"),
+        text_of(entry, "created_at"),
+        text_of(entry, "updated_at"),
         entry.get("created_new") is True,
         entry,
     )
@@ -282,8 +282,3 @@ def _hash(content: bytes | Path) -> str | None:
         return asset_hash(content)
     except OSError as error:
         raise ClientError(f"cannot read {error.filename}: {error.strerror}") from None
-
-
-def _text(entry: Mapping[str, Any], name: str) -> str | None:
-    value = entry.get(name)
-    return value if isinstance(value, str) else None

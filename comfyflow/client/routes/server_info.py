@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...json_types import array_or_empty, is_number, is_object, object_or_empty
+from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_of
 from ...schema import Version
 
 _LARGEST = 1 << 63
@@ -36,8 +36,7 @@ class ServerObject(Mapping[str, Any]):
         return len(self.raw)
 
     def _text(self, name: str) -> str | None:
-        value = self.raw.get(name)
-        return value if isinstance(value, str) else None
+        return text_of(self.raw, name)
 
     def _number(self, name: str) -> float | None:
         value = self.raw.get(name)
