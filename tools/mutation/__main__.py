@@ -37,7 +37,7 @@ TESTS = {
     ),
     "comfyflow/validate": ("validate_*",),
     "comfyflow/client": (
-        *("client_run*", "client_hub", "client_listening", "client_submi*", "client_waiting"),
+        *("client_run*", "client_hub", "client_listening", "client_submi*", "client_told", "client_waiting"),
         *("client_partial", "client_refusal", "client_retries"),
     ),
     "comfyflow/importer": ("importer_*", "limits"),
