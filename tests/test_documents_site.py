@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -130,37 +125,3 @@ def test_every_bench_is_listed(site: dict[str, str]) -> None:
 def test_pages_have_one_title(site: dict[str, str]) -> None:
     for page, text in site.items():
         assert len(re.findall(r"^# ", prose(text), re.MULTILINE)) == 1, page
-
-
-_ASKED: Final = re.compile(r"<(?:script|img|iframe|source|video)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^>]*>")
-_STYLE: Final = re.compile(
-    r"<link\b(?=[^>]*\brel=[\"']?(?:stylesheet|preconnect|icon))[^>]*\bhref=[\"']?(?:https?:)?//"
-)
-
-
-@pytest.mark.slow
-def test_the_site_is_built_without_a_warning_and_asks_for_nothing(tmp_path: Path) -> None:
-    if importlib.util.find_spec("mkdocstrings") is None:
-        pytest.skip("it comes with the extra docs")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=540,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr
-    built = {
-        path.relative_to(tmp_path).as_posix(): path.read_text("utf-8") for path in tmp_path.rglob("*.html")
-    }
-    assert len(built) > 45
-    for name, text in built.items():
-        assert not _ASKED.search(text), name
-        assert not _STYLE.search(text), name
-    for style in tmp_path.rglob("*.css"):
-        assert not re.search(r"url\([\"']?(?:https?:)?//|@import", style.read_text("utf-8")), style
-    index = json.loads((tmp_path / "search" / "search_index.json").read_text("utf-8"))
-    found = {each["location"].partition("#")[0] for each in index["docs"]}
-    assert {"index.html", "events.html", "reference/commands.html", "reference/api/comfyflow.html"} <= found

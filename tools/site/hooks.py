@@ -15,6 +15,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "stubs")]
 
 from tools.site import api, links, pages  # noqa: E402
 
+BOOST = {"events.md": 3, "files.md": 3, "guide/editor-in.md": 3, "how-to/projects.md": 2, "models.md": 2}
+"""Pages that answer what new users ask, and that other pages mention as often: the search puts them first."""
+
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Make anchors as GitHub makes them, and put the doors of the package into the menu."""
@@ -26,7 +29,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def _section(items: Any, title: str) -> list[Any]:
     for item in items:
-        for name, inside in item.items():
+        for name, inside in item.items() if isinstance(item, dict) else ():
             if name == title:
                 return inside
             if isinstance(inside, list) and (found := _section(inside, title)):
@@ -48,4 +51,6 @@ def on_page_markdown(markdown: str, page: Page, **_rest: object) -> str:
     """Turn links that lead out of docs/."""
     if page.file.generated_by is not None:
         return markdown
+    if page.file.src_uri in BOOST:
+        page.meta["search"] = {"boost": BOOST[page.file.src_uri]}
     return links.for_site(f"docs/{page.file.src_uri}", markdown)

@@ -19,9 +19,14 @@ def made() -> Mapping[str, str]:
     return {
         "reference/commands.md": commands.page(),
         "reference/errors.md": errors_page.page(),
-        "reference/events.md": events_page.page(),
-        **api.pages(),
+        "reference/events.md": found_late(events_page.page()),
+        **{path: found_late(text) for path, text in api.pages().items()},
     }
+
+
+def found_late(text: str) -> str:
+    """A page that the search ranks below pages that explain."""
+    return f"---\nsearch:\n  boost: 0.2\n---\n\n{text}"
 
 
 def drawn() -> dict[str, str]:
@@ -46,7 +51,7 @@ def linked_files() -> tuple[dict[str, str], list[str]]:
         page = waiting.pop()
         text = (ROOT / page).read_text(encoding="utf-8")
         if not page.startswith("docs/"):
-            pages[site_path(page)] = for_site(page, text)
+            pages[site_path(page)] = found_late(for_site(page, text))
         for link in links(page, text):
             path = link.path
             if not path or path in seen or path.startswith("docs/") or not (ROOT / path).is_file():
