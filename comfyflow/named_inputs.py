@@ -18,7 +18,7 @@ import json
 import keyword
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -31,9 +31,11 @@ from .json_types import is_list, is_object
 from .nearest import did_you_mean
 from .schema import InputSchema, Schema, unfold_inputs
 from .source import Input, Source
-from .workflows.value_type import value_annotation
+from .workflows.value_type import held_annotation, value_annotation
 
 SUFFIX: Final = ".parameters.toml"
+_HOLDING: Final = "Primitive"
+"""How the classes of nodes are called that only hold a value: ``PrimitiveInt``."""
 _MEMBERS: Final = ("inputs", "description")
 
 
@@ -167,10 +169,22 @@ def annotation_of(graph: Graph, node_id: str, input_name: str, schema: Schema | 
     """
     entry = entry_of(graph, node_id, input_name, schema)
     if entry is not None:
-        return value_annotation(entry, graph[node_id].class_type)
+        class_type = graph[node_id].class_type
+        if entry.type in ("INT", "FLOAT") and class_type.startswith(_HOLDING):
+            return held_annotation(entry, [*_fed(graph, node_id, schema)])
+        return value_annotation(entry, class_type)
     value = graph[node_id].inputs.get(input_name)
     plain = next((kind for kind in (str, bool, float) if type(value) is kind), None)
     return plain or (int | float if type(value) is int else Any)
+
+
+def _fed(graph: Graph, source: str, schema: Schema | None) -> Iterator[tuple[InputSchema, str]]:
+    """The inputs that a node's output comes to, with the classes of their nodes."""
+    for node_id, node in graph.items():
+        for name, link in node.links:
+            entry = entry_of(graph, node_id, name, schema) if link.node_id == source else None
+            if entry is not None:
+                yield entry, node.class_type
 
 
 def entry_of(graph: Graph, node_id: str, input_name: str, schema: Schema | None) -> InputSchema | None:

@@ -39,7 +39,9 @@ def propose(source: Source, schema: Schema) -> tuple[NamedInput, ...]:
         free = tuple(place for place in places if place not in taken and _is_value(graph, place))
         if free and len(made) < NAMED_INPUTS:
             taken.update(free)
-            made.append(NamedInput(scope.claim(*names), free, description))
+            name = scope.claim(*names)
+            told = description if snake(description) != name else ""  # it says no more than the name
+            made.append(NamedInput(name, free, told))
 
     for label, places in _of_app(source, graph):
         add((snake(label), snake(places[0][1])), places, _told(label))

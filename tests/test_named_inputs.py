@@ -186,3 +186,52 @@ def test_the_signature_of_named_inputs() -> None:
     source = Source.of(PROMPT)
     found = signature_of([NamedInput("latent", (("4", "latent_image"),))], source, None)
     assert found["latent"].default is found["latent"].empty
+
+
+def held(value: Any, class_type: str, **links: Any) -> dict[str, Any]:
+    """A node that holds a value for others."""
+    prompt = json.loads(json.dumps(PROMPT))
+    prompt["20"] = {"class_type": class_type, "inputs": {"value": value}}
+    for where, name in links.items():
+        prompt[where.removeprefix("n")]["inputs"][name] = ["20", 0]
+    return prompt
+
+
+def schema_of_held(tmp_path: Path, command: Command, prompt: dict[str, Any], name: str) -> dict[str, Any]:
+    path = tmp_path / "held.json"
+    path.write_text(json.dumps(prompt))
+    (tmp_path / "held.parameters.toml").write_text(f'[parameters.{name}]\ninputs = ["20.value"]\n')
+    told: dict[str, Any] = json.loads(command("schema", str(path)).out)["properties"][name]
+    return told
+
+
+def test_a_number_that_is_held_for_a_seed_is_one(tmp_path: Path, command: Command) -> None:
+    told = schema_of_held(tmp_path, command, held(7, "PrimitiveInt", n4="seed"), "seed")
+    assert told["x-seed"] is True
+    assert [each["type"] for each in told["anyOf"]] == ["integer", "string"]
+
+
+def test_a_number_that_is_held_for_something_else_is_no_seed(tmp_path: Path, command: Command) -> None:
+    """The editor offers to draw each of them at random; a server does not check what is linked."""
+    told = schema_of_held(tmp_path, command, held(20, "PrimitiveInt", n4="steps"), "steps")
+    assert "x-seed" not in told
+    assert (told["type"], told["maximum"]) == ("integer", 2**63 - 1)
+    told = schema_of_held(tmp_path, command, held(20.5, "PrimitiveFloat", n4="cfg"), "cfg")
+    assert (told["type"], told["x-step"]) == ("number", 0.1)
+
+
+def test_a_value_that_its_input_does_not_take_is_told(tmp_path: Path, command: Command) -> None:
+    prompt = json.loads(json.dumps(PROMPT))
+    prompt["4"]["inputs"]["seed"] = -5
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(prompt))
+    run = command("parameters", str(path))
+    assert run.code == 0
+    assert "what the workflow has for --seed does not fit: it takes a whole number, at least 0" in run.err
+    assert "not -5" in run.err
+
+
+def test_a_description_that_says_no_more_than_the_name_is_left_out() -> None:
+    editor = {"extra": {"linearData": {"inputs": [["4", "steps"]]}}, "nodes": []}
+    first, *_ = propose(Source.of_json(PROMPT, editor), reference_schema())
+    assert (first.name, first.description) == ("steps", "")

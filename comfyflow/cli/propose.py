@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CommandError
-from .options import given_schema, json_text, reference_schema, schema_options, write_text
+from ..errors import CommandError, ParameterError
+from ..source import Converting
+from .options import (
+    converting_options,
+    given_schema,
+    json_text,
+    reference_schema,
+    say_warnings,
+    schema_options,
+    write_text,
+)
 from .plain_text import say
+
+if TYPE_CHECKING:
+    from ..parameters import Parameter
 
 
 @click.command("parameters")
 @click.argument("target", metavar="TARGET")
 @schema_options
+@converting_options
 @click.option("--save", is_flag=True, help="Write them into NAME.parameters.toml beside the workflow.")
 @click.option("--force", is_flag=True, help="Write them though there is such a file.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -22,6 +36,9 @@ def parameters(
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
+    editor: str | None,
+    repair: bool,
+    packs: tuple[str, ...],
     save: bool,
     force: bool,
     as_json: bool,
@@ -41,7 +58,8 @@ def parameters(
         raise CommandError(f"{target} is Python, which has parameters of its own: comfyflow schema {target}")
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else reference_schema()
-    source = load_target(target, (), schema)
+    source = load_target(target, (), schema, Converting(editor, repair, None, packs))
+    say_warnings(source.warnings, known=given is not None)
     saved = beside(Path(target))
     if saved.is_file() and not force:
         if save:
@@ -50,6 +68,8 @@ def parameters(
     else:
         named = propose(source, schema)
     known = Parameters(signature_of(named, source, schema))
+    for parameter in known.values():
+        _tell_misfit(parameter)
     if save:
         write_text(write_named_inputs(named, Path(target).name), saved)
         say(f"wrote {len(named)} parameters to {saved}", err=True)
@@ -70,3 +90,14 @@ def parameters(
             say(f"--{each.name.replace('_', '-'):<24} {places}: {known[each.name].default!r:.60}")
         if not named:
             say("there is nothing that looks like a parameter", err=True)
+
+
+def _tell_misfit(parameter: Parameter) -> None:
+    """Say of a value that stands in the workflow that its input does not take it."""
+    if parameter.is_required:
+        return
+    try:
+        parameter.from_json(parameter.default)
+    except ParameterError as error:
+        option = f"--{parameter.name.replace('_', '-')}"
+        say(f"comfyflow: what the workflow has for {option} does not fit: it {error.reason}", err=True)

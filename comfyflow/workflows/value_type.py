@@ -7,7 +7,7 @@ is converted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal, Union
 
@@ -142,6 +142,26 @@ def notes_of(entry: InputSchema, class_type: str) -> Iterator[Hint]:
     )
     if hint != Hint():
         yield hint
+
+
+def held_annotation(entry: InputSchema, fed: Sequence[tuple[InputSchema, str]]) -> Any:
+    """The annotation for a number that a node only holds for other inputs, as `PrimitiveInt` does.
+
+    The editor offers to draw each such number at random; it is a seed only where all of them are. Their
+    ranges are not its own: a server checks those of constants, not of what is linked.
+
+    Args:
+        entry: The node's own input.
+        fed: The inputs that it comes to, with the classes of their nodes.
+    """
+    kind = _TYPES[entry.type]
+    hints = [next(notes_of(each, class_type), Hint()) for each, class_type in fed]
+    if not hints:
+        return value_annotation(entry)
+    seed = all(each.seed for each in hints)
+    step = next((each.step for each in hints if each.step is not None), None)
+    hint = Hint(step=step, seed=seed, exact=seed)
+    return _annotated(kind, [*limits_of(entry, kind), *([hint] if hint != Hint() else [])])
 
 
 def _annotated(kind: Any, notes: list[Any]) -> Any:
