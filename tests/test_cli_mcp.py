@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,9 +20,11 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from comfyflow.agents.http import Guarded
+from comfyflow.agents.http import PATH, Guarded
+from comfyflow.cli.mcp import mcp
 from tests.agent import SECONDS, Agent, author, pictures, text
 from tests.command import Command
+from tests.documents import BLOCK
 
 ROOT = Path(__file__).parents[1]
 COMMAND = ["-m", "comfyflow", "mcp"]
@@ -124,3 +128,56 @@ def test_who_does_not_show_the_token_is_not_answered() -> None:
     assert inside == []
     asyncio.run(ask((b"authorization", b"Bearer sesame")))
     assert inside == ["called"]
+
+
+def entries(text: str, language: str) -> dict[str, Any]:
+    """The servers in the configuration of a client."""
+    if language == "json":
+        found = json.loads(text)
+        return {**found.get("mcpServers", {}), **found.get("servers", {})}
+    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    return dict(tomllib.loads(text)["mcp_servers"])
+
+
+def test_what_the_page_tells_clients_is_understood() -> None:
+    page = (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    shown = [(block["text"], block["language"]) for block in BLOCK.finditer(page)]
+    told = [
+        found for text, kind in shown if kind in ("json", "toml") for found in entries(text, kind).values()
+    ]
+    assert len(told) == 4
+    for entry in told:
+        if "url" in entry:
+            assert entry["url"].endswith(PATH)
+            continue
+        assert entry["command"] == "comfyflow"
+        command, *words = entry["args"]
+        assert command == "mcp"
+        with mcp.make_context("mcp", words) as context:
+            assert context.params["root"] == Path()
+    lines = [
+        line for text, kind in shown if not kind for line in text.splitlines() if "comfyflow mcp " in line
+    ]
+    assert len(lines) == 3
+    for line in lines:
+        words = shlex.split(line.partition("comfyflow mcp ")[2].replace("@token.txt", "token"))
+        mcp.make_context("mcp", words).close()
+
+
+@pytest.mark.slow
+def test_the_program_of_the_page_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    (program,) = [block["text"] for block in BLOCK.finditer(page) if block["language"] == "python"]
+    (tmp_path / "program.py").write_text(program)
+    (tmp_path / "flow.py").write_text((ROOT / "examples/txt2img.py").read_text(encoding="utf-8"))
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        timeout=3 * SECONDS,
+    )
+    assert "KSampler" in done.stdout, done.stderr
+    assert "success ['output/" in done.stdout
+    assert len(list((tmp_path / "output").iterdir())) == 1
