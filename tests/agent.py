@@ -111,7 +111,13 @@ async def author(agent: Agent, root: Path) -> None:
     refused = await agent.refused("run_workflow", workflow=prompt)
     assert "not sent" in refused
     report = await agent.call("validate_workflow", workflow=prompt)
-    assert report.structured_content == {"valid": False, "ok": False, "errors": 2, "warnings": 1}
+    assert report.structured_content == {
+        "valid": False,
+        "ok": False,
+        "rests_on_files": False,
+        "errors": 2,
+        "warnings": 1,
+    }
     said = text(report)
     nearest = re.search(r"sampler_name is 'eulr', .* Did you mean '(\w+)'\?", said)
     right = re.search(r"error: (\w+) is required and missing\. There is '(\w+)'", said)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfyflow.agents.answer import ToolAnswer, cut, encoded_size
@@ -104,7 +104,8 @@ def test_arguments_that_do_not_fit_are_named(tmp_path: Path, arguments: dict[str
     assert told in asked(tmp_path, "search_nodes", fails=True, **arguments)
 
 
-@given(st.text(), st.integers(0, 300))
+@settings(max_examples=30)
+@given(st.text(max_size=500), st.integers(0, 300))
 def test_a_cut_text_has_no_more_bytes_than_there_is_room_for(text: str, room: int) -> None:
     text = text.encode("utf-8", "replace").decode()
     shown = cut(text, room + 120)
@@ -115,6 +116,7 @@ def test_a_cut_text_has_no_more_bytes_than_there_is_room_for(text: str, room: in
         assert text.startswith(shown.partition("\n… (cut here")[0])
 
 
+@settings(max_examples=20)
 @given(st.text(max_size=3_000), st.integers(2_000, 4_000))
 def test_an_answer_is_never_larger_than_its_bound(text: str, limit: int) -> None:
     made = ToolAnswer(text, {"ok": True}, limit=limit).result()

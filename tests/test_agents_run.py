@@ -211,6 +211,7 @@ def test_nodes_that_cost_money_run_only_where_the_user_allows_it(root: Path, ser
     with_agent(workbench(root, schema, server.url, allow_paid=True), allowed)
 
 
+@pytest.mark.slow
 def test_jobs_are_bounded(root: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("comfyflow.agents.workbench.AGENT_JOBS", 2)
     monkeypatch.setattr("comfyflow.agents.workbench.AGENT_ENDED_JOBS", 3)
@@ -279,11 +280,15 @@ def test_json_uploads_pictures_below_the_root_and_no_others(
         }
 
     async def act(agent: Agent, _: Workbench) -> None:
+        said = await agent.call("validate_workflow", workflow=showing("photo.png"))
+        assert said.structured_content["rests_on_files"]
+        assert "uploaded" in text(said)
         await agent.told("run_workflow", workflow=showing("photo.png"), wait_seconds=SECONDS)
         for path in ("../secret.png", str(root.parent / "secret.png"), ".secret.png", program.name):
             await agent.refused("run_workflow", workflow=showing(path), wait_seconds=SECONDS)
 
-    acting(root, server, act)
+    bench = workbench(root, server.live_schema(), server.url)
+    with_agent(bench, lambda agent: act(agent, bench))
     assert {*server.folders.inputs()} == {"example.png", "photo.png"}
 
 

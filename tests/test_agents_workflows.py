@@ -62,32 +62,45 @@ def prompt_of(**values: Any) -> dict[str, Any]:
     return {**txt2img("a lighthouse", **values).to_prompt()}
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        "{",
-        "[]",
-        "[1]",
-        "{}x",
-        '{"a": NaN}',
-        '{"1": ' * 500,
-        "[" * 90_000,
-        {},
-        {"a": 1},
-        {"nodes": 3},
-        {"1": None},
-        {"1": {"class_type": 3}},
-        {"1": {"class_type": "KSampler", "inputs": {"model": ["1", 0]}}},
-        {"nodes": [{"id": 1, "type": "\x1b[31m"}], "links": []},
-    ],
+NO_WORKFLOWS: tuple[Any, ...] = (
+    "{",
+    "[]",
+    "[1]",
+    "{}x",
+    '{"a": NaN}',
+    '{"1": ' * 500,
+    "[" * 90_000,
+    {},
+    {"a": 1},
+    {"nodes": 3},
+    {"1": None},
+    {"1": {"class_type": 3}},
+    {"1": {"class_type": "KSampler", "inputs": {"model": ["1", 0]}}},
+    {"nodes": [{"id": 1, "type": "\x1b[31m"}], "links": []},
 )
-def test_what_is_no_workflow_is_a_clear_answer(root: Path, given: Any) -> None:
+
+
+async def is_told(agent: Agent, tool: str, given: Any) -> None:
+    said = text(await agent.call(tool, workflow=given))
+    assert said
+    assert "Traceback" not in said
+    assert all(letter.isprintable() or letter == "\n" for letter in said)
+
+
+@pytest.mark.parametrize("tool", ["validate_workflow", "convert_workflow", "run_workflow"])
+def test_what_is_no_workflow_is_a_clear_answer(root: Path, tool: str) -> None:
     async def act(agent: Agent) -> None:
-        for tool in ("validate_workflow", "convert_workflow", "workflow_to_python", "run_workflow"):
-            said = text(await agent.call(tool, workflow=given))
-            assert said
-            assert "Traceback" not in said
-            assert all(letter.isprintable() or letter == "\n" for letter in said)
+        for given in NO_WORKFLOWS:
+            await is_told(agent, tool, given)
+
+    with_tools(root, act)
+
+
+@pytest.mark.slow
+def test_what_is_no_workflow_is_no_python_or_a_proven_one(root: Path) -> None:
+    async def act(agent: Agent) -> None:
+        for given in NO_WORKFLOWS:
+            await is_told(agent, "workflow_to_python", given)
 
     with_tools(root, act)
 

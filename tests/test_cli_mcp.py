@@ -13,7 +13,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from mcp import Client, StdioServerParameters
 
 from comfyflow.agents.http import PATH, Guarded
 from comfyflow.cli.mcp import mcp
+from comfyflow.recipes import txt2img
+from comfyflow.simulator import Simulator
 from tests.agent import SECONDS, Agent, author, pictures, text
 from tests.command import Command
 from tests.documents import BLOCK
@@ -85,9 +87,13 @@ def act_as_author(server: Any, folder: Path) -> None:
 
 
 def test_an_agent_writes_a_workflow_over_standard_input_and_output(tmp_path: Path) -> None:
-    act_as_author(over_stdio(tmp_path, str(ROOT / "examples/txt2img.py"), "--simulate"), tmp_path)
+    flow = tmp_path / "flow.py"
+    text = (ROOT / "examples/txt2img.py").read_text(encoding="utf-8")
+    flow.write_text(f"{text}\nprint('a program that talks')\n", encoding="utf-8")
+    act_as_author(over_stdio(tmp_path, str(flow), "--simulate"), tmp_path)
 
 
+@pytest.mark.slow
 def test_an_agent_writes_a_workflow_over_http(tmp_path: Path) -> None:
     with over_http(tmp_path, str(ROOT / "examples/txt2img.py"), "--simulate") as address:
         act_as_author(address, tmp_path)
@@ -95,6 +101,31 @@ def test_an_agent_writes_a_workflow_over_http(tmp_path: Path) -> None:
         assert status_of(address, Host="evil.example") == 421
         assert status_of(address, Origin="http://evil.example") == 403
         assert status_of(other) != 421
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    while not happened():  # noqa: ASYNC110  # a simulator in another thread tells no event of this loop
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_a_call_that_is_given_up_takes_its_prompt_off_the_server(tmp_path: Path, transport: str) -> None:
+    prompt = {**txt2img("a lighthouse", steps=1_000, width=64, height=64).to_prompt()}
+
+    async def session(address: Any, server: Simulator) -> None:
+        async with Client(address) as client:
+            agent, queue = Agent(client), server.instance.queue
+            call = asyncio.create_task(agent.call("run_workflow", workflow=prompt, wait_seconds=SECONDS))
+            await until(lambda: bool(queue.snapshot()[0]))
+            call.cancel()
+            await until(lambda: not queue.remaining)
+
+    with Simulator(step_seconds=1.0) as server, contextlib.ExitStack() as stack:
+        words = ("--server", server.url)
+        started = over_stdio(tmp_path, *words) if transport == "stdio" else None
+        address = started or stack.enter_context(over_http(tmp_path, *words))
+        asyncio.run(asyncio.wait_for(session(address, server), SECONDS))
 
 
 @pytest.mark.parametrize("given", [[], ["--agent-token", "sesame"], ["--allow-host", "studio"]])

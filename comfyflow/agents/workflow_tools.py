@@ -25,6 +25,10 @@ _WORKFLOW: Final = (
     "Prompt JSON ({node id: {class_type, inputs}}) or JSON of the editor, as an object or a text; or the "
     "path of a file below the root that holds one (a PNG that ComfyUI made, too); or a workflow tool's name."
 )
+_FILES: Final = (
+    "These are files that the server does not list. It can be run all the same: pictures below the root are "
+    "uploaded, and the server is asked for the others ('name.png [output]' is one that an earlier run gave)."
+)
 
 
 class WorkflowArguments(BoundedArguments):
@@ -81,6 +85,7 @@ def valid_data(report: Report) -> dict[str, Any]:
     return {
         "valid": report.valid,
         "ok": report.ok,
+        "rests_on_files": report.rests_on_files,
         "errors": len(report.errors) + len(report.refusals),
         "warnings": len(report.warnings),
     }
@@ -91,6 +96,10 @@ REPORT_SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "valid": {"type": "boolean", "description": "The server would accept it."},
         "ok": {"type": "boolean", "description": "And nothing speaks against sending it."},
+        "rests_on_files": {
+            "type": "boolean",
+            "description": "It is invalid only for files that the server does not list; it may be run.",
+        },
         "errors": {"type": "integer"},
         "warnings": {"type": "integer"},
     },
@@ -104,7 +113,8 @@ async def validate_workflow(bench: Workbench, asked: ValidateWorkflow, _progress
     def look() -> ToolAnswer:
         source, schema = bench.read(asked.workflow, asked.parameters)
         report = checked(source, schema)
-        return ToolAnswer(f"{_warnings(source)}{report}", valid_data(report), limit=asked.max_bytes)
+        files = f"\n{_FILES}" if report.rests_on_files else ""
+        return ToolAnswer(f"{_warnings(source)}{report}{files}", valid_data(report), limit=asked.max_bytes)
 
     return await bench.aside(look)
 

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -121,7 +122,8 @@ def mcp(
         simulated = given_schema(None, object_info) if simulate and object_info is not None else None
         url = stack.enter_context(simulated_server(simulated)) if simulate else None
         schema = _schema(server, object_info, url)
-        workflows = published(targets, schema)
+        with contextlib.redirect_stdout(sys.stderr):  # the protocol has standard output for itself
+            workflows = published(targets, schema)
         place = Root(root)
         stack.callback(os.chdir, Path.cwd())
         os.chdir(place.folder)  # a prompt's files are looked for from here on
