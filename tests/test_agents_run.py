@@ -107,13 +107,14 @@ def test_an_agent_writes_a_workflow_and_gets_the_picture(root: Path, server: Sim
 
 
 def test_a_run_that_takes_long_goes_on_and_is_asked_for(root: Path, server: Simulator) -> None:
-    async def act(agent: Agent, _: Workbench) -> None:
+    async def act(agent: Agent, bench: Workbench) -> None:
         gate = Gate(server)
         first = await agent.call("run_workflow", workflow=small_prompt(), wait_seconds=0)
         assert not first.is_error
         job = first.structured_content["job_id"]
         assert first.structured_content["state"] in ("sending", "queued", "running")
         await gate.wait_until_reached()
+        await running(bench)
         assert job in await agent.told("job_status")
         assert "is running" in await agent.told("job_status", job_id=job)
         gate.opened.set()
