@@ -464,3 +464,22 @@ def test_a_server_may_be_away_for_as_long_as_there_is_patience(away: float, ends
     says = rf"prompt {run.prompt_id} was queued, but the server has not answered for 3\d s: gone"
     assert re.fullmatch(says, str(lost.value))
     assert 40 <= server.world.now < 45
+
+
+@pytest.mark.parametrize(
+    ("lag", "begins", "longest", "asked"),
+    [
+        (0.0, 5.0, 0.01, 1),  # all is there when the wait begins
+        (0.1, 0.0, 0.12, 1),  # that the history has it is said a moment later: until then nobody asks
+        (0.3, 0.0, 0.4, None),  # it is not said within a quarter of a second: then the history is asked often
+    ],
+)
+def test_how_soon_an_end_is_known(lag: float, begins: float, longest: float, asked: int | None) -> None:
+    server = ModelServer(seconds=1, history_lag=lag)
+    run = submitted(server).run
+    server.world._pass(begins)
+    server.world.requests.clear()
+    before = max(server.world.now, 1.0)
+    assert waited(server, run).ending == "success"
+    assert server.world.now - before < longest
+    assert asked in (None, len(server.world.requests))

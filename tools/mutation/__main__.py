@@ -27,13 +27,8 @@ _GRAPH = ("graph*", "read_workflow", "workflow", "node", "limits")
 TESTS = {
     "comfyflow/graph": _GRAPH,
     "comfyflow/workflows": (
-        *_GRAPH,
-        "workflow_*",
-        "client_roots",
-        "exporter*",
-        "node_inputs",
-        "parameters*",
-        "function_source",
+        *(*_GRAPH, "workflow_*", "client_roots", "exporter*"),
+        *("function_source", "node_inputs", "parameters*", "refill"),
     ),
     "comfyflow/validate": ("validate_*",),
     "comfyflow/client": (
