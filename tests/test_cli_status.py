@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -120,9 +120,12 @@ def test_prompts_that_end_are_counted_by_the_length_of_the_queue(watch: ServerWa
 
 def test_the_first_length_of_a_queue_says_nothing_of_ends(clock: Clock) -> None:
     watch = ServerWatch("http://one", clock=clock)
+    told: list[ServerWatch] = []
+    watch.tell(told.append)
     watch.hear(Status(5))
     watch.hear(Status(2))
     assert (watch.ended, watch.per_minute) == (0, None)
+    assert told == [], "it is not known yet what it is"
 
 
 def test_steps_are_shown_with_their_rate(watch: ServerWatch, clock: Clock) -> None:
@@ -262,6 +265,53 @@ def test_an_error_is_told_and_not_raised(watch: ServerWatch, monkeypatch: pytest
     monkeypatch.setattr(client, "queue_remaining", away)
     look(watch, client)
     assert (watch.up, watch.reason) == (False, "nobody is there")
+
+
+def until(holds: Callable[[], object]) -> Any:
+    async def wait() -> None:
+        end = time.monotonic() + 30
+        while not holds():
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+
+    return wait()
+
+
+def test_the_log_of_a_server_is_asked_for_and_heard() -> None:
+    async def watched(server: Simulator) -> ServerWatch:
+        watch = ServerWatch(server.url)
+        looking = asyncio.create_task(watch.watch(0.1))
+        await until(lambda: server.instance.log_watchers and watch.remaining)
+        server.instance.log(" 35%|███▌      | 7/20 [00:03<00:05,  2.34it/s]")
+        await until(lambda: watch.steps is not None)
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        return watch
+
+    with Simulator() as server, server.held_queue():
+        submit(server, SAVE)
+        watch = asyncio.run(watched(server))
+        assert watch.steps is not None
+        assert (watch.steps.value, watch.steps.maximum) == (7, 20)
+
+
+def test_servers_that_may_break_on_it_are_not_asked_for_their_log() -> None:
+    async def asked(version: str) -> bool:
+        watch = ServerWatch("http://one")
+        watch.up, watch.stats = True, SystemStats({"system": {"comfyui_version": version}})
+        calls: list[str] = []
+
+        async def subscribe_logs() -> None:
+            calls.append(version)
+
+        client: Any = type("Client", (), {"subscribe_logs": staticmethod(subscribe_logs)})
+        await watch._ask_for_log(client)
+        await watch._ask_for_log(client)
+        assert len(calls) <= 1
+        return bool(calls)
+
+    told = {version: asyncio.run(asked(version)) for version in ("0.3.63", "0.3.64", "0.33.0", "0.2.2", "?")}
+    assert told == {"0.3.63": False, "0.3.64": True, "0.33.0": True, "0.2.2": False, "?": False}
 
 
 # The table

@@ -23,6 +23,7 @@ from ..client.event import (
 )
 from ..client_options import ClientOptions, Limits
 from ..errors import ClientError, ServerError
+from ..schema import Version
 
 if TYPE_CHECKING:
     from ..client import Device, SystemStats
@@ -39,6 +40,8 @@ _BETWEEN: Final = 0.25
 
 _BAR: Final = re.compile(r"(\d{1,9})/(\d{1,9}) \[[^\]]{0,40}?(\d{1,6}(?:\.\d{1,6})?)\s?(it/s|s/it)")
 """The bar that samplers write to a server's log: ``35%|███  | 7/20 [00:03<00:05,  2.34it/s]``."""
+LOG_SINCE: Final = Version(0, 3, 64)
+"""The oldest release whose log is asked for. Early ones without a terminal raised where they sent it."""
 _EXECUTED: Final = "Prompt executed"
 """How the line of a server's log begins that says that a prompt has ended."""
 
@@ -105,6 +108,7 @@ class ServerWatch:
         self._clock = clock
         self._since = clock()
         self._heard = 0
+        self._hears_log = False
         self._ends: deque[float] = deque(maxlen=1000)
         self._moments: deque[tuple[float, float]] = deque(maxlen=_STEPS)
 
@@ -213,6 +217,11 @@ class ServerWatch:
         if new:
             self._changed(self)
 
+    def _tell(self) -> None:
+        """Say that there is something new, once it is known what the server is."""
+        if self.up is not None:
+            self._changed(self)
+
     def _count(self, remaining: int) -> None:
         """The queue has this length."""
         fewer = self.remaining - remaining if self.up else 0
@@ -222,7 +231,7 @@ class ServerWatch:
             self._ends.extend([self._clock()] * fewer)
         if not remaining:
             self.running, self.steps = [], None
-        self._changed(self)
+        self._tell()
 
     def _step(self, value: float, maximum: float, node_id: str | None, rate: float | None = None) -> None:
         before = self.steps
@@ -233,7 +242,7 @@ class ServerWatch:
         if rate is None and last > first:
             rate = (most - least) / (last - first)
         self.steps = Steps(value, maximum, node_id, rate)
-        self._changed(self)
+        self._tell()
 
     def _read_log(self, text: str) -> None:
         """Take the steps of a sampler out of the log: a server tells nobody else of others' prompts."""
@@ -305,6 +314,7 @@ class ServerWatch:
                 while True:
                     wanted.clear()
                     await self.look(client)
+                    await self._ask_for_log(client)
                     await asyncio.sleep(min(_BETWEEN, interval))
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(wanted.wait(), interval)
@@ -312,13 +322,20 @@ class ServerWatch:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
 
+    async def _ask_for_log(self, client: AsyncClient) -> None:
+        """Have the log sent, once a connection."""
+        version = self.stats.version if self.up and self.stats is not None else None
+        if version is not None and version >= LOG_SINCE and not self._hears_log:
+            self._hears_log = True
+            with contextlib.suppress(ClientError):
+                await client.subscribe_logs()
+
     async def _listen(self, client: AsyncClient, wanted: asyncio.Event) -> None:
         """Hear what the server says; without a socket it is only asked."""
         with contextlib.suppress(ClientError):
             async for event in client.events():
                 if isinstance(event, Connected):
-                    with contextlib.suppress(ClientError):
-                        await client.subscribe_logs()
+                    self._hears_log = False  # it may be another server by now
                 if self.hear(event):
                     wanted.set()
 
