@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from comfyflow.batch import run
 from comfyflow.batch.driver import Batch
 from comfyflow.batch.ledger import LEDGER_NAME, Ledger
 from comfyflow.batch.record import Added, Attempt, Sent
@@ -310,6 +311,29 @@ def test_a_file_that_an_earlier_process_wrote_is_taken_and_another_ones_is_left(
     asyncio.run(batch(Pictures(), rows[:1], [server], tmp_path).run())
     assert records(tmp_path)[0].files[0].name == names[0]
     assert len(list(tmp_path.glob("0_*"))) == 1
+
+
+def test_a_batch_goes_on_with_the_files_of_the_folder_in_which_it_was_begun(
+    tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "copy"}},
+    }
+    out, rows = tmp_path / "out", [{"1.image": "photo.png"}, {"1.image": "other.png"}]
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    for folder in (here, elsewhere):
+        folder.mkdir()
+        for name in ("photo.png", "other.png"):
+            Image.new("RGB", (3, 3), (len(folder.name), 8, 7)).save(folder / name)
+    monkeypatch.chdir(here)
+    run(prompt, rows[:1], servers=server.url, out=out)
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(LedgerError, match=rf"row 1 names the file other.png, which stands in {here}"):
+        run(prompt, rows, servers=server.url, out=out)
+    (here / "other.png").unlink()  # what is no more cannot be meant
+    assert run(prompt, rows, servers=server.url, out=out).is_whole
+    assert len(server.prompts) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, server: Simulator) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from comfyflow.batch import dask_fleet, dask_worker, submit
+from comfyflow.batch import dask_fleet, dask_server, dask_worker, submit
 from comfyflow.batch.dask_fleet import DaskServers
 from comfyflow.batch.dask_worker import server_name, work
 from comfyflow.batch.driver import Batch
@@ -24,7 +26,7 @@ from comfyflow.batch.report import BatchEvent, ServerEvent
 from comfyflow.errors import CommandError, LedgerError, ServerUnreachable
 from comfyflow.simulator import Simulator
 from tests.batches import LIMITS, Pictures, Texts, batch, executed, numbered, records, until
-from tests.dask_fault_run import free_port, run_dask_faults
+from tests.dask_fault_run import free_port, run_dask_faults, worker_words
 
 distributed: Any = pytest.importorskip("distributed")
 
@@ -169,9 +171,10 @@ def test_what_is_stopped_is_taken_off_the_server(tmp_path: Path, server: Simulat
     server.instance.queue.hold(False)
 
 
-def test_files_that_a_row_names_go_with_its_task(tmp_path: Path, server: Simulator) -> None:
+def copy_of_photo(tmp_path: Path, server: Simulator) -> None:
+    """Run a row that copies a picture of this computer."""
     photo = tmp_path / "photo.png"
-    Image.new("RGB", (3, 3), (9, 8, 7)).save(photo)
+    Image.effect_noise((40, 40), 90).save(photo)
     prompt = {
         "1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}},
         "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "copy"}},
@@ -186,8 +189,65 @@ def test_files_that_a_row_names_go_with_its_task(tmp_path: Path, server: Simulat
 
     assert asyncio.run(run()).is_whole
     (row,) = records(tmp_path / "out")
-    with Image.open(tmp_path / "out" / row.files[0].name) as picture:
-        assert picture.convert("RGB").getpixel((0, 0)) == (9, 8, 7)
+    with Image.open(tmp_path / "out" / row.files[0].name) as picture, Image.open(photo) as given:
+        assert picture.convert("L").tobytes() == given.tobytes()
+    assert list((tmp_path / "scratch").rglob("*.png")) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
+def test_ctrl_c_ends_a_worker_and_leaves_what_the_server_has_for_the_next_one(
+    tmp_path: Path, server: Simulator
+) -> None:
+    out, port = tmp_path / "out", free_port()
+
+    async def run() -> Any:
+        server.instance.queue.hold(True)
+        async with scheduler(port) as started:
+            words = worker_words(port, server, tmp_path / "scratch")
+            process = await asyncio.create_subprocess_exec(*words, stderr=subprocess.PIPE)
+            task = asyncio.create_task(dask_batch(Texts(), 4, started.address, out).run())
+            try:
+                await until(lambda: len(server.prompts) == 3)
+                process.send_signal(signal.SIGINT)
+                _, said = await asyncio.wait_for(process.communicate(), 60)
+            finally:
+                if process.returncode is None:
+                    process.kill()
+            assert (process.returncode, b"Traceback" in said) == (130, False), said.decode()
+            assert server.instance.queue.remaining == 3
+            server.instance.queue.hold(False)
+            async with worker(started.address, server, tmp_path / "scratch"):
+                return await task
+
+    assert asyncio.run(run()).is_whole
+    assert sorted(executed(server).values()) == [1] * 4
+    assert {row.attempts for row in records(out)} == {1}
+
+
+@pytest.mark.parametrize("inline", [8 << 20, 0])
+def test_files_that_a_row_names_go_with_its_task_or_before_it_in_pieces(
+    tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch, inline: int
+) -> None:
+    monkeypatch.setattr(dask_server, "_UPLOADS", inline)
+    monkeypatch.setattr(dask_server, "PIECE", 500)
+    copy_of_photo(tmp_path, server)
+    assert {row.attempts for row in records(tmp_path / "out")} == {1}
+
+
+def test_files_that_a_worker_has_lost_before_the_task_came_are_sent_again(
+    tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, asked = dask_worker._is_whole, list[Path]()
+
+    def not_at_first(path: Path, size: int, digest: str) -> bool:
+        asked.append(path)
+        return len(asked) > 1 and whole(path, size, digest)
+
+    monkeypatch.setattr(dask_server, "_UPLOADS", 0)
+    monkeypatch.setattr(dask_worker, "_is_whole", not_at_first)
+    copy_of_photo(tmp_path, server)
+    assert {row.attempts for row in records(tmp_path / "out")} == {2}
+    assert len(server.prompts) == 1
 
 
 def test_a_server_is_called_by_its_machine_and_port() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from .record import (
     Added,
@@ -22,6 +23,39 @@ from .record import (
 )
 from .report import BatchEvent, RowEvent
 from .row import Row
+
+_TOGETHER: Final = 0.05
+"""Seconds for which a change waits for others, to be written in one transaction with them."""
+
+_FEW: Final = 4
+"""Changes of less than this part of what is in flight wait for others: the servers have enough to do."""
+
+
+class Alarm(asyncio.Event):
+    """Wakes who writes changes: at once, or when one has waited for long enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def changed(self, waiting: int, in_flight: int) -> None:
+        """Wake, if it is time.
+
+        Args:
+            waiting: How many changes wait to be written.
+            in_flight: How many rows servers have.
+        """
+        if waiting * _FEW >= in_flight:
+            self.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_TOGETHER, self.set)
+
+    def clear(self) -> None:
+        """Begin to wait anew."""
+        super().clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Books:

@@ -205,19 +205,32 @@ class DaskServers:
         Raises:
             ServerUnreachable: There is none, or it does not answer, or its server does not.
         """
-        workers = self.workers(name)
+        return (await self._asked(name, self.workers(name)[-1:], what, arguments))[0]
+
+    async def put(self, name: str, *piece: Any) -> None:
+        """Send a piece of a file to each worker beside a server: see `dask_worker.ask`.
+
+        Raises:
+            ServerUnreachable: There is none, or one does not answer or cannot keep it.
+        """
+        await self._asked(name, self.workers(name), "put", piece)
+
+    async def _asked(
+        self, name: str, workers: Sequence[str], what: str, arguments: Sequence[Any]
+    ) -> list[Any]:
         if not workers:
             raise ServerUnreachable(f"no worker of Dask stands beside {name} now")
-        address = workers[-1]
         client = await self.client()
         try:
-            answers = await asyncio.wait_for(client.run(ask, what, *arguments, workers=[address]), _ANSWERS)
-            told = answers[address]
+            asking = client.run(ask, what, *arguments, workers=[*workers])
+            answers = await asyncio.wait_for(asking, _ANSWERS)
+            told = [answers[address] for address in workers]
         except (OSError, KeyError, asyncio.TimeoutError) as error:
             raise ServerUnreachable(f"the worker beside {name} does not answer ({error!r})") from None
-        if "error" in told:
-            raise ServerUnreachable(f"{name}: {told['error']}")
-        return told["answer"]
+        for each in told:
+            if "error" in each:
+                raise ServerUnreachable(f"{name}: {each['error']}")
+        return [each["answer"] for each in told]
 
     async def run(self, name: str, task: dict[str, Any]) -> dict[str, Any] | None:
         """Have the worker beside a server run a row; None where there is none for too long.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,7 @@ from ..input_file import is_plain_path
 from ..saved_file import clean_name
 from ..schema.installed_files import is_media_file
 from ..source import Source
+from .dask_worker import PIECE
 from .outputs import output_name, save_output
 from .record import Attempt, Ending, SavedOutput
 from .schedule import Offer
@@ -30,7 +31,7 @@ _FETCHES: Final = 3
 """How often the files of a row are fetched again because its worker has ended meanwhile."""
 
 _UPLOADS: Final = 8 * MIB
-"""How many bytes the files may have that a row's prompt names: they go with its task."""
+"""How many bytes of a row's input files go with its task; further files go before it, in pieces."""
 
 
 class DaskServer:
@@ -78,10 +79,43 @@ class DaskServer:
         task |= {"prompt": source.prompt, "alone": alone}
         if uploads:
             try:
-                task["uploads"] = await asyncio.to_thread(_uploads, source)
-            except (ClientError, OSError) as error:
+                task["uploads"] = await self._uploaded(attempt, source)
+            except ServerUnreachable as error:
+                return Ended("unsent", str(error), server_gone=True)
+            except OSError as error:
                 return Ended("invalid", str(error))
         return await self._run(task)
+
+    async def _uploaded(self, attempt: Attempt, source: Source) -> list[dict[str, Any]]:
+        """The files of this computer that a prompt names, as its task has them: with their bytes, or sent.
+
+        Raises:
+            OSError: One cannot be read.
+            ServerUnreachable: No worker takes them.
+        """
+        found: list[dict[str, Any]] = []
+        left = _UPLOADS
+        for index, (node_id, name, path) in enumerate(_input_files(source)):
+            size = (await asyncio.to_thread(path.stat)).st_size
+            entry: dict[str, Any] = {"node_id": node_id, "input": name, "name": path.name, "size": size}
+            if size <= left:
+                left -= size
+                entry["content"] = await asyncio.to_thread(path.read_bytes)
+            else:
+                entry |= await self._put(attempt, index, path)
+            found.append(entry)
+        return found
+
+    async def _put(self, attempt: Attempt, index: int, path: Path) -> dict[str, Any]:
+        """Send a file in pieces to where its row may run; gives its size and digest."""
+        digest, size = hashlib.sha256(), 0
+        with await asyncio.to_thread(path.open, "rb") as opened:
+            while piece := await asyncio.to_thread(opened.read, PIECE):
+                digest.update(piece)
+                async with self._fleet.pieces:
+                    await self._fleet.put(self.url, attempt.prompt_id, index, path.name, size, piece)
+                size += len(piece)
+        return {"content": None, "size": size, "sha256": digest.hexdigest()}
 
     async def take_up(self, attempt: Attempt) -> Ended:
         """Have the prompt looked for, and wait for its end.
@@ -232,28 +266,13 @@ async def _there(folder: Path, file: dict[str, Any]) -> SavedOutput:
     raise SaveError(str(path), why)
 
 
-def _uploads(source: Source) -> list[tuple[str, str, str, bytes]]:
-    """The files of this computer that a prompt names, with their bytes.
-
-    Raises:
-        ClientError: They are too large to go with a task, or must not be sent.
-    """
-    found: list[tuple[str, str, str, bytes]] = []
-    size = 0
+def _input_files(source: Source) -> Iterator[tuple[str, str, Path]]:
+    """The files of this computer that a prompt names: node, input, path."""
     for node_id, node in source.prompt.items():
         for name, text in node["inputs"].items():
             value = source.value(node_id, name)
-            if not isinstance(text, str) or not _is_sent(source, node_id, name, value):
-                continue
-            path = Path(value)
-            size += path.stat().st_size
-            if size > _UPLOADS:
-                raise ClientError(
-                    f"the files that it names have more than {_UPLOADS // MIB} MiB, the most that goes "
-                    "to a worker of Dask; put them into the input folders of the servers"
-                )
-            found.append((node_id, name, path.name, path.read_bytes()))
-    return found
+            if isinstance(text, str) and _is_sent(source, node_id, name, value):
+                yield node_id, name, Path(value)
 
 
 def _is_sent(source: Source, node_id: str, name: str, value: object) -> bool:

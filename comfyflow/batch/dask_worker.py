@@ -24,6 +24,7 @@ from ..extra import needing
 from ..saved_file import clean_name
 from ..source import Source
 from .fleet import WORKER_PREFIX
+from .outputs import sealed
 from .record import Attempt
 from .server import LOOKS, PATIENCE, BatchServer, Ended, Stopped
 
@@ -154,10 +155,16 @@ class Station:
             self._refuse(attempt.prompt_id)
             return ended
         given: dict[tuple[str, str], Any] = {}
-        for index, (node_id, input_name, name, content) in enumerate(task["uploads"]):
-            path = folder / f"input-{index}" / clean_name(name)
-            await asyncio.to_thread(_written, path, content)
-            given[node_id, input_name] = path
+        for index, entry in enumerate(task["uploads"]):
+            path = _input(folder, index, entry["name"])
+            if entry["content"] is not None:
+                await asyncio.to_thread(_written, path, entry["content"])
+            elif not await asyncio.to_thread(_is_whole, path, entry["size"], entry["sha256"]):
+                self._refuse(attempt.prompt_id)
+                return Ended(
+                    "unsent", f"{entry['name']} has not come to the worker: it began after it was sent"
+                )
+            given[entry["node_id"], entry["input"]] = path
         source = Source(task["prompt"], given=given)
         return await self.server.send(attempt, source, uploads=tuple(given), alone=task["alone"])
 
@@ -202,7 +209,8 @@ async def run_row(task: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         task: ``row``, ``prompt_id``, ``prompt_hash``; ``prompt``: the prompt JSON, None where it is only
-            looked for; ``uploads``: node, input, name and bytes of each file; ``alone``: whether the server
+            looked for; ``uploads``: ``node_id``, ``input``, ``name`` and ``content`` of each file, or, where
+            it was put here before, None with ``size`` and ``sha256``; ``alone``: whether the server
             is freed before it; ``worker``: the only worker that can have it as the first one, or None;
             ``shared``: the folder that files are written into, or None.
 
@@ -219,8 +227,8 @@ async def ask(what: str, *arguments: Any, dask_worker: Any = None) -> dict[str, 
     """Ask a worker something beside its tasks.
 
     Args:
-        what: ``offers``, ``remove``, ``read`` or ``drop``.
-        arguments: See the methods of `Station`, `_read` and `_drop`.
+        what: ``offers``, ``remove``, ``put``, ``read`` or ``drop``.
+        arguments: See the methods of `Station`, `_put`, `_read` and `_drop`.
         dask_worker: The worker; Dask gives it.
 
     Returns:
@@ -232,9 +240,9 @@ async def ask(what: str, *arguments: Any, dask_worker: Any = None) -> dict[str, 
             return {"answer": await station.offers(*arguments)}
         if what == "remove":
             return {"answer": await station.remove(*arguments)}
-        act: Callable[..., bytes | None] = _read if what == "read" else _drop
-        return {"answer": await asyncio.to_thread(act, folder, *arguments)}
-    except ClientError as error:
+        acts: dict[str, Callable[..., bytes | None]] = {"put": _put, "read": _read, "drop": _drop}
+        return {"answer": await asyncio.to_thread(acts[what], folder, *arguments)}
+    except (ClientError, OSError) as error:
         return {"error": str(error).partition("\n")[0]}
 
 
@@ -251,6 +259,27 @@ def _read(folder: Path, prompt_id: str, name: str, offset: int) -> bytes | None:
 def _drop(folder: Path, prompt_id: str) -> None:
     """The files of a row are read."""
     shutil.rmtree(folder / clean_name(prompt_id), ignore_errors=True)
+
+
+def _put(folder: Path, prompt_id: str, index: int, name: str, offset: int, piece: bytes) -> None:
+    """The next bytes of a file that a row is to have."""
+    path = _input(folder / clean_name(prompt_id), index, name)
+    if offset == 0:
+        _written(path, piece)
+        return
+    with path.open("r+b") as opened:
+        opened.seek(offset)
+        opened.write(piece)
+
+
+def _input(folder: Path, index: int, name: str) -> Path:
+    """Where a file stands that a row is to have."""
+    return folder / f"input-{index}" / clean_name(name)
+
+
+def _is_whole(path: Path, size: int, digest: str) -> bool:
+    """Whether a file has come as it was sent."""
+    return path.is_file() and sealed(path) == (size, digest)
 
 
 def _folder(worker: Any) -> Path:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
-from .books import Books
+from .books import Alarm, Books
 from .fleet import Fleet, NamedServers, RowServer
 from .ledger import LEDGER_NAME, Ledger
-from .reader import PreparedRow, ReadRow, RowMaker, RowReader
+from .reader import PreparedRow, ReadRow, RowMaker, RowReader, begun_in
 from .record import Attempt, Change, Sent
 from .report import BatchEvent, ServerEvent, ServerStanding, Standing, Summary
 from .retry import verdict
@@ -41,12 +41,6 @@ _LONGEST_PAUSE: Final = 60.0
 
 _GIVEN_UP: Final = 600.0
 """Seconds after which a batch ends for which no server is there."""
-
-_TOGETHER: Final = 0.05
-"""Seconds for which a change waits for others, to be written in one transaction with them."""
-
-_FEW: Final = 4
-"""Changes of less than this part of what is in flight wait for others: the servers have enough to do."""
 
 _LOOKS: Final = 1.0
 """Seconds between two looks at what others have changed in the ledger."""
@@ -88,8 +82,7 @@ class Batch:
             NamedServers(servers, options or {}, patience) if isinstance(servers, Sequence) else servers
         )
         self._schedule = Schedule(depth, window)
-        self._wake = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
+        self._wake = Alarm()
         self._room = asyncio.Event()
         self._asking: dict[str, asyncio.Event] = {}
         self._servers: dict[str, RowServer] = {}
@@ -127,16 +120,7 @@ class Batch:
 
     def _changed(self) -> None:
         """Have the main loop go round, now or when there is more to do."""
-        if self._books.waiting * _FEW >= self._schedule.in_flight:
-            self._wake.set()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_TOGETHER, self._awake)
-
-    def _begin_round(self) -> None:
-        self._wake.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._wake.changed(self._books.waiting, self._schedule.in_flight)
 
     @property
     def standing(self) -> Standing:
@@ -184,7 +168,8 @@ class Batch:
         try:
             for name in await self._fleet.start(self._out):
                 self._join(name)
-            self._reader = RowReader(self._ledger, self._with_ledger, self._maker, self._rows)
+            folder = await self._with_ledger(lambda: begun_in(self._ledger))
+            self._reader = RowReader(self._ledger, self._with_ledger, self._maker, self._rows, folder)
             for attempt in await self._with_ledger(self._ledger.attempts):
                 self._take_up(attempt)
             for each in (self._read(), self._look(), self._fleet.watch(self._join)):
@@ -226,7 +211,7 @@ class Batch:
 
     async def _work(self) -> None:
         while True:
-            self._begin_round()
+            self._wake.clear()
             if self._failure is not None:
                 raise self._failure
             self._refuse_impossible()

@@ -92,14 +92,14 @@ async def save_output(
     try:
         with local_errors(target):
             await arrive(arriving)
-            size, digest = await asyncio.to_thread(_sealed, arriving)
+            size, digest = await asyncio.to_thread(sealed, arriving)
             name = await asyncio.to_thread(_placed, arriving, target, digest)
     finally:
         arriving.unlink(missing_ok=True)
     return SavedOutput(name, node_id, size, digest)
 
 
-def _sealed(path: Path) -> tuple[int, str]:
+def sealed(path: Path) -> tuple[int, str]:
     """The size and the SHA-256 of a file, once its bytes are on the disk."""
     with path.open("rb") as opened:
         os.fsync(opened.fileno())
@@ -112,7 +112,7 @@ def _sealed(path: Path) -> tuple[int, str]:
 
 def _placed(arrived: Path, target: Path, digest: str) -> str:
     """Give a file its name; the name that it has got."""
-    if target.is_file() and not target.is_symlink() and _sealed(target)[1] == digest:
+    if target.is_file() and not target.is_symlink() and sealed(target)[1] == digest:
         return target.name
     with SavedFile(target, overwrite=False, renamed=True, partial=arrived) as saved:
         pass

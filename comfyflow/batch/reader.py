@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..errors import ComfyflowError, LedgerError
@@ -93,6 +94,7 @@ class RowReader:
         call: Does something with the ledger, in the thread that has it.
         maker: Makes prompts of rows.
         rows: The sweep.
+        folder: The folder in which the batch was begun: what relative paths of files are relative to.
     """
 
     def __init__(
@@ -101,12 +103,14 @@ class RowReader:
         call: Callable[[Callable[[], T]], Awaitable[T]],
         maker: RowMaker,
         rows: Iterable[Row] | AsyncIterable[Row],
+        folder: Path | None = None,
     ) -> None:
         self._ledger = ledger
         self._call: Any = call
         self._maker = maker
         self._rows = rows
         self._judged: set[frozenset[str]] = set()
+        self._folder = None if folder is None or folder == Path.cwd() else folder
 
     async def pending(self, known: Callable[[int], bool]) -> AsyncIterator[ReadRow]:
         """The rows of the ledger that wait.
@@ -164,16 +168,34 @@ class RowReader:
         Args:
             row: The row.
             is_new: Whether the ledger does not have it yet.
+
+        Raises:
+            LedgerError: It names a file of the folder in which the batch was begun, and this is another.
         """
         problems = getattr(row, "problems", ())
         if problems:
             return ReadRow(row, is_new, None, "; ".join(map(str, problems))[:LONGEST_ERROR])
         try:
             prepared = self._maker.prepare(row)
+            self._refuse_other_files(row, prepared)
             refused = self._refused(prepared)
             return ReadRow(row, is_new, None if refused else prepared, refused)
+        except LedgerError:
+            raise
         except (ComfyflowError, TypeError, ValueError) as error:
             return ReadRow(row, is_new, None, str(error)[:LONGEST_ERROR])
+
+    def _refuse_other_files(self, row: Row, prepared: PreparedRow) -> None:
+        """Refuse a path that means another file here than where the batch was begun."""
+        if self._folder is None:
+            return
+        for use in prepared.uploads:
+            path = getattr(use, "path", None)
+            if isinstance(path, Path) and _is_other(path, self._folder / path):
+                raise LedgerError(
+                    f"row {row.number} names the file {path}, which stands in {self._folder}, where the "
+                    "batch was begun; run the same command there"
+                )
 
     def _refused(self, prepared: PreparedRow) -> str:
         """What would damage a server that is sent this prompt; asked once of prompts of the same classes.
@@ -189,6 +211,20 @@ class RowReader:
             return str(report.refused())[:LONGEST_ERROR]
         self._judged.add(prepared.classes)
         return ""
+
+
+def begun_in(ledger: Ledger) -> Path:
+    """The folder in which a batch was begun; from now on this one, where that is not known."""
+    known = ledger.kept("folder")
+    if not isinstance(known, str):
+        known = str(Path.cwd())
+        ledger.keep({"folder": known})
+    return Path(known)
+
+
+def _is_other(here: Path, there: Path) -> bool:
+    """Whether a path means another file in another folder, which is still there."""
+    return there.exists() and not (here.exists() and here.samefile(there))
 
 
 async def _each(rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Row]:
