@@ -308,3 +308,52 @@ def test_a_result_that_is_lost_on_its_way_is_asked_for_again() -> None:
     told, error = asyncio.run(dask_fleet._awaited(failed()))
     assert told is None
     assert isinstance(error, OSError)
+
+
+class FakeClient:
+    """A client of a scheduler, and what its tasks give."""
+
+    def __init__(self, status: str, told: dict[str, Any] | None = None) -> None:
+        self.status = status
+        self.tasks = 0
+        self._told = told
+
+    def submit(self, *arguments: Any, **options: Any) -> asyncio.Future[Any]:
+        self.tasks += 1
+        future: Any = asyncio.get_running_loop().create_future()
+        if self._told is not None:
+            future.set_result(self._told)
+        elif self.tasks == 1:
+            self.status = "closed"
+        future.release = lambda: None
+        return future
+
+
+@pytest.mark.parametrize(
+    ("status", "tasks"), [("closing", 0), ("closed", 0), ("connecting", 0), ("running", 1)]
+)
+def test_a_client_that_closes_gets_no_task_and_one_that_it_has_is_given_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, status: str, tasks: int
+) -> None:
+    """`distributed` lets go of its tasks before it is closed, and takes others until then."""
+    former, next_one = FakeClient(status), FakeClient("running", {"ending": "completed"})
+
+    async def connect(fleet: DaskServers) -> str:
+        fleet._client = next_one
+        return ""
+
+    async def moment(seconds: float) -> None:
+        former.status = "closed"
+
+    async def run() -> Any:
+        fleet = DaskServers("tcp://127.0.0.1:1", depth=3)
+        fleet._client = former
+        fleet.make("comfyui:gpu:1")
+        if status == "connecting":
+            monkeypatch.setattr(dask_fleet.asyncio, "sleep", moment)
+        return await fleet.run("comfyui:gpu:1", {"prompt_id": "1", "prompt": None})
+
+    monkeypatch.setattr(DaskServers, "_connect", connect)
+    monkeypatch.setattr(dask_fleet, "_LOOKS", 0.01)
+    assert asyncio.run(run()) == {"ending": "completed"}
+    assert (former.status, former.tasks, next_one.tasks) == ("closed" if tasks else former.status, tasks, 1)

@@ -28,12 +28,18 @@ if TYPE_CHECKING:
 _LOOKS: Final = 1.0
 """Seconds between two looks at which workers there are."""
 
+_MOMENT: Final = 0.1
+"""Seconds between two looks at whether a client has found its scheduler again."""
+
 _AWAY: Final = 600.0
 """Seconds for which a scheduler is waited for that has ended."""
 
 _CONNECTS: Final = 10.0
 _ANSWERS: Final = 120.0
 """Seconds that a connection, and an answer of a worker, may take."""
+
+_CLOSES: Final = ("closing", "closed")
+"""What a client is of whose tasks nothing is heard any more."""
 
 _DEATHS: Final = 2
 """How often a task may be given up by the scheduler because workers ended that had it."""
@@ -144,14 +150,24 @@ class DaskServers:
         """
         async with self._connecting:
             end = time.monotonic() + patience
-            while self._client is None or self._client.status == "closed":
-                reason = await self._connect()
+            while self._client is None or self._client.status != "running":
+                reason = await self._connected()
                 if reason and time.monotonic() >= end:
                     raise ServerUnreachable(
                         f"no scheduler of Dask answers at {self.address} ({reason}); what became of the rows "
                         "is in the ledger"
                     )
             return self._client
+
+    async def _connected(self) -> str:
+        """Have the client find its scheduler, or make another one; gives why that did not succeed.
+
+        A client that is about to close takes tasks of which nothing is heard any more.
+        """
+        if self._client is not None and self._client.status == "connecting":
+            await asyncio.sleep(_MOMENT)
+            return "the connection to it is lost"
+        return await self._connect()
 
     async def _connect(self) -> str:
         """Connect to the scheduler; gives why that did not succeed."""
@@ -258,10 +274,12 @@ class DaskServers:
             try:
                 while not waiter.done():
                     await asyncio.wait([waiter], timeout=_LOOKS)
+                    if not waiter.done() and client.status in _CLOSES:
+                        break
                     if not waiter.done() and self.away(name) > self.patience:
                         await self._cancelled(future)
                         return None
-                told, error = waiter.result()
+                told, error = waiter.result() if waiter.done() else (None, None)
             finally:
                 waiter.cancel()
                 future.release()
