@@ -207,9 +207,9 @@ def test_ctrl_c_ends_a_worker_and_leaves_what_the_server_has_for_the_next_one(
             process = await asyncio.create_subprocess_exec(*words, stderr=subprocess.PIPE)
             task = asyncio.create_task(dask_batch(Texts(), 4, started.address, out).run())
             try:
-                await until(lambda: len(server.prompts) == 3)
+                await until(lambda: len(server.prompts) == 3, 300)
                 process.send_signal(signal.SIGINT)
-                _, said = await asyncio.wait_for(process.communicate(), 60)
+                _, said = await asyncio.wait_for(process.communicate(), 300)
             finally:
                 if process.returncode is None:
                     process.kill()

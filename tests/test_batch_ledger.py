@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from comfyflow.batch import migration
 from comfyflow.batch.ledger import Ledger, batch_ledger
 from comfyflow.batch.migration import APPLICATION_ID, MIGRATIONS
 from comfyflow.batch.record import (
@@ -210,6 +211,53 @@ def test_a_newer_ledger_is_refused_and_stays_as_it_is(path: Path, ledger: Ledger
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     with pytest.raises(LedgerError, match="newer comfyflow"):
         Ledger(path)
+
+
+NEXT = """
+    ALTER TABLE row ADD COLUMN note TEXT NOT NULL DEFAULT 'none';
+    CREATE INDEX row_note ON row (note)
+"""
+"""A version that there is not yet: today's ledgers are older than it."""
+
+
+def fill(ledger: Ledger) -> None:
+    attempt = Attempt(0, URL, "p", "h")
+    ledger.write([Added(0, {"n": 0}), Added(1, {"n": 1}), Sent(attempt, 1.0)])
+    ledger.write([Completed(0, "p", 2.0, (SavedOutput("a.png", "9", 5, "00"),), {"2": ["x"]})])
+    ledger.keep({"total": 2})
+
+
+def test_an_older_ledger_is_brought_up_to_date_and_all_of_it_is_kept(
+    path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(ledger)
+    before = list(ledger.rows())
+    ledger.close()
+    monkeypatch.setattr(migration, "MIGRATIONS", (*MIGRATIONS, NEXT))
+    for name in ("q", "r"):  # the second time there is nothing to do
+        with Ledger(path) as opened:
+            assert list(opened.rows()) == before
+            assert (opened.kept("total"), opened.counts()["completed"]) == (2, 1)
+            opened.write([Sent(Attempt(1, URL, name, "h"), 3.0), Returned(1, name, 4.0, "lost", "")])
+            found = opened._database.execute("SELECT note FROM row").fetchall()
+            assert found == [("none",), ("none",)]
+            assert opened._database.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS) + 1
+            before = list(opened.rows())
+
+
+def test_a_ledger_that_cannot_be_brought_up_to_date_stays_as_it_is(
+    path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(ledger)
+    before = list(ledger.rows())
+    ledger.close()
+    with monkeypatch.context() as patched:
+        patched.setattr(migration, "MIGRATIONS", (*MIGRATIONS, f"{NEXT}; DROP TABLE absent"))
+        with pytest.raises(LedgerError, match="no such table: absent"):
+            Ledger(path)
+    with Ledger(path) as opened:
+        assert list(opened.rows()) == before
+        assert opened._database.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
 def test_a_folder_means_the_ledger_in_it(tmp_path: Path, path: Path) -> None:
