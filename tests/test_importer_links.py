@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from comfyflow.errors import ConversionError
-from tests.editor_json import convert, inputs_of, node, outputs, subgraph, with_subgraphs, workflow
+from comfyflow.graph import Link
+from tests.editor_json import boundary, convert, inputs_of, node, outputs, subgraph, with_subgraphs, workflow
 
 BOTH = pytest.mark.parametrize("editor", ["1.45", "1.27"])
 
@@ -146,3 +147,48 @@ def test_1_27_gives_up_the_check_where_an_origin_is_missing() -> None:
 def test_a_number_of_any_size_is_refused_or_read() -> None:
     made = saved_whole(workflow([node(2, "Invert", None, {"image": None})], [[1, 1, 10**400, 2, -(10**400)]]))
     assert inputs_of(made, "2", "1.27") == {}
+
+
+@pytest.mark.parametrize("uses", [2, 3, 4])
+def test_a_subgraph_may_be_used_several_times_on_one_way_where_that_is_repaired(uses: int) -> None:
+    """The editor knows places by subgraph, not by each use, and takes the second one for a circle."""
+    inside = subgraph(
+        "d",
+        [node(5, "Invert", None, {"image": 1}, mode=4, outputs=outputs([2]))],
+        [[1, -10, 0, 5, 0], [2, 5, 0, -20, 0]],
+        [boundary("image", "IMAGE", 1)],
+        [boundary("IMAGE", "IMAGE", 2)],
+    )
+    numbers = range(1, uses + 1)
+    nodes = [
+        node(10, "LoadImage", ["x.png"], outputs=outputs([1], [])),
+        *(node(number, "d", None, {"image": number}, outputs=outputs([number + 1])) for number in numbers),
+        node(11, "SaveImage", ["out"], {"images": uses + 1}),
+    ]
+    ids = [10, *numbers, 11]
+    links = [[index + 1, ids[index], 0, ids[index + 1], 0] for index in range(len(ids) - 1)]
+    made = with_subgraphs(nodes, links, inside)
+    assert convert(made, repair=True)["11"]["inputs"]["images"] == ["10", 0]
+    with pytest.raises(ConversionError, match="the link to node .* runs in a circle"):
+        convert(made)
+
+
+def test_what_a_scope_gives_comes_through_the_input_of_the_same_place() -> None:
+    """A bypassed node with an output that may go anywhere hands on the input beside it, of any type."""
+    blend = node(5, "Blend", None, {"image": 1, "other": 2, "mask": 3}, mode=4, outputs=outputs([], [4]))
+    inside = subgraph(
+        "d",
+        [
+            blend,
+            node(6, "LoadImage", ["x.png"], outputs=outputs([1], [3])),
+            node(7, "Invert", None, {"image": None}, outputs=outputs([2])),
+        ],
+        [[1, 6, 0, 5, 0], [2, 7, 0, 5, 1], [3, 6, 1, 5, 2], [4, 5, 1, -20, 0]],
+        [],
+        [boundary("MASK", "MASK", 4)],
+    )
+    nodes = [node(2, "d", None, {}, outputs=outputs([3])), node(4, "Show", None, {"anything": 3})]
+    conversion = convert(with_subgraphs(nodes, [[3, 2, 0, 4, 0]], inside))
+    (scope,) = conversion.graph.scopes.values()
+    assert [given.source for given in scope.outputs] == [Link("2:7", 0)]
+    assert conversion["4"]["inputs"]["anything"] == ["2:7", 0]
