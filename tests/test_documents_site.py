@@ -87,6 +87,13 @@ def test_every_command_option_and_exit_code_is_on_a_page(site: dict[str, str]) -
     )
 
 
+def test_tables_of_pages_that_are_made_have_as_many_cells_in_each_row() -> None:
+    for path, text in pages.made().items():
+        for table in re.findall(r"(?:^\|.*\|\n)+", prose(text), re.MULTILINE):
+            counts = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
+            assert len(counts) == 1, f"{path}: {table[:200]}"
+
+
 def test_every_error_is_on_a_page(site: dict[str, str]) -> None:
     assert re.findall(r"^## (.*)$", site["reference/errors.md"], re.MULTILINE) == errors.__all__
 

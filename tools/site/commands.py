@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
@@ -22,6 +23,14 @@ def catalogue() -> dict[str, Any]:
     return told
 
 
+def _coded(text: str) -> str:
+    """A text with its options as code."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(
+        part if part[:1] == "`" else re.sub(r"(?<!\S)--[a-z][\w-]*", r"`\g<0>`", part) for part in parts
+    )
+
+
 def _text(value: str) -> str:
     return " ".join(value.split()).replace("|", "\\|")
 
@@ -30,14 +39,12 @@ def _written(option: dict[str, Any]) -> str:
     names = ", ".join(f"`{name}`" for name in option["options"])
     if option["flag"]:
         return names
-    value = (
-        "\\|".join(option["choices"]) if option["choices"] else option["metavar"] or option["type"].upper()
-    )
-    return f"{names} {value}"
+    value = "|".join(option["choices"] or ()) or option["metavar"] or option["type"].upper()
+    return f"{names} {_text(value)}"
 
 
 def _meaning(option: dict[str, Any]) -> str:
-    more: list[str] = [_text(option["help"] or "")]
+    more: list[str] = [_coded(_text(option["help"] or ""))]
     if option["multiple"]:
         more.append("May be repeated.")
     if option["default"] not in (None, False, "", []):
@@ -59,7 +66,7 @@ def _leaves(commands: list[dict[str, Any]], before: str = "") -> Iterator[tuple[
 
 
 def _help(text: str) -> str:
-    return text.replace("\b", "").strip()
+    return _coded(text.replace("\b", "").strip())
 
 
 def page() -> str:

@@ -51,6 +51,8 @@ def on_page_markdown(markdown: str, page: Page, **_rest: object) -> str:
     """Turn links that lead out of docs/."""
     if page.file.generated_by is not None:
         return markdown
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["navigation", "toc"]
     if page.file.src_uri in BOOST:
         page.meta["search"] = {"boost": BOOST[page.file.src_uri]}
     return links.for_site(f"docs/{page.file.src_uri}", markdown)
