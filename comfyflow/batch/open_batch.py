@@ -98,6 +98,10 @@ class OpenBatch(Batch):
         await self._read_pending()
 
     @override
+    def _changed(self) -> None:
+        self._wake.set()  # somebody waits for each row
+
+    @override
     def _give_up(self) -> None:
         """Servers may come back at any time."""
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ..batch.driver import DEPTH
 from ..batch.ledger import LEDGER_NAME
 from ..batch.open_batch import OpenBatch
+from ..batch.record import RowRecord
 from ..batch.report import BatchEvent, RowEvent
 from ..batch.row import JSON
 from ..batch.server import PATIENCE
 from ..client.run import Run
 from ..errors import ComfyflowError
-from .channel import ENDED, ChannelFeed, Channels
+from .channel import ENDED, ChannelFeed, Channels, JobListener
 from .job_ledger import AddedJob, JobLedger, KnownJob, OpenJob, ServedJob
 from .job_maker import JobMaker, job_row
 from .job_server import JobServers
@@ -329,10 +330,7 @@ class Service:
         self._owned[owner] += 1
         batch.add(read, AddedJob(number, row.parameters, job))
         await asyncio.shield(written)
-        known = await self.ask(lambda ledger: ledger.job_of_row(number))
-        if known is None:
-            raise self._unready()
-        return known
+        return KnownJob(job, RowRecord(number, row.parameters, "pending"))
 
     async def cancel(self, job_id: str, owner: str, seconds: float) -> KnownJob:
         """Take a job out that waits, or that a server has.
@@ -375,13 +373,9 @@ class Service:
                 if known.record.state in ENDED:
                     channel.ended = True
                     return known
-                while True:
-                    left = end - time.monotonic()
-                    event = await listener.next(left) if left > 0 else None
-                    if event is None:
-                        return known
-                    if event.name == "state":
-                        break
+                if time.monotonic() >= end:
+                    return known
+                await _last(listener, end)
         finally:
             listener.close()
 
@@ -418,6 +412,14 @@ class Service:
     def _followed(self, row: int, run: Run) -> None:
         run.follow(ChannelFeed(self.channels.of(row).hear))
         self.metrics.follow(run)
+
+
+async def _last(listener: JobListener, end: float) -> None:
+    """Wait until a job has ended, or until a moment of the monotonic clock."""
+    while (left := end - time.monotonic()) > 0:
+        event = await listener.next(left)
+        if event is not None and event.last:
+            return
 
 
 def _digest(workflow: str, values: Mapping[str, JSON], webhook: str | None) -> str:

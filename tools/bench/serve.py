@@ -1,0 +1,174 @@
+"""What a job over HTTP takes beside `AsyncClient.run` of the same workflow, and how fast the command starts.
+
+The simulator runs in a process of its own, and so does the service. Jobs are sent and waited for
+(``Prefer: wait``), one after another and fifty at once, in turn with the client's runs; the medians of the
+rounds are compared. ``python -m tools.bench.serve`` prints all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from comfyflow.client import AsyncClient
+
+from ._process import ROOT
+
+ROUNDS = 5
+ONE_BY_ONE = 20
+AT_ONCE = 50
+STARTS = 5
+IDLE_MILLISECONDS = 15.0
+BUSY_RATIO = 1.5
+START_RATIO = 2.5
+
+FLOW = """
+from comfynodes import EmptyImage, SaveImage
+from comfyflow import workflow
+
+
+@workflow
+def flow(color: int) -> SaveImage:
+    image = EmptyImage(width=64, height=64, batch_size=1, color=color)
+    return SaveImage(images=image, filename_prefix="flow")
+"""
+
+
+@contextmanager
+def process(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command of ours, and the address that it prints first."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "stubs")))}
+    started = subprocess.Popen(
+        [sys.executable, "-m", "comfyflow", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert started.stdout is not None
+        line = started.stdout.readline()
+        yield started, next(word for word in line.split() if word.startswith("http")).rstrip("/;")
+    finally:
+        started.terminate()
+        started.communicate(timeout=60)
+
+
+async def seconds(acts: int, at_once: bool, act: Callable[[int], Awaitable[None]], first: int) -> float:
+    """What an act takes: the median one after another, or all of them at once by their number."""
+    if at_once:
+        began = time.perf_counter()
+        await asyncio.gather(*(act(first + number) for number in range(acts)))
+        return (time.perf_counter() - began) / acts
+    taken: list[float] = []
+    for number in range(acts):
+        began = time.perf_counter()
+        await act(first + number)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+async def compare(server: str, service: str, flow: Callable[[int], object]) -> dict[str, tuple[float, float]]:
+    """Seconds of a run and of a job: one after another, and at once."""
+    found: dict[str, tuple[float, float]] = {}
+    colors = iter(range(1, 1 << 24, 1000))  # a prompt that ran before would run no more
+    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    async with (
+        AsyncClient(server) as client,
+        httpx.AsyncClient(base_url=service, timeout=120, limits=limits) as http,
+    ):
+
+        async def run(color: int) -> None:
+            result = await client.run(flow(color))
+            for file in result.files:
+                await file.aread()
+
+        async def job(color: int) -> None:
+            answer = await http.post(
+                "/workflows/flow/jobs", json={"color": color}, headers={"Prefer": "wait=60"}
+            )
+            done = answer.json()
+            assert done["state"] == "completed", done
+            for output in done["outputs"]:
+                (await http.get(output["url"])).raise_for_status()
+
+        for name, acts, at_once in (("idle", ONE_BY_ONE, False), ("at once", AT_ONCE, True)):
+            await seconds(5, at_once, run, next(colors))
+            await seconds(5, at_once, job, next(colors))
+            runs: list[float] = []
+            jobs: list[float] = []
+            for _ in range(ROUNDS):
+                runs.append(await seconds(acts, at_once, run, next(colors)))
+                jobs.append(await seconds(acts, at_once, job, next(colors)))
+            found[name] = statistics.median(runs), statistics.median(jobs)
+    return found
+
+
+def started(server: str, folder: Path) -> tuple[float, float]:
+    """Processor seconds of the libraries' import, and of the command up to its first answer; medians."""
+    imports: list[float] = []
+    starts: list[float] = []
+    for number in range(STARTS):
+        began = children()
+        subprocess.run([sys.executable, "-c", "import fastapi, uvicorn"], check=True)
+        imports.append(children() - began)
+        began = children()
+        with process(
+            folder, "serve", "flow.py", "--server", server, "--port", "0", "--out", f"start{number}"
+        ) as (_, url):
+            httpx.get(f"{url}/workflows").raise_for_status()
+        starts.append(children() - began)
+    return statistics.median(imports), statistics.median(starts)
+
+
+def children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "flow.py").write_text(FLOW, encoding="utf-8")
+        sys.path.insert(0, name)
+        from flow import flow  # type: ignore[import-not-found]
+
+        with (
+            process(folder, "simulate", "--port", "0") as (_, server),
+            process(folder, "serve", "flow.py", "--server", server, "--port", "0", "--depth", "50") as (
+                _,
+                service,
+            ),
+        ):
+            found = asyncio.run(compare(server, service, flow))
+            imports, starts = started(server, folder)
+    run, job = found["idle"]
+    more = (job - run) * 1000
+    print(
+        f"one by one: run {run * 1000:.1f} ms, job {job * 1000:.1f} ms: {more:+.1f} ms "
+        f"(at most {IDLE_MILLISECONDS:g})"
+    )
+    run, job = found["at once"]
+    print(
+        f"{AT_ONCE} at once: run {run * 1000:.1f} ms, job {job * 1000:.1f} ms each: {job / run:.2f} times "
+        f"(at most {BUSY_RATIO:g})"
+    )
+    print(
+        f"start: import of the libraries {imports:.2f} s, the command {starts:.2f} s of processor time: "
+        f"{starts / imports:.2f} times (at most {START_RATIO:g})"
+    )
+
+
+if __name__ == "__main__":
+    main()
