@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from comfyflow.client.flow import Answer, Request
+from comfyflow.client.interruption import abandon, add_note, is_interrupt
 from comfyflow.client.options import RunSettings, WaitSettings
 from comfyflow.client.run import Run
 from comfyflow.client.run_event import RunQueued, RunStarted
@@ -16,12 +17,9 @@ from comfyflow.client.running import (
     RunStatus,
     Sending,
     Started,
-    abandon,
-    add_note,
     attach,
     cancel,
     cancels,
-    is_interrupt,
     start,
     status,
 )

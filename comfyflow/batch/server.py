@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ..client import AsyncClient, ClientOptions, Limits, OutOfMemory, Result
-from ..client.async_driver import LoopSignal
+from ..client.backend import recognise
 from ..client.core import Core, patiently
 from ..client.failure import error_of_outcome
 from ..client.flow import Answer, Flow, Forward, Request, Watch, sleep
 from ..client.inputs import upload_inputs
+from ..client.interruption import abandon
+from ..client.loop_signal import LoopSignal
 from ..client.routes.node_class_routes import class_infos
 from ..client.routes.queue_routes import delete_queued, history_entry, interrupt, queue
 from ..client.routes.server_routes import free, system_stats
 from ..client.run import Run, picture_senders
-from ..client.running import Sending, Started, abandon, attach, extra_data, queued
+from ..client.running import Sending, Started, attach, extra_data, queued
 from ..client.submission import Submission
 from ..client.waiting import Wait, ready_socket, require_pictures
 from ..errors import (
@@ -61,6 +63,13 @@ _LONG_PAUSE: Final = 3600.0
 _AT_ONCE: Final = 1
 """How many frequent requests a server gets at once: each takes a connection of its own, and the more of these
 there are the more httpcore has to do for each request."""
+
+
+_NO_BATCH: Final = (
+    "a batch needs servers that keep the ids of prompts, and the Comfy API v2 gives jobs ids of its own: "
+    "give the address of the ComfyUI behind it, or run the rows by client.run. Nothing was sent"
+)
+"""What is said of rows at such an address."""
 
 
 @dataclass(frozen=True)
@@ -281,6 +290,8 @@ class BatchServer:
         self, attempt: Attempt, source: Source, sending: Sending, uploads: Sequence[object]
     ) -> Flow[Ended]:
         core = self.client._core
+        if not (yield from recognise(core)).keeps_ids:
+            return Ended("invalid", _NO_BATCH)
         prompt = source.prompt if source.workflow is not None else sendable(source.prompt)
         if uploads:
             given = yield from self.uploaded(dataclasses.replace(source, prompt=prompt), uploads)

@@ -21,10 +21,11 @@ from ..input_file import UploadedFile
 from ..json_types import array_or_empty, is_object
 from ..output_file import OutputFile
 from .api_v2_assets import content_request, upload_asset, v2_request, with_assets
+from .api_v2_events import follow
 from .api_v2_job import LABEL, ApiJob, as_comfyui_refusal, error_code, read_api_job
 from .backend import Sighting, no_such_feature
 from .core import Core, ask, call, error_of, fetch_json, may_pass, parse_json, retry_after
-from .flow import Answer, Flow, Request, segment
+from .flow import Answer, Begin, Flow, Request, segment
 from .routes.file_routes import IDENTITY
 from .run import Run
 from .submission import QueuedPrompt, Submission, prompt_body, read_refusal
@@ -53,6 +54,7 @@ class ApiV2:
     name: ClassVar[str] = "comfy-api-v2"
     has_socket: ClassVar[bool] = False
     has_folders: ClassVar[bool] = False
+    keeps_ids: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._labels = [_as_map, _as_text]
@@ -188,9 +190,10 @@ class ApiV2:
         headers = {"Idempotency-Key": run.prompt_id}
         return v2_request(core, "POST", _JOBS, content=content, headers=headers, repeatable=False)
 
-    def listen(self, core: Core, run: Run) -> Flow[None]:  # noqa: ARG002  # who waits asks
+    def listen(self, core: Core, run: Run) -> Flow[None]:
         """See `Backend`."""
-        yield from ()
+        if not run.polled:
+            yield Begin(follow(core.within(None), run))
 
     def find(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """See `Backend`."""

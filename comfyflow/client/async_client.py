@@ -12,20 +12,14 @@ from typing_extensions import Self, Unpack
 from ..client_options import ClientOptions, ClientSettings
 from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput
-from . import running
+from . import interruption, running
 from .async_driver import AsyncDriver
 from .async_handle import AsyncHandle
 from .base import AsyncParts, awaiting
 from .connection import AsyncConnectSocket, make_core
 from .event import ServerEvent
 from .notebook_progress import notebook_progress
-from .options import (
-    RunSettings,
-    SubmitOptions,
-    SubmitSettings,
-    WaitOptions,
-    WaitSettings,
-)
+from .options import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
 from .result import Result
 from .routes import (
     asset_routes,
@@ -228,9 +222,9 @@ class AsyncClient(AsyncParts):
                     await self._driver.tell(on_event, event)
             return await handle.result(deadline.left)
         except BaseException as interrupt:
-            if cancels and running.is_interrupt(interrupt):
-                going_on = await self._driver.see_through(running.abandon(self._core, attempt))
-                running.add_note(interrupt, going_on)
+            if cancels and interruption.is_interrupt(interrupt):
+                going_on = await self._driver.see_through(interruption.abandon(self._core, attempt))
+                interruption.add_note(interrupt, going_on)
             raise
 
     # only awaited

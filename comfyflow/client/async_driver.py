@@ -19,13 +19,13 @@ from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectionOptions, w
 from .core import Core
 from .flow import (
     Answer,
+    Begin,
     Effect,
     Flow,
     Gather,
     OpenSocket,
     Receive,
     Send,
-    Signal,
     Sleep,
     SocketEffect,
     SocketFailure,
@@ -46,6 +46,7 @@ from .http import (
     with_credentials,
     without_foreign_cookies,
 )
+from .loop_signal import LoopSignal, watch
 from .pace import paced
 from .waiting import next_call
 from .web_socket import Callbacks, socket_failure, socket_flow
@@ -71,47 +72,6 @@ def _spare_imports() -> None:
     """
     if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
         sys.modules["sniffio"] = cast("Any", None)
-
-
-class LoopSignal:
-    """A signal within one event loop. Unlike ``asyncio.wait_for`` it needs no task to wait."""
-
-    def __init__(self) -> None:
-        self._set = False
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def set(self) -> None:
-        """Wake whoever waits."""
-        self._set = True
-        for future in self._waiting:
-            _release(future)
-
-    def clear(self) -> None:
-        """Make the next one wait."""
-        self._set = False
-
-    def is_set(self) -> bool:
-        """Whether nobody need wait."""
-        return self._set
-
-    async def wait(self, seconds: float) -> None:
-        """Wait until it is set or the seconds have passed."""
-        if self._set:
-            return
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        timer = loop.call_later(seconds, _release, future)
-        self._waiting.append(future)
-        try:
-            await future
-        finally:
-            timer.cancel()
-            self._waiting.remove(future)
-
-
-def _release(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 class _Transport(httpx.AsyncBaseTransport):
@@ -163,6 +123,7 @@ class AsyncDriver:
         self._headers = dict(self._http.headers)
         self._sending: set[asyncio.Task[Answer]] = set()
         self._going_on: set[asyncio.Task[Any]] = set()
+        self._beside: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket = AsyncSocketDriver(core, self._options, connect)
         self._callbacks: Callbacks | None = None
@@ -238,6 +199,9 @@ class AsyncDriver:
         if self._going_on:
             await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self._end_calls()
         await self._socket.close()
         await self._cut()
@@ -257,14 +221,19 @@ class AsyncDriver:
         if isinstance(effect, Send):
             return await self._send(effect)
         if isinstance(effect, Watch):
-            return await _watch(effect.signal, effect.seconds)
+            return await watch(effect.signal, effect.seconds)
         if isinstance(effect, Sleep):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Gather):
             return await self._gather(effect)
         if isinstance(effect, Tell):
             return await self.tell(effect.function, effect.value)
-        return self._start()
+        return self._begin(effect.flow) if isinstance(effect, Begin) else self._start()
+
+    def _begin(self, flow: Flow[None]) -> None:
+        task = asyncio.get_running_loop().create_task(self.drive(flow), name="comfyflow-events")
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     async def tell(self, function: Callable[[Any], Any], value: object) -> Any:
         """Call a function of the user's, and await what it gives, if it can be."""
@@ -424,7 +393,7 @@ class AsyncSocketDriver:
 
     async def _perform(self, effect: SocketEffect) -> Any:
         if isinstance(effect, Watch):
-            return await _watch(effect.signal, effect.seconds)
+            return await watch(effect.signal, effect.seconds)
         try:
             if isinstance(effect, Receive):
                 return await self._received(effect.seconds)
@@ -477,13 +446,6 @@ class AsyncSocketDriver:
         if self._connection is None:
             raise SocketFailure("the socket is closed")
         return self._connection
-
-
-async def _watch(signal: Signal, seconds: float) -> None:
-    """Wait until a signal is set or the seconds have passed."""
-    if not isinstance(signal, LoopSignal):
-        raise TypeError("an asyncio client waits for signals of its loop")
-    await signal.wait(seconds)
 
 
 async def _close(connection: AsyncWebSocket) -> None:

@@ -60,6 +60,8 @@ class Backend(Protocol):
     has_socket: ClassVar[bool]
     """Whether events come over one WebSocket for all prompts of a client."""
 
+    keeps_ids: ClassVar[bool]
+    """Whether a prompt keeps the id that it is sent with."""
     has_folders: ClassVar[bool]
     """Whether files lie in folders, by name, rather than being assets."""
 

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -18,6 +18,7 @@ from .connection import ConnectionOptions, ConnectSocket, WebSocket, within_orig
 from .core import Core
 from .flow import (
     Answer,
+    Begin,
     Effect,
     Flow,
     Gather,
@@ -32,6 +33,7 @@ from .flow import (
     Transmit,
     Watch,
 )
+from .halt import Halt, Halted, gather
 from .http import (
     AnswerBody,
     build_arguments,
@@ -51,124 +53,6 @@ from .web_socket import Callbacks, SharedTls, SharedTlsSocket, socket_failure, s
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
-
-
-_ENDING_SECONDS: Final = 2.0
-
-
-class Halted(BaseException):
-    """Ends a flow whose result nobody waits for any more. It never leaves its thread."""
-
-
-class Halt:
-    """Tells threads that nobody waits for them, and breaks the answers that they read."""
-
-    def __init__(self) -> None:
-        self._told = threading.Event()
-        self._reading: list[httpx.Response] = []
-        self._lock = threading.Lock()
-
-    def check(self) -> None:
-        """Raise `Halted` where nobody waits."""
-        if self._told.is_set():
-            raise Halted
-
-    def sleep(self, seconds: float) -> None:
-        """Do nothing for some seconds.
-
-        Raises:
-            Halted: Nobody waits any more.
-        """
-        self._told.wait(seconds)
-        self.check()
-
-    @contextlib.contextmanager
-    def reading(self, response: httpx.Response) -> Generator[None, None, None]:
-        """While an answer is read: it is what `halt` breaks.
-
-        Raises:
-            Halted: Nobody waits: `halt` has passed this answer by.
-        """
-        with self._lock:
-            self._reading.append(response)
-        try:
-            self.check()
-            yield
-        finally:
-            with self._lock:
-                self._reading.remove(response)
-
-    def halt(self) -> None:
-        """Nobody waits any more."""
-        self._told.set()
-        with self._lock:
-            for response in self._reading:
-                _shut(response)
-
-
-def gather(
-    drive: Callable[[Generator[Any, Any, Any], Halt], Any],
-    flows: Sequence[Generator[Any, Any, Any]],
-    limit: int,
-) -> list[Any]:
-    """Carry out flows, so many at once.
-
-    The threads are no executor's: Python waits for those at its end, and a download that has
-    come to a standstill would hold up the program that Ctrl-C was to end.
-
-    Args:
-        drive: Carries out one flow.
-        flows: The flows.
-        limit: How many at once.
-
-    Returns:
-        Their results, in order. The first error is raised when all have come to an end.
-    """
-    results: list[Any] = [None] * len(flows)
-    errors: dict[int, BaseException] = {}
-    halt, lock, waiting = Halt(), threading.Lock(), iter(enumerate(flows))
-
-    def work() -> None:
-        while True:
-            with lock:
-                index, flow = next(waiting, (None, None))
-            if index is None or flow is None:
-                return
-            try:
-                results[index] = drive(flow, halt)
-            except Halted:
-                return
-            except BaseException as error:  # noqa: BLE001  # raised by the one who waits
-                errors[index] = error
-
-    threads = [
-        threading.Thread(target=work, name="comfyflow-gather", daemon=True)
-        for _ in range(min(limit, len(flows)))
-    ]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        halt.halt()
-        end = time.monotonic() + _ENDING_SECONDS
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join(max(end - time.monotonic(), 0.0))
-        raise
-    if errors:
-        raise errors[min(errors)]
-    return results
-
-
-def _shut(response: httpx.Response) -> None:
-    """Have whoever reads an answer read its end."""
-    stream = response.extensions.get("network_stream")
-    opened = stream.get_extra_info("socket") if stream is not None else None
-    if opened is not None:
-        with contextlib.suppress(OSError):
-            opened.shutdown(socket.SHUT_RDWR)
 
 
 T = TypeVar("T")
@@ -225,6 +109,7 @@ class BlockingDriver:
         self._headers = dict(self._http.headers)
         self._socket = BlockingSocketDriver(core, self._options, connect)
         self._caller: threading.Thread | None = None
+        self._beside = Halt()
         core.hub.hang_up = self._socket.hang_up
 
     def drive(self, flow: Flow[T], halt: Halt | None = None) -> T:
@@ -278,11 +163,13 @@ class BlockingDriver:
     def close(self) -> None:
         """Close everything. Whoever waits is told."""
         self.core.hub.close()
+        self._beside.halt()
         self._socket.close()
         self._http.close()
 
     def abandon(self) -> None:
         """Close everything where the client was collected without having been closed."""
+        self._beside.halt()
         self._socket.abandon()
         self._http.close()
 
@@ -297,7 +184,14 @@ class BlockingDriver:
             return gather(self.drive, effect.flows, effect.limit)
         if isinstance(effect, Tell):
             return self.tell(effect.function, effect.value)
-        return self._socket.start()
+        return self._begin(effect.flow) if isinstance(effect, Begin) else self._socket.start()
+
+    def _begin(self, flow: Flow[None]) -> None:
+        threading.Thread(target=self._carry_on, args=(flow,), name="comfyflow-events", daemon=True).start()
+
+    def _carry_on(self, flow: Flow[None]) -> None:
+        with contextlib.suppress(Halted):
+            self.drive(flow, self._beside)
 
     def tell(self, function: Callable[[Any], Any], value: object) -> Any:
         """Call a function of the user's."""

@@ -13,20 +13,14 @@ from typing_extensions import Self, Unpack
 from ..client_options import ClientOptions, ClientSettings
 from ..option import refuse_strangers, spelled
 from ..output_file import NodeOutput
-from . import running
+from . import interruption, running
 from .base import BlockingParts, blocking
 from .blocking_driver import BlockingDriver
 from .connection import ConnectSocket, make_core
 from .event import ServerEvent
 from .handle import Handle
 from .notebook_progress import notebook_progress
-from .options import (
-    RunSettings,
-    SubmitOptions,
-    SubmitSettings,
-    WaitOptions,
-    WaitSettings,
-)
+from .options import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
 from .result import Result
 from .routes import (
     asset_routes,
@@ -211,9 +205,9 @@ class Client(BlockingParts):
                     self._driver.tell(on_event, event)
             return handle.result(deadline.left)
         except BaseException as interrupt:
-            if cancels and running.is_interrupt(interrupt):
-                going_on = self._driver.see_through(running.abandon(self._core, attempt))
-                running.add_note(interrupt, going_on)
+            if cancels and interruption.is_interrupt(interrupt):
+                going_on = self._driver.see_through(interruption.abandon(self._core, attempt))
+                interruption.add_note(interrupt, going_on)
             raise
 
     @overload

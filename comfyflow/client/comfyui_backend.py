@@ -28,6 +28,7 @@ class ComfyUI:
     name: ClassVar[str] = "comfyui"
     has_socket: ClassVar[bool] = True
     has_folders: ClassVar[bool] = True
+    keeps_ids: ClassVar[bool] = True
 
     def refuse(self, options: RunSettings) -> None:
         """See `Backend`: all that can be asked for is asked of this server first."""

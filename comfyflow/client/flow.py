@@ -47,6 +47,7 @@ class Request:
         repeatable: Whether sending it twice does no more than sending it once.
         url: An absolute address instead of `path`, for redirects.
         until: When all of it must be over, by the client's clock; None for no such end.
+        live: Whether the answer comes for as long as something goes on: then it is never too slow.
 
     A body is not shown: a prompt's may hold the key for paid nodes.
     """
@@ -62,6 +63,7 @@ class Request:
     repeatable: bool = True
     url: str | None = None
     until: float | None = None
+    live: bool = False
 
     @property
     def label(self) -> str:
@@ -161,6 +163,13 @@ class Tell:
 
 
 @dataclass(frozen=True)
+class Begin:
+    """Carry out a flow beside this one: until it ends, or the client is closed. It raises nothing."""
+
+    flow: Generator[Any, Any, None]
+
+
+@dataclass(frozen=True)
 class StartSocket:
     """Have the socket's own flow running, if it is not."""
 
@@ -193,7 +202,7 @@ class CloseSocket:
     """Close the socket, and come back when it is closed."""
 
 
-Effect: TypeAlias = "Send | Sleep | Watch | Gather | Tell | StartSocket"
+Effect: TypeAlias = "Send | Sleep | Watch | Gather | Tell | Begin | StartSocket"
 
 
 SocketEffect: TypeAlias = "OpenSocket | Transmit | Receive | CloseSocket | Watch"

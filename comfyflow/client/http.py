@@ -236,6 +236,8 @@ class AnswerBody:
 
     def _check_pace(self) -> None:
         now, slow = self._clock(), False
+        if self._request.live:
+            return
         if self._end is None or now <= self._end:
             passed = now - self._started - self._bounds.grace
             slow = passed > 0 and self._came < passed * self._bounds.rate

@@ -134,6 +134,8 @@ class Run:
         """Whether it may have been queued twice."""
         self.cancelled: bool = False
         """Whether we asked for its end."""
+        self.streamed: bool = False
+        """Whether a stream of its own tells of it now."""
         self.polled: bool = False
         """Whether it does without the socket."""
         self.policy: str | None = None
@@ -183,6 +185,18 @@ class Run:
             reader = _READERS.get(type(event))
             if reader is not None and self.outcome is None:
                 reader(self, event)
+
+    def preview(self, node_id: str, image: bytes, kind: str) -> None:
+        """A node shows what its picture looks like so far.
+
+        Args:
+            node_id: The node.
+            image: The picture.
+            kind: ``jpeg``, ``png``, ….
+        """
+        with self._lock:
+            if self.outcome is None:
+                self._emit(told.NodePreview(self.prompt_id, self.node(node_id), image, kind))
 
     def missed(self) -> None:
         """The socket has come or gone: events may be missing, so the server is to be asked."""

@@ -155,8 +155,8 @@ class Wait:
 
     @property
     def _told(self) -> bool:
-        """Whether the socket tells of the run."""
-        return self.core.hub.connected and not self.run.polled
+        """Whether the socket or a stream tells of the run."""
+        return (self.core.hub.connected or self.run.streamed) and not self.run.polled
 
     def _until_asking(self) -> float:
         """The seconds until the server is to be asked, if nothing happens before."""
@@ -313,6 +313,11 @@ def require_socket(core: Core) -> None:
             "this client was made with websocket=False, so no events come to it; without events, "
             "handle.events() and on_event tell of a prompt by asking the server"
         )
+    if not core.recognition.likely.has_socket:
+        raise ClientError(
+            "the Comfy API v2 has no WebSocket that tells of all prompts; handle.events() and on_event tell "
+            "of one"
+        )
 
 
 def ready_socket(core: Core, needed: bool = False) -> Flow[None]:
@@ -351,7 +356,9 @@ def require_pictures(core: Core, run: Run, told: bool) -> Flow[None]:
     if connected or not run.senders:
         return
     names = ", ".join(str(run.nodes[node_id]) for node_id in sorted(run.senders))
-    if not run.polled:
+    if not core.recognition.likely.has_socket:
+        why = "which the Comfy API v2 does not have"
+    elif not run.polled:
         yield from system_stats(core)  # where nobody is, that is what is to be told
         why = core.hub.failure or "the server has not answered yet"
         why = f"which cannot be opened at {core.address.socket_url(core.client_id)}: {why}"

@@ -1,0 +1,129 @@
+"""Threads for whom nobody waits any more: they are told, and what they read is broken off."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final
+
+import httpx
+
+_ENDING_SECONDS: Final = 2.0
+
+
+class Halted(BaseException):
+    """Ends a flow whose result nobody waits for any more. It never leaves its thread."""
+
+
+class Halt:
+    """Tells threads that nobody waits for them, and breaks the answers that they read."""
+
+    def __init__(self) -> None:
+        self._told = threading.Event()
+        self._reading: list[httpx.Response] = []
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raise `Halted` where nobody waits."""
+        if self._told.is_set():
+            raise Halted
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for some seconds.
+
+        Raises:
+            Halted: Nobody waits any more.
+        """
+        self._told.wait(seconds)
+        self.check()
+
+    @contextlib.contextmanager
+    def reading(self, response: httpx.Response) -> Generator[None, None, None]:
+        """While an answer is read: it is what `halt` breaks.
+
+        Raises:
+            Halted: Nobody waits: `halt` has passed this answer by.
+        """
+        with self._lock:
+            self._reading.append(response)
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._reading.remove(response)
+
+    def halt(self) -> None:
+        """Nobody waits any more."""
+        self._told.set()
+        with self._lock:
+            for response in self._reading:
+                _shut(response)
+
+
+def gather(
+    drive: Callable[[Generator[Any, Any, Any], Halt], Any],
+    flows: Sequence[Generator[Any, Any, Any]],
+    limit: int,
+) -> list[Any]:
+    """Carry out flows, so many at once.
+
+    The threads are no executor's: Python waits for those at its end, and a download that has
+    come to a standstill would hold up the program that Ctrl-C was to end.
+
+    Args:
+        drive: Carries out one flow.
+        flows: The flows.
+        limit: How many at once.
+
+    Returns:
+        Their results, in order. The first error is raised when all have come to an end.
+    """
+    results: list[Any] = [None] * len(flows)
+    errors: dict[int, BaseException] = {}
+    halt, lock, waiting = Halt(), threading.Lock(), iter(enumerate(flows))
+
+    def work() -> None:
+        while True:
+            with lock:
+                index, flow = next(waiting, (None, None))
+            if index is None or flow is None:
+                return
+            try:
+                results[index] = drive(flow, halt)
+            except Halted:
+                return
+            except BaseException as error:  # noqa: BLE001  # raised by the one who waits
+                errors[index] = error
+
+    threads = [
+        threading.Thread(target=work, name="comfyflow-gather", daemon=True)
+        for _ in range(min(limit, len(flows)))
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        halt.halt()
+        end = time.monotonic() + _ENDING_SECONDS
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(max(end - time.monotonic(), 0.0))
+        raise
+    if errors:
+        raise errors[min(errors)]
+    return results
+
+
+def _shut(response: httpx.Response) -> None:
+    """Have whoever reads an answer read its end."""
+    stream = response.extensions.get("network_stream")
+    opened = stream.get_extra_info("socket") if stream is not None else None
+    if opened is not None:
+        with contextlib.suppress(OSError):
+            opened.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,78 @@
+"""Waits that are interrupted: what becomes of the prompt, and how the user is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..errors import ClientError
+from .core import Core
+from .flow import Flow, sleep
+from .run import Run
+from .running import Sending, cancel
+from .waiting import Deadline
+
+CANCELLING_SECONDS: Final = 5.0
+"""How long an interrupt may be held up by telling the server of it."""
+
+
+_ON_ITS_WAY: Final = 0.5
+"""How long a prompt may take to arrive whose sending was interrupted."""
+
+
+_PAUSE: Final = 0.05
+
+
+def abandon(core: Core, attempt: Sending) -> Flow[str]:
+    """Cancel a prompt for which nobody waits any more, in a few seconds or not at all.
+
+    Args:
+        core: The client.
+        attempt: The prompt.
+
+    Returns:
+        Why it may go on; empty where it does not.
+    """
+    run = attempt.run
+    if run is None or run.outcome is not None:
+        return ""
+    hurried = core.within(CANCELLING_SECONDS)
+    try:
+        if attempt.accepted or run.seen or (yield from _arrives(hurried, run)):
+            yield from cancel(hurried, run, CANCELLING_SECONDS)
+    except ClientError as error:
+        return f"prompt {run.prompt_id} may go on, on the server: {error}"
+    return ""
+
+
+def _arrives(core: Core, run: Run) -> Flow[bool]:
+    """Whether a prompt whose sending was interrupted comes into the queue after all."""
+    waited = Deadline(core, _ON_ITS_WAY)
+    while (yield from core.recognition.likely.queued(core, run.prompt_id)) is None:
+        if waited.passed:
+            return False
+        yield from sleep(waited.within(_PAUSE))
+    return True
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether what ends a wait is an interrupt: Ctrl-C, the end of the program, a task that is cancelled.
+
+    A coroutine that is closed is none: it can wait for nothing any more.
+    """
+    return not isinstance(error, (Exception, GeneratorExit))
+
+
+def add_note(interrupt: BaseException, text: str) -> None:
+    """Say something below an exception that ends a program.
+
+    Args:
+        interrupt: The exception.
+        text: What to say; nothing if it is empty.
+    """
+    if not text:
+        return
+    noting = getattr(interrupt, "add_note", None)  # Python 3.11 and later
+    if noting is not None:
+        noting(text)
+    else:
+        interrupt.args = (*interrupt.args, text)
