@@ -28,11 +28,14 @@ from .core import Core, ask, call, error_of, fetch_json, may_pass, parse_json, r
 from .flow import Answer, Begin, Flow, Request, segment
 from .routes.file_routes import IDENTITY
 from .run import Run
+from .run_event import Outcome
 from .submission import QueuedPrompt, Submission, prompt_body, read_refusal
 
 if TYPE_CHECKING:
     from ..source import Source
+    from ..validate import Report
     from .options import RunSettings
+    from .running import Started
 
 _JOBS: Final = "/api/v2/jobs"
 
@@ -46,6 +49,17 @@ _LISTED: Final = 100
 
 
 _PARTNER_KEY: Final = "api_key_comfy_org"
+
+
+_MISSING: Final[list[dict[str, Any]]] = [
+    {
+        "type": "output_missing",
+        "message": "No file of it came",
+        "details": "the server may have dropped it for a mistake in it, or it gives texts alone: "
+        "the Comfy API v2 passes on neither",
+        "extra_info": {},
+    }
+]
 
 
 class ApiV2:
@@ -221,6 +235,28 @@ class ApiV2:
             raise
         return read_api_job(said)
 
+    def dropped(self, run: Run, outcome: Outcome, started: Started) -> Report | None:
+        """What is to be said of output nodes of which nothing came.
+
+        ComfyUI drops an output with a mistake where others have none; the API does not pass that on.
+        """
+        if outcome.ending != "success":
+            return None
+        errors: dict[str, Any] = {
+            node_id: {
+                "class_type": run.nodes[node_id].class_type,
+                "dependent_outputs": [node_id],
+                "errors": _MISSING,
+            }
+            for node_id in sorted(started.outputs - outcome.outputs.keys())
+        }
+        if not errors:
+            return None
+        from ..validate import Report
+
+        said = {"node_errors": errors}
+        return Report.from_server(said, 200, prompt=started.prepared.prompt, places=started.prepared.places)
+
     def stop(self, core: Core, prompt_id: str, seen: Sighting) -> Flow[None]:  # noqa: ARG002  # either state
         """See `Backend`."""
         yield from call(core, v2_request(core, "POST", f"{_JOBS}/{segment(prompt_id)}/cancel"))
@@ -234,7 +270,7 @@ class ApiV2:
         subfolder: str,
     ) -> Flow[UploadedFile]:
         """See `Backend`."""
-        path = f"{subfolder}/{name}" if subfolder else name
+        path = f"input/{subfolder}/{name}" if subfolder else name  # the first folder says what kind it is
         return UploadedFile(name, subfolder, asset_id=(yield from upload_asset(core, content, path)))
 
     def has_file(self, core: Core, text: str) -> Flow[bool | None]:  # noqa: ARG002  # there is none to ask

@@ -23,7 +23,9 @@ from .run_event import Outcome
 
 if TYPE_CHECKING:
     from ..source import Source
+    from ..validate import Report
     from .options import RunSettings
+    from .running import Started
     from .submission import QueuedPrompt, Submission
 
 Input: TypeAlias = "tuple[str, str, int | None]"
@@ -91,6 +93,10 @@ class Backend(Protocol):
 
     def ended(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """A prompt that has ended; None while it has not, or where the server does not know it."""
+        ...
+
+    def dropped(self, run: Run, outcome: Outcome, started: Started) -> Report | None:
+        """What is to be said of outputs that did not come, where the server does not say it of itself."""
         ...
 
     def stop(self, core: Core, prompt_id: str, seen: Sighting) -> Flow[None]:

@@ -446,9 +446,8 @@ class BaseHandle(Generic[T_co]):
         if error is not None:
             raise error
         prepared = self._started.prepared
-        result: Result[Any] = Result(
-            self._run, prepared, self.report, self._source, self._resolvers, self._awaits
-        )
+        report = self.report or self._core.recognition.likely.dropped(self._run, outcome, self._started)
+        result: Result[Any] = Result(self._run, prepared, report, self._source, self._resolvers, self._awaits)
         if outcome.ending == "partial_success":
             raise partial_success(self._run, result)
         if self._resolve is None:

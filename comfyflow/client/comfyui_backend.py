@@ -15,11 +15,13 @@ from .routes.file_routes import view_request
 from .routes.queue_routes import delete_queued, history_entry, interrupt, queue
 from .routes.upload_routes import store_image
 from .run import Run
+from .run_event import Outcome
 from .submission import QueuedPrompt, Submission, submit
 
 if TYPE_CHECKING:
     from ..source import Source
     from .options import RunSettings
+    from .running import Started
 
 
 class ComfyUI:
@@ -65,6 +67,9 @@ class ComfyUI:
         if entry is None:
             return None
         return Sighting("ended", 0, entry.outcome, entry.prompt, entry.targets)
+
+    def dropped(self, run: Run, outcome: Outcome, started: Started) -> None:
+        """See `Backend`: the answer to the prompt says what was dropped."""
 
     def stop(self, core: Core, prompt_id: str, seen: Sighting) -> Flow[None]:
         """See `Backend`."""
