@@ -1,4 +1,4 @@
-"""What a parameter's annotation says to people who give its value from outside Python.
+"""What a parameter's annotation means for values from outside Python.
 
 Only the standard library is used: which options a function has, which of them are flags and what
 its help says is known before any value is converted.
@@ -35,7 +35,7 @@ _ARRAYS: Final = (
     collections.abc.MutableSet,
 )
 _OBJECTS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_WORDS: Final = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_WORDS: Final = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
 _NAMES: Final = {typing.Any: "TEXT", object: "TEXT", os.PathLike: "PATH"}
 _BOUNDS: Final = {
     "ge": "at least {}",
@@ -48,9 +48,9 @@ _BOUNDS: Final = {
     "pattern": "of the form {}",
 }
 _SHORT: Final = 3
-"""So many types stand in the place of a value."""
+"""The most types to show as the placeholder of a value."""
 FEW_CHOICES: Final = 6
-"""So many choices are written out in the place of a value."""
+"""The most choices to show as the placeholder of a value."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Annotation:
         """The annotation of a parameter; the type of its default where it has none to go by.
 
         Args:
-            parameter: A function's. Its annotation may be a text that could not be evaluated.
+            parameter: A function's. Its annotation may be a string that could not be evaluated.
         """
         annotation: Any = parameter.annotation
         if annotation is not parameter.empty and not isinstance(annotation, str):
@@ -86,7 +86,7 @@ class Annotation:
 
     @cached_property
     def is_any_text(self) -> bool:
-        """Whether every text is what it takes, as it is."""
+        """Whether it accepts any string unchanged."""
         inner, notes = bare(self.whole)
         return inner is str and all(isinstance(note, str) or is_hint(note) for note in notes)
 
@@ -107,7 +107,7 @@ class Annotation:
 
     @property
     def length(self) -> int | None:
-        """How many values a tuple takes; None where that is not fixed, or where it is no tuple."""
+        """How many values a tuple takes; None if that is not fixed, or where it is not a tuple."""
         elements = [element_types(member) for member in self.members]
         if len(elements) != 1 or typing.get_origin(self.members[0]) is not tuple or Ellipsis in elements[0]:
             return None
@@ -130,8 +130,8 @@ class Annotation:
 
     @property
     def needs(self) -> str:
-        """What a value is to be, in words: ``a whole number, at least 1``."""
-        return ", ".join([" or ".join(dict.fromkeys(map(_needs, self.members))) or "a text", *self.bounds])
+        """The expected value in words: ``an integer, at least 1``."""
+        return ", ".join([" or ".join(dict.fromkeys(map(_needs, self.members))) or "a string", *self.bounds])
 
     @cached_property
     def bounds(self) -> tuple[str, ...]:
@@ -148,12 +148,12 @@ class Annotation:
 
     @property
     def largest(self) -> float | None:
-        """The largest number that it takes; None where that is not said."""
+        """The largest number that it takes; None if that is not said."""
         return min(self._limits(("le", 0), ("lt", -1)), default=None)
 
     @property
     def smallest(self) -> float | None:
-        """The smallest number that it takes; None where that is not said."""
+        """The smallest number that it takes; None if that is not said."""
         return max(self._limits(("ge", 0), ("gt", 1)), default=None)
 
     def _limits(self, *names: tuple[str, int]) -> Iterator[float]:
@@ -165,7 +165,7 @@ class Annotation:
 
     @property
     def about(self) -> Iterator[str]:
-        """What ``Annotated`` tells people about it: texts, and descriptions of pydantic's ``Field``."""
+        """The descriptions in ``Annotated``: strings, and those of pydantic's ``Field``."""
         for note in _notes(self.whole):
             text = note if isinstance(note, str) else getattr(note, "description", None)
             if isinstance(text, str) and text.strip():
@@ -192,7 +192,7 @@ def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def is_hint(note: Any) -> bool:
-    """Whether what ``Annotated`` adds is only told to forms, and refuses nothing: it says so."""
+    """Whether metadata in ``Annotated`` is only for forms and rejects nothing; it declares that itself."""
     return getattr(note, "refuses", True) is False
 
 
@@ -261,7 +261,7 @@ def is_typed_dict(kind: Any) -> bool:
 
 
 def has_parse(kind: Any) -> bool:
-    """Whether a class says itself how it is read from a text: by a method ``parse``."""
+    """Whether a class defines how it is read from a string, by a method ``parse``."""
     return isinstance(kind, type) and callable(getattr(kind, "parse", None))
 
 
@@ -290,7 +290,7 @@ def _members(annotation: Any) -> Iterator[Any]:
 
 
 def _notes(annotation: Any) -> Iterator[Any]:
-    """What ``Annotated`` adds, to the whole or to a member; what stands in a ``Field`` by itself."""
+    """What ``Annotated`` adds, to the whole or to a member; what is in a ``Field`` by itself."""
     inner, notes = bare(annotation)
     for note in notes:
         yield note

@@ -34,7 +34,7 @@ def name_nearest(error: TypeError) -> None:
     if near is not None:
         error.args = (f"{error.args[0]}. Did you mean {near!r}?", *error.args[1:])
     elif names:
-        error.args = (f"{error.args[0]}. It takes {', '.join(sorted(names)[:20])}", *error.args[1:])
+        error.args = (f"{error.args[0]}. Valid arguments: {', '.join(sorted(names)[:20])}", *error.args[1:])
 
 
 def _classes_called(name: str) -> Iterator[type[Any]]:

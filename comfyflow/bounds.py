@@ -1,8 +1,8 @@
 """How much a server or a file may send: every bound, in one place.
 
-Answers, messages and files come from strangers. What they may cost us is bounded here, generously,
-and whoever needs more says so: ``Client(url, bounds=Bounds(json=2 * GIB))``, or for every program
-and command ``COMFYFLOW_BOUNDS="json=2G text=64M"``. See ``docs/limits.md``.
+Responses, messages and files are untrusted. Their cost is bounded here, generously; to allow more:
+``Client(url, bounds=Bounds(json=2 * GIB))``, or for every program and command
+``COMFYFLOW_BOUNDS="json=2G text=64M"``. See ``docs/limits.md``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_SCOPE_DEPTH: Final = 16
 """How many scopes the id of a node in a prompt may spell, and how deep functions call one another."""
 
 NESTING: Final = 200
-"""How deep subgraphs of the editor may stand in one another."""
+"""How deep subgraphs of the editor may be in one another."""
 
 PICTURE_TEXT: Final = 4000
 """How many characters of a title, a value or a note a picture may show."""
@@ -34,10 +34,12 @@ PNG_PIXELS: Final = 40_000_000
 """How many pixels a picture has at most; a larger one is made smaller."""
 
 LANES_PER_BOX: Final = 8
-"""How many lanes a layout has for wires that pass columns, a node; the longest wires have none beyond."""
+"""How many lanes per node a layout has for wires that pass columns; the longest wires beyond that have
+none.
+"""
 
 DYNAMIC_NESTING: Final = 32
-"""How deep dynamic inputs may stand in one another. Real schemas reach 3."""
+"""How deep dynamic inputs may be in one another. Real schemas reach 3."""
 
 MODEL_FILES: Final = 1000
 """How many model files of one workflow are listed. Large real ones want some 20."""
@@ -46,13 +48,13 @@ MODEL_REDIRECTS: Final = 8
 """How often the address of a model file may lead to another. Real ones do once or twice."""
 
 MAX_NODES: Final = 500_000
-"""How many nodes a workflow of the editor may have in all its graphs. Large real ones have some 2,000."""
+"""How many nodes an editor workflow may have in all its graphs. Large real ones have some 2,000."""
 
 MAX_NODE_ID: Final = 100_000_000
 """The editor gives out no higher id."""
 
 MAX_GROUPS: Final = 1000
-"""How many groups of one canvas are told, the largest first. Real ones have some 30."""
+"""How many groups of one canvas are reported, the largest first. Real ones have some 30."""
 
 MAX_NOTE_LINES: Final = 400
 """How many lines of one note are written into source. The longest of the official templates has 76."""
@@ -103,7 +105,7 @@ ROW_COLUMNS: Final = 1000
 """How many columns a table of rows may have, and how many axes a sweep."""
 
 ROW_PROBLEMS: Final = 1000
-"""How many problems of rows are kept to be told."""
+"""How many problems of rows are kept to be reported."""
 
 AXIS_VALUES: Final = 1_000_000
 """How many values one axis of a grid may have, files that a pattern fits among them, and how many rows a
@@ -116,7 +118,7 @@ SHEET_SIZE: Final = 256 * MIB
 """How many characters the texts on it may have together."""
 
 SHEET_INLINE: Final = 500
-"""How many thumbnails a contact sheet holds itself; more stand in a folder beside it."""
+"""How many thumbnails a contact sheet holds itself; more are in a folder beside it."""
 
 THUMBNAIL_SOURCE: Final = 512 * MIB
 """How many bytes a file may have of which a thumbnail is made."""
@@ -162,7 +164,7 @@ AGENT_ENDED_JOBS: Final = 200
 """How many of their prompts that have ended are remembered."""
 
 NAMED_INPUTS: Final = 200
-"""How many parameters a workflow that is no Python may have."""
+"""How many parameters a workflow that is not Python may have."""
 
 NAMED_INPUTS_SIZE: Final = MIB
 """How many bytes the file that names them may have."""
@@ -190,7 +192,7 @@ SERVED_FIELDS: Final = 1000
 """How many fields it may have beside files."""
 
 SERVED_FIELD: Final = MIB
-"""How many bytes such a field may have."""
+"""How many bytes a field like that may have."""
 
 SERVED_SECONDS: Final = 300.0
 """How long a request may take to arrive."""
@@ -199,14 +201,16 @@ SERVED_PAGE: Final = 200
 """How many jobs one answer of a service lists at most."""
 
 LISTED_CHOICES: Final = 1000
-"""How many choices of an input a parameter lists; of more, any text is taken and the server tells."""
+"""How many choices of an input a parameter lists; if there are more, any string is accepted and the
+server decides.
+"""
 
 _FREE: Final = MIB
-"""So many bytes may come out of compressed data, however little it was."""
+"""How many bytes compressed data may always expand to, however small it is."""
 _PIECE: Final = MIB
-"""So many bytes are unpacked at once."""
+"""How many bytes are decompressed at once."""
 _COUNTS: Final = ("values", "text_values", "ratio", "nodes", "expanded")
-"""Bounds that are no numbers of bytes."""
+"""Bounds that are not numbers of bytes."""
 _OF_CONVERSION: Final = ("nodes", "expanded")
 """Bounds that only the environment sets."""
 _UNITS: Final = {"": 1, "K": 1024, "M": MIB, "G": GIB}
@@ -216,22 +220,22 @@ _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a server or a file may send at most. Bytes, unless something else is said.
+    """The limits for what a server or a file may send. In bytes, unless stated otherwise.
 
     Attributes:
-        answer: An answer that is taken into memory, unpacked.
-        json: An answer or a file that is read as JSON. A real /object_info has 107 MB.
-        values: Values in such JSON.
+        answer: A response that is read into memory, decompressed.
+        json: A response or a file that is read as JSON. A real /object_info has 107 MB.
+        values: Values in that JSON.
         file: A file that is written to disk.
         message: One message of the WebSocket, unpacked.
         ratio: How many times larger than what came compressed data may become; the first MiB
             is free.
-        rate: Bytes a second, on average, below which an answer counts as broken off. The first
+        rate: Bytes a second, on average, below which a response counts as broken off. The first
             `grace` seconds are free.
         grace: See `rate`; seconds.
-        text: The texts that one picture, video, sound or model carries, unpacked.
-        text_values: Values in such a text that is read as JSON.
-        nodes: Nodes that a workflow of the editor stands for once its subgraphs and group nodes
+        text: The text that one image, video, sound or model carries, decompressed.
+        text_values: Values in text that is read as JSON.
+        nodes: Nodes that an editor workflow stands for once its subgraphs and group nodes
             are expanded. Large real ones have some 2,000.
         expanded: The ids and the texts of these nodes together, in characters.
     """
@@ -260,7 +264,7 @@ class Bounds:
         return _read(said) if said.strip() else _DEFAULT
 
     def unpacked(self, packed: int, most: int) -> int:
-        """How many bytes may come out of so many compressed ones.
+        """How many bytes a number of compressed bytes may expand to.
 
         Args:
             packed: The compressed bytes.
@@ -279,7 +283,7 @@ def _read(text: str) -> Bounds:
         match = _SETTING.fullmatch(word)
         if match is None or match[1].lower() not in names:
             raise BoundsError(
-                f"{VARIABLE}: {word!r:.60} is no bound; write it like json=2G, with one of "
+                f"{VARIABLE}: {word!r:.60} is not a bound; write bounds like json=2G, with one of "
                 f"{', '.join(sorted(names))}"
             )
         found[match[1].lower()] = int(match[2]) * _UNITS[match[3].upper()]
@@ -291,7 +295,7 @@ def exceeded(name: str, bounds: Bounds, what: str) -> str:
 
     Args:
         name: The bound.
-        bounds: The bounds in force.
+        bounds: The bounds in effect.
         what: What is too large: ``the answer``.
     """
     value: int = getattr(bounds, name)
@@ -299,12 +303,12 @@ def exceeded(name: str, bounds: Bounds, what: str) -> str:
     beyond = {
         "values": f"{what} has more than {shown} values",
         "text_values": f"{what} has more than {shown} values",
-        "ratio": f"{what} unpacks to more than {shown} times what was sent",
+        "ratio": f"{what} decompresses to more than {shown} times its compressed size",
         "nodes": f"{what}; more than {shown} are not converted",
         "expanded": f"{what}; more than {shown} are not converted",
     }.get(name, f"{what} is larger than {shown}")
     or_so = "" if name in _OF_CONVERSION else f" or Bounds({name}=…)"
-    return f"{beyond}; if that is meant, set {VARIABLE}={name}=…{or_so}"
+    return f"{beyond}; to allow it, set {VARIABLE}={name}=…{or_so}"
 
 
 def readable(size: int) -> str:
@@ -316,14 +320,14 @@ def readable(size: int) -> str:
 
 
 def check_json(data: bytes | str, bounds: Bounds, what: str) -> None:
-    """Refuse JSON that would take too much memory, before it is read.
+    """Reject JSON that would take too much memory, before it is parsed.
 
     A value costs Python up to hundred bytes where JSON writes three. Values are counted by what
-    stands between them.
+    is between them.
 
     Args:
         data: The JSON.
-        bounds: The bounds in force.
+        bounds: The bounds in effect.
         what: What to call it in the error.
 
     Raises:
@@ -346,7 +350,7 @@ class Unpacker:
     """Unpacks gzip or zlib data piece by piece, and stops where it becomes too much.
 
     Args:
-        bounds: The bounds in force.
+        bounds: The bounds in effect.
         most: How many bytes may come out.
         name: The bound that `most` is, for the error.
         what: What is unpacked, for the error.
@@ -404,14 +408,14 @@ def unpack_gzip(data: bytes, bounds: Bounds, most: int, name: str, what: str) ->
 
     Args:
         data: The file.
-        bounds: The bounds in force.
+        bounds: The bounds in effect.
         most: How many bytes may come out.
         name: The bound that `most` is, for the error.
         what: What is unpacked, for the error.
 
     Raises:
         BoundsError: More comes out than may.
-        OSError: It is no gzip file, or damaged.
+        OSError: It is not a gzip file, or damaged.
         EOFError: It is cut off.
         zlib.error: It is damaged.
     """

@@ -1,4 +1,4 @@
-"""What is kept from one run to the next, in one folder: ``docs/cache.md``.
+"""What is cached between runs, in one folder: ``docs/cache.md``.
 
 Whatever is in it may be gone, damaged, or written by another version or process at any time: then it is
 as if nothing were kept. So may the disk refuse to take it.
@@ -26,7 +26,7 @@ VARIABLE: Final = "COMFYFLOW_CACHE"
 OFF: Final = "off"
 
 _FORM: Final = "v1"
-"""Other forms of entries, of other versions of comfyflow, stand beside ours in folders of their own."""
+"""Other forms of entries, of other versions of comfyflow, are beside ours in their own folders."""
 _SUFFIX: Final = ".entry"
 _PARTIAL: Final = ".part"
 _LONGEST_HEAD: Final = 16_384
@@ -48,7 +48,7 @@ class Kept:
 
 
 class CacheFolder:
-    """Entries by name, each in a file of its own that is replaced as a whole.
+    """Entries by name, each in its own file that is replaced as a whole.
 
     Args:
         folder: Where they are; None keeps nothing.
@@ -60,7 +60,7 @@ class CacheFolder:
         self._most = most
 
     def find(self, name: str) -> Kept | None:
-        """What is known of an entry; None where there is none that can be read.
+        """What is known of an entry; None if there is none that can be read.
 
         Args:
             name: Its name; any text.
@@ -69,7 +69,7 @@ class CacheFolder:
             return opened[0] if opened is not None else None
 
     def read(self, name: str, tag: str, most: int) -> bytes | None:
-        """The content of an entry; None where it is damaged, or another by now.
+        """The content of an entry; None if it is damaged, or another by now.
 
         Args:
             name: Its name.
@@ -128,7 +128,7 @@ class CacheFolder:
             raise
 
     def _make_room(self, folder: Path) -> None:
-        """Delete what was not used for longest, and what somebody has begun and left."""
+        """Delete what was not used for longest, and what someone has begun and left."""
         entries: list[tuple[float, int, str]] = []
         with os.scandir(folder) as found:
             for each in found:
@@ -197,7 +197,7 @@ def folder_in_force() -> Path | None:
 
 
 def cache_folder(*, used: bool = True) -> CacheFolder:
-    """The cache that is in force.
+    """The cache that is in effect.
 
     Args:
         used: False for one that keeps nothing (``--no-cache``).

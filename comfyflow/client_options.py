@@ -1,6 +1,6 @@
 """What clients are made with: every option, with what it is where it is left out.
 
-It stands outside of `client`, which takes long to import: `load_schema` takes these options, too.
+It is outside of `client`, which takes long to import: `load_schema` takes these options, too.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ BackendName: TypeAlias = Literal["auto", "comfyui", "comfy-api-v2"]
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a client waits, and how often it tries; seconds.
+    """Timeouts and retries of a client, in seconds.
 
     Attributes:
-        connect: For a connection.
-        answer: For the status and the headers of an answer, and between two pieces of it.
-        socket: For the WebSocket before a prompt is sent without it.
-        quiet: How long the socket may say nothing about a prompt before the server is asked.
-        quiet_most: The longest pause between two such questions.
-        poll: The first pause between two questions where there is no socket.
+        connect: For opening a connection.
+        answer: For the status and headers of a response, and between two chunks of it.
+        socket: For the WebSocket, before a prompt is sent without one.
+        quiet: How long the socket may be silent about a prompt before the server is polled.
+        quiet_most: The longest pause between two of these polls.
+        poll: The first pause between two polls without a socket.
         poll_most: The longest one.
-        history: How long a prompt that has ended may be missing in the history.
-        patience: How long the server may be away while something is waited for.
-        retries: How often a request is repeated that did not arrive.
-        backoff: The first pause before a repetition; it doubles.
+        history: How long a finished prompt may be missing from the history.
+        patience: How long the server may be unreachable during a wait.
+        retries: How often a request that did not arrive is retried.
+        backoff: The first pause before a retry; it doubles each time.
         backoff_most: The longest one.
     """
 
@@ -58,29 +58,29 @@ class Limits:
 
 
 class ClientOptions(TypedDict, total=False):
-    """What `Client` and `AsyncClient` take beside the server's address.
+    """The options of `Client` and `AsyncClient`, besides the server's address.
 
     Attributes:
-        token: Sent as ``?token=…``, as login extensions of ComfyUI want it.
+        token: Sent as ``?token=…``, as ComfyUI login extensions expect.
         bearer: Sent as ``Authorization: Bearer …``.
         basic: Name and password, sent as ``Authorization: Basic …``.
-        api_key: Sent as ``X-API-Key``, as Comfy Cloud wants it.
+        api_key: Sent as ``X-API-Key``, as Comfy Cloud expects.
         user: Sent as ``Comfy-User``, for a server with several users.
-        headers: Further headers. Like all of the above they go to this server only.
+        headers: Extra headers. Like all of the above, they are sent to this server only.
         auth: An httpx auth class, for anything else.
         client_id: The id of the socket; a new one by default. Two clients must not share one.
-        limits: How long to wait and how often to try.
+        limits: Timeouts and retries.
         bounds: How much the server may send.
-        middleware: What every request goes through, outermost first.
-        websocket: False does without the socket and asks the server instead.
-        cache: Seconds for which lists of what the server has are kept: node classes, models,
-            embeddings, extensions. None are kept by default, nor after the socket was away.
-        disk_cache: Whether answers that the server has given an ETag are kept between runs, in the cache
-            folder (``docs/cache.md``). The server is asked each time whether they still hold.
-        event_hooks: As httpx takes them: lists of functions for ``request`` and ``response``.
-        verify: For https: a file with the certificate of the server or of who signed it, an SSL
-            context, or False, which trusts everybody. None: what is configured, or the system's own.
-        proxy: The address of a proxy, instead of the environment's; ``""`` for none.
+        middleware: Wraps every request, outermost first.
+        websocket: False polls the server instead of opening a socket.
+        cache: Seconds for which the server's lists are cached: node classes, models,
+            embeddings, extensions. By default none are, nor after the socket was lost.
+        disk_cache: Whether responses with an ETag are kept between runs, in the cache folder
+            (``docs/cache.md``). They are revalidated each time.
+        event_hooks: As in httpx: lists of functions for ``request`` and ``response``.
+        verify: For https: a file with the certificate of the server or its issuer, an SSL
+            context, or False, which trusts any server. None: the configured certificate, or the system's.
+        proxy: The URL of a proxy, instead of the environment's; ``""`` for none.
         partner_api_key: The key for nodes that call paid services, for every prompt.
         backend: What is spoken at the address: ``comfyui``, or ``comfy-api-v2`` (Comfy Cloud,
             ``comfy-api-proxy``). ``auto`` finds out before anything is queued.

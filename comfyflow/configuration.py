@@ -1,4 +1,4 @@
-"""Which server is meant where nobody names one: the environment, the config file, this machine.
+"""Which server to use if none is named: the environment's, the config file's, this machine's.
 
 And which credentials go to it: `given_credentials`. ``docs/connecting.md`` has the whole rule.
 """
@@ -27,7 +27,8 @@ CONFIG_VARIABLE: Final = "COMFYFLOW_CONFIG"
 
 
 CREDENTIALS: Final = ("token", "bearer", "basic", "api_key", "user", "headers", "ca", "partner_api_key")
-"""What the environment and the config file may give beside a server: ``COMFYFLOW_BEARER``, ``bearer``."""
+"""Settings that the environment and the config file may hold besides a server: ``COMFYFLOW_BEARER``, "
+"``bearer``."""
 
 _SETTINGS: Final = ("server", "servers", *CREDENTIALS)
 
@@ -36,10 +37,10 @@ _PREFIX: Final = "COMFYFLOW_"
 
 @dataclass(frozen=True)
 class GivenCredentials:
-    """Credentials out of the environment or the config file.
+    """Credentials from the environment or the config file.
 
     Attributes:
-        values: By name, see `CREDENTIALS`. They are shown nowhere.
+        values: By name, see `CREDENTIALS`. They are never shown.
         headers: Further headers.
         by: Who gave them.
         server: The server that they are for, as it was written; None for whichever is used.
@@ -53,12 +54,12 @@ class GivenCredentials:
 
 @dataclass(frozen=True)
 class NamedServer:
-    """A server, and who named it.
+    """A server, and where its URL comes from.
 
     Attributes:
         url: Its address, as it was written: it may hold credentials.
         by: Who named it: ``--server``, ``COMFYFLOW_SERVER``, the config file, or ``the default``.
-        is_default: Whether nobody did, so that it need not be there.
+        is_default: Whether it is the default, which need not be running.
     """
 
     url: str = field(repr=False)
@@ -67,10 +68,10 @@ class NamedServer:
 
 
 def named_server(option: str | None = None) -> NamedServer:
-    """The server in force: the option, ``COMFYFLOW_SERVER``, the config file, or this machine.
+    """The server to use: the option, ``COMFYFLOW_SERVER``, the config file, or this machine.
 
     Args:
-        option: What ``--server`` says; None where it was not given.
+        option: What ``--server`` says; None if it was not given.
 
     Raises:
         ConfigurationError: The option is empty, or the config file cannot be read.
@@ -86,7 +87,7 @@ def named_server(option: str | None = None) -> NamedServer:
     if from_file is None:
         return NamedServer(DEFAULT_SERVER, "the default", is_default=True)
     if not isinstance(from_file, str) or not from_file.strip():
-        raise ConfigurationError(f"{config_file()}: server is to be a text, not {from_file!r}")
+        raise ConfigurationError(f"{config_file()}: server must be a string, not {from_file!r}")
     return NamedServer(from_file, str(config_file()))
 
 
@@ -106,7 +107,7 @@ def named_servers(options: Sequence[str] = ()) -> tuple[NamedServer, ...]:
         return (named_server(),)
     urls = [url for url in array_or_empty(listed) if _is_text(url)]
     if not urls or len(urls) != len(listed):
-        raise ConfigurationError(f"{config_file()}: servers is to be a list of texts, not {listed!r:.80}")
+        raise ConfigurationError(f"{config_file()}: servers must be a list of strings, not {listed!r:.80}")
     return tuple(NamedServer(url, str(config_file())) for url in urls)
 
 
@@ -121,14 +122,14 @@ def given_credentials() -> tuple[GivenCredentials, ...]:
     ``COMFYFLOW_SERVER`` where that is set, else for the server that is used, whoever names it.
 
     Raises:
-        ConfigurationError: They cannot be read.
+        ConfigurationError: The config file cannot be read.
     """
     config = read_config()
     path = str(config_file())
     said = _texts({name: config[name] for name in CREDENTIALS if name in config and name != "headers"}, path)
     headers = config.get("headers", {})
     if not is_object(headers):
-        raise ConfigurationError(f"{path}: headers is to be a table")
+        raise ConfigurationError(f"{path}: headers must be a table")
     headers = _texts(headers, path)
     server = config.get("server", DEFAULT_SERVER)
     of_file = GivenCredentials(said, headers, path, server if isinstance(server, str) else DEFAULT_SERVER)
@@ -145,7 +146,7 @@ def given_credentials() -> tuple[GivenCredentials, ...]:
 def _texts(values: Mapping[str, Any], path: str) -> dict[str, str]:
     for name, value in values.items():
         if not isinstance(value, str):
-            raise ConfigurationError(f"{path}: {name} is to be a text")
+            raise ConfigurationError(f"{path}: {name} must be a string")
     return dict(values)
 
 
@@ -159,15 +160,15 @@ def read_headers(lines: Iterable[str], source: str) -> dict[str, str]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
-            raise ConfigurationError(f"{source} takes headers as NAME: VALUE")
+            raise ConfigurationError(f"{source} expects headers as NAME: VALUE")
         headers[name.strip()] = value.strip()
     return headers
 
 
 def config_file() -> Path:
-    """Where the config file is: ``comfyflow/config.toml`` in the user's folder for such files.
+    """The path of the config file: ``comfyflow/config.toml`` in the user's folder for config
 
-    It may hold ``server = "http://127.0.0.1:8188"``. ``COMFYFLOW_CONFIG`` names another file.
+    files. It may hold ``server = "http://127.0.0.1:8188"``. ``COMFYFLOW_CONFIG`` names another file.
     """
     given = os.environ.get(CONFIG_VARIABLE)
     if given:
@@ -183,13 +184,13 @@ def read_config() -> dict[str, Any]:
     """What the config file says; nothing where there is none.
 
     Raises:
-        ConfigurationError: It cannot be read, has a setting that there is not, or
-            ``COMFYFLOW_CONFIG`` names none.
+        ConfigurationError: It cannot be read, has an unknown setting, or
+            ``COMFYFLOW_CONFIG`` names a missing file.
     """
     path = config_file()
     if not path.exists():
         if os.environ.get(CONFIG_VARIABLE):
-            raise ConfigurationError(f"{CONFIG_VARIABLE} names {path}, and there is no such file")
+            raise ConfigurationError(f"{CONFIG_VARIABLE} is set to {path}, which does not exist")
         return {}
     # The standard library has it from Python 3.11 on; before, the package it came from.
     tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -202,6 +203,6 @@ def read_config() -> dict[str, Any]:
     for name in found:
         if name not in _SETTINGS:
             near = nearest(name, _SETTINGS)
-            hint = f"did you mean {near}?" if near is not None else f"it may hold {', '.join(_SETTINGS)}"
-            raise ConfigurationError(f"{path}: there is no setting {name!r:.80}; {hint}")
+            hint = f"did you mean {near}?" if near is not None else f"valid settings: {', '.join(_SETTINGS)}"
+            raise ConfigurationError(f"{path}: unknown setting {name!r:.80}; {hint}")
     return found

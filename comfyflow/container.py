@@ -1,8 +1,8 @@
 """What a media file is, by its first bytes; and opening it as that, and as nothing else.
 
-Libraries that detect formats by themselves try readers that a stranger's file may choose: ones
+Libraries that detect formats by themselves try readers that an untrusted file may choose: ones
 that run other programs, read other files or fetch addresses. So the format is decided here, and
-the library is told it.
+the library gets no choice.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Container(NamedTuple):
 
     Attributes:
         name: What people call it.
-        pillow: Under which names Pillow reads it; none where it is no picture.
-        ffmpeg: Under which name FFmpeg reads it; ``""`` where it is no recording.
+        pillow: Under which names Pillow reads it; none if it is not a picture.
+        ffmpeg: Under which name FFmpeg reads it; ``""`` where it is not a recording.
     """
 
     name: str
@@ -77,7 +77,7 @@ NOTHING_ELSE: Final = {**NO_ADDRESS, "probesize": "4096", "analyzeduration": "1"
 
 
 def container_of(data: bytes) -> Container | None:
-    """What a file is; None where its first bytes say nothing.
+    """What a file is; None if its first bytes say nothing.
 
     Args:
         data: The file, or its first 4,096 bytes.
@@ -106,10 +106,10 @@ def open_picture(data: bytes, bounds: Bounds | None = None) -> Image:
 
     Raises:
         MissingExtraError: Pillow is not installed (``pip install 'comfyflow-dsl[images]'``).
-        PIL.UnidentifiedImageError: By its first bytes it is no picture that Pillow reads.
+        PIL.UnidentifiedImageError: By its first bytes it is not a picture that Pillow reads.
         BoundsError: What it carries beside the picture is larger than it may be.
     """
-    with needing("reading a picture", "images"):
+    with needing("reading an image", "images"):
         from PIL import Image, UnidentifiedImageError
 
     container = container_of(data)
@@ -117,9 +117,11 @@ def open_picture(data: bytes, bounds: Bounds | None = None) -> Image:
     formats = [name for name in container.pillow if name in Image.OPEN] if container is not None else []
     if container is None or not formats:
         what = (
-            f"a {container.name} file, which Pillow does not read" if container is not None else "no picture"
+            f"a {container.name} file, which Pillow does not read"
+            if container is not None
+            else "not an image"
         )
-        raise UnidentifiedImageError(f"by its first bytes it is {what}")
+        raise UnidentifiedImageError(f"the first bytes say that it is {what}")
     in_force = bounds or Bounds.from_environment()
     if container is TIFF:
         check_directories(data, in_force)
@@ -137,7 +139,7 @@ def open_recording(data: bytes, *, decoding: bool = False) -> Any:
 
     Raises:
         MissingExtraError: PyAV is not installed (``pip install 'comfyflow-dsl[media]'``).
-        ValueError: By its first bytes it is no recording.
+        ValueError: By its first bytes it is not a recording.
         av.error.FFmpegError: It cannot be read as what it is.
     """
     with needing("reading video and sound", "media"):
@@ -145,7 +147,7 @@ def open_recording(data: bytes, *, decoding: bool = False) -> Any:
 
     container = container_of(data)
     if container is None or not container.ffmpeg or _PACKED_HEADER.search(data):
-        raise ValueError("by its first bytes it is no recording that can be read")
+        raise ValueError("its first bytes are not those of a video or audio file that can be read")
     opener: Any = av.open  # its overloads differ from version to version
     options = NO_ADDRESS if decoding else NOTHING_ELSE
     return opener(io.BytesIO(data), mode="r", format=container.ffmpeg, options=dict(options))

@@ -1,4 +1,4 @@
-"""Values of dynamic inputs: those that stand for inputs of their own.
+"""Values of dynamic inputs: those that stand for further inputs.
 
 A generated node class has classes that derive from these, or calls these functions, as the kinds
 in `comfyflow.dynamic` say. `comfyflow.node` unfolds the values into the dotted names of a prompt.
@@ -16,7 +16,7 @@ from .nearest import did_you_mean
 
 
 class DynamicValue:
-    """What stands in a node for the inputs that a dynamic input brings."""
+    """What is in a node for the inputs that a dynamic input brings."""
 
     __slots__ = ("_given",)
 
@@ -84,7 +84,7 @@ class GroupRow(DynamicValue):
 
 
 class Extra:
-    """Inputs by wire name that have no argument of their own. Made by `extra`."""
+    """Inputs by wire name without an argument. Made by `extra`."""
 
     __slots__ = ("given",)
 
@@ -93,7 +93,7 @@ class Extra:
 
 
 def extra(values: object) -> Extra:
-    """Inputs that have no argument of their own.
+    """Inputs without an argument.
 
     Args:
         values: A mapping of wire names; or None for nothing.
@@ -104,7 +104,7 @@ def extra(values: object) -> Extra:
     if values is None:
         return Extra({})
     if not is_object(values) or not all(isinstance(name, str) for name in values):
-        raise NodeUsageError(f"extra takes a dictionary of input names and their values, not {shown(values)}")
+        raise NodeUsageError(f"extra must be a dictionary of input names to values, not {shown(values)}")
     return Extra(values)
 
 
@@ -132,18 +132,18 @@ def autogrow(values: object, prefix: str, names: tuple[str, ...] | None = None) 
         names: The slot names, where the server lists them instead.
 
     Raises:
-        NodeUsageError: More values than there are names, or a name that is none of them.
+        NodeUsageError: More values than there are names, or a name that is not one of them.
     """
     if values is None:
         return None
     if is_object(values):
         unknown = [name for name in values if names is not None and name not in names]
         if unknown:
-            hint = did_you_mean(str(unknown[0]), names or (), f"the names are {', '.join(names or ())}")
-            raise NodeUsageError(f"there is no slot {unknown[0]!r}; {hint}")
+            hint = did_you_mean(str(unknown[0]), names or (), f"valid slots: {', '.join(names or ())}")
+            raise NodeUsageError(f"unknown slot {unknown[0]!r}; {hint}")
         return Grown(dict(values))
     if not is_array(values):
-        raise NodeUsageError(f"expected a list of values, one a slot, got {shown(values)}")
+        raise NodeUsageError(f"expected a list with one value per slot, got {shown(values)}")
     if names is not None and len(values) > len(names):
         raise NodeUsageError(f"{len(values)} values for {len(names)} slots ({', '.join(names)})")
     slots = names if names is not None else [f"{prefix}{index}" for index in range(len(values))]

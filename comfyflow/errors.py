@@ -3,44 +3,44 @@
 ::
 
     ComfyflowError
-    ├── BoundsError                 more than a server or a file may send; see `comfyflow.bounds`
+    ├── BoundsError                 a server or a file exceeds a bound; see `comfyflow.bounds`
     ├── SchemaError                 an /object_info that cannot be read at all
     ├── CodegenError                node modules that cannot be generated or written
     ├── GraphError                  a mistake in building a graph in Python
-    │   ├── NodeUsageError          a node or an output used as what it is not
+    │   ├── NodeUsageError          a node or an output used as something else
     │   └── CompileError            a value that no prompt can hold (NaN, an object, a cycle)
     ├── PromptError                 JSON that is not a prompt
-    ├── SymmetryError               a graph whose nodes are too much alike to be put in order
+    ├── SymmetryError               a graph whose nodes are too much alike to be ordered
     ├── ValidationError             a prompt with problems; has `.report`
-    ├── WorkflowFileError           a file that holds no workflow that can be read
-    ├── LockError                   a lock that cannot be made, read or written
+    ├── WorkflowFileError           a file without a readable workflow
+    ├── LockError                   a lock that cannot be created, read or written
     ├── RowsError                   rows of a sweep that cannot be sent; has `.problems`
     ├── LedgerError                 a batch's ledger that cannot be opened or written, or is in use
     ├── ConversionError             an editor workflow that cannot become a prompt
     ├── ExportError                 a graph that the editor cannot hold
-    ├── PythonSourceError           a graph that no Python program can make: a cycle, a link to nothing
-    ├── ConfigurationError          a config file, or a variable of the environment, that cannot be used
-    ├── PictureError                a picture that cannot be drawn in that form, or not be written
-    ├── ParameterError              a value that a parameter of a workflow function does not take
-    ├── ReproductionError           a file that cannot be made again, or not be compared
-    ├── ProjectError                a project that cannot be made so: a name, a file that is there
-    ├── ModelFileError              a model file that is not fetched: its address, its name, its hash
-    ├── MissingExtraError           a library that only an extra brings; an ImportError too
+    ├── PythonSourceError           a graph that cannot be written as Python: a cycle, a broken link
+    ├── ConfigurationError          an invalid config file or environment variable
+    ├── PictureError                a picture that cannot be drawn in this format or not be written
+    ├── ParameterError              an invalid value for a parameter of a workflow function
+    ├── ReproductionError           a file that cannot be reproduced or compared
+    ├── ProjectError                a project that cannot be created: its name, or existing files
+    ├── ModelFileError              a model file that cannot be fetched: its URL, name or hash
+    ├── MissingExtraError           an extra's library is not installed; an ImportError too
     ├── CommandError                a command line that cannot be carried out
-    ├── SimulatorError              a simulated server that cannot be started or used so
-    ├── GoldenError                 a golden file of a test that has no name or cannot be read
+    ├── SimulatorError              a simulated server that cannot be started or used this way
+    ├── GoldenError                 a test's golden file without a name, or an unreadable one
     └── ClientError                 anything between us and a server
-        ├── ServerUnreachable       nothing answered, or what answered is no ComfyUI
-        ├── SocketUnavailable       no WebSocket, where only one gives what is wanted
-        ├── ServerError             an HTTP answer that is an error; has `.status`
-        ├── PromptRejected          the server refused the prompt; has `.report`
-        ├── RunError                a prompt that was queued and gave no result, or not all of it
+        ├── ServerUnreachable       no response, or not from a ComfyUI server
+        ├── SocketUnavailable       no WebSocket, and only one delivers what was requested
+        ├── ServerError             an HTTP error response; has `.status`
+        ├── PromptRejected          the server rejected the prompt; has `.report`
+        ├── RunError                a queued prompt without a result, or with only part of it
         │   ├── ExecutionError      a node raised; has node, place, traceback
         │   │   ├── OutOfMemory     … because memory ran out
-        │   │   └── PartialSuccess  … and others gave their outputs; has `.result`
-        │   ├── Interrupted         the run was stopped by somebody
-        │   └── PromptLost          the prompt is in neither queue nor history any more
-        ├── WaitTimeout             the time that a wait was given has passed; a TimeoutError too
+        │   │   └── PartialSuccess  … while others produced outputs; has `.result`
+        │   ├── Interrupted         the run was interrupted
+        │   └── PromptLost          the prompt is no longer in the queue or the history
+        ├── WaitTimeout             the timeout of a wait has passed; a TimeoutError too
         └── DownloadError           an output file that did not arrive whole
             └── SaveError           … or that cannot be written here; an OSError too
 
@@ -116,22 +116,22 @@ class ComfyflowError(Exception):
     """The root of all errors of this package."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython and Jupyter show in place of a traceback: the user's own lines, and the message."""
+        """What IPython and Jupyter show instead of a traceback: the user's own lines and the message."""
         from .user_lines import traceback_lines
 
         return traceback_lines(self)
 
 
 class BoundsError(ComfyflowError):
-    """A file that would take more memory than it may, or bounds that cannot be read."""
+    """A file or a response exceeds a bound, or bounds cannot be parsed."""
 
 
 class SchemaError(ComfyflowError):
-    """An /object_info that cannot be read: no such file, no JSON, no nodes in it."""
+    """An /object_info cannot be read: file not found, not JSON, or without nodes."""
 
 
 class CodegenError(ComfyflowError):
-    """Node modules that cannot be generated, or a folder that they must not be written to."""
+    """Node modules cannot be generated, or must not be written to this folder."""
 
 
 class GraphError(ComfyflowError):
@@ -148,26 +148,26 @@ class GraphError(ComfyflowError):
 
 
 class NodeUsageError(GraphError, TypeError):
-    """A node or an output used as what it is not: as a truth value, a list, or a class."""
+    """A node or an output is used as something else: a truth value, a list or a class."""
 
 
 class CompileError(GraphError, ValueError):
-    """A value that no prompt can hold: NaN, infinity, an object that is no JSON, a cycle."""
+    """A value cannot be held by a prompt: NaN, infinity, a non-JSON object, a cycle."""
 
 
 class PromptError(ComfyflowError):
-    """JSON that is not a prompt: nodes that are no objects, links that are no links."""
+    """JSON is not a prompt: a node is not an object, or a link is malformed."""
 
 
 class SymmetryError(ComfyflowError):
-    """A graph in which hundreds of nodes look alike, so that no canonical order is found in time."""
+    """A graph has hundreds of nodes that look alike, so no canonical order was found in time."""
 
 
 class ValidationError(ComfyflowError):
-    """A prompt that is not sent: a server would reject it, or be damaged by it.
+    """A prompt was not sent: a server would reject it or be damaged by it.
 
     Args:
-        report: All that is wrong with it; the message is the report as text.
+        report: Everything that is wrong with it; the message is the report as text.
     """
 
     def __init__(self, report: Report) -> None:
@@ -176,53 +176,53 @@ class ValidationError(ComfyflowError):
 
 
 class WorkflowFileError(ComfyflowError):
-    """A file that holds no workflow, or one that cannot be read safely."""
+    """A file holds no workflow, or none that can be read safely."""
 
 
 class LockError(ComfyflowError):
-    """A lock that cannot be made, read or written."""
+    """A lock cannot be created, read or written."""
 
 
 class LedgerError(ComfyflowError):
-    """A batch's ledger that cannot be opened or written, that another process holds, or another batch's."""
+    """A batch's ledger cannot be opened or written, is in use, or belongs to another batch."""
 
 
 class ConversionError(ComfyflowError):
-    """A workflow of the editor that cannot be turned into a prompt."""
+    """An editor workflow cannot be converted to a prompt."""
 
 
 class ExportError(ComfyflowError):
-    """A graph cannot be written as a workflow of the editor."""
+    """A graph cannot be written as an editor workflow."""
 
 
 class PythonSourceError(ComfyflowError):
-    """A graph that cannot be written as Python: a cycle, a link to nothing, a value that no
-    prompt can hold; or one whose Python was not proven to give the same graph.
+    """A graph cannot be written as Python: it has a cycle, a broken link or a value that no
+    prompt can hold; or its Python was not proven to build the same graph.
     """
 
 
 class ConfigurationError(ComfyflowError):
-    """A config file that cannot be read, or a setting in it or in the environment that is none."""
+    """A config file cannot be read, or has an invalid setting; or an environment variable is invalid."""
 
 
 class ReproductionError(ComfyflowError):
-    """A file that cannot be made again, or not be compared: it carries no workflow, or inputs are missing."""
+    """A file cannot be reproduced or compared: it carries no workflow, or inputs are missing."""
 
 
 class ProjectError(ComfyflowError):
-    """A new project that cannot be made so: a name that will not do, a file that is there already."""
+    """A project cannot be created: its name is not usable, or a file already exists."""
 
 
 class ModelFileError(ComfyflowError):
-    """A model file that is not fetched: its address or name is refused, or it did not arrive as it must."""
+    """A model file was not fetched: its URL or name is refused, or the download is incomplete or wrong."""
 
 
 class MissingExtraError(ComfyflowError, ImportError):
-    """A library that only an extra of the distribution brings, and that is not there.
+    """A library that an extra provides is not installed.
 
     Args:
         reason: What needs which library.
-        extra: The extra; the message has the line that installs it.
+        extra: The extra; the message contains the command that installs it.
     """
 
     def __init__(self, reason: str, extra: str) -> None:
@@ -231,11 +231,11 @@ class MissingExtraError(ComfyflowError, ImportError):
 
 
 class ParameterError(ComfyflowError, ValueError):
-    """A value from outside Python that a parameter of a workflow function does not take.
+    """A value from outside Python is not valid for a parameter of a workflow function.
 
     Args:
         name: The parameter.
-        reason: What it takes, and what it was given: the message goes on with it.
+        reason: What it accepts and what it got; this ends the message.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -245,11 +245,11 @@ class ParameterError(ComfyflowError, ValueError):
 
 
 class RowsError(ComfyflowError):
-    """Rows of a sweep that cannot be sent as they are; all that is wrong with them is told at once.
+    """Rows of a sweep cannot be sent as they are; all their problems are reported together.
 
     Attributes:
-        problems: What is wrong, each with its row and column; of a great many, the first.
-        count: How many there are in all.
+        problems: The problems, each with its row and column; only the first ones if there are very many.
+        count: The total number of problems.
     """
 
     def __init__(self, message: str, problems: Sequence[RowProblem] = (), count: int = 0) -> None:
@@ -259,41 +259,41 @@ class RowsError(ComfyflowError):
 
 
 class PictureError(ComfyflowError):
-    """A picture in a form that there is none of, or that needs what is not installed, or a bad file."""
+    """A picture cannot be drawn: an unknown format, a missing library, or an unusable file."""
 
 
 class CommandError(ComfyflowError):
-    """A command that cannot be carried out as it was given; its message is one line."""
+    """A command cannot be carried out; its message is a single line."""
 
 
 class SimulatorError(ComfyflowError):
-    """A simulated server that cannot be started, or is asked for what it does not have."""
+    """A simulated server cannot be started, or does not have what is requested."""
 
 
 class GoldenError(ComfyflowError):
-    """A golden file of a test that has no name of its own, or that cannot be read."""
+    """A golden file has no unique name, or cannot be read."""
 
 
 class ClientError(ComfyflowError):
-    """Anything that goes wrong between us and a server. No credential is ever in its text."""
+    """Anything that goes wrong between us and a server. Its text never contains credentials."""
 
     _prompt_id: str | None = None
     _known = ""
 
     @property
     def prompt_id(self) -> str | None:
-        """The prompt that this is about, from the moment at which it may have been sent.
+        """The prompt that this error is about, once it may have been sent.
 
-        `Client.attach` takes it up again. None: no prompt was sent.
+        `Client.attach` resumes waiting for it. None: no prompt was sent.
         """
         return self._prompt_id
 
     def of_prompt(self, prompt_id: str, known: str = "") -> Self:
-        """The same error, about a prompt; the first one that is named stays.
+        """Attach a prompt to this error; the first one attached stays.
 
         Args:
             prompt_id: The prompt's id.
-            known: What is known of the prompt, as the end of a sentence.
+            known: What is known about the prompt, as the end of a sentence.
         """
         if self._prompt_id is None:
             self._prompt_id, self._known = prompt_id, known
@@ -307,13 +307,13 @@ class ClientError(ComfyflowError):
 
 
 class ServerUnreachable(ClientError):
-    """Nothing answered, or the answer broke off.
+    """No response, or a response that broke off.
 
     Args:
         message: What happened and at which address.
-        unsent: Whether it is certain that the server never saw the request, so that it can be
-            sent again without doing anything twice.
-        timed_out: Whether it was waited for until the time was over.
+        unsent: Whether the server certainly never saw the request, so that a retry cannot do
+            anything twice.
+        timed_out: Whether the request timed out.
     """
 
     def __init__(self, message: str, unsent: bool = False, timed_out: bool = False) -> None:
@@ -323,16 +323,16 @@ class ServerUnreachable(ClientError):
 
 
 class SocketUnavailable(ClientError):
-    """No WebSocket can be opened, and what was asked for comes over it alone."""
+    """No WebSocket can be opened, and the requested data is only sent over one."""
 
 
 class ServerError(ClientError):
-    """An HTTP answer that is an error.
+    """An HTTP error response.
 
     Args:
-        message: What was asked and what the server said.
+        message: The request and what the server said.
         status: The HTTP status.
-        body: What the server sent with it, cut to a readable length.
+        body: The response body, cut to a readable length.
     """
 
     def __init__(self, message: str, status: int, body: str = "") -> None:
@@ -342,11 +342,11 @@ class ServerError(ClientError):
 
 
 class PromptRejected(ClientError):
-    """The server refused a prompt; nothing was queued.
+    """The server rejected a prompt; nothing was queued.
 
     Args:
-        message: The server's own sentence, with every problem below it.
-        report: The problems, as local validation would give them.
+        message: The server's own message, followed by every problem.
+        report: The problems, in the form that local validation returns.
         status: The HTTP status.
     """
 
@@ -360,11 +360,11 @@ class PromptRejected(ClientError):
 
 
 class RunError(ClientError):
-    """A prompt that was queued and gave no result, or not all of it.
+    """A queued prompt has no result, or only part of it.
 
     Args:
         message: What happened.
-        prompt_id: The prompt's id, by which the server's history knows it.
+        prompt_id: The prompt's id in the server's history.
     """
 
     def __init__(self, message: str, prompt_id: str) -> None:
@@ -381,14 +381,14 @@ class ExecutionError(RunError):
     """A node raised while the server ran it.
 
     Args:
-        message: Node, place, exception and the user's line, ready to be shown.
+        message: Node, place, exception and the user's line, ready to display.
         prompt_id: The prompt's id.
-        node_id: The node in the prompt, or None where the server does not say.
+        node_id: The node in the prompt, or None if the server does not say.
         class_type: That node's class.
         exception_type: The exception's type on the server (``ValueError``).
         exception_message: Its text.
-        traceback: The server's traceback, a string a line or frame.
-        place: Where the user's source made the node, where that is known.
+        traceback: The server's traceback, one string per line or frame.
+        place: Where the user's source created the node, if known.
     """
 
     def __init__(
@@ -413,19 +413,19 @@ class ExecutionError(RunError):
 
 
 class OutOfMemory(ExecutionError):
-    """A node ran out of memory. A smaller picture or batch, or `Client.free`, may help."""
+    """A node ran out of memory. A smaller image or batch, or `Client.free`, may help."""
 
 
 class PartialSuccess(ExecutionError):
-    """Nodes failed, and outputs that do not need them came all the same.
+    """Some nodes failed, but outputs that do not need them arrived.
 
-    So ends a prompt that was sent with ``node_failure_policy="continue_independent"``. As an
-    `ExecutionError` it tells of the first node that failed.
+    This ends a prompt that was sent with ``node_failure_policy="continue_independent"``. As an
+    `ExecutionError` it describes the first node that failed.
 
     Args:
-        message: What failed, what did not run, and what is there.
+        message: What failed, what did not run, and what was produced.
         first: The error of the first node that failed.
-        result: What the prompt gave. ``result[node]`` gives the typed outputs of a node that ran,
+        result: What the prompt produced. ``result[node]`` returns the typed outputs of a node that ran,
             and raises for one that failed or did not run.
     """
 
@@ -447,23 +447,23 @@ class PartialSuccess(ExecutionError):
 
 
 class Interrupted(RunError):
-    """The run was stopped by somebody: by us, or by another client of the server."""
+    """The run was interrupted, by us or by another client of the server."""
 
 
 class PromptLost(RunError):
-    """The prompt is in neither queue nor history any more.
+    """The prompt is no longer in the queue or the history.
 
-    Somebody deleted it, or the server restarted: both lists live in its memory only.
+    Someone deleted it, or the server restarted: both lists live only in its memory.
     """
 
 
 class WaitTimeout(ClientError, TimeoutError):
-    """The time that a wait was given has passed. A prompt that the server has goes on.
+    """The timeout of a wait has passed. A prompt on the server keeps running.
 
     Args:
-        message: What was waited for and what was last seen.
-        prompt_id: The prompt's id; `Client.attach` waits for it again. None: the time was over
-            before a prompt was sent.
+        message: What was being waited for and the last known state.
+        prompt_id: The prompt's id; `Client.attach` waits for it again. None: the timeout
+            passed before a prompt was sent.
     """
 
     def __init__(self, message: str, prompt_id: str | None = None) -> None:
@@ -472,17 +472,17 @@ class WaitTimeout(ClientError, TimeoutError):
 
 
 class DownloadError(ClientError):
-    """An output file that did not arrive whole, or that must not be written where it says."""
+    """An output file did not arrive whole, or must not be written to its path."""
 
 
 class SaveError(DownloadError, OSError):
-    """A file that cannot be written where it says: no room, no right, a name in the way.
+    """A file cannot be written: the disk is full, permission is denied, or the name is taken.
 
     `errno`, `strerror` and `filename` are those of the `OSError`.
 
     Args:
-        path: The file that was to be written.
-        error: What the system said.
+        path: The file to write.
+        error: The system's error.
     """
 
     def __init__(self, path: str, error: OSError) -> None:

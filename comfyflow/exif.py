@@ -1,4 +1,4 @@
-"""EXIF and TIFF directories, read without trust in what they say of their own sizes.
+"""EXIF and TIFF directories, read without trusting the sizes that they declare.
 
 Entries of a directory may share their bytes, so that a small file can claim to hold gigabytes:
 what they would take is counted before anything is read. After the TIFF 6.0 specification,
@@ -20,7 +20,7 @@ HEADERS: Final = (b"II*\0", b"MM\0*")
 _EXIF_DIRECTORY: Final = 0x8769
 _LONG: Final = 4
 _TEXTS: Final = frozenset({1, 2, 7, 129})
-"""Types that can hold a text: bytes, ASCII, undefined, UTF-8."""
+"""Types that can hold a string: bytes, ASCII, undefined, UTF-8."""
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 129: 1}
 
 
@@ -32,11 +32,11 @@ class _Tag(NamedTuple):
 
 
 def directory_texts(data: bytes, bounds: Bounds) -> Iterator[bytes]:
-    """What may be a text in the first directory of TIFF data, and in its EXIF directory.
+    """What may be a string in the first directory of TIFF data, and in its EXIF directory.
 
     Args:
         data: The data, from ``II*`` or ``MM`` on.
-        bounds: The bounds in force.
+        bounds: The bounds in effect.
 
     Raises:
         BoundsError: The texts are larger than they may be.

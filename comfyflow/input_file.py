@@ -1,4 +1,4 @@
-"""What can be given to an input that takes a file, such as ``LoadImage.image``.
+"""Values for an input that takes a file, such as ``LoadImage.image``.
 
 A file of this computer, its bytes, a picture in memory, a file that the server has already, or the
 result of an earlier run. Only the standard library is imported: every generated module may import
@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
 from .output_file import OutputFile
 
 ANNOTATIONS: Final = (" [input]", " [output]", " [temp]")
-"""What stands behind the name of a file of the server, to say in which of its folders it is."""
+"""What is behind the name of a file of the server, to say in which of its folders it is."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class UploadedFile:
     """A file in one of the server's folders.
 
     Attributes:
-        name: Its name there; perhaps another than was asked for.
+        name: Its name there, which may differ from the requested one.
         subfolder: The folder below, or ``""``.
         type: ``input``, ``temp`` or ``output``.
         asset_id: The id by which a server of the Comfy API v2 knows it; ``""`` on others.
@@ -45,7 +45,7 @@ class UploadedFile:
 
     @classmethod
     def named(cls, reference: str) -> UploadedFile:
-        """The file that an input such as ``LoadImage.image`` names: the other way round of `reference`."""
+        """The file that an input such as ``LoadImage.image`` names; the inverse of `reference`."""
         path, kind = reference, "input"
         if is_annotated(reference):
             path, _, folder = reference.rpartition(" [")
@@ -87,17 +87,17 @@ class PixelArray(Protocol):
 FileValue: TypeAlias = (
     os.PathLike[str] | bytes | UploadedFile | OutputFile | HasFiles | PillowPicture | PixelArray
 )
-"""What may be given, beside a text, where an input takes a file."""
+"""What may be given, beside a string, where an input takes a file."""
 
 
 class ForeignPath(str):
-    """A path that stood in somebody else's workflow. Made by `foreign_path`."""
+    """A path that was in someone else's workflow. Made by `foreign_path`."""
 
     __slots__ = ()
 
 
 def foreign_path(text: str) -> str:
-    """Mark a path that somebody else wrote into a workflow: the file is not uploaded for it.
+    """Mark a path that someone else wrote into a workflow: the file is not uploaded for it.
 
     `to_python` writes it around absolute paths and those with ``..``. Replace the call by the plain
     text once you have seen that you want this file uploaded; ``allow_upload=True`` allows all.
@@ -117,7 +117,7 @@ class InputFile:
             their content, so that the same program makes the same prompt.
         shown: What to call it in messages.
         name: What it is called when it is uploaded.
-        content: The bytes, or the file that has them; None where a server has it already.
+        content: The bytes, or the file that has them; None if a server has it already.
         origin: The output file that it is, if it is one.
         uploaded: The uploaded file that it is, if it is one.
     """
@@ -131,14 +131,14 @@ class InputFile:
 
     @classmethod
     def of(cls, value: object) -> InputFile | None:
-        """The file that a value stands for; None where it is something else.
+        """The file that a value stands for; None if it is something else.
 
         Args:
-            value: Anything that was given to an input. A text stands for no file here: only the
+            value: Anything that was given to an input. A string stands for no file here: only the
                 input and the server can tell.
 
         Raises:
-            ValueError: It stands for several files or for none, or is no picture that can be sent.
+            ValueError: It stands for several files or for none, or is not a picture that can be sent.
         """
         if isinstance(value, (str, int, float, type(None))):
             return None
@@ -149,8 +149,8 @@ class InputFile:
             content = bytes(value)
             if not content_suffix(content):
                 raise ValueError(
-                    "bytes that are of no kind of file that is known; upload them with a name, and give "
-                    "what comes back: client.upload_image(data, name='a.png')"
+                    "cannot tell what kind of file these bytes are; upload them under a name and pass "
+                    "the result: client.upload_image(data, name='a.png')"
                 )
             return _of_bytes(content, f"{len(content)} bytes")
         if isinstance(value, UploadedFile):
@@ -171,10 +171,10 @@ def is_path(value: object) -> TypeGuard[os.PathLike[str]]:
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is there; what cannot be a path, or cannot be looked at, is none.
+    """Whether a file is there; what cannot be a path, or cannot be looked at, is not one.
 
     Args:
-        path: The path, or a text that may be one.
+        path: The path, or a string that may be one.
     """
     try:
         return Path(path).is_file()
@@ -183,7 +183,7 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 
 
 def is_annotated(text: str) -> bool:
-    """Whether a text says itself in which folder of the server its file is: ``a.png [output]``."""
+    """Whether a string says itself in which folder of the server its file is: ``a.png [output]``."""
     return text.endswith(ANNOTATIONS)
 
 
@@ -211,7 +211,7 @@ def _of_bytes(content: bytes, shown: str, suffix: str | None = None) -> InputFil
 
 
 def _of_output(file: OutputFile) -> InputFile:
-    """A file of a server by its name there; what came over the socket is no file yet."""
+    """A file of a server by its name there; what came over the socket is not a file yet."""
     if not file.loaded:
         return InputFile(file.annotated_name, file.annotated_name, file.name, origin=file)
     return _of_bytes(file.bytes(), file.name, PurePosixPath(file.name).suffix)
@@ -221,9 +221,9 @@ def _only(value: HasFiles) -> InputFile:
     files = tuple(value.files)
     what = f"the {type(value).__name__}"
     if not files:
-        raise ValueError(f"{what} has no files")
+        raise ValueError(f"{what} has no file")
     if len(files) > 1:
-        raise ValueError(f"{what} has {len(files)} files; give one of them: .files[0]")
+        raise ValueError(f"{what} has {len(files)} files; pass one of them: .files[0]")
     return _of_output(next(iter(files)))
 
 
@@ -236,7 +236,7 @@ def _picture(value: Any) -> InputFile | None:
         shape = " x ".join(map(str, value.shape))
         return _of_bytes(_png(_from_array(value, numpy)), f"an array of {shape}", ".png")
     if pillow is not None and isinstance(value, pillow.Image):
-        return _of_bytes(_png(value), f"a picture of {value.width} x {value.height}", ".png")
+        return _of_bytes(_png(value), f"an image of {value.width} x {value.height}", ".png")
     return None
 
 
@@ -263,17 +263,19 @@ def _from_array(array: Any, numpy: Any) -> Any:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise ValueError(
-            f"an array of the shape {shape} is no picture; it is to be (height, width) or "
+            f"an array of the shape {shape} is not an image; its shape must be (height, width) or "
             "(height, width, 1, 3 or 4)"
         )
     if array.dtype == numpy.bool_:
         array = array.astype(numpy.uint8) * 255
     elif numpy.issubdtype(array.dtype, numpy.floating):
         if not numpy.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise ValueError("the numbers of an array of floats are to be from 0 to 1, or use uint8")
+            raise ValueError("the values of a float array must be between 0 and 1; or use uint8")
         array = (array * 255).round().astype(numpy.uint8)
     elif array.dtype != numpy.uint8:
-        raise ValueError(f"an array of {array.dtype} is no picture; use uint8, bool, or floats from 0 to 1")
+        raise ValueError(
+            f"an array of {array.dtype} is not an image; use uint8, bool, or floats between 0 and 1"
+        )
     return Image.fromarray(numpy.ascontiguousarray(array))
 
 
@@ -321,7 +323,7 @@ def asset_hash(content: bytes | Path) -> str | None:
         content: The bytes, or the file that has them.
 
     Returns:
-        The hash; None where the package ``blake3`` is not there.
+        The hash; None if the package ``blake3`` is not installed.
 
     Raises:
         OSError: The file cannot be read.

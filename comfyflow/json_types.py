@@ -1,4 +1,4 @@
-"""JSON from somebody else, as types: what it is is asked here before it is used."""
+"""JSON from someone else, as types: checked here before it is used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a JSON number: true and false are none."""
+    """Whether a value is a JSON number: true and false are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -55,5 +55,5 @@ def text_of(value: Mapping[str, Any], name: str) -> str | None:
 
 
 def text_or_empty(value: object) -> str:
-    """The value if it is a text, else an empty one."""
+    """The value if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""

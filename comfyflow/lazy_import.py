@@ -16,7 +16,7 @@ def lazily_imported(package: str, modules: Mapping[str, str], name: str) -> obje
         name: The name that is asked for.
 
     Raises:
-        AttributeError: The package has no such name.
+        AttributeError: The package does not have that name.
     """
     module = modules.get(name)
     if module is None:

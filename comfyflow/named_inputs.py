@@ -1,13 +1,13 @@
 """Inputs of a prompt that have names: the parameters of a workflow that is not written in Python.
 
-They stand in a small TOML file beside the workflow, ``upscale.parameters.toml`` beside ``upscale.json``,
+They are in a small TOML file beside the workflow, ``upscale.parameters.toml`` beside ``upscale.json``,
 which ``comfyflow parameters`` writes and people edit::
 
     [parameters.prompt]
     inputs = ["6.text"]
     description = "What to show."
 
-The value that stands in the workflow is the default.
+The value that is in the workflow is the default.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NamedInput:
     Attributes:
         name: Its name: a Python identifier.
         places: The inputs that it sets, by the node's id and the input's name.
-        description: What people are told of it.
+        description: Its description for people.
     """
 
     name: str
@@ -55,7 +55,7 @@ class NamedInput:
 
 
 def beside(workflow: Path) -> Path:
-    """Where the parameters of a workflow file stand.
+    """Where the parameters of a workflow file are.
 
     Args:
         workflow: The file.
@@ -71,7 +71,7 @@ def read_named_inputs(path: Path, graph: Graph) -> tuple[NamedInput, ...]:
         graph: The workflow.
 
     Raises:
-        ConfigurationError: It cannot be read, has what it must not have, or names what is not there.
+        ConfigurationError: It cannot be read, has what it must not have, or names what does not exist.
     """
     tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
@@ -87,11 +87,13 @@ def read_named_inputs(path: Path, graph: Graph) -> tuple[NamedInput, ...]:
     for key in found:
         if key != "parameters":
             raise ConfigurationError(
-                f"{path}: {key!r:.60} is unknown; parameters stand under [parameters.NAME]"
+                f"{path}: {key!r:.60} is unknown; parameters belong under [parameters.NAME]"
             )
     table = found.get("parameters", {})
     if not is_object(table) or len(table) > NAMED_INPUTS:
-        raise ConfigurationError(f"{path}: [parameters.NAME] is wanted, at most {NAMED_INPUTS} times")
+        raise ConfigurationError(
+            f"{path}: expected between 1 and {NAMED_INPUTS} tables named [parameters.NAME]"
+        )
     made = tuple(_read(name, entry, graph, path) for name, entry in table.items())
     owners: dict[Input, str] = {}
     for each in made:
@@ -103,10 +105,10 @@ def read_named_inputs(path: Path, graph: Graph) -> tuple[NamedInput, ...]:
 
 
 def named_inputs_beside(workflow: str | os.PathLike[str], graph: Graph) -> tuple[NamedInput, ...] | None:
-    """The parameters in the file beside a workflow; None where there is no such file.
+    """The parameters in the file beside a workflow; None if the file does not exist.
 
     Args:
-        workflow: The file; what is none has none beside it.
+        workflow: The file; what is not one has none beside it.
         graph: What is in it.
 
     Raises:
@@ -159,7 +161,7 @@ def signature_of(
 
 
 def annotation_of(graph: Graph, node_id: str, input_name: str, schema: Schema | None) -> Any:
-    """What an input takes: as the schema says, or else what stands there.
+    """What an input takes: as the schema says, or else what is there.
 
     Args:
         graph: The graph.
@@ -188,7 +190,7 @@ def _fed(graph: Graph, source: str, schema: Schema | None) -> Iterator[tuple[Inp
 
 
 def entry_of(graph: Graph, node_id: str, input_name: str, schema: Schema | None) -> InputSchema | None:
-    """What the schema says of an input; None where it does not know it.
+    """What the schema says of an input; None if it does not know it.
 
     Args:
         graph: The graph.
@@ -205,7 +207,7 @@ def entry_of(graph: Graph, node_id: str, input_name: str, schema: Schema | None)
 
 
 def find_input(graph: Graph, where: str) -> Input | None:
-    """The input that is called exactly so; None where there is none, or more than one.
+    """The input that is called exactly so; None if there is none, or more than one.
 
     Ids, titles and names of inputs may have dots: the split that fits is taken.
 
@@ -227,10 +229,10 @@ def _read(name: str, entry: object, graph: Graph, path: Path) -> NamedInput:
     where = f"{path}: [parameters.{name:.60}]"
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise ConfigurationError(
-            f"{where}: {name!r:.60} is no name for a parameter: letters, digits and _ are"
+            f"{where}: {name!r:.60} is not a valid parameter name: use letters, digits and _"
         )
     if not is_object(entry):
-        raise ConfigurationError(f"{where} is no table")
+        raise ConfigurationError(f"{where} must be a table")
     for key in entry:
         if key not in _MEMBERS:
             raise ConfigurationError(
@@ -240,7 +242,7 @@ def _read(name: str, entry: object, graph: Graph, path: Path) -> NamedInput:
     if not is_list(inputs) or not inputs or not all(isinstance(each, str) for each in inputs):
         raise ConfigurationError(f'{where} needs inputs = ["NODE.INPUT"]')
     if not isinstance(description, str):
-        raise ConfigurationError(f"{where}: a description is a text")
+        raise ConfigurationError(f"{where}: description must be a string")
     return NamedInput(name, tuple(_place(each, graph, where) for each in inputs), description)
 
 
@@ -248,13 +250,13 @@ def _place(text: str, graph: Graph, where: str) -> Input:
     found = find_input(graph, text)
     if found is None:
         known = [f"{node_id}.{name}" for node_id, node in graph.items() for name in node.inputs]
-        hint = did_you_mean(text, known, "the workflow has changed: write the file anew, or mend this line")
+        hint = did_you_mean(text, known, "the workflow has changed: write the file again or fix this line")
         raise ConfigurationError(f"{where}: the workflow has no input {text!r:.80}; {hint}")
     return found
 
 
 def _text(text: str) -> str:
-    """A text of TOML: JSON's, but for DEL and what is no character."""
+    """A string of TOML: JSON's, but for DEL and what is not a character."""
     written = json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False)
     return written.replace("\x7f", "\\u007F")
 

@@ -19,13 +19,13 @@ _MOST: Final = 50_000
 
 
 def nearest(given: str, names: Iterable[str], *, cutoff: float = _CLOSE) -> str | None:
-    """The name most like the one given, or None where none is near.
+    """The name most like the one given, or None if none is near.
 
     Case and the folder in front count for little: ``euler`` is near ``Euler``, and
     ``model.safetensors`` near ``sdxl/model.safetensors``.
 
     Args:
-        given: What somebody wrote.
+        given: What someone wrote.
         names: What there is.
         cutoff: From which likeness on a name is near: 0 is any, 1 only the same.
     """
@@ -34,7 +34,7 @@ def nearest(given: str, names: Iterable[str], *, cutoff: float = _CLOSE) -> str 
 
 
 def nearest_names(given: str, names: Iterable[str], *, most: int = 3, cutoff: float = _CLOSE) -> list[str]:
-    """The names most like the one given, the nearest first; none where none is near.
+    """The names most like the one given, the nearest first; none if none is near.
 
     Args:
         given: See `nearest`.

@@ -1,8 +1,8 @@
-"""What generated node classes derive from, and what people hold while they build a graph.
+"""The base classes of generated nodes, and what users hold while they build a graph.
 
-Layout: an `Output` is something that a link can start from. `OutputSlot` makes a node's outputs
-attributes of it. `Node` is one node with its inputs; `SingleOutputNode` is its own output,
-`MultiOutputNode` can be unpacked, `OutputNode` gives files or text when it has run. Only the
+An `Output` is something that a link can start from. `OutputSlot` makes a node's outputs
+its attributes. `Node` is one node with its inputs; `SingleOutputNode` is its own output,
+`MultiOutputNode` can be unpacked, `OutputNode` produces files or text when it runs. Only the
 standard library is imported here: every generated module imports this one.
 """
 
@@ -29,25 +29,25 @@ NodeT = TypeVar("NodeT", bound="Node")
 
 
 class Output(Generic[T_co]):
-    """An output of a node: what may be linked to an input that takes a ``T_co``.
+    """An output of a node, which can be linked to an input of type ``T_co``.
 
-    A node with one output is an `Output` itself and stands wherever that output is wanted.
+    A node with one output is itself an `Output` and can be passed wherever that output is expected.
     """
 
     __slots__ = ()
 
     def __bool__(self) -> NoReturn:
         raise NodeUsageError(
-            f"{_name(self)} has no truth value while the graph is built: what flows through it is known "
-            "only when the server runs it. To choose at run time use a switch node; to ask whether an "
-            "argument was given, write `is not None`."
+            f"{_name(self)} has no truth value while the graph is being built: its value is known only "
+            "when the server runs it. To choose at run time, use a switch node; to test whether "
+            "an argument was given, write `is not None`."
         )
 
     if not TYPE_CHECKING:
 
         def __iter__(self):
             raise NodeUsageError(
-                f"{_name(self)} is one output and cannot be unpacked or looped over; use it as it is"
+                f"{_name(self)} is a single output and cannot be unpacked or iterated over; use it directly"
             )
 
         def __getattr__(self, name):
@@ -55,7 +55,7 @@ class Output(Generic[T_co]):
 
 
 class _Slot(Output[T_co]):
-    """The output in one slot of one node."""
+    """The output in one slot of a node."""
 
     __slots__ = ("_node", "_slot")
 
@@ -104,20 +104,20 @@ class OutputSlot(Generic[T_co]):
     def __set__(self, node: object, value: Never) -> None:
         raise NodeUsageError(
             f"{type(node).__name__}.{self._name} is an output and cannot be assigned; "
-            "give values to a node when you make it"
+            "pass values when you create the node"
         )
 
     def __repr__(self) -> str:
-        return f"<output {self._name!r} of slot {self._slot}; take it from a node, not from the class>"
+        return f"<output {self._name!r} of slot {self._slot}; read it from a node, not from the class>"
 
 
 AnyValue: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | Output[Any]
-"""What may be given where the server takes anything: a JSON value or an output, but no node of
-several outputs and no class."""
+"""What an input of any type accepts: a JSON value or an output, but not a node with several
+outputs or a class."""
 
 
 class _Marks:
-    """What was said about a node after it was made; few nodes have any."""
+    """Settings made on a node after it was created; few nodes have any."""
 
     __slots__ = ("bypassed", "node_id", "title")
 
@@ -128,19 +128,19 @@ class _Marks:
 
 
 class Node:
-    """One node of a graph: a class of the server and what it is given.
+    """One node of a graph: a node class of the server and its inputs.
 
-    Its public attributes are its outputs, under the server's names. What one does with a node
-    are functions: `titled`, `with_id`, `with_inputs`, `bypassed`.
+    Its public attributes are its outputs, under the server's names. Operations on a node are
+    functions: `titled`, `with_id`, `with_inputs`, `bypassed`.
     """
 
     if not TYPE_CHECKING:  # a type checker would see a clash with the tuple of MultiOutputNode
         __slots__ = ("__weakref__", "_code", "_inputs", "_instruction", "_marks")
 
     _class_type: ClassVar[str] = ""
-    """The name of the class on the server, exactly."""
+    """The exact name of the class on the server."""
     _display_name: ClassVar[str] = ""
-    """What the editor calls it: the title of a node that was given none."""
+    """Its name in the editor: the title of a node without one."""
     _output_types: ClassVar[tuple[str, ...]] = ()
     """The server's type of each output, by slot."""
 
@@ -150,7 +150,7 @@ class Node:
     _marks: _Marks | None
 
     def _make(self, inputs: dict[str, Any], left_out: tuple[str, ...] = ()) -> None:
-        """Take what the constructor was given.
+        """Store the constructor's arguments.
 
         Args:
             inputs: Values by wire name; they become the node's own. A dynamic value is unfolded
@@ -158,7 +158,7 @@ class Node:
             left_out: Names of optional inputs that None leaves out.
 
         Raises:
-            NodeUsageError: A value is a class, or a node of several outputs.
+            NodeUsageError: A value is a class, or a node with several outputs.
         """
         frame = sys._getframe(2)
         self._code = frame.f_code
@@ -180,7 +180,7 @@ class Node:
         def __getattr__(self, name):
             names = [key for key in dir(type(self)) if not key.startswith("_")]
             if name in _SLOTS:
-                raise AttributeError(f"{type(self).__name__} was not made with its constructor")
+                raise AttributeError(f"{type(self).__name__} was not created by its constructor")
             hint = did_you_mean(name, names, f"its outputs are: {', '.join(names) or 'none'}")
             raise AttributeError(f"{type(self).__name__} has no output {name!r}; {hint}")
 
@@ -189,13 +189,13 @@ _SLOTS = frozenset({"__weakref__", "_code", "_inputs", "_instruction", "_marks"}
 
 
 class SingleOutputNode(Node, Output[T_co]):
-    """A node with one output: it stands for that output."""
+    """A node with one output, which it represents."""
 
     __slots__ = ()
 
 
 class PlainMultiOutputNode(Node):
-    """A node with several outputs that is no tuple for type checkers.
+    """A node with several outputs that type checkers do not see as a tuple.
 
     For nodes whose outputs have the names of a tuple's methods (``count``, ``index``).
     """
@@ -239,7 +239,7 @@ else:
 
 
 class OutputNode(Node, Generic[R_co]):
-    """A node that a prompt can be run for. What it gives is an ``R_co`` (see `output_file`)."""
+    """A node that a prompt can be run for. It produces an ``R_co`` (see `output_file`)."""
 
     __slots__ = ()
 
@@ -248,7 +248,7 @@ class OutputNode(Node, Generic[R_co]):
 
 
 class RawNode(Node):
-    """A node of any class name, for what is in no stubs. Made by `raw_node`."""
+    """A node of any class name, for classes without stubs. Created by `raw_node`."""
 
     __slots__ = ("_raw_class_type",)
 
@@ -261,29 +261,29 @@ class RawNode(Node):
     def __getitem__(self, slot: int) -> Output[Any]:
         """The output in a slot, counted from 0."""
         if type(slot) is not int or slot < 0:
-            raise NodeUsageError(f"an output of a raw node is taken by its index, 0 or more, not {slot!r}")
+            raise NodeUsageError(f"an output of a raw node is read by its index (0 or more), not {slot!r}")
         return _Slot(self, slot)
 
     if not TYPE_CHECKING:
 
         def __iter__(self):
             raise NodeUsageError(
-                f"how many outputs {self._raw_class_type!r} has is not known; take each by index: node[0]"
+                f"the number of outputs of {self._raw_class_type!r} is not known; read each by index: node[0]"
             )
 
         def __getattr__(self, name):
             if name in _SLOTS or name == "_raw_class_type":
-                raise AttributeError("RawNode was not made with raw_node()")
+                raise AttributeError("RawNode was not created by raw_node()")
             raise AttributeError(
-                f"the outputs of a raw node have no names; take them by index: node[0], not .{name}"
+                f"the outputs of a raw node have no names; read them by index: node[0], not .{name}"
             )
 
 
 def raw_node(class_type: str, inputs: Mapping[str, Any] | None = None) -> RawNode:
-    """A node of a class that is in no stubs.
+    """Create a node of a class without stubs.
 
     Args:
-        class_type: The class's name on the server, whatever characters it has.
+        class_type: The class's name on the server; any characters are allowed.
         inputs: Values and outputs by wire name (``model.seconds`` for dynamic inputs). They are
             not typed; `Workflow.validate` checks them where the schema knows the class.
 
@@ -297,7 +297,7 @@ def raw_node(class_type: str, inputs: Mapping[str, Any] | None = None) -> RawNod
 
 
 def titled(node: NodeT, title: str) -> NodeT:
-    """Give a node a title: what the editor, messages and progress call it.
+    """Give a node a title, which the editor, messages and progress display.
 
     Returns:
         The same node.
@@ -307,36 +307,36 @@ def titled(node: NodeT, title: str) -> NodeT:
 
 
 def with_id(node: NodeT, node_id: str | int) -> NodeT:
-    """Give a node its id in the prompt, instead of one that is counted.
+    """Set a node's id in the prompt instead of a counted one.
 
     Args:
         node: The node.
-        node_id: Any text that is not empty, or a number: ``"12"``, ``12``, ``"sampler"``.
+        node_id: Any non-empty string or a number: ``"12"``, ``12``, ``"sampler"``.
 
     Returns:
         The same node.
     """
     if type(node_id) not in (str, int) or node_id == "":
-        raise NodeUsageError(f"a node id is a text or a number, not {node_id!r}", place_of(node))
+        raise NodeUsageError(f"a node id must be a string or a number, not {node_id!r}", place_of(node))
     _marks_of(node).node_id = str(node_id)
     return node
 
 
 def with_inputs(node: NodeT, inputs: Mapping[str, Any]) -> NodeT:
-    """Give a node inputs that its class does not have.
+    """Give a node inputs that its class does not declare.
 
-    For what a newer server or a node pack takes beyond the stubs, and for what the editor sends
-    of its own. They are not typed; `Workflow.validate` checks them.
+    For inputs that a newer server or a node pack accepts beyond the stubs, and for those that
+    the editor adds. They are not typed; `Workflow.validate` checks them.
 
     Args:
         node: The node.
-        inputs: Values and outputs by wire name. One that the node has is replaced.
+        inputs: Values and outputs by wire name. An existing one is replaced.
 
     Returns:
         The same node.
 
     Raises:
-        NodeUsageError: It is no node, or a value is a class or a node of several outputs.
+        NodeUsageError: It is not a node, or a value is a class or a node with several outputs.
     """
     _checked_node(node)
     node._inputs = {**node._inputs, **dict(_unfold(node, inputs))}
@@ -353,7 +353,7 @@ def bypassed(node: NodeT, bypass: bool = True) -> NodeT:
 
     Args:
         node: The node.
-        bypass: False takes it back.
+        bypass: False undoes it.
 
     Returns:
         The same node.
@@ -377,7 +377,7 @@ def slot_of(output: Output[Any]) -> tuple[Node, int]:
 
 
 def is_output(value: object) -> TypeGuard[Output[Any]]:
-    """Whether a value is an output of a node: what an input can be linked to."""
+    """Whether a value is an output of a node, which an input can be linked to."""
     return isinstance(value, Output)
 
 
@@ -404,7 +404,7 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
             twice = next((given for given in value.given if given in inputs), None)
             if twice is not None:
                 raise NodeUsageError(
-                    f"extra gives {twice!r}, which {node._class_type} has an argument for; give it there",
+                    f"extra gives {twice!r}, which is an argument of {node._class_type}; pass it there",
                     place_of(node),
                 )
             yield from _unfold(node, value.given)
@@ -413,23 +413,23 @@ def _unfold(node: Node, inputs: Mapping[str, Any], prefix: str = "") -> Iterator
 
 
 def _accepted(node: Node, name: str, value: Any) -> object:
-    """A value that is not of the plainest kinds, if an input can take it at all."""
+    """Check a value that is not of a plain type: whether an input can take it."""
     if is_output(value):
         return value
     what = f"input {name!r} of {node._class_type} got"
     place = place_of(node)
     if isinstance(value, Node):
         names = ", ".join(key for key, slot in vars(type(value)).items() if isinstance(slot, OutputSlot))
-        which = f"choose one of its outputs: {names}" if names else "it has no output that could be linked"
+        which = f"choose one of its outputs: {names}" if names else "it has no output to link"
         if isinstance(value, RawNode):
             which = "choose one of its outputs by index: node[0]"
         raise NodeUsageError(f"{what} the node {value._class_type}; {which}", place)
     if isinstance(value, type):
-        raise NodeUsageError(f"{what} the class {value.__name__}; call it to make a node", place)
+        raise NodeUsageError(f"{what} the class {value.__name__}; call it to create a node", place)
     if isinstance(value, OutputSlot):
         raise NodeUsageError(f"{what} {value!r}", place)
     if callable(value):
-        raise NodeUsageError(f"{what} the function {shown(value)}; call it, and give what it returns", place)
+        raise NodeUsageError(f"{what} the function {shown(value)}; call it and pass what it returns", place)
     return value
 
 
@@ -444,4 +444,4 @@ def _name(output: object) -> str:
 
 
 _PLAIN = frozenset({str, int, float, bool, _Slot, type(None)})
-"""The types of nearly all values, which need no second look."""
+"""The types of nearly all values; these need no further checks."""

@@ -1,6 +1,6 @@
-"""What became of ComfyUI's own node classes from release to release.
+"""What happened to ComfyUI's own node classes from release to release.
 
-The facts stand in ``node_history.json``, which ``tools/node_history.py`` writes from the /object_info
+The facts are in ``node_history.json``, which ``tools/node_history.py`` writes from the /object_info
 of the releases that are known. Read only where something is generated, is missing or is migrated.
 """
 
@@ -68,11 +68,11 @@ def dropped(class_type: str) -> str | None:
     for version, release in reversed([*releases().items()]):
         gone = release["gone"].get(class_type)
         if gone is not None:
-            said = f"ComfyUI {version} has it no more ({release['after']} had it)"
+            said = f"ComfyUI {version} no longer has it ({release['after']} did)"
             if class_type in REPLACED:
-                return f"{said}; the server replaces it by {REPLACED[class_type][0]}"
+                return f"{said}; the server replaces it with {REPLACED[class_type][0]}"
             near = successor(class_type)
-            return f"{said}; {near} takes most of what it took" if near else f"{said}, nor anything like it"
+            return f"{said}; {near} accepts most of its inputs" if near else f"{said}, and nothing similar"
     return None
 
 
@@ -93,7 +93,7 @@ def renamed_choices(alias: str) -> str | None:
         alias: A name that ``choices`` of an older reference package has.
 
     Returns:
-        Its name; ``""`` where the nodes that used the list have it no more; None for a name that
+        Its name; ``""`` if the nodes that used the list no longer have it; None for a name that
         no release changed.
     """
     name: str | None = None
@@ -105,7 +105,7 @@ def renamed_choices(alias: str) -> str | None:
 def missing_node(
     package: str, name: str, known: Collection[str], former: Mapping[str, str] | None = None
 ) -> Exception:
-    """The error for a name that is in no generated module: what became of it, or the nearest one.
+    """The error for a name that is in no generated module: what happened to it, or the nearest one.
 
     Args:
         package: The module that it was looked for in.
@@ -114,17 +114,17 @@ def missing_node(
         former: What comfyflow 0.1 called classes, and what they are called now.
 
     Returns:
-        An ImportError where it is known what became of it: of an AttributeError, ``from … import``
+        An ImportError where it is known what happened to it: of an AttributeError, ``from … import``
         would not show the message.
     """
     if former is not None and name in former:
-        return ImportError(f"{package}.{name} is called {former[name]} now")
+        return ImportError(f"{package}.{name} is now called {former[name]}")
     if name.startswith("__"):
         return AttributeError(f"module {package!r} has no attribute {name!r}")
     gone = dropped(name)
     if gone is not None:
         return ImportError(
-            f"{package} has no node {name!r}: {gone}. `comfyflow migrate` lists all such names"
+            f"{package} has no node {name!r}: {gone}. `comfyflow migrate` lists all names like it"
         )
     near = nearest(name, known)
     hint = f"; did you mean {near!r}?" if near is not None else ""
@@ -132,7 +132,7 @@ def missing_node(
 
 
 def missing_choices(module: str, name: str, there: Mapping[str, object]) -> Exception:
-    """The error for an alias of a list of choices that is not there.
+    """The error for an alias of a list of choices that does not exist.
 
     Args:
         module: The module that it was looked for in.
@@ -140,13 +140,13 @@ def missing_choices(module: str, name: str, there: Mapping[str, object]) -> Exce
         there: What is there.
 
     Returns:
-        An ImportError where it is known what became of it, as with `missing_node`.
+        An ImportError where it is known what happened to it, as with `missing_node`.
     """
     now = renamed_choices(name)
     if now and now in there:
-        return ImportError(f"{module}.{name} is called {now} now")
+        return ImportError(f"{module}.{name} is now called {now}")
     if now is not None:
-        return ImportError(f"{module} has no {name!r} any more: no node of this release has those choices")
+        return ImportError(f"{module} no longer has {name!r}: no node of this release has those choices")
     known = [known for known in there if not known.startswith("_")]
     near = nearest(name, known)
     hint = f"; did you mean {near!r}?" if near is not None else ""

@@ -18,12 +18,12 @@ class Printer(Protocol):
     """What IPython hands in to be written to."""
 
     def text(self, text: str) -> None:
-        """Write a text."""
+        """Write a string."""
         ...
 
 
 def pretty_text(self: object, printer: Printer, cycle: bool) -> None:  # noqa: ARG001  # IPython's
-    """The ``_repr_pretty_`` of what is to be read: its text, and not how many problems it has.
+    """The ``_repr_pretty_`` of text meant for reading: not how many problems it has.
 
     A class has it itself: IPython takes a ``__repr__`` of a class before what its bases have.
     """
@@ -43,8 +43,8 @@ _SHOWN: Final = {
     ),
     **dict.fromkeys(("video/mp4", "video/webm"), "video/mp4"),
 }
-"""The kinds that a browser only shows; an SVG is none of them."""
-_NOT_SHOWN: Final = "{name}: {size} bytes are not shown here; save() writes the file"
+"""The kinds that a browser only shows; an SVG is not one of them."""
+_NOT_SHOWN: Final = "{name}: {size} bytes, too large to show here; save() writes the file"
 _MOST_FILES: Final = 24
 LARGEST_SHOWN: Final = 32 * 1024 * 1024
 """How many bytes of a file a notebook gets."""
@@ -57,7 +57,7 @@ def _escaped(text: str) -> str:
 
 
 def text_html(value: object) -> str:
-    """A text as HTML, its lines kept."""
+    """A string as HTML, its lines kept."""
     return f"<pre>{_escaped(str(value))}</pre>"
 
 
@@ -79,7 +79,7 @@ def _where(problem: Problem) -> str:
 
 
 def file_html(file: OutputFile) -> str:
-    """A file as a browser shows it, fetched for it; its name, where it is of no such kind.
+    """A file as a browser shows it, fetched for it; its name, where it is of neither kind.
 
     A file of an `AsyncClient` is fetched by ``await file.aread()``; only its name is shown.
     """
@@ -108,7 +108,7 @@ def outputs_html(outputs: Mapping[str, NodeOutput], otherwise: str) -> str:
 
     Args:
         outputs: What they gave.
-        otherwise: What is told where it is nothing.
+        otherwise: What to show if there is nothing.
     """
     left, parts = _MOST_FILES, list[str]()
     for node_id, output in outputs.items():
@@ -119,7 +119,7 @@ def outputs_html(outputs: Mapping[str, NodeOutput], otherwise: str) -> str:
 
 
 def _parts(output: NodeOutput, most: int) -> list[str]:
-    """The files of an output, up to so many, and its text."""
+    """The files of an output, up to a limit, and its text."""
     parts = [file_html(file) for file in output.files[:most]]
     rest = len(output.files) - len(parts)
     if rest:

@@ -25,7 +25,7 @@ def refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) 
     """
     for name in given:
         if name not in known:
-            hint = did_you_mean(name, known, f"it takes {', '.join(sorted(known))}")
+            hint = did_you_mean(name, known, f"valid arguments: {', '.join(sorted(known))}")
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}; {hint}")
 
 
@@ -48,7 +48,7 @@ def refuse_strangers(function: str, options: Mapping[str, Any], kind: type, *mor
 def spelled(kind: type, settings: type) -> Callable[[F], F]:
     """Have ``help()`` show the options of a function or class one by one; a decorator.
 
-    ``**options: Unpack[Kind]`` tells type checkers what there is, and people nothing. The function's
+    ``**options: Unpack[Kind]`` informs type checkers, but not people. The function's
     signature then has each option with its default, and its documentation what each is for, in place
     of the line ``options:``.
 

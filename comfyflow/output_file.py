@@ -1,4 +1,4 @@
-"""What a node gives when it has run: files and texts, typed by the node's class.
+"""What a node produces: files and strings, typed by the node's class.
 
 A generated output node says which of the classes here it gives: `ImageOutput` for ``SaveImage``.
 Only the standard library is imported: every generated module imports this one. How a file is
@@ -57,8 +57,8 @@ class OutputFile:
         key: Under which key the node gave it: ``images``, ``audio``, ``latents``, ….
         node_id: The node in the prompt.
         prompt_id: The prompt.
-        source: Fetches the bytes, or None where `data` has them.
-        data: The bytes, for what came over the socket and is no file on the server.
+        source: Fetches the bytes, or None if `data` has them.
+        data: The bytes, for what came over the socket and is not a file on the server.
         info: What else the server says of it (``format``, ``frame_rate``, an asset id, …).
     """
 
@@ -94,7 +94,7 @@ class OutputFile:
 
     @property
     def url(self) -> str:
-        """Where the server shows it, without credentials; ``""`` for what is no file on the server."""
+        """Where the server shows it, without credentials; ``""`` for what is not a file on the server."""
         return self._source.url_of(self) if self._source is not None and self._data is None else ""
 
     @property
@@ -113,7 +113,7 @@ class OutputFile:
 
         Raises:
             DownloadError: It did not arrive whole.
-            ClientError: The server has it no more, or the file belongs to an `AsyncClient`:
+            ClientError: The server no longer has it, or the file belongs to an `AsyncClient`:
                 there, ``await file.aread()``.
         """
         if self._data is not None:
@@ -132,7 +132,7 @@ class OutputFile:
         return embedded_values(self.bytes())
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool | None = None) -> Path:
-        """Write the file; a download that breaks off goes on where it stopped.
+        """Write the file; a download that breaks off continues where it stopped.
 
         Nothing is written through a symbolic link: one of that name is replaced or kept as a
         file is.
@@ -162,7 +162,7 @@ class OutputFile:
 
         Raises:
             DownloadError: It did not arrive whole.
-            ClientError: The server has it no more.
+            ClientError: The server no longer has it.
         """
         return self._data if self._data is not None else await self._fetcher()._aread_file(self)
 
@@ -185,7 +185,7 @@ class OutputFile:
 
     def _fetcher(self) -> FileSource:
         if self._source is None:
-            raise FileNotFoundError(f"{self.name} belongs to no client, so it cannot be fetched")
+            raise FileNotFoundError(f"{self.name} has no client to fetch it with")
         return self._source
 
     def __eq__(self, other: object) -> bool:
@@ -217,7 +217,7 @@ class ImageFile(OutputFile):
 
         Raises:
             MissingExtraError: Pillow is not installed (``pip install 'comfyflow-dsl[images]'``).
-            PIL.UnidentifiedImageError: By its first bytes it is no picture.
+            PIL.UnidentifiedImageError: By its first bytes it is not a picture.
             BoundsError: What it carries beside the picture is larger than it may be.
             DownloadError: It did not arrive whole.
         """
@@ -260,7 +260,7 @@ class NodeOutput:
         node_id: The node in the prompt.
         prompt_id: The prompt.
         source: Fetches the files.
-        extra: Files that came over the socket and are no files on the server.
+        extra: Files that came over the socket and are not files on the server.
         class_type: The node's class, ``""`` where it is not known.
     """
 
@@ -285,12 +285,12 @@ class NodeOutput:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts, as the node gave them, one an execution."""
+        """The strings that the node returned, one per execution."""
         return tuple(text for text in array_or_empty(self.raw.get("text")) if isinstance(text, str))
 
     @property
     def text(self) -> str:
-        """All text, a line a text.
+        """All text, a line a string.
 
         A server turns a node's bare string into a list of its characters; they are put together
         again.

@@ -1,6 +1,6 @@
-"""The parameters of a workflow function, given from outside Python: as texts, or as JSON.
+"""The parameters of a workflow function, set from outside Python: as strings or as JSON.
 
-A command line gives texts, a table of rows or a request over HTTP gives JSON. Both become what the
+A command line provides strings; a table of rows or an HTTP request provides JSON. Both become what the
 function's annotations say, and pydantic does it: it is imported when a first value is converted.
 """
 
@@ -36,7 +36,7 @@ from .nearest import did_you_mean
 
 _SHOWN: Final = 200
 _REASONS: Final = 3
-"""So many of the things that are wrong with a value are told."""
+"""How many problems of a value are reported."""
 _SELF_EVIDENT: Final = frozenset(
     {
         "bool_parsing",
@@ -53,7 +53,7 @@ _SELF_EVIDENT: Final = frozenset(
         "string_type",
     }
 )
-"""Errors of pydantic that say no more than what a value is to be."""
+"""Errors of pydantic that only name the expected type."""
 _PYTHON_ONLY: Final = frozenset({"callable_type", "is_instance_of", "is_subclass_of", "needs_python_object"})
 """Errors of pydantic about values that no text and no JSON can stand for."""
 
@@ -65,7 +65,7 @@ class Parameter:
     Attributes:
         name: Its name.
         kind: How Python takes it; see `inspect.Parameter`.
-        default: What it is if it is not given; `inspect.Parameter.empty` where there is no such value.
+        default: What it is if it is not given; `inspect.Parameter.empty` if there is no default.
         annotation: What it takes.
     """
 
@@ -91,7 +91,7 @@ class Parameter:
     def from_texts(self, texts: Sequence[str]) -> Any:
         """The value that people wrote.
 
-        A text is taken for what the annotation says. What has parts, such as a dict, a dataclass or
+        A string is taken for what the annotation says. What has parts, such as a dict, a dataclass or
         a model, is written as JSON. A list is several texts, or one that is a JSON array.
 
         Args:
@@ -99,20 +99,20 @@ class Parameter:
                 value, the last.
 
         Raises:
-            ParameterError: It is no such value.
+            ParameterError: The value is not valid.
         """
         if self.annotation.is_any_text:
             return texts[-1]
         return self._converted(texts, lambda: self._of_texts(texts))
 
     def from_json(self, value: Any) -> Any:
-        """The value that somebody's JSON gives; null is the default where that is None.
+        """The value in someone's JSON; null is the default if that is None.
 
         Args:
             value: Decoded JSON.
 
         Raises:
-            ParameterError: It is no such value.
+            ParameterError: The value is not valid.
         """
         if value is None and self.default is None:
             return None
@@ -181,7 +181,7 @@ class Parameter:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> ParameterError:
-        reason = f"takes {self.annotation.needs}, which can be given only in Python: {error}"
+        reason = f"expects {self.annotation.needs}, which can only be passed from Python: {error}"
         return ParameterError(self.name, reason.partition("\n")[0])
 
     def _converted(self, given: Any, convert: Callable[[], Any]) -> Any:
@@ -204,17 +204,17 @@ class Parameter:
         shown, needs = _shown(given), self.annotation.needs
         errors: list[Mapping[str, Any]] = error.errors(include_url=False, include_context=False)
         if all(each["type"] in _PYTHON_ONLY for each in errors):
-            return f"takes {needs}, which can be given only in Python"
+            return f"expects {needs}, which can only be passed from Python"
         if self.annotation.choices and not self.annotation.bounds and not self.annotation.collects:
             words = self.annotation.choices
             return f"got {shown}; {did_you_mean(str(_only(given)), words, f'choose {needs}')}"
         if self.annotation.collects and all(_is_of_one(each) for each in errors):
             wrong = [each["input"] for each in errors]
-            return f"takes {needs}, not {_shown(wrong if _is_several(given) else given)}"
+            return f"expects {needs}, not {_shown(wrong if _is_several(given) else given)}"
         told = [text for each in errors if (text := _told(each, self.annotation))]
         more = f", and {len(told) - _REASONS} more" if len(told) > _REASONS else ""
         why = f": {'; '.join(told[:_REASONS])}{more}" if told else ""
-        return f"takes {needs}, not {shown}{why}"
+        return f"expects {needs}, not {shown}{why}"
 
 
 class Parameters(Mapping[str, Parameter]):
@@ -262,11 +262,13 @@ class Parameters(Mapping[str, Parameter]):
         for name, value in values.items():
             entry = self.find(name)
             if entry is None:
-                hint = did_you_mean(name, self._entries, f"there are: {', '.join(self._entries) or 'none'}")
-                raise ParameterError(name, f"is no parameter; {hint}")
+                hint = did_you_mean(
+                    name, self._entries, f"valid parameters: {', '.join(self._entries) or 'none'}"
+                )
+                raise ParameterError(name, f"is not a parameter; {hint}")
             made[name] = entry.from_json(value)
         for name in self.missing(made):
-            raise ParameterError(name, f"is missing; it takes {self[name].annotation.needs}")
+            raise ParameterError(name, f"is missing; it expects {self[name].annotation.needs}")
         return made
 
     def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -320,7 +322,7 @@ def _fitted(annotation: Any, *, as_text: bool, seen: frozenset[Any] = frozenset(
     """An annotation as pydantic is to read it.
 
     A class with a method ``parse`` is read by it, an enum by its names too, and `os.PathLike` is a
-    path. In a text an ``int | str`` is the first of them that fits: in JSON the types tell.
+    path. In a string an ``int | str`` is the first of them that fits: in JSON the types tell.
     """
     from pydantic import BeforeValidator, Field
 
@@ -408,7 +410,7 @@ def _parser(kind: Any) -> Callable[[Any], Any]:
 def _refused(_value: Any) -> Any:
     from pydantic_core import PydanticCustomError
 
-    raise PydanticCustomError("needs_python_object", "it can be given only in Python")
+    raise PydanticCustomError("needs_python_object", "it can only be passed from Python")
 
 
 def _decoded(text: str) -> Any:
@@ -427,7 +429,7 @@ def _told(error: Mapping[str, Any], annotation: Annotation) -> str:
     where = ".".join(map(str, error["loc"])) if any(map(_is_collection, annotation.members)) else ""
     counted = error["type"] in ("missing", "too_long", "too_short")
     if counted and (annotation.length is not None or (not where and annotation.bounds)):
-        return ""  # how many there are to be is said
+        return ""  # how many there must be is said
     message = str(error["msg"])
     message = message[:1].lower() + message[1:]
     if where:
@@ -436,7 +438,7 @@ def _told(error: Mapping[str, Any], annotation: Annotation) -> str:
 
 
 def _is_of_one(error: Mapping[str, Any]) -> bool:
-    """Whether it says of one element of a list no more than what the elements are to be."""
+    """Whether it says of one element of a list no more than what the elements must be."""
     return len(error["loc"]) == 1 and isinstance(error["loc"][0], int) and error["type"] in _SELF_EVIDENT
 
 
@@ -445,7 +447,7 @@ def _only(given: Any) -> Any:
 
 
 def _shown(given: Any) -> str:
-    """What was given, as it is told: one text as itself."""
+    """A given value as messages show it: a single string as itself."""
     if _is_several(given):
         more = " …" if len(given) > _REASONS else ""
         return " ".join(f"{each!r:.{_SHOWN}}" for each in given[:_REASONS]) + more

@@ -19,7 +19,7 @@ Severity = Literal["error", "refusal", "warning", "note"]
 
 ``error``: the server would reject it. ``refusal``: the server would accept it and be damaged by
 it, so comfyflow does not send it. ``warning``: the server would run it, but not as written.
-``note``: nothing is known to go wrong. It is worth knowing all the same (a class is experimental, a
+``note``: nothing is known to go wrong. It is worth knowing anyway (a class is experimental, a
 node is not needed), or it cannot be known from here.
 """
 
@@ -60,7 +60,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, where, and what would be right.
+    """One thing that is wrong, where it is, and what would be right.
 
     Attributes:
         type: ComfyUI's own word (``required_input_missing``, ``value_not_in_list``, …), or

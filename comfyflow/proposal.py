@@ -24,7 +24,7 @@ _LONGEST: Final = 200
 
 
 def propose(source: Source, schema: Schema) -> tuple[NamedInput, ...]:
-    """The parameters that a workflow may have, each with a name of its own.
+    """The parameters that a workflow may have, each with its own name.
 
     Args:
         source: The workflow.
@@ -96,5 +96,5 @@ def _is_value(graph: Graph, place: Input) -> bool:
 
 
 def _told(text: str) -> str:
-    """A stranger's title as a description: one short line."""
+    """An untrusted title as a description: one short line."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text[:_LONGEST]).split())

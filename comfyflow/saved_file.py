@@ -32,7 +32,7 @@ class SavedFile:
         path: The name that it is to get.
         overwrite: Whether a file of that name is replaced.
         renamed: Whether the new file gets a number instead, where there is one already.
-        partial: Where its bytes are written, in the same folder; a name of its own by default.
+        partial: Where its bytes are written, in the same folder; its own name by default.
     """
 
     def __init__(self, path: Path, *, overwrite: bool, renamed: bool, partial: Path | None = None) -> None:
@@ -106,7 +106,7 @@ class SavedFile:
         return True
 
     def _occupied(self) -> DownloadError:
-        return DownloadError(f"{self.path} is there already; overwrite=True replaces it")
+        return DownloadError(f"{self.path} already exists; overwrite=True replaces it")
 
 
 @contextlib.contextmanager
@@ -128,7 +128,7 @@ def local_errors(path: Path) -> Generator[None, None, None]:
 
 
 def _created(path: Path) -> bool:
-    """Whether an empty file could be made: there was none, nor a symbolic link."""
+    """Whether an empty file could be made: there was no file, nor a symbolic link."""
     try:
         path.open("xb").close()
     except FileExistsError:

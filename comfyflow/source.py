@@ -1,4 +1,4 @@
-"""Whatever somebody hands over to be run, checked or written: one adaptor for all of it.
+"""One adaptor for everything that can be run, checked or written.
 
 A workflow, a function that makes one, or a node in Python, a graph, prompt JSON, the body of a request
 to ``POST /prompt``, what the editor saves, a conversion, or the file that has one of these.
@@ -37,13 +37,13 @@ _LISTED: Final = 4
 
 @dataclass(frozen=True)
 class Converting:
-    """How a workflow of the editor is converted; see `convert_workflow`.
+    """How an editor workflow is converted; see `convert_workflow`.
 
     Attributes:
         editor: The version of the editor to follow; None chooses one.
         repair: Whether to write what its author meant.
         classes: Asks the server that will run it for node classes, and which editor it requires.
-        packs: Plug-ins for packs of custom nodes, by module or file.
+        packs: Plug-ins for custom node packs, by module or file.
     """
 
     editor: str | None = None
@@ -82,7 +82,7 @@ class Converting:
 
 @contextmanager
 def in_file(name: str) -> Generator[None, None, None]:
-    """What cannot be converted says in which file it stands.
+    """What cannot be converted says in which file it is.
 
     Args:
         name: What the file is called; ``""`` where there is none.
@@ -106,7 +106,7 @@ class Source:
         workflow: The workflow in Python, or None.
         editor: The editor's JSON that came with it, or None.
         warnings: What reading or converting it had to say.
-        given: Values that the user gave himself, here and now, in place of what stood there.
+        given: Values that the user gave himself, here and now, in place of what was there.
         name: What to call it.
         read: The graph that it was, before anything was given in its place, or None: see `graph`.
     """
@@ -141,7 +141,7 @@ class Source:
             converting: How to convert the editor's JSON.
 
         Raises:
-            ClientError: It is nothing that can be run; the message says what it is.
+            ClientError: It cannot be run; the message says what it is.
             CompileError: See `Workflow.compile`.
             WorkflowFileError: It is a file that holds no workflow.
             ConversionError: The editor's JSON cannot become a prompt.
@@ -194,7 +194,7 @@ class Source:
             file: The file that it was found in, for errors.
 
         Raises:
-            ClientError: A value in the prompt is no file of a kind that can be sent.
+            ClientError: A value in the prompt is not a file of a kind that can be sent.
             ConversionError: The editor's JSON cannot become a prompt.
         """
         if prompt is None:
@@ -211,7 +211,7 @@ class Source:
         """The graph: with its places, and with scopes and a canvas where it was converted.
 
         Raises:
-            PromptError: It is a prompt that is none.
+            PromptError: The prompt is malformed.
         """
         read = self.read
         if read is None and _is_conversion(self.prompt):
@@ -229,7 +229,7 @@ class Source:
         )
 
     def own_schema(self) -> Schema | None:
-        """The schema that the user's node classes were generated from; None where there are none.
+        """The schema that the user's node classes were generated from; None if there are none.
 
         Raises:
             SchemaError: There is no schema beside them.
@@ -238,7 +238,7 @@ class Source:
 
     @property
     def nodes(self) -> Mapping[str, Node]:
-        """The user's nodes by id; none where the prompt is only JSON."""
+        """The user's nodes by id; none if the prompt is only JSON."""
         nothing: Mapping[str, Node] = {}
         return self.compiled.nodes if self.compiled is not None else nothing
 
@@ -249,7 +249,7 @@ class Source:
             GraphError: It is not in the workflow.
         """
         if self.compiled is None:
-            raise ClientError("prompt JSON has no nodes of Python; take an output by its node id")
+            raise ClientError("prompt JSON has no Python nodes; look outputs up by node id")
         return self.compiled.id_of(node)
 
     def class_of(self, node_id: str) -> type[Node] | None:
@@ -288,7 +288,7 @@ class Source:
     def is_own(self, node_id: str, name: str) -> bool:
         """Whether the user gave the value of an input himself: on the command line, or in Python.
 
-        What stands in a file of JSON may be somebody else's, and so may what `foreign_path` marks.
+        What is in a file of JSON may be someone else's, and so may what `foreign_path` marks.
         """
         if (node_id, name) in self.given:
             return True
@@ -296,7 +296,7 @@ class Source:
 
 
 def reference_schema() -> Schema:
-    """The schema of the node package that comes with comfyflow, or that stands in its place.
+    """The schema of the node package that comes with comfyflow, or that is in its place.
 
     Raises:
         SchemaError: There is none.
@@ -336,14 +336,14 @@ def prompt_classes(prompt: Mapping[str, Any]) -> set[str]:
 
 
 def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
-    """The prompt and the editor's JSON in what somebody hands over; at least one of them.
+    """The prompt and the editor's JSON in what someone hands over; at least one of them.
 
     Args:
         given: Prompt JSON, editor JSON, a request body, the text of one, a file that has one, or what
             `read_workflow` found in it.
 
     Raises:
-        ClientError: It is none of these; the message says what it is.
+        ClientError: It is not one of these; the message says what it is.
         WorkflowFileError: It is a file that holds no workflow.
     """
     from .importer.workflow_file import WorkflowFile, is_prompt, read_workflow
@@ -366,7 +366,7 @@ def read_json(given: object) -> tuple[Any, Mapping[str, Any] | None]:
         return read_file(given.encode("utf-8", "surrogatepass"), "the text")
     if (isinstance(given, str) or is_path(given)) and is_file(given):
         if Path(given).suffix == ".py":
-            raise ClientError(f"{os.fspath(given)} is a file of Python: import the workflow that is in it")
+            raise ClientError(f"{os.fspath(given)} is a Python file: import its workflow")
         return read_file(given)
     if isinstance(given, bytes):
         return read_file(given)
@@ -428,7 +428,7 @@ def may_be_prompt(given: Mapping[str, Any]) -> bool:
 
 
 def _files(prompt: Mapping[str, Any]) -> Iterator[tuple[Input, Any]]:
-    """Paths, pictures and other files that stand in a prompt that was made in Python."""
+    """Paths, pictures and other files that are in a prompt that was made in Python."""
     for node_id, node in prompt.items():
         for name, value in object_or_empty(object_or_empty(node).get("inputs")).items():
             values = value if is_array(value) else [value]
@@ -453,23 +453,23 @@ def _wire(value: Any, node_id: str, name: str) -> Any:
 
 
 def _path_of(given: object) -> str:
-    """The path that somebody handed over, ``""`` where it is something else."""
+    """The path that someone handed over, ``""`` where it is something else."""
     if isinstance(given, str):
         return "" if given.lstrip()[:1] in ("{", "[") else given
     return str(given) if is_path(given) else ""
 
 
 def _what(given: object) -> str:
-    """What somebody handed over that cannot be run, and what to hand over instead."""
-    wanted = "a workflow, a node, prompt JSON or the editor's JSON can be run"
+    """Describe an object that cannot be run, and what to pass instead."""
+    wanted = "expected a workflow, a node, prompt JSON or editor JSON"
     if isinstance(given, str) or is_path(given):
-        return f"{wanted}; there is no file {os.fspath(given)!r:.80}, and the text is no JSON"
+        return f"{wanted}; there is no file {os.fspath(given)!r:.80}, and the string is not JSON"
     if is_object(given):
         keys = ", ".join(map(repr, [*given][:_LISTED]))
-        return f"{wanted}; this object has {keys:.200}, and none of that is a node with a class_type"
+        return f"{wanted}; this object has {keys:.200}, none of which is a node with a class_type"
     if is_array(given):
         made = bool(given) and all(isinstance(one, Node) or is_output(one) for one in given)
-        hint = "Workflow(*nodes) makes one of several nodes" if made else "run each thing by itself"
+        hint = "Workflow(*nodes) builds one from several nodes" if made else "run each one separately"
         return f"{wanted}, not a {type(given).__name__}; {hint}"
-    hint = "; call the function, with its parameters" if callable(given) else ""
+    hint = "; call the function with its parameters" if callable(given) else ""
     return f"{wanted}, not {type(given).__name__}{hint}"

@@ -14,11 +14,11 @@ _NOT_USERS: Final = (str(Path(__file__).parent), str(Path(os.__file__).parent), 
 """What the files of this package, of the standard library and of the import system begin with."""
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages", "IPython", "ipykernel"})
 _FRAMES: Final = 5
-"""So many of the user's own frames are shown, the innermost ones."""
+"""How many of the user's own frames are shown, innermost first."""
 _LINES: Final = 30
-"""So many lines of a message are shown; a report of a large workflow has more."""
+"""How many lines of a message are shown; a report of a large workflow has more."""
 SERVER_TRACEBACK: Final = "On the server:"
-"""The line of a message behind which a server's traceback stands."""
+"""The line of a message behind which a server's traceback is."""
 
 
 def traceback_lines(error: BaseException) -> list[str]:

@@ -68,12 +68,12 @@ class Since(Generic[T]):
 
 
 def release(text: str) -> Version:
-    """The version that a text names.
+    """The version that a string names.
 
     Raises:
         ValueError: It names none.
     """
     version = Version.parse(text)
     if version is None:
-        raise ValueError(f"{text!r} is no version")
+        raise ValueError(f"{text!r} is not a version")
     return version

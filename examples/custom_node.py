@@ -2,7 +2,7 @@
 
 python examples/custom_node.py             (the server: COMFYFLOW_SERVER, or this machine's)
 
-With the node installed, `comfyflow gen-stubs` gives it a class of its own; `raw_node` does without.
+With the node installed, `comfyflow gen-stubs` gives it a class; `raw_node` does without.
 """
 
 from comfynodes import EmptyImage

@@ -1,4 +1,4 @@
-"""A grid of texts by seeds on every server that is configured; a ledger knows what became of each.
+"""A grid of texts by seeds on every server that is configured; a ledger records what happened to each.
 
 python examples/sweep.py                   (the servers: COMFYFLOW_SERVER, the config file, or this machine's)
 
@@ -24,7 +24,7 @@ from comfyflow.batch import Rows
 
 @workflow
 def picture(text: str, seed: int = 0, steps: int = 4) -> SaveImage:
-    """A small picture of a text."""
+    """A small image from a prompt."""
     checkpoint = CheckpointLoaderSimple(ckpt_name="sd_xl_base_1.0.safetensors")
     sampled = KSampler(
         model=checkpoint.MODEL,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Which text is the positive one stands in the sampler's links. comfyui-reflex is asked to set it, and the seed.
+# The sampler's links say which text is the positive one. comfyui-reflex is asked to set it, and the seed.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A link stands three times in a workflow file: in the table, at its input, at its output. Do the official files agree?
+# A workflow file stores a link three times: in the table, at its input, at its output. Do the official files agree?
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -74,7 +74,7 @@ def template(classes: Any) -> Any:
 
 
 CASES: list[tuple[Change, str, str, str]] = [
-    (lambda c: c.pop("Save"), "node_gone", "error", "Save #3: there is no such node class any more"),
+    (lambda c: c.pop("Save"), "node_gone", "error", "Save #3: node class not found any more"),
     (
         lambda c: required(c, "Loader").update(extra=["INT", {"default": 1}]),
         "input_added",
@@ -103,13 +103,13 @@ CASES: list[tuple[Change, str, str, str]] = [
         lambda c: required(c, "Sampler").update(note=optional(c, "Sampler").pop("note")),
         "input_required_changed",
         "error",
-        "input note: is required now; here it is required and missing",
+        "input note: is now required; here it is required and missing",
     ),
     (
         lambda c: optional(c, "Loader").update(mode=required(c, "Loader").pop("mode")),
         "input_required_changed",
         "note",
-        "Loader #1, input mode: is optional now",
+        "Loader #1, input mode: is now optional",
     ),
     (
         lambda c: required(c, "Save").update(latent=["IMAGE"]),
@@ -157,7 +157,7 @@ CASES: list[tuple[Change, str, str, str]] = [
         lambda c: required(c, "Loader")["mode"][0].remove("fast"),
         "choices_gone",
         "error",
-        "Loader #1, input mode: no longer offers 'fast'; here it is 'fast', which is none of its choices",
+        "Loader #1, input mode: no longer offers 'fast'; here it is 'fast', which is not one of its choices",
     ),
     (
         lambda c: required(c, "Loader")["mode"][0].remove("exact"),
@@ -187,7 +187,7 @@ CASES: list[tuple[Change, str, str, str]] = [
         lambda c: required(c, "Picture")["image"][0].remove("a.png"),
         "file_missing",
         "warning",
-        "Picture #4, input image: there is no file 'a.png' on the server yet",
+        "Picture #4, input image: file 'a.png' is not on the server yet",
     ),
     (
         lambda c: option(c, 1)["lora_name"][1]["options"].remove("x.pt"),
@@ -387,7 +387,7 @@ def test_without_a_baseline_only_what_keeps_it_from_running_is_said() -> None:
     )
     drifts = check(PROMPT, new)
     assert [drift.type for drift in drifts] == ["node_gone", "value_bigger_than_max"]
-    assert drifts[0].message == "there is no such node class"
+    assert drifts[0].message == "node class not found"
     assert not would_run(drifts)
 
 

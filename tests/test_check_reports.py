@@ -165,7 +165,7 @@ def test_command_check_in_trouble(command: Command, files: Path) -> None:
     assert "what to check against" in run.err
     run = command("check", "a.json", "--lock", "a.json")
     assert run.code == 2
-    assert "a.json is no lock file" in run.err
+    assert "a.json is not a lock file" in run.err
 
 
 def test_command_check_of_python_against_a_server(command: Command, files: Path) -> None:

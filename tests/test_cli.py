@@ -52,7 +52,7 @@ def test_compile_reads_prompts_too(command: Command, script: Path, tmp_path: Pat
         ("a = 1", (), "has no workflows; mark a function with @workflow"),
         (WORKFLOW + WORKFLOW.replace("picture", "other"), (), "has 2 workflows; choose one"),
         (WORKFLOW, ("--widht", "3"), "did you mean --width"),
-        (WORKFLOW, ("--width", "wide"), "--width takes a whole number"),
+        (WORKFLOW, ("--width", "wide"), "--width expects an integer"),
         (WORKFLOW.replace("return", "1 / 0 #"), (), "x.py:6: ZeroDivisionError"),
         (
             WORKFLOW.replace("width,", "float('nan'),"),
@@ -97,7 +97,7 @@ def test_bad_files_are_one_line_and_exit_code_2(
 
 
 def test_a_missing_script_or_name(command: Command, script: Path) -> None:
-    assert "there is no file" in command("compile", "none.py").err
+    assert "file not found" in command("compile", "none.py").err
     run = command("compile", f"{script}:pictures")
     assert run.code == 2
     assert "has no workflow 'pictures'; it has: picture" in run.err
@@ -191,7 +191,7 @@ def test_nodes_searches_names_titles_categories_and_aliases(command: Command, ob
         assert [line.split()[0] for line in run.out.splitlines()] == found
     run = command("nodes", "SaveImagee", "--object-info", object_info)
     assert run.code == 1
-    assert "the nearest class is SaveImage" in run.err
+    assert "did you mean SaveImage" in run.err
 
 
 def test_nodes_shows_one(command: Command, object_info: str) -> None:

@@ -95,8 +95,8 @@ def test_status_retry_cancel_and_export(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--grid", "colr=1"], "colr is no parameter; did you mean 'color'?"),
-        (["--grid", "color=1,x"], "value 2: color takes a whole number"),
+        (["--grid", "colr=1"], "colr is not a parameter; did you mean 'color'?"),
+        (["--grid", "color=1,x"], "value 2: color expects an integer"),
         (["--csv", "absent.csv"], "absent.csv"),
         ([], "a batch needs rows: --grid"),
         (["--grid", "color=1", "--size"], "--size needs a value"),
@@ -118,7 +118,7 @@ def test_a_ledger_that_is_none_and_rows_that_are_none(tmp_path: Path, command: C
     assert "there is no ledger" in command("batch", "status", str(tmp_path)).err
     with Ledger(tmp_path / LEDGER_NAME, create=True):
         pass
-    assert "--rows takes numbers" in command("batch", "retry", str(tmp_path), "--rows", "3,x").err
+    assert "--rows expects numbers" in command("batch", "retry", str(tmp_path), "--rows", "3,x").err
 
 
 def test_a_model_that_no_server_has_is_one_line(tmp_path: Path, command: Command) -> None:
@@ -174,7 +174,7 @@ def test_ctrl_c_once_finishes_what_runs(tmp_path: Path, script: Path, server: Si
         wait(server, 3)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        while "sending no more rows" not in process.stderr.readline():
+        while "no more rows are sent" not in process.stderr.readline():
             pass
         server.instance.queue.hold(False)
         assert process.wait(60) == 130
@@ -190,7 +190,7 @@ def test_ctrl_c_twice_takes_what_runs_off_the_server(tmp_path: Path, script: Pat
     with tireless(server), started(script, server, out, "--grid", "color=1,2,3,4") as process:
         wait(server, 3)
         assert process.stderr is not None
-        for said in ("sending no more rows", "taking rows off the servers"):
+        for said in ("no more rows are sent", "cancelling rows on the servers"):
             process.send_signal(signal.SIGINT)
             while said not in process.stderr.readline():
                 pass
@@ -209,7 +209,7 @@ def test_cancel_from_outside_ends_a_batch_that_runs(
         wait(server, 3)
         said = command("batch", "cancel", str(out))
         assert said.code == 0, said.err
-        assert "3 that servers had are taken off them" in said.out
+        assert "3 on servers are cancelled" in said.out
         assert process.wait(60) == 130
         assert process.stderr is not None
         process.stderr.read()

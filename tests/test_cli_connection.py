@@ -241,8 +241,8 @@ def test_a_secret_may_stand_in_a_file(open_server: Guarded, command: Command, tm
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--basic", "hunter-2200"], "--basic takes NAME:PASSWORD"),
-        (["--header", "hunter-2200"], "--header takes headers as NAME: VALUE"),
+        (["--basic", "hunter-2200"], "--basic expects NAME:PASSWORD"),
+        (["--header", "hunter-2200"], "--header expects headers as NAME: VALUE"),
         (["--bearer", "hunter-2200\nx"], "what is given for the header Authorization cannot be sent"),
         (["--berer", "hunter-2200"], "No such option"),
         (["--ca", "nothing.pem"], "cannot trust the certificates in nothing.pem: No such file"),
@@ -258,10 +258,10 @@ def test_what_cannot_be_used_is_not_shown(words: list[str], why: str, command: C
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("bearer = 5", "bearer is to be a text"),
-        ("beerer = 'hunter-2200'", "there is no setting 'beerer'; did you mean bearer?"),
-        ("headers = 5", "headers is to be a table"),
-        ("[headers]\nX-Pass = [1]", "X-Pass is to be a text"),
+        ("bearer = 5", "bearer must be a string"),
+        ("beerer = 'hunter-2200'", "unknown setting 'beerer'; did you mean bearer?"),
+        ("headers = 5", "headers must be a table"),
+        ("[headers]\nX-Pass = [1]", "X-Pass must be a string"),
         ('basic = "hunter-2200"', "is to be NAME:PASSWORD"),
     ],
 )

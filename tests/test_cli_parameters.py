@@ -74,16 +74,16 @@ def test_what_is_not_given_is_left_to_the_function() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("--promt x", "there is no parameter --promt; did you mean --prompt"),
+        ("--promt x", "unknown parameter --promt; did you mean --prompt"),
         ("--zzz x", "parameters: --prompt STR"),
         ("x", "unexpected argument 'x'"),
         ("--prompt", "--prompt needs a value"),
         ("", "missing --prompt"),
-        ("--prompt x --seed 1.5", "--seed takes a whole number, not '1.5'"),
-        ("--prompt x --cfg high", "--cfg takes a number, not 'high'"),
+        ("--prompt x --seed 1.5", "--seed expects an integer, not '1.5'"),
+        ("--prompt x --cfg high", "--cfg expects a number, not 'high'"),
         ("--prompt x --sampler eular", "did you mean 'euler'"),
         ("--prompt x --sampler zzz", "choose one of euler, ddim"),
-        ("--prompt x --no-seed", "there is no parameter --no-seed"),
+        ("--prompt x --no-seed", "unknown parameter --no-seed"),
     ],
 )
 def test_mistakes_are_answered_with_what_would_be_right(words: str, why: str) -> None:
@@ -119,7 +119,7 @@ def test_parameters_are_told_in_the_help() -> None:
     ) -> None: ...
 
     assert parameter_rows(parameters(lift)) == [
-        ("--weights WEIGHT", "Any number of times. Read NUMBER or NUMBERkg. [required]"),
+        ("--weights WEIGHT", "Can be repeated. Read NUMBER or NUMBERkg. [required]"),
         ("--day CHOICE", "One of 7: mo, tu, we, th, fr, sa, so. [default: 'mo']"),
         ("--how a|b", "[default: 'a']"),
         ("--fast / --no-fast", "[default: False]"),

@@ -75,7 +75,7 @@ def test_the_tolerance_decides(
 def test_what_is_no_tolerance_is_refused(tolerance: str, command: Command, file: Path) -> None:
     run = command("reproduce", str(file), "--simulate", "--tolerance", tolerance)
     assert run.code == 2
-    assert "is none of bytes, content, or a number from 0 to 1" in run.err
+    assert "is not bytes, content, or a number from 0 to 1" in run.err
 
 
 def test_json_is_one_object(command: Command, server: Simulator, file: Path) -> None:

@@ -109,8 +109,8 @@ def test_set_changes_inputs_by_id_title_and_class(
     ("setting", "why"),
     [
         ("sky.widht=3", "no input 'widht' to set; did you mean 'width'"),
-        ("skye.width=3", "there is no node 'skye'; did you mean 'sky'"),
-        ("width", "--set takes NODE.INPUT=VALUE"),
+        ("skye.width=3", "unknown node 'skye'; did you mean 'sky'"),
+        ("width", "--set expects NODE.INPUT=VALUE"),
     ],
 )
 def test_set_says_what_would_be_right(command: Command, script: str, setting: str, why: str) -> None:
@@ -188,7 +188,7 @@ def test_the_server_can_be_named_by_environment_and_config_file(
 def test_the_servers_commands(command: Command, server: Simulator, script: str, tmp_path: Path) -> None:
     words = ("--server", server.url)
     assert json.loads(command("status", *words, "--json").out)["queue_remaining"] == 0
-    assert "nothing runs or waits" in command("queue", *words).out
+    assert "nothing is running or waiting" in command("queue", *words).out
     command("run", f"{script}:plain", *words, "--out", str(tmp_path / "first"), "--width", "24")
     prompt_id = server.prompts[-1].prompt_id
     listed = command("history", *words).out.splitlines()
@@ -262,7 +262,7 @@ def page() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("status", "why"),
-    [(200, "a page and no data"), (404, "gave 404"), (401, "wants credentials"), (502, "502")],
+    [(200, "a web page, not data"), (404, "gave 404"), (401, "wants credentials"), (502, "502")],
 )
 def test_what_is_no_comfyui_server_is_called_so(
     command: Command, page: str, status: int, why: str, monkeypatch: pytest.MonkeyPatch
@@ -270,7 +270,7 @@ def test_what_is_no_comfyui_server_is_called_so(
     monkeypatch.setattr(Page, "status", status)
     said = only_line(command("status", "--server", page))
     assert why in said
-    assert "that is no ComfyUI server" in said or "into its address" in said
+    assert "that is not a ComfyUI server" in said or "into its address" in said
 
 
 def test_a_server_that_never_answers_is_given_up(command: Command, script: str) -> None:
@@ -291,12 +291,14 @@ def test_what_is_not_there_is_said_in_a_line(
     assert "neither queue nor history" in only_line(command("download", "x", *words))
     assert "neither queue nor history" in only_line(command("cancel", "x", *words))
     assert "cannot read" in only_line(command("upload", str(tmp_path / "x.png"), *words))
-    assert "there is no file x.json, and no module" in only_line(command("run", "x.json", *words))
+    assert "x.json not found, neither as a file nor as a module" in only_line(
+        command("run", "x.json", *words)
+    )
     before = len(server.prompts)
     assert "is a file; name a folder" in only_line(command("run", f"{script}:plain", *words, "--out", script))
     assert len(server.prompts) == before
     busy = only_line(command("simulate", "--port", str(server.port)))
-    assert "something else does. Choose another port, or 0" in busy
+    assert "the port is in use. Choose another one, or 0" in busy
 
 
 def test_history_lists_files_as_view_takes_them(
@@ -317,7 +319,7 @@ def test_a_time_that_is_over(command: Command, server: Simulator, script: str, t
         run = command("run", f"{script}:plain", *words)
         prompt_id = server.prompts[-1].prompt_id
         assert run.code == 4
-        assert "the 2 s of --timeout are over" in run.err
+        assert "timed out after the 2 s of --timeout" in run.err
         assert f"`comfyflow cancel {prompt_id}` stops it" in run.err
         assert "cancelled" in command("cancel", prompt_id, "--server", server.url).out
 
@@ -360,7 +362,7 @@ def test_a_server_that_freezes_when_it_gets_a_prompt(command: Command, frozen: s
     Frozen.frozen.clear()
     run = command(*words)
     assert run.code == 4
-    assert "the 2 s of --timeout are over: no answer within" in run.err
+    assert "timed out after the 2 s of --timeout: no answer within" in run.err
     assert re.search(
         r"prompt (\S+) may be queued or not: POST /api/prompt .*`comfyflow cancel \1` stops", run.err
     )
@@ -377,7 +379,7 @@ def slow(server: Simulator) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("moment", "said"), [("before", "had not been queued yet"), ("after", "is cancelled on the server")]
+    ("moment", "said"), [("before", "was not queued yet"), ("after", "is cancelled on the server")]
 )
 def test_ctrl_c_while_a_prompt_is_sent(
     command: Command, server: Simulator, script: str, moment: str, said: str, monkeypatch: pytest.MonkeyPatch

@@ -131,7 +131,7 @@ def test_a_node_that_is_blocked_is_told_and_why(
         assert "no face was found" in blocked["message"]
     else:
         assert "SaveImage #3 is blocked, it does not run: no face was found" in run.err
-        assert "it ran, and gave no files: node #3 was blocked" in run.err
+        assert "it ran but produced no files: node #3 was blocked" in run.err
 
 
 SEEDED = """
@@ -273,4 +273,4 @@ def test_a_simulator_may_have_the_classes_of_a_file(command: Command, tmp_path: 
     assert (done.code, len(list((tmp_path / "out").iterdir()))) == (0, 1), done.err
     assert command(*words, "--simulate").code == 1
     refused = command(*words, "--object-info", str(info))
-    assert (refused.code, "--object-info is for --simulate" in refused.err) == (2, True)
+    assert (refused.code, "--object-info needs --simulate" in refused.err) == (2, True)

@@ -84,7 +84,7 @@ def test_messages_call_it_stdin(piped: Piped) -> None:
     broken = piped(b'{"1": {"inputs": {}}}', "validate", "-")
     assert broken.code == 1
     assert broken.out.startswith("<stdin>: invalid")
-    assert "comfyflow: <stdin> holds no workflow of the editor" in piped(DATA, "convert", "-").err
+    assert "comfyflow: <stdin> is not an editor workflow" in piped(DATA, "convert", "-").err
 
 
 def test_python_of_it_is_named_by_where_it_is_written(piped: Piped, tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_the_same_sign_is_standard_output(
 def test_it_has_no_parameters(piped: Piped) -> None:
     run = piped(DATA, "compile", "-", "--width", "3")
     assert run.code == 2
-    assert "<stdin> is no Python workflow and has no parameters: --width 3" in run.err
+    assert "<stdin> is not a Python workflow and takes no parameters: --width 3" in run.err
     run = piped(DATA, "run", "-", "--image", "a.png")
-    assert run.err == "comfyflow: <stdin> is no Python workflow and has no parameters: --image a.png\n"
+    assert run.err == "comfyflow: <stdin> is not a Python workflow and takes no parameters: --image a.png\n"
 
 
 def test_its_size_is_bounded_as_that_of_a_file(

@@ -72,18 +72,24 @@ def test_both_get_what_both_have(command: Command) -> None:
         (["poster.py", "prompt.json"], "poster.py: missing --prompt; parameters: --prompt STR"),
         (
             ["poster.py", "prompt.json", "--promt", "x"],
-            "there is no parameter --promt; did you mean --prompt?",
+            "unknown parameter --promt; did you mean --prompt?",
         ),
         (["poster.py", "prompt.json", "--prompt"], "--prompt needs a value"),
         (["poster.py", "prompt.json", "--prompt", "x", "y"], "unexpected argument 'y'"),
         (
             ["poster.py", "card.py", "--prompt", "x", "--width", "wide"],
-            "poster.py: --width takes a whole number",
+            "poster.py: --width expects an integer",
         ),
-        (["card.py", "odd.py", "--width", "8", "--fast"], "--fast is a flag of one workflow and has a value"),
-        (["prompt.json", "other.json", "--x", "1"], "none of prompt.json, other.json has parameters: --x 1"),
-        (["plain.py", "prompt.json", "--x", "1"], "there is no parameter --x"),
-        (["card.py", "--sever", "http://x"], "there is no parameter --sever; did you mean --server?"),
+        (
+            ["card.py", "odd.py", "--width", "8", "--fast"],
+            "--fast is a flag in one workflow and takes a value",
+        ),
+        (
+            ["prompt.json", "other.json", "--x", "1"],
+            "none of prompt.json, other.json takes parameters: --x 1",
+        ),
+        (["plain.py", "prompt.json", "--x", "1"], "unknown parameter --x"),
+        (["card.py", "--sever", "http://x"], "unknown parameter --sever; did you mean --server?"),
         (["prompt.json", "--sever", "http://x"], "--sever http://x; did you mean --server?"),
     ],
 )
@@ -103,7 +109,7 @@ def test_json_that_is_something_else_is_told_once(command_name: str, command: Co
     Path("package.json").write_text('{"name": "x", "version": "1", "scripts": {"build": "make"}}')
     run = command(command_name, "package.json", *(["--simulate"] if command_name == "run" else []))
     assert run.code == 2
-    assert "package.json is JSON, but no workflow of the editor" in run.err
+    assert "package.json is JSON but neither an editor workflow" in run.err
     assert len(run.err.splitlines()) == 1
 
 

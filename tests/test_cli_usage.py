@@ -94,7 +94,7 @@ def test_defaults_and_ranges_are_told(command: Command) -> None:
         ("simulate --port x", "'x' is not a valid integer"),
         ("validate a.json --format xml", "'xml' is not one of 'text', 'json'"),
         ("view a --type INPUT", "'INPUT' is not one of 'output', 'input', 'temp'"),
-        ("run a.json --timeout nan", "Invalid value for '--timeout': nan is no number of seconds"),
+        ("run a.json --timeout nan", "Invalid value for '--timeout': nan is not a number of seconds"),
         ("run a.json --timeout -1", "-1.0 is not in the range x>=0"),
     ],
 )
@@ -112,7 +112,7 @@ def test_an_unknown_option_before_the_workflow_is_none_of_its_parameters(
     for words in (("--widht", "9", script), ("--zzz",), ("-z", script)):
         run = command(name, *words)
         assert (run.code, run.out) == (2, "")
-        assert f"No such option '{words[0]}'; a workflow's own parameters stand behind" in run.err
+        assert f"No such option '{words[0]}'; a workflow's own parameters go after" in run.err
     assert "--server" in command(name, "--servr", "x", script).err
 
 

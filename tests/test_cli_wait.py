@@ -171,14 +171,14 @@ def test_pictures_that_only_a_listener_gets_are_not_detached(
     run = command("run", f"{script}:socket", "--server", server.url, "--detach")
     assert (run.code, run.out, server.prompts) == (2, "", [])
     assert "Nothing was sent" in run.err
-    assert "With --detach nobody listens" in run.err
+    assert "With --detach there is no listener" in run.err
 
 
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--simulate",), "--simulate runs a server that ends with the command"),
-        (("--out", "x"), "--detach writes no files: give --out to `comfyflow wait`"),
+        (("--simulate",), "the server of --simulate ends with the command"),
+        (("--out", "x"), "--detach writes no files; pass --out to `comfyflow wait`"),
     ],
 )
 def test_what_means_nothing_to_a_detached_run(
@@ -339,7 +339,7 @@ def test_the_time_is_over(command: Command, server: Simulator, detached: Any, tm
         assert [(line["error"], line["prompt_id"]) for line in over] == [
             ("WaitTimeout", each) for each in ids
         ]
-        assert all("the 0.3 s of --timeout are over" in line["message"] for line in over)
+        assert all("timed out after the 0.3 s of --timeout" in line["message"] for line in over)
         with Client(server.url) as client:
             assert len(client.queue()) == 2
 

@@ -61,7 +61,7 @@ def test_a_download_replaces_nothing_and_follows_no_link(client: Any, tmp_path: 
     (path,) = client.download(file, folder, overwrite=True)
     assert path.name == file.name
     assert not path.is_symlink()
-    with pytest.raises(DownloadError, match="is there already"):
+    with pytest.raises(DownloadError, match="already exists"):
         client.save(file, path, overwrite=False)
     assert not (tmp_path / "victim").exists()
 

@@ -304,7 +304,7 @@ def test_what_is_sent() -> None:
 
 
 def test_extra_data_that_breaks_servers_is_refused() -> None:
-    """Of a pnginfo that is no object 0.27.0 answers 500 to every GET /api/jobs from then on."""
+    """Of a pnginfo that is not an object 0.27.0 answers 500 to every GET /api/jobs from then on."""
     server = ModelServer()
     with pytest.raises(ClientError, match="extra_pnginfo"):
         submitted(server, extra_data={"extra_pnginfo": "text"})

@@ -367,9 +367,9 @@ def test_what_is_no_json_is_skipped() -> None:
 
 
 def test_no_nodes_are_an_error() -> None:
-    with pytest.raises(SchemaError, match="without a single node class"):
+    with pytest.raises(SchemaError, match="without any node class"):
         package_of({"Bad": 5})
-    with pytest.raises(CodegenError, match="no node to generate"):
+    with pytest.raises(CodegenError, match="no node can be generated"):
         package_of({"A": node()}, exclude=("*",))
 
 

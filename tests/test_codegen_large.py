@@ -72,7 +72,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(NodeLines, "add", refuse)
-    with pytest.raises(CodegenError, match=r"cannot keep the nodes of .* on disk: No space left"):
+    with pytest.raises(CodegenError, match=r"cannot cache the nodes of .* on disk: No space left"):
         generate(load_schema(SCHEMA))
 
 

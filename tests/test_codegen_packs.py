@@ -104,9 +104,9 @@ def test_extra_is_no_second_way_to_an_argument(tmp_path: Path) -> None:
         nodes.Counted(image_1=nodes.Image(), extra={"image_1": nodes.Image()})
     assert told.value.place is not None
     assert told.value.place.file == __file__
-    with pytest.raises(NodeUsageError, match="extra takes a dictionary"):
+    with pytest.raises(NodeUsageError, match="extra must be a dictionary"):
         nodes.Counted(image_1=nodes.Image(), extra=["image_3"])
-    with pytest.raises(NodeUsageError, match="call it to make a node"):
+    with pytest.raises(NodeUsageError, match="call it to create a node"):
         nodes.Counted(image_1=nodes.Image(), extra={"image_30": nodes.Image})
 
 

@@ -105,7 +105,7 @@ def test_rows_without_pictures_say_why(tmp_path: Path) -> None:
     batch.failed({"steps": 1}, "KSampler: out of luck")
     batch.done({"steps": 2}, texts={"7": ["hello", "you"], "8": {"a": 1}})
     batch.add({"steps": 3})
-    batch.done({"steps": 4}, ("3_0_0.png", b"no picture"), ("3_0_1.png", picture(1)[:60]))
+    batch.done({"steps": 4}, ("3_0_0.png", b"not an image"), ("3_0_1.png", picture(1)[:60]))
     batch.done({"steps": 5}, ("4_0_0.png", picture(2)), ("4_0_1.wav", b"RIFF"), ("4_0_2.svg", b"<svg/>"))
     folder = batch.write()
     (folder / "4_0_0.png").unlink()
@@ -116,7 +116,7 @@ def test_rows_without_pictures_say_why(tmp_path: Path) -> None:
     assert texts["texts"] == ["hello\nyou", '{"a": 1}']
     assert page["states"][running["state"]] == "in_progress"
     troubles = [page["troubles"][each["thumbnail"]] for each in damaged["files"]]
-    assert troubles[0] == "it cannot be shown: by its first bytes it is no picture"
+    assert troubles[0] == "it cannot be shown: the first bytes say that it is not an image"
     assert troubles[1].startswith("it cannot be shown: ")
     assert page["troubles"][gone["files"][0]["thumbnail"]] == "the file is not there"
     assert [each["kind"] for each in gone["files"]] == ["picture", "sound", "file"]

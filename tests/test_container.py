@@ -80,14 +80,14 @@ def test_no_recording_opens_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("start", [b"", b"#EXTM3U\n", b"ffconcat version 1.0\n", EPS, b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_recording_by_its_first_bytes(start: bytes) -> None:
     pytest.importorskip("av")
-    with pytest.raises(ValueError, match="no recording"):
+    with pytest.raises(ValueError, match="not those of a video or audio file"):
         open_recording(start)
 
 
 def test_a_film_with_a_packed_header_is_not_opened() -> None:
     pytest.importorskip("av")
     film = b"\0\0\0\x14ftypqt  \0\0\0\0qt  \0\0\1\0moov\0\0\0\xf8cmov" + b"\0" * 240
-    with pytest.raises(ValueError, match="no recording"):
+    with pytest.raises(ValueError, match="not those of a video or audio file"):
         open_recording(film)
 
 

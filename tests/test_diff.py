@@ -207,7 +207,7 @@ def test_values_are_the_same_when_a_server_takes_them_so(one: Any, other: Any, s
 
 
 def test_a_value_that_no_prompt_can_hold() -> None:
-    with pytest.raises(PromptError, match="nothing that a prompt can hold"):
+    with pytest.raises(PromptError, match="cannot be held by a prompt"):
         canonical_hash(Graph([node("1", x=object())]))
 
 
@@ -348,13 +348,13 @@ def test_what_is_given_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     other, _ = renumbered(random.Random(4), graph)
     for limit in range(0, 3000, 300):
         monkeypatch.setattr(canonical, "SEARCH_LIMIT", limit)
-        with pytest.raises(SymmetryError, match="120 nodes that are too much alike"):
+        with pytest.raises(SymmetryError, match="120 nodes that look too much alike"):
             canonical_hash(graph)
     monkeypatch.setattr(matching, "SEARCH_LIMIT", 300)
     found = diff(graph, other)
     assert found.empty or not found.exact
     assert found.to_json()["exact"] is found.exact
-    assert ("what is told as different may be the same" in str(found)) is not found.exact
+    assert ("some reported differences may not be real" in str(found)) is not found.exact
     lined = diff(Graph(ring(30, 0)), Graph(reversed(ring(30, 0))))
     assert lined.empty
     assert lined.exact

@@ -151,7 +151,7 @@ def test_a_package_of_its_own_is_stale(tmp_path: Path, server: Simulator) -> Non
     assert f"cure: comfyflow gen-stubs --server {server.url} --out comfynodes" in shown
     assert run("gen-stubs", "--server", server.url).returncode == 0
     assert (
-        f"{tmp_path / 'comfynodes'}, as the server has them" in run("doctor", "--server", server.url).stdout
+        f"{tmp_path / 'comfynodes'}, the same as the server's" in run("doctor", "--server", server.url).stdout
     )
 
 
@@ -177,7 +177,7 @@ def test_a_lock(tmp_path: Path) -> None:
     assert "1 gone (SaveImage)" in gone.message
     assert f"comfyflow check flow.py --lock {path}" in gone.cure
     path.write_text("{}")
-    assert "make it anew" in lock(path, schema, named=False).cure
+    assert "create it again" in lock(path, schema, named=False).cure
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_versions_that_are_not_known(system: dict[str, Any], states: tuple[str, 
     [
         ("server = ", "problem", "cannot read"),
         ("sever = 1", "problem", "did you mean server?"),
-        ("headers = 3", "problem", "headers is to be a table"),
+        ("headers = 3", "problem", "headers must be a table"),
         ('bearer = "secret"', "warning", "readable by other users"),
         ('server = "http://127.0.0.1:9"', "ok", "(server)"),
     ],
@@ -293,7 +293,7 @@ class Installed:
         ),
         ({"rich": None}, "dependencies", "problem", "rich is not installed", "--upgrade comfyflow-dsl"),
         ({"httpx": "0.1"}, "dependencies", "problem", "httpx 0.1 is installed", "--upgrade comfyflow-dsl"),
-        ({"comfyflow": "0.1.0"}, "comfyflow", "problem", "another project", "pip uninstall comfyflow;"),
+        ({"comfyflow": "0.1.0"}, "comfyflow", "problem", "a different project", "pip uninstall comfyflow;"),
     ],
 )
 def test_what_is_installed(

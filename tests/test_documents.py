@@ -178,7 +178,7 @@ INLINE: Final = sorted(
 @pytest.mark.parametrize(("document", "command"), INLINE)
 def test_a_command_in_a_sentence_has_such_options(document: str, command: str) -> None:
     words = shlex.split(command.replace("…", "x"))[1:]
-    assert words[0] in COMMANDS, f"{document}: there is no command {words[0]}"
+    assert words[0] in COMMANDS, f"{document}: unknown command {words[0]}"
     found = app.get_command(click.Context(app), words[0])
     assert found is not None
     known = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}

@@ -178,7 +178,7 @@ def test_a_release_that_is_not_known_is_told(asked: str) -> None:
     made = to_workflow(SAMPLE, SERVER, frontend=asked)
     unknown = [one for one in made.warnings if one.type == "editor_unknown"]
     assert [one.message.partition(",")[0] for one in unknown] == [f"editor {asked}"]
-    assert f"the nearest, {made.frontend}, is followed" in unknown[0].message
+    assert f"converting like the nearest, {made.frontend}" in unknown[0].message
     assert made["extra"]["frontendVersion"] == f"{made.frontend}.0"
     assert "editor_unknown" not in {one.type for one in to_workflow(SAMPLE, SERVER).warnings}
 
@@ -188,13 +188,11 @@ def test_arguments_of_another_type_are_named(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="schema must be a Schema, not str: load_schema reads one"):
         to_workflow(SAMPLE, wrong)
     wrong = 7
-    with pytest.raises(ExportError, match="name must be a text, not int"):
+    with pytest.raises(ExportError, match="name must be a string, not int"):
         to_workflow(SAMPLE, SERVER, name=wrong)
     prompt = tmp_path / "mine.json"
     prompt.write_text(json.dumps(SAMPLE))
-    with pytest.raises(
-        ExportError, match=r"like must be a workflow of the editor, but .*mine\.json holds a p"
-    ):
+    with pytest.raises(ExportError, match=r"like must be an editor workflow, but .*mine\.json holds a p"):
         to_workflow(SAMPLE, SERVER, like=prompt)
     with pytest.raises(ExportError, match="but this is a prompt"):
         to_workflow(SAMPLE, SERVER, like=prompt.read_text())

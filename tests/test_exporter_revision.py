@@ -171,7 +171,7 @@ def test_what_it_is_to_be_like_may_be_a_file(tmp_path: Path) -> None:
     for like in (path, path.read_text(), path.read_bytes(), read_workflow(path), made, made.graph):
         assert to_workflow(Graph(graph_of(FILE).values()), SCHEMA, like=like) == FILE
     assert to_workflow(read_workflow(path), SCHEMA) == FILE
-    with pytest.raises(ExportError, match="like must be a workflow of the editor, but this is a prompt"):
+    with pytest.raises(ExportError, match="like must be an editor workflow, but this is a prompt"):
         to_workflow(FILE, SCHEMA, like={"1": {"class_type": "Latent", "inputs": {}}})
 
 

@@ -119,7 +119,7 @@ def test_a_message_names_ten_circles_and_counts_the_others(count: int, more: str
         Graph(loops).order()
     named = "; ".join(f"A #{number} -> A #{number}" for number in range(10))
     assert str(raised.value) == (
-        f"nodes are linked in {count} circles: {named}{more}; take a link of each away"
+        f"nodes are linked in {count} circles: {named}{more}; remove one link of each"
     )
 
 

@@ -66,9 +66,9 @@ def test_reading_never_raises_anything_but_its_own_error(value: Any) -> None:
     [
         ([], "not a list"),
         (None, "not null"),
-        ({"1": 5}, "node '1' is no object"),
+        ({"1": 5}, "node '1' must be an object"),
         ({"1": {"inputs": {}}}, "node '1' has no class_type"),
-        ({"1": {"class_type": "A"}}, "has no object of inputs"),
+        ({"1": {"class_type": "A"}}, "has no inputs object"),
     ],
 )
 def test_what_is_no_prompt_is_said_plainly(prompt: Any, why: str) -> None:

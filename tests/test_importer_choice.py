@@ -51,7 +51,7 @@ def test_what_is_no_version_says_nothing(said: Any) -> None:
 def test_why_is_said() -> None:
     bare = Schema(classes(), "0.33.0")
     asked = convert_workflow(saved("1.52.7"), bare, editor="1.49.6", seed=1)
-    assert (asked.editor_version, asked.editor_reason) == ("1.49", "which was asked for")
+    assert (asked.editor_version, asked.editor_reason) == ("1.49", "which was requested")
     assert convert_workflow(saved("1.52.7"), bare, seed=1).editor_reason == "which saved the workflow"
 
 
@@ -65,8 +65,8 @@ def test_the_nearest_known_is_said() -> None:
     for asked, nearest in (("1.99", KNOWN), ("1.3", "1.26")):
         (said,) = notes(saved(), asked)
         assert said == (
-            f"editor {asked}, which was asked for, is not known (known are 1.26 to {KNOWN}):"
-            f" the nearest, {nearest}, is followed"
+            f"editor {asked}, which was requested, is unknown (known are 1.26 to {KNOWN}):"
+            f" converting like the nearest, {nearest}"
         )
 
 
@@ -74,16 +74,16 @@ def test_a_file_of_a_newer_editor_is_said_in_one_line() -> None:
     assert len(notes(saved("1.99.1"))) == 1
     (said,) = notes(saved("1.99.1"), "1.49")
     assert said == (
-        f"editor 1.99 saved the workflow, which is newer than those known (known are 1.26 to {KNOWN}):"
-        " 1.49, which was asked for, is followed"
+        f"editor 1.99 saved the workflow and is newer than any known version (known are 1.26 to {KNOWN}):"
+        " converting like 1.49, which was requested"
     )
 
 
 def test_what_is_asked_for_must_be_a_version() -> None:
-    with pytest.raises(ConversionError, match=r"'latest' is no version of the editor; write it as 1\.45"):
+    with pytest.raises(ConversionError, match=r"'latest' is not a version of the editor; write it as 1\.45"):
         followed(saved(), Schema(classes()), "latest")
     for wrong in ("1.4x", "1", "1.", "v", "1.45.20.1.1", "editor 1.45", "1.45 beta"):
-        with pytest.raises(ConversionError, match="is no version of the editor"):
+        with pytest.raises(ConversionError, match="is not a version of the editor"):
             followed(saved(), Schema(classes()), wrong)
     for right in ("1.45", "v1.45", "1.45.20", " 1.45.20 ", "1.45.20-rc.1"):
         assert followed(saved(), Schema(classes()), right) == "1.45"
@@ -152,16 +152,16 @@ def test_run_follows_the_servers_editor_or_the_one_asked_for(
     asked = command("run", file, "--editor", "1.53", "--server", server.url, "--out", out)
     assert asked.code == 0, asked.err
     newer = command("run", file, "--editor", "1.99", "--server", server.url, "--out", out)
-    assert "editor 1.99, which was asked for, is not known" in newer.err
+    assert "editor 1.99, which was requested, is unknown" in newer.err
 
 
 @pytest.mark.parametrize("name", ["to-python", "validate"])
 def test_other_commands_take_the_editor(name: str, command: Command, tmp_path: Path) -> None:
     file = on_disk(tmp_path)
     said = command(name, file, "--editor", "1.99", "--repair")
-    assert "editor 1.99, which was asked for, is not known" in said.out + said.err
+    assert "editor 1.99, which was requested, is unknown" in said.out + said.err
     refused = command(name, file, "--editor", "latest")
-    assert "'latest' is no version of the editor" in refused.err
+    assert "'latest' is not a version of the editor" in refused.err
 
 
 def test_diff_takes_the_editor(command: Command, tmp_path: Path) -> None:
@@ -180,5 +180,5 @@ def test_where_a_pack_is_missing_the_user_is_told_how_to_name_a_server(
     nodes = [{"id": 1, "type": "Of A Pack", "widgets_values": [1]}]
     file.write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
     said = command(name, str(file))
-    told = "knows no packs; your server's are known by --server URL" in said.out + said.err
+    told = "has no custom nodes; to use your server's, pass --server URL" in said.out + said.err
     assert told == ("[unknown_class]" in said.out + said.err)

@@ -105,7 +105,7 @@ def test_1_45_leaves_out_what_is_inside_a_group_that_is_off(mode: int) -> None:
 def test_1_45_fails_at_a_group_used_twice() -> None:
     again = node(3, "workflow>Group", [4, 4], outputs=outputs([]))
     made = grouped(group([LATENT]), [8, 16], again)
-    with pytest.raises(ConversionError, match="are of the same group"):
+    with pytest.raises(ConversionError, match="use the same group"):
         convert(made)
     assert set(convert(made, "1.27")) == set(convert(made, repair=True)) == {"1:0", "3:0", "2"}
     again["mode"] = 2
@@ -126,6 +126,6 @@ def test_group_nodes_in_a_subgraph_make_the_editor_fail(editor: str) -> None:
         inside,
         extra={"groupNodes": {"Group": group([LATENT])}},
     )
-    with pytest.raises(ConversionError, match="group node 1:7 stands inside subgraph"):
+    with pytest.raises(ConversionError, match="group node 1:7 is inside subgraph"):
         convert(made, editor)
     convert(made, editor, repair=True)

@@ -50,7 +50,7 @@ def test_a_link_that_does_not_exist_makes_1_27_fail_only() -> None:
 def test_a_number_cannot_have_names_replaced(editor: str) -> None:
     nodes = [primitive(256, 1, properties=REPLACES), node(3, "Latent", [640, 480], {"*width": 1})]
     made = workflow(nodes, [[1, 1, 0, 3, 0]])
-    with pytest.raises(ConversionError, match="primitive node 1 is to replace"):
+    with pytest.raises(ConversionError, match="primitive node 1 must replace"):
         convert(made, editor)
     assert inputs_of(made, "3", editor, repair=True)["width"] == 640
 

@@ -223,7 +223,7 @@ def test_what_takes_anything_gets_the_first_input_of_a_bypassed_node_with_fewer_
     }
 
 
-@pytest.mark.parametrize(("origin", "said"), [(-10, "straight from an input"), (99, "from node 99")])
+@pytest.mark.parametrize(("origin", "said"), [(-10, "directly from an input"), (99, "from node 99")])
 def test_a_subgraph_s_output_that_no_node_in_it_feeds_is_an_error_that_says_what_does(
     origin: int, said: str
 ) -> None:

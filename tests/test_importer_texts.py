@@ -130,7 +130,7 @@ def test_braces_that_are_lost_beside_a_choice_are_reported() -> None:
 def test_names_cannot_make_a_short_text_endless() -> None:
     long = node(1, "Note8", ["x" * 1_000_000], properties={"Node name for S&R": "N"})
     saved = node(2, "SaveImage", ["%N.text%" * 1000], {"images": None})
-    with pytest.raises(ConversionError, match=r"such as %N\.text%, stand for more than 10000000 characters"):
+    with pytest.raises(ConversionError, match=r"such as %N\.text%, expand to more than 10000000 characters"):
         convert(workflow([long, saved]))
 
 
@@ -171,11 +171,11 @@ def test_muted_subgraphs_do_not_count_where_they_are_not_expanded() -> None:
 
 def test_nested_texts_and_ids_are_counted_too() -> None:
     made = doubling(12, [node(1, "Encode", ["long " * 10_000])])
-    with pytest.raises(ConversionError, match="characters of ids and texts"):
+    with pytest.raises(ConversionError, match="characters of ids and text"):
         convert(made)
     host = node("x" * 100_000, "d")
     many = [node(number, "Encode", ["a"]) for number in range(2, 1002)]
-    with pytest.raises(ConversionError, match="characters of ids and texts"):
+    with pytest.raises(ConversionError, match="characters of ids and text"):
         convert(with_subgraphs([host], [], subgraph("d", many, [])))
 
 

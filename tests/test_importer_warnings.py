@@ -31,8 +31,8 @@ def test_a_value_that_a_link_replaces_is_not_reported() -> None:
     [
         ({"cnr_id": "comfy-core", "ver": "0.33.0"}, "comes with ComfyUI ('0.33.0' saved it)"),
         ({"cnr_id": "some-pack"}, "comes with the pack 'some-pack'"),
-        ({}, "only its pack's own JavaScript understands"),
-        ({"cnr_id": 5}, "only its pack's own JavaScript understands"),
+        ({}, "only in its pack's JavaScript"),
+        ({"cnr_id": 5}, "only in its pack's JavaScript"),
     ],
 )
 def test_an_unknown_class_is_reported_with_where_it_comes_from(
@@ -94,4 +94,4 @@ def test_only_values_that_may_be_lost_or_misplaced_are_reported(
     assert len(told) == (0 if says is None else 1), told
     if says is not None:
         assert says in told[0]
-        assert ("wrong place" in told[0]) == ("no widgets" not in told[0])
+        assert ("wrong inputs" in told[0]) == ("no widgets" not in told[0])

@@ -75,7 +75,7 @@ def test_a_subgraph_that_runs_hands_on_its_output(editor: str) -> None:
 
 def test_a_link_from_an_input_that_a_subgraph_does_not_have_is_told() -> None:
     inside = subgraph("d", [node(5, "Invert", None, {"image": 1})], [[1, -10, 3, 5, 0]])
-    with pytest.raises(ConversionError, match="has no input 3, but links inside start there"):
+    with pytest.raises(ConversionError, match="has no input 3, but links inside start from it"):
         convert(with_subgraphs([node(1, "d")], [], inside))
 
 
@@ -103,7 +103,7 @@ def test_a_slot_that_a_subgraph_does_not_have_is_an_error(slot: Any) -> None:
         [boundary("out", "IMAGE", 7)],
     )
     nodes = [node(1, "LoadImage", ["x.png"], outputs=outputs([1])), node(2, "d", None, {"image": 1})]
-    with pytest.raises(ConversionError, match=f"has no input {shown}, but links inside start there"):
+    with pytest.raises(ConversionError, match=f"has no input {shown}, but links inside start from it"):
         convert(with_subgraphs(nodes, [[1, 1, 0, 2, 0]], inner))
     nodes = [node(2, "d", outputs=outputs([2])), node(3, "Invert", None, {"image": 2})]
     inner["links"][0]["origin_slot"] = 0

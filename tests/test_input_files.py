@@ -136,9 +136,9 @@ def test_a_model_is_judged_by_the_server(client: Any, server: Simulator) -> None
     """Not by what was listed when the schema was read."""
     schema, name = client.schema(), unused(".safetensors")
     shown = PreviewAny(source=VAELoader(vae_name=name))
-    with pytest.raises(PromptRejected, match="none of its choices") as caught:
+    with pytest.raises(PromptRejected, match="not one of its choices") as caught:
         client.run(PreviewAny(source=VAELoader(vae_name="no vae")), schema=schema)
-    assert str(caught.value).endswith("schema: the server's own, by its own answer")
+    assert str(caught.value).endswith("schema: the server's own, from its response")
     path = server.folders.root / "models" / "vae" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"x")
@@ -263,7 +263,7 @@ def test_a_file_for_an_input_that_takes_none(client: Any) -> None:
 
 def test_what_stands_for_no_one_file_is_refused_where_it_is_compiled(client: Any) -> None:
     two = client.run(SaveImage(images=EmptyImage(width=8, height=8, batch_size=2)))
-    with pytest.raises(CompileError, match=r"has 2 files; give one of them: \.files\[0\]"):
+    with pytest.raises(CompileError, match=r"has 2 files; pass one of them: \.files\[0\]"):
         Workflow(saved(two)).to_prompt()
     with pytest.raises(ClientError, match="has 2 files"):
         client.run(prompt(two))
@@ -283,12 +283,12 @@ def test_the_same_picture_makes_the_same_prompt() -> None:
 # Only what the user gave
 
 
-@pytest.mark.parametrize("how", ["absolute", "above", "link", "hidden", "no picture"])
+@pytest.mark.parametrize("how", ["absolute", "above", "link", "hidden", "not an image"])
 def test_foreign_json_uploads_nothing_from_elsewhere(
     client: Any, server: Simulator, folder: Path, how: str
 ) -> None:
-    name = unused(".txt" if how == "no picture" else ".png")
-    secret = folder / name if how == "no picture" else folder.parent / name
+    name = unused(".txt" if how == "not an image" else ".png")
+    secret = folder / name if how == "not an image" else folder.parent / name
     secret.write_bytes(png(71))
     (folder / "link.png").symlink_to(secret)
     (folder / f".{name}").write_bytes(secret.read_bytes())
@@ -297,7 +297,7 @@ def test_foreign_json_uploads_nothing_from_elsewhere(
         "above": f"../{name}",
         "link": "link.png",
         "hidden": f".{name}",
-        "no picture": name,
+        "not an image": name,
     }[how]
     before = uploads(server)
     with pytest.raises(ValidationError, match="not uploaded without your word: --allow-upload"):
@@ -430,13 +430,13 @@ def test_editor_json_with_a_class_that_only_the_server_knows() -> None:
 @pytest.mark.parametrize(
     ("target", "why"),
     [
-        ([saved("a.png")], "not a list; Workflow(*nodes) makes one of several nodes"),
+        ([saved("a.png")], "not a list; Workflow(*nodes) builds one from several nodes"),
         ([1], "not a list"),
-        ("no such file.json", "there is no file 'no such file.json', and the text is no JSON"),
+        ("no such file.json", "there is no file 'no such file.json', and the string is not JSON"),
         (Path("no such file.json"), "there is no file"),
-        ({"a": 1}, "this object has 'a', and none of that is a node"),
-        ({"a": 1, "b": {"c": "d"}}, "this object has 'a', 'b', and none of that is a node"),
-        ({"prompt": {}}, "this object has 'prompt', and none of that is a node"),
+        ({"a": 1}, "this object has 'a', none of which is a node"),
+        ({"a": 1, "b": {"c": "d"}}, "this object has 'a', 'b', none of which is a node"),
+        ({"prompt": {}}, "this object has 'prompt', none of which is a node"),
         (3, "not int"),
         (len, "call the function"),
     ],

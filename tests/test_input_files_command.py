@@ -93,7 +93,7 @@ def test_a_report_on_files_names_no_schema_that_nobody_read(
     run = command("run", "prompt.json", "--server", server.url)
     assert run.code == 1
     assert "there is no file" in run.err
-    assert run.err.splitlines()[-1] == "schema: the server's own, by its own answer"
+    assert run.err.splitlines()[-1] == "schema: the server's own, from its response"
 
 
 def test_the_command_wants_the_users_word_for_a_strangers_path(

@@ -143,7 +143,7 @@ def test_a_file_that_is_changed_in_place_is_told(tmp_path: Path) -> None:
         file.write(b" ")
     os.utime(path, ns=(1, 1))
     assert schema.get("A") is None
-    assert "was changed while it was in use" in schema.problems[0].message
+    assert "changed while it was in use" in schema.problems[0].message
 
 
 def test_copies_and_pickles_outlive_it(tmp_path: Path) -> None:

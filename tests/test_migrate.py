@@ -136,11 +136,17 @@ def test_other_names_are_left_alone(source: str) -> None:
 
 def test_what_cannot_be_decided_is_said_with_its_line() -> None:
     assert said(f"from ours import *\n\n{OLD_CLASS}()\n") == [
-        (3, f"{OLD_CLASS} is called GetImageSize_essentials now; `import *` does not tell whether this is it")
+        (
+            3,
+            (
+                f"{OLD_CLASS} is now called GetImageSize_essentials; "
+                "with `import *` it is unclear whether this is it"
+            ),
+        )
     ]
     ((line, told),) = said(f"import ours\n\ndef f(given):\n    return given.{OLD_OUTPUT}\n")
     assert line == 4
-    assert "of which class it is cannot be told" in told
+    assert "its class is unknown" in told
     done = migrated(f"from ours import {OLD_CLASS}\n__all__ = ['{OLD_CLASS}']\n")
     assert [remark.place and remark.place.line for remark in done.remarks] == [2]
     assert done.after.startswith("from ours import GetImageSize_essentials\n")
@@ -149,20 +155,20 @@ def test_what_cannot_be_decided_is_said_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("source", "line", "told"),
     [
-        ("from comfynodes import KlingVirtualTryOnNode", 1, "ComfyUI 0.33.0 has it no more (0.27.0 had it)"),
+        ("from comfynodes import KlingVirtualTryOnNode", 1, "ComfyUI 0.33.0 no longer has it (0.27.0 did)"),
         (
             "import comfynodes as c\nc.KlingCameraControlT2VNode",
             2,
-            "KlingTextToVideoNode takes most of what it",
+            "KlingTextToVideoNode accepts most of its inputs",
         ),
-        ("import comfynodes as c\nc.Load3DAnimation()", 2, "the server replaces it by Load3D"),
+        ("import comfynodes as c\nc.Load3DAnimation()", 2, "the server replaces it with Load3D"),
         ("from comfynodes.choices import SaveVideoFormat", 1, "no node of this package has those choices"),
         ("import comfynodes\na, b, c, d = comfynodes.GetVideoComponents(video=v)", 2, "has 5 outputs since"),
         ("import comfynodes\ncomfynodes.LoadTrainingDataset()", 2, "needs folder_name= since ComfyUI 0.33.0"),
         (
             "from comfynodes import KlingImage2VideoNode as K\nK(model_name='kling-v1', mode='pro')",
             2,
-            "KlingImage2VideoNode(model_name='kling-v1'): ComfyUI 0.33.0 takes that choice no more",
+            "KlingImage2VideoNode(model_name='kling-v1'): ComfyUI 0.33.0 no longer accepts that choice",
         ),
     ],
 )
@@ -285,12 +291,12 @@ def test_the_command_says_what_is_left_with_file_and_line(project: Path, command
     (project / "flow.py").write_text("from comfynodes import KlingVirtualTryOnNode\n")
     run = command("migrate", "flow.py", "--package", "comfynodes")
     assert run.code == 1
-    assert run.err.startswith("flow.py:1: KlingVirtualTryOnNode: ComfyUI 0.33.0 has it no more")
+    assert run.err.startswith("flow.py:1: KlingVirtualTryOnNode: ComfyUI 0.33.0 no longer has it")
 
 
 def test_a_file_without_node_classes_and_a_package_that_is_not_there(project: Path, command: Command) -> None:
     (project / "plain.py").write_text("import json\n")
-    assert command("migrate", "plain.py").err == "plain.py: imports no generated package of node classes\n"
+    assert command("migrate", "plain.py").err == "plain.py: imports no generated node package\n"
     assert command("migrate", "plain.py", "--package", "nowhere").code == 2
     assert command("migrate", "missing.py").code == 2
 

@@ -190,7 +190,7 @@ def test_so_does_the_next_command(server: str, downloads: Downloads) -> None:
     file = file_at(f"{server}/a", hash=SHA256)
     with pytest.raises(
         ModelFileError,
-        match=r"did not arrive: .*; 293\.0 KiB are kept, and the next download resumes there",
+        match=r"did not arrive: .*; 293\.0 KiB are kept; the next download resumes there",
     ):
         downloads.fetch(file)
     assert [name for name in left(downloads) if not name.startswith(".")] == []
@@ -267,7 +267,7 @@ def test_a_wrong_hash_leaves_nothing(server: str, downloads: Downloads) -> None:
         ("round", "redirects more than 8 times"),
         ("to/?ftp://127.0.0.1/a", "is not an https address"),
         ("to/?file:///etc/passwd", "is not an https address"),
-        ("to/?https://127.0.0.1/a", "redirects from http to https, which is refused"),
+        ("to/?https://127.0.0.1/a", "redirects from http to https, which is not allowed"),
         ("to/?http://me:secret@127.0.0.1/a", "a user name or a password"),
         ("to/?http://10.0.0.1/a", "is not https"),
         ("to/?http://localhost:1/a", "is not https"),
@@ -418,7 +418,7 @@ def test_the_command_fetches_what_is_missing(command: Command, target: str, tmp_
     unasked = command(*words, "--allow-host", "127.0.0.1")
     assert unasked.code == 2
     assert (
-        "cannot ask whether to download 2 files, 2 MiB: standard input is not a terminal; add --yes"
+        "cannot ask before downloading 2 files, 2 MiB: standard input is not a terminal; add --yes"
         in unasked.err
     )
     assert list((tmp_path / "models").iterdir()) == []

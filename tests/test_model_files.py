@@ -247,11 +247,11 @@ def test_a_name_that_may_be_written() -> None:
 
 
 def test_the_folder_of_a_comfyui(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="has no folder models"):
+    with pytest.raises(ModelFileError, match="has no models folder"):
         models_folder(tmp_path)
     (tmp_path / "models").mkdir()
     assert models_folder(tmp_path) == tmp_path / "models"
-    with pytest.raises(ModelFileError, match="give the ComfyUI folder above it"):
+    with pytest.raises(ModelFileError, match="pass the ComfyUI folder above it"):
         models_folder(tmp_path / "models")
 
 
@@ -303,7 +303,7 @@ def test_without_a_server_all_that_is_wanted_is_listed(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     run = command("models", "--missing", target)
     assert run.code == 1
-    assert "no server answers" in run.err
+    assert "no server answered" in run.err
     assert run.out.startswith("unknown  checkpoints/gone.safetensors")
     (tmp_path / "models" / "checkpoints").mkdir(parents=True)
     (tmp_path / "models" / "checkpoints" / "gone.safetensors").write_text("")
@@ -329,13 +329,13 @@ def test_a_python_workflow_takes_its_parameters(command: Command, server: Simula
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("models --download", "go with --missing TARGET"),
-        ("models checkpoints --into x", "go with --missing TARGET"),
-        ("models a b", "give one folder, not 2"),
-        ("models --missing w.json --download", "say which ComfyUI to download into: --into DIR"),
-        ("models --missing w.json --yes", "--yes and --allow-host go with --download"),
+        ("models --download", "need --missing TARGET"),
+        ("models checkpoints --into x", "need --missing TARGET"),
+        ("models a b", "pass one folder, not 2"),
+        ("models --missing w.json --download", "name the ComfyUI folder to download into: --into DIR"),
+        ("models --missing w.json --yes", "--yes and --allow-host need --download"),
         ("models --missing w.json --download --into . --json", "give --download or --json"),
-        ("models --missing w.json --download --into nowhere", "has no folder models"),
+        ("models --missing w.json --download --into nowhere", "has no models folder"),
     ],
 )
 def test_options_that_do_not_go_together(command: Command, words: str, why: str) -> None:

@@ -117,16 +117,16 @@ def test_what_the_app_mode_shows_comes_first() -> None:
         ("[parameters.steps]\ninputs = ['4.stesp']", "no input '4.stesp'; did you mean '4.steps'"),
         ("[parameters.steps]\ninputs = '4.steps'", r"needs inputs = \["),
         ("[parameters.steps]\ninput = ['4.steps']", "has 'input'; did you mean 'inputs'"),
-        ("[parameters.class]\ninputs = ['4.steps']", "'class' is no name"),
-        ("[parameters._x]\ninputs = ['4.steps']", "'_x' is no name"),
-        ("[parameters]\nx = 1", "is no table"),
+        ("[parameters.class]\ninputs = ['4.steps']", "'class' is not a valid"),
+        ("[parameters._x]\ninputs = ['4.steps']", "'_x' is not a valid"),
+        ("[parameters]\nx = 1", "must be a table"),
         ("[other]\nx = 1", "'other' is unknown"),
         ("x", "cannot read"),
         (
             "[parameters.a]\ninputs = ['4.steps']\n[parameters.b]\ninputs = ['4.steps']",
             "a and b both set 4.steps",
         ),
-        ("[parameters.a]\ninputs = ['4.steps']\ndescription = 1", "a description is a text"),
+        ("[parameters.a]\ninputs = ['4.steps']\ndescription = 1", "description must be a string"),
         ("# " + "x" * 2_000_000, "is larger"),
     ],
 )
@@ -169,7 +169,7 @@ def test_the_commands(tmp_path: Path, command: Command) -> None:
     }
     assert command("parameters", str(path), "--save").code == 0
     assert command("parameters", str(path), "--save").code == 2
-    assert "--force writes it anew" in command("parameters", str(path), "--save").err
+    assert "--force overwrites it" in command("parameters", str(path), "--save").err
     schema = json.loads(command("schema", str(path)).out)
     assert schema["properties"]["seed"]["default"] == 1
     assert schema["properties"]["seed"]["anyOf"][0]["maximum"] == 2**64 - 1

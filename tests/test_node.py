@@ -59,7 +59,7 @@ def test_a_node_remembers_the_line_that_made_it() -> None:
 
 def test_asking_for_the_truth_of_an_output_tells_what_to_do() -> None:
     for output in (Empty(), Loader(ckpt_name="a").MODEL):
-        with pytest.raises(NodeUsageError, match="no truth value while the graph is built") as caught:
+        with pytest.raises(NodeUsageError, match="no truth value while the graph is being built") as caught:
             bool(output)
         assert "is not None" in str(caught.value)
 
@@ -67,16 +67,16 @@ def test_asking_for_the_truth_of_an_output_tells_what_to_do() -> None:
 def test_iterating_an_output_tells_what_to_do() -> None:
     outputs: list[Any] = [Empty(), Loader(ckpt_name="a").MODEL]
     for output in outputs:
-        with pytest.raises(NodeUsageError, match="one output and cannot be unpacked"):
+        with pytest.raises(NodeUsageError, match="a single output and cannot be unpacked"):
             list(output)
 
 
 @pytest.mark.parametrize(
     ("value", "hint"),
     [
-        (Loader, "got the class Loader; call it to make a node"),
+        (Loader, "got the class Loader; call it to create a node"),
         (Loader(ckpt_name="a"), "choose one of its outputs: MODEL, CLIP, VAE"),
-        (Loader.MODEL, "take it from a node, not from the class"),
+        (Loader.MODEL, "read it from a node, not from the class"),
         (raw_node("X"), r"choose one of its outputs by index: node\[0\]"),
         (len, "got the function len; call it"),
     ],
@@ -159,7 +159,7 @@ def test_marks_give_back_the_same_node() -> None:
     assert with_id(image, 12) is image
     assert bypassed(image) is image
     for node_id in ("", None, 1.5, True):
-        with pytest.raises(NodeUsageError, match="node id is a text or a number"):
+        with pytest.raises(NodeUsageError, match="node id must be a string or a number"):
             with_id(image, node_id)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(NodeUsageError, match="expected a node"):
         titled("no node", "x")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]

@@ -182,12 +182,12 @@ def test_files_are_shown_as_what_they_are() -> None:
     for name in ("a.svg", "a.html", HOSTILE):
         assert Tags(html(OutputFile(name, data=b"<script>"))).found == ["pre"]
     assert Tags(html(OutputFile("far.png"))).found == ["pre"]
-    assert "belongs to no client" in html(OutputFile("far.png"))
+    assert "has no client" in html(OutputFile("far.png"))
 
 
 def test_a_large_file_is_only_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notebook, "LARGEST_SHOWN", 3)
-    assert "4 bytes are not shown" in html(ImageFile("a.png", data=b"1234"))
+    assert "4 bytes, too large to show" in html(ImageFile("a.png", data=b"1234"))
     assert Tags(html(ImageFile("a.png", data=b"123"))).found == ["img"]
 
 

@@ -174,7 +174,7 @@ def test_files_through_their_client(tmp_path: Path) -> None:
     assert one.save(tmp_path / "deep" / "b.png").read_bytes() == b"a.png"
     assert one.url == "http://host/s/a.png"
     assert not one.loaded
-    with pytest.raises(FileNotFoundError, match="belongs to no client"):
+    with pytest.raises(FileNotFoundError, match="has no client"):
         ImageFile("a.png").bytes()
 
 
@@ -217,7 +217,7 @@ class TestSaving:
     def test_a_file_that_the_user_names_is(self, data: bytes | None, tmp_path: Path) -> None:
         target = tmp_path / "mine.png"
         target.write_text("old")
-        with pytest.raises(DownloadError, match=r"mine\.png is there already; overwrite=True"):
+        with pytest.raises(DownloadError, match=r"mine\.png already exists; overwrite=True"):
             self.made(data).save(target, overwrite=False)
         assert target.read_text() == "old"
         assert self.made(data).save(target) == target
@@ -264,7 +264,7 @@ class TestSaving:
         link = folder / "a.png"
         link.symlink_to(victim)
         assert self.made(data).save(folder) == folder / "a (1).png"
-        with pytest.raises(DownloadError, match="is there already"):
+        with pytest.raises(DownloadError, match="already exists"):
             self.made(data).save(link, overwrite=False)
         assert link.is_symlink()
         for target, told in ((folder, True), (link, None)):

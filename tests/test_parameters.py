@@ -204,32 +204,32 @@ def test_several_words(annotation: Any, words: str, value: Any) -> None:
         (
             Annotated[int, Field(ge=1, le=64)],
             "--x 65",
-            "--x takes a whole number, at least 1, at most 64, not '65'",
+            "--x expects an integer, at least 1, at most 64, not '65'",
         ),
-        (Annotated[int, "pixels"], "--x wide", "--x takes a whole number, not 'wide'"),
-        (Annotated[float, Field(gt=0)], "--x 0", "--x takes a number, more than 0, not '0'"),
+        (Annotated[int, "pixels"], "--x wide", "--x expects an integer, not 'wide'"),
+        (Annotated[float, Field(gt=0)], "--x 0", "--x expects a number, more than 0, not '0'"),
         (Annotated[str, Field(max_length=2)], "--x abc", "a length of at most 2, not 'abc'"),
         (Edge, "--x 7", "at least 8, not '7'"),
-        (int | None, "--x none", "--x takes a whole number, not 'none'"),
-        (Literal["auto"] | int, "--x atuo", "--x takes one of auto or a whole number, not 'atuo'"),
-        (bool, "--x=maybe", "--x takes true or false, not 'maybe'"),
+        (int | None, "--x none", "--x expects an integer, not 'none'"),
+        (Literal["auto"] | int, "--x atuo", "--x expects one of auto or an integer, not 'atuo'"),
+        (bool, "--x=maybe", "--x expects true or false, not 'maybe'"),
         (Size, "--x LARG", "--x got 'LARG'; did you mean 'LARGE'?"),
-        (tuple[int, int], "--x 1", "--x takes 2 values, each a whole number, not '1'"),
-        (tuple[int, int], "--x 1 --x 2 --x 3", "--x takes 2 values, each a whole number, not '1' '2' '3'"),
-        (tuple[int, int], "--x [1,2,3]", "--x takes 2 values, each a whole number, not '[1,2,3]'"),
-        (tuple[int, str], "--x 1", "--x takes 2 values, a whole number, a text, not '1'"),
-        (list[int], "--x 1 --x b", "--x takes any number of values, each a whole number, not 'b'"),
+        (tuple[int, int], "--x 1", "--x expects 2 values, each an integer, not '1'"),
+        (tuple[int, int], "--x 1 --x 2 --x 3", "--x expects 2 values, each an integer, not '1' '2' '3'"),
+        (tuple[int, int], "--x [1,2,3]", "--x expects 2 values, each an integer, not '[1,2,3]'"),
+        (tuple[int, str], "--x 1", "--x expects 2 values, an integer, a string, not '1'"),
+        (list[int], "--x 1 --x b", "--x expects any number of values, each an integer, not 'b'"),
         (Box, '--x {"width":"a"}', 'with width, height, not \'{"width":"a"}\': width: input should be'),
-        (Box, "--x 3", "--x takes a JSON object with width, height, not '3'"),
-        (Box, '--x {"width"', "--x takes a JSON object with width, height, not '{\"width\"'"),
+        (Box, "--x 3", "--x expects a JSON object with width, height, not '3'"),
+        (Box, '--x {"width"', "--x expects a JSON object with width, height, not '{\"width\"'"),
         (Options, '--x {"cfg":1}', "steps: field required"),
         (Model, '--x {"steps":0}', "steps: input should be greater than or equal to 1"),
         (Model, '--x {"steps":3}', "an even number of steps is needed"),
-        (dict[str, int], "--x 3", "--x takes a JSON object, not '3'"),
+        (dict[str, int], "--x 3", "--x expects a JSON object, not '3'"),
         (list[Box], '--x {"width":"a"}', "0.width: input should be a valid integer"),
-        (Output[IMAGE], "--x a.png", "--x takes an Output, which can be given only in Python"),
+        (Output[IMAGE], "--x a.png", "--x expects an Output, which can only be passed from Python"),
         (Broken, "--x a", "--x got 'a': KeyError: 'a'"),
-        (list["Unknown"], "--x a", "each an Unknown, which can be given only in Python"),  # type: ignore[name-defined]  # noqa: F821
+        (list["Unknown"], "--x a", "each an Unknown, which can only be passed from Python"),  # type: ignore[name-defined]  # noqa: F821
     ],
     ids=repr,
 )
@@ -252,7 +252,7 @@ def test_every_kind_of_argument_reaches_its_place() -> None:
     assert call("--first=1", "--second=3", "--rest=[4, 5]") == (1, 3, (4, 5), False, {})
     with pytest.raises(CommandError, match="missing --first; parameters: --first INT"):
         call("--rest", "1")
-    with pytest.raises(CommandError, match="--cfg takes a number, not 'x'"):
+    with pytest.raises(CommandError, match="--cfg expects a number, not 'x'"):
         call("--cfg", "x")
 
 
@@ -293,9 +293,9 @@ def test_json_becomes_the_same_values() -> None:
         "text": 5,
     }
     for values, why in (
-        ({"seed": "x"}, "the parameter 'seed' takes a whole number, not 'x'"),
-        ({"sead": 1}, "the parameter 'sead' is no parameter; did you mean 'seed'?"),
-        ({}, "the parameter 'seed' is missing; it takes a whole number"),
+        ({"seed": "x"}, "the parameter 'seed' expects an integer, not 'x'"),
+        ({"sead": 1}, "the parameter 'sead' is not a parameter; did you mean 'seed'?"),
+        ({}, "the parameter 'seed' is missing; it expects an integer"),
     ):
         with pytest.raises(ParameterError) as caught:
             known.from_json(values)
@@ -322,7 +322,7 @@ def test_help_tells_types_bounds_and_texts() -> None:
         ("--box JSON", "JSON: an object with width, height. [default: None]"),
         ("--mode CHOICE|INT", "[default: 3]"),
         ("--sampler EULER|DDIM", "[default: EULER]"),
-        ("--NAME FLOAT", "Any further name."),
+        ("--NAME FLOAT", "Any other name."),
     ]
 
 
@@ -392,9 +392,9 @@ def test_values_reach_the_prompt_as_the_function_declares_them(tmp_path: Path, c
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--size", "16", "24", "--width", "65"], "--width takes a whole number, at most 64, not '65'"),
-        (["--size", "16"], "--size takes 2 values, each a whole number, not '16'"),
-        (["--size=[1, 2, 3]"], "--size takes 2 values, each a whole number, not '[1, 2, 3]'"),
+        (["--size", "16", "24", "--width", "65"], "--width expects an integer, at most 64, not '65'"),
+        (["--size", "16"], "--size expects 2 values, each an integer, not '16'"),
+        (["--size=[1, 2, 3]"], "--size expects 2 values, each an integer, not '[1, 2, 3]'"),
     ],
 )
 def test_nothing_is_sent_where_a_value_is_wrong(

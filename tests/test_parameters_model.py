@@ -284,11 +284,13 @@ def unreadable(broken: Broken) -> SaveImage:
 
 
 def test_what_can_be_given_only_in_python() -> None:
-    with pytest.raises(ParameterError, match="'image' is required, and can be given only in Python"):
+    with pytest.raises(ParameterError, match="'image' is required and can only be passed from Python"):
         python_only.json_schema()
     properties = partly.json_schema()["properties"]
     assert properties["other"]["type"] == "string"
-    with pytest.raises(ParameterError, match="'broken' takes a Broken, which can be given only in Python"):
+    with pytest.raises(
+        ParameterError, match="'broken' expects a Broken, which can only be passed from Python"
+    ):
         _ = unreadable.parameters_model
 
 
@@ -323,7 +325,7 @@ def test_the_schema_of_another_server_narrows(tmp_path: Path) -> None:
 
 
 def test_rows_are_checked_by_the_narrowed_parameters() -> None:
-    with pytest.raises(RowsError, match="steps takes a whole number, at least 1, at most 10000, not '20000'"):
+    with pytest.raises(RowsError, match="steps expects an integer, at least 1, at most 10000, not '20000'"):
         Rows.grid("prompt=a", "steps=20000").checked(picture)
 
 
@@ -430,7 +432,7 @@ def test_the_command(tmp_path: Path, command: Command) -> None:
     assert found["properties"]["steps"]["maximum"] == 10_000
     run = command("run", str(tmp_path / "made.py"), "--image", "a.png", "--steps", "20000", "--server", "x")
     assert run.code == 2
-    assert "--steps takes a whole number, at least 1, at most 10000, not '20000'" in run.err
+    assert "--steps expects an integer, at least 1, at most 10000, not '20000'" in run.err
     run = command("run", str(tmp_path / "made.py"), "--help")
     assert "How often. At least 1, at most 10000. [default: 20]" in " ".join(run.out.split())
     (tmp_path / "prompt.json").write_text("{}")

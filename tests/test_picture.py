@@ -220,9 +220,9 @@ def test_a_picture_is_saved_in_the_form_that_its_name_ends_with(tmp_path: Path) 
         (".dot", b"digraph"),
     ):
         assert picture.save(tmp_path / f"x{suffix}").read_bytes().startswith(start)
-    with pytest.raises(PictureError, match=r"\.svg, \.html, \.mmd, \.dot, \.png; '\.gif' is none"):
+    with pytest.raises(PictureError, match=r"\.svg, \.html, \.mmd, \.dot, \.png; '\.gif' is not one of them"):
         picture.save(tmp_path / "x.gif")
-    with pytest.raises(PictureError, match="the name has no ending"):
+    with pytest.raises(PictureError, match="the file name has no suffix"):
         picture.save(tmp_path / "x")
     with pytest.raises(PictureError, match="cannot write"):
         picture.save(tmp_path / "absent" / "x.svg")
@@ -231,7 +231,7 @@ def test_a_picture_is_saved_in_the_form_that_its_name_ends_with(tmp_path: Path) 
 
 def test_a_theme_that_is_none_is_refused() -> None:
     wrong: Any = "drak"
-    with pytest.raises(PictureError, match="a theme is one of auto, light, dark, not 'drak'"):
+    with pytest.raises(PictureError, match="theme must be one of auto, light, dark, not 'drak'"):
         Picture(read_prompt({}), theme=wrong)
 
 
@@ -239,7 +239,7 @@ def test_an_argument_of_another_type_is_named() -> None:
     made: Any = Workflow(raw_node("EmptyImage", {}))
     with pytest.raises(PictureError, match=r"schema must be a Schema, not str: save\(\) writes"):
         made.picture("x.svg")
-    with pytest.raises(PictureError, match=r"not of Workflow: a Workflow has picture\(\)"):
+    with pytest.raises(PictureError, match=r"not Workflow: for a Workflow, call picture\(\)"):
         Picture(made)
 
 

@@ -187,7 +187,7 @@ def test_in_a_repository_its_readme_and_gitignore_stay(command: Command, tmp_pat
         (folder / name).write_text("mine")
     made = command("init", str(folder), "--name", "print-shop")
     assert made.code == 0, made.err
-    assert "README.md was there and is as it was" in made.out
+    assert "README.md already existed and was left alone" in made.out
     assert files(folder) == sorted({*MADE, "LICENSE"})
     assert (folder / ".gitignore").read_text() == (folder / "README.md").read_text() == "mine"
 
@@ -242,8 +242,8 @@ def test_half_a_project_is_not_left(tmp_path: Path) -> None:
         ("My Shop!", "letters, digits", "my-shop"),
         ("-shop", "letters, digits", "shop"),
         ("3d", "Python cannot import a module '3d'", "comfy-3d"),
-        ("class", "a word of the Python language", "class-workflows"),
-        ("random", "would hide the one of Python's standard library", "random-workflows"),
+        ("class", "a Python keyword", "class-workflows"),
+        ("random", "would hide one of Python's standard library", "random-workflows"),
         ("tests", "would hide", "tests-workflows"),
         ("ComfyFlow", "would hide", "comfyflow-workflows"),
         ("httpx", "would hide", "httpx-workflows"),

@@ -67,7 +67,7 @@ def first_try(
     height: int = 768,
     ckpt_name: str = "sd15.safetensors",
 ) -> SaveImage:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     model, clip, vae = CheckpointLoaderSimple(ckpt_name=ckpt_name)
     positive = CLIPTextEncode(text=prompt, clip=clip)
     negative = titled(
@@ -138,8 +138,8 @@ def test_a_parameter_of_fixed_choices_is_of_their_type(schema: Schema) -> None:
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("sampler", "no kind of parameter 'sampler'; say prompts, files, seeds, sizes, models"),
-        ("99.seed", "there is no node '99'"),
+        ("sampler", "unknown kind of parameter 'sampler'; choose prompts, files, seeds, sizes, models"),
+        ("99.seed", "unknown node '99'"),
         ("3.sede", "KSampler #3 has no value 'sede'; it has seed, steps"),
         ("3.model", "has no value 'model'"),
     ],
@@ -354,14 +354,14 @@ def test_values_that_are_lists_and_objects(schema: Schema) -> None:
     ("nodes", "told"),
     [
         ({}, "there are no nodes"),
-        ({"n1": ("A", {"x": ("2", 0)})}, "input 'x' of 'A' #1 is linked to node '2', which is not there"),
-        ({"n1": ("A", {"x": ("1", 0)})}, "nodes depend on themselves, in a circle: A #1 -> A #1"),
-        ({"n1": ("A", {"x": ("2", 0)}), "n2": ("B", {"x": ("1", 0)})}, "in a circle"),
+        ({"n1": ("A", {"x": ("2", 0)})}, "input 'x' of 'A' #1 is linked to node '2', which does not exist"),
+        ({"n1": ("A", {"x": ("1", 0)})}, "nodes depend on themselves, in a cycle: A #1 -> A #1"),
+        ({"n1": ("A", {"x": ("2", 0)}), "n2": ("B", {"x": ("1", 0)})}, "in a cycle"),
         ({"n1": ("A", {"x": [1, 2, 3]})}, "a bare list"),
         ({"n1": ("A", {}), "n2": ("A", {"x": ("1", -1)})}, "output -1"),
-        ({"n1": ("A", {"x": {1: 2}})}, "keys are no texts"),
+        ({"n1": ("A", {"x": {1: 2}})}, "keys are not strings"),
         ({"n1": ("A", {"x": {"a": object()}})}, "holds a object"),
-        ({"n1": ("A", {"x": 1 << 5000})}, "too large a number"),
+        ({"n1": ("A", {"x": 1 << 5000})}, "a number that is too large"),
     ],
 )
 def test_what_no_program_can_make_is_refused(schema: Schema, nodes: dict[str, Any], told: str) -> None:
@@ -424,9 +424,9 @@ def test_the_proof_runs_the_source_and_compares(schema: Schema) -> None:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("import nothing_like_this", "cannot be run: ModuleNotFoundError"),
-        ("x = 1", "cannot be run: ValueError"),
-        ("def (", "cannot be run: SyntaxError"),
+        ("import nothing_like_this", "does not run: ModuleNotFoundError"),
+        ("x = 1", "does not run: ValueError"),
+        ("def (", "does not run: SyntaxError"),
         ("while True: pass", "did not finish within 1 s"),
     ],
 )
@@ -436,5 +436,5 @@ def test_source_that_does_not_run_is_no_proof(schema: Schema, source: str, told:
 
 
 def test_the_proof_needs_the_package(schema: Schema) -> None:
-    with pytest.raises(PythonSourceError, match="there is no package 'not_there'"):
+    with pytest.raises(PythonSourceError, match="no package 'not_there' found"):
         prove(to_python(TXT2IMG, schema), TXT2IMG, schema, package="not_there")

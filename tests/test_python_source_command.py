@@ -26,11 +26,11 @@ def test_a_prompt_is_written_as_python_and_proven(prompt: Path, command: Command
     out = prompt.parent / "first_try.py"
     run = command("to-python", str(prompt), "-o", str(out))
     assert (run.code, run.out) == (0, "")
-    assert run.err == f"{out}: proven to give the same 7 nodes\n"
+    assert run.err == f"{out}: proven to build the same 7 nodes\n"
     assert out.read_text() == AS_PYTHON
     again = command("to-python", str(out))
     assert again.code == 0
-    assert "Make the graph" in again.out
+    assert "Build the graph" in again.out
 
 
 def test_the_function_is_called_as_the_file(prompt: Path, command: Command) -> None:
@@ -75,7 +75,7 @@ def test_a_difference_is_told_and_nothing_written(
     out = prompt.parent / "out.py"
     run = command("to-python", str(prompt), "-o", str(out))
     assert run.code == 1
-    assert run.err.startswith("the Python does not give the same graph, and was not written:\n")
+    assert run.err.startswith("the Python does not build the same graph and was not written:\n")
     assert "cfg: 7.5 -> 8.0" in run.err
     assert not out.exists()
 
@@ -83,9 +83,9 @@ def test_a_difference_is_told_and_nothing_written(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--params", "none,seeds"], "--params none stands alone"),
-        (["--params", "seed"], "there is no kind of parameter 'seed'"),
-        (["--package", "no_such_package"], "there is no package 'no_such_package' of node classes"),
+        (["--params", "none,seeds"], "--params none cannot be combined with others"),
+        (["--params", "seed"], "unknown kind of parameter 'seed'"),
+        (["--package", "no_such_package"], "node package 'no_such_package' not found"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(prompt: Path, command: Command, words: list[str], told: str) -> None:
@@ -196,7 +196,7 @@ def invert_and_blur(picture: Output[IMAGE]) -> Output[IMAGE]:
 # > Free.
 @workflow
 def drawn(width: int = 64, height: int = 32) -> SaveImage:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Step 1 - Make ---
     #
     # --- Note: Hint ---
@@ -246,7 +246,7 @@ def test_classes_come_from_the_package_that_was_named(folder: Path, command: Com
     name = f"plain_nodes_{uuid.uuid4().hex[:8]}"
     assert command("gen-stubs", "--object-info", "info.json", "--out", name).code == 0
     run = command("to-python", "plain.json", "--stubs", name, "-o", "plain_flow.py")
-    assert run.err == "plain_flow.py: proven to give the same 1 nodes\n"
+    assert run.err == "plain_flow.py: proven to build the same 1 nodes\n"
     assert f"from {name} import Plain\n" in Path("plain_flow.py").read_text()
     assert command("hash", "plain.json").out[:64] == command("hash", "plain_flow.py").out[:64]
 

@@ -49,7 +49,7 @@ def test_values_that_differ_between_the_uses_are_arguments(schema: Schema) -> No
 
 
 def test_values_of_several_types_make_an_argument_of_any(schema: Schema) -> None:
-    made = graph(**subgraphs(2, width=[64, "a text"], crop=["center", "no such choice"]))
+    made = graph(**subgraphs(2, width=[64, "a string"], crop=["center", "no such choice"]))
     source = to_python(made, schema)
     assert "crop: Any, width: Any) -> Output[" in source
     assert difference(made, source, schema) == ""

@@ -358,7 +358,7 @@ def test_errors_are_those_of_compiling(tmp_path: Path) -> None:
             recipe.prepare(Row(0, {"text": ""}))
         with pytest.raises(ParameterError, match="at most 100"):
             recipe.prepare(Row(0, {"text": "a", "cfg": float("inf")}))
-        with pytest.raises(ParameterError, match="whole number"):
+        with pytest.raises(ParameterError, match="integer"):
             recipe.prepare(Row(0, {"text": "a", "steps": "x"}))
         with pytest.raises(RowsError, match="steps is wrong"):
             recipe.prepare(Row(0, {}, problems=(RowProblem("steps", "is wrong"),)))
@@ -366,7 +366,7 @@ def test_errors_are_those_of_compiling(tmp_path: Path) -> None:
 
 def test_a_value_that_no_prompt_can_hold(tmp_path: Path) -> None:
     recipe = Recipe.of(function(tmp_path, "return raw_node('X', {'number': number})", "number: float"))
-    with pytest.raises(CompileError, match="no number that JSON can hold"):
+    with pytest.raises(CompileError, match="not a number that JSON can hold"):
         recipe.prepare(Row(0, {"number": float("inf")}))
 
 
@@ -430,16 +430,16 @@ def test_a_prompt_is_filled_by_its_inputs() -> None:
         ("steps=1", "steps is a value of 2 nodes; name one: 4.steps, 6.steps"),
         ("KSampler.stesp=1", "KSampler.stesp names no input of node #4; did you mean 'steps'?"),
         ("KSamplr.steps=1", "KSamplr.steps names no node; did you mean 'KSampler'?"),
-        ("CLIPTextEncode.text=x", "CLIPTextEncode.text fits 2 nodes; name one by id: 2, 3"),
+        ("CLIPTextEncode.text=x", "CLIPTextEncode.text fits 2 nodes; pick one by id: 2, 3"),
         ("wdith=1", "wdith is no input; did you mean 'width'?"),
-        ("KSampler.steps=x", "value 1: KSampler.steps takes a whole number, at least 1, "),
+        ("KSampler.steps=x", "value 1: KSampler.steps expects an integer, at least 1, "),
         (
             "KSampler.sampler_name=eulr",
             "value 1: KSampler.sampler_name got 'eulr'; did",
         ),
         (
             "KSampler.denoise=1.5",
-            "value 1: KSampler.denoise takes a number, at least 0.0, ",
+            "value 1: KSampler.denoise expects a number, at least 0.0, ",
         ),
     ],
 )

@@ -115,11 +115,11 @@ def test_what_is_no_axis_is_refused(axes: list[str], message: str) -> None:
 def test_all_problems_of_a_grid_are_told_at_once() -> None:
     rows = Rows.grid("promt=a", "steps=ten,20,99", "sampler=eulr")
     assert refused(rows) == [
-        "promt is no parameter; did you mean 'prompt'?",
-        "value 1: steps takes a whole number, at least 1, at most 50, not 'ten'",
-        "value 3: steps takes a whole number, at least 1, at most 50, not '99'",
+        "promt is not a parameter; did you mean 'prompt'?",
+        "value 1: steps expects an integer, at least 1, at most 50, not 'ten'",
+        "value 3: steps expects an integer, at least 1, at most 50, not '99'",
         "value 1: sampler got 'eulr'; did you mean 'euler'?",
-        "prompt is missing; it takes a text",
+        "prompt is missing; it expects a string",
     ]
 
 
@@ -239,14 +239,14 @@ def test_csv_with_sep_in_front_and_another_encoding(tmp_path: Path) -> None:
 def test_all_problems_of_a_csv_file_are_told_at_once(tmp_path: Path) -> None:
     text = 'prompt,stesp,steps,cfg,cfg,seed,\na,1,ten,,,1.23E+15,\n"b\nb",,60,,,,left over\n,,1,x,,,,more\n'
     assert refused(Rows.csv(written(tmp_path, text))) == [
-        "rows.csv, line 1: stesp is no parameter; did you mean 'steps'?",
+        "rows.csv, line 1: stesp is not a parameter; did you mean 'steps'?",
         "rows.csv, line 1: cfg stands twice: in columns D and E",
-        "rows.csv, line 2: steps takes a whole number, at least 1, at most 50, not 'ten'",
-        "rows.csv, line 2: seed takes a whole number, not '1.23E+15' (" + ROUNDED,
+        "rows.csv, line 2: steps expects an integer, at least 1, at most 50, not 'ten'",
+        "rows.csv, line 2: seed expects an integer, not '1.23E+15' (" + ROUNDED,
         "rows.csv, line 3: 'left over' stands in column G, which has no name",
-        "rows.csv, line 3: steps takes a whole number, at least 1, at most 50, not '60'",
+        "rows.csv, line 3: steps expects an integer, at least 1, at most 50, not '60'",
         "rows.csv, line 5: 'more' stands in column H, which has no name",
-        "rows.csv, line 5: cfg takes a number, not 'x'",
+        "rows.csv, line 5: cfg expects a number, not 'x'",
     ]
 
 
@@ -256,7 +256,7 @@ def test_a_problem_that_many_rows_have_is_told_once(tmp_path: Path) -> None:
         Rows.csv(path).checked(poster)
     assert str(caught.value) == (
         "100 problems in the rows; nothing was sent\n  rows.csv, line 2; rows.csv, line 3; "
-        "rows.csv, line 4; and 97 more: prompt is missing; it takes a text"
+        "rows.csv, line 4; and 97 more: prompt is missing; it expects a string"
     )
     assert caught.value.count == 100
     assert caught.value.problems[7].row == 7
@@ -343,13 +343,13 @@ def test_all_problems_of_json_lines_are_told_at_once(tmp_path: Path) -> None:
         "line 1: is no JSON: Expecting ',' delimiter: line 2 column 1 (char 15)",
         "line 2: is no JSON object but '[1]'; JSON Lines has one a line",
         "line 3: has 'prompt' twice",
-        "line 4: promt is no parameter; did you mean 'prompt'?",
-        "line 4: steps takes a whole number, at least 1, at most 50, not 'x'",
-        "line 4: cfg takes a number, not None: input should be a valid number",
-        "line 4: prompt is missing; it takes a text",
+        "line 4: promt is not a parameter; did you mean 'prompt'?",
+        "line 4: steps expects an integer, at least 1, at most 50, not 'x'",
+        "line 4: cfg expects a number, not None: input should be a valid number",
+        "line 4: prompt is missing; it expects a string",
         "line 5: is no JSON: NaN is no JSON",
-        "line 6: negative_prompt is no parameter; did you mean 'negative'?",
-        "line 6: no-such is no parameter; there are: " + ", ".join(poster.parameters),
+        "line 6: negative_prompt is not a parameter; did you mean 'negative'?",
+        "line 6: no-such is not a parameter; valid parameters: " + ", ".join(poster.parameters),
     ]
     assert found[-1].startswith("r.jsonl, line 7: is no JSON: ")
 
@@ -399,7 +399,7 @@ def test_rows_of_python() -> None:
     ]
     assert refused(Rows.of([{"prompt": "a", "cfg": float("nan")}, {"prompt": "a", "image": b"x"}])) == [
         "row 0: cfg got nan, which JSON cannot hold; leave a value out for the default",
-        "row 1: image takes a path, not b'x': input is not a valid path for <class 'pathlib.Path'>",
+        "row 1: image expects a path, not b'x': input is not a valid path for <class 'pathlib.Path'>",
     ]
     with pytest.raises(RowsError, match=r"to_dict\('records'\)"):
         Rows.of(["prompt"]).checked(poster)
@@ -419,7 +419,7 @@ def test_rows_without_an_end_are_checked_as_they_come() -> None:
         {"prompt": "p1", "steps": 1, "cfg": 2.0},
     ]
     assert [str(problem) for problem in first[1].problems] == [
-        "row 1: steps takes a whole number, at least 1, at most 50, not 0"
+        "row 1: steps expects an integer, at least 1, at most 50, not 0"
     ]
     with pytest.raises(RowsError, match="read only once"):
         Rows.grid("cfg=1,2") * Rows.of(endless())

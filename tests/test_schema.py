@@ -291,7 +291,7 @@ def test_versions_compare_as_numbers() -> None:
     assert Version.parse("nightly") is None
     assert str(Version(0, 27)) == "0.27.0"
     assert load_schema({}, version="0.20").version == (0, 20, 0)
-    with pytest.raises(SchemaError, match="no ComfyUI version"):
+    with pytest.raises(SchemaError, match="not a ComfyUI version"):
         load_schema({}, version="latest")
 
 

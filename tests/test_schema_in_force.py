@@ -211,14 +211,12 @@ BODY = {"prompt": SAVE, "client_id": "x"}
 OTHERS = {
     "a prompt": SAVE,
     "the body of a POST /prompt": BODY,
-    "a workflow of the editor": {"nodes": [], "links": [], "version": 0.4},
-    "a history of a server": {
-        "an-id": {"prompt": [1, "an-id", SAVE, {}, ["9"]], "outputs": {}, "status": {}}
-    },
-    "the answer of GET /system_stats": {"system": {"os": "linux"}, "devices": []},
-    "the answer of GET /queue": {"queue_running": [], "queue_pending": []},
-    "the error of a server": {"error": "unauthorized"},
-    "JSON without a single node class": {"name": "a package", "version": "1.0.0"},
+    "an editor workflow": {"nodes": [], "links": [], "version": 0.4},
+    "a server's history": {"an-id": {"prompt": [1, "an-id", SAVE, {}, ["9"]], "outputs": {}, "status": {}}},
+    "the response to GET /system_stats": {"system": {"os": "linux"}, "devices": []},
+    "the response to GET /queue": {"queue_running": [], "queue_pending": []},
+    "a server's error response": {"error": "unauthorized"},
+    "JSON without any node class": {"name": "a package", "version": "1.0.0"},
 }
 
 
@@ -240,7 +238,7 @@ def test_gen_stubs_writes_no_package_of_nothing(text: str, command: Command, tmp
     path.write_text(text)
     run = command("gen-stubs", "--object-info", str(path), "--out", str(tmp_path / "made"))
     assert run.code == 2
-    assert "there is no node to generate" in run.err
+    assert "no node can be generated" in run.err
     assert not (tmp_path / "made").exists()
 
 

@@ -69,12 +69,12 @@ def test_everything_that_is_wrong_with_parameters_is_told(served: Served) -> Non
     assert width["limit"] == {"minimum": 1, "maximum": 16384}
     assert "at least 1" in width["message"]
     assert "did you mean 'height'?" in height["message"]
-    assert color["message"].startswith("color takes a whole number")
+    assert color["message"].startswith("color expects an integer")
 
 
 def test_a_parameter_that_is_missing_is_named(served: Served) -> None:
     said = served.job("greeting", {}).json()
-    assert [each["message"] for each in said["problems"]] == ["name is missing; it takes a text"]
+    assert [each["message"] for each in said["problems"]] == ["name is missing; it expects a string"]
 
 
 def test_what_the_workflow_itself_raises_is_told(served: Served) -> None:

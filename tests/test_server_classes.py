@@ -143,7 +143,7 @@ def test_a_command_asks_for_the_classes_in_use(
 
 def test_a_report_is_what_it_is_against_all_classes(server: Server) -> None:
     broken = {**SAVE, "1": {"class_type": "EmptyImage", "inputs": {"width": "x", "strange": 1}}}
-    for prompt in (SAVE, broken, wrong("SaveImge"), wrong("nothing like it"), {"1": {}}):
+    for prompt in (SAVE, broken, wrong("SaveImge"), wrong("nothing similar"), {"1": {}}):
         asked = asked_schema(server.url)
         assert shown(asked, prompt) == shown(Schema(server.classes, "0.33.0"), prompt)
 

@@ -97,7 +97,7 @@ def test_several_at_once() -> None:
 
 
 def test_it_may_be_started_only_once() -> None:
-    with Simulator(NODES) as server, pytest.raises(SimulatorError, match="runs already"):
+    with Simulator(NODES) as server, pytest.raises(SimulatorError, match="is already running"):
         server.start()
 
 
@@ -110,7 +110,7 @@ def test_before_its_start_it_has_nothing() -> None:
 
 
 def test_an_unknown_profile_is_an_error() -> None:
-    with pytest.raises(SimulatorError, match=r"no profile '1\.0'"):
+    with pytest.raises(SimulatorError, match=r"unknown profile '1\.0'"):
         Simulator(NODES, profile="1.0")
 
 

@@ -311,7 +311,7 @@ def test_sound_is_cut_joined_and_mixed(server: Simulator) -> None:
 def test_a_sound_that_is_none_is_an_error(server: Simulator) -> None:
     (server.folders.of("input") / "bad.wav").write_bytes(b"RIFF")
     prompt = {"1": node("LoadAudio", audio="bad.wav"), "2": node("PreviewAudio", audio=["1", 0])}
-    assert "bad.wav is no sound that can be read" in error(server, prompt)["exception_message"]
+    assert "bad.wav is not an audio file that can be read" in error(server, prompt)["exception_message"]
 
 
 VIDEO: dict[str, Any] = {
@@ -356,7 +356,7 @@ def test_a_video_that_is_none_is_an_error(server: Simulator) -> None:
         "1": node("LoadVideo", file="bad.mp4"),
         "x": node("SaveVideo", video=["1", 0], filename_prefix="v", format="auto", codec="auto"),
     }
-    assert "bad.mp4 is no video that can be read" in error(server, prompt)["exception_message"]
+    assert "bad.mp4 is not a video that can be read" in error(server, prompt)["exception_message"]
 
 
 def test_an_animated_png_knows_its_prompt(server: Simulator) -> None:

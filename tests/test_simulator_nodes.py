@@ -322,7 +322,7 @@ def test_loading_a_picture_with_alpha(server: Simulator) -> None:
 
 
 def test_a_file_that_is_no_picture_is_an_error(server: Simulator) -> None:
-    (server.folders.of("input") / "text.png").write_text("no picture")
+    (server.folders.of("input") / "text.png").write_text("not an image")
     prompt = {"1": node("LoadImage", image="text.png"), "2": node("PreviewImage", images=["1", 0])}
     assert error(server, prompt)["exception_type"] == "PIL.UnidentifiedImageError"
 

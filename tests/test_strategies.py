@@ -189,7 +189,7 @@ def test_values_are_given_by_name(graph: Graph) -> None:
 @pytest.mark.parametrize(
     ("schema", "options", "message"),
     [
-        (Schema({}), {}, "no output node can be given what it needs"),
+        (Schema({}), {}, "no output node's inputs can be filled"),
         (Schema({"NoFiles": node({"required": {"name": [[]]}}, end=True)}), {}, "no output node"),
         (SCHEMA, {"max_nodes": 1}, "the smallest workflow of this schema has 2 nodes"),
     ],
@@ -341,7 +341,7 @@ def test_links_of_one_node_are_drawn_by_type() -> None:
 
 
 def test_a_node_that_nothing_can_be_given_to_is_said() -> None:
-    with pytest.raises(SchemaError, match="NoFiles: nothing can be given to 'name'"):
+    with pytest.raises(SchemaError, match="NoFiles: nothing fits 'name'"):
         node_inputs(SCHEMA["NoFiles"])
 
 

@@ -96,9 +96,9 @@ def test_a_picture_comes_in_many_forms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (b"no picture", "is no picture, by its first bytes"),
-        (encoded(scene())[:200], "is no picture that can be read"),
-        ("nowhere.png", "nowhere.png is no picture that can be read"),
+        (b"not an image", "is not an image, judging by its first bytes"),
+        (encoded(scene())[:200], "is not an image that can be read"),
+        ("nowhere.png", "nowhere.png is not an image that can be read"),
     ],
 )
 def test_what_is_no_picture_is_said(picture: Any, message: str) -> None:
@@ -153,7 +153,7 @@ def test_images_are_counted_and_measured() -> None:
 
 @pytest.mark.parametrize("wrong", [3, {"a": 1}])
 def test_what_no_run_gives_is_said(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="expected what a run gave"):
+    with pytest.raises(TypeError, match="expected the result of a run"):
         assert_images(wrong)
 
 
@@ -188,7 +188,7 @@ def test_metadata_is_read_and_compared() -> None:
 def test_metadata_that_is_no_prompt_is_said(prompt: str) -> None:
     info = PngInfo()
     info.add_text("prompt", prompt)
-    with pytest.raises(AssertionError, match="what the picture tells as its prompt is none"):
+    with pytest.raises(AssertionError, match="what the image carries as its prompt is not a prompt"):
         assert_metadata(encoded(scene(), pnginfo=info), two_passes())
 
 

@@ -168,7 +168,7 @@ def test_a_project_says_what_its_stubs_are_called(run: Run, pytester: pytest.Pyt
     pytester.makeini("[pytest]\ncomfy_stubs = ournodes\n")
     done = run("def test_it(comfy_schema): pass")
     done.assert_outcomes(errors=1)
-    done.stdout.fnmatch_lines(["*there is no package 'ournodes' of generated nodes*comfyflow gen-stubs*"])
+    done.stdout.fnmatch_lines(["*node package 'ournodes' not found*comfyflow gen-stubs*"])
 
 
 def test_options_and_the_marker_are_described(run: Run) -> None:
@@ -197,7 +197,7 @@ class TestMore:
 def test_goldens_are_written_compared_and_updated(run: Run, pytester: pytest.Pytester) -> None:
     done = run(GOLDEN)
     done.assert_outcomes(failed=3)
-    done.stdout.fnmatch_lines(["*there is no golden file *goldens/test_it.test_plain-64.json*"])
+    done.stdout.fnmatch_lines(["*golden file not found: *goldens/test_it.test_plain-64.json*"])
     run(None, "--comfy-update-goldens").assert_outcomes(passed=3)
     folder = pytester.path / "goldens"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -280,7 +280,7 @@ def test_pictures_have_goldens_and_differences_to_look_at(run: Run, pytester: py
     done = run(test.format(color="black"))
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(
-        ["*mean difference of the pixels: 1.0000*", "*Both and their difference are in *.png*"]
+        ["*mean pixel difference: 1.0000*", "*Both images and their difference are in *.png*"]
     )
     assert len(list((pytester.path / ".pytest_cache").rglob("comfyflow-differences/*test_look*.png"))) == 1
 
@@ -320,7 +320,7 @@ def test_a_real_server_takes_the_place_of_the_simulator(run: Run, real_server: S
     )
     done.assert_outcomes(passed=1, skipped=1, failed=1)
     done.stdout.fnmatch_lines(
-        [f"*comfy_server.fail_next needs the simulator, and this is {real_server.url}*"]
+        [f"*comfy_server.fail_next needs the simulator, but the server is {real_server.url}*"]
     )
 
 
@@ -389,7 +389,9 @@ def test_tests_that_need_models_are_skipped_where_there_are_none(
 ) -> None:
     done = run(MODELS, "--comfy-server", real_server.url, "-rs")
     done.assert_outcomes(passed=2, skipped=1)
-    done.stdout.fnmatch_lines([f"*{real_server.url} has not got heer.safetensors (it has here.safetensors)*"])
+    done.stdout.fnmatch_lines(
+        [f"*{real_server.url} does not have heer.safetensors (it has here.safetensors)*"]
+    )
     pytester.makepyfile(test_refused=REFUSED)
     for kinds in (
         ["value_not_in_list"],
@@ -399,7 +401,7 @@ def test_tests_that_need_models_are_skipped_where_there_are_none(
         real_server.reject_next(node_errors=refusal(*kinds))
     done = run(None, "test_refused.py", "--comfy-server", real_server.url, "-rs")
     done.assert_outcomes(skipped=1, failed=2)
-    done.stdout.fnmatch_lines([f"*{real_server.url} has not got away.safetensors*"])
+    done.stdout.fnmatch_lines([f"*{real_server.url} does not have away.safetensors*"])
 
 
 def test_the_simulator_needs_no_models(run: Run) -> None:

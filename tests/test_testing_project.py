@@ -59,7 +59,7 @@ def test_the_example_project_fails_where_its_workflow_is_changed(tmp_path: Path)
     done = run_pytest(folder, "-k", "agreed or likes_it")
     assert done.returncode == 1
     assert "cfg: 6.5 -> 9.5" in done.stdout
-    assert "every KSampler of the workflow 'contact_sheet' was to have cfg at most 8" in done.stdout
+    assert "every KSampler of the workflow 'contact_sheet' should have cfg at most 8" in done.stdout
     assert "'Draft' (KSampler #5), made at posters.py:" in done.stdout
 
 

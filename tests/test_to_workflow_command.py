@@ -63,7 +63,7 @@ def test_a_prompt_and_what_was_written_of_it_are_taken_too(
 def test_a_frontend_that_is_none_is_refused(command: Command, script: str) -> None:
     run = command("to-workflow", script, "--stubs", "comfynodes", "--frontend", "newest")
     assert run.code == 2
-    assert "no version of the editor" in run.err
+    assert "not an editor version" in run.err
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +151,12 @@ def test_what_cannot_be_kept_is_told(command: Command, tmp_path: Path, script: s
     prompt, program = str(tmp_path / "prompt.json"), tmp_path / "made.py"
     command("compile", script, "-o", prompt)
     run = command("to-python", prompt, "-o", str(program), "--canvas", str(tmp_path / "x.json"))
-    assert (run.code, "prompt.json holds no workflow of the editor" in run.err) == (2, True)
+    assert (run.code, "prompt.json is not an editor workflow" in run.err) == (2, True)
     assert not program.exists()
 
     program.write_text(PYTHON.replace("@workflow", '@workflow(canvas="none.json")'))
     run = command("to-workflow", str(program), "--stubs", "comfynodes")
-    assert (run.code, f"{tmp_path / 'none.json'}: there is no such file" in run.err) == (2, True)
+    assert (run.code, f"{tmp_path / 'none.json'}: file not found" in run.err) == (2, True)
     other = tmp_path / "other.py"
     other.write_text(PYTHON.replace("@workflow", '@workflow(canvas="prompt.json")'))
     run = command("to-workflow", str(other), "--stubs", "comfynodes")
@@ -166,11 +166,9 @@ def test_what_cannot_be_kept_is_told(command: Command, tmp_path: Path, script: s
 
 def test_a_canvas_is_a_path_and_what_is_decorated_a_function() -> None:
     made: Any = workflow_of
-    with pytest.raises(NodeUsageError, match="canvas is the path of a file, not int"):
+    with pytest.raises(NodeUsageError, match="canvas must be a path, not int"):
         made(canvas=5)
-    with pytest.raises(
-        NodeUsageError, match="decorates a function, not str; a file of the editor is canvas="
-    ):
+    with pytest.raises(NodeUsageError, match="decorates a function, not str; pass an editor file as canvas="):
         made("picture.json")
 
 

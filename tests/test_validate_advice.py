@@ -40,20 +40,22 @@ def choosing(**inputs: Any) -> Prompt:
 def test_a_link_beyond_what_an_input_grows_to() -> None:
     (said,) = told(batching(image0=["1", 0], image7=["1", 0]), "unknown_link")
     assert said.input_name == "images.image7"
-    assert said.message == "is beyond what 'images' grows to (the last is images.image2); the node will fail"
+    assert said.message == "is beyond the limit of 'images' (the last is images.image2); the node will fail"
     (said,) = told(batching(image0=["1", 0], image7=5), "unknown_input")
-    assert said.message == "is no input that 'images' brings; the server ignores it"
+    assert said.message == "is not an input that 'images' adds; the server ignores it"
 
 
 def test_a_link_to_what_a_choice_does_not_bring() -> None:
     given: dict[str, Any] = {"how": "grown", "how.width": 8}
     (said,) = told(choosing(**given, **{"how.height": ["1", 0]}), "unknown_link")
-    assert said.message == ("is no input of Choose; the server runs what is linked, and then the node fails")
+    assert said.message == (
+        "is not an input of Choose; the server runs the linked nodes, and then this node fails"
+    )
     (said,) = told(choosing(**given, **{"how.height": 8}), "unknown_input")
-    assert said.message == "is no input that 'how' brings when it is 'grown'; the server ignores it"
+    assert said.message == "is not an input that 'how' adds when it is 'grown'; the server ignores it"
     inner = {"how": "deep", "how.more": "a", "how.more.b": 1}
     (said,) = told(choosing(**inner), "unknown_input")
-    assert said.message == "is no input that 'how.more' brings when it is 'a'; the server ignores it"
+    assert said.message == "is not an input that 'how.more' adds when it is 'a'; the server ignores it"
 
 
 @pytest.mark.parametrize("given", [{}, {"how": "zzz"}])
@@ -77,7 +79,7 @@ def test_only_what_is_free_is_suggested() -> None:
 def test_what_the_server_fills_itself() -> None:
     prompt = good()
     prompt["3"]["inputs"]["prompt"] = {"a": 1}
-    assert words(prompt, "unknown_input") == ["is filled by the server; what is given is ignored"]
+    assert words(prompt, "unknown_input") == ["is filled in by the server; the given value is ignored"]
 
 
 # Slots, values and depths
@@ -112,7 +114,7 @@ def test_how_deep_a_value_may_be_nested(depth: int, says: str | None) -> None:
     prompt = {**good(), "4": node("Show", value=value)}
     found = told(prompt, "nested_too_deep")
     assert [each.message for each in found] == (
-        [f"is nested {says} deep; more than 450 may kill a server's worker"] if says else []
+        [f"is nested {says} deep; more than 450 can kill a server's worker"] if says else []
     )
     assert all((each.node_id, each.input_name, each.severity) == ("4", "value", "refusal") for each in found)
 
@@ -127,7 +129,8 @@ def test_how_long_a_chain_may_be(length: int, refused: bool) -> None:
     assert bool(found) is refused
     assert [(each.node_id, each.severity) for each in found] == ([("end", "refusal")] if refused else [])
     assert (
-        not refused or f"a chain of {length} nodes; a server recurses through about 960" in found[0].message
+        not refused
+        or f"a chain of {length} nodes; a server recurses about 960 nodes deep" in found[0].message
     )
 
 
@@ -137,9 +140,9 @@ def test_how_long_a_chain_may_be(length: int, refused: bool) -> None:
 def test_targets_that_are_no_outputs() -> None:
     found = told(good(), "target_without_output", partial_execution_targets=["3", "2", "99", 5])
     assert [(each.node_id, each.message) for each in found] == [
-        ("2", "is a target of the run, and no output node"),
-        (None, "'99' is a target of the run, and not in the prompt"),
-        (None, "5 is a target of the run, and not in the prompt"),
+        ("2", "is a target of the run but not an output node"),
+        (None, "'99' is a target of the run but not in the prompt"),
+        (None, "5 is a target of the run but not in the prompt"),
     ]
 
 
@@ -152,19 +155,17 @@ def test_what_is_to_be_known_of_a_class_is_said_at_its_first_node() -> None:
         (each.type, each.node_id, each.message) for each in found if each.type != "reaches_no_output"
     ] == [
         ("deprecated_node", "4", f"is deprecated{more}"),
-        ("experimental_node", "4", f"is experimental: it may change or go{more}"),
-        ("paid_node", "4", f"calls a paid service, and needs an account with it{more}"),
+        ("experimental_node", "4", f"is experimental: it may change or disappear{more}"),
+        ("paid_node", "4", f"calls a paid service, which needs an account{more}"),
     ]
     unread = {**good(), "4": node("Broken")}
-    assert words(unread, "unreadable_class") == [
-        "has a class that the schema does not describe; it is not checked"
-    ]
+    assert words(unread, "unreadable_class") == ["has a class that is not in the schema; it is not checked"]
 
 
 def test_nodes_that_nothing_needs_are_named_in_order() -> None:
     prompt = {"8": node("Number", value=1), **good(), "4": node("Number", value=2)}
     assert [each.node_id for each in told(prompt, "reaches_no_output")] == ["8", "4"]
-    assert set(words(prompt, "reaches_no_output")) == {"is needed by no output; it will not run"}
+    assert set(words(prompt, "reaches_no_output")) == {"is not needed by any output; it will not run"}
     around = {"6": node("Any", value=["7", 0]), "7": node("Any", value=["6", 0])}
     assert [each.node_id for each in told({**good(), **around}, "reaches_no_output")] == ["6", "7"]
 
@@ -200,10 +201,10 @@ def test_which_types_flow_is_said() -> None:
     prompt |= {f"s{name}": node("Show", value=[name, 0]) for name in "45"}
     found = told(prompt, "match_type_mismatch")
     assert {(each.node_id, each.input_name): each.message for each in found} == {
-        ("4", "no"): "is MASK, and 'yes' is IMAGE: they must be of one type",
-        ("5", "yes"): "takes IMAGE,MASK, and INT flows through the link; the server does not notice",
-        ("5", "no"): "takes IMAGE,MASK, and INT flows through the link; the server does not notice",
-        ("7", "image"): "takes IMAGE, and MASK flows through the link; the server does not notice",
+        ("4", "no"): "is MASK, and 'yes' is IMAGE: they must have the same type",
+        ("5", "yes"): "takes IMAGE,MASK, but the link carries INT; the server does not notice",
+        ("5", "no"): "takes IMAGE,MASK, but the link carries INT; the server does not notice",
+        ("7", "image"): "takes IMAGE, but the link carries MASK; the server does not notice",
     }
 
 
@@ -219,5 +220,5 @@ def test_circles_of_which_the_server_says_nothing(version: str, circle: str | No
     ours = [each for each in report.errors if each.type == "dependency_cycle" and not each.details]
     assert [each.node_id for each in ours] == ([circle] if circle else [])
     assert [each.message for each in ours] == (
-        ["is part of a circle: 1 (Any) -> 2 (Any) -> 1 (Any)"] if circle else []
+        ["is part of a cycle: 1 (Any) -> 2 (Any) -> 1 (Any)"] if circle else []
     )

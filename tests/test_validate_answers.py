@@ -50,8 +50,8 @@ def test_a_mismatch(info: Any, says: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name", "says"), [
-    ("value_smaller_than_min", "min", "the least is 3"),
-    ("value_bigger_than_max", "max", "the greatest is 3"),
+    ("value_smaller_than_min", "min", "the minimum is 3"),
+    ("value_bigger_than_max", "max", "the maximum is 3"),
 ])  # fmt: skip
 def test_a_value_out_of_range(kind: str, name: str, says: str) -> None:
     config = ["INT", {name: 3}]
@@ -73,18 +73,18 @@ def test_a_value_out_of_range(kind: str, name: str, says: str) -> None:
         ("bad_linked_input", {"received_value": [1]},
          "is [1]; a link is [node id, slot], and a list is written {\"__value__\": [...]}"),
         ("bad_linked_input", {}, ALL),
-        ("invalid_input_type", {"input_config": ["INT"], "received_value": "x"}, "is 'x', which is no INT"),
+        ("invalid_input_type", {"input_config": ["INT"], "received_value": "x"}, "is 'x', which is not INT"),
         ("invalid_input_type", {"input_config": ["INT", {}]}, ALL),
         ("invalid_input_type", {"received_value": "x"}, ALL),
-        ("value_not_in_list", {"received_value": "x"}, "is 'x', which is none of its choices"),
+        ("value_not_in_list", {"received_value": "x"}, "is 'x', which is not one of its choices"),
         ("value_not_in_list", {}, ALL),
-        ("dependency_cycle", {}, "is part of a circle: said in detail"),
-        ("exception_during_validation", {}, "makes the server's check fail: said in detail"),
-        ("exception_during_inner_validation", {}, "makes the server's check fail: said in detail"),
-        ("invalid_dynamic_input", {}, "is no right row of a group: said in detail"),
-        ("custom_validation_failed", {}, "is refused by the node's own check: said in detail"),
+        ("dependency_cycle", {}, "is part of a cycle: said in detail"),
+        ("exception_during_validation", {}, "makes the server's own check crash: said in detail"),
+        ("exception_during_inner_validation", {}, "makes the server's own check crash: said in detail"),
+        ("invalid_dynamic_input", {}, "is not a valid row of a group: said in detail"),
+        ("custom_validation_failed", {}, "is rejected by the node's own check: said in detail"),
         ("custom_validation_failed", {"loop_error_type": "x"},
-         "stands at a loop that the server cannot run: said in detail"),
+         "belongs to a loop that the server cannot run: said in detail"),
         ("of_a_pack", {}, ALL),
     ],
 )  # fmt: skip
@@ -96,7 +96,7 @@ def test_what_an_own_check_says_without_the_name_of_the_input() -> None:
     info = {"input_name": "pan"}
     assert (
         told("custom_validation_failed", info, "pan - too far")
-        == "is refused by the node's own check: too far"
+        == "is rejected by the node's own check: too far"
     )
     for empty in ("pan", ""):
         assert told("custom_validation_failed", info, empty) == ": ".join(
@@ -108,7 +108,7 @@ def test_a_server_that_says_nothing_at_all() -> None:
     body = {"error": {"type": ""}, "node_errors": {"2": {"errors": [{}]}}}
     report = Report.from_server(body, 400, prompt=good())
     assert [(each.type, each.message) for each in report.node_errors["2"]] == [
-        ("unknown", "the server says no more than that")
+        ("unknown", "the server gives no details")
     ]
     assert report.error == "unknown"
 

@@ -30,20 +30,20 @@ def with_input(name: str, value: Any, node_id: str = "1") -> Prompt:
 @pytest.mark.parametrize(
     ("name", "value", "severity", "says"),
     [
-        ("width", 64.5, "warning", "64.5; the server makes 64 of it"),
-        ("width", "64", "note", "'64'; the server makes 64 of it"),
-        ("tint", True, "note", "True; the server makes 1.0 of it"),
-        ("tint", "0.5", "note", "'0.5'; the server makes 0.5 of it"),
-        ("on", "false", "warning", "'false'; the server makes True of it"),
-        ("on", "disabled", "warning", "'disabled'; the server makes True of it"),
-        ("on", "True", "note", "'True'; the server makes True of it"),
-        ("on", "", "note", "''; the server makes False of it"),
-        ("on", " ", "warning", "' '; the server makes True of it"),
-        ("on", None, "warning", "None; the server makes False of it"),
-        ("on", 2, "warning", "2; the server makes True of it"),
-        ("text", None, "warning", "None; the server makes 'None' of it"),
-        ("text", 5, "note", "5; the server makes '5' of it"),
-        ("text", {"__value__": [1]}, "warning", "[1]; the server makes '[1]' of it"),
+        ("width", 64.5, "warning", "64.5; the server turns it into 64"),
+        ("width", "64", "note", "'64'; the server turns it into 64"),
+        ("tint", True, "note", "True; the server turns it into 1.0"),
+        ("tint", "0.5", "note", "'0.5'; the server turns it into 0.5"),
+        ("on", "false", "warning", "'false'; the server turns it into True"),
+        ("on", "disabled", "warning", "'disabled'; the server turns it into True"),
+        ("on", "True", "note", "'True'; the server turns it into True"),
+        ("on", "", "note", "''; the server turns it into False"),
+        ("on", " ", "warning", "' '; the server turns it into True"),
+        ("on", None, "warning", "None; the server turns it into False"),
+        ("on", 2, "warning", "2; the server turns it into True"),
+        ("text", None, "warning", "None; the server turns it into 'None'"),
+        ("text", 5, "note", "5; the server turns it into '5'"),
+        ("text", {"__value__": [1]}, "warning", "[1]; the server turns it into '[1]'"),
     ],
 )
 def test_what_the_server_quietly_changes(name: str, value: Any, severity: str, says: str) -> None:
@@ -304,16 +304,16 @@ def test_other_suggestions() -> None:
     def suggestion(prompt: Prompt) -> str | None:
         return validate_prompt(prompt, NEW).errors[0].suggestion
 
-    assert suggestion(with_input("width", 8)) == "The nearest right value is 16."
-    assert suggestion(with_input("width", 800)) == "The nearest right value is 128."
-    assert suggestion(with_input("width", "63.7")) == "The nearest right value is 64."
-    assert suggestion(with_input("mask", ["1", 0], "2")) == "Output 1 of that node would fit."
+    assert suggestion(with_input("width", 8)) == "The nearest valid value is 16."
+    assert suggestion(with_input("width", 800)) == "The nearest valid value is 128."
+    assert suggestion(with_input("width", "63.7")) == "The nearest valid value is 64."
+    assert suggestion(with_input("mask", ["1", 0], "2")) == "Output 1 of that node fits."
     misspelt = {"1": node("Empty", widht=64, tint=0), "2": node("Save", image=["1", 0])}
-    assert suggestion(misspelt) == "There is 'widht', which the node does not have."
+    assert suggestion(misspelt) == "The prompt has 'widht', which is not an input of this node."
     raw = {**RAW, "Load": {**RAW["Load"], "input": {"required": {"name": [[], {}]}}}}
     prompt = {"1": node("Load", name="x"), "2": node("Show", value=["1", 0])}
     nothing = validate_prompt(prompt, Schema(raw, "0.27.0")).errors[0]
-    assert nothing.suggestion == "This server has nothing to choose from."
+    assert nothing.suggestion == "This server offers no choices."
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_old_classes_are_replaced_by_the_server() -> None:
     report = old_loader(_meta={"title": "T"})
     assert errors(report) == [("value_not_in_list", "control_net_name: 'a' not in []")]
     note = next(note for note in report.warnings if note.type == "replaced_node")
-    assert note.message == "is replaced by ControlNetLoader, without 'left'; name that class yourself"
+    assert note.message == "is replaced by ControlNetLoader, without 'left'; use that class instead"
 
 
 def test_what_is_stored_of_an_old_class_is_the_new_one_with_its_inputs_converted() -> None:

@@ -62,7 +62,7 @@ def test_circles_that_the_server_would_come_to_later_are_told_at_once(server: Sc
     }
     report = validate_prompt(prompt, server)
     told = [problem for problem in report.errors if problem.type == "dependency_cycle"]
-    ways = {problem.details or problem.message.removeprefix("is part of a circle: ") for problem in told}
+    ways = {problem.details or problem.message.removeprefix("is part of a cycle: ") for problem in told}
     assert ways == {
         "1 (Blend) -> 2 (Blend) -> 1 (Blend)",
         "2 (Blend) -> 3 (Blend) -> 2 (Blend)",

@@ -126,7 +126,7 @@ def test_rows_within_an_option_of_a_combo() -> None:
 def test_a_problem_with_rows_names_the_input() -> None:
     (problem,) = check({"rows.3.name": "a"}).errors
     assert (problem.node_id, problem.input_name) == ("1", "rows.3.name")
-    assert "no right row of a group" in problem.message
+    assert "not a valid row of a group" in problem.message
 
 
 @given(st.sets(st.integers(0, 4)))
@@ -146,4 +146,4 @@ def test_an_own_check_without_inputs_is_told_under_no_name(version: str, valid: 
     if not valid:
         (error,) = report.to_server_json()["node_errors"]["1"]["errors"]
         assert (error["details"], error["extra_info"]) == ("never", {})
-        assert "refused by the node's own check: never" in str(report)
+        assert "rejected by the node's own check: never" in str(report)

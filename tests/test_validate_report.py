@@ -11,7 +11,7 @@ from comfyflow.validate import coerce_prompt
 from tests.small_schema import MODELS, Prompt, good, node, schema
 
 NEW = schema()
-MISMATCH = "Output 1 of that node would fit. [return_type_mismatch]"
+MISMATCH = "Output 1 of that node fits. [return_type_mismatch]"
 PLACES = {"1": Place("flow.py", 11), "2": Place("flow.py", 12)}
 
 
@@ -29,7 +29,7 @@ def test_it_prints_by_node_with_places_and_suggestions() -> None:
     assert str(report).splitlines() == [
         "invalid (prompt_outputs_failed_validation): 2 errors, 1 warning",
         "Empty #1 ('a picture')  at flow.py:11",
-        "  error: width is 8; the least is 16. The nearest right value is 16. [value_smaller_than_min]",
+        "  error: width is 8; the minimum is 16. The nearest valid value is 16. [value_smaller_than_min]",
         "Blend #2  at flow.py:12",
         f"  error: mask takes MASK, and output 0 of node '1' is IMAGE. {MISMATCH}",
         "  warning: zzz is no input of Blend; the server ignores it [unknown_input]",
@@ -78,10 +78,10 @@ def test_json() -> None:
         {
             "type": "value_smaller_than_min",
             "input_name": "width",
-            "message": "is 8; the least is 16",
+            "message": "is 8; the minimum is 16",
             "severity": "error",
             "details": "width",
-            "suggestion": "The nearest right value is 16.",
+            "suggestion": "The nearest valid value is 16.",
             "file": "flow.py",
             "line": 11,
         }
@@ -92,7 +92,7 @@ def test_json() -> None:
 
 def test_raising() -> None:
     report = validate_prompt(wrong(), NEW)
-    with pytest.raises(ValidationError, match="the least is 16") as caught:
+    with pytest.raises(ValidationError, match="the minimum is 16") as caught:
         report.raise_for_problems()
     assert caught.value.report is report
     assert isinstance(caught.value, ComfyflowError)

@@ -46,7 +46,7 @@ def test_what_a_missing_input_takes(kind: Any, options: dict[str, Any], suggesti
 )
 def test_the_nearest_whole_number_is_in_range(given: str, suggestion: str | None) -> None:
     prompt = {"1": node("Empty", width=given, tint=0), "2": node("Save", image=["1", 0])}
-    said = f"The nearest right value is {suggestion}." if suggestion else None
+    said = f"The nearest valid value is {suggestion}." if suggestion else None
     assert validate_prompt(prompt, NEW).errors[0].suggestion == said
 
 
@@ -97,7 +97,7 @@ def test_a_circle_is_named_where_the_server_says_nothing() -> None:
     top, problem = report.errors
     assert (top.type, top.node_id) == ("prompt_outputs_failed_validation", None)
     assert (problem.type, problem.node_id) == ("dependency_cycle", "1")
-    assert problem.message == "is part of a circle: 1 (Blend) -> 2 (Blend) -> 1 (Blend)"
+    assert problem.message == "is part of a cycle: 1 (Blend) -> 2 (Blend) -> 1 (Blend)"
     assert {each.type for each in validate_prompt(circle(), NEW).errors} == {"dependency_cycle"}
 
 
@@ -135,7 +135,7 @@ def choosing(**inputs: Any) -> Prompt:
 def test_an_unknown_key_is_told_once_and_with_the_choices() -> None:
     (line,) = lines(choosing(**{"how": "zzz", "how.width": 8}))[2:-1]
     assert line == (
-        "warning: how is 'zzz', which is none of its choices ('plain', 'grown', 'deep'); "
+        "warning: how is 'zzz', which is not one of its choices ('plain', 'grown', 'deep'); "
         "the node will fail [dynamic_key_unknown]"
     )
     (line,) = lines(choosing(**{"how.width": 8}))[2:-1]

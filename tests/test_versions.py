@@ -39,5 +39,5 @@ def test_the_class_tells_when_a_fact_changed() -> None:
 
 
 def test_what_is_no_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="'newest' is no version"):
+    with pytest.raises(ValueError, match="'newest' is not a version"):
         release("newest")

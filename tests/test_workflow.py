@@ -137,7 +137,7 @@ def test_bypassed_nodes_in_a_circle_are_refused() -> None:
     first = bypassed(Invert(image=Empty()))
     second = bypassed(Invert(image=first))
     first._inputs["image"] = second
-    with pytest.raises(CompileError, match="is bypassed, and hands on itself"):
+    with pytest.raises(CompileError, match="is bypassed and passes on its own output"):
         Workflow(Save(images=second)).to_prompt()
 
 
@@ -192,7 +192,7 @@ def test_numbers_of_numpy_become_plain() -> None:
         written = Workflow(raw_node("X", {"value": value})).to_prompt()["1"]["inputs"]["value"]
         assert written == wire
         assert type(written) is type(wire)
-    with pytest.raises(CompileError, match="nothing that JSON can hold"):
+    with pytest.raises(CompileError, match="cannot be written as JSON"):
         Workflow(raw_node("X", {"value": numpy.zeros(3)})).to_prompt()
 
 
@@ -217,13 +217,13 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (math.nan, "nan is no number that JSON can hold"),
-        (math.inf, "inf is no number"),
-        ([1, -math.inf], "-inf is no number"),
-        (object(), "nothing that JSON can hold"),
-        (b"x", "no kind of file that is known"),
-        ({1: 2}, "the key 1 of an object is no text"),
-        ([Empty()], "an output stands inside a list"),
+        (math.nan, "nan is not a number that JSON can hold"),
+        (math.inf, "inf is not a number"),
+        ([1, -math.inf], "-inf is not a number"),
+        (object(), "cannot be written as JSON"),
+        (b"x", "cannot tell what kind of file"),
+        ({1: 2}, "the key 1 of an object is not a string"),
+        ([Empty()], "an output is inside a list"),
         (nested(200), "nested more than 100 levels"),
     ],
 )
@@ -294,14 +294,14 @@ def test_a_function_that_gives_no_nodes_is_named_with_its_line(returned: Any, wh
     def forgetful() -> Any:
         return returned
 
-    with pytest.raises(NodeUsageError, match=f"forgetful gives no workflow: .*{why}") as caught:
+    with pytest.raises(NodeUsageError, match=f"forgetful did not return a workflow: .*{why}") as caught:
         forgetful()
     assert caught.value.place is not None
     assert caught.value.place.file == __file__
 
 
 def test_without_generated_nodes_there_is_no_schema_to_guess() -> None:
-    with pytest.raises(SchemaError, match="give a schema"):
+    with pytest.raises(SchemaError, match="pass a schema"):
         Workflow(raw_node("X")).validate()
 
 

@@ -61,7 +61,7 @@ def test_an_object_of_the_user_s_comes_back_as_another_of_its_class(kind: Any) -
 
 @pytest.mark.parametrize("inside", [lambda it: it, lambda it: [save(), it], lambda it: {"a": it}])
 def test_a_class_in_the_place_of_a_node_is_called_one(inside: Any) -> None:
-    with pytest.raises(NodeUsageError, match="SaveImage is a class; call it to make a node"):
+    with pytest.raises(NodeUsageError, match="SaveImage is a class; call it to create a node"):
         list(root_nodes(inside(SaveImage)))
 
 

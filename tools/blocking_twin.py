@@ -69,7 +69,7 @@ def blocking(source: str) -> str:
 
 
 def twin(name: str) -> str:
-    """What the twin of a file is to be."""
+    """What the twin of a file should contain."""
     source = NOTE.format(name) + blocking((FOLDER / name).read_text(encoding="utf-8"))
     for command in (["check", "--quiet", "--fix-only", "--select", "F401,I001"], ["format", "--quiet"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(FOLDER / TWINS[name]), "-"]
@@ -79,7 +79,7 @@ def twin(name: str) -> str:
 
 
 def stale() -> list[str]:
-    """The twins that are not what they are to be."""
+    """The twins that are stale."""
     return [made for name, made in TWINS.items() if (FOLDER / made).read_text(encoding="utf-8") != twin(name)]
 
 
@@ -95,7 +95,7 @@ def _edits(source: str) -> Iterator[Edit]:
 
 
 def _said(text: str) -> str:
-    """A text about the one side as one about the other."""
+    """The text about one side, turned into one about the other."""
     for sentence, other in SENTENCES.items():
         text = text.replace(sentence, other)
     return _WORDS.sub(lambda found: NAMES.get(found[0], ""), text)

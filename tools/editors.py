@@ -2,7 +2,7 @@
 
     python -m tools.editors 1.45.20 1.58.1
 
-The package is GPL: it comes from PyPI into the virtual environment, and is no part of this repository.
+The package is GPL: it comes from PyPI into the virtual environment, and is not part of this repository.
 """
 
 from __future__ import annotations

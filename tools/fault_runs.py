@@ -1,6 +1,6 @@
 """Many prompts by both clients through a bad network, to a simulator that restarts.
 
-``python -m tools.fault_runs`` sends 500 prompts with each client and says what became of them;
+``python -m tools.fault_runs`` sends 500 prompts with each client and says what happened to them;
 ``--total 5000`` sends 10,000 in all. It ends with 1 if any was lost, doubled, hung, failed though
 the server had it, or gave what is not its own. A server that restarts loses its queue: what is
 then said to be lost is counted apart. Every line names its seed: ``--seed N`` gives the same

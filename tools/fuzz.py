@@ -1,7 +1,7 @@
-"""Hostile input: schemas, workflows and media files of an attacker, and what becomes of them.
+"""Hostile input: schemas, workflows and media files of an attacker, and what happens to them.
 
-``python -m tools.fuzz schemas --count 5000 --seed 1`` makes node classes of so many schemas and
-imports them; ``workflows`` and ``media`` read, convert and write as Python so many files, and run that.
+``python -m tools.fuzz schemas --count 5000 --seed 1`` makes node classes of that many schemas and
+imports them; ``workflows`` and ``media`` read, convert and write as Python that many files, and run that.
 Each input is taken, or refused with one of comfyflow's own errors. Anything else is printed with
 the number of the input, and the end is 1: code of the input that ran (canary hits), files, programs or
 connections that it reached (escapes), other errors (tracebacks), too much time or memory. ``--first N

@@ -1,4 +1,4 @@
-"""Write comfyflow/node_history.json: what became of ComfyUI's classes from each known release to the next.
+"""Write comfyflow/node_history.json: what happened to ComfyUI's classes from each known release to the next.
 
 The /object_info of the releases stand in ``../shared/data`` beside the repository
 (COMFYFLOW_PARITY_DATA names another place). With ``--check`` nothing is written and the exit code

@@ -79,7 +79,7 @@ def prepare(root: Path, version: str, date: str) -> str:
         What the release brings.
 
     Raises:
-        ReleaseError: The version is none, or not a later one; or see `cut_changelog`.
+        ReleaseError: The version is malformed, or not a later one; or see `cut_changelog`.
     """
     try:
         wanted = Version(version)

@@ -153,7 +153,7 @@ class ParameterColumns:
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
         self._required: Final = {
-            name: f"is missing; it takes {parameters[name].annotation.needs}"
+            name: f"is missing; it expects {parameters[name].annotation.needs}"
             for name in parameters.missing(())
         }
 
@@ -167,8 +167,8 @@ class ParameterColumns:
         found = self._parameters.find(name) or self._parameters.find(name.replace("-", "_"))
         if found is None:
             known = ", ".join(self._parameters) or "none"
-            hint = did_you_mean(name, self._parameters, f"there are: {known}")
-            raise ParameterError(name, f"is no parameter; {hint}")
+            hint = did_you_mean(name, self._parameters, f"valid parameters: {known}")
+            raise ParameterError(name, f"is not a parameter; {hint}")
         return ParameterColumn(found)
 
     def seed(self) -> Column:
@@ -181,7 +181,9 @@ class ParameterColumns:
             return self.column(ending[0])
         known = ", ".join(ending or self._parameters) or "none"
         what = "are several seeds" if ending else "is no seed"
-        raise ParameterError("seed", f"is no parameter, and there {what}; name one: NAME=COUNT, of {known}")
+        raise ParameterError(
+            "seed", f"is not a parameter, and there {what}; name one: NAME=COUNT, of {known}"
+        )
 
 
 def columns_of(given: WorkflowFunction[..., Any] | Parameters | Columns) -> Columns:

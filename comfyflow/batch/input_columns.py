@@ -68,7 +68,7 @@ class InputColumns:
             node_id = self._node(node, name)
             inputs = self._graph[node_id].inputs
             if input_name not in inputs and entry_of(self._graph, node_id, input_name, self._schema) is None:
-                hint = did_you_mean(input_name, inputs, f"it has {', '.join(inputs) or 'none'}")
+                hint = did_you_mean(input_name, inputs, f"its inputs: {', '.join(inputs) or 'none'}")
                 raise ParameterError(name, f"names no input of node #{node_id}; {hint}")
             return [(node_id, input_name)]
         return [self._only(name)]
@@ -78,7 +78,7 @@ class InputColumns:
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
-            raise ParameterError(name, f"fits {len(fitting)} nodes; name one by id: {', '.join(fitting)}")
+            raise ParameterError(name, f"fits {len(fitting)} nodes; pick one by id: {', '.join(fitting)}")
         hint = did_you_mean(node, names_of_nodes(self._graph), f"there are: {', '.join(self._graph)}")
         raise ParameterError(name, f"names no node; {hint}")
 

@@ -8,7 +8,7 @@
 
 Of a workflow function, `value_flow` finds out which parameters only become values of inputs. For each
 combination of the others the graph is compiled once, with marks in place of these values, and later
-rows put their values there. Filled prompts are compared with ones that are compiled anew: the first,
+rows put their values there. Filled prompts are compared with ones that are compiled again: the first,
 and ever fewer of the later ones. Where anything is in doubt the function is compiled anew for each row.
 Prompt JSON and workflows of the editor are read once, and filled by ``NODE.INPUT``.
 """

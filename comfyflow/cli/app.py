@@ -25,45 +25,47 @@ class _Listed(NamedTuple):
 
 
 COMMANDS: Final = {
-    "init": _Listed("init", "init", "Make a project: a workflow, its test and what runs it in CI."),
-    "gen-stubs": _Listed("gen_stubs", "gen_stubs", "Generate typed Python classes of a server's nodes."),
-    "nodes": _Listed("nodes", "nodes", "Search the node classes of a server, or show one."),
-    "run": _Listed("run", "run", "Run a workflow and write its files."),
-    "wait": _Listed("wait", "wait", "Wait for prompts that are on a server, and write their files."),
-    "reproduce": _Listed("reproduce", "reproduce", "Make a picture or a video again and compare."),
-    "batch": _Listed("batch", "batch", "Run a workflow once for each row of a sweep, on many servers."),
-    "worker": _Listed("worker", "worker", "Be a worker of Dask beside a ComfyUI server, for batches."),
+    "init": _Listed("init", "init", "Create a project: a workflow, a test and a CI file."),
+    "gen-stubs": _Listed("gen_stubs", "gen_stubs", "Generate typed Python classes for a server's nodes."),
+    "nodes": _Listed("nodes", "nodes", "Search a server's node classes, or show one."),
+    "run": _Listed("run", "run", "Run a workflow and save its output files."),
+    "wait": _Listed("wait", "wait", "Wait for prompts on a server and save their output files."),
+    "reproduce": _Listed("reproduce", "reproduce", "Recreate an image or video and compare."),
+    "batch": _Listed("batch", "batch", "Run a workflow once per row of a sweep, on one or more servers."),
+    "worker": _Listed("worker", "worker", "Start a Dask worker beside a ComfyUI server, for batches."),
     "serve": _Listed("serve", "serve", "Serve workflows over HTTP: typed parameters, jobs, a page."),
-    "contact-sheet": _Listed("contact_sheet", "contact_sheet", "Show what a batch gave on one page."),
-    "validate": _Listed("validate", "validate", "Check workflows as the server will."),
+    "contact-sheet": _Listed("contact_sheet", "contact_sheet", "Show a batch's results on one page."),
+    "validate": _Listed("validate", "validate", "Check workflows the way the server does."),
     "compile": _Listed("compile", "compile_workflow", "Write a workflow's prompt JSON."),
-    "convert": _Listed("convert", "convert", "Turn a workflow of the editor into a prompt."),
-    "to-python": _Listed("to_python", "to_python", "Write a workflow as Python that gives the same graph."),
-    "to-workflow": _Listed("to_workflow", "to_workflow", "Write a workflow that opens in the editor."),
-    "open": _Listed("open", "open_workflow", "Put a workflow where the editor's sidebar lists it."),
-    "migrate": _Listed("migrate", "migrate", "Rewrite Python from names of an older node package."),
+    "convert": _Listed("convert", "convert", "Convert an editor workflow to a prompt."),
+    "to-python": _Listed(
+        "to_python", "to_python", "Convert a workflow to Python that builds the same graph."
+    ),
+    "to-workflow": _Listed(
+        "to_workflow", "to_workflow", "Convert a workflow to a file that opens in the editor."
+    ),
+    "open": _Listed("open", "open_workflow", "Save a workflow where the editor's sidebar lists it."),
+    "migrate": _Listed("migrate", "migrate", "Update Python written for an older node package."),
     "graph": _Listed("graph", "graph", "Draw a workflow: SVG, a page, PNG, Mermaid or Graphviz."),
     "diff": _Listed("diff", "diff", "Compare two workflows by structure."),
-    "hash": _Listed("hash", "hash_workflows", "Print a hash of what a workflow runs."),
-    "parameters": _Listed("propose", "parameters", "Propose parameters for a workflow of the editor."),
+    "hash": _Listed("hash", "hash_workflows", "Print a hash of what a workflow computes."),
+    "parameters": _Listed("propose", "parameters", "Suggest parameters for an editor workflow."),
     "schema": _Listed("schema", "schema", "Print a workflow's parameters as JSON Schema."),
-    "lock": _Listed("lock", "lock", "Record what workflows use of a server."),
-    "check": _Listed("check", "check", "Say whether workflows would still run."),
+    "lock": _Listed("lock", "lock", "Record which parts of a server workflows use."),
+    "check": _Listed("check", "check", "Check whether workflows would still run."),
     "mcp": _Listed("mcp", "mcp", "Serve workflows, and tools to write them, to agents."),
     "simulate": _Listed("simulate", "simulate", "Run a ComfyUI server without models."),
-    "doctor": _Listed("doctor", "doctor", "Say what works on this machine, and the cure for what does not."),
-    "where": _Listed("where", "where", "Say which server, schema and node package are in force."),
-    "status": _Listed(
-        "status", "status", "What servers are and what they are doing; --watch for a live view."
-    ),
-    "queue": _Listed("server", "queue", "What runs and what waits."),
-    "history": _Listed("server", "history", "What has run: the last prompts, or one."),
-    "cancel": _Listed("server", "cancel", "Take prompts out of the queue, or stop them."),
-    "models": _Listed("models", "models", "The model files of a server, and those that a workflow misses."),
-    "download": _Listed("server", "download", "Write the files that a prompt has given."),
-    "view": _Listed("server", "view", "Fetch one file of a server."),
-    "upload": _Listed("server", "upload", "Put files into a server's input folder."),
-    "help": _Listed("help", "show_help", "Say what a command takes; all of it with --json."),
+    "doctor": _Listed("doctor", "doctor", "Check this machine's setup and say how to fix it."),
+    "where": _Listed("where", "where", "Show which server, schema and node package are in use."),
+    "status": _Listed("status", "status", "Show what servers are doing; --watch for a live view."),
+    "queue": _Listed("server", "queue", "List running and waiting prompts."),
+    "history": _Listed("server", "history", "List recent prompts, or show one."),
+    "cancel": _Listed("server", "cancel", "Cancel prompts, waiting or running."),
+    "models": _Listed("models", "models", "List a server's model files, or those a workflow is missing."),
+    "download": _Listed("server", "download", "Save the output files of a prompt."),
+    "view": _Listed("server", "view", "Download one file from a server."),
+    "upload": _Listed("server", "upload", "Upload files to a server's input folder."),
+    "help": _Listed("help", "show_help", "Show a command's options; all commands with --json."),
 }
 """By name, in the order in which ``--help`` lists them."""
 
@@ -104,7 +106,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is called; a name that is none is answered with the nearest that are."""
+        """The command that is called; an unknown name is answered with the nearest known ones."""
         if args[0] not in COMMANDS:
             from ..nearest import nearest_names
 

@@ -42,7 +42,7 @@ _DEFAULT: Final = "run"
 
 
 class BatchCommands(click.Group):
-    """The commands of a batch; what is none of their names is what a batch runs."""
+    """The commands of a batch; what is not one of their names is what a batch runs."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words; ``run`` need not be among them."""
@@ -55,33 +55,41 @@ class BatchCommands(click.Group):
 def batch() -> None:
     """Run many prompts on many servers: comfyflow batch sweep.py --grid steps=10,20 --seeds 8.
 
-    A ledger beside the outputs knows what became of each row: the same command again goes on where an
-    earlier one ended, however it ended. `comfyflow batch run --help` has the options.
+    A ledger beside the outputs records what happened to each row: run the same command again to
+    continue where an earlier one ended, however it ended. `comfyflow batch run --help` lists the options.
     """
 
 
 @batch.command(_DEFAULT, cls=WorkflowCommand, short_help="Run a workflow once for each row.")
 @target_argument
-@click.option("--grid", "grids", metavar="NAME=VALUE,...", multiple=True, help="An axis of a grid.")
-@click.option("--each", "files", metavar="NAME=PATTERN", multiple=True, help="An axis of files.")
-@click.option("--csv", metavar="FILE", type=PATH, help="Rows of a spreadsheet.")
-@click.option("--jsonl", metavar="FILE", type=PATH, help="Rows as JSON objects, one a line.")
-@click.option("--seeds", metavar="COUNT", help="So many seeds; NAME=COUNT for another parameter.")
-@click.option("--sample", metavar="COUNT", type=click.IntRange(min=1), help="Only so many of the rows.")
+@click.option("--grid", "grids", metavar="NAME=VALUE,...", multiple=True, help="Add an axis to the grid.")
+@click.option("--each", "files", metavar="NAME=PATTERN", multiple=True, help="Add an axis of files.")
+@click.option("--csv", metavar="FILE", type=PATH, help="Read rows from a CSV file.")
+@click.option(
+    "--jsonl", metavar="FILE", type=PATH, help="Read rows from a file of JSON objects, one per line."
+)
+@click.option("--seeds", metavar="COUNT", help="Add COUNT seeds; NAME=COUNT for another parameter.")
+@click.option(
+    "--sample", metavar="COUNT", type=click.IntRange(min=1), help="Run only a random sample of COUNT rows."
+)
 @servers_option
 @partner_api_key_option
 @click.option("--simulate", is_flag=True, help="Run it on the built-in simulator.")
-@click.option("--dask", metavar="SCHEDULER", help="Run it on the workers of this scheduler of Dask.")
-@click.option("--shared", metavar="DIR", help="With --dask: the folder --out as the workers see it.")
+@click.option("--dask", metavar="SCHEDULER", help="Run it on the workers of this Dask scheduler.")
+@click.option("--shared", metavar="DIR", help="With --dask: the --out folder, as the workers see it.")
 @click.option(
-    "--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files and ledger are written."
+    "--out", metavar="DIR", type=PATH, default=Path("output"), help="The folder for files and ledger."
 )
 @click.option(
-    "--depth", metavar="COUNT", type=click.IntRange(1, 100), default=3, help="Rows that a server has at once."
+    "--depth",
+    metavar="COUNT",
+    type=click.IntRange(1, 100),
+    default=3,
+    help="How many rows to queue per server.",
 )
 @converting_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("-q", "--quiet", is_flag=True, help="Only what went wrong.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 @click.pass_context
 def run(
     context: click.Context,
@@ -100,18 +108,18 @@ def run(
     quiet: bool,
     **axes: Any,
 ) -> None:
-    """Run a workflow once for each row; a parameter that all rows share is an option: --prompt "a cat".
+    """Run a workflow once per row; a parameter that all rows share is an option: --prompt "a cat".
 
-    TARGET is FILE.py[:NAME], prompt JSON, or another workflow. Of --grid, --each, --csv, --jsonl and
-    --seeds all combinations are run; of those the last turns fastest.
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow. All combinations of --grid, --each,
+    --csv, --jsonl and --seeds are run; the last one varies fastest.
 
-    Exit codes: 0 all rows are done; 1 rows are invalid; 2 it could not be tried, or not go on; 3 rows
-    failed; 130 Ctrl-C: once ends it when what runs has ended, twice at once.
+    Exit codes: 0 all rows are done; 1 some rows are invalid; 2 it could not start or continue; 3 some
+    rows failed; 130 Ctrl-C: once stops after the running rows, twice stops at once.
     """
     if sum(map(bool, (servers, simulate, dask))) > 1:
-        raise CommandError("give one of --server, --simulate and --dask")
+        raise CommandError("pass one of --server, --simulate and --dask")
     if shared and not dask:
-        raise CommandError("--shared is for --dask: other servers send their files")
+        raise CommandError("--shared needs --dask: other servers send their files")
     urls = () if simulate or dask else tuple(server_url(each.url) for each in named_servers(servers))
     asks = functools.partial(server_classes, urls[0], None) if urls else None
     recipe = _recipe(target, Converting(editor, repair, asks, packs))
@@ -151,7 +159,7 @@ def sweep(
     """The rows that the options say, typed by what is run.
 
     Raises:
-        CommandError: The options say no rows, or a word is no option.
+        CommandError: The options say no rows, or a word is not an option.
         RowsError: Something is wrong with the rows.
     """
     from ..batch import Rows
@@ -176,10 +184,10 @@ def sweep(
 
 
 def _fixed(words: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The parameters that all rows share, as they stand on the command line.
+    """The parameters that all rows share, as they are on the command line.
 
     Raises:
-        CommandError: A word is no option, or an option has no value.
+        CommandError: A word is not an option, or an option has no value.
     """
     from ..batch.columns import Text
 
@@ -189,7 +197,7 @@ def _fixed(words: Sequence[str]) -> Iterator[tuple[str, Any]]:
         name, separator, value = word.partition("=")
         if not name.startswith("--") or len(name) < len("--x"):
             hint = option_like(name)
-            raise CommandError(f"{word!r} is no option{f'; {hint}' if hint else ''}")
+            raise CommandError(f"{word!r} is not an option{f'; {hint}' if hint else ''}")
         if not separator:
             if not rest:
                 raise CommandError(f"{name} needs a value: {name} VALUE")
@@ -252,12 +260,12 @@ def _interrupts(made: Batch, loop: asyncio.AbstractEventLoop) -> Generator[None]
         times += 1
         if times == 1:
             say(
-                "comfyflow: sending no more rows; Ctrl-C again takes those that servers have off them",
+                "comfyflow: no more rows are sent; Ctrl-C again cancels those already on servers",
                 err=True,
             )
             loop.call_soon_threadsafe(made.finish)
         elif times == 2:
-            say("comfyflow: taking rows off the servers", err=True)
+            say("comfyflow: cancelling rows on the servers", err=True)
             loop.call_soon_threadsafe(made.stop)
         else:
             signal.default_int_handler(number, frame)
@@ -288,12 +296,12 @@ def _tell(summary: Summary, *, as_json: bool, quiet: bool) -> int:
             }
         )
     elif not quiet:
-        click.echo(f"{summary.ledger} has what became of each row; the files are beside it", err=True)
+        click.echo(f"{summary.ledger} records each row's result; the files are beside it", err=True)
         if counts["pending"] or counts["in_progress"]:
-            click.echo("the same command again goes on", err=True)
+            click.echo("run the same command again to continue", err=True)
         if counts["failed"]:
             click.echo(
-                f"`comfyflow batch retry {summary.ledger}` and the same command send what failed again",
+                f"`comfyflow batch retry {summary.ledger}` and the same command retry failed rows",
                 err=True,
             )
     return code

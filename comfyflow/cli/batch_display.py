@@ -19,7 +19,7 @@ _LONGEST: Final = 200
 
 
 class BatchDisplay(Protocol):
-    """Something that is told what happens to a batch."""
+    """A listener for what happens to a batch."""
 
     def show(self, event: BatchEvent) -> None:
         """Show what has happened."""
@@ -127,7 +127,7 @@ class Table:
             rows = ", ".join(map(str, each.rows))
             doing = f"row {rows}" if rows else "free"
             what = f"{doing}: {each.doing}" if each.doing else doing
-            left_alone = f"left alone: {each.reason}" if each.reason else "is being asked what it has"
+            left_alone = f"skipped: {each.reason}" if each.reason else "is being queried"
             shown = what if each.available else left_alone
             servers.add_row(
                 escape(plain(each.url)), f"{each.completed:,} done", escape(plain(shown)[:_LONGEST])
@@ -181,7 +181,7 @@ def duration(seconds: float) -> str:
 def trouble(event: BatchEvent) -> str:
     """What went wrong, in one line; empty where nothing did."""
     if isinstance(event, ServerEvent):
-        return "" if event.available else f"{event.url} is left alone for a while: {_first(event.reason)}"
+        return "" if event.available else f"{event.url} is skipped for a while: {_first(event.reason)}"
     if event.state in ("failed", "invalid"):
         what = "failed" if event.state == "failed" else "is invalid"
         return f"row {event.number} {what}: {_first(event.error)}"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?")
 _MOST_ROWS: Final = 1_000_000
 _TOLD: Final = 5
-"""How many different errors are told."""
+"""How many different errors are reported."""
 
 _STATES: Final = ("pending", "in_progress", "completed", "failed", "invalid", "cancelled")
 """`comfyflow.batch.record.State`, without what it imports."""
@@ -41,7 +41,7 @@ states_option: Final = click.option(
     "states",
     type=click.Choice(_STATES),
     multiple=True,
-    help="Rows in this state. Can be repeated.",
+    help="Only rows in this state. Can be repeated.",
 )
 
 
@@ -52,10 +52,10 @@ def _open(path: Path) -> Ledger:
 
 
 def row_numbers(text: str | None) -> list[int] | None:
-    """The rows that somebody names: ``3,7-9``; None for all.
+    """The rows that someone names: ``3,7-9``; None for all.
 
     Raises:
-        CommandError: They are none.
+        CommandError: They are not valid.
     """
     if text is None:
         return None
@@ -63,20 +63,22 @@ def row_numbers(text: str | None) -> list[int] | None:
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         if match is None:
-            raise CommandError(f"--rows takes numbers and ranges of them, as in 3,7-9; not {part!r}")
+            raise CommandError(f"--rows expects numbers and ranges, such as 3,7-9; not {part!r}")
         first = int(match[1])
         last = int(match[2] or first)
         if last - first >= _MOST_ROWS:
-            raise CommandError(f"--rows {part} are more than {_MOST_ROWS:,} rows; leave it out for all")
+            raise CommandError(f"--rows {part} are more than {_MOST_ROWS:,} rows; omit it for all")
         found += range(first, last + 1)
     return found
 
 
-@click.command("status", short_help="Say where a batch is.")
+@click.command("status", short_help="Show a batch's progress.")
 @ledger_argument
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(ledger: Path, as_json: bool) -> None:
-    """Say where a batch is: how many rows are done, what failed and why. LEDGER is the file or its folder."""
+    """Show a batch's progress: how many rows are done, what failed and why. LEDGER is the file or its
+    folder.
+    """
     with _open(ledger) as opened:
         counts, total, holder = opened.counts(), opened.kept("total"), opened.holder
         errors = Counter(
@@ -100,10 +102,10 @@ def status(ledger: Path, as_json: bool) -> None:
         say(f"  {count:,} {kind}: {error}")
     if len(errors) > _TOLD:
         click.echo(f"  and {len(errors) - _TOLD:,} more kinds of errors")
-    say(f"run by {holder}" if holder is not None else "no process runs it")
+    say(f"run by {holder}" if holder is not None else "no process is running it")
 
 
-@click.command("retry", short_help="Have rows sent again that were set aside.")
+@click.command("retry", short_help="Retry rows that failed or were cancelled.")
 @ledger_argument
 @rows_option
 @click.option(
@@ -111,10 +113,10 @@ def status(ledger: Path, as_json: bool) -> None:
     "states",
     type=click.Choice(("failed", "invalid", "cancelled")),
     multiple=True,
-    help="Rows in this state; failed by default. Can be repeated.",
+    help="Rows in this state. Can be repeated.  [default: failed]",
 )
 def retry(ledger: Path, numbers: str | None, states: tuple[State, ...]) -> None:
-    """Have rows sent again that were set aside: by the process that runs the batch, or the next one."""
+    """Retry rows that failed, were invalid or were cancelled, in the running batch or the next run."""
     with _open(ledger) as opened:
         count = opened.retry(row_numbers(numbers), states or ("failed",))
         opened.keep({"cancelled": False})
@@ -134,7 +136,7 @@ def _connected(command: Any) -> Any:
 @rows_option
 @_connected
 def cancel(ledger: Path, numbers: str | None) -> None:
-    """Take out rows that wait, and stop those that servers have."""
+    """Cancel waiting rows, and stop those that are on servers."""
     wanted = row_numbers(numbers)
     with _open(ledger) as opened:
         if wanted is None:
@@ -146,13 +148,13 @@ def cancel(ledger: Path, numbers: str | None) -> None:
     click.echo(f"{count:,} {'row that waited is' if count == 1 else 'rows that waited are'} cancelled")
     if flying and not failed:
         verb = "is" if len(flying) == 1 else "are"
-        click.echo(f"{len(flying):,} that servers had {verb} taken off them")
+        click.echo(f"{len(flying):,} on servers {verb} cancelled")
     for error in failed:
         say(f"comfyflow: {error}", err=True)
     if wanted is None and held:
         click.echo("the process that runs the batch ends")
     if failed:
-        raise CommandError("what a server has goes on there; cancel again when it answers")
+        raise CommandError("rows on a server keep running there; cancel again when it answers")
 
 
 async def _stop(ledger: Ledger, attempts: Sequence[Attempt]) -> list[str]:
@@ -192,7 +194,7 @@ async def _stop(ledger: Ledger, attempts: Sequence[Attempt]) -> list[str]:
 @output_option
 @click.option("--format", "form", type=click.Choice(("csv", "jsonl")), default="csv", show_default=True)
 @states_option
-@click.option("--parameters", is_flag=True, help="Only the parameters: rows for another batch.")
+@click.option("--parameters", is_flag=True, help="Print only the parameters, as rows for another batch.")
 @rows_option
 def export(
     ledger: Path,
@@ -202,7 +204,7 @@ def export(
     parameters: bool,
     numbers: str | None,
 ) -> None:
-    """Write rows with what became of them."""
+    """Write the rows with their results."""
     wanted = row_numbers(numbers)
     chosen = None if wanted is None else frozenset(wanted)
     with _open(ledger) as opened:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 Format: TypeAlias = Literal["text", "json", "junit", "sarif", "github"]
-"""How to print what was found."""
+"""How to print the findings."""
 
 
 @click.command("check", cls=WorkflowCommand)
 @targets_argument
-@click.option("--lock", metavar="FILE", type=PATH, help="What they were made for: comfyflow lock.")
+@click.option("--lock", metavar="FILE", type=PATH, help="The lock to check against: see comfyflow lock.")
 @server_option
 @stubs_option
 @object_info_option
@@ -44,11 +44,11 @@ Format: TypeAlias = Literal["text", "json", "junit", "sarif", "github"]
     "form",
     type=click.Choice(get_args(Format)),
     default="text",
-    help="How to print what was found.",
+    help="How to print the findings.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @output_option
-@click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @click.pass_context
 def check(
     context: click.Context,
@@ -62,7 +62,7 @@ def check(
     output: Path | None,
     strict: bool,
 ) -> None:
-    """Say whether workflows would still run on a server; exit code 1 where one would not.
+    """Check whether workflows would still run on a server; exit code 1 if one would not.
 
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
 

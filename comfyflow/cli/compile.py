@@ -16,7 +16,7 @@ from .workflow_command import WorkflowCommand, target_argument
 @target_argument
 @output_option
 @schema_options
-@click.option("--compact", is_flag=True, help="On one line.")
+@click.option("--compact", is_flag=True, help="Print it on one line.")
 @click.pass_context
 def compile_workflow(
     context: click.Context,
@@ -27,7 +27,7 @@ def compile_workflow(
     stubs: str | None,
     compact: bool,
 ) -> None:
-    """Write the prompt JSON of a workflow; its parameters are options: --seed 7.
+    """Write a workflow's prompt JSON; its parameters are options: --seed 7.
 
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """

@@ -103,7 +103,7 @@ def _greet(client: Client, seconds: float) -> None:
     except ServerUnreachable as error:
         if not error.unsent:
             raise CommandError(
-                f"{error}. Is that a ComfyUI server, or is it busy? Else {elsewhere}"
+                f"{error}. Is that a ComfyUI server, and is it busy? If not, {elsewhere}"
             ) from None
         raise CommandError(
             f"{error}. Start ComfyUI (python main.py) or {elsewhere}; without one, {_without_server()}"
@@ -116,10 +116,10 @@ def _greet(client: Client, seconds: float) -> None:
     advice = for_answer(address, request, answer, signed)
     if answer.status in (401, 403) or (answer.status == 400 and advice):
         raise CommandError(f"{said} {answer.status}: {advice}")
-    what = "a page and no data" if answer.ok else str(answer.status)
+    what = "a web page, not data" if answer.ok else str(answer.status)
     there = advice or (for_page(address) if answer.ok or answer.status in _REDIRECTS else "")
     hint = f" ({there})" if there else ""
-    raise CommandError(f"{said} {what}: that is no ComfyUI server, or not its address{hint}; {elsewhere}")
+    raise CommandError(f"{said} {what}: that is not a ComfyUI server, or not its address{hint}; {elsewhere}")
 
 
 def _without_server() -> str:

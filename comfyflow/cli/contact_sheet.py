@@ -16,24 +16,26 @@ if TYPE_CHECKING:
     from ..batch.record import State
 
 _TOLD: Final = 5
-"""How many files are told that have no thumbnail."""
+"""How many files are reported that have no thumbnail."""
 
 
-@click.command("contact-sheet", short_help="Show what a batch gave on one page.")
+@click.command("contact-sheet", short_help="Show a batch's results on one page.")
 @ledger_argument
-@click.option("-o", "--output", metavar="FILE", type=PATH, help="The page: its name ends with .html.")
-@click.option("--x", metavar="NAME", help="The parameter whose values are the columns of a grid.")
-@click.option("--y", metavar="NAME", help="The parameter whose values are its lines.")
-@click.option("--title", metavar="TEXT", help="What it is called; by default as the folder of the batch.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=PATH, help="The page to write; its name must end with .html."
+)
+@click.option("--x", metavar="NAME", help="The parameter whose values become the columns.")
+@click.option("--y", metavar="NAME", help="The parameter whose values become the rows.")
+@click.option("--title", metavar="TEXT", help="The page's title.  [default: the batch's folder]")
 @states_option
 @rows_option
-@click.option("--watch", is_flag=True, help="Serve it on this machine; new rows appear as they come.")
+@click.option("--watch", is_flag=True, help="Serve it on this machine; new rows appear as they finish.")
 @click.option(
     "--port",
     metavar="PORT",
     type=click.IntRange(0, 65535),
     default=0,
-    help="With --watch: where; 0 is any free.",
+    help="With --watch: the port; 0 picks a free one.",
 )
 def contact_sheet(
     ledger: Path,
@@ -46,14 +48,14 @@ def contact_sheet(
     watch: bool,
     port: int,
 ) -> None:
-    """Show what a batch gave on one page: a grid of two parameters, or a wall.
+    """Show a batch's results on one page: a grid of two parameters, or a wall.
 
     LEDGER is the file or its folder.
 
-    The page opens from the disk. It filters, sorts, compares two rows, and writes favourites as rows for
-    `comfyflow batch --jsonl`. Thumbnails are kept beside the ledger, so that the next sheet makes only new
-    ones. Up to 500 thumbnails stand in the page; more stand in a folder beside it. --watch serves the page
-    of a batch that runs.
+    The page works from disk. It filters, sorts, compares two rows, and exports favourites as rows for
+    `comfyflow batch --jsonl`. Thumbnails are kept beside the ledger, so the next sheet only makes new
+    ones. The page holds up to 500 thumbnails; more are in a folder beside it. --watch serves the page
+    of a running batch.
     """
     from ..batch.record import STATES
 
@@ -65,7 +67,7 @@ def contact_sheet(
         _serve(ledger, port, x=x, y=y, title=title, states=states, numbers=chosen)
         return
     if output is None:
-        raise CommandError("a contact sheet needs a name: -o sheet.html; or --watch serves it")
+        raise CommandError("name the page with -o sheet.html, or serve it with --watch")
     from ..batch import contact_sheet as write_sheet
 
     made = write_sheet(ledger, output, x=x, y=y, title=title, states=states, rows=chosen)
@@ -85,5 +87,5 @@ def _serve(ledger: Path, port: int, *, numbers: list[int] | None, **chosen: Any)
 
     rows = None if numbers is None else frozenset(numbers)
     sheet = LiveSheet(ledger, port, numbers=rows, **chosen)
-    click.echo(f"{sheet.url} (Ctrl-C ends it)")
+    click.echo(f"{sheet.url} (Ctrl-C stops it)")
     sheet.run()

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @output_option
 @schema_options
 @converting_options
-@click.option("--seed", metavar="N", type=int, help="For random choices in texts: {a|b}.")
-@click.option("--explain", is_flag=True, help="Tell where each value comes from, instead of the prompt.")
+@click.option("--seed", metavar="N", type=int, help="Seed for random choices in text: {a|b}.")
+@click.option("--explain", is_flag=True, help="Show where each value comes from instead of the prompt.")
 def convert(
     file: str,
     output: Path | None,
@@ -44,7 +44,7 @@ def convert(
     seed: int | None,
     explain: bool,
 ) -> None:
-    """Turn a workflow of the editor into a prompt, without a browser; warnings go to standard error.
+    """Convert an editor workflow to a prompt, without a browser; warnings go to standard error.
 
     FILE is editor JSON, or a file that carries it; - is standard input.
     """
@@ -54,9 +54,7 @@ def convert(
     source, name = given_file(file)
     found = read_workflow(source, name=name)
     if found.workflow is None:
-        raise CommandError(
-            f"{name} holds no workflow of the editor but a prompt: comfyflow compile prints it"
-        )
+        raise CommandError(f"{name} holds a prompt, not an editor workflow; comfyflow compile prints it")
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else reference_schema()
     schema.expect(editor_classes(found.workflow))

@@ -24,7 +24,7 @@ HISTORY: Final = "history:"
 @click.command("diff")
 @click.argument("before", metavar="A", shell_complete=complete_file)
 @click.argument("after", metavar="B", shell_complete=complete_file)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @schema_options
 @converting_options
 def diff(
@@ -38,7 +38,7 @@ def diff(
     repair: bool,
     packs: tuple[str, ...],
 ) -> None:
-    """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 for trouble.
+    """Compare two workflows by structure; exit code 0 if they are the same, 1 if not, 2 on errors.
 
     A and B are each FILE.py[:NAME], another workflow, - for standard input, or history:ID, a prompt that
     has run on the server.
@@ -68,13 +68,13 @@ def load_graph(
 
     Args:
         text: What `load_target` takes, or ``history:ID``: a prompt that has run on the server.
-        schema: What to convert a workflow of the editor with.
+        schema: What to convert an editor workflow with.
         server: The server that has the history; see `chosen_server`.
         words: The parameters of a workflow function.
-        converting: How to convert a workflow of the editor.
+        converting: How to convert an editor workflow.
 
     Raises:
-        ComfyflowError: It cannot be loaded, or is no prompt.
+        ComfyflowError: It cannot be loaded, or is not a prompt.
     """
     from ..source import Source
     from .target import load_target

@@ -27,14 +27,18 @@ _SECONDS: Final = 5.0
 @click.command("doctor")
 @server_option
 @click.option(
-    "--lock", "lock_file", metavar="FILE", type=PATH, help=f"The lock file; else {LOCK_FILE}, if it is here."
+    "--lock",
+    "lock_file",
+    metavar="FILE",
+    type=PATH,
+    help=f"The lock file.  [default: {LOCK_FILE}, if it exists]",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(server: str | None, lock_file: Path | None, as_json: bool) -> None:
-    """Say what works on this machine and what does not, each with its cure.
+    """Check what works on this machine and what does not, and say how to fix it.
 
-    Looks at Python, the package and its extras, the settings, the server and its editor, the package
-    of node classes, and the lock file. Exit code 1 if there is a problem; warnings leave it at 0.
+    Checks Python, the package and its extras, the settings, the server and its editor, the node
+    package, and the lock file. Exit code 1 if there is a problem; warnings leave it at 0.
     """
     found = list(_diagnoses(server, lock_file))
     sound = all(each.state != "problem" for each in found)
@@ -101,7 +105,7 @@ def _classes(server: str | None) -> tuple[Schema | None, Diagnosis | None]:
     try:
         return load_schema(chosen_server(server), **connection_options()), None
     except ComfyflowError as error:
-        cure = "look at the server's log: a pack of custom nodes may break GET /object_info"
+        cure = "check the server's log: a custom node pack may break GET /object_info"
         return None, Diagnosis("node classes", "problem", str(error), cure)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a prompt that a command has sent or waits for: told, written, and an exit code."""
+"""What happens to a prompt that a command has sent or waits for: its report, its files and the exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ON_ITS_WAY: Final = 0.5
 
 
 def ended(action: Callable[[], int], timeout: float | None, *, as_json: bool) -> int:
-    """Carry out something about a prompt; an error that it ends in is told.
+    """Carry out something about a prompt; an error that it ends in is reported.
 
     Args:
         action: Gives the exit code.
@@ -48,7 +48,7 @@ def ended(action: Callable[[], int], timeout: float | None, *, as_json: bool) ->
     except (ValidationError, PromptRejected, PromptError) as error:
         return tell_error(error, PROBLEMS, as_json)
     except WaitTimeout as error:
-        limit = "" if timeout is None else f"the {timeout:g} s of --timeout are over: "
+        limit = "" if timeout is None else f"timed out after the {timeout:g} s of --timeout: "
         over = WaitTimeout(f"{limit}{error}", error.prompt_id)
         hint = "" if error.prompt_id is None else later(error.prompt_id)
         return tell_error(over, TIMED_OUT, as_json, hint)
@@ -85,20 +85,20 @@ def follow(
 
 
 def cancel_prompt(client: Client, prompt_id: str, handle: Handle[Any] | None, *, as_json: bool) -> None:
-    """Stop a prompt, sent or being sent, and say what became of it."""
+    """Stop a prompt, sent or being sent, and say what happened to it."""
     prompt_id = handle.prompt_id if handle is not None else prompt_id
     name = f"prompt {prompt_id}"
     note(f"cancelling {name} …")
     said = ""
     try:
         stopped = _sent(client, prompt_id, handle).cancel()
-        said = f"{name} is cancelled on the server" if stopped else f"{name} had ended already"
+        said = f"{name} is cancelled on the server" if stopped else f"{name} had already ended"
     except PromptLost:
-        said = f"{name} had not been queued yet"
+        said = f"{name} was not queued yet"
     except ClientError as error:
-        said = f"{name} may go on, {later(prompt_id)}: {error}"
+        said = f"{name} may still run; {later(prompt_id)}: {error}"
     except KeyboardInterrupt:
-        said = f"{name} may go on, {later(prompt_id)}"
+        said = f"{name} may still run; {later(prompt_id)}"
     note(said)
     if as_json:
         from .progress import write_line
@@ -124,7 +124,7 @@ def _sent(client: Client, prompt_id: str, handle: Handle[Any] | None) -> Handle[
 
 
 def later(prompt_id: str) -> str:
-    """What can be done about a prompt that goes on."""
+    """What can be done about a prompt that keeps running."""
     return f"`comfyflow cancel {prompt_id}` stops it, `comfyflow wait {prompt_id}` waits for its files"
 
 
@@ -158,7 +158,7 @@ def write_result(
     try:
         code = _write(client, result, out, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
-        note(f"interrupted; `comfyflow wait {result.prompt_id}` fetches what the prompt gave")
+        note(f"interrupted; `comfyflow wait {result.prompt_id}` downloads the prompt's files")
         raise click.exceptions.Exit(INTERRUPTED) from None
     return code if partial is None else _tell_partial(partial, as_json=as_json)
 
@@ -167,7 +167,7 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
     code = 0 if write_outputs(client, result, out, as_json=as_json, quiet=quiet) else UNUSABLE
     for node_id, error in result.missing.items():
         if isinstance(error, PromptRejected):
-            code = code or PROBLEMS  # told before it ran
+            code = code or PROBLEMS  # reported before it ran
         elif not isinstance(error, ExecutionError):  # the partial success tells all of these
             code = UNUSABLE
             tell_missing(result, node_id, error, as_json=as_json)
@@ -175,7 +175,7 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
     if whole and not result._ids() and not as_json and not quiet:
         blocked = ", ".join(f"#{failure.node_id}" for failure in result.outcome.blocked)
         click.echo(
-            "it ran, and gave no files" + (f": node {blocked} was blocked" if blocked else ""), err=True
+            "it ran but produced no files" + (f": node {blocked} was blocked" if blocked else ""), err=True
         )
     return code
 

@@ -24,18 +24,20 @@ _SHOWN_CLASSES: Final = 10
 @click.command("gen-stubs")
 @server_option
 @object_info_option
-@click.option("--out", metavar="DIR", type=PATH, default=Path("comfynodes"), help="The package's folder.")
-@click.option("--docs/--no-docs", default=True, help="The server's texts as docstrings.")
+@click.option(
+    "--out", metavar="DIR", type=PATH, default=Path("comfynodes"), help="The folder of the package."
+)
+@click.option("--docs/--no-docs", default=True, help="Write the server's descriptions as docstrings.")
 @click.option(
     "--max-choices",
     metavar="N",
     type=click.IntRange(min=0),
     default=100,
-    help="Longer lists of choices are typed as str.",
+    help="Type longer lists of choices as str.",
 )
-@click.option("--include", metavar="PATTERN", multiple=True, help="Only these classes or modules.")
-@click.option("--exclude", metavar="PATTERN", multiple=True, help="Not these classes or modules.")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if files are stale.")
+@click.option("--include", metavar="PATTERN", multiple=True, help="Generate only these classes or modules.")
+@click.option("--exclude", metavar="PATTERN", multiple=True, help="Leave out these classes or modules.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if files are stale.")
 @click.option("-v", "--verbose", is_flag=True, help="List every name that differs in Python.")
 def gen_stubs(
     server: str | None,
@@ -97,8 +99,8 @@ def _of_chosen_server() -> Schema:
         return load_schema(server_url(chosen.url), **connection_options())
     except SchemaError as error:
         raise CommandError(
-            f"{error} (named by {chosen.by}). Say where the nodes are to come from: --server URL, or "
-            "--object-info FILE with a saved answer of GET /object_info"
+            f"{error} (from {chosen.by}). Say where to read the nodes from: --server URL, or "
+            "--object-info FILE with a saved response to GET /object_info"
         ) from None
 
 

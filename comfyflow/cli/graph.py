@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     metavar="FILE",
     required=True,
     type=click.Path(path_type=Path),
-    help="The file: its name ends with .svg, .html, .png, .mmd or .dot.",
+    help="The file to write: .svg, .html, .png, .mmd or .dot.",
 )
 @schema_options
 @converting_options
-@click.option("--check", is_flag=True, help="Draw what is wrong in place, and exit 1 if something is.")
-@click.option("--arrange", is_flag=True, help="Lay everything out anew, wherever the editor saved it.")
-@click.option("--theme", type=click.Choice(get_args(Theme)), default="auto", help="On which ground.")
+@click.option("--check", is_flag=True, help="Mark problems in the drawing; exit with 1 if there are any.")
+@click.option("--arrange", is_flag=True, help="Ignore the saved positions and lay everything out again.")
+@click.option("--theme", type=click.Choice(get_args(Theme)), default="auto", help="Light or dark background.")
 @click.pass_context
 def graph(
     context: click.Context,
@@ -51,10 +51,10 @@ def graph(
     arrange: bool,
     theme: Theme,
 ) -> None:
-    """Draw a workflow as the editor draws it.
+    """Draw a workflow the way the editor draws it.
 
-    TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input. Where the editor
-    saved it, everything stays in its place; all else is laid out.
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input. Nodes with a saved
+    position stay there; the rest is laid out.
     """
     from ..graph import Graph
     from ..layout import layout
@@ -85,7 +85,7 @@ def graph(
 
 
 def _classes(source: Source) -> Schema:
-    """The classes that a target is drawn with: a picture needs none of its own."""
+    """The classes that a target is drawn with: a picture needs none itself."""
     from ..errors import SchemaError
     from .options import reference_schema
     from .target import own_schema

@@ -22,7 +22,7 @@ def hash_workflows(
     server: str | None,
     stubs: str | None,
 ) -> None:
-    """Print the canonical hash of what each workflow runs, whatever its ids, titles and unused nodes.
+    """Print a canonical hash of what each workflow computes, independent of ids, titles and unused nodes.
 
     TARGET is FILE.py[:NAME], or another workflow; - is standard input.
     """

@@ -21,28 +21,28 @@ FORMAT: Final = 1
 
 EXIT_CODES: Final = {
     0: "done",
-    PROBLEMS: "it was looked at and has problems",
-    UNUSABLE: "it could not be looked at: a bad file, a bad option, no server",
-    FAILED: "a run that the server began and that failed there",
-    TIMED_OUT: "the time that was given is over",
+    PROBLEMS: "the check ran and found problems",
+    UNUSABLE: "the check could not run: a bad file, a bad option, no server",
+    FAILED: "the run failed on the server",
+    TIMED_OUT: "the timeout has passed",
     INTERRUPTED: "Ctrl-C",
-    UNREAD: "nobody reads the output any more",
+    UNREAD: "the output's reader has gone",
 }
 """What each exit code means; a command's own help says more."""
 
 PROBLEM_TYPES: Final = {
-    server_error.REQUIRED_INPUT_MISSING: "an input that the class requires is not there",
-    server_error.BAD_LINKED_INPUT: "a link is not a node's id and the number of an output",
-    server_error.RETURN_TYPE_MISMATCH: "the linked output has another type than the input takes",
+    server_error.REQUIRED_INPUT_MISSING: "a required input is missing",
+    server_error.BAD_LINKED_INPUT: "a link is not a node id and an output index",
+    server_error.RETURN_TYPE_MISMATCH: "the linked output's type is not the input's",
     server_error.INVALID_INPUT_TYPE: "a value cannot be converted to the input's type",
-    server_error.VALUE_SMALLER_THAN_MIN: "a number is below the input's smallest",
-    server_error.VALUE_BIGGER_THAN_MAX: "a number is above the input's largest",
-    server_error.VALUE_NOT_IN_LIST: "a value is none of the input's choices",
-    server_error.CUSTOM_VALIDATION_FAILED: "the class's own check refuses a value",
-    server_error.EXCEPTION_INNER: "the server raised while it checked a node before this one",
-    server_error.EXCEPTION_OUTPUT: "the server raised while it checked an output node",
+    server_error.VALUE_SMALLER_THAN_MIN: "a number is below the input's minimum",
+    server_error.VALUE_BIGGER_THAN_MAX: "a number is above the input's maximum",
+    server_error.VALUE_NOT_IN_LIST: "a value is not one of the input's choices",
+    server_error.CUSTOM_VALIDATION_FAILED: "the class's own check rejected a value",
+    server_error.EXCEPTION_INNER: "the server raised while checking an upstream node",
+    server_error.EXCEPTION_OUTPUT: "the server raised while checking an output node",
     server_error.DEPENDENCY_CYCLE: "nodes depend on themselves",
-    server_error.INVALID_DYNAMIC_INPUT: "a dynamic input has another form than its class allows",
+    server_error.INVALID_DYNAMIC_INPUT: "a dynamic input does not have the form its class allows",
     "no_prompt": "the request has no prompt",
     "invalid_prompt": "a node has no class",
     "missing_node_type": "the server has no such class",
@@ -72,10 +72,10 @@ ENVIRONMENT: Final = {
 
 @click.command("help")
 @click.argument("name", metavar="[COMMAND]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="All that a program can know of it, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything a program needs to know, as JSON.")
 @click.pass_context
 def show_help(context: click.Context, name: str | None, as_json: bool) -> None:
-    """Say what a command takes; without a name, which commands there are.
+    """Show a command's options; without a name, list the commands.
 
     With --json: all commands with their options, the exit codes, and the errors and problems that
     other commands name in their JSON.
@@ -83,11 +83,11 @@ def show_help(context: click.Context, name: str | None, as_json: bool) -> None:
     root = context.find_root()
     group = root.command
     if not isinstance(group, click.Group):
-        raise CommandError("there are no commands to tell of")
+        raise CommandError("there are no commands to describe")
     names = group.list_commands(root)
     if name is not None and name not in names:
         near = did_you_mean(name, names, "`comfyflow help` lists them")
-        raise CommandError(f"there is no command {name!r}; {near}")
+        raise CommandError(f"unknown command {name!r}; {near}")
     if not as_json:
         click.echo(root.get_help() if name is None else _sub(group, root, name).get_help())
         return
@@ -105,7 +105,7 @@ def show_help(context: click.Context, name: str | None, as_json: bool) -> None:
 def _sub(group: click.Group, root: click.Context, name: str) -> click.Context:
     command = group.get_command(root, name)
     if command is None:
-        raise CommandError(f"there is no command {name!r}")
+        raise CommandError(f"unknown command {name!r}")
     return click.Context(command, info_name=name, parent=root)
 
 

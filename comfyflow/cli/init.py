@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", type=PATH, default=Path())
-@click.option("--name", metavar="NAME", help="The project's name; else the folder's.")
+@click.option("--name", metavar="NAME", help="The project's name.  [default: the folder's]")
 @server_option
 @object_info_option
 def init(folder: Path, name: str | None, server: str | None, object_info: Path | None) -> None:
-    """Make a project: a workflow, its test, its settings, and what runs the test in CI.
+    """Create a project: a workflow, a test, settings, and a CI file that runs the test.
 
-    DIR is the current folder if it is left out. No file that exists is changed. With --server or
-    --object-info the project gets that server's node classes, else it uses the reference package.
+    DIR defaults to the current folder. Existing files are never changed. With --server or --object-info
+    the project gets that server's node classes, otherwise it uses the reference package.
     """
     from ..project import plan_project
 
@@ -45,11 +45,11 @@ def _schema(server: str | None, object_info: Path | None) -> Schema | None:
 
 def _told(project: Project) -> list[str]:
     """What was made, and three lines of what to do next."""
-    lines = [f"made {project.name.name} in {project.folder}"]
+    lines = [f"created {project.name.name} in {project.folder}"]
     lines += [f"  {_shown(path, project.folder)}" for path in project.files]
     if project.package is not None:
         lines.append(f"  comfynodes{os.sep} ({len(project.package.generated)} node classes)")
-    lines += [f"  {_shown(path, project.folder)} was there and is as it was" for path in project.kept]
+    lines += [f"  {_shown(path, project.folder)} already existed and was left alone" for path in project.kept]
     folder = _shown(project.folder, Path.cwd())
     step = "" if folder == "." else f"cd {_quoted(folder)} && "
     return [

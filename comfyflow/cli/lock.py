@@ -25,7 +25,7 @@ LOCK_FILE = Path("comfyflow.lock")
 @targets_argument
 @click.option("-o", "--output", metavar="FILE", type=PATH, default=LOCK_FILE, help="The lock file.")
 @schema_options
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if it is stale.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if it is stale.")
 @click.pass_context
 def lock(
     context: click.Context,
@@ -67,5 +67,5 @@ def _common_schema(loaded: dict[str, Source]) -> Schema:
 
     schemas = [own_schema(target) for target in loaded.values()]
     if any(schema.raw is not schemas[0].raw for schema in schemas):
-        raise CommandError("these workflows use different node packages; give --server or --object-info")
+        raise CommandError("these workflows use different node packages; pass --server or --object-info")
     return schemas[0]

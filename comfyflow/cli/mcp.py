@@ -87,7 +87,7 @@ _GIVES: Final = "Runs on the ComfyUI server; gives its pictures small, its files
     metavar="SECONDS",
     type=click.FloatRange(0, 3600),
     default=50.0,
-    help="How long a call waits for a prompt, which then goes on.",
+    help="How long a call waits for a prompt, which then keeps running.",
 )
 @click.option("--allow-paid", is_flag=True, help="Let agents run nodes that call paid services.")
 def mcp(
@@ -175,7 +175,7 @@ def published(targets: Iterable[str], schema: SchemaInUse) -> dict[str, Publishe
 
     Args:
         targets: As they stand on the command line.
-        schema: What workflows that are no Python are read with.
+        schema: What to read workflows with that are not Python.
 
     Raises:
         ComfyflowError: One cannot be loaded.

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 @click.command("migrate")
 @click.argument("files", metavar="FILE.py...", nargs=-1, required=True, type=PATH)
-@click.option("--write", is_flag=True, help="Write the files, instead of showing what would change.")
+@click.option("--write", is_flag=True, help="Write the files instead of showing what would change.")
 @click.option(
     "--package",
     "packages",
     metavar="NAME",
     multiple=True,
-    help="A package of node classes that the files import.  [default: every generated one that they do]",
+    help="A node package that the files import.  [default: all of them]",
 )
 def migrate(files: tuple[Path, ...], write: bool, packages: tuple[str, ...]) -> None:
-    """Rewrite Python files from names of an older node package to today's.
+    """Update Python files that use names of an older node package.
 
-    First generate the package anew. Nothing is run. Shows the changes as a diff; exit code 1 where
-    there are any that --write did not write, or where something is left for you to decide.
+    Regenerate the package first. Nothing is executed. Shows the changes as a diff; exit code 1 if there
+    are changes that were not written with --write, or decisions left to you.
     """
     from ..migration import migrate as migrate_source
 
@@ -51,7 +51,7 @@ def migrate(files: tuple[Path, ...], write: bool, packages: tuple[str, ...]) -> 
             say(f"{remark.place}: {remark.message}", err=True)
         left = left or bool(done.remarks) or (done.changed and not write)
         if not found:
-            say(f"{file}: imports no generated package of node classes", err=True)
+            say(f"{file}: imports no generated node package", err=True)
         if done.changed and write:
             _write(file, done.after.encode(done.encoding))
             say(f"{file}: rewritten", err=True)
@@ -64,7 +64,7 @@ def migrate(files: tuple[Path, ...], write: bool, packages: tuple[str, ...]) -> 
 
 
 def _changes(folder: Path, known: dict[Path, NameChanges]) -> NameChanges:
-    """What has become of the names of the package in a folder; looked up once."""
+    """What happened to the names of the package in a folder; looked up once."""
     if folder not in known:
         from ..migration import NameChanges
         from ..schema import load_schema
@@ -77,7 +77,7 @@ def _packages_of(file: Path, data: bytes, asked: Iterable[str]) -> Iterator[tupl
     """The generated packages that a file imports, and where they are. Nothing is imported for it.
 
     Raises:
-        CommandError: One that was asked for is not there.
+        CommandError: One that was asked for does not exist.
     """
     from ..migration.program import imported_modules
 
@@ -130,7 +130,7 @@ def _generated(module: str, roots: Iterable[Path]) -> Iterator[tuple[str, Path]]
 
 
 def _roots(file: Path) -> Iterator[Path]:
-    """Where packages beside a file may stand: in its folder, and in those above it up to the current one."""
+    """Where packages beside a file may be: in its folder, and in those above it up to the current one."""
     here = Path.cwd()
     folder = Path(os.path.abspath(file)).parent  # noqa: PTH100  # a link stays where it is
     yield folder

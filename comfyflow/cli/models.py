@@ -33,20 +33,20 @@ _SECONDS: Final = 5.0
     "--missing",
     "target",
     metavar="TARGET",
-    help="A workflow: say which model files it misses.",
+    help="A workflow: list the model files it is missing.",
     shell_complete=complete_file,
 )
-@click.option("--download", is_flag=True, help="With --missing: download what is missing; asks first.")
+@click.option("--download", is_flag=True, help="With --missing: download the missing files; asks first.")
 @click.option("--into", metavar="DIR", type=PATH, help="The ComfyUI folder to download into.")
-@click.option("--yes", is_flag=True, help="With --download: do not ask.")
+@click.option("--yes", is_flag=True, help="With --download: do not ask first.")
 @click.option(
     "--allow-host",
     "hosts",
     metavar="HOST",
     multiple=True,
-    help="Allow downloads from it though it is private or http.",
+    help="Allow downloads from this host although it is private or http.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(
     words: tuple[str, ...],
     server: str | None,
@@ -57,18 +57,18 @@ def models(
     hosts: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """The model files of a server: its folders, or the files in one; or those that a workflow misses.
+    """List a server's model files: its folders, or the files in one; or those that a workflow is missing.
 
-    With --missing, TARGET is FILE.py[:NAME] or another workflow; its own parameters stand behind --. Exit
+    With --missing, TARGET is FILE.py[:NAME] or another workflow; its own parameters follow --. Exit
     code 1 if something is missing.
     """
     if target is not None:
         _missing(target, words, server, download, into, yes, frozenset(map(str.casefold, hosts)), as_json)
         return
     if download or into is not None or yes or hosts:
-        raise CommandError("--download, --into, --yes and --allow-host go with --missing TARGET")
+        raise CommandError("--download, --into, --yes and --allow-host need --missing TARGET")
     if len(words) > 1:
-        raise CommandError(f"give one folder, not {len(words)}: {' '.join(words)}")
+        raise CommandError(f"pass one folder, not {len(words)}: {' '.join(words)}")
     folder = words[0] if words else None
     with connected(server) as client:
         names = client.model_folders() if folder is None else _models_in(client, folder)
@@ -88,7 +88,7 @@ def _models_in(client: Client, folder: str) -> list[str]:
         if error.status != 404:
             raise
     folders = client.model_folders()
-    hint = did_you_mean(folder, folders, f"there are: {', '.join(folders) or 'none'}")
+    hint = did_you_mean(folder, folders, f"available: {', '.join(folders) or 'none'}")
     raise CommandError(f"{client.url} has no model folder {folder!r}; {hint}")
 
 
@@ -112,11 +112,11 @@ def _missing(
     from ..model_files.place import models_folder
 
     if download and into is None:
-        raise CommandError("say which ComfyUI to download into: --into DIR")
+        raise CommandError("name the ComfyUI folder to download into: --into DIR")
     if download and as_json:
-        raise CommandError("give --download or --json, not both")
+        raise CommandError("pass --download or --json, not both")
     if not download and (yes or hosts):
-        raise CommandError("--yes and --allow-host go with --download")
+        raise CommandError("--yes and --allow-host need --download")
     folder = models_folder(into) if into is not None else None
     files = _wanted(target, words, server)
     if folder is not None:
@@ -152,7 +152,7 @@ def _wanted(target: str, words: Sequence[str], server: str | None) -> list[Wante
 
 @contextlib.contextmanager
 def _answering(server: str | None) -> Generator[Client | None, None, None]:
-    """A client of the server; None where nobody named one and none answers, which is said.
+    """A client of the server; None if nobody named one and none answers, which is said.
 
     Raises:
         CommandError: The server that was named does not answer.
@@ -165,7 +165,9 @@ def _answering(server: str | None) -> Generator[Client | None, None, None]:
         except CommandError as error:
             if not named_server(server).is_default or not isinstance(error.__context__, ServerUnreachable):
                 raise
-            click.echo("comfyflow: no server answers, so what is installed is not known", err=True)
+            click.echo(
+                "comfyflow: no server answered, so it is not known which files are installed", err=True
+            )
             yield None
             return
         yield client
@@ -185,15 +187,15 @@ def _lines(files: Sequence[WantedModel]) -> Iterable[str]:
         yield f"{states[file.installed]:<8} {file.path}"
         if file.installed:
             continue
-        yield f"         {file.url or 'address not known'}"
+        yield f"         {file.url or 'unknown address'}"
         if file.other_name is not None:
             yield f"         the address names {file.other_name}, which may be another model"
         if file.hash is not None:
             yield f"         {file.hash_type or 'SHA256'} {file.hash}"
-        yield f"         wanted by {', '.join(map(str, file.uses[:4]))}{', …' if len(file.uses) > 4 else ''}"
+        yield f"         used by {', '.join(map(str, file.uses[:4]))}{', …' if len(file.uses) > 4 else ''}"
     missing = sum(not file.installed for file in files)
     yield (
-        f"{missing} of {len(files)} model files are missing" if files else "the workflow wants no model files"
+        f"{missing} of {len(files)} model files are missing" if files else "the workflow uses no model files"
     )
 
 
@@ -226,7 +228,7 @@ def _fetch(missing: Sequence[WantedModel], downloads: Downloads, yes: bool) -> N
         if not yes:
             if not sys.stdin.isatty():
                 raise CommandError(
-                    f"cannot ask whether to download {total}: standard input is not a terminal; add --yes"
+                    f"cannot ask before downloading {total}: standard input is not a terminal; add --yes"
                 )
             click.confirm(f"download {total} into {downloads.models}?", abort=True)
     done = sum(_fetched(file, downloads) for file in wanted)
@@ -256,7 +258,7 @@ def _fetched(file: WantedModel, downloads: Downloads) -> bool:
         say(f"comfyflow: {error}", err=True)
         return False
     except KeyboardInterrupt:
-        say(f"comfyflow: the partial {file.path} is kept; run the same command to resume", err=True)
+        say(f"comfyflow: the partial {file.path} was kept; run the same command again to resume", err=True)
         raise
     say(f"{done.path} ({readable(done.size)}{', hash checked' if done.checked else ''})")
     return True

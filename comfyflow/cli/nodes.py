@@ -15,7 +15,7 @@ from .plain_text import say
 @click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
 @schema_options
 def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None, stubs: str | None) -> None:
-    """Search the node classes of a server, or show one of them."""
+    """Search a server's node classes, or show one of them."""
     from ..schema.node_description import describe_node
     from ..schema.node_index import NodeIndex
 
@@ -30,7 +30,7 @@ def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None, 
         say(f"{node.class_type:<40} {node.display_name} ({node.category})")
     if not found:
         near = schema.nearest(" ".join(words))
-        hint = f"; the nearest class is {near}" if near else ""
+        hint = f"; did you mean {near}" if near else ""
         say(f"no node class matches {' '.join(words)!r}{hint}", err=True)
     say(schema, err=True)
     if not found:

@@ -23,13 +23,13 @@ _LONGEST: Final = 120
 
 @click.command("open", cls=WorkflowCommand)
 @target_argument
-@click.option("--name", metavar="NAME", help="What the sidebar calls it; by default, as the workflow.")
-@click.option("--force", is_flag=True, help="Overwrite the one of that name.")
+@click.option("--name", metavar="NAME", help="Its name in the sidebar.  [default: the workflow's]")
+@click.option("--force", is_flag=True, help="Overwrite a workflow of that name.")
 @click.option(
     "--like",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="The editor's file that it once was: all in it stays that is not different now.",
+    help="The editor file it came from: what has not changed stays as it was.",
 )
 @server_option
 @converting_options
@@ -45,10 +45,10 @@ def open_workflow(
     repair: bool,
     packs: tuple[str, ...],
 ) -> None:
-    """Put a workflow where the editor's sidebar lists it, and print the address.
+    """Save a workflow where the editor's sidebar lists it, and print the address.
 
     TARGET is FILE.py[:NAME], or another workflow; - is standard input. Its parameters are options:
-    --seed 7. It is written for the editor and the node classes of the server.
+    --seed 7. It is written for the server's editor and node classes.
     """
     from ..exporter import to_workflow
     from ..schema import load_schema

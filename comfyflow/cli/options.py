@@ -45,7 +45,7 @@ def _kept(context: click.Context, parameter: click.Parameter, value: object) -> 
 
 
 def read_secret(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """A secret, or what the file has that ``@FILE`` names.
+    """A secret, or the content of the file that ``@FILE`` names.
 
     Raises:
         click.BadParameter: The file cannot be read.
@@ -55,7 +55,7 @@ def read_secret(_context: click.Context, _parameter: click.Parameter, value: str
     try:
         return Path(value[1:]).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
         raise click.BadParameter(f"cannot read {value[1:]}: {reason}") from None
 
 
@@ -66,18 +66,22 @@ def _credential(name: str, metavar: str, text: str, *, multiple: bool = False) -
 
 
 CONNECTION_OPTIONS: Final = (
-    _credential("--bearer", "TOKEN", "For the server; @FILE reads it, as for the next ones."),
-    _credential("--token", "TOKEN", "For a server that takes ?token=."),
-    _credential("--basic", "NAME:PASSWORD", "For the server."),
-    _credential("--api-key", "KEY", "For a server that takes X-API-Key, as Comfy Cloud."),
-    _credential("--user", "ID", "Which user of a server with several."),
-    _credential("--header", "NAME:VALUE", "A further header for the server.", multiple=True),
-    _credential("--ca", "FILE", "The certificate that an https server is trusted by."),
+    _credential(
+        "--bearer",
+        "TOKEN",
+        "Bearer token for the server; @FILE reads it from a file, here and below.",
+    ),
+    _credential("--token", "TOKEN", "For servers that expect ?token=."),
+    _credential("--basic", "NAME:PASSWORD", "HTTP basic authentication."),
+    _credential("--api-key", "KEY", "For servers that expect X-API-Key, such as Comfy Cloud."),
+    _credential("--user", "ID", "The user, on a server with several."),
+    _credential("--header", "NAME:VALUE", "An extra HTTP header to send.", multiple=True),
+    _credential("--ca", "FILE", "CA certificate to trust for an https server."),
 )
 """The options of a connection; the environment and the config file can hold them too."""
 
 partner_api_key_option: Final = _credential(
-    "--partner-api-key", "KEY", "For nodes that call paid services; @FILE."
+    "--partner-api-key", "KEY", "Comfy API key for nodes that call paid services; @FILE works too."
 )
 CONNECTION_NAMES: Final = frozenset(
     {"bearer", "token", "basic", "api_key", "user", "header", "ca", "partner_api_key", "no_cache"}
@@ -94,7 +98,7 @@ _no_cache_option: Final = click.option(
     is_flag=True,
     expose_value=False,
     callback=_keep_nothing,
-    help="Neither use nor keep what a server has said in earlier runs.",
+    help="Neither use nor update the cache of server responses.",
 )
 
 
@@ -102,9 +106,9 @@ def server_option(command: T) -> T:
     """``--server`` and the options of a connection to it; only the former is the command's own."""
     for option in reversed((*CONNECTION_OPTIONS, _no_cache_option)):
         command = option(command)
-    named: T = click.option("--server", metavar="URL", help="A running ComfyUI: http://127.0.0.1:8188.")(
-        command
-    )
+    named: T = click.option(
+        "--server", metavar="URL", help="A running ComfyUI, such as http://127.0.0.1:8188."
+    )(command)
     return named
 
 
@@ -122,14 +126,14 @@ def connection_options() -> ClientOptions:
     """What the options of a connection say, as `Client` takes it.
 
     Raises:
-        CommandError: A name and a password, or a header, are none.
+        CommandError: A name and a password, or a header, are not.
     """
     context = click.get_current_context(silent=True)
     said: dict[str, Any] = dict(context.find_root().meta.get(_CREDENTIALS, {})) if context is not None else {}
     if "basic" in said:
         name, colon, password = said["basic"].partition(":")
         if not colon:
-            raise CommandError("--basic takes NAME:PASSWORD")
+            raise CommandError("--basic expects NAME:PASSWORD")
         said["basic"] = (name, password)
     if "header" in said:
         said["headers"] = read_headers(said.pop("header"), "--header")
@@ -139,10 +143,12 @@ def connection_options() -> ClientOptions:
 
 
 object_info_option: Final = click.option(
-    "--object-info", metavar="FILE", type=PATH, help="A saved answer of GET /object_info (.gz too)."
+    "--object-info", metavar="FILE", type=PATH, help="A saved response to GET /object_info (.gz too)."
 )
 stubs_option: Final = click.option(
-    "--stubs", metavar="PACKAGE", help="A generated package, though a server is configured: comfynodes."
+    "--stubs",
+    metavar="PACKAGE",
+    help="A generated package, such as comfynodes, instead of a configured server.",
 )
 
 
@@ -156,10 +162,10 @@ def _no_nan(_context: click.Context, _parameter: click.Parameter, value: float |
     """A time that is a number; NaN is in every range.
 
     Raises:
-        click.BadParameter: It is none.
+        click.BadParameter: It is not one.
     """
     if value is not None and math.isnan(value):
-        raise click.BadParameter(f"{value} is no number of seconds.")
+        raise click.BadParameter(f"{value} is not a number of seconds.")
     return value
 
 
@@ -168,7 +174,7 @@ timeout_option: Final = click.option(
     metavar="SECONDS",
     type=click.FloatRange(min=0),
     callback=_no_nan,
-    help="How long to wait.",
+    help="How long to wait, in seconds.",
 )
 
 
@@ -180,7 +186,7 @@ def complete_file(
 
 
 def _file_or_screen(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
-    """The file that is to be written; None for the screen, which ``-`` names too, as for input."""
+    """The file to write; None for the screen, which ``-`` names too, as for input."""
     return None if value is not None and str(value) == "-" else value
 
 
@@ -190,23 +196,24 @@ output_option: Final = click.option(
     metavar="FILE",
     type=PATH,
     callback=_file_or_screen,
-    help="Write here instead of to the screen.",
+    help="Write to this file instead of standard output.",
 )
 
 editor_option: Final = click.option(
     "--editor",
     metavar="VERSION",
-    help="Convert as this version of the editor: 1.49. Else the server's, the package's or the file's.",
+    help="Convert like this version of the editor, such as 1.49.  [default: the server's, the package's "
+    "or the file's]",
 )
 repair_option: Final = click.option(
-    "--repair", is_flag=True, help="Convert to what the author meant, where the editor surprises."
+    "--repair", is_flag=True, help="Where the editor surprises, convert to what the author meant."
 )
 pack_option: Final = click.option(
     "--pack",
     "packs",
     multiple=True,
     metavar="MODULE",
-    help="A plug-in for a pack of custom nodes: a module with a PACK, or its file. Can be repeated.",
+    help="A plug-in for a custom node pack: a module or file with a PACK. Can be repeated.",
 )
 
 
@@ -217,7 +224,7 @@ def converting_options(command: T) -> T:
 
 
 def given_schema(server: str | None, object_info: Path | None, stubs: str | None = None) -> Schema | None:
-    """The schema that somebody names, or None where nobody does: then it is the workflow's own.
+    """The schema that someone names, or None if nobody does: then it is the workflow's own.
 
     The first of: the options; the server of ``COMFYFLOW_SERVER``; the server of the config file.
     ``docs/schema-in-force.md`` has the whole rule.
@@ -228,14 +235,14 @@ def given_schema(server: str | None, object_info: Path | None, stubs: str | None
         stubs: ``--stubs``, a package of node classes.
 
     Raises:
-        CommandError: Several options were given, or there is no such package.
+        CommandError: Several options were given, or there is no package of that name.
         ConfigurationError: ``--server`` is empty, or the config file cannot be read.
         SchemaError: It cannot be read.
     """
     given = {"--server": server, "--object-info": object_info, "--stubs": stubs}
     named = [option for option, value in given.items() if value is not None]
     if len(named) > 1:
-        raise CommandError(f"give {' or '.join(named)}, not {'both' if len(named) == 2 else 'all of them'}")
+        raise CommandError(f"pass {' or '.join(named)}, not {'both' if len(named) == 2 else 'all of them'}")
     if stubs is not None:
         return package_schema_of(stubs)
     if object_info is not None:
@@ -253,7 +260,7 @@ def given_schema(server: str | None, object_info: Path | None, stubs: str | None
         if server is not None:
             raise
         raise SchemaError(
-            f"{error} (named by {chosen.by}). Name another schema: --server URL, --object-info FILE, or "
+            f"{error} (from {chosen.by}). Name another schema: --server URL, --object-info FILE, or "
             f"--stubs {STUBS} for the generated package"
         ) from None
 
@@ -281,13 +288,13 @@ def say_warnings(warnings: Iterable[object], *, known: bool, before: str = "", e
 
 
 _NAME_A_SERVER: Final = (
-    "the classes were looked up in the package comfynodes, which knows no packs; your server's are known by "
-    "--server URL, or --object-info FILE with what GET /object_info answered"
+    "the classes were looked up in the package comfynodes, which has no custom nodes; to use your server's, "
+    "pass --server URL, or --object-info FILE with its response to GET /object_info"
 )
 
 
 def reference_schema() -> Schema:
-    """The schema of the node package that comes with comfyflow (or that stands in its place).
+    """The schema of the node package that comes with comfyflow (or that is in its place).
 
     Raises:
         CommandError: There is no package ``comfynodes``.
@@ -299,8 +306,8 @@ def package_schema_of(package: str) -> Schema:
     """The schema beside a generated package: an installed one, or one in the current folder.
 
     Raises:
-        CommandError: There is no such package.
-        SchemaError: It is none that was generated.
+        CommandError: The package does not exist.
+        SchemaError: It is not one that was generated.
     """
     import importlib
 
@@ -309,7 +316,7 @@ def package_schema_of(package: str) -> Schema:
     try:
         importlib.import_module(package)
     except (ImportError, ValueError) as error:
-        raise CommandError(f"there is no package {package!r} of node classes: {error}") from None
+        raise CommandError(f"node package {package!r} not found: {error}") from None
     return package_schema({package})
 
 
@@ -322,7 +329,7 @@ def json_text(value: Any) -> str:
     for indent in (2, None):
         with contextlib.suppress(RecursionError):
             return json.dumps(value, indent=indent) + "\n"
-    raise CommandError("there is a value in it that is nested too deep to be printed")
+    raise CommandError("a value in it is nested too deep to print")
 
 
 def write_text(text: str, out: Path | None) -> None:

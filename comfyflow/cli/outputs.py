@@ -18,7 +18,7 @@ def write_outputs(
 ) -> bool:
     """Write the files of every node into a folder, and tell their paths and the texts.
 
-    What cannot be had is told, and the rest is written.
+    What cannot be downloaded is reported; the rest is written.
 
     Args:
         client: Fetches them.
@@ -54,7 +54,7 @@ def write_outputs(
 def tell_missing(
     result: Result[Any], node_id: str, error: Exception, file: str | None = None, *, as_json: bool
 ) -> None:
-    """Say what of a node cannot be had, and why.
+    """Say what of a node is not available, and why.
 
     Args:
         result: What the prompt gave.

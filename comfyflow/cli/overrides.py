@@ -1,4 +1,4 @@
-"""Values given on the command line that stand in place of a workflow's own."""
+"""Values given on the command line that are in place of a workflow's own."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def random_seed(largest: int = LARGEST_SEED) -> int:
 def set_inputs(target: Source, settings: Sequence[str]) -> Source:
     """A target with ``NODE.INPUT=VALUE`` settings in its prompt.
 
-    NODE is an id, a title, or a class of which there is one node. VALUE is JSON where it can be
-    read as such, else text.
+    NODE is an id, a title, or a class of which there is one node. VALUE is JSON if it parses,
+    else text.
 
     Raises:
-        CommandError: There is no such node or input, or several nodes fit.
+        CommandError: There is no matching node or input, or several nodes fit.
     """
     for setting in settings:
         where, separator, text = setting.partition("=")
         node_name, dot, input_name = where.partition(".")
         if not separator or not dot:
-            raise CommandError(f"--set takes NODE.INPUT=VALUE, not {setting!r}")
+            raise CommandError(f"--set expects NODE.INPUT=VALUE, not {setting!r}")
         graph = read_nodes(target.prompt)
         node_id, name = find_input(graph, where) or (_node(graph, node_name), input_name)
         inputs = graph[node_id].inputs
         if name not in inputs:
-            hint = did_you_mean(name, inputs, f"it has {', '.join(inputs) or 'none'}")
+            hint = did_you_mean(name, inputs, f"its inputs: {', '.join(inputs) or 'none'}")
             raise CommandError(f"node #{node_id} has no input {name!r} to set; {hint}")
         target = target.with_input(node_id, name, _value(text))
     return target
@@ -63,7 +63,7 @@ def set_seeds(target: Source, text: str, schema: Schema | None) -> tuple[Source,
         The target, and the value.
 
     Raises:
-        CommandError: The value is no whole number, or the prompt has no seed.
+        CommandError: The value is not a whole number, or the prompt has no seed.
     """
     found = [
         (node_id, name, limit)
@@ -85,9 +85,9 @@ def _node(graph: Graph, name: str) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise CommandError(f"{len(fitting)} nodes are called {name!r}; name one by id: {', '.join(fitting)}")
-    hint = did_you_mean(name, names_of_nodes(graph), f"there are: {', '.join(graph)}")
-    raise CommandError(f"there is no node {name!r}; {hint}")
+        raise CommandError(f"{len(fitting)} nodes are named {name!r}; pick one by id: {', '.join(fitting)}")
+    hint = did_you_mean(name, names_of_nodes(graph), f"node ids: {', '.join(graph)}")
+    raise CommandError(f"unknown node {name!r}; {hint}")
 
 
 def _value(text: str) -> Any:
@@ -101,11 +101,11 @@ def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise CommandError(f"--seed takes a whole number or {RANDOM}, not {text!r}") from None
+        raise CommandError(f"--seed must be an integer or {RANDOM}, not {text!r}") from None
 
 
 def _seed_limit(schema: Schema | None, class_type: str, name: str) -> int | None:
-    """The largest value of a seed; None where the input is none."""
+    """The largest value of a seed; None if the input is not one."""
     node = schema.get(class_type) if schema is not None else None
     entry = node.by_name.get(name) if node is not None else None
     if entry is None:

@@ -15,7 +15,7 @@ from ..nearest import nearest
 from ..parameters import Parameter, Parameters
 
 _ALIKE: Final = 0.8
-"""From when on a word is taken for a misspelt option: --image is none of --simulate."""
+"""From when on a word is taken for a misspelt option: --image is not one of --simulate."""
 
 
 def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
@@ -23,10 +23,10 @@ def read_parameters(words: Sequence[str], parameters: Mapping[str, inspect.Param
 
     ``--name VALUE``, ``--name=VALUE``; a flag is ``--name`` or ``--no-name``; an option given
     several times makes a list. Hyphens and underscores in names are the same. What the texts
-    become is told in `comfyflow.parameters`.
+    become is reported in `comfyflow.parameters`.
 
     Args:
-        words: What stands on the command line behind the target.
+        words: What is on the command line behind the target.
         parameters: The function's.
 
     Raises:
@@ -70,7 +70,7 @@ def share_words(
         parameters: The parameters of each workflow, by its target.
 
     Raises:
-        CommandError: A word is no parameter of any of them.
+        CommandError: A word is not a parameter of any of them.
     """
     shared: dict[str, list[str]] = {target: [] for target in parameters}
     workflows = {target: Parameters(own) for target, own in parameters.items()}
@@ -85,7 +85,7 @@ def share_words(
         flags = {entry.annotation.is_flag for entry in takers.values()}
         if not separator and flags == {True, False}:
             raise CommandError(
-                f"--{name} is a flag of one workflow and has a value in another; write --{name}=VALUE"
+                f"--{name} is a flag in one workflow and takes a value in another; write --{name}=VALUE"
             )
         if not separator and flags == {False}:
             longest = max(takers.values(), key=lambda entry: entry.annotation.length or 1)
@@ -111,10 +111,10 @@ def _values(name: str, rest: list[str], entry: Parameter) -> list[str]:
 
 
 def split_targets(targets: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Targets and the parameters behind them, where both stand among the targets.
+    """Targets and the parameters behind them, where both are among the targets.
 
     Args:
-        targets: What was taken for targets: unknown options stand among them.
+        targets: What was taken for targets: unknown options are among them.
         extra: What had no place there.
     """
     words = [*targets, *extra]
@@ -154,15 +154,15 @@ def parameter_rows(parameters: Mapping[str, inspect.Parameter]) -> list[tuple[st
         )
     if known.rest is not None:
         value = known.rest.annotation
-        rows.append((f"--NAME {_value_names(value)}", " ".join(["Any further name.", *_notes(value)])))
+        rows.append((f"--NAME {_value_names(value)}", " ".join(["Any other name.", *_notes(value)])))
     return rows
 
 
 def _notes(annotation: Annotation) -> Iterator[str]:
-    """What help tells of a parameter beside the name of its type."""
+    """What help says about a parameter besides its type."""
     yield from (f"{text.rstrip('.')}." for text in annotation.about)
     if annotation.collects and annotation.length is None:
-        yield "Any number of times."
+        yield "Can be repeated."
     if annotation.bounds:
         yield f"{annotation.bounds[0].capitalize()}{''.join(f', {more}' for more in annotation.bounds[1:])}."
     if len(annotation.choices) > FEW_CHOICES:
@@ -201,15 +201,15 @@ def _option(word: str) -> tuple[str, str, str]:
     """The name in ``--name=VALUE``, the ``=`` if it is there, and the value.
 
     Raises:
-        CommandError: It is no option.
+        CommandError: It is not an option.
     """
     if not word.startswith("--"):
-        raise CommandError(f"unexpected argument {word!r}; parameters are given as --name VALUE")
+        raise CommandError(f"unexpected argument {word!r}; pass parameters as --name VALUE")
     return word[2:].partition("=")
 
 
 def _find(name: str, parameters: Parameters) -> tuple[Parameter, bool] | None:
-    """The parameter that an option means, and whether it is its ``--no-``; None where there is none."""
+    """The parameter that an option means, and whether it is its ``--no-``; None if there is none."""
     key = name.replace("-", "_")
     if key not in parameters and key.startswith("no_"):
         entry = parameters.find(key[3:])
@@ -228,7 +228,7 @@ def _parameter(name: str, parameters: Parameters) -> tuple[Parameter, bool]:
         hint = f"did you mean {_spelled(near)}?"
     else:
         hint = option_like(f"--{name}") or f"parameters: {_in_a_line(parameters)}"
-    raise CommandError(f"there is no parameter --{name}; {hint}")
+    raise CommandError(f"unknown parameter --{name}; {hint}")
 
 
 def option_like(name: str) -> str:

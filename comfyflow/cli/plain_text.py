@@ -13,7 +13,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain(text: object) -> str:
-    """A text without what steers a terminal: no colours, no moves, no titles of windows.
+    """A string without what steers a terminal: no colours, no moves, no titles of windows.
 
     Args:
         text: What a server, a file or an error says.

@@ -30,7 +30,7 @@ _LONGEST: Final = 160
 
 
 class Display(Protocol):
-    """Something that is told what happens."""
+    """A listener for what happens."""
 
     def show(self, event: RunEvent) -> None:
         """Show an event."""
@@ -145,7 +145,7 @@ class Bars:
         return self._nodes[node_id]
 
     def _say(self, event: NodeText) -> None:
-        """Show a text beside the name of its node; nodes that wait for a service send one a second."""
+        """Show a string beside the name of its node; nodes that wait for a service send one a second."""
         from rich.markup import escape
 
         text = plain(f"{event.node}: {one_line(event.text)}")
@@ -184,7 +184,7 @@ class RunLines:
 
 
 def one_line(text: str) -> str:
-    """A text of several lines, short enough for one."""
+    """A string of several lines, short enough for one."""
     shown = "; ".join(line.strip() for line in text.splitlines() if line.strip())
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
@@ -236,7 +236,7 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
 def _trouble(event: NodeBlocked | NodeFailed) -> str:
     if isinstance(event, NodeFailed):
         why = f"{event.exception_type}: {one_line(event.exception_message)}"
-        return f"{event.node} failed, and the rest goes on: {why}"
+        return f"{event.node} failed, but the rest continues: {why}"
     why = event.message.removeprefix("Execution Blocked: ")
     return f"{event.node} is blocked, it does not run: {why}"
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @click.argument("target", metavar="TARGET")
 @schema_options
 @converting_options
-@click.option("--save", is_flag=True, help="Write them into NAME.parameters.toml beside the workflow.")
-@click.option("--force", is_flag=True, help="Write them though there is such a file.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--save", is_flag=True, help="Save them as NAME.parameters.toml beside the workflow.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def parameters(
     target: str,
     object_info: Path | None,
@@ -43,11 +43,11 @@ def parameters(
     force: bool,
     as_json: bool,
 ) -> None:
-    """List the parameters of a prompt or a workflow of the editor: texts, files, seeds, sizes, models.
+    """Suggest parameters for a prompt or an editor workflow: prompts, files, seeds, sizes, models.
 
-    What the workflow's author chose comes first: inputs of the app mode and of subgraphs. With --save
-    they are written beside the workflow; there you rename, describe and delete them. From then on
-    this file is what counts: for `run`, `batch` and `schema`.
+    The author's own choices come first: inputs of the app mode and of subgraphs. --save writes them
+    beside the workflow; rename, describe and delete them there. From then on that file is what `run`,
+    `batch` and `schema` use.
     """
     from ..named_inputs import beside, read_named_inputs, signature_of, write_named_inputs
     from ..parameters import Parameters
@@ -55,7 +55,7 @@ def parameters(
     from .target import is_python, load_target
 
     if is_python(target):
-        raise CommandError(f"{target} is Python, which has parameters of its own: comfyflow schema {target}")
+        raise CommandError(f"{target} is Python and declares its own parameters: comfyflow schema {target}")
     given = given_schema(server, object_info, stubs)
     schema = given if given is not None else reference_schema()
     source = load_target(target, (), schema, Converting(editor, repair, None, packs))
@@ -63,7 +63,7 @@ def parameters(
     saved = beside(Path(target))
     if saved.is_file() and not force:
         if save:
-            raise CommandError(f"{saved} is there already; --force writes it anew")
+            raise CommandError(f"{saved} already exists; --force overwrites it")
         named = read_named_inputs(saved, source.graph)
     else:
         named = propose(source, schema)
@@ -89,15 +89,15 @@ def parameters(
             places = ", ".join(".".join(place) for place in each.places)
             say(f"--{each.name.replace('_', '-'):<24} {places}: {known[each.name].default!r:.60}")
         if not named:
-            say("there is nothing that looks like a parameter", err=True)
+            say("nothing looks like a parameter", err=True)
 
 
 def _tell_misfit(parameter: Parameter) -> None:
-    """Say of a value that stands in the workflow that its input does not take it."""
+    """Report a saved value that its input does not accept."""
     if parameter.is_required:
         return
     try:
         parameter.from_json(parameter.default)
     except ParameterError as error:
         option = f"--{parameter.name.replace('_', '-')}"
-        say(f"comfyflow: what the workflow has for {option} does not fit: it {error.reason}", err=True)
+        say(f"comfyflow: the workflow's value for {option} does not fit: it {error.reason}", err=True)

@@ -44,7 +44,7 @@ def _tolerance(context: click.Context, parameter: click.Parameter, value: str) -
     """``bytes``, ``content``, or a number from 0 to 1.
 
     Raises:
-        click.BadParameter: It is none of these.
+        click.BadParameter: It is not one of these.
     """
     word = _WORDS.get(value)
     if word is not None:
@@ -54,7 +54,7 @@ def _tolerance(context: click.Context, parameter: click.Parameter, value: str) -
         number = float(value)
     if not 0 <= number <= 1:
         raise click.BadParameter(
-            f"{value!r} is none of bytes, content, or a number from 0 to 1.", context, parameter
+            f"{value!r} is not bytes, content, or a number from 0 to 1.", context, parameter
         )
     return number
 
@@ -107,15 +107,15 @@ def reproduce(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make a picture, a video or a sound again from what it carries, and compare.
+    """Recreate an image, a video or a sound from the workflow it carries, and compare.
 
-    FILE was made by ComfyUI and carries its prompt; where it carries only the editor's workflow,
-    that is converted. The new file is compared with it, and what may have made it another is told.
+    FILE was made by ComfyUI and carries its prompt; if it carries only the editor workflow, that is
+    converted. The new file is compared with it, and possible reasons for differences are listed.
 
-    Exit codes: 0 it is as near as --tolerance says; 1 it is not, or there is no such output; 2 it
-    could not be tried: the file carries nothing, the server lacks nodes, models or input files,
-    or does not answer; 3 it failed on the server; 4 the time is over; 130 Ctrl-C, and the prompt
-    is cancelled; 141 nobody reads the output any more.
+    Exit codes: 0 it is within --tolerance; 1 it is not, or the output is missing; 2 it could not be
+    tried: the file carries nothing, the server lacks nodes, models or input files, or does not
+    respond; 3 it failed on the server; 4 the timeout has passed; 130 Ctrl-C, and the prompt is
+    cancelled; 141 the output's reader has gone.
     """
     from ..lock import read_lock
     from ..reproduction.original import read_original
@@ -166,7 +166,7 @@ class _Running:
         self._quiet = quiet or as_json
 
     def run(self, timeout: float | None, allow_paid: bool, fresh: bool) -> int:
-        """Run it, and tell what became of it; returns the exit code."""
+        """Run it and report the result; returns the exit code."""
         from ..reproduction.reproduction import conclude, refuse
 
         try:
@@ -226,7 +226,7 @@ class _Running:
 def _named(text: str) -> tuple[str, str]:
     name, separator, file = text.partition("=")
     if not separator or not name or not file:
-        raise click.BadParameter(f"{text!r} is no NAME=FILE", param_hint="'--input'")
+        raise click.BadParameter(f"{text!r} is not NAME=FILE", param_hint="'--input'")
     return name, file
 
 

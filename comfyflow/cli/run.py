@@ -51,30 +51,30 @@ _POLICIES: Final = ("continue_independent",)
     "--object-info",
     metavar="FILE",
     type=PATH,
-    help="With --simulate: the classes, as GET /object_info gave them.",
+    help="With --simulate: node classes, from a saved response to GET /object_info.",
 )
-@click.option("--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files are written.")
-@click.option("--set", "settings", metavar="NODE.INPUT=VALUE", multiple=True, help="Change an input.")
-@click.option("--seed", metavar="N|random", help="The seed, or all seeds of a prompt.")
+@click.option("--out", metavar="DIR", type=PATH, default=Path("output"), help="The folder to write files to.")
+@click.option("--set", "settings", metavar="NODE.INPUT=VALUE", multiple=True, help="Set an input's value.")
+@click.option("--seed", metavar="N|random", help="Set the seed, or every seed in a prompt.")
 @click.option(
     "--allow-upload",
     is_flag=True,
-    help="Upload files that the workflow's file names outside the current folder.",
+    help="Upload files outside the current folder that the workflow's file names.",
 )
 @click.option(
     "--node-failure-policy",
     "policy",
     metavar="POLICY",
     type=click.Choice(_POLICIES),
-    help="When a node fails: continue_independent runs all that does not need it.",
+    help="When a node fails, continue_independent still runs every node that does not need it.",
 )
 @timeout_option
 @converting_options
+@click.option("--detach", is_flag=True, help="Print the prompt's id once it is queued, and do not wait.")
 @click.option(
-    "--detach", is_flag=True, help="Print the prompt's id once the server has it, and do not wait for it."
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line (with --detach, a single one)."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; one in all with --detach.")
-@click.option("-q", "--quiet", is_flag=True, help="Only the files' paths.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the files' paths.")
 @click.pass_context
 def run(
     context: click.Context,
@@ -95,21 +95,21 @@ def run(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Run a workflow and write what it gives; its parameters are options: --prompt "a cat".
+    """Run a workflow and save its output files; its parameters are options: --prompt "a cat".
 
-    TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input. With --detach
-    it only sends it: `comfyflow wait ID` shows what becomes of it and writes its files, here or on
-    another machine.
+    TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input. With --detach it
+    only queues the prompt: `comfyflow wait ID` follows it and saves its files, here or on another
+    machine.
 
-    Exit codes: 0 done; 1 the workflow has problems, or the server left outputs out; 2 it could
-    not be tried, or not all that it gave could be fetched; 3 it failed on the server, all of it or
-    some nodes (what the others gave is written); 4 the time is over; 130 Ctrl-C, and the prompt is
-    cancelled; 141 nobody reads the output any more.
+    Exit codes: 0 done; 1 the workflow has problems, or the server left outputs out; 2 it could not be
+    run, or not all outputs could be downloaded; 3 it failed on the server, entirely or in some nodes
+    (the outputs of the others are saved); 4 the timeout has passed; 130 Ctrl-C, and the prompt is
+    cancelled; 141 the output's reader has gone.
     """
     if detach:
         refuse_waiting(context, simulate)
     if object_info is not None and not simulate:
-        raise CommandError("--object-info is for --simulate: a server says itself which classes it has")
+        raise CommandError("--object-info needs --simulate: a real server reports its own classes")
     simulated = given_schema(None, object_info, None) if object_info is not None else None
     asks: Callable[[Iterable[str]], Schema] | None = None
     if simulated is not None:
@@ -152,7 +152,7 @@ def _load(
 
 
 def _whole(text: str) -> int | None:
-    """The seed as it is told; None where the workflow takes something else than a number."""
+    """The seed as it is displayed; None if the workflow takes something else than a number."""
     try:
         return int(text)
     except ValueError:

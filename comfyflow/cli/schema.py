@@ -24,11 +24,11 @@ from .options import (
 def schema(
     target: str, object_info: Path | None, server: str | None, stubs: str | None, output: Path | None
 ) -> None:
-    """Print the parameters of a workflow as JSON Schema, for forms, agents and other languages.
+    """Print a workflow's parameters as JSON Schema, for forms, agents and other languages.
 
-    TARGET is FILE.py[:NAME]; or another workflow, whose parameters stand in NAME.parameters.toml beside
-    it. What a parameter comes to as it is narrows it: a number that is given to KSampler.steps has the
-    range of that input.
+    TARGET is FILE.py[:NAME]; or another workflow, whose parameters are in NAME.parameters.toml beside
+    it. A parameter that is passed unchanged to an input takes that input's range: a number for
+    KSampler.steps has the range of that input.
     """
     from .target import find_workflow, is_python, load_target
 
@@ -41,7 +41,7 @@ def schema(
     from ..workflows.parameters_model import build_model, json_schema
 
     if is_python(target):
-        raise CommandError(f"{target} is a workflow without parameters")
+        raise CommandError(f"{target} has no parameters")
     known = given if given is not None else reference_schema()
     source = load_target(target, (), known)
     named = named_inputs_beside(target, source.graph)

@@ -1,4 +1,4 @@
-"""A prompt on its way to a server: what is told of it, and how one is sent that nobody waits for."""
+"""A prompt on its way to a server: its progress, and sending one without waiting for it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _DETACHED: Final = "comfyflow-detached-"
 
 
 def detached_client_id(prompt_id: str) -> str:
-    """The client's id with which a prompt is sent that somebody else will wait for.
+    """The client's id with which a prompt is sent that someone else will wait for.
 
-    A server tells of a prompt only to the client that has sent it. Under an id that follows from
+    A server reports a prompt's progress only to the client that sent it. Under an id that follows from
     the prompt's, whoever waits for it is that client, on any machine; and takes nobody's place.
 
     Args:
@@ -49,11 +49,11 @@ def refuse_waiting(context: click.Context, simulate: bool) -> None:
     """
     if simulate:
         raise CommandError(
-            "--simulate runs a server that ends with the command: start `comfyflow simulate`, and give "
+            "the server of --simulate ends with the command; start `comfyflow simulate`, and use "
             "--detach with --server"
         )
     if context.get_parameter_source("out") is ParameterSource.COMMANDLINE:
-        raise CommandError("--detach writes no files: give --out to `comfyflow wait`")
+        raise CommandError("--detach writes no files; pass --out to `comfyflow wait`")
 
 
 class Dispatch:
@@ -63,7 +63,7 @@ class Dispatch:
         client: Sends it.
         target: What is run.
         prompt_id: Its id.
-        seed: What is told to be its seed.
+        seed: The seed to report.
         as_json: JSON lines on standard output.
         quiet: Tell as little as may be.
     """
@@ -88,7 +88,7 @@ class Dispatch:
         self._announced = False
 
     def submit(self, options: RunOptions, timeout: float | None) -> Handle[Any]:
-        """Send it, and tell what is to be told of that.
+        """Send it and report progress.
 
         Args:
             options: How it is run.
@@ -114,7 +114,7 @@ class Dispatch:
             timeout: Seconds for all of it.
 
         Raises:
-            SocketUnavailable: It has pictures that go only to somebody who listens.
+            SocketUnavailable: It has pictures that go only to someone who listens.
         """
         uploads: list[dict[str, Any]] = []
 
@@ -127,7 +127,7 @@ class Dispatch:
         try:
             handle = self._submit({**options, "on_upload": on_upload, "websocket": False}, timeout)
         except SocketUnavailable as error:
-            raise SocketUnavailable(f"{error}. With --detach nobody listens: run it without") from None
+            raise SocketUnavailable(f"{error}. With --detach there is no listener: run it without") from None
         except KeyboardInterrupt:
             self.cancel()
             raise click.exceptions.Exit(INTERRUPTED) from None
@@ -143,7 +143,7 @@ class Dispatch:
         return PROBLEMS if dropped else 0
 
     def cancel(self) -> None:
-        """Stop it, and say what became of it."""
+        """Stop it, and say what happened to it."""
         cancel_prompt(self.client, self._prompt_id, self._handle, as_json=self.as_json)
 
     def _begin(self) -> None:

@@ -109,18 +109,18 @@ def serve(
 ) -> None:
     """Serve workflows over HTTP: typed parameters, jobs that outlive a restart, a page with a form.
 
-    TARGET is FILE.py[:NAME]; or another workflow, whose parameters stand in NAME.parameters.toml beside it.
+    TARGET is FILE.py[:NAME]; or another workflow, whose parameters are in NAME.parameters.toml beside it.
 
     \b
     POST /workflows/NAME/jobs      take a job: its parameters as JSON, or a form with files
-    GET  /jobs/ID                  what became of it
+    GET  /jobs/ID                  its state and results
     GET  /jobs/ID/events           its events as they happen
     GET  /jobs/ID/outputs/0        its first file
     GET  /openapi.json             all of it
 
     It listens on this machine alone. For others: --host 0.0.0.0 --keys keys.toml.
 
-    Exit codes: 0 it was ended; 2 it could not begin.
+    Exit codes: 0 it was stopped; 2 it could not start.
     """  # noqa: D301  # click's mark for lines that stay as they are
     if servers and simulate:
         raise CommandError("give --server or --simulate, not both")
@@ -206,7 +206,7 @@ def _listening(host: str, port: int) -> Generator[socket.socket]:
     """A socket that listens.
 
     Raises:
-        CommandError: The port is taken, or the address is none of this machine's.
+        CommandError: The port is taken, or the address does not belong to this machine.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

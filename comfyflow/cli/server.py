@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 Folder: TypeAlias = Literal["output", "input", "temp"]
 """One of a server's folders."""
 
-json_option: Final = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command("queue")
 @server_option
 @json_option
 def queue(server: str | None, as_json: bool) -> None:
-    """What runs and what waits."""
+    """List running and waiting prompts."""
     with connected(server) as client:
         listed = client.queue()
         rows = [("running", entry) for entry in listed.running]
@@ -47,18 +47,18 @@ def queue(server: str | None, as_json: bool) -> None:
         for state, entry in rows:
             say(f"{state}  {entry.prompt_id}  {len(entry.prompt)} nodes")
         if not rows:
-            click.echo("nothing runs or waits")
+            click.echo("nothing is running or waiting")
 
 
 @click.command("history")
 @click.argument("prompt_id", metavar="[PROMPT_ID]", required=False)
 @server_option
 @click.option(
-    "-n", "--count", metavar="N", type=click.IntRange(min=1), default=20, help="How many, the last ones."
+    "-n", "--count", metavar="N", type=click.IntRange(min=1), default=20, help="How many of the latest."
 )
 @json_option
 def history(prompt_id: str | None, server: str | None, count: int, as_json: bool) -> None:
-    """What has run: the last prompts, or one of them."""
+    """List recent prompts, or show one of them."""
     with connected(server) as client:
         if prompt_id is not None:
             found = client.history_entry(prompt_id)
@@ -81,22 +81,22 @@ def history(prompt_id: str | None, server: str | None, count: int, as_json: bool
 @click.command("cancel")
 @click.argument("prompt_ids", metavar="[PROMPT_ID...]", nargs=-1)
 @server_option
-@click.option("--all", "everything", is_flag=True, help="Stop what runs and clear the queue.")
+@click.option("--all", "everything", is_flag=True, help="Interrupt what is running and clear the queue.")
 def cancel(prompt_ids: tuple[str, ...], server: str | None, everything: bool) -> None:
-    """Take prompts out of the queue, or stop them if they run."""
+    """Cancel prompts, waiting or running."""
     if everything == bool(prompt_ids):
-        raise CommandError("say which prompts to cancel, or --all (comfyflow queue lists them)")
+        raise CommandError("name the prompts to cancel, or pass --all (comfyflow queue lists them)")
     with connected(server) as client:
         if everything:
             client.clear_queue()
             client.interrupt()
-            click.echo("the queue is cleared and what ran is interrupted")
+            click.echo("cleared the queue and interrupted what was running")
             return
         missed = False
         for prompt_id in prompt_ids:
             stopped = client.attach(prompt_id).cancel()
             missed = missed or not stopped
-            click.echo(f"{prompt_id} {'cancelled' if stopped else 'had ended already'}")
+            click.echo(f"{prompt_id} {'cancelled' if stopped else 'had already ended'}")
         if missed:
             raise click.exceptions.Exit(PROBLEMS)
 
@@ -104,9 +104,9 @@ def cancel(prompt_ids: tuple[str, ...], server: str | None, everything: bool) ->
 @click.command("download")
 @click.argument("prompt_id", metavar="PROMPT_ID")
 @server_option
-@click.option("--out", metavar="DIR", type=PATH, default=Path(), help="Where files are written.")
+@click.option("--out", metavar="DIR", type=PATH, default=Path(), help="The folder to write files to.")
 def download(prompt_id: str, server: str | None, out: Path) -> None:
-    """Write the files that a prompt of the history has given."""
+    """Save the output files of a prompt in the history."""
     with connected(server) as client:
         partial: PartialSuccess | None = None
         try:
@@ -128,13 +128,13 @@ def download(prompt_id: str, server: str | None, out: Path) -> None:
     "kind",
     type=click.Choice(get_args(Folder)),
     default="output",
-    help="Which of the server's folders.",
+    help="The server folder to read from.",
 )
-@click.option("-o", "--output", metavar="FILE", type=PATH, help="Where to write it.")
+@click.option("-o", "--output", metavar="FILE", type=PATH, help="The file or folder to write to.")
 def view(name: str, server: str | None, kind: Folder, output: Path | None) -> None:
-    """Fetch one file of a server.
+    """Download one file from a server.
 
-    NAME is as history lists it: SUBFOLDER/NAME [TYPE].
+    NAME is as `comfyflow history` lists it: SUBFOLDER/NAME [TYPE].
     """
     from ..saved_file import SavedFile
 
@@ -148,8 +148,9 @@ def view(name: str, server: str | None, kind: Folder, output: Path | None) -> No
             if error.status not in (400, 403, 404):
                 raise
             raise CommandError(
-                f"{client.url} has no file {path!r} in its {folder} folder, or does not show it "
-                f"({error.status}); `comfyflow history` lists what prompts gave, --type names another folder"
+                f"{client.url} has no file {path!r} in its {folder} folder, or does not serve "
+                f"it ({error.status}); `comfyflow history` lists what prompts produced; --type names "
+                f"another folder"
             ) from None
     with SavedFile.at(output or Path(), filename) as saved:
         saved.partial.write_bytes(data)
@@ -160,9 +161,9 @@ def view(name: str, server: str | None, kind: Folder, output: Path | None) -> No
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @server_option
 @click.option("--subfolder", metavar="DIR", default="", show_default=False)
-@click.option("--overwrite", is_flag=True, help="Replace files of the same name.")
+@click.option("--overwrite", is_flag=True, help="Overwrite files of the same name.")
 def upload(files: tuple[Path, ...], server: str | None, subfolder: str, overwrite: bool) -> None:
-    """Put files into a server's input folder; prints the names by which inputs take them."""
+    """Upload files to a server's input folder; prints the names to use for them in inputs."""
     with connected(server) as client:
         for file in files:
             stored = client.upload_image(file, subfolder=subfolder, overwrite=overwrite)

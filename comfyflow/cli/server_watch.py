@@ -34,7 +34,7 @@ _LIMITS: Final = Limits(connect=10.0, answer=20.0, retries=0)
 """A server that loads a model may take some seconds to answer; one that is gone is asked again anyway."""
 _MINUTE: Final = 60.0
 _STEPS: Final = 20
-"""From how many of the last steps the rate of steps is told."""
+"""From how many of the last steps the rate of steps is computed."""
 _BETWEEN: Final = 0.25
 """Seconds at least from one question to the next, however often the queue changes."""
 
@@ -195,7 +195,7 @@ class ServerWatch:
     # What is heard
 
     def hear(self, event: ServerEvent) -> bool:
-        """Take in an event of the socket; says whether the server is to be asked for more."""
+        """Take in an event of the socket; returns whether to ask the server for more."""
         if isinstance(event, Status) and event.queue_remaining is not None:
             self._heard += 1
             self._count(event.queue_remaining)

@@ -12,7 +12,7 @@ _CHUNK: Final = 1024 * 1024
 
 
 def given_file(text: str) -> tuple[Path | bytes, str]:
-    """What a workflow is to be read from, and what to call it.
+    """What to read a workflow from, and what to call it.
 
     Args:
         text: A file, or ``-`` for standard input. A file of that name is ``./-``.

@@ -35,17 +35,17 @@ _LONGEST: Final = 200
     metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     default=2.0,
-    help="With --watch: how often a server is asked.",
+    help="With --watch: how often to poll a server.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON; one object a line with --watch.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; one object per line with --watch.")
 def status(servers: tuple[str, ...], watch: bool, interval: float, as_json: bool) -> None:
-    """What a server is and what it is doing; several where --server is repeated.
+    """Show what servers are and what they are doing; repeat --server for several.
 
-    With --watch the queue, what runs and how far, the memory and the rates are shown live in a
-    terminal, and as lines elsewhere. A server that does not answer is shown as gone, and looked for
+    With --watch, the queue, running prompts and their progress, memory and rates are shown
+    live in a terminal, and as lines elsewhere. A server that stops responding is shown as gone, and polled
     again.
 
-    Exit codes: 0 every server has answered, or --watch was ended by Ctrl-C; 2 one does not answer.
+    Exit codes: 0 every server responded, or Ctrl-C ended --watch; 2 one did not respond.
     """
     from .server_watch import ServerWatch
 

@@ -1,4 +1,4 @@
-"""What a command is told to work on: a Python workflow, a prompt, a workflow of the editor."""
+"""The target of a command: a Python workflow, a prompt, an editor workflow."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def load_target(
     *,
     narrowed: bool = False,
 ) -> Source:
-    """Load what a command was told to work on.
+    """Load a command's targets.
 
     Args:
         text: ``FILE.py``, ``FILE.py:NAME``, ``package.module:NAME``, or a file of another kind: ``-`` is
             standard input.
-        words: The parameters of a workflow function, as they stand on the command line.
-        schema: What to convert a workflow of the editor with; otherwise what `converting` asks for, or the
+        words: The parameters of a workflow function, as they are on the command line.
+        schema: What to convert an editor workflow with; otherwise what `converting` asks for, or the
             reference schema.
         converting: How to convert it.
         narrowed: Whether parameters take no more than the inputs that they come to; see
             `WorkflowFunction.typed_parameters`. Commands that check the prompt tell more, and need it not.
 
     Raises:
-        CommandError: There is no such thing, or several, or the parameters do not fit.
+        CommandError: It does not exist, it is ambiguous, or the parameters do not fit.
         ComfyflowError: It cannot be compiled, read or converted.
     """
     file, name = _split(text)
@@ -65,7 +65,7 @@ def load_target(
     named = named_inputs_beside(text, loaded.graph)
     if named is None:
         name, hint = shown_name(text), option_like(words[0].partition("=")[0])
-        what = f"{name} is no Python workflow and has no parameters: {' '.join(words)}"
+        what = f"{name} is not a Python workflow and takes no parameters: {' '.join(words)}"
         raise CommandError(f"{what}; {hint}" if hint else what)
     known = signature_of(named, loaded, schema if schema is not None else reference_schema())
     return with_values(loaded, named, read_parameters(words, known))
@@ -77,11 +77,11 @@ def load_targets(
     schema: Schema | None = None,
     converting: Converting | None = None,
 ) -> dict[str, Source]:
-    """Load what a command was told to work on; each workflow gets the parameters that it has.
+    """Load a command's targets; each workflow gets the parameters that it has.
 
     Args:
         texts: See `load_target`.
-        words: Parameters of workflow functions, as they stand on the command line. Each is for
+        words: Parameters of workflow functions, as they are on the command line. Each is for
             all workflows that have it, and for one at least.
         schema: See `load_target`.
         converting: See `load_target`.
@@ -97,7 +97,7 @@ def load_targets(
         return {texts[0]: load_target(texts[0], words, schema, converting)}
     found = {text: find_workflow(text) for text in texts}
     if words and not any(found.values()):
-        raise CommandError(f"none of {', '.join(map(shown_name, found))} has parameters: {' '.join(words)}")
+        raise CommandError(f"none of {', '.join(map(shown_name, found))} takes parameters: {' '.join(words)}")
     if all(map(is_python, texts)):
         _refuse_converting(" and ".join(texts), converting)
     shared = share_words(words, {text: made.parameters if made else {} for text, made in found.items()})
@@ -121,9 +121,7 @@ def _refuse_converting(text: str, converting: Converting | None) -> None:
     """
     if converting is not None and converting.asked:
         options, verb = " and ".join(converting.asked), "is" if len(converting.asked) == 1 else "are"
-        raise CommandError(
-            f"{options} {verb} for workflows of the editor; {text} is Python and needs no conversion"
-        )
+        raise CommandError(f"{options} {verb} for editor workflows; {text} is Python and needs no conversion")
 
 
 def is_python(text: str) -> bool:
@@ -142,10 +140,10 @@ def own_schema(target: Source) -> Schema:
 
 
 def find_workflow(text: str) -> WorkflowFunction[..., Any] | None:
-    """The workflow function that a target names; None where it is something else.
+    """The workflow function that a target names; None if it is something else.
 
     Raises:
-        CommandError: There is no such file or function.
+        CommandError: There is no file of that name or function.
     """
     file, name = _split(text)
     if not _is_python(file):
@@ -166,7 +164,7 @@ def load_workflow(
     chosen = _choose(module, name, str(file))
     if isinstance(chosen, Workflow):
         if words:
-            raise CommandError(f"{file}: that workflow has no parameters: {' '.join(words)}")
+            raise CommandError(f"{file}: that workflow takes no parameters: {' '.join(words)}")
         return chosen
     arguments = read_parameters(words, chosen.typed_parameters() if narrowed and words else chosen.parameters)
     try:
@@ -197,7 +195,7 @@ def _load_module(file: Path) -> ModuleType:
     if file.suffix != ".py":
         return _load_once(file, None)
     if not file.is_file():
-        raise CommandError(f"there is no file {file}")
+        raise CommandError(f"file not found: {file}")
     return _load_once(file, file.resolve())
 
 
@@ -210,7 +208,7 @@ def _load_once(file: Path, path: Path | None) -> ModuleType:
         raise
     except (Exception, SystemExit) as error:  # the user's own code may raise anything
         if isinstance(error, ModuleNotFoundError) and f"{file}.".startswith(f"{error.name}."):
-            raise CommandError(f"there is no file {file}, and no module of that name") from None
+            raise CommandError(f"{file} not found, neither as a file nor as a module") from None
         if isinstance(error, TypeError):
             name_nearest(error)
         raise CommandError(told(error, file)) from error
@@ -220,7 +218,7 @@ def _execute(file: Path, path: Path) -> ModuleType:
     """Run a file as a module, able to import its neighbours, as ``python FILE`` would."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise CommandError(f"{file} is no Python file")
+        raise CommandError(f"{file} is not a Python file")
     FINDER.look_into(path.parent)
     folder = str(path.parent)
     if folder not in sys.path:
@@ -271,7 +269,7 @@ def told(error: BaseException, file: Path) -> str:
 
 
 def _load_file(text: str, schema: Schema | None, converting: Converting | None) -> Source:
-    """A prompt or a workflow of the editor, in whatever file carries it."""
+    """A prompt or an editor workflow, in whatever file carries it."""
     source, shown = given_file(text)
     try:
         prompt, editor = read_file(source, shown)

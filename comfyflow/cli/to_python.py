@@ -40,30 +40,30 @@ if TYPE_CHECKING:
 @click.command("to-python")
 @click.argument("target", metavar="FILE", shell_complete=complete_file)
 @output_option
-@click.option("--flat", is_flag=True, help="No functions for subgraphs.")
+@click.option("--flat", is_flag=True, help="Do not write functions for subgraphs.")
 @click.option(
     "--params",
     metavar="WORDS",
-    help="What become parameters: prompts,files,seeds,sizes,models, NODE.INPUT; or none.",
+    help="What becomes a parameter: prompts,files,seeds,sizes,models, NODE.INPUT; or none.",
 )
-@click.option("--name", metavar="NAME", help="The function; by default, as the file.")
+@click.option("--name", metavar="NAME", help="The function's name.  [default: the file's]")
 @click.option(
     "--package",
     metavar="NAME",
-    help="Where the node classes are imported from.  [default: that of --stubs, else comfynodes]",
+    help="The package to import node classes from.  [default: that of --stubs, else comfynodes]",
 )
 @click.option(
     "--line-length",
     metavar="N",
     type=click.IntRange(min=60),
     default=88,
-    help="How wide lines may be.",
+    help="The maximum line length.",
 )
 @click.option(
     "--canvas",
     metavar="FILE",
     type=PATH,
-    help="Keep the editor's workflow there, so that to-workflow gives back its places, colours and groups.",
+    help="Save the editor workflow there, so that to-workflow restores its layout, colours and groups.",
 )
 @schema_options
 @converting_options
@@ -83,7 +83,7 @@ def to_python(
     repair: bool,
     packs: tuple[str, ...],
 ) -> None:
-    """Write a workflow as Python, and prove that it gives the same graph; exit code 1 if not.
+    """Convert a workflow to Python, and prove that it builds the same graph; exit code 1 if not.
 
     FILE is a prompt, or another workflow; - is standard input.
     """
@@ -114,13 +114,13 @@ def to_python(
     generated = given is not None and package != stubs and same is None
     found = _proof(source, loaded.graph, schema, package, generate_package=generated)
     if not found.empty:
-        say(f"the Python does not give the same graph, and was not written:\n{found}", err=True)
+        say(f"the Python does not build the same graph and was not written:\n{found}", err=True)
         raise click.exceptions.Exit(PROBLEMS)
     if canvas is not None:
         _keep(_saved(loaded, target), canvas, target)
     write_text(source, output)
     if output is not None:
-        click.echo(f"{output}: proven to give the same {len(found.before)} nodes", err=True)
+        click.echo(f"{output}: proven to build the same {len(found.before)} nodes", err=True)
         if generated:
             _tell_missing(loaded.graph, schema, package)
 
@@ -138,7 +138,7 @@ def _as_in_package(graph: Graph, given: Schema, package: str) -> Schema | None:
         package: The package.
 
     Returns:
-        The schema; None where the classes are others, or all of the server's are known anyway.
+        The schema; None if the classes are others, or all of the server's are known anyway.
     """
     from ..lock.signature import signature
     from ..schema import Schema
@@ -165,7 +165,7 @@ def _none(_input: str) -> set[str]:
 
 
 def _saved(loaded: Source, target: str) -> Mapping[str, Any]:
-    """The workflow of the editor that a target holds.
+    """The editor workflow that a target holds.
 
     Raises:
         CommandError: It holds none.
@@ -173,13 +173,13 @@ def _saved(loaded: Source, target: str) -> Mapping[str, Any]:
     saved = loaded.editor if loaded.editor is not None else loaded.graph.canvas.document
     if saved is None:
         raise CommandError(
-            f"{shown_name(target)} holds no workflow of the editor, so there is no --canvas to keep"
+            f"{shown_name(target)} is not an editor workflow, so there is nothing for --canvas to save"
         )
     return saved
 
 
 def _beside(canvas: Path, output: Path | None) -> str:
-    """The path of a canvas as the program names it: from the folder that the program stands in."""
+    """The path of a canvas as the program names it: from the folder that the program is in."""
     folder = output.parent if output is not None else Path()
     try:
         return Path(os.path.relpath(canvas, folder)).as_posix()
@@ -188,7 +188,7 @@ def _beside(canvas: Path, output: Path | None) -> str:
 
 
 def _keep(saved: Mapping[str, Any], canvas: Path, target: str) -> None:
-    """Write the workflow of the editor; a file that has it already stays as it is."""
+    """Write the editor workflow; a file that has it already stays as it is."""
     if canvas.is_file() and target != STDIN and canvas.samefile(target):
         return
     write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", canvas)
@@ -206,7 +206,7 @@ def _tell_missing(graph: Graph, schema: Schema, package: str) -> None:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         say(
             f"the package {package} here has no {', '.join(lacking[:3])}{more}: "
-            f"`comfyflow gen-stubs --out {package}` with the same server or file writes it",
+            f"`comfyflow gen-stubs --out {package}` with the same server or file generates it",
             err=True,
         )
 
@@ -246,7 +246,7 @@ def _proof_with_new_package(source: str, graph: Graph, schema: Schema, package: 
 def _refuse_older_package(
     source: str, graph: Graph, schema: Schema, package: str, error: PythonSourceError
 ) -> None:
-    """Say so where only the package's age is at fault: made anew from its schema, it would do.
+    """Say so where only the package's age is at fault: made again from its schema, it would do.
 
     Raises:
         CommandError: It is.
@@ -258,16 +258,16 @@ def _refuse_older_package(
     found = importlib.util.find_spec(package)
     folder = next(iter(found.submodule_search_locations or ()), package) if found is not None else package
     raise CommandError(
-        f"the package {package} was generated by an older comfyflow, and its classes are not those of "
-        f"today ({error}). Generate it anew: `comfyflow gen-stubs --object-info "
-        f"{Path(folder, SCHEMA_FILE)} --out {folder}`, or with --server where the server is at hand"
+        f"the package {package} was generated by an older comfyflow, and its classes do not work with "
+        f"this one ({error}). Regenerate it: `comfyflow gen-stubs --object-info "
+        f"{Path(folder, SCHEMA_FILE)} --out {folder}`, or use --server if the server is available"
     )
 
 
 def _words(params: str) -> list[str]:
     words = [word.strip() for word in params.split(",") if word.strip()]
     if "none" in words and len(words) > 1:
-        raise CommandError("--params none stands alone")
+        raise CommandError("--params none cannot be combined with others")
     return [] if words == ["none"] else words
 
 

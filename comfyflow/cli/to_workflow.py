@@ -18,15 +18,15 @@ from .workflow_command import WorkflowCommand, target_argument
 @click.option(
     "--frontend",
     metavar="VERSION",
-    help="The release of the editor that will load it; by default 1.45, or that of a file that it was.",
+    help="The editor release that will load it.  [default: that of the original file, else 1.45]",
 )
 @click.option(
     "--like",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="The editor's file that it once was: all in it stays that is not different now.",
+    help="The editor file it came from: what has not changed stays as it was.",
 )
-@click.option("--subgraphs", is_flag=True, help="Write the functions that the workflow calls as subgraphs.")
+@click.option("--subgraphs", is_flag=True, help="Turn functions that the workflow calls into subgraphs.")
 @schema_options
 @converting_options
 @click.pass_context
@@ -44,10 +44,10 @@ def to_workflow(
     repair: bool,
     packs: tuple[str, ...],
 ) -> None:
-    """Write a workflow that the editor loads, and of which it makes the same prompt again.
+    """Convert a workflow to a file that opens in the editor and makes the same prompt there.
 
     TARGET is FILE.py[:NAME], or another workflow; - is standard input. Its parameters are options:
-    --seed 7. What the editor would send otherwise is told on standard error.
+    --seed 7. What the editor would send differently is reported on standard error.
     """
     from ..exporter import to_workflow as write_workflow
     from ..source import Converting

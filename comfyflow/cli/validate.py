@@ -26,7 +26,7 @@ Format: TypeAlias = Literal["text", "json"]
 @click.option(
     "--format", "form", type=click.Choice(get_args(Format)), default="text", help="How to print the reports."
 )
-@click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @click.pass_context
 def validate(
     context: click.Context,
@@ -40,12 +40,12 @@ def validate(
     form: Format,
     strict: bool,
 ) -> None:
-    """Check workflows as the server will; exit code 1 where one has problems.
+    """Check workflows the way the server does; exit code 1 if one has problems.
 
     TARGET is FILE.py[:NAME], prompt JSON, or another workflow; - is standard input.
 
-    A warning is something that is lost or goes wrong although the server takes it. A note is worth
-    knowing, and never changes the exit code.
+    A warning means that the server accepts something that gets lost or goes wrong. A note is worth
+    knowing and never changes the exit code.
     """
     from ..source import Converting
     from ..validate import validate_prompt

@@ -38,7 +38,7 @@ class _Prompt(NamedTuple):
 
     Attributes:
         prompt_id: Its id.
-        client_id: The client that the server tells of it, where that is whoever waits for it.
+        client_id: The client that the server reports it to, if that is the one that waits.
         handle: What it was found by, where it has ended.
     """
 
@@ -50,11 +50,11 @@ class _Prompt(NamedTuple):
 @click.command("wait")
 @click.argument("prompt_ids", metavar="ID...", nargs=-1, required=True)
 @server_option
-@click.option("--out", metavar="DIR", type=PATH, default=Path("output"), help="Where files are written.")
+@click.option("--out", metavar="DIR", type=PATH, default=Path("output"), help="The folder to write files to.")
 @timeout_option
-@click.option("--cancel", is_flag=True, help="Ctrl-C cancels the prompts; without it, they go on.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("-q", "--quiet", is_flag=True, help="Only the files' paths.")
+@click.option("--cancel", is_flag=True, help="Cancel the prompts on Ctrl-C; otherwise they keep running.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the files' paths.")
 def wait(
     prompt_ids: tuple[str, ...],
     server: str | None,
@@ -64,16 +64,16 @@ def wait(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Wait for prompts that are on a server, and write what they give.
+    """Wait for prompts on a server, and save their output files.
 
-    ID is what `comfyflow run --detach` has printed, or what `comfyflow queue` lists. A prompt may
-    have ended already, and may have been sent from another machine. With several, what is done
-    comes first, then in the order of the queue.
+    ID is printed by `comfyflow run --detach` and listed by `comfyflow queue`. A prompt may have ended
+    already, and may have been sent from another machine. With several, finished prompts come first,
+    then the others in the order of the queue.
 
     Exit codes, the highest of all prompts: 0 done; 2 the server does not know the id or does not
-    answer, or not all that it gave could be fetched; 3 it failed on the server, all of it or some
-    nodes (what the others gave is written); 4 the time is over; 130 Ctrl-C, and the prompts go on
-    unless there is --cancel; 141 nobody reads the output any more.
+    respond, or not all outputs could be downloaded; 3 it failed on the server, entirely or in some
+    nodes (the outputs of the others are saved); 4 the timeout has passed; 130 Ctrl-C, and the prompts
+    keep running unless --cancel is given; 141 the output's reader has gone.
     """
     if out.exists() and not out.is_dir():
         raise click.BadParameter(f"{out} is a file; name a folder", param_hint="'--out'")
@@ -153,7 +153,7 @@ class _Fetching:
         prompt_id = self._prompt.prompt_id
         left = None if self._end is None else self._end - time.monotonic()
         if left is not None and left <= 0:
-            raise WaitTimeout(f"prompt {prompt_id} was not looked at any more; it goes on", prompt_id)
+            raise WaitTimeout(f"prompt {prompt_id} is no longer watched; it keeps running", prompt_id)
         handle = self._prompt.handle or client.attach(prompt_id)
         result, partial = follow(handle, left, as_json=self._as_json, quiet=self._quiet)
         return write_result(client, result, partial, self._out, as_json=self._as_json, quiet=self._quiet)
@@ -190,14 +190,14 @@ def _unknown(client: Client, prompt_id: str) -> PromptLost:
     advice = (
         f"Did you mean {near}?"
         if near is not None
-        else "`comfyflow queue` and `comfyflow history` list what it has; a server that has been "
-        "restarted has forgotten what was before, and another may have it (--server)"
+        else "`comfyflow queue` and `comfyflow history` list what it has; a restarted server "
+        "forgets earlier prompts, or another server may have it (--server)"
     )
     return PromptLost(f"{client.url} has no prompt {prompt_id!r}. {advice}", prompt_id)
 
 
 def _leave(client: Client, prompt_ids: Sequence[str], *, cancel: bool, as_json: bool) -> None:
-    """Say that prompts go on that nobody waits for any more; or cancel them, the last one first."""
+    """Say that prompts keep running that nobody waits for any more; or cancel them, the last one first."""
     if cancel:
         # Were the one that runs the first, the next would begin.
         for prompt_id in reversed(prompt_ids):
@@ -207,7 +207,7 @@ def _leave(client: Client, prompt_ids: Sequence[str], *, cancel: bool, as_json: 
     from .progress import write_line
 
     for prompt_id in prompt_ids:
-        said = f"prompt {prompt_id} goes on"
+        said = f"prompt {prompt_id} keeps running"
         note(f"{said}: {later(prompt_id)}")
         if as_json:
             line = {"prompt_id": prompt_id, "event": "left", "message": said, "exit_code": INTERRUPTED}

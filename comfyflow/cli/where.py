@@ -1,4 +1,4 @@
-"""``comfyflow where``: which server, schema, node package and config file are in force here."""
+"""``comfyflow where``: which server, schema, node package and config file are in effect here."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _SECONDS: Final = 5.0
 @server_option
 @object_info_option
 @stubs_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def where(server: str | None, object_info: Path | None, stubs: str | None, as_json: bool) -> None:
-    """Say which server, schema and node package commands use here; exit code 1 if the schema is missing.
+    """Show which server, schema and node package commands use here; exit code 1 if the schema is missing.
 
-    The options are those of the other commands: it says what they would use with them.
+    It takes the options of the other commands and shows what they would use.
     """
     found: dict[str, dict[str, Any]] = {
         "server": _server(server),
@@ -130,7 +130,7 @@ def _schema_line(part: Mapping[str, Any]) -> str:
         return f"none: {part['error']}"
     count, version = part["node_classes"], part["version"]
     shown = f"{count} node classes of ComfyUI {version}, from {part['source']}"
-    own = "of a workflow's own node package; else " if part["own_package_first"] else ""
+    own = "of the workflow's own node package; otherwise " if part["own_package_first"] else ""
     return own + shown
 
 
@@ -142,7 +142,7 @@ def _stubs_line(part: Mapping[str, Any]) -> str:
 
 
 def _config_line(part: Mapping[str, Any]) -> str:
-    return f"{part['file']}{'' if part['exists'] else ' (there is no such file)'}"
+    return f"{part['file']}{'' if part['exists'] else ' (not found)'}"
 
 
 def _versions_line(part: Mapping[str, Any]) -> str:
@@ -158,4 +158,4 @@ _LINES: Final = {
     "config": _config_line,
     "versions": _versions_line,
 }
-"""How each part is told in a line."""
+"""How each part is shown in a line."""

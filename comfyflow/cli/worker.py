@@ -34,16 +34,22 @@ def quiet_dask() -> None:
 
 @click.command("worker")
 @click.argument("scheduler", metavar="SCHEDULER")
-@click.option("--comfyui", metavar="URL", required=True, help="The ComfyUI server that it stands beside.")
-@click.option("--name", metavar="NAME", default="", help="What ledgers call the server; else MACHINE:PORT.")
-@click.option("--host", metavar="ADDRESS", help="Where it listens; else where the scheduler reaches it.")
-@click.option("--scratch", metavar="DIR", type=PATH, help="Where files are kept that are on their way.")
+@click.option("--comfyui", metavar="URL", required=True, help="The ComfyUI server beside it.")
+@click.option(
+    "--name", metavar="NAME", default="", help="The server's name in ledgers.  [default: MACHINE:PORT]"
+)
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    help="The address to listen on.  [default: the one the scheduler reaches it by]",
+)
+@click.option("--scratch", metavar="DIR", type=PATH, help="The folder for files in transit.")
 @_connection
 def worker(scheduler: str, comfyui: str, name: str, host: str | None, scratch: Path | None) -> None:
     """Run rows of batches on a ComfyUI server: comfyflow worker tcp://head:8786 --comfyui 127.0.0.1:8188.
 
-    It waits for a scheduler that is not there, also for one that ends and comes back, until Ctrl-C.
-    Whoever reaches a scheduler can run anything on its workers: use TLS, or a network of your own.
+    It waits for a scheduler that is not running yet, and for one that restarts, until Ctrl-C. Anyone who
+    can reach a scheduler can run anything on its workers: use TLS, or a private network.
     """
     from ..batch.dask_worker import work
 

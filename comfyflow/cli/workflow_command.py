@@ -1,4 +1,4 @@
-"""Commands that take a workflow's own parameters as options, and tell of them in their help."""
+"""Commands that take a workflow's own parameters as options, and list them in their help."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _WORDS = f"{__name__}.words"
 
 
 class WorkflowCommand(click.Command):
-    """A command that takes the parameters of the workflow that stands before them.
+    """A command that takes the parameters of the workflow that is before them.
 
-    Its help lists those of the workflow that stands before ``--help``.
+    Its help lists those of the workflow that is before ``--help``.
     """
 
     ignore_unknown_options = True
@@ -54,7 +54,7 @@ class WorkflowCommand(click.Command):
         """Write the parameters below the command's own options."""
         words: Sequence[str] = ctx.meta.get(_WORDS, ())
         for word in words:
-            # What cannot be loaded is said when it is run; help is help all the same.
+            # What cannot be loaded is said when it is run; help is help anyway.
             with contextlib.suppress(ComfyflowError):
                 found = None if word.startswith("-") else find_workflow(word)
                 if found is not None:
@@ -69,14 +69,14 @@ def _first_is_no_option(
     """An option that the command does not know is a workflow's parameter only behind a workflow.
 
     Raises:
-        click.NoSuchOption: It stands before one.
+        click.NoSuchOption: It is before one.
     """
     first = value if isinstance(value, str) else value[0]
     if first.startswith("-") and first != STDIN:
         name = first.partition("=")[0]
         known = [option for each in context.command.get_params(context) for option in each.opts]
         near = nearest_names(name, known)
-        message = f"No such option {name!r}; a workflow's own parameters stand behind the workflow."
+        message = f"No such option {name!r}; a workflow's own parameters go after the workflow."
         raise click.NoSuchOption(name, message, near, context)
     return value
 

@@ -281,7 +281,7 @@ class BaseClient:
 
     @property
     def middleware(self) -> tuple[Middleware, ...]:
-        """What every request goes through, outermost first."""
+        """Wraps every request, outermost first."""
         return tuple(self._core.middleware)
 
     def reset_cache(self) -> None:

@@ -129,7 +129,7 @@ class Core:
         client_id: The id under which the server knows the socket.
         limits: Times and tries.
         bounds: How much a server may send.
-        middleware: What every request goes through, outermost first.
+        middleware: Wraps every request, outermost first.
         new_signal: Makes a `Signal` of the driver's kind.
         recognition: What is spoken there, as far as is known.
         use_socket: Whether there is to be a socket at all.

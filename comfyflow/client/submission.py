@@ -425,13 +425,13 @@ def _strange(value: object) -> str | None:
     while waiting:
         held = waiting.pop()
         if isinstance(held, float) and not math.isfinite(held):
-            return f"{held} is no number that JSON can hold"
+            return f"{held} is not a number that JSON can hold"
         if is_object(held) or is_array(held):
             if id(held) not in seen:
                 seen.add(id(held))
                 waiting.extend(held.values() if is_object(held) else held)
         elif not isinstance(held, (str, int, float, type(None))):
-            return f"{held!r:.60} ({type(held).__name__}) is nothing that JSON can hold"
+            return f"{held!r:.60} ({type(held).__name__}) cannot be written as JSON"
     return None
 
 

@@ -25,7 +25,7 @@ class Argument(NamedTuple):
         name: The argument's name.
         wire: The input's name in the prompt, as a literal.
         types: The members of its type.
-        default: Its default, or None where it must be given.
+        default: Its default, or None if it must be given.
         value: What goes into the prompt: the argument, or a call that unfolds it.
         left_out: Whether None stands for leaving the input out.
     """
@@ -79,11 +79,11 @@ def merged_argument(entry: InputSchema, name: PythonName, alternatives: Iterable
 
 
 EXTRA: Final = Code('"**"')
-"""What stands in place of a wire name where an argument brings inputs of any names."""
+"""What is in place of a wire name where an argument brings inputs of any names."""
 
 
 def extra_argument(name: PythonName, scope: ArgumentScope) -> Argument:
-    """The argument for inputs that have none of their own.
+    """The argument for inputs without one.
 
     Args:
         name: The argument's name.
@@ -96,7 +96,7 @@ def extra_argument(name: PythonName, scope: ArgumentScope) -> Argument:
 
 @dataclass
 class ArgumentScope:
-    """The class body in which annotations stand.
+    """The class body in which annotations are.
 
     Attributes:
         hidden: Built-in names that an output of the class hides.
@@ -166,7 +166,7 @@ class Annotator:
         return [*self._values(entry, scope), scope.output(self.sockets.input(entry.type))]
 
     def default(self, entry: InputSchema) -> Code | None:
-        """The stated default, or None where there is none that the input would take.
+        """The stated default, or None if there is none that the input would take.
 
         A socket that the editor gives no widget (``forceInput``) has none: the editor never
         sends it. Nor has a combo over installed files: what it states is this machine's. Nor has

@@ -70,8 +70,8 @@ class Block:
         docstring: Its docstring.
         constants: Class attributes and their values.
         outputs: Attributes that are outputs.
-        source: The type of a first argument, which is what is linked; or None where there is none.
-        arguments: The constructor's arguments, or None where there is no constructor.
+        source: The type of a first argument, which is what is linked; or None if there is none.
+        arguments: The constructor's arguments, or None if there is no constructor.
     """
 
     pad: Code

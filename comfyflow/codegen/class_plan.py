@@ -91,7 +91,7 @@ class ClassPlanner:
             scope: The class's body.
             plan: The plan of the whole node.
             taken: Names in the class's body that its inner classes must not have.
-            depth: How many dynamic inputs the block stands in.
+            depth: How many dynamic inputs the block is in.
             added: What a pack adds to the node, by name: the definitions that it may have.
 
         Returns:
@@ -137,7 +137,7 @@ class ClassPlanner:
 def matched_templates(node: NodeSchema) -> dict[str, str]:
     """The templates whose type an output of a node takes, with the types they allow.
 
-    Only inputs that stand at the top of the node count: a class within a class has no access to
+    Only inputs that are at the top of the node count: a class within a class has no access to
     the type variables of the outer one.
     """
     followed = {output.match_template for output in node.outputs if output.match_template}
@@ -205,7 +205,7 @@ _BY_CLASS_TYPE: Final = {
     "SaveText": "TextOutput",
     "SaveWEBM": "VideoOutput",
 }
-"""Core nodes of 0.3.64 to 0.27.0 of which their sockets do not tell."""
+"""Core nodes of 0.3.64 to 0.27.0 of which their sockets say nothing."""
 
 _BY_SOCKET: Final = {
     "AUDIO": "AudioOutput",

@@ -1,6 +1,6 @@
 """Pieces of Python source that are known to be safe.
 
-A schema is somebody else's text. It reaches generated source in two ways only: as a
+A schema is someone else's text. It reaches generated source in two ways only: as a
 `PythonName`, or as a literal that `literal` has written. Templates refuse whatever is neither.
 """
 
@@ -20,7 +20,7 @@ MAX_LITERAL_DEPTH: Final = 16
 """How deep a default may be nested. Real ones reach 4."""
 
 MAX_INTEGER: Final = 2**64
-"""Numbers beyond this are no values of any ComfyUI input, and Python may refuse to print them."""
+"""Numbers beyond this are not values of any ComfyUI input, and Python may refuse to print them."""
 
 
 class Code(str):
@@ -37,13 +37,13 @@ def literal(value: Any) -> Code:
     """A JSON value as Python source, in ASCII, on one line. The keys of objects are sorted.
 
     Raises:
-        NoLiteralError: It is nested too deep, too large a number, no finite one, or no JSON.
+        NoLiteralError: It is nested too deep, a number that is too large, no finite one, or no JSON.
     """
     return Code(_literal(value, MAX_LITERAL_DEPTH))
 
 
 def literal_or_none(value: Any) -> Code | None:
-    """As `literal`, but None where there is none."""
+    """As `literal`, but None if there is none."""
     try:
         return literal(value)
     except NoLiteralError:
@@ -58,7 +58,7 @@ def texts(values: Iterable[str]) -> Code:
 
 @lru_cache(maxsize=16384)
 def text(value: str) -> Code:
-    """A text as a literal in double quotes, in ASCII: lone surrogates and null bytes too."""
+    """A string as a literal in double quotes, in ASCII: lone surrogates and null bytes too."""
     written = ascii(value)
     if written[0] == "'" and '"' not in written:
         written = '"' + written[1:-1].replace("\\'", "'") + '"'
@@ -101,21 +101,21 @@ def _literal(value: Any, depth: int) -> str:
         return text(value)
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
-            raise NoLiteralError("too large a number")
+            raise NoLiteralError("a number that is too large")
         return repr(int(value))
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise NoLiteralError("no finite number")
+            raise NoLiteralError("a number that is not finite")
         return repr(float(value))
     if is_array(value):
         return f"[{', '.join(_literal(item, depth - 1) for item in value)}]"
     if is_object(value):
         members = (f"{text(key)}: {_literal(value[key], depth - 1)}" for key in sorted(map(_key, value)))
         return f"{{{', '.join(members)}}}"
-    raise NoLiteralError(f"no JSON value but {type(value).__name__}")
+    raise NoLiteralError(f"not a JSON value but {type(value).__name__}")
 
 
 def _key(key: object) -> str:
     if not isinstance(key, str):
-        raise NoLiteralError("an object whose keys are no texts")
+        raise NoLiteralError("an object whose keys are not strings")
     return key

@@ -23,7 +23,7 @@ MAX_CHARACTERS: Final = 8000
 
 
 def fixed_choices(entry: InputSchema, limit: int) -> tuple[Any, ...] | None:
-    """The choices of a combo that become a `Literal`, or None where it is ``str``.
+    """The choices of a combo that become a `Literal`, or None if it is ``str``.
 
     Args:
         entry: A combo.
@@ -77,7 +77,7 @@ class ChoiceAlias:
 _Key = frozenset[tuple[type, object]]
 _ILLEGAL: Final = re.compile(r"[^0-9A-Za-z]+")
 _SHOWN: Final = 12
-"""How much of a choice may stand in a name."""
+"""How much of a choice may be in a name."""
 
 
 class ChoiceAliases:
@@ -117,7 +117,7 @@ class ChoiceAliases:
         }
 
     def read_again(self, entries: Iterable[InputSchema], limit: int) -> None:
-        """Know the inputs of a node that was read anew, in place of those of the last one.
+        """Know the inputs of a node that was read again, in place of those of the last one.
 
         Args:
             entries: The node's inputs.

@@ -88,7 +88,7 @@ def _start(folder: Path, paths: Sequence[str]) -> subprocess.Popen[bytes] | None
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-    except OSError:  # no second process can be had, or so many paths are too long for it
+    except OSError:  # no second process is available, or the paths are too long for its command line
         return None
 
 

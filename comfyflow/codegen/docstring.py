@@ -33,7 +33,7 @@ _SAYS_SOMETHING: Final = re.compile(r"[^\W_]")
 
 
 def plain_lines(text: str) -> list[str]:
-    """The lines of a text, without HTML and not too many of them.
+    """The lines of a string, without HTML and not too many of them.
 
     Args:
         text: What the server says.
@@ -98,7 +98,7 @@ def _bounded(lines: list[str]) -> list[str]:
 def node_lines(
     node: NodeSchema, arguments: Iterable[tuple[PythonName, InputSchema]], docs: bool
 ) -> Iterator[str]:
-    """The docstring of a node class: what it is called and where it stands in the menu, what
+    """The docstring of a node class: what it is called and where it is in the menu, what
     numbers it takes, and with docs all that the server says.
     """
     category = f" ({node.category})" if node.category else ""

@@ -30,7 +30,7 @@ class DynamicArgument:
         entry: The input.
         name: The argument's name.
         group: What an inner class for it is called.
-        depth: How many dynamic inputs the block stands in.
+        depth: How many dynamic inputs the block is in.
         kept: Names of inputs beside it that the editor hides: a server keeps them for older prompts.
     """
 
@@ -62,7 +62,7 @@ class DynamicArgument:
         return self.scope.output(carried)
 
     def text(self, value: str) -> str:
-        """A text as a literal."""
+        """A string as a literal."""
         return text(value)
 
     def texts(self, values: Iterable[str]) -> str:

@@ -78,7 +78,7 @@ class KeptPackages:
 
 
 def _read(data: bytes) -> Package | None:
-    """A package that was kept; None where it has another form."""
+    """A package that was kept; None if it has another form."""
     try:
         kept: Any = json.loads(data)
     except (ValueError, RecursionError):

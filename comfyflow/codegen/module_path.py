@@ -10,7 +10,7 @@ from ..dynamic import VALUE_CLASSES
 from .name import PythonName, distinct_names, file_name
 
 MAX_PARTS: Final = 8
-"""How deep the tree gets; what is deeper stands in the last part's name."""
+"""How deep the tree gets; what is deeper is in the last part's name."""
 
 RESERVED: Final = frozenset({"choices", "sockets"})
 """Modules of every generated package."""
@@ -35,7 +35,7 @@ class ModulePath:
 
     Attributes:
         parts: Its dotted name in the package.
-        is_package: Whether other modules stand below it: then it is an ``__init__.py``.
+        is_package: Whether other modules are below it: then it is an ``__init__.py``.
     """
 
     parts: tuple[PythonName, ...]
@@ -66,14 +66,14 @@ class _Branch:
 def module_paths(python_modules: Iterable[str]) -> tuple[dict[str, ModulePath], list[ModulePath]]:
     """A place in the package for each module of the server.
 
-    Names that are no file names everywhere are made into some; those that differ only in case
+    Names that are not file names everywhere are made into some; those that differ only in case
     are told apart, for some file systems do not. Nothing leaves the package's folder.
 
     Args:
         python_modules: The server's names, dotted.
 
     Returns:
-        The module for each name, and the packages in between that have no nodes of their own.
+        The module for each name, and the packages in between that have no nodes themselves.
     """
     root = _Branch()
     wires = {name: _parts(name) for name in python_modules}

@@ -63,7 +63,7 @@ class PythonName(str):
     """A legal Python identifier: no keyword, no leading underscore, of bounded length.
 
     Raises:
-        ValueError: The text is none.
+        ValueError: The string is not one.
     """
 
     __slots__ = ()
@@ -223,7 +223,7 @@ def _with_suffix(name: str, wire: str, length: int) -> str:
 
 _AFFIX: Final = re.compile(r"^comfy(ui)?[-_ ]+|[-_ ]+comfyui$", re.IGNORECASE)
 _ENDS: Final = re.compile(r"^[^\w\s(\[{]+(?=\w)|(?<=\w)[^\w\s)\]}]+$")
-"""Signs at the ends of a name; brackets and what stands apart belong to it."""
+"""Signs at the ends of a name; brackets and what is apart belong to it."""
 
 
 def class_names(nodes: Iterable[NodeSchema], taken: Collection[str]) -> dict[str, PythonName]:

@@ -69,7 +69,7 @@ class Package:
             out_dir: The package's folder.
 
         Returns:
-            Their paths in it, sorted; none where the folder is up to date.
+            Their paths in it, sorted; none if the folder is up to date.
         """
         folder = Path(out_dir)
         wrong = [path for path in self.files if not _is_same(folder / path, self.pieces(path))]
@@ -93,7 +93,7 @@ class Package:
     def write(self, out_dir: str | os.PathLike[str]) -> None:
         """Write the package, and delete the modules of an earlier one that are not in it.
 
-        Every file is written to a hidden folder in it first, every module that is not there
+        Every file is written to a hidden folder in it first, every module that does not exist
         already, byte for byte, is compiled, and only then all are moved into their places: so a
         module that does not compile and a full disk leave what was there. Files that were not
         generated stay as they are.
@@ -103,7 +103,7 @@ class Package:
 
         Raises:
             CodegenError: Python could not import it by its name, a module does not compile, a file
-                stands in the way that was not generated, a folder in it is a link to somewhere else,
+                is in the way that was not generated, a folder in it is a link to somewhere else,
                 or the disk refuses.
         """
         folder = Path(out_dir)
@@ -151,17 +151,17 @@ def refuse_name(folder: Path) -> None:
     """Refuse a folder whose name no ``import`` can say, or says of another package.
 
     Args:
-        folder: Where a package is to be written.
+        folder: Where to write a package.
 
     Raises:
-        CodegenError: It has such a name; says the nearest that is none.
+        CodegenError: It has a name like that; says the nearest that is not one.
     """
     name = Path(os.path.abspath(folder)).name  # noqa: PTH100  # a link keeps its own name
     wrong = ""
     if not name.isidentifier() or keyword.iskeyword(name):
-        wrong = "no name that Python can import"
+        wrong = "not a name that Python can import"
     elif name in sys.stdlib_module_names or name == __name__.partition(".")[0]:
-        wrong = "the name of a package that Python would no longer find"
+        wrong = "the name of a package that Python could then no longer find"
     if wrong:
         nearest = re.sub(r"\W+", "_", name).strip("_")
         nearest = nearest if nearest.isidentifier() else f"nodes_{nearest}".rstrip("_")
@@ -173,19 +173,19 @@ def _refuse_links(folder: Path, inner: Iterable[Path]) -> None:
     inside = folder.resolve()
     for path in inner:
         if not (folder / path).resolve().is_relative_to(inside):
-            raise CodegenError(f"{folder / path} leads out of {folder}; nothing was written")
+            raise CodegenError(f"{folder / path} is outside {folder}; nothing was written")
 
 
 def _changed(target: Path, path: str, pieces: Iterable[bytes]) -> bool:
     """Whether a file must be written.
 
     Raises:
-        CodegenError: What stands in its place is not ours.
+        CodegenError: What is in its place is not ours.
     """
     head = _read(target, _HEAD)
     if head is None:
         if target.exists():
-            raise CodegenError(f"{target} is no file; nothing was written")
+            raise CodegenError(f"{target} is not a file; nothing was written")
         return True
     if _is_same(target, pieces):
         return False
@@ -283,19 +283,19 @@ def _generate(schema: Schema, options: Options) -> Package:
             (*schema.problems_so_far, *skipped, *plan.skipped), key=lambda entry: entry.class_type or ""
         )
         if not plan.class_types:
-            raise CodegenError(f"there is no node to generate in {schema.source}")
+            raise CodegenError(f"no node can be generated from {schema.source}")
         modules = {**dict(render(plan, str(schema.version))), "py.typed": ""}
         paths = [path for path in modules if path != "py.typed"]
         file = SchemaFile(lines, plan.class_types, str(schema.version), paths, schema.unusual_editor)
     except OSError as error:
         raise CodegenError(
-            f"cannot keep the nodes of {schema.source} on disk: {error.strerror or error}"
+            f"cannot cache the nodes of {schema.source} on disk: {error.strerror or error}"
         ) from None
     return Package(PackageFiles(modules, file), tuple(plan.class_types), tuple(skipped), tuple(plan.renamed))
 
 
 class _Held:
-    """The nodes of a schema, of which the large ones are read anew each time: a server's lists of files
+    """The nodes of a schema, of which the large ones are read again each time: a server's lists of files
     do not fit into memory together.
     """
 

@@ -1,4 +1,4 @@
-"""The plan of a whole package: which modules there are, and what stands in each."""
+"""The plan of a whole package: which modules there are, and what is in each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Options:
     exclude: tuple[str, ...] = ()
 
     def wants(self, node: NodeSchema) -> bool:
-        """Whether a node is to be generated."""
+        """Whether to generate a node."""
         names = (node.class_type, node.python_module)
 
         def matches(patterns: tuple[str, ...]) -> bool:
@@ -98,7 +98,7 @@ class PackagePlan:
 
     Attributes:
         modules: The modules with nodes, by path.
-        packages: The packages between them that have none of their own.
+        packages: The packages between them that have none themselves.
         sockets: The socket types that the package adds.
         choices: Its aliases for lists of choices.
         class_types: The nodes that are in it.
@@ -120,7 +120,7 @@ def plan_package(nodes: Iterable[NodeSchema], options: Options) -> PackagePlan:
 
     Args:
         nodes: They are sorted by their class types. They are gone through twice, and none is held on to;
-            what is no list may give each anew.
+            what is not a list may give each again.
         options: What to generate.
     """
     skipped: list[Problem] = []
@@ -173,11 +173,9 @@ def _spared(node: NodeSchema, skipped: list[Problem], step: Callable[[], None]) 
         skipped.append(left_out(node.class_type, str(error)))
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is this node's, and it is told
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is this node's, and it is reported
         fault = f"{type(error).__name__}: {error}"
-        reason = (
-            f"comfyflow itself failed at it ({fault:.200}); please report this with the node's object_info"
-        )
+        reason = f"comfyflow itself failed ({fault:.200}); please report this with the node's object_info"
         skipped.append(left_out(node.class_type, reason))
     else:
         return True

@@ -54,7 +54,7 @@ _SOURCES: Final = {
 }
 _SAFE: Final = frozenset({Code, LiteralType, PythonName, int})
 _HIDDEN: Final = FUNCTIONS | {"extra"}
-"""Functions that get an underscore: they are no nodes."""
+"""Functions that get an underscore: they are not nodes."""
 
 
 def render(plan: PackagePlan, schema_version: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The schema that stands beside generated modules, for checks that types cannot make.
+"""The schema that is beside generated modules, for checks that types cannot make.
 
 It is an /object_info again, sorted and with one node a line so that changes read well, in an
 object that says which server it came from. Without docs it holds facts only: names, types,
@@ -37,7 +37,7 @@ OPTION_PROSE: Final = frozenset({"tooltip", "placeholder", "description", "label
 
 
 _LINES_IN_MEMORY: Final = 1 << 24
-"""So many bytes of lines are kept in memory."""
+"""How many bytes of lines are kept in memory."""
 
 
 class NotJsonError(ValueError):
@@ -52,7 +52,7 @@ def node_line(node: NodeSchema, docs: bool) -> str:
         docs: Whether prose is kept.
 
     Raises:
-        NotJsonError: It is nested too deep, or holds something that is no JSON.
+        NotJsonError: It is nested too deep, or holds something that is not JSON.
     """
     raw = node.raw
     kept: dict[str, Any] = {key: _plain(raw[key]) for key in NODE_KEYS if key in raw and key != "input"}
@@ -166,7 +166,7 @@ class PackageFiles(Mapping[str, str]):
 
 
 def written_files(data: bytes) -> set[str]:
-    """The modules that were written with a schema file; none where the bytes are no such file."""
+    """The modules that were written with a schema file; none if the bytes are not one."""
     _, found, rest = data.partition(b'"files":[')
     listed = rest.partition(b"]")[0].decode("ascii", "replace") if found else ""
     return {name for name in re.findall(r'"([^"]*)"', listed) if _MODULE_PATH.fullmatch(name)}
@@ -236,13 +236,13 @@ def _plain(value: Any, depth: int = MAX_DEPTH) -> Any:
         return value
     if isinstance(value, int):
         if value.bit_length() > _MAX_BITS:
-            raise NotJsonError("it holds too large a number")
+            raise NotJsonError("it holds a number that is too large")
         return value
     if is_array(value):
         return [item if type(item) in _SCALARS else _plain(item, depth - 1) for item in value]
     if is_object(value):
         return {key: _plain(value[key], depth - 1) for key in _sorted(value)}
-    raise NotJsonError(f"it holds a {type(value).__name__}, which is no JSON")
+    raise NotJsonError(f"it holds a {type(value).__name__}, which is not JSON")
 
 
 def _sorted(names: Mapping[str, Any]) -> list[str]:
@@ -253,7 +253,7 @@ def _sorted(names: Mapping[str, Any]) -> list[str]:
 
 def _text(key: object) -> str:
     if not isinstance(key, str):
-        raise NotJsonError(f"it has {key!r:.80} for a name, which is no text")
+        raise NotJsonError(f"it has {key!r:.80} as a name, which is not a string")
     return key
 
 

@@ -27,15 +27,14 @@ __all__ = [
 def diff(before: Graph, after: Graph) -> Diff:
     """Compare two graphs by structure.
 
-    Nodes are recognised by their class, their values and what is around them, however they are
-    numbered and ordered; ids decide only between explanations that are equally good. Values are
-    the same when a server takes them for the same: 1 equals 1.0.
+    Nodes are matched by class, values and surroundings, however they are numbered and ordered;
+    ids only break ties. Values are equal if a server treats them as equal: 1 equals 1.0.
 
     Args:
         before: The first graph.
         after: The second.
 
     Raises:
-        PromptError: A value is nothing that JSON can hold.
+        PromptError: A value cannot be written as JSON.
     """
     return describe(before, after, match(Wiring([before, after])))

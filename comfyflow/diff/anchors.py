@@ -101,7 +101,7 @@ def _single(nodes: list[int], signatures: Signatures) -> dict[Hashable, int]:
 
 
 def _cones(contents: Sequence[int], sources: Sequence[Neighbours], users: Sequence[Neighbours]) -> list[int]:
-    """Numbers from the sources up. Nodes of a cycle get one of their own content only."""
+    """Numbers from the sources up. Nodes of a cycle get one from their own content only."""
     numbers = _Numbers()
     cones = [NONE] * len(contents)
     missing = [len(linked) for linked in sources]
@@ -139,7 +139,7 @@ def _wider(near: Sequence[int], pairing: Pairing) -> list[int]:
 
 
 def _shown(links: Neighbours, numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """What links lead to, by numbers, in an order of its own."""
+    """What links lead to, by numbers, in its own order."""
     if len(links) == 1:
         [(label, other)] = links
         return ((label, numbers[other]),)

@@ -28,17 +28,17 @@ def canonical_hash(graph: Graph, schema: Schema | None = None) -> str:
 
     Args:
         graph: Any graph.
-        schema: Tells which nodes are outputs: what none of them depends on does not run. A node
-            whose class it does not know counts as an output if nothing uses it. Without a
-            schema this is so for all, and no node is unused.
+        schema: Says which nodes are outputs: nodes that none of them depends on do not run. A
+            node of an unknown class counts as an output if no node uses it. Without a schema that holds for
+            all nodes, and none is unused.
 
     Returns:
         64 hexadecimal digits.
 
     Raises:
-        PromptError: A value is nothing that JSON can hold.
-        SymmetryError: Hundreds of nodes are alike in every respect but the pattern of their
-            links, and to find their order would take too long.
+        PromptError: A value cannot be written as JSON.
+        SymmetryError: Hundreds of nodes differ only in the pattern of their links, and
+            ordering them would take too long.
     """
     used = used_nodes(graph, schema)
     wiring = Wiring([Graph(node for node_id, node in graph.items() if node_id in used)])
@@ -48,8 +48,8 @@ def canonical_hash(graph: Graph, schema: Schema | None = None) -> str:
     ordered = canonical_order(range(len(wiring)), colouring.colour, neighbours, SEARCH_LIMIT)
     if not ordered.exact:
         raise SymmetryError(
-            f"a graph of {len(wiring)} nodes that are too much alike: the order that every equal graph "
-            "has too was not found in bounded time; give the nodes values that tell them apart"
+            f"a graph of {len(wiring)} nodes that look too much alike: no canonical order was found in "
+            "bounded time; give the nodes values that tell them apart"
         )
     digest = hashlib.sha256(_FORMAT)
     places = {node: place for place, node in enumerate(ordered.nodes)}

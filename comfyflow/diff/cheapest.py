@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 from .pairing import NONE, Pairing
 
 MOST_NODES: Final = 120
-"""So many unpaired nodes of a graph are too many to begin with."""
+"""The number of unpaired nodes from which the search is not started."""
 
 MOST_CHANGES: Final = 20
-"""With so many changes, whatever is cheaper is out of reach."""
+"""The number of changes from which a cheaper explanation is out of reach."""
 
 STEPS: Final = 10_000
 """How many pairs are weighed."""
@@ -41,7 +41,7 @@ class _Pair(NamedTuple):
 
 
 def find_cheapest(pairing: Pairing, equal: Pairing) -> None:
-    """Pair nodes anew if that costs less; the search is given up after `STEPS`.
+    """Pair nodes again if that costs less; the search is given up after `STEPS`.
 
     Args:
         pairing: A pairing of all nodes; it is changed if there is something better.

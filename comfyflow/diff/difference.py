@@ -14,7 +14,7 @@ from .shown import ABSENT, node_line, plain, shown_change, shown_value
 
 @dataclass(frozen=True)
 class InputChange:
-    """An input of a node that is not what it was.
+    """An input of a node that has changed.
 
     Attributes:
         before: The node in the first graph.
@@ -32,11 +32,11 @@ class InputChange:
 
     @property
     def is_rewired(self) -> bool:
-        """Whether a link comes, goes or leads elsewhere; else a value changes."""
+        """Whether a link was added, removed or moved; otherwise a value changed."""
         return type(self.old) is Link or type(self.new) is Link
 
     def to_json(self) -> dict[str, Any]:
-        """The change as plain JSON values, the input as it stands in a prompt."""
+        """The change as plain JSON values, the input as it is in a prompt."""
         shown: dict[str, Any] = {**_pair_json(self.before, self.after), "input_name": self.input_name}
         for key, value in (("before", self.old), ("after", self.new)):
             if value is not ABSENT:
@@ -46,7 +46,7 @@ class InputChange:
 
 @dataclass(frozen=True)
 class Retitled:
-    """A node that is called otherwise.
+    """A node with a new title.
 
     Attributes:
         before: The node in the first graph.
@@ -67,20 +67,20 @@ class Retitled:
 
 @dataclass(frozen=True)
 class Diff:
-    """All that is different between two graphs.
+    """The differences between two graphs.
 
     Attributes:
         before: The first graph.
         after: The second.
-        pairs: Which node is which: an id in the first graph to the id in the second.
+        pairs: The matched nodes: id in the first graph to id in the second.
         removed: Nodes that only the first graph has.
         added: Nodes that only the second has.
         changed: Inputs whose values differ.
-        rewired: Inputs that are linked otherwise.
+        rewired: Inputs that are linked differently.
         retitled: Nodes whose titles differ; none if one of the graphs has no titles at all.
-        exact: Whether what is the same is surely told as the same. Where hundreds of nodes look
-            alike, the comparison may be given up, and equal parts be told as different.
-        renumbered: Of `pairs`, those with different ids. That is no difference.
+        exact: Whether equal parts are certain to be reported as equal. Where hundreds of nodes look
+            alike, the comparison may be given up, and equal parts reported as different.
+        renumbered: The `pairs` whose ids differ, which does not count as a difference.
     """
 
     before: Graph
@@ -100,12 +100,12 @@ class Diff:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is different but ids and order."""
+        """Whether only ids and order differ."""
         return self.runs_the_same and not self.retitled
 
     @property
     def runs_the_same(self) -> bool:
-        """Whether nothing is different but ids, order and titles."""
+        """Whether only ids, order and titles differ."""
         return not (self.removed or self.added or self.changed or self.rewired)
 
     _repr_pretty_ = pretty_text
@@ -118,7 +118,7 @@ class Diff:
     def __str__(self) -> str:
         lines = [*self._node_lines(), *self._change_lines()]
         if not self.exact:
-            lines.append("(too many nodes look alike: what is told as different may be the same)")
+            lines.append("(too many nodes look alike: some reported differences may not be real)")
         count = len(self.renumbered)
         if count and not lines:
             return f"the same, but {count} node{'s have' if count > 1 else ' has'} another id"

@@ -21,7 +21,7 @@ Part: TypeAlias = "list[int]"
 def pair_equal_parts(pairing: Pairing, limit: int) -> bool:
     """Pair the nodes of all parts of one graph that are equal to one of the other.
 
-    Nodes that are paired already are no members of parts: they hold none together, and two
+    Nodes that are paired already are not members of parts: they hold none together, and two
     parts are equal only if they hang on the same pairs. Parts whose titles are equal too go
     together first.
 

@@ -15,7 +15,7 @@ from .votes import Votes
 from .wiring import Wiring
 
 FEW: Final = 100
-"""Up to so many nodes with equal ids, all explanations are always worked out."""
+"""The number of nodes with equal ids up to which all explanations are worked out."""
 
 LESS: Final = 100_000
 """How much is done to tell whether parts are equal once it is known that the graphs are not."""
@@ -25,7 +25,7 @@ def match(wiring: Wiring) -> Pairing:
     """The pairing of two graphs that explains their differences best.
 
     Nodes are known by what they are and what is around them. Explanations are worked out that
-    begin with parts that are equal, with equal ids in what is in no such part, and with equal
+    begin with parts that are equal, with equal ids in what is in none of these parts, and with equal
     ids everywhere; ids win only where they explain no worse. Where few nodes are concerned, all
     other explanations are looked at too.
 
@@ -50,7 +50,7 @@ def match(wiring: Wiring) -> Pairing:
 
 
 def _better(found: Pairing, begun: Pairing, cones: Cones) -> Pairing:
-    """An explanation, or another one that keeps the ids of what is unpaired, if it is no worse."""
+    """An explanation, or another one that keeps the ids of what is unpaired, if it is not a worse."""
     cost = found.cost()
     kept = _pair_ids(begun) if cost.ids else []
     if not kept or (len(kept) > FEW and _differing(begun, kept) > cost.changes):
@@ -83,6 +83,6 @@ def _pair_ids(pairing: Pairing) -> list[int]:
 
 
 def _differing(pairing: Pairing, nodes: list[int]) -> int:
-    """How many pairs have values that differ: so many changes at least, if they stay pairs."""
+    """How many pairs have values that differ: the least number of changes if they stay pairs."""
     contents, partner = pairing.wiring.contents, pairing.partner
     return sum(contents[node] != contents[partner[node]] for node in nodes)

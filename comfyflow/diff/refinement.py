@@ -59,7 +59,7 @@ class Colouring:
                     recoloured += self._part(colour, touched[colour], news)
 
     def single_out(self, nodes: Iterable[int]) -> None:
-        """Give these nodes of one colour a new one of their own, and refine."""
+        """Give these nodes of one colour a separate new one, and refine."""
         chosen = list(nodes)
         self._recolour(self.colour[chosen[0]], chosen)
         self.refine(chosen)

@@ -12,13 +12,13 @@ from typing import Any, Final
 from ..graph import Graph, GraphNode, Link
 
 MAX_TEXT: Final = 60
-"""How many characters of a text are shown."""
+"""How many characters of a string are shown."""
 
 _CONTEXT: Final = 12
 
 
 class Absent:
-    """The value of an input that is not there. `None` can be a value of its own."""
+    """The value of an input that does not exist. `None` can itself be a value."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ class Absent:
 
 
 ABSENT: Final = Absent()
-"""In place of an input's value: the node has no such input."""
+"""In place of an input's value: the node does not have that input."""
 
 
 def node_line(node: GraphNode) -> str:
@@ -52,7 +52,7 @@ def shown_value(value: Any, graph: Graph) -> str:
         return brief(value)
     source = graph.get(value.node_id)
     if source is None:
-        return f"#{plain(value.node_id)} (not there) [{value.slot}]"
+        return f"#{plain(value.node_id)} (missing) [{value.slot}]"
     return f"{plain(source.class_type)} #{plain(source.node_id)} [{value.slot}]"
 
 

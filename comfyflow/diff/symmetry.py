@@ -1,13 +1,13 @@
 """Puts the nodes of a graph into one order that every equal graph has too.
 
 Colour refinement alone tells nearly all nodes apart. What it leaves alike falls into pieces once
-the nodes with colours of their own are taken away; equal pieces are interchangeable, and in
+the nodes with their own colours are taken away; equal pieces are interchangeable, and in
 what still hangs together each node of one colour in turn is singled out, and the least result
 taken. A symmetry that is found on the way saves that for all nodes that it maps to one another,
 so even a piece with millions of symmetries takes few steps.
 
 The order is exact, and the search for it bounded: a piece in which hundreds of nodes look alike
-although no symmetry maps them to one another may be given up. That is told, never passed over.
+although no symmetry maps them to one another may be given up. That is reported, never passed over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEPTH_LIMIT: Final = 150
 """How many nodes it singles out within one another."""
 
 _MANY: Final = 100_000
-"""From so many nodes on (those of one colour, times the piece's) their surroundings are compared first."""
+"""The number of nodes (of one colour, times the piece's) from which surroundings are compared first."""
 
 _BALL: Final = 100
 """How many nodes the surroundings of a node have at most."""
@@ -118,7 +118,7 @@ def laid_upon(
 
 
 def _apart(nodes: Iterable[int], colour: Mapping[int, int]) -> tuple[list[int], list[int]]:
-    """The nodes with a colour of their own, by colour; and the others."""
+    """The nodes with their own colour, by colour; and the others."""
     listed = list(nodes)
     counts = Counter(colour[node] for node in listed)
     alone = sorted((node for node in listed if counts[colour[node]] == 1), key=colour.__getitem__)
@@ -174,7 +174,7 @@ class _OrderSearch:
         return [*alone, *(node for _, order in by_form for node in order)]
 
     def _order_alike(self, piece: list[int], colour: Mapping[int, int]) -> list[int]:
-        """The least order of a piece without a node that has a colour of its own.
+        """The least order of a piece without a node that has its own colour.
 
         Nodes whose singling out parts the colours otherwise are told apart by that. Of those
         that look the same then, one speaks for all that symmetries map to it.
@@ -236,7 +236,7 @@ class _OrderSearch:
         return parted.colour
 
     def _ball(self, node: int, colour: Mapping[int, int]) -> dict[int, None]:
-        """A node of a piece and those that are so many links from it, as long as they are few."""
+        """A node of a piece and those within a number of links from it, as long as they are few."""
         ball: dict[int, None] = {node: None}
         layer = [node]
         while layer:

@@ -1,6 +1,6 @@
 """Values of a prompt in a normal form: equal exactly where a server takes them for the same.
 
-1 and 1.0 are the same number, true is no number, and ``{"__value__": x}`` is x: the server
+1 and 1.0 are the same number, true is not a number, and ``{"__value__": x}`` is x: the server
 unwraps it once. Only around a list it makes a difference, because a bare list would be a link.
 """
 
@@ -21,10 +21,10 @@ class _Literal(str):
 
 
 def value_key(value: Any) -> str:
-    """The normal form of an input's value, as a text.
+    """The normal form of an input's value, as a string.
 
     Args:
-        value: A value as it stands in a prompt; no `Link`.
+        value: A value as it is in a prompt; no `Link`.
 
     Raises:
         PromptError: It is nothing that JSON can hold.
@@ -38,7 +38,7 @@ def value_key(value: Any) -> str:
 
 
 def value_key_unwrapped(value: Any) -> str:
-    """The normal form of a value that stands inside another, where nothing is unwrapped."""
+    """The normal form of a value that is inside another, where nothing is unwrapped."""
     return _nested(value) if is_array(value) or is_object(value) else _scalar(value)
 
 
@@ -76,4 +76,4 @@ def _scalar(value: Any) -> str:
         return f"d{value};"
     if isinstance(value, str):
         return f"s{len(value)}:{value}"
-    raise PromptError(f"{value!r:.60} ({type(value).__name__}) is nothing that a prompt can hold")
+    raise PromptError(f"{value!r:.60} ({type(value).__name__}) cannot be held by a prompt")

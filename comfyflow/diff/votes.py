@@ -3,7 +3,7 @@
 A pair of nodes is worth what speaks for it: equal inputs, sources and users that are partners,
 an equal title. The surest pair is made first, and each new pair lets its neighbours vote again.
 Where several partners are worth the same, the one with the same id is taken, then the one that
-stands at the same place.
+is at the same place.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def content_key(node: GraphNode, graph: Graph) -> str:
     """What a node is, apart from its id, its title and what it is linked to.
 
     Its class, the values of its inputs, and which inputs are linked from which slot. A link to
-    a node that is not there counts as such, whatever id it names.
+    a node that does not exist counts as dangling, whatever id it names.
     """
     parts = [f"{len(node.class_type)}:{node.class_type}"]
     inputs = node.inputs

@@ -16,7 +16,7 @@ from .diagnosis import Diagnosis
 
 DISTRIBUTION: Final = "comfyflow-dsl"
 _OTHER: Final = "comfyflow"
-"""A distribution of somebody else's that has a package of the same name."""
+"""A distribution of someone else's that has a package of the same name."""
 _OLDEST: Final = (3, 10)
 _NEWEST: Final = (3, 14)
 """The newest Python that it is tested with."""
@@ -71,7 +71,7 @@ def python(version: tuple[int, int] = sys.version_info[:2]) -> Diagnosis:
         return Diagnosis("Python", "problem", message, f"install Python {_shown(_OLDEST)} or newer")
     if version > _NEWEST:
         cure = (
-            f"if something fails, use Python {_shown(_NEWEST)}, the newest one that comfyflow is tested with"
+            f"if something fails, use Python {_shown(_NEWEST)}, the newest version comfyflow is tested with"
         )
         return Diagnosis("Python", "warning", message, cure)
     return Diagnosis("Python", "ok", message)
@@ -84,7 +84,7 @@ def _package(installed: str) -> Diagnosis:
         return Diagnosis(
             "comfyflow",
             "problem",
-            f"{message}; the distribution {_OTHER!r}, another project, is installed over it",
+            f"{message}; the distribution {_OTHER!r}, a different project, is installed over it",
             f"python -m pip uninstall {_OTHER}; {again}",
         )
     if installed != __version__:

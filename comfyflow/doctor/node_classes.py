@@ -31,21 +31,21 @@ class _News:
 
 
 def stubs(known: Schema, folder: Path, server: Schema | None, option: str = "") -> Diagnosis:
-    """The diagnosis of the package of node classes in force.
+    """The diagnosis of the package of node classes in effect.
 
     Args:
         known: Its schema.
         folder: Its folder.
-        server: The server's schema; None where no server answers.
+        server: The server's schema; None if no server answers.
         option: How the server was named on the command line: ``--server URL``.
     """
     message = f"{len(known.raw)} node classes of ComfyUI {known.version_text}, in {folder}"
     if server is None:
-        return Diagnosis("stubs", "ok", f"{message}; not compared, as no server answers")
+        return Diagnosis("stubs", "ok", f"{message}; not compared because no server answered")
     own = folder.parent == Path.cwd()
     news = _news(known, server)
     if not (news.new or news.gone or news.changed):
-        return Diagnosis("stubs", "ok", f"{message}, as the server has them")
+        return Diagnosis("stubs", "ok", f"{message}, the same as the server's")
     which = "stale: on the server" if own else "the reference package, not the server's: there"
     out = folder.name if own else "comfynodes"
     cure = " ".join(filter(None, ("comfyflow gen-stubs", option, "--out", out)))
@@ -57,8 +57,8 @@ def lock(path: Path, server: Schema | None, *, named: bool) -> Diagnosis:
 
     Args:
         path: The file.
-        server: The server's schema; None where no server answers.
-        named: Whether the user named it, so that it must be there.
+        server: The server's schema; None if no server answers.
+        named: Whether the user named it, so that it must exist.
     """
     from ..lock import read_lock
 
@@ -67,10 +67,10 @@ def lock(path: Path, server: Schema | None, *, named: bool) -> Diagnosis:
     try:
         found = read_lock(path)
     except LockError as error:
-        return Diagnosis("lock", "problem", str(error), "make it anew: comfyflow lock TARGET…")
+        return Diagnosis("lock", "problem", str(error), "create it again: comfyflow lock TARGET…")
     message = f"{path} has {len(found.nodes)} node classes of ComfyUI {found.version}"
     if server is None:
-        return Diagnosis("lock", "ok", f"{message}; not compared, as no server answers")
+        return Diagnosis("lock", "ok", f"{message}; not compared because no server answered")
     gone = [name for name in found.nodes if name not in server]
     changed = [name for name in found.nodes if name in server and _differs(found.schema[name], server[name])]
     workflows = " ".join(found.workflows)
@@ -82,7 +82,7 @@ def lock(path: Path, server: Schema | None, *, named: bool) -> Diagnosis:
             f"comfyflow check {workflows} --lock {path} says what that means for the workflows; "
             f"comfyflow lock {workflows} -o {path} accepts it",
         )
-    return Diagnosis("lock", "ok", f"{message}, as the server has them")
+    return Diagnosis("lock", "ok", f"{message}, the same as the server's")
 
 
 def _news(known: Schema, server: Schema) -> _News:

@@ -23,7 +23,9 @@ def running_server(stats: SystemStats, where: str) -> Diagnosis:
 
     message = f"{where}: ComfyUI {stats.system.comfyui_version or 'of an unknown version'}"
     if stats.version is None:
-        cure = "what differs between versions goes by its node classes; update ComfyUI to 0.3.64 or newer"
+        cure = (
+            "version-specific behaviour is derived from its node classes; update ComfyUI to 0.3.64 or newer"
+        )
         return Diagnosis("server", "warning", message, cure)
     newest = max(EDITORS[0][0], *(version for _, version in MODULE_SIGNS))
     if stats.version[:2] > newest[:2]:
@@ -48,12 +50,12 @@ def editor(stats: SystemStats) -> Diagnosis:
             "editor",
             "warning",
             "the server does not say which editor it requires",
-            "where a conversion must follow another one than its version had: convert --editor VERSION",
+            "to convert like a different version: convert --editor VERSION",
         )
     if version[:2] > NEWEST[:2]:
-        known = f"{said}, newer than {NEWEST.major}.{NEWEST.minor}, the newest one whose rules are known"
+        known = f"{said}, newer than {NEWEST.major}.{NEWEST.minor}, the newest version whose rules are known"
         return Diagnosis("editor", "warning", known, _UPGRADE)
     if version[:2] < OLDEST[:2]:
-        known = f"{said}, older than {OLDEST.major}.{OLDEST.minor}, the oldest one whose rules are known"
-        return Diagnosis("editor", "warning", known, "update ComfyUI, or look at what is converted")
+        known = f"{said}, older than {OLDEST.major}.{OLDEST.minor}, the oldest version whose rules are known"
+        return Diagnosis("editor", "warning", known, "update ComfyUI, or check converted workflows by eye")
     return Diagnosis("editor", "ok", str(said))

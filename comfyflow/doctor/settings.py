@@ -54,7 +54,7 @@ def _config() -> Diagnosis:
         found = read_config()
         given_credentials()
     except ComfyflowError as error:
-        return Diagnosis("config file", "problem", str(error), f"correct {path}, or remove it")
+        return Diagnosis("config file", "problem", str(error), f"correct {path} or remove it")
     if not path.exists():
         return Diagnosis("config file", "ok", f"none; it would be {path}")
     said = f"{path} ({', '.join(sorted(found)) or 'empty'})"
@@ -74,7 +74,7 @@ def _environment() -> Iterator[Diagnosis]:
         cure = (
             f"rename it to {near}"
             if near is not None
-            else f"unset it; there are {', '.join(sorted(VARIABLES))}"
+            else f"unset it; valid variables: {', '.join(sorted(VARIABLES))}"
         )
         yield Diagnosis("environment", "warning", f"{name} is set, but nothing reads it", cure)
     try:
@@ -83,7 +83,7 @@ def _environment() -> Iterator[Diagnosis]:
         yield Diagnosis("environment", "problem", str(error), f"correct {BOUNDS_VARIABLE}, or unset it")
         return
     if not unknown:
-        yield Diagnosis("environment", "ok", ", ".join(given) or "no variable of comfyflow is set")
+        yield Diagnosis("environment", "ok", ", ".join(given) or "no comfyflow variable is set")
 
 
 def _cache() -> Diagnosis:
@@ -92,7 +92,7 @@ def _cache() -> Diagnosis:
         return Diagnosis("cache", "ok", "caching is off")
     if not folder.exists():
         return Diagnosis("cache", "ok", f"{folder} does not exist yet")
-    elsewhere = f"make it a writable folder, or name another one: {CACHE_VARIABLE}=DIR"
+    elsewhere = f"make it a writable folder or name another one: {CACHE_VARIABLE}=DIR"
     if not folder.is_dir():
         return Diagnosis("cache", "warning", f"{folder} is not a folder, so nothing is cached", elsewhere)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):

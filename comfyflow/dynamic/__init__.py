@@ -1,11 +1,11 @@
-"""The dynamic inputs of V3 nodes: those that stand for inputs of their own, or for a type.
+"""The dynamic inputs of V3 nodes: those that stand for further inputs, or for a type.
 
 Each kind is one class in one file, and says there how it is read from an /object_info, unfolded,
 validated, compared, generated, called, drawn and put on a node of the editor; the rooms of the
 package ask it (`room`). A new kind is a file and a line here.
 
 Other packages of ComfyUI have no kinds: inputs that packs count (``image_1``, ``image_2``) are
-told by their names, not by a type of theirs (`comfyflow.schema.grown_inputs`), and a loop is a
+recognised by their names, not by a type of theirs (`comfyflow.schema.grown_inputs`), and a loop is a
 pair of classes (`comfyflow.validate.loops`).
 """
 

@@ -27,7 +27,7 @@ class Autogrow(DynamicInput):
 
     @cached_property
     def growth(self) -> GrowthTemplate | None:
-        """Its template, or None where it cannot be used."""
+        """Its template, or None if it cannot be used."""
         template = self.entry.options.get("template")
         if not is_object(template):
             return None

@@ -59,7 +59,7 @@ class DynamicGroup(DynamicInput):
         return tuple(rows), [(f"{name}.{row}.", self.fields) for row in rows]
 
     def wrong(self, name: str, given: Mapping[str, Any], depth: int) -> WrongInput | None:
-        """A key that is no row's field, a row beyond the last, or too few or too many rows."""
+        """A key that is not a row's field, a row beyond the last, or too few or too many rows."""
         return self._wrong_key(name, given) or self._wrong_count(name, given)
 
     def _wrong_key(self, name: str, given: Mapping[str, Any]) -> WrongInput | None:
@@ -135,5 +135,5 @@ class DynamicGroup(DynamicInput):
 
 
 def _is_row(text: str) -> bool:
-    """Whether a text is the index of a row: digits, and no zero in front."""
+    """Whether a string is the index of a row: digits, and no zero in front."""
     return text.isascii() and text.isdecimal() and (text == "0" or not text.startswith("0"))

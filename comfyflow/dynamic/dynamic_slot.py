@@ -1,4 +1,4 @@
-"""DynamicSlot: what is linked to it asks for inputs of its own."""
+"""DynamicSlot: what is linked to it asks for further inputs."""
 
 from __future__ import annotations
 

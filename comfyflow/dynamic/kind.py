@@ -18,7 +18,7 @@ ReadInputs = Callable[[object], "tuple[InputSchema, ...]"]
 """Reads the inputs in a ``{"required": …, "optional": …}`` object."""
 
 Chosen = tuple[Any, list[tuple[str, "tuple[InputSchema, ...]"]]]
-"""What is chosen, and the inputs that are there therefore, with what stands in front of their names."""
+"""What is chosen, and the inputs that are there therefore, with what is in front of their names."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class GrowthTemplate:
     """The template of an input that grows: one slot a value.
 
     Attributes:
-        names: The slots' own names, in order: what stands behind the dot in a prompt.
+        names: The slots' own names, in order: what is behind the dot in a prompt.
         minimum: How many of the first slots must be filled (if the template is required).
         input: What each slot takes; its ``required`` is the template's.
-        prefix: What the names start with, or None where the server lists them by hand.
+        prefix: What the names start with, or None if the server lists them by hand.
     """
 
     names: tuple[str, ...]
@@ -64,7 +64,7 @@ class Counterpart(NamedTuple):
     Attributes:
         was: What it brought.
         now: What it brings.
-        prefix: What stands in front of their names.
+        prefix: What is in front of their names.
         concerns: Whether a node that is given this has them.
     """
 
@@ -75,9 +75,9 @@ class Counterpart(NamedTuple):
 
 
 class DynamicInput:
-    """One kind of dynamic input. An instance is one such input, as a server describes it.
+    """One kind of dynamic input. An instance is one of these inputs, as a server describes it.
 
-    A kind is one class in one file, and one line in `comfyflow.dynamic`. What stands here is an
+    A kind is one class in one file, and one line in `comfyflow.dynamic`. What is here is an
     input that brings nothing and is like any other.
 
     Args:
@@ -88,12 +88,12 @@ class DynamicInput:
         type: The type by which servers name the kind.
         unfolds: Whether it stands for other inputs.
         is_keyed: Whether a key that is typed in chooses what it brings.
-        is_template: Whether it is only a template of slots: nothing stands in a prompt under its own
+        is_template: Whether it is only a template of slots: nothing is in a prompt under its own
             name, and whether it is required tells nothing.
         is_wild: Whether servers take any link from and to its type (0.4 and later).
         value_class: What the classes derive from that a generated class has for it, or ``""``.
         functions: The functions that a generated constructor calls for it.
-        widget_since: Since which release of the editor it has a widget, or None where it has none.
+        widget_since: Since which release of the editor it has a widget, or None if it has none.
     """
 
     type: ClassVar[str]
@@ -118,17 +118,17 @@ class DynamicInput:
 
     @property
     def keys(self) -> tuple[str, ...] | None:
-        """The keys that choose, each once; None where it is not keyed."""
+        """The keys that choose, each once; None if it is not keyed."""
         return tuple(dict.fromkeys(option.key for option in self.options)) if self.is_keyed else None
 
     @cached_property
     def growth(self) -> GrowthTemplate | None:
-        """How it grows, or None where it does not or its template cannot be used."""
+        """How it grows, or None if it does not or its template cannot be used."""
         return None
 
     @cached_property
     def fields(self) -> tuple[InputSchema, ...]:
-        """The inputs that stand below its own name, or in each of its rows."""
+        """The inputs that are below its own name, or in each of its rows."""
         return ()
 
     @property
@@ -143,7 +143,7 @@ class DynamicInput:
 
     @property
     def socket_type(self) -> str | None:
-        """The type of what may be linked to it, or None where nothing may."""
+        """The type of what may be linked to it, or None if nothing may."""
         return None
 
     @property
@@ -159,12 +159,12 @@ class DynamicInput:
         Args:
             name: Its own full name.
             given: The node's ``inputs`` in a prompt.
-            depth: How many dynamic inputs these stand in.
+            depth: How many dynamic inputs these are in.
         """
         raise NotImplementedError
 
     def chosen(self, name: str, given: Mapping[str, Any]) -> Chosen:
-        """What is chosen (None where nothing is given, False where it is none of its keys), and
+        """What is chosen (None if nothing is given, False where it is not one of its keys), and
         what is there therefore.
         """
         return (None, [])
@@ -173,7 +173,7 @@ class DynamicInput:
         """What a server finds wrong with the names that are given below it."""
         return None
 
-    # How it is compared with what it was, and told.
+    # How it is compared with what it was, and reported.
 
     def counterparts(self, now: DynamicInput, name: str) -> Iterator[Counterpart]:
         """What it brings, beside what the same input brings now.
@@ -189,14 +189,14 @@ class DynamicInput:
         for option in self.options:
             yield repr(option.key), option.inputs
 
-    # How a generated class takes it, and how such a class is called.
+    # How a generated class takes it, and how that class is called.
 
     def argument(self, plan: ConstructorPlan) -> GeneratedArgument:
         """The argument of a generated constructor."""
         return plan.argument([plan.use("AnyValue")])
 
     def fitted(self, call: CallFitting, parameter: Any, name: str) -> Any:
-        """What stands for it in a call of the generated class; None where it is left out.
+        """What stands for it in a call of the generated class; None if it is left out.
 
         Args:
             call: The call, as far as it is written.
@@ -248,7 +248,7 @@ def unfold_inputs(
         inputs: What the node class declares.
         given: The node's ``inputs`` in a prompt; only names, and the keys that choose, matter.
         prefix: The dotted name in front, with its dot.
-        depth: How many dynamic inputs this one stands in.
+        depth: How many dynamic inputs this one is in.
     """
     for entry in inputs:
         name = prefix + entry.name
@@ -268,7 +268,7 @@ def wrong_input(
         inputs: What the node class declares.
         given: What the node is given.
         prefix: The dotted name in front, with its dot.
-        depth: How many dynamic inputs these stand in.
+        depth: How many dynamic inputs these are in.
     """
     for entry in inputs:
         wrong = entry.dynamic.wrong(prefix + entry.name, given, depth) if entry.dynamic is not None else None

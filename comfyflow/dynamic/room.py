@@ -50,7 +50,7 @@ class ConstructorPlan(Protocol):
         ...
 
     def text(self, value: str) -> str:
-        """A text as a literal."""
+        """A string as a literal."""
         ...
 
     def texts(self, values: Iterable[str]) -> str:
@@ -125,7 +125,7 @@ class CallFitting(Protocol):
         ...
 
     def take_below(self, name: str) -> dict[str, Any]:
-        """The inputs under a dynamic one, by what stands behind its name."""
+        """The inputs under a dynamic one, by what is behind its name."""
         ...
 
     def plain(self, parameter: Any, name: str) -> Any:
@@ -200,11 +200,11 @@ class DrawnArguments(Protocol):
         ...
 
     def given(self, entry: InputSchema, name: str) -> Any:
-        """An input that is to be drawn and not to be left out."""
+        """An input that is drawn and not left out."""
         ...
 
     def below(self, name: str, entries: Iterable[InputSchema]) -> list[Any]:
-        """Inputs that are to be drawn below a name."""
+        """Inputs to draw below a name."""
         ...
 
     def option(self, entry: InputSchema, options: Sequence[DynamicOption]) -> DynamicOption:
@@ -215,7 +215,7 @@ class DrawnArguments(Protocol):
         """How many more rows of inputs than needed.
 
         Args:
-            room: How many more there may be; None where nothing is said.
+            room: How many more there may be; None if nothing is said.
             entries: The inputs of a row.
         """
         ...

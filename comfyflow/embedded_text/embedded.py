@@ -28,7 +28,7 @@ _READERS: Final[Mapping[Container, Reader]] = {
 
 
 def embedded_texts(data: bytes, bounds: Bounds | None = None) -> Mapping[str, str]:
-    """The texts in a file, by name; none where it has none or is of another kind.
+    """The texts in a file, by name; none if it has none or is of another kind.
 
     Args:
         data: The whole file.
@@ -47,7 +47,7 @@ def embedded_values(data: bytes, bounds: Bounds | None = None) -> Mapping[str, A
 
     Args:
         data: The whole file.
-        bounds: How large the texts may be; one with more values than they allow stays a text.
+        bounds: How large the texts may be; one with more values than they allow stays a string.
 
     Raises:
         MissingExtraError: See `embedded_texts`.

@@ -24,7 +24,7 @@ def png_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
     """The texts of a PNG file, by name.
 
     Args:
-        data: The whole file. Whatever in it is cut off or is no text is passed over, and so is a
+        data: The whole file. Whatever in it is cut off or is not a string is passed over, and so is
             text of no interest that is too large.
         bounds: How large they may be, together and unpacked.
 
@@ -54,7 +54,7 @@ def png_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
 
 
 def _png_text(kind: bytes, rest: bytes, bounds: Bounds) -> bytes | None:
-    """What stands behind the name in a chunk; None where it is damaged."""
+    """What is behind the name in a chunk; None if it is damaged."""
     if kind == b"zTXt":
         return _unpacked(rest[1:], bounds)
     if kind == b"iTXt":
@@ -64,7 +64,7 @@ def _png_text(kind: bytes, rest: bytes, bounds: Bounds) -> bytes | None:
 
 
 def _decoded(text: bytes) -> str:
-    """A text that is to be Latin-1 by the standard; the editor and many tools write UTF-8."""
+    """A string that must be Latin-1 by the standard; the editor and many tools write UTF-8."""
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError:
@@ -85,7 +85,7 @@ _ENCODING: Final = 8
 _COMMENT: Final = 0xFE
 """The second byte of a comment's marker, in JPEG; the label of a comment's extension, in GIF."""
 _FEW: Final = 16
-"""So many places of a file are tried that may be the beginning of EXIF data."""
+"""How many places in a file are tried as the beginning of EXIF data."""
 
 
 def jpeg_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:

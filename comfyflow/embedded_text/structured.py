@@ -17,7 +17,7 @@ _METADATA_END: Final = b"]]>"
 
 
 def safetensors_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
-    """The ``__metadata__`` of a safetensors file; ComfyUI's latents are such files.
+    """The ``__metadata__`` of a safetensors file; ComfyUI's latents are safetensors files.
 
     Raises:
         BoundsError: Its header is larger than it may be.

@@ -1,7 +1,7 @@
 """The canvases of a graph: the workflow's own and the inside of each subgraph, with what crosses between.
 
-A prompt links nodes across scopes as if there were none. In the editor such a link leaves a subgraph by an
-output of it and enters one by an input, at each canvas on the way.
+A prompt links nodes across scopes as if scopes did not exist. In the editor a link like that leaves a
+subgraph by an output of it and enters one by an input, at each canvas on the way.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Boundary:
         name: Its name; no two of a side share one.
         type: Its type.
         label: What the editor shows instead, or None.
-        source: For an output, what gives it inside; None where nothing does.
+        source: For an output, what gives it inside; None if nothing does.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Board:
     outputs: list[Boundary] = field(default_factory=list[Boundary])
 
     def local(self, node_id: str) -> str:
-        """The id on this canvas of a node, or of a subgraph's, that stands on it."""
+        """The id on this canvas of a node, or of a subgraph's, that is on it."""
         return node_id[len(self.scope_id) + 1 :] if self.scope_id != ROOT else node_id
 
 
@@ -235,7 +235,7 @@ class Boards:
         return outputs[link.slot] if link.slot < len(outputs) else (f"output {link.slot + 1}", "*")
 
     def _holds(self, scope_id: str, link: Link) -> bool:
-        """Whether the node that a link starts at stands in a scope, however deep."""
+        """Whether the node that a link starts at is in a scope, however deep."""
         inner = self._graph[link.node_id].scope
         while inner not in (scope_id, ROOT):
             inner = self._graph.scopes[inner].outer

@@ -83,10 +83,10 @@ class _ScopedCall:
 
     Attributes:
         call: The call.
-        outer: The use that it stands in, or None.
-        depth: How many uses it stands in.
+        outer: The use that it is in, or None.
+        depth: How many uses it is in.
         nodes: The ids in the prompt of the nodes that it made, in their order.
-        inner: The uses that stand in it, in their order.
+        inner: The uses that are in it, in their order.
         raised: The parameter that each constant comes from, by node and input.
         number: The number of the node that stands for it.
         form: What it shares with other calls of the same function.
@@ -115,13 +115,13 @@ def with_call_scopes(
 ) -> tuple[Graph, Mapping[str, Origin]] | None:
     """The graph of a workflow in which each call of a function is a scope, and where each was called.
 
-    Nodes get the ids that they have in subgraphs. None where no function was called, or where the
+    Nodes get the ids that they have in subgraphs. None if no function was called, or where the
     workflow's function does not make the same again.
 
     Args:
         workflow: The workflow.
         schema: The classes of its nodes.
-        values_differ: Whether uses of one subgraph may have values of their own in the editor.
+        values_differ: Whether uses of one subgraph may have their own values in the editor.
     """
     again = called_again(workflow)
     if again is None:
@@ -231,7 +231,7 @@ class _Scoping:
         return more
 
     def _path(self, use: _ScopedCall, node_id: str) -> tuple[int, ...] | None:
-        """Where a node stands in a use: through which inner ones, and its place; None where it does not."""
+        """Where a node is in a use: through which inner ones, and its place; None if it does not."""
         inner = self._use_of.get(node_id)
         if inner is None:
             return None

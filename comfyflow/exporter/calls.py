@@ -43,7 +43,7 @@ class FunctionCall:
 
 
 def called_again(workflow: Workflow[Any]) -> tuple[Workflow[Any], list[FunctionCall]] | None:
-    """A workflow, made anew, and the calls that made its nodes, outer ones first.
+    """A workflow, made again, and the calls that made its nodes, outer ones first.
 
     Args:
         workflow: The workflow; None is given where it was made of nodes, and not by a function.
@@ -75,7 +75,7 @@ class _Watch:
         if event != "call" or frame.f_code is not _MAKE:
             return
         chain: list[FrameType] = []
-        maker = frame.f_back  # the class's own constructor, or what stands in its place
+        maker = frame.f_back  # the class's own constructor, or what is in its place
         caller = maker.f_back if maker is not None else None
         while caller is not None and caller.f_code is not _TOP:
             if _is_of_users(caller.f_code):
@@ -106,7 +106,7 @@ _TOP: Final = called_again.__code__
 
 
 def _is_of_users(code: CodeType) -> bool:
-    """Whether it is a function that somebody wrote to make nodes: no comprehension, and not ours."""
+    """Whether it is a function that someone wrote to make nodes: no comprehension, and not ours."""
     if code.co_name.startswith("<"):
         return False
     file = code.co_filename

@@ -47,7 +47,7 @@ def write_class_node(
         shape: What its class gives it in the editor.
         rules: The release of the editor that it is for.
         fed: The inputs that an unlinked input of the subgraph feeds: their slots are saved, and the editor
-            sends their texts as they stand.
+            sends their texts as they are.
         by_name: Save the values by name, as the code of some packs does.
     """
     shape = _with_pack_widgets(node, shape)
@@ -182,7 +182,7 @@ def _live_node(node: GraphNode, shape: NodeShape, fed: AbstractSet[str]) -> LGra
 def _slots(node: GraphNode, live: LGraphNode, fed: AbstractSet[str]) -> Iterator[DraftInput]:
     """The slots to save: all sockets, and the inputs of widgets that are linked.
 
-    Sockets come first, and what a dynamic combo brings stands in front of it: 1.58 finds slots by place.
+    Sockets come first, and what a dynamic combo brings is in front of it: 1.58 finds slots by place.
     """
     linked = dict(node.links)
     specs = live.shape.specs if live.shape is not None else {}
@@ -191,7 +191,7 @@ def _slots(node: GraphNode, live: LGraphNode, fed: AbstractSet[str]) -> Iterator
         if source is not None or slot.widget is None or slot.name in fed:
             spec = specs.get(slot.name)
             yield DraftInput(slot.name, slot.type, source, slot.widget, spec is None or not spec.required)
-    for name, source in linked.items():  # the class has no such input; the editor sends the link all the same
+    for name, source in linked.items():  # unknown to the class; the editor sends the link anyway
         yield DraftInput(name, "*", source, optional=True)
 
 

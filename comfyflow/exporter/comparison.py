@@ -57,7 +57,7 @@ def _of_node(
         if name in made:
             continue
         if type(value) is Link and value.node_id not in graph:
-            text = f"the link to node {shown(value.node_id)} is left out: there is no such node"
+            text = f"the link to node {shown(value.node_id)} is left out: that node does not exist"
             yield _problem(node, "link_to_nothing", text, name)
         elif name not in inputs:
             what = "this link" if type(value) is Link else shown(value)
@@ -65,7 +65,7 @@ def _of_node(
             yield _problem(node, "input_lost", text, name)
         elif not same(value, inputs[name]) and _is_held(value, inputs[name], graph):
             text = (
-                f"the editor has no place for {shown(value)} here, so a node of its own gives it:"
+                f"the editor has no place for {shown(value)} here, so a separate node supplies it:"
                 f" #{inputs[name][0]}"
             )
             yield _problem(node, "value_in_node", text, name)

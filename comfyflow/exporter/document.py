@@ -20,7 +20,7 @@ OUTPUT_NODE: Final = -20
 GROUP_COLOR: Final = "#3f789e"
 _NAMES: Final = uuid.UUID("6d4a3a34-6b0b-4b52-9d47-3b4e7c6f7a10")
 _EMPTY: Final[tuple[Point, Point]] = (-250.0, 0.0), (120.0, 0.0)
-"""Where the boundary nodes of a subgraph without nodes stand."""
+"""Where the boundary nodes of a subgraph without nodes are."""
 _OPTIONAL: Final = 7
 """What draws a slot hollow."""
 
@@ -34,7 +34,7 @@ def saved_id(node_id: str) -> int | str:
 
 
 def uuid_of(*parts: str) -> str:
-    """An id of its own for something that has these names; the same for the same names."""
+    """A unique id for something that has these names; the same for the same names."""
     return str(uuid.uuid5(_NAMES, "\x1f".join(parts)))
 
 
@@ -71,7 +71,7 @@ class Document:
         """The whole file.
 
         Args:
-            name: What the workflow is called.
+            name: The workflow's name.
             definitions: The scope whose canvas is written for each definition.
         """
         nodes, links = self._canvas_json(ROOT)
@@ -207,7 +207,7 @@ def node_json(node: DraftNode, saved: int | str, place: Point, size: Size) -> di
     Args:
         node: The node.
         saved: Its id.
-        place: Where it stands.
+        place: Where it is.
         size: How large it is.
     """
     made: dict[str, Any] = {

@@ -71,12 +71,12 @@ _REWRITTEN: Final = re.compile(r"[{}]|//|/\*|\\\|")
 
 
 def escaped(text: str) -> str:
-    r"""The text to save in place of one that is to be sent.
+    r"""The text to save in place of one to send.
 
-    A text that ends with an odd number of backslashes cannot be saved so: `can_be_escaped`.
+    A string that ends with an odd number of backslashes cannot be saved so: `can_be_escaped`.
 
     Args:
-        text: What is to be sent.
+        text: The string to send.
     """
     return _MARKED.sub(_escape, text) if _REWRITTEN.search(text) else text
 

@@ -1,7 +1,7 @@
 """Scopes as the editor can have them.
 
-Which scopes can be subgraphs of the editor with the ids that their nodes have: it numbers inner nodes anew
-whose numbers are not unique over all canvases. Such nodes are written flat, under the whole of their ids,
+Which scopes can be subgraphs of the editor with the ids that their nodes have: it numbers inner nodes again
+whose numbers are not unique over all canvases. These nodes are written flat, under the whole of their ids,
 which it keeps.
 
 Constants at inputs that have no widget, which the editor sends only inside a subgraph: there an input of the
@@ -9,7 +9,7 @@ subgraph that nothing is linked to sends the value of the first widget that it f
 one more is made, which feeds the input and a muted node that holds the value. On the workflow's own canvas a
 primitive node gives the value: the server runs the same, with one node more.
 
-Several uses of one subgraph: what they must have in common, and what each may have of its own. Since 1.46
+Several uses of one subgraph: what they must have in common, and what may differ between them. Since 1.46
 the values saved on the node of a subgraph count, for each use its own; from 1.41 to 1.45 they do not, so that
 all uses send the values inside.
 """
@@ -29,7 +29,7 @@ from .draft import DraftNode
 
 
 def with_possible_scopes(graph: Graph) -> Graph:
-    """The graph without the scopes whose nodes the editor would number anew.
+    """The graph without the scopes whose nodes the editor would number again.
 
     Scopes of one definition share its numbers.
     """
@@ -54,7 +54,7 @@ def flattened(graph: Graph) -> Graph:
 
 
 def _members(graph: Graph) -> Iterator[tuple[str, str]]:
-    """All nodes, and the nodes of scopes, each with the scope that it stands in; those of the root first."""
+    """All nodes, and the nodes of scopes, each with the scope that it is in; those of the root first."""
     members = [(node.scope, node_id) for node_id, node in graph.items()]
     members += [(scope.outer, scope.scope_id) for scope in graph.scopes.values()]
     yield from (member for member in members if member[0] == ROOT)
@@ -69,7 +69,7 @@ def _top(graph: Graph, scope_id: str) -> str:
 
 
 def without_scopes(graph: Graph, refused: set[str]) -> Graph:
-    """The graph without some scopes, and without all that they stand in or that stand in those."""
+    """The graph without some scopes, and without all that they are in or that are in those."""
     tops = {_top(graph, scope_id) for scope_id in refused}
     gone: set[str] = set()
     for scope in graph.scopes.values():
@@ -89,7 +89,7 @@ _HOLDERS: Final[Mapping[type, str]] = {
 
 
 def with_holders(graph: Graph, drafts: Mapping[str, DraftNode], schema: Schema) -> tuple[Graph, set[str]]:
-    """The graph with nodes that hold stray constants, and the ids of those that are to be muted.
+    """The graph with nodes that hold stray constants, and the ids of those to mute.
 
     Args:
         graph: The graph.

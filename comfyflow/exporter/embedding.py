@@ -16,7 +16,7 @@ from .source_notes import told_by
 from .writing import FRONTEND, write_workflow
 
 _MOST_LAID_OUT: Final = 150
-"""Graphs with more nodes than this stand in plain columns: a layout would take longer than sending them."""
+"""Graphs with more nodes than this are in plain columns: a layout would take longer than sending them."""
 
 _COLUMN: Final = 500.0
 _ROW: Final = 350.0
@@ -24,7 +24,7 @@ _PER_COLUMN: Final = 20
 
 
 def embedded_workflow(source: Source, schema: Schema) -> dict[str, Any] | None:
-    """The editor's workflow of what is sent; None where the editor cannot hold that.
+    """The editor's workflow of what is sent; None if the editor cannot hold that.
 
     The editor takes the workflow in a file before the prompt in it. So it must be as good as that: one
     whose values the editor could not name, because the schema does not know their class, is left out.

@@ -1,4 +1,4 @@
-"""A workflow of the editor, changed to what a graph says: what the graph does not say stays as it was.
+"""An editor workflow, changed to what a graph says: what the graph does not say stays as it was.
 
 So bypassed nodes, reroutes, notes, groups, colours, properties and places outlive the way through a prompt or
 through Python. Nodes are recognised as `diff` does it, whatever their ids are now.
@@ -40,7 +40,7 @@ class Origin:
     """What a graph has come from, as far as an editor's file tells.
 
     Attributes:
-        document: The file's JSON, a copy of its own.
+        document: The file's JSON, a separate copy.
         conversion: The prompt that the editor makes of it.
         found: What is different between that and the graph.
         graph: The graph with the ids that its nodes have in the file, in its scopes and on its canvas.
@@ -53,10 +53,10 @@ class Origin:
 
 
 def origin_of(document: Mapping[str, Any], graph: Graph, schema: Schema, rules: EditorRules) -> Origin | None:
-    """What a graph has of an editor's file; None where they have nothing in common.
+    """What a graph has of an editor's file; None if they have nothing in common.
 
     Raises:
-        ConversionError: The file is no workflow of the editor.
+        ConversionError: The file is not an editor workflow.
     """
     own: dict[str, Any] = copy.deepcopy(dict(document))
     conversion = convert_workflow(own, schema, editor=rules.name, seed=0)
@@ -72,7 +72,7 @@ def revised(
 ) -> tuple[dict[str, Any], list[Problem]] | None:
     """The file with what is different written into it, and what the editor will send otherwise.
 
-    None where more than that would be needed.
+    None if more than that would be needed.
 
     Args:
         origin: The file and the graph.
@@ -92,7 +92,7 @@ def revised(
 
 
 def with_looks(made: dict[str, Any], origin: Origin) -> None:
-    """Give nodes and groups that were written anew the looks that they had.
+    """Give nodes and groups that were written again the looks that they had.
 
     Args:
         made: What was written; it is changed.
@@ -265,7 +265,7 @@ def _numbers(document: Mapping[str, Any], before: Graph) -> set[int]:
 
 
 def _renamed(graph: Graph, before: Graph, found: Diff, taken: set[int]) -> Graph:
-    """The graph with the ids of the file; what is new stands on the workflow's canvas.
+    """The graph with the ids of the file; what is new is on the workflow's canvas.
 
     It keeps its id where that is free, else it gets the next number.
     """

@@ -52,7 +52,7 @@ class RootLinks:
 
         Args:
             node_id: The node.
-            draft: What it is to be.
+            draft: What to write it as.
             sources: For each input of the draft the node and output on this canvas that it is linked to.
 
         Returns:

@@ -30,7 +30,7 @@ Origin: TypeAlias = "tuple[CodeType, int]"
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of a graph beside it.
+    """What is kept about a graph beside it.
 
     Attributes:
         notes: Notes for its canvas.
@@ -47,14 +47,14 @@ NOTHING: Final = Told()
 
 
 def told_by(workflow: Workflow[Any] | None) -> Told:
-    """What a workflow in Python tells; nothing where it is none."""
+    """What a workflow in Python tells; nothing where it is not one."""
     if workflow is None:
         return NOTHING
     return Told(tuple(_notes(workflow)), sections=True)
 
 
 def sections_of(graph: Graph, told: Told) -> list[Section]:
-    """The sections of the source: what stands under one heading, by scope."""
+    """The sections of the source: what is under one heading, by scope."""
     if not told.sections:
         return []
     made = [(node.scope, node_id, node.origin) for node_id, node in graph.items()]
@@ -69,7 +69,7 @@ def sections_of(graph: Graph, told: Told) -> list[Section]:
 
 
 def _heading(origin: Origin) -> tuple[str, int, str] | None:
-    """The file, line and title of the heading that a line stands under, within its function."""
+    """The file, line and title of the heading that a line is under, within its function."""
     code = origin[0]
     headings = _headings(code.co_filename, code)
     if not headings:

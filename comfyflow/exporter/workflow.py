@@ -1,4 +1,4 @@
-"""Workflows of the editor, made of whatever comfyflow holds."""
+"""Editor workflows, made of whatever comfyflow holds."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .writing import FRONTEND, write_workflow
 
 
 class WrittenWorkflow(dict[str, Any]):
-    """A workflow of the editor. It *is* the JSON: a dictionary.
+    """An editor workflow. It *is* the JSON: a dictionary.
 
     Attributes:
-        warnings: What the editor will not send as it was, each about one node; notes where it only adds
-            defaults.
-        frontend: The release of the editor that it was written for.
+        warnings: Values that the editor will send differently, one warning per node; notes where it
+            only adds defaults.
+        frontend: The editor release that it was written for.
     """
 
     def __init__(self, workflow: Mapping[str, Any], warnings: list[Problem], frontend: str) -> None:
@@ -46,35 +46,35 @@ def to_workflow(
     like: object = None,
     subgraphs: bool = False,
 ) -> WrittenWorkflow:
-    """Write a workflow that the ComfyUI editor loads, and of which it makes the same prompt again.
+    """Write a workflow that the ComfyUI editor loads and turns into the same prompt again.
 
-    Nodes keep their ids and titles. Scopes of the graph become subgraphs. What the editor cannot hold is told
-    in ``warnings``. Where the graph came from a file of the editor, is said to be `like` one, or is made by a
-    function that has one as its ``canvas``, that file is written, with what is different now. All else in it
-    stays, also what no prompt says (places, colours, groups, notes, bypassed nodes), and nodes have the ids
-    that they have there.
+    Nodes keep their ids and titles. Scopes of the graph become subgraphs. What the editor cannot hold is
+    reported in ``warnings``. If the graph came from an editor file, is `like` one, or is made by a function
+    with a ``canvas``, that file is written with the differences applied. Everything else in it stays,
+    including what prompts lack (positions, colours, groups, notes, bypassed nodes), and nodes keep their
+    ids from it.
 
     Args:
         graph: A graph, a workflow or a node in Python, a conversion, prompt JSON, editor JSON, or a file.
-        schema: The classes of the server that the editor stands in front of; by default those that the
-            node classes were generated from, else those of the reference package.
-        frontend: The release of the editor: ``"1.45"``, or any other; of one that is not known, the
-            nearest is followed. By default 1.45; for a file that is written again the server's, or the one
-            that saved it.
-        name: What the workflow is called.
-        like: The workflow of the editor that it once was: editor JSON, a file with it, or its conversion.
-        subgraphs: Write the functions that a workflow function calls as subgraphs: one definition, and a
-            node for each call, which shows the parameters that are values. The workflow's function is
-            called once more for that. Nodes in subgraphs get other ids: ``12:3``.
+        schema: The node classes of the editor's server; by default those that the Python classes
+            were generated from, else those of the reference package.
+        frontend: The release of the editor: ``"1.45"``, or any other; for an unknown one, the
+            nearest is used. By default 1.45; for a file that is updated, the server's or the one that saved
+            it.
+        name: The workflow's name.
+        like: The editor workflow it came from: editor JSON, a file with it, or its conversion.
+        subgraphs: Write functions that a workflow function calls as subgraphs: one definition, and a
+            node per call that exposes the parameters holding values. This calls the workflow function once
+            more. Nodes in subgraphs get different ids: ``12:3``.
 
     Returns:
         The JSON, with its warnings.
 
     Raises:
-        ExportError: A node has no class, `like` holds no workflow of the editor, or an argument is of
-            another type.
-        ClientError: It is nothing that holds a workflow.
-        ConversionError: The editor's JSON cannot be read, or `frontend` is no version.
+        ExportError: A node has no class, `like` holds no editor workflow, or an argument has
+            the wrong type.
+        ClientError: It does not hold a workflow.
+        ConversionError: The editor's JSON cannot be read, or `frontend` is not a version.
         CompileError: See `Workflow.compile`.
     """
     _check_types(schema, name)
@@ -97,7 +97,7 @@ def _written(
     *,
     subgraphs: bool,
 ) -> WrittenWorkflow:
-    """The file of the editor with what is different, or one that is written anew."""
+    """The file of the editor with what is different, or one that is written again."""
     from .revision import origin_of, revised, with_looks
 
     held = source.graph
@@ -142,14 +142,14 @@ def _check_types(schema: object, name: object) -> None:
             f"schema must be a Schema, not {kind}: load_schema reads one from a file or a server"
         )
     if not isinstance(name, str):
-        raise ExportError(f"name must be a text, not {type(name).__name__}")
+        raise ExportError(f"name must be a string, not {type(name).__name__}")
 
 
 def _document(like: object, source: Source) -> Mapping[str, Any] | None:
     """The file of the editor that a graph came from, or is said to be like.
 
     Raises:
-        ExportError: What it is said to be like is no workflow of the editor.
+        ExportError: What it is said to be like is not an editor workflow.
     """
     if like is not None:
         held = like.graph if isinstance(like, Conversion) else like
@@ -157,7 +157,7 @@ def _document(like: object, source: Source) -> Mapping[str, Any] | None:
         if found is None:
             is_file = is_path(like) or (isinstance(like, str) and like.lstrip()[:1] not in ("{", "["))
             what = f"{like} holds" if is_file else "this is"
-            raise ExportError(f"like must be a workflow of the editor, but {what} a prompt")
+            raise ExportError(f"like must be an editor workflow, but {what} a prompt")
         return found
     document = source.graph.canvas.document
     if document is None:
@@ -169,7 +169,7 @@ def canvas_of(source: Source) -> Mapping[str, Any] | None:
     """The file of the editor that the function of a workflow has as its ``canvas``.
 
     Raises:
-        ExportError: There is no such file, or it holds no workflow of the editor.
+        ExportError: The file does not exist, or it holds no editor workflow.
     """
     file = source.workflow._canvas if source.workflow is not None else None
     if file is None:
@@ -177,11 +177,11 @@ def canvas_of(source: Source) -> Mapping[str, Any] | None:
     try:
         found = read_json(file)[1]
     except ComfyflowError as error:
-        reason = "there is no such file" if not file.exists() else str(error)
+        reason = "file not found" if not file.exists() else str(error)
         raise ExportError(f"the canvas of {source.name!r} is {file}: {reason}") from None
     if found is None:
         raise ExportError(
-            f"the canvas of {source.name!r} is {file}: that is a prompt, and no workflow of the editor"
+            f"the canvas of {source.name!r} is {file}: that is a prompt, not an editor workflow"
         )
     return found
 
@@ -190,7 +190,9 @@ def _checked(graph: Graph, schema: Schema, rules: EditorRules, name: str, told: 
     """The workflow with its warnings: flat, where only so the editor gives all back."""
     for node in graph.values():
         if not node.class_type:
-            raise ExportError(f"node {node.node_id!r} has no class, and the editor cannot hold such a node")
+            raise ExportError(
+                f"node {node.node_id!r} has no class, and the editor cannot hold a node without one"
+            )
 
     def attempt(written: Graph, by_name: frozenset[str] = frozenset()) -> _Attempt:
         made = write_workflow(written, schema, rules, name, by_name=by_name, told=told)

@@ -45,7 +45,7 @@ def write_workflow(
         graph: The graph.
         schema: The classes of the server that the editor will be in front of.
         rules: The release of the editor.
-        name: What the workflow is called.
+        name: The workflow's name.
         by_name: The nodes whose values are saved by name, as the code of some packs does.
         told: What the user's source says of the graph.
     """

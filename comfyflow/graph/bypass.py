@@ -1,4 +1,4 @@
-"""Bypass: what a node hands on that is left out. Rule 12 of ``docs/editor-rules.md``."""
+"""Bypass: what a node passes on that is left out. Rule 12 of ``docs/editor-rules.md``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def handed_on(
     wanted: Any,
     fits: Callable[[Any, Any], bool] = connects,
 ) -> int | None:
-    """Which input a bypassed node hands on in place of one of its outputs.
+    """Which input a bypassed node passes on in place of one of its outputs.
 
     What is linked there comes out; where nothing is, nothing does: no other input is tried.
 

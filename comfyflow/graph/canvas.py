@@ -1,6 +1,6 @@
-"""How a workflow lies in the editor: where nodes stand, the groups around them, the notes beside them.
+"""How a workflow lies in the editor: where nodes are, the groups around them, the notes beside them.
 
-All of it is text and numbers of a stranger's file: show it, do not run it.
+All of it is text and numbers of an untrusted file: show it, do not run it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Point: TypeAlias = "tuple[float, float]"
 """A place on a canvas, in the editor's pixels, to the right and down."""
 
 Size: TypeAlias = "tuple[float, float]"
-"""A width and a height, in the editor's pixels; the title bar of a node stands above its height."""
+"""A width and a height, in the editor's pixels; the title bar of a node is above its height."""
 
 NOWHERE: Final[Point] = (0.0, 0.0)
 
@@ -32,7 +32,7 @@ class Group:
     box: tuple[float, float, float, float]
 
     def holds(self, position: Point) -> bool:
-        """Whether a point lies in it."""
+        """Whether a point is inside it."""
         left, top, width, height = self.box
         return left <= position[0] <= left + width and top <= position[1] <= top + height
 
@@ -44,9 +44,9 @@ class Note:
     Attributes:
         text: What it says.
         title: Its own title, or None.
-        position: Where its upper left corner stands.
+        position: Where its upper left corner is.
         markdown: Whether the text is Markdown.
-        size: How large it is, or None where nobody said so.
+        size: Its size, or None if unknown.
     """
 
     text: str
@@ -61,12 +61,12 @@ class Canvas:
     """The canvases of a workflow: its own, and that of each scope.
 
     Attributes:
-        positions: Where the upper left corner of a node stands, by its id; and of the node that stands
-            for a scope, by the id of the scope. A place is one on the canvas that the node stands on.
+        positions: Where the upper left corner of a node is, by its id; and of the node that is
+            for a scope, by the id of the scope. A place is one on the canvas that the node is on.
         groups: The groups on the canvas of each scope, the largest first, by the id of the scope.
         notes: The notes on the canvas of each scope, by the id of the scope.
         sizes: How large nodes are, by the same ids as the positions; of some it may not be known.
-        ends: Where the two boundary nodes of a scope stand, by its id: what its inputs come from, and what
+        ends: Where the two boundary nodes of a scope are, by its id: what its inputs come from, and what
             its outputs go to. Only a layout says it.
         collapsed: Nodes of which only the title bar is shown, by the same ids.
         document: The file of the editor that all of it was read from, with all else that it says; or None.

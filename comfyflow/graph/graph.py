@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 _SHOWN: Final = 10
-"""How many circles a message names."""
+"""How many cycles a message names."""
 
 
 class GraphNode:
@@ -25,12 +25,12 @@ class GraphNode:
     Attributes:
         node_id: Its id; unique in the graph.
         class_type: The server's class.
-        inputs: By wire name: a `Link`, or a value as it stands in a prompt.
-        title: What people call it, or None.
-        origin: Where the user's source made it: a place, or a code object and an instruction,
-            from which `place` is found when somebody asks; or None.
-        extra: Whatever else a prompt says of the node, kept as it is.
-        scope: The id of the scope that it stands in; `ROOT` is the workflow itself.
+        inputs: By wire name: a `Link`, or a value as it is in a prompt.
+        title: Its title, or None.
+        origin: Where the user's source created it: a place, or a code object and an
+            instruction from which `place` is computed on demand; or None.
+        extra: Anything else that a prompt says about the node, kept unchanged.
+        scope: The id of the scope that it is in; `ROOT` is the workflow itself.
     """
 
     __slots__ = ("class_type", "extra", "inputs", "node_id", "origin", "scope", "title")
@@ -55,13 +55,13 @@ class GraphNode:
 
     @property
     def place(self) -> Place | None:
-        """Where the user's source made it, or None."""
+        """Where the user's source created it, or None."""
         origin = self.origin
         return origin if origin is None or isinstance(origin, Place) else Place.of(*origin)
 
     @property
     def links(self) -> Iterator[tuple[str, Link]]:
-        """The inputs that are linked, with what they are linked to."""
+        """The linked inputs, with their links."""
         return ((name, value) for name, value in self.inputs.items() if type(value) is Link)
 
     def with_inputs(self, inputs: dict[str, Any]) -> GraphNode:
@@ -81,16 +81,16 @@ class GraphNode:
 
 
 class Graph(Mapping[str, GraphNode]):
-    """Nodes by id. Links are where the nodes' inputs say; they may lead to nothing.
+    """Nodes by id. Links are values of the nodes' inputs, and may be dangling.
 
     Args:
-        nodes: The nodes, in the order in which they are to be written.
-        scopes: The scopes that nodes stand in, outer ones first.
-        canvas: How it all lies in the editor.
+        nodes: The nodes, in the order in which to write them.
+        scopes: The scopes that nodes are in, outer ones first.
+        canvas: The layout in the editor.
 
     Attributes:
         scopes: The scopes by id, outer ones first.
-        canvas: How it all lies in the editor; empty where no editor has seen it.
+        canvas: The layout in the editor; empty if no editor has saved it.
 
     Raises:
         ValueError: Two nodes have the same id.
@@ -128,7 +128,7 @@ class Graph(Mapping[str, GraphNode]):
 
     @property
     def places(self) -> Mapping[str, Place]:
-        """Where the user's source made each node, by id; found when it is asked for."""
+        """Where the user's source created each node, by id; computed on demand."""
         return _Places(self)
 
     def with_nodes(self, nodes: Iterable[GraphNode]) -> Graph:
@@ -143,7 +143,7 @@ class Graph(Mapping[str, GraphNode]):
         return Graph(nodes, read_scopes(self._nodes).values(), self.canvas)
 
     def around(self, node_id: str) -> list[Scope]:
-        """The scopes that a node stands in, outer ones first."""
+        """The scopes that a node is in, outer ones first."""
         found: list[Scope] = []
         scope_id = self._nodes[node_id].scope
         while scope_id != ROOT:
@@ -157,19 +157,19 @@ class Graph(Mapping[str, GraphNode]):
 
     @property
     def users(self) -> dict[str, list[str]]:
-        """For each node those that are linked to it, a node once for each of its links."""
+        """For each node, the nodes linked to it, once per link."""
         return turned(self._all_sources())
 
     def upstream(self, node_ids: Iterable[str]) -> set[str]:
-        """The nodes that these depend on, and themselves. Ids that are not there are ignored."""
+        """The nodes that these depend on, including themselves. Unknown ids are ignored."""
         return reachable((node_id for node_id in node_ids if node_id in self._nodes), self.sources)
 
     def downstream(self, node_ids: Iterable[str]) -> set[str]:
-        """The nodes that depend on these, and themselves. Ids that are not there are ignored."""
+        """The nodes that depend on these, including themselves. Unknown ids are ignored."""
         return reachable((node_id for node_id in node_ids if node_id in self._nodes), self.users.__getitem__)
 
     def way(self, source: str, target: str) -> list[str] | None:
-        """A shortest way along links from one node to another, both included; None if there is none."""
+        """A shortest path along links from one node to another, both included; None if there is none."""
         before = nearest_first([source], self.users.__getitem__)
         if target not in before:
             return None
@@ -179,38 +179,38 @@ class Graph(Mapping[str, GraphNode]):
         return way[::-1]
 
     def order(self) -> list[str]:
-        """All nodes, each after those that it is linked to, otherwise as they stand.
+        """All nodes, each after those that it is linked to, otherwise in their own order.
 
         Raises:
-            GraphError: Nodes are linked in a circle; the message names it.
+            GraphError: Nodes are linked in a cycle; the message names it.
         """
         closing: list[str] = []
         order = sources_first(self._nodes, self.sources, closing.append)
         if closing:
             found = self.circles()
             shown = "; ".join(map(self.shown_circle, found[:_SHOWN]))
-            what = "a circle" if len(found) == 1 else f"{len(found)} circles"
+            what = "a cycle" if len(found) == 1 else f"{len(found)} cycles"
             more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            which = "one of these links" if len(found) == 1 else "a link of each"
-            raise GraphError(f"nodes are linked in {what}: {shown}{more}; take {which} away")
+            which = "one of these links" if len(found) == 1 else "one link of each"
+            raise GraphError(f"nodes are linked in {what}: {shown}{more}; remove {which}")
         return order
 
     def shown_circle(self, circle: Sequence[str]) -> str:
-        """A circle for a message: its nodes by class and id, the first one again at the end."""
+        """A cycle for a message: its nodes by class and id, the first one again at the end."""
         return " -> ".join(f"{self[each].class_type} #{each}" for each in [*circle, circle[0]])
 
     def circles(self) -> list[list[str]]:
-        """The circles of a graph that no server can run, the shortest first; see `walk.circles`.
+        """The cycles of a graph that no server can run, the shortest first; see `walk.circles`.
 
         Each goes from a node to one that is linked to it.
         """
         return circles(self._all_sources())
 
     def generations(self) -> list[list[str]]:
-        """The nodes in generations: those of one need only nodes of the ones before.
+        """The nodes in generations: each one only needs nodes of earlier generations.
 
         Raises:
-            GraphError: Nodes are linked in a circle; the message names it.
+            GraphError: Nodes are linked in a cycle; the message names it.
         """
         import networkx as nx
 

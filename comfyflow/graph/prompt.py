@@ -2,7 +2,7 @@
 
 A prompt is ``{node_id: {"class_type": …, "inputs": {…}, "_meta": {"title": …}}}``; a link is
 ``[node_id, slot]``, and a value that is a list is wrapped as ``{"__value__": […]}``, because a bare
-list would be read as a link. All that is to be known of that is asked here, of any JSON value.
+list would be read as a link. Everything about that is decided here, for any JSON value.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Prompt = dict[str, dict[str, Any]]
 """Prompt JSON: a node by its id."""
 
 META: Final = "_meta"
-"""What a node tells beside its class and inputs stands under this."""
+"""What a node tells beside its class and inputs is under this."""
 _VALUE: Final = "__value__"
 WRAPPED_FORM: Final = '{"__value__": [...]}'
 """How a list is written, for messages."""
@@ -29,8 +29,8 @@ def to_prompt(graph: Graph) -> Prompt:
     """Write a graph as prompt JSON.
 
     Args:
-        graph: Any graph; every node gets a ``_meta.title`` if it has a title (0.27 needs one
-            to be there where it replaces a class by another).
+        graph: Any graph; every node gets a ``_meta.title`` if it has a title (0.27 requires
+            one when it replaces a class).
     """
     prompt: Prompt = {}
     for node_id, node in graph.items():
@@ -49,16 +49,16 @@ def to_prompt(graph: Graph) -> Prompt:
 
 
 def read_prompt(prompt: object) -> Graph:
-    """Read prompt JSON as a graph. `to_prompt` of it is the same prompt again.
+    """Read prompt JSON as a graph. `to_prompt` returns the same prompt again.
 
     Args:
         prompt: The JSON value.
 
     Raises:
-        PromptError: It is no object of nodes, or a node has no class or no object of inputs.
+        PromptError: It is not an object of nodes, or a node has no class or no object of inputs.
     """
     if not is_object(prompt):
-        raise PromptError(f"a prompt is an object of nodes, not {_kind(prompt)}")
+        raise PromptError(f"a prompt must be an object of nodes, not {_kind(prompt)}")
     nodes = [_read_node(str(node_id), node) for node_id, node in prompt.items()]
     return Graph(nodes, read_scopes(node.node_id for node in nodes).values())
 
@@ -66,7 +66,7 @@ def read_prompt(prompt: object) -> Graph:
 def read_nodes(prompt: object) -> Graph:
     """The nodes in what may be no prompt, or a broken one: never raises.
 
-    What stands under an id and is no node has the class ``""`` and no inputs.
+    What is under an id and is not a node has the class ``""`` and no inputs.
 
     Args:
         prompt: Any JSON value.
@@ -94,7 +94,7 @@ def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
 
     A node without ``_meta`` makes 0.27.0 answer 500 where it replaces the class by another; and
     ``is_changed``, which the prompt inside a PNG may have, makes servers take stale results. What
-    a server after 0.36 notes of loops it finds out anew.
+    a server after 0.36 notes of loops it finds out again.
     """
     return {node_id: _sendable(node) for node_id, node in prompt.items()}
 
@@ -109,7 +109,7 @@ def read_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_link(value: object) -> TypeGuard[list[Any]]:
-    """Whether a server executes a value in a prompt as a link: a list of a text and a number.
+    """Whether a server executes a value in a prompt as a link: a list of a string and a number.
 
     The number may be true, false or a fraction (0.3.64 to 0.33.0). Validation takes *any* list for a
     link.
@@ -125,7 +125,7 @@ def is_link(value: object) -> TypeGuard[list[Any]]:
 def read_link(value: object) -> Link | None:
     """The link that a value in a prompt is, or None.
 
-    A link to a slot that is no whole number is none: no server can run it.
+    A link to a slot that is not a whole number is not one: no server can run it.
     """
     if not is_link(value) or (isinstance(value[1], float) and not value[1].is_integer()):
         return None
@@ -136,10 +136,10 @@ def linked(inputs: object) -> Iterator[tuple[str, str, Any]]:
     """The inputs of a node that a server follows: the name, the node that it is linked to, and the slot.
 
     The slot is a number, but may be one that no output has: a fraction, or a negative one. The server
-    runs that node all the same, and fails when it takes the value.
+    runs that node anyway, and fails when it takes the value.
 
     Args:
-        inputs: A node's ``inputs``; what is no object has none.
+        inputs: A node's ``inputs``; what is not an object has none.
     """
     for name, value in object_or_empty(inputs).items():
         if is_array(value) and is_link(link := [*value]):  # JSON makes a list of a tuple
@@ -150,7 +150,7 @@ def sources_of(node: object, names: Container[str] | None = None) -> list[str]:
     """The nodes that a node of a prompt is linked to, in the order of its inputs; they may not be there.
 
     Args:
-        node: The node; what is none is linked to nothing.
+        node: The node; what is not one is linked to nothing.
         names: The inputs that count; None for all.
     """
     inputs = object_or_empty(node).get("inputs")
@@ -161,7 +161,7 @@ def read_links(inputs: object) -> Iterator[tuple[str, Link]]:
     """The inputs of a node that are links, with what they are linked to.
 
     Args:
-        inputs: A node's ``inputs``; what is no object has none.
+        inputs: A node's ``inputs``; what is not an object has none.
     """
     for name, value in object_or_empty(inputs).items():
         if (link := read_link(value)) is not None:
@@ -201,7 +201,7 @@ def node_json(class_type: str | None, inputs: dict[str, Any], meta: dict[str, An
     Args:
         class_type: Its class.
         inputs: Its inputs.
-        meta: What is told of it beside; at least its title.
+        meta: Its metadata; at least the title.
     """
     return {"inputs": inputs, "class_type": class_type, META: meta}
 
@@ -223,12 +223,12 @@ def title_of(node: object) -> str | None:
 
 def _read_node(node_id: str, node: object) -> GraphNode:
     if not is_object(node):
-        raise PromptError(f"node {node_id!r} is no object but {_kind(node)}")
+        raise PromptError(f"node {node_id!r} must be an object, not {_kind(node)}")
     class_type, inputs = node.get("class_type"), node.get("inputs")
     if not isinstance(class_type, str):
         raise PromptError(f"node {node_id!r} has no class_type")
     if not is_object(inputs):
-        raise PromptError(f"node {node_id!r} ({class_type}) has no object of inputs")
+        raise PromptError(f"node {node_id!r} ({class_type}) has no inputs object")
     meta, title = meta_of(node), title_of(node)
     extra = {key: value for key, value in node.items() if key not in ("class_type", "inputs")}
     if title is not None and list(extra) == [META] and list(object_or_empty(meta)) == ["title"]:

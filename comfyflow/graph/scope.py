@@ -1,4 +1,4 @@
-"""Scopes: which subgraph of the editor a node stands in, and what goes in and out of that.
+"""Scopes: which subgraph of the editor a node is in, and what goes in and out of that.
 
 A prompt is flat; it tells scopes only by the spelling of ids: ``12:3`` is node 3 in the subgraph that
 node 12 of the canvas stands for.
@@ -17,7 +17,7 @@ ROOT: Final = ""
 
 
 class Link(NamedTuple):
-    """Where an input takes its value from: a node and the slot of one of its outputs."""
+    """The source of an input: a node and the slot of one of its outputs."""
 
     node_id: str
     slot: int
@@ -32,7 +32,7 @@ class ScopeInput:
         label: What the editor shows instead, or None.
         type: Its type.
         source: What feeds it from outside, or None.
-        has_value: Whether nothing feeds it and it has a value of its own instead.
+        has_value: Whether nothing feeds it and it has its own value instead.
         value: That value.
         targets: The inputs of nodes that take what comes in: node id and input name.
     """
@@ -62,7 +62,7 @@ class Scope:
 
     Attributes:
         scope_id: The id of the node that stands for it: ``12``, or ``12:5`` inside another one.
-        outer: The id of the scope that this node stands in.
+        outer: The id of the scope that this node is in.
         name: What the subgraph is called, or ``""``.
         title: What the node is called, or ``""``.
         definition: Which subgraph, or ``""``; several scopes may share one.
@@ -82,7 +82,7 @@ class Scope:
 def spelled_scopes(node_id: str) -> Iterator[str]:
     """The ids of the scopes that the id of a node spells, outer ones first.
 
-    What is nested deeper than `MAX_SCOPE_DEPTH` stands in the innermost of these.
+    What is nested deeper than `MAX_SCOPE_DEPTH` is in the innermost of these.
     """
     end = -1
     for _ in range(MAX_SCOPE_DEPTH):

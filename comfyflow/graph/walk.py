@@ -1,7 +1,7 @@
 """Walks over whatever is linked: nodes of a graph, nodes in Python, nodes of a prompt.
 
 A walk is given the neighbours of a thing as a function. None recurses: graphs may be deep. Each is
-linear, and networkx, which takes a while to be imported, is only asked about circles.
+linear, and networkx, which takes a while to be imported, is only asked about cycles.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 _MOST: Final = 20
-"""After so many circles no more are looked for: there may be more than anybody can count."""
+"""How many cycles are searched for at most: there may be more than anybody can count."""
 
 
 def reachable(starts: Iterable[K], neighbours: Callable[[K], Iterable[K]]) -> set[K]:
@@ -38,7 +38,7 @@ def nearest_first(starts: Iterable[K], neighbours: Callable[[K], Iterable[K]]) -
     """What can be reached, the nearest first, each with the one before it on a shortest way.
 
     Args:
-        starts: Where to begin; each stands before itself.
+        starts: Where to begin; each is before itself.
         neighbours: What is one link away.
     """
     before = {start: start for start in starts}
@@ -61,7 +61,7 @@ def sources_first(
         roots: Where to begin.
         sources: What something needs.
         on_circle: Called with what is needed by something that it needs itself; it may raise. The
-            link that closes the circle is then left out of account.
+            link that closes the cycle is then left out of account.
     """
     order: list[K] = []
     finished: dict[K, bool] = {}
@@ -124,13 +124,13 @@ def upstream(roots: Iterable[K], sources: Mapping[K, Iterable[K]]) -> set[K]:
 
     Args:
         roots: Where to begin.
-        sources: What each thing needs; one that is no key needs nothing.
+        sources: What each thing needs; one that is not a key needs nothing.
     """
     return reachable(roots, lambda here: sources.get(here, ()))
 
 
 def longest_ways(sources: Mapping[K, Iterable[K]]) -> dict[K, int]:
-    """The longest way up from each thing, itself counted; without those that need a circle.
+    """The longest way up from each thing, itself counted; without those that need a cycle.
 
     Args:
         sources: What each thing needs; all of that are keys themselves.
@@ -138,16 +138,16 @@ def longest_ways(sources: Mapping[K, Iterable[K]]) -> dict[K, int]:
     lengths: dict[K, int] = {}
     for here in sources_first(sources, sources.__getitem__):
         found = [lengths.get(source, 0) for source in sources[here]]
-        if 0 not in found:  # what closes a circle comes before one that it needs
+        if 0 not in found:  # what closes a cycle comes before one that it needs
             lengths[here] = max(found, default=0) + 1
     return lengths
 
 
 def circles(sources: Mapping[K, Iterable[K]]) -> list[list[K]]:
-    """The circles in which things need one another, the shortest first.
+    """The cycles in which things need one another, the shortest first.
 
     Each goes from a thing to one that needs it, and begins at its first key. Of each set of things that
-    all need one another, a shortest circle through the first is told, and others until there are twenty.
+    all need one another, a shortest cycle through the first is reported, and others until there are twenty.
 
     Args:
         sources: What each thing needs; all of that are keys themselves.

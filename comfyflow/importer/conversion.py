@@ -36,12 +36,12 @@ _SEEDS: Final = 2**31
 
 
 class Conversion(dict[str, dict[str, Any]]):
-    """A prompt that was made of a workflow. It *is* the prompt: a dictionary of nodes.
+    """A prompt converted from a workflow. It *is* the prompt: a dictionary of nodes.
 
     Attributes:
-        warnings: What the editor does with this workflow that would surprise, and what cannot be
-            known without a custom node's own JavaScript; each about one node.
-        seed: The seed of the random choices in texts.
+        warnings: Surprising things that the editor does with this workflow, and things that
+            cannot be known without a custom node's JavaScript; each about one node.
+        seed: The seed of the random choices in text.
         editor_version: The version of the editor whose rules were followed.
         editor_reason: Why it was this one.
     """
@@ -72,7 +72,7 @@ class Conversion(dict[str, dict[str, Any]]):
         """The prompt as a graph, with its scopes and its canvas: subgraphs, positions, groups, notes.
 
         Raises:
-            PromptError: Somebody changed the prompt, and it is none any more.
+            PromptError: Someone changed the prompt, and it is not a prompt any longer.
         """
         classes = {key: one.node.type for key, one in self.instances.items() if one.node.role == "unknown"}
         return conversion_graph(self._writer, self, classes)
@@ -85,7 +85,7 @@ class Conversion(dict[str, dict[str, Any]]):
                 for, too.
 
         Raises:
-            KeyError: The workflow has no such node.
+            KeyError: The workflow does not have that node.
         """
         return explain_node(self._writer, self.instances[node_id], self)
 
@@ -111,30 +111,29 @@ def convert_workflow(
     seed: int | None = None,
     packs: Iterable[Pack | ModuleType | str] = (),
 ) -> Conversion:
-    """Turn a workflow of the editor into the prompt that the editor would send.
+    """Convert an editor workflow to the prompt that the editor would send.
 
     Args:
         workflow: Editor JSON, version 0.4 or 1.
         schema: The classes of the server that the prompt is for.
-        editor: The version of the editor to follow: ``"1.49"``, or any other; of one that is not known,
-            the nearest is followed. Left out, it is the one that the schema's server requires (or the
-            server that a package or lock was made from), the one that saved the workflow, or the newest
-            one known.
-        repair: Write what the author meant where the editor plainly does not: texts keep their
-            ``//`` and braces, muted and bypassed subgraphs stay out wherever they stand, large
+        editor: The editor version to convert like: ``"1.49"``, or any other; for an unknown one, the
+            nearest is used. By default, the one that the schema's server requires (or the server that a
+            package or lock was made from), the one that saved the workflow, or the newest known one.
+        repair: Convert to what the author meant where the editor clearly does not: text keeps its
+            ``//`` and braces, muted and bypassed subgraphs stay out wherever they are, large
             seeds keep their digits, values saved on subgraph nodes and with dynamic combos count,
             legacy group nodes keep all their values, links are read in either form, and broken ones are
             left out instead of being an error.
-        seed: For random choices in texts (``{a|b}``) and what packs draw. Left out, one is drawn and
-            reported.
-        packs: Plug-ins for packs of custom nodes beside those that are installed and known: a `Pack`, a
-            module that has one as ``PACK``, or such a module's name or file. See ``docs/packs.md``.
+        seed: For random choices in text (``{a|b}``) and random values of packs. By default, one is
+            drawn and reported.
+        packs: Plug-ins for custom node packs beside those that are installed and known: a `Pack`, a
+            module that has one as ``PACK``, or the name of one or file. See ``docs/packs.md``.
 
     Returns:
         The prompt, with its warnings.
 
     Raises:
-        ConversionError: It is no workflow, or the editor itself fails at it.
+        ConversionError: It is not a workflow, or the editor itself fails on it.
     """
     choice = choose_editor(editor, schema, workflow if is_object(workflow) else {})
     rules = choice.rules
@@ -169,7 +168,7 @@ def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: Conversion
         elif node.role == "host" and not report.repair and drops_values:
             _report_host(node, report)
         elif node.role == "get" and set_name(node) not in names:
-            report.add("links_unknown", f"no Set node is called {shown(set_name(node))}", node.key, node)
+            report.add("links_unknown", f"no Set node is named {shown(set_name(node))}", node.key, node)
 
 
 def _report_host(node: LGraphNode, report: ConversionReport) -> None:
@@ -182,7 +181,7 @@ def _report_host(node: LGraphNode, report: ConversionReport) -> None:
             report.add(
                 "host_value_dropped",
                 f"the subgraph's node was saved with {shown(value)} here, but this version of the editor"
-                f" sends {shown(inner.value)}, which stands inside; repair sends the former",
+                f" sends the inner value {shown(inner.value)}; repair sends the former",
                 node.key,
                 node,
                 slot.name,
@@ -232,8 +231,8 @@ def report_unaccounted(node: LGraphNode, report: ConversionReport) -> None:
         if unknown:
             report.add(
                 "values_not_understood",
-                f"values saved as {', '.join(map(shown, unknown[:5]))} are left out: the class has no such"
-                " input, and only the node's own JavaScript knows what they are",
+                f"values saved as {', '.join(map(shown, unknown[:5]))} are left out: the class has no "
+                "input of that name; only the node's own JavaScript knows what they mean",
                 node.key,
                 node,
             )
@@ -243,7 +242,7 @@ def report_unaccounted(node: LGraphNode, report: ConversionReport) -> None:
         if len(values) in (places, dropped) or (not places and shape.is_output):
             return  # a node that shows something, and has no other widgets, saves what it showed
         saved = "1 value was saved" if len(values) == 1 else f"{len(values)} values were saved"
-        fate = "they may stand in the wrong place" if places else "what was saved is left out"
+        fate = "they may be assigned to the wrong inputs" if places else "the saved values are left out"
         report.add(
             "values_not_understood",
             f"{saved}, but the class has {_count(places)}: the node's own code changes them, or the class"

@@ -1,6 +1,6 @@
 """The graph of a conversion: beside nodes and links its scopes, and how it all lies in the editor.
 
-Everything here is text and numbers of a stranger's file: show it, do not run it.
+Everything here is text and numbers of an untrusted file: show it, do not run it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def conversion_graph(writer: PromptWriter, prompt: Mapping[str, Any], classes: M
         classes: The classes that the server does not know, by node: the editor writes null for them.
 
     Raises:
-        PromptError: Somebody changed the prompt, and it is none any more.
+        PromptError: Someone changed the prompt, and it is not a prompt any longer.
     """
     instances = writer.instances()
     crossings = _crossings(writer, instances, prompt)
@@ -96,7 +96,7 @@ def _group(entry: Mapping[str, Any]) -> Group:
 
 
 def _position(node: LGraphNode) -> Point:
-    """Where a node stands; old files have ``{"0": x, "1": y}``."""
+    """Where a node is; old files have ``{"0": x, "1": y}``."""
     return _pair(node.raw.get("pos")) or NOWHERE
 
 
@@ -114,7 +114,7 @@ def _pair(saved: object) -> Point | None:
 
 
 def _pixels(value: Any) -> float:
-    """A place on the canvas; 0 for what is none."""
+    """A place on the canvas; 0 for what is not one."""
     return float(value) if is_number(value) and abs(value) <= _CANVAS else 0.0
 
 

@@ -85,10 +85,10 @@ class EditorRules:
 
     match_outputs: Final = Since(False, ("1.34", True), ("1.57", False))
     """Outputs of a MatchType group take the type of what is linked to its inputs, and links that do not fit
-    are dropped; else such links stay [7]."""
+    are dropped; else these links stay [7]."""
 
     match_outputs_reach_all: Final = Since(False, ("1.40", True))
-    """The links that are dropped then are all; else those to nodes that stand in front of it in the file, as
+    """The links that are dropped then are all; else those to nodes that are in front of it in the file, as
     only these are filled already [7]."""
 
     save_classes: Final = Since(
@@ -122,10 +122,10 @@ class EditorRules:
     """Load3DAdvanced has a viewer that sends its camera."""
 
     new_camera_is_off: Final = Since(False, ("1.46", True))
-    """A new camera stands at z = 10.000000000000002 [G]."""
+    """A new camera is at z = 10.000000000000002 [G]."""
 
     odd_views_are_flat: Final = Since(False, ("1.58", True))
-    """A 3D view whose sides are no positive numbers has an aspect of 0; else that of the screen [F]."""
+    """A 3D view whose sides are not positive numbers has an aspect of 0; else that of the screen [F]."""
 
     inactive_hosts_vanish: Final = Since(False, ("1.39", True))
     """Muted and bypassed subgraph nodes are left out at the root [14]."""
@@ -135,7 +135,7 @@ class EditorRules:
     the link is made and dropped at the end [13, 16]."""
 
     group_lists_are_sockets: Final = Since(False, ("1.37", True), ("1.54", False))
-    """In legacy group nodes a combo whose choices the server gives as a list is no widget of the
+    """In legacy group nodes a combo whose choices the server gives as a list is not a widget of the
     group [17, f]."""
 
     renumbers: Final = Since(False, ("1.40", True))
@@ -168,8 +168,8 @@ class EditorRules:
     theirs [20]."""
 
     promotes_by_place: Final = Since(True, ("1.35", False))
-    """Which widget inside a subgraph's node shows is told by the place that the link was saved with, which
-    need not be where the input stands now [20]."""
+    """Which widget inside a subgraph's node shows is decided by the place that the link was saved with, which
+    need not be where the input is now [20]."""
 
     host_values: Final = Since(False, ("1.46", True))
     """The values saved on a subgraph's node count for what is inside, by place or as ``proxyWidgets`` say
@@ -183,7 +183,7 @@ class EditorRules:
     """null among them is sent, but for combos; else the value inside is [B1]."""
 
     shows_dynamic_combos: Final = Since(False, ("1.35", True))
-    """A subgraph's node shows a dynamic combo that is inside; else what is inside stands [20]."""
+    """A subgraph's node shows a dynamic combo that is inside; else the inner one wins [20]."""
 
     shown_options_reset: Final = Since(False, ("1.41", True), ("1.45", False))
     """A dynamic combo that a subgraph's node shows falls back to its first option [20]."""
@@ -210,14 +210,14 @@ class EditorRules:
     """Of two nodes of one id on the canvas the second gets a new one; else it replaces the first [e]."""
 
     prefixes_are_text: Final = Since(True, ("1.56", False))
-    """A ``filename_prefix`` that is no text makes the editor fail; else it is sent as it is [11, c]."""
+    """A ``filename_prefix`` that is not a string makes the editor fail; else it is sent as it is [11, c]."""
 
     links_at_root: Final = Since(True, ("1.33", False))
     """Primitive nodes and reroutes look links up on the canvas, even inside a subgraph; a primitive node
     there makes the editor fail [15]."""
 
     forced_by_input: Final = Since(True, ("1.28", False))
-    """Values of inputs that were widgets once are told by the place of the input, not of the value; the
+    """Values of inputs that were widgets once are found by the place of the input, not of the value; the
     editor so drops the wrong ones behind a control slot [9]."""
 
     limits_in_properties: Final = Since(False, ("1.28", True))
@@ -249,7 +249,7 @@ class EditorRules:
     """ImageCompare's view takes a place in the saved values."""
 
     animation_viewers: Final = Since(True, ("1.32", False))
-    """Preview3DAnimation has a viewer of its own."""
+    """Preview3DAnimation has its own viewer."""
 
     old_names: Final = Since(_OLD_NAMES, ("1.32", RENAMED), ("1.39", dict[str, str]()))
     """Class names that the editor corrects while loading."""
@@ -281,7 +281,7 @@ class EditorChoice(NamedTuple):
     Attributes:
         rules: Its rules.
         reason: Why this one, as a part of a sentence.
-        notes: What is to be said about it, each with the kind of problem that it is.
+        notes: What has to be said about it, each with the kind of problem that it is.
     """
 
     rules: EditorRules
@@ -298,20 +298,22 @@ def choose_editor(asked: str | None, schema: Schema, workflow: Mapping[str, Any]
         workflow: The workflow; it may say which editor saved it.
 
     Raises:
-        ConversionError: What was asked for is no version.
+        ConversionError: What was asked for is not a version.
     """
     saved = saved_by(workflow)
     if asked is not None:
         version = _parsed(str(asked))
         if version is None or _WRITTEN.fullmatch(str(asked).strip()) is None:
-            raise ConversionError(f"{shown(asked)} is no version of the editor; write it as 1.45 or 1.45.20")
-        reason = "which was asked for"
+            raise ConversionError(
+                f"{shown(asked)} is not an editor version; expected something like 1.45 or 1.45.20"
+            )
+        reason = "which was requested"
     elif (required := _version(schema.editor)) is not None:
         version, reason = required, f"which is the editor of {schema.source}"
     elif saved is not None:
         version, reason = saved, "which saved the workflow"
     else:
-        version, reason = NEWEST, "the newest one known"
+        version, reason = NEWEST, "the newest known version"
     notes = _notes(version, reason, saved)
     return EditorChoice(rules_of(version), reason, notes)
 
@@ -339,13 +341,12 @@ def _notes(version: Version, reason: str, saved: Version | None) -> tuple[tuple[
     known = f"known are {_short(OLDEST)} to {_short(NEWEST)}"
     if not is_known:
         nearest = _short(min(max(version, OLDEST), NEWEST))
-        text = (
-            f"editor {_short(version)}, {reason}, is not known ({known}): the nearest, {nearest}, is followed"
-        )
+        text = f"editor {_short(version)}, {reason}, is unknown ({known}): converting like the nearest, "
+        f"{nearest}"
         return (("editor_unknown", text),)
     text = (
-        f"editor {_short(saved or version)} saved the workflow, which is newer than those known ({known}):"
-        f" {_short(version)}, {reason}, is followed"
+        f"editor {_short(saved or version)} saved the workflow and is newer than any known version"
+        f" ({known}): converting like {_short(version)}, {reason}"
     )
     return (("editor_unknown", text),)
 

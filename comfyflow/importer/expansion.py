@@ -1,4 +1,4 @@
-"""How large a workflow becomes once what stands inside its nodes is expanded, told before it is.
+"""How large a workflow becomes once its nodes are expanded, computed beforehand.
 
 A short file can be a long prompt: subgraphs of subgraphs that each use another one twice double
 with every level. So the nodes, the characters of their ids and those of their texts are counted
@@ -113,8 +113,8 @@ def _check(size: _Size, what: str) -> _Size:
     if size.depth > NESTING:
         raise ConversionError(f"subgraphs are nested more than {NESTING} deep")
     if size.nodes > bounds.nodes:
-        raise ConversionError(exceeded("nodes", bounds, f"{what} stand for {shown(size.nodes)} nodes"))
+        raise ConversionError(exceeded("nodes", bounds, f"{what} expand to {shown(size.nodes)} nodes"))
     if size.characters > bounds.expanded:
-        stand_for = f"{what} stand for {shown(size.characters)} characters of ids and texts"
+        stand_for = f"{what} expand to {shown(size.characters)} characters of ids and text"
         raise ConversionError(exceeded("expanded", bounds, stand_for))
     return size

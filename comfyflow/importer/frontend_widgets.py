@@ -38,13 +38,13 @@ CURVE: Final = "curve"
 PLAIN: Final = "plain"
 """A widget that takes any value as it is."""
 REPLACED: Final = "replaced"
-"""A text in which ``%date:…%`` and ``%Node.widget%`` are replaced."""
+"""A string in which ``%date:…%`` and ``%Node.widget%`` are replaced."""
 FIXED: Final = "fixed"
 """A widget that shows something and takes no value."""
 RENDERED: Final = "rendered"
 """A widget whose value only the editor itself can make: a picture of a 3D scene, of the webcam."""
 VIEWPORT: Final = "viewport"
-"""A 3D viewer that sends where its camera stands."""
+"""A 3D viewer that sends where its camera is."""
 OPTION: Final = "option"
 """One of CustomCombo's options."""
 OPTION_INDEX: Final = "option_index"
@@ -105,7 +105,7 @@ def _string(spec: InputSpec, _: EditorRules) -> Iterator[IWidget]:
 
 
 def plain_line_ends(text: str) -> str:
-    """The text as a text area of the browser holds it: all line ends are newlines."""
+    """The text as a string area of the browser holds it: all line ends are newlines."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

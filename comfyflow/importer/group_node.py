@@ -5,7 +5,7 @@ inside that are not linked, in the order of the nodes; its inputs and outputs ar
 linked inside. The nodes inside are sent as ``id:index``.
 
 1.45 takes a combo whose choices the server gives as a list for a socket here: its widget follows those
-of its node and is not handed inside. A group with such a combo that has an upload button is unknown.
+of its node and is not handed inside. A group with a combo that has an upload button is unknown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _REROUTE: Final = "Reroute"
 
 
 class GroupNode:
-    """What stands behind one group node.
+    """What is behind one group node.
 
     Attributes:
         types: The classes of the grouped nodes.
@@ -341,11 +341,11 @@ def inner_links(group: LGraphNode, plan: GroupNode, index: int) -> Iterator[tupl
 
 
 def group_output(group: LGraphNode, plan: GroupNode, slot: Any, wanted: Any) -> tuple[str, int] | int | None:
-    """What stands behind an output of a group node.
+    """What is behind an output of a group node.
 
     Returns:
         The id and output of the grouped node; for a bypassed group, the input of the group that
-        is handed on, or None.
+        is passed on, or None.
     """
     if group.mode == BYPASSED:
         places = [slot, *range(len(group.inputs))]

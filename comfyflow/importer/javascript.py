@@ -18,7 +18,7 @@ MAX_SAFE_INTEGER: Final = 2**53
 """Integers up to this one are exact in JavaScript."""
 
 MAX_DEPTH: Final = 200
-"""How deep objects and lists may stand in one another in a widget's value."""
+"""How deep objects and lists may be in one another in a widget's value."""
 
 MAX_VALUES: Final = 1_000_000
 """How many values one widget's value may hold."""
@@ -65,7 +65,7 @@ def js_text(value: object, depth: int = 0) -> str:
 
 
 def js_number(value: object) -> float:
-    """What ``Number(value)`` gives; NaN where it is none."""
+    """What ``Number(value)`` gives; NaN where it is not one."""
     if isinstance(value, (bool, int, float)):
         try:
             return float(value)
@@ -116,7 +116,7 @@ def json_value(value: Any, *, exact: bool = False) -> Any:
         exact: Leave an integer as it is, even if JavaScript could not hold it.
 
     Raises:
-        ConversionError: It is no JSON, or too deep or too large to be one.
+        ConversionError: It is not JSON, or too deep or too large to be one.
     """
     kind = cast("type[object]", type(value))
     if kind is str or value is None or kind is bool:
@@ -134,11 +134,11 @@ def json_value(value: Any, *, exact: bool = False) -> Any:
         return _copied(value)
     if isinstance(value, (str, bool, int, float)):
         return json_value(_plain(value))
-    raise ConversionError(f"a value is no JSON: {shown(value)}")
+    raise ConversionError(f"a value is not JSON: {shown(value)}")
 
 
 def shown(value: object) -> str:
-    """A value of a stranger's file for a message: short, whatever it is."""
+    """A value of an untrusted file for a message: short, whatever it is."""
     if is_array(value):
         return "a list"
     if is_object(value):
@@ -166,7 +166,7 @@ def _copied(value: Any) -> Any:
         source, target, key, depth = work.pop()
         budget -= 1
         if depth > MAX_DEPTH or budget < 0:
-            raise ConversionError("a widget's value is nested too deep or too large to be a value")
+            raise ConversionError("a widget's value is too deeply nested or too large")
         if is_object(source):
             made: Any = {}
             target[key] = made

@@ -34,9 +34,9 @@ class HostScope:
 
     Attributes:
         graph: Its nodes and links.
-        prefix: What stands in front of its nodes' ids in the prompt.
+        prefix: What is in front of its nodes' ids in the prompt.
         host: The node that stands for it outside, or None for the canvas.
-        parent: Where that node stands, or None for the canvas.
+        parent: Where that node is, or None for the canvas.
         depth: How many subgraphs it is in.
     """
 
@@ -56,13 +56,13 @@ class HostScope:
         """The use of the subgraph that a node of this scope stands for.
 
         Raises:
-            ConversionError: Subgraphs contain one another in a circle, or are nested too deep.
+            ConversionError: Subgraphs contain one another in a cycle, or are nested too deep.
         """
         known = self._children.get(id(host))
         if known is not None:
             return known
         if host.definition is None:
-            raise ConversionError(f"node {self.prefix}{host.key} is no subgraph")
+            raise ConversionError(f"node {self.prefix}{host.key} is not a subgraph")
         scope: HostScope | None = self
         while scope is not None:
             if scope.graph is host.definition:
@@ -100,11 +100,11 @@ class LinkError(ConversionError):
 
 
 class LinkEnd:
-    """Where one stands on the way from an input to its source: at an input or output of a node.
+    """Where one is on the way from an input to its source: at an input or output of a node.
 
     Attributes:
         at_input: Which of both.
-        scope: Where the node stands.
+        scope: Where the node is.
         node: The node.
         slot: The input or output.
         type: The type that the input at the start takes, once it is known.
@@ -126,7 +126,7 @@ class LinkResolver:
     Args:
         rules: The version of the editor.
         tolerant: Whether a subgraph may be used twice on one way. The editor takes that for a
-            circle and fails.
+            cycle and fails.
     """
 
     def __init__(self, rules: EditorRules, tolerant: bool = False) -> None:
@@ -138,17 +138,17 @@ class LinkResolver:
     def resolve(
         self, scope: HostScope, node: LGraphNode, slot: int, way: list[LinkEnd] | None = None
     ) -> ResolvedInput | None:
-        """What feeds an input, or None where nothing does.
+        """What feeds an input, or None if nothing does.
 
         Args:
-            scope: Where the node stands.
+            scope: Where the node is.
             node: The node.
             slot: The place of the input.
             way: A list that is given the places on the way, or None.
 
         Raises:
-            LinkError: The editor fails at this link: it or its origin is missing, or it runs in
-                a circle.
+            LinkError: The editor fails at this link: it or its origin is missing, or it forms a
+                cycle.
         """
         link_id = node.inputs[slot].link
         if link_id is None:
@@ -161,7 +161,7 @@ class LinkResolver:
         return self._follow(LinkEnd(True, scope, node, slot, None), way)
 
     def resolve_output(self, scope: HostScope, node: LGraphNode, slot: int) -> ResolvedInput | None:
-        """What stands behind an output of a node.
+        """What is behind an output of a node.
 
         Raises:
             LinkError: See `resolve`.
@@ -195,7 +195,7 @@ class LinkResolver:
         where = id(place.scope) if self._tolerant else place.scope.graph.id
         mark = (where, place.node.key, place.at_input, place.slot)
         if mark in visited:
-            raise LinkError(f"the link to node {place.scope.prefix}{place.node.key} runs in a circle")
+            raise LinkError(f"the link to node {place.scope.prefix}{place.node.key} forms a cycle")
         visited.add(mark)
 
     def _from_input(self, place: LinkEnd) -> LinkEnd | ResolvedInput | None:
@@ -235,11 +235,11 @@ class LinkResolver:
             and not self._tolerant
         ):
             raise LinkError(
-                f"something is linked to muted subgraph {node.key}; this version of the editor fails"
+                f"a node is linked to muted subgraph {node.key}; this version of the editor fails on that"
             )
         if node.group is not None:
             if self._rules.groups_become_subgraphs and not _fits(node, place):
-                return None  # the link is made anew, and only to what takes the type
+                return None  # the link is made again, and only to what takes the type
             return _from_group(place, node.group)
         if node.mode == BYPASSED:
             index = bypass_input(node, place.slot, place.type)
@@ -300,7 +300,8 @@ def _outside(
     slot: INodeInputSlot | None = _at(host.inputs, link.origin_slot)
     if slot is None:
         raise LinkError(
-            f"{scope.graph.host_names()} has no input {shown(link.origin_slot)}, but links inside start there"
+            f"{scope.graph.host_names()} has no input {shown(link.origin_slot)}, but links inside start "
+            f"from it"
         )
     if slot.link is None:
         raised = parent.host.raised if parent.host is not None else NOTHING_RAISED
@@ -341,7 +342,7 @@ def _inside(scope: HostScope, host: LGraphNode, place: LinkEnd) -> LinkEnd | Non
         raise LinkError(
             f"output {shown(boundary.name)} of node {scope.prefix}{host.key} comes "
             + (
-                "straight from an input"
+                "directly from an input"
                 if link.origin == SUBGRAPH_INPUT
                 else f"from node {shown(link.origin)}"
             )
@@ -351,7 +352,7 @@ def _inside(scope: HostScope, host: LGraphNode, place: LinkEnd) -> LinkEnd | Non
 
 
 def bypass_input(node: LGraphNode, output: Any, wanted: Any) -> int | None:
-    """Which input a bypassed node hands on in place of one of its outputs [12].
+    """Which input a bypassed node passes on in place of one of its outputs [12].
 
     Args:
         node: The bypassed node.

@@ -1,8 +1,8 @@
-"""What is known about the widget that a link leads to, and what several such widgets have in common.
+"""What is known about the widget that a link leads to, and what several of them have in common.
 
 A reroute in front of a widget shows a primitive node of it [15]: once a workflow is shown, each reroute
 takes over what is known about the widgets behind it, and a primitive node in front of it makes its own
-widget anew of that. If the node had none until then, because its first link leads to the reroute, it gives
+widget again of that. If the node had none until then, because its first link leads to the reroute, it gives
 the default, not the value that was saved. If no widget is left behind a reroute that was saved in front of
 one, the primitive node loses its links.
 """
@@ -91,7 +91,7 @@ _LIMITS: Final = frozenset({"min", "max", "step"})
 def common_options(
     one: Mapping[str, Any], other: Mapping[str, Any], ignored: frozenset[str] = frozenset()
 ) -> Mapping[str, Any] | None:
-    """The options of both of two widgets, or None where they differ in one that counts."""
+    """The options of both of two widgets, or None if they differ in one that counts."""
     for key in {*one, *other} - _NOT_COMPARED - ignored:
         mine, its = one.get(key), other.get(key)
         if mine is not its and (mine != its or is_array(mine) or is_object(mine)):
@@ -100,7 +100,7 @@ def common_options(
 
 
 def merged(one: Mapping[str, Any], other: Mapping[str, Any], rules: EditorRules) -> Mapping[str, Any] | None:
-    """The options that two number widgets have in common, or None where nothing suits both."""
+    """The options that two number widgets have in common, or None if nothing suits both."""
     low = max(stated(one, "min", -math.inf), stated(other, "min", -math.inf))
     high = min(stated(one, "max", math.inf), stated(other, "max", math.inf))
     options = common_options(one, other, _LIMITS) if low <= high else None

@@ -32,7 +32,7 @@ SUBGRAPH_OUTPUT: Final = -20
 
 _NOTHING_GROWS: Final[Mapping[str, GrownSlots]] = {}
 NOTHING_RAISED: Final[Mapping[int, IWidget]] = {}
-"""What a node has raised that is no subgraph's, or whose ``proxyWidgets`` name nothing."""
+"""What a node has raised that is not a subgraph's, or whose ``proxyWidgets`` name nothing."""
 
 
 class IWidget:
@@ -70,7 +70,7 @@ class IWidget:
         self.origin: int | str | None = None
 
     def copy(self) -> IWidget:
-        """A widget of its own with the same value."""
+        """A separate widget with the same value."""
         made = IWidget.__new__(IWidget)
         made.name = self.name
         made.kind = self.kind
@@ -173,13 +173,13 @@ class LGraphNode:
         inputs: Its input slots.
         outputs: Its output slots.
         widgets: Its widgets, in the editor's order.
-        graph: The graph that it stands in.
-        shape: What its class gives it, or None where it has no class.
+        graph: The graph that it is in.
+        shape: What its class gives it, or None if it has no class.
         growing: Its inputs that grow, by name.
         raised: For a subgraph node: by the `id` of a widget inside that no input feeds, or of the slot of
             a nested subgraph node, the widget with the value that was saved outside [B4].
         definition: For a host, the graph of its subgraph.
-        group: For a legacy group node, what stands behind it.
+        group: For a legacy group node, what is behind it.
         pack: The pack whose plug-in filled it or gave it its role, or None.
         properties: What was saved under ``properties``.
         raw: The saved object.
@@ -298,11 +298,11 @@ class LGraph:
         if not self.unread_links:
             return ""
         version = self.raw.get("version")
-        says = f"says version {shown(version)}" if version is not None else "says no version"
+        says = f"has version {shown(version)}" if version is not None else "has no version"
         form = "lists" if version != 0.4 else "objects"
         return (
-            f" ({self.host_names()} {says}, and the editor does not read links that are {form} there;"
-            " repair does)"
+            f" ({self.host_names()} {says}, in which the editor does not read links that are {form}; "
+            "repair does)"
         )
 
 
@@ -313,7 +313,7 @@ _NATIVE: Final = _ANYTHING | {
 
 
 def saved_type(saved: Mapping[str, Any]) -> Any:
-    """The type of a slot as it was saved: a text; 0, -1 or nothing; in old files a list of choices."""
+    """The type of a slot as it was saved: a string; 0, -1 or nothing; in old files a list of choices."""
     type_ = saved.get("type")
     return js_text(type_) if is_array(type_) or is_object(type_) else type_
 
@@ -357,11 +357,11 @@ class InputSpec:
         widgets: Its widgets, to be copied; empty where it is a pure socket.
         class_type: The class that it belongs to.
         beside_model_file: Whether the class has a ``model_file`` in front of it.
-        depth: How many dynamic inputs it stands in.
-        dynamic: What its kind of dynamic input says of it; None where it is of none.
+        depth: How many dynamic inputs it is in.
+        dynamic: What its kind of dynamic input says of it; None if it is of none.
         brings: For an input that a key unfolds, what each choice brings. Inputs of one name under
             different choices are different inputs [A].
-        grown: How it grows; None where it does not.
+        grown: How it grows; None if it does not.
     """
 
     __slots__ = (

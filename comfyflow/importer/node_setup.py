@@ -64,7 +64,7 @@ def start_class_node(node: LGraphNode, shape: NodeShape) -> None:
 def _unlisted_widgets(raw: Mapping[str, Any], shape: NodeShape) -> tuple[str, ...]:
     """The inputs whose types are widgets of a pack, as the saved node tells [C3b].
 
-    The type of such an input is not one of ComfyUI's, the node was saved without a socket for it, and
+    The type of the input is not one of ComfyUI's, the node was saved without a socket for it, and
     with just as many values more. The count is needed: some packs hide optional sockets. An input that
     was saved as a widget's is one, even if there are more values still: those are of widgets without input.
     """
@@ -253,7 +253,7 @@ def _saved_values(node: LGraphNode, shape: NodeShape, rules: EditorRules) -> Any
 def _fill_widgets(node: LGraphNode, values: Any, rules: EditorRules) -> None:
     """Put the saved values into the widgets, strictly by position [2].
 
-    A dynamic combo changes the widgets behind it while this goes on [7].
+    A dynamic combo changes the widgets behind it while this continues [7].
     """
     if is_object(values):
         fill_unordered(node, values, rules)
@@ -271,7 +271,7 @@ def _fill_widgets(node: LGraphNode, values: Any, rules: EditorRules) -> None:
 def fill_unordered(node: LGraphNode, values: Mapping[str, Any], rules: EditorRules) -> None:
     """Values that were saved in an object.
 
-    Only the code of a custom node writes such values, and puts them back by name. The editor
+    Only the code of a custom node writes these values, and puts them back by name. The editor
     itself looks for places in the object, finds none and clears the widgets [5].
     """
     shape = node.shape

@@ -34,7 +34,7 @@ class NodeShape:
         title: What the editor calls it.
         module: The ``python_module`` that it comes from.
         sent_as: What the prompt calls it: the ``name`` of its description, which differs in rare packs.
-        core: Whether it comes with ComfyUI, not with a pack of custom nodes.
+        core: Whether it comes with ComfyUI, not with a custom node pack.
         is_output: Whether it gives something to the client.
         entries: Its inputs as the server describes them, with those that the editor adds.
         specs: Its inputs by name, without those that a dynamic input brings.
@@ -46,7 +46,7 @@ class NodeShape:
         match_groups: For each template: the inputs that share a type, with what each
             allows.
         match_outputs: For each output: the template that it follows, or None.
-        forced: Which saved values belong to inputs that were widgets once, or None where none.
+        forced: Which saved values belong to inputs that were widgets once, or None if none.
         forced_count: How many values must have been saved for that to count.
         is_given: Whether some class of the server has an output of a type.
         text_name: The name by which ``%Node.widget%`` finds a node that was saved without one.
@@ -132,7 +132,7 @@ class NodeShape:
         return made
 
     def _note_model_file(self, specs: list[InputSpec]) -> None:
-        """Tell the 3D loaders of old whether they stand behind a list of files."""
+        """Tell the 3D loaders of old whether they are behind a list of files."""
         if not any(spec.name == "model_file" and spec.widgets for spec in specs):
             return
         maker = self._makers.get("LOAD_3D")
@@ -175,7 +175,7 @@ class NodeShape:
 def _ordered(node: NodeSchema, rules: EditorRules) -> list[InputSchema]:
     """The inputs with those that the editor adds.
 
-    These stand at the end where the server gives an order of inputs, else behind the required ones.
+    These are at the end where the server gives an order of inputs, else behind the required ones.
     """
     required = {entry.name: entry for entry in node.inputs if entry.required}
     optional = [entry for entry in node.inputs if not entry.required]
@@ -203,7 +203,7 @@ class NodeShapes:
         self._given: set[str] | None = None
 
     def get(self, class_type: str) -> NodeShape | None:
-        """The shape of that class, or None where the server does not know it."""
+        """The shape of that class, or None if the server does not know it."""
         if class_type in self._shapes:
             return self._shapes[class_type]
         node = self._schema.get(class_type)

@@ -1,4 +1,4 @@
-"""What the JavaScript of a pack of custom nodes does to a prompt, as a plug-in."""
+"""What the JavaScript of a custom node pack does to a prompt, as a plug-in."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class PackNode:
         return [widget.name for widget in self._node.widgets]
 
     def options(self, name: str) -> Mapping[str, Any]:
-        """What the server says about an input beside its type; empty where there is no such input."""
+        """What the server says about an input beside its type; empty if the input does not exist."""
         shape = self._node.shape
         spec = shape.specs.get(name) if shape is not None else None
         return spec.options if spec is not None else {}
@@ -70,7 +70,7 @@ class PackNode:
         return any(slot.name == name and slot.link is not None for slot in self._node.inputs)
 
     def get(self, name: str) -> Any:
-        """The value of a widget; None where there is no such widget."""
+        """The value of a widget; None if the widget does not exist."""
         widget = self._node.widget(name)
         return None if widget is None or widget.value is UNDEFINED else widget.value
 
@@ -95,7 +95,7 @@ class PackNode:
         self._node.widgets = [widget for widget in self._node.widgets if widget.name not in names]
 
     def replace_text(self, name: str) -> None:
-        """Let ``%date:…%`` and ``%Node.widget%`` be replaced in a text, as in file names to save under."""
+        """Let ``%date:…%`` and ``%Node.widget%`` be replaced in a string, as in file names to save under."""
         widget = self._node.widget(name)
         if widget is not None:
             widget.kind = REPLACED

@@ -1,4 +1,4 @@
-"""The packs whose rules are in force in a conversion: shipped, installed, and given ones."""
+"""The packs whose rules are in effect in a conversion: shipped, installed, and given ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .report import ConversionReport
 
 _MOST_KEPT: Final = 10_000
 ENTRY_POINTS: Final = "comfyflow.packs"
-"""The group of entry points under which distributions bring packs of their own."""
+"""The group of entry points under which distributions bring their own packs."""
 
 
 class PackTable:
@@ -68,7 +68,7 @@ class PackSet:
         self._random: random.Random | None = None
 
     def role(self, type_: str) -> tuple[Pack, Role] | None:
-        """What a type is that exists in the editor only, and whose; None where no pack has it."""
+        """What a type is that exists in the editor only, and whose; None if no pack has it."""
         return self._table.roles.get(type_)
 
     def fill(self, node: LGraphNode) -> None:
@@ -128,7 +128,7 @@ def pack_set(given: Iterable[Pack | ModuleType | str], report: ConversionReport,
 
 @cache
 def standing_packs() -> PackTable:
-    """The packs that are always in force: installed by the entry point ``comfyflow.packs``, and shipped.
+    """The packs that are always in effect: installed by the entry point ``comfyflow.packs``, and shipped.
 
     Raises:
         ConversionError: One cannot be loaded.
@@ -137,10 +137,10 @@ def standing_packs() -> PackTable:
 
 
 def loaded_pack(given: Pack | ModuleType | str) -> Pack:
-    """A pack, or the ``PACK`` of a module; a text is the module's name, or its file.
+    """A pack, or the ``PACK`` of a module; a string is the module's name, or its file.
 
     Raises:
-        ConversionError: There is no such module, it fails, or it has no ``PACK``.
+        ConversionError: The module does not exist, it fails, or it has no ``PACK``.
     """
     if isinstance(given, Pack):
         return given
@@ -166,7 +166,7 @@ def _installed() -> Iterator[Pack]:
 def _pack_of(module: object, name: str) -> Pack:
     pack = getattr(module, "PACK", None)
     if not isinstance(pack, Pack):
-        raise ConversionError(f"{name} is no plug-in for a pack: it has no PACK = Pack(…)")
+        raise ConversionError(f"{name} is not a pack plug-in: it has no PACK = Pack(…)")
     return pack
 
 
@@ -176,7 +176,7 @@ def _imported(name: str) -> ModuleType:
     except Exception as error:
         hint = ""
         if isinstance(error, ModuleNotFoundError) and error.name == name:
-            hint = "; name an importable module, or a file: my_pack.py"
+            hint = "; name an importable module or a file such as my_pack.py"
         raise ConversionError(
             f"the pack {shown(name)} cannot be loaded: {type(error).__name__}: {error}{hint}"
         ) from error
@@ -186,7 +186,7 @@ def _of_file(path: Path) -> ModuleType:
     name = f"comfyflow_pack_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

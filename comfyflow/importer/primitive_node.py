@@ -1,7 +1,7 @@
 """PrimitiveNode: it writes its value into the widgets that it is linked to, before a prompt is made [15].
 
 It does so directly only: not through reroutes, and not into sockets without a widget. It has no
-type of its own: it takes the widget of what its first link leads to, and where that is a number
+type itself: it takes the widget of what its first link leads to, and where that is a number
 it keeps its value within what all linked widgets allow. A reroute there shows the widget behind it
 (see `linked_widget`), but too late for the saved value.
 """
@@ -51,7 +51,7 @@ def apply_primitive(
         node: The primitive node.
         root: The canvas: 1.27 looks links up there, even for nodes inside subgraphs.
         rules: The version of the editor.
-        replace: Replaces ``%Node.widget%`` in a text.
+        replace: Replaces ``%Node.widget%`` in a string.
         repair: Leave alone what the node is linked to if it has no value to give.
 
     Raises:
@@ -66,7 +66,7 @@ def apply_primitive(
     given = _given(node, links, behind, rules, replace)
     if given is None and (behind is CUT or repair or not rules.links_at_root):
         return
-    # Without a widget of its own 1.27 writes what it does not have.
+    # Without a widget 1.27 writes what it does not have.
     value, origin = (
         given if given is not None else (UNDEFINED, f"primitive node {node.key}, which has no value")
     )
@@ -112,8 +112,8 @@ def _replaced(node: LGraphNode, widget: IWidget | None, value: Any, replace: Cal
     if truthy(value) and truthy(node.properties.get(REPLACES_TEXT)):
         if not isinstance(value, str):
             raise LinkError(
-                f"primitive node {node.key} is to replace %Node.widget% in its value, but that is"
-                f" {shown(value)} and no text; the editor fails at it"
+                f"primitive node {node.key} must replace %Node.widget% in its value, but the"
+                f" value is {shown(value)}, not a string; the editor fails on it"
             )
         value = replace(value)
     return value
@@ -124,8 +124,8 @@ def _fail_at_missing(node: LGraphNode, root: LGraph, links: list[Any]) -> None:
     for link_id in links:
         if root.link(link_id) is None:
             raise LinkError(
-                f"primitive node {node.key} stands inside {node.graph.host_names()}; this version of the"
-                " editor looks its links up outside, and fails"
+                f"primitive node {node.key} is inside {node.graph.host_names()}; this version of the "
+                "editor looks up its links outside and fails"
                 if node.graph is not root
                 else f"primitive node {node.key} has link {shown(link_id)}, which does not exist"
             )

@@ -1,6 +1,6 @@
 """Text that the editor rewrites on its way into the prompt: choices, comments, and file names.
 
-Texts are strangers', and may be as long as a file: each is read once, however its braces nest.
+Texts are untrusted, and may be as long as a file: each is read once, however its braces nest.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def choose(text: str, random_source: random.Random, *, keep: bool = False) -> st
         return text if _is_json(text) else _choose_alternatives(text, random_source)
     text = strip_comments(text)
     if _ends_escaping(text):
-        text += "undefined"  # what JavaScript has behind the end of a text
+        text += "undefined"  # what JavaScript has behind the end of a string
     ends = _alternatives(text)
     out = _Unescaped()
     pending: list[tuple[int, int]] = []
@@ -88,12 +88,12 @@ def choose(text: str, random_source: random.Random, *, keep: bool = False) -> st
 
 
 class _Unescaped:
-    r"""A text that grows, in which ``\{`` becomes ``{`` as often as the editor looks for it.
+    r"""A string that grows, in which ``\{`` becomes ``{`` as often as the editor looks for it.
 
     The editor does so to each chosen alternative and then to all that it is put into, so that a
-    brace loses one backslash for each block that both stand in, while it has any. Here each
+    brace loses one backslash for each block that both are in, while it has any. Here each
     backslash is looked at once: those that end the text wait for what follows, with the number
-    of blocks that both will stand in.
+    of blocks that both will be in.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class _Unescaped:
             self._out.append(text)
 
     def mark(self, mark: str, depth: int) -> None:
-        """Add a sign, or a backslash with what it escapes, that stands in so many blocks."""
+        """Add a sign, or a backslash with what it escapes, that is inside that many blocks."""
         escaped = mark[-1]
         if mark[0] == "\\":
             if escaped not in "\\{}|":
@@ -121,7 +121,7 @@ class _Unescaped:
             self._out.append(escaped)
 
     def leave(self, depth: int) -> None:
-        """A block has ended; what stands around it is in so many."""
+        """A block has ended; its surroundings are inside that many."""
         inside = 0
         while self._waiting and self._waiting[-1][0] > depth:
             inside += self._waiting.pop()[1]
@@ -275,8 +275,8 @@ class Replacement:
             self._left -= len(value)
             if self._left < 0:
                 raise ConversionError(
-                    f"the names in the workflow's texts, such as %{inner:.60}%, stand for more than"
-                    f" {MAX_REPLACED} characters; that is not converted"
+                    f"the names in the workflow's text, such as %{inner:.60}%, expand to more than"
+                    f" {MAX_REPLACED} characters, which is not converted"
                 )
             return _NOT_IN_FILE_NAMES.sub("_", value)
 

@@ -1,6 +1,6 @@
 """Writing the prompt: one entry for each node that runs, subgraphs expanded.
 
-A node is found by the name that ``%Node.widget%`` in a text calls it, too.
+A node is found by the name that ``%Node.widget%`` in a string calls it, too.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _MADE: Final = frozenset({OPTION_INDEX, RENDERED, REPLACED, VIEWPORT})
 
 
 class ExecutableNode:
-    """A node as it stands in the prompt: a node of the canvas, or one use of an inner one.
+    """A node as it is in the prompt: a node of the canvas, or one use of an inner one.
 
     Attributes:
-        scope: Where it stands.
+        scope: Where it is.
         node: The node.
         key: Its id in the prompt.
-        group: For a node of a legacy group: the group's node, what stands behind it, and which of that.
+        group: For a node of a legacy group: the group's node, what is behind it, and which of that.
     """
 
     __slots__ = ("group", "key", "node", "scope")
@@ -120,8 +120,8 @@ class PromptWriter:
             return
         if any(inner is not None and inner.widgets for inner in group.inner):
             raise ConversionError(
-                f"group nodes {first} and {node.key} are of the same group {shown(node.type)}; this version"
-                " of the editor fails at that; repair expands both"
+                f"group nodes {first} and {node.key} use the same group {shown(node.type)}; this version of "
+                "the editor fails on that; repair expands both"
             )
 
     def _inner(self, scope: HostScope, host: LGraphNode) -> Iterator[ExecutableNode]:
@@ -150,8 +150,8 @@ class PromptWriter:
             return
         if any(inner is not None and inner.inputs for inner in group.inner):
             raise ConversionError(
-                f"group node {scope.prefix}{node.key} stands inside {scope.graph.host_names()}; the editor"
-                " fails at group nodes there"
+                f"group node {scope.prefix}{node.key} is inside {scope.graph.host_names()}; the editor "
+                "fails on group nodes there"
             )
 
     def write(self) -> dict[str, dict[str, Any]]:
@@ -241,7 +241,7 @@ class PromptWriter:
             return None
 
     def output_source(self, instance: ExecutableNode, index: int) -> ResolvedInput | None:
-        """What stands behind an output of a node: for a subgraph's node, a node inside."""
+        """What is behind an output of a node: for a subgraph's node, a node inside."""
         try:
             return self.resolver.resolve_output(instance.scope, instance.node, index)
         except LinkError:
@@ -283,8 +283,8 @@ class PromptWriter:
             if self.repair or not self.rules.prefixes_are_text:
                 return value
             raise ConversionError(
-                f"node {instance.key} has {shown(value)} as filename_prefix, which is no text;"
-                " the editor fails at it"
+                f"node {instance.key} has {shown(value)} as filename_prefix, which is not a "
+                "string; the editor fails on it"
             )
         return self.replacement.replace(value, self.lookup.text) if "%" in value else value
 
@@ -354,7 +354,7 @@ def execution_order(graph: LGraph) -> list[LGraphNode]:
 
 
 def replaces(lookup: NodeLookup, replacement: Replacement) -> Callable[[str], str]:
-    """A function that replaces ``%Node.widget%`` in a text, for primitive nodes."""
+    """A function that replaces ``%Node.widget%`` in a string, for primitive nodes."""
     return lambda text: replacement.replace(text, lookup.text) if truthy(text) else text
 
 
@@ -375,7 +375,7 @@ class NodeLookup:
         self._searched = False
 
     def text(self, node_name: str, widget_name: str) -> str | None:
-        """The value of a widget as text, or None where there is no such node or widget."""
+        """The value of a widget as text, or None if the node or widget does not exist."""
         if not self._searched:
             self._search()
         node = self._by_property.get(node_name) or self._by_title.get(node_name)

@@ -59,11 +59,11 @@ class ConversionReport:
         )
 
     def unknown_class(self, key: str, node: LGraphNode) -> None:
-        """The server has no such class, and it is no virtual node of a pack that is known here."""
+        """The server does not have that class, and it is not a virtual node of a pack that is known here."""
         self.add(
             "unknown_class",
-            f"the server does not know the class {shown(node.type)}{_home(node)}. Its values have no names,"
-            " so the prompt cannot run with it",
+            f"the server does not know the class {shown(node.type)}{_home(node)}. Its values have no names, "
+            "so the prompt cannot run",
             key,
             node,
         )
@@ -72,8 +72,8 @@ class ConversionReport:
         """A class that the server does not know, of a node that nothing is linked to."""
         self.add(
             "note_left_out",
-            f"the server does not know the class {shown(node.type)}{_home(node)}. Nothing is linked to the"
-            " node, as to a note or a label, so it is left out of the prompt",
+            f"the server does not know the class {shown(node.type)}{_home(node)}. No node is linked to it, "
+            "as with a note or a label, so it is left out of the prompt",
             key,
             node,
         )
@@ -83,8 +83,8 @@ class ConversionReport:
         state = "muted" if node.mode == 2 else "bypassed"
         self.add(
             "inactive_subgraph_runs",
-            f"this subgraph is {state}, but inside another subgraph the editor sends its nodes all the same;"
-            " repair leaves them out",
+            f"this subgraph is {state}, but inside another subgraph the editor still sends its nodes; repair "
+            "leaves them out",
             key,
             node,
         )
@@ -93,8 +93,8 @@ class ConversionReport:
         """Values of a dynamic combo's option that the editor drops inside a subgraph [20]."""
         self.add(
             "option_values_reset",
-            f"the subgraph shows {shown(name)} outside, and the editor sends the defaults of"
-            f" {', '.join(map(shown, lost[:5]))} in place of what was saved; repair keeps that",
+            f"the subgraph exposes {shown(name)}, so the editor sends the defaults of "
+            f"{', '.join(map(shown, lost[:5]))} instead of the saved values; repair keeps the saved values",
             node.key,
             node,
             name,
@@ -108,15 +108,15 @@ class ConversionReport:
         """A value that only the editor can make [frontend-only widgets]."""
         self.add(
             "value_made_by_editor",
-            "the editor itself makes this value (a picture of a scene, of the webcam, a camera position)"
-            " and uploads it where it is a picture; here it is empty, or what was saved",
+            "the editor itself makes this value (a scene or webcam image, a camera position) and uploads "
+            "it if it is an image; here it is empty or the saved value",
             key,
             node,
             name,
         )
 
     def rewritten(self, key: str, node: LGraphNode, name: str, before: str, after: str) -> None:
-        """A text that is not sent as it was typed [10]."""
+        """A string that is not sent as it was typed [10]."""
         if has_choice(before, keep=self.repair):
             self.chose = True
             self.add(
@@ -130,8 +130,8 @@ class ConversionReport:
         if not self.repair and loses_text(before):
             self.add(
                 "text_rewritten",
-                "the editor takes // and /* for comments and braces for choices, and changes this text;"
-                " repair keeps it",
+                "the editor reads // and /* as comments and braces as choices, and changes this text; "
+                "repair keeps it",
                 key,
                 node,
                 name,
@@ -162,7 +162,7 @@ def _home(node: LGraphNode) -> str:
     """Where a class that the server does not know comes from, as far as the file says it."""
     pack, version = node.properties.get("cnr_id"), node.properties.get("ver")
     if pack == "comfy-core":
-        return f", which comes with ComfyUI ({shown(version)} saved it): the server may be older"
+        return f", which comes with ComfyUI ({shown(version)} saved it): this server may be older"
     if isinstance(pack, str) and pack:
-        return f", which comes with the pack {shown(pack)}: it may be missing there"
-    return "; it may be missing there, or a node that only its pack's own JavaScript understands"
+        return f", which comes with the pack {shown(pack)}: it may not be installed"
+    return "; it may not be installed, or may exist only in its pack's JavaScript"

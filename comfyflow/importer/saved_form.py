@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..json_types import is_array, is_number, is_object
 
 MAX_NESTING: Final = 50
-"""How deep definitions of subgraphs may stand in one another."""
+"""How deep definitions of subgraphs may be in one another."""
 
 Check = Callable[[Any], bool]
 

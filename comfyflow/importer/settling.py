@@ -79,12 +79,12 @@ def _reroute_before(graph: LGraph, node: LGraphNode) -> LGraphNode | None:
 
 
 def _open_circle(graph: LGraph, node: LGraphNode, known: set[int]) -> None:
-    """Cut a circle of reroutes: the one that this one feeds loses its link.
+    """Cut a cycle of reroutes: the one that this one feeds loses its link.
 
     Args:
-        graph: Where they stand.
+        graph: Where they are.
         node: A reroute.
-        known: Reroutes that are in no circle; it is added to.
+        known: Reroutes that are in no cycle; it is added to.
     """
     current, seen = node, {id(node)}
     while (before := _reroute_before(graph, current)) is not None and id(before) not in known:
@@ -160,7 +160,7 @@ def _match(graph: LGraph, pending: list[tuple[LGraphNode, str]], reached: dict[i
     """Give the inputs and outputs of one type the types that their links leave.
 
     Args:
-        graph: Where the nodes stand.
+        graph: Where the nodes are.
         pending: Nodes and inputs whose links have changed, in order.
         reached: The places of the nodes, where a node reaches only those in front of it; else None.
     """
@@ -297,7 +297,7 @@ def _reroute(graph: LGraph, node: LGraphNode) -> None:
                 if id(target) not in seen:
                     seen.add(id(target))
                     chain.append(target)
-            elif slot is None:  # the editor stops at a slot that is not there
+            elif slot is None:  # the editor stops at a slot that does not exist
                 return
             elif not connects(feeding, slot.type):
                 _cut(graph, target, slot)

@@ -2,7 +2,7 @@
 
 A widget inside whose slot is fed by an input of the subgraph is *promoted*: the node outside shows
 it. To 1.40 the editor keeps a copy on the node outside; from 1.41 to 1.45 it reads and writes the
-widget inside; since 1.46 the node outside has a value of its own if one was saved with it [20, B].
+widget inside; since 1.46 the node outside has its own value if one was saved with it [20, B].
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def inner_slots(graph: LGraph, boundary: SubgraphSlot) -> Iterator[tuple[LGraphN
 
 
 def _slots_by_place(graph: LGraph, boundary: SubgraphSlot) -> Iterator[tuple[LGraphNode, INodeInputSlot]]:
-    """The same by the place that the link was saved with, which need not be where the slot stands now.
+    """The same by the place that the link was saved with, which need not be where the slot is now.
 
     To 1.34 the editor looks there, and may so promote the widget of another slot.
     """
@@ -123,7 +123,7 @@ def _promote(node: LGraphNode, graph: LGraph, rules: EditorRules) -> None:
 
 
 def _promotable(inner: LGraphNode, slot: INodeInputSlot, rules: EditorRules) -> PromotedWidget | None:
-    """What stands behind a slot inside: a widget, or a promoted one of a nested subgraph."""
+    """What is behind a slot inside: a widget, or a promoted one of a nested subgraph."""
     if inner.role == "host":
         return PromotedWidget(inner, slot.name) if slot.promoted is not None else None
     widget = inner.widget(slot.widget) if slot.widget is not None else None
@@ -178,7 +178,7 @@ def promoted_widgets(slot: INodeInputSlot, graph: LGraph, *, own: bool = True) -
     """All widgets inside that one promoted widget stands for; the first one gives its value.
 
     Widgets that the subgraph's input feeds directly come before those of nested subgraphs. If the
-    subgraph's node has a value of its own, that is all; unless `own` is False.
+    subgraph's node has its own value, that is all; unless `own` is False.
     """
     if slot.promoted is None or slot.boundary is None:
         return []
@@ -268,7 +268,7 @@ def _own_value(slot: INodeInputSlot, value: Any, place: int, rules: EditorRules)
 
 
 def _with_value(source: IWidget, value: Any, place: int, rules: EditorRules) -> IWidget | None:
-    """A copy of a widget with a value saved outside, or None where the one inside stands."""
+    """A copy of a widget with a value saved outside, or None if the inner one wins."""
     if value is None and (not rules.host_nulls or source.kind == COMBO):
         return None
     if value is None and source.kind == KEY:
@@ -424,8 +424,8 @@ def rebind_hosts(graph: LGraph, hosts: list[LGraphNode]) -> None:
 def sync_promoted(graph: LGraph, rules: EditorRules, report: ConversionReport) -> None:
     """Copy each promoted value to all widgets that it stands for, as the editor does on saving.
 
-    A dynamic combo that is set so brings the inputs of its option anew, with their defaults [20]. Not so
-    where the subgraph's nodes have values of their own: these change its key alone [B7].
+    A dynamic combo that is set so brings the inputs of its option again, with their defaults [20]. Not so
+    where the subgraph's nodes have their own values: these change its key alone [B7].
     """
     if rules.host_values:
         return

@@ -18,9 +18,9 @@ _EDITOR: Final = {"Reroute": "reroute", "PrimitiveNode": "primitive", "Note": "n
 
 
 def virtual_role(type_: str) -> str | None:
-    """What kind of virtual node of the editor's own it is, or None where it is none.
+    """What kind of virtual node of the editor's own it is, or None if it is not
 
-    These come before a class of the same name; those of packs come after (see `pack`).
+    one. These come before a class of the same name; those of packs come after (see `pack`).
     """
     return _EDITOR.get(type_)
 
@@ -47,9 +47,9 @@ def setters(graph: LGraph) -> dict[str, list[LGraphNode]]:
 def leave_out_notes(graphs: Iterable[LGraph], report: ConversionReport) -> None:
     """Leave nodes out that the server does not know and that can feed nothing: other packs' notes.
 
-    The editor sends them, and the server refuses the whole prompt for their sake. Such a node has
+    The editor sends them, and the server refuses the whole prompt for their sake. A node like that has
     no slots; with repair, it is enough that nothing is linked to its outputs. Where nothing else
-    would be left of the prompt, they stay: then the missing class is what is to be told.
+    would be left of the prompt, they stay: then the missing class must be reported.
     """
     graphs = list(graphs)
     if not any(node.role == "class" for graph in graphs for node in graph.nodes):
@@ -65,7 +65,7 @@ def leave_out_notes(graphs: Iterable[LGraph], report: ConversionReport) -> None:
 
 
 def _is_note(node: LGraphNode, repair: bool) -> bool:
-    """Whether it may be another pack's note. A class that the server replaces by another is none."""
+    """Whether it may be another pack's note. A class that the server replaces by another is not one."""
     if node.inputs or node.type in RENAMED:
         return False
     return repair or not node.outputs

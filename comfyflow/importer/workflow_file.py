@@ -50,9 +50,9 @@ class WorkflowFile:
 def read_workflow(
     source: str | os.PathLike[str] | bytes | Mapping[str, Any], *, name: str | None = None
 ) -> WorkflowFile:
-    """Read a workflow, whatever it is in.
+    """Read a workflow from any supported file.
 
-    Understood are editor JSON (version 0.4 and 1) and prompt JSON, bare or wrapped
+    Supported are editor JSON (version 0.4 and 1) and prompt JSON, bare or wrapped
     (``{"prompt": …}``, an entry of the history, an item of the queue), and both inside PNG, WebP,
     JPEG, AVIF, GIF, SVG, GLB, safetensors and latents, MP4, MOV, WebM, MKV, FLAC, MP3, Ogg and Opus.
 
@@ -117,7 +117,7 @@ def _nothing(start: bytes, source: str) -> str:
         return f"{source} is a web page, not a workflow"
     if not start:
         return f"{source} is empty"
-    return f"{source} holds no workflow: it is no JSON, and no file that carries a prompt or a workflow"
+    return f"{source} holds no workflow: it is neither JSON nor a file that carries a prompt or a workflow"
 
 
 def _parsed(data: bytes, source: str) -> Any:
@@ -136,7 +136,7 @@ def _found(value: Any, source: str) -> WorkflowFile:
     prompt, workflow = _unwrapped(value, source, _WRAPPED)
     if prompt is None and workflow is None:
         raise WorkflowFileError(
-            f"{source} is JSON, but no workflow of the editor (it has no list of nodes) and no prompt "
+            f"{source} is JSON but neither an editor workflow (it has no list of nodes) nor a prompt "
             "(its members have no class_type)"
         )
     return WorkflowFile(prompt, workflow, source)

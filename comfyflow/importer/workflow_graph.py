@@ -75,7 +75,7 @@ def load_workflow(
         repair_groups: Whether legacy group nodes have all their widgets, whatever the version.
 
     Raises:
-        ConversionError: It is no workflow of the editor, or larger than any can be.
+        ConversionError: It is not an editor workflow, or larger than any can be.
     """
     _check(raw)
     saved = list(_saved_definitions(raw))
@@ -216,12 +216,12 @@ class _Loader:
 
 def _check(raw: Mapping[str, Any]) -> None:
     if not is_object(raw):
-        raise ConversionError(f"a workflow is an object with nodes, not {type(raw).__name__}")
+        raise ConversionError(f"a workflow must be an object with nodes, not {type(raw).__name__}")
     if not is_array(raw.get("nodes")):
         hint = ""
         if any(is_object(node) and "class_type" in node for node in raw.values()):
-            hint = ": it is a prompt already (API format) and needs no conversion"
-        raise ConversionError(f"this is no workflow of the editor: it has no list of nodes{hint}")
+            hint = ": it is already a prompt (API format) and needs no conversion"
+        raise ConversionError(f"this is not an editor workflow: it has no list of nodes{hint}")
 
 
 def _check_size(raw: Mapping[str, Any], saved: list[Mapping[str, Any]]) -> None:
@@ -240,7 +240,7 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _saved_definitions(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The definitions in the order of the file, then those that stand inside definitions."""
+    """The definitions in the order of the file, then those that are inside definitions."""
     level = [raw]
     seen: set[int] = set()
     while level:
@@ -398,8 +398,8 @@ def _whole(value: float) -> int:
 def _leaves_first(definitions: dict[str, LGraph]) -> list[LGraph]:
     """The definitions, those that use no other first.
 
-    In file order where they use one another in circles; and also where one uses another twice: the
-    editor counts such a use twice, but takes it off once.
+    In file order where they use one another in cycles; and also where one uses another twice: the
+    editor counts a use like that twice, but takes it off once.
     """
     users: dict[str, list[str]] = {key: [] for key in definitions}
     waiting = dict.fromkeys(definitions, 0)

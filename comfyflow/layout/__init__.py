@@ -1,4 +1,4 @@
-"""Where nodes stand: a workflow laid out as people lay them out, left to right and none over another."""
+"""Where nodes are: a workflow laid out as people lay them out, left to right and none over another."""
 
 from .appearance import NodeAppearance as NodeAppearance
 from .appearance import Slot as Slot

@@ -52,7 +52,7 @@ _SIZES: Final[Mapping[str, Size]] = {
 _PICTURE: Final = 260.0
 """The room for what any other node shows."""
 _TEXT: Final = 110.0
-"""The room for a text of several lines, where there is no median."""
+"""The room for a string of several lines, where there is no median."""
 _SHOWN: Final = frozenset({"IMAGE", "MASK", "VIDEO", "MESH", "FILE_3D"})
 _UPLOADS: Final = frozenset({"image", "animated_image", "video"})
 _SEEDS: Final = frozenset({"seed", "noise_seed"})
@@ -80,7 +80,7 @@ class Widget:
     Attributes:
         name: Its name in a prompt.
         type: Its type.
-        value: Its value; None where it is linked or not told.
+        value: Its value; None if it is linked or unknown.
         height: How high its row is.
         linked: Whether a link gives the value.
         label: What the editor shows.
@@ -99,7 +99,7 @@ class NodeAppearance:
     """What a node looks like.
 
     Attributes:
-        title: What stands in its title bar.
+        title: What is in its title bar.
         class_type: Its class; ``""`` for one that stands for a scope.
         inputs: The slots at its left edge.
         outputs: The slots at its right edge.
@@ -152,7 +152,7 @@ class NodeAppearance:
         return _FIRST_SLOT
 
     def output_height(self, index: int) -> float:
-        """How far below the upper edge of the body an output stands."""
+        """How far below the upper edge of the body an output is."""
         return SLOT_HEIGHT * max(0, min(index, len(self.outputs) - 1)) + _FIRST_SLOT
 
     def widget_tops(self) -> Iterator[tuple[Widget, float]]:
@@ -176,7 +176,7 @@ def appearance(node: GraphNode, schema: NodeSchema | None, outputs: int = 0) -> 
 
     Args:
         node: The node.
-        schema: Its class, or None where the server does not know it.
+        schema: Its class, or None if the server does not know it.
         outputs: How many outputs it has at least: as many as are used.
     """
     slots: list[Slot] = []

@@ -12,14 +12,14 @@ from .sheet import Sheet
 from .wire import Wire, disorder
 
 BESIDE: Final = 120.0
-"""What stands free between a boundary node and all else."""
+"""What is free between a boundary node and all else."""
 WIDTH: Final = 128.0
 _FIRST: Final = 30.0
 _ROW: Final = 20.0
 
 
 def boundary_size(slots: int) -> Size:
-    """How large the editor draws a boundary node with so many slots."""
+    """How large the editor draws a boundary node with that many slots."""
     return WIDTH, _ROW * (slots + 1) + 20.0
 
 
@@ -51,11 +51,11 @@ class BoundaryNodes:
         """How large the two are."""
 
     def beside(self, sizes: Sequence[Size], places: Sequence[Point]) -> tuple[Point, Point]:
-        """Where the two stand: left and right of all else, as high as what they are wired to.
+        """Where the two are: left and right of all else, as high as what they are wired to.
 
         Args:
             sizes: How large the other boxes are.
-            places: Where these stand.
+            places: Where these are.
         """
         left = min(place[0] for place in places)
         right = max(place[0] + size[0] for place, size in zip(places, sizes, strict=True))
@@ -73,7 +73,7 @@ class BoundaryNodes:
         Args:
             sizes: How large the other boxes are.
             wires: The wires between them.
-            places: Where they stand.
+            places: Where they are.
         """
         all_places = [*places, *self.beside(sizes, places)]
         return disorder([*sizes, *self.sizes], [*wires, *self.wires], all_places)

@@ -25,7 +25,7 @@ _LINE: Final = 19.0
 _BESIDE: Final = 60.0
 _BELOW: Final = 30.0
 _JUDGED: Final = 150
-"""Up to so many wires, the order inside a scope is also tried with those that lead in and out."""
+"""The number of wires up to which the order inside a scope is also tried with those that lead in and out."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Section:
 
     Attributes:
         title: What it is called.
-        members: The ids of the nodes, and of scopes that stand in it as one node; those of the sections
+        members: The ids of the nodes, and of scopes that are in it as one node; those of the sections
             in it too.
         scope: The id of the scope on whose canvas it is.
-        notes: What is written in it; where a note stands is found.
+        notes: What is written in it; the place of a note is computed.
     """
 
     title: str
@@ -64,9 +64,9 @@ def layout(
     Args:
         graph: The graph.
         schema: The classes of its nodes: how large they are follows from their inputs and outputs.
-        sizes: How large nodes are, by id, where somebody knows better.
+        sizes: How large nodes are, by id, where someone knows better.
         sections: What belongs together. They become groups of canvases that are laid out as a whole.
-        notes: New notes by the id of the scope; they stand left of everything.
+        notes: New notes by the id of the scope; they are left of everything.
         afresh: Forget the places that the graph's canvas has. Its groups then keep their members.
 
     Returns:
@@ -145,7 +145,7 @@ def _outputs(graph: Graph, sheets: Mapping[str, Sheet], scope_id: str) -> list[s
 def _ends(
     sheet: Sheet, sizes: Mapping[str, Size], places: Mapping[str, Point], outputs: Sequence[str]
 ) -> tuple[Point, Point]:
-    """Where the boundary nodes of a scope stand."""
+    """Where the boundary nodes of a scope are."""
     number = {node_id: index for index, node_id in enumerate(sheet.shapes)}
     boxes = [box_of(places[key], sizes[key]) for key in sheet.shapes]
     boundary = BoundaryNodes(sheet, number, len(boxes), outputs)
@@ -189,7 +189,7 @@ def _whole(
 
 
 def _stands_in(nodes: Sequence[frozenset[int]], inner: int, outer: int) -> bool:
-    """Whether a section is another, or stands in it: of two with the same nodes the later one does."""
+    """Whether a section is another, or is in it: of two with the same nodes the later one does."""
     if inner == outer:
         return True
     return (

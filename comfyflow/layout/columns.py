@@ -116,7 +116,7 @@ class ItemColumns:
         return found
 
     def by_height(self, places: Sequence[float]) -> list[list[int]]:
-        """The columns in the order of given heights of the boxes; a lane stands between its ends."""
+        """The columns in the order of given heights of the boxes; a lane is between its ends."""
         at: dict[int, float] = dict(enumerate(places))
         for path in self.paths.values():
             first, last = places[path[0]], places[path[-1]]

@@ -15,7 +15,7 @@ from .wire import Wire, disorder
 SIDE: Final = 20.0
 """What a group leaves free beside and below what is in it."""
 ABOVE: Final = 50.0
-"""What it leaves free above the first title bar in it: its own title stands there."""
+"""What it leaves free above the first title bar in it: its own title is there."""
 GAPS: Final = Gaps(beside=75, below=30, between=45)
 GAPS_IN_GROUPS: Final = Gaps(beside=60, below=30, between=45)
 _ASPECT: Final = 2.0
@@ -31,15 +31,15 @@ def arrange(
     groups: Sequence[Collection[int]] = (),
     notes: Collection[int] = (),
 ) -> list[Point]:
-    """Where boxes stand, left to right and none over another.
+    """Where boxes are, left to right and none over another.
 
     Args:
         sizes: How large they are, title bars included.
         wires: The wires between them.
-        groups: The boxes of each group, those of the groups in it too. No other box will stand in the
+        groups: The boxes of each group, those of the groups in it too. No other box will be in the
             rectangle around a group, unless groups overlap without one being in the other: then a box
-            stands in the smaller of its groups.
-        notes: Boxes that have no wires and stand below all else of their group.
+            is in the smaller of its groups.
+        notes: Boxes that have no wires and are below all else of their group.
     """
     if not sizes:
         return []
@@ -88,7 +88,7 @@ def _shelved(
     in_group: bool = False,
     notes: Collection[int] = (),
 ) -> list[Point]:
-    """The parts of a picture on shelves; in a group, what is wired to nothing there stands in one column."""
+    """The parts of a picture on shelves; in a group, what is wired to nothing there is in one column."""
     number = [0] * len(sizes)
     found = parts(len(sizes), wires)
     for index, part in enumerate(found):
@@ -168,7 +168,7 @@ def extent(sizes: Sequence[Size], places: Sequence[Point]) -> Size:
 
 
 def shelves(extents: Sequence[Size], gap: float) -> list[Point]:
-    """Where rectangles stand in rows, in their order, so that it all is about twice as wide as high."""
+    """Where rectangles are in rows, in their order, so that it all is about twice as wide as high."""
     area = sum((width + gap) * (height + gap) for width, height in extents)
     most = max(*(width for width, _ in extents), (area * _ASPECT) ** 0.5 * 1.05)
     places: list[Point] = []
@@ -184,7 +184,7 @@ def shelves(extents: Sequence[Size], gap: float) -> list[Point]:
 
 @dataclass(frozen=True)
 class _Block:
-    """A group that is laid out: where its boxes stand in it, and how large it is."""
+    """A group that is laid out: where its boxes are in it, and how large it is."""
 
     places: dict[int, Point]
     size: Size
@@ -235,7 +235,7 @@ class _Nested:
         return [whole.places[box] if whole is not None else (0.0, 0.0) for box in range(len(self.sizes))]
 
     def _block(self, group: int | None, blocks: dict[int, _Block], hints: Sequence[float]) -> _Block | None:
-        """Lay out what stands in a group, or in none; nothing, if all of it stands in smaller groups."""
+        """Lay out what is in a group, or in none; nothing, if all of it is in smaller groups."""
         inner = sorted(
             [(box, None) for box in self.own.get(group, ())]
             + [(self.first[one], one) for one in self.inner.get(group, ()) if one in blocks],
@@ -273,7 +273,7 @@ class _Nested:
     def _wires(
         self, where: dict[int, tuple[int, float, float]], hints: Sequence[float]
     ) -> tuple[list[Wire], list[tuple[int, float, bool, float]]]:
-        """The wires between what stands in a group, and those that leave it."""
+        """The wires between what is in a group, and those that leave it."""
         inside: list[Wire] = []
         outer: list[tuple[int, float, bool, float]] = []
         for number in sorted({number for box in where for number in self.wired[box]}):

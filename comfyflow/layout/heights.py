@@ -1,4 +1,4 @@
-"""How far down each item stands: wires as straight as the order and the room allow."""
+"""How far down each item is: wires as straight as the order and the room allow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def heights(columns: ItemColumns, order: Sequence[Sequence[int]], gap: float) ->
     Args:
         columns: The columns.
         order: The order in each of them.
-        gap: What stands free between two boxes.
+        gap: What is free between two boxes.
     """
     return _Placing(columns, order, gap).placed()
 
@@ -52,7 +52,7 @@ class _Placing:
         self.order = order
         self.gap = gap
         self.least = [0.0] * len(columns.heights)
-        """How far below the first of its column each item stands at least."""
+        """How far below the first of its column each item is at least."""
         for column in order:
             for upper, lower in itertools.pairwise(column):
                 self.least[lower] = self.least[upper] + columns.heights[upper] + self._between(upper, lower)
@@ -79,7 +79,7 @@ class _Placing:
         return self.gap if boxes == 2 else _BESIDE_LANE if boxes else _LANE_GAP
 
     def _spine(self) -> dict[int, float]:
-        """Where the items of the longest chain stand, so that its wires are straight."""
+        """Where the items of the longest chain are, so that its wires are straight."""
         columns = self.columns
         length = [0.0] * len(columns.heights)
         before: list[tuple[int, float, float] | None] = [None] * len(columns.heights)

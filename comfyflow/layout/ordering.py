@@ -97,7 +97,7 @@ def crossings(columns: ItemColumns, order: Sequence[Sequence[int]]) -> int:
 
 
 def inversions(values: Iterable[float]) -> int:
-    """How many pairs of values stand in the wrong order."""
+    """How many pairs of values are in the wrong order."""
     seen: list[float] = []
     count = 0
     for value in values:

@@ -14,22 +14,24 @@ from .ranks import forward, ranks
 from .wire import Wire, disorder
 
 _JUDGED: Final = 150
-"""Up to so many wires, layouts are judged by what one sees; beyond, by the crossings between columns."""
+"""The number of wires up to which layouts are judged by what one sees; beyond, by the crossings between
+columns.
+"""
 _TRIED: Final = ((800, 4), (2500, 2))
 """How many orders are tried, by the number of items; beyond, one."""
 _LONG: Final = 4.7
-"""A part so many times as wide as high is broken into rows."""
+"""The ratio of width to height from which a part is broken into rows."""
 _WIDE: Final = 5000.0
 """What is narrower stays one row, whatever its shape."""
 _ROW_ASPECT: Final = 2.0
 _ROW_GAP: Final = 100.0
 _FEW: Final = 2
-"""A row may be broken where at most so many slots pass."""
+"""The most slots that may pass where a row is broken."""
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """What stands free: beside a box, below it, and between parts."""
+    """What is free: beside a box, below it, and between parts."""
 
     beside: float
     below: float
@@ -38,19 +40,19 @@ class Gaps:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is known of the picture that boxes will stand in.
+    """What is known of the picture that boxes will be in.
 
     Attributes:
-        hints: How far down each box stands in another layout of the whole.
+        hints: How far down each box is in another layout of the whole.
         outer: The wires that leave: the box, the height of its slot, whether it is an output, and how
-            far down the other end stands.
+            far down the other end is.
     """
 
     hints: Sequence[float]
     outer: Sequence[tuple[int, float, bool, float]] = ()
 
     def of(self, boxes: Sequence[int]) -> Surroundings:
-        """The same for some of the boxes, numbered anew."""
+        """The same for some of the boxes, numbered again."""
         number = {box: index for index, box in enumerate(boxes)}
         outer = [(number[box], slot, out, end) for box, slot, out, end in self.outer if box in number]
         return Surroundings([self.hints[box] for box in boxes], outer)
@@ -67,12 +69,12 @@ class Surroundings:
 def arrange_part(
     sizes: Sequence[Size], wires: Sequence[Wire], gaps: Gaps, around: Surroundings | None = None
 ) -> list[Point]:
-    """Where boxes stand that hang together; the upper left corner of it all is at (0, 0).
+    """Where boxes are that hang together; the upper left corner of it all is at (0, 0).
 
     Args:
         sizes: How large they are.
         wires: The wires between them.
-        gaps: What stands free.
+        gaps: What is free.
         around: What is known of the picture.
     """
     if len(sizes) == 1:
@@ -113,7 +115,7 @@ def _orders(columns: ItemColumns, around: Surroundings | None) -> list[Order]:
 
 
 def _rows(columns: ItemColumns, sizes: Sequence[Size], gaps: Gaps) -> list[tuple[float, float]]:
-    """The left edge and the width of each column, as if all stood in one row."""
+    """The left edge and the width of each column, as if all was in one row."""
     edges: list[tuple[float, float]] = []
     left = 0.0
     for column in columns.members:
@@ -146,7 +148,7 @@ def _places(
     places: list[Point] = []
     for box in boxes:
         rank = columns.ranks[box]
-        # What has more going out than coming in stands at the right edge, beside its users.
+        # What has more going out than coming in is at the right edge, beside its users.
         hangs = len({slot for _, slot, _ in columns.right[box]}) > len(columns.left[box])
         room = edges[rank][1] - sizes[box][0] if hangs else 0.0
         left, top = shifts[rank]

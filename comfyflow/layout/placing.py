@@ -14,7 +14,7 @@ Box = tuple[float, float, float, float]
 """Left, top, width and height."""
 
 _MOST_PARTS: Final = 200
-"""So many new parts find a place of their own; beyond, all that is new stands below everything."""
+"""The number of new parts that find their own place; beyond, all that is new is below everything."""
 
 
 class Placing:
@@ -34,7 +34,7 @@ class Placing:
         self._others += boxes
 
     def keep_out(self, fences: Iterable[Box]) -> None:
-        """Nothing is put into these, unless what it is linked to stands in there."""
+        """Nothing is put into these, unless what it is linked to is in there."""
         self._fences += fences
 
     def place(

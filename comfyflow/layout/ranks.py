@@ -1,4 +1,4 @@
-"""Which column each box stands in."""
+"""Which column each box is in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 _TALL: Final = 2.5
-"""A column may be so many times as tall as one of a picture twice as wide as high."""
+"""How many times as tall a column may be as one of a picture twice as wide as high."""
 _ROUNDS: Final = 8
 
 
@@ -55,13 +55,13 @@ def forward(count: int, wires: Sequence[Wire]) -> list[Wire]:
 def ranks(sizes: Sequence[Size], wires: Sequence[Wire], gaps: tuple[float, float]) -> list[int]:
     """The column of each box, from 0; every wire leads to the right.
 
-    What has more going out than coming in stands right before its first user, all else right behind
+    What has more going out than coming in is right before its first user, all else right behind
     the last that it needs. ItemColumns that would be far too tall are divided.
 
     Args:
         sizes: How large the boxes are.
         wires: The wires, without circles.
-        gaps: What stands free beside and below a box.
+        gaps: What is free beside and below a box.
     """
     import networkx as nx
 

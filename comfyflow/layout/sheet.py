@@ -1,6 +1,6 @@
-"""A sheet: what stands on the canvas of one scope, and how it is linked there.
+"""A sheet: what is on the canvas of one scope, and how it is linked there.
 
-The links of a graph go from node to node, whatever scopes these stand in; on a canvas they go to the
+The links of a graph go from node to node, whatever scopes these are in; on a canvas they go to the
 node that stands for a scope.
 """
 
@@ -35,10 +35,10 @@ class SheetLink:
 
 @dataclass
 class Sheet:
-    """What stands on one canvas.
+    """What is on one canvas.
 
     Attributes:
-        shapes: The nodes, by id, in the order of the graph; scopes stand where their first node does.
+        shapes: The nodes, by id, in the order of the graph; scopes are where their first node does.
         links: The links between them.
         doors: The links from and to what is outside the scope.
     """
@@ -67,7 +67,7 @@ class _SheetReader:
         self._inputs: dict[str, dict[tuple[str, str], str]] = {}
         """For each scope: which of its inputs feeds an input inside."""
         self._fed: dict[str, dict[Link, str]] = {}
-        """For each scope that does not tell its inputs: which of them takes an output outside."""
+        """For each scope that does not list its inputs: which of them takes an output outside."""
         self._outputs: dict[str, dict[Link, int]] = {}
         used: dict[str, int] = {}
         for node in graph.values():
@@ -134,7 +134,7 @@ class _SheetReader:
         return outputs[slot].type if 0 <= slot < len(outputs) else "*"
 
     def _output(self, scope: Scope, link: Link, kind: str) -> int:
-        """The output of a scope that gives this; one is added where the scope tells none."""
+        """The output of a scope that gives this; one is added where the scope lists none."""
         known = self._outputs[scope.scope_id]
         if link not in known:
             shapes = self.sheets[scope.outer].shapes
@@ -144,7 +144,7 @@ class _SheetReader:
         return known[link]
 
     def _input(self, scope: Scope, target: tuple[str, str], link: Link, kind: str) -> tuple[str, int]:
-        """The input of a scope that feeds this, and its number; one is added where the scope tells none."""
+        """The input of a scope that feeds this, and its number; one is added where the scope lists none."""
         shapes = self.sheets[scope.outer].shapes
         shape = shapes[scope.scope_id]
         name = self._inputs[scope.scope_id].get(target)

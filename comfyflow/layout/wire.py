@@ -1,7 +1,7 @@
 """Wires between boxes: what is laid out, and how well it lies, by plain geometry.
 
 Boxes are numbered. A box is a node with its title bar, or a group with all that is in it; the height
-of a slot is counted from the upper edge of its box. An output stands at the right edge, an input at
+of a slot is counted from the upper edge of its box. An output is at the right edge, an input at
 the left one.
 """
 
@@ -50,7 +50,7 @@ def disorder(sizes: Sequence[Size], wires: Sequence[Wire], places: Sequence[Poin
     Args:
         sizes: How large the boxes are.
         wires: The wires.
-        places: Where the boxes stand.
+        places: Where the boxes are.
     """
     lines = segments(sizes, wires, places)
     width = sum(size[0] for size in sizes) or 1.0

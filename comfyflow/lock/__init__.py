@@ -1,4 +1,4 @@
-"""The lock of what workflows use of a server, and the report of what has become of it."""
+"""The lock of what workflows use of a server, and the report of what happened to it."""
 
 from ..problem import Severity as Severity
 from .check import check as check

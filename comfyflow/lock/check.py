@@ -41,17 +41,17 @@ def check(
     *,
     places: Mapping[str, Place] | None = None,
 ) -> list[Drift]:
-    """Say whether a workflow would run on a server, and how that differs from what was before.
+    """Check whether a workflow would run on a server, and what has changed for it.
 
-    Every difference of the node classes that the workflow uses is listed, with what it means to
-    this workflow; prose and looks of nodes aside. Then everything else for which the server
-    would reject it: models that are not installed, and what was wrong before.
+    Lists every change in the node classes that the workflow uses, with its effect on this
+    workflow; descriptions and appearance of nodes aside. Then everything else that the server would reject
+    it for: models that are not installed, and problems that existed before.
 
     Args:
         prompt: The workflow: a graph, or prompt JSON.
         new: The server's node classes, or a lock of them.
-        old: Those that the workflow was made for; None if nobody knows. Then only what keeps it
-            from running is listed.
+        old: The classes that the workflow was made for; None if unknown. Then only what keeps
+            it from running is listed.
         places: Node id to where the user's source made the node; by default, what a graph says.
 
     Returns:
@@ -120,11 +120,11 @@ class _Check:
         new: NodeSchema | None = self._new.get(class_type)
         old: NodeSchema | None = self._old.get(class_type) if self._old is not None else None
         if new is None and class_type not in self._new.raw:
-            message = f"there is no such node class{' any more' if old is not None else ''}"
+            message = f"node class not found{' any more' if old is not None else ''}"
             yield Difference("node_gone", message, ids)
         elif self._old is not None and old is None:
             if self._is_locked:
-                yield Difference("not_locked", "is not in the lock: make it anew", ids)
+                yield Difference("not_locked", "is not in the lock: run comfyflow lock again", ids)
             else:
                 yield Difference("node_added", "is a new node class", ids)
         elif old is not None and new is not None:
@@ -174,7 +174,7 @@ class _Check:
             return None
         drift = self._error(problem)
         if takes_file(entry):
-            message = f"there is no file {brief(given)} on the server yet"
+            message = f"file {brief(given)} is not on the server yet"
             return replace(drift, type="file_missing", severity="warning", message=message)
         near = nearest(given, (choice for choice in entry.choices or () if isinstance(choice, str)))
         hint = f"Did you mean {near!r}?" if near is not None else None
@@ -252,7 +252,7 @@ class _Check:
         return difference.type in ("not_locked", "input_list_changed", "slots_changed")
 
     def _aside(self, difference: Difference) -> str:
-        """What is to be said of an output that no node of the workflow is linked to."""
+        """What has to be said of an output that no node of the workflow is linked to."""
         changed = difference.type in ("output_gone", "output_type_changed", "output_list_changed")
         used = any((node_id, difference.slot) in self._used_outputs for node_id in difference.nodes)
         return ", which the workflow does not use" if changed and not used else ""

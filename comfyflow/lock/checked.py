@@ -25,7 +25,7 @@ file is there. ``note``: nothing changes for it.
 
 @dataclass(frozen=True)
 class Drift(Problem):
-    """One difference that touches a workflow, or one reason why it would not run.
+    """A change that affects a workflow, or a reason why it would not run.
 
     Its ``type`` is one of ``node_gone``, ``input_added``, ``input_gone``, ``input_type_changed``,
     ``input_required_changed``, ``default_changed``, ``range_changed``, ``choices_gone``,
@@ -104,11 +104,11 @@ def would_run(drifts: Iterable[Drift]) -> bool:
 
 @dataclass(frozen=True)
 class Checked:
-    """One workflow and what became of it.
+    """One workflow and its findings.
 
     Attributes:
         name: What to call it.
-        file: The file that it is in, for annotations; None where it is in none.
+        file: The file that it is in, for annotations; None if it is in none.
         drifts: What `check` found.
     """
 
@@ -125,7 +125,7 @@ class Checked:
         """The file and the line to point at for one of its drifts.
 
         Files below the current folder are named from there: so GitHub and other readers of reports
-        find them in a repository, wherever it stood.
+        find them in a repository, wherever it was.
         """
         if drift.place is None:
             return self.file, None
@@ -147,7 +147,7 @@ class Checked:
 
 
 def to_github(checked: Iterable[Checked]) -> str:
-    """GitHub's annotations: a workflow command a line, for errors and warnings."""
+    """GitHub annotations: one workflow command per line, for errors and warnings."""
     lines: list[str] = []
     for workflow in checked:
         for drift in workflow.drifts:

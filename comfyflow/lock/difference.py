@@ -19,7 +19,7 @@ Nodes: TypeAlias = "Mapping[str, Mapping[str, Any]]"
 Inputs: TypeAlias = "Iterable[InputSchema]"
 
 _APART: Final = LOOKS | {"default", "min", "max", "step", "round", "options", "inputs", "template", FILES}
-"""Options that are compared in a way of their own, or not at all."""
+"""Options that are compared in their own way, or not at all."""
 
 _LISTED: Final = 8
 """How many choices are named."""
@@ -94,7 +94,7 @@ def _output_differences(old: NodeSchema, new: NodeSchema, ids: tuple[str, ...]) 
                 "output_list_changed", message, ids, slot=was.index, old=was.is_list, new=now.is_list
             )
         if was.name != now.name:
-            message = f"{told} is called {_named(now.name)} now"
+            message = f"{told} is now called {_named(now.name)}"
             yield Difference("output_renamed", message, ids, slot=was.index, old=was.name, new=now.name)
     for out in old.outputs[len(new.outputs) :]:
         message = f"output {out.index} ({_named(out.name)}, {_named(out.type)}) is gone"
@@ -130,7 +130,7 @@ def _one_input(was: InputSchema, now: InputSchema, nodes: Nodes, name: str) -> I
         return Difference(kind, message, ids, name, None, old, new)
 
     if was.required != now.required:
-        message = "is required now" if now.required else "is optional now"
+        message = "is now required" if now.required else "is now optional"
         yield difference("input_required_changed", message, was.required, now.required)
     if _input_types(was) != _input_types(now):
         message = f"was {_named(_type_shown(was))}, is {_named(_type_shown(now))}"
@@ -173,7 +173,7 @@ def _choice_differences(
     if gone and now.is_choice:
         yield Difference("choices_gone", f"no longer offers {_listed(gone)}", ids, name, None, gone)
     if added and was.is_choice:
-        yield Difference("choices_added", f"offers {_listed(added)} now", ids, name, None, None, added)
+        yield Difference("choices_added", f"now offers {_listed(added)}", ids, name, None, None, added)
 
 
 def _option_differences(
@@ -192,7 +192,7 @@ def _option_differences(
 def _inner_differences(
     was: InputSchema, now: InputSchema, nodes: Nodes, name: str, depth: int
 ) -> Iterator[Difference]:
-    """The differences of what stands inside a dynamic input, for the nodes that have it."""
+    """The differences of what is inside a dynamic input, for the nodes that have it."""
     if was.dynamic is None or now.dynamic is None or was.type != now.type:
         return
     for part in was.dynamic.counterparts(now.dynamic, name):

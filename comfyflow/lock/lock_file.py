@@ -43,7 +43,7 @@ def written(value: Any, indent: int = 0, start: int = 0) -> str:
     Args:
         value: Plain JSON values.
         indent: How far its lines are indented.
-        start: How much stands before it on its first line.
+        start: How much is before it on its first line.
     """
     line = _line(value)
     if len(line) + indent + start <= WIDTH or not value or not (is_object(value) or is_array(value)):
@@ -74,7 +74,7 @@ _KEY: Final = "comfyflow_lock"
 
 @dataclass(frozen=True)
 class Lock:
-    """What some workflows use of a server.
+    """The parts of a server that some workflows use.
 
     Attributes:
         version: The server's version.
@@ -111,12 +111,12 @@ class Lock:
             "nodes": dict(self.nodes),
         }
         if depth_of(value) > MAX_DEPTH:
-            raise LockError("a node's definition is nested too deep to be locked")
+            raise LockError("a node's definition is nested too deep to lock")
         return written(value) + "\n"
 
 
 def make_lock(workflows: Mapping[str, object | Graph], schema: Schema) -> Lock:
-    """Write down what workflows use of a server.
+    """Record which parts of a server workflows use.
 
     Args:
         workflows: The graph or the prompt JSON of each workflow, by what to call it.
@@ -137,7 +137,7 @@ def make_lock(workflows: Mapping[str, object | Graph], schema: Schema) -> Lock:
                 missing.setdefault(node.class_type, []).append(name)
     if missing:
         told = "; ".join(
-            f"{class_type or 'for a node that names none'} (in {users[0]})"
+            f"{class_type or 'for a node without a class_type'} (in {users[0]})"
             for class_type, users in missing.items()
         )
         raise LockError(f"{schema.source} has no node class {told}")
@@ -152,7 +152,7 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
         path: The file.
 
     Raises:
-        LockError: It cannot be read, or is no lock.
+        LockError: It cannot be read, or is not a lock.
     """
     file = Path(path)
     try:
@@ -161,15 +161,15 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
     except OSError as error:
         raise LockError(f"cannot read {file}: {error.strerror}") from None
     if len(data) > MAX_BYTES:
-        raise LockError(f"{file} is larger than {MAX_BYTES} bytes: that is no lock")
+        raise LockError(f"{file} is larger than {MAX_BYTES} bytes, too large for a lock")
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise LockError(f"{file} is not valid JSON: {error}") from None
     if not is_object(value) or _KEY not in value:
-        raise LockError(f"{file} is no lock file: make one with comfyflow lock")
+        raise LockError(f"{file} is not a lock file: create one with comfyflow lock")
     if value[_KEY] != FORMAT:
-        raise LockError(f"{file} is a lock of another format ({value[_KEY]!r:.20}): make it anew")
+        raise LockError(f"{file} is a lock in another format ({value[_KEY]!r:.20}): run comfyflow lock again")
     said = value.get("comfyui_version")
     version = Version.parse(said) if isinstance(said, str) else None
     nodes = value.get("nodes")
@@ -181,7 +181,7 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
 
 
 def _texts(given: list[Mapping[str, Any]]) -> Used:
-    """What texts stand in an input, or in the inputs below it, in any of some nodes."""
+    """What texts are in an input, or in the inputs below it, in any of some nodes."""
 
     def used(name: str) -> set[str]:
         below = f"{name}."

@@ -20,7 +20,7 @@ Changed = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class NameChanges:
-    """What has become of the names of a package of node classes.
+    """What happened to the names of a package of node classes.
 
     Attributes:
         classes: What classes were called, and are called now.
@@ -103,7 +103,7 @@ def _with_default(plan: NodeClassPlan) -> Iterator[str]:
 
 
 def _changed(schema: Schema, present: Mapping[str, str]) -> Iterator[tuple[str, list[tuple[str, Changed]]]]:
-    """What is told of classes of ComfyUI's own, as far as the package's classes are so new."""
+    """Remarks about ComfyUI's own classes, as far as the package's classes are so new."""
     for name, class_type in present.items():
         node = schema[class_type]
         told = [

@@ -1,6 +1,6 @@
 """A program's source with today's names, and what there is to say of it that no rewriting settles.
 
-The source is read as a syntax tree and changed where the names stand, character for character, so
+The source is read as a syntax tree and changed where the names are, character for character, so
 that all else stays as it is. It is never run.
 """
 
@@ -68,12 +68,12 @@ def migrate(data: bytes, changes: Mapping[str, NameChanges], name: str = "the fi
 
     Args:
         data: The file.
-        changes: The packages that it may import, and what has become of their names. One that it
+        changes: The packages that it may import, and what happened to their names. One that it
             imports by a relative name is under that: ``.nodes``.
         name: What messages call the file.
 
     Raises:
-        CommandError: It is no Python that this Python reads, or too large.
+        CommandError: It is not Python that this Python reads, or too large.
     """
     encoding, source, tree = _parsed(data, name)
     program = _Program(source, tree, changes)
@@ -99,7 +99,7 @@ def imported_modules(data: bytes, name: str = "the file") -> list[str]:
 
 def _parsed(data: bytes, name: str) -> tuple[str, str, ast.Module]:
     if len(data) > MAX_BYTES:
-        raise CommandError(f"{name} has more than {MAX_BYTES} bytes; no larger program is read")
+        raise CommandError(f"{name} has more than {MAX_BYTES} bytes, too large for a program")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         source = data.decode(encoding)
@@ -123,7 +123,7 @@ class _Program:
         """Local names that get another because what they import did."""
 
     def look(self) -> None:
-        """Find all that is to be rewritten and said."""
+        """Find everything to rewrite or report."""
         for taken in self._bindings.imported:
             self._look_at_import(taken)
         classes = dict(self._variables())
@@ -149,7 +149,7 @@ class _Program:
         return source
 
     def remarks(self, name: str) -> tuple[Problem, ...]:
-        """What is to be said, by line.
+        """What has to be said, by line.
 
         Args:
             name: The file.
@@ -189,7 +189,7 @@ class _Program:
             if isinstance(node, ast.Name) and not self._bindings.bound[node.id]:
                 new = changes.classes.get(node.id)
                 if new is not None:
-                    told = f"{node.id} is called {new} now; `import *` does not tell whether this is it"
+                    told = f"{node.id} is now called {new}; with `import *` it is unclear whether this is it"
                     self._remark(node.lineno, told)
                 else:
                     self._tell_gone(node.lineno, changes, (), node.id)
@@ -214,9 +214,7 @@ class _Program:
         if new is not None:
             self._replace_attribute(node, new)
         elif _FORMER_OUTPUT.fullmatch(node.attr):
-            told = (
-                f".{node.attr} is an output's name of comfyflow 0.1; of which class it is cannot be told here"
-            )
+            told = f".{node.attr} is an output name from comfyflow 0.1; its class is unknown here"
             self._remark(_end_line(node), told)
 
     def _look_at_call(self, node: ast.Call) -> None:
@@ -230,7 +228,7 @@ class _Program:
             for wire, choices, default in lost_values(changed):
                 value = given.get(wire)
                 if isinstance(value, ast.Constant) and value.value in choices:
-                    told = f"{name}({wire}={value.value!r}): ComfyUI {version} takes that choice no more"
+                    told = f"{name}({wire}={value.value!r}): ComfyUI {version} no longer accepts that choice"
                     self._remark(value.lineno, told)
                 elif default is not None and wire not in given and not spread and "." not in wire:
                     self._tell_default(node.lineno, changes, name, wire, default, version)
@@ -240,7 +238,7 @@ class _Program:
     ) -> None:
         if wire in changes.defaults.get(name, ()):
             return
-        told = f"{name}() needs {wire}= since ComfyUI {version}; before, it was {default!r} by itself"
+        told = f"{name}() needs {wire}= since ComfyUI {version}; it used to default to {default!r}"
         self._remark(line, told)
 
     def _look_at_unpacking(self, node: ast.Assign) -> None:
@@ -256,7 +254,7 @@ class _Program:
                 if len(target.elts) == len(before) != changes.widths.get(name):
                     told = (
                         f"{name} has {changes.widths.get(name)} outputs since ComfyUI {version}, not "
-                        f"{len(before)}; take them by name, or unpack them all"
+                        f"{len(before)}; read them by name, or unpack them all"
                     )
                     self._remark(node.lineno, told)
 
@@ -264,7 +262,7 @@ class _Program:
         """Annotations in quotes and ``__all__``: what they mean is not known here."""
         for old, new in self._renamed.items():
             if old in text and _ANNOTATION.fullmatch(text) and old in _WORD.findall(text):
-                self._remark(node.lineno, f"the text {text!r} may mean {old}, which is {new} now")
+                self._remark(node.lineno, f"the text {text!r} may mean {old}, which is now {new}")
 
     def _tell_gone(self, line: int, changes: NameChanges, path: tuple[str, ...], name: str) -> None:
         if path == (_CHOICES,):
@@ -305,7 +303,7 @@ class _Program:
         return self._made_by(node)
 
     def _made_by(self, node: ast.expr) -> set[str]:
-        """The class of the node that an expression makes; none where it makes none."""
+        """The class of the node that an expression makes; none if it makes none."""
         while isinstance(node, ast.Call):
             found = self._class_of(node.func)
             if found is not None:
@@ -335,7 +333,7 @@ class _Program:
         if self._source[start : start + len(old)] == old:
             self._edits.add(_Edit(start, start + len(old), new))
         else:
-            self._remark(line, f"{old} is called {new} now; it is spelled unusually here")
+            self._remark(line, f"{old} is now called {new}; it is spelled in an unusual way here")
 
     def _offset(self, line: int, column: int) -> int:
         """Where a place of the syntax tree is in the source. Its columns count bytes of UTF-8."""

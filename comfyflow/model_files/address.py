@@ -58,7 +58,7 @@ def checked_address(text: str, hosts: frozenset[str]) -> httpx.URL:
 
 
 def guarded_transport(url: httpx.URL, hosts: frozenset[str]) -> httpx.BaseTransport | None:
-    """What connects to public addresses only; None where a proxy of the environment does it for us.
+    """What connects to public addresses only; None if a proxy of the environment does it for us.
 
     The name is looked up once, and what was looked at is what is connected to: a name that changes its
     address in between gains nothing.

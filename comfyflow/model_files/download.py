@@ -1,8 +1,8 @@
-"""Fetching model files: large, from strangers' addresses, over lines that break.
+"""Fetching model files: large, from untrusted addresses, over lines that break.
 
 The bytes go to a hidden file beside the final one and get its name when they are whole and have the hash
-that they must have. A fetch that broke off goes on where it ended, if the server still has the same file: it
-says so by its ``ETag`` (RFC 9110, ``If-Range``).
+that they must have. A fetch that broke off continues where it ended, if the server still has the same file:
+it shows that by its ``ETag`` (RFC 9110, ``If-Range``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .place import place, refused
 from .wanted import WantedModel
 
 Progress = Callable[[int, "int | None"], None]
-"""Is told how many bytes are there, and how many there will be, if that is known."""
+"""Called with how many bytes have arrived, and how many there will be, if known."""
 
 _HASHES: Final = frozenset({"md5", "sha1", "sha256", "sha384", "sha512"})
 _TRIES: Final = 5
@@ -85,13 +85,13 @@ class Downloads:
     pause: float = 1.0
 
     def refusal(self, file: WantedModel) -> str | None:
-        """Why a file is not fetched, without asking anybody; None where it may be.
+        """Why a file is not fetched, without asking anybody; None if it may be.
 
         Args:
             file: The file.
         """
         if file.url is None:
-            return "its address is not known"
+            return "its URL is not known"
         try:
             checked_address(file.url, self.hosts)
         except ModelFileError as error:
@@ -99,7 +99,7 @@ class Downloads:
         return refused(file) or self._hash_refusal(file)
 
     def size(self, file: WantedModel) -> int | None:
-        """How large a file is, as its server says; None where it does not say.
+        """How large a file is, as its server says; None if it does not say.
 
         Args:
             file: The file, with an address.
@@ -123,7 +123,7 @@ class Downloads:
 
         Args:
             file: The file, with an address.
-            progress: Is told how far it is.
+            progress: A callback for progress.
 
         Raises:
             ModelFileError: It is refused, is there already, does not arrive, or has another hash.
@@ -157,9 +157,9 @@ class Downloads:
             except _Broken as error:
                 tries = 0 if partial.size > before else tries + 1
                 if tries >= _TRIES:
-                    there = f"; {readable(partial.size)} are kept, and the next download resumes there"
+                    there = f"; {readable(partial.size)} are kept; the next download resumes there"
                     raise ModelFileError(
-                        f"{file.path} did not arrive: {error}{there if partial.size else ''}"
+                        f"{file.path} could not be downloaded: {error}{there if partial.size else ''}"
                     ) from None
                 time.sleep(pause)
                 pause = min(pause * 2, 30.0)
@@ -171,7 +171,7 @@ class Downloads:
 
         Raises:
             _Broken: It broke off.
-            ModelFileError: It cannot be had.
+            ModelFileError: It is not available.
         """
         start, tag = partial.start()
         headers = {"Range": f"bytes={start}-", "If-Range": tag} if start and tag else {}
@@ -263,7 +263,7 @@ class Downloads:
             if following.scheme != url.scheme:
                 raise ModelFileError(
                     f"{file.path}: {url.host} redirects from {url.scheme} to {following.scheme}, "
-                    "which is refused"
+                    "which is not allowed"
                 )
             url = following
         raise ModelFileError(f"{file.path}: {url.host} redirects more than {MODEL_REDIRECTS} times")
@@ -276,7 +276,7 @@ class Downloads:
         free = shutil.disk_usage(self.models).free
         if size - start > free:
             raise ModelFileError(
-                f"{file.path} takes {readable(size - start)} more, and {self.models} has {readable(free)} "
+                f"{file.path} needs {readable(size - start)} more, but {self.models} has {readable(free)} "
                 "free"
             )
 
@@ -351,7 +351,7 @@ class _Partial:
             return 0
 
     def start(self) -> tuple[int, str]:
-        """From which byte to go on, and with which ETag; 0 where from the start."""
+        """From which byte to continue, and with which ETag; 0 where from the start."""
         tag = self._said().get("etag")
         if not isinstance(tag, str) or not _STRONG.fullmatch(tag):
             return 0, ""
@@ -395,7 +395,7 @@ def _joined(url: httpx.URL, location: str) -> str:
 
 
 def _length(answer: httpx.Response) -> int | None:
-    """How many bytes an answer has; None where it does not say or packs them."""
+    """How many bytes an answer has; None if it does not say or packs them."""
     said = answer.headers.get("content-length", "")
     packed = answer.headers.get("content-encoding", "identity").lower() != "identity"
     return int(said) if said.isascii() and said.isdigit() and len(said) < 19 and not packed else None
@@ -411,7 +411,7 @@ def _continued(answer: httpx.Response, start: int, partial: _Partial) -> tuple[i
     expected = partial.expected
     if match is None or int(match[1]) != start or match[3] == "*" or expected not in (None, int(match[3])):
         partial.forget()
-        raise _Broken("the server sent another part than the missing one")
+        raise _Broken("the server sent a different part than the missing one")
     return start, int(match[3])
 
 

@@ -55,7 +55,7 @@ def is_model_name(value: object) -> bool:
 
 
 def folder_of(class_type: str, input_name: str) -> str | None:
-    """The folder whose files an input lists, or None where that is not known.
+    """The folder whose files an input lists, or None if that is not known.
 
     Args:
         class_type: The node's class.

@@ -59,7 +59,7 @@ def on_disk(files: Iterable[WantedModel], models: Path) -> Iterator[WantedModel]
 
 
 def _choices(schema: Schema, class_type: str, input_name: str) -> frozenset[str]:
-    """The files that an input offers; none where the server does not say."""
+    """The files that an input offers; none if the server does not say."""
     node = schema.get(class_type)
     entry = node.by_name.get(input_name) if node is not None else None
     values: Sequence[Any] = (entry.choices if entry is not None else None) or ()

@@ -1,4 +1,4 @@
-"""Where a model file goes on disk: below the folder of models, whatever a workflow calls it."""
+"""Where a model file is stored on disk: below the folder of models, whatever a workflow calls it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def models_folder(comfyui: Path) -> Path:
         return models
     if comfyui.name == "models" and comfyui.is_dir():
         raise ModelFileError(
-            f"{comfyui} is the models folder itself; give the ComfyUI folder above it: {comfyui.parent}"
+            f"{comfyui} is the models folder itself; pass the ComfyUI folder above it: {comfyui.parent}"
         )
-    raise ModelFileError(f"{comfyui} has no folder models; give the ComfyUI folder")
+    raise ModelFileError(f"{comfyui} has no models folder; pass the ComfyUI folder")
 
 
 def place(models: Path, file: WantedModel) -> Path | None:
-    """Where a file goes, or None where that is refused; see `refused`."""
+    """Where a file goes, or None if that is refused; see `refused`."""
     return models.joinpath(*PurePosixPath(file.path).parts) if refused(file) is None else None
 
 
@@ -43,16 +43,16 @@ def refused(file: WantedModel) -> str | None:
     """Why a file is not written, or None.
 
     Its directory and name come from a workflow. They may lead into folders below the folder of models, and
-    nowhere else; a link that stands there is the user's own, and is followed.
+    nowhere else; a link that is there is the user's own, and is followed.
     """
     if file.directory is None:
         return "its folder is not known"
     if not is_model_name(file.name):
-        return "its name does not end like a model file's"
+        return "its suffix is not that of a model file"
     for what, text in (("directory", file.directory), ("name", file.name)):
         parts = text.split("/")
         if any(clean_name(part) != part or part in ("", ".", "..") for part in parts):
-            return f"its {what} {text!r:.120} leads out of the folder of models, or is not a valid file name"
+            return f"its {what} {text!r:.120} is outside the models folder, or is not a valid file name"
         if _HIDDEN.search(text) or len(parts) > _DEEPEST:
             return f"its {what} {text!r:.120} is hidden, or too deep"
     return None

@@ -3,7 +3,7 @@
 A prompt names them in the inputs of its loaders. The editor's file may say more of them: a node's
 ``properties.models``, and ``models`` of the whole file, list name, address, directory and hash, on the
 canvas, in subgraph definitions and in group nodes. What is listed there and loaded by no node is not wanted:
-the editor leaves such entries behind where another file is chosen.
+the editor leaves these entries behind where another file is chosen.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class WantedModel:
 
     Attributes:
         name: Its path in its folder, with forward slashes, as the inputs of loaders take it.
-        directory: The folder below ``models``; None where nobody says.
-        url: Where the editor's file says that it is; None where it does not.
+        directory: The folder below ``models``; None if nobody says.
+        url: Where the editor's file says that it is; None if it does not.
         hash: Its hash, as the editor's file has it.
         hash_type: Of which kind: ``SHA256``.
         uses: What loads it.
-        installed: Whether the server has it; None where that is not known.
+        installed: Whether the server has it; None if that is not known.
     """
 
     name: str
@@ -130,7 +130,7 @@ def wanted_files(prompt: object, editor: Mapping[str, Any] | None, schema: Schem
 
     Raises:
         ModelFileError: It names more than `bounds.MODEL_FILES`.
-        PromptError: The prompt is none.
+        PromptError: The prompt is not one.
     """
     found: dict[str, _Wanted] = {}
     astray: set[str] = set()
@@ -159,7 +159,7 @@ def wanted_files(prompt: object, editor: Mapping[str, Any] | None, schema: Schem
 def _loaded(prompt: object, schema: Schema) -> Iterator[tuple[Use, object]]:
     """The inputs of a prompt that name model files, and what they name.
 
-    Editors mix up the values of subgraphs, so that a loader may get a number or a text: the file is then
+    Editors mix up the values of subgraphs, so that a loader may get a number or a string: the file is then
     the one that its own widget names.
     """
     for node_id, node in read_nodes(prompt).items():
@@ -190,7 +190,7 @@ def _file(name: str, uses: Iterable[Use], entries: Iterable[_NamedModel]) -> Wan
 
 
 def _entries(editor: Mapping[str, Any]) -> Iterator[_NamedModel]:
-    """What is listed in the editor's file, wherever it stands."""
+    """What is listed in the editor's file, wherever it is."""
     for raw in array_or_empty(editor.get("models")):
         yield from _entry(raw, "", loaded=False)
     for node in _nodes(editor, 0):

@@ -1,6 +1,6 @@
 """What is drawn: sheets under one another, with everything on them at its place.
 
-All texts come from strangers. Here they are only cut to what can be shown; what writes them escapes
+All texts are untrusted. Here they are only cut to what can be shown; what writes them escapes
 them.
 """
 
@@ -32,7 +32,7 @@ _BETWEEN: Final = 90.0
 
 @dataclass(frozen=True)
 class PlacedText:
-    """A text at a place."""
+    """A string at a place."""
 
     x: float
     y: float
@@ -58,7 +58,7 @@ class Figure:
         number: Its number in the picture.
         name: Its id.
         box: Left, top, width and height, its title bar included.
-        tooltip: What is told where the pointer is on it.
+        tooltip: What a tooltip shows.
         words: What one finds it by.
         mark: What else it is: ``added``, ``removed``, ``changed``, or ``""``.
         severity: ``error`` or ``warning`` where something is wrong with it, or ``""``.
@@ -126,7 +126,7 @@ def draw(
     """Put a picture together.
 
     Args:
-        graph: What is drawn. What its canvas does not tell is laid out.
+        graph: What is drawn. What its canvas does not say is laid out.
         schema: The classes of its nodes.
         problems: What is wrong with nodes.
         marks: For nodes by id: ``added``, ``removed`` or ``changed``.
@@ -405,7 +405,7 @@ class _Door:
     is_exit: bool
 
     def slot(self, name: str) -> Point:
-        """Where a slot stands."""
+        """Where a slot is."""
         left, top, width, _ = self.box
         index = list(self.kinds).index(name)
         return (left if self.is_exit else left + width), top + TITLE_HEIGHT + 14 + 20 * index

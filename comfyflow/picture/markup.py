@@ -1,4 +1,4 @@
-"""Drawings as SVG and as a page: the one place where texts of strangers become markup.
+"""Drawings as SVG and as a page: the one place where texts from untrusted files become markup.
 
 The templates escape everything but the files beside this one, and the picture that a template made.
 """

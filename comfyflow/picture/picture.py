@@ -29,16 +29,16 @@ class Picture:
     """A workflow drawn as the editor draws it; a notebook shows it.
 
     Args:
-        graph: What is drawn. What its canvas does not tell is laid out.
+        graph: What is drawn. What its canvas does not say is laid out.
         schema: The classes of its nodes: their slots, widgets and types. Without it, nodes have what the
             graph says of them.
         problems: What is wrong with nodes; drawn in place.
         marks: For nodes by id: ``added``, ``removed`` or ``changed``.
         title: What it is called.
-        theme: On which ground an SVG stands; ``auto`` is what the reader's system prefers.
+        theme: On which ground an SVG is; ``auto`` is what the reader's system prefers.
 
     Raises:
-        PictureError: There is no such theme, or an argument is of another type.
+        PictureError: The theme does not exist, or an argument is of another type.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Picture:
     ) -> None:
         _check_types(graph, schema)
         if theme not in get_args(Theme):
-            raise PictureError(f"a theme is one of {', '.join(get_args(Theme))}, not {theme!r:.20}")
+            raise PictureError(f"theme must be one of {', '.join(get_args(Theme))}, not {theme!r:.20}")
         self.graph: Final[Graph] = graph
         self.schema: Final[Schema | None] = schema
         self.theme: Final[Theme] = theme
@@ -116,7 +116,7 @@ class Picture:
         """The bytes of a file whose name ends with this.
 
         Raises:
-            PictureError: Nothing is drawn in such a form.
+            PictureError: Nothing is drawn in that form.
         """
         forms: dict[str, Callable[[], str | bytes]] = {
             ".svg": lambda: self.svg,
@@ -127,8 +127,8 @@ class Picture:
         }
         made = forms.get(suffix.lower())
         if made is None:
-            given = f"{suffix!r:.20} is none" if suffix else "the name has no ending"
-            raise PictureError(f"pictures end with {', '.join(forms)}; {given}")
+            given = f"{suffix!r:.20} is not one of them" if suffix else "the file name has no suffix"
+            raise PictureError(f"picture files end with {', '.join(forms)}; {given}")
         content = made()
         return content if isinstance(content, bytes) else content.encode("utf-8")
 
@@ -152,7 +152,7 @@ class Picture:
 
 
 def known_classes() -> Schema | None:
-    """The classes of the package ``comfynodes``; None where it is not installed."""
+    """The classes of the package ``comfynodes``; None if it is not installed."""
     from ..schema.package import reference_schema
 
     with suppress(SchemaError):
@@ -165,7 +165,7 @@ def _check_types(graph: object, schema: object) -> None:
 
     if not isinstance(graph, Graph):
         kind = type(graph).__name__
-        raise PictureError(f"a picture is drawn of a Graph, not of {kind}: a Workflow has picture()")
+        raise PictureError(f"expected a Graph, not {kind}: for a Workflow, call picture()")
     if not isinstance(schema, (Schema, NoneType)):
         hint = ": save() writes a picture to a file" if isinstance(schema, str) or is_path(schema) else ""
         raise PictureError(f"schema must be a Schema, not {type(schema).__name__}{hint}")
@@ -188,7 +188,7 @@ def png_bytes(svg: str, drawing: Drawing) -> bytes:
     try:
         made = resvg_py.svg_to_bytes(svg_string=svg, width=max(1, int(width * scale)))
     except ValueError as error:
-        raise PictureError(f"the picture cannot become a PNG: {error}") from None
+        raise PictureError(f"the picture cannot be converted to PNG: {error}") from None
     return bytes(made)
 
 
@@ -213,7 +213,7 @@ def difference_picture(found: Diff, schema: Schema | None = None, *, theme: Them
         marks[name] = "removed"
     gone = [_renamed(node, names) for node in found.removed]
     graph = Graph([*found.after.values(), *gone], found.after.scopes.values(), found.after.canvas)
-    return Picture(graph, schema, marks=marks, title="The difference of two workflows", theme=theme)
+    return Picture(graph, schema, marks=marks, title="The difference between two workflows", theme=theme)
 
 
 def _renamed(node: GraphNode, names: dict[str, str]) -> GraphNode:

@@ -1,4 +1,4 @@
-"""Texts of strangers, cut to what can be shown of them. What writes them escapes them."""
+"""Texts from untrusted files, cut to what can be shown of them. What writes them escapes them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ BOLD: Final = 0.84
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
 )
-"""What XML does not allow, what ends a line in a script, and what turns the direction of a text round."""
+"""What XML does not allow, what ends a line in a script, and what turns the direction of a string round."""
 
 
 def shown(value: object) -> str:
-    """A text of a stranger, as far as it is shown: no control characters, and not without end."""
+    """Untrusted text, as far as it is shown: no control characters, and of limited length."""
     text = value if isinstance(value, str) else _json(value)
     return _UNPRINTABLE.sub("\ufffd", text[:PICTURE_TEXT])
 
 
 def shortened(text: str, width: float) -> str:
-    """The first line of a text, as far as there is room."""
+    """The first line of a string, as far as there is room."""
     first, separator, _ = text.partition("\n")
     room = max(1, int(width / _CHARACTER))
     if not separator and _columns(first) <= room:
@@ -37,7 +37,7 @@ def shortened(text: str, width: float) -> str:
 
 
 def wrapped(text: str, width: float, rows: int) -> list[str]:
-    """A text in lines."""
+    """A string in lines."""
     room = max(4, int(width / _CHARACTER))
     lines: list[str] = []
     for line in text.splitlines() or [""]:
@@ -56,12 +56,12 @@ def wrapped(text: str, width: float, rows: int) -> list[str]:
 
 
 def _columns(text: str) -> int:
-    """How many characters a text is wide; those of East Asia count two."""
+    """How many characters a string is wide; those of East Asia count two."""
     return len(text) if text.isascii() else sum(map(_is_wide, text)) + len(text)
 
 
 def _fitting(text: str, columns: int) -> int:
-    """How many characters of a text fit into so many columns."""
+    """How many characters of a string fit into a number of columns."""
     if text.isascii():
         return min(len(text), columns)
     for index, sign in enumerate(text):
@@ -93,5 +93,5 @@ def _json(value: object) -> str:
 
 
 def text_width(text: str) -> float:
-    """About how wide a text is."""
+    """About how wide a string is."""
     return _columns(text) * _CHARACTER

@@ -55,7 +55,7 @@ class _Form(ABC):
         return f"{shortened(title, _WIDE)} #{shortened(shown(key), _WIDE)}"
 
     def lines(self) -> Iterator[str]:
-        """Nodes, scope in scope, then the links of the nodes, whatever scopes they stand in."""
+        """Nodes, scope in scope, then the links of the nodes, whatever scopes they are in."""
         yield from self._nodes()
         for key, node in self.graph.items():
             for name, link in node.links:

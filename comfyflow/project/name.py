@@ -42,7 +42,7 @@ class ProjectName:
 
     @classmethod
     def checked(cls, text: str) -> ProjectName:
-        """The name that somebody wants to give.
+        """The name that someone wants to give.
 
         Args:
             text: The name, or that of the project's folder.
@@ -58,7 +58,7 @@ class ProjectName:
 
 
 def _unfit(text: str) -> str | None:
-    """Why a text cannot be the name, or None."""
+    """Why a string cannot be the name, or None."""
     if not _NAME.fullmatch(text):
         return "a name has letters, digits, '-', '_' and '.', and begins and ends with a letter or a digit"
     if len(text) > _LONGEST:
@@ -67,11 +67,11 @@ def _unfit(text: str) -> str | None:
     if not module.isidentifier():
         return f"Python cannot import a module {module!r}"
     if keyword.iskeyword(module):
-        return f"{module!r} is a word of the Python language"
+        return f"{module!r} is a Python keyword"
     if module in sys.stdlib_module_names:
-        return f"a module {module!r} would hide the one of Python's standard library"
+        return f"a module {module!r} would hide one of Python's standard library"
     if module in _OWN or _is_installed(module):
-        return f"a module {module!r} would hide the one that is installed or that the project has already"
+        return f"a module {module!r} would hide one that is installed or already in the project"
     return None
 
 

@@ -34,7 +34,7 @@ class Project:
         sample: The workflow that it begins with.
         files: Path and text of each file; paths are absolute.
         kept: Files that were there already and stay as they are.
-        package: The node classes that are written with it; None where it uses a package that is there.
+        package: The node classes that are written with it; None if it uses a package that is there.
     """
 
     folder: Path
@@ -114,7 +114,7 @@ def _refuse_occupied(folder: Path, paths: Iterable[Path]) -> None:
     listed = ", ".join(os.path.relpath(path, folder) for path in paths if os.path.lexists(path))
     if listed:
         raise ProjectError(
-            f"{folder} has {listed} already; nothing was written. Choose another folder, "
+            f"{folder} already has {listed}; nothing was written. Choose another folder, "
             "or move these files away"
         )
 
@@ -146,7 +146,7 @@ def _schema(present: Path | None) -> Schema:
         importlib.import_module(STUBS)
     except ImportError as error:
         raise ProjectError(
-            f"the node package {STUBS!r} was not found ({error}); give --server URL or --object-info FILE"
+            f"the node package {STUBS!r} was not found ({error}); pass --server URL or --object-info FILE"
         ) from None
     return package_schema({STUBS})
 

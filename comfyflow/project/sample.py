@@ -134,7 +134,7 @@ def _checkpoints(schema: Schema) -> list[str]:
 
 
 def _compiled(folder: Path, source: str, words: tuple[str, ...], present: Path | None) -> Mapping[str, Any]:
-    """The prompt of the workflow, from a Python of its own: ours may have other node classes imported.
+    """The prompt of the workflow, from a separate Python process: ours may have other node classes imported.
 
     Raises:
         CommandError: It does not compile.

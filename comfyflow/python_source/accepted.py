@@ -33,7 +33,7 @@ class Accepted:
         choices: Single values that it takes, with their types.
         anything: Whether it takes every value but None, and every output.
         objects: Whether it takes JSON objects.
-        element: What a list of values may hold, or None where it takes no list.
+        element: What a list of values may hold, or None if it takes no list.
         carried: What an output may carry: socket classes, type variables, `ANY`.
     """
 
@@ -122,7 +122,7 @@ def _members(node: ast.expr) -> list[ast.expr]:
 
 def _read(part: ast.expr, aliases: Mapping[str, frozenset[tuple[type[Any], Any]]]) -> Accepted:
     if isinstance(part, ast.Name):
-        if part.id == "FileValue":  # beside a text: what no JSON has
+        if part.id == "FileValue":  # beside a string: what no JSON has
             return Accepted()
         if part.id == "AnyValue":
             return Accepted(anything=True)

@@ -34,7 +34,7 @@ class CanvasNote:
     Attributes:
         text: What it says.
         title: What it is called, or ``""``.
-        group: The group that it stands in, or None.
+        group: The group that it is in, or None.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Annotations:
 
     Attributes:
         subgraphs: What the subgraph of each host is called, by the host's id.
-        groups: The group that a node or a host stands in, by its id.
+        groups: The group that a node or a host is in, by its id.
         notes: The notes on each canvas, by the host's id; ``""`` is the workflow itself.
         inputs: What the input of a subgraph is called that feeds an input of a node inside: by
             the host's id, the node's id and the input's name.
@@ -72,7 +72,7 @@ def read_annotations(
             saved the workflow.
 
     Returns:
-        The annotations, by the ids that the nodes have in the prompt; none where the workflow
+        The annotations, by the ids that the nodes have in the prompt; none if the workflow
         cannot be converted.
     """
     from ..importer import convert_workflow, saved_by

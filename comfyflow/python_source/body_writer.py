@@ -37,10 +37,10 @@ MAX_UNPACKED: Final = 4
 """A node with more outputs than this is kept whole, and its outputs taken by their names."""
 
 _COMMENT: Final = 76
-"""How wide a comment of our own is."""
+"""How wide a generated comment is."""
 
 MAX_INLINE: Final = 60
-"""How long a call may be that stands within another."""
+"""How long a call may be that is within another."""
 
 Bound: TypeAlias = "Callable[[int], ast.expr]"
 """How the rest of a function takes a slot of a step."""
@@ -117,7 +117,7 @@ class BodyWriter:
         return name(found.node)
 
     def _inline(self, runs: Sequence[Paragraph]) -> Iterator[str]:
-        """The steps that stand within the one that uses them: short ones, of constants."""
+        """The steps that are within the one that uses them: short ones, of constants."""
         section = {key: number for number, run in enumerate(runs) for key in run.steps}
         for key, step in self._body.steps.items():
             made = self._fitted.calls.get(key)
@@ -255,7 +255,7 @@ class BodyWriter:
         return known
 
     def _title(self, step: NodeStep) -> str:
-        """The title that must be said, because it is not the usual one."""
+        """The title that has to be said, because it is not the usual one."""
         title, known = step.node.title, self._known(step)
         usual = (step.node.class_type, known.display_name if known is not None else "")
         return title if title and title not in usual else ""

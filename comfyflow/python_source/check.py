@@ -1,4 +1,4 @@
-"""What is to be written as Python, as a graph; and what no Python program can make."""
+"""The graph to write as Python; and what no Python program can make."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MAX_BITS: Final = 1024
 """How large a number may be. JSON readers of other languages give up long before."""
 
 SHOWN: Final = 10
-"""How many reasons are told."""
+"""How many reasons a message lists."""
 
 
 def checked_graph(given: Graph | Mapping[str, Any]) -> Graph:
-    """What somebody gives as a graph that a program can give, of values that JSON has.
+    """What someone gives as a graph that a program can give, of values that JSON has.
 
     The editor makes NaN of some values, which a browser sends as null.
 
@@ -31,7 +31,7 @@ def checked_graph(given: Graph | Mapping[str, Any]) -> Graph:
         given: A graph, prompt JSON, or what `convert_workflow` returns.
 
     Raises:
-        PromptError: It is no prompt.
+        PromptError: It is not a prompt.
         PythonSourceError: See `check_graph`.
     """
     graph = given.with_spelled_scopes() if isinstance(given, Graph) else Source(given).graph
@@ -57,7 +57,7 @@ def check_graph(graph: Graph) -> None:
     reasons = reasons or list(_cycles(graph))
     if reasons:
         more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
-        raise PythonSourceError(f"this cannot be written as Python: {'; '.join(reasons[:SHOWN])}{more}")
+        raise PythonSourceError(f"cannot be written as Python: {'; '.join(reasons[:SHOWN])}{more}")
 
 
 def _reasons(node: GraphNode, graph: Graph) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _reasons(node: GraphNode, graph: Graph) -> Iterator[str]:
         where = f"input {name!r:.80} of {node.class_type!r:.80} #{node.node_id:.40}"
         if type(value) is Link:
             if value.node_id not in graph:
-                yield f"{where} is linked to node {value.node_id!r:.40}, which is not there"
+                yield f"{where} is linked to node {value.node_id!r:.40}, which does not exist"
             elif value.slot < 0:
                 yield f"{where} is linked to output {value.slot}, which no node has"
         elif is_array(value):
@@ -86,19 +86,19 @@ def _wrong(value: Any) -> str:
                 if depth == MAX_NESTING:
                     return f"is nested more than {MAX_NESTING} levels deep"
                 if is_object(part) and not all(isinstance(key, str) for key in part):
-                    return "has an object whose keys are no texts"
+                    return "has an object whose keys are not strings"
                 inner.extend(part.values() if is_object(part) else part)
             elif isinstance(part, int) and part.bit_length() > MAX_BITS:
-                return "holds too large a number"
+                return "holds a number that is too large"
             elif part is not None and not isinstance(part, (str, int, float)):
-                return f"holds a {type(part).__name__}, which is nothing that JSON can hold"
+                return f"holds a {type(part).__name__}, which JSON cannot hold"
         level = inner
     return ""
 
 
 def _cycles(graph: Graph) -> Iterator[str]:
     for circle in graph.circles():
-        yield f"nodes depend on themselves, in a circle: {graph.shown_circle(circle):.400}"
+        yield f"nodes depend on themselves, in a cycle: {graph.shown_circle(circle):.400}"
 
 
 def _plain(value: Any) -> Any:

@@ -27,7 +27,7 @@ Typed: TypeAlias = "Callable[[Place, list[Any]], Chosen]"
 
 @dataclass
 class _Shared:
-    """A function that is to be, and the units that call it.
+    """A function to write, and the units that call it.
 
     Attributes:
         units: The units; they are alike but for values and for what is linked to them.

@@ -15,7 +15,7 @@ from .program import WHOLE, Body, CallStep, Local, NodeStep, Source, sources
 FROM_COMFYFLOW: Final = frozenset(
     {"Any", "Node", "Output", "RawNode", "foreign_path", "raw_node", "titled", "with_inputs", "workflow"}
 )
-"""Names that generated source has from elsewhere: a class that is called so is no use."""
+"""Names that generated source has from elsewhere: a class that is called so is not use."""
 
 RAW_NODE: Final = "RawNode"
 ANY_NODE: Final = "Node"
@@ -78,7 +78,7 @@ class Fitted:
 
 
 def _whole_type(made: NodeCall) -> str:
-    """The annotation of a node: its class, unless that needs to be told of what it is one."""
+    """The annotation of a node: its class, unless that class needs a type argument."""
     return ANY_NODE if made.node_class.has_variables else made.node_class.name
 
 

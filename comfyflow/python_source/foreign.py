@@ -1,4 +1,4 @@
-"""Paths that a stranger wrote into a workflow, marked so that no file of the user's is sent for them."""
+"""Untrusted paths in a workflow, marked so that no file of the user's is sent for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..schema.installed_files import is_media_file, takes_file
 
 
 def with_marked_paths(graph: Graph, schema: Schema) -> Graph:
-    """A graph in which each path that leads out of the current folder is a `ForeignPath`.
+    """A graph in which each path that leaves the current folder is a `ForeignPath`.
 
     Only values of inputs that take a file are looked at; of a class that the schema does not know,
     all that look like the name of one.
@@ -26,7 +26,7 @@ def with_marked_paths(graph: Graph, schema: Schema) -> Graph:
 
 
 def holds_foreign_path(value: Any) -> bool:
-    """Whether a value is such a path, or a list or an object that has one."""
+    """Whether a value is a path like that, or a list or an object that has one."""
     if is_object(value):
         value = list(value.values())
     return isinstance(value, ForeignPath) or (is_array(value) and any(map(holds_foreign_path, value)))

@@ -1,7 +1,7 @@
 """Python's syntax trees as source, laid out as ``ruff format`` would.
 
 Only the few kinds of statements and expressions that generated workflows have. What fits on a
-line stands on one; what does not is broken one element a line, with a comma behind the last.
+line is on one; what does not is broken one element a line, with a comma behind the last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ INDENT: Final = "    "
 
 @dataclass
 class Comment:
-    """Lines of comments, each with its ``#``, that stand before a statement."""
+    """Lines of comments, each with its ``#``, that are before a statement."""
 
     lines: list[str]
 
@@ -46,7 +46,7 @@ class Function:
 
 @dataclass
 class _Part:
-    """One element between brackets: what stands before its value, and the value."""
+    """One element between brackets: what is before its value, and the value."""
 
     before: str
     value: ast.expr | None

@@ -80,7 +80,7 @@ class ModuleWriter:
 
     def _distinct(self, bodies: Sequence[Body]) -> Iterator[tuple[Comment | None, Function]]:
         """The functions, and the notes above them. Copies of a subgraph, which the editor keeps as
-        subgraphs of their own, are one function under the name of the first.
+        their own subgraphs, are one function under the name of the first.
         """
         known: dict[str, str] = {}
         for body in bodies:
@@ -135,7 +135,7 @@ class ModuleWriter:
         return ast.Call(name("workflow"), [], keywords)
 
     def _sections(self, body: Body) -> dict[str, CanvasGroup]:
-        """The group of each step that stands in one."""
+        """The group of each step that is in one."""
         groups = self._annotations.groups
         found = {key: groups.get(key.removesuffix(call_key(""))) for key in body.steps}
         return {key: group for key, group in found.items() if group is not None}
@@ -165,7 +165,7 @@ class ModuleWriter:
         return ast.arg(parameter.name, name(self._imports.any() if kind == ANY else kind))
 
     def _default(self, parameter: BodyParameter) -> ast.expr:
-        """The default, or the name of the constant that holds it: long texts stand by themselves."""
+        """The default, or the name of the constant that holds it: long texts are by themselves."""
         value = self._imports.constant(parameter.default)
         text = parameter.default
         room = self._columns - 2 * len(INDENT)
@@ -210,7 +210,7 @@ def _source(lines: list[Line], columns: int) -> str:
     if rules:
         source = f"# ruff: noqa: {', '.join([*rules, 'RUF100'])}\n{source}"
     if ast.dump(ast.parse(source)) != ast.dump(meant):
-        raise PythonSourceError("the source does not say what was meant: please report this workflow")
+        raise PythonSourceError("the source does not say what was meant; please report this workflow")
     return source
 
 

@@ -14,7 +14,7 @@ def main(file: str) -> None:
     """Write the prompt JSON of the one workflow in a file to standard output."""
     spec = importlib.util.spec_from_file_location("generated", file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no module")
+        raise ImportError(f"{file} is not a module")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found: list[WorkflowFunction[..., Any]] = [

@@ -19,7 +19,7 @@ _BARE: Final = frozenset({"optional", "deprecated", "beta", "legacy", "advanced"
 _LEADING: Final = frozenset({"a", "load", "node", "the"})
 _AMBIGUOUS: Final = frozenset({"l", "o", "i"})
 _SECRET: Final = re.compile(r"(?<![^_])(passphrase|pass+wo?r?d|pass|pwd|secrete?|token)(?![^_])")
-"""Words that linters take for the name of a secret; their plurals are none."""
+"""Words that linters take for the name of a secret; their plurals are not."""
 
 NEVER: Final = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 """Names that no variable gets."""
@@ -66,7 +66,7 @@ def snake(text: str) -> str:
 
 
 def function_name(text: str) -> str:
-    """Text as the name of a function; ``workflow_`` stands before what is no name alone."""
+    """Text as the name of a function; ``workflow_`` is before what is not a name alone."""
     name = snake(text)
     if not name.isidentifier():
         name = f"workflow_{name}".rstrip("_")

@@ -87,7 +87,7 @@ class UnfitError(ValueError):
 def fit(
     step: NodeStep, node_class: NodeClass, classes: NodeClasses, carried: Carried, slots: Iterable[int]
 ) -> NodeCall | None:
-    """The call of a class that makes a node, or None where there is none.
+    """The call of a class that makes a node, or None if there is none.
 
     Args:
         step: The node.
@@ -182,7 +182,7 @@ class _Fitting:
         return found
 
     def plain(self, parameter: ConstructorParameter, name: str) -> Value | None:
-        """What stands for an input that is like any other; None where it is left out."""
+        """What stands for an input that is like any other; None if it is left out."""
         if name not in self.left:
             if parameter.has_default or not parameter.may_be_left_out:
                 raise UnfitError

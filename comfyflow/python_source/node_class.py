@@ -27,7 +27,7 @@ class ConstructorParameter:
         name: Its name in Python.
         accepted: What it takes.
         default: What the prompt gets where nothing is given; absent where nothing does.
-        has_default: Whether there is such a value.
+        has_default: Whether there is one.
         may_be_left_out: Whether it need not be given.
         options: For an input that a key unfolds, the class of each option's key.
         group: The class of a row, or of what is linked and what that asks for.
@@ -182,7 +182,7 @@ class NodeClasses:
         }
 
     def find(self, class_type: str) -> NodeClass | None:
-        """The class of that type, or None where the package has none."""
+        """The class of that type, or None if the package has none."""
         plan = self._plans.get(class_type)
         if plan is None:
             return None
@@ -236,7 +236,7 @@ class _ClassTree:
 
 
 def _tree(blocks: list[Block]) -> _ClassTree:
-    """The classes in one another; each statement says by its indentation where it stands."""
+    """The classes in one another; each statement says by its indentation where it is."""
     root = _ClassTree(blocks[0])
     open_branches = [root]
     for block in blocks[1:]:

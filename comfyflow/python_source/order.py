@@ -1,4 +1,4 @@
-"""In which order a function makes its nodes, and which of them stand together."""
+"""In which order a function makes its nodes, and which of them are together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNNUMBERED: Final = 1000
 
 @dataclass
 class Paragraph:
-    """Steps that stand together.
+    """Steps that are together.
 
     Attributes:
         section: What they are under, or None.

@@ -21,7 +21,7 @@ SEEDS: Final = "seeds"
 SIZES: Final = "sizes"
 MODELS: Final = "models"
 KINDS: Final = (PROMPTS, FILES, SEEDS, SIZES, MODELS)
-"""What becomes parameters if nothing else is wanted, in the order in which they stand."""
+"""What becomes parameters if nothing else is wanted, in the order in which they are."""
 
 _MODEL_FILE: Final = re.compile(
     r".\.(safetensors|sft|ckpt|pt2?|pth|bin|gguf|onnx|pkl|engine|trt)$", re.IGNORECASE
@@ -32,7 +32,7 @@ _SEED_NAMES: Final = frozenset({"seed", "noise_seed"})
 _PROMPT_NAMES: Final = frozenset({"prompt", "negative_prompt", "text", "lyrics", "caption"})
 _CODE_NAMES: Final = frozenset({"code", "expression", "regex_pattern", "script"})
 _SHORT: Final = 20
-"""A title that is longer does not stand before the name of an input."""
+"""A longer title is not shown before the name of an input."""
 
 _PYTHON_TYPES: Final = {"INT": "int", "FLOAT": "float", "STRING": "str", "BOOLEAN": "bool"}
 
@@ -60,7 +60,7 @@ class Chosen:
     @property
     def shared(self) -> tuple[str, str, str] | None:
         """What two of them have in common that are one parameter: a model, a file or a prompt
-        that stands in several places is one thing; equal numbers are so by chance.
+        that is in several places is one thing; equal numbers are so by chance.
         """
         same = self.kind in (MODELS, FILES, PROMPTS) and self.default != ""
         return (self.kind, self.type, self.default) if same else None
@@ -69,7 +69,7 @@ class Chosen:
 def choose_parameters(
     graph: Graph, schema: Schema, classes: NodeClasses, wanted: Iterable[str] | None
 ) -> dict[Place, Chosen]:
-    """The values that become parameters, in the order in which they are to stand.
+    """The values that become parameters, in the order in which they should have.
 
     Args:
         graph: The graph.
@@ -79,7 +79,7 @@ def choose_parameters(
             input's wire name); None for all kinds.
 
     Raises:
-        PythonSourceError: A word is none of these, or names what is not there or is linked.
+        PythonSourceError: A word is not one of these, or names what does not exist or is linked.
     """
     words = list(KINDS if wanted is None else dict.fromkeys(wanted))
     named = [word for word in words if word not in KINDS]
@@ -101,15 +101,15 @@ def _find(graph: Graph, word: str) -> Place:
     node = graph.get(node_id)
     if not dot:
         raise PythonSourceError(
-            f"there is no kind of parameter {word!r}; say {', '.join(KINDS)}, or NODE.INPUT for one value"
+            f"unknown kind of parameter {word!r}; choose {', '.join(KINDS)}, or NODE.INPUT for one value"
         )
     if node is None:
-        raise PythonSourceError(f"parameter {word!r}: there is no node {node_id!r}")
+        raise PythonSourceError(f"parameter {word!r}: unknown node {node_id!r}")
     if name not in node.inputs or type(node.inputs[name]) is Link:
         values = [key for key, value in node.inputs.items() if type(value) is not Link]
         raise PythonSourceError(
             f"parameter {word!r}: {node.class_type} #{node_id} has no value {name!r}; "
-            f"it has {', '.join(values) or 'none'}"
+            f"its values: {', '.join(values) or 'none'}"
         )
     return node_id, name
 
@@ -153,7 +153,7 @@ class _Finder:
         found = self.of(node_id, name, self._graph[node_id].inputs[name])
         if found.type == "Any":
             raise PythonSourceError(
-                f"parameter '{node_id}.{name}': only a text, a number, true or false can be one"
+                f"parameter '{node_id}.{name}': a parameter must be a string, a number or a boolean"
             )
         return found
 

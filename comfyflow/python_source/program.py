@@ -1,7 +1,7 @@
 """A graph as functions of Python, before it is written: who calls what with which values.
 
 A `Body` is a function. Its steps are the nodes that it makes and the functions that it calls;
-a value that is no constant comes from a step of the same body or from a parameter.
+a value that is not a constant comes from a step of the same body or from a parameter.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NodeStep:
 
     Attributes:
         node: The node.
-        inputs: By wire name: a `Source`, or a constant as it stands in a prompt.
+        inputs: By wire name: a `Source`, or a constant as it is in a prompt.
     """
 
     node: GraphNode
@@ -76,7 +76,7 @@ class BodyParameter:
         type: For a value ``str``, ``int``, ``float``, ``bool``, ``Any``, or the alias of a list
             of choices as ``_c.Name``; for an output ``""``.
         default: What it is where nothing is given.
-        has_default: Whether there is such a value.
+        has_default: Whether there is one.
         carried: For an output, what it carries.
     """
 

@@ -50,24 +50,24 @@ def prove(
     Args:
         source: What `to_python` gave.
         graph: The graph (or prompt JSON) that it was given.
-        schema: The schema that it was given: a title that is a class's own is no title.
+        schema: The schema that it was given: a title that is a class's own is not a title.
         package: The package that the node classes are imported from.
-        packages: The folder that the package stands in; by default, where it is installed.
+        packages: The folder that the package is in; by default, where it is installed.
         timeout: How many seconds the module may take.
 
     Returns:
         The difference from the graph to what the source gives: `Diff.empty` if it is proven.
-        Ids are none, nor is the order of nodes and inputs.
+        Ids are not, nor is the order of nodes and inputs.
 
     Raises:
-        PythonSourceError: The source cannot be run, or the package is not there.
-        PromptError: The JSON is no prompt.
+        PythonSourceError: The source cannot be run, or the package does not exist.
+        PromptError: The JSON is not a prompt.
     """
     return compare(checked_graph(graph), _run(source, _paths(package, packages), timeout), schema)
 
 
 def compare(before: Graph, after: Graph, schema: Schema) -> Diff:
-    """The difference between two graphs; a title that is what the class is called is none.
+    """The difference between two graphs; a title that is what the class is called is not one.
 
     Args:
         before: The first graph.
@@ -91,9 +91,7 @@ def _paths(package: str, packages: str | os.PathLike[str] | None) -> list[str]:
     found = importlib.util.find_spec(first)
     places = list(found.submodule_search_locations or ()) if found is not None else []
     if not places:
-        raise PythonSourceError(
-            f"there is no package {first!r} to prove the source with; run gen-stubs first"
-        )
+        raise PythonSourceError(f"no package {first!r} found to test the source with; run gen-stubs first")
     return [*(str(Path(place).resolve().parent) for place in places), ours]
 
 
@@ -114,16 +112,14 @@ def _run(source: str, paths: list[str], timeout: float) -> Graph:
         except subprocess.TimeoutExpired:
             raise PythonSourceError(f"the source did not finish within {timeout:g} s") from None
         except OSError as error:
-            raise PythonSourceError(f"cannot start Python to prove the source: {error.strerror}") from None
+            raise PythonSourceError(f"cannot start Python to test the source: {error.strerror}") from None
     if done.returncode != 0:
         told = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise PythonSourceError(
-            f"the source cannot be run: {told[-1] if told else f'exit {done.returncode}'}"
-        )
+        raise PythonSourceError(f"the source does not run: {told[-1] if told else f'exit {done.returncode}'}")
     try:
         return read_prompt(json.loads(done.stdout))
     except (ValueError, PromptError) as error:
-        raise PythonSourceError(f"the source gave no prompt: {error}") from None
+        raise PythonSourceError(f"the source returned no prompt: {error}") from None
 
 
 def _own_titles(graph: Graph, schema: Schema) -> Graph:

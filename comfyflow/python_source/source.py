@@ -40,24 +40,24 @@ def to_python(
 ) -> str:
     """Write a graph as a Python module with a ``@workflow`` function.
 
-    Calling the function without arguments gives the same graph again, up to the nodes' ids and
-    titles that are a class's own. A path that leads out of the current folder is marked by
+    Calling the function without arguments builds the same graph again, up to node ids and
+    default titles. A path that leaves the current folder is marked by
     `foreign_path`, so that running the module uploads no file for it. A node whose class is
-    unknown, or cannot say what the prompt says, becomes a `raw_node`.
+    unknown or cannot express the prompt becomes a `raw_node`.
 
     Args:
         graph: A graph, prompt JSON, or what `convert_workflow` returns.
         schema: The classes that the package was generated from.
-        name: What people call the workflow: its function is named after it.
-        flat: Write everything into one function; else each subgraph gets its own.
+        name: The workflow's name, which its function is named after.
+        flat: Write everything into one function; otherwise each subgraph gets its own.
         params: Which values become parameters of the function: ``prompts``, ``files``,
             ``seeds``, ``sizes``, ``models``, and single ones as ``NODE.INPUT``; all of these
             kinds, if left out.
         package: The generated package that the node classes are imported from.
-        line_length: How wide lines may be. ``ruff format`` with the same length changes nothing.
+        line_length: The maximum line length. ``ruff format`` with the same length changes nothing.
         annotations: What people wrote around the nodes in the editor; a conversion has its own.
 
-        canvas: The path of a file with the workflow of the editor, from the folder that the module will stand
+        canvas: The path of a file with the editor workflow, from the folder that the module will be
             in; the function names it, see `comfyflow.workflow`.
 
     Returns:
@@ -65,11 +65,11 @@ def to_python(
 
     Raises:
         PythonSourceError: No program can make this graph: a cycle, a link to nothing; or `params`
-            names what is not there.
-        PromptError: The JSON is no prompt.
+            names what does not exist.
+        PromptError: The JSON is not a prompt.
     """
     if not all(part.isidentifier() for part in package.split(".")):
-        raise PythonSourceError(f"{package!r:.80} is no name of a package")
+        raise PythonSourceError(f"{package!r:.80} is not a package name")
     given = with_marked_paths(checked_graph(graph), schema)
     notes = annotations if annotations is not None else annotations_of(given)
     units = (
@@ -104,7 +104,7 @@ def _divided(
         notes,
         {*FROM_COMFYFLOW, *_class_names(graph, classes)},
     )
-    return division.program(name or "untitled", "Make the graph; the defaults are what was saved.")
+    return division.program(name or "untitled", "Build the graph; the defaults are the saved values.")
 
 
 def _class_names(graph: Graph, classes: NodeClasses) -> Iterator[str]:

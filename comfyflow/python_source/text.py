@@ -16,7 +16,7 @@ from typing import Final
 from ..bounds import MAX_NOTE_LINES
 
 QUOTE: Final = "> "
-"""What stands before each line of other people's text in a comment. No directive and no Python
+"""What is before each line of other people's text in a comment. No directive and no Python
 code starts so."""
 
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -30,21 +30,21 @@ _BREAKS: Final = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def width(text: str) -> int:
-    """How many columns a text takes: wide characters of East Asia two, combining ones none."""
+    """How many columns a string takes: wide characters of East Asia two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(map(_columns, text))
 
 
 def string_literal(text: str) -> str:
-    """A text as a string literal on one line, in the quotes that need fewer backslashes."""
+    """A string as a string literal on one line, in the quotes that need fewer backslashes."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     return f"{quote}{''.join(_escaped(character, quote) for character in text)}{quote}"
 
 
 def string_pieces(text: str, columns: int) -> list[str]:
-    """A text as string literals that, one behind the other, give it: broken behind its line
-    ends, and at words so that each fits into so many columns.
+    """A string as string literals that, one behind the other, give it: broken behind its line
+    ends, and at words so that each fits into a number of columns.
     """
     alone = string_literal(text)
     if width(alone) <= columns:
@@ -58,7 +58,7 @@ def comment_lines(text: str, columns: int, quote: str = QUOTE) -> Iterator[str]:
     Args:
         text: Any text; Markdown keeps its marks, except the hashes of headings.
         columns: How wide a comment may be.
-        quote: What stands before each line of the text, and keeps it from being code.
+        quote: What is before each line of the text, and keeps it from being code.
     """
     shown = _BREAKS.sub("\n", text).strip("\n").split("\n")
     empty = False
@@ -86,7 +86,7 @@ def heading(title: str, columns: int) -> str:
 
 
 def comment_text(text: str) -> str:
-    """A text for the inside of a comment, on one line, with one space between words."""
+    """A string for the inside of a comment, on one line, with one space between words."""
     return " ".join(_harmless(text).split())
 
 
@@ -106,7 +106,7 @@ def _printed(character: str) -> str:
 
 
 def docstring_text(text: str) -> str:
-    """The ASCII part of a text, for the inside of a docstring of one line."""
+    """The ASCII part of a string, for the inside of a docstring of one line."""
     return "".join(character for character in comment_text(text[:60]) if character in _IN_DOCSTRINGS).strip()
 
 
@@ -129,12 +129,12 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def _beginning(text: str, columns: int) -> str:
-    """As much of a text as is not too wide."""
+    """As much of a string as is not too wide."""
     return next(_parts(text, columns, _columns, 0), "")
 
 
 def _parts(text: str, columns: int, size: Callable[[str], int], least: int) -> Iterator[str]:
-    """A text in parts that are not too wide.
+    """A string in parts that are not too wide.
 
     Args:
         text: The text.
@@ -194,7 +194,7 @@ def _wrapped(line: str, columns: int) -> Iterator[str]:
 
 
 def _split_words(line: str, columns: int) -> Iterator[str]:
-    """The words of a line; one that is too wide is broken, if it is no address."""
+    """The words of a line; one that is too wide is broken, if it is not an address."""
     for word in line.split(" "):
         if "://" in word or width(word) <= columns:
             yield word

@@ -1,6 +1,6 @@
 """Which scopes of a graph become functions.
 
-Each use of a subgraph becomes a call of a function, unless something outside stands between its
+Each use of a subgraph becomes a call of a function, unless something outside is between its
 nodes: then they are made where the call would be.
 """
 
@@ -42,7 +42,7 @@ def find_units(graph: Graph, smallest: int) -> dict[str, Unit]:
 
     Args:
         graph: The graph; it has no cycle.
-        smallest: A subgraph of fewer nodes is no unit of its own.
+        smallest: A subgraph of fewer nodes is not a separate unit.
     """
     units = _by_scopes(graph)
     outer = {child: path for path, unit in units.items() for child in unit.children}
@@ -86,7 +86,7 @@ def _dissolve(units: dict[str, Unit], path: str, outer: dict[str, str]) -> None:
 
 
 def _torn(graph: Graph, units: dict[str, Unit], path: str) -> list[str]:
-    """The children of a unit that something outside of them stands between."""
+    """The children of a unit that something outside of them is between."""
     import networkx as nx
 
     unit = units[path]

@@ -64,15 +64,15 @@ _DONE: Final = {
 """What was done to something, by the word in the name of the class that did it."""
 
 _ALTERED: Final = frozenset({"IMAGE", "LATENT", "MASK", "VIDEO", "AUDIO"})
-"""Types of which it is told what was done to them."""
+"""Types whose variables are named after what was done to them."""
 
 _PATCHED: Final = frozenset({"MODEL", "CLIP"})
-"""Types of which it is told what was added to them."""
+"""Types whose variables are named after what was added to them."""
 
 _PATCH_WORDS: Final = frozenset(
     {"add", "advanced", "apply", "clip", "loader", "model", "node", "only", "patch"}
 )
-"""Words in the name of such a class that say nothing of what it adds."""
+"""Words in the name of a class that say nothing of what it adds."""
 
 _LONGEST_PATCH: Final = 24
 
@@ -89,7 +89,7 @@ def output_names(
         known: Its class.
         slot: The output.
         carried: What it carries, as far as that is known.
-        users: The names of the inputs that it is linked to, without what stands before a dot.
+        users: The names of the inputs that it is linked to, without what is before a dot.
     """
     title = title_name(node.title, known.display_name if known is not None else "", node.class_type)
     output = known.outputs[slot] if known is not None and slot < len(known.outputs) else None

@@ -43,7 +43,9 @@ class ControlNet(NamedTuple):
         """Read ``NAME=IMAGE[:STRENGTH[:START[:END]]]``."""
         name, separator, rest = text.partition("=")
         if not separator:
-            raise CommandError(f"{text!r} is no ControlNet; write it as NAME=IMAGE or NAME=IMAGE:STRENGTH")
+            raise CommandError(
+                f"{text!r} is not a ControlNet setting; write NAME=IMAGE or NAME=IMAGE:STRENGTH"
+            )
         image, numbers = _split(rest, 3)
         return cls(name, image, *numbers)
 
@@ -86,7 +88,7 @@ def with_controlnets(
 
 
 def _split(text: str, most: int) -> tuple[str, list[float]]:
-    """A name, and the numbers behind its last colons; a name may have colons of its own."""
+    """A name, and the numbers behind its last colons; a name may may contain colons itself."""
     numbers: list[float] = []
     head = text
     while len(numbers) < most:

@@ -32,7 +32,7 @@ NEGATIVE = "blurry, watermark, text"
 
 
 class Sampling(NamedTuple):
-    """What every pass of a sampler is told: see the parameters of the recipes."""
+    """Settings of every sampler pass: see the parameters of the recipes."""
 
     seed: int
     steps: int
@@ -148,7 +148,7 @@ def img2img(
     controlnets: Sequence[ControlNet] = (),
     prefix: str = "img2img",
 ) -> SaveImage:
-    """A picture made anew after another.
+    """A picture made again after another.
 
     Args:
         prompt: What to show.
@@ -190,7 +190,7 @@ def inpaint(
     controlnets: Sequence[ControlNet] = (),
     prefix: str = "inpaint",
 ) -> SaveImage:
-    """A picture with a part of it painted anew.
+    """A picture with a part of it painted again.
 
     Args:
         prompt: What to show in that part.

@@ -1,4 +1,4 @@
-"""Recipes for Flux: a diffusion model, two text encoders and a VAE, each a file of its own."""
+"""Recipes for Flux: a diffusion model, two text encoders and a VAE, each in its own file."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def flux_img2img(
     controlnets: Sequence[ControlNet] = (),
     prefix: str = "flux_img2img",
 ) -> SaveImage:
-    """A picture made anew after another, by Flux.
+    """A picture made again after another, by Flux.
 
     Args:
         prompt: What to show.
@@ -170,7 +170,7 @@ def flux_inpaint(
     controlnets: Sequence[ControlNet] = (),
     prefix: str = "flux_inpaint",
 ) -> SaveImage:
-    """A picture with a part of it painted anew, by Flux Fill.
+    """A picture with a part of it painted again, by Flux Fill.
 
     Args:
         prompt: What to show in that part.

@@ -1,4 +1,4 @@
-"""The classes of a running server, of which only those are asked for that somebody looks at.
+"""The classes of a running server, of which only those are asked for that someone looks at.
 
 A workflow uses a dozen of the thousands that a server with many packs has. What is known of a class is
 what the server says now: lists of files, and packs, change. Whoever looks at all classes gets all.
@@ -20,7 +20,7 @@ class ClassSource(Protocol):
     def singly(self, names: list[str]) -> Mapping[str, Any] | None:
         """What it says of single classes; those that it lacks are not in it.
 
-        None where it does not tell of single ones.
+        None if it does not count single ones.
         """
         ...
 
@@ -29,7 +29,7 @@ class ClassSource(Protocol):
         ...
 
     def kept_names(self) -> list[str]:
-        """What its classes were called when all of them were asked for last; none where nobody did."""
+        """What its classes were called when all of them were asked for last; none if nobody did."""
         ...
 
 
@@ -86,7 +86,7 @@ class AskedClasses(LargeCatalogue):
     def nearest(self, name: str) -> str | None:
         """The class whose name is most like one that the server lacks.
 
-        A name that was kept is told only if the server still has the class.
+        A name that was kept is reported only if the server still has the class.
         """
         if self._whole is None:
             kept = self._source.kept_names()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import msgspec
 
 LARGE: Final = 1 << 20
-"""From so many bytes on, splitting saves more than msgspec's import costs."""
+"""The number of bytes from which splitting saves more than importing msgspec costs."""
 
 _NOT_IN_JSON: Final = (b"NaN", b"Infinity")
 """What servers in Python write of numbers that JSON does not have."""
@@ -62,7 +62,7 @@ class LargeCatalogue(Mapping[str, Any]):
 
     @abstractmethod
     def outlines(self) -> Iterator[Outline]:
-        """What each class says at its top, without the rest; what is no object is left out."""
+        """What each class says at its top, without the rest; what is not an object is left out."""
 
     @abstractmethod
     def modules(self) -> Iterator[str]:
@@ -72,7 +72,7 @@ class LargeCatalogue(Mapping[str, Any]):
 
     @abstractmethod
     def mentioning(self, text: str) -> Iterator[Any]:
-        """The entries in whose JSON a text stands, in whatever role."""
+        """The entries in whose JSON a string is, in whatever role."""
 
 
 class Catalogue(LargeCatalogue):
@@ -122,7 +122,7 @@ class Catalogue(LargeCatalogue):
         return f"<Catalogue of {len(self)} entries, from {self._source}>"
 
     def object_at(self, name: str) -> Mapping[str, Any] | None:
-        """The entry of that name, not decoded either; None where it is no object."""
+        """The entry of that name, not decoded either; None if it is not an object."""
         try:
             pieces = _pieces_of(self._pieces[name])
         except (KeyError, ValueError):
@@ -186,7 +186,7 @@ def split(data: bytes, source: str, bounds: Bounds) -> Catalogue | None:
         bounds: How many entries it may have.
 
     Returns:
-        The entries; None where it is no object, or is not valid: `json.loads` says why.
+        The entries; None if it is not an object, or is not valid: `json.loads` says why.
 
     Raises:
         SchemaError: It has too many entries.
@@ -214,7 +214,7 @@ def layered(*layers: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def outlines(classes: Mapping[str, Any]) -> Iterator[Outline]:
-    """What each class of an /object_info says at its top; what is no object is left out."""
+    """What each class of an /object_info says at its top; what is not an object is left out."""
     if isinstance(classes, LargeCatalogue):
         return classes.outlines()
     nodes = (node for node in classes.values() if is_object(node))
@@ -229,7 +229,7 @@ def modules(classes: Mapping[str, Any]) -> Iterator[str]:
 
 
 def mentioning(classes: Mapping[str, Any], text: str) -> Iterator[Any]:
-    """Those classes of an /object_info in which a text may stand."""
+    """Those classes of an /object_info in which a string may be."""
     return classes.mentioning(text) if isinstance(classes, LargeCatalogue) else iter(classes.values())
 
 
@@ -237,7 +237,7 @@ def _value_of(data: bytes) -> Any:
     """A JSON value, as `json.loads` reads it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
         RecursionError: It is nested too deep.
     """
     # It is quicker, but not so much that it is worth importing for a few classes.
@@ -249,7 +249,7 @@ def _value_of(data: bytes) -> Any:
 
 
 def _slow_outline(data: bytes) -> Outline | None:
-    """The outline of what has words in it that JSON does not have; None of what is no object."""
+    """The outline of what has words in it that JSON does not have; None of what is not an object."""
     try:
         value: object = json.loads(data)
     except (ValueError, RecursionError):
@@ -294,7 +294,7 @@ def _pieces_of(data: msgspec.Raw | bytes) -> dict[str, msgspec.Raw]:
     """The entries of an object.
 
     Raises:
-        ValueError: It is no object, or not valid.
+        ValueError: It is not an object, or not valid.
     """
     import msgspec
 

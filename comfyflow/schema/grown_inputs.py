@@ -17,7 +17,7 @@ from .input_schema import InputSchema, malformed, read_inputs
 
 _NUMBERED: Final = re.compile(r"(.*?\D)([01]|0[1-9]|[1-9][0-9]{0,3})")
 _ARGUMENTS: Final = 24
-"""The last of a series that has an argument of its own: more are rare, and are given as extra."""
+"""The last of a series that has its own argument: more are rare, and are given as extra."""
 
 _COUNT: Final = "inputcount"
 _FORMATS: Final = "formats"
@@ -28,7 +28,7 @@ class Series:
     """Inputs that are counted: ``image_1``, ``image_2``, ….
 
     Attributes:
-        prefix: What stands before the number.
+        prefix: What is before the number.
         first: The first of those that a user may add.
         digits: How many digits a number has at least.
         entry: What each takes; it need not be given.
@@ -62,7 +62,7 @@ class Series:
 def series_of(class_type: str, inputs: Sequence[InputSchema]) -> tuple[Series, ...]:
     """The counted inputs of a pack's class of which a user can add more.
 
-    Such are those of a class with an ``inputcount`` (KJNodes), and links of which the first is
+    These are inputs of a class with an ``inputcount`` (KJNodes), and links of which the first is
     declared alone (``image1``; Impact Pack): the name of a widget that ends in 1 tells nothing.
 
     Args:

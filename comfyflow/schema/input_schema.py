@@ -25,7 +25,7 @@ ANY_FILE: Final = "comfyflow_any_file"
 
 
 class _Missing:
-    """The default of an input that has none. `None` can be a default of its own."""
+    """The default of an input that has none. `None` can itself be a default."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -50,7 +50,7 @@ class InputSchema:
         options: The second element of the input's definition, untouched.
         legacy_combo: Whether it is a combo in the V1 form. It matters to validation: 0.3.64
             checks only these, and no output type equals a list.
-        legacy_choices: The choices of such a combo.
+        legacy_choices: The choices of a dynamic combo.
     """
 
     name: str
@@ -77,12 +77,12 @@ class InputSchema:
 
     @property
     def offered(self) -> tuple[Any, ...] | None:
-        """What such a choice offers, or None where it is none or the server does not say."""
+        """What a choice offers, or None if it is not one or the server does not say."""
         return self.dynamic.keys if self.dynamic is not None else self.choices
 
     @cached_property
     def choices(self) -> tuple[Any, ...] | None:
-        """The values of a combo, or None where it is none or the server does not list them."""
+        """The values of a combo, or None if it is not one or the server does not list them."""
         if self.legacy_combo:
             return self.legacy_choices
         listed = self.options.get("options")
@@ -120,7 +120,7 @@ class InputSchema:
     @cached_property
     def upload(self) -> str | None:
         """What kind of file the editor lets one upload here (``image``, ``audio``, ``video``,
-        ``file``, ``animated_image``, or what else a pack calls it), or None.
+        ``file``, ``animated_image``, or a pack's own word), or None.
         """
         for flag, kind in UPLOAD_FLAGS.items():
             if self.options.get(flag):
@@ -132,7 +132,7 @@ class InputSchema:
 
     @cached_property
     def dynamic(self) -> DynamicInput | None:
-        """What its kind of dynamic input says of it; None where it is of none."""
+        """What its kind of dynamic input says of it; None if it is of none."""
         kind = KINDS.get(self.type)
         return None if kind is None else kind(self, read_inputs)
 
@@ -143,7 +143,7 @@ class InputSchema:
 
     @property
     def match_types(self) -> str:
-        """The types that such an input allows, as the server writes them (``*``, ``A,B``)."""
+        """The types that the input allows, as the server writes them (``*``, ``A,B``)."""
         allowed = self.dynamic.socket_type if self.dynamic is not None else None
         return ANY if allowed is None else allowed
 
@@ -180,14 +180,14 @@ class InputSchema:
 
     @property
     def autogrow(self) -> GrowthTemplate | None:
-        """The template of an input that grows, or None where it does not or cannot be used."""
+        """The template of an input that grows, or None if it does not or cannot be used."""
         return self.dynamic.growth if self.dynamic is not None else None
 
 
 def read_inputs(groups: object) -> tuple[InputSchema, ...]:
     """The inputs in a ``{"required": …, "optional": …}`` object, in the server's order.
 
-    Hidden inputs are left out: the server fills them. What is no input definition is left out
+    Hidden inputs are left out: the server fills them. What is not an input definition is left out
     too; `read_input` says why, where one must know.
 
     Args:

@@ -51,8 +51,8 @@ def is_media_file(name: str) -> bool:
 def takes_file(entry: InputSchema) -> bool:
     """Whether a file that is uploaded can be given to an input.
 
-    The server says so (``image_upload``), or its combo lists what is in the input folder. Packs with an
-    upload button of their own say only the latter: the list holds media, or it is empty and the input is
+    The server declares it (``image_upload``), or its combo lists what is in the input folder. Packs with
+    their own upload button say only the latter: the list holds media, or it is empty and the input is
     named like one for them (``VHS_LoadVideo.video``).
     """
     if entry.upload is not None:

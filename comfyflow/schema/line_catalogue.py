@@ -69,7 +69,7 @@ class _Lines(Mapping[str, bytes]):
         head, start, end = self._lines[name]
         data = os.pread(self._handle, end - start, start)
         if len(data) != end - start or not data.startswith(head) or _stamp(self._handle) != self._stamp:
-            raise SchemaError(f"{self._source} was changed while it was in use; start again")
+            raise SchemaError(f"{self._source} changed while it was in use; start again")
         return data[len(head) :]
 
     def __contains__(self, name: object) -> bool:
@@ -90,7 +90,7 @@ def read_lines(path: Path, bounds: Bounds) -> Mapping[str, Any] | None:
         bounds: How large it may be.
 
     Returns:
-        What the file holds, with the classes under ``nodes``; None where it is small, or has another form,
+        What the file holds, with the classes under ``nodes``; None if it is small, or has another form,
         or the system cannot keep it open and let it be replaced.
 
     Raises:
@@ -133,7 +133,7 @@ def _stamp(handle: int) -> tuple[int, int]:
 
 
 def _find_lines(handle: int, start: int, size: int) -> dict[str, _Line] | None:
-    """Where each class is; None where the file has another form."""
+    """Where each class is; None if the file has another form."""
     found: dict[str, _Line] = {}
     tail = size - len(_END)
     if os.pread(handle, len(_END), tail) != _END:

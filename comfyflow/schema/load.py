@@ -35,18 +35,18 @@ def load_schema(
     """Read the node classes of a ComfyUI server.
 
     Args:
-        source: The URL of a server (``http://127.0.0.1:8188``, or with credentials as `Client`
-            takes it), a file with the answer of its ``GET /object_info`` (``.gz`` too), or that
-            answer itself.
-        version: The server's version. Left out, the server or the file says it, or it is
-            inferred from the shape of the nodes.
-        options: How to connect to a server, as `Client` takes it: see `ClientOptions`.
+        source: The URL of a server (``http://127.0.0.1:8188``, or with credentials, as for
+            `Client`), a file with the response to its ``GET /object_info`` (``.gz`` too), or that response
+            itself.
+        version: The server's version. By default, the server or the file provides it, or
+            it is inferred from the nodes.
+        options: How to connect to a server, as for `Client`: see `ClientOptions`.
 
     Returns:
         A `Schema`; nodes that cannot be read are left out of it and named in its ``problems``.
 
     Raises:
-        SchemaError: There is no such file, no server answers, or what was read is no
+        SchemaError: The file does not exist, no server answers, or the JSON is not an
             /object_info.
     """
     refuse_strangers("load_schema", options, ClientOptions, "source", "version")
@@ -68,13 +68,13 @@ def parse_object_info(data: bytes, source: str, bounds: Bounds | None = None) ->
         bounds: How large it may be.
 
     Raises:
-        SchemaError: It is no JSON, no object, or too large.
+        SchemaError: It is not JSON, no object, or too large.
     """
     bounds = bounds or Bounds.from_environment()
     if len(data) > bounds.json:
         raise SchemaError(exceeded("json", bounds, source))
     if data.lstrip()[:1] == b"<":
-        raise SchemaError(f"{source} is a web page, not an /object_info; is the address right?")
+        raise SchemaError(f"{source} is a web page, not an /object_info; check the address")
     found = split(data, source, bounds) if len(data) >= LARGE else None
     if found is not None:
         return found
@@ -88,7 +88,7 @@ def parse_object_info(data: bytes, source: str, bounds: Bounds | None = None) ->
         raise SchemaError(f"{source} is not valid JSON: {error}") from None
     if not is_object(value):
         raise SchemaError(
-            f"{source} is no /object_info: expected an object of nodes, got {type(value).__name__}"
+            f"{source} is not an /object_info: expected an object of nodes, got {type(value).__name__}"
         )
     return value
 
@@ -107,7 +107,7 @@ def _schema(raw: Mapping[str, Any], version: Version | None, source: str) -> Sch
 
 
 def _nodes_beside_stubs(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The node classes of the file that stands beside generated modules; None where it is another."""
+    """The node classes of the file that is beside generated modules; None if it is another."""
     if "nodes" not in raw or "comfyui_version" not in raw:
         return None
     if isinstance(raw, Catalogue):
@@ -121,7 +121,7 @@ def _parsed(version: str | None) -> Version | None:
         return None
     parsed = Version.parse(version)
     if parsed is None:
-        raise SchemaError(f"{version!r} is no ComfyUI version; write it like 0.27.0")
+        raise SchemaError(f"{version!r} is not a ComfyUI version; expected something like 0.27.0")
     return parsed
 
 
@@ -176,31 +176,31 @@ def refuse_other_json(raw: Mapping[str, Any], source: str) -> None:
         is_object(value) and (not value or _OF_A_CLASS & value.keys()) for value in raw.values()
     ):
         raise SchemaError(
-            f"{source} is {_kind(raw)}, not an /object_info: save the answer of GET /object_info of your "
-            "server, or name the server itself"
+            f"{source} is {_kind(raw)}, not an /object_info: save your server's response to GET "
+            "/object_info, or name the server itself"
         )
 
 
 def _kind(raw: Mapping[str, Any]) -> str:
-    """What somebody has, in the words of the field."""
+    """What someone has, in the words of the field."""
     if is_array(raw.get("nodes")):
-        return "a workflow of the editor"
+        return "an editor workflow"
     if _has(raw, "class_type"):
         return "a prompt"
     body = raw.get("prompt")
     if is_object(body) and _has(body, "class_type"):
         return "the body of a POST /prompt"
     if _has(raw, "prompt") and _has(raw, "outputs"):
-        return "a history of a server"
+        return "a server's history"
     if "system" in raw and "devices" in raw:
-        return "the answer of GET /system_stats"
+        return "the response to GET /system_stats"
     if "queue_running" in raw:
-        return "the answer of GET /queue"
+        return "the response to GET /queue"
     if "error" in raw:
-        return "the error of a server"
-    return "JSON without a single node class"
+        return "a server's error response"
+    return "JSON without any node class"
 
 
 def _has(entries: Mapping[str, Any], key: str) -> bool:
-    """Whether there is an entry that has such a key."""
+    """Whether there is an entry that has that key."""
     return any(is_object(entry) and key in entry for entry in entries.values())

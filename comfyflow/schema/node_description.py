@@ -10,7 +10,7 @@ from .node_index import marks_of
 from .node_schema import NodeSchema
 
 SHOWN_CHOICES: Final = 12
-"""How many choices of a list are told."""
+"""How many choices of a list are shown."""
 
 
 def describe_node(node: NodeSchema) -> str:

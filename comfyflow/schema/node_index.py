@@ -14,7 +14,7 @@ from .node_schema import NodeSchema
 from .schema import Schema
 
 _LONGEST: Final = 400
-"""So much is kept of a text: no name that people look for is longer."""
+"""How much of a string is kept: no name that people look for is longer."""
 
 
 class ListedNode(NamedTuple):
@@ -91,7 +91,7 @@ class NodeIndex:
 
 
 def marks_of(node: NodeSchema) -> tuple[str, ...]:
-    """What people are told of a class before anything else.
+    """What people see of a class before anything else.
 
     Args:
         node: The class.

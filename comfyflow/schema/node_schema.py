@@ -35,7 +35,7 @@ class OutputSchema:
         index: The slot in a link.
         name: The server's name; its type where it gives none.
         type: The type; ``COMBO`` where the server gives a list of choices (`choices`).
-        is_list: Whether it hands on a list, one execution an element.
+        is_list: Whether it passes on a list, one execution an element.
         tooltip: The server's explanation, or ``""``.
         match_template: The template of inputs whose type it takes after, or None.
         choices: The list that a V1 node gives in place of a type, or None.
@@ -96,7 +96,7 @@ class NodeSchema:
 
     @cached_property
     def added_inputs(self) -> tuple[InputSchema, ...]:
-        """Inputs that the pack adds to its nodes in the editor, as far as it can be told; those of a
+        """Inputs that the pack adds to its nodes in the editor, as far as that is known; those of a
         series to a bound. One may be there several times, with different definitions.
         """
         if not self.of_pack:
@@ -175,12 +175,12 @@ class NodeSchema:
 
     @property
     def has_intermediate_output(self) -> bool:
-        """Whether it shows something although it is no output node (0.27 and later)."""
+        """Whether it shows something although it is not an output node (0.27 and later)."""
         return self.raw.get("has_intermediate_output") is True
 
     @property
     def is_v3(self) -> bool:
-        """Whether it is written against the V3 API: such nodes carry every key, null or not."""
+        """Whether it is written against the V3 API: these nodes carry every key, null or not."""
         return all(key in self.raw for key in ("api_node", "deprecated", "experimental"))
 
     def output_types(self, template: str, link_types: Mapping[str, str]) -> str:
@@ -213,17 +213,17 @@ def read_node(class_type: str, raw: object) -> NodeSchema:
         raw: Its value: V1 or V3 form, any version.
 
     Raises:
-        MalformedNodeError: It is no object, or an input of it has no usable definition.
+        MalformedNodeError: It is not an object, or an input of it has no usable definition.
     """
     if not is_object(raw):
         raise MalformedNodeError(f"expected an object, got {raw!r:.80}")
     groups = raw.get("input")
     if groups is not None and not is_object(groups):
-        raise MalformedNodeError(f"its input is no object but {groups!r:.80}")
+        raise MalformedNodeError(f"its input must be an object, not {groups!r:.80}")
     for group in ("required", "optional"):
         members = (groups or {}).get(group)
         if members is not None and not is_object(members):
-            raise MalformedNodeError(f"its {group} inputs are no object but {members!r:.80}")
+            raise MalformedNodeError(f"its {group} inputs must be an object, not {members!r:.80}")
         for name, definition in (members or {}).items():
             wrong = malformed(definition)
             if wrong is not None:
@@ -259,7 +259,7 @@ def _ordered(groups: Any, order: object) -> Any:
 def _outputs(raw: Mapping[str, Any]) -> Iterator[OutputSchema]:
     kinds: Any = raw.get("output") or ()
     if not is_array(kinds):
-        raise MalformedNodeError(f"its output is no list but {kinds!r:.80}")
+        raise MalformedNodeError(f"its output must be a list, not {kinds!r:.80}")
     names, lists = array_or_empty(raw.get("output_name")), array_or_empty(raw.get("output_is_list"))
     tooltips, matches = (
         array_or_empty(raw.get("output_tooltips")),

@@ -1,4 +1,4 @@
-"""The schema that stands beside generated node modules."""
+"""The schema that is beside generated node modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .schema import Schema
 
 
 def reference_schema() -> Schema:
-    """The schema of the node package that comes with comfyflow, or that stands in its place.
+    """The schema of the node package that comes with comfyflow, or that is in its place.
 
     Raises:
         SchemaError: There is none.
@@ -24,7 +24,7 @@ def reference_schema() -> Schema:
     try:
         importlib.import_module(STUBS)
     except ImportError as error:
-        raise SchemaError(f"there is no package {STUBS!r} of node classes: {error}") from None
+        raise SchemaError(f"node package {STUBS!r} not found: {error}") from None
     return package_schema({STUBS})
 
 
@@ -40,7 +40,7 @@ def package_schema(modules: Iterable[str]) -> Schema:
     files = dict.fromkeys(path for name in sorted(modules) if (path := _schema_file(name)) is not None)
     if not files:
         raise SchemaError(
-            "none of these nodes comes from a generated package; give a schema: "
+            "none of these nodes comes from a generated package; pass a schema: "
             'validate(load_schema("http://127.0.0.1:8188"))'
         )
     schemas = [_loaded(path, path.stat().st_mtime_ns) for path in files]

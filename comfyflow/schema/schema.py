@@ -19,16 +19,15 @@ T = TypeVar("T")
 class Schema(Mapping[str, NodeSchema]):
     """The node classes of one server, by ``class_type``.
 
-    A node is modelled when it is first asked for, so that checking one workflow against a
-    server of a thousand nodes does not pay for all of them. One that is malformed is as good as
-    absent: `problems` says why.
+    A node is decoded on first use, so that checking one workflow against a server with a
+    thousand nodes does not pay for all of them. A malformed one counts as missing: `problems` says why.
 
     Args:
         raw: The object that the server's /object_info gives.
         version: The server's version, or None to infer it from the shape of the nodes.
         source: Where it came from, for messages.
         files_known: Whether its lists of installed files are those of the server in use. They
-            are not for a schema that stands beside generated modules: nothing is checked
+            are not for a schema that is beside generated modules: nothing is checked
             against them (see `lists_files`).
         editor: The version of the editor that the server requires, where that is known.
         is_whole: Whether it has all classes of its server. One of single classes knows neither how
@@ -54,7 +53,7 @@ class Schema(Mapping[str, NodeSchema]):
         self._nodes: dict[str, NodeSchema | None] = {}
         self._reasons: dict[str, str] = {}
         self.derived: dict[object, Any] = {}
-        """What later layers work out of it and keep, under keys of their own."""
+        """What later layers work out of it and keep, under their own keys."""
 
     @property
     def version(self) -> Version:
@@ -66,7 +65,7 @@ class Schema(Mapping[str, NodeSchema]):
 
     @property
     def version_text(self) -> str:
-        """The version as people are told it: ``0.27.0``, or ``0.27 or newer`` where it was inferred."""
+        """The version as messages show it: ``0.27.0``, or ``0.27 or newer`` where it was inferred."""
         version = self.version
         return inferred(version) if self._inferred else str(version)
 
@@ -116,7 +115,7 @@ class Schema(Mapping[str, NodeSchema]):
 
     @property
     def count(self) -> int | None:
-        """How many node classes there are; None where the server was asked for some only."""
+        """How many node classes there are; None if the server was asked for some only."""
         raw = self.raw
         return None if isinstance(raw, AskedClasses) and not raw.is_whole else len(raw)
 
@@ -156,7 +155,7 @@ class Schema(Mapping[str, NodeSchema]):
         return tuple(left_out(name, reason) for name, reason in self._reasons.items())
 
     def nearest(self, class_type: str) -> str | None:
-        """The known class whose name is most like this one, or None where none is near."""
+        """The known class whose name is most like this one, or None if none is near."""
         return nearest(class_type, self.names_near(class_type))
 
     def names_near(self, class_type: str) -> Iterable[str]:
@@ -168,7 +167,7 @@ class Schema(Mapping[str, NodeSchema]):
         return () if near is None else (near,)
 
     def entry(self, class_type: str) -> Any:
-        """What the server says of a class, malformed or not; None where there is none that can be read."""
+        """What the server says of a class, malformed or not; None if there is none that can be read."""
         try:
             return self.raw.get(class_type)
         except SchemaError:

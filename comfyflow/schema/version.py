@@ -25,7 +25,7 @@ class Version(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Version | None:
-        """Read ``0.27.0``, ``v0.3.64`` or ``0.13``; None where it is no version."""
+        """Read ``0.27.0``, ``v0.3.64`` or ``0.13``; None if it is not a version."""
         match = _DOTTED.match(text)
         return cls(*(int(part or 0) for part in match.groups())) if match else None
 
@@ -93,7 +93,7 @@ def infer_version(raw: Mapping[str, Any]) -> Version:
 
 
 def inferred(version: Version) -> str:
-    """An inferred version, as people are told it: what a server's classes betray is the least it can be."""
+    """An inferred version, as messages show it: what a server's classes betray is the least it can be."""
     if version < DYNAMIC_INPUTS:
         return f"before {DYNAMIC_INPUTS.major}.{DYNAMIC_INPUTS.minor}"
     return f"{version.major}.{version.minor} or newer"

@@ -91,7 +91,7 @@ class Assets:
         return any(asset.hash == digest for asset in self)
 
     def add(self, digest: str, name: str, tags: Collection[str]) -> StoredAsset | None:
-        """List content once more that is there; None where it is not."""
+        """List content once more that is there; None if it is not."""
         known = next((asset for asset in self if asset.hash == digest), None)
         if known is None:
             return None

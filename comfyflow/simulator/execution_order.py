@@ -77,11 +77,11 @@ class ExecutionOrder:
         """Make a node wait for one of its lazy inputs too.
 
         Raises:
-            ValueError: The input is no link.
+            ValueError: The input is not a link.
         """
         value = self._prompt[node_id]["inputs"].get(input_name)
         if not is_link(value):
-            raise ValueError(f"Node {node_id} needs its input {input_name}, which is no link")
+            raise ValueError(f"Node {node_id} needs its input {input_name}, which is not a link")
         source = value[0]
         if not self._is_cached(source):
             self.add(source)
@@ -136,7 +136,7 @@ class ExecutionOrder:
             self._waits_for[consumer].add(source)
 
     def next(self) -> str | None:
-        """The node to execute now; None where all wait for one another."""
+        """The node to execute now; None if all wait for one another."""
         ready = [
             node_id
             for node_id, sources in self._waits_for.items()

@@ -41,7 +41,7 @@ class Settings:
         folders: Its files.
         faults: What is to go wrong.
         previews: Whether pictures of unfinished work are sent unasked.
-        caption: Whether simulated pictures say so.
+        caption: Whether simulated images get a caption that names them simulated.
         step_seconds: How long a sampling step takes.
     """
 
@@ -77,7 +77,7 @@ class Executor:
         """
         settings = self.settings
         self.interrupted = False
-        # Before 0.14 a list or a text went through here as if it were empty, and null did not.
+        # Before 0.14 a list or a string went through here as if it were empty, and null did not.
         client_id = item.extra_data["client_id"] if "client_id" in item.extra_data else None  # noqa: SIM401
         run = PromptRun(item, self.sockets, settings.profile.progress_interval, client_id)
         run.summarized = settings.profile.node_failure_policy
@@ -142,7 +142,7 @@ class Executor:
         return run.prompt.display(node_id) in run.item.outputs and self._schema(run, node_id).is_output_node
 
     def _drop(self, run: PromptRun, failures: FailedNodes, node_id: str, failed: bool = False) -> None:
-        """Leave out a node, because it failed or cannot be had, and all that depend on it."""
+        """Leave out a node, because it failed or is not available, and all that depend on it."""
         for dropped in run.order.drop(node_id):
             parent = run.prompt.parent(dropped)
             while parent is not None:  # what it stands for is not all there
@@ -338,7 +338,7 @@ class Executor:
             time.sleep(min(left, 0.01))
 
     def throw_if_interrupted(self) -> None:
-        """Raise, once, where somebody asked the running prompt to stop."""
+        """Raise, once, where someone asked the running prompt to stop."""
         if self.closing:
             raise WorkerKilledError
         if self.interrupted:

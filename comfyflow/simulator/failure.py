@@ -1,4 +1,4 @@
-"""Nodes that fail: what the client is told, and what goes on without them.
+"""Nodes that fail: what the client is sent, and what continues without them.
 
 The policy ``continue_independent`` is that of ComfyUI's pull request 14918 (read, not run): after a
 node has raised, only the nodes that depend on it are left out.
@@ -16,7 +16,7 @@ from .fault import OutOfMemoryFault
 from .node_function import InterruptedRunError
 
 OOM_TYPE: Final = "torch.OutOfMemoryError"
-OOM_TIPS: Final = "The server ran out of memory on its device: use a smaller batch or picture."
+OOM_TIPS: Final = "The server ran out of memory on its device: use a smaller batch or image."
 
 POLICY_KEY: Final = "node_failure_policy"
 """Beside the prompt in the body of ``POST /prompt``, or in ``extra_data``."""
@@ -36,7 +36,7 @@ class NodeFailure(Exception):
     Args:
         node_id: Which.
         error: What it raised.
-        inputs: What it was given; None where that was not known yet.
+        inputs: What it was given; None if that was not known yet.
         in_node: Whether the node's own function raised it, and not the server on its behalf.
     """
 
@@ -55,12 +55,12 @@ class NodeFailure(Exception):
 
     @property
     def interrupted(self) -> bool:
-        """Whether the run was interrupted in it, which is no failure of the node."""
+        """Whether the run was interrupted in it, which is not a failure of the node."""
         return isinstance(self.error, InterruptedRunError)
 
     @property
     def is_survivable(self) -> bool:
-        """Whether nodes that do not depend on it may go on: out of memory and interrupts end all."""
+        """Whether nodes that do not depend on it may continue: out of memory and interrupts end all."""
         return self.in_node and not isinstance(self.error, (InterruptedRunError, MemoryError))
 
     def told(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class NodeFailure(Exception):
 
 @dataclass
 class FailedNodes:
-    """The nodes that failed in a run that goes on without them.
+    """The nodes that failed in a run that continues without them.
 
     Attributes:
         failed: Their ids.
@@ -118,7 +118,7 @@ class FailedNodes:
 
 
 def continues(extra_data: object) -> bool:
-    """Whether a prompt was queued to go on without the nodes that fail."""
+    """Whether a prompt was queued to continue without the nodes that fail."""
     return object_or_empty(extra_data).get(HIDDEN_POLICY_KEY) == CONTINUE_INDEPENDENT
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WorkerKilledError(BaseException):
-    """Ends the worker thread; the server goes on answering. Never leaves the simulator."""
+    """Ends the worker thread; the server continues answering. Never leaves the simulator."""
 
 
 class OutOfMemoryFault(MemoryError):
@@ -120,12 +120,12 @@ class Faults:
             raise fault.error()
 
     def take_rejection(self) -> dict[str, Any] | None:
-        """The next answer to a prompt that is to be refused, or None."""
+        """The next response that rejects a prompt, or None."""
         with self._lock:
             return self.rejections.popleft() if self.rejections else None
 
     def take_lost_reply(self) -> bool:
-        """Whether the answer that is about to be given is to be lost."""
+        """Whether to drop the response that is about to be sent."""
         with self._lock:
             if self.lost_replies <= 0:
                 return False
@@ -133,7 +133,7 @@ class Faults:
             return True
 
     def take_server_error(self) -> bool:
-        """Whether the answer that is about to be given is to be a 500 instead."""
+        """Whether to send a 500 instead of the next response."""
         with self._lock:
             if self.server_errors <= 0:
                 return False

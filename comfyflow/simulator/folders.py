@@ -80,23 +80,23 @@ class Folders:
         """A path under a folder.
 
         Raises:
-            PathEscapeError: The parts lead out of it, or hold a NUL.
+            PathEscapeError: The parts leave it, or hold a NUL.
         """
         if any("\0" in part for part in parts):
             raise PathEscapeError("a NUL in a file name")
         path = Path(os.path.normpath(base.joinpath(*parts)))
         if path != base and base not in path.parents:
-            raise PathEscapeError(f"{'/'.join(parts)!r} leads out of {base.name}")
+            raise PathEscapeError(f"{'/'.join(parts)!r} is outside {base.name}")
         real = path.resolve()
         if real != base and base.resolve() not in real.parents:
-            raise PathEscapeError(f"{'/'.join(parts)!r} leads out of {base.name} through a link")
+            raise PathEscapeError(f"{'/'.join(parts)!r} is outside {base.name}, through a symbolic link")
         return path
 
     def annotated(self, name: str, default: str = "input") -> Path:
         """The path of a name as prompts hold it: ``folder/file.png [output]``.
 
         Raises:
-            PathEscapeError: It leads out of its folder.
+            PathEscapeError: It leaves its folder.
         """
         bare, kind = split_annotation(name)
         return self.inside(self.of(kind or default), bare)
@@ -111,10 +111,10 @@ class Folders:
             kind: ``output`` or ``temp``.
             extension: Without a dot.
             size: Width and height, for the placeholders.
-            mark: What stands behind the number: pictures have ``_``, sounds and texts nothing.
+            mark: What is behind the number: pictures have ``_``, sounds and texts nothing.
 
         Raises:
-            PathEscapeError: The prefix leads out of the folder.
+            PathEscapeError: The prefix leaves the folder.
         """
         base = self.of(kind)
         wanted = self.inside(base, _filled(prefix, size))

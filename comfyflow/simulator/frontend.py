@@ -17,7 +17,7 @@ SETTINGS: Final[Mapping[str, object]] = {
     # Else the editor asks the internet for releases.
     "Comfy.Notification.ShowVersionUpdates": False,
 }
-"""What the editor's settings are on a simulator, until somebody changes them."""
+"""What the editor's settings are on a simulator, until someone changes them."""
 
 
 def frontend_folder(wanted: bool | str | os.PathLike[str]) -> Path | None:
@@ -25,7 +25,7 @@ def frontend_folder(wanted: bool | str | os.PathLike[str]) -> Path | None:
 
     Args:
         wanted: True: that of the installed package ``comfyui-frontend-package``. False: none. Else a
-            folder: the package's ``static``, or a build of one's own.
+            folder: the package's ``static``, or your own build.
 
     Raises:
         SimulatorError: The package is not installed, or there is no ``index.html`` in the folder.
@@ -35,7 +35,7 @@ def frontend_folder(wanted: bool | str | os.PathLike[str]) -> Path | None:
     folder = _installed() if wanted is True else Path(wanted).resolve()
     if not (folder / "index.html").is_file():
         raise SimulatorError(
-            f"{folder} has no index.html: give the folder of the editor's files, which is static in the "
+            f"{folder} has no index.html: pass the folder of the editor's files, `static` in the "
             "package comfyui-frontend-package"
         )
     return folder

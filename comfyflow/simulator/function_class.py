@@ -3,10 +3,10 @@
 Each parameter is an input, and what the function returns are the outputs:
 
 - ``int``, ``float``, ``bool``, ``str`` and ``Literal`` are INT, FLOAT, BOOLEAN, STRING and a combo;
-  a socket type (`comfyflow.sockets`), or its name as a text, is that socket;
+  a socket type (`comfyflow.sockets`), or its name as a string, is that socket;
 - a parameter that says none of this goes by its default, then by its name (``image``, ``masks``,
   ``latent_image``, ``positive``, …), and else takes everything (``*``);
-- a parameter with a default is an optional input; ``context`` is none, see `NodeContext`;
+- a parameter with a default is an optional input; ``context`` is not one, see `NodeContext`;
 - ``-> IMAGE`` is an output, ``-> tuple[IMAGE, MASK]`` are two; nothing said is one of any type;
 - ``-> None``, ``-> dict`` or ``-> NodeResult`` has no outputs, and is an output node.
 """
@@ -136,7 +136,7 @@ class SimulatedSchema(Schema):
 
 
 def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
-    """The annotations, read where they can be; a socket's name that nothing defines stays a text."""
+    """The annotations, read where they can be; a socket's name that nothing defines stays a string."""
     called = function if inspect.isroutine(function) else type(function).__call__
     try:
         return typing.get_type_hints(called)
@@ -188,4 +188,4 @@ def _socket(kind: Any) -> str:
 
 
 _BUILTIN: Final = {kind.__name__: name for kind, name in _WIDGETS.items()}
-"""Annotations that could not be read as types, and mean one all the same."""
+"""Annotations that could not be read as types but still mean one."""

@@ -85,10 +85,10 @@ class ServerInstance:
             while not self.queue.closed:
                 self._work_once()
         except WorkerKilledError:
-            _log.info("the worker was ended")
+            _log.info("the worker was killed")
         except Exception:  # noqa: BLE001 (whatever it is: a real server's worker ends by it too)
-            _log.info("the worker ended; prompts that come now wait for ever", exc_info=True)
-            self.log("the worker ended; prompts that come now wait for ever")
+            _log.info("the worker died; prompts that arrive now wait forever", exc_info=True)
+            self.log("the worker died; prompts that arrive now wait forever")
 
     def _work_once(self) -> None:
         taken = self.queue.get()

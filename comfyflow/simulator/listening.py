@@ -34,13 +34,13 @@ async def listening(
         patience: Seconds that requests have, at the end, to be answered.
 
     Raises:
-        OSError: The port cannot be had.
+        OSError: The port is not available.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=patience)
     await runner.setup()
     try:
         if runner.server is None:
-            raise RuntimeError("aiohttp made no server")
+            raise RuntimeError("aiohttp started no server")
         server = await asyncio.get_running_loop().create_server(
             runner.server, host, port, ssl=tls, reuse_address=True
         )
@@ -56,7 +56,7 @@ async def stop_listening(server: asyncio.Server) -> None:
     """Accept no more, let what was accepted reach its handler, and close the server.
 
     Accepting takes several turns of the loop. ``Server.close`` between them leaves the new
-    connection open for ever (https://github.com/python/cpython/issues/109564), and a handler that
+    connection open forever (https://github.com/python/cpython/issues/109564), and a handler that
     does not know of a connection yet cannot close it.
 
     Args:

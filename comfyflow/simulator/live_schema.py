@@ -1,6 +1,6 @@
 """A schema whose lists of files are those that the simulated server has now.
 
-A real server lists its folders anew at each ``/object_info`` and each validation; so does this.
+A real server lists its folders again at each ``/object_info`` and each validation; so does this.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LiveNodes(Mapping[str, Any]):
         folders: Its files.
         models: Its models.
         named: Model files that a prompt names, which are taken for installed ones.
-        shown: Whether they are shown to a client. It is told of lists that are not all that is
+        shown: Whether they are shown to a client. Lists that are not all that is
             taken (`ANY_FILE`).
     """
 
@@ -94,7 +94,7 @@ class LiveNodes(Mapping[str, Any]):
         )
 
     def _files(self, class_type: str, name: str, definition: Any, choices: Sequence[Any]) -> list[Any] | None:
-        """What a combo lists now, or None where it is no list of files."""
+        """What a combo lists now, or None if it is not a list of files."""
         options = object_or_empty(definition[1] if len(definition) > 1 else None)
         for upload, kinds in _UPLOADS.items():
             if options.get(upload) and "image_folder" not in options:
@@ -161,7 +161,7 @@ def given_schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | N
         return load_schema(source, version)
     path = reference_schema()
     if path is None:
-        raise SimulatorError("there is no reference schema: give the object_info of a server")
+        raise SimulatorError("there is no reference schema: pass a server's object_info")
     schema = load_schema(path, version)
     if not Profile.named(version).loops:
         return schema

@@ -1,7 +1,7 @@
 """What nodes gave, for when the same is asked again.
 
 A node's key is made of its class, its constants, its fingerprint and the keys of the nodes that
-it is linked to; its id matters only to classes that are told it. So a renamed copy of a graph is
+it is linked to; its id matters only to classes that receive it. So a renamed copy of a graph is
 cached, and identical nodes within one prompt are executed once (recordings, s02).
 """
 
@@ -30,7 +30,7 @@ class CacheEntry:
 
     Attributes:
         outputs: For each slot the values, one an execution.
-        ui: What its client got, with its meta; None where nothing.
+        ui: What its client got, with its meta; None if nothing.
     """
 
     outputs: list[list[Any]]
@@ -57,7 +57,7 @@ class NodeCache:
     ) -> None:
         """Find the keys of a prompt's nodes, and forget what none of them has.
 
-        So a value that was changed and changed back is worked out anew (recordings, s22).
+        So a value that was changed and changed back is worked out again (recordings, s22).
 
         Args:
             prompt: The nodes; one without ``inputs`` ends the worker, as on real servers.
@@ -80,7 +80,7 @@ class NodeCache:
     def expand(self, prompt: DynamicPrompt, parent: str, node_ids: Collection[str]) -> None:
         """Find the keys of nodes that another one has put in its place, and forget those of before.
 
-        What such nodes gave is kept for as long as the other node is queued, until it brings others.
+        What these nodes gave is kept for as long as the other node is queued, until it brings others.
 
         Args:
             prompt: All nodes.
@@ -89,7 +89,7 @@ class NodeCache:
 
         Raises:
             KeyError: A link leads to no node.
-            RecursionError: They stand behind more nodes than a real server can look through.
+            RecursionError: They are behind more nodes than a real server can look through.
         """
         self._find_keys(prompt, node_ids)
         root = prompt.real(parent)
@@ -107,7 +107,7 @@ class NodeCache:
             depth = 1 + max((self._depths.get(source, 0) for source in sources), default=0)
             self._depths[node_id] = depth
             if depth > MAX_CHAIN:
-                raise RecursionError(f"node {node_id} stands behind more than {MAX_CHAIN} others")
+                raise RecursionError(f"node {node_id} depends on a chain of more than {MAX_CHAIN} nodes")
             own = [prompt[node_id]["class_type"], self._fingerprint(node_id)]
             own.append(node_id if self._knows_its_id(node_id) else None)
             self._keys[node_id] = self._key(own, prompt[node_id]["inputs"])

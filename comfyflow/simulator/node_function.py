@@ -25,10 +25,10 @@ class InterruptedRunError(Exception):
 
 @dataclass(frozen=True)
 class Blocked:
-    """An output that nothing behind it is to be executed for (ComfyUI's ExecutionBlocker).
+    """An output that nothing behind it must be executed for (ComfyUI's ExecutionBlocker).
 
     Attributes:
-        message: What the client is told at the first node that is blocked, or None.
+        message: The message for the client at the first blocked node, or None.
     """
 
     message: str | None = None
@@ -36,7 +36,7 @@ class Blocked:
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What a node gives, where its outputs alone do not say it.
+    """The result of a node, if its outputs alone are not enough.
 
     Attributes:
         outputs: A value for each output slot.
@@ -66,7 +66,7 @@ class Execution:
 
 @dataclass
 class NodeContext:
-    """What a node function knows of its surroundings, if it has a parameter ``context``.
+    """The context of a node function, if it has a parameter ``context``.
 
     Attributes:
         node_id: Its id in the prompt.
@@ -76,11 +76,11 @@ class NodeContext:
         extra_data: What was sent beside the prompt.
         folders: The server's files.
         previews: Whether pictures of unfinished work are wanted.
-        caption: Whether simulated pictures say so.
+        caption: Whether simulated images get a caption that names them simulated.
         step_seconds: How long a sampling step takes.
-        progress: Tell ``(value, total, picture)``; raises where the prompt was interrupted.
+        progress: Report ``(value, total, picture)``; raises if the prompt was interrupted.
         text: Show a line on the node.
-        sleep: Wait; raises where the prompt was interrupted meanwhile.
+        sleep: Wait; raises if the prompt is interrupted meanwhile.
         display_id: The node that clients see in its place: for a copy that a loop makes, the
             node of the loop's body; else itself.
         execution: The run that it is in, or None.
@@ -204,14 +204,14 @@ USER_FUNCTIONS = NodeLibrary()
 def simulates(
     class_type: str, *, outputs: Sequence[str] | None = None, output_node: bool | None = None
 ) -> Callable[[F], F]:
-    """Say what nodes of a class do in the simulator.
+    """Define what nodes of a class do in the simulator.
 
     A class that the simulator's schema does not have is made of the function: its parameters are
     the inputs, its return annotation the outputs. ``docs/simulate-nodes.md`` has the rule.
 
     Args:
         class_type: The node's class name. The function gets the inputs by name (and a
-            `NodeContext` as ``context``, if it has such a parameter) and returns the output, a
+            `NodeContext` as ``context``, if it has that parameter) and returns the output, a
             tuple of outputs, ComfyUI's ``{"ui": …, "result": …}``, or a `NodeResult`. It may be
             asynchronous.
         outputs: The types of the outputs of a class that the schema does not have, instead of

@@ -47,7 +47,7 @@ def refuse_unknown(schema: NodeSchema, values: dict[str, Any]) -> None:
     """Raise what Python raises where a node is given an input that it does not know.
 
     Raises:
-        TypeError: There is such an input.
+        TypeError: There is an input of that name.
     """
     declared = {entry.name for entry in unfold_inputs(schema.inputs, values)}
     for name in values:

@@ -36,7 +36,7 @@ class Profile:
     """One version of ComfyUI, as a client sees it.
 
     Each fact is a line here: what 0.3.64 does, and since which release what holds. The recordings of real
-    servers are the source: a change that came between two of them stands under the later one, unless its
+    servers are the source: a change that came between two of them is under the later one, unless its
     release is known. For 0.37.0 it is the source code of the server and of its pull request 14918.
 
     Args:
@@ -100,7 +100,7 @@ class Profile:
     """``system.os`` is ``linux`` rather than ``posix``."""
 
     lenient_bodies: Since[bool] = Since(True, ("0.27", False))
-    """A prompt that is no object gets a 400 rather than a 500."""
+    """A prompt that is not an object gets a 400 rather than a 500."""
 
     model_folders: Since[tuple[str, ...]] = Since((), ("0.27", _FOLDERS), ("0.33", ("datasets", *_FOLDERS)))
     """Kinds of model files beside those of every version."""
@@ -125,7 +125,7 @@ class Profile:
     """There are the classes of loops."""
 
     node_failure_policy: Since[bool] = Since(False, ("0.37", True))
-    """A prompt may ask to go on without the nodes that fail."""
+    """A prompt may ask to continue without the nodes that fail."""
 
     @property
     def features(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Profile:
         """
         profile = PROFILES.get(version)
         if profile is None:
-            raise SimulatorError(f"no profile {version!r}; there are {', '.join(PROFILES)}")
+            raise SimulatorError(f"unknown profile {version!r}; available: {', '.join(PROFILES)}")
         return profile
 
     def with_assets(self) -> Profile:
@@ -156,7 +156,7 @@ class Profile:
 
     @classmethod
     def nearest(cls, version: Version) -> Profile:
-        """The newest profile that is no newer than a version of ComfyUI, or the oldest one.
+        """The newest profile that is not newer than a version of ComfyUI, or the oldest one.
 
         0.4 brought dynamic inputs, which the profile of 0.3.64 has not got: what is in between
         is nearer to 0.27.0.

@@ -11,7 +11,7 @@ from ..bounds import SIMULATED_HISTORY, SIMULATED_NESTING
 from ..json_types import is_list, is_object
 
 _AROUND: Final = 3
-"""The prompt, its nodes and their inputs stand around a constant."""
+"""The prompt, its nodes and their inputs are around a constant."""
 
 SECRET_KEYS: Final = ("auth_token_comfy_org", "api_key_comfy_org")
 
@@ -85,7 +85,7 @@ class PromptQueue:
         """Queue a prompt.
 
         Raises:
-            TypeError: One with its number and id is waiting already. It is queued all the same.
+            TypeError: One with its number and id is waiting already. It is queued anyway.
         """
         with self._lock:
             try:

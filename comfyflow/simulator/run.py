@@ -26,7 +26,7 @@ class PromptRun:
     Attributes:
         item: The prompt.
         prompt: Its nodes, and those that came while it was executed.
-        client_id: Who is told; None means that there is no client, and everybody is told of
+        client_id: The client to notify; None means that there is no client, and everyone is sent
             progress and nobody of the rest.
         messages: What the history will list.
         outputs: Node id to what it gave its client, with its meta.

@@ -1,4 +1,4 @@
-"""The simulator on its own, until somebody stops it."""
+"""The simulator on its own, until someone stops it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def serve(
         on_start: Called once it answers.
 
     Raises:
-        SimulatorError: The port cannot be had, or the editor is wanted and not installed.
+        SimulatorError: The port is not available, or the editor is wanted and not installed.
     """
     simulator = Simulator(
         object_info,

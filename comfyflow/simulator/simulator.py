@@ -58,9 +58,9 @@ class ReceivedPrompt:
 
 
 class Simulator:
-    """A ComfyUI server without models: real HTTP and WebSocket, real files, simulated pictures.
+    """A ComfyUI server without models: real HTTP and WebSocket, real files, simulated images.
 
-    It listens on a port of its own, from a thread of its own, until it is stopped::
+    It listens on its own port, from its own thread, until it is stopped::
 
         with Simulator() as server:
             client = Client(server.url)
@@ -76,10 +76,10 @@ class Simulator:
         models: Folder (``checkpoints``, ``loras``, …) to the only files in it. ``listed``: the files
             that the schema lists. ``any``: every name that ends like a model file.
         frontend: True serves ComfyUI's editor at ``/``, from the package ``comfyui-frontend-package``; a
-            folder is one like its ``static``; False: a page with the last pictures.
+            folder is used like its ``static``; False: a page with the latest images.
         node_replacements: What ``/node_replacements`` says (0.14 and later).
         previews: Whether samplers send previews unasked, like a server with ``--preview-method``.
-        caption: Whether simulated pictures say at their foot that they are.
+        caption: Whether simulated images get a caption that names them simulated.
         step_seconds: How long a sampling step takes.
         assets: Whether it lists its files as assets, as with ``--enable-assets`` (not before 0.27).
 
@@ -110,8 +110,8 @@ class Simulator:
         self.faults: Final = Faults()
         self.prompts: list[ReceivedPrompt] = []
         self.output_order: Callable[[list[str]], list[str]] | None = None
-        """In which order the outputs of a prompt run: real servers have one of their own at each
-        start. None: as they stand in the prompt."""
+        """In which order the outputs of a prompt run: real servers have a new one at each
+        start. None: as they are in the prompt."""
         self.users: dict[str, str] = {"default": "default"}
         self.node_replacements: Replacements = node_replacements or {}
         self.frontend: Final = frontend_folder(frontend)
@@ -154,10 +154,10 @@ class Simulator:
         """Start listening; returns when requests are answered.
 
         Raises:
-            SimulatorError: It runs already, or the port cannot be had.
+            SimulatorError: It is already running, or the port is not available.
         """
         if self._thread is not None:
-            raise SimulatorError("the simulator runs already")
+            raise SimulatorError("the simulator is already running")
         if self._folders is None:
             if self._root is None:
                 self._temporary = Path(tempfile.mkdtemp(prefix="comfyflow-simulator-"))
@@ -263,7 +263,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """Where it is: ``http://127.0.0.1:PORT``."""
+        """Its URL: ``http://127.0.0.1:PORT``."""
         return f"http://{self._host}:{self.port}"
 
     @property
@@ -279,7 +279,7 @@ class Simulator:
             SimulatorError: It was never started.
         """
         if self._folders is None:
-            raise SimulatorError("the simulator has no files before it is started")
+            raise SimulatorError("the simulator has no files until it is started")
         return self._folders
 
     @property
@@ -332,7 +332,7 @@ class Simulator:
         outputs: Sequence[str] | None = None,
         output_node: bool | None = None,
     ) -> Any:
-        """Say what nodes of a class do, in this simulator only; also as a decorator.
+        """Define what nodes of a class do, in this simulator only; also as a decorator.
 
         A class that its schema does not have is made of the function; see `simulates`.
 
@@ -356,7 +356,7 @@ class Simulator:
         node_id: str | None = None,
         out_of_memory: bool = False,
     ) -> None:
-        """Make the next node that fits raise.
+        """Make the next matching node raise.
 
         Args:
             message: What it says.
@@ -377,7 +377,7 @@ class Simulator:
 
     @contextlib.contextmanager
     def silent_sockets(self) -> Generator[None, None, None]:
-        """Send nothing to anybody, though the sockets stay open; what would be sent is lost."""
+        """Send nothing, although the sockets stay open; messages are lost."""
         self.instance.sockets.silent = True
         try:
             yield
@@ -388,7 +388,7 @@ class Simulator:
     def stalled_sockets(self) -> Generator[None, None, None]:
         """Hold messages back, as while one client does not read and starves all others.
 
-        They are sent when it is over. HTTP and execution go on.
+        They are sent when it is over. HTTP and execution continue.
         """
         sockets = self.instance.sockets
         sockets.stall()
@@ -399,7 +399,7 @@ class Simulator:
 
     @contextlib.contextmanager
     def held_queue(self) -> Generator[None, None, None]:
-        """Let no waiting prompt start, so that a test can look at the queue."""
+        """Hold back waiting prompts, so that a test can inspect the queue."""
         queue = self.instance.queue
         queue.hold(True)
         try:
@@ -413,7 +413,7 @@ class Simulator:
         message: str = "Prompt outputs failed validation",
         node_errors: Mapping[str, Any] | None = None,
     ) -> None:
-        """Refuse the next prompt with a 400, whatever it is.
+        """Reject the next prompt with a 400, whatever it is.
 
         Args:
             kind: The error's type.
@@ -424,7 +424,7 @@ class Simulator:
         self.faults.rejections.append({"error": error, "node_errors": dict(node_errors or {})})
 
     def lose_reply(self, count: int = 1) -> None:
-        """Queue the next prompts, but cut the connection instead of answering."""
+        """Queue the next prompts, but drop the connection instead of responding."""
         self.faults.lost_replies += count
 
     def answer_500(self, count: int = 1) -> None:
@@ -432,11 +432,11 @@ class Simulator:
         self.faults.server_errors += count
 
     def delay_reply(self, seconds: float) -> None:
-        """Answer a prompt only so long after it is queued: its events come first."""
+        """Delay the response to a prompt, so that its events come first."""
         self.faults.reply_delay = seconds
 
     def delay_history(self, seconds: float) -> None:
-        """Write a prompt's history only so long after ``execution_success``."""
+        """Delay a prompt's history entry after ``execution_success``."""
         self.faults.history_delay = seconds
 
     def slow_down(self, seconds: float, class_type: str | None = None) -> None:
@@ -449,7 +449,7 @@ class Simulator:
         self.faults.slow_nodes[class_type] = seconds
 
     def kill_worker(self) -> None:
-        """End the worker at the next prompt: it stays running for ever, later ones wait for ever."""
+        """End the worker at the next prompt: it stays running forever, later ones wait forever."""
         self.faults.kill_worker = True
 
     def add_foreign_prompt(self, seconds: float = 0.0, number: float | None = None) -> str:
@@ -468,7 +468,7 @@ class Simulator:
         return item.prompt_id
 
     def send(self, kind: str, data: Any, client_id: object = None) -> None:
-        """Send a message of your own, as custom nodes do.
+        """Send a custom message, as custom nodes do.
 
         Args:
             kind: Its type.
@@ -479,15 +479,15 @@ class Simulator:
 
     def _on_loop(self, call: Callable[[], Any]) -> Any:
         if self._loop is None:
-            raise SimulatorError("the simulator does not run")
+            raise SimulatorError("the simulator is not running")
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(STOP_SECONDS)
 
 
 def _not_listening(host: str, port: int, error: BaseException) -> str:
-    """Why a port cannot be had, and what to do."""
+    """Why a port is not available, and what to do."""
     where = f"cannot listen on {host}:{port}"
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"{where}: something else does. Choose another port, or 0 for any that is free"
+        return f"{where}: the port is in use. Choose another one, or 0 for any free port"
     if isinstance(error, PermissionError):
-        return f"{where}: ports below 1024 are not for everybody. Choose another, or 0 for any that is free"
+        return f"{where}: ports below 1024 need special rights. Choose another one, or 0 for any free port"
     return f"{where}: {error}"

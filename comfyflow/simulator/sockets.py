@@ -21,7 +21,7 @@ PREVIEW_IMAGE_WITH_METADATA: Final = 4
 
 
 class Message(NamedTuple):
-    """One thing to send: a text message (`data` is JSON) or a binary frame (`data` is bytes)."""
+    """One thing to send: a string message (`data` is JSON) or a binary frame (`data` is bytes)."""
 
     type: str
     data: Any
@@ -73,7 +73,7 @@ class Sockets:
         """Whether a client has announced a feature.
 
         Raises:
-            AttributeError: Its flags are no object: what breaks its nodes on real servers too.
+            AttributeError: Its flags are not object: what breaks its nodes on real servers too.
         """
         flags = self._flags.get(client_id) if isinstance(client_id, str) else None
         if flags is None and client_id not in self._flags:
@@ -93,7 +93,7 @@ class Sockets:
             for socket in list(self._connected.values()):
                 await _write(socket, message)
         else:
-            # A list or an object as id is no key: the error ends the server, as it ends real ones.
+            # A list or an object as id is not a key: the error ends the server, as it ends real ones.
             addressed = self._connected.get(message.client_id)
             if addressed is not None:
                 await _write(addressed, message)

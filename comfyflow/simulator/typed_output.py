@@ -125,7 +125,7 @@ def _conditioning(name: str, context: NodeContext, values: Mapping[str, Any]) ->
 
 
 def _texts(context: NodeContext, values: Mapping[str, Any]) -> list[str]:
-    """The texts that somebody typed: what is multiline, or called text or prompt."""
+    """The texts that someone typed: what is multiline, or called text or prompt."""
     found: list[str] = []
     for entry in context.schema.inputs:
         value = values.get(entry.name)

@@ -80,7 +80,7 @@ Replacements = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def apply_replacements(prompt: dict[str, Any], replacements: Replacements, schema: Schema) -> None:
-    """Replace, in place, the nodes whose class is not there and has a replacement that is.
+    """Replace, in place, the nodes whose class is missing and has a replacement that exists.
 
     Args:
         prompt: The nodes.
@@ -88,7 +88,7 @@ def apply_replacements(prompt: dict[str, Any], replacements: Replacements, schem
         schema: The server's classes.
 
     Raises:
-        Exception: The prompt holds what is no node, or a node to replace lacks ``_meta`` or an
+        Exception: The prompt holds what is not a node, or a node to replace lacks ``_meta`` or an
             input that the replacement takes: real servers answer 500 to these.
     """
     consumers: dict[str, list[tuple[str, str]]] = {}

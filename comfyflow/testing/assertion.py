@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def assert_valid(
     workflow: Looked, schema: Schema | None = None, *, warnings: bool = True, files: bool = True
 ) -> None:
-    """A server with this schema would accept the workflow and not be damaged by it.
+    """Assert that a server with this schema would accept the workflow and not be damaged by it.
 
     The schema of a generated package does not know which files a server has, so that models are
     looked for only in one that a server gave.
@@ -34,7 +34,7 @@ def assert_valid(
         files: Whether models and other files must be installed, where the schema knows which are.
 
     Raises:
-        AssertionError: There are problems; each is told at its node.
+        AssertionError: There are problems; each is reported at its node.
         SchemaError: There is no schema.
     """
     __tracebackhide__ = True
@@ -57,7 +57,7 @@ def assert_valid(
 def assert_count(
     workflow: Looked, what: What, count: int, /, *, where: Mapping[str, Any] | None = None, **inputs: Any
 ) -> None:
-    """A workflow has so many nodes of a class (with inputs that are so; see `find`).
+    """Assert that a workflow has that many nodes of a class (with matching inputs; see `find`).
 
     Raises:
         AssertionError: It has more or fewer.
@@ -69,15 +69,15 @@ def assert_count(
         subject = found._subject
         listed = subject.listed((node.node_id for node in found), {})
         raise AssertionError(
-            f"{subject.name} was to have {count} {described(what, None, conditions)}, "
-            f"and has {len(found) or 'none'}{f':{chr(10)}{listed}' if found else ''}"
+            f"{subject.name} should have {count} {described(what, None, conditions)} "
+            f"but has {len(found) or 'none'}{f':{chr(10)}{listed}' if found else ''}"
         )
 
 
 def assert_every(
     workflow: Looked, what: What, /, *, where: Mapping[str, Any] | None = None, **inputs: Any
 ) -> None:
-    """Every node of a class has inputs that are so, and there is one: ``cfg=at_most(8)``.
+    """Assert that every node of a class has matching inputs, and that there is one: ``cfg=at_most(8)``.
 
     Args:
         workflow: A workflow, a graph, or prompt JSON.
@@ -86,7 +86,7 @@ def assert_every(
         inputs: The same, for names that Python takes.
 
     Raises:
-        AssertionError: A node is not so, or there is none of the class.
+        AssertionError: A node does not match, or there is none of the class.
     """
     __tracebackhide__ = True
     found = find_all(workflow, what)
@@ -98,8 +98,8 @@ def assert_every(
     if wrong:
         wanted = " and ".join(f"{name} {condition.words}" for name, condition in conditions.items())
         raise AssertionError(
-            f"every {described(what)} of {subject.name} was to have {wanted}; "
-            f"{len(wrong)} of {len(found)} has not:\n{subject.listed(wrong, wrong)}"
+            f"every {described(what)} of {subject.name} should have {wanted}; "
+            f"{len(wrong)} of {len(found)} do not:\n{subject.listed(wrong, wrong)}"
         )
 
 
@@ -110,7 +110,7 @@ def assert_connected(
     *,
     through: What | None = None,
 ) -> None:
-    """Links lead to each target from at least one source.
+    """Assert that links lead to each target from at least one source.
 
     Args:
         workflow: A workflow, a graph, or prompt JSON.
@@ -119,7 +119,7 @@ def assert_connected(
         through: A class of which at least one node must be on the way.
 
     Raises:
-        AssertionError: Nothing leads to a target, or there are no such nodes.
+        AssertionError: Nothing leads to a target, or there are no nodes to check.
     """
     __tracebackhide__ = True
     subject = Subject.of(workflow)
@@ -133,7 +133,7 @@ def assert_connected(
     if lost:
         way = f" through {described(through)}" if through is not None else ""
         raise AssertionError(
-            f"in {subject.name} no links lead from {_called(source)} to {_called(target)}{way}:\n"
+            f"in {subject.name}, no links lead from {_called(source)} to {_called(target)}{way}:\n"
             f"{_ways(subject, lost)}"
         )
 
@@ -163,7 +163,7 @@ def _lines(subject: Subject, problem: Problem) -> Iterator[str]:
 def _nodes(subject: Subject, what: What | FoundNode) -> FoundNodes:
     if isinstance(what, FoundNode):
         if not what._subject.is_same(subject):
-            raise NodeUsageError(f"{what} was found in another workflow than {subject.name}")
+            raise NodeUsageError(f"{what} was found in a different workflow than {subject.name}")
         return FoundNodes(subject, [what.node_id])
     return find_all(subject, what)
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Condition:
-    """What a value must be.
+    """A condition on a value.
 
     Args:
-        words: What it wants, after "is": ``at most 8``.
-        holds: Whether a value is so.
+        words: The condition in words, after "is": ``at most 8``.
+        holds: Whether a value satisfies it.
     """
 
     __slots__ = ("holds", "words")
@@ -52,23 +52,23 @@ def one_of(*values: object) -> Condition:
 
 
 def matching(pattern: str) -> Condition:
-    """A text in which a regular expression is found."""
+    """A string in which a regular expression is found."""
     found = re.compile(pattern)
     return Condition(
-        f"a text matching {pattern!r}",
+        f"a string matching {pattern!r}",
         lambda value: isinstance(value, str) and found.search(value) is not None,
     )
 
 
 def satisfying(predicate: Callable[[Any], object], words: str | None = None) -> Condition:
-    """A value of which a function of yours says True.
+    """A value for which your function returns True.
 
     Args:
         predicate: The function.
-        words: What it wants, after "is"; by default, its name.
+        words: The condition in words, after "is"; by default, the function's name.
     """
-    name = getattr(predicate, "__name__", "what the function wants")
-    return Condition(words or f"such that {name} is true", lambda value: bool(predicate(value)))
+    name = getattr(predicate, "__name__", "accepted by the function")
+    return Condition(words or f"that satisfies {name}", lambda value: bool(predicate(value)))
 
 
 def linked(to: Any = None) -> Condition:

@@ -27,7 +27,7 @@ FOLDER: Final = "goldens"
 def assert_prompt_matches(
     workflow: Looked, golden: str | os.PathLike[str] | None = None, *, name: str | None = None
 ) -> None:
-    """The prompt is the one in the golden file, up to the ids and the order of its nodes.
+    """Assert that the prompt matches the golden file, up to ids and the order of nodes.
 
     ``pytest --comfy-update-goldens`` writes the file; look at what changed in it before you
     commit it.
@@ -39,8 +39,8 @@ def assert_prompt_matches(
         name: Put at the end of that name, for a test that has several.
 
     Raises:
-        AssertionError: It is another, or there is no file; the message says what differs, node
-            by node.
+        AssertionError: It differs, or the file does not exist; the message lists the
+            differences by node.
         GoldenError: There is no test from which the file's name could be taken.
     """
     __tracebackhide__ = True
@@ -57,10 +57,10 @@ def assert_prompt_matches(
     found = diff(before, subject.graph)
     if not found.empty:
         lines = "\n".join(difference_lines(found, subject))
-        raise AssertionError(f"{subject.name} is not as in {short_path(str(path))}:\n{lines}\n{UPDATE}")
+        raise AssertionError(f"{subject.name} differs from {short_path(str(path))}:\n{lines}\n{UPDATE}")
 
 
-UPDATE: Final = "If it is right as it is now: pytest --comfy-update-goldens"
+UPDATE: Final = "If the new version is right, run: pytest --comfy-update-goldens"
 
 
 def golden_path(
@@ -82,7 +82,7 @@ def golden_path(
     if golden is not None and (Path(golden).is_absolute() or not test):
         return Path(golden)
     if not test:
-        raise GoldenError("no test runs, so that a golden file has no name; give its path")
+        raise GoldenError("no test is running, so the golden file has no name; pass its path")
     test_file = session.root / file
     if golden is not None:
         return test_file.parent / golden
@@ -91,7 +91,7 @@ def golden_path(
     owner = session.goldens.setdefault(path, f"{test}#{name}")
     if owner != f"{test}#{name}":
         raise GoldenError(
-            f"{test} and {owner.rpartition('#')[0]} have the same golden {path.name}; give name=…"
+            f"{test} and {owner.rpartition('#')[0]} use the same golden {path.name}; pass name=…"
         )
     return path
 
@@ -100,7 +100,7 @@ _LONGEST: Final = 150
 
 
 def write_golden(path: Path, content: bytes) -> None:
-    """Write a golden file, if it is not there with this content.
+    """Write a golden file, unless it already has this content.
 
     Raises:
         GoldenError: It cannot be written.
@@ -111,7 +111,7 @@ def write_golden(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     except OSError as error:
-        raise GoldenError(f"the golden file {path} cannot be written: {error}") from None
+        raise GoldenError(f"cannot write the golden file {path}: {error}") from None
 
 
 def read_golden(path: Path) -> bytes:
@@ -126,10 +126,10 @@ def read_golden(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise AssertionError(
-            f"there is no golden file {short_path(str(path))}. To write it: pytest --comfy-update-goldens"
+            f"golden file not found: {short_path(str(path))}. To write it, run: pytest --comfy-update-goldens"
         ) from None
     except OSError as error:
-        raise GoldenError(f"the golden file {path} cannot be read: {error}") from None
+        raise GoldenError(f"cannot read the golden file {path}: {error}") from None
 
 
 def _read(path: Path) -> Graph:

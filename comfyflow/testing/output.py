@@ -32,7 +32,7 @@ def assert_images(
     mode: str | None = None,
     format: str | None = None,  # noqa: A002  # Pillow's word
 ) -> None:
-    """A run gave pictures: so many, each of that size, mode and format.
+    """Assert that a run produced images: how many, and their size, mode and format.
 
     Args:
         outputs: A result, the output of a node, files; or pictures themselves.
@@ -51,16 +51,16 @@ def assert_images(
     wrong: list[str] = []
     for number, picture in enumerate(found, 1):
         has = _properties(picture)
-        name = _named(picture) if isinstance(picture, OutputFile) else f"picture {number}"
+        name = _named(picture) if isinstance(picture, OutputFile) else f"image {number}"
         for key, value in wanted.items():
             if value is not None and has[key] != value:
-                wrong.append(f"  {name} has the {key} {_shown(has[key])}, not {_shown(value)}")
+                wrong.append(f"  {name} has {key} {_shown(has[key])}, not {_shown(value)}")
     if wrong:
         raise AssertionError(f"of {_counted(len(found), 'picture')}:\n" + "\n".join(wrong))
 
 
 def assert_files(outputs: Outputs, count: int | None = None, *, media_type: str | None = None) -> None:
-    """A run gave files: so many, of a kind.
+    """Assert that a run produced files: how many, and of which kind.
 
     Args:
         outputs: A result, the output of a node, files.
@@ -76,14 +76,14 @@ def assert_files(outputs: Outputs, count: int | None = None, *, media_type: str 
 
 
 def assert_text(outputs: Outputs | str, wanted: object) -> None:
-    """A run gave a text.
+    """Assert that a run produced a string.
 
     Args:
         outputs: A result, the output of a node, or the text.
         wanted: The text, or a condition: ``matching("light")``.
 
     Raises:
-        AssertionError: It gave another, or none.
+        AssertionError: It produced another, or none.
     """
     __tracebackhide__ = True
     text = outputs if isinstance(outputs, str) else "\n".join(output.text for output in outputs_of(outputs))
@@ -92,14 +92,14 @@ def assert_text(outputs: Outputs | str, wanted: object) -> None:
         return
     words = condition.words if callable(wanted) or wanted is condition else shown_value(wanted)
     if not text:
-        raise AssertionError(f"the text was to be {words}, and there is none")
+        raise AssertionError(f"the text should be {words}, but there is none")
     raise AssertionError(
-        f"the text was to be {words}, and is {shown_value(text)}{_first_difference(text, wanted)}"
+        f"the text should be {words} but is {shown_value(text)}{_first_difference(text, wanted)}"
     )
 
 
 def assert_metadata(picture: Picture, workflow: Looked | None = None, **entries: object) -> None:
-    """A picture tells how it was made.
+    """Assert that an image carries how it was made.
 
     Args:
         picture: An output, a Pillow image, a file, bytes.
@@ -117,18 +117,18 @@ def assert_metadata(picture: Picture, workflow: Looked | None = None, **entries:
         condition = condition_of(wanted)
         if key not in found:
             has = ", ".join(map(repr, found)) or "nothing"
-            raise AssertionError(f"the picture was to tell {key!r}; it tells {has}")
+            raise AssertionError(f"the image should carry {key!r}; it carries {has}")
         if not condition.holds(found[key]):
             raise AssertionError(
-                f"{key!r} of the picture was to be {condition.words}, and is {shown_value(found[key])}"
+                f"{key!r} of the image should be {condition.words} but is {shown_value(found[key])}"
             )
 
 
 def metadata_of(picture: Picture) -> dict[str, Any]:
-    """What a picture tells in its text entries; what is JSON is read.
+    """The text entries of an image; JSON is parsed.
 
     Raises:
-        AssertionError: It is no picture that can be read.
+        AssertionError: It is not a picture that can be read.
     """
     info: Mapping[Any, Any] = open_picture(picture).info
     return {
@@ -161,7 +161,7 @@ def files_of(outputs: Outputs) -> list[OutputFile]:
 def _members(outputs: Any) -> Iterable[Any]:
     kind = type(outputs).__name__
     if not hasattr(outputs, "__iter__") or kind in ("str", "bytes", "dict"):
-        raise TypeError(f"expected what a run gave, got a {kind}")
+        raise TypeError(f"expected the result of a run, got a {kind}")
     members: Iterable[Any] = iter(outputs)
     return members
 
@@ -174,7 +174,7 @@ def _check_count(found: Sequence[object], count: int | None, what: str, outputs:
     every = _loose_files(outputs)
     shown = "".join(f"\n  {_named(file)}" for file in every)
     its = f"{len(found) or 'none'}. Its files:" if every else f"{len(found) or 'no file at all'}"
-    raise AssertionError(f"the run was to give {wanted}, and gave {its}{shown}")
+    raise AssertionError(f"the run should produce {wanted} but produced {its}{shown}")
 
 
 def _loose_files(outputs: Any) -> list[OutputFile]:
@@ -228,7 +228,7 @@ def _first_difference(text: str, wanted: object) -> str:
     place = min(len(text), len(wanted)) if place is None else place
     start = max(0, place - _CONTEXT)
     one, other = text[start : place + _CONTEXT], wanted[start : place + _CONTEXT]
-    return f"\n  they part at character {place}: …{one!r}… is to be …{other!r}…"
+    return f"\n  they differ at character {place}: …{one!r}… should be …{other!r}…"
 
 
 _LONG: Final = 60
@@ -249,13 +249,13 @@ def _check_prompt(found: Mapping[str, Any], subject: Subject) -> None:
 
     if "prompt" not in found:
         raise AssertionError(
-            f"the picture does not tell its prompt; it tells {', '.join(found) or 'nothing'}"
+            f"the image does not carry its prompt; it carries {', '.join(found) or 'nothing'}"
         )
     try:
         graph = read_prompt(found["prompt"])
     except PromptError as error:
-        raise AssertionError(f"what the picture tells as its prompt is none: {error}") from None
+        raise AssertionError(f"what the image carries as its prompt is not a prompt: {error}") from None
     difference = diff(graph, subject.graph)
     if not difference.runs_the_same:
         lines = "\n".join(difference_lines(difference, subject))
-        raise AssertionError(f"the picture was not made by {subject.name} as it is now:\n{lines}")
+        raise AssertionError(f"the image was not made by the current {subject.name}:\n{lines}")

@@ -47,11 +47,11 @@ def open_picture(picture: Picture) -> Image:
     """A picture as a Pillow image, read completely.
 
     Raises:
-        AssertionError: It is none that Pillow can read.
+        AssertionError: It is not one that Pillow can read.
         MissingExtraError: Pillow is not installed.
     """
     __tracebackhide__ = True
-    with needing("looking at a picture", "images"):
+    with needing("comparing images", "images"):
         from PIL import Image, UnidentifiedImageError
 
     if isinstance(picture, Image.Image):
@@ -61,9 +61,13 @@ def open_picture(picture: Picture) -> Image:
         opened = open_container(content)
         opened.load()
     except UnidentifiedImageError:
-        raise AssertionError(f"{_name(picture) or 'this'} is no picture, by its first bytes") from None
+        raise AssertionError(
+            f"{_name(picture) or 'this'} is not an image, judging by its first bytes"
+        ) from None
     except (OSError, SyntaxError, BoundsError, Image.DecompressionBombError) as error:  # what Pillow raises
-        raise AssertionError(f"{_name(picture) or 'this'} is no picture that can be read: {error}") from None
+        raise AssertionError(
+            f"{_name(picture) or 'this'} is not an image that can be read: {error}"
+        ) from None
     return opened
 
 
@@ -96,7 +100,7 @@ def compare_pictures(one: Picture, other: Picture) -> PictureDifference:
     from PIL import ImageChops, ImageStat
 
     if first.size != second.size:
-        raise ValueError(f"a picture of {_size(first)} cannot be compared with one of {_size(second)}")
+        raise ValueError(f"an image of {_size(first)} cannot be compared with one of {_size(second)}")
     mode = _common_mode(first, second)
     changed = ImageChops.difference(first.convert(mode), second.convert(mode))
     means = ImageStat.Stat(changed).mean
@@ -112,7 +116,7 @@ def assert_image_matches(
     max_difference: float = 0.02,
     max_hash_distance: int = 4,
 ) -> None:
-    """A picture looks like another: of the same size, and so alike that nobody minds.
+    """Assert that an image looks like another: the same size, and differences too small to matter.
 
     Args:
         picture: The picture: an output, a Pillow image, a file, bytes.
@@ -131,7 +135,7 @@ def assert_image_matches(
     __tracebackhide__ = True
     session = current_session()
     given = open_picture(picture)
-    words = _name(picture) or "the picture"
+    words = _name(picture) or "the image"
     if expected is None:
         path = golden_path(session, None, name, ".png")
         if session.update_goldens:
@@ -139,7 +143,7 @@ def assert_image_matches(
             return
         wanted, which, hint = open_picture(read_golden(path)), short_path(str(path)), f"\n{UPDATE}"
     else:
-        wanted, which, hint = open_picture(expected), _name(expected) or "the expected picture", ""
+        wanted, which, hint = open_picture(expected), _name(expected) or "the expected image", ""
     if given.size != wanted.size:
         saved = _save_beside(session, wanted, given)
         raise AssertionError(
@@ -150,10 +154,10 @@ def assert_image_matches(
         saved = _save_beside(session, wanted, given)
         raise AssertionError(
             f"{words} does not look like {which}:\n"
-            f"  mean difference of the pixels: {found.mean:.4f} (at most {max_difference})\n"
-            f"  different bits of the perceptual hash: {found.hash_distance} of {HASH_SIZE**2} "
+            f"  mean pixel difference: {found.mean:.4f} (at most {max_difference})\n"
+            f"  differing bits of the perceptual hash: {found.hash_distance} of {HASH_SIZE**2} "
             f"(at most {max_hash_distance})\n"
-            f"Both and their difference are in {saved}{hint}"
+            f"Both images and their difference are in {saved}{hint}"
         )
 
 

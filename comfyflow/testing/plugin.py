@@ -24,12 +24,12 @@ SESSION = pytest.StashKey[Session]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, under a heading of their own in ``pytest --help``."""
+    """The options, under their own heading in ``pytest --help``."""
     group = parser.getgroup("comfyflow", "ComfyUI workflows (comfyflow)")
     group.addoption(
         "--comfy-object-info",
         metavar="FILE",
-        help="test against the node classes in this saved answer of GET /object_info",
+        help="test against the node classes in this saved response to GET /object_info",
     )
     group.addoption(
         "--comfy-server",
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--comfy-update-goldens",
         action="store_true",
-        help="write the golden files of assert_prompt_matches and assert_image_matches anew",
+        help="rewrite the golden files of assert_prompt_matches and assert_image_matches",
     )
     parser.addini("comfy_stubs", "the package of generated node classes", default=STUBS)
 
@@ -65,8 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin a session."""
     config.addinivalue_line(
         "markers",
-        "needs_models(*names): the test needs these model files (or any that it names in a prompt): "
-        "skipped where --comfy-server has them not",
+        "needs_models(*names): the test needs these model files (or any that it names in a prompt); "
+        "it is skipped if --comfy-server lacks them",
     )
     cache: Any = getattr(config, "cache", None)
     session = Session(
@@ -102,7 +102,7 @@ def comfy_schema(request: pytest.FixtureRequest) -> Schema:
 
 @pytest.fixture
 def comfy_server(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    """A ComfyUI server: a new simulator on a port of its own, without models and without a GPU.
+    """A ComfyUI server: a new simulator on its own port, without models and without a GPU.
 
     ``comfy_server.prompts`` are the prompts that it got; ``.fail_next(...)``, ``.drop_socket()``
     and their like make things go wrong; ``.simulate("ClassName", function)`` says what a node does.

@@ -172,7 +172,7 @@ def find(
     where: Mapping[str, Any] | None = None,
     **inputs: Any,
 ) -> FoundNode:
-    """The one node of a workflow that is so.
+    """The one matching node of a workflow.
 
     ::
 
@@ -199,7 +199,7 @@ def find(
     if found:
         ids = [node.node_id for node in found]
         raise AssertionError(
-            f"{subject.name} was to have one {words}, and has {len(found)}:\n{subject.listed(ids, {})}"
+            f"{subject.name} should have one {words} but has {len(found)}:\n{subject.listed(ids, {})}"
         )
     raise AssertionError(missing(subject, what, words, conditions))
 
@@ -213,7 +213,7 @@ def find_all(
     where: Mapping[str, Any] | None = None,
     **inputs: Any,
 ) -> FoundNodes:
-    """All nodes of a workflow that are so, in the order of the prompt. See `find`."""
+    """All matching nodes of a workflow, in the order of the prompt. See `find`."""
     subject = Subject.of(workflow)
     wanted = _matches(subject, what)
     conditions = {name: condition_of(value) for name, value in {**(where or {}), **inputs}.items()}
@@ -230,18 +230,18 @@ def find_all(
 
 
 def path_between(source: FoundNode, target: FoundNode) -> FoundNodes | None:
-    """The shortest way along links from one node to another, both included.
+    """The shortest path along links from one node to another, both included.
 
     Args:
         source: Where it starts.
         target: A node of the same graph that depends on it, or not.
 
     Returns:
-        The nodes on the way, or None where there is none.
+        The nodes on the way, or None if there is none.
     """
     subject = source._subject
     if not target._subject.is_same(subject):
-        raise NodeUsageError(f"{source} and {target} are nodes of two different graphs")
+        raise NodeUsageError(f"{source} and {target} are nodes of different graphs")
     way = subject.graph.way(source.node_id, target.node_id)
     return None if way is None else FoundNodes(subject, way)
 
@@ -271,7 +271,7 @@ def class_name(what: object) -> str:
     name = getattr(what, "_class_type", None)
     if isinstance(what, type) and issubclass(what, Node) and isinstance(name, str):
         return name
-    raise NodeUsageError(f"expected a node class or the name of one, got {what!r:.60}")
+    raise NodeUsageError(f"expected a node class or its name, got {what!r:.60}")
 
 
 def _matches(subject: Subject, what: What | None) -> Callable[[str], bool]:
@@ -279,7 +279,7 @@ def _matches(subject: Subject, what: What | None) -> Callable[[str], bool]:
         return subject.graph.__contains__
     if isinstance(what, Node):
         if subject.source.compiled is None:
-            raise NodeUsageError(f"{what!r} was made in Python, and {subject.name} was not: give its class")
+            raise NodeUsageError(f"{what!r} was made in Python, but {subject.name} was not: pass its class")
         wanted = subject.source.compiled.ids.get(what)
         return lambda node_id: node_id == wanted
     name = class_name(what)
@@ -289,7 +289,7 @@ def _matches(subject: Subject, what: What | None) -> Callable[[str], bool]:
 def missing(
     subject: Subject, what: What | None, words: str, conditions: Mapping[str, Any] | None = None
 ) -> str:
-    """The message that a workflow has no such node, with those that are nearest to it."""
+    """The message that a workflow does not have that node, with those that are nearest to it."""
     similar = list(find_all(subject, what)) if what is not None else []
     if similar:
         wanted = {name: condition_of(value) for name, value in (conditions or {}).items()}
@@ -297,7 +297,7 @@ def missing(
         return f"{subject.name} has no {words}. Its {plural(what)}:\n{subject.listed(details, details)}"
     classes = {node.class_type for node in subject.graph.values()}
     near = nearest(class_name(what), classes) if isinstance(what, (str, type)) else None
-    hint = f" It has a {near}; is that meant?" if near is not None else ""
+    hint = f" Did you mean {near}?" if near is not None else ""
     return f"{subject.name} has no {words}.{hint} Its nodes:\n{subject.listed(subject.graph)}"
 
 
@@ -305,7 +305,7 @@ def unlike(node: FoundNode, conditions: Mapping[str, Condition]) -> list[str]:
     """What of a node is not as it should be."""
     inputs = node.inputs
     return [
-        f"{name} is {shown_value(inputs[name])}" if name in inputs else f"{name} is not given"
+        f"{name} is {shown_value(inputs[name])}" if name in inputs else f"{name} is missing"
         for name, condition in conditions.items()
         if not holds(node, name, condition)
     ]

@@ -60,7 +60,7 @@ class RealServer:
         from ..simulator import Simulator
 
         if hasattr(Simulator, name):
-            pytest.skip(f"comfy_server.{name} needs the simulator, and this is {self.url}")
+            pytest.skip(f"comfy_server.{name} needs the simulator, but the server is {self.url}")
         raise AttributeError(f"a server has no {name!r}")
 
 
@@ -115,4 +115,4 @@ def _words(lost: Iterable[str], there: Iterable[str], session: Session) -> str:
     for name in lost:
         near = nearest(name, there)
         words.append(f"{name} (it has {near})" if near is not None else name)
-    return f"{session.server} has not got {', '.join(words)}"
+    return f"{session.server} does not have {', '.join(words)}"

@@ -1,4 +1,4 @@
-"""What pytest was told on its command line, for those who are asked without a fixture."""
+"""What pytest was given on its command line, for those who are asked without a fixture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Session:
         update_goldens: Whether ``--comfy-update-goldens`` was given.
         root: The folder that the names of tests begin in.
         stubs: The name of the package of generated nodes.
-        folder: A folder for what failing tests leave behind, or None where there is none.
+        folder: A folder for what failing tests leave behind, or None if there is none.
         goldens: The golden files that tests have asked for, and which test.
         pictures: The pictures of differences that were written.
     """
@@ -61,11 +61,11 @@ class Session:
 
 
 SESSIONS: Final[list[Session]] = []
-"""The runs of pytest that go on; one may run others inside."""
+"""The runs of pytest that continue; one may run others inside."""
 
 
 def current_session() -> Session:
-    """The run of pytest that goes on; outside of one, a session without options."""
+    """The run of pytest that continues; outside of one, a session without options."""
     return SESSIONS[-1] if SESSIONS else Session()
 
 
@@ -89,7 +89,7 @@ def stubs_schema(name: str) -> Schema:
     """The schema of a package of generated nodes.
 
     Raises:
-        SchemaError: There is no such package, or none was generated there.
+        SchemaError: The package does not exist, or none was generated there.
     """
     from ..schema.package import package_schema
 
@@ -97,8 +97,8 @@ def stubs_schema(name: str) -> Schema:
         importlib.import_module(name)
     except ImportError as error:
         raise SchemaError(
-            f"there is no package {name!r} of generated nodes ({error}): write one with comfyflow gen-stubs, "
-            "or give pytest --comfy-object-info FILE"
+            f"node package {name!r} not found ({error}): create one with comfyflow gen-stubs, or pass "
+            "pytest --comfy-object-info FILE"
         ) from None
     return package_schema({name})
 

@@ -46,7 +46,7 @@ class Subject:
         Raises:
             PromptError: It is a mapping but no prompt.
             CompileError: It is a workflow that cannot be compiled.
-            NodeUsageError: It is none of what can be looked at.
+            NodeUsageError: It is not one of what can be looked at.
         """
         from ..workflows import WorkflowFunction
 
@@ -67,7 +67,7 @@ class Subject:
         return cls(source, f"the workflow {source.name!r}" if source.name else "the workflow")
 
     def is_same(self, other: Subject) -> bool:
-        """Whether another subject is this graph: each look at a workflow compiles it anew."""
+        """Whether another subject is this graph: each look at a workflow compiles it again."""
         return other.graph is self.graph or other.source.prompt == self.source.prompt
 
     @cached_property
@@ -88,7 +88,7 @@ class Subject:
         """A node as people know it: ``'Refiner' (KSampler #5)``."""
         node = self.graph.get(node_id)
         if node is None:
-            return f"node #{node_id}, which is not there"
+            return f"node #{node_id}, which does not exist"
         shown = f"{node.class_type} #{node_id}"
         return shown if node.title in (None, node.class_type) else f"{node.title!r} ({shown})"
 
@@ -102,11 +102,11 @@ class Subject:
         return f"{line}, made at {short(place)}" + (f"\n      {source}" if source else "")
 
     def listed(self, node_ids: Iterable[str], details: Mapping[str, list[str]] | None = None) -> str:
-        """Nodes, one below the other, with what is to be said of each; of very many, the first.
+        """Nodes, one below the other, with what has to be said of each; of very many, the first.
 
         Args:
             node_ids: The nodes.
-            details: Lines to stand below a node. Without any, the nodes stand on a line each.
+            details: Lines to be below a node. Without any, the nodes are on a line each.
         """
         ids = list(node_ids)
         lines: list[str] = []

@@ -30,15 +30,15 @@ def on_nesting(node_id: str, name: str | None, depth: int, strange: object) -> I
 
     Args:
         node_id: The node.
-        name: The input, or None for something else that stands in the node.
+        name: The input, or None for something else that is in the node.
         depth: How deep the value is nested.
-        strange: What is no JSON in it, or None.
+        strange: What is not JSON in it, or None.
     """
     if strange is not None:
-        yield Remark("not_json", f"holds {shown(strange)}, which is no JSON", node_id, name, "refusal")
+        yield Remark("not_json", f"holds {shown(strange)}, which is not JSON", node_id, name, "refusal")
     elif depth > DEEPEST_VALUE:
         levels = f"more than {_COUNTED}" if depth > _COUNTED else str(depth)
-        message = f"is nested {levels} levels deep; more than {DEEPEST_VALUE} may kill a server's worker"
+        message = f"is nested {levels} levels deep; more than {DEEPEST_VALUE} can kill a server's worker"
         yield Remark("nested_too_deep", message, node_id, name, "refusal")
 
 
@@ -46,7 +46,7 @@ _COUNTED: Final = 2000
 
 
 def nesting(value: object) -> tuple[int, object]:
-    """How deep lists and objects stand in one another, and something in them that is no JSON.
+    """How deep lists and objects are in one another, and something in them that is not JSON.
 
     Counts no further than 2,001 levels, so that what contains itself ends too.
 
@@ -70,7 +70,7 @@ def nesting(value: object) -> tuple[int, object]:
 
 
 def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) -> Iterator[Remark]:
-    """A constant that the server accepts: what becomes of it.
+    """A constant that the server accepts: what happens to it.
 
     Args:
         node_id: The node.
@@ -81,24 +81,24 @@ def on_constant(node_id: str, entry: InputPlan, value: Any, plans: SchemaPlans) 
     kind = entry.entry.type
     inner = unwrapped(value)
     if entry.entry.upload and isinstance(inner, str) and _is_folder(inner) and entry.entry.required:
-        message = f"is {shown(inner)}, which names a folder of the server and no file; the node will fail"
+        message = f"is {shown(inner)}, which names a folder on the server, not a file; the node will fail"
         yield Remark("no_file_named", message, node_id, entry.name)
     if kind in PRIMITIVES:
         stored = converted(entry, value)
         if isinstance(stored, float) and not math.isfinite(stored):
-            yield Remark("not_finite", f"is {shown(inner)}; nodes hardly expect that", node_id, entry.name)
+            yield Remark("not_finite", f"is {shown(inner)}; nodes rarely expect that", node_id, entry.name)
         elif not _same(inner, stored):
-            message = f"is {shown(inner)}; the server makes {shown(stored)} of it"
+            message = f"is {shown(inner)}; the server turns it into {shown(stored)}"
             severity: Severity = "note" if _means_the_same(inner, stored) else "warning"
             yield Remark("value_converted", message, node_id, entry.name, severity)
     elif kind == COMBO:
         yield from _unlisted(node_id, entry, inner)
     elif _is_socket(entry.entry, plans):
-        takes = f"takes a link that carries {kind}, and is given {shown(inner)}"
+        takes = f"takes a link of type {kind}, not {shown(inner)}"
         if entry.entry.types & plans.core_types:
             yield Remark("constant_for_socket", f"{takes}; the node will fail", node_id, entry.name)
         else:
-            unknown = f"{takes}; whether the pack that brings {kind} takes it is not known"
+            unknown = f"{takes}; whether the pack that defines {kind} accepts it is unknown"
             yield Remark("constant_for_socket", unknown, node_id, entry.name, "note")
 
 
@@ -137,7 +137,7 @@ def _unlisted(node_id: str, entry: InputPlan, value: object) -> Iterator[Remark]
     choices = entry.entry.choices
     if not choices or not entry.limited or isinstance(value, (list, dict)) or value in choices:
         return
-    message = f"is {shown(value)}, which is none of its choices; this server does not check them"
+    message = f"is {shown(value)}, which is not one of its choices; this server does not check them"
     texts = [choice for choice in choices if isinstance(choice, str)]
     yield Remark("value_not_in_list", message, node_id, entry.name, near=(str(value), texts))
 
@@ -169,7 +169,7 @@ _TYPED_IN: Final = frozenset(
         "WEBCAM",
     }
 )
-"""Types that have a widget of their own in the editor, although nodes put them out as well."""
+"""Types that have their own widget in the editor, although nodes put them out as well."""
 
 
 def on_slot(node_id: str, name: str, slot: Any, count: int) -> Iterator[Remark]:
@@ -185,28 +185,28 @@ def on_prefix(node_id: str, name: str, prefix: str) -> Iterator[Remark]:
 
     ``folder_paths.get_save_image_path`` raises where the folder is outside of the output folder;
     ``GET /view`` refuses every name with ``..`` in it; ``server.py`` of 0.3.64 to 0.33.0. What
-    stands before the last ``/`` is a folder, and no part of the name.
+    is before the last ``/`` is a folder, and no part of the name.
     """
     folder, file = posixpath.split(posixpath.normpath(prefix))
     if folder.startswith("/") or folder.partition("/")[0] == "..":
         inside = posixpath.join(*(part for part in prefix.split("/") if part not in ("", ".", "..")), "")
         message = (
-            f"is {shown(prefix)}, which leads out of the server's output folder; the node will fail, unless "
-            f"that leads back into it. {shown(inside.rstrip('/') or 'ComfyUI')} stays inside"
+            f"is {shown(prefix)}, which is outside the server's output folder; the node will fail unless "
+            f"the path leads back into it. {shown(inside.rstrip('/') or 'ComfyUI')} stays inside"
         )
         yield Remark("file_outside", message, node_id, name)
     elif ".." in file:
         right = posixpath.join(folder, re.sub(r"\.{2,}", ".", file).rstrip(".") or "ComfyUI")
         message = (
-            f"is {shown(prefix)}; a server shows no file with '..' in its name, so that what it writes "
-            f"cannot be fetched; {shown(right)} can"
+            f"is {shown(prefix)}; a server does not serve a file with '..' in its name, so its output "
+            f"cannot be downloaded; {shown(right)} can"
         )
         yield Remark("file_not_shown", message, node_id, name)
 
 
 def on_file(node_id: str, name: str) -> Remark:
     """A file that cannot be looked for from here."""
-    message = f"names the file {shown(name)}; whether it is there is not known"
+    message = f"names the file {shown(name)}; whether it exists is unknown"
     return Remark(FILE_NOT_CHECKED, message, node_id, severity="note")
 
 
@@ -223,11 +223,11 @@ def on_choices(node_id: str, plan: ClassPlan, given: Mapping[str, Any]) -> Itera
             key = unwrapped(given[name])
             near = (key if isinstance(key, str) else shown(key), keys)
             message = (
-                f"is {shown(given[name])}, which is none of its choices{_listed(keys)}; the node will fail"
+                f"is {shown(given[name])}, which is not one of its choices{_listed(keys)}; the node will fail"
             )
             yield Remark("dynamic_key_unknown", message, node_id, name, near=near)
         elif entry.required and name.partition(".")[2] not in plan.kept:
-            message = f"is missing; it needs a choice{_listed(keys)}, and the node fails without"
+            message = f"is missing; it needs a choice{_listed(keys)}, or the node will fail"
             yield Remark("dynamic_key_missing", message, node_id, name)
 
 
@@ -278,7 +278,7 @@ def on_unknown(
     owners = (found for found in plan.dynamic_inputs(given) if _is_under(name, found[0]))
     owner = max(owners, key=lambda found: len(found[0]), default=None)
     if owner is not None and (name == owner[0] or (_is_unchosen(owner) and not is_link(value))):
-        return  # told by on_choices
+        return  # reported by on_choices
     keeps = plan.own is not None and plan.own.keeps_all
     free = [known for known in unfolded.inputs if known not in given]
     if plan.node is not None and plan.node.of_pack:
@@ -291,7 +291,7 @@ def on_unknown(
     elif name in plan.hidden:
         yield Remark("unknown_input", _FILLED, node_id, name)
     else:
-        what = f"is no input of {plan.class_type}" if owner is None else _not_under(owner, given)
+        what = f"is not an input of {plan.class_type}" if owner is None else _not_under(owner, given)
         yield Remark("unknown_input", f"{what}; the server ignores it", node_id, name, near=(name, free))
 
 
@@ -301,12 +301,12 @@ def _unknown_to_pack(node_id: str, plan: ClassPlan, name: str, free: Sequence[st
         return
     keeps = plan.own is not None and plan.own.keeps_all
     if not keeps and name not in plan.hidden | _EDITOR_WIDGETS and not plan.may_grow(name):
-        message = f"is not among the inputs that the server lists of {plan.class_type}; {_MAY_TAKE}"
+        message = f"is not among the inputs that the server lists for {plan.class_type}; {_MAY_TAKE}"
         yield Remark("unlisted_input", message, node_id, name, "note", (name, free))
 
 
-_FILLED: Final = "is filled by the server; what is given is ignored"
-_MAY_TAKE: Final = "a class of a node pack may take it all the same"
+_FILLED: Final = "is filled in by the server; the given value is ignored"
+_MAY_TAKE: Final = "a class from a node pack may still accept it"
 
 
 def _is_unchosen(owner: _Dynamic) -> bool:
@@ -323,12 +323,12 @@ def _link_to_nothing(plan: ClassPlan, owner: _Dynamic | None) -> str:
     grown = owner[1].autogrow if owner is not None else None
     if owner is not None and grown is not None:
         upto = f" (the last is {owner[0]}.{grown.names[-1]})" if grown.names else ""
-        return f"is beyond what {owner[0]!r} grows to{upto}; the node will fail"
-    return f"is no input of {plan.class_type}; the server runs what is linked, and then the node fails"
+        return f"is beyond the limit of {owner[0]!r}{upto}; the node will fail"
+    return f"is not an input of {plan.class_type}; the server runs the linked nodes, and then this node fails"
 
 
 def _not_under(owner: _Dynamic, given: Mapping[str, Any]) -> str:
     name, entry, _ = owner
     if entry.is_choice and name in given:
-        return f"is no input that {name!r} brings when it is {shown(given[name])}"
-    return f"is no input that {name!r} brings"
+        return f"is not an input that {name!r} adds when it is {shown(given[name])}"
+    return f"is not an input that {name!r} adds"

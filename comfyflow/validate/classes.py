@@ -22,7 +22,7 @@ class Classes:
     """The classes of a prompt's nodes.
 
     Attributes:
-        plans: The plan of each node's class; None where there is none.
+        plans: The plan of each node's class; None if there is none.
         outputs: The output nodes, in the prompt's order.
         missing: What the server says of nodes without a class that it has, by node.
         answer: Its answer, where the prompt fails here as a whole.
@@ -84,11 +84,11 @@ def _replacing(prompt: Mapping[str, Any]) -> ServerAnswer | None:
             if "class_type" not in node or "inputs" not in node:
                 continue
             if isinstance(node["class_type"], (list, dict)):
-                return crash(f"node {shown(node_id)} has a class that is no text")
+                return crash(f"node {shown(node_id)} has a class_type that is not a string")
             if not is_object(node["inputs"]):
-                return crash(f"node {shown(node_id)} has inputs that are no object")
+                return crash(f"node {shown(node_id)} has inputs that are not an object")
         elif not isinstance(node, (str, list)):
-            return crash(f"node {shown(node_id)} is no object but {shown(node)}")
+            return crash(f"node {shown(node_id)} must be an object, not {shown(node)}")
     return None
 
 
@@ -97,16 +97,16 @@ def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer,
     if not is_object(node):
         is_text_or_list = isinstance(node, str) or is_list(node)
         if rules.names_missing_node or not is_text_or_list or "class_type" in node:
-            answer = crash(f"node {shown(node_id)} is no object but {shown(node)}")
+            answer = crash(f"node {shown(node_id)} must be an object, not {shown(node)}")
             return answer, answer.error or _no_class(node_id, {}, rules)
         error = _no_class(node_id, {}, rules)
         return rejected(error), error
     if isinstance(node.get("class_type"), (list, dict)):
-        answer = crash(f"node {shown(node_id)} has a class that is no text")
+        answer = crash(f"node {shown(node_id)} has a class_type that is not a string")
         return answer, _unknown_class(node_id, node, rules)
     error = (_unknown_class if "class_type" in node else _no_class)(node_id, node, rules)
     if rules.names_missing_node and not is_object(meta_of(node, {})):
-        return crash(f"node {shown(node_id)} has a {META} that is no object"), error
+        return crash(f"node {shown(node_id)} has a {META} that is not an object"), error
     return rejected(error), error
 
 
@@ -137,7 +137,7 @@ def _unknown_class(node_id: str, node: Mapping[str, Any], rules: ServerRules) ->
 
 
 def targeted(outputs: list[str], targets: object) -> list[str] | None:
-    """The outputs that the request asks for, or None where the server's code fails at them.
+    """The outputs that the request asks for, or None if the server's code fails at them.
 
     Args:
         outputs: The output nodes of the prompt.

@@ -28,7 +28,7 @@ def coerce_prompt(
     itself is left as it is.
 
     Args:
-        prompt: A prompt; what is no node in it is kept.
+        prompt: A prompt; what is not a node in it is kept.
         schema: The server's node classes.
         partial_execution_targets: As in the request.
     """

@@ -42,7 +42,7 @@ def check_constant(plan: InputPlan, value: Any, rules: ServerRules) -> ErrorEntr
 
     Args:
         plan: The input that it is for.
-        value: The constant, as it stands in the prompt: anything but a list.
+        value: The constant, as it is in the prompt: anything but a list.
         rules: The server's rules.
 
     Returns:

@@ -1,6 +1,6 @@
 """The checks that ComfyUI's own node classes make themselves.
 
-No /object_info tells of them, so they are listed here as they are in 0.3.64, 0.27.0 and 0.33.0. Those
+No /object_info describes them, so they are listed here as they are in 0.3.64, 0.27.0 and 0.33.0. Those
 of other packages stay unknown: their inputs are checked like any others.
 """
 

@@ -48,7 +48,7 @@ def message_of(error: ErrorEntry) -> str:
     if said is not None:
         return said
     said_by_server = [part for part in (error.message, error.details) if part]
-    return ": ".join(said_by_server) or "the server says no more than that"
+    return ": ".join(said_by_server) or "the server gives no details"
 
 
 def _missing(_info: Mapping[str, Any], _details: str) -> str:
@@ -85,15 +85,15 @@ def _not_converted(info: Mapping[str, Any], _details: str) -> str | None:
     wanted = _config_type(info)
     if wanted is None or "received_value" not in info:
         return None
-    return f"is {shown(info['received_value'])}, which is no {wanted}"
+    return f"is {shown(info['received_value'])}, which is not {wanted}"
 
 
 def _too_small(info: Mapping[str, Any], _details: str) -> str | None:
-    return _bound(info, "min", "the least is")
+    return _bound(info, "min", "the minimum is")
 
 
 def _too_big(info: Mapping[str, Any], _details: str) -> str | None:
-    return _bound(info, "max", "the greatest is")
+    return _bound(info, "max", "the maximum is")
 
 
 def _bound(info: Mapping[str, Any], name: str, what: str) -> str | None:
@@ -106,44 +106,44 @@ def _bound(info: Mapping[str, Any], name: str, what: str) -> str | None:
 def _not_listed(info: Mapping[str, Any], _details: str) -> str | None:
     if "received_value" not in info:
         return None
-    return f"is {shown(info['received_value'])}, which is none of its choices"
+    return f"is {shown(info['received_value'])}, which is not one of its choices"
 
 
 def _own_check(info: Mapping[str, Any], details: str) -> str | None:
     if "loop_error_type" in info:
-        return f"stands at a loop that the server cannot run: {details}"
+        return f"belongs to a loop that the server cannot run: {details}"
     name = info.get("input_name")
     reason = details.removeprefix(f"{name} - ") if isinstance(name, str) else details
-    return f"is refused by the node's own check: {reason}" if reason and reason != name else None
+    return f"is rejected by the node's own check: {reason}" if reason and reason != name else None
 
 
 _LOOP_REPAIRS: Final[Mapping[str, str]] = {
-    loops.END_CYCLE: "Link each EndLoop only to its own loop, and to what stands before it.",
-    loops.END_WITHOUT_START: "Link it to the body of a StartLoop that no other EndLoop ends.",
+    loops.END_CYCLE: "Link each EndLoop only to its own loop and to nodes before it.",
+    loops.END_WITHOUT_START: "Link it to the body of a StartLoop that no other EndLoop closes.",
     loops.AMBIGUOUS: (
-        "Give each StartLoop an EndLoop of its own; to nest one in the other, link iteration_index of "
+        "Give each StartLoop its own EndLoop; to nest one in the other, link iteration_index of "
         "the outer StartLoop to parent_iteration of the inner one."
     ),
     loops.ESCAPE: (
-        "Link what is needed after the loop to the EndLoop's outputs, and what only runs within it, "
-        "as a preview does, to its terminations."
+        "Link nodes that follow the loop to the EndLoop's outputs, and nodes that only run inside "
+        "it, such as a preview, to its terminations."
     ),
-    loops.START_WITHOUT_END: "Link what the loop works out to an EndLoop.",
+    loops.START_WITHOUT_END: "Link the loop's result to an EndLoop.",
     loops.ACCUMULATE: "Set accumulate to true or false, or link it to a node outside the loop.",
 }
 """What to do about each kind of error of a loop."""
 
 
 def _cycle(_info: Mapping[str, Any], details: str) -> str:
-    return f"is part of a circle: {details}"
+    return f"is part of a cycle: {details}"
 
 
 def _raised(_info: Mapping[str, Any], details: str) -> str:
-    return f"makes the server's check fail: {details}"
+    return f"makes the server's own check crash: {details}"
 
 
 def _rows(_info: Mapping[str, Any], details: str) -> str:
-    return f"is no right row of a group: {details}"
+    return f"is not a valid row of a group: {details}"
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], str], str | None]]] = {
@@ -214,16 +214,16 @@ def suggestion_for(
     if error.type in (VALUE_SMALLER_THAN_MIN, VALUE_BIGGER_THAN_MAX):
         options = _config_options(error.extra_info) or {}
         bound = options.get("min" if error.type == VALUE_SMALLER_THAN_MIN else "max")
-        return None if bound is None else f"The nearest right value is {shown(bound)}."
+        return None if bound is None else f"The nearest valid value is {shown(bound)}."
     if error.type == INVALID_INPUT_TYPE:
         return _nearest_number(error)
     if error.type == REQUIRED_INPUT_MISSING and entry is not None:
         near = nearest(entry.name, strangers)
-        return f"There is {near!r}, which the node does not have." if near else _wanted(entry)
+        return f"The prompt has {near!r}, which is not an input of this node." if near else _wanted(entry)
     if error.type == RETURN_TYPE_MISMATCH and entry is not None and source is not None:
         kinds = enumerate(source.return_types)
         fitting = [index for index, kind in kinds if types_match(kind, entry.input_type, source.rules)]
-        return f"Output {fitting[0]} of that node would fit." if fitting else None
+        return f"Output {fitting[0]} of that node fits." if fitting else None
     return None
 
 
@@ -240,7 +240,7 @@ def _nearest_number(error: ErrorEntry) -> str | None:
     low, high = options.get("min"), options.get("max")
     near = max(near, low) if is_number(low) else near
     near = min(near, high) if is_number(high) else near
-    return f"The nearest right value is {near}."
+    return f"The nearest valid value is {near}."
 
 
 def _nearest_choice(error: ErrorEntry, entry: InputPlan | None, nearest: Nearest) -> str | None:
@@ -252,7 +252,7 @@ def _nearest_choice(error: ErrorEntry, entry: InputPlan | None, nearest: Nearest
             return None
         choices = tuple(listed)
     if not choices:
-        return "This server has nothing to choose from."
+        return "This server offers no choices."
     given = error.extra_info.get("received_value")
     near = nearest(str(given), (choice for choice in choices if isinstance(choice, str)))
     if near is not None:

@@ -11,7 +11,7 @@ from .server_error import ErrorEntry, Raised
 
 
 class Remark(NamedTuple):
-    """One remark. It becomes a `Problem` when somebody asks for it.
+    """One remark. It becomes a `Problem` when someone asks for it.
 
     Attributes:
         type: Our word for it.
@@ -47,7 +47,7 @@ class LinkStep(NamedTuple):
         source: The node that it leads to.
         name: The input.
         config: The input's ``input_config``.
-        link: The link as it stands in the prompt.
+        link: The link as it is in the prompt.
     """
 
     source: str

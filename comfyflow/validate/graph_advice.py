@@ -17,7 +17,7 @@ from .scan import Scan
 def on_strays(seen: Scan, outputs: Iterable[str], valid: bool) -> Iterator[Remark]:
     """Links to nodes that do not exist, where the server runs them without having checked them.
 
-    Such are unknown inputs; and, since it runs but does not check what unknown inputs are linked
+    Examples are unknown inputs; and, since it runs but does not check what unknown inputs are linked
     to, all inputs of what is only reached that way.
 
     Args:
@@ -31,7 +31,7 @@ def on_strays(seen: Scan, outputs: Iterable[str], valid: bool) -> Iterator[Remar
         for name in [*found.strays, *(found.dangling if valid else ())]
     ]
     running = upstream(outputs, seen.sources) if strays else set[str]()
-    message = "is run as a link, unchecked, to a node that is not in the prompt"
+    message = "runs, unchecked, as a link to a node that is not in the prompt"
     for node_id, name in strays:
         if node_id in running:
             deadly = f"{message}; this kills the server's worker"
@@ -45,8 +45,8 @@ def on_depth(seen: Scan) -> Iterator[Remark]:
     if seen.depth > DEEPEST_RUN:
         deepest = max(seen.depths, key=seen.depths.__getitem__)
         message = (
-            f"is the end of a chain of {seen.depth} nodes; a server recurses through about "
-            f"{DEEPEST_RUN}, and its worker dies of more"
+            f"is the end of a chain of {seen.depth} nodes; a server recurses about "
+            f"{DEEPEST_RUN} nodes deep, and more kills its worker"
         )
         yield Remark("too_deep", message, deepest, None, "refusal")
 
@@ -66,7 +66,7 @@ def on_unused(seen: Scan, outputs: Iterable[str]) -> Iterator[Remark]:
     needed = upstream(outputs, seen.sources)
     for node_id in seen.sources:
         if node_id not in needed:
-            message = "is needed by no output; it will not run"
+            message = "is not needed by any output; it will not run"
             yield Remark("reaches_no_output", message, node_id, severity="note")
 
 
@@ -87,16 +87,16 @@ def on_classes(plans: Mapping[str, ClassPlan | None]) -> Iterator[Remark]:
 
 
 def on_targets(targets: object, prompt: Mapping[str, Any], outputs: Iterable[str]) -> Iterator[Remark]:
-    """Targets of a partial run that are no outputs."""
+    """Targets of a partial run that are not outputs."""
     if not is_array(targets):
         return
     known = set(outputs)
     for target in targets:
         if not isinstance(target, str) or target not in prompt:
-            message = f"{shown(target)} is a target of the run, and not in the prompt"
+            message = f"{shown(target)} is a target of the run but not in the prompt"
             yield Remark("target_without_output", message)
         elif target not in known:
-            yield Remark("target_without_output", "is a target of the run, and no output node", target)
+            yield Remark("target_without_output", "is a target of the run but not an output node", target)
 
 
 def on_matches(
@@ -134,12 +134,12 @@ class _Flow:
             template = entry.entry.match_template
             wanted = entry.entry.match_types if template is not None else entry.input_type
             if not types_match(received, wanted, plan.rules):
-                message = f"takes {wanted}, and {received} flows through the link; the server does not notice"
+                message = f"takes {wanted}, but the link carries {received}; the server does not notice"
                 yield Remark("match_type_mismatch", message, node_id, name)
             elif template is not None:
                 first, bound_to = bound.setdefault(template, (name, received))
                 if not types_match(received, bound_to, plan.rules):
-                    message = f"is {received}, and {first!r} is {bound_to}: they must be of one type"
+                    message = f"is {received}, and {first!r} is {bound_to}: they must have the same type"
                     yield Remark("match_type_mismatch", message, node_id, name)
 
     def _is_told(self, link: list[Any], entry: InputPlan, rules: ServerRules) -> bool:
@@ -154,7 +154,7 @@ class _Flow:
         step: tuple[str, int] | None = (node_id, slot)
         kind = "*"
         while step is not None and step not in self._known:
-            self._known[step] = "*"  # so that a circle ends
+            self._known[step] = "*"  # so that a cycle ends
             way.append(step)
             kind, step = self._step(*step)
         if step is not None:

@@ -34,7 +34,7 @@ def listed_files(schema: Schema) -> Iterator[str]:
 
 
 def find_file(name: str, listed: frozenset[str]) -> bool | None:
-    """Whether a file that a prompt names is there, or None where the schema cannot tell.
+    """Whether a file that a prompt names is there, or None if the schema cannot tell.
 
     The combos list the top level of the input folder. So nothing is known of subfolders, and of 3D
     files, which are listed from one subfolder only. Nothing is listed of the output and temp

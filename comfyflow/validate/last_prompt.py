@@ -39,7 +39,7 @@ class ValidationOutcome(NamedTuple):
     Attributes:
         answer: What the server says.
         remarks: What we have to say beyond the server.
-        hidden: Errors that the server would come upon once others are repaired.
+        hidden: Errors that the server would find once others are fixed.
     """
 
     answer: ServerAnswer
@@ -87,7 +87,7 @@ class LastPrompt:
         seen: Scan,
         outcome: ValidationOutcome,
     ) -> LastPrompt | None:
-        """What is kept of a prompt; None where there is too much of it, or it is not all that simple.
+        """What is kept of a prompt; None if there is too much of it, or it is not all that simple.
 
         Args:
             prompt: The prompt.
@@ -115,7 +115,7 @@ class LastPrompt:
         return cls(written, classes, seen, odd, outcome)
 
     def outcome(self, prompt: Mapping[str, Any]) -> ValidationOutcome | None:
-        """What a validation of a prompt would find, if that can be told from this one; else None.
+        """What a validation of a prompt would find, if that follows from this one; else None.
 
         Args:
             prompt: A prompt.

@@ -29,7 +29,7 @@ class Looker:
     """Looks at the nodes of one prompt.
 
     Args:
-        classes: The plan of each node's class; None where the server has no such class.
+        classes: The plan of each node's class; None if the server does not have that class.
         plans: The plans of the schema.
         exists: Whether a file is on the server.
     """
@@ -47,7 +47,7 @@ class Looker:
 
         Args:
             node_id: Its id.
-            node: What stands in the prompt under it.
+            node: What is in the prompt under it.
         """
         findings = Findings()
         plan = self._classes.get(node_id)
@@ -76,9 +76,9 @@ class Looker:
         return findings
 
     def _around(self, findings: Findings, node_id: str, node: Mapping[str, Any]) -> None:
-        """What stands in a node beside its class and its inputs."""
+        """What is in a node beside its class and its inputs."""
         if "is_changed" in node:
-            message = "has is_changed, as saved pictures do; the server then takes old results for new"
+            message = "has is_changed, as saved images do; the server then takes old results for new"
             findings.notes.append(Remark("is_changed_given", message, node_id))
         more = {name: value for name, value in node.items() if name not in ("class_type", "inputs")}
         depth, strange = advice.nesting(more)
@@ -113,7 +113,7 @@ class Looker:
     def _wrapped(self, findings: Findings, node_id: str, name: str, value: Any) -> None:
         """What the server unwraps and stores looks like a link to it when it runs the node."""
         if is_link(value) and value[0] in self._classes:
-            message = f"wraps {shown(value)}, which the server takes for a link once it is unwrapped"
+            message = f"wraps {shown(value)}, which the server takes for a link after unwrapping it"
             findings.notes.append(Remark("unknown_link", message, node_id, name))
         elif is_link(value):
             findings.strays.append(name)
@@ -236,7 +236,7 @@ class Looker:
                 findings.steps.append(_no_names(inputs))
             else:
                 self._own_check(findings, node_id, plan, plan.unfold({}), {})
-        message = "has no inputs; this kills the server's worker, even where no output needs the node"
+        message = "has no inputs; this kills the server's worker, even if no output needs the node"
         findings.notes.append(Remark("node_without_inputs", message, node_id, severity="refusal"))
 
 
@@ -275,7 +275,7 @@ def _mismatch(entry: InputPlan, received: Any, link: list[Any]) -> ErrorEntry:
 
 
 def _absent(name: str) -> Explained:
-    message = f"names the file {shown(name)}, which the server does not have, as far as its lists tell"
+    message = f"names the file {shown(name)}, which is not in the server's lists"
     return Explained(message, is_file=True)
 
 
@@ -327,4 +327,4 @@ def _no_names(inputs: Any) -> Raised:
 
 
 def _no_object(inputs: Any) -> Explained:
-    return Explained(f"has inputs that are no object but {shown(inputs)}")
+    return Explained(f"has inputs that are not an object: {shown(inputs)}")

@@ -1,7 +1,7 @@
 """Loops: which EndLoop closes which StartLoop, and what the server says where none does.
 
 Servers after 0.36 check loops once all outputs are validated, and tell the first error alone. A loop
-is no circle in the prompt: its value goes back inside the server. Nothing in /object_info says that
+is not a cycle in the prompt: its value goes back inside the server. Nothing in /object_info says that
 a class is a boundary of loops; it is known by its name.
 """
 
@@ -65,7 +65,7 @@ class Boundaries:
 
     @classmethod
     def of(cls, plans: Mapping[str, ClassPlan | None]) -> Boundaries:
-        """Those of a prompt. A pack's class of the same name is none.
+        """Those of a prompt. A pack's class of the same name is not one.
 
         Args:
             plans: The plan of each node's class.
@@ -91,7 +91,7 @@ class LoopError(Exception):
         kind: The server's word for it.
         message: Its sentence.
         details: Its details.
-        nodes: The nodes that it is told of.
+        nodes: The nodes that it is reported for.
         outputs: The outputs that do not run for it.
     """
 
@@ -190,14 +190,14 @@ class _LoopGraph:
         return Loop(start, end, sorted(body))
 
     def _innermost_first(self) -> Iterable[str]:
-        """Ends after all ends above them, the least id first; those of circles never come."""
+        """Ends after all ends above them, the least id first; those of cycles never come."""
         import networkx as nx
 
         above = {end: _stops(self._parents[end], self._parents, self._ends) for end in self._ends}
         network: nx.DiGraph[str] = nx.DiGraph()
         network.add_nodes_from(above)
         network.add_edges_from((other, end) for end, ends in above.items() for other in ends)
-        with contextlib.suppress(nx.NetworkXUnfeasible):  # a circle: those before it have come
+        with contextlib.suppress(nx.NetworkXUnfeasible):  # a cycle: those before it have come
             yield from nx.lexicographical_topological_sort(network)
 
     def _start_of(self, end: str, open_starts: set[str]) -> str:
@@ -237,7 +237,7 @@ class _LoopGraph:
 def _reaching_on(
     nodes: set[str], outputs: Collection[str], parents: _Edges, boundaries: Boundaries
 ) -> set[str]:
-    """The validated nodes, and what goes on from an output inside a loop to the loop's end."""
+    """The validated nodes, and what continues from an output inside a loop to the loop's end."""
     beyond = _reached(outputs, turned(parents), boundaries.starts) - (boundaries.starts - nodes)
     nodes |= beyond
     return nodes | _reached(boundaries.ends & beyond, parents, boundaries.starts)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from .server_error import Raised
 
 FileCheck = Callable[[str], bool | None]
-"""Whether a file is there, by the name in the prompt; None where nobody can tell."""
+"""Whether a file is there, by the name in the prompt; None if nobody can tell."""
 
 Values = Mapping[str, Any]
 Run = Callable[[Values, Mapping[str, Any], FileCheck], str | bool]
@@ -22,7 +22,7 @@ Run = Callable[[Values, Mapping[str, Any], FileCheck], str | bool]
 
 
 class OwnCheckError(Exception):
-    """An exception that such a method lets out."""
+    """An exception that the method lets out."""
 
     def __init__(self, exception_type: str, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class OwnCheckError(Exception):
 
 @dataclass(frozen=True)
 class OwnCheck:
-    """One such method.
+    """One of these methods.
 
     Attributes:
         owner: The class that defines it, for Python's words about missing arguments.

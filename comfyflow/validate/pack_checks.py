@@ -1,4 +1,4 @@
-"""What is known of the classes of node packs that their /object_info does not tell.
+"""What is known of the classes of node packs that their /object_info does not say.
 
 Read from running classes (ComfyUI 0.27.0 and 23 packs). A class that is not listed may well do the
 same: nothing here makes a prompt wrong, it only keeps us from calling wrong what the server runs.
@@ -32,7 +32,7 @@ def has_endless_outputs(node: NodeSchema) -> bool:
 def pack_check(node: NodeSchema) -> OwnCheck | None:
     """What the server leaves to a pack's class, where it is known.
 
-    What such a class answers stays unknown, but for files: it counts as content.
+    What the class answers stays unknown, but for files: it counts as content.
 
     Args:
         node: The class; one of the same name that is ComfyUI's own is not meant.
@@ -47,7 +47,7 @@ def _content(_values: Values, _types: Mapping[str, Any], _exists: FileCheck) -> 
 
 
 def _path_in(name: str) -> Run:
-    """A path on the server's disk counts as there; what is no text has no path."""
+    """A path on the server's disk counts as there; what is not a string has no path."""
 
     def run(values: Values, _types: Mapping[str, Any], _exists: FileCheck) -> str | bool:
         given = values.get(name)
@@ -81,7 +81,7 @@ _ENDLESS: Final = frozenset(
         "easy whileLoopStart",
     }
 )
-"""RETURN_TYPES that answer to every index, with a text that is unequal to nothing."""
+"""RETURN_TYPES that answer to every index, with a string that is unequal to nothing."""
 
 _FILES: Final[Mapping[str, tuple[str, bool]]] = {
     "Load image with metadata [Crystools]": ("image", False),

@@ -89,7 +89,7 @@ class InputPlan:
 def _unlisted(entry: InputSchema, rules: ServerRules) -> bool:
     """Whether it chooses among installed files, and nobody knows which are installed.
 
-    A simulator says so of lists of models: it takes every name, for it loads none.
+    A simulator declares that for lists of models: it takes every name, for it loads none.
     """
     if entry.options.get(ANY_FILE) is True:
         return entry.is_combo
@@ -142,10 +142,10 @@ class ClassPlan:
 
     Attributes:
         class_type: Its name.
-        node: Its schema; None where the schema's entry cannot be read. Such a class exists on
+        node: Its schema; None if the schema's entry cannot be read. The class exists on
             the server, but nothing can be said of its nodes.
         is_output: Whether its nodes are what a prompt is run for.
-        output_types: The type of each output, for the fast pass; a list's is no string.
+        output_types: The type of each output, for the fast pass; a list's is not a string.
         own: The check that the class makes itself, or None.
         fixed: The inputs of all its nodes, where they do not depend on what is chosen.
     """
@@ -177,22 +177,22 @@ class ClassPlan:
 
     @cached_property
     def flags(self) -> Sequence[tuple[str, str]]:
-        """What is to be known of all its nodes: our word for it, and a sentence."""
+        """What users should know about all its nodes: our word for it, and a sentence."""
         node = self.node
         if node is None:
-            return [("unreadable_class", "has a class that the schema does not describe; it is not checked")]
+            return [("unreadable_class", "has a class that is not in the schema; it is not checked")]
         flags: list[tuple[str, str]] = []
         if node.deprecated:
             flags.append(("deprecated_node", "is deprecated"))
         if node.experimental:
-            flags.append(("experimental_node", "is experimental: it may change or go"))
+            flags.append(("experimental_node", "is experimental: it may change or disappear"))
         if node.api_node:
-            flags.append(("paid_node", "calls a paid service, and needs an account with it"))
+            flags.append(("paid_node", "calls a paid service, which needs an account"))
         return flags
 
     @cached_property
     def hidden(self) -> frozenset[str]:
-        """Names that are no inputs for a user."""
+        """Names that are not inputs for a user."""
         return frozenset(self.node.hidden) if self.node is not None else frozenset()
 
     @cached_property
@@ -246,11 +246,11 @@ class ClassPlan:
         ]
         needed = sum(check[1] for check in checks.values())
         if self._dynamic and self.wrong_rows(given) is not None:
-            needed += 1  # which nothing meets: such a node must be looked at closely
+            needed += 1  # which nothing meets: the node must be looked at closely
         return Unfolded(inputs, checks, needed, open_choices)
 
     def wrong_rows(self, given: Mapping[str, Any]) -> ErrorEntry | None:
-        """What is wrong with the names that stand below its dynamic inputs; the server then looks
+        """What is wrong with the names that are below its dynamic inputs; the server then looks
         at nothing else of the node (after 0.36).
         """
         wrong = wrong_input(self.node.inputs, given) if self.node is not None and self._dynamic else None
@@ -270,8 +270,8 @@ class ClassPlan:
             given: The node's inputs.
 
         Yields:
-            The full name, the input, and what is chosen: a key (False where it is none of its
-            keys), the rows, True for a link; None where nothing is given.
+            The full name, the input, and what is chosen: a key (False where it is not one of its
+            keys), the rows, True for a link; None if nothing is given.
         """
         waiting = [("", self.node.inputs if self.node is not None and self._dynamic else (), 0)]
         while waiting:
@@ -295,7 +295,7 @@ class SchemaPlans:
         schema: The schema.
 
     Attributes:
-        known: The plans of the classes that were asked for; None where the server does not have one.
+        known: The plans of the classes that were asked for; None if the server does not have one.
         last: What is kept of the prompt that was validated last, if anything is.
     """
 
@@ -314,7 +314,7 @@ class SchemaPlans:
         return plans
 
     def get(self, class_type: object) -> ClassPlan | None:
-        """The plan of a class, or None where the server does not have it."""
+        """The plan of a class, or None if the server does not have it."""
         if not isinstance(class_type, str):
             return None
         if class_type not in self.known:

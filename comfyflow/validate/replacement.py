@@ -1,7 +1,7 @@
 """Classes that a server replaces by newer ones before it looks at a prompt (0.14 and later).
 
 It does so only for classes that are not installed any more, and with little care: a node without
-``_meta`` or without an input that is to be taken over makes the request fail, and a class without a
+``_meta`` or without an input to carry over makes the request fail, and a class without a
 list of inputs to take over loses them all. Replacements by other packages are not known here.
 """
 
@@ -43,7 +43,7 @@ def _has_successor(node: object, plans: SchemaPlans) -> bool:
 def replace_nodes(
     prompt: Mapping[str, Any], node_ids: list[str]
 ) -> tuple[dict[str, Any], list[Remark], ServerAnswer | None]:
-    """The prompt with these nodes replaced, what is to be said of them, and the server's failure.
+    """The prompt with these nodes replaced, what has to be said of them, and the server's failure.
 
     Args:
         prompt: The prompt; it is left as it is.
@@ -62,11 +62,11 @@ def replace_nodes(
         dropped = sorted(str(name) for name in node["inputs"] if name not in wanted.values())
         lost = f", without {', '.join(map(repr, dropped))}" if dropped else ""
         notes.append(
-            Remark("replaced_node", f"is replaced by {new_class}{lost}; name that class yourself", node_id)
+            Remark("replaced_node", f"is replaced by {new_class}{lost}; use that class instead", node_id)
         )
     return replaced, notes, None
 
 
 def _can_be_copied(meta: object) -> bool:
-    """The server copies what stands in ``_meta``, whatever it is; other values cannot be copied."""
+    """The server copies what is in ``_meta``, whatever it is; other values cannot be copied."""
     return is_object(meta) or is_array(meta)

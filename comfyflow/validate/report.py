@@ -57,11 +57,11 @@ class CheckedGraph:
 
     @cached_property
     def graph(self) -> Graph:
-        """The graph; what stands in a prompt and is no node has no class in it."""
+        """The graph; what is in a prompt and is not a node has no class in it."""
         return self._read()
 
     def inputs(self, node_id: str | None) -> Mapping[str, Any]:
-        """What a node is given; nothing where there is no such node."""
+        """What a node is given; nothing where the node does not exist."""
         node = self._node(node_id)
         return node.inputs if node is not None else {}
 
@@ -149,7 +149,7 @@ class CheckedGraph:
 
 
 class Report:
-    """What is wrong with a prompt, and what a server says of it.
+    """What is wrong with a prompt, and what a server says about it.
 
     It prints as a list of problems by node, with the places in the user's source.
 
@@ -157,7 +157,7 @@ class Report:
         answer: What the server says.
         subject: What the report is about.
         notes: What we have to say beyond the server.
-        hidden: Errors that the server would come upon once others are repaired.
+        hidden: Errors that the server would find once others are fixed.
     """
 
     def __init__(
@@ -201,20 +201,20 @@ class Report:
 
     @property
     def valid(self) -> bool:
-        """Whether the server accepts the prompt; it may leave outputs out all the same."""
+        """Whether the server accepts the prompt; it may leave outputs out anyway."""
         return self._answer.valid
 
     @property
     def ok(self) -> bool:
-        """Whether the server accepts it, and nothing speaks against sending it."""
+        """Whether the server accepts it and it is safe to send."""
         return self.valid and not self.refusals
 
     @property
     def rests_on_files(self) -> bool:
         """Whether it is invalid only because of files that the schema does not list.
 
-        They may be there all the same: uploaded since the schema was read, or put out by an
-        earlier run. A server that is at hand can be asked.
+        They may be there anyway: uploaded since the schema was read, or put out by an
+        earlier run. If a server is available, it can be asked.
         """
         entries = self._answer.node_errors.values()
         found = [error for entry in entries for error in entry.errors]
@@ -239,7 +239,7 @@ class Report:
 
     @property
     def error_details(self) -> str | None:
-        """The server's details of that error, or None. They tell of the output nodes only."""
+        """The server's details of that error, or None. They describe the output nodes only."""
         return self._answer.error.details if self._answer.error is not None else None
 
     @property
@@ -270,7 +270,7 @@ class Report:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What the server lets through, but hardly as it was meant."""
+        """What the server accepts, but probably not as intended."""
         return self._of("warning")
 
     @property
@@ -280,7 +280,7 @@ class Report:
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
-        """What the server would accept and be damaged by."""
+        """What the server would accept although it damages it."""
         return self._of("refusal")
 
     def refused(self) -> Report:
@@ -372,7 +372,7 @@ class Report:
     def _against(self) -> str:
         """Which schema it was made against."""
         schema = self._whole_schema()
-        return str(schema) if schema is not None else "schema: the server's own, by its own answer"
+        return str(schema) if schema is not None else "schema: the server's own, from its response"
 
     def _whole_schema(self) -> Schema | None:
         plans = self._subject.plans

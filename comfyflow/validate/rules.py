@@ -64,7 +64,7 @@ class ServerRules:
     """An unknown class is ``missing_node_type``; else ``invalid_prompt``."""
 
     replaces_nodes: Since[bool] = Since(False, ("0.14", True))
-    """Every node's ``inputs`` is walked before validation, so that one that is no object is answered
+    """Every node's ``inputs`` is walked before validation, so that one that is not an object is answered
     with a 500."""
 
     names_cycles: Since[bool] = Since(False, ("0.20", True))
@@ -74,7 +74,7 @@ class ServerRules:
     """A multiselect combo takes a list of its choices."""
 
     tells_nameless: Since[bool] = Since(False, ("0.37", True))
-    """What a class's own check says is told also where it was given no input, under no input's name;
+    """What a class's own check says is reported also where it was given no input, under no input's name;
     else the node is right."""
 
     ratio_raises: Since[bool] = Since(False, ("0.3.68", True))

@@ -29,9 +29,9 @@ class Scan:
     Args:
         ends: How far the links of each node reach in the list, in the prompt's order.
         links: The nodes that all nodes are linked to, one node after the other.
-        depths: The longest way down from each node in nodes, or None where a node stands before
+        depths: The longest way down from each node in nodes, or None if a node is before
             one that it needs.
-        findings: The nodes that were looked at closely: all of which something is to be said.
+        findings: The nodes that were looked at closely: all of which something has to be said.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Scan:
     def depths(self) -> Mapping[str, int]:
         """The longest way down from each node, in nodes.
 
-        Nodes on a circle, and those that need one, are missing.
+        Nodes on a cycle, and those that need one, are missing.
         """
         return longest_ways(self.sources) if self._depths is None else self._depths
 
     @property
     def has_cycle(self) -> bool:
-        """Whether links lead in a circle somewhere, reachable or not."""
+        """Whether links lead in a cycle somewhere, reachable or not."""
         return len(self.depths) < len(self._ends)
 
     @cached_property
@@ -122,7 +122,7 @@ def is_well(  # noqa: C901  (one loop without calls: this is what validation cos
     """Whether all is well with a node; if not, it must be looked at closely.
 
     All is well if each of its inputs is known, and is a link between types that are known to
-    fit, or a constant of just the right type and in range; and if nothing stands beside its class
+    fit, or a constant of just the right type and in range; and if nothing is beside its class
     and inputs but a title.
 
     Args:
@@ -174,5 +174,5 @@ def is_well(  # noqa: C901  (one loop without calls: this is what validation cos
             elif kind != BOOLEAN or found is not bool:
                 return False
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
-        return False  # an unknown input, or a link that is none or leads to no class
+        return False  # an unknown input, or a link that is not one or leads to no class
     return needed == 0

@@ -67,7 +67,7 @@ def dropped_note(output: str, cause: str | None = None) -> Remark:
         if cause == output
         else f" for the errors of node {shown(cause)}"
     )
-    message = f"is left out{why}: the server accepts the prompt and runs the other outputs only"
+    message = f"is left out{why}: the server accepts the prompt but runs only the other outputs"
     return Remark("output_dropped", message, output)
 
 
@@ -79,7 +79,7 @@ def rejected(error: ErrorEntry, status: int = BAD_REQUEST) -> ServerAnswer:
 def read_answer(body: object, status: int) -> ServerAnswer:
     """Read an answer that came from a server.
 
-    Every shape is read as far as it makes sense: ``error`` may be a text, and ``node_errors``
+    Every shape is read as far as it makes sense: ``error`` may be a string, and ``node_errors``
     a list.
 
     Args:

@@ -25,7 +25,7 @@ class Explained(NamedTuple):
     Attributes:
         message: What is wrong, in the user's terms.
         input_name: The input that is at fault, where the server names another one.
-        is_file: Whether it is only that a file is not there, by what the schema knows.
+        is_file: Whether it is only that a file does not exist, by what the schema knows.
     """
 
     message: str
@@ -52,7 +52,7 @@ class ErrorEntry(NamedTuple):
 
     @property
     def input_name(self) -> str | None:
-        """The input as the server names it, or None; the boundary of a loop is no input."""
+        """The input as the server names it, or None; the boundary of a loop is not an input."""
         name = self.extra_info.get("input_name")
         return name if isinstance(name, str) and "loop_error_type" not in self.extra_info else None
 

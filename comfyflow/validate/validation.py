@@ -40,7 +40,7 @@ def validate_prompt(
     partial_execution_targets: Sequence[str] | None = None,
     file_exists: FileCheck | None = None,
 ) -> Report:
-    """Say what a server will say of a prompt, and what it will not say but should.
+    """Predict what a server says about a prompt, and add what it misses.
 
     Never raises, whatever the prompt is, and never recurses.
 
@@ -50,8 +50,8 @@ def validate_prompt(
         places: Node id to where the user's source made the node, for the problems; by default, what a
             graph says.
         partial_execution_targets: As in the request: only these outputs are run.
-        file_exists: Says whether a file that a loader names is on the server (None: nobody
-            knows). By default the schema's lists of files are asked.
+        file_exists: Says whether a file that a loader names is on the server (None:
+            unknown). By default the schema's lists of files decide.
     """
     plans = SchemaPlans.of(schema)
     if isinstance(prompt, Graph):
@@ -96,7 +96,7 @@ def by_lists(plans: SchemaPlans) -> FileCheck:
 def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] | None) -> Report:
     """Not even an object: an empty list or text was a prompt without outputs before 0.14."""
     empty = not plans.rules.replaces_nodes and prompt in ([], "")
-    answer = no_outputs() if empty else crash(f"the prompt is no object but {shown(prompt)}")
+    answer = no_outputs() if empty else crash(f"the prompt must be an object, not {shown(prompt)}")
     return Report(answer, CheckedGraph(Graph, places, plans))
 
 
@@ -172,7 +172,7 @@ class Validation:
         return Walk(self._steps, self._class_of, self._plans.rules).run(outputs)
 
     def _broken_loops(self, verdicts: Verdicts, outputs: list[str]) -> LoopError | None:
-        """What is wrong with the loops, which the server looks at last, and not beside a circle."""
+        """What is wrong with the loops, which the server looks at last, and not beside a cycle."""
         if not self._boundaries or any(_is_circle(entry) for entry in verdicts.node_errors.values()):
             return None
         try:
@@ -190,7 +190,7 @@ class Validation:
         )
 
     def _without_loops(self, verdicts: Verdicts, broken: LoopError) -> ServerAnswer:
-        """The answer where loops are wrong: their outputs do not run, and each node is told why."""
+        """The answer where loops are wrong: their outputs do not run, and each node gets the reason."""
         if not broken.outputs:
             # The server files the error under the first output, and stumbles where there is none.
             answer = crash(f"IndexError: list index out of range ({broken})")
@@ -240,7 +240,7 @@ class Validation:
         return (dropped_note(output, known.get(output)) for output in outputs)
 
     def _circles(self, verdicts: Verdicts, outputs: list[str]) -> Iterator[Remark]:
-        """The circles of which the server says nothing: older ones of none, newer ones of what they
+        """The cycles of which the server says nothing: older ones of none, newer ones of what they
         would only come to once another is taken apart.
         """
         told = {
@@ -256,7 +256,7 @@ class Validation:
                 path = " -> ".join(
                     f"{node_id} ({self._class_of(node_id)})" for node_id in [*around, around[0]]
                 )
-                yield Remark(DEPENDENCY_CYCLE, f"is part of a circle: {path}", around[0], severity="error")
+                yield Remark(DEPENDENCY_CYCLE, f"is part of a cycle: {path}", around[0], severity="error")
 
     def _notes(self, answer: ServerAnswer, outputs: list[str], targets: object) -> Iterator[Remark]:
         running = set(answer.outputs)
@@ -292,7 +292,7 @@ def _is_circle(entry: NodeErrors) -> bool:
 
 
 def _rotated(circle: Sequence[str]) -> tuple[str, ...]:
-    """A circle from its least node on: the same wherever it was entered."""
+    """A cycle from its least node on: the same wherever it was entered."""
     first = circle.index(min(circle)) if circle else 0
     return (*circle[first:], *circle[:first])
 

@@ -1,7 +1,7 @@
 """The server's walk from the outputs down: what it says of which node, and what would run.
 
 The server validates a node by recursing into what it is linked to, and remembers what it
-found. Here the same steps run on a stack of our own, so that no prompt is too deep to check.
+found. Here the same steps run on our own stack, so that no prompt is too deep to check.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Verdicts:
         node_errors: Its ``node_errors``, in its order.
         output_errors: The errors of the failed outputs themselves, for the top-level details.
         visited: Every node that it got to.
-        circles: The circles of which it does not say that they are any.
+        circles: The cycles of which it does not say that they are any.
     """
 
     outputs: list[str] = field(default_factory=list[str])
@@ -144,7 +144,7 @@ class Walk:
         """The walk has come upon a node that it is in the middle of."""
         around = [frame.node_id for frame in self._stack[self._open[node_id] :]]
         if not self._rules.names_cycles:
-            # Each node of the circle is entered again and again until Python gives up; then
+            # Each node of the cycle is entered again and again until Python gives up; then
             # every one ends as invalid, and the exception is overwritten.
             self._learn(node_id, (False, []))
             self._circles.append(around)
@@ -183,7 +183,7 @@ class Walk:
         """Python's recursion limit: the exception is caught where there is room again."""
         while len(self._stack) > RECURSION_CAUGHT:
             self._pop()
-        why = Explained(f"stands deeper than the server can recurse, about {RECURSION_CAUGHT} nodes")
+        why = Explained(f"is deeper than the server can recurse, about {RECURSION_CAUGHT} nodes")
         return Raised("RecursionError", "maximum recursion depth exceeded", why)
 
     def _push(self, node_id: str) -> None:

@@ -17,14 +17,14 @@ from ..node import Node, is_output, place_of, slot_of
 from .value import wire_value
 
 Ids: TypeAlias = "dict[Node, str]"
-"""The id of each node that is written; sources stand before what uses them."""
+"""The id of each node that is written; sources are before what uses them."""
 
 
 _EXACT = frozenset({str, int, bool})
-"""Types of values that stand in a prompt as they are."""
+"""Types of values that are in a prompt as they are."""
 
 _PLAIN = _EXACT | {float, type(None)}
-"""Types of values that are no outputs; asking for them first is faster than asking for those."""
+"""Types of values that are not outputs; asking for them first is faster than asking for those."""
 
 
 def reachable_nodes(roots: Iterable[Node]) -> list[Node]:
@@ -65,7 +65,7 @@ def build_graph(ids: Ids) -> Graph:
 
 
 def is_bypassed(node: Node) -> bool:
-    """Whether a node is to be left out of the prompt."""
+    """Whether a node must be left out of the prompt."""
     return node._marks is not None and node._marks.bypassed
 
 
@@ -119,7 +119,7 @@ def _graph_node(node: Node, node_id: str, ids: Ids) -> GraphNode:
 
 
 def _behind_bypassed(source: tuple[Node, int], user: Node, name: str) -> tuple[Node, int] | None:
-    """The node and slot that an output of a bypassed node stands for, once such nodes are left out.
+    """The node and slot that an output of a bypassed node stands for, once these nodes are left out.
 
     Args:
         source: The bypassed node and the slot.
@@ -134,7 +134,7 @@ def _behind_bypassed(source: tuple[Node, int], user: Node, name: str) -> tuple[N
     while is_bypassed(source[0]):
         node, slot = source
         if source in passed:
-            raise CompileError(f"{node._class_type} is bypassed, and hands on itself", place_of(node))
+            raise CompileError(f"{node._class_type} is bypassed and passes on its own output", place_of(node))
         passed.add(source)
         slots = slots_of(node)
         index = handed_on([*slots.values()], type_of(node, slot), slot, wanted)

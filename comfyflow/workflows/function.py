@@ -45,7 +45,7 @@ class WorkflowFunction(Generic[P, R]):
         """The workflow for these parameters.
 
         Raises:
-            TypeError: A parameter, or an argument of a node class, that there is none of. The error
+            TypeError: A parameter, or an argument of a node class, that is not accepted. The error
                 names the nearest argument that the class has.
         """
         try:
@@ -58,7 +58,7 @@ class WorkflowFunction(Generic[P, R]):
         except NodeUsageError as error:
             if error.place is not None:
                 raise
-            raise NodeUsageError(f"{self.name} gives no workflow: {error}", self._place) from None
+            raise NodeUsageError(f"{self.name} did not return a workflow: {error}", self._place) from None
         made._name = self.name
         made._call = Call(self.function, args, kwargs)
         made._canvas = self.canvas
@@ -71,7 +71,7 @@ class WorkflowFunction(Generic[P, R]):
             return None
         place = self._place
         source = Path(place.file) if place is not None else Path()
-        # What is typed into a notebook or a prompt stands in no file.
+        # What is typed into a notebook or a prompt is in no file.
         return source.parent / self._canvas if source.is_file() else Path(self._canvas)
 
     @property
@@ -135,7 +135,7 @@ class WorkflowFunction(Generic[P, R]):
     def json_schema(self, schema: Schema | None = None) -> dict[str, Any]:
         """The JSON Schema of the parameters: for forms, agents and programs in other languages.
 
-        A whole number that may be above 2**53, such as a seed, may be given as a text too, because
+        A whole number that may be above 2**53, such as a seed, may be given as a string too, because
         JavaScript rounds it.
 
         Args:
@@ -173,7 +173,7 @@ def workflow(
 def workflow(
     function: Callable[P, R] | None = None, /, *, canvas: str | os.PathLike[str] | None = None
 ) -> WorkflowFunction[P, R] | Callable[[Callable[P, R]], WorkflowFunction[P, R]]:
-    """Make a function that returns nodes into one that returns a `Workflow` of them.
+    """Turn a function that returns nodes into one that returns a `Workflow`.
 
     ::
 
@@ -186,12 +186,12 @@ def workflow(
     Args:
         function: Its parameters are the workflow's; it returns a node, or nodes in a tuple,
             a list, a dict, a named tuple or a dataclass.
-        canvas: A workflow that the editor saved, in a file beside the function's own: ``@workflow(canvas=
-            "txt2img.workflow.json")``. Written for the editor, the workflow then has its places, groups,
+        canvas: An editor workflow in a file beside the function's: ``@workflow(canvas=
+            "txt2img.workflow.json")``. Exported to the editor, the workflow then has its layout, groups,
             notes and colours; see `to_workflow`.
 
     Raises:
-        NodeUsageError: It is no function, or `canvas` is no path.
+        NodeUsageError: It is not a function, or `canvas` is not a path.
     """
     _check_types(function, canvas)
     if function is None:
@@ -201,10 +201,10 @@ def workflow(
 
 def _check_types(function: object, canvas: object) -> None:
     if not isinstance(canvas, (str, os.PathLike, NoneType)):
-        raise NodeUsageError(f"canvas is the path of a file, not {type(canvas).__name__}")
+        raise NodeUsageError(f"canvas must be a path, not {type(canvas).__name__}")
     if function is not None and not callable(function):
         kind = type(function).__name__
-        raise NodeUsageError(f"workflow decorates a function, not {kind}; a file of the editor is canvas=")
+        raise NodeUsageError(f"@workflow decorates a function, not {kind}; pass an editor file as canvas=")
 
 
 def is_workflow(value: object) -> TypeGuard[Workflow[Any] | WorkflowFunction[..., Any]]:

@@ -13,7 +13,7 @@ _FUTURE: Final = 0x1FF0000
 
 
 def source_of(function: FunctionType) -> ast.FunctionDef | None:
-    """The source of a function; None where there is none, or another than that of the code which runs.
+    """The source of a function; None if there is none, or another than that of the code which runs.
 
     Args:
         function: The function; its file may have changed since it was imported.
@@ -34,7 +34,7 @@ def source_of(function: FunctionType) -> ast.FunctionDef | None:
 
 
 def _is_same(one: CodeType, other: CodeType) -> bool:
-    """Whether two code objects do the same, wherever they stand."""
+    """Whether two code objects do the same, wherever they are."""
     if len(one.co_consts) != len(other.co_consts):
         return False
     alike = all(

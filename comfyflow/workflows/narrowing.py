@@ -2,7 +2,7 @@
 
 The function is called once, with its defaults and with plain values where it has none, and its graph is
 searched for these very values: ``steps`` that comes to ``KSampler.steps`` as it is takes 1 to 10,000,
-because the schema says so of the input. What a parameter is used for under a condition only may be
+because the schema says that about the input. What a parameter is used for under a condition only may be
 another input next time: there nothing is narrowed.
 """
 
@@ -46,7 +46,7 @@ def narrowed(
         function: The function.
         parameters: Its parameters.
         call: Makes the workflow for some arguments.
-        schema: Gives the schema for a workflow; None where there is none.
+        schema: Gives the schema for a workflow; None if there is none.
     """
     texts = argument_texts(inspect.getdoc(function) or "")
     known = Parameters(parameters)
@@ -95,7 +95,7 @@ def argument_texts(documentation: str) -> dict[str, str]:
 
 
 class _Text(str):
-    """A text that no other is."""
+    """A string that no other is."""
 
     __slots__ = ()
 
@@ -142,7 +142,7 @@ def _found(
 
 
 def _mark(entry: Parameter) -> Any:
-    """A value for a parameter that can be told from all others; None where its default is to stand."""
+    """A value for a parameter that differs from all others; None if its default is used."""
     value: Any = entry.default
     if value is inspect.Parameter.empty:
         if not entry.is_required:
@@ -178,7 +178,8 @@ def _narrow(annotation: Any, default: Any, class_type: str, entry: InputSchema, 
         default: Its default.
         class_type: The class of the node.
         entry: The input.
-        uncertain: Whether it may come to other inputs instead: then forms are told, and nothing is refused.
+        uncertain: Whether it may come to other inputs instead: then forms are reported, and nothing is
+        refused.
     """
     inner, notes = bare(annotation)
     if is_union(inner):

@@ -70,7 +70,7 @@ def build_model(name: str, documentation: str, parameters: Mapping[str, inspect.
     except Exception as error:  # an annotation is the user's own code, and may be anything
         for entry in known.values():
             entry.check()
-        raise ParameterError(name, f"has parameters that make no model: {error}") from error
+        raise ParameterError(name, f"has parameters that cannot become a model: {error}") from error
     model.parameter_names = names
     return model
 
@@ -93,7 +93,7 @@ def json_schema(model: Any, name: str) -> dict[str, Any]:
         parameter = model.parameter_names[field]
         if parameter not in properties and entry.is_required():
             raise ParameterError(
-                parameter, "is required, and can be given only in Python: it has no JSON Schema"
+                parameter, "is required and can only be passed from Python: it has no JSON Schema"
             )
     required = [each for each in made.get("required", []) if each in properties]
     made = {"$schema": DIALECT, **made, "title": name, "properties": properties}
@@ -103,7 +103,7 @@ def json_schema(model: Any, name: str) -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Leaves out what no JSON can stand for, and defaults that are none."""
+    """Leaves out what no JSON can stand for, and defaults that are not."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # as its base has it
 
@@ -136,7 +136,7 @@ def _field(entry: Parameter, field: str) -> Any:
 
 
 def _field_name(name: str, number: int) -> str:
-    """A name for a field: pydantic has names of its own, and takes none that begins with an underscore."""
+    """A name for a field: pydantic has its own names, and takes none that begins with an underscore."""
     return f"parameter_{number}" if name.startswith("_") or name in _taken() else name
 
 

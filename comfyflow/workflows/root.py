@@ -19,12 +19,12 @@ from ..output_file import NodeOutput
 R = TypeVar("R", bound=NodeOutput)
 
 _BESIDE: Final = (str, int, float, bool, type(None))
-"""What may stand in a dataclass or a named tuple beside nodes; it comes back as it is."""
+"""What may be in a dataclass or a named tuple beside nodes; it comes back as it is."""
 _DEEPEST: Final = 50
 
 
 def output_of(node: OutputNode[R]) -> R:
-    """What a node will give, for the fields of a root that is a dataclass, a named tuple or a dict.
+    """The output type of a node, for the fields of a root that is a dataclass, a named tuple or a dict.
 
     ::
 
@@ -41,8 +41,8 @@ def output_of(node: OutputNode[R]) -> R:
 
         client.run(pictures("a cat")).output.final.images  # a tuple of ImageFile
 
-    The types of the fields are then those of the result; while the workflow is made, the node
-    itself stands there. It does nothing but that.
+    The fields then have the types of the result; while the workflow is built, they hold the
+    node itself. Only the type changes.
 
     Args:
         node: An output node.
@@ -55,7 +55,7 @@ def root_nodes(root: object) -> Iterator[Node]:
     """The nodes in what a user gives as a root, in its order.
 
     Raises:
-        NodeUsageError: Something in it is no node, or it is nested deeply.
+        NodeUsageError: Something in it is not a node, or it is nested deeply.
     """
     yield from _nodes(root, False, 0)
 
@@ -105,7 +105,7 @@ def _nodes(root: object, beside: bool, depth: int) -> Iterator[Node]:
     elif is_output(root):
         yield slot_of(root)[0]
     elif isinstance(root, type):
-        raise NodeUsageError(f"{root.__name__} is a class; call it to make a node")
+        raise NodeUsageError(f"{root.__name__} is a class; call it to create a node")
     elif depth >= _DEEPEST and not (beside and isinstance(root, _BESIDE)):
         raise NodeUsageError(f"the roots of a workflow are nested more than {_DEEPEST} levels deep")
     elif (members := _members(root)) is not None:
@@ -128,7 +128,7 @@ def _members(root: object) -> Iterable[Any] | None:
 
 def _no_node(root: object) -> str:
     if is_object(root):
-        return "a workflow is made of nodes, and this is prompt JSON, which is run as it is: run(prompt)"
+        return "a workflow is made of nodes; this is prompt JSON, which runs as it is: run(prompt)"
     if root is None:
         return "a workflow is made of nodes, not of None; does the function return its nodes?"
     return f"a workflow is made of nodes, not of {root!r:.60} ({type(root).__name__})"

@@ -1,4 +1,4 @@
-"""The slots of a node as the editor has them: what a bypassed node hands on depends on their order."""
+"""The slots of a node as the editor has them: what a bypassed node passes on depends on their order."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MAX_NESTING: Final = 100
 
 
 def wire_value(value: Any, node: Node, name: str) -> Any:
-    """A value as it stands in a prompt.
+    """A value as it is in a prompt.
 
     A list is wrapped as ``{"__value__": […]}``, because a bare one would be read as a link. A
     file becomes the name that it has until it is uploaded (see `InputFile`). Numbers of NumPy and
@@ -28,7 +28,7 @@ def wire_value(value: Any, node: Node, name: str) -> Any:
         name: The input's wire name, for messages.
 
     Raises:
-        CompileError: No prompt can hold it: NaN, infinity, an object that is no JSON.
+        CompileError: No prompt can hold it: NaN, infinity, an object that is not JSON.
     """
     plain = _plain(value, node, name, 0)
     return wrapped(plain)
@@ -39,7 +39,7 @@ def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a 
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise _refused(node, name, f"{value} is no number that JSON can hold")
+            raise _refused(node, name, f"{value} is not a number that JSON can hold")
         return float(value)
     if isinstance(value, int):
         return int(value)
@@ -48,7 +48,9 @@ def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a 
     if depth >= MAX_NESTING:
         raise _refused(node, name, f"the value is nested more than {MAX_NESTING} levels deep")
     if is_output(value):
-        raise _refused(node, name, "an output stands inside a list or an object; only an input can take it")
+        raise _refused(
+            node, name, "an output is inside a list or an object; only an input can take an output"
+        )
     file = _file(value, node, name)
     if file is not None:
         return file
@@ -59,11 +61,11 @@ def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a 
     scalar = getattr(value, "item", None)
     if callable(scalar) and getattr(value, "ndim", 0) == 0:
         return _plain(scalar(), node, name, depth + 1)
-    raise _refused(node, name, f"{value!r:.60} ({type(value).__name__}) is nothing that JSON can hold")
+    raise _refused(node, name, f"{value!r:.60} ({type(value).__name__}) cannot be written as JSON")
 
 
 def _file(value: object, node: Node, name: str) -> str | None:
-    """How a prompt names a file that the node was given; None where it was given something else."""
+    """How a prompt names a file that the node was given; None if it was given something else."""
     if is_array(value) or is_object(value):
         return None
     try:
@@ -75,7 +77,7 @@ def _file(value: object, node: Node, name: str) -> str | None:
 
 def _key(key: object, node: Node, name: str) -> str:
     if not isinstance(key, str):
-        raise _refused(node, name, f"the key {key!r:.60} of an object is no text")
+        raise _refused(node, name, f"the key {key!r:.60} of an object is not a string")
     return key
 
 

@@ -1,11 +1,11 @@
 """Which parameters of a workflow function only become values of inputs, whatever they are.
 
-A function may branch on a parameter, count with it, or write it into a text: its graph then depends on
+A function may branch on a parameter, count with it, or write it into a string: its graph then depends on
 it. Of a parameter that is nothing but handed to inputs of nodes, the graph is the same for all values,
 and the value can be put into a prompt that was compiled before. That is proved, by the source of the
 function, or not assumed: what the proof does not know (a loop without an end, ``try``, a call of other
 people's code, a file that is read, a random number, a closure) makes the function one that is compiled
-anew each time.
+again each time.
 
 The proof knows calls of node classes, of functions that are so simple themselves, of a few builtins
 and of methods of texts and lists. It takes for granted that reading an attribute or an item, and an
@@ -166,7 +166,7 @@ class _Proof:
 
 
 def value_flow(function: object) -> ValueFlow | None:
-    """Find out which parameters only become values; None where that cannot be proved of the function.
+    """Find out which parameters only become values; None if that cannot be proved of the function.
 
     Args:
         function: A workflow's function.
@@ -274,7 +274,7 @@ class _FunctionBody:
         """What a global name, or an attribute of a module or an enum behind one, stands for.
 
         Returns:
-            It, in a tuple; None where the expression is something else.
+            It, in a tuple; None if the expression is something else.
         """
         if isinstance(node, ast.Name):
             if node.id in self._local:
@@ -435,15 +435,15 @@ def _is_record(called: object) -> bool:
 
 
 _USUAL: Final[tuple[Any, ...]] = (type, Node._make, object.__new__)
-"""The metaclass and the methods of a node class that does nothing of its own."""
+"""The metaclass and the methods of a node class that does nothing itself."""
 
 
 @lru_cache(maxsize=1024)
 def _values_of_class(kind: Any) -> frozenset[str]:
     """The arguments of a node class that become values of inputs as they are.
 
-    Its constructor is read: it is to be what the generator writes, one call of ``self._make`` with
-    the arguments by wire name. An argument that it unfolds, for a dynamic input, is none.
+    Its constructor is read: it must be what the generator writes, one call of ``self._make`` with
+    the arguments by wire name. An argument that it unfolds, for a dynamic input, is not one.
 
     Raises:
         _Unknown: Its constructor does something else.
@@ -476,7 +476,7 @@ def _values_of_class(kind: Any) -> frozenset[str]:
 
 
 def _check_dynamic(call: ast.Call, constructor: FunctionType) -> None:
-    """Refuse a call in a constructor that is none of those which the generator writes.
+    """Refuse a call in a constructor that is not one of those which the generator writes.
 
     Raises:
         _Unknown: It is another.

@@ -25,11 +25,11 @@ _TYPES: Final[dict[str, type[Any]]] = {"INT": int, "FLOAT": float, "STRING": str
 
 @dataclass(frozen=True)
 class Hint:
-    """What forms are told of a parameter, beside its type: members of its JSON Schema.
+    """What forms learn about a parameter, beside its type: members of its JSON Schema.
 
     Attributes:
         step: By how much a number goes up and down. No server checks it.
-        multiline: Whether a text has room for several lines.
+        multiline: Whether a string has room for several lines.
         seed: Whether it is drawn at random by default.
         upload: The kind of file that is uploaded: ``image``, ``audio``, ``video``, ….
         files: The input whose choices are files of the server: ``CheckpointLoaderSimple.ckpt_name``.
@@ -60,19 +60,19 @@ class Hint:
 
 
 def as_text_too(schema: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a whole number that may also be given as a text.
+    """The JSON Schema of a whole number that may also be given as a string.
 
     Args:
         schema: That of the number.
     """
     number = {name: schema.pop(name) for name in ("type", "minimum", "maximum") if name in schema}
     digits = {"type": "string", "pattern": "^-?[0-9]+$" if number.get("minimum", -1) < 0 else "^[0-9]+$"}
-    note = f"Numbers above {LARGEST_EXACT} must be given as a text by JavaScript, which rounds them."
+    note = f"Numbers above {LARGEST_EXACT} must be sent as strings from JavaScript, which rounds them."
     return {**schema, "anyOf": [number, digits], "$comment": note}
 
 
 def value_annotation(entry: InputSchema, class_type: str = "") -> Any:
-    """The annotation for the values of an input; ``Any`` where the schema does not tell.
+    """The annotation for the values of an input; ``Any`` where the schema does not say.
 
     Of a list of installed files any text is taken: what there is, the server that runs it knows.
 
@@ -93,7 +93,7 @@ def value_annotation(entry: InputSchema, class_type: str = "") -> Any:
 
 
 def fixed_choices(entry: InputSchema) -> Any:
-    """The choices of a combo as a ``Literal``; None where they depend on what is installed.
+    """The choices of a combo as a ``Literal``; None if they depend on what is installed.
 
     Args:
         entry: The input.
@@ -121,7 +121,7 @@ def limits_of(entry: InputSchema, kind: type[Any]) -> Iterator[Ge | Le]:
 
 
 def notes_of(entry: InputSchema, class_type: str) -> Iterator[Hint]:
-    """What forms are told of an input.
+    """What forms learn about an input.
 
     Args:
         entry: The input.

@@ -57,18 +57,18 @@ class Compiled:
 
     @property
     def places(self) -> Mapping[str, Place]:
-        """Where the user made each node, by id; found when it is asked for."""
+        """Where the user created each node, by id; computed on demand."""
         return self.graph.places
 
     def id_of(self, node: Node) -> str:
         """The id of one of the user's nodes.
 
         Raises:
-            GraphError: The node is not in this workflow, or it is bypassed.
+            GraphError: The node is not in this workflow, or is bypassed.
         """
         node_id = self.ids.get(node)
         if node_id is None:
-            raise GraphError(f"{node!r} is not in this workflow, or it is bypassed")
+            raise GraphError(f"{node!r} is not in this workflow, or is bypassed")
         return node_id
 
 
@@ -81,14 +81,14 @@ class Call(NamedTuple):
 
 
 class Workflow(Generic[R_co]):
-    """A graph to be checked, compiled and run: its roots and all that they depend on.
+    """A graph to check, compile and run: its roots and everything they depend on.
 
     Args:
         roots: Nodes (or outputs of nodes) to run; or tuples, lists, dicts, named tuples and
             dataclasses of them. The result has the same shape; see also `output_of`.
 
     Raises:
-        NodeUsageError: A root is no node.
+        NodeUsageError: A root is not a node.
     """
 
     @overload
@@ -126,7 +126,7 @@ class Workflow(Generic[R_co]):
         """Compile the graph as it is now.
 
         Raises:
-            CompileError: Two nodes have the same id, or a value is none that JSON can hold.
+            CompileError: Two nodes have the same id, or a value cannot be written as JSON.
         """
         with collector_paused():
             ids = number_nodes(reachable_nodes(self._roots))
@@ -154,7 +154,7 @@ class Workflow(Generic[R_co]):
         return _schema_of(reachable_nodes(self._roots))
 
     def validate(self, schema: Schema | None = None) -> Report:
-        """Check the graph as the server will, and for what the server does not see.
+        """Check the graph the way the server does, and for what the server misses.
 
         Args:
             schema: The schema of the server in use; by default, the one that the node classes
@@ -171,17 +171,18 @@ class Workflow(Generic[R_co]):
         return validate_prompt(compiled.prompt, schema, places=compiled.places)
 
     def picture(self, schema: Schema | None = None, *, check: bool = False, theme: Theme = "auto") -> Picture:
-        """Draw it as the editor does. A notebook shows the picture; ``picture().save("x.svg")`` writes it.
+        """Draw it the way the editor does. A notebook shows the picture; ``picture().save("x.svg")`` writes
+        it.
 
         Args:
             schema: The schema of the server in use; by default, the one that the node classes were
                 generated from, if there is one.
-            check: Draw what `validate` finds, in place.
-            theme: On which ground; ``auto`` is what the reader's system prefers.
+            check: Mark what `validate` finds in the drawing.
+            theme: Light or dark background; ``auto`` follows the reader's system.
 
         Raises:
             CompileError: See `compile`.
-            SchemaError: It is to be checked, and there is no schema.
+            SchemaError: `check` is set, but there is no schema.
         """
         from ..picture import Picture
 

@@ -218,7 +218,7 @@ def test_every_difference_that_touches_a_workflow_is_found() -> None:
 
 
 def test_the_way_back() -> None:
-    """From 0.27.0 to 0.3.64; what stands inside dynamic inputs is beyond the plain comparison."""
+    """From 0.27.0 to 0.3.64; what is inside dynamic inputs is beyond the plain comparison."""
     old, new = schema("0.27.0"), schema("0.3.64")
     dynamic = {name for name, node in old.raw.items() if re.search(r'"COMFY_[A-Z]*_V3"', json.dumps(node))}
     counts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Run the benchmarks that are named, or all of them, each in a process of its own: what a process
+"""Run the benchmarks that are named, or all of them, each in a separate process: what a process
 has held at most, its children begin with.
 """
 

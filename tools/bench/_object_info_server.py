@@ -1,4 +1,4 @@
-"""A server in a process of its own that answers GET /object_info, for peers that ask one, and for us.
+"""A server in a separate process that answers GET /object_info, for peers that ask one, and for us.
 
 ``/sent`` says how many bytes it has sent since it was asked that before.
 """

@@ -22,7 +22,7 @@ BASE = os.environ.get("COMFYFLOW_BASE", "3be02d9")
 
 @contextmanager
 def base_tree() -> Iterator[Path | None]:
-    """The package as it was at the base, in a folder of its own; None where git does not know it."""
+    """The package as it was at the base, in a separate folder; None where git does not know it."""
     words = ["git", "-C", str(ROOT), "archive", BASE, "comfyflow", "stubs"]
     archive = subprocess.run(words, capture_output=True, check=False)
     if archive.returncode != 0:

@@ -1,6 +1,6 @@
 """A batch beside a bare loop of httpx requests, and its memory over many rows.
 
-Eight simulators run in processes of their own. Both send the same prompts and read the same histories;
+Eight simulators run in separate processes. Both send the same prompts and read the same histories;
 the batch keeps its ledger, too. ``python -m tools.bench.batch --rows 100000`` is the whole of it. What
 counts is processor time: eight servers share the machine with whom they serve.
 
@@ -83,7 +83,7 @@ def measure(way: str, count: int, urls: list[str], out: Path) -> None:
     """Run one way in this process, and print what it took."""
     if way == "spared":
         sys.modules.setdefault("sniffio", cast("Any", None))
-    importlib.import_module("comfyflow.client")  # what a process does once is no overhead of a row
+    importlib.import_module("comfyflow.client")  # what a process does once is not overhead of a row
     words = (f"{out.name} {number}" for number in range(count))
     began, used = time.perf_counter(), time.process_time()
     asyncio.run(batch(words, urls, out) if way == "batch" else bare(words, urls))
@@ -108,7 +108,7 @@ def simulators() -> Iterator[list[str]]:
 
 
 def run(way: str, count: int, urls: list[str], folder: Path) -> tuple[float, float, float]:
-    """Processor seconds, wall seconds and peak megabytes of one way in a process of its own."""
+    """Processor seconds, wall seconds and peak megabytes of one way in a separate process."""
     out = folder / uuid.uuid4().hex
     done = subprocess.run(
         [

@@ -22,7 +22,7 @@ SERVERS = 4
 
 @dataclass(frozen=True)
 class Made:
-    """A prompt of a checkpoint and a text."""
+    """A prompt with a checkpoint and a string."""
 
     checkpoint: str
     text: str

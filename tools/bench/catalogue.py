@@ -2,7 +2,7 @@
 
 The catalogue is made of the reference package's classes: repeated until it has 2,694, with a list of
 2,400 files in every second, which makes some 77 MB. The floor is ``json.load`` of the same file in a
-process of its own; the aims are those of the project.
+separate process; the aims are those of the project.
 """
 
 from __future__ import annotations

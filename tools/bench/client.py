@@ -1,6 +1,6 @@
 """The client beside a bare httpx and websockets script, and its memory over many prompts.
 
-The simulator runs in a process of its own. Both send the same kind of trivial prompt, one after
+The simulator runs in a separate process. Both send the same kind of trivial prompt, one after
 the other, and read its output from the history; a workflow in Python is sent with the editor's JSON
 of it, which the bare script has as text. COMFYUI_URL names another server instead.
 ``python -m tools.bench.client memory N`` measures memory over N prompts only.

@@ -1,7 +1,7 @@
 """Editor JSON to prompts: our converter beside comfy-cli's, on the same templates in one run.
 
 The templates are those of ``../shared/data`` (COMFYFLOW_PARITY_DATA names another place). comfy-cli
-is GPL and is only run, as a program of its own: ``COMFY_CLI_PYTHON`` names the Python of an
+is GPL and is only run, as a separate program: ``COMFY_CLI_PYTHON`` names the Python of an
 environment that it is installed in. Times are the best of several rounds for each template.
 """
 

@@ -1,7 +1,7 @@
 """How the cost of large workflows grows: each family at a size, at twice and at four times it.
 
 Processor seconds of the largest, and what the second and the third cost beside the one before: two means
-that the cost grows as the workflow does. Texts have a bench of their own (``text``).
+that the cost grows as the workflow does. Texts have their own bench (``text``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SIZES = (1_000, 2_000, 4_000)
 ROUNDS = 3
 AIM = 2.3
 LEAST = 0.002
-"""What cannot be told from nothing."""
+"""What cannot be distinguished from nothing."""
 
 Work = Callable[[], object]
 

@@ -5,8 +5,8 @@ COMFYFLOW_TEMPLATES names the folder that it has them in, and those of ``../shar
 sizes are those that the authors saved, for every method; ``large`` are workflows of more than 15 nodes,
 ``body`` are subgraphs of 8 nodes and more, both counted with their notes.
 
-comfy-cli is GPL and is only run, as a program of its own: COMFY_CLI_PYTHON names the Python of an
-environment that it is installed in. What ``arrange()`` does is little, and is told here once more: columns
+comfy-cli is GPL and is only run, as a separate program: COMFY_CLI_PYTHON names the Python of an
+environment that it is installed in. What ``arrange()`` does is little, and is written again here: columns
 by the longest way from an input, in the order of the nodes, a margin of 100 px.
 """
 

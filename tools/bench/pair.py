@@ -2,7 +2,7 @@
 
 Both meet the same machine: their processes take turns, and what is shown is the median, over the pairs, of
 this tree's CPU time over the older one's. COMFYFLOW_BASE names another commit or tag to compare with.
-Editor JSON has a bench of its own, `convert_pair`.
+Editor JSON has its own bench, `convert_pair`.
 """
 
 from __future__ import annotations

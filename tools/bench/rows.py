@@ -1,4 +1,4 @@
-"""Rows of a sweep: checked, made, and turned into prompts, filled again against compiled anew.
+"""Rows of a sweep: checked, made, and turned into prompts, filled again against compiled again.
 
 Each figure is processor time a row; the ratio is the median of pairs that were measured by turns.
 """
@@ -49,7 +49,7 @@ def main() -> None:
         anew.append(_time(lambda: [_anew(txt2img, row.parameters) for row in rows]))
     one, other = (statistics.median(times) / EACH * 1e6 for times in (filled, anew))
     ratio = statistics.median(a / b for a, b in zip(filled, anew, strict=True))
-    print(f"a prompt filled: {one:.1f} us; called and compiled anew: {other:.1f} us; ratio {ratio:.2f}")
+    print(f"a prompt filled: {one:.1f} us; called and compiled again: {other:.1f} us; ratio {ratio:.2f}")
     print(f"filled {recipe.filled:,}, compiled {recipe.compiled:,}")
 
 

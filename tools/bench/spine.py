@@ -111,7 +111,7 @@ def graphs() -> None:
 
 
 def _in_a_process(what: str) -> dict[str, float]:
-    """What this module measures in a process of its own: "calls", "sweep" and a size, or a size."""
+    """What this module measures in a separate process: "calls", "sweep" and a size, or a size."""
     run = subprocess.run(
         [sys.executable, "-m", "tools.bench.spine", *what.split()],
         cwd=ROOT,

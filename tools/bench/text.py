@@ -1,8 +1,8 @@
-"""How the cost of strangers' texts grows: each is read at a length, at twice and at four times it.
+"""How the cost of untrusted text grows: each is read at a length, at twice and at four times it.
 
 Processor seconds of the longest, and what the second and the third cost beside the one before. Two
-means that the cost grows as the text does; four, as its square. A text that could not be read
-within the limit is told as such.
+means that the cost grows as the text does; four, as its square. A string that could not be read
+within the limit is reported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.growing_texts import TEXTS
 LENGTHS = (50_000, 100_000, 200_000)
 ROUNDS = 2
 LEAST = 0.002
-"""What cannot be told from nothing."""
+"""What cannot be distinguished from nothing."""
 LIMIT = 60
 """Processor seconds for all of one text."""
 

@@ -2,7 +2,7 @@
 
 N faults are drawn for each module (a file, or a folder of the package), each is put into a copy of
 the repository, and the tests that run its lines are run. Those that no test notices are printed with
-the lines that differ; those in ``explained.json`` are no faults. The end is 1 where fewer than
+the lines that differ; those in ``explained.json`` are not faults. The exit code is 1 where fewer than
 ``--least`` per cent are noticed or explained. Python 3.11 or newer; ``pip install '.[dev,mutation]'``.
 """
 

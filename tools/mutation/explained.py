@@ -16,7 +16,7 @@ FILE = Path(__file__).with_name("explained.json")
 
 
 def reasons() -> Mapping[tuple[str, str, str], str]:
-    """Why a mutant is no fault, by module, old line and new line."""
+    """Why a mutant is not a fault, by module, old line and new line."""
     listed = json.loads(FILE.read_text(encoding="utf-8"))
     return {(entry["module"], entry["old"], entry["new"]): entry["reason"] for entry in listed}
 
@@ -29,7 +29,7 @@ def key_of(mutant: Mutant) -> tuple[str, str, str]:
 
 
 def is_explained(mutant: Mutant, known: Mapping[tuple[str, str, str], str]) -> bool:
-    """Whether a mutant is listed, or is none by a rule.
+    """Whether a mutant is listed, or excluded by a rule.
 
     Args:
         mutant: It has survived.

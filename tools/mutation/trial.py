@@ -1,4 +1,4 @@
-"""Running the tests of a mutant, in a copy of the repository and a process of its own.
+"""Running the tests of a mutant, in a copy of the repository and a separate process.
 
 ``python -m tools.mutation.trial`` is that process: it reads one trial a line, forks, and so pays
 for the import of pytest and the libraries once.

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from comfyflow.cli.app import app
 
 SHARED: Final = 8
-"""An option that so many commands take with the same meaning is described once."""
+"""An option that many commands take with the same meaning is described once."""
 
 
 def catalogue() -> dict[str, Any]:

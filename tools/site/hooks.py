@@ -48,7 +48,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_rest: object) -> str:
-    """Turn links that lead out of docs/."""
+    """Rewrite links that leave docs/."""
     if page.file.generated_by is not None:
         return markdown
     if page.file.src_uri == "index.md":

@@ -1,7 +1,7 @@
 """Links of the pages in docs/, on the site.
 
-On GitHub a page may link to any file of the repository. The site has only pages, so what such a link
-leads to becomes a page or a picture of the site: Markdown as it is, other text as a listing.
+On GitHub a page may link to any file of the repository. The site has only pages, so the target of a
+link like that becomes a page or a picture of the site: Markdown as it is, other text as a listing.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def site_path(path: str) -> str:
 
 
 def for_site(page: str, text: str) -> str:
-    """A page with the links that lead out of docs/ turned to where the site has their files.
+    """A page with the links that leave docs/ turned to where the site has their files.
 
     Args:
         page: The page, from the root of the repository.

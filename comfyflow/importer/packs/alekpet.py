@@ -15,7 +15,7 @@ _OLD_IDE: Final = 6
 
 
 def _google(node: PackNode) -> None:
-    """A button stands before the text. Older files have the text in the place of the switch."""
+    """A button is before the text. Older files have the text in the place of the switch."""
     values = node.values
     node.set(_MANUAL, values[3] if len(values) > 3 else _MANUAL)
     if len(values) > 4:
@@ -26,7 +26,7 @@ def _google(node: PackNode) -> None:
 
 
 def _ide(node: PackNode) -> None:
-    """The program stands behind the list of themes, a list of files and the buttons of the editor."""
+    """The program is behind the list of themes, a list of files and the buttons of the editor."""
     values = node.values
     node.set("Load code", "-- Select code file --")
     if values:

@@ -36,7 +36,7 @@ def _in_order(node: PackNode, names: Sequence[str]) -> None:
 
 
 def _listed(node: PackNode, counted: str, starts: Sequence[str]) -> None:
-    """Keep as many entries as there are to be. Those behind the third are kept as properties."""
+    """Keep as many entries as requested. Those behind the third are kept as properties."""
     count = node.get(counted)
     count = min(count, _MOST) if isinstance(count, int) and not isinstance(count, bool) else _NEW
     series = {name for name in node.widgets for start in starts if name.removeprefix(start).isdecimal()}

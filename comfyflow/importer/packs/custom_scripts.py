@@ -10,7 +10,7 @@ from ..pack import Pack, PackNode
 
 
 def _show_text(node: PackNode) -> None:
-    """The texts are numbered by the widgets before them; a first one that is empty is no text."""
+    """The texts are numbered by the widgets before them; a first one that is empty is not a string."""
     texts = node.values
     place = 1 if texts and not truthy(texts[0]) else 0
     shown = 0
@@ -25,8 +25,8 @@ def _repeater(node: PackNode) -> None:
     if node.get("output") == "multi" or node.get("node_mode") == "create":
         node.warn(
             "values_not_understood",
-            "the pack's code makes copies of nodes here when the workflow is queued, under ids made of the"
-            " time; they are not made here",
+            "the pack's code copies nodes when the workflow is queued, under ids made from the time; this "
+            "conversion does not",
         )
 
 

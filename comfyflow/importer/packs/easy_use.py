@@ -1,4 +1,4 @@
-"""Easy-Use: Set and Get nodes of its own [C9], and widgets whose value its code makes."""
+"""Easy-Use: Set and Get nodes of the pack [C9], and widgets whose value its code makes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _picked_text(node: PackNode) -> None:
 
 
 def _parts(node: PackNode) -> None:
-    """The chosen parts are numbers with commas between them; what is none is sent as NaN."""
+    """The chosen parts are numbers with commas between them; what is not one is sent as NaN."""
     value = node.get("mask_components")
     if isinstance(value, str) and value:
         node.set("mask_components", ",".join(_whole(part) if part else "" for part in value.split(",")))
@@ -108,7 +108,7 @@ def _cell(row: Any, place: int) -> str:
 
 
 def _read_markdown(text: Any) -> tuple[list[str], list[list[str]]] | None:
-    """The cells of a table in Markdown; None where the text is none."""
+    """The cells of a table in Markdown; None if the string is not one."""
     if not isinstance(text, str) or "|" not in text:
         return None
     lines = [line.strip() for line in text.split("\n") if line.strip()]

@@ -25,16 +25,16 @@ def _draw_seed(node: PackNode) -> None:
     if node.get(name) != -1 or node.linked(name) or _is_off(node):
         return
     seed = node.random.randrange(_END)
-    node.set(name, seed, place="drawn at random, in place of -1")
+    node.set(name, seed, place="drawn at random in place of -1")
     node.warn(
         "random_value",
-        f"the pack draws a seed at random for -1, which the server refuses; {seed} was drawn here",
+        f"the pack draws a random seed for -1, which the server rejects; {seed} was drawn here",
         name,
     )
 
 
 def _is_off(node: PackNode) -> bool:
-    """Whether the node uses no seed of its own; then -1 is sent as it is."""
+    """Whether the node uses no seed itself; then -1 is sent as it is."""
     if node.type == "Noise Control Script":
         return not truthy(node.get("add_seed_noise"))
     return node.type == "HighRes-Fix Script" and truthy(node.get("use_same_seed"))

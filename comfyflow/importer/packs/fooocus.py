@@ -1,6 +1,6 @@
 """Fooocus nodes: the chosen styles are kept as a property, and sent beside what the class takes.
 
-Editors of today fail at the pack's code; those of its time sent the styles, and the server needs them.
+Current editors fail at the pack's code; those of its time sent the styles, and the server needs them.
 """
 
 from __future__ import annotations

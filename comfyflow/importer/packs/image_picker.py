@@ -11,14 +11,14 @@ _DIGITS: Final = 15
 
 
 def _count(node: PackNode) -> None:
-    """A saved count that is no number, or 0, becomes 1; other places than the second are not looked at."""
+    """A saved count that is not a number, or 0, becomes 1; other places than the second are not looked at."""
     values = node.values
     if values and _leading_whole(values[1] if len(values) > 1 else None) == 0:
         node.set("count", 1)
 
 
 def _leading_whole(value: object) -> int:
-    """The whole number that a text begins with; 0 where it begins with none."""
+    """The whole number that a string begins with; 0 where it begins with none."""
     text = js_text(value).strip()
     sign, digits = (text[:1], text[1:]) if text[:1] in ("+", "-") else ("", text)
     count = 0

@@ -13,12 +13,12 @@ def _preview_bridge(node: PackNode) -> None:
     image = node.get("image")
     if isinstance(image, str) and image.startswith("$"):
         return
-    node.set("image", f"${node.id}-0", place="the address of a new preview")
+    node.set("image", f"${node.id}-0", place="the URL of a new preview")
     if truthy(image):
         node.warn(
             "value_made_by_editor",
-            f"the editor asks the server for the picture that was painted here, {shown(image)}; the"
-            " address of a new preview is sent",
+            f"the editor asks the server for the image painted here, {shown(image)}; the "
+            "URL of a new preview is sent",
             "image",
         )
 

@@ -38,7 +38,7 @@ def _restore(node: PackNode) -> None:
 
 
 def _guessed(node: PackNode, own: list[str]) -> list[str]:
-    """The names of values that were saved without: what completes a text is an object in front of it."""
+    """The names of values that were saved without: what completes a string is an object in front of it."""
     names = [name for name in node.types() if name in own or name in node.widgets]
     if sum(1 for value in node.values if _is_about(value)):
         return [part for name in names for part in (*_about(node, name), name)]

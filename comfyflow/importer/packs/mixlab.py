@@ -1,4 +1,4 @@
-"""mixlab: numbers stay within limits that stand beside them, and colours are sent in parts."""
+"""mixlab: numbers stay within limits that are beside them, and colours are sent in parts."""
 
 from __future__ import annotations
 

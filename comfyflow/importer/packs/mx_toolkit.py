@@ -1,4 +1,4 @@
-"""mxToolkit: sliders, whose values are kept as properties, and a reroute of its own."""
+"""mxToolkit: sliders, whose values are kept as properties, and its own reroute."""
 
 from __future__ import annotations
 

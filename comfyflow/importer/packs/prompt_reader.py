@@ -12,14 +12,14 @@ _END: Final = 2**50
 
 
 def _generator(node: PackNode) -> None:
-    """Without the control, each value after the seed stands one place further in front."""
+    """Without the control, each value after the seed is one place further in front."""
     node.remove(_CONTROL)
     for name, value, place in saved_values(node, tuple(node.widgets)):
         node.set(name, value, place=place)
     saved = node.get("seed")
     if saved in _SPECIAL and not node.linked("seed"):
         seed = node.random.randrange(_END)
-        node.set("seed", seed, place=f"drawn at random, in place of {saved}")
+        node.set("seed", seed, place=f"drawn at random in place of {saved}")
         node.warn(
             "random_value",
             f"the pack draws a seed when a workflow is queued with {saved}; {seed} was drawn here",

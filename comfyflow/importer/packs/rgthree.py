@@ -39,7 +39,7 @@ def _power_lora_loader(node: PackNode) -> None:
 
 
 def _lora(node: PackNode, value: dict[str, Any]) -> dict[str, Any]:
-    """One LoRA as it is sent: with a strength of its own for CLIP only if the node shows that."""
+    """One LoRA as it is sent: with a separate strength for CLIP only if the node shows that."""
     if node.properties.get("Show Strengths") == _SEPARATE:
         value["strengthTwo"] = 1 if value.get("strengthTwo") is None else value["strengthTwo"]
     else:
@@ -90,7 +90,7 @@ def _power_prompt(node: PackNode) -> None:
 
 
 def _display(node: PackNode) -> None:
-    """What is shown is made anew by each run."""
+    """What is shown is made again by each run."""
     node.set("output", "")
 
 

@@ -42,7 +42,7 @@ _OUTPUT_TITLE: Final = "subgraph output node"
 """What patterns for titles are asked about an output of a subgraph."""
 _TITLE_HEIGHT: Final = 30
 _LONGEST: Final = 200
-"""How long a pattern may be, and how much of a text it is asked about."""
+"""How long a pattern may be, and how much of a string it is asked about."""
 _QUANTIFIER: Final = re.compile(r"[*+?{]")
 _REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
 _MOST_QUANTIFIERS: Final = 3
@@ -51,7 +51,7 @@ _MOST: Final = 500
 
 
 class _NotKnown(Exception):
-    """What a broadcast is restricted to cannot be told."""
+    """It cannot be determined what a broadcast is restricted to."""
 
 
 class _Pattern(NamedTuple):
@@ -87,7 +87,7 @@ class _Broadcast(NamedTuple):
     Attributes:
         sender: The node that broadcasts it.
         origin: Where it comes from.
-        rule: How names of inputs are compared, and with what; None where any will do.
+        rule: How names of inputs are compared, and with what; None if any will do.
         title: What titles of nodes must match.
         input: What names of inputs must match.
         nodes: The nodes that it may go to; None for all.
@@ -183,7 +183,7 @@ def _connect(graph: LGraph, report: ConversionReport) -> None:
             continue
         try:
             if len(broadcasts) > _MOST:
-                raise _NotKnown("the file has too many of them")
+                raise _NotKnown("there are too many in the file")
             broadcasts.extend(_broadcasts(graph, node, groups))
         except _NotKnown as error:
             _say_unknown(node, str(error), report)
@@ -196,7 +196,7 @@ def _old_sender(graph: LGraph, node: LGraphNode, report: ConversionReport) -> No
     for slot in node.inputs:
         slot.link = None
     if not report.repair:
-        reason = "the file was saved with a version before 7; repair makes the links that it lists"
+        reason = "the file was saved with a version before 7; repair creates the links that it lists"
         _say_unknown(node, reason, report)
         return
     listed = array_or_empty(object_or_empty(graph.raw.get("extra")).get("ue_links"))[:_MOST]
@@ -220,7 +220,8 @@ def _add_link(graph: LGraph, origin: Any, origin_slot: int, target: Any, place: 
 def _say_unknown(node: LGraphNode, reason: str, report: ConversionReport) -> None:
     report.add(
         "links_unknown",
-        f"Use Everywhere decides in the editor which inputs this node feeds: {reason}. They have no link",
+        f"Use Everywhere decides in the editor which inputs this node feeds ({reason}); they are left "
+        f"without a link",
         node.key,
         node,
     )
@@ -237,8 +238,8 @@ def _send(graph: LGraph, broadcasts: list[_Broadcast], report: ConversionReport)
             if len(best) > 1:
                 report.add(
                     "links_unknown",
-                    f"several nodes of Use Everywhere feed this input ({_listed(best)}), so none does;"
-                    " give one a higher priority",
+                    f"several Use Everywhere nodes match this input ({_listed(best)}), so none of them "
+                    "feeds it; give one a higher priority",
                     node.key,
                     node,
                     slot.name,
@@ -415,11 +416,11 @@ def _compiled(text: str) -> re.Pattern[str]:
     """A pattern of the file's, if asking it is sure to be quick."""
     slow = len(_QUANTIFIER.findall(text)) > _MOST_QUANTIFIERS or _REPEATED_GROUP.search(text)
     if len(text) > _LONGEST or slow:
-        raise _NotKnown("its pattern is one that can take very long, and is not tried")
+        raise _NotKnown("its pattern could take too long to match and is skipped")
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError):
-        raise _NotKnown("its pattern is none that Python knows") from None
+        raise _NotKnown("its pattern is not valid in Python") from None
 
 
 def _allowed(

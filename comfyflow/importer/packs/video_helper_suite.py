@@ -80,7 +80,7 @@ def _by_name(node: PackNode) -> dict[str, Any] | None:
 
 
 def _sizes(forced: Any) -> dict[str, int | None]:
-    """The sides that stood in one text: 512x? is a width of 512, and 0 leaves a side as it is."""
+    """The sides that was in one text: 512x? is a width of 512, and 0 leaves a side as it is."""
     if isinstance(forced, str) and "x" in forced:
         return {
             name: 0 if side == "?" else _whole(side)
@@ -97,7 +97,7 @@ def _whole(text: str) -> int | None:
 
 
 def _combine(node: PackNode) -> None:
-    """The chosen format has widgets of its own, which object_info lists [C1]."""
+    """The chosen format has its own widgets, which object_info lists [C1]."""
     _restore(node)
     node.replace_text("filename_prefix")  # [C13]
     saved = _by_name(node)
@@ -128,8 +128,8 @@ def _select_latest(node: PackNode) -> None:
     node.leave_out()
     node.warn(
         "values_not_understood",
-        "the editor looks for the newest file here and writes its name into the nodes that are linked to it;"
-        " this node is left out, and those keep the names that were saved",
+        "the editor writes the name of the newest file into the nodes linked to this one; this node is left "
+        "out, and they keep their saved names",
     )
 
 

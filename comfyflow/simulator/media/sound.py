@@ -37,13 +37,13 @@ def encode_sound(
         quality: ``V0`` (MP3), or bits a second such as ``128k``; FLAC loses nothing.
 
     Raises:
-        ValueError: There is no such kind, or it has no such rate or number of channels.
+        ValueError: The kind is unknown, or does not support the rate or number of channels.
     """
     if kind not in CODECS:
         raise ValueError(f"Unsupported audio format: {kind!r}")
     layout = "mono" if samples.shape[0] == 1 else "stereo"
     if samples.shape[0] > 2:
-        raise ValueError(f"a {kind} file has one channel or two here, not {samples.shape[0]}")
+        raise ValueError(f"a {kind} file must have one or two channels here, not {samples.shape[0]}")
     written = opus_rate(rate) if kind == "opus" else rate
     buffer = io.BytesIO()
     with _open(buffer, mode="w", format=kind, options=dict(DETERMINISTIC)) as container:
@@ -97,22 +97,22 @@ def read_sound(data: bytes, seconds: float) -> Sound:
         seconds: How much of it is read at most.
 
     Raises:
-        ValueError: It is none, or it is broken.
+        ValueError: It is not one, or it is broken.
     """
     try:
         with open_recording(data, decoding=True) as container:
             if not container.streams.audio:
-                raise ValueError("there is no sound in it")
+                raise ValueError("it has no audio")
             found = decoded_sound(container, seconds)
     except FFmpegError as error:
         raise ValueError(str(error)) from None
     if found is None:
-        raise ValueError("there is no sound in it")
+        raise ValueError("it has no audio")
     return found
 
 
 def decoded_sound(container: Any, seconds: float) -> Sound | None:
-    """The first sound of an open container; None where it has none."""
+    """The first sound of an open container; None if it has none."""
     if not container.streams.audio:
         return None
     stream = container.streams.audio[0]

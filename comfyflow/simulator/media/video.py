@@ -54,8 +54,8 @@ def write_video(
         options: The encoder's own: ``crf``.
 
     Raises:
-        ValueError: The codec cannot be in such a file.
-        av.error.FFmpegError: The encoder does not take frames of that size.
+        ValueError: The codec cannot be in this kind of
+        file. av.error.FFmpegError: The encoder does not take frames of that size.
     """
     kind = path.suffix.lstrip(".")
     if kind == "webm" and codec == "h264":
@@ -140,7 +140,7 @@ def can_be_copied(data: bytes, kind: str, codec: str) -> bool:
     Args:
         data: The file.
         kind: ``auto``, or the ending of the other.
-        codec: ``auto``, or what it is to be encoded with.
+        codec: ``auto``, or the codec to encode with.
     """
     with open_recording(data, decoding=True) as container:
         names = [stream.codec.canonical_name for stream in container.streams if stream.codec_context]
@@ -180,7 +180,7 @@ def read_video(data: bytes) -> Video:
     """The frames, their rate and the sound of a file.
 
     Raises:
-        ValueError: It is no video, it is broken, or it is larger than a simulator takes.
+        ValueError: It is not a video, it is broken, or it is larger than a simulator takes.
     """
     try:
         with open_recording(data, decoding=True) as container:
@@ -194,17 +194,17 @@ def read_video(data: bytes) -> Video:
 
 def _decoded_frames(container: Any) -> tuple[FloatArray, Fraction, int]:
     if not container.streams.video:
-        raise ValueError("there is no video in it")
+        raise ValueError("it has no video")
     stream = container.streams.video[0]
     frames: list[FloatArray] = []
     left = SIMULATED_PIXELS
     for frame in container.decode(stream):
         left -= frame.width * frame.height
         if left < 0:
-            raise ValueError(f"its frames have more than {SIMULATED_PIXELS} pixels together")
+            raise ValueError(f"its frames have more than {SIMULATED_PIXELS} pixels in total")
         frames.append(frame.to_ndarray(format="rgb24").astype(np.float32) / 255.0)
     if not frames:
-        raise ValueError("there are no frames in it")
+        raise ValueError("it has no frames")
     depth = max((part.bits for part in stream.format.components), default=8)
     return np.stack(frames), Fraction(stream.average_rate or 1), 10 if depth > 8 else 8
 

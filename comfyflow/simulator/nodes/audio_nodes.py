@@ -58,7 +58,7 @@ def vae_decode_audio(samples: Latent, **_rest: Any) -> Sound:
 
 
 def melody(text: str, seconds: float) -> FloatArray:
-    """Two channels of plucked notes, chosen by a text.
+    """Two channels of plucked notes, chosen by a string.
 
     Args:
         text: Decides the notes.
@@ -94,7 +94,7 @@ def load_audio(context: NodeContext, audio: str) -> Sound:
     """A file of the input folder: a sound, or the sound of a video.
 
     Raises:
-        ValueError: It is none that can be read.
+        ValueError: It is not one that can be read.
     """
     from ..media.sound import read_sound
 
@@ -102,7 +102,7 @@ def load_audio(context: NodeContext, audio: str) -> Sound:
     try:
         return read_sound(path.read_bytes(), SIMULATED_SECONDS)
     except ValueError as error:
-        raise ValueError(f"{path.name} is no sound that can be read: {error}") from None
+        raise ValueError(f"{path.name} is not an audio file that can be read: {error}") from None
 
 
 @node("TrimAudioDuration")

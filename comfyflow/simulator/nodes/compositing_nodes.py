@@ -22,7 +22,7 @@ def image_composite_masked(
     resize_source: bool,
     mask: FloatArray | None = None,
 ) -> FloatArray:
-    """One laid over the other where a mask says so."""
+    """One laid over the other where a mask selects it."""
     below, above = same_channels(destination, source)
     return paste(below, above, (x, y), mask, resize_source)
 
@@ -36,7 +36,7 @@ def split_image_with_alpha(image: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @node("JoinImageWithAlpha")
 def join_image_with_alpha(image: FloatArray, alpha: FloatArray) -> FloatArray:
-    """With a mask that is 1 where it is to be transparent."""
+    """With a mask that is 1 where it becomes transparent."""
     count = max(image.shape[0], alpha.shape[0])
     scaled = resize(alpha.reshape(-1, *alpha.shape[-2:]), image.shape[2], image.shape[1], "bilinear")
     colors = repeat_to(image[..., :3], count)

@@ -1,4 +1,4 @@
-"""Arithmetic that somebody typed, worked out by simpleeval as ComfyMathExpression does (0.33.0).
+"""Arithmetic that someone typed, worked out by simpleeval as ComfyMathExpression does (0.33.0).
 
 simpleeval runs only what it is given, but nothing bounds how large a number or how deep an
 expression becomes. So that is bounded here, and texts, attributes and methods are left out: no
@@ -54,11 +54,11 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
     """The value of an expression of numbers, names, comparisons and the functions of `FUNCTIONS`.
 
     Args:
-        expression: What somebody typed.
+        expression: What someone typed.
         names: The values that it may name.
 
     Raises:
-        ValueError: It is too long, too deep, makes too large a number, or is no expression.
+        ValueError: It is too long, too deep, makes too large a number, or is not an expression.
         simpleeval.InvalidExpression: It names what there is not, or holds something else.
         ArithmeticError: It divides by nothing, or the like.
     """
@@ -67,7 +67,7 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, MemoryError, RecursionError, ValueError) as error:
-        raise ValueError(f"{expression!r} is no expression: {error}") from None
+        raise ValueError(f"{expression!r} is not an expression: {error}") from None
     _check(tree)
     return _evaluator(names).eval(expression, previously_parsed=tree.body)
 
@@ -76,7 +76,7 @@ def _check(tree: ast.AST) -> None:
     """Refuse what nothing bounds later.
 
     Raises:
-        ValueError: It is nested too deep, or it holds a text, an attribute or a method.
+        ValueError: It is nested too deep, or it holds a string, an attribute or a method.
     """
     level: list[ast.AST] = [tree]
     for _ in range(EXPRESSION_DEPTH):

@@ -49,7 +49,7 @@ def load_latent(context: NodeContext, latent: str) -> Latent:
     try:
         batch, channels, height, width = json.loads(data[8 : 8 + length])["latent_tensor"]["shape"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{latent} holds no latent: {error}") from None
+        raise ValueError(f"{latent} is not a latent file: {error}") from None
     return Latent(int(width) * 8, int(height) * 8, int(batch), int(channels))
 
 
@@ -62,14 +62,14 @@ def save_glb(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **_rest:
 
 @node("Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud")
 def save_advanced(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **values: Any) -> NodeResult:
-    """A cube in the output folder, told by its path there."""
+    """A cube in the output folder, named by its path there."""
     file = _cube(context, filename_prefix, "output")
     return _viewed(context, f"{file.subfolder}/{file.filename}".lstrip("/"), values)
 
 
 @node("Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud")
 def preview_advanced(context: NodeContext, **values: Any) -> NodeResult:
-    """A cube in the temp folder, told by its name alone."""
+    """A cube in the temp folder, named without a path."""
     return _viewed(context, _cube(context, context.class_type.lower(), "temp").filename, values)
 
 
@@ -96,7 +96,7 @@ def _viewed(context: NodeContext, name: str, values: Mapping[str, Any]) -> NodeR
 
 @node("SaveSVGNode")
 def save_svg(context: NodeContext, svg: Any, filename_prefix: str = "svg/ComfyUI") -> NodeResult:
-    """A drawing in the output folder: of a text that is SVG that one, else an empty one."""
+    """A drawing in the output folder: of a string that is SVG that one, else an empty one."""
     empty = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"></svg>'
     file = context.folders.new_file(filename_prefix, "output", "svg")
     file.path.write_text(svg if isinstance(svg, str) and "<svg" in svg else empty, encoding="utf-8")

@@ -43,7 +43,7 @@ def vae_encode(pixels: FloatArray, vae: Model, **_tiles: Any) -> Latent:  # noqa
 
 @node("VAEEncodeForInpaint")
 def vae_encode_for_inpaint(pixels: FloatArray, vae: Model, mask: FloatArray, grow_mask_by: int = 6) -> Latent:
-    """Latents of pictures, and where they are to be painted anew."""
+    """Latents of pictures, and where to repaint them."""
     latent = vae_encode(pixels, vae)
     return replace(latent, mask=_fitted(grow_mask(np.round(mask), grow_mask_by, True), latent))
 
@@ -172,7 +172,7 @@ def latent_composite_masked(
     resize_source: bool,
     mask: FloatArray | None = None,
 ) -> Latent:
-    """One laid over the other where a mask says so."""
+    """One laid over the other where a mask selects it."""
     below, above = decode(context, destination), decode(context, source)
     placed = paste(below, above, (x // 8 * 8, y // 8 * 8), mask, resize_source)
     return replace(destination, paintings=(), image=placed)

@@ -15,13 +15,13 @@ node: Final = LIBRARY.node
 
 @node("PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline", "PrimitiveBoolean")
 def primitive(value: Any) -> Any:
-    """A value that somebody typed."""
+    """A value that someone typed."""
     return value
 
 
 @node("SeedNode")
 def seed_node(seed: int) -> int:
-    """A seed that somebody typed."""
+    """A seed that someone typed."""
     return seed
 
 
@@ -70,7 +70,7 @@ def math_expression(expression: str, values: Mapping[str, Any] | None = None) ->
     """A formula over values named by letters.
 
     Raises:
-        ValueError: It is empty, or what comes out is no finite number.
+        ValueError: It is empty, or what comes out is not a finite number.
     """
     if not expression.strip():
         raise ValueError("Expression cannot be empty.")
@@ -88,11 +88,11 @@ def math_expression(expression: str, values: Mapping[str, Any] | None = None) ->
 
 @node("ComfyNumberConvert")
 def number_convert(value: Any) -> tuple[float, int]:
-    """A number, a truth value or a text as numbers.
+    """A number, a truth value or a string as numbers.
 
     Raises:
-        ValueError: The text is no finite number.
-        TypeError: It is none of these.
+        ValueError: The text is not a finite number.
+        TypeError: It is not one of these.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -120,7 +120,7 @@ def color_to_rgb_int(color: str) -> tuple[int, str, float]:
     """A colour as number, as ``#rrggbb``, and its alpha.
 
     Raises:
-        ValueError: It is no ``#RRGGBB`` or ``#RRGGBBAA``.
+        ValueError: It is not ``#RRGGBB`` or ``#RRGGBBAA``.
     """
     if len(color) not in (7, 9) or not color.startswith("#"):
         raise ValueError("Color must be in format #RRGGBB or #RRGGBBAA")

@@ -2,7 +2,7 @@
 
 The copies of an iteration hang on a LoopIteration, which gives what the StartLoop gives in it. What
 they carry on goes to the next LoopIteration; what they put out goes to one LoopResult, which lets the
-EndLoop go on. So a loop is never a circle (``comfy_extras/nodes_loop.py``).
+EndLoop continue. So a loop is never a cycle (``comfy_extras/nodes_loop.py``).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def start_loop(context: NodeContext, mode: Mapping[str, Any], **given: Any) -> N
     execution = _execution(context)
     values, items = _iterations(mode)
     if len(values) > SIMULATED_ITERATIONS:
-        raise ValueError(f"{len(values)} iterations; the simulator runs {SIMULATED_ITERATIONS} at most")
+        raise ValueError(f"{len(values)} iterations; the simulator runs at most {SIMULATED_ITERATIONS}")
     start = context.node_id
     node = execution.prompt[start]
     body, end = node[_BODY_KEY], node[_END_KEY]
@@ -106,7 +106,7 @@ def end_loop(context: NodeContext, **_given: Any) -> tuple[list[Any]]:
 
 def _execution(context: NodeContext) -> Execution:
     if context.execution is None:
-        raise RuntimeError(f"{context.class_type} runs only within a prompt")
+        raise RuntimeError(f"{context.class_type} runs only as part of a prompt")
     return context.execution
 
 
@@ -232,7 +232,7 @@ class _Expansion:
         return node_id
 
     def graph(self) -> dict[str, dict[str, Any]]:
-        """All of the new nodes, with the one that hands on what was put out."""
+        """All of the new nodes, with the one that passes on what was put out."""
         if self._progress is not None:
             self._results["progress"] = self._progress
         self._results |= _numbered(self._waits)

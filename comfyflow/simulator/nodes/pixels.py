@@ -73,13 +73,13 @@ def same_channels(first: FloatArray, second: FloatArray) -> tuple[FloatArray, Fl
 
 
 def repeat_to(batch: FloatArray, count: int) -> FloatArray:
-    """A batch of so many: repeated from its start, or cut."""
+    """A batch of that size: repeated from its start, or cut."""
     times = -(-count // batch.shape[0])
     return np.concatenate([batch] * times)[:count]
 
 
 def extend_to(batch: FloatArray, count: int) -> FloatArray:
-    """A batch of at least so many: its last one again and again."""
+    """A batch of at least that size: its last one again and again."""
     missing = count - batch.shape[0]
     return batch if missing <= 0 else np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
 

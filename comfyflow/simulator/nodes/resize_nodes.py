@@ -179,7 +179,7 @@ def random_crop_images(images: FloatArray, width: int, height: int, seed: int) -
 def image_pad_for_outpaint(
     image: FloatArray, left: int, top: int, right: int, bottom: int, feathering: int
 ) -> tuple[FloatArray, FloatArray]:
-    """With a grey margin, and a mask of what is to be painted."""
+    """With a grey margin, and a mask of what to paint."""
     batch, height, width, channels = image.shape
     shape = (batch, height + top + bottom, width + left + right, channels)
     padded = np.full(shape, 0.5, dtype=np.float32)

@@ -75,13 +75,13 @@ def string_compare(string_a: str, string_b: str, mode: str, case_sensitive: bool
 
 @node("StringFormat")
 def string_format(f_string: str, values: dict[str, Any] | None = None) -> str:
-    """Values put into a text, by letter: ``{a}``, ``{b:.2f}``.
+    """Values put into a string, by letter: ``{a}``, ``{b:.2f}``.
 
     Raises:
         ValueError: The text reaches into a value (``{a.b}``, ``{a[0]}``), which is not simulated.
     """
     if re.search(r"\{[a-z]*[.\[]", f_string):
-        raise ValueError("only plain fields are simulated, as {a} or {a:.2f}")
+        raise ValueError("only plain fields such as {a} or {a:.2f} are simulated")
     return f_string.format(**(values or {}))
 
 

@@ -65,7 +65,7 @@ def _read(path: Path) -> Video:
     try:
         return read_video(data) if is_recording(data) else Video(read_picture(path)[0])
     except (ValueError, UnidentifiedImageError) as error:
-        raise ValueError(f"{path.name} is no video that can be read: {error}") from None
+        raise ValueError(f"{path.name} is not a video that can be read: {error}") from None
 
 
 @node("Video Slice")
@@ -191,7 +191,7 @@ def save_animated_webp(
 def save_animated_png(
     context: NodeContext, images: FloatArray, filename_prefix: str, fps: float, compress_level: int
 ) -> NodeResult:
-    """An animated PNG in the output folder, prompt and workflow in chunks of its own."""
+    """An animated PNG in the output folder, prompt and workflow in its own chunks."""
     first, *others = _pictures(images)
     info = PngInfo()
     extra = object_or_empty(context.extra_data.get("extra_pnginfo"))

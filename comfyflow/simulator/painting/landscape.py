@@ -13,7 +13,7 @@ def landscape(rng: Random, mood: Mood, width: int, height: int) -> FloatArray:
 
     Args:
         rng: Decides all that the mood leaves open.
-        mood: The hour, the land and what stands in it.
+        mood: The hour, the land and what is in it.
         width: In pixels.
         height: In pixels.
     """

@@ -1,4 +1,4 @@
-"""What a prompt asks for, as far as a few words go: the hour, the land, and what stands in it."""
+"""What a prompt asks for, as far as a few words go: the hour, the land, and what is in it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Mood:
     Attributes:
         hour: A name of `PALETTES`.
         land: ``sea``, ``mountains``, ``forest``, ``city``, ``plain`` or ``abstract``.
-        subjects: What stands in it.
+        subjects: What is in it.
     """
 
     hour: str

@@ -1,4 +1,4 @@
-"""Things that stand in a landscape, as shapes against the light."""
+"""Things that are in a landscape, as shapes against the light."""
 
 from __future__ import annotations
 

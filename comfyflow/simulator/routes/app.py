@@ -103,11 +103,11 @@ def _loopback(name: str) -> bool:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what real servers answer to what they stumble over: 500 and a text."""
+    """Answer what real servers answer to what they stumble over: 500 and a string."""
     try:
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-        # A real server's static files match every path, but only GET: what is not there is missing
+        # A real server's static files match every path, but only GET: what does not exist is missing
         # to a GET, and forbidden to anything else.
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, text="405: Method Not Allowed")

@@ -226,4 +226,4 @@ def _read_cursor(text: str) -> int:
     try:
         return int(base64.urlsafe_b64decode(text.encode()))
     except (ValueError, binascii.Error):
-        raise RefusedError("INVALID_CURSOR", "no cursor of this list") from None
+        raise RefusedError("INVALID_CURSOR", "not a cursor of this list") from None

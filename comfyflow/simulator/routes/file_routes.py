@@ -140,7 +140,7 @@ async def _upload(
     if image is None:
         return web.Response(status=400)
     if not isinstance(image, web.FileField):
-        raise TypeError("a file without a name is no file")
+        raise TypeError("a file needs a name")
     kind = str(form.get("type", "input"))
     if kind not in FOLDER_TYPES:
         raise web.HTTPInternalServerError
@@ -181,7 +181,7 @@ def _plain(_folders: Folders, _form: Any, sent: bytes) -> bytes:
 
 
 def _masked(folders: Folders, form: Any, sent: bytes) -> bytes | None:
-    """The picture that ``original_ref`` names, with the mask's alpha; None where it is missing."""
+    """The picture that ``original_ref`` names, with the mask's alpha; None if it is missing."""
     original = json.loads(form["original_ref"])
     name, kind = split_annotation(original["filename"])
     if not name or name.startswith("/") or ".." in name:

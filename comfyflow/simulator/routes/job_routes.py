@@ -196,7 +196,7 @@ def _completion(status: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
 
 
 def _workflow_id(extra_data: Mapping[str, Any]) -> Any:
-    """The id of the editor's workflow. One that is no object breaks the list, as in life."""
+    """The id of the editor's workflow. One that is not an object breaks the list, as in life."""
     return extra_data.get("extra_pnginfo", {}).get("workflow", {}).get("id")
 
 
@@ -204,7 +204,7 @@ def _summary(outputs: Mapping[str, Any], text_last: bool) -> tuple[int, int, dic
     """How many files there are, how many of them can be shown, and which one stands for the job.
 
     A saved file goes before a preview, and what came first before what came later. Text that is
-    no file is never counted.
+    not a file is never counted.
 
     Args:
         outputs: What the nodes gave.
@@ -240,7 +240,7 @@ def _items(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _as_files(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs as one job tells them: 3D files that are named by a text are files, null is left out."""
+    """Outputs as one job tells them: 3D files that are named by a string are files, null is left out."""
     return {
         node_id: {
             kind: [_as_file(item) for item in items if item is not None]

@@ -1,4 +1,4 @@
-"""Prompts: sent, queued, remembered, stopped; and the socket that tells of them."""
+"""Prompts: sent, queued, remembered, stopped; and the socket that reports them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _failure_policy(body: Mapping[str, Any], profile: Profile) -> object:
     """What is to happen when a node fails.
 
     The pull request has it beside the prompt. In ``extra_data``, where its first form had it, it is
-    heard too, but is no reason to refuse a prompt.
+    read too, but never a reason to refuse a prompt.
     """
     if not profile.node_failure_policy:
         return FAIL_FAST
@@ -115,7 +115,7 @@ async def _spoil_reply(request: web.Request, faults: Faults) -> None:
 
 
 def _prompt_id(body: dict[str, Any], uuid_only: bool) -> str | None:
-    """The prompt's id: the client's or a new one; None where the server refuses it."""
+    """The prompt's id: the client's or a new one; None if the server refuses it."""
     if not uuid_only:
         return str(body.get("prompt_id", uuid.uuid4()))
     wanted = body.get("prompt_id")

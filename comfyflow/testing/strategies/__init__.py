@@ -2,7 +2,7 @@
 
 from ...extra import needing
 
-with needing("drawing workflows", "test"):
+with needing("generating workflows", "test"):
     from .fault import InvalidPrompt as InvalidPrompt
     from .fault import invalid_prompts as invalid_prompts
     from .graph import GraphOptions as GraphOptions

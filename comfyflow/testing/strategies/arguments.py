@@ -58,7 +58,7 @@ class Arguments:
         free: How many nodes there may be for it and for what it needs.
 
     Attributes:
-        inputs: By full name, in the server's order; None where a link is waited for.
+        inputs: By full name, in the server's order; None if a link is waited for.
         demands: The inputs that wait for a link.
         free: How many nodes are left when the demands' are set aside.
     """
@@ -146,11 +146,11 @@ class Arguments:
         return name in self._linked
 
     def given(self, entry: InputSchema, name: str) -> _Entry:
-        """An input that is to be drawn and not to be left out."""
+        """An input that is drawn and not left out."""
         return _Entry(entry, name, True)
 
     def below(self, name: str, entries: Iterable[InputSchema]) -> list[_Entry]:
-        """Inputs that are to be drawn below a name."""
+        """Inputs to draw below a name."""
         return [_Entry(entry, f"{name}.{entry.name}", entry.required) for entry in entries]
 
     def option(self, entry: InputSchema, options: Sequence[DynamicOption]) -> DynamicOption:

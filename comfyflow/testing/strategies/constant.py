@@ -35,7 +35,7 @@ class Constants:
     """What one input takes as a constant.
 
     Attributes:
-        values: Draws a value as it stands in a prompt; the stated default is the simplest.
+        values: Draws a value as it is in a prompt; the stated default is the simplest.
         plain: The stated default, if a server would take it, or `MISSING`.
     """
 
@@ -49,7 +49,7 @@ class Constants:
 def constants_of(
     entry: InputSchema, files_known: bool = True, largest: int | None = None
 ) -> Constants | None:
-    """The constants of an input, or None where there are none.
+    """The constants of an input, or None if there are none.
 
     None for a pure socket, for a list of files of which none is installed, for a range that
     nothing is in, and for bounds that a server cannot compare a value with.
@@ -57,7 +57,7 @@ def constants_of(
     Args:
         entry: Any input that is not dynamic.
         files_known: Whether the schema knows which files are installed. If not, any name may
-            stand where it lists none; not where a file is to be uploaded, which must be there.
+            are where it lists none; not where a file is uploaded, which must exist.
         largest: The largest number, where the input takes one that is not larger.
     """
     if _fails_at_bounds(entry):
@@ -115,7 +115,7 @@ def _primitive(entry: InputSchema, kind: str) -> Constants | None:
     if kind == "FLOAT":
         return _decimal(entry)
     if "min" in entry.options or "max" in entry.options:
-        return None  # a server compares even a text with them, and fails
+        return None  # a server compares even a string with them, and fails
     default = entry.default
     if kind == "BOOLEAN":
         return Constants(st.booleans(), default if isinstance(default, bool) else MISSING)
@@ -156,7 +156,7 @@ def _stated(end: float | None) -> float | None:
 
 
 def _above(end: float) -> float:
-    """The least float that is not below a number (an int may have no float of its own)."""
+    """The least float that is not below a number (an int may have no exact float)."""
     near = _float(end)
     return near if near >= end else math.nextafter(near, _INFINITE)
 

@@ -1,6 +1,6 @@
-"""Values that ComfyUI's own nodes ask for in their Python, where no /object_info says so.
+"""Values that ComfyUI's own nodes ask for in their Python, without any /object_info declaring it.
 
-As in 0.3.64 and 0.27.0. Nodes of other packages may have such checks too: `graphs` takes
+As in 0.3.64 and 0.27.0. Nodes of other packages may have these checks too: `graphs` takes
 ``values`` for them.
 """
 
@@ -46,7 +46,7 @@ CORE_EXACT_TYPES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 """By class: the module that defines it, and the inputs whose type it looks at itself."""
 
 EXACT_TYPES: Final = frozenset({"MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID"})
-"""The types that such an input looks for."""
+"""The types that the input looks for."""
 
 
 def core_exact_types(node: NodeSchema) -> frozenset[str]:

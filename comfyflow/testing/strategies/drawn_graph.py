@@ -1,10 +1,10 @@
 """DrawnGraph one graph: nodes and what they need, then what leads on to an output node.
 
 A budget of nodes is kept. What is still to be made always has its least cost set aside, so a
-graph can be finished whatever is chosen, and is no larger than it was to be.
+graph can be finished whatever is chosen, and is never larger than intended.
 
-Each part is drawn by a strategy of its own (`_branch`, `_onward`, `_source`), and begins with the
-same choices wherever it stands: so Hypothesis can take a part away, or put a smaller one in its
+Each part is drawn by its own strategy (`_branch`, `_onward`, `_source`), and begins with the
+same choices wherever it is: so Hypothesis can take a part away, or put a smaller one in its
 place, and the rest still means the same.
 """
 
@@ -110,7 +110,7 @@ class DrawnGraph:
         """An output that is there already, or one of a node that is made for it.
 
         Args:
-            new: What a coin said: that one is to be made, if there is room.
+            new: What a coin said: to make a new one, if there is room.
             demand: What is wanted.
             depth: How many nodes in one another are being made.
         """

@@ -76,12 +76,12 @@ class Spot(NamedTuple):
 
 @spelled(GraphOptions, GraphSettings)
 def invalid_prompts(schema: Schema, **options: Unpack[GraphOptions]) -> st.SearchStrategy[InvalidPrompt]:
-    """Prompts with one thing wrong, of which a server with this schema refuses all outputs.
+    """Prompts with a single mistake, for which a server with this schema rejects all outputs.
 
     An unknown class, no output, a required input that is missing, a value out of its range or
-    list or of a wrong kind, a link of a wrong type, in a circle, to nothing, or that is none.
+    list or of a wrong kind, a link of a wrong type, in a cycle, to nothing, or that is not
 
-    A node class may have checks of its own that no schema tells of, and a server leaves ranges
+    one. A node class may have its own checks that no schema describes, and a server leaves ranges
     and choices to them. Nothing is broken in a class that is known to have some.
 
     Args:
@@ -223,14 +223,14 @@ class _Faults:
         return broken
 
     def _outputs_before(self, node: GraphNode) -> Iterator[tuple[Link, object]]:
-        """The outputs of what stands before a node: links to them make no circle."""
+        """The outputs of what is before a node: links to them make no cycle."""
         for other in self.nodes:
             if other is node:
                 return
             yield from self._outputs_of(other)
 
     def _outputs_behind(self, node: GraphNode) -> Iterator[tuple[Link, object]]:
-        """The outputs of a node and of what depends on it: links to them make a circle."""
+        """The outputs of a node and of what depends on it: links to them make a cycle."""
         behind = {node.node_id}
         for other in self.nodes:
             if other is node or any(link.node_id in behind for _, link in other.links):

@@ -25,7 +25,7 @@ MAX_NODES = 16
 
 
 class GraphOptions(TypedDict, total=False):
-    """What can be said of drawn graphs.
+    """Settings of generated graphs.
 
     Attributes:
         max_nodes: The largest number of nodes (16).
@@ -100,7 +100,7 @@ def workflow_of(graph: Graph) -> Workflow[Any]:
     """A graph as a workflow of raw nodes, with its ids and titles.
 
     Args:
-        graph: Its nodes stand in an order in which they could run, as drawn ones do.
+        graph: Its nodes are in an order in which they could run, as drawn ones do.
     """
     from ...workflows import Workflow
 

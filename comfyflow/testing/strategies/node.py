@@ -37,7 +37,7 @@ def node_inputs(
     vocabulary = _OneNode(node, values or {})
     if vocabulary.cost_of_node(node, {}) == NEVER:
         names = [entry.name for entry in node.inputs if vocabulary.of_input(entry, {}) == NEVER]
-        raise SchemaError(f"{node.class_type}: nothing can be given to {', '.join(map(repr, names))}")
+        raise SchemaError(f"{node.class_type}: nothing fits {', '.join(map(repr, names))}")
     return _inputs(vocabulary, node, links or _any_output)
 
 
@@ -56,7 +56,7 @@ def _inputs(
 
 
 class _OneNode(Vocabulary):
-    """One class, for which every link can be had."""
+    """One class, for which every link can be made."""
 
     def __init__(self, node: NodeSchema, values: Mapping[str, st.SearchStrategy[Any]]) -> None:
         schema = Schema({node.class_type: node.raw})

@@ -1,4 +1,4 @@
-"""What can be made of a schema: which nodes, at what least cost, and what can stand before and
+"""What can be made of a schema: which nodes, at what least cost, and what can be before and
 behind them. Found once for a schema, so that drawing only chooses.
 
 The cost of a node is the number of nodes of the smallest tree that gives it all it needs.
@@ -148,7 +148,7 @@ class Vocabulary:
         return list(dict.fromkeys(name for name in [*inputs, *outputs] if name is not None))
 
     def is_socket(self, entry: InputSchema) -> bool:
-        """Whether an input is to be linked rather than typed in, if that can be done."""
+        """Whether an input must be linked rather than typed in, if that can be done."""
         return bool(entry.options.get("forceInput")) or self.widget(entry) is None
 
     def accepted(self, entry: InputSchema, bound: Bound) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ class Vocabulary:
         servers since 0.4 take it anywhere, but for nodes that look at the type themselves. Before
         0.8, ``*`` as a member of a union is a type like any other.
 
-        Empty where nothing is to be linked to it: a choice, or an input without a socket. What an
+        Empty if no link is drawn to it: a choice, or an input without a socket. What an
         input takes that unfolds is not its ``slotType``: 0.27.0 compares a link with its type
         itself, so that only an output of type ``*`` fits.
         """
@@ -312,7 +312,7 @@ class Vocabulary:
 
     @cached_property
     def _sources(self) -> Mapping[str, list[LinkOrigin]]:
-        """The outputs of each type. Outputs of a template stand under every type that it can stand
+        """The outputs of each type. Outputs of a template are under every type that it can be
         for.
         """
         found: defaultdict[str, list[LinkOrigin]] = defaultdict(list)
@@ -389,7 +389,7 @@ class Vocabulary:
 
 
 class Pool:
-    """The node classes that can stand in a graph, those that need least first.
+    """The node classes that can be in a graph, those that need least first.
 
     Args:
         vocabulary: What can be made.
@@ -404,20 +404,20 @@ class Pool:
         found = sorted((total, name) for name, total in totals.items() if total < NEVER)
         if not found:
             raise SchemaError(
-                f"nothing can be drawn from {vocabulary.schema!r}: no output node can be given what it needs"
+                f"cannot generate workflows from {vocabulary.schema!r}: no output node's inputs can be filled"
             )
         self.totals: Final = [int(total) for total, _ in found]
         self.names: Final = [name for _, name in found]
 
     def affordable(self, free: float) -> list[str]:
-        """The classes that so many nodes suffice for."""
+        """The classes that a number of nodes suffices for."""
         return self.names[: bisect_right(self.totals, free)]
 
 
 def output_types(output: OutputSchema, bound: Bound) -> tuple[str, ...]:
-    """The types of an output; none where it gives a choice or its template is not bound.
+    """The types of an output; none if it gives a choice or its template is not bound.
 
-    A type that some node looks at itself stands there a second time, marked as declared.
+    A type that some node looks at itself is there a second time, marked as declared.
     """
     if output.match_template is not None:
         kind = bound.get(output.match_template)

@@ -29,7 +29,7 @@ def workflow_3d_hunyuan3d_image_to_model(
     seed: int = 242832339647017,
     ckpt_name: str = "hunyuan3d-dit-v2_fp16.safetensors",
 ) -> SaveGLB:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Step1 - Load model ---
     model, clip_vision, vae = ImageOnlyCheckpointLoader(ckpt_name=ckpt_name)
 

@@ -27,7 +27,7 @@ def audio_ace_step_1_t2a_song(
     seed: int = 468254064217846,
     ckpt_name: str = "ace_step_v1_3.5b.safetensors",
 ) -> SaveAudioMP3:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Load model here ---
     model, clip, vae = CheckpointLoaderSimple(ckpt_name=ckpt_name)
 

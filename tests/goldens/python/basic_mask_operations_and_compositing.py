@@ -49,7 +49,7 @@ def basic_mask_operations_and_compositing(
     MaskPreview,
     MaskPreview,
 ]:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Try It Yourself ---
     load_image = LoadImage(image=image_file)
 

@@ -34,7 +34,7 @@ def default(
     height: int = 512,
     ckpt_name: str = "v1-5-pruned-emaonly-fp16.safetensors",
 ) -> SaveImage:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Step 1 - Load model ---
     model, clip, vae = CheckpointLoaderSimple(ckpt_name=ckpt_name)
 

@@ -85,7 +85,7 @@ def image_flux_1_fill_dev_one_reward(
     clip_name2: str = "t5xxl_fp16.safetensors",
     vae_name: str = "ae.safetensors",
 ) -> tuple[PreviewImage, PreviewImage]:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     image, mask = LoadImage(image=image_file)
     image_2 = one_reward_image_inpainting(
         input_image=image,

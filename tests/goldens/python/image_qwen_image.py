@@ -105,7 +105,7 @@ def image_qwen_image(
     clip_name: str = "qwen_2.5_vl_7b_fp8_scaled.safetensors",
     vae_name: str = "qwen_image_vae.safetensors",
 ) -> SaveImage:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     image = text_to_image_qwen_image(
         prompt=prompt,
         negative_prompt=negative_prompt,

@@ -33,7 +33,7 @@ def sd3_5_large_canny_controlnet_example(
     ckpt_name: str = "sd3.5_large_fp8_scaled.safetensors",
     control_net_name: str = "sd3.5_large_controlnet_canny.safetensors",
 ) -> tuple[PreviewImage, SaveImage]:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Step 1 - Load models ---
     model, clip, vae = CheckpointLoaderSimple(ckpt_name=ckpt_name)
     control_net = ControlNetLoader(control_net_name=control_net_name)

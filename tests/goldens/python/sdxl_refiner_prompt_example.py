@@ -32,7 +32,7 @@ def sdxl_refiner_prompt_example(
     refiner_ckpt_name: str = "sd_xl_refiner_1.0.safetensors",
     base_ckpt_name: str = "sd_xl_base_1.0.safetensors",
 ) -> SaveImage:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Load in REFINER SDXL Model ---
     #
     # --- Note: Load Checkpoint REFINER ---

@@ -36,7 +36,7 @@ def template_seedance2_storyboard_to_video(
     seed_3: int = 1050544927289873,
     seed_4: int = 275927675,
 ) -> tuple[SaveImage, PreviewAny, SaveVideo]:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     # --- Previs Storyboard Generator ---
     prompt_3 = GeminiNode(prompt=prompt, seed=seed, system_prompt=system_prompt)
     image = OpenAIGPTImageNodeV2(

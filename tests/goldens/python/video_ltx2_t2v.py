@@ -152,7 +152,7 @@ def video_ltx2_t2v(
     lora_name: str = "ltx-2-19b-distilled-lora-384.safetensors",
     text_encoder: str = "gemma_3_12B_it_fp4_mixed.safetensors",
 ) -> SaveVideo:
-    """Make the graph; the defaults are what was saved."""
+    """Build the graph; the defaults are the saved values."""
     video = text_to_video_ltx_2_0(
         prompt=prompt,
         negative_prompt=negative_prompt,
