@@ -169,7 +169,7 @@ CASES: list[tuple[Change, str, str, str]] = [
         lambda c: required(c, "Loader")["mode"][0].append("new"),
         "choices_added",
         "note",
-        "Loader #1, input mode: offers 'new' now",
+        "Loader #1, input mode: now offers 'new'",
     ),
     (
         lambda c: required(c, "Loader")["mode"][1].update(lazy=True),
@@ -271,7 +271,7 @@ CASES: list[tuple[Change, str, str, str]] = [
         lambda c: c["Loader"].update(output_name=["model", "CLIP"]),
         "output_renamed",
         "note",
-        "Loader #1: output 0 (MODEL) is called model now",
+        "Loader #1: output 0 (MODEL) is now called model",
     ),
     (
         lambda c: c["Sampler"].update(output_is_list=[False]),

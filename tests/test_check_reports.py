@@ -44,7 +44,7 @@ made.py:made: would not run
   flows/made.py:7: error: Sampler #2 ('The sampler'), input steps: range was min 1, max 100, is min 1, \
 max 10; here it {REASON} [range_changed]
   warning: Save #3: is now deprecated [deprecated_changed]
-  note: Loader #1, input mode: offers 'new' now [choices_added]
+  note: Loader #1, input mode: now offers 'new' [choices_added]
 other.json: would run"""
 
 
@@ -52,7 +52,7 @@ GITHUB = f"""\
 ::error file=flows/made.py,line=7,title=made.py%3Amade%3A range_changed::Sampler #2 ('The sampler'), \
 input steps: range was min 1, max 100, is min 1, max 10; here it {REASON}
 ::warning file=made.py,title=made.py%3Amade%3A deprecated_changed::Save #3: is now deprecated
-::notice file=made.py,title=made.py%3Amade%3A choices_added::Loader #1, input mode: offers 'new' now"""
+::notice file=made.py,title=made.py%3Amade%3A choices_added::Loader #1, input mode: now offers 'new'"""
 
 
 def test_text_and_annotations() -> None:

@@ -285,7 +285,7 @@ def test_what_is_not_there_is_said_in_a_line(
 ) -> None:
     words = ("--server", server.url)
     assert "did you mean 'checkpoints'" in only_line(command("models", "chekpoints", *words))
-    assert "has no model folder 'x'; there are: " in only_line(command("models", "x", *words))
+    assert "has no model folder 'x'; available: " in only_line(command("models", "x", *words))
     assert "no file 'a/b.png' in its temp folder" in only_line(command("view", "a/b.png [temp]", *words))
     assert "no file '../x' in its output folder" in only_line(command("view", "../x", *words))
     assert "neither queue nor history" in only_line(command("download", "x", *words))
@@ -412,7 +412,7 @@ def test_ctrl_c_twice_leaves_the_prompt_and_says_so(
     monkeypatch.setattr(Handle, "cancel", interrupted)
     run = command("run", f"{script}:plain", "--server", server.url)
     assert run.code == 130
-    assert f"may go on, `comfyflow cancel {server.prompts[-1].prompt_id}` stops it" in run.err
+    assert f"may still run; `comfyflow cancel {server.prompts[-1].prompt_id}` stops it" in run.err
 
 
 def test_nobody_reads_the_output_any_more(server: Simulator, script: str, tmp_path: Path) -> None:

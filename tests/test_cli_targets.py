@@ -138,7 +138,7 @@ def test_what_cannot_be_converted_says_in_which_file_it_stands(
 @pytest.mark.parametrize("name", ["to-workflow", "validate", "run"])
 def test_options_of_a_conversion_are_not_for_python(name: str, command: Command) -> None:
     run = command(name, "plain.py", "--editor", "1.49")
-    assert (run.code, "--editor is for workflows of the editor; plain.py is Python" in run.err) == (2, True)
+    assert (run.code, "--editor is for editor workflows; plain.py is Python" in run.err) == (2, True)
 
 
 def test_options_of_a_conversion_are_for_those_that_need_one(command: Command) -> None:

@@ -38,9 +38,9 @@ WITHOUT_JSON: list[tuple[Any, str]] = [
     (math.nan, "nan is not a number that JSON can hold"),
     (-math.inf, "-inf is not a number that JSON can hold"),
     ({"a": [1, {"b": math.inf}]}, "inf is not a number that JSON can hold"),
-    (b"bytes", "b'bytes' (bytes) is nothing that JSON can hold"),
-    ([{1, 2}], "{1, 2} (set) is nothing that JSON can hold"),
-    (range(3), "range(0, 3) (range) is nothing that JSON can hold"),
+    (b"bytes", "b'bytes' (bytes) cannot be written as JSON"),
+    ([{1, 2}], "{1, 2} (set) cannot be written as JSON"),
+    (range(3), "range(0, 3) (range) cannot be written as JSON"),
 ]
 
 

@@ -171,7 +171,7 @@ def test_the_old_name_says_the_new_one(tmp_path: Path, monkeypatch: pytest.Monke
     nodes = load_nodes(raw, tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     for module in (nodes.__name__, f"{nodes.__name__}.{ESSENTIALS}"):
-        with pytest.raises(ImportError, match="GetImageSize_f7d0 is called GetImageSize_essentials now"):
+        with pytest.raises(ImportError, match="GetImageSize_f7d0 is now called GetImageSize_essentials"):
             exec(f"from {module} import GetImageSize_f7d0", {})  # noqa: S102
         with pytest.raises(ImportError, match="Nothing"):
             exec(f"from {module} import Nothing", {})  # noqa: S102
