@@ -120,7 +120,7 @@ async def author(agent: Agent, root: Path) -> None:
     }
     said = text(report)
     nearest = re.search(r"sampler_name is 'eulr', .* Did you mean '(\w+)'\?", said)
-    right = re.search(r"error: (\w+) is required and missing\. There is '(\w+)'", said)
+    right = re.search(r"error: (\w+) is required and missing\. The prompt has '(\w+)'", said)
     assert nearest is not None, said
     assert right is not None, said
     by_class["KSampler"]["sampler_name"] = nearest[1]

@@ -383,7 +383,7 @@ def test_ctrl_c_leaves_the_prompt_and_says_so(server: Simulator, detached: Any, 
             told = process.stderr.read()
         assert process.returncode == 130
         assert told == (
-            f"comfyflow: prompt {prompt_id} goes on: `comfyflow cancel {prompt_id}` stops it, "
+            f"comfyflow: prompt {prompt_id} keeps running: `comfyflow cancel {prompt_id}` stops it, "
             f"`comfyflow wait {prompt_id}` waits for its files\n"
         )
         with Client(server.url) as client:

@@ -65,9 +65,9 @@ def test_rule_18_links_are_lists_in_version_0_4_and_objects_in_others(
 
 
 def test_an_error_about_a_link_says_why_it_was_not_read() -> None:
-    with pytest.raises(ConversionError, match=r"the workflow has no version, and .* lists there; repair"):
+    with pytest.raises(ConversionError, match=r"the workflow has no version, in which .* lists; repair"):
         convert(linked([LIST], version=None))
-    with pytest.raises(ConversionError, match=r"says version 0\.4, and .* objects there; repair"):
+    with pytest.raises(ConversionError, match=r"has version 0\.4, in which .* objects; repair"):
         convert(linked([OBJECT]))
 
 

@@ -147,7 +147,7 @@ def doubling(levels: int, leaf: list[Any], id_: str = "1") -> dict[str, Any]:
 @pytest.mark.parametrize("levels", [17, 60, 199])
 def test_subgraphs_are_counted_before_they_are_expanded(levels: int, editor: str) -> None:
     made = doubling(levels, [node(1, "Encode", ["a"])])
-    with pytest.raises(ConversionError, match=r"the subgraphs in .* stand for .* nodes; more than 100,000"):
+    with pytest.raises(ConversionError, match=r"the subgraphs in .* expand to .* nodes; more than 100,000"):
         convert(made, editor)
 
 
@@ -191,7 +191,7 @@ def test_subgraphs_in_a_circle_or_too_deep_are_refused() -> None:
 def test_group_nodes_are_counted_before_they_are_expanded() -> None:
     group = {"nodes": [{"type": "Invert", "index": number} for number in range(1000)], "links": []}
     made = workflow([node(number, "workflow>G") for number in range(101)], extra={"groupNodes": {"G": group}})
-    with pytest.raises(ConversionError, match="the group nodes stand for 101000 nodes"):
+    with pytest.raises(ConversionError, match="the group nodes expand to 101000 nodes"):
         convert(made)
 
 

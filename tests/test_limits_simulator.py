@@ -66,7 +66,7 @@ def test_iterations_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
         assert run(server, counting(count=3))["status"]["status_str"] == "success"
         status = run(server, counting(count=4))["status"]
     assert status["status_str"] == "error"
-    assert "4 iterations; the simulator runs 3 at most" in json.dumps(status["messages"])
+    assert "4 iterations; the simulator runs at most 3" in json.dumps(status["messages"])
 
 
 def test_the_header_of_a_model(tmp_path: Path) -> None:

@@ -359,7 +359,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
         free = 1000
 
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage)
-    with pytest.raises(ModelFileError, match=r"takes 1 MiB more, and .* has 1000 bytes"):
+    with pytest.raises(ModelFileError, match=r"needs 1 MiB more, but .* has 1000 bytes"):
         downloads.fetch(file_at(f"{server}/a"))
 
 

@@ -284,7 +284,7 @@ def test_the_command_lists_what_is_missing(command: Command, server: Simulator, 
         "missing  checkpoints/gone.safetensors",
         "         https://example.com/gone.safetensors",
         f"         SHA256 {HASH}",
-        "         wanted by #2 CheckpointLoaderSimple.ckpt_name",
+        "         used by #2 CheckpointLoaderSimple.ckpt_name",
         "present  checkpoints/there.safetensors",
         "1 of 2 model files are missing",
     ]

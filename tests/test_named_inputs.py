@@ -227,7 +227,7 @@ def test_a_value_that_its_input_does_not_take_is_told(tmp_path: Path, command: C
     path.write_text(json.dumps(prompt))
     run = command("parameters", str(path))
     assert run.code == 0
-    assert "what the workflow has for --seed does not fit: it takes a whole number, at least 0" in run.err
+    assert "the workflow's value for --seed does not fit: it expects an integer, at least 0" in run.err
     assert "not -5" in run.err
 
 

@@ -92,7 +92,7 @@ def test_a_made_project_is_installed_and_its_tests_pass(
     assert (made.code, made.err) == (0, "")
     assert files(tmp_path / "print-shop") == sorted(MADE)
     told = made.out.splitlines()
-    assert told[0] == f"made print-shop in {tmp_path / 'print-shop'}"
+    assert told[0] == f"created print-shop in {tmp_path / 'print-shop'}"
     assert told[told.index("next:") + 1 :] == [
         '  cd print-shop && python -m pip install -e ".[test]"',
         "  pytest",

@@ -140,7 +140,7 @@ def test_a_parameter_of_fixed_choices_is_of_their_type(schema: Schema) -> None:
     [
         ("sampler", "unknown kind of parameter 'sampler'; choose prompts, files, seeds, sizes, models"),
         ("99.seed", "unknown node '99'"),
-        ("3.sede", "KSampler #3 has no value 'sede'; it has seed, steps"),
+        ("3.sede", "KSampler #3 has no value 'sede'; its values: seed, steps"),
         ("3.model", "has no value 'model'"),
     ],
 )

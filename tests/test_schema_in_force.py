@@ -156,7 +156,7 @@ def test_a_workflow_in_python_is_compiled_without_asking_a_server(
 
 def test_options_that_name_two_schemas_are_refused(command: Command, tmp_path: Path) -> None:
     run = command("nodes", "--server", "x", "--stubs", "comfynodes")
-    assert (run.code, run.err) == (2, "comfyflow: give --server or --stubs, not both\n")
+    assert (run.code, run.err) == (2, "comfyflow: pass --server or --stubs, not both\n")
 
 
 @pytest.mark.parametrize("words", [["nodes"], ["validate"], ["lock"], ["convert"], ["to-python"]])

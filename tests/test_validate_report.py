@@ -32,7 +32,7 @@ def test_it_prints_by_node_with_places_and_suggestions() -> None:
         "  error: width is 8; the minimum is 16. The nearest valid value is 16. [value_smaller_than_min]",
         "Blend #2  at flow.py:12",
         f"  error: mask takes MASK, and output 0 of node '1' is IMAGE. {MISMATCH}",
-        "  warning: zzz is no input of Blend; the server ignores it [unknown_input]",
+        "  warning: zzz is not an input of Blend; the server ignores it [unknown_input]",
         "schema: 17 node classes of ComfyUI 0.27.0, from a dictionary",
     ]
     assert repr(report) == "<Report: invalid (prompt_outputs_failed_validation): 2 errors, 1 warning>"

@@ -14,7 +14,7 @@ from comfyflow.workflows.value_type import Hint, fixed_choices, limits_of, notes
 from tests.small_schema import node_class
 
 EXACT = 2**53 - 1
-RULE = f"Numbers above {EXACT} must be given as a text by JavaScript, which rounds them."
+RULE = f"Numbers above {EXACT} must be sent as strings from JavaScript, which rounds them."
 
 
 def entry_of(kind: Any, class_type: str = "Take", /, **options: Any) -> InputSchema:

@@ -147,7 +147,7 @@ def notes_of(entry: InputSchema, class_type: str) -> Iterator[Hint]:
 def held_annotation(entry: InputSchema, fed: Sequence[tuple[InputSchema, str]]) -> Any:
     """The annotation for a number that a node only holds for other inputs, as `PrimitiveInt` does.
 
-    The editor offers to draw each such number at random; it is a seed only where all of them are. Their
+    The editor offers to draw these numbers at random; it is a seed only where all of them are. Their
     ranges are not its own: a server checks those of constants, not of what is linked.
 
     Args:
