@@ -148,7 +148,7 @@ def test_autogrow_checks_names_and_number() -> None:
         autogrow({"frist": 1}, "", ("first", "second"))
     with pytest.raises(NodeUsageError, match="3 values for 2 slots"):
         autogrow([1, 2, 3], "", ("first", "second"))
-    with pytest.raises(NodeUsageError, match="expected a list of values"):
+    with pytest.raises(NodeUsageError, match="expected a list with one value per slot"):
         Batch(images=Empty())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert autogrow(None, "x") is None
 

@@ -139,7 +139,7 @@ def test_an_unknown_key_is_told_once_and_with_the_choices() -> None:
         "the node will fail [dynamic_key_unknown]"
     )
     (line,) = lines(choosing(**{"how.width": 8}))[2:-1]
-    assert "how is missing; it needs a choice ('plain', 'grown', 'deep'), and" in line
+    assert "how is missing; it needs a choice ('plain', 'grown', 'deep'), or" in line
     many = {**CHOICE, "options": [{"key": f"k{index}", "inputs": {}} for index in range(9)]}
     raw = {
         **RAW,
