@@ -12,7 +12,7 @@ import pytest
 
 from comfyflow import bounds, cache_folder, client, configuration, errors
 from comfyflow.cli.app import COMMANDS
-from tools.site import api, commands, drawing, pages
+from tools.site import api, commands, drawing, pages, rules_page
 from tools.site.links import anchors, links, prose, site_path
 
 ROOT: Final = Path(__file__).parents[1]
@@ -113,6 +113,16 @@ def test_every_variable_is_on_the_page_of_the_configuration(site: dict[str, str]
         if isinstance(value, str) and re.fullmatch(r"COMFYFLOW_[A-Z_]+[A-Z]", value)
     }
     assert variables <= set(re.findall(r"`(COMFYFLOW_\w+)`", site["reference/configuration.md"]))
+
+
+def test_every_numbered_rule_has_tests_on_a_page(site: dict[str, str]) -> None:
+    rules = rules_page.rules()
+    assert list(rules) == list(range(1, 23))
+    assert all(len(rule) > 10 for rule in rules.values())
+    page = site["explanation/rules-and-tests.md"]
+    for number in rules:
+        section = page.partition(f"## Rule {number}\n")[2].partition("\n## ")[0]
+        assert f"`test_rule_{number}_" in section, number
 
 
 def test_the_layers_are_drawn_from_the_top() -> None:

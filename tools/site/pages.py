@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
 
-from . import api, commands, drawing, errors_page, events_page
+from . import api, commands, drawing, errors_page, events_page, formats_page, rules_page
 from .links import DOCS, PICTURES, ROOT, for_site, links, listing, site_path
 
 PROJECT: Final = ("ARCHITECTURE.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")
@@ -18,7 +18,10 @@ def made() -> Mapping[str, str]:
     """The pages that are made from the code, by their paths in the site's folder of pages."""
     return {
         "reference/commands.md": commands.page(),
+        "explanation/rules-and-tests.md": found_late(rules_page.page()),
+        **rules_page.listings(),
         "reference/errors.md": errors_page.page(),
+        "reference/formats.md": formats_page.page(),
         "reference/events.md": found_late(events_page.page()),
         **{path: found_late(text) for path, text in api.pages().items()},
     }
