@@ -33,7 +33,7 @@ def fault_words(description: str, restarts: int) -> argparse.ArgumentParser:
 
 
 def told(run: Callable[[Path, int, int], BatchFaultRun], asked: argparse.Namespace) -> int:
-    """Run it in a folder of its own, and say what became of the rows; gives the exit code."""
+    """Run it in a separate folder, and report the rows; returns the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         found = run(Path(folder), asked.seed, asked.rows)
     print(f"seed {asked.seed}: {found}")

@@ -5,7 +5,7 @@
     python -m tools.batch_real --folder ComfyUI -- .venv/bin/python main.py --cpu --listen 127.0.0.1 \\
         --port {port} --base-directory {base} --disable-auto-launch --database-url sqlite:///{base}/comfy.db
 
-Each server has a port and a base directory of its own. The rows go through nodes that need no model, and
+Each server has its own port and base directory. The rows go through nodes that need no model, and
 each gives a picture whose color tells its row. It ends with 1 if a row was lost, or was run twice though the
 server still knew of the first time, or if a file is wrong.
 """
@@ -39,7 +39,7 @@ STARTS = 1200.0
 """Seconds that a server may take to start."""
 
 MOST = 1000
-"""So many rows have colors that differ by more than a server rounds."""
+"""How many rows have colors that differ by more than a server rounds."""
 
 
 def color_of(number: int) -> tuple[int, int, int]:
@@ -78,7 +78,7 @@ class Server(Process):
     Args:
         command: Its words, with ``{port}`` and ``{base}``.
         folder: Where it is started.
-        base: A folder of its own.
+        base: A separate folder.
     """
 
     def __init__(self, command: list[str], folder: Path, base: Path) -> None:
@@ -169,7 +169,7 @@ def run(command: list[str], folder: Path, scratch: Path, rows: int, servers: int
 
 
 def check(found: BatchFaultRun, servers: list[Server], out: Path) -> None:
-    """What became of each row: in the ledger, in the folder of the outputs, and on the servers."""
+    """What happened to each row: in the ledger, in the folder of the outputs, and on the servers."""
     executed = sum((server.executed() for server in servers), Counter[int]())
     before = set[int]().union(*(server.before() for server in servers))
     with Ledger(out / LEDGER_NAME) as ledger:

@@ -1,4 +1,4 @@
-"""Many clients of `comfyflow serve` for a while: what becomes of their jobs, and the service's memory.
+"""Many clients of `comfyflow serve` for a while: what happens to their jobs, and the service's memory.
 
 ``python -m tools.serve_load`` is 200 clients for a minute, on loopback and the simulator. Each client sends a
 job, waits for its end, fetches its file, and sends the next one. What was accepted must have ended well,
@@ -64,7 +64,7 @@ async def watch(pid: int, end: float) -> list[int]:
 
 
 async def load(url: str, pid: int, clients: int, seconds: float) -> tuple[Counter[str], list[int]]:
-    """What became of the jobs, and the memory of the service meanwhile."""
+    """What happened to the jobs, and the memory of the service meanwhile."""
     told: Counter[str] = Counter()
     colors = itertools.count(1)
     end = time.monotonic() + seconds

@@ -1,6 +1,6 @@
 """What a job over HTTP takes beside `AsyncClient.run` of the same workflow, and how fast the command starts.
 
-The simulator runs in a process of its own, and so does the service. Jobs are sent and waited for
+The simulator runs in a separate process, and so does the service. Jobs are sent and waited for
 (``Prefer: wait``), one after another and fifty at once, in turn with the client's runs; the medians of the
 rounds are compared. ``python -m tools.bench.serve`` prints all of it.
 """

@@ -24,7 +24,7 @@ def catalogue() -> dict[str, Any]:
 
 
 def _coded(text: str) -> str:
-    """A text with its options as code."""
+    """A string with its options as code."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(
         part if part[:1] == "`" else re.sub(r"(?<!\S)--[a-z][\w-]*", r"`\g<0>`", part) for part in parts
