@@ -224,6 +224,14 @@ def test_a_way_is_a_shortest_one(graph: Graph, data: st.DataObject) -> None:
         assert all(before in graph.sources(after) for before, after in itertools.pairwise(way))
 
 
+def test_a_way_goes_through_each_node_between() -> None:
+    assert chain(4).way("0", "3") == ["0", "1", "2", "3"]
+    assert chain(4).way("2", "2") == ["2"]
+    assert chain(4).way("3", "0") is None
+    short = GraphNode("9", "A", {"x": Link("8", 0), "y": Link("0", 0)})
+    assert Graph([*chain(9).values(), short]).way("0", "9") == ["0", "9"]
+
+
 def test_no_graph_is_too_deep() -> None:
     graph = chain(LONG)
     assert graph.order() == list(graph)
