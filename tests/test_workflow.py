@@ -141,6 +141,16 @@ def test_bypassed_nodes_in_a_circle_are_refused() -> None:
         Workflow(Save(images=second)).to_prompt()
 
 
+def test_an_error_names_the_line_of_its_node() -> None:
+    """Whatever keeps a workflow from being made: a circle, with and without a bypass, an id, a value."""
+    circle, around, odd = Invert(image=Empty()), bypassed(Invert(image=Empty())), Save(images=Empty())
+    circle._inputs["image"], around._inputs["image"], odd._inputs["images"] = circle, around, object()
+    twice = [with_id(Save(images=Empty()), "7") for _ in range(2)]
+    for root in (Save(images=circle), Save(images=around), odd, twice):
+        with pytest.raises(CompileError, match=r"^\S*test_workflow\.py:\d+: "):
+            Workflow(root).to_prompt()
+
+
 def test_bypass_with_nothing_behind_it_leaves_the_input_out() -> None:
     assert inputs_of(Save(images=bypassed(Empty())))["1"] == {"filename_prefix": "ComfyUI"}
     decode = bypassed(Decode(samples=raw_node("S")[0], vae=Loader(ckpt_name="a").VAE))
