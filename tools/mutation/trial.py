@@ -169,9 +169,8 @@ class Copy:
 def _coverage(contexts: Mapping[int, list[str]], seconds: Mapping[str, float]) -> Coverage:
     by_line: dict[int, set[str]] = {}
     for line, found in contexts.items():
-        tests = {context.rpartition("|")[0] for context in found if context}
-        if tests:
-            by_line[line] = tests
+        if "" not in found:  # else it runs at import too, of a module of tests perhaps: any test may tell
+            by_line[line] = {context.rpartition("|")[0] for context in found}
     return Coverage(by_line, set(seconds), seconds)
 
 
