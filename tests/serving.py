@@ -129,6 +129,7 @@ async def opened(
     config = uvicorn.Config(
         create_app(service, access, names=names),
         lifespan="off",
+        ws="none",
         log_config=None,
         timeout_graceful_shutdown=10,
     )
@@ -153,15 +154,18 @@ def serving(
     keys: Sequence[ApiKey] = (),
     names: Sequence[str] = (),
     depth: int = DEPTH,
+    others: Sequence[ServedWorkflow] = (),
     **options: Any,
 ) -> Iterator[Served]:
     """A service that runs in a thread of its own."""
     urls = tuple(each if isinstance(each, str) else each.url for each in servers)
     known = ServiceOptions(urls, out, {"limits": LIMITS}, depth=depth, **options)
 
+    made = {each.name: each for each in others} if others else workflows(*functions)
+
     @asynccontextmanager
     async def opening() -> AsyncIterator[tuple[Service, str]]:
-        async with opened(Service(workflows(*functions), known), Access(keys), names) as found:
+        async with opened(Service(made, known), Access(keys), names) as found:
             yield found
 
     with (
