@@ -95,14 +95,14 @@ class ServerWatch:
         options: ClientOptions | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.url = url
+        self.url: str = url
         self.up: bool | None = None
         self.reason: str = ""
         self.stats: SystemStats | None = None
-        self.remaining = 0
+        self.remaining: int = 0
         self.running: list[RunningPrompt] = []
         self.steps: Steps | None = None
-        self.ended = 0
+        self.ended: int = 0
         self._options: ClientOptions = {"limits": _LIMITS, **(options or {})}
         self._changed: Callable[[ServerWatch], object] = lambda _: None
         self._clock = clock
