@@ -79,6 +79,7 @@ __all__ = [
     "ConversionError",
     "DownloadError",
     "ExecutionError",
+    "ExportError",
     "GoldenError",
     "GraphError",
     "Interrupted",

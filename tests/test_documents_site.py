@@ -13,6 +13,7 @@ import pytest
 from comfyflow import bounds, cache_folder, client, configuration, errors
 from comfyflow.cli.app import COMMANDS
 from tools.site import api, commands, drawing, pages, rules_page
+from tools.site.cures import CURES
 from tools.site.links import anchors, links, prose, site_path
 
 ROOT: Final = Path(__file__).parents[1]
@@ -95,7 +96,10 @@ def test_tables_of_pages_that_are_made_have_as_many_cells_in_each_row() -> None:
 
 
 def test_every_error_is_on_a_page(site: dict[str, str]) -> None:
-    assert re.findall(r"^## (.*)$", site["reference/errors.md"], re.MULTILINE) == errors.__all__
+    page = site["reference/errors.md"]
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == errors.__all__
+    assert page.count("**Cure:**") == len(CURES)
+    assert set(CURES) == set(errors.__all__) - {"ComfyflowError"}
 
 
 def test_every_event_is_on_a_page(site: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The page of the reference that lists every error with its cause and its cure, from the docstrings."""
+"""The page of the reference that lists every error with its cause, from its docstring, and its cure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 
 from comfyflow import errors
 
+from .cures import CURES
 
-def cause_and_cure(kind: type[Exception]) -> tuple[str, str]:
-    """What an error means, and what to do: the paragraph of its docstring that begins with ``Cure:``."""
+
+def cause(kind: type[Exception]) -> str:
+    """What an error means: its docstring, apart from its arguments."""
     paragraphs = inspect.cleandoc(kind.__doc__ or "").split("\n\n")
     told = [" ".join(each.split()) for each in paragraphs if not re.match(r"(Args|Attributes):", each)]
-    cures = [each.removeprefix("Cure:").strip() for each in told if each.startswith("Cure:")]
-    return " ".join(each for each in told if not each.startswith("Cure:")), " ".join(cures)
+    return " ".join(told)
 
 
 def page() -> str:
@@ -31,9 +32,9 @@ def page() -> str:
     ]
     for name in errors.__all__:
         kind = getattr(errors, name)
-        cause, cure = cause_and_cure(kind)
         parents = " and ".join(f"`{each.__name__}`" for each in kind.__bases__)
-        parts += [f"## {name}", f"{cause} It is {'an' if parents[1] in 'AEIOU' else 'a'} {parents}."]
-        if cure:
-            parts.append(f"**Cure:** {cure}")
+        article = "an" if parents[1] in "AEIOU" else "a"
+        parts += [f"## {name}", f"{cause(kind)} It is {article} {parents}."]
+        if name in CURES:
+            parts.append(f"**Cure:** {CURES[name]}")
     return "\n\n".join(parts) + "\n"
