@@ -167,9 +167,9 @@ def test_nodes_that_an_editor_has_placed_stay_where_they_are() -> None:
 
 
 def test_what_is_no_workflow_and_no_version_is_refused() -> None:
-    with pytest.raises(ClientError, match="can be run"):
+    with pytest.raises(ClientError, match="expected a workflow"):
         to_workflow("no such file", SERVER)
-    with pytest.raises(ConversionError, match="no version"):
+    with pytest.raises(ConversionError, match="'newest' is not an editor version"):
         to_workflow(SAMPLE, SERVER, frontend="newest")
 
 

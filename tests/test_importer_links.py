@@ -169,7 +169,7 @@ def test_a_subgraph_may_be_used_several_times_on_one_way_where_that_is_repaired(
     links = [[index + 1, ids[index], 0, ids[index + 1], 0] for index in range(len(ids) - 1)]
     made = with_subgraphs(nodes, links, inside)
     assert convert(made, repair=True)["11"]["inputs"]["images"] == ["10", 0]
-    with pytest.raises(ConversionError, match=r"the link to node \S+ runs in a circle"):
+    with pytest.raises(ConversionError, match=r"the link to node \S+ forms a cycle"):
         convert(made)
 
 
