@@ -341,8 +341,8 @@ def _notes(version: Version, reason: str, saved: Version | None) -> tuple[tuple[
     known = f"known are {_short(OLDEST)} to {_short(NEWEST)}"
     if not is_known:
         nearest = _short(min(max(version, OLDEST), NEWEST))
-        text = f"editor {_short(version)}, {reason}, is unknown ({known}): converting like the nearest, {nearest}"
-        return (("editor_unknown", text),)
+        what = f"editor {_short(version)}, {reason}, is unknown ({known})"
+        return (("editor_unknown", f"{what}: converting like the nearest, {nearest}"),)
     text = (
         f"editor {_short(saved or version)} saved the workflow and is newer than any known version"
         f" ({known}): converting like {_short(version)}, {reason}"
