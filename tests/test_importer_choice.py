@@ -80,10 +80,12 @@ def test_a_file_of_a_newer_editor_is_said_in_one_line() -> None:
 
 
 def test_what_is_asked_for_must_be_a_version() -> None:
-    with pytest.raises(ConversionError, match=r"'latest' is not a version of the editor; write it as 1\.45"):
+    with pytest.raises(
+        ConversionError, match=r"'latest' is not an editor version; expected something like 1\.45"
+    ):
         followed(saved(), Schema(classes()), "latest")
     for wrong in ("1.4x", "1", "1.", "v", "1.45.20.1.1", "editor 1.45", "1.45 beta"):
-        with pytest.raises(ConversionError, match="is not a version of the editor"):
+        with pytest.raises(ConversionError, match="is not an editor version"):
             followed(saved(), Schema(classes()), wrong)
     for right in ("1.45", "v1.45", "1.45.20", " 1.45.20 ", "1.45.20-rc.1"):
         assert followed(saved(), Schema(classes()), right) == "1.45"
@@ -161,7 +163,7 @@ def test_other_commands_take_the_editor(name: str, command: Command, tmp_path: P
     said = command(name, file, "--editor", "1.99", "--repair")
     assert "editor 1.99, which was requested, is unknown" in said.out + said.err
     refused = command(name, file, "--editor", "latest")
-    assert "'latest' is not a version of the editor" in refused.err
+    assert "'latest' is not an editor version" in refused.err
 
 
 def test_diff_takes_the_editor(command: Command, tmp_path: Path) -> None:

@@ -477,5 +477,5 @@ def test_any_version_of_the_editor_can_be_asked_for(asked: str, followed: str | 
 
 
 def test_what_is_no_version_of_the_editor_is_refused() -> None:
-    with pytest.raises(ConversionError, match="'newest' is not a version of the editor"):
+    with pytest.raises(ConversionError, match="'newest' is not an editor version"):
         convert(workflow([node(1, "Latent")]), "newest")

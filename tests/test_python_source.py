@@ -407,7 +407,7 @@ def test_the_package_and_the_width_of_lines_can_be_chosen(schema: Schema) -> Non
     source = to_python(TXT2IMG, schema, package="my.nodes", line_length=110)
     assert "from my.nodes import CheckpointLoaderSimple, CLIPTextEncode" in source
     assert "    negative = titled(CLIPTextEncode(text=negative_prompt, clip=clip), " in source
-    with pytest.raises(PythonSourceError, match="no name of a package"):
+    with pytest.raises(PythonSourceError, match="is not a package name"):
         to_python(TXT2IMG, schema, package="os; import evil")
 
 
