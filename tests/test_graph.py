@@ -119,7 +119,7 @@ def test_a_message_names_ten_circles_and_counts_the_others(count: int, more: str
         Graph(loops).order()
     named = "; ".join(f"A #{number} -> A #{number}" for number in range(10))
     assert str(raised.value) == (
-        f"nodes are linked in {count} circles: {named}{more}; remove one link of each"
+        f"nodes are linked in {count} cycles: {named}{more}; remove one link of each"
     )
 
 
@@ -173,7 +173,7 @@ def test_all_circles_are_told_at_once() -> None:
             GraphNode("3", "C", {"x": Link("2", 0)}),
         ]
     )
-    with pytest.raises(GraphError, match="2 circles: A #1 -> B #2 -> A #1; B #2 -> C #3 -> B #2; take"):
+    with pytest.raises(GraphError, match="2 cycles: A #1 -> B #2 -> A #1; B #2 -> C #3 -> B #2; remove"):
         graph.order()
 
 

@@ -173,7 +173,7 @@ def test_wrappers_around_a_prompt() -> None:
     for _ in range(3):
         wrapped = {"prompt": wrapped}
     assert read_workflow(wrapped).prompt is not None
-    with pytest.raises(WorkflowFileError, match="not an editor workflow"):
+    with pytest.raises(WorkflowFileError, match="neither an editor workflow"):
         read_workflow({"prompt": wrapped})
 
 
@@ -329,7 +329,7 @@ def test_nodes_of_subgraphs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMFYFLOW_BOUNDS", "nodes=10")
     assert len(convert(made)) == 10
     monkeypatch.setenv("COMFYFLOW_BOUNDS", "nodes=9")
-    with pytest.raises(ConversionError, match="stand for 10 nodes; more than 9 are not converted"):
+    with pytest.raises(ConversionError, match="expand to 10 nodes; more than 9 are not converted"):
         convert(made)
 
 

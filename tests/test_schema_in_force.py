@@ -95,7 +95,7 @@ def test_an_empty_server_is_no_reason_to_ask_another(
 
 def test_a_config_file_that_was_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COMFYFLOW_CONFIG", str(tmp_path / "nowhere.toml"))
-    with pytest.raises(ConfigurationError, match=r"COMFYFLOW_CONFIG names .*nowhere\.toml"):
+    with pytest.raises(ConfigurationError, match=r"COMFYFLOW_CONFIG is set to .*nowhere\.toml"):
         named_server()
     assert config_file() == tmp_path / "nowhere.toml"
 
@@ -141,7 +141,7 @@ def test_a_named_server_that_does_not_answer_is_told_and_not_replaced(
     configure(tmp_path, 'server = "http://127.0.0.1:9"')
     run = command("validate", prompt_file(tmp_path))
     assert run.code == 2
-    assert f"named by {tmp_path / 'config.toml'}" in run.err
+    assert f"(from {tmp_path / 'config.toml'}" in run.err
     assert "--stubs comfynodes" in run.err
     assert command("validate", prompt_file(tmp_path), "--stubs", "comfynodes").code == 0
     assert command("nodes", "KSampler", "--stubs", "comfynodes").code == 0
