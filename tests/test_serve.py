@@ -101,6 +101,8 @@ def test_a_picture_comes_with_a_form(served: Served, name: str) -> None:
     assert job["state"] == "completed", job
     shown = Image.open(io.BytesIO(served.http.get(job["outputs"][0]["url"]).content)).convert("RGB")
     assert shown.getpixel((0, 0)) == ((0, 255, 255) if name == "inverted" else (255, 0, 0))
+    content = served.http.get(job["outputs"][0]["url"]).content
+    assert str(served.service.options.out).encode() not in content  # it tells no path of this computer
     again = served.done(name, {"image": job["parameters"]["image"]})
     assert again["outputs"][0]["size"] == job["outputs"][0]["size"]
 

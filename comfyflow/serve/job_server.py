@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,9 @@ class JobServer(BatchServer):
         paid = [] if self._allow_paid else sorted(self._paid & prompt_classes(source.prompt))
         if paid:
             return Ended("invalid", paid_message(paid))
+        if uploads and source.workflow is not None:
+            # What is written into the files tells the arguments of the function: paths of this computer.
+            source = dataclasses.replace(source, workflow=None, compiled=None, given={})
         return await super().send(attempt, source, uploads=uploads, alone=alone)
 
     @override

@@ -108,7 +108,7 @@ class ServedWorkflow:
             except ParameterError as error:
                 problems.append(self._problem(name, error.reason, value))
         problems += [
-            self._problem(name, f"is missing; it takes {self.parameters[name].annotation.needs}", None)
+            self._problem(name, f"is missing; it expects {self.parameters[name].annotation.needs}", None)
             for name in self.parameters.missing(given)
         ]
         return made, problems or self._model_problems(made)
