@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import uuid
 from collections.abc import Callable, Generator
@@ -32,6 +33,7 @@ from comfyflow.errors import (
 from comfyflow.simulator import Simulator
 from tests.api_v2_proxy import proxied
 from tests.clients import KINDS, connected
+from tests.command import Command
 from tests.simulated import tireless
 from tests.test_client_seed_faults import until
 
@@ -220,6 +222,15 @@ def test_a_wait_that_is_too_short_is_taken_up_by_another(
     assert other.result(SECONDS).files == handle.result(SECONDS).files
 
 
+def test_an_id_of_ones_own_finds_the_job_that_has_another(client: Any, connect: Connect) -> None:
+    mine = str(uuid.uuid4())
+    handle = client.submit(red(), prompt_id=mine)
+    assert handle.prompt_id != mine
+    assert connect().attach(mine).result(SECONDS).prompt_id == handle.prompt_id
+    with pytest.raises(ClientError, match="already has a prompt"):
+        client.submit(red(), prompt_id=mine)
+
+
 def test_a_job_that_nobody_knows(client: Any) -> None:
     with pytest.raises(PromptLost):
         client.attach(str(uuid.uuid4()))
@@ -338,6 +349,21 @@ def test_closing_leaves_no_thread(url: str, server: Simulator) -> None:
             client.attach(handle.prompt_id).cancel(SECONDS)
 
 
+# The command line
+
+
+def test_a_prompt_from_the_command_line(
+    command: Command, url: str, server: Simulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "prompt.json"
+    path.write_text(json.dumps(Workflow(red()).to_prompt()))
+    before = posts(server)
+    done = command("run", str(path), "--server", url, "--out", str(tmp_path / "out"))
+    assert done.code == 0, done.err
+    assert posts(server) - before == 1
+    assert [file.suffix for file in (tmp_path / "out").iterdir()] == [".png"]
+
+
 # What the API lacks
 
 
@@ -346,7 +372,6 @@ def test_closing_leaves_no_thread(url: str, server: Simulator) -> None:
     [
         {"front": True},
         {"number": 1.0},
-        {"prompt_id": str(uuid.uuid4())},
         {"node_failure_policy": "continue_independent"},
         {"editor_workflow": {"nodes": [], "links": []}},
         {"extra_data": {"preview_method": "auto"}},

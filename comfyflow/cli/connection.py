@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ..configuration import SERVER_VARIABLE, named_server
-from ..errors import CommandError, ServerUnreachable
+from ..errors import ClientError, CommandError, ServerUnreachable
 from ..json_types import is_object
 from .options import server_url
 
@@ -110,6 +110,8 @@ def _greet(client: Client, seconds: float) -> None:
         ) from None
     if answer.ok and is_object(_json_value(answer.content)):
         return
+    if answer.status in (404, 405) and _speaks_api_v2(client):
+        return
     said = f"GET /api/system_stats of {client.url} gave"
     request = Request("GET", "/api/system_stats")
     address, signed = client._core.address, bool(client._core.credentials)
@@ -120,6 +122,16 @@ def _greet(client: Client, seconds: float) -> None:
     there = advice or (for_page(address) if answer.ok or answer.status in _REDIRECTS else "")
     hint = f" ({there})" if there else ""
     raise CommandError(f"{said} {what}: that is not a ComfyUI server, or not its address{hint}; {elsewhere}")
+
+
+def _speaks_api_v2(client: Client) -> bool:
+    """Whether a server that is no ComfyUI speaks the Comfy API v2."""
+    from ..client.backend import recognise
+
+    try:
+        return client._driver.drive(recognise(client._core)).name == "comfy-api-v2"
+    except ClientError:
+        return False
 
 
 def _without_server() -> str:

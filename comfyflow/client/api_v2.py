@@ -85,10 +85,6 @@ class ApiV2:
                 raise no_such_feature(
                     f"{name}=", "Jobs run in the order in which they are sent: leave it out"
                 )
-        if options.prompt_id is not None:
-            raise no_such_feature(
-                "prompt_id=", "The server gives each job its id, which is handle.prompt_id: leave it out"
-            )
         if options.node_failure_policy is not None:
             raise no_such_feature(
                 "node_failure_policy=", "The first node that fails ends the job: leave it out"
@@ -225,13 +221,13 @@ class ApiV2:
         return seen if seen is not None and seen.state == "ended" else None
 
     def _job(self, core: Core, job_id: str) -> Flow[ApiJob | None]:
-        """A job by its id; None where the server does not know it."""
+        """A job by its id, or by the id that its prompt had here; None where the server knows neither."""
         request = v2_request(core, "GET", f"{_JOBS}/{segment(job_id)}")
         try:
             said = yield from fetch_json(core, request, lambda value: read_api_job(value) is not None)
         except ServerError as error:
             if error.status == 404 and '"not_found"' in error.body:  # and no page of something in between
-                return None
+                return (yield from self._labelled(core, job_id))
             raise
         return read_api_job(said)
 
@@ -257,9 +253,10 @@ class ApiV2:
         said = {"node_errors": errors}
         return Report.from_server(said, 200, prompt=started.prepared.prompt, places=started.prepared.places)
 
-    def stop(self, core: Core, prompt_id: str, seen: Sighting) -> Flow[None]:  # noqa: ARG002  # either state
+    def stop(self, core: Core, prompt_id: str, seen: Sighting) -> Flow[None]:
         """See `Backend`."""
-        yield from call(core, v2_request(core, "POST", f"{_JOBS}/{segment(prompt_id)}/cancel"))
+        job_id = seen.prompt_id or prompt_id
+        yield from call(core, v2_request(core, "POST", f"{_JOBS}/{segment(job_id)}/cancel"))
 
     def upload(
         self,

@@ -77,10 +77,10 @@ class ApiJob:
         if self.status == "expired":
             return None
         if self.status in _ENDINGS:
-            return Sighting("ended", 0, self.outcome)
+            return Sighting("ended", 0, self.outcome, prompt_id=self.id)
         if self.status in _WAITING:
-            return Sighting("pending", queue_position(self.raw))
-        return Sighting("running")
+            return Sighting("pending", queue_position(self.raw), prompt_id=self.id)
+        return Sighting("running", prompt_id=self.id)
 
     @property
     def outcome(self) -> Outcome:

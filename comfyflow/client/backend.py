@@ -43,6 +43,7 @@ class Sighting:
         prompt: The prompt JSON, where the server tells it.
         targets: The output nodes that it runs for.
         number: Its priority, where the server says it.
+        prompt_id: The server's own id of it; ``""`` where it is the one that was asked for.
     """
 
     state: Literal["pending", "running", "ended"]
@@ -51,6 +52,7 @@ class Sighting:
     prompt: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     targets: tuple[str, ...] = ()
     number: float | None = None
+    prompt_id: str = ""
 
 
 class Backend(Protocol):

@@ -293,7 +293,7 @@ def _attach(core: Core, prompt_id: str) -> Flow[Started]:
         for look in (backend.queued, backend.ended):
             seen = yield from look(core, prompt_id)
             if seen is not None:
-                run = _taken_up(core, prompt_id, seen.prompt, seen.targets)
+                run = _taken_up(core, seen.prompt_id or prompt_id, seen.prompt, seen.targets)
                 if seen.state != "ended":
                     run.queued(seen.ahead, seen.state == "running")
                     yield from backend.listen(core, run)
