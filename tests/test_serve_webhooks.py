@@ -84,7 +84,7 @@ def told(
 def test_the_end_of_a_job_is_told_and_signed(tmp_path: Path) -> None:
     with receiving(204) as receiver, told(tmp_path) as served:
         job = served.done("greeting", {"name": "Ada"}, Webhook_URL=receiver.url)
-        until(lambda: receiver.messages)
+        until(lambda: receiver.messages, 60)
         ((headers, body, path),) = receiver.messages
         assert path == "/hook?x=1"
         assert headers["host"] == receiver.url.split("/")[2]
@@ -100,7 +100,7 @@ def test_the_end_of_a_job_is_told_and_signed(tmp_path: Path) -> None:
 def test_a_message_is_sent_until_it_is_taken(tmp_path: Path) -> None:
     with receiving(500, 302, 200) as receiver, told(tmp_path) as served:
         served.done("greeting", {"name": "Ada"}, Webhook_URL=receiver.url)
-        until(lambda: len(receiver.messages) == 3)
+        until(lambda: len(receiver.messages) == 3, 60)
         assert len({headers["webhook-id"] for headers, _, _ in receiver.messages}) == 1
         assert {path for _, _, path in receiver.messages} == {"/hook?x=1"}  # no redirect was followed
         until(lambda: deliveries(served) == [(3, None, "200")])
@@ -126,7 +126,7 @@ def test_a_restart_loses_no_message(tmp_path: Path) -> None:
             until(lambda: [each[0] for each in deliveries(served)] == [1])
             execute(served, "UPDATE delivery SET due = 0")
         with told(tmp_path) as served:
-            until(lambda: len(receiver.messages) == 2)
+            until(lambda: len(receiver.messages) == 2, 60)
             assert json.loads(receiver.messages[1][1])["data"]["id"] == job["id"]
 
 
@@ -134,7 +134,7 @@ def test_a_job_that_is_cancelled_is_told(tmp_path: Path) -> None:
     with receiving(200) as receiver, told(tmp_path) as served:
         sent = served.job("greeting", {"name": "Ada"}, Webhook_URL=receiver.url).json()
         state = served.http.delete(sent["url"]).json()["state"]
-        until(lambda: receiver.messages)
+        until(lambda: receiver.messages, 60)
         assert json.loads(receiver.messages[0][1])["type"] == f"job.{state}"
 
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ..errors import ComfyflowError, ConfigurationError
+from ..errors import ConfigurationError
 from .answer import job_answer
 from .job_ledger import Delivery, JobLedger
 from .refusal import Refusal
@@ -206,8 +206,8 @@ class Webhooks:
                 following = await self._ask(lambda ledger: ledger.next_delivery())
                 if following is not None:
                     pause = min(max(following - time.time(), 0.0), _IDLE)
-            except ComfyflowError as error:
-                _LOG.warning("webhooks wait: %s", error)
+            except Exception as error:  # noqa: BLE001  # one that cannot be told must not end all others
+                _LOG.warning("webhooks wait: %s: %s", type(error).__name__, error)
                 pause = 1.0
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), pause)
