@@ -334,7 +334,7 @@ def test_a_python_workflow_takes_its_parameters(command: Command, server: Simula
         ("models a b", "pass one folder, not 2"),
         ("models --missing w.json --download", "name the ComfyUI folder to download into: --into DIR"),
         ("models --missing w.json --yes", "--yes and --allow-host need --download"),
-        ("models --missing w.json --download --into . --json", "give --download or --json"),
+        ("models --missing w.json --download --into . --json", "pass --download or --json"),
         ("models --missing w.json --download --into nowhere", "has no models folder"),
     ],
 )

@@ -165,7 +165,7 @@ def test_nothing_is_overwritten(command: Command, tmp_path: Path, name: str) -> 
     (folder / name).write_text("mine")
     made = command("init", str(folder))
     assert (made.code, made.out) == (2, "")
-    assert f"has {Path(name)} already; nothing was written" in made.err
+    assert f"already has {Path(name)}; nothing was written" in made.err
     assert files(folder) == [name]
     assert (folder / name).read_text() == "mine"
 

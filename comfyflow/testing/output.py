@@ -258,4 +258,4 @@ def _check_prompt(found: Mapping[str, Any], subject: Subject) -> None:
     difference = diff(graph, subject.graph)
     if not difference.runs_the_same:
         lines = "\n".join(difference_lines(difference, subject))
-        raise AssertionError(f"the image was not made by the current {subject.name}:\n{lines}")
+        raise AssertionError(f"the image was not made by {subject.name} as it is now:\n{lines}")
