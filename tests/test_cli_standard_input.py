@@ -84,7 +84,7 @@ def test_messages_call_it_stdin(piped: Piped) -> None:
     broken = piped(b'{"1": {"inputs": {}}}', "validate", "-")
     assert broken.code == 1
     assert broken.out.startswith("<stdin>: invalid")
-    assert "comfyflow: <stdin> is not an editor workflow" in piped(DATA, "convert", "-").err
+    assert "comfyflow: <stdin> holds a prompt, not an editor workflow" in piped(DATA, "convert", "-").err
 
 
 def test_python_of_it_is_named_by_where_it_is_written(piped: Piped, tmp_path: Path) -> None:

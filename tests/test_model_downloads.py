@@ -190,7 +190,7 @@ def test_so_does_the_next_command(server: str, downloads: Downloads) -> None:
     file = file_at(f"{server}/a", hash=SHA256)
     with pytest.raises(
         ModelFileError,
-        match=r"did not arrive: .*; 293\.0 KiB are kept; the next download resumes there",
+        match=r"could not be downloaded: .*; 293\.0 KiB are kept; the next download resumes there",
     ):
         downloads.fetch(file)
     assert [name for name in left(downloads) if not name.startswith(".")] == []
@@ -207,7 +207,7 @@ def test_another_version_of_it_is_fetched_from_the_start(
     Files.etag = etag if etag != '"v2"' else '"v1"'
     Files.cut_after += [300_000, *[0] * 5]
     file = file_at(f"{server}/a", hash=SHA256)
-    with pytest.raises(ModelFileError, match="did not arrive"):
+    with pytest.raises(ModelFileError, match="could not be downloaded"):
         downloads.fetch(file)
     Files.etag = etag
     assert downloads.fetch(file).path.read_bytes() == CONTENT
@@ -261,7 +261,7 @@ def test_a_wrong_hash_leaves_nothing(server: str, downloads: Downloads) -> None:
         ("none", "answered 404: file not found"),
         ("locked", "answered 401: you must log in or accept a licence"),
         ("page", "answered with a web page"),
-        ("busy", "did not arrive: 127.0.0.1 answered 503"),
+        ("busy", "could not be downloaded: 127.0.0.1 answered 503"),
         ("huge", r"huge with .*|checkpoints/a.safetensors with .* is larger than 32 MiB"),
         ("endless", "is larger than 32 MiB"),
         ("round", "redirects more than 8 times"),
@@ -339,7 +339,7 @@ def test_ctrl_c_keeps_what_is_there(
     words = ("models", "--missing", target, "--download", "--into", str(tmp_path), "--yes")
     run = command(*words, "--allow-host", "127.0.0.1")
     assert run.code == 130
-    assert "the partial checkpoints/a.safetensors is kept" in run.err
+    assert "the partial checkpoints/a.safetensors was kept" in run.err
     assert len(list((tmp_path / "models").rglob(".*.part"))) == 1
     monkeypatch.setattr(Downloads, "_received", real)
     Files.cut_after.clear()
