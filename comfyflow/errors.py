@@ -312,8 +312,7 @@ class ServerUnreachable(ClientError):
 
     Args:
         message: What happened and at which address.
-        unsent: Whether the server certainly never saw the request, so that a retry cannot do
-            anything twice.
+        unsent: Whether the server certainly never saw the request, so that a retry is safe.
         timed_out: Whether the request timed out.
     """
 
@@ -462,9 +461,8 @@ class WaitTimeout(ClientError, TimeoutError):
     """The timeout of a wait has passed. A prompt on the server keeps running.
 
     Args:
-        message: What was being waited for and the last known state.
-        prompt_id: The prompt's id; `Client.attach` waits for it again. None: the timeout
-            passed before a prompt was sent.
+        message: What was being waited for, and its last known state.
+        prompt_id: The prompt's id; `Client.attach` waits for it again. None: no prompt was sent.
     """
 
     def __init__(self, message: str, prompt_id: str | None = None) -> None:
@@ -482,7 +480,7 @@ class SaveError(DownloadError, OSError):
     `errno`, `strerror` and `filename` are those of the `OSError`.
 
     Args:
-        path: The file to write.
+        path: The file.
         error: The system's error.
     """
 
@@ -495,13 +493,9 @@ class SaveError(DownloadError, OSError):
 
 
 _SAVE_ADVICE = {
-    errno.EACCES: "choose a folder that you may write into",
-    errno.EDQUOT: "make room, or choose another folder",
-    errno.EEXIST: "a file stands where a folder is needed",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write into"),
+    **dict.fromkeys((errno.EDQUOT, errno.ENOSPC), "make room, or choose another folder"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file stands where a folder is needed"),
     errno.EISDIR: "a folder has that name; end the path with a separator to write into it",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOSPC: "make room, or choose another folder",
-    errno.ENOTDIR: "a file stands where a folder is needed",
-    errno.EPERM: "choose a folder that you may write into",
-    errno.EROFS: "choose a folder that you may write into",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -19,5 +20,9 @@ settings.register_profile("deep", max_examples=2000, deadline=None, suppress_hea
 settings.register_profile("few", settings.get_profile("ci"), max_examples=10)
 # What servers said in other runs is nobody's business here; what keeps something names a folder itself.
 os.environ["COMFYFLOW_CACHE"] = "off"
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and what they start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -174,8 +174,7 @@ def test_ctrl_c_once_finishes_what_runs(tmp_path: Path, script: Path, server: Si
         wait(server, 3)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        while "no more rows are sent" not in process.stderr.readline():
-            pass
+        assert any("no more rows are sent" in line for line in process.stderr)
         server.instance.queue.hold(False)
         assert process.wait(60) == 130
         process.stderr.read()
@@ -192,8 +191,7 @@ def test_ctrl_c_twice_takes_what_runs_off_the_server(tmp_path: Path, script: Pat
         assert process.stderr is not None
         for said in ("no more rows are sent", "cancelling rows on the servers"):
             process.send_signal(signal.SIGINT)
-            while said not in process.stderr.readline():
-                pass
+            assert any(said in line for line in process.stderr), said
         assert process.wait(60) == 130
         process.stderr.read()
         assert server.instance.queue.remaining == 0

@@ -19,10 +19,19 @@ import httpx
 import websockets
 from PIL import Image
 
+from tests.parity.shape import (
+    UUID,
+    first_difference,
+    message_shape,
+    remaining,
+    shape_differences,
+    shape_of,
+    without_status,
+)
+
 _OPENED = re.compile(r"ws (\w+) opened with clientId=(?:None|'([^']*)')")
 _CLOSING = re.compile(r"ws (\w+) closing")
 _SENT = re.compile(r"ws (\w+) SEND (.*)", re.DOTALL)
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FILE = re.compile(r"\.(png|webp|flac|txt|latent)$")
 PATIENCE = 4.0
 PAUSE = 0.1
@@ -233,7 +242,7 @@ class Replay:
 
         What a prompt without a client still sends goes to everybody, so to a socket that comes too early.
         """
-        greetings = (_remaining(step.get("data")) for step in expected[:1])
+        greetings = (remaining(step.get("data")) for step in expected[:1])
         if (left := next(greetings, None)) is None:
             return
         for _ in range(int(PATIENCE / 0.005)):
@@ -262,20 +271,20 @@ class Replay:
         self._learn(listener)
         if len(listener.expected) == 1 < len(listener.got):
             return  # the recorder kept only the greeting
-        recorded = [_message_shape(step) for step in listener.expected]
-        got = [_shape_of(message) for message in listener.got]
+        recorded = [message_shape(step) for step in listener.expected]
+        got = [shape_of(message) for message in listener.got]
         self._compare(f"messages to {name}", recorded, got)
 
     def _compare(self, what: str, recorded: list[str], got: list[str]) -> None:
         self.compared += len(recorded)
         if recorded == got:
             return
-        run, our_run = _without_status(recorded), _without_status(got)
+        run, our_run = without_status(recorded), without_status(got)
         if run == our_run and len(recorded) == len(got):
             # Statuses come from requests, the rest from the worker: which is first is a race.
             self.races += 1
             return
-        self._differ(what, *_first_difference(run, our_run))
+        self._differ(what, *first_difference(run, our_run))
 
     def _differ(self, what: str, recorded: object, got: object) -> None:
         self.differences.append(Difference(self.scenario, what, str(recorded)[:300], str(got)[:300]))
@@ -290,7 +299,7 @@ class Replay:
         if isinstance(body := step.get("json_body"), dict) and isinstance(body.get("prompt"), dict):
             self._prompt = body["prompt"]
         answer = await http.request(method, path, params=self._renamed(step.get("params")), **request)
-        label = f"{method} {re.sub(_UUID, 'ID', step['path'])} {step.get('label', '')}".strip()
+        label = f"{method} {re.sub(UUID, 'ID', step['path'])} {step.get('label', '')}".strip()
         self.compared += 1
         if answer.status_code != step["status"]:
             self._differ(
@@ -308,7 +317,7 @@ class Replay:
             got = answer.json()
             self._match(step["json"], got)
             self.compared += 1
-            for place, recorded, found in _shape_differences(step["json"], got):
+            for place, recorded, found in shape_differences(step["json"], got):
                 self._differ(f"keys of {label}{place}", recorded, found)
 
     def _slow_node_runs(self) -> bool:
@@ -361,7 +370,7 @@ class Replay:
             self._learn_name(recorded, got)
 
     def _learn_name(self, recorded: str, got: str) -> None:
-        if _UUID.fullmatch(recorded) or _FILE.search(recorded):
+        if UUID.fullmatch(recorded) or _FILE.search(recorded):
             self.names.setdefault(recorded, got)
 
 
@@ -429,89 +438,5 @@ def _rest_of(body: str, client_id: str) -> str:
     return body[-1] * 10**5
 
 
-def _message_shape(step: dict[str, Any]) -> str:
-    if step["kind"] == "ws_binary":
-        return f"frame {int(step['head_hex'][:8], 16)}"
-    return _shape_of(step["data"])
-
-
-def _shape_of(message: Any) -> str:
-    if isinstance(message, bytes):
-        return f"frame {int.from_bytes(message[:4], 'big')}"
-    data = message.get("data")
-    keys = ",".join(sorted(data)) if isinstance(data, dict) else type(data).__name__
-    kind = message["type"]
-    if kind == "executing":
-        keys += " end" if data.get("node") is None else ""
-    if kind == "status":
-        keys += f" {data['status']['exec_info']['queue_remaining']}"
-    return f"{kind}({keys})"
-
-
-def _remaining(message: Any) -> int | None:
-    """How many prompts a status says are left."""
-    if not isinstance(message, dict) or message.get("type") != "status":
-        return None
-    remaining: int = message["data"]["status"]["exec_info"]["queue_remaining"]
-    return remaining
-
-
-def _first_difference(recorded: list[str], got: list[str]) -> tuple[str, str]:
-    at = next(
-        (index for index, (one, other) in enumerate(zip(recorded, got, strict=False)) if one != other),
-        min(len(recorded), len(got)),
-    )
-    first, last = max(0, at - 1), at + 4
-    return f"[{len(recorded)}] …{at}: {recorded[first:last]}", f"[{len(got)}] {got[first:last]}"
-
-
 def _closes(step: dict[str, Any], name: str) -> bool:
     return step["kind"] == "note" and step["text"].startswith(f"ws {name} reader ended")
-
-
-def _without_status(messages: list[str]) -> list[str]:
-    return [message for message in messages if not message.startswith("status(status")]
-
-
-_CONDENSED = (
-    "<",
-    "prompt_len",
-    "n_",
-    "workflow_extra_data",
-    "count",
-    "pending_numbers",
-    "outputs_to_execute",
-)
-"""Keys that the recorder put in place of long answers."""
-
-
-def _shape_differences(recorded: Any, got: Any, place: str = "") -> Iterator[tuple[str, str, str]]:
-    if isinstance(recorded, dict):
-        if any(key.startswith(_CONDENSED) for key in recorded) or _is_map(recorded):
-            return
-        if not isinstance(got, dict):
-            yield place, "an object", type(got).__name__
-            return
-        if recorded.keys() != got.keys():
-            yield (
-                place,
-                f"{sorted(recorded.keys() - got.keys())} too",
-                f"{sorted(got.keys() - recorded.keys())} too",
-            )
-        for key in recorded.keys() & got.keys():
-            yield from _shape_differences(recorded[key], got[key], f"{place}.{key}")
-    elif isinstance(recorded, list) and isinstance(got, list) and recorded and got:
-        yield from _shape_differences(recorded[0], got[0], f"{place}[0]")
-    elif not _alike(recorded, got):
-        yield place, f"{type(recorded).__name__} {recorded!r:.60}", f"{type(got).__name__} {got!r:.60}"
-
-
-def _alike(recorded: Any, got: Any) -> bool:
-    """Whether two values are of a kind; what the recorder shortened is like anything."""
-    kinds = {type(recorded), type(got)}
-    return recorded == "entry" or str(recorded).startswith("<") or len(kinds) == 1 or kinds <= {int, float}
-
-
-def _is_map(recorded: dict[str, Any]) -> bool:
-    """Whether the keys are ids or names rather than a form: those of histories, prompts, classes."""
-    return any(_UUID.fullmatch(key) or key.isdigit() for key in recorded)
