@@ -12,7 +12,7 @@ LOWEST ?= .venv-lowest
 # What the lowest versions are tested by: each library through what uses most of it.
 LOWEST_TESTS := tests/test_bounds.py tests/test_cli.py tests/test_cli_run.py tests/test_client_files.py \
 	tests/test_client_run.py tests/test_client_secure.py tests/test_codegen.py tests/test_container.py \
-	tests/test_diff.py tests/test_examples.py tests/test_parameters.py tests/test_read_workflow.py \
+	tests/test_diff.py tests/test_examples.py tests/test_parameters.py tests/test_read_workflow.py tests/test_serve.py \
 	tests/test_simulator.py tests/test_simulator_media.py tests/test_testing_outputs.py \
 	tests/test_testing_plugin.py
 
@@ -65,7 +65,7 @@ docs: $(VENV)/.docs ## build the site into site/ and check its links; nothing is
 $(LOWEST)/.test: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(BIN)/python -m tools.lowest_versions > $(LOWEST)/constraints.txt
-	$(LOWEST)/$(SCRIPTS)/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[media,test]'
+	$(LOWEST)/$(SCRIPTS)/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[cloud,media,serve,test]'
 	@touch $@
 
 test-lowest: $(LOWEST)/.test ## run tests with the lowest versions of all dependencies

@@ -425,8 +425,7 @@ class PartialSuccess(ExecutionError):
     Args:
         message: What failed, what did not run, and what was produced.
         first: The error of the first node that failed.
-        result: What the prompt produced. ``result[node]`` returns the typed outputs of a node that ran,
-            and raises for one that failed or did not run.
+        result: What the prompt produced. ``result[node]`` raises for a node that failed or did not run.
     """
 
     def __init__(self, message: str, first: ExecutionError, result: Result[Any]) -> None:

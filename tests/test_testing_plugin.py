@@ -29,7 +29,9 @@ def plain(width: int = 64, invert: bool = False) -> SaveImage:
 
 # pytester forgets the modules that an inner run loads first; classes must not be loaded twice.
 for _module in pkgutil.walk_packages(comfyflow.__path__, "comfyflow."):
-    if not _module.name.startswith(("comfyflow.__main__", "comfyflow.cli")):
+    if not _module.name.startswith(
+        ("comfyflow.__main__", "comfyflow.agents", "comfyflow.cli", "comfyflow.serve")
+    ):
         importlib.import_module(_module.name)
 importlib.import_module("comfynodes.nodes")
 

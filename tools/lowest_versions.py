@@ -14,7 +14,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
-EXTRAS = ("images", "media", "simulator", "test")
+EXTRAS = ("images", "media", "simulator", "cloud", "serve", "test")
 
 
 def lowest_versions(text: str) -> Iterator[str]:

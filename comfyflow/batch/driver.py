@@ -97,6 +97,7 @@ class Batch:
         self._met = False
         self._reading = True
         self._ending = False
+        self._stopped = False
         self._cancelled: set[int] = set()
         self._failure: BaseException | None = None
 
@@ -109,7 +110,7 @@ class Batch:
 
     def stop(self) -> None:
         """Take what servers have off them, and end. The rows wait for the next run."""
-        self._ending = True
+        self._ending = self._stopped = True
         for task in self._tasks.values():
             task.cancel()
         self._awake()
@@ -150,15 +151,12 @@ class Batch:
         """
         with local_errors(self._out):
             self._out.mkdir(parents=True, exist_ok=True)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="comfyflow-ledger")
-        try:
+        with ThreadPoolExecutor(1, thread_name_prefix="comfyflow-ledger") as self._thread:
             self._ledger = await self._with_ledger(self._open_ledger)
             try:
                 return await self._run()
             finally:
                 await self._with_ledger(self._ledger.close)
-        finally:
-            self._thread.shutdown()
 
     async def _run(self) -> Summary:
         await self._with_ledger(self._ledger.hold)
@@ -249,6 +247,8 @@ class Batch:
             else:
                 self._books.sent(attempt)
                 self._begin(attempt, self._send(self._servers[each.server], attempt, each.alone))
+                if self._stopped:  # while it was written down
+                    asyncio.get_running_loop().call_soon(self._tasks[each.number].cancel)
         if refused:
             self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from .reader import ReadRow, RowMaker
 from .record import Added, Attempt
 from .report import BatchEvent, RowEvent
 from .row import Row
+from .schedule import Assignment
 from .server import Ended
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class OpenBatch(Batch):
         self._make_ledger = ledger
         self._on_open = on_open
         self._judging: set[int] = set()
+        self._assigned: set[int] = set()
 
     def prepared(self, row: Row) -> ReadRow:
         """A row with its prompt, or with why there is none; nothing is done with it yet."""
@@ -71,7 +73,7 @@ class OpenBatch(Batch):
 
     def cancel(self, number: int) -> None:
         """Take a row out that waits, or that a server has; of one that has ended nothing changes."""
-        if number in self._tasks:
+        if number in self._tasks or number in self._assigned:
             self._cancelled.add(number)
             # A task that has not begun would never see that it is cancelled.
             asyncio.get_running_loop().call_soon(self._interrupt, number)
@@ -98,6 +100,17 @@ class OpenBatch(Batch):
         await self._read_pending()
 
     @override
+    async def _write(self, assigned: Sequence[Assignment]) -> None:
+        self._assigned = {each.number for each in assigned}
+        try:
+            await super()._write(assigned)
+        finally:
+            self._assigned = set()
+        for each in assigned:
+            if each.number in self._cancelled:  # while it was written down
+                asyncio.get_running_loop().call_soon(self._interrupt, each.number)
+
+    @override
     def _changed(self) -> None:
         self._wake.set()  # somebody waits for each row
 
@@ -120,4 +133,5 @@ class OpenBatch(Batch):
 
     @override
     def _refused(self, number: int) -> None:
+        self._cancelled.discard(number)
         self._books.tell(RowEvent(number, "cancelled"))

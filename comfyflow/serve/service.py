@@ -147,11 +147,14 @@ class Service:
             since = time.monotonic()
             try:
                 await batch.run()
-            except (ComfyflowError, OSError) as error:
+            except Exception as error:
                 if not began and not self._ready.is_set():
                     raise
-                self.failure = str(error).partition("\n")[0]
-                _LOG.error("%s", self.failure)
+                self.failure = str(error).partition("\n")[0] or type(error).__name__
+                if isinstance(error, (ComfyflowError, OSError)):
+                    _LOG.error("%s", self.failure)
+                else:  # a mistake of ours: a service that takes jobs must not stop running them
+                    _LOG.exception("the jobs are taken up again")
             finally:
                 began = began or self._ready.is_set()
                 self._ended()
