@@ -264,7 +264,7 @@ def test_a_lazy_input_is_hidden_until_it_is_required() -> None:
     assert not order.is_linked("a", "b")
     order.require("b", "lazy")
     assert order.is_linked("a", "b")
-    with pytest.raises(ValueError, match="no link"):
+    with pytest.raises(ValueError, match="not a link"):
         order.require("b", "constant")
 
 

@@ -118,7 +118,7 @@ def test_a_broken_prompt_is_a_source_but_no_graph(tmp_path: Path) -> None:
         with pytest.raises(PromptError, match="has no class_type"):
             _ = source.graph
     file.write_text('{"a": 1}')
-    with pytest.raises(WorkflowFileError, match="no prompt"):
+    with pytest.raises(WorkflowFileError, match="nor a prompt"):
         Source.of(file)
 
 

@@ -125,7 +125,7 @@ def _greet(client: Client, seconds: float) -> None:
 
 
 def _speaks_api_v2(client: Client) -> bool:
-    """Whether a server that is no ComfyUI speaks the Comfy API v2."""
+    """Whether a server other than ComfyUI speaks the Comfy API v2."""
     from ..client.backend import recognise
 
     try:

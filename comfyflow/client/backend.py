@@ -16,7 +16,7 @@ from ..input_file import UploadedFile
 from ..json_types import is_array, is_object
 from ..output_file import OutputFile
 from .address import elsewhere
-from .core import Core, ask, error_of, parse_json
+from .core import Core, ask, error_of, fetch_json, parse_json
 from .flow import Answer, Flow, Request, segment
 from .run import Run
 from .run_event import Outcome
@@ -176,7 +176,7 @@ def recognise(core: Core) -> Flow[Backend]:
         core: The client.
 
     Raises:
-        ServerError: Neither ComfyUI nor the Comfy API v2 answers there.
+        ServerError: Neither ComfyUI nor the Comfy API v2 answers there, nor anything that can be read.
     """
     found = core.recognition
     if found.known is not None:
@@ -186,19 +186,20 @@ def recognise(core: Core) -> Flow[Backend]:
         return found.comfyui
     request = Request("GET", f"/api/history/{segment(str(uuid.uuid4()))}")
     try:
-        answer = yield from ask(core, request)
-    except ServerUnreachable:
+        yield from fetch_json(core, request, is_object)
+        found.known = found.comfyui
+    except ServerUnreachable:  # what is asked next says so, or finds the server back
         if core.left() == 0.0:
             raise
-        return found.comfyui  # what is asked next says so, or finds the server back
-    if answer.status in (404, 405, 501):
-        found.known = yield from _without_history(core, request, answer)
-    elif answer.ok and is_object(parse_json(core, request, answer)):
-        found.known = found.comfyui
+    except ServerError as error:
+        if error.status in (404, 405, 501):
+            found.known = yield from _without_history(core, request, error.status)
+        elif error.status < 400:
+            raise  # the page of something in between, again and again
     return found.likely
 
 
-def _without_history(core: Core, request: Request, answer: Answer) -> Flow[Backend]:
+def _without_history(core: Core, request: Request, status: int) -> Flow[Backend]:
     """What is spoken at an address that has not ComfyUI's history.
 
     Raises:
@@ -214,8 +215,8 @@ def _without_history(core: Core, request: Request, answer: Answer) -> Flow[Backe
             return core.recognition.api_v2
     raise ServerError(
         f"{core.address} is neither a ComfyUI server nor one of the Comfy API v2: {request.label} gave "
-        f"{answer.status}, and {jobs.label} gave {said.status} ({elsewhere(core.address)}). Nothing was sent",
-        answer.status,
+        f"{status}, and {jobs.label} gave {said.status} ({elsewhere(core.address)}). Nothing was sent",
+        status,
     )
 
 
