@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 
 from comfyflow.client import Client, Handle
-from comfyflow.client.run_event import RunEvent, RunQueued
+from comfyflow.client.run_event import NodeStarted, RunEvent, RunQueued
 from comfyflow.simulator import Simulator
 from tests.command import Command, Run
 from tests.simulated import tireless
 from tests.test_cli_run import SCRIPT as RUN
+from tests.test_client_seed_faults import until
 
 SCRIPT = f"""{RUN}
 from comfynodes import LoadImage, SaveImageWebsocket
@@ -59,16 +61,25 @@ def detached(command: Command, server: Simulator, script: str) -> Any:
 
 @pytest.fixture
 def held(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The queue is held until somebody who waits is told that a prompt is in it."""
-    events = Handle[Any].events
+    """The queue is held until somebody who waits is told that a prompt is in it, and hears the server.
+
+    Then each prompt works until he is told of a node: one that is over at once is only looked up.
+    """
+    events, told = Handle[Any].events, threading.Event()
 
     def let_go(self: Handle[Any], timeout: float | None = None) -> Iterator[RunEvent]:
+        name = f"comfyflow-detached-{self.prompt_id}"
         for event in events(self, timeout):
             yield event
             if isinstance(event, RunQueued):
+                until(lambda: name in server.instance.sockets.clients)
                 server.instance.queue.hold(False)
+            elif isinstance(event, NodeStarted):
+                told.set()
 
     monkeypatch.setattr(Handle, "events", let_go)
+    monkeypatch.setattr(server.faults, "slow_nodes", {None: 1.0})
+    monkeypatch.setattr(server.faults, "wait", lambda _: told.wait(20))
     with server.held_queue():
         yield
 

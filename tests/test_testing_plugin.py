@@ -256,7 +256,7 @@ def test_two_tests_cannot_share_a_golden(run: Run) -> None:
         "--comfy-update-goldens",
     )
     done.assert_outcomes(passed=1, failed=1)
-    done.stdout.fnmatch_lines(["*GoldenError*use the same golden*give name=*"])
+    done.stdout.fnmatch_lines(["*GoldenError*use the same golden*pass name=*"])
 
 
 def test_a_golden_that_holds_no_prompt_is_said(run: Run, pytester: pytest.Pytester) -> None:
