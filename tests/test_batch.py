@@ -146,6 +146,23 @@ def test_a_row_of_a_former_server_is_looked_for_there(
     assert (len(server.prompts), len(other.prompts)) == (1, 1)
 
 
+def test_several_rows_of_a_former_server_are_looked_for_there(
+    tmp_path: Path, server: Simulator, other: Simulator
+) -> None:
+    made = [Texts().prepare(row) for row in numbered(2)]
+    ids = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(2)]
+    for each, prompt_id in zip(made, ids, strict=True):
+        ended(other, dict(each.prompt), prompt_id=prompt_id)
+    with Ledger(tmp_path / LEDGER_NAME, create=True) as ledger:
+        for number, each in enumerate(made):
+            attempt = Attempt(number, other.url, ids[number], each.hash)
+            ledger.write([Added(number, {"n": number}), Sent(attempt, 1.0)])
+    summary = asyncio.run(batch(Texts(), numbered(3), [server], tmp_path).run())
+    assert summary.is_whole
+    assert [row.server for row in records(tmp_path)] == [other.url, other.url, server.url]
+    assert (len(server.prompts), len(other.prompts)) == (1, 2)
+
+
 def test_a_node_that_fails_sets_its_row_aside_and_the_rest_goes_on(tmp_path: Path, server: Simulator) -> None:
     server.fail_next("a bad day", class_type="StringConcatenate")
     summary = asyncio.run(batch(Texts(), numbered(4), [server], tmp_path).run())

@@ -403,7 +403,7 @@ class Batch:
         server = self._servers.get(attempt.server) or self._former.get(attempt.server)
         if server is None:
             server = self._former[attempt.server] = self._fleet.make(attempt.server)
-        else:
+        if attempt.server in self._servers:
             self._schedule.taken(attempt.server, attempt.row)
         self._begin(attempt, self._finish(server, attempt, server.take_up))
 
