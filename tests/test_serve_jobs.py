@@ -149,6 +149,15 @@ def test_without_a_server_jobs_wait_for_one(tmp_path: Path) -> None:
             until(lambda: served.http.get(job["url"]).json()["state"] == "completed")
 
 
+def test_a_server_that_does_not_answer_is_told_whoever_serves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Simulator() as simulator:
+        url = simulator.url
+    with serving(tmp_path / "out", url, functions=[quick]):
+        until(lambda: f"{url} is skipped for a while: no ComfyUI server answers" in caplog.text)
+
+
 def test_a_restart_takes_up_what_is_there(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Simulator(step_seconds=0.02) as simulator:

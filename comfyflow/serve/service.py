@@ -18,7 +18,7 @@ from ..batch.driver import DEPTH
 from ..batch.ledger import LEDGER_NAME
 from ..batch.open_batch import OpenBatch
 from ..batch.record import RowRecord
-from ..batch.report import BatchEvent, RowEvent
+from ..batch.report import BatchEvent, ServerEvent
 from ..batch.row import JSON
 from ..batch.server import PATIENCE
 from ..client.run import Run
@@ -385,7 +385,9 @@ class Service:
     # What is heard
 
     def _heard(self, event: BatchEvent) -> None:
-        if not isinstance(event, RowEvent):
+        if isinstance(event, ServerEvent):
+            if not event.available:
+                _LOG.warning("%s is skipped for a while: %s", event.url, event.reason)
             return
         number, state = event.number, event.state
         written = self._writing.pop(number, None)
