@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ..configuration import named_servers
-from ..errors import CommandError
+from ..errors import CommandError, ParameterError
 from ..source import Converting
 from . import FAILED, INTERRUPTED, PROBLEMS
 from .batch_ledger import cancel, export, retry, status
@@ -169,18 +169,34 @@ def sweep(
     parts += [Rows.csv(csv)] if csv is not None else []
     parts += [Rows.jsonl(jsonl)] if jsonl is not None else []
     parts += [Rows.seeds(seeds)] if seeds is not None else []
+    fixed = dict(_fixed(words))
     if not parts:
+        for name in fixed:
+            _expect_column(recipe, name)
         raise CommandError(
             "a batch needs rows: --grid steps=10,20,30, --seeds 8, --csv rows.csv, --jsonl rows.jsonl, "
             "--each image=photos/*.png"
         )
-    fixed = dict(_fixed(words))
     rows = functools.reduce(lambda one, other: one * other, parts)
     if fixed:
         rows = Rows.grid({name: [value] for name, value in fixed.items()}) * rows
     if sample is not None:
         rows = rows.sample(sample)
     return rows.checked(recipe.columns)
+
+
+def _expect_column(recipe: Recipe, name: str) -> None:
+    """Where no rows are said, what is no parameter may be a mistyped option that would have said them.
+
+    Raises:
+        CommandError: It is no parameter.
+    """
+    try:
+        recipe.columns.column(name)
+    except ParameterError as error:
+        hint = option_like(f"--{name.replace('_', '-')}")
+        said = f"unknown parameter --{name}; {hint}" if hint else f"{error.name} {error.reason}"
+        raise CommandError(said) from None
 
 
 def _fixed(words: Sequence[str]) -> Iterator[tuple[str, Any]]:
