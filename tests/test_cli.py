@@ -49,6 +49,11 @@ def test_compile_reads_prompts_too(command: Command, script: Path, tmp_path: Pat
         ("import nothing_of_the_kind", (), "x.py:1: ModuleNotFoundError"),
         ("\n1 / 0", (), "x.py:2: ZeroDivisionError"),
         ("raise SystemExit('no')", (), "x.py:1: SystemExit: no"),
+        (
+            "from comfyflow.errors import ServerUnreachable\nraise ServerUnreachable('nobody')",
+            (),
+            "x.py:2: ServerUnreachable: nobody; what runs when the file is loaded belongs below `if __name__",
+        ),
         ("a = 1", (), "has no workflows; mark a function with @workflow"),
         (WORKFLOW + WORKFLOW.replace("picture", "other"), (), "has 2 workflows; choose one"),
         (WORKFLOW, ("--widht", "3"), "did you mean --width"),

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..argument_name import name_nearest
-from ..errors import ComfyflowError, CommandError, WorkflowFileError
+from ..errors import ClientError, ComfyflowError, CommandError, WorkflowFileError
 from ..json_types import object_or_empty
 from ..named_inputs import named_inputs_beside, signature_of, with_values
 from ..parameters import Parameters
@@ -204,6 +204,9 @@ def _load_once(file: Path, path: Path | None) -> ModuleType:
     """The module of a file (`path`: where it is, whatever the current folder), or of a dotted name."""
     try:
         return importlib.import_module(str(file)) if path is None else _execute(file, path)
+    except ClientError as error:
+        hint = 'what runs when the file is loaded belongs below `if __name__ == "__main__":`'
+        raise CommandError(f"{told(error, file)}; {hint}") from error
     except ComfyflowError:
         raise
     except (Exception, SystemExit) as error:  # the user's own code may raise anything
