@@ -186,10 +186,10 @@ def sweep(
 
 
 def _expect_column(recipe: Recipe, name: str) -> None:
-    """Where no rows are said, what is no parameter may be a mistyped option that would have said them.
+    """Where no rows are given, an unknown parameter may be a mistyped option that would have given them.
 
     Raises:
-        CommandError: It is no parameter.
+        CommandError: There is no parameter of that name.
     """
     try:
         recipe.columns.column(name)
