@@ -333,6 +333,20 @@ def test_the_table_shows_all_servers_and_obeys_none(watch: ServerWatch, clock: C
     assert "\x1b" not in text
 
 
+def test_a_narrow_table_cuts_off_nothing_that_tells_servers_apart() -> None:
+    urls = [f"http://192.168.100.100:{port}" for port in (8188, 8189)]
+    watched = [ServerWatch(url) for url in urls]
+    for each in watched:
+        each.lost(f"no ComfyUI server answers at {each.url}: All connection attempts failed")
+    console = Console(width=60, record=True, force_terminal=False)
+    with console.capture() as captured:
+        console.print(_Table.picture(watched))
+    text = captured.get()
+    assert "…" not in text
+    first_column = "".join(line[:16].strip() for line in text.splitlines())
+    assert all(url in first_column for url in urls), text
+
+
 # Until Ctrl-C
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")

@@ -235,7 +235,9 @@ class _Table:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table("server", "waiting", "runs", "memory free", "ended", box=SIMPLE)
+        table = Table(box=SIMPLE)
+        for title in ("server", "waiting", "runs", "memory free", "ended"):
+            table.add_column(title, overflow="fold")  # the end of an address tells servers apart
         for server in watched:
             name = escape(plain(server.url))
             if not server.up:
