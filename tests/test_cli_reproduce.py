@@ -147,6 +147,14 @@ def test_a_server_without_the_classes_ends_with_2(command: Command, client: Clie
     assert "Gone" in run.err
 
 
+def test_a_prompt_that_cannot_be_sent_ends_with_2(command: Command, client: Client, file: Path) -> None:
+    broken = {**MADE["1"], "inputs": {**MADE["1"]["inputs"], "width": float("nan")}}
+    file.write_bytes(png(picture(), prompt={**MADE, "1": broken}))
+    run = command("reproduce", str(file), "--server", client.url)
+    assert "nan is not a number that JSON can hold" in run.err
+    assert run.code == 2
+
+
 def test_a_file_that_carries_nothing_ends_with_2(command: Command, file: Path) -> None:
     file.write_bytes(png(picture()))
     run = command("reproduce", str(file), "--simulate")

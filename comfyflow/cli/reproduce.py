@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ..errors import CommandError, PromptRejected, ReproductionError, ValidationError
+from ..errors import CommandError, PromptError, PromptRejected, ReproductionError, ValidationError
 from ..source import Converting
 from . import INTERRUPTED, PROBLEMS, UNUSABLE
 from .connection import connected, server_classes
@@ -187,7 +187,7 @@ class _Running:
         except KeyboardInterrupt:
             sending.cancel()
             raise click.exceptions.Exit(INTERRUPTED) from None
-        except (ValidationError, PromptRejected) as error:
+        except (ValidationError, PromptRejected, PromptError) as error:
             return tell_error(error, UNUSABLE, self._as_json)
         return self._told(conclude(self._trial, result, self._client.url, self._tolerance))
 
