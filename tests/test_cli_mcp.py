@@ -128,6 +128,18 @@ def test_a_call_that_is_given_up_takes_its_prompt_off_the_server(tmp_path: Path,
         asyncio.run(asyncio.wait_for(session(address, server), SECONDS))
 
 
+@pytest.mark.parametrize(
+    "given", [("--host", "192.0.2.1"), ("--allow-host", "studio.lan"), ("--agent-token", "secret")]
+)
+def test_what_is_for_http_alone_is_refused_without_it(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[str, str]
+) -> None:
+    monkeypatch.setattr("anyio.run", lambda _: None)  # it would serve the tests' standard input
+    run = command("mcp", "--root", str(tmp_path), *given)
+    assert run.code == 2
+    assert "give --http PORT too" in run.err
+
+
 @pytest.mark.parametrize("given", [[], ["--agent-token", "sesame"], ["--allow-host", "studio"]])
 def test_a_server_that_others_reach_wants_a_token_and_a_name(
     command: Command, tmp_path: Path, given: list[str]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..workflows import WorkflowFunction
 
+_HERE: Final = "127.0.0.1"
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST: Final = 60
 _LONGEST_ABOUT: Final = 2_000
@@ -68,7 +69,7 @@ _GIVES: Final = "Runs on the ComfyUI server; gives its pictures small, its files
     type=click.IntRange(0, 65535),
     help="Serve over HTTP; 0 picks a free port.",
 )
-@click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="With --http: where to listen.")
+@click.option("--host", metavar="ADDRESS", default=_HERE, help="With --http: where to listen.")
 @click.option(
     "--allow-host",
     "hosts",
@@ -118,6 +119,8 @@ def mcp(
         from ..agents.server import AgentServer
     if simulate and server is not None:
         raise CommandError("give --server or --simulate, not both")
+    if port is None and (host != _HERE or hosts or agent_token is not None):
+        raise CommandError("--host, --allow-host and --agent-token are for HTTP: give --http PORT too")
     with contextlib.ExitStack() as stack:
         simulated = given_schema(None, object_info) if simulate and object_info is not None else None
         url = stack.enter_context(simulated_server(simulated)) if simulate else None
