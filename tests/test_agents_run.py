@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,10 +17,12 @@ from comfyflow.agents import SchemaInUse, Workbench
 from comfyflow.agents.job import AgentJob
 from comfyflow.agents.server import AgentServer
 from comfyflow.cli.mcp import published
+from comfyflow.errors import ServerUnreachable
 from comfyflow.recipes import txt2img
 from comfyflow.schema import Schema
 from comfyflow.schema.package import reference_schema
 from comfyflow.simulator import Simulator
+from comfyflow.source import Source
 from tests.agent import SECONDS, Agent, author, links, pictures, text, with_agent, workbench
 from tests.test_client_async import Gate
 from tests.test_client_async import prompt as small_prompt
@@ -163,6 +165,42 @@ def test_a_call_that_is_cancelled_takes_its_prompt_off_the_server(root: Path) ->
         acting(root, slow, act)
 
 
+class Away:
+    """A server that goes away while a job is cancelled; its client and its handle."""
+
+    report = None
+
+    def __init__(self) -> None:
+        self.given_up = asyncio.Event()
+
+    async def submit(self, *_: Any, **__: Any) -> Away:
+        return self
+
+    async def events(self, _: object) -> AsyncIterator[Any]:
+        told: list[Any] = []
+        for event in told:
+            yield event
+        await self.given_up.wait()
+        raise ServerUnreachable("nobody answers")
+
+    async def cancel(self, _: float) -> None:
+        raise ServerUnreachable("nobody answers")
+
+
+def test_a_job_is_not_called_cancelled_where_the_server_was_not_told(root: Path) -> None:
+    async def act() -> None:
+        away: Any = Away()
+        job = AgentJob("away", Source({}), "", root)
+        job.start(away)
+        with pytest.raises(ServerUnreachable):
+            await job.cancel()
+        away.given_up.set()
+        assert (await ended(job)).state == "failed"
+        assert job.troubles == ["nobody answers"]
+
+    asyncio.run(asyncio.wait_for(act(), SECONDS))
+
+
 def test_many_files_fit_into_one_answer(root: Path, server: Simulator) -> None:
     async def act(agent: Agent, _: Workbench) -> None:
         made = await agent.call("run_workflow", workflow=many(30), wait_seconds=SECONDS)
@@ -265,6 +303,9 @@ def test_a_workflow_that_the_user_named_is_a_typed_tool(root: Path, server: Simu
         assert report.startswith(("valid", "invalid"))
         assert "parameters are for" in await agent.refused(
             "validate_workflow", workflow={}, parameters={"image": "photo.png"}
+        )
+        assert "did you mean 'shrink'?" in await agent.refused(
+            "validate_workflow", workflow="shrnk", parameters={"image": "photo.png"}
         )
 
     acting(root, server, act, published=tools)

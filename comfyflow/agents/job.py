@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from ..errors import ClientError, ComfyflowError, PartialSuccess, SaveError
+from ..errors import ClientError, ComfyflowError, ExecutionError, PartialSuccess, SaveError, ServerUnreachable
 
 if TYPE_CHECKING:
     from ..client import AsyncClient, AsyncHandle, Result
@@ -126,7 +126,8 @@ class AgentJob:
             state = await self._finish(self._handle)
         except ComfyflowError as error:
             self.troubles.append(str(error))
-            state = "cancelled" if self._is_cancelled else "failed"
+            other = isinstance(error, (ExecutionError, ServerUnreachable))  # cancelling has not ended it
+            state = "cancelled" if self._is_cancelled and not other else "failed"
         finally:
             self._sent.set()
             self.seconds = time.monotonic() - self._began

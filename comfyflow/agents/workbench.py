@@ -109,8 +109,10 @@ class Workbench:
                 return self._published(found, parameters or {})
         if parameters:
             names = ", ".join(self.published) or "there is none"
+            near = did_you_mean(given, self.published) if isinstance(given, str) else ""
             raise CommandError(
                 f"parameters are for a workflow that is a tool ({names}), not for JSON or a file"
+                f"{f'; {near}' if near else ''}"
             )
         prompt, editor, name = self._json(given)
         schema = self.schema.now()
