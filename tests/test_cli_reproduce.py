@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from PIL import Image
 
 from comfyflow import Client
+from comfyflow.errors import MissingExtraError
 from comfyflow.simulator import Simulator
 from tests.command import Command
 from tests.simulated import tireless
@@ -145,6 +146,26 @@ def test_a_server_without_the_classes_ends_with_2(command: Command, client: Clie
     run = command("reproduce", str(file), "--server", client.url)
     assert run.code == 2
     assert "Gone" in run.err
+
+
+def test_bytes_are_compared_without_the_libraries_of_extras(
+    command: Command, server: Simulator, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("reproduce", str(darker(file)), "--server", server.url, "--out", "again")
+    monkeypatch.setattr(
+        "comfyflow.reproduction.comparison.open_picture", lambda _: pytest.fail("bytes do not need it")
+    )
+    monkeypatch.setattr("comfyflow.reproduction.comparison.needing", _missing)
+    run = command(*words, "--tolerance", "bytes")
+    assert run.code == 1, run.err
+    assert "not reproduced: other bytes; comparing pictures needs Pillow" in run.out
+    assert Path(run.out.splitlines()[-1]).is_file()
+    run = command(*words)
+    assert (run.code, "pip install 'comfyflow-dsl[images]'" in run.err) == (2, True)
+
+
+def _missing(what: str, extra: str) -> NoReturn:
+    raise MissingExtraError(f"{what} needs Pillow, which is not installed", extra)
 
 
 def test_a_prompt_that_cannot_be_sent_ends_with_2(command: Command, client: Client, file: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ReproductionError
+from ..errors import MissingExtraError, ReproductionError
 from .comparison import Comparison, Tolerance, compare_files
 from .original import Original, read_original
 from .reason import Reason, reasons
@@ -89,12 +89,12 @@ def conclude(
         tolerance: How near the new file has to be.
 
     Raises:
-        MissingExtraError: A library is missing that reads such files.
+        MissingExtraError: A library is missing that reads such files, and bytes alone do not do.
         DownloadError: A file did not arrive whole.
     """
     original = trial.original
     files = result.files
-    file, comparison, content = _nearest(original, files)
+    file, comparison, content = _nearest(original, files, tolerance)
     return Reproduction(
         original.name,
         result.prompt_id,
@@ -111,13 +111,18 @@ def conclude(
 
 
 def _nearest(
-    original: Original, files: Sequence[OutputFile]
+    original: Original, files: Sequence[OutputFile], tolerance: Tolerance
 ) -> tuple[OutputFile | None, Comparison | None, bytes]:
     """The file that is nearest to the original, how near it is, and what is in it."""
     nearest: tuple[OutputFile | None, Comparison | None, bytes] = (None, None, b"")
     for file in files:
         content = file.bytes()
-        found = compare_files(original.data, content)
+        try:
+            found = compare_files(original.data, content)
+        except MissingExtraError as error:
+            if tolerance != "bytes":
+                raise
+            found = Comparison("different", "file", form=f"other bytes; {error}")
         if nearest[1] is None or found.rank < nearest[1].rank:
             nearest = (file, found, content)
         if found.closeness == "bytes":
