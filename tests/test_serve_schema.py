@@ -26,7 +26,8 @@ CHECKS = (
 
 @pytest.mark.slow
 def test_no_answer_is_outside_the_schema_and_none_is_500(tmp_path: Path) -> None:
-    options = ["--checks", ",".join(CHECKS), "-n", "15", "--seed", "1", "--max-time", "45", "--no-shrink"]
+    # No bound of time, which would send more on a faster machine.
+    options = ["--checks", ",".join(CHECKS), "-n", "12", "--seed", "1", "--no-shrink"]
     with (
         Simulator() as simulator,
         serving(

@@ -56,7 +56,11 @@ def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
             "parameters": [
                 _header("Idempotency-Key", "The same request with the same key is taken once.", _PRINTABLE),
                 _header("Webhook-URL", "Is told of the end, signed.", {"format": "uri", "maxLength": 2000}),
-                _header("Prefer", "`wait=10` answers when the job has ended, or after so many seconds.", {}),
+                _header(
+                    "Prefer",
+                    "`wait=10` answers when the job has ended, or after so many seconds.",
+                    {"minLength": 0},
+                ),
             ],
         },
     }
