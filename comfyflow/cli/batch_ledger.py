@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from ..errors import ClientError, CommandError, LedgerError
-from .options import CONNECTION_OPTIONS, PATH, connection_options, output_option
+from .options import PATH, connection_options, credential_options, output_option
 from .plain_text import say
 from .progress import write_line
 
@@ -125,16 +125,10 @@ def retry(ledger: Path, numbers: str | None, states: tuple[State, ...]) -> None:
     click.echo(f"{count:,} {'row waits' if count == 1 else 'rows wait'} again; {by}")
 
 
-def _connected(command: Any) -> Any:
-    for option in reversed(CONNECTION_OPTIONS):
-        command = option(command)
-    return command
-
-
 @click.command("cancel")
 @ledger_argument
 @rows_option
-@_connected
+@credential_options
 def cancel(ledger: Path, numbers: str | None) -> None:
     """Cancel waiting rows, and stop those that are on servers."""
     wanted = row_numbers(numbers)

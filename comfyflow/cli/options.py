@@ -65,7 +65,7 @@ def _credential(name: str, metavar: str, text: str, *, multiple: bool = False) -
     )
 
 
-CONNECTION_OPTIONS: Final = (
+_CONNECTION_OPTIONS: Final = (
     _credential(
         "--bearer",
         "TOKEN",
@@ -102,23 +102,26 @@ _no_cache_option: Final = click.option(
 )
 
 
+def credential_options(command: T) -> T:
+    """The options of a connection, for a command that is told of its server in another way."""
+    for option in reversed(_CONNECTION_OPTIONS):
+        command = option(command)
+    return command
+
+
 def server_option(command: T) -> T:
     """``--server`` and the options of a connection to it; only the former is the command's own."""
-    for option in reversed((*CONNECTION_OPTIONS, _no_cache_option)):
-        command = option(command)
     named: T = click.option(
         "--server", metavar="URL", help="A running ComfyUI, such as http://127.0.0.1:8188."
-    )(command)
+    )(credential_options(_no_cache_option(command)))
     return named
 
 
 def servers_option(command: T) -> T:
     """``--server``, which can be repeated, and the options of a connection."""
-    for option in reversed(CONNECTION_OPTIONS):
-        command = option(command)
     named: T = click.option(
         "--server", "servers", metavar="URL", multiple=True, help="A running ComfyUI. Can be repeated."
-    )(command)
+    )(credential_options(command))
     return named
 
 

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,13 +22,13 @@ from ..extra import needing
 from ..source import Converting
 from .connection import server_classes, simulated_server
 from .options import (
-    CONNECTION_OPTIONS,
     PATH,
     connection_options,
     converting_options,
     partner_api_key_option,
     reference_schema,
     server_url,
+    servers_option,
 )
 from .plain_text import say
 from .target import find_workflow, is_python, load_target
@@ -42,17 +42,10 @@ _CONNECTIONS: Final = 2000
 """How many connections there may be at once; further ones are told to come back."""
 
 
-def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed((*CONNECTION_OPTIONS, partner_api_key_option)):
-        command = option(command)
-    return click.option(
-        "--server", "servers", metavar="URL", multiple=True, help="A running ComfyUI. Can be repeated."
-    )(command)
-
-
 @click.command("serve", short_help="Serve workflows over HTTP.")
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@_connection
+@servers_option
+@partner_api_key_option
 @click.option("--simulate", is_flag=True, help="Run jobs on the built-in simulator.")
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="Where it listens.")
 @click.option("--port", metavar="PORT", type=click.IntRange(0, 65535), default=8190, help="0 is any free.")

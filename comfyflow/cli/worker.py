@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from .options import CONNECTION_OPTIONS, PATH, connection_options, partner_api_key_option, server_url
+from .options import PATH, connection_options, credential_options, partner_api_key_option, server_url
 from .plain_text import say
-
-
-def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed((*CONNECTION_OPTIONS, partner_api_key_option)):
-        command = option(command)
-    return command
 
 
 def quiet_dask() -> None:
@@ -44,7 +36,8 @@ def quiet_dask() -> None:
     help="The address to listen on.  [default: the one the scheduler reaches it by]",
 )
 @click.option("--scratch", metavar="DIR", type=PATH, help="The folder for files in transit.")
-@_connection
+@credential_options
+@partner_api_key_option
 def worker(scheduler: str, comfyui: str, name: str, host: str | None, scratch: Path | None) -> None:
     """Run rows of batches on a ComfyUI server: comfyflow worker tcp://head:8786 --comfyui 127.0.0.1:8188.
 
