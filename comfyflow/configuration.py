@@ -192,17 +192,35 @@ def read_config() -> dict[str, Any]:
         if os.environ.get(CONFIG_VARIABLE):
             raise ConfigurationError(f"{CONFIG_VARIABLE} is set to {path}, which does not exist")
         return {}
-    # The standard library has it from Python 3.11 on; before, the package it came from.
-    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise ConfigurationError(f"cannot read {path}: {error}") from None
+    found = read_toml(path)
     for name in found:
         if name not in _SETTINGS:
             near = nearest(name, _SETTINGS)
             hint = f"did you mean {near}?" if near is not None else f"valid settings: {', '.join(_SETTINGS)}"
             raise ConfigurationError(f"{path}: unknown setting {name!r:.80}; {hint}")
+    return found
+
+
+def read_toml(path: Path, largest: int | None = None) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Args:
+        path: The file.
+        largest: How many bytes it may have; None for any number.
+
+    Raises:
+        ConfigurationError: It cannot be read, is larger, or is not TOML.
+    """
+    # The standard library has it from Python 3.11 on; before, the package it came from.
+    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        with path.open("rb") as file:
+            data = file.read(-1 if largest is None else largest + 1)
+        if largest is not None and len(data) > largest:
+            raise ConfigurationError(f"{path} is larger than {largest:,} bytes")
+        found: dict[str, Any] = tomllib.loads(data.decode())
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}") from None
     return found

@@ -12,18 +12,17 @@ The value that is in the workflow is the default.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import keyword
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from .bounds import NAMED_INPUTS, NAMED_INPUTS_SIZE
+from .configuration import read_toml
 from .errors import ConfigurationError
 from .graph import Graph, Link
 from .input_file import is_file
@@ -73,17 +72,7 @@ def read_named_inputs(path: Path, graph: Graph) -> tuple[NamedInput, ...]:
     Raises:
         ConfigurationError: It cannot be read, has what it must not have, or names what does not exist.
     """
-    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        with path.open("rb") as file:
-            data = file.read(NAMED_INPUTS_SIZE + 1)
-        if len(data) > NAMED_INPUTS_SIZE:
-            raise ConfigurationError(f"{path} is larger than {NAMED_INPUTS_SIZE:,} bytes")
-        found: Any = tomllib.loads(data.decode())
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}") from None
+    found = read_toml(path, NAMED_INPUTS_SIZE)
     for key in found:
         if key != "parameters":
             raise ConfigurationError(

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import importlib
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..bounds import MIB
-from ..configuration import SERVE_KEY_VARIABLE
+from ..configuration import SERVE_KEY_VARIABLE, read_toml
 from ..errors import ConfigurationError
 from ..json_types import is_number, is_object
 from ..nearest import did_you_mean
@@ -133,17 +131,7 @@ def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) ->
 
 
 def _read(path: Path) -> list[ApiKey]:
-    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        with path.open("rb") as file:
-            data = file.read(MIB + 1)
-        if len(data) > MIB:
-            raise ConfigurationError(f"{path} is larger than 1 MiB")
-        known: Any = tomllib.loads(data.decode())
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}") from None
+    known = read_toml(path, MIB)
     table = known.get("keys")
     if set(known) != {"keys"} or not is_object(table) or not table:
         raise ConfigurationError(f"{path}: API keys stand under [keys.NAME], and nothing else does")
