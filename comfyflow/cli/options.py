@@ -103,7 +103,7 @@ _no_cache_option: Final = click.option(
 
 
 def credential_options(command: T) -> T:
-    """The options of a connection, for a command that is told of its server in another way."""
+    """The options of a connection, for a command that gets its server in another way."""
     for option in reversed(_CONNECTION_OPTIONS):
         command = option(command)
     return command
