@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.command import command
+from tests.generated import own_path
 
 __all__ = ["command"]
 
@@ -26,3 +29,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def imports_of_its_own() -> Generator[None, None, None]:
+    """A test has the path of imports to itself: commands that run in this process add to it."""
+    with own_path():
+        yield

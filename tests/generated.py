@@ -59,20 +59,32 @@ def load_package(package: Package, folder: Path) -> ModuleType:
 
 
 @contextmanager
+def own_path() -> Generator[None, None, None]:
+    """Forget afterwards which folders came into the path, and what was imported from there.
+
+    A program may leave them, for its process ends; the next test in this process must not find them.
+    """
+    before = [*sys.path]
+    try:
+        yield
+    finally:
+        if added := {Path(folder) for folder in sys.path if folder not in before}:
+            sys.path[:] = before
+            for name, module in list(sys.modules.items()):
+                if not added.isdisjoint(Path(getattr(module, "__file__", None) or "/").parents):
+                    del sys.modules[name]
+
+
+@contextmanager
 def importable(folder: Path) -> Generator[None, None, None]:
     """Have what is in a folder imported by its name, and forget it afterwards.
 
     A worker of xdist may come to a fixture of a module twice, each time with a folder of its own.
     """
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
+    with own_path():
+        sys.path.insert(0, str(folder))
+        importlib.invalidate_caches()
         yield
-    finally:
-        sys.path.remove(str(folder))
-        for name, module in list(sys.modules.items()):
-            if folder in Path(getattr(module, "__file__", None) or "/").parents:
-                del sys.modules[name]
 
 
 def load_nodes(nodes: Mapping[str, Any], folder: Path, **options: Any) -> ModuleType:

@@ -52,6 +52,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder and a config file of the test's own, and no server."""
     for name in [name for name in os.environ if name.startswith("COMFYFLOW_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("COMFYFLOW_CACHE", "off")
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "config.toml"
     path.write_text('server = "http://127.0.0.1:9"\n')
