@@ -267,7 +267,6 @@ class _Routes:
             "ETag": tag,
             "Cache-Control": "private, max-age=31536000, immutable",
             "Content-Security-Policy": _SANDBOX,
-            "X-Content-Type-Options": "nosniff",
         }
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
