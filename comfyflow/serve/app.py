@@ -127,13 +127,13 @@ class _Routes:
     async def health(self) -> Response:
         """Say how the service is; without an API key."""
         service = self._service
-        answering = any(service.servers.values())
+        servers = service.servers
+        answering = any(servers.values())
         status = "not_ready" if not service.is_ready else "ok" if answering else "no_server"
-        open_ = self._access.is_open
         body = {
             "status": status,
             "version": __version__,
-            "servers": service.servers if open_ else {},
+            "servers": servers if self._access.is_open else {},
             **service.counts,
         }
         return JSONResponse(body, 503 if status == "not_ready" else 200, {"Cache-Control": "no-store"})
