@@ -23,7 +23,6 @@ from comfynodes import (
 )
 
 from comfyflow.batch.driver import DEPTH
-from comfyflow.client import Limits
 from comfyflow.serve.access import Access, ApiKey
 from comfyflow.serve.app import create_app
 from comfyflow.serve.served_workflow import ServedWorkflow
@@ -31,9 +30,8 @@ from comfyflow.serve.service import Service, ServiceOptions
 from comfyflow.serve.target import served_function
 from comfyflow.simulator import Simulator
 from comfyflow.workflows import WorkflowFunction, workflow
+from tests.batches import LIMITS
 from tests.loop_thread import opened_in_thread
-
-LIMITS = Limits(connect=3, answer=5, socket=2, quiet=0.5, quiet_most=1, poll_most=0.3, backoff=0.02)
 
 
 @workflow

@@ -25,6 +25,7 @@ from comfyflow.batch.record import Added, Attempt, Sent
 from comfyflow.batch.report import BatchEvent, ServerEvent
 from comfyflow.errors import CommandError, LedgerError, ServerUnreachable
 from comfyflow.simulator import Simulator
+from comfyflow.source import Source
 from tests.batches import LIMITS, Pictures, Texts, batch, executed, numbered, records, until
 from tests.dask_fault_run import free_port, run_dask_faults, worker_words
 
@@ -57,6 +58,12 @@ async def worker(at: str, server: Simulator, scratch: Path, **options: Any) -> A
 def dask_batch(maker: Any, count: int, at: str, out: Path, **options: Any) -> Batch:
     fleet = DaskServers(at, depth=3, **options)
     return Batch(maker, numbered(count), servers=fleet, out=out)
+
+
+def test_a_text_that_cannot_be_a_path_is_no_file() -> None:
+    texts = {"text": f"{'a lighthouse, ' * 50}.png", "other": "a\0.png"}
+    source = Source({"1": {"class_type": "PreviewAny", "inputs": texts}})
+    assert [*dask_server._input_files(source)] == []
 
 
 def run_beside_a_worker(tmp_path: Path, server: Simulator, maker: Any, count: int, **options: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..bounds import MIB
 from ..errors import ClientError, DownloadError, SaveError, ServerUnreachable
-from ..input_file import is_plain_path
+from ..input_file import is_file, is_plain_path
 from ..saved_file import clean_name
 from ..schema.installed_files import is_media_file
 from ..source import Source
@@ -279,6 +279,6 @@ def _is_sent(source: Source, node_id: str, name: str, value: object) -> bool:
     """Whether a value is a file that is sent: the user's own, or one below this folder."""
     if isinstance(value, Path):
         return True
-    if not isinstance(value, str) or not is_media_file(value) or not Path(value).is_file():
+    if not isinstance(value, str) or not is_media_file(value) or not is_file(value):
         return False
     return source.is_own(node_id, name) or is_plain_path(value)

@@ -106,17 +106,13 @@ class Batch:
     def finish(self) -> None:
         """Send nothing more; it ends when what servers have has ended."""
         self._ending = True
-        self._awake()
+        self._wake.set()
 
     def stop(self) -> None:
         """Take what servers have off them, and end. The rows wait for the next run."""
         self._ending = self._stopped = True
         for task in self._tasks.values():
             task.cancel()
-        self._awake()
-
-    def _awake(self) -> None:
-        """Have the main loop go round."""
         self._wake.set()
 
     def _changed(self) -> None:
@@ -247,10 +243,15 @@ class Batch:
             else:
                 self._books.sent(attempt)
                 self._begin(attempt, self._send(self._servers[each.server], attempt, each.alone))
-                if self._stopped:  # while it was written down
-                    asyncio.get_running_loop().call_soon(self._tasks[each.number].cancel)
+                if self._stopped or each.number in self._cancelled:  # while it was written down
+                    asyncio.get_running_loop().call_soon(self._interrupt, each.number)
         if refused:
             self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
+
+    def _interrupt(self, number: int) -> None:
+        """Have a server not go on with a row; a task that has not begun would never see it: `call_soon`."""
+        if number in self._tasks:
+            self._tasks[number].cancel()
 
     def _refused(self, number: int) -> None:
         """A row was about to be sent that somebody has cancelled meanwhile."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,6 @@ from .reader import ReadRow, RowMaker
 from .record import Added, Attempt
 from .report import BatchEvent, RowEvent
 from .row import Row
-from .schedule import Assignment
 from .server import Ended
 
 T = TypeVar("T")
@@ -50,7 +49,6 @@ class OpenBatch(Batch):
         self._make_ledger = ledger
         self._on_open = on_open
         self._judging: set[int] = set()
-        self._assigned: set[int] = set()
 
     def prepared(self, row: Row) -> ReadRow:
         """A row with its prompt, or with why there is none; nothing is done with it yet."""
@@ -73,18 +71,17 @@ class OpenBatch(Batch):
 
     def cancel(self, number: int) -> None:
         """Take a row out that waits, or that a server has; of one that has ended nothing changes."""
-        if number in self._tasks or number in self._assigned:
-            self._cancelled.add(number)
-            # A task that has not begun would never see that it is cancelled.
-            asyncio.get_running_loop().call_soon(self._interrupt, number)
-        elif number in self._prepared:
+        if self._schedule.waits(number):
             self._schedule.remove(number)
             self._set_aside(number, "cancelled", Ended("cancelled", ""))
+        elif number in self._tasks or number in self._prepared:  # or is being written down as sent
+            self._cancelled.add(number)
+            asyncio.get_running_loop().call_soon(self._interrupt, number)
 
+    @override
     def _interrupt(self, number: int) -> None:
-        task = self._tasks.get(number)
-        if task is not None and number not in self._judging:
-            task.cancel()
+        if number not in self._judging:
+            super()._interrupt(number)
 
     async def call(self, act: Callable[[], T]) -> T:
         """Do something with the ledger, in the thread that has it."""
@@ -98,17 +95,6 @@ class OpenBatch(Batch):
     async def _read(self) -> None:
         self._on_open(self)
         await self._read_pending()
-
-    @override
-    async def _write(self, assigned: Sequence[Assignment]) -> None:
-        self._assigned = {each.number for each in assigned}
-        try:
-            await super()._write(assigned)
-        finally:
-            self._assigned = set()
-        for each in assigned:
-            if each.number in self._cancelled:  # while it was written down
-                asyncio.get_running_loop().call_soon(self._interrupt, each.number)
 
     @override
     def _changed(self) -> None:

@@ -205,6 +205,10 @@ class Schedule:
         """How many rows servers have."""
         return sum(len(server.in_flight) for server in self._servers.values())
 
+    def waits(self, number: int) -> bool:
+        """Whether a row waits."""
+        return number in self._waiting or number in self._alone
+
     def of(self, url: str) -> frozenset[int]:
         """The rows that a server has."""
         return frozenset(self._servers[url].in_flight)

@@ -33,12 +33,11 @@ from .job_ledger import KnownJob
 from .metrics import MEDIA_TYPE as METRICS_TYPE
 from .openapi import job_operation, refusals
 from .refusal import Refusal
-from .request_body import header_text, read_values
+from .request_body import LONGEST_KEY, header_text, read_values
 from .served_workflow import ServedWorkflow
 from .service import Service
 from .webhook import LONGEST_URL
 
-_LONGEST_KEY: Final = 255
 _CANCEL_SECONDS: Final = 10.0
 _LONGEST_WAIT: Final = 60.0
 _SANDBOX: Final = "sandbox; default-src 'none'"
@@ -127,13 +126,13 @@ class _Routes:
     async def health(self) -> Response:
         """Say how the service is; without an API key."""
         service = self._service
-        answering = any(service.servers.values())
+        servers = service.servers
+        answering = any(servers.values())
         status = "not_ready" if not service.is_ready else "ok" if answering else "no_server"
-        open_ = self._access.is_open
         body = {
             "status": status,
             "version": __version__,
-            "servers": service.servers if open_ else {},
+            "servers": servers if self._access.is_open else {},
             **service.counts,
         }
         return JSONResponse(body, 503 if status == "not_ready" else 200, {"Cache-Control": "no-store"})
@@ -182,7 +181,7 @@ class _Routes:
         async def take_job(request: Request) -> Response:
             key = self._who(request)
             headers: Mapping[str, str] = request.headers
-            idempotency_key = header_text(headers, "Idempotency-Key", _LONGEST_KEY)
+            idempotency_key = header_text(headers, "Idempotency-Key", LONGEST_KEY)
             webhook = header_text(headers, "Webhook-URL", LONGEST_URL)
             if webhook is not None:
                 self._service.webhooks.options.check(webhook)
@@ -267,7 +266,6 @@ class _Routes:
             "ETag": tag,
             "Cache-Control": "private, max-age=31536000, immutable",
             "Content-Security-Policy": _SANDBOX,
-            "X-Content-Type-Options": "nosniff",
         }
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)

@@ -9,8 +9,9 @@ from typing import Any, Final
 from ..json_types import is_array, is_object
 from .answer import JobAnswer, RefusalAnswer
 from .refusal import MEDIA_TYPE
-from .request_body import FORM_TYPE, JSON_TYPE
+from .request_body import FORM_TYPE, JSON_TYPE, LONGEST_KEY
 from .served_workflow import ServedWorkflow
+from .webhook import LONGEST_URL
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -55,7 +56,9 @@ def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
             },
             "parameters": [
                 _header("Idempotency-Key", "The same request with the same key is taken once.", _PRINTABLE),
-                _header("Webhook-URL", "Is told of the end, signed.", {"format": "uri", "maxLength": 2000}),
+                _header(
+                    "Webhook-URL", "Is told of the end, signed.", {"format": "uri", "maxLength": LONGEST_URL}
+                ),
                 _header(
                     "Prefer",
                     "`wait=10` answers when the job has ended, or after so many seconds.",
@@ -66,7 +69,7 @@ def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
     }
 
 
-_PRINTABLE: Final = {"maxLength": 255, "pattern": "^[ -~]+$"}
+_PRINTABLE: Final = {"maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"}
 
 
 def _header(name: str, description: str, more: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,8 @@ from .upload_folder import UploadFolder
 
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "multipart/form-data"
+LONGEST_KEY: Final = 255
+"""How many characters an idempotency key may have."""
 
 
 async def read_values(request: Request, workflow: ServedWorkflow, uploads: UploadFolder) -> dict[str, Any]:

@@ -399,7 +399,8 @@ class Service:
         else:
             self.metrics.moved(job, event)
         if state in ENDED:
-            if self._open.pop(number, None) is not None and job is not None:
+            if job is not None:
+                del self._open[number]
                 self._owned[job.owner] -= 1
             self.webhooks.wake()
         self.channels.state(number, state)

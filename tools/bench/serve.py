@@ -8,7 +8,6 @@ rounds are compared. ``python -m tools.bench.serve`` prints all of it.
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import statistics
 import subprocess
@@ -23,7 +22,7 @@ import httpx
 
 from comfyflow.client import AsyncClient
 
-from ._process import ROOT
+from ._process import environment
 
 ROUNDS = 5
 ONE_BY_ONE = 20
@@ -48,11 +47,10 @@ def flow(color: int) -> SaveImage:
 @contextmanager
 def process(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A command of ours, and the address that it prints first."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "stubs")))}
     started = subprocess.Popen(
         [sys.executable, "-m", "comfyflow", *words],
         cwd=folder,
-        env=environment,
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
     )
