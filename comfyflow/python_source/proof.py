@@ -57,7 +57,7 @@ def prove(
 
     Returns:
         The difference from the graph to what the source gives: `Diff.empty` if it is proven.
-        Ids are not, nor is the order of nodes and inputs.
+        Neither ids nor the order of nodes and inputs count.
 
     Raises:
         PythonSourceError: The source cannot be run, or the package does not exist.
