@@ -15,7 +15,7 @@ from ..dynamic import unfold_inputs
 from ..errors import ReproductionError, ServerError
 from ..graph import Link
 from ..graph.prompt import read_nodes
-from ..input_file import UploadedFile, is_file, is_plain_path
+from ..input_file import UploadedFile, bare_name, is_file, is_plain_path
 from ..lock import Drift, Lock, check
 from ..model_files.folder import is_model_name
 from ..schema import Schema, Version, takes_file
@@ -155,7 +155,7 @@ class Trial:
         """
         uploads: list[Upload] = []
         for reference, path in given.items():
-            needed = [file for file in self.files if reference in (file.reference, _bare(file.reference))]
+            needed = [file for file in self.files if reference in (file.reference, bare_name(file.reference))]
             if not needed:
                 named = ", ".join(file.reference for file in self.files) or "none"
                 raise ReproductionError(f"the prompt has no input file {reference!r}; it has: {named}")
@@ -189,7 +189,7 @@ class Trial:
             for entry in entries:
                 value = node.inputs.get(entry.name)
                 named = takes_file(entry) and isinstance(value, str) and not isinstance(value, Link)
-                if named and (entry.upload is not None or is_media_file(_bare(str(value)))):
+                if named and (entry.upload is not None or is_media_file(bare_name(str(value)))):
                     digest = self.original.digest_of(node_id)
                     yield NeededFile(node_id, node.class_type, entry.name, str(value), digest)
 
@@ -208,12 +208,6 @@ class Trial:
         except ServerError as error:
             return replace(file, there=False if error.status in _MISSING else None)
         return replace(file, there=True, same=_is_same(file.digest, content))
-
-
-def _bare(reference: str) -> str:
-    """A name without the folder that it may say at its end."""
-    asked = UploadedFile.named(reference)
-    return f"{asked.subfolder}/{asked.name}" if asked.subfolder else asked.name
 
 
 def _is_same(digest: str | None, content: bytes) -> bool | None:
