@@ -258,18 +258,36 @@ class Parameters(Mapping[str, Parameter]):
         Raises:
             ParameterError: A name is unknown, a value is of the wrong kind, or one is missing.
         """
+        made, wrong = self.read_json(values)
+        if wrong:
+            raise wrong[0]
+        return made
+
+    def read_json(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[ParameterError]]:
+        """The arguments in an object of JSON that fit, and all that is wrong with the others.
+
+        Args:
+            values: Decoded JSON by the name of the parameter.
+        """
         made: dict[str, Any] = {}
+        wrong: list[ParameterError] = []
         for name, value in values.items():
             entry = self.find(name)
             if entry is None:
                 hint = did_you_mean(
                     name, self._entries, f"valid parameters: {', '.join(self._entries) or 'none'}"
                 )
-                raise ParameterError(name, f"is not a parameter; {hint}")
-            made[name] = entry.from_json(value)
-        for name in self.missing(made):
-            raise ParameterError(name, f"is missing; it expects {self[name].annotation.needs}")
-        return made
+                wrong.append(ParameterError(name, f"is not a parameter; {hint}"))
+                continue
+            try:
+                made[name] = entry.from_json(value)
+            except ParameterError as error:
+                wrong.append(error)
+        wrong += [
+            ParameterError(name, f"is missing; it expects {self[name].annotation.needs}")
+            for name in self.missing(values)
+        ]
+        return made, wrong
 
     def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Call a function with these arguments, each in the way in which it takes it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +45,8 @@ async def serve_http(
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
 
+    from ..client.address import is_loopback
+
     if not is_loopback(host) and (token is None or not hosts):
         raise CommandError(
             f"--host {host} lets other computers write files and use the server: give --agent-token, which "
@@ -65,18 +66,6 @@ async def serve_http(
         async with agents.bench:
             on_start(f"http://{shown}:{bound}{PATH}")
             await uvicorn.Server(config).serve(sockets=[listener])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this computer's alone.
-
-    Args:
-        host: The address, or a name.
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listening(host: str, port: int) -> socket.socket:

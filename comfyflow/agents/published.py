@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CommandError, ParameterError
-from ..nearest import did_you_mean
+from ..errors import CommandError
 from ..parameters import Parameters
 from ..source import Source
 
@@ -42,21 +41,7 @@ class PublishedWorkflow:
         Raises:
             CommandError: A name is unknown, a value does not fit, or one is missing.
         """
-        known = Parameters(self.parameters)
-        made: dict[str, Any] = {}
-        wrong: list[str] = []
-        for name, value in values.items():
-            entry = known.find(name)
-            if entry is None:
-                hint = did_you_mean(name, known, f"there are: {', '.join(known) or 'none'}")
-                wrong.append(f"{name} is not a parameter of {self.name}; {hint}")
-                continue
-            try:
-                made[name] = entry.from_json(value)
-            except ParameterError as error:
-                wrong.append(str(error))
-        missing = known.missing(values)
-        wrong += [f"{name} is missing; it takes {known[name].annotation.needs}" for name in missing]
+        made, wrong = Parameters(self.parameters).read_json(values)
         if wrong:
-            raise CommandError("\n".join(wrong[:_TOLD]))
+            raise CommandError("\n".join(f"{each.name} {each.reason}" for each in wrong[:_TOLD]))
         return made

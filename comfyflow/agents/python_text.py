@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PythonSourceError
@@ -31,7 +29,8 @@ def python_text(source: Source, schema: Schema, *, name: str = "", flat: bool = 
         PythonSourceError: No Python program can make it, or what was written does not give the same graph.
         SchemaError: The server does not answer.
     """
-    from ..python_source import prove, to_python
+    from ..python_source import to_python
+    from ..python_source.proof import prove, prove_with_new_package
 
     graph = source.graph
     there = reference_schema()
@@ -40,13 +39,9 @@ def python_text(source: Source, schema: Schema, *, name: str = "", flat: bool = 
         text = to_python(graph, there, name=name, flat=flat, package=STUBS)
         found = prove(text, graph, there, package=STUBS)
     else:
-        from ..codegen import Options, generate
-
         whole = schema.whole()
         text = to_python(graph, whole, name=name, flat=flat, package=STUBS)
-        with tempfile.TemporaryDirectory(prefix="comfyflow-") as folder:
-            generate(whole, Options(docs=False)).write(Path(folder, STUBS))
-            found = prove(text, graph, whole, package=STUBS, packages=folder)
+        found = prove_with_new_package(text, graph, whole, package=STUBS)
     if not found.empty:
         raise PythonSourceError(f"the Python does not give the same graph, and is not told:\n{found}")
     return text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import anyio
 from pydantic import Field
 
+from ..batch.sheet.thumbnail import SIDE
 from ..errors import CommandError, ConversionError, WorkflowFileError
 from ..json_types import object_or_empty
 from ..saved_file import SavedFile
@@ -39,7 +40,7 @@ class RunWorkflow(WorkflowArguments):
         None, ge=0, le=3_600, description="How long to wait for it; by default as the server was started."
     )
     thumbnail: int = Field(
-        320, ge=0, le=1_024, description="How many pixels the longer side of pictures has; 0 for none."
+        SIDE, ge=0, le=1_024, description="How many pixels the longer side of pictures has; 0 for none."
     )
 
 
@@ -48,7 +49,7 @@ class JobStatus(BoundedArguments):
 
     job_id: str | None = Field(None, description="As run_workflow told it.")
     wait_seconds: float = Field(0, ge=0, le=3_600, description="How long to wait for its end.")
-    thumbnail: int = Field(320, ge=0, le=1_024, description="See run_workflow.")
+    thumbnail: int = Field(SIDE, ge=0, le=1_024, description="See run_workflow.")
 
 
 class CancelJob(ToolArguments):
@@ -99,11 +100,11 @@ async def run_given(
         thumbnail: How many pixels the longer side of pictures has.
         limit: How many bytes the answer may have.
     """
-    source, digest, refused = await bench.aside(_ready, bench, *given)
-    if refused is not None:
-        refused.limit = limit
-        return refused
-    job = AgentJob(one_line(name), source, digest, bench.out)
+    ready = await bench.aside(_ready, bench, *given)
+    if isinstance(ready, ToolAnswer):
+        ready.limit = limit
+        return ready
+    job = AgentJob(one_line(name), *ready, bench.out)
     bench.add(job)
     try:
         await wait_for(job, seconds, progress)
@@ -199,25 +200,23 @@ def _is_workflow(path: Path, suffix: str) -> bool:
     return True
 
 
-def _ready(
-    bench: Workbench, given: object, parameters: Mapping[str, Any]
-) -> tuple[Source, str, ToolAnswer | None]:
+def _ready(bench: Workbench, given: object, parameters: Mapping[str, Any]) -> tuple[Source, str] | ToolAnswer:
     """A workflow that may be sent, and its hash; or why it may not."""
     try:
         source, schema = bench.read(given, parameters)
     except ConversionError as error:
-        return Source({}), "", ToolAnswer(str(error), is_error=True)
+        return ToolAnswer(str(error), is_error=True)
     report = checked(source, schema)
     if not report.ok and not report.rests_on_files:
         text = f"not sent: the server would refuse it.\n{report}"
-        return source, "", ToolAnswer(text, valid_data(report), is_error=True)
+        return ToolAnswer(text, valid_data(report), is_error=True)
     paid = [] if bench.allow_paid else _paid(source, schema)
     if paid:
         names = ", ".join(map(one_line, paid[:5]))
         raise CommandError(
             f"not sent: {names} call paid services. The user allows that with `comfyflow mcp --allow-paid`"
         )
-    return source, digest_of(source, schema), None
+    return source, digest_of(source, schema)
 
 
 def _paid(source: Source, schema: Schema) -> list[str]:

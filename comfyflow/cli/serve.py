@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import ipaddress
 import logging
 import os
 import socket
@@ -122,11 +121,12 @@ def serve(
     with needing("serving workflows", "serve"):
         for library in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
             importlib.import_module(library)
+    from ..client.address import is_loopback
     from ..serve.access import read_keys
     from ..serve.webhook import WebhookOptions
 
     known = () if no_keys else read_keys(keys)
-    if not known and not no_keys and not _is_loopback(host):
+    if not known and not no_keys and not is_loopback(host):
         raise CommandError(
             f"--host {host} lets other machines in: name API keys by --keys FILE or {SERVE_KEY_VARIABLE}, "
             "or say --no-keys"
@@ -157,13 +157,6 @@ def _secret(given: str | None) -> str:
         return Path(given[1:]).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise CommandError(f"cannot read {given[1:]}: {error}") from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _workflows(targets: Sequence[str], converting: Converting) -> dict[str, ServedWorkflow]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,24 +222,15 @@ def _annotations(loaded: Source, schema: Schema) -> Annotations | None:
 
 def _proof(source: str, graph: Graph, schema: Schema, package: str, *, generate_package: bool) -> Diff:
     """The proof, with the installed package or with one that is generated for it."""
-    from ..python_source import prove
+    from ..python_source.proof import prove, prove_with_new_package
 
     if generate_package:
-        return _proof_with_new_package(source, graph, schema, package)
+        return prove_with_new_package(source, graph, schema, package=package)
     try:
         return prove(source, graph, schema, package=package)
     except PythonSourceError as error:
         _refuse_older_package(source, graph, schema, package, error)
         raise
-
-
-def _proof_with_new_package(source: str, graph: Graph, schema: Schema, package: str) -> Diff:
-    from ..codegen import Options, generate
-    from ..python_source import prove
-
-    with tempfile.TemporaryDirectory(prefix="comfyflow-") as folder:
-        generate(schema, Options(docs=False)).write(Path(folder, *package.split(".")))
-        return prove(source, graph, schema, package=package, packages=folder)
 
 
 def _refuse_older_package(
@@ -251,8 +241,10 @@ def _refuse_older_package(
     Raises:
         CommandError: It is.
     """
+    from ..python_source.proof import prove_with_new_package
+
     try:
-        _proof_with_new_package(source, graph, schema, package)
+        prove_with_new_package(source, graph, schema, package=package)
     except ComfyflowError:
         return  # the first error tells what is wrong
     found = importlib.util.find_spec(package)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
@@ -158,6 +159,18 @@ def read_address(url: str | None = None) -> tuple[Address, Credentials]:
         raise ClientError(f"{redacted(text)!r} is no address of a server; write it like {DEFAULT_SERVER}")
     base = parts.path.rstrip("/").removesuffix("/api")
     return Address(scheme, host, port, quote(base, safe="/%:@!$&'()*+,;=~-._")), _credentials_in(parts)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this computer's alone.
+
+    Args:
+        host: The address, or a name.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def redacted(text: str) -> str:

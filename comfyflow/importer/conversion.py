@@ -127,7 +127,7 @@ def convert_workflow(
         seed: For random choices in text (``{a|b}``) and random values of packs. By default, one is
             drawn and reported.
         packs: Plug-ins for custom node packs beside those that are installed and known: a `Pack`, a
-            module that has one as ``PACK``, or the name of one or file. See ``docs/packs.md``.
+            module that has one as ``PACK``, or that module's name or file. See ``docs/packs.md``.
 
     Returns:
         The prompt, with its warnings.

@@ -15,7 +15,7 @@ from .program import WHOLE, Body, CallStep, Local, NodeStep, Source, sources
 FROM_COMFYFLOW: Final = frozenset(
     {"Any", "Node", "Output", "RawNode", "foreign_path", "raw_node", "titled", "with_inputs", "workflow"}
 )
-"""Names that generated source has from elsewhere: a class that is called so is not use."""
+"""Names that generated source has from elsewhere: a class with that name cannot be used."""
 
 RAW_NODE: Final = "RawNode"
 ANY_NODE: Final = "Node"

@@ -21,7 +21,7 @@ SEEDS: Final = "seeds"
 SIZES: Final = "sizes"
 MODELS: Final = "models"
 KINDS: Final = (PROMPTS, FILES, SEEDS, SIZES, MODELS)
-"""What becomes parameters if nothing else is wanted, in the order in which they are."""
+"""What becomes parameters if nothing else is wanted, in that order."""
 
 _MODEL_FILE: Final = re.compile(
     r".\.(safetensors|sft|ckpt|pt2?|pth|bin|gguf|onnx|pkl|engine|trt)$", re.IGNORECASE
@@ -69,7 +69,7 @@ class Chosen:
 def choose_parameters(
     graph: Graph, schema: Schema, classes: NodeClasses, wanted: Iterable[str] | None
 ) -> dict[Place, Chosen]:
-    """The values that become parameters, in the order in which they should have.
+    """The values that become parameters, in their order in the signature.
 
     Args:
         graph: The graph.

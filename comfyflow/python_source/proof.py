@@ -57,13 +57,39 @@ def prove(
 
     Returns:
         The difference from the graph to what the source gives: `Diff.empty` if it is proven.
-        Ids are not, nor is the order of nodes and inputs.
+        Neither ids nor the order of nodes and inputs count.
 
     Raises:
         PythonSourceError: The source cannot be run, or the package does not exist.
         PromptError: The JSON is not a prompt.
     """
     return compare(checked_graph(graph), _run(source, _paths(package, packages), timeout), schema)
+
+
+def prove_with_new_package(
+    source: str, graph: Graph | Mapping[str, Any], schema: Schema, *, package: str = "comfynodes"
+) -> Diff:
+    """Prove the source of a workflow with a package that is generated for it, and removed again.
+
+    Args:
+        source: See `prove`.
+        graph: See `prove`.
+        schema: See `prove`; the package is generated from it.
+        package: What the package is called in the source.
+
+    Returns:
+        See `prove`.
+
+    Raises:
+        PythonSourceError: The source cannot be run.
+        PromptError: The JSON is not a prompt.
+        CodegenError: No package can be generated from the schema.
+    """
+    from ..codegen import Options, generate
+
+    with tempfile.TemporaryDirectory(prefix="comfyflow-") as folder:
+        generate(schema, Options(docs=False)).write(Path(folder, *package.split(".")))
+        return prove(source, graph, schema, package=package, packages=folder)
 
 
 def compare(before: Graph, after: Graph, schema: Schema) -> Diff:

@@ -128,7 +128,8 @@ def compare_files(one: bytes, other: bytes) -> Comparison:
     if medium in ("video", "sound"):
         return _recordings(one, other, medium)
     if container_of(one) is SAFETENSORS and container_of(other) is SAFETENSORS:
-        same = _tensors(one) is not None and _tensors(one) == _tensors(other)
+        held = _tensors(one)
+        same = held is not None and held == _tensors(other)
         return Comparison("content" if same else "different", medium)
     return Comparison("different", medium)
 

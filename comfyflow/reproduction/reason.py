@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,6 @@ from ..json_types import is_object
 from ..problem import Severity
 
 if TYPE_CHECKING:
-    from ..schema import NodeSchema
     from .comparison import Comparison
     from .original import Original
     from .trial import Trial
@@ -147,20 +146,16 @@ def _of_unknown_inputs(trial: Trial) -> Iterator[Reason]:
 
 
 def _of_classes(trial: Trial) -> Iterator[Reason]:
-    known = trial.classes
-    partner = _using(trial, lambda node: node.api_node)
+    partner = tuple(trial.partner_nodes)
     if partner:
         yield Reason(
             "partner_node",
             f"{_nodes(partner)} asks a paid service, which gives something new each time",
-            tuple(partner),
+            partner,
         )
     packs: dict[str, list[str]] = {}
-    for node_id in _using(trial, lambda node: node.of_pack):
-        node: NodeSchema | None = known.get(trial.class_of(node_id))
-        packs.setdefault(node.python_module.rpartition(".")[2] if node is not None else "", []).append(
-            node_id
-        )
+    for node_id, node in trial.using(lambda node: node.of_pack).items():
+        packs.setdefault(node.python_module.rpartition(".")[2], []).append(node_id)
     for pack, node_ids in packs.items():
         said = trial.original.versions.get(pack)
         version = f" (the file says {', '.join(said)})" if said else ""
@@ -252,16 +247,6 @@ def _changed_prompt(trial: Trial, new: bytes) -> list[str]:
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
     return name in one and name in other and bool(one[name] == other[name])
-
-
-def _using(trial: Trial, holds: Callable[[NodeSchema], bool]) -> list[str]:
-    """The nodes whose class is so."""
-    found: list[str] = []
-    for node_id, node in read_nodes(trial.source.prompt).items():
-        known: NodeSchema | None = trial.classes.get(node.class_type)
-        if known is not None and holds(known):
-            found.append(node_id)
-    return found
 
 
 def _nodes(node_ids: Sequence[str]) -> str:

@@ -185,5 +185,5 @@ def refuse(trial: Trial, *, allow_paid: bool) -> None:
             "names here either"
         )
     if trial.partner_nodes and not allow_paid:
-        nodes = ", ".join(f"#{node_id} {trial.class_of(node_id)}" for node_id in trial.partner_nodes)
+        nodes = ", ".join(f"#{node_id} {node.class_type}" for node_id, node in trial.partner_nodes.items())
         raise ReproductionError(f"the prompt has nodes that call paid services: {nodes}; nothing was run")

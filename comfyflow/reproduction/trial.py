@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,7 @@ from ..dynamic import unfold_inputs
 from ..errors import ReproductionError, ServerError
 from ..graph import Link
 from ..graph.prompt import read_nodes
-from ..input_file import UploadedFile, is_file, is_plain_path
+from ..input_file import UploadedFile, bare_name, is_file, is_plain_path
 from ..lock import Drift, Lock, check
 from ..model_files.folder import is_model_name
 from ..schema import Schema, Version, takes_file
@@ -24,6 +24,7 @@ from ..source import Source, prompt_classes
 
 if TYPE_CHECKING:
     from ..client import Client, SystemStats
+    from ..schema import NodeSchema
     from .original import Original
 
 _MISSING: Final = frozenset({400, 403, 404})
@@ -119,10 +120,9 @@ class Trial:
         return [file for file in self.files if file.there is False and not file.is_here]
 
     @cached_property
-    def partner_nodes(self) -> list[str]:
-        """The ids of nodes that call paid services."""
-        nodes = read_nodes(self.source.prompt)
-        return [node_id for node_id in nodes if self._is_partner(nodes[node_id].class_type)]
+    def partner_nodes(self) -> Mapping[str, NodeSchema]:
+        """The nodes that call paid services, by their ids, with their classes."""
+        return self.using(lambda node: node.api_node)
 
     @cached_property
     def models(self) -> list[str]:
@@ -130,10 +130,15 @@ class Trial:
         values = (value for node in read_nodes(self.source.prompt).values() for value in node.inputs.values())
         return list(dict.fromkeys(value for value in values if is_model_name(value)))
 
-    def class_of(self, node_id: str) -> str:
-        """The class of a node."""
-        nodes = read_nodes(self.source.prompt)
-        return nodes[node_id].class_type if node_id in nodes else ""
+    def using(self, holds: Callable[[NodeSchema], bool]) -> dict[str, NodeSchema]:
+        """The nodes whose class is so, by their ids, with their classes.
+
+        Args:
+            holds: Whether a class is so.
+        """
+        nodes = read_nodes(self.source.prompt).items()
+        known = ((node_id, self.classes.get(node.class_type)) for node_id, node in nodes)
+        return {node_id: found for node_id, found in known if found is not None and holds(found)}
 
     def give(self, client: Client, given: Mapping[str, str | os.PathLike[str]]) -> list[Upload]:
         """Upload input files, under the names by which the prompt has them.
@@ -150,7 +155,7 @@ class Trial:
         """
         uploads: list[Upload] = []
         for reference, path in given.items():
-            needed = [file for file in self.files if reference in (file.reference, _bare(file.reference))]
+            needed = [file for file in self.files if reference in (file.reference, bare_name(file.reference))]
             if not needed:
                 named = ", ".join(file.reference for file in self.files) or "none"
                 raise ReproductionError(f"the prompt has no input file {reference!r}; it has: {named}")
@@ -177,10 +182,6 @@ class Trial:
         known = {name: info for name, info in infos.items() if info is not None}
         return Schema(known, self.stats.version, client.url, editor=self.stats.editor)
 
-    def _is_partner(self, class_type: str) -> bool:
-        known = self.classes.get(class_type)
-        return known is not None and known.api_node
-
     def _needed(self) -> Iterator[NeededFile]:
         for node_id, node in read_nodes(self.source.prompt).items():
             known = self.classes.get(node.class_type)
@@ -188,7 +189,7 @@ class Trial:
             for entry in entries:
                 value = node.inputs.get(entry.name)
                 named = takes_file(entry) and isinstance(value, str) and not isinstance(value, Link)
-                if named and (entry.upload is not None or is_media_file(_bare(str(value)))):
+                if named and (entry.upload is not None or is_media_file(bare_name(str(value)))):
                     digest = self.original.digest_of(node_id)
                     yield NeededFile(node_id, node.class_type, entry.name, str(value), digest)
 
@@ -207,12 +208,6 @@ class Trial:
         except ServerError as error:
             return replace(file, there=False if error.status in _MISSING else None)
         return replace(file, there=True, same=_is_same(file.digest, content))
-
-
-def _bare(reference: str) -> str:
-    """A name without the folder that it may say at its end."""
-    asked = UploadedFile.named(reference)
-    return f"{asked.subfolder}/{asked.name}" if asked.subfolder else asked.name
 
 
 def _is_same(digest: str | None, content: bytes) -> bool | None:

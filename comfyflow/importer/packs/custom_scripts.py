@@ -10,7 +10,7 @@ from ..pack import Pack, PackNode
 
 
 def _show_text(node: PackNode) -> None:
-    """The texts are numbered by the widgets before them; a first one that is empty is not a string."""
+    """The texts are numbered by the widgets before them; a first one that is empty does not count."""
     texts = node.values
     place = 1 if texts and not truthy(texts[0]) else 0
     shown = 0

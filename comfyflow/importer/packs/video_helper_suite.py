@@ -80,7 +80,7 @@ def _by_name(node: PackNode) -> dict[str, Any] | None:
 
 
 def _sizes(forced: Any) -> dict[str, int | None]:
-    """The sides that was in one text: 512x? is a width of 512, and 0 leaves a side as it is."""
+    """The sides that were in one text: 512x? is a width of 512, and 0 leaves a side as it is."""
     if isinstance(forced, str) and "x" in forced:
         return {
             name: 0 if side == "?" else _whole(side)
