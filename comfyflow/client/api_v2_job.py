@@ -132,24 +132,20 @@ def read_outputs(listed: object) -> dict[str, Mapping[str, Any]]:
     """
     found: dict[str, dict[str, list[Any]]] = {}
     for output in array_or_empty(listed):
-        node_id, entry = read_output(output)
-        if entry is not None:
-            for key, files in entry.items():
-                found.setdefault(node_id, {}).setdefault(key, []).extend(files)
+        if not is_object(output) or not isinstance(output.get("name"), str):
+            continue
+        key = _KEYS.get(text_or_empty(output.get("type")), "files")
+        files = found.setdefault(text_or_empty(output.get("node_id")), {})
+        files.setdefault(key, []).append(_read_file(output))
     return dict(found)
 
 
-def read_output(said: object) -> tuple[str, Mapping[str, list[Any]] | None]:
-    """The node of a file, and the file under its key; None where it is no output."""
-    if not is_object(said) or not isinstance(said.get("name"), str):
-        return "", None
+def _read_file(said: Mapping[str, Any]) -> dict[str, Any]:
     left_out = ("node_id", "name", "type", "job_id")
     info = {name: value for name, value in said.items() if name not in left_out and value is not None}
     if not info.get("size_bytes"):
         info.pop("size_bytes", None)
-    file = {**info, "filename": said["name"], "subfolder": "", "type": "output"}
-    key = _KEYS.get(text_or_empty(said.get("type")), "files")
-    return text_or_empty(said.get("node_id")), {key: [file]}
+    return {**info, "filename": said["name"], "subfolder": "", "type": "output"}
 
 
 def error_code(answer: Answer) -> str:
