@@ -5,13 +5,10 @@ The forms are those of the API's published description (2.0.0) and of comfy-api-
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..bounds import MIB, Bounds, check_json
-from ..errors import BoundsError
 from ..json_types import (
     array_or_empty,
     is_array,
@@ -25,6 +22,7 @@ from .backend import Sighting
 from .event import ExecutionFailed
 from .flow import Answer, json_body
 from .run_event import Outcome
+from .submission import refusal_body
 
 LABEL: Final = "comfyflow"
 """Under which name a job's labels hold the id that this package gave the prompt."""
@@ -43,10 +41,6 @@ _WAITING: Final = frozenset({"queued"})
 
 
 _ENDINGS: Final = frozenset({"succeeded", "failed", "canceled"})
-
-
-_ERROR: Final = Bounds(json=64 * MIB, values=2_000_000)
-"""What is read of an answer that refuses a job."""
 
 
 @dataclass(frozen=True)
@@ -187,9 +181,4 @@ def _node_error(entry: object) -> object:
 
 
 def _error_in(answer: Answer) -> Mapping[str, Any]:
-    try:
-        check_json(answer.content, _ERROR, "the answer")
-        body: object = json.loads(answer.content)
-    except (BoundsError, ValueError, RecursionError):
-        return {}
-    return object_or_empty(body.get("error")) if is_object(body) else {}
+    return object_or_empty(refusal_body(answer).get("error"))
