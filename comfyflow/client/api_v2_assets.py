@@ -107,7 +107,7 @@ def content_hash(content: bytes | Path) -> str | None:
     try:
         digest = asset_hash(content)
     except OSError as error:
-        raise ClientError(f"cannot read {content} to upload it: {error.strerror or error}") from None
+        raise ClientError(f"cannot read {content!s} to upload it: {error.strerror or error}") from None
     if digest is None:
         _LOG.info(
             "files are uploaded though the server may have them already; to ask it first: "
