@@ -114,9 +114,9 @@ def start(core: Core, target: Target, options: RunSettings, attempt: Sending | N
 def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -> Flow[Started]:
     given = options.schema
     policy = asked_policy(options.node_failure_policy, options.extra_data)
+    prepared = yield from prepare(core, target, given)  # what cannot be compiled needs no server to say so
     backend = yield from recognise(core)
     backend.refuse(options)
-    prepared = yield from prepare(core, target, given)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
     schema = given if given is not None else schema_of(prepared)
