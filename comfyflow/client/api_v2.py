@@ -211,6 +211,10 @@ class ApiV2:
         return None if job is None else job.sighting
 
     def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+    def look(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """See `Backend`: a job is asked for once, wherever it is."""
+        return self.find(core, prompt_id)
+
         """See `Backend`."""
         seen = yield from self.find(core, prompt_id)
         return None if seen is None or seen.state == "ended" else seen

@@ -90,6 +90,13 @@ class Backend(Protocol):
         ...
 
     def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+    def look(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """Where a prompt is, as `queued` and then `ended` tell it; None where neither has it.
+
+        A prompt that ends between the two may be missed: whoever must know looks again, or asks `find`.
+        """
+        ...
+
         """Where a prompt is that waits or runs; None where none of that id does."""
         ...
 

@@ -53,6 +53,11 @@ class ComfyUI:
 
     def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """See `Backend`."""
+    def look(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """See `Backend`: the queue is asked, and then the history."""
+        seen = yield from self.queued(core, prompt_id)
+        return seen if seen is not None else (yield from self.ended(core, prompt_id))
+
         listed = yield from queue(core)
         ahead = listed.find(prompt_id)
         if ahead is None:

@@ -290,14 +290,13 @@ def _attach(core: Core, prompt_id: str) -> Flow[Started]:
     if core.use_socket and backend.has_socket:
         yield from ready_socket(core)
     for _ in range(2):
-        for look in (backend.queued, backend.ended):
-            seen = yield from look(core, prompt_id)
-            if seen is not None:
-                run = _taken_up(core, seen.prompt_id or prompt_id, seen.prompt, seen.targets)
-                if seen.state != "ended":
-                    run.queued(seen.ahead, seen.state == "running")
-                    yield from backend.listen(core, run)
-                return Started(run, Source(seen.prompt), None, seen.number)
+        seen = yield from backend.look(core, prompt_id)
+        if seen is not None:
+            run = _taken_up(core, seen.prompt_id or prompt_id, seen.prompt, seen.targets)
+            if seen.state != "ended":
+                run.queued(seen.ahead, seen.state == "running")
+                yield from backend.listen(core, run)
+            return Started(run, Source(seen.prompt), None, seen.number)
     raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
 
 
@@ -324,12 +323,10 @@ def _status(core: Core, run: Run) -> Flow[RunStatus]:
     for _ in range(2):
         if run.outcome is not None:
             return RunStatus(run.outcome.ending)
-        seen = yield from backend.queued(core, run.prompt_id)
-        if seen is not None:
-            running = seen.state == "running"
-            run.queued(seen.ahead, running)
-            return RunStatus("running" if running else "pending", seen.ahead)
-        seen = yield from backend.ended(core, run.prompt_id)
+        seen = yield from backend.look(core, run.prompt_id)
+        if seen is not None and seen.state != "ended":
+            run.queued(seen.ahead, seen.state == "running")
+            return RunStatus(seen.state, seen.ahead)
         if seen is not None and seen.outcome is not None:
             return RunStatus(seen.outcome.ending)
     return RunStatus("interrupted" if run.cancelled else "lost")
@@ -389,10 +386,7 @@ def _prompt_id(options: RunSettings) -> str:
 
 def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
     """A server runs a repeated id twice and mixes the two up: so it is refused here."""
-    backend = core.recognition.likely
-    for look in (backend.queued, backend.ended):
-        if (yield from look(core, prompt_id)) is None:
-            continue
+    if (yield from core.recognition.likely.look(core, prompt_id)) is not None:
         raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
 
 
