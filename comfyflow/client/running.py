@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import ClientError, PromptLost, PromptRejected, SchemaError, ServerUnreachable, ValidationError
 from ..graph.prompt import sendable
-from ..json_types import is_object, object_or_empty
+from ..json_types import is_object
 from ..problem import Problem
 from ..schema import Schema
 from ..schema.schema import UNKNOWN
@@ -70,7 +70,7 @@ class Started:
     warnings: tuple[Problem, ...] = ()
     """What may go wrong all the same, as far as is known before it is sent."""
     outputs: frozenset[str] = frozenset()
-    """The output nodes that are run, as far as their classes are known."""
+    """The nodes of which outputs must come; see `Backend.expected`."""
 
 
 @dataclass
@@ -153,21 +153,8 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
     submission = replace(_submission(core, prepared, options, schema), assets=files.assets)
     started = yield from queued(core, run, submission, prepared, attempt)
     yield from backend.listen(core, run)
-    outputs = _outputs(prompt, schema, submission.targets)
+    outputs = backend.expected(prompt, schema, submission.targets)
     return replace(started, warnings=(*checked.warnings, *doubts), outputs=outputs)
-
-
-def _outputs(
-    prompt: Mapping[str, Any], schema: Schema | None, targets: Sequence[str] | None
-) -> frozenset[str]:
-    return frozenset(
-        node_id
-        for node_id, node in prompt.items()
-        if schema is not None
-        and (targets is None or node_id in targets)
-        and (known := schema.get(object_or_empty(node).get("class_type"))) is not None
-        and known.is_output_node
-    )
 
 
 def queued(core: Core, run: Run, submission: Submission, prepared: Source, attempt: Sending) -> Flow[Started]:
