@@ -81,6 +81,16 @@ def test_the_api_is_found_where_comfyui_has_its_history(kind: str, status: int) 
     assert [asked for asked in address.asked[asked:] if "/history" in asked] == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_that_has_ended_is_asked_for_once(kind: str) -> None:
+    address, job = Address(cloud), f"GET /api/v2/jobs/{JOB['id']}"
+    with connected(kind, "http://host", **address.options()) as client:
+        handle = client.attach(JOB["id"])
+        assert address.asked.count(job) == 1
+        assert handle.status().state == "success"
+    assert address.asked.count(job) == 2
+
+
 @pytest.mark.parametrize("host", ["cloud.comfy.org", "CLOUD.comfy.org", "dep-1.run.comfy.app"])
 def test_addresses_that_are_known_are_asked_for_jobs_at_once(host: str) -> None:
     address = Address(cloud)
