@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from comfynodes import EmptyImage, SaveImage
 
 from comfyflow.client import Client
 from comfyflow.client.flow import Answer, Flow, Forward, Request
-from comfyflow.errors import ClientError, ServerError
+from comfyflow.errors import ClientError, CompileError, ServerError
 from comfyflow.simulator import Simulator
 from tests.clients import KINDS, connected
 from tests.simulated import SAVE
@@ -78,6 +79,16 @@ def test_the_api_is_found_where_comfyui_has_its_history(kind: str, status: int) 
     assert first.prompt_id == JOB["id"]
     assert "POST /api/prompt" not in address.asked
     assert [asked for asked in address.asked[asked:] if "/history" in asked] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_that_has_ended_is_asked_for_once(kind: str) -> None:
+    address, job = Address(cloud), f"GET /api/v2/jobs/{JOB['id']}"
+    with connected(kind, "http://host", **address.options()) as client:
+        handle = client.attach(JOB["id"])
+        assert address.asked.count(job) == 1
+        assert handle.status().state == "success"
+    assert address.asked.count(job) == 2
 
 
 @pytest.mark.parametrize("host", ["cloud.comfy.org", "CLOUD.comfy.org", "dep-1.run.comfy.app"])
@@ -159,6 +170,16 @@ def test_comfyui_is_asked_once_and_not_at_all_where_it_has_greeted(kind: str) ->
             client.connect(20)
             client.run(SAVE, timeout=60)
         assert not asked[0].startswith("/api/history/")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_server_is_asked_of_a_workflow_that_cannot_be_compiled(kind: str) -> None:
+    address = Address(cloud)
+    with connected(kind, "http://host", **address.options()) as client:
+        node = EmptyImage(width=8, height=8, color=cast("int", float("nan")))
+        with pytest.raises(CompileError, match="nan is not a number"):
+            client.run(SaveImage(images=node), timeout=10)
+    assert address.asked == []
 
 
 @pytest.mark.parametrize("page", [b"<html>hello</html>", b"[]", b'"x"'])

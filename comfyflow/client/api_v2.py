@@ -10,7 +10,7 @@ job again). So each job is labelled with the id that this package gives the prom
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -18,7 +18,7 @@ from ..errors import ServerError, ServerUnreachable
 from ..graph.prompt import sources_of
 from ..graph.walk import upstream
 from ..input_file import UploadedFile
-from ..json_types import array_or_empty, is_object
+from ..json_types import array_or_empty, is_object, object_or_empty
 from ..output_file import OutputFile
 from .api_v2_assets import content_request, upload_asset, v2_request, with_assets
 from .api_v2_events import follow
@@ -32,6 +32,7 @@ from .run_event import Outcome
 from .submission import QueuedPrompt, Submission, prompt_body, read_refusal
 
 if TYPE_CHECKING:
+    from ..schema import Schema
     from ..source import Source
     from ..validate import Report
     from .options import RunSettings
@@ -210,6 +211,10 @@ class ApiV2:
         job = yield from self._job(core, prompt_id)
         return None if job is None else job.sighting
 
+    def look(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """See `Backend`: a job is asked for once, wherever it is."""
+        return self.find(core, prompt_id)
+
     def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """See `Backend`."""
         seen = yield from self.find(core, prompt_id)
@@ -230,6 +235,19 @@ class ApiV2:
                 return (yield from self._labelled(core, job_id))
             raise
         return read_api_job(said)
+
+    def expected(
+        self, prompt: Mapping[str, Any], schema: Schema | None, targets: Sequence[str] | None
+    ) -> frozenset[str]:
+        """See `Backend`."""
+        return frozenset(
+            node_id
+            for node_id, node in prompt.items()
+            if schema is not None
+            and (targets is None or node_id in targets)
+            and (known := schema.get(object_or_empty(node).get("class_type"))) is not None
+            and known.is_output_node
+        )
 
     def dropped(self, run: Run, outcome: Outcome, started: Started) -> Report | None:
         """What is to be said of output nodes of which nothing came.

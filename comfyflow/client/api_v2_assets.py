@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..errors import ClientError, ServerError
 from ..graph.prompt import unwrapped, wrapped
-from ..input_file import InputFile, UploadedFile
+from ..input_file import InputFile, UploadedFile, asset_hash
 from ..json_types import is_object, text_or_empty
 from ..output_file import OutputFile
 from .address import bearer
@@ -19,9 +19,6 @@ from .core import Core, fetch_json
 from .flow import Flow, Part, Request, json_body, segment
 
 _ASSETS: Final = "/api/v2/assets"
-
-
-_CHUNK: Final = 1 << 20
 
 
 _SCANS: Final = 120
@@ -108,24 +105,15 @@ def content_hash(content: bytes | Path) -> str | None:
         ClientError: It cannot be read.
     """
     try:
-        from blake3 import blake3
-    except ImportError:
+        digest = asset_hash(content)
+    except OSError as error:
+        raise ClientError(f"cannot read {content!s} to upload it: {error.strerror or error}") from None
+    if digest is None:
         _LOG.info(
             "files are uploaded though the server may have them already; to ask it first: "
             "pip install 'comfyflow-dsl[cloud]'"
         )
-        return None
-    digest = blake3()
-    if isinstance(content, bytes):
-        digest.update(content)
-    else:
-        try:
-            with content.open("rb") as file:
-                while chunk := file.read(_CHUNK):
-                    digest.update(chunk)
-        except OSError as error:
-            raise ClientError(f"cannot read {content} to upload it: {error.strerror or error}") from None
-    return f"blake3:{digest.hexdigest()}"
+    return digest
 
 
 def asset_of(file: InputFile | UploadedFile | OutputFile | None) -> str:

@@ -5,13 +5,10 @@ The forms are those of the API's published description (2.0.0) and of comfy-api-
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..bounds import MIB, Bounds, check_json
-from ..errors import BoundsError
 from ..json_types import (
     array_or_empty,
     is_array,
@@ -25,6 +22,7 @@ from .backend import Sighting
 from .event import ExecutionFailed
 from .flow import Answer, json_body
 from .run_event import Outcome
+from .submission import refusal_body
 
 LABEL: Final = "comfyflow"
 """Under which name a job's labels hold the id that this package gave the prompt."""
@@ -43,10 +41,6 @@ _WAITING: Final = frozenset({"queued"})
 
 
 _ENDINGS: Final = frozenset({"succeeded", "failed", "canceled"})
-
-
-_ERROR: Final = Bounds(json=64 * MIB, values=2_000_000)
-"""What is read of an answer that refuses a job."""
 
 
 @dataclass(frozen=True)
@@ -132,24 +126,20 @@ def read_outputs(listed: object) -> dict[str, Mapping[str, Any]]:
     """
     found: dict[str, dict[str, list[Any]]] = {}
     for output in array_or_empty(listed):
-        node_id, entry = read_output(output)
-        if entry is not None:
-            for key, files in entry.items():
-                found.setdefault(node_id, {}).setdefault(key, []).extend(files)
+        if not is_object(output) or not isinstance(output.get("name"), str):
+            continue
+        key = _KEYS.get(text_or_empty(output.get("type")), "files")
+        files = found.setdefault(text_or_empty(output.get("node_id")), {})
+        files.setdefault(key, []).append(_read_file(output))
     return dict(found)
 
 
-def read_output(said: object) -> tuple[str, Mapping[str, list[Any]] | None]:
-    """The node of a file, and the file under its key; None where it is no output."""
-    if not is_object(said) or not isinstance(said.get("name"), str):
-        return "", None
+def _read_file(said: Mapping[str, Any]) -> dict[str, Any]:
     left_out = ("node_id", "name", "type", "job_id")
     info = {name: value for name, value in said.items() if name not in left_out and value is not None}
     if not info.get("size_bytes"):
         info.pop("size_bytes", None)
-    file = {**info, "filename": said["name"], "subfolder": "", "type": "output"}
-    key = _KEYS.get(text_or_empty(said.get("type")), "files")
-    return text_or_empty(said.get("node_id")), {key: [file]}
+    return {**info, "filename": said["name"], "subfolder": "", "type": "output"}
 
 
 def error_code(answer: Answer) -> str:
@@ -191,9 +181,4 @@ def _node_error(entry: object) -> object:
 
 
 def _error_in(answer: Answer) -> Mapping[str, Any]:
-    try:
-        check_json(answer.content, _ERROR, "the answer")
-        body: object = json.loads(answer.content)
-    except (BoundsError, ValueError, RecursionError):
-        return {}
-    return object_or_empty(body.get("error")) if is_object(body) else {}
+    return object_or_empty(refusal_body(answer).get("error"))

@@ -6,7 +6,7 @@ Who waits, cancels, uploads or saves asks a `Backend`, and need not know which o
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias
@@ -22,6 +22,7 @@ from .run import Run
 from .run_event import Outcome
 
 if TYPE_CHECKING:
+    from ..schema import Schema
     from ..source import Source
     from ..validate import Report
     from .options import RunSettings
@@ -89,12 +90,31 @@ class Backend(Protocol):
         """Where a prompt is; None where the server does not have it."""
         ...
 
+    def look(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """Where a prompt is, as `queued` and then `ended` tell it; None where neither has it.
+
+        A prompt that ends between the two may be missed: whoever must know looks again, or asks `find`.
+        """
+        ...
+
     def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """Where a prompt is that waits or runs; None where none of that id does."""
         ...
 
     def ended(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """A prompt that has ended; None while it has not, or where the server does not know it."""
+        ...
+
+    def expected(
+        self, prompt: Mapping[str, Any], schema: Schema | None, targets: Sequence[str] | None
+    ) -> frozenset[str]:
+        """The nodes of which outputs must come, for `dropped`; none where the server tells what it dropped.
+
+        Args:
+            prompt: The prompt JSON.
+            schema: Says which classes are output nodes; None where nothing is known.
+            targets: The output nodes that are run; None for all.
+        """
         ...
 
     def dropped(self, run: Run, outcome: Outcome, started: Started) -> Report | None:

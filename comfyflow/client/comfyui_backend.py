@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import ServerError
 from ..input_file import UploadedFile, bare_name
@@ -19,6 +20,7 @@ from .run_event import Outcome
 from .submission import QueuedPrompt, Submission, submit
 
 if TYPE_CHECKING:
+    from ..schema import Schema
     from ..source import Source
     from .options import RunSettings
     from .running import Started
@@ -51,6 +53,11 @@ class ComfyUI:
                 return seen
         return None
 
+    def look(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
+        """See `Backend`: the queue is asked, and then the history."""
+        seen = yield from self.queued(core, prompt_id)
+        return seen if seen is not None else (yield from self.ended(core, prompt_id))
+
     def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """See `Backend`."""
         listed = yield from queue(core)
@@ -67,6 +74,15 @@ class ComfyUI:
         if entry is None:
             return None
         return Sighting("ended", 0, entry.outcome, entry.prompt, entry.targets)
+
+    def expected(
+        self,
+        prompt: Mapping[str, Any],  # noqa: ARG002
+        schema: Schema | None,  # noqa: ARG002
+        targets: Sequence[str] | None,  # noqa: ARG002
+    ) -> frozenset[str]:
+        """See `Backend`: the answer to the prompt says what was dropped."""
+        return frozenset()
 
     def dropped(self, run: Run, outcome: Outcome, started: Started) -> None:
         """See `Backend`: the answer to the prompt says what was dropped."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import ClientError, PromptLost, PromptRejected, SchemaError, ServerUnreachable, ValidationError
 from ..graph.prompt import sendable
-from ..json_types import is_object, object_or_empty
+from ..json_types import is_object
 from ..problem import Problem
 from ..schema import Schema
 from ..schema.schema import UNKNOWN
@@ -70,7 +70,7 @@ class Started:
     warnings: tuple[Problem, ...] = ()
     """What may go wrong all the same, as far as is known before it is sent."""
     outputs: frozenset[str] = frozenset()
-    """The output nodes that are run, as far as their classes are known."""
+    """The nodes of which outputs must come; see `Backend.expected`."""
 
 
 @dataclass
@@ -114,9 +114,9 @@ def start(core: Core, target: Target, options: RunSettings, attempt: Sending | N
 def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -> Flow[Started]:
     given = options.schema
     policy = asked_policy(options.node_failure_policy, options.extra_data)
+    prepared = yield from prepare(core, target, given)  # what cannot be compiled needs no server to say so
     backend = yield from recognise(core)
     backend.refuse(options)
-    prepared = yield from prepare(core, target, given)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
     schema = given if given is not None else schema_of(prepared)
@@ -153,21 +153,8 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
     submission = replace(_submission(core, prepared, options, schema), assets=files.assets)
     started = yield from queued(core, run, submission, prepared, attempt)
     yield from backend.listen(core, run)
-    outputs = _outputs(prompt, schema, submission.targets)
+    outputs = backend.expected(prompt, schema, submission.targets)
     return replace(started, warnings=(*checked.warnings, *doubts), outputs=outputs)
-
-
-def _outputs(
-    prompt: Mapping[str, Any], schema: Schema | None, targets: Sequence[str] | None
-) -> frozenset[str]:
-    return frozenset(
-        node_id
-        for node_id, node in prompt.items()
-        if schema is not None
-        and (targets is None or node_id in targets)
-        and (known := schema.get(object_or_empty(node).get("class_type"))) is not None
-        and known.is_output_node
-    )
 
 
 def queued(core: Core, run: Run, submission: Submission, prepared: Source, attempt: Sending) -> Flow[Started]:
@@ -290,14 +277,13 @@ def _attach(core: Core, prompt_id: str) -> Flow[Started]:
     if core.use_socket and backend.has_socket:
         yield from ready_socket(core)
     for _ in range(2):
-        for look in (backend.queued, backend.ended):
-            seen = yield from look(core, prompt_id)
-            if seen is not None:
-                run = _taken_up(core, seen.prompt_id or prompt_id, seen.prompt, seen.targets)
-                if seen.state != "ended":
-                    run.queued(seen.ahead, seen.state == "running")
-                    yield from backend.listen(core, run)
-                return Started(run, Source(seen.prompt), None, seen.number)
+        seen = yield from backend.look(core, prompt_id)
+        if seen is not None:
+            run = _taken_up(core, seen.prompt_id or prompt_id, seen.prompt, seen.targets)
+            if seen.state != "ended":
+                run.queued(seen.ahead, seen.state == "running")
+                yield from backend.listen(core, run)
+            return Started(run, Source(seen.prompt), None, seen.number)
     raise PromptLost(f"the server has prompt {prompt_id} in neither queue nor history", prompt_id)
 
 
@@ -324,12 +310,10 @@ def _status(core: Core, run: Run) -> Flow[RunStatus]:
     for _ in range(2):
         if run.outcome is not None:
             return RunStatus(run.outcome.ending)
-        seen = yield from backend.queued(core, run.prompt_id)
-        if seen is not None:
-            running = seen.state == "running"
-            run.queued(seen.ahead, running)
-            return RunStatus("running" if running else "pending", seen.ahead)
-        seen = yield from backend.ended(core, run.prompt_id)
+        seen = yield from backend.look(core, run.prompt_id)
+        if seen is not None and seen.state != "ended":
+            run.queued(seen.ahead, seen.state == "running")
+            return RunStatus(seen.state, seen.ahead)
         if seen is not None and seen.outcome is not None:
             return RunStatus(seen.outcome.ending)
     return RunStatus("interrupted" if run.cancelled else "lost")
@@ -389,10 +373,7 @@ def _prompt_id(options: RunSettings) -> str:
 
 def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
     """A server runs a repeated id twice and mixes the two up: so it is refused here."""
-    backend = core.recognition.likely
-    for look in (backend.queued, backend.ended):
-        if (yield from look(core, prompt_id)) is None:
-            continue
+    if (yield from core.recognition.likely.look(core, prompt_id)) is not None:
         raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
 
 

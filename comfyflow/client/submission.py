@@ -470,17 +470,23 @@ def read_refusal(
         places: Where the user's source made the nodes.
         error: What to raise where the answer is in no form that a server uses.
     """
-    import json
-
     from ..validate import Report
+
+    body = refusal_body(answer)
+    if "error" not in body:
+        return error
+    report = Report.from_server(body, answer.status, prompt=prompt, places=places)
+    words = server_words(answer) or "the server refused the prompt"
+    return PromptRejected(f"{words}\n{report}", report, answer.status)
+
+
+def refusal_body(answer: Answer) -> Mapping[str, Any]:
+    """The object in an answer that refuses a prompt or a job; empty where none can be read."""
+    import json
 
     try:
         check_json(answer.content, _REFUSAL, "the answer")
         body: object = json.loads(answer.content)
     except (BoundsError, ValueError, RecursionError):
-        return error
-    if not is_object(body) or "error" not in body:
-        return error
-    report = Report.from_server(body, answer.status, prompt=prompt, places=places)
-    words = server_words(answer) or "the server refused the prompt"
-    return PromptRejected(f"{words}\n{report}", report, answer.status)
+        return {}
+    return object_or_empty(body)

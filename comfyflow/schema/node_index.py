@@ -133,7 +133,6 @@ def _socket_types(inputs: Iterable[InputSchema]) -> Iterator[str]:
         dynamic = entry.dynamic
         if dynamic is not None:
             waiting += dynamic.inner
-            waiting += [dynamic.growth.input] if dynamic.growth is not None else []
             kinds = frozenset([dynamic.socket_type]) if dynamic.socket_type is not None else frozenset[str]()
         else:
             kinds = entry.types
