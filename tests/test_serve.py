@@ -286,3 +286,27 @@ def test_a_length_that_is_too_much_is_refused_before_it_comes(served: Served) ->
         )
         line.sendall(head.encode())
         assert line.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_whoever_takes_get_takes_head(served: Served) -> None:
+    job = served.done("plain", {"width": 6})
+    output = job["outputs"][0]["url"]
+    for url in (
+        "/healthz",
+        "/workflows",
+        "/workflows/plain/schema",
+        "/jobs",
+        job["url"],
+        output,
+        "/openapi.json",
+    ):
+        got, head = served.http.get(url), served.http.head(url)
+        assert (head.status_code, head.content) == (200, b""), url
+        kept = ("content-type", "content-length", "etag", "content-security-policy")
+        assert [head.headers.get(name) for name in kept] == [got.headers.get(name) for name in kept], url
+    events = served.http.head(job["events"])
+    assert (events.status_code, events.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert served.http.head("/jobs/none").status_code == 404
+    refused = served.http.head("/workflows/plain/jobs")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert served.http.put(job["url"]).headers["allow"] == "DELETE, GET, HEAD"

@@ -215,7 +215,7 @@ def test_a_name_that_leads_elsewhere_in_the_next_moment(monkeypatch: pytest.Monk
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in answers]
 
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
-        return await Webhooks(options, None).send(url, "msg_1", {})  # type: ignore[arg-type]
+        return await Webhooks(options, None, None).send(url, "msg_1", {})  # type: ignore[arg-type]
 
     with receiving(200) as receiver:
         url = receiver.url.replace("127.0.0.1", "rebind.example")

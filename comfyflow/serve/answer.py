@@ -12,6 +12,8 @@ from ..batch.sheet.thumbnail import MEDIA_TYPES
 from .channel import Channel
 from .job_ledger import KnownJob
 from .job_maker import PARAMETERS
+from .local_path import LocalPaths
+from .upload_folder import texts_of
 
 _SHOWN: Final = {**MEDIA_TYPES, ".txt": "text/plain; charset=utf-8", ".json": "application/json"}
 OTHER_TYPE: Final = "application/octet-stream"
@@ -133,17 +135,21 @@ class HealthAnswer(_Answer):
     in_progress: int
 
 
-def job_answer(known: KnownJob, channel: Channel | None = None) -> dict[str, Any]:
+def job_answer(known: KnownJob, paths: LocalPaths, channel: Channel | None = None) -> dict[str, Any]:
     """A job as it is told.
 
     Args:
         known: The job.
+        paths: Hides where files of this machine stand.
         channel: What is heard of it; None where nothing is.
     """
     job, record = known.job, known.record
     url = f"/jobs/{job.id}"
-    failed = record.state in ("failed", "invalid")
-    kind = record.failure or record.state
+    parameters = record.parameters.get(PARAMETERS, {})
+    failure = None
+    if record.state in ("failed", "invalid"):
+        message = paths.hidden(record.error or "", texts_of(parameters))
+        failure = {"kind": record.failure or record.state, "message": message}
     return {
         "id": job.id,
         "workflow": job.workflow,
@@ -151,8 +157,8 @@ def job_answer(known: KnownJob, channel: Channel | None = None) -> dict[str, Any
         "created": job.created,
         "sent": record.sent,
         "ended": record.ended,
-        "parameters": record.parameters.get(PARAMETERS, {}),
-        "failure": {"kind": kind, "message": record.error or ""} if failed else None,
+        "parameters": parameters,
+        "failure": failure,
         "progress": (channel.progress or None) if channel is not None else None,
         "outputs": [
             {

@@ -24,7 +24,6 @@ from .answer import (
     JobAnswer,
     JobsAnswer,
     WorkflowsAnswer,
-    job_answer,
     media_type,
 )
 from .event_stream import event_stream
@@ -60,26 +59,15 @@ def create_app(service: Service, access: Access | None = None, *, names: Collect
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    _Routes(service, access or Access()).add_to(app)
+    routes = _Routes(service, access or Access())
+    routes.add_to(app)
     for error in (Refusal, ComfyflowError, HTTPException):
-        app.add_exception_handler(error, _refused)
+        app.add_exception_handler(error, routes.refused)
     return Guard(app, names)
 
 
 class _SchemaResponse(JSONResponse):
     media_type = "application/schema+json"
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    more: Mapping[str, str] = {}
-    if isinstance(error, HTTPException):
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            more = {"Allow": ", ".join(_methods(request))}
-        code = "not_found" if error.status_code == HTTPStatus.NOT_FOUND else "refused"
-        error = Refusal(error.status_code, code, error.detail)
-    elif not isinstance(error, Refusal):  # the ledger, a disk
-        error = Refusal(503, "not_ready", str(error).partition("\n")[0], retry=5)
-    return JSONResponse(error.body(), error.status, {**more, **error.headers()})
 
 
 def _methods(request: Request) -> list[str]:
@@ -101,6 +89,8 @@ class _Routes:
         def add(path: str, answer: Callable[..., Any], method: str = "GET", **more: Any) -> None:
             more.setdefault("responses", refusals(401, 404) if "{" in path else refusals(401))
             app.add_api_route(path, answer, methods=[method], **more)
+            if method == "GET":  # RFC 9110: whoever takes GET takes HEAD
+                app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
 
         add("/healthz", self.health, response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})
         add("/workflows", self.list_workflows, response_model=WorkflowsAnswer)
@@ -115,13 +105,26 @@ class _Routes:
         add("/jobs/{job_id}/events", self.job_events, response_class=StreamingResponse)
         add("/jobs/{job_id}/outputs/{n}", self.job_output, response_class=FileResponse)
 
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """Say why a request is refused."""
+        more: Mapping[str, str] = {}
+        if isinstance(error, HTTPException):
+            if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                more = {"Allow": ", ".join(_methods(request))}
+            code = "not_found" if error.status_code == HTTPStatus.NOT_FOUND else "refused"
+            error = Refusal(error.status_code, code, error.detail)
+        elif not isinstance(error, Refusal):  # the ledger, a disk
+            error = Refusal(
+                503, "not_ready", self._service.paths.hidden(str(error).partition("\n")[0]), retry=5
+            )
+        return JSONResponse(error.body(), error.status, {**more, **error.headers()})
+
     def _who(self, request: Request) -> ApiKey:
         return self._access.who(request.headers)
 
     def _answer(self, known: KnownJob, status: int = 200, **headers: str) -> JSONResponse:
-        channel = self._service.channels.find(known.job.row)
         found = {name.replace("_", "-"): value for name, value in headers.items()}
-        return JSONResponse(job_answer(known, channel), status, {"Cache-Control": "no-store", **found})
+        return JSONResponse(self._service.told(known), status, {"Cache-Control": "no-store", **found})
 
     async def health(self) -> Response:
         """Say how the service is; without an API key."""
@@ -222,8 +225,7 @@ class _Routes:
             more = str(
                 request.url.include_query_params(before=found[-1].job.row).replace(scheme="", netloc="")
             )
-        channels = self._service.channels
-        body = {"jobs": [job_answer(each, channels.find(each.job.row)) for each in found], "next": more}
+        body = {"jobs": [self._service.told(each) for each in found], "next": more}
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
     async def show_job(self, request: Request, job_id: str) -> Response:
@@ -241,11 +243,12 @@ class _Routes:
         It begins with the whole state, or where `Last-Event-ID` says. After the last state it ends.
         """
         known = await self._service.job(job_id, self._who(request).name)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type="text/event-stream")
         last = request.headers.get("last-event-id", "")
         return StreamingResponse(
-            event_stream(self._service, known, last),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            event_stream(self._service, known, last), media_type="text/event-stream", headers=headers
         )
 
     async def job_output(self, request: Request, job_id: str, n: str) -> Response:

@@ -9,7 +9,6 @@ from typing import Any, Final
 from fastapi.sse import format_sse_event
 
 from ..errors import ComfyflowError
-from .answer import job_answer
 from .channel import ENDED, JobEvent
 from .job_ledger import KnownJob
 from .service import Service
@@ -67,7 +66,7 @@ async def _told(service: Service, known: KnownJob, event: JobEvent) -> bytes:
 
 async def _state(service: Service, known: KnownJob) -> dict[str, Any]:
     found = await service.ask(lambda ledger: ledger.job_of_row(known.job.row))
-    return job_answer(found or known, service.channels.find(known.job.row))
+    return service.told(found or known)
 
 
 def _event(event: JobEvent) -> bytes:

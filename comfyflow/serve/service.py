@@ -23,14 +23,16 @@ from ..batch.row import JSON
 from ..batch.server import PATIENCE
 from ..client.run import Run
 from ..errors import ComfyflowError
+from .answer import job_answer
 from .channel import ENDED, ChannelFeed, Channels, JobListener
 from .job_ledger import AddedJob, JobLedger, KnownJob, OpenJob, ServedJob
 from .job_maker import JobMaker, job_row
 from .job_server import JobServers
+from .local_path import LocalPaths
 from .metrics import Metrics
 from .refusal import Refusal
 from .served_workflow import ServedWorkflow
-from .upload_folder import UploadFolder
+from .upload_folder import UploadFolder, texts_of
 from .webhook import WebhookOptions, Webhooks
 
 if TYPE_CHECKING:
@@ -88,7 +90,8 @@ class Service:
         self.failure: str = ""
         """Why nothing can be taken at the moment; empty where it can."""
         self.metrics: Final = Metrics()
-        self.webhooks: Final = Webhooks(options.webhooks, self.ask)
+        self.paths: Final = LocalPaths([options.out, *(each.folder for each in workflows.values())])
+        self.webhooks: Final = Webhooks(options.webhooks, self.ask, self.told)
         self._batch: OpenBatch | None = None
         self._ledger: JobLedger | None = None
         self._ready = asyncio.Event()
@@ -227,7 +230,7 @@ class Service:
         return await batch.call(lambda: act(ledger))
 
     def _unready(self) -> Refusal:
-        said = f": {self.failure}" if self.failure else ""
+        said = f": {self.paths.hidden(self.failure)}" if self.failure else ""
         return Refusal(503, "not_ready", f"jobs cannot be taken at the moment{said}; try again", retry=5)
 
     async def job(self, job_id: str, owner: str) -> KnownJob:
@@ -240,6 +243,14 @@ class Service:
         if known is None or known.job.owner != owner:
             raise Refusal(404, "not_found", f"there is no job {job_id[:64]!r}")
         return known
+
+    def told(self, known: KnownJob) -> dict[str, Any]:
+        """A job as clients are told of it.
+
+        Args:
+            known: The job.
+        """
+        return job_answer(known, self.paths, self.channels.find(known.job.row))
 
     # Jobs
 
@@ -325,7 +336,7 @@ class Service:
         row = job_row(number, workflow.name, values)
         read = batch.prepared(row)
         if read.prepared is None:
-            raise Refusal(422, "invalid_workflow", read.problem)
+            raise Refusal(422, "invalid_workflow", self.paths.hidden(read.problem, texts_of(values)))
         self._next += 1
         job = ServedJob(number, str(uuid.uuid4()), workflow.name, owner, time.time(), request, key, webhook)
         written = self._writing[number] = asyncio.get_running_loop().create_future()

@@ -25,8 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..errors import ConfigurationError
-from .answer import job_answer
-from .job_ledger import Delivery, JobLedger
+from .job_ledger import Delivery, JobLedger, KnownJob
 from .refusal import Refusal
 
 T = TypeVar("T")
@@ -180,12 +179,20 @@ class Webhooks:
     Args:
         options: How.
         ask: Asks the ledger.
+        told: Gives a job as it is told.
         pauses: See `PAUSES`.
     """
 
-    def __init__(self, options: WebhookOptions, ask: Asked, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(
+        self,
+        options: WebhookOptions,
+        ask: Asked,
+        told: Callable[[KnownJob], dict[str, Any]],
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
         self.options: Final = options
         self._ask = ask
+        self._told = told
         self._pauses = pauses
         self._news = asyncio.Event()
 
@@ -217,7 +224,7 @@ class Webhooks:
             known = await self._ask(lambda ledger: ledger.job_of_row(delivery.row))
             if known is None or known.job.webhook is None:
                 return
-            told = {"type": f"job.{delivery.state}", "timestamp": delivery.created, "data": job_answer(known)}
+            told = {"type": f"job.{delivery.state}", "timestamp": delivery.created, "data": self._told(known)}
             answer = await asyncio.wait_for(self.send(known.job.webhook, delivery.id, told), _SECONDS)
         except asyncio.TimeoutError:
             answer = "too slow"
