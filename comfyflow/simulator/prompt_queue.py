@@ -226,6 +226,12 @@ class PromptQueue:
             self._flags[name] = value
             self._filled.notify()
 
+    @property
+    def has_flags(self) -> bool:
+        """Whether the worker has yet to act on something that was asked for between two prompts."""
+        with self._lock:
+            return bool(self._flags)
+
     def take_flags(self) -> dict[str, bool]:
         """What was asked for since the last call."""
         with self._lock:

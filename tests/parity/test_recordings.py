@@ -21,6 +21,7 @@ from PIL import Image
 from comfyflow.simulator import Simulator
 from comfyflow.simulator.folders import Folders
 from tests.parity.replay import Replay
+from tests.test_client_seed_faults import until
 
 SHARED = Path(__file__).parents[3] / "shared"
 RECORDINGS = Path(os.environ.get("COMFYFLOW_PARITY_RECORDINGS", SHARED / "recordings"))
@@ -119,6 +120,9 @@ def test_a_recorded_session_is_had_again(version: str, path: Path) -> None:
     ) as server:
 
         def run_outputs_in(order: list[str] | None) -> None:
+            # What an idle server was asked to free in the recording was free before the next prompt came.
+            queue = server.instance.queue
+            until(lambda: queue.remaining > 0 or not queue.has_flags)
             server.output_order = None if order is None else lambda ids: sorted(ids, key=order.index)
 
         server.slow_down(0.16 if path.stem in PACED else 0.02, "ImageBlur")
