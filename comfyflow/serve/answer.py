@@ -100,6 +100,7 @@ class JobAnswer(_Answer):
     texts: dict[str, list[str]] = Field(description="The texts that it gave, by node id.")
     url: str
     events: str = Field(description="Where its events are told as they happen.")
+    workflow_url: str = Field(description="Its workflow for ComfyUI's editor.")
 
 
 class JobsAnswer(_Answer):
@@ -174,4 +175,5 @@ def job_answer(known: KnownJob, paths: LocalPaths, channel: Channel | None = Non
         "texts": {node: [str(text) for text in texts] for node, texts in record.texts.items()},
         "url": url,
         "events": f"{url}/events",
+        "workflow_url": f"{url}/workflow",
     }

@@ -7,7 +7,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp
@@ -29,8 +36,10 @@ from .answer import (
 from .event_stream import event_stream
 from .guard import Guard
 from .job_ledger import KnownJob
+from .job_workflow import job_workflow
 from .metrics import MEDIA_TYPE as METRICS_TYPE
 from .openapi import job_operation, refusals
+from .page import service_page
 from .refusal import Refusal
 from .request_body import LONGEST_KEY, header_text, read_values
 from .served_workflow import ServedWorkflow
@@ -92,6 +101,7 @@ class _Routes:
             if method == "GET":  # RFC 9110: whoever takes GET takes HEAD
                 app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
 
+        add("/", self.show_page, include_in_schema=False)
         add("/healthz", self.health, response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})
         add("/workflows", self.list_workflows, response_model=WorkflowsAnswer)
         add("/workflows/{name}/schema", self.workflow_schema, response_class=_SchemaResponse)
@@ -104,6 +114,7 @@ class _Routes:
         add("/jobs/{job_id}", self.cancel_job, "DELETE", response_model=JobAnswer)
         add("/jobs/{job_id}/events", self.job_events, response_class=StreamingResponse)
         add("/jobs/{job_id}/outputs/{n}", self.job_output, response_class=FileResponse)
+        add("/jobs/{job_id}/workflow", self.job_workflow, responses=refusals(401, 404, 410))
 
     async def refused(self, request: Request, error: Exception) -> Response:
         """Say why a request is refused."""
@@ -125,6 +136,12 @@ class _Routes:
     def _answer(self, known: KnownJob, status: int = 200, **headers: str) -> JSONResponse:
         found = {name.replace("_", "-"): value for name, value in headers.items()}
         return JSONResponse(self._service.told(known), status, {"Cache-Control": "no-store", **found})
+
+    async def show_page(self) -> Response:
+        """Give the page; without an API key, for it asks for one."""
+        page = service_page()
+        headers = {"Content-Security-Policy": page.policy, "Cache-Control": "no-cache"}
+        return HTMLResponse(page.text, headers=headers)
 
     async def health(self) -> Response:
         """Say how the service is; without an API key."""
@@ -276,6 +293,13 @@ class _Routes:
         return FileResponse(
             path, headers=headers, media_type=kind, filename=file.name, content_disposition_type=shown
         )
+
+    async def job_workflow(self, request: Request, job_id: str) -> JSONResponse:
+        """Give a job's workflow as ComfyUI's editor reads it: drop the file on the editor."""
+        known = await self._service.job(job_id, self._who(request).name)
+        made = await job_workflow(self._service, known)
+        named = f'attachment; filename="{known.job.workflow}.json"'
+        return JSONResponse(made, headers={"Content-Disposition": named, "Cache-Control": "no-store"})
 
 
 def _whole(text: str, name: str, least: int, most: int) -> int:

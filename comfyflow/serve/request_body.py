@@ -111,7 +111,7 @@ async def _form(request: Request, workflow: ServedWorkflow, uploads: UploadFolde
                 if not isinstance(value, UploadFile):
                     given.setdefault(name, []).append(Text(value))
                 elif value.filename or value.size:  # else a field in which no file was chosen
-                    given.setdefault(name, []).append(await _kept(name, value, uploads))
+                    given.setdefault(name, []).append(await _kept(name, value, workflow, uploads))
     except HTTPException as error:
         raise Refusal(400, "bad_form", f"the form cannot be read: {error.detail}"[:400]) from None
     return {name: _value(values, name, workflow) for name, values in given.items()}
@@ -142,12 +142,12 @@ class _Tail:
         return self._tail.rstrip(b"\r\n").endswith(self._end)
 
 
-async def _kept(name: str, file: UploadFile, uploads: UploadFolder) -> str:
+async def _kept(name: str, file: UploadFile, workflow: ServedWorkflow, uploads: UploadFolder) -> str:
     reference = await asyncio.to_thread(uploads.keep, file.file)
     if reference is None:
-        raise Refusal(
-            422, "file_kind", f"the file of {name[:100]!r} is no picture, video, sound, model or latent"
-        )
+        said = "got a file that is no picture, video, sound, model or latent"
+        problem = workflow.problem(name, said, file.filename)
+        raise Refusal(422, "file_kind", problem.message, [problem])
     return reference
 
 

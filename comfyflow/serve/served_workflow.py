@@ -101,14 +101,14 @@ class ServedWorkflow:
             if self.parameters.find(name) is None:
                 known = [*self.parameters]
                 hint = did_you_mean(name, known, f"there are: {', '.join(known) or 'none'}")
-                problems.append(self._problem(name, f"is no parameter; {hint}", value))
+                problems.append(self.problem(name, f"is no parameter; {hint}", value))
                 continue
             try:
                 made[name] = cell(self.recipe.columns.column(name), value)
             except ParameterError as error:
-                problems.append(self._problem(name, error.reason, value))
+                problems.append(self.problem(name, error.reason, value))
         problems += [
-            self._problem(name, f"is missing; it expects {self.parameters[name].annotation.needs}", None)
+            self.problem(name, f"is missing; it expects {self.parameters[name].annotation.needs}", None)
             for name in self.parameters.missing(given)
         ]
         return made, problems or self._model_problems(made)
@@ -122,12 +122,19 @@ class ServedWorkflow:
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False)
             return [
-                self._problem(str(each["loc"][0]) if each["loc"] else "", each["msg"], each["input"])
+                self.problem(str(each["loc"][0]) if each["loc"] else "", each["msg"], each["input"])
                 for each in found
             ]
         return []
 
-    def _problem(self, name: str, reason: str, value: Any) -> ParameterProblem:
+    def problem(self, name: str, reason: str, value: Any) -> ParameterProblem:
+        """Something that is wrong with a parameter.
+
+        Args:
+            name: The parameter, as it was given.
+            reason: What is wrong, as what follows its name in a sentence.
+            value: What was given.
+        """
         limit = limits(self.schema["properties"].get(name, {}))
         shown = name if len(name) <= _LONGEST_VALUE else f"{name[:_LONGEST_VALUE]}…"
         return ParameterProblem(shown, f"{shown} {reason}".strip(), _shown(value), limit)

@@ -133,7 +133,7 @@ class Service:
         pause, began = _FIRST_PAUSE, False
         while not self._closing:
             batch = OpenBatch(
-                JobMaker(self.workflows, self.uploads, allow_paid=self.options.allow_paid),
+                self.maker(allow_paid=self.options.allow_paid),
                 servers=JobServers(
                     self.options.servers,
                     self.options.options,
@@ -243,6 +243,14 @@ class Service:
         if known is None or known.job.owner != owner:
             raise Refusal(404, "not_found", f"there is no job {job_id[:64]!r}")
         return known
+
+    def maker(self, *, allow_paid: bool) -> JobMaker:
+        """Makes the prompts of jobs.
+
+        Args:
+            allow_paid: Whether nodes may be in them that call paid services.
+        """
+        return JobMaker(self.workflows, self.uploads, allow_paid=allow_paid)
 
     def told(self, known: KnownJob) -> dict[str, Any]:
         """A job as clients are told of it.
