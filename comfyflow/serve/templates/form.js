@@ -51,7 +51,7 @@ const textControl = (entry) => {
   input.autocomplete = "off";
   return {
     element: input, input,
-    read: () => input.value === "" && (entry.required || entry.nullable || entry.several || entry.loose) ? undefined : input.value,
+    read: () => input.value === "" && (entry.needed || entry.nullable || entry.several || entry.loose) ? undefined : input.value,
     write: (value) => { input.value = value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value); },
   };
 };
@@ -122,7 +122,7 @@ const seedControl = (entry) => {
     const label = make("label", "each"), again = make("input");
     again.type = "checkbox";
     const draw = () => { input.value = drawn(BigInt(entry.minimum ?? 0), BigInt(entry.maximum ?? "18446744073709551615")); };
-    both.append(button("New", () => { draw(); input.focus(); }, "Draw a seed"));
+    both.append(button("New", () => { draw(); input.focus(); }, "New seed"));
     label.append(again, " a new one for each job");
     both.append(label);
     control.before = () => { if (again.checked) draw(); };
@@ -140,8 +140,8 @@ const drawn = (least, most) => {
 const choiceControl = (entry) => {
   const select = make("select"), choices = entry.type === "boolean" ? [true, false] : entry.enum ?? [entry.const];
   const words = choices.map((each) => entry.type === "boolean" ? (each ? "yes" : "no") : typeof each === "string" ? each : JSON.stringify(each));
-  const blank = entry.required || entry.nullable || !("default" in entry);
-  if (blank) select.append(new Option(entry.required ? "Choose…" : "—", ""));
+  const blank = entry.needed || entry.nullable || !("default" in entry);
+  if (blank) select.append(new Option(entry.needed ? "Choose…" : "—", ""));
   words.forEach((word, index) => select.append(new Option(clean(word), String(index))));
   return {
     element: select, input: select,
@@ -199,7 +199,7 @@ const fileControl = (entry, many) => {
   element.append(make("span", "faint", many ? "Choose files, or drop them here" : "Choose a file, or drop it here"), input, list, text);
   return {
     element, input,
-    read: () => { name(); return many ? (chosen.length || !entry.required ? [...chosen] : undefined) : chosen[0]; },
+    read: () => { name(); return many ? (chosen.length || !entry.needed ? [...chosen] : undefined) : chosen[0]; },
     write: (value) => {
       const names = many ? value ?? [] : value === undefined || value === null || value === "" ? [] : [value];
       chosen = (Array.isArray(names) ? names : [names]).map((each) => typeof each === "string" ? each : JSON.stringify(each));
@@ -235,7 +235,7 @@ const listControl = (entry, items, definitions, label) => {
       const values = controls.map((each) => each.read());
       if (fixed) return values.every((each) => each === undefined) ? undefined : values.map((each) => each ?? null);
       const given = values.filter((each) => each !== undefined);
-      return given.length || !(entry.required || entry.nullable) ? given : undefined;
+      return given.length || !(entry.needed || entry.nullable) ? given : undefined;
     },
     write: (value) => {
       clear();
@@ -247,7 +247,7 @@ const listControl = (entry, items, definitions, label) => {
 const objectControl = (entry, definitions) => {
   const element = make("div", "object"), fields = new Map();
   for (const [name, each] of Object.entries(entry.properties)) {
-    const field = fieldOf(name, { ...resolved(each, definitions), inner: true, required: (entry.required || []).includes(name) }, definitions);
+    const field = fieldOf(name, { ...resolved(each, definitions), inner: true, needed: (entry.required || []).includes(name) }, definitions);
     fields.set(name, field);
     element.append(field.element);
   }
@@ -265,7 +265,7 @@ const objectControl = (entry, definitions) => {
 const isFile = (entry) => !entry.inner && (Boolean(entry["x-upload"]) || (entry.type === "string" && ["path", "file-path", "binary"].includes(entry.format)));
 const controlOf = (entry, definitions, label) => {
   if (entry.several) return looseControl(entry, false);
-  if (entry.type === "boolean" && (entry.required || entry.nullable)) return choiceControl(entry);
+  if (entry.type === "boolean" && (entry.needed || entry.nullable)) return choiceControl(entry);
   if (entry.enum || "const" in entry) return choiceControl(entry);
   if (entry.type === "boolean") return switchControl(entry);
   if (entry.large || (entry.type === "integer" && entry["x-seed"])) return seedControl(entry);
@@ -287,23 +287,24 @@ const fieldOf = (name, entry, definitions) => {
   const element = make("div", control.beside ? "field switch" : "field"), label = make(control.group ? "span" : "label", "title", title);
   const problem = make("p", "problem"), hint = make("p", "hint", entry.description || ""), range = make("span", "faint", [control.hint, hintOf(entry)].filter(Boolean).join(", "));
   const top = make("div", "top");
-  control.input.id = id;
+  const target = control.group ? control.element : control.input;
+  target.id = id;
   if (control.group) {
     label.id = `${id}-title`;
     control.element.setAttribute("aria-labelledby", label.id);
   } else label.htmlFor = id;
-  if (entry.required) label.append(make("span", "faint", " (required)"));
+  if (entry.needed) label.append(make("span", "faint", " (required)"));
   const about = [range, hint, problem].filter((each) => each === problem || each.textContent);
   about.forEach((each, index) => { each.id = `${id}-about-${index}`; });
-  control.input.setAttribute("aria-describedby", about.map((each) => each.id).join(" "));
-  if (entry.required && !control.group) control.input.setAttribute("aria-required", "true");
-  if (!entry.required && "default" in entry && "placeholder" in control.input && control.input.type === "number") control.input.placeholder = String(entry.default ?? "");
+  target.setAttribute("aria-describedby", about.map((each) => each.id).join(" "));
+  if (entry.needed && !control.group) control.input.setAttribute("aria-required", "true");
+  if (!entry.needed && "default" in entry && "placeholder" in control.input && control.input.type === "number") control.input.placeholder = String(entry.default ?? "");
   top.append(label, range);
   element.append(...(control.beside ? [control.element, top] : [top, control.element]), hint, problem);
   const tell = (message) => {
     problem.textContent = clean(message || "");
     element.classList.toggle("wrong", Boolean(message));
-    if (message) control.input.setAttribute("aria-invalid", "true"); else control.input.removeAttribute("aria-invalid");
+    if (message && !control.group) target.setAttribute("aria-invalid", "true"); else target.removeAttribute("aria-invalid");
   };
   element.addEventListener("input", () => tell(""));
   return { ...control, element, tell, name };
@@ -314,7 +315,7 @@ const formOf = (schema) => {
   const definitions = schema.$defs || {}, element = make("form"), fields = new Map();
   element.noValidate = true;  // the service says what is wrong, in the same words everywhere
   for (const [name, each] of Object.entries(schema.properties || {})) {
-    const entry = { ...resolved(each, definitions), required: (schema.required || []).includes(name) };
+    const entry = { ...resolved(each, definitions), needed: (schema.required || []).includes(name) };
     const field = fieldOf(name, entry, definitions);
     field.first = entry.default;
     fields.set(name, field);

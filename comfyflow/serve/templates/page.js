@@ -51,8 +51,14 @@ const query = () => {
   if ($("state").value) found.set("state", $("state").value);
   return `/jobs?${found}`;
 };
+let lost = false;
 const guard = async (act) => {
-  try { await act(); warn(""); } catch (error) {
+  try {
+    await act();
+    if (lost) warn("");
+    lost = false;
+  } catch (error) {
+    lost = true;
     warn(error instanceof Refused ? error.message : "The service does not answer. This page tries again.");
     clearTimeout(timer);
     timer = setTimeout(() => refresh(), 5000);
@@ -123,7 +129,7 @@ const build = (workflow, schema) => {
   const form = formOf(schema), place = make("div"), general = make("p", "problem"), submit = make("button", "main", "Run"), bottom = make("div", "bottom");
   general.setAttribute("role", "alert");
   submit.type = "submit";
-  bottom.append(submit, button("Reset", () => { form.write({}); general.textContent = ""; }, "Put the defaults back"));
+  bottom.append(submit, button("Reset", () => { form.write({}); general.textContent = ""; }, "Reset to the defaults"));
   form.element.append(general, bottom);
   form.element.addEventListener("submit", (event) => { event.preventDefault(); if (!submit.disabled) runs(workflow, form, general, submit); });
   form.element.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.element.requestSubmit(); } });
