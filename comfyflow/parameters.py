@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import sys
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -366,7 +365,7 @@ def _fitted(annotation: Any, *, as_text: bool, seen: frozenset[Any] = frozenset(
         made = list[fitted(arguments[0] if arguments else Any)]  # type: ignore[misc]
     elif origin is not None and arguments and _is_collection(inner):
         made = origin[tuple(map(fitted, arguments))]
-    elif is_typed_dict(inner) and type(inner).__module__ == "typing" and sys.version_info < (3, 12):
+    elif is_typed_dict(inner):
         made = _typed_dict(inner, seen, as_text=as_text)
     elif getattr(inner, "_is_protocol", False) and not getattr(inner, "_is_runtime_protocol", False):
         made = typing.Annotated[Any, BeforeValidator(_refused)]
@@ -390,8 +389,10 @@ def _is_collection(annotation: Any) -> bool:
 
 
 def _typed_dict(kind: Any, seen: frozenset[Any], *, as_text: bool) -> Any:
-    """A TypedDict of typing_extensions in place of one of `typing`, of which pydantic cannot tell
-    before Python 3.12 which keys are required.
+    """A TypedDict whose keys have fitted types.
+
+    It is one of typing_extensions: before Python 3.12 pydantic cannot find out which keys of one of `typing`
+    are required.
     """
     if kind in seen:
         return kind
@@ -400,7 +401,11 @@ def _typed_dict(kind: Any, seen: frozenset[Any], *, as_text: bool) -> Any:
         fitted = _fitted(annotation, as_text=as_text, seen=seen | {kind})
         mark: Any = typing_extensions.Required if required else typing_extensions.NotRequired
         fields[name] = mark[fitted]
-    return typing_extensions.TypedDict(kind.__name__, fields)  # type: ignore[operator]
+    made = typing_extensions.TypedDict(kind.__name__, fields)  # type: ignore[operator]
+    for name in ("__doc__", "__pydantic_config__"):
+        if hasattr(kind, name):
+            setattr(made, name, getattr(kind, name))
+    return made
 
 
 def _chooser(kind: Any, *, as_text: bool) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ import pytest
 from comfyflow.errors import ConversionError
 from comfyflow.importer import convert_workflow
 from comfyflow.schema import Schema
-from tests.editor_json import boundary, convert, inputs_of, node, subgraph, with_subgraphs, workflow
+from tests.editor_json import boundary, convert, inputs_of, node, only, subgraph, with_subgraphs, workflow
 
 Json = dict[str, Any]
 
@@ -422,3 +422,25 @@ def test_a_links_of_one_id_inside_a_subgraph_are_two() -> None:
     )
     made = with_subgraphs([node(1, "d")], [], inside)
     assert inputs_of(made, "1:6", "1.53") == inputs_of(made, "1:7", "1.53") == {"image": ["1:5", 0]}
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "sent"),
+    [
+        ("Latent", {"height": 7, "width": 9}, {"width": 7, "height": 9}),
+        ("Latent", {"b": 7, "1": 8}, {"width": 8, "height": 7}),
+        ("Latent", {"width": 7}, {"width": 512, "height": 512}),
+        ("Latent", {"width": 7, "height": 8, "more": 9}, {"width": 512, "height": 512}),
+        ("Latent", {"0": 7, "length": 1}, {"width": 7, "height": 512}),
+        ("Quiet", {"seed": 5}, {"seed": 5}),
+        ("Pure", {"a": 7, "b": 8, "c": 9}, {"b": 8}),
+        ("Former", {"0": 4, "1": "fixed", "2": 0.5, "3": 9}, {"seed": 4, "scale": 0.5}),
+        ("Former", {"one": 4, "two": "fixed", "length": 4}, {"seed": 4, "scale": 4}),
+    ],
+)
+def test_rule_5j_an_object_of_values_counts_in_its_order(type_: str, values: Any, sent: Any) -> None:
+    assert only(type_, values, "1.54") == sent
+
+
+def test_rule_5d_before_an_object_of_values_left_the_defaults() -> None:
+    assert only("Latent", {"height": 7, "width": 9}, "1.53") == {"width": 512, "height": 512}

@@ -71,6 +71,10 @@ class EditorRules:
     unnamed_values_clear: Final = Since(False, ("1.34", True), ("1.53", False))
     """Saved values in an object clear the widgets of a core node; else they leave the defaults [5, d]."""
 
+    objects_by_order: Final = Since(False, ("1.54", True))
+    """Saved values in an object on a core node count in their order, whatever their names, where they are as
+    many as its class has; else they leave the defaults [5, j]."""
+
     text_keeps_type: Final = Since(False, ("1.40", True), ("1.54", False))
     """Multiline text keeps numbers and lists as they were saved; else everything becomes text [6, b]."""
 

@@ -244,10 +244,38 @@ def _saved_values(node: LGraphNode, shape: NodeShape, rules: EditorRules) -> Any
         and len(values) == 3
     ):
         return values[:2]
+    if is_object(values) and shape.core and rules.objects_by_order:
+        return _in_order(node, shape, values)
     marks = shape.forced
     if marks is not None and is_array(values) and shape.forced_count == len(values):
         return [value for value, forced in zip_longest(values, marks[: len(values)]) if not forced]
     return values
+
+
+def _in_order(node: LGraphNode, shape: NodeShape, values: Mapping[str, Any]) -> Any:
+    """The values of an object as a list, where they are as many as the class has [5, j].
+
+    JavaScript goes through keys that are whole numbers first; one that is the place of a widget whose
+    value is not saved is left out. A value called ``length`` says how many count.
+    """
+    keys = sorted(values, key=lambda key: (0, int(key)) if _is_place(key) else (1, 0))
+    count = len(keys)
+    length = values.get("length")
+    if isinstance(length, (int, float)) and not isinstance(length, bool) and length >= 0 and length % 1 == 0:
+        count = int(length)
+        if not any(shape.marks) and count == sum(widget.saved for widget in node.widgets):
+            return values
+    unsaved = {str(place) for place, widget in enumerate(node.widgets) if not widget.saved}
+    given = [values[key] for key in keys[:count] if key not in unsaved]
+    missing = max(0, count - len(keys))
+    if len(given) + missing != len(shape.marks):
+        return values
+    given += [UNDEFINED] * missing
+    return [value for value, forced in zip(given, shape.marks, strict=True) if not forced]
+
+
+def _is_place(key: str) -> bool:
+    return key.isascii() and key.isdigit() and str(int(key)) == key if len(key) < 11 else False
 
 
 def _fill_widgets(node: LGraphNode, values: Any, rules: EditorRules) -> None:

@@ -48,6 +48,7 @@ class NodeShape:
         match_outputs: For each output: the template that it follows, or None.
         forced: Which saved values belong to inputs that were widgets once, or None if none.
         forced_count: How many values must have been saved for that to count.
+        marks: For each value that is saved of an input, whether it is of one that was a widget once.
         is_given: Whether some class of the server has an output of a type.
         text_name: The name by which ``%Node.widget%`` finds a node that was saved without one.
     """
@@ -85,6 +86,7 @@ class NodeShape:
         self.forced: list[bool] | None
         self.forced_count: int
         self.forced, self.forced_count = self._forced(specs)
+        self.marks: list[bool] = self._marks(specs)
         self._variants: dict[tuple[str, ...], NodeShape] = {}
 
     def with_widgets(self, names: tuple[str, ...]) -> NodeShape:
@@ -104,6 +106,7 @@ class NodeShape:
             known._fill(specs)
             known.widgets.extend(added_widgets(self.class_type, self.rules))
             known.forced, known.forced_count = known._forced(specs)
+            known.marks = known._marks(specs)
         return known
 
     def grown_spec(self, entry: InputSchema, name: str) -> InputSpec:
@@ -154,6 +157,16 @@ class NodeShape:
             or any(spec.brings for spec in specs)
             or (self.class_type == "CustomCombo" and self.rules.custom_combos)
         )
+
+    def _marks(self, specs: list[InputSpec]) -> list[bool]:
+        names = {widget.name for widget in self.widgets if widget.saved}
+        marks: list[bool] = []
+        for spec in specs:
+            if spec.name in names or spec.force_input:
+                marks.append(spec.force_input)
+                if truthy(spec.options.get("control_after_generate")):
+                    marks.append(False)
+        return marks
 
     def _forced(self, specs: list[InputSpec]) -> tuple[list[bool] | None, int]:
         if not any(spec.force_input for spec in specs):
