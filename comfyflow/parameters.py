@@ -401,7 +401,8 @@ def _typed_dict(kind: Any, seen: frozenset[Any], *, as_text: bool) -> Any:
         fitted = _fitted(annotation, as_text=as_text, seen=seen | {kind})
         mark: Any = typing_extensions.Required if required else typing_extensions.NotRequired
         fields[name] = mark[fitted]
-    made = typing_extensions.TypedDict(kind.__name__, fields)  # type: ignore[operator]
+    typed_dict: Any = typing_extensions.TypedDict
+    made = typed_dict(kind.__name__, fields)
     for name in ("__doc__", "__pydantic_config__"):
         if hasattr(kind, name):
             setattr(made, name, getattr(kind, name))
