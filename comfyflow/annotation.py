@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import inspect
 import os
+import sys
 import types
 import typing
 from collections.abc import Collection, Iterator, Mapping
@@ -18,8 +19,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-
-import typing_extensions
 
 _ARRAYS: Final = (
     list,
@@ -257,7 +256,9 @@ def typed_dict_fields(kind: Any) -> dict[str, tuple[Any, bool]]:
 
 def is_typed_dict(kind: Any) -> bool:
     """Whether it is a TypedDict, of `typing` or of typing_extensions."""
-    return typing_extensions.is_typeddict(kind)
+    # Whoever has one of typing_extensions has imported it, which takes a while.
+    extensions = sys.modules.get("typing_extensions")
+    return typing.is_typeddict(kind) or (extensions is not None and extensions.is_typeddict(kind))
 
 
 def has_parse(kind: Any) -> bool:

@@ -16,8 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-import typing_extensions
-
 from .annotation import (
     Annotation,
     bare,
@@ -321,8 +319,13 @@ class Parameters(Mapping[str, Parameter]):
 def _unpacked(parameter: inspect.Parameter) -> list[inspect.Parameter]:
     """The parameters in ``**options: Unpack[Options]``; any other is itself."""
     annotation: Any = parameter.annotation
+    origin = typing.get_origin(annotation)
+    if origin is None:
+        return [parameter]
+    import typing_extensions
+
     kind = next(iter(typing.get_args(annotation)), None)
-    if typing.get_origin(annotation) is not typing_extensions.Unpack or not is_typed_dict(kind):
+    if origin is not typing_extensions.Unpack or not is_typed_dict(kind):
         return [parameter]
     return [
         inspect.Parameter(
@@ -396,6 +399,8 @@ def _typed_dict(kind: Any, seen: frozenset[Any], *, as_text: bool) -> Any:
     """
     if kind in seen:
         return kind
+    import typing_extensions
+
     fields: dict[str, Any] = {}
     for name, (annotation, required) in typed_dict_fields(kind).items():
         fitted = _fitted(annotation, as_text=as_text, seen=seen | {kind})

@@ -6,9 +6,11 @@ A traceback through the client, its driver and httpx is fifty lines of which one
 from __future__ import annotations
 
 import os
-import traceback
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import traceback
 
 _NOT_USERS: Final = (str(Path(__file__).parent), str(Path(os.__file__).parent), "<frozen")
 """What the files of this package, of the standard library and of the import system begin with."""
@@ -27,7 +29,9 @@ def traceback_lines(error: BaseException) -> list[str]:
     Args:
         error: What was raised.
     """
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame)]
+    from traceback import extract_tb
+
+    frames = [frame for frame in extract_tb(error.__traceback__) if _is_users(frame)]
     shown = [_frame_line(frame) for frame in frames[-_FRAMES:]]
     if len(frames) > _FRAMES:
         shown.insert(0, f"… {len(frames) - _FRAMES} more calls")

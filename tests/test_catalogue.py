@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from comfyflow import Schema, load_schema, validate_prompt
 from comfyflow.bounds import Bounds
 from comfyflow.errors import SchemaError
-from comfyflow.schema import load
+from comfyflow.schema import object_info
 from comfyflow.schema.catalogue import Catalogue, layered, mentioning, modules, outlines, split
-from comfyflow.schema.load import parse_object_info
+from comfyflow.schema.object_info import parse_object_info
 from comfyflow.schema.version import infer_version
 from tools.bench.catalogue import PROMPT, SCHEMA, catalogue
 
@@ -33,7 +33,7 @@ NODES = json.loads(SCHEMA.read_bytes())["nodes"]
 @pytest.fixture
 def lazily(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is large."""
-    monkeypatch.setattr(load, "LARGE", 0)
+    monkeypatch.setattr(object_info, "LARGE", 0)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -63,6 +63,16 @@ def test_outlines_are_those_of_the_classes(classes: dict[str, Any]) -> None:
     found = split(json.dumps(classes).encode(), "it", Bounds())
     if found is not None and "NaN" not in json.dumps(classes) and "Infinity" not in json.dumps(classes):
         assert same([list(one) for one in outlines(found)], [list(one) for one in outlines(classes)])
+
+
+@pytest.mark.parametrize("behind", [0, 1, 4_000, 5_000, 50_000])
+@pytest.mark.parametrize("before", [0, 50_000])
+def test_the_module_that_a_class_names_last_is_found_wherever_it_is(before: int, behind: int) -> None:
+    node = {"a": "x" * before, "python_module": "first", "b": {"python_module": "nodes"}, "c": "x" * behind}
+    classes = {"A": node, "B": {"a": "x" * behind}, "C": {}}
+    found = split(json.dumps(classes).encode(), "it", Bounds())
+    assert found is not None
+    assert list(modules(found)) == ["nodes"]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_nodes_that_are_read_anew_give_the_same_files(monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("anew")
 def test_malformed_nodes_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfyflow.schema.load.LARGE", 0)
+    monkeypatch.setattr("comfyflow.schema.object_info.LARGE", 0)
     nodes = {**dict(list(NODES.items())[:20]), "Bad": {"input": 1}, "Deep": _deep(60)}
     (tmp_path / "info.json").write_text(json.dumps(nodes))
     made = generate(load_schema(tmp_path / "info.json"))

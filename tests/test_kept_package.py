@@ -138,7 +138,7 @@ def test_what_stands_in_for_numbers_that_json_lacks_hides_nothing(
     path = tmp_path / "object_info.json"
     nodes = {**NODES, "C": node({"x": ["FLOAT", {"max": float("inf"), "default": 7000001}]})}
     path.write_text(json.dumps(nodes))
-    monkeypatch.setattr("comfyflow.schema.load.LARGE", 0)
+    monkeypatch.setattr("comfyflow.schema.object_info.LARGE", 0)
     one = KeptPackages(CacheFolder(None)).generate(load_schema(path), Options())[1]
     path.write_text(json.dumps(nodes).replace("7000001", "7000000"))
     assert KeptPackages(CacheFolder(None)).generate(load_schema(path), Options())[1] != one

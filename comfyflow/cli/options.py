@@ -249,9 +249,9 @@ def given_schema(server: str | None, object_info: Path | None, stubs: str | None
     if stubs is not None:
         return package_schema_of(stubs)
     if object_info is not None:
-        from ..schema import load_schema
+        from ..schema.object_info import read_schema
 
-        return load_schema(object_info)
+        return read_schema(object_info)
     chosen = named_server(server)
     if chosen.is_default:
         return None

@@ -15,7 +15,7 @@ from ..client_options import ClientOptions
 from ..errors import ClientError, SchemaError, ServerError
 from ..json_types import array_or_empty, is_object
 from ..schema.asked_classes import AskedClasses
-from ..schema.load import parse_object_info
+from ..schema.object_info import parse_object_info
 from ..schema.schema import Schema
 from .client import Client
 from .core import Core, ask, call, parse_json

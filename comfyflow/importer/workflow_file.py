@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..bounds import Bounds, exceeded, marks
-from ..embedded_text import embedded_texts
 from ..errors import BoundsError, MissingExtraError, WorkflowFileError
 from ..json_types import is_array, is_object
 
@@ -84,6 +83,8 @@ def _read(data: bytes, source: str) -> WorkflowFile:
     start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:1] in (b"{", b"["):
         return _found(_parsed(data, source), source)
+    from ..embedded_text import embedded_texts
+
     try:
         texts = embedded_texts(data)
     except (MissingExtraError, BoundsError) as error:

@@ -134,10 +134,10 @@ def _schema(present: Path | None) -> Schema:
         ProjectError: There is no package of node classes.
         SchemaError: Its schema cannot be read.
     """
-    from ..schema import load_schema
+    from ..schema.object_info import read_schema
 
     if present is not None:
-        return load_schema(present / STUBS / SCHEMA_FILE)
+        return read_schema(present / STUBS / SCHEMA_FILE)
     import importlib
 
     from ..schema.package import package_schema

@@ -35,6 +35,7 @@ _SHORTEST_ENTRY: Final = len('"":0,')
 _PIECE: Final = 1 << 20
 _MODULE_KEY: Final = b'"python_module"'
 _MODULE: Final = re.compile(_MODULE_KEY + rb'\s*:\s*"([^"\\]*)"')
+_TAIL: Final = 1 << 12
 _FIRST_STAND_IN: Final = 1_000_000
 
 
@@ -143,8 +144,7 @@ class Catalogue(LargeCatalogue):
     def modules(self) -> Iterator[str]:
         """See `LargeCatalogue`."""
         for piece in self._pieces.values():
-            data = bytes(piece)
-            found = _MODULE.match(data, max(data.rfind(_MODULE_KEY), 0))
+            found = _MODULE.match(_from_last(_MODULE_KEY, piece))
             if found is not None:
                 yield found[1].decode("utf-8", "replace")
 
@@ -231,6 +231,23 @@ def modules(classes: Mapping[str, Any]) -> Iterator[str]:
 def mentioning(classes: Mapping[str, Any], text: str) -> Iterator[Any]:
     """Those classes of an /object_info in which a string may be."""
     return classes.mentioning(text) if isinstance(classes, LargeCatalogue) else iter(classes.values())
+
+
+def _from_last(key: bytes, piece: msgspec.Raw | bytes) -> bytes:
+    """A piece from where a key is in it for the last time; nothing where it is not.
+
+    A class names its module behind its inputs, whose lists of files are not copied for it.
+    """
+    view = memoryview(piece)
+    length = _TAIL
+    while True:
+        data = bytes(view[-length:])
+        start = data.rfind(key)
+        if start >= 0:
+            return data[start:]
+        if length >= len(view):
+            return b""
+        length *= 8
 
 
 def _value_of(data: bytes) -> Any:

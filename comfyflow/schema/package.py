@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import SchemaError
 from ..generated import SCHEMA_FILE, STUBS, is_generated
 from .catalogue import layered
-from .load import load_schema
+from .object_info import read_schema
 from .schema import Schema
 
 
@@ -67,4 +67,4 @@ def _schema_file(module: str) -> Path | None:
 
 @lru_cache(maxsize=8)
 def _loaded(path: Path, _changed: int) -> Schema:
-    return load_schema(path)
+    return read_schema(path)

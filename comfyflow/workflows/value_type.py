@@ -1,7 +1,7 @@
 """What a node's input takes as the annotation of a parameter: its type, range and choices.
 
-Only `annotated_types` is imported, which pydantic reads too: parameters are known before any value
-is converted.
+Only `annotated_types` is imported, where there is a range; pydantic reads it too: parameters are known
+before any value is converted.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Literal, Union
-
-from annotated_types import Ge, Le
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union
 
 from ..bounds import LISTED_CHOICES
 from ..schema import InputSchema
 from ..schema.installed_files import lists_files, takes_file
+
+if TYPE_CHECKING:
+    from annotated_types import Ge, Le
 
 LARGEST_EXACT: Final = 2**53 - 1
 """The largest whole number of which JavaScript, and so most readers of JSON, still has every neighbour."""
@@ -114,6 +115,8 @@ def limits_of(entry: InputSchema, kind: type[Any]) -> Iterator[Ge | Le]:
     """
     if kind not in (int, float):
         return
+    from annotated_types import Ge, Le
+
     if (least := entry.minimum) is not None and math.isfinite(least):
         yield Ge(math.ceil(least) if kind is int else least)
     if (most := entry.maximum) is not None and math.isfinite(most):

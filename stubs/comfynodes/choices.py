@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+if not TYPE_CHECKING:
+    from comfyflow.generated import Unread as Literal
+
 AddLayerBlendMode: TypeAlias = Literal[
     "normal",
     "multiply",
@@ -3312,8 +3315,6 @@ WeightDtype: TypeAlias = Literal[
 
 
 if not TYPE_CHECKING:
+    from comfyflow.generated import read_later
 
-    def __getattr__(name):
-        from comfyflow.node_history import missing_choices
-
-        raise missing_choices(__name__, name, globals())
+    __all__, __getattr__ = read_later(globals())

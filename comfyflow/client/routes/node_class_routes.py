@@ -19,7 +19,7 @@ from ...errors import BoundsError, ClientError, SchemaError, ServerError
 from ...json_types import is_object, object_or_empty
 from ...schema import Schema, Version
 from ...schema.catalogue import layered
-from ...schema.load import parse_object_info
+from ...schema.object_info import parse_object_info
 from ..core import Core, call, parse_json
 from ..flow import Answer, Flow, Gather, Request, segment
 from ..kept_answer import unless_kept
