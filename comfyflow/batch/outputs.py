@@ -92,8 +92,7 @@ async def save_output(
     try:
         with local_errors(target):
             await arrive(arriving)
-            size, digest = await asyncio.to_thread(sealed, arriving)
-            name = await asyncio.to_thread(_placed, arriving, target, digest)
+            name, size, digest = await asyncio.to_thread(_placed, arriving, target)
     finally:
         arriving.unlink(missing_ok=True)
     return SavedOutput(name, node_id, size, digest)
@@ -110,10 +109,11 @@ def sealed(path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _placed(arrived: Path, target: Path, digest: str) -> str:
-    """Give a file its name; the name that it has got."""
+def _placed(arrived: Path, target: Path) -> tuple[str, int, str]:
+    """Give a file its name once its bytes are on the disk; the name that it has got, its size, its SHA-256."""
+    size, digest = sealed(arrived)
     if target.is_file() and not target.is_symlink() and sealed(target)[1] == digest:
-        return target.name
+        return target.name, size, digest
     with SavedFile(target, overwrite=False, renamed=True, partial=arrived) as saved:
         pass
-    return saved.path.name
+    return saved.path.name, size, digest

@@ -26,12 +26,10 @@ from ..errors import ComfyflowError
 from ..nearest import did_you_mean
 from .access import Access, ApiKey
 from .answer import (
-    OTHER_TYPE,
     HealthAnswer,
     JobAnswer,
     JobsAnswer,
     WorkflowsAnswer,
-    media_type,
 )
 from .event_stream import event_stream
 from .guard import Guard
@@ -39,6 +37,7 @@ from .job_ledger import KnownJob
 from .job_workflow import job_workflow
 from .metrics import MEDIA_TYPE as METRICS_TYPE
 from .openapi import job_operation, refusals
+from .output import output_response
 from .page import service_page
 from .refusal import Refusal
 from .request_body import LONGEST_KEY, header_text, read_values
@@ -48,7 +47,6 @@ from .webhook import LONGEST_URL
 
 _CANCEL_SECONDS: Final = 10.0
 _LONGEST_WAIT: Final = 60.0
-_SANDBOX: Final = "sandbox; default-src 'none'"
 _DIGITS: Final = 18
 
 
@@ -247,7 +245,7 @@ class _Routes:
 
     async def show_job(self, request: Request, job_id: str) -> Response:
         """Show a job."""
-        return self._answer(await self._service.job(job_id, self._who(request).name))
+        return self._answer(self._service.job(job_id, self._who(request).name))
 
     async def cancel_job(self, request: Request, job_id: str) -> Response:
         """Take a job out that waits, or off its server. One that has ended stays what it is."""
@@ -259,7 +257,7 @@ class _Routes:
 
         It begins with the whole state, or where `Last-Event-ID` says. After the last state it ends.
         """
-        known = await self._service.job(job_id, self._who(request).name)
+        known = self._service.job(job_id, self._who(request).name)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if request.method == "HEAD":
             return Response(headers=headers, media_type="text/event-stream")
@@ -270,7 +268,7 @@ class _Routes:
 
     async def job_output(self, request: Request, job_id: str, n: str) -> Response:
         """Give a file of a job; parts of it by `Range`, nothing by `If-None-Match` where it is known."""
-        known = await self._service.job(job_id, self._who(request).name)
+        known = self._service.job(job_id, self._who(request).name)
         files = known.record.files
         number = int(n) if n.isascii() and n.isdigit() and len(n) < _DIGITS else len(files)
         if number >= len(files):
@@ -278,25 +276,11 @@ class _Routes:
                 404, "not_found", f"job {job_id[:64]} has no output {n[:20]!r}; it has {len(files)}"
             )
         file = files[number]
-        path = self._service.options.out / file.name
-        if path.parent != self._service.options.out or path.is_symlink() or not path.is_file():
-            raise Refusal(410, "gone", f"the file {file.name} is not in the folder of the outputs any more")
-        kind, tag = media_type(file.name), f'"{file.sha256}"'
-        headers = {
-            "ETag": tag,
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "Content-Security-Policy": _SANDBOX,
-        }
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        shown = "attachment" if kind == OTHER_TYPE else "inline"
-        return FileResponse(
-            path, headers=headers, media_type=kind, filename=file.name, content_disposition_type=shown
-        )
+        return await output_response(request, self._service.options.out, file)
 
     async def job_workflow(self, request: Request, job_id: str) -> JSONResponse:
         """Give a job's workflow as ComfyUI's editor reads it: drop the file on the editor."""
-        known = await self._service.job(job_id, self._who(request).name)
+        known = self._service.job(job_id, self._who(request).name)
         made = await job_workflow(self._service, known)
         named = f'attachment; filename="{known.job.workflow}.json"'
         return JSONResponse(made, headers={"Content-Disposition": named, "Cache-Control": "no-store"})

@@ -117,12 +117,25 @@ class Channel:
     def __init__(self, new_id: Callable[[], str], leave: Callable[[], object]) -> None:
         self.progress: dict[str, Any] = {}
         self.preview: str | None = None
-        self.ended: bool = False
+        self.over: Final = asyncio.Event()
+        """Set while nothing more is to be waited for."""
         self.newest: str = ""
         self._new_id = new_id
         self._kept: deque[JobEvent] = deque(maxlen=_KEPT)
         self._listeners: set[JobListener] = set()
         self._leave = leave
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to be waited for."""
+        return self.over.is_set()
+
+    @ended.setter
+    def ended(self, ended: bool) -> None:
+        if ended:
+            self.over.set()
+        else:
+            self.over.clear()
 
     @property
     def is_heard(self) -> bool:

@@ -30,42 +30,42 @@ async def event_stream(service: Service, known: KnownJob, last: str) -> AsyncIte
     try:
         yield format_sse_event(comment="comfyflow", retry=2000)
         missed = channel.since(last)
-        state = await _state(service, known)
+        state = _state(service, known)
         if missed is None or state["state"] in ENDED:
             missed = [JobEvent("state", json.dumps(state), channel.newest)]
             if channel.preview is not None:
                 preview = {"node": None, "image": channel.preview}
                 missed.append(JobEvent("preview", json.dumps(preview)))
         for event in missed:
-            yield await _told(service, known, event)
+            yield _told(service, known, event)
         channel.ended = channel.ended or state["state"] in ENDED
         while not channel.ended:
             heard = await listener.next(PULSE)
             if heard is not None:
-                yield await _told(service, known, heard)
+                yield _told(service, known, heard)
                 continue
             yield format_sse_event(comment="still here")
-            found = await _state(service, known)
+            found = _state(service, known)
             if found["state"] != state["state"]:  # whoever writes to the ledger beside us tells no events
                 state = found
                 yield _event(JobEvent("state", json.dumps(found), channel.newest))
                 channel.ended = found["state"] in ENDED
         while (rest := await listener.next(0)) is not None:
-            yield await _told(service, known, rest)
+            yield _told(service, known, rest)
     except ComfyflowError:
         return  # the client comes back and asks again
     finally:
         listener.close()
 
 
-async def _told(service: Service, known: KnownJob, event: JobEvent) -> bytes:
+def _told(service: Service, known: KnownJob, event: JobEvent) -> bytes:
     if event.data is not None:
         return _event(event)
-    return _event(JobEvent(event.name, json.dumps(await _state(service, known)), event.id))
+    return _event(JobEvent(event.name, json.dumps(_state(service, known)), event.id))
 
 
-async def _state(service: Service, known: KnownJob) -> dict[str, Any]:
-    found = await service.ask(lambda ledger: ledger.job_of_row(known.job.row))
+def _state(service: Service, known: KnownJob) -> dict[str, Any]:
+    found = service.read(lambda ledger: ledger.job_of_row(known.job.row))
     return service.told(found or known)
 
 

@@ -82,11 +82,13 @@ class OpenJob(NamedTuple):
         owner: See `ServedJob`.
         workflow: See `ServedJob`.
         created: See `ServedJob`.
+        webhook: Whether somebody is told of its end.
     """
 
     owner: str
     workflow: str
     created: float
+    webhook: bool
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class JobLedger(Ledger):
         """The jobs that wait or run, by row."""
         with self._errors():
             found = self._database.execute(
-                "SELECT job.row, job.owner, job.workflow, job.created "
+                "SELECT job.row, job.owner, job.workflow, job.created, job.webhook IS NOT NULL "
                 "FROM row JOIN job ON job.row = row.number WHERE row.state IN ('pending', 'in_progress')"
             ).fetchall()
         return {row: OpenJob(*known) for row, *known in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -24,7 +25,7 @@ from ..batch.server import PATIENCE
 from ..client.run import Run
 from ..errors import ComfyflowError
 from .answer import job_answer
-from .channel import ENDED, ChannelFeed, Channels, JobListener
+from .channel import ENDED, ChannelFeed, Channels
 from .job_ledger import AddedJob, JobLedger, KnownJob, OpenJob, ServedJob
 from .job_maker import JobMaker, job_row
 from .job_server import JobServers
@@ -94,6 +95,7 @@ class Service:
         self.webhooks: Final = Webhooks(options.webhooks, self.ask, self.told)
         self._batch: OpenBatch | None = None
         self._ledger: JobLedger | None = None
+        self._reader: JobLedger | None = None
         self._ready = asyncio.Event()
         self._closing = False
         self._runner: asyncio.Task[None] | None = None
@@ -166,7 +168,9 @@ class Service:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _open_ledger(self, folder: Path) -> JobLedger:
-        self._ledger = JobLedger(folder / LEDGER_NAME)
+        path = folder / LEDGER_NAME
+        self._ledger = JobLedger(path)
+        self._reader = JobLedger(path)
         return self._ledger
 
     def _begin(self, batch: OpenBatch) -> None:
@@ -187,7 +191,9 @@ class Service:
 
     def _ended(self) -> None:
         self._ready.clear()
-        self._batch = self._ledger = None
+        if self._reader is not None:
+            self._reader.close()
+        self._batch = self._ledger = self._reader = None
         if self._opening is not None:
             self._opening.cancel()
         for future in self._writing.values():
@@ -217,8 +223,21 @@ class Service:
         counts = self._batch.standing.counts
         return {state: counts.get(state, 0) for state in ("pending", "in_progress")}
 
+    def read(self, act: Callable[[JobLedger], T]) -> T:
+        """Look at a single job in the ledger, at once.
+
+        A look takes less than going to another thread, in which it would wait for what is being written.
+
+        Raises:
+            Refusal: It cannot be asked at the moment.
+            LedgerError: It cannot be read.
+        """
+        if self._batch is None or self._reader is None:
+            raise self._unready()
+        return act(self._reader)
+
     async def ask(self, act: Callable[[JobLedger], T]) -> T:
-        """Ask the ledger something.
+        """Ask the ledger for more than a single job, or have it written to.
 
         Raises:
             Refusal: It cannot be asked at the moment.
@@ -233,13 +252,13 @@ class Service:
         said = f": {self.paths.hidden(self.failure)}" if self.failure else ""
         return Refusal(503, "not_ready", f"jobs cannot be taken at the moment{said}; try again", retry=5)
 
-    async def job(self, job_id: str, owner: str) -> KnownJob:
+    def job(self, job_id: str, owner: str) -> KnownJob:
         """A job of an owner.
 
         Raises:
             Refusal: There is none.
         """
-        known = await self.ask(lambda ledger: ledger.job(job_id))
+        known = self.read(lambda ledger: ledger.job(job_id))
         if known is None or known.job.owner != owner:
             raise Refusal(404, "not_found", f"there is no job {job_id[:64]!r}")
         return known
@@ -312,7 +331,7 @@ class Service:
             await asyncio.wait({other})
         mine = self._keys[place] = asyncio.get_running_loop().create_future()
         try:
-            known = await self.ask(lambda ledger: ledger.job_with_key(*place))
+            known = self.read(lambda ledger: ledger.job_with_key(*place))
             if known is None:
                 return await self._take(workflow, values, owner, most, key, webhook, request), True
         finally:
@@ -348,7 +367,7 @@ class Service:
         self._next += 1
         job = ServedJob(number, str(uuid.uuid4()), workflow.name, owner, time.time(), request, key, webhook)
         written = self._writing[number] = asyncio.get_running_loop().create_future()
-        self._open[number] = OpenJob(owner, workflow.name, job.created)
+        self._open[number] = OpenJob(owner, workflow.name, job.created, webhook is not None)
         self._owned[owner] += 1
         batch.add(read, AddedJob(number, row.parameters, job))
         await asyncio.shield(written)
@@ -368,7 +387,7 @@ class Service:
         Raises:
             Refusal: There is none.
         """
-        known = await self.job(job_id, owner)
+        known = self.job(job_id, owner)
         if known.record.state in ENDED or self._batch is None:
             return known
         self._batch.cancel(known.job.row)
@@ -384,22 +403,11 @@ class Service:
         Returns:
             The job as it is then.
         """
-        end = time.monotonic() + seconds
         row = known.job.row
-        channel = self.channels.of(row)
-        listener = channel.listen()
-        try:
-            while True:
-                found = await self.ask(lambda ledger: ledger.job_of_row(row))
-                known = found or known
-                if known.record.state in ENDED:
-                    channel.ended = True
-                    return known
-                if time.monotonic() >= end:
-                    return known
-                await _last(listener, end)
-        finally:
-            listener.close()
+        if known.record.state not in ENDED and row in self._open:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.channels.of(row).over.wait(), seconds)
+        return self.read(lambda ledger: ledger.job_of_row(row)) or known
 
     # What is heard
 
@@ -421,7 +429,8 @@ class Service:
             if job is not None:
                 del self._open[number]
                 self._owned[job.owner] -= 1
-            self.webhooks.wake()
+            if job is None or job.webhook:
+                self.webhooks.wake()
         self.channels.state(number, state)
 
     def _recount(self) -> None:
@@ -437,14 +446,6 @@ class Service:
     def _followed(self, row: int, run: Run) -> None:
         run.follow(ChannelFeed(self.channels.of(row).hear))
         self.metrics.follow(run)
-
-
-async def _last(listener: JobListener, end: float) -> None:
-    """Wait until a job has ended, or until a moment of the monotonic clock."""
-    while (left := end - time.monotonic()) > 0:
-        event = await listener.next(left)
-        if event is not None and event.last:
-            return
 
 
 def _digest(workflow: str, values: Mapping[str, JSON], webhook: str | None) -> str:

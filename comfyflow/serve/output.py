@@ -1,0 +1,71 @@
+"""The files that jobs gave, as answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from fastapi import Request
+from fastapi.responses import FileResponse, Response
+
+from ..batch.record import SavedOutput
+from ..bounds import MIB
+from .answer import OTHER_TYPE, media_type
+from .refusal import Refusal
+
+_SANDBOX: Final = "sandbox; default-src 'none'"
+_AT_ONCE: Final = MIB
+"""A file of at most this size is read at once: a piece at a time takes a change of threads for each."""
+
+
+async def output_response(request: Request, folder: Path, file: SavedOutput) -> Response:
+    """A file of a job, or the parts of it that are asked for.
+
+    Args:
+        request: The request: ``Range``, ``If-None-Match``.
+        folder: The folder of the outputs.
+        file: The file.
+
+    Raises:
+        Refusal: It is not there any more.
+    """
+    path = folder / file.name
+    whole = request.method == "GET" and "range" not in request.headers
+    found = await asyncio.to_thread(_read, path, _AT_ONCE if whole else -1) if path.parent == folder else None
+    if found is None:
+        raise Refusal(410, "gone", f"the file {file.name} is not in the folder of the outputs any more")
+    known, content = found
+    kind, tag = media_type(file.name), f'"{file.sha256}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Content-Security-Policy": _SANDBOX,
+    }
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    answer = FileResponse(
+        path,
+        headers=headers,
+        media_type=kind,
+        filename=file.name,
+        stat_result=known,
+        content_disposition_type="attachment" if kind == OTHER_TYPE else "inline",
+    )
+    if content is None:
+        return answer
+    del answer.headers["content-length"]
+    return Response(content, headers=dict(answer.headers))
+
+
+def _read(path: Path, most: int) -> tuple[os.stat_result, bytes | None] | None:
+    """What is known of a file, and its bytes where they are at most so many; None where there is no file."""
+    try:
+        known = path.lstat()
+        if not stat.S_ISREG(known.st_mode):
+            return None
+        return known, path.read_bytes() if known.st_size <= most else None
+    except OSError:
+        return None
