@@ -182,6 +182,9 @@ def test_parts_of_an_output_and_what_is_known_of_it(served: Served) -> None:
     whole = served.http.get(url)
     part = served.http.get(url, headers={"Range": "bytes=1-3"})
     assert (part.status_code, part.content) == (206, whole.content[1:4])
+    assert {name: whole.headers[name] for name in ("etag", "last-modified", "accept-ranges")} == {
+        name: part.headers[name] for name in ("etag", "last-modified", "accept-ranges")
+    }
     known = served.http.get(url, headers={"If-None-Match": whole.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")
     assert served.http.get(url, headers={"Range": "bytes=99999999-"}).status_code == 416

@@ -199,6 +199,38 @@ def test_a_ledger_of_a_newer_service_is_refused(tmp_path: Path) -> None:
         JobLedger(tmp_path / "ledger.sqlite")
 
 
+def test_a_job_is_shown_while_something_is_written(served: Served) -> None:
+    job = served.done("quick", {"color": 5})
+    written, may_end = threading.Event(), threading.Event()
+
+    def write(_: JobLedger) -> bool:
+        written.set()
+        return may_end.wait(60)
+
+    writing = asyncio.run_coroutine_threadsafe(served.service.ask(write), served.loop)
+    assert written.wait(60)
+    try:
+        assert served.http.get(job["url"]).json() == job
+        assert served.http.get(job["outputs"][0]["url"]).status_code == 200
+    finally:
+        may_end.set()
+    assert writing.result(60)
+
+
+def test_who_waits_is_answered_when_the_service_ends(served: Served) -> None:
+    job = served.job("slow", {"steps": 5000}).json()
+    until(lambda: served.http.get(job["url"]).json()["progress"] is not None)
+
+    async def waited() -> str:
+        waiting = asyncio.create_task(served.service.wait(served.service.job(job["id"], ""), 600))
+        await asyncio.sleep(0)
+        served.service.channels.end()
+        return (await waiting).record.state
+
+    assert asyncio.run_coroutine_threadsafe(waited(), served.loop).result(60) == "in_progress"
+    served.http.delete(job["url"])
+
+
 def test_the_queue_is_bounded(simulator: Simulator, tmp_path: Path) -> None:
     with serving(tmp_path / "out", simulator, functions=[slow], depth=1, queue=2) as served:
         jobs = [served.job("slow", {"steps": 3000}).json() for _ in range(2)]

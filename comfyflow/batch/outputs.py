@@ -110,7 +110,7 @@ def sealed(path: Path) -> tuple[int, str]:
 
 
 def _placed(arrived: Path, target: Path) -> tuple[str, int, str]:
-    """Give a file its name once its bytes are on the disk; the name that it has got, its size, its SHA-256."""
+    """Give a file its name once its bytes are on the disk; its name, its size and its SHA-256."""
     size, digest = sealed(arrived)
     if target.is_file() and not target.is_symlink() and sealed(target)[1] == digest:
         return target.name, size, digest

@@ -2,12 +2,14 @@
 
 The simulator runs in a separate process, and so does the service. Jobs are sent and waited for
 (``Prefer: wait``), one after another and fifty at once, in turn with the client's runs; the medians of the
-rounds are compared. ``python -m tools.bench.serve`` prints all of it.
+rounds are compared, and the processor time of each process, which other work on the machine changes less.
+``python -m tools.bench.serve`` prints all of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import statistics
 import subprocess
@@ -16,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -63,23 +66,59 @@ def process(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], 
         started.communicate(timeout=60)
 
 
-async def seconds(acts: int, at_once: bool, act: Callable[[int], Awaitable[None]], first: int) -> float:
-    """What an act takes: the median one after another, or all of them at once by their number."""
+async def seconds(acts: int, at_once: bool, act: Callable[[int], Awaitable[None]], first: int) -> list[float]:
+    """What each act takes one after another, or all of them at once by their number."""
     if at_once:
         began = time.perf_counter()
         await asyncio.gather(*(act(first + number) for number in range(acts)))
-        return (time.perf_counter() - began) / acts
+        return [(time.perf_counter() - began) / acts]
     taken: list[float] = []
     for number in range(acts):
         began = time.perf_counter()
         await act(first + number)
         taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+    return taken
 
 
-async def compare(server: str, service: str, flow: Callable[[int], object]) -> dict[str, tuple[float, float]]:
-    """Seconds of a run and of a job: one after another, and at once."""
-    found: dict[str, tuple[float, float]] = {}
+@dataclass
+class Cost:
+    """What acts took.
+
+    Attributes:
+        wall: Seconds of each act, or of each round by the number of its acts.
+        here: Processor seconds of this process.
+        service: Processor seconds of the service.
+        acts: How many there were.
+    """
+
+    wall: list[float] = field(default_factory=list[float])
+    here: float = 0.0
+    service: float = 0.0
+    acts: int = 0
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(self.wall)
+
+    @property
+    def text(self) -> str:
+        here, there = (used * 1000 / self.acts for used in (self.here, self.service))
+        least = min(self.wall) * 1000
+        shown = f"{here:.1f} ms here, {there:.1f} ms in the service"
+        return f"{self.seconds * 1000:.1f} ms (least {least:.1f}; processor: {shown})"
+
+
+def used(pid: int) -> float:
+    """The processor seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def compare(
+    server: str, service: str, pid: int, flow: Callable[[int], object]
+) -> dict[str, tuple[Cost, Cost]]:
+    """What runs and jobs cost: one after another, and at once."""
+    found: dict[str, tuple[Cost, Cost]] = {}
     colors = iter(range(1, 1 << 24, 1000))  # a prompt that ran before would run no more
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
     async with (
@@ -104,12 +143,14 @@ async def compare(server: str, service: str, flow: Callable[[int], object]) -> d
         for name, acts, at_once in (("idle", ONE_BY_ONE, False), ("at once", AT_ONCE, True)):
             await seconds(5, at_once, run, next(colors))
             await seconds(5, at_once, job, next(colors))
-            runs: list[float] = []
-            jobs: list[float] = []
+            found[name] = Cost(), Cost()
             for _ in range(ROUNDS):
-                runs.append(await seconds(acts, at_once, run, next(colors)))
-                jobs.append(await seconds(acts, at_once, job, next(colors)))
-            found[name] = statistics.median(runs), statistics.median(jobs)
+                for cost, act in zip(found[name], (run, job), strict=True):
+                    here, there = time.process_time(), used(pid)
+                    cost.wall += await seconds(acts, at_once, act, next(colors))
+                    cost.here += time.process_time() - here
+                    cost.service += used(pid) - there
+                    cost.acts += acts
     return found
 
 
@@ -145,23 +186,18 @@ def main() -> None:
         with (
             process(folder, "simulate", "--port", "0") as (_, server),
             process(folder, "serve", "flow.py", "--server", server, "--port", "0", "--depth", "50") as (
-                _,
+                serving,
                 service,
             ),
         ):
-            found = asyncio.run(compare(server, service, flow))
+            found = asyncio.run(compare(server, service, serving.pid, flow))
             imports, starts = started(server, folder)
     run, job = found["idle"]
-    more = (job - run) * 1000
-    print(
-        f"one by one: run {run * 1000:.1f} ms, job {job * 1000:.1f} ms: {more:+.1f} ms "
-        f"(at most {IDLE_MILLISECONDS:g})"
-    )
+    more = (job.seconds - run.seconds) * 1000
+    print(f"one by one: run {run.text}, job {job.text}: {more:+.1f} ms (at most {IDLE_MILLISECONDS:g})")
     run, job = found["at once"]
-    print(
-        f"{AT_ONCE} at once: run {run * 1000:.1f} ms, job {job * 1000:.1f} ms each: {job / run:.2f} times "
-        f"(at most {BUSY_RATIO:g})"
-    )
+    times = job.seconds / run.seconds
+    print(f"{AT_ONCE} at once: run {run.text}, job {job.text}: {times:.2f} times (at most {BUSY_RATIO:g})")
     print(
         f"start: import of the libraries {imports:.2f} s, the command {starts:.2f} s of processor time: "
         f"{starts / imports:.2f} times (at most {START_RATIO:g})"
