@@ -168,3 +168,20 @@ def test_keys_that_are_none(tmp_path: Path, text: str, said: str) -> None:
 def test_a_file_of_keys_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
         read_keys(tmp_path / "none.toml", {})
+
+
+def test_what_is_refused_or_came_before_is_not_counted(tmp_path: Path) -> None:
+    keys = [key("bob", BOB, rate=2)]
+    with Simulator() as simulator, serving(tmp_path, simulator, functions=[greeting], keys=keys) as served:
+
+        def status(name: object, **more: str) -> int:
+            headers = {**bearer(BOB), **more}
+            answer = served.http.post("/workflows/greeting/jobs", json={"name": name}, headers=headers)
+            return answer.status_code
+
+        assert [status(5) for _ in range(5)] == [422] * 5
+        assert status("one", **{"Idempotency-Key": "k"}) == 202
+        assert [status("one", **{"Idempotency-Key": "k"}) for _ in range(5)] == [200] * 5
+        assert status("other", **{"Idempotency-Key": "k"}) == 422
+        assert status("two") == 202
+        assert status("three") == 429

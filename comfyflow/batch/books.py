@@ -130,21 +130,17 @@ class Books:
             _event(attempt, "pending", ending, error),
         )
 
-    def set_aside(
-        self,
-        row: int | Attempt,
-        state: Literal["failed", "invalid", "cancelled"],
-        ending: Ending,
-        error: str,
-    ) -> None:
+    def set_aside(self, row: int | Attempt, ending: Ending, error: str) -> None:
         """A row is not sent again.
 
         Args:
             row: The attempt that failed, or the number of a row that was not sent.
-            state: What it is now.
             ending: Why.
             error: What is to be said of it.
         """
+        state: Literal["failed", "invalid", "cancelled"] = "failed"
+        if ending == "invalid" or ending == "cancelled":  # type checkers follow this
+            state = ending
         failure = failure_of(ending)
         self.ended += 1
         if failure is not None:

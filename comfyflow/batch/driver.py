@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
@@ -277,7 +277,7 @@ class Batch:
 
     def _refuse_impossible(self) -> None:
         for number, reason in self._schedule.impossible().items():
-            self._set_aside(number, "invalid", Ended("invalid", reason))
+            self._set_aside(number, Ended("invalid", reason))
 
     # Rows
 
@@ -303,9 +303,9 @@ class Batch:
         if read.is_new:
             self._books.added(read.row)
         if read.prepared is None:
-            self._set_aside(number, "invalid", Ended("invalid", read.problem))
-            return
-        self._queue(number, read.prepared, read.need)
+            self._unprepared(number, read)
+        else:
+            self._queue(number, read.prepared, read.need)
 
     def _queue(self, number: int, prepared: PreparedRow, need: Need) -> None:
         """Have a row wait for a server."""
@@ -438,7 +438,7 @@ class Batch:
                 ended = await server.save(attempt, ended.result, self._out)
         except asyncio.CancelledError as stopped:
             if attempt.row in self._cancelled:
-                self._set_aside(attempt, "cancelled", Ended("cancelled", ""))
+                self._set_aside(attempt, Ended("cancelled"))
                 if isinstance(stopped, Stopped) and not stopped.off:
                     self._books.settled(attempt.prompt_id, "abandoned")  # it is taken off later
             elif isinstance(stopped, Stopped):
@@ -461,14 +461,13 @@ class Batch:
         cancelled = await self._with_ledger(lambda: self._ledger.kept("cancelled"))
         earlier = await self._with_ledger(lambda: self._ledger.failures_of(attempt.row))
         if cancelled or attempt.row in self._cancelled:
-            self._set_aside(attempt, "cancelled", Ended("cancelled", ended.error))
+            self._set_aside(attempt, Ended("cancelled", ended.error))
             return
         judged = verdict(ended.ending, earlier)
         if judged == "aside":
-            state: Literal["invalid", "failed"] = "invalid" if ended.ending == "invalid" else "failed"
-            self._set_aside(attempt, state, ended)
+            self._set_aside(attempt, ended)
             return
-        if attempt.row not in self._prepared and not await self._prepare_again(attempt):
+        if attempt.row not in self._prepared and not await self._prepare_again(attempt, ended):
             return
         need = self._prepared[attempt.row][1]
         self._books.returned(attempt, ended.ending, ended.error)
@@ -478,23 +477,25 @@ class Batch:
             self._schedule.add(attempt.row, need, again=True)
         self._ask_for_classes()
 
-    async def _prepare_again(self, attempt: Attempt) -> bool:
+    async def _prepare_again(self, attempt: Attempt, ended: Ended) -> bool:
         """Make the prompt of a row that an earlier process sent; gives whether it can be made."""
         record = await self._with_ledger(lambda: self._ledger.row(attempt.row))
         if record is None:
             return False
         read = self._reader.read(Row(record.number, record.parameters), is_new=False)
         if read.prepared is None:
-            self._set_aside(attempt, "invalid", Ended("invalid", read.problem))
-            return False
-        self._prepared[attempt.row] = (read.prepared, read.need)
-        return True
+            self._unprepared(attempt.row, read, (attempt, ended))
+        else:
+            self._prepared[attempt.row] = (read.prepared, read.need)
+        return read.prepared is not None
 
-    def _set_aside(
-        self, row: int | Attempt, state: Literal["failed", "invalid", "cancelled"], ended: Ended
-    ) -> None:
+    def _unprepared(self, number: int, read: ReadRow, last: tuple[Attempt, Ended] | None = None) -> None:
+        """A row cannot be made into a prompt; `last` is its last attempt, and how that ended."""
+        self._set_aside(number if last is None else last[0], Ended("invalid", read.problem))
+
+    def _set_aside(self, row: int | Attempt, ended: Ended) -> None:
         """Have a row not be sent again."""
         number = row.row if isinstance(row, Attempt) else row
         self._prepared.pop(number, None)
         self._cancelled.discard(number)
-        self._books.set_aside(row, state, ended.ending, ended.error)
+        self._books.set_aside(row, ended.ending, ended.error)

@@ -32,6 +32,7 @@ class OpenBatch(Batch):
         depth: How many rows a server has at once.
         on_event: Told what happens; it must not wait.
         on_open: Called once rows may come.
+        waits: Tells whether a row that cannot be made into a prompt waits until it can, in a later run.
     """
 
     def __init__(
@@ -44,10 +45,13 @@ class OpenBatch(Batch):
         depth: int = DEPTH,
         on_event: Callable[[BatchEvent], object],
         on_open: Callable[[OpenBatch], object],
+        waits: Callable[[Row], bool] = lambda _: False,
     ) -> None:
         super().__init__(maker, (), servers=servers, out=out, depth=depth, window=WINDOW, on_event=on_event)
         self._make_ledger = ledger
         self._on_open = on_open
+        self._waits = waits
+        self._held: set[int] = set()
         self._judging: set[int] = set()
 
     def prepared(self, row: Row) -> ReadRow:
@@ -73,7 +77,10 @@ class OpenBatch(Batch):
         """Take a row out that waits, or that a server has; of one that has ended nothing changes."""
         if self._schedule.waits(number):
             self._schedule.remove(number)
-            self._set_aside(number, "cancelled", Ended("cancelled", ""))
+            self._set_aside(number, Ended("cancelled"))
+        elif number in self._held:
+            self._held.discard(number)
+            self._set_aside(number, Ended("cancelled"))
         elif number in self._tasks or number in self._prepared:  # or is being written down as sent
             self._cancelled.add(number)
             asyncio.get_running_loop().call_soon(self._interrupt, number)
@@ -97,6 +104,27 @@ class OpenBatch(Batch):
         await self._read_pending()
 
     @override
+    async def _read_pending(self) -> None:
+        """Read the rows that wait; those that are held and wait no longer were cancelled."""
+        held = [*self._held]
+        found = await self._with_ledger(lambda: [self._ledger.row(number) for number in held])
+        for record in found:
+            if record is not None and record.state == "cancelled" and record.number in self._held:
+                self._held.discard(record.number)
+                self._books.tell(RowEvent(record.number, "cancelled"))
+        await super()._read_pending()
+
+    @override
+    def _unprepared(self, number: int, read: ReadRow, last: tuple[Attempt, Ended] | None = None) -> None:
+        if not self._waits(read.row):
+            super()._unprepared(number, read, last)
+            return
+        self._held.add(number)
+        if last is not None:
+            attempt, ended = last
+            self._books.returned(attempt, ended.ending, ended.error)
+
+    @override
     def _changed(self) -> None:
         self._wake.set()  # somebody waits for each row
 
@@ -108,6 +136,7 @@ class OpenBatch(Batch):
     async def _cancel_all(self) -> None:
         self._cancelled.update(self._tasks)  # others may come
         await self._with_ledger(lambda: self._ledger.keep({"cancelled": False}))
+        await self._read_pending()
 
     @override
     async def _judge(self, attempt: Attempt, ended: Ended) -> None:

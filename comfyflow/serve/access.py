@@ -104,6 +104,13 @@ class Access:
             raise Refusal(429, "too_many_jobs", f"more than {key.rate:g} jobs a minute", retry=wait)
         self._left[key.name] = (left - 1, now)
 
+    def give_back(self, key: ApiKey) -> None:
+        """Count one job less of a key: it was refused, or is one that had come before."""
+        known = self._left.get(key.name)
+        if known is not None:
+            left, since = known
+            self._left[key.name] = (min(max(key.rate, 1.0), left + 1), since)
+
 
 _EVERYBODY: Final = ApiKey("", b"", float(_UNLIMITED), _UNLIMITED)
 

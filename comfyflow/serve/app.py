@@ -206,14 +206,19 @@ class _Routes:
             seconds = _wait_seconds(headers.get("prefer", ""))
             self._service.limit(key.name, key.queue)
             self._access.spend(key)
-            given = await read_values(request, workflow, self._service.uploads)
-            values, problems = workflow.check(given)
-            if problems:
-                detail = "; ".join(each.message for each in problems[:3])
-                raise Refusal(422, "invalid_parameters", detail, problems)
-            known, is_new = await self._service.submit(
-                workflow, values, owner=key.name, most=key.queue, key=idempotency_key, webhook=webhook
-            )
+            is_new = False
+            try:
+                given = await read_values(request, workflow, self._service.uploads)
+                values, problems = workflow.check(given)
+                if problems:
+                    detail = "; ".join(each.message for each in problems[:3])
+                    raise Refusal(422, "invalid_parameters", detail, problems)
+                known, is_new = await self._service.submit(
+                    workflow, values, owner=key.name, most=key.queue, key=idempotency_key, webhook=webhook
+                )
+            finally:
+                if not is_new:
+                    self._access.give_back(key)
             if seconds:
                 known = await self._service.wait(known, seconds)
             replayed = {} if is_new else {"Idempotency_Replayed": "true"}

@@ -20,14 +20,14 @@ from ..batch.ledger import LEDGER_NAME
 from ..batch.open_batch import OpenBatch
 from ..batch.record import RowRecord
 from ..batch.report import BatchEvent, ServerEvent
-from ..batch.row import JSON
+from ..batch.row import JSON, Row
 from ..batch.server import PATIENCE
 from ..client.run import Run
 from ..errors import ComfyflowError
 from .answer import job_answer
 from .channel import ENDED, ChannelFeed, Channels
 from .job_ledger import AddedJob, JobLedger, KnownJob, OpenJob, ServedJob
-from .job_maker import JobMaker, job_row
+from .job_maker import WORKFLOW, JobMaker, job_row
 from .job_server import JobServers
 from .local_path import LocalPaths
 from .metrics import Metrics
@@ -102,6 +102,7 @@ class Service:
         self._opening: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._next = 0
+        self._missing: set[str] = set()
         self._open: dict[int, OpenJob] = {}
         self._owned: Counter[str] = Counter()
         self._writing: dict[int, asyncio.Future[None]] = {}
@@ -148,6 +149,7 @@ class Service:
                 depth=self.options.depth,
                 on_event=self._heard,
                 on_open=self._begin,
+                waits=self._waits,
             )
             since = time.monotonic()
             try:
@@ -172,6 +174,16 @@ class Service:
         self._ledger = JobLedger(path)
         self._reader = JobLedger(path)
         return self._ledger
+
+    def _waits(self, row: Row) -> bool:
+        """Whether a job waits until its workflow is served again."""
+        name = str(row.parameters.get(WORKFLOW))
+        if name in self.workflows:
+            return False
+        if name not in self._missing:
+            self._missing.add(name)
+            _LOG.warning("jobs of %.100r wait until it is served again", name)
+        return True
 
     def _begin(self, batch: OpenBatch) -> None:
         self._batch = batch
