@@ -1,4 +1,4 @@
-"""What the JavaScript of well-known packs does to a prompt, one module a pack.
+"""What the JavaScript of well-known packs does to a prompt; packs that do the same are in one module.
 
 Each says which version of the pack it was read from. The numbers (C1, C2, …) are those of the rules
 in ``docs/packs.md``.
@@ -9,52 +9,43 @@ from __future__ import annotations
 from typing import Final
 
 from ..pack import Pack
-from . import (
-    alekpet,
-    animatediff,
-    bjornulf,
-    control_flow_utils,
-    custom_scripts,
-    easy_use,
-    efficiency,
-    essentials,
-    fooocus,
-    image_picker,
-    impact,
-    inspire,
-    kjnodes,
-    lora_manager,
-    mixlab,
-    mtb,
-    mx_toolkit,
-    prompt_reader,
-    rgthree,
-    tinyterra,
-    use_everywhere,
-    video_helper_suite,
+from . import easy_use, rgthree, use_everywhere, video_helper_suite
+from .chosen_files import BJORNULF, FOOOCUS, LORA_MANAGER
+from .extra_widgets import (
+    ALEKPET,
+    ANIMATEDIFF,
+    CONTROL_FLOW_UTILS,
+    CUSTOM_SCRIPTS,
+    ESSENTIALS,
+    IMPACT,
+    INSPIRE,
+    KJNODES,
+    MTB,
+    TINYTERRA,
 )
+from .numbers import EFFICIENCY, IMAGE_PICKER, MIXLAB, MX_TOOLKIT, PROMPT_READER
 
 SHIPPED: Final[tuple[Pack, ...]] = (
-    alekpet.PACK,
-    animatediff.PACK,
-    bjornulf.PACK,
-    control_flow_utils.PACK,
-    custom_scripts.PACK,
+    ALEKPET,
+    ANIMATEDIFF,
+    BJORNULF,
+    CONTROL_FLOW_UTILS,
+    CUSTOM_SCRIPTS,
     easy_use.PACK,
-    efficiency.PACK,
-    essentials.PACK,
-    fooocus.PACK,
-    image_picker.PACK,
-    impact.PACK,
-    inspire.PACK,
-    kjnodes.PACK,
-    lora_manager.PACK,
-    mixlab.PACK,
-    mtb.PACK,
-    mx_toolkit.PACK,
-    prompt_reader.PACK,
+    EFFICIENCY,
+    ESSENTIALS,
+    FOOOCUS,
+    IMAGE_PICKER,
+    IMPACT,
+    INSPIRE,
+    KJNODES,
+    LORA_MANAGER,
+    MIXLAB,
+    MTB,
+    MX_TOOLKIT,
+    PROMPT_READER,
     rgthree.PACK,
-    tinyterra.PACK,
+    TINYTERRA,
     use_everywhere.PACK,
     video_helper_suite.PACK,
 )
