@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 from typing_extensions import Self
 
-from comfyflow.simulator.listening import listening
+from comfyflow.simulator.instance import listening
 from tests.loop_thread import opened_in_thread
 
 PAGE = b"<html><body><h1>Starting</h1></body></html>"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import Self
 
-from comfyflow.simulator.listening import stop_listening
+from comfyflow.simulator.instance import stop_listening
 from tests.loop_thread import opened_in_thread
 
 

@@ -6,8 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from comfyflow.graph import Graph, GraphNode, Link
-from comfyflow.python_source.check import checked_graph
-from comfyflow.python_source.proof import compare
+from comfyflow.python_source.proof import checked_graph, compare
 from comfyflow.schema import Schema
 from comfyflow.workflows import WorkflowFunction
 

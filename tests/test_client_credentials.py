@@ -19,7 +19,7 @@ from comfyflow.client import Limits
 from comfyflow.client.address import DEFAULT_SERVER, read_address
 from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.errors import ClientError, ServerError, ServerUnreachable
-from comfyflow.simulator.listening import listening
+from comfyflow.simulator.instance import listening
 from tests.clients import KINDS, connected
 from tests.loop_thread import opened_in_thread
 from tests.test_client_seed_faults import until

@@ -18,7 +18,7 @@ from typing_extensions import Self
 from comfyflow.client import Limits
 from comfyflow.errors import ServerUnreachable
 from comfyflow.simulator import Simulator
-from comfyflow.simulator.listening import listening
+from comfyflow.simulator.instance import listening
 from tests.clients import KINDS, connected
 from tests.loop_thread import opened_in_thread
 from tests.test_client_seed_faults import prompt

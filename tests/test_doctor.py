@@ -16,9 +16,17 @@ import pytest
 
 from comfyflow import load_schema
 from comfyflow.client.routes.server_info import SystemStats
-from comfyflow.doctor import Diagnosis, installation
-from comfyflow.doctor.node_classes import lock, stubs
-from comfyflow.doctor.server import editor, running_server
+from comfyflow.doctor import (
+    OF_DEVELOPERS,
+    USES,
+    Diagnosis,
+    editor,
+    installation,
+    lock,
+    python,
+    running_server,
+    stubs,
+)
 from comfyflow.lock import make_lock
 from comfyflow.simulator import Simulator
 from tests.command import Command
@@ -306,7 +314,7 @@ def test_what_is_installed(
     cure: str,
 ) -> None:
     monkeypatch.setattr(metadata, "version", Installed({"comfyflow": None, **versions}).version)
-    found = {each.name: each for each in installation.installation()}
+    found = {each.name: each for each in installation()}
     assert found[name].state == state
     assert message in found[name].message
     assert cure in found[name].cure
@@ -318,12 +326,12 @@ def test_a_checkout_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> No
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "distribution", missing)
-    _, package = installation.installation()
+    _, package = installation()
     assert (package.state, package.cure) == ("warning", f"python -m pip install -e {ROOT}")
 
 
 def test_python() -> None:
-    states = [installation.python(version).state for version in ((3, 9), (3, 10), (3, 14), (3, 15))]
+    states = [python(version).state for version in ((3, 9), (3, 10), (3, 14), (3, 15))]
     assert states == ["problem", "ok", "ok", "warning"]
 
 
@@ -332,7 +340,7 @@ def test_every_extra_of_users_says_what_it_is_for() -> None:
         (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.optional-dependencies]")[2]
     )
     extras = set(re.findall(r"^(\w+) = \[", project.partition("\n[")[0], re.MULTILINE))
-    assert extras - installation.OF_DEVELOPERS == set(installation.USES)
+    assert extras - OF_DEVELOPERS == set(USES)
 
 
 def test_a_diagnosis_is_shown() -> None:
@@ -341,7 +349,7 @@ def test_a_diagnosis_is_shown() -> None:
 
 
 def test_the_variables_that_are_read_are_known() -> None:
-    from comfyflow.doctor.settings import VARIABLES
+    from comfyflow.doctor import VARIABLES
 
     named = {
         word

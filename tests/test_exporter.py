@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from comfyflow import Workflow, raw_node, read_prompt, titled, to_workflow
 from comfyflow.errors import ClientError, ConversionError, ExportError
-from comfyflow.exporter.draft import can_be_escaped, escaped
+from comfyflow.exporter.board import can_be_escaped, escaped
 from comfyflow.graph import Graph, GraphNode
 from comfyflow.importer import convert_workflow
 from comfyflow.importer.prompt_text import choose

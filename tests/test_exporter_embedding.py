@@ -10,7 +10,7 @@ from comfynodes import EmptyImage, SaveImage
 
 from comfyflow import Client, Workflow, convert_workflow, raw_node, read_workflow, workflow
 from comfyflow.errors import ClientError
-from comfyflow.exporter.embedding import embedded_workflow
+from comfyflow.exporter.writing import embedded_workflow
 from comfyflow.importer.workflow_file import WorkflowFile
 from comfyflow.simulator import Simulator
 from comfyflow.source import Source

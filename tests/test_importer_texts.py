@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from comfyflow.errors import ConversionError
 from comfyflow.graph import ROOT
 from comfyflow.importer.prompt_text import choose
-from comfyflow.python_source.check import checked_graph
-from comfyflow.python_source.unit import find_units
+from comfyflow.python_source.program import find_units
+from comfyflow.python_source.proof import checked_graph
 from tests.editor_json import boundary, convert, inputs_of, node, subgraph, with_subgraphs, workflow
 from tests.growing_texts import TEXTS, lines_run
 

@@ -20,7 +20,7 @@ from comfyflow.bounds import (  # noqa: E402  # what needs the extra stands behi
 )
 from comfyflow.simulator import Simulator  # noqa: E402
 from comfyflow.simulator.nodes.audio_nodes import empty_audio  # noqa: E402
-from comfyflow.simulator.nodes.expression import evaluate  # noqa: E402
+from comfyflow.simulator.nodes.logic_nodes import evaluate  # noqa: E402
 from comfyflow.simulator.painting import canvas  # noqa: E402
 from comfyflow.simulator.prompt_queue import PromptQueue, QueueItem  # noqa: E402
 from tests.simulated import HTTP, run  # noqa: E402

@@ -11,7 +11,7 @@ import pytest
 from comfyflow import Workflow
 from comfyflow.schema import Schema
 from comfyflow.simulator import Simulator
-from comfyflow.simulator.loop_classes import LOOP_CLASSES
+from comfyflow.simulator.live_schema import LOOP_CLASSES
 from comfyflow.validate import validate_prompt
 from tests.generated import load_nodes
 from tests.simulated import node_class, outputs

@@ -14,9 +14,7 @@ from comfyflow import load_schema
 from comfyflow.bounds import MODEL_FILES
 from comfyflow.errors import ModelFileError
 from comfyflow.model_files.folder import folder_of
-from comfyflow.model_files.installed import on_server
-from comfyflow.model_files.place import models_folder, place, refused
-from comfyflow.model_files.wanted import WantedModel, wanted_files
+from comfyflow.model_files.wanted import WantedModel, models_folder, on_server, place, refused, wanted_files
 from comfyflow.simulator import Simulator
 from tests.command import Command
 from tests.parity.data import DATA, needs_data, recorded_schema

@@ -20,7 +20,7 @@ from comfyflow import load_schema
 from comfyflow.errors import ProjectError
 from comfyflow.generated import is_generated
 from comfyflow.project import plan_project
-from comfyflow.project.name import ProjectName
+from comfyflow.project.sample import ProjectName
 from comfyflow.simulator import Simulator
 from tests.command import Command
 

@@ -20,8 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from comfyflow.errors import ReproductionError
 from comfyflow.reproduction import compare_files
 from comfyflow.reproduction.comparison import Comparison
-from comfyflow.simulator.media.sound import encode_sound
-from comfyflow.simulator.media.video import write_video
+from comfyflow.simulator.media import encode_sound, write_video
 from comfyflow.simulator.values import Sound, Video
 
 

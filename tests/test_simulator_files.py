@@ -15,7 +15,7 @@ from simpleeval import InvalidExpression
 
 from comfyflow.simulator import Simulator
 from comfyflow.simulator.folders import Folders, PathEscapeError, split_annotation
-from comfyflow.simulator.nodes.expression import evaluate
+from comfyflow.simulator.nodes.logic_nodes import evaluate
 from tests.simulated import HTTP
 
 parts = st.lists(

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from comfyflow.simulator import Simulator
-from comfyflow.simulator.listening import listening, stop_listening
+from comfyflow.simulator.instance import listening, stop_listening
 from tests.fault_gateway import FaultGateway
 from tests.fault_proxy import FaultProxy
 

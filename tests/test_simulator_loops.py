@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from websockets.sync.client import connect
 
 from comfyflow.simulator import Simulator
-from comfyflow.simulator.loop_classes import LOOP_CLASSES
+from comfyflow.simulator.live_schema import LOOP_CLASSES
 from tests.simulated import HTTP, entry, node_class, run, submit
 
 ANY, INT, STRING = ["*", {}], ["INT", {}], ["STRING", {}]

@@ -17,10 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfyflow.simulator import Simulator
-from comfyflow.simulator.media.glb import encode_glb
-from comfyflow.simulator.media.sound import encode_sound, opus_rate, read_sound
-from comfyflow.simulator.media.video import copy_streams, read_video, write_video
+from comfyflow.simulator.media import (
+    copy_streams,
+    encode_sound,
+    opus_rate,
+    read_sound,
+    read_video,
+    write_video,
+)
 from comfyflow.simulator.nodes.audio_nodes import melody
+from comfyflow.simulator.nodes.save_nodes import encode_glb
 from comfyflow.simulator.values import Sound, Video
 from tests.simulated import error, outputs
 
@@ -218,9 +224,9 @@ def test_no_more_frames_are_read_than_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_video(tmp_path / "a.mp4", Video(scene(), 10.0), {})
-    monkeypatch.setattr("comfyflow.simulator.media.video.SIMULATED_PIXELS", 4 * 16 * 32)
+    monkeypatch.setattr("comfyflow.simulator.media.SIMULATED_PIXELS", 4 * 16 * 32)
     assert len(read_video((tmp_path / "a.mp4").read_bytes()).images) == 4
-    monkeypatch.setattr("comfyflow.simulator.media.video.SIMULATED_PIXELS", 4 * 16 * 32 - 1)
+    monkeypatch.setattr("comfyflow.simulator.media.SIMULATED_PIXELS", 4 * 16 * 32 - 1)
     with pytest.raises(ValueError, match="more than 2047 pixels"):
         read_video((tmp_path / "a.mp4").read_bytes())
 

@@ -15,7 +15,7 @@ from comfyflow.schema import InputSchema, NodeSchema, Schema, unfold_inputs
 from comfyflow.schema.input_schema import MISSING
 from comfyflow.simulator import Simulator
 from comfyflow.simulator.live_schema import reference_schema
-from comfyflow.simulator.typed_output import make
+from comfyflow.simulator.node_result import make
 from tests.simulated import HTTP, Prompt, entry, error, outputs
 from tests.simulated_nodes import empty, image, images, mask, mask_of, node, text
 

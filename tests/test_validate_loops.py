@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfyflow.schema import Schema
-from comfyflow.simulator.loop_classes import LOOP_CLASSES
+from comfyflow.simulator.live_schema import LOOP_CLASSES
 from comfyflow.validate import Report, coerce_prompt, validate_prompt
 from comfyflow.validate.loops import Boundaries, LoopError, find_loops
 from tests.simulated import node_class

@@ -59,7 +59,7 @@ def _schema(core: Core, classes: frozenset[str]) -> Flow[Schema | None]:
 def _written(source: Source, schema: Schema) -> Mapping[str, Any] | None:
     """The file of the editor with the values of the row, where it came from one; else a new one."""
     from ..exporter import to_workflow
-    from ..exporter.embedding import embedded_workflow
+    from ..exporter.writing import embedded_workflow
 
     if source.editor is not None:
         if not source.given:

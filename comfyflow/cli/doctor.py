@@ -52,9 +52,7 @@ def doctor(server: str | None, lock_file: Path | None, as_json: bool) -> None:
 
 
 def _diagnoses(server: str | None, lock_file: Path | None) -> Iterator[Diagnosis]:
-    from ..doctor.installation import installation
-    from ..doctor.node_classes import lock
-    from ..doctor.settings import settings
+    from ..doctor import installation, lock, settings
 
     yield from installation()
     yield from settings()
@@ -71,8 +69,7 @@ def _server(option: str | None) -> tuple[str | None, list[Diagnosis]]:
     """The address of the server if it answers, without credentials; what is said of it and of its editor."""
     from ..client.address import read_address
     from ..configuration import named_server
-    from ..doctor import Diagnosis
-    from ..doctor.server import editor, running_server
+    from ..doctor import Diagnosis, editor, running_server
     from .connection import connected
     from .options import server_url
 
@@ -110,8 +107,7 @@ def _classes(server: str | None) -> tuple[Schema | None, Diagnosis | None]:
 
 
 def _stubs(classes: Schema | None, option: str) -> Diagnosis:
-    from ..doctor import Diagnosis
-    from ..doctor.node_classes import stubs
+    from ..doctor import Diagnosis, stubs
     from .options import reference_schema
 
     try:

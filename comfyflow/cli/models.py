@@ -108,8 +108,7 @@ def _missing(
         CommandError: The options do not go together, or a server that was named does not answer.
         ComfyflowError: The workflow cannot be read.
     """
-    from ..model_files.installed import on_disk
-    from ..model_files.place import models_folder
+    from ..model_files.wanted import models_folder, on_disk
 
     if download and into is None:
         raise CommandError("name the ComfyUI folder to download into: --into DIR")
@@ -136,8 +135,7 @@ def _missing(
 
 def _wanted(target: str, words: Sequence[str], server: str | None) -> list[WantedModel]:
     """What a workflow wants, with whether the server has it where there is one."""
-    from ..model_files.installed import on_server
-    from ..model_files.wanted import wanted_files
+    from ..model_files.wanted import on_server, wanted_files
     from .target import load_target, own_schema
 
     with _answering(server) as client:

@@ -139,7 +139,7 @@ def _as_in_package(graph: Graph, given: Schema, package: str) -> Schema | None:
     Returns:
         The schema; None if the classes are others, or all of the server's are known anyway.
     """
-    from ..lock.signature import signature
+    from ..lock.lock_file import signature
     from ..schema import Schema
     from ..schema.catalogue import layered
 

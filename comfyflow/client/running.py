@@ -392,7 +392,7 @@ def _editor_workflow(
     known = options.editor_workflow or prepared.editor
     if known is not None or schema is None:
         return known
-    from ..exporter.embedding import embedded_workflow
+    from ..exporter.writing import embedded_workflow
 
     return embedded_workflow(prepared, schema)
 

@@ -10,7 +10,7 @@ from .difference import InputChange as InputChange
 from .difference import Retitled as Retitled
 from .difference import describe
 from .matching import match
-from .shown import ABSENT as ABSENT
+from .value import ABSENT as ABSENT
 from .wiring import Wiring
 
 __all__ = [

@@ -13,8 +13,7 @@ from typing import Final
 from ..errors import SymmetryError
 from ..graph import Graph
 from ..schema import Schema
-from .refinement import Colouring
-from .symmetry import SEARCH_LIMIT, canonical_order
+from .symmetry import SEARCH_LIMIT, Colouring, canonical_order
 from .wiring import Wiring
 
 _FORMAT: Final = b"comfyflow graph 1\n"

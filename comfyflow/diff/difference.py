@@ -9,7 +9,7 @@ from typing import Any
 from ..graph import Graph, GraphNode, Link
 from ..notebook import pretty_text, text_html
 from .pairing import NONE, Pairing
-from .shown import ABSENT, node_line, plain, shown_change, shown_value
+from .value import ABSENT, node_line, plain, shown_change, shown_value
 
 
 @dataclass(frozen=True)

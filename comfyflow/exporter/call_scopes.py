@@ -16,9 +16,8 @@ from ..node import is_output, slot_of
 from ..schema import Schema
 from ..workflows import Workflow
 from ..workflows.compile import Ids
-from .calls import FunctionCall, called_again
 from .document import saved_id, uuid_of
-from .source_notes import Origin
+from .source_notes import FunctionCall, Origin, called_again
 
 
 def given_parameters(code: CodeType) -> frozenset[tuple[str, str]]:

@@ -26,7 +26,7 @@ from ..importer.node_setup import set_value, start_class_node
 from ..importer.node_shape import NodeShape
 from ..importer.prompt_writer import is_dynamic_prompt
 from ..json_types import is_object
-from .draft import DraftInput, DraftNode, can_be_escaped, escaped
+from .board import DraftInput, DraftNode, can_be_escaped, escaped
 
 SEARCH_NAME: Final = "Node name for S&R"
 """The property under which the editor finds a node by its class."""

@@ -9,8 +9,7 @@ from typing import Any, Final
 from ..graph import ROOT, Canvas, Graph, Group, Link, Note
 from ..graph.canvas import Point, Size
 from ..layout import boundary_size
-from .board import BOUNDARY, Board, Boards, Boundary
-from .draft import DraftInput, DraftNode
+from .board import BOUNDARY, Board, Boards, Boundary, DraftInput, DraftNode
 
 MAX_NODE_ID: Final = 100_000_000
 """The editor gives out no higher number; larger ones are written as text."""

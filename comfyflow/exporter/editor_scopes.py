@@ -23,9 +23,8 @@ from typing import Any, Final, cast
 from ..graph import ROOT, Graph, GraphNode, Link, ScopeInput
 from ..importer.editor_rules import EditorRules
 from ..schema import Schema
-from .board import Boards, PromotedValue
+from .board import Boards, DraftNode, PromotedValue
 from .document import MAX_NODE_ID, saved_id
-from .draft import DraftNode
 
 
 def with_possible_scopes(graph: Graph) -> Graph:

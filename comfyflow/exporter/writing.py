@@ -1,21 +1,25 @@
-"""From a graph to the JSON of the editor."""
+"""From a graph to the JSON of the editor: to be opened there, or to go along with a prompt."""
 
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from ..graph import ROOT, Graph
-from ..importer.editor_rules import EditorRules
+from ..collector import collector_paused
+from ..errors import ConversionError, ExportError
+from ..graph import ROOT, Canvas, Graph
+from ..graph.canvas import Point
+from ..graph.prompt import read_prompt
+from ..importer.editor_rules import EditorRules, choose_editor
 from ..importer.live_graph import MUTED
 from ..importer.node_shape import NodeShape, NodeShapes, node_shapes
 from ..json_types import object_or_empty
 from ..layout import layout
 from ..schema import Schema
-from .board import Boards, promoted_values
+from ..source import Source
+from .board import Boards, DraftNode, promoted_values
 from .class_node import write_class_node, write_unknown_node
 from .document import Document, uuid_of
-from .draft import DraftNode
 from .editor_scopes import (
     give_own_values,
     keeps_own_values,
@@ -24,7 +28,7 @@ from .editor_scopes import (
     with_possible_scopes,
     without_scopes,
 )
-from .source_notes import NOTHING, Told, sections_of
+from .source_notes import NOTHING, Told, sections_of, told_by
 
 FRONTEND: Final = "1.45"
 """The release of the editor that is written for, unless another one is asked for."""
@@ -109,3 +113,47 @@ def _new_names(graph: Graph) -> dict[str, str]:
     impossible = [node_id for node_id in graph if node_id in ("", "__proto__")]
     free = (str(number) for number in range(1, len(graph) + 2) if str(number) not in graph)
     return {node_id: next(free) for node_id in impossible}
+
+
+_MOST_LAID_OUT: Final = 150
+"""Graphs with more nodes than this are in plain columns: a layout would take longer than sending them."""
+
+_COLUMN: Final = 500.0
+_ROW: Final = 350.0
+_PER_COLUMN: Final = 20
+
+
+def embedded_workflow(source: Source, schema: Schema) -> dict[str, Any] | None:
+    """The editor's workflow of what is sent; None if the editor cannot hold that.
+
+    The editor takes the workflow in a file before the prompt in it. So it must be as good as that: one
+    whose values the editor could not name, because the schema does not know their class, is left out.
+
+    Args:
+        source: What is sent, with the prompt as the server gets it.
+        schema: The classes of the server, as far as they are known.
+    """
+    graph = read_prompt(source.prompt)
+    if not all(node.class_type in schema for node in graph.values()):
+        return None
+    if source.compiled is not None:
+        for node_id, node in graph.items():
+            made = source.compiled.graph.get(node_id)
+            node.origin = made.origin if made is not None else None
+    rules = choose_editor(schema.editor or FRONTEND, schema, {}).rules
+    if len(graph) > _MOST_LAID_OUT:
+        graph = _in_columns(graph)
+    told = told_by(source.workflow)
+    try:
+        with collector_paused():
+            return write_workflow(graph.with_spelled_scopes(), schema, rules, source.name, told=told)
+    except (ConversionError, ExportError):
+        return None
+
+
+def _in_columns(graph: Graph) -> Graph:
+    positions: dict[str, Point] = {
+        node_id: (place // _PER_COLUMN * _COLUMN, place % _PER_COLUMN * _ROW)
+        for place, node_id in enumerate((*graph, *graph.scopes))
+    }
+    return Graph(graph.values(), graph.scopes.values(), Canvas(positions))

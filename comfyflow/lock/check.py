@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
-from ..diff.shown import brief
+from ..diff.value import brief
 from ..graph import Graph
 from ..graph.prompt import read_nodes
 from ..nearest import nearest
@@ -17,8 +17,7 @@ from ..schema import InputSchema, NodeSchema, Schema, takes_file, unfold_inputs
 from ..validate import Report, validate_prompt
 from .checked import SEVERITIES, Drift
 from .difference import Difference, node_differences
-from .lock_file import Lock
-from .signature import is_file_list
+from .lock_file import Lock, is_file_list
 
 _EXPLAINED: Final[Mapping[str, frozenset[str]]] = {
     "required_input_missing": frozenset({"input_added", "input_required_changed", "slots_changed"}),

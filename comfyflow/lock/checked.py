@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from ..diff.shown import plain
+from ..diff.value import plain
 from ..notebook import pretty_text
 from ..problem import Problem, Severity
 from ..user_lines import short_path

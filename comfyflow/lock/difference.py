@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from ..bounds import DYNAMIC_NESTING
-from ..diff.shown import ABSENT, MAX_TEXT, brief, plain
-from ..diff.value import value_key
+from ..diff.value import ABSENT, MAX_TEXT, brief, plain, value_key
 from ..dynamic import GrowthTemplate, is_wild
 from ..schema import MISSING, InputSchema, NodeSchema
-from .signature import FILES, LOOKS, is_file_list
+from .lock_file import FILES, LOOKS, is_file_list
 
 Nodes: TypeAlias = "Mapping[str, Mapping[str, Any]]"
 """Nodes of one class in a prompt: their inputs by node id."""

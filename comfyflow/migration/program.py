@@ -17,8 +17,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import CommandError
 from ..node_history import dropped, renamed_choices
 from ..problem import Place, Problem
-from .bindings import Bindings, ImportedName, member, source_module
-from .name_changes import NameChanges, lost_values
+from .name_changes import Bindings, ImportedName, NameChanges, lost_values, member, source_module
 
 MAX_BYTES: Final = 10 * 1024 * 1024
 """The largest file that is read."""

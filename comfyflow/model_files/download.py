@@ -27,8 +27,7 @@ from ..errors import ModelFileError
 from ..json_types import object_or_empty
 from ..saved_file import SavedFile, local_errors
 from .address import checked_address, guarded_transport
-from .place import place, refused
-from .wanted import WantedModel
+from .wanted import WantedModel, place, refused
 
 Progress = Callable[[int, "int | None"], None]
 """Called with how many bytes have arrived, and how many there will be, if known."""

@@ -1,4 +1,4 @@
-"""Which model files a workflow wants.
+"""Which model files a workflow wants, where they belong on disk, and which of them a server has.
 
 A prompt names them in the inputs of its loaders. The editor's file may say more of them: a node's
 ``properties.models``, and ``models`` of the whole file, list name, address, directory and hash, on the
@@ -8,8 +8,10 @@ the editor leaves these entries behind where another file is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -18,11 +20,13 @@ from ..errors import ModelFileError
 from ..graph import Link
 from ..graph.prompt import read_nodes
 from ..json_types import array_or_empty, is_object, object_or_empty
+from ..saved_file import clean_name
 from ..schema.installed_files import lists_files
 from .folder import folder_of, is_model_name
 
 if TYPE_CHECKING:
     from ..schema import Schema
+
 
 _INACTIVE: Final = frozenset({2, 4})
 """Modes of nodes that do not run: muted, bypassed."""
@@ -245,3 +249,115 @@ def _name(value: str) -> str:
 
 def _last(name: str) -> str:
     return _name(name).rpartition("/")[2]
+
+
+_DEEPEST: Final = 8
+_HIDDEN: Final = re.compile(r"(^|/)\.")
+
+
+def models_folder(comfyui: Path) -> Path:
+    """The folder of models of a ComfyUI.
+
+    Args:
+        comfyui: Its folder, which has ``models``.
+
+    Raises:
+        ModelFileError: It has no folder ``models``.
+    """
+    models = comfyui / "models"
+    if models.is_dir():
+        return models
+    if comfyui.name == "models" and comfyui.is_dir():
+        raise ModelFileError(
+            f"{comfyui} is the models folder itself; pass the ComfyUI folder above it: {comfyui.parent}"
+        )
+    raise ModelFileError(f"{comfyui} has no models folder; pass the ComfyUI folder")
+
+
+def place(models: Path, file: WantedModel) -> Path | None:
+    """Where a file goes, or None if that is refused; see `refused`."""
+    return models.joinpath(*PurePosixPath(file.path).parts) if refused(file) is None else None
+
+
+def refused(file: WantedModel) -> str | None:
+    """Why a file is not written, or None.
+
+    Its directory and name come from a workflow. They may lead into folders below the folder of models, and
+    nowhere else; a link that is there is the user's own, and is followed.
+    """
+    if file.directory is None:
+        return "its folder is not known"
+    if not is_model_name(file.name):
+        return "its suffix is not that of a model file"
+    for what, text in (("directory", file.directory), ("name", file.name)):
+        parts = text.split("/")
+        if any(clean_name(part) != part or part in ("", ".", "..") for part in parts):
+            return f"its {what} {text!r:.120} is outside the models folder, or is not a valid file name"
+        if _HIDDEN.search(text) or len(parts) > _DEEPEST:
+            return f"its {what} {text!r:.120} is hidden, or too deep"
+    return None
+
+
+def on_server(
+    files: Iterable[WantedModel],
+    schema: Schema,
+    folders: Sequence[str],
+    listed: Callable[[str], Sequence[str]],
+) -> Iterator[WantedModel]:
+    """Model files with whether a server has them, and the folder that it looks for them in.
+
+    Args:
+        files: The files.
+        schema: The server's node classes.
+        folders: Its model folders.
+        listed: The files in one of them.
+    """
+    contents: dict[str, frozenset[str]] = {}
+
+    def content(folder: str) -> frozenset[str]:
+        if folder not in contents:
+            contents[folder] = frozenset(map(_slashes, listed(folder))) if folder in folders else frozenset()
+        return contents[folder]
+
+    for file in files:
+        choices = [found for use in file.uses if (found := _choices(schema, use.class_type, use.input_name))]
+        directory = file.directory or _folder(choices, {folder: content(folder) for folder in folders})
+        offered = any(file.name in names for names in choices)
+        there = directory is not None and file.name in content(directory)
+        known = bool(choices) or directory is not None
+        yield replace(file, directory=directory, installed=(offered or there) if known else None)
+
+
+def on_disk(files: Iterable[WantedModel], models: Path) -> Iterator[WantedModel]:
+    """Model files with whether they are in a folder of models.
+
+    Args:
+        files: The files.
+        models: The folder.
+    """
+    for file in files:
+        path = place(models, file)
+        yield replace(file, installed=file.installed or (path is not None and path.is_file()))
+
+
+def _choices(schema: Schema, class_type: str, input_name: str) -> frozenset[str]:
+    """The files that an input offers; none if the server does not say."""
+    node = schema.get(class_type)
+    entry = node.by_name.get(input_name) if node is not None else None
+    values: Sequence[Any] = (entry.choices if entry is not None else None) or ()
+    return frozenset(_slashes(value) for value in values if isinstance(value, str))
+
+
+def _folder(choices: Iterable[frozenset[str]], contents: Mapping[str, frozenset[str]]) -> str | None:
+    """The folder whose files are just those that an input offers; words among them aside."""
+    models = {folder: set(filter(is_model_name, listed)) for folder, listed in contents.items()}
+    for names in choices:
+        files = {name for name in names if is_model_name(name)}
+        same = [folder for folder, listed in models.items() if files and files == listed]
+        if len(same) == 1:
+            return same[0]
+    return None
+
+
+def _slashes(name: str) -> str:
+    return name.replace("\\", "/")

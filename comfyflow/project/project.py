@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from .._version import __version__
 from ..errors import ProjectError
 from ..generated import SCHEMA_FILE, STUBS, is_generated
-from .name import ProjectName
-from .sample import SampleWorkflow, sample_workflow
-from .template import rendered
+from .sample import ProjectName, SampleWorkflow, rendered, sample_workflow
 
 if TYPE_CHECKING:
     from ..codegen import Package
     from ..schema import Schema
+
 
 _KEPT: Final = frozenset({"README.md", ".gitignore"})
 """Files that a folder may have already: they stay as they are."""

@@ -1,25 +1,121 @@
-"""The workflow that a new project begins with: one that its server can run, and the golden of its test."""
+"""The name of a new project and the workflow that it begins with.
+
+Its server can run that workflow; the golden of its test comes along.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import keyword
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CommandError, ProjectError
 from ..generated import STUBS
-from .name import ProjectName
-from .template import rendered
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from ..codegen import Package
     from ..schema import Schema
+
+
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+"""What a distribution may be called: https://packaging.python.org/en/latest/specifications/name-normalization/."""
+
+
+_LONGEST: Final = 100
+
+
+_OWN: Final = frozenset({"comfyflow", "comfyflow_dsl", "comfynodes", "tests", "conftest"})
+"""Modules that every project has or needs."""
+
+
+@dataclass(frozen=True)
+class ProjectName:
+    """A project's name.
+
+    Attributes:
+        name: As ``pyproject.toml`` has it: ``print-shop``.
+        module: The module of its workflows: ``print_shop``.
+    """
+
+    name: str
+    module: str
+
+    @property
+    def source(self) -> str:
+        """The file of its workflows."""
+        return f"{self.module}.py"
+
+    @property
+    def test(self) -> str:
+        """The file of their tests."""
+        return f"test_{self.module}.py"
+
+    @classmethod
+    def checked(cls, text: str) -> ProjectName:
+        """The name that someone wants to give.
+
+        Args:
+            text: The name, or that of the project's folder.
+
+        Raises:
+            ProjectError: No distribution may have it, or a module of that name could not be imported
+                or would hide another. The message has the nearest name that will do.
+        """
+        reason = _unfit(text)
+        if reason is None:
+            return cls(text, _module(text))
+        raise ProjectError(f"{text!r:.120} cannot name a project: {reason}. {_advice(text)}")
+
+
+def _unfit(text: str) -> str | None:
+    """Why a string cannot be the name, or None."""
+    if not _NAME.fullmatch(text):
+        return "a name has letters, digits, '-', '_' and '.', and begins and ends with a letter or a digit"
+    if len(text) > _LONGEST:
+        return f"it has more than {_LONGEST} characters"
+    module = _module(text)
+    if not module.isidentifier():
+        return f"Python cannot import a module {module!r}"
+    if keyword.iskeyword(module):
+        return f"{module!r} is a Python keyword"
+    if module in sys.stdlib_module_names:
+        return f"a module {module!r} would hide one of Python's standard library"
+    if module in _OWN or _is_installed(module):
+        return f"a module {module!r} would hide one that is installed or already in the project"
+    return None
+
+
+def _advice(text: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower())[:_LONGEST].strip("-")
+    candidates = (plain, f"{plain}-workflows".strip("-"), f"comfy-{plain}".strip("-"))
+    near = next((name for name in candidates if _unfit(name) is None), "my-workflows")
+    return f"Name it with --name {near}"
+
+
+def _module(text: str) -> str:
+    return re.sub(r"[-.]+", "_", text).lower()
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module of that name is found; a bare folder, like the project's own, does not count."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
+
 
 CHECKPOINT: Final = "sd_xl_base_1.0.safetensors"
 """The model of the first workflow, where the server does not list others."""
@@ -169,3 +265,27 @@ def _wrong(prompt: Mapping[str, Any], schema: Schema) -> str | None:
         return None
     found = [*report.errors, *report.refusals, *report.warnings]
     return str(found[0]) if found else str(report)
+
+
+def rendered(name: str, values: Mapping[str, Any]) -> str:
+    """The text of a template.
+
+    Args:
+        name: The template: ``README.md``.
+        values: What it names; texts of a server are Python literals by then.
+    """
+    return _environment().get_template(f"{name}.jinja").render(values)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # not HTML
+    )

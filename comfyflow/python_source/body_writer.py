@@ -12,25 +12,12 @@ from ..graph import GraphNode
 from ..schema import NodeSchema, Schema
 from .accepted import ANY, SOCKET, unwrapped
 from .annotation import CanvasGroup
-from .expression import (
-    assignment,
-    attribute,
-    call,
-    dictionary,
-    dotted,
-    generic,
-    item,
-    listing,
-    name,
-)
-from .fitting import ANY_NODE, RAW_NODE, Fitted
 from .imports import Imports
 from .layout import Blank, Comment, Line, flat
 from .name import NameScope
-from .node_call import Inner, Leaf, ListValue, NodeCall, Value
-from .order import Paragraph
-from .program import WHOLE, CallStep, Local, NodeStep, ParameterUse, Step
-from .text import comment_text
+from .node_call import ANY_NODE, RAW_NODE, Fitted, Inner, Leaf, ListValue, NodeCall, Value
+from .program import WHOLE, CallStep, Local, NodeStep, Paragraph, ParameterUse, Step
+from .text import assignment, attribute, call, comment_text, dictionary, dotted, generic, item, listing, name
 from .variable import output_names, whole_names
 
 MAX_UNPACKED: Final = 4

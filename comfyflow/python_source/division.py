@@ -14,9 +14,8 @@ from .accepted import ANY
 from .annotation import Annotations
 from .name import NameScope, function_name, snake
 from .parameter import Chosen, Place
-from .program import WHOLE, Body, BodyParameter, CallStep, Local, NodeStep, ParameterUse
+from .program import WHOLE, Body, BodyParameter, CallStep, Local, NodeStep, ParameterUse, Unit
 from .text import docstring_text
-from .unit import Unit
 
 MAX_DIFFERENCES: Final = 12
 """Uses of a subgraph that differ in more values than this get a function each."""

@@ -1,4 +1,7 @@
-"""What a generated module imports."""
+"""What a generated module imports, and which paths in it are marked as untrusted.
+
+They are marked so that no file of the user's is sent for them.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..input_file import foreign_path
+from ..dynamic import unfold_inputs
+from ..graph import Graph, GraphNode, Link
+from ..input_file import ForeignPath, foreign_path, is_annotated, is_plain_path
+from ..json_types import is_array, is_object
+from ..schema import NodeSchema, Schema
+from ..schema.installed_files import is_media_file, takes_file
 from .accepted import ANY
-from .expression import constant
-from .foreign import holds_foreign_path
 from .layout import Blank, Comment, Line
+from .text import constant
 
 
 @dataclass
@@ -88,3 +95,50 @@ def _key(text: str) -> tuple[int, str, str]:
     """Constants, then classes, then functions, each without regard to case: as ruff sorts."""
     kind = 0 if text.isupper() and len(text) > 1 else 1 if text[:1].isupper() else 2
     return kind, text.casefold(), text
+
+
+def with_marked_paths(graph: Graph, schema: Schema) -> Graph:
+    """A graph in which each path that leaves the current folder is a `ForeignPath`.
+
+    Only values of inputs that take a file are looked at; of a class that the schema does not know,
+    all that look like the name of one.
+
+    Args:
+        graph: The graph.
+        schema: The schema of its classes.
+    """
+    return graph.with_nodes(_marked(node, schema.get(node.class_type)) for node in graph.values())
+
+
+def holds_foreign_path(value: Any) -> bool:
+    """Whether a value is a path like that, or a list or an object that has one."""
+    if is_object(value):
+        value = list(value.values())
+    return isinstance(value, ForeignPath) or (is_array(value) and any(map(holds_foreign_path, value)))
+
+
+def _marked(node: GraphNode, known: NodeSchema | None) -> GraphNode:
+    takes = None
+    if known is not None:
+        takes = {entry.name for entry in unfold_inputs(known.inputs, node.inputs) if takes_file(entry)}
+        if not takes:
+            return node
+    inputs = {
+        name: value
+        if type(value) is Link or (takes is not None and name not in takes)
+        else _value(value, unknown=takes is None)
+        for name, value in node.inputs.items()
+    }
+    return node.with_inputs(inputs)
+
+
+def _value(value: Any, *, unknown: bool) -> Any:
+    if is_array(value):
+        return [_value(one, unknown=unknown) for one in value]
+    if is_object(value):
+        return {key: _value(one, unknown=unknown) for key, one in value.items()}
+    if not isinstance(value, str) or is_plain_path(value) or is_annotated(value):
+        return value
+    if not value or (unknown and not is_media_file(value)):
+        return value
+    return ForeignPath(value)

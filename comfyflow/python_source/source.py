@@ -1,25 +1,30 @@
-"""A graph as Python."""
+"""A graph as the source of a Python module."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import PythonSourceError
 from ..graph import ROOT, Graph, Link
+from ..input_file import ForeignPath
 from ..schema import Schema
-from .annotation import Annotations, annotations_of
-from .check import checked_graph
-from .division import Division
-from .fitting import FROM_COMFYFLOW, fit_body
-from .foreign import with_marked_paths
-from .module import ModuleWriter
+from .accepted import ANY
+from .annotation import Annotations, CanvasGroup, CanvasNote, annotations_of
+from .body_writer import BodyWriter
+from .division import Division, call_key
+from .imports import Imports, with_marked_paths
+from .layout import INDENT, Blank, Comment, Function, Layout, Line, flat
+from .name import NameScope
+from .node_call import FROM_COMFYFLOW, FunctionResult, fit_body
 from .node_class import NodeClasses, node_classes
-from .order import natural_order
 from .parameter import KINDS, Chosen, Place, choose_parameters, parameter_of_values
-from .program import WHOLE, Body, Local, NodeStep
-from .text import docstring_text
-from .unit import Unit, find_units
+from .program import WHOLE, Body, BodyParameter, Local, NodeStep, Unit, arrange, find_units, natural_order
+from .proof import checked_graph
+from .text import assignment, docstring_text, heading, name, note_lines, width
 
 DEFAULT_PACKAGE: Final = "comfynodes"
 DEFAULT_LINE_LENGTH: Final = 88
@@ -138,3 +143,229 @@ def _in_order(chosen: Mapping[Place, Chosen], order: list[str]) -> dict[Place, C
 def _module_docstring(name: str) -> str:
     shown = docstring_text(name)
     return f"The workflow {shown}, from ComfyUI." if shown else "A workflow from ComfyUI."
+
+
+_SECRET_ARGUMENT: Final = re.compile(
+    r"(^|_)(passphrase|pass+wo?r?d|pass|pwd|secrete?|token)($|_)", re.IGNORECASE
+)
+
+
+class ModuleWriter:
+    """Writes one module.
+
+    Args:
+        schema: The schema of its nodes.
+        package: The package of generated node classes.
+        columns: How wide a line may be.
+        annotations: What people wrote around the nodes.
+        canvas: The file of the editor that the workflow's function names, or None.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        package: str,
+        columns: int,
+        annotations: Annotations,
+        canvas: str | None = None,
+    ) -> None:
+        self._canvas = canvas
+        self._schema = schema
+        self._classes: NodeClasses = node_classes(schema)
+        self._columns = columns
+        self._annotations = annotations
+        self._imports = Imports(package, FROM_COMFYFLOW)
+        self._constants: dict[str, str] = {}
+        self._constant_names = NameScope(FROM_COMFYFLOW)
+        self._functions: dict[int, str] = {}
+        self._results: dict[int, list[FunctionResult]] = {}
+        self._notes: dict[int, Comment | None] = {}
+
+    def write(self, bodies: Sequence[Body], docstring: str) -> str:
+        """The source of a module.
+
+        Args:
+            bodies: The functions, each before those that call it; the last is the workflow.
+            docstring: The module's docstring.
+        """
+        self._functions = {id(body): body.name for body in bodies}
+        self._imports.taken = FROM_COMFYFLOW.union(*(self._class_names(body) for body in bodies))
+        functions = list(self._distinct(bodies))
+        lines: list[Line] = [ast.Expr(ast.Constant(docstring)), Blank(), *self._imports.lines()]
+        for constant_name, text in self._constants.items():
+            lines += [Blank(), assignment([constant_name], ast.Constant(text))]
+        for note, function in functions:
+            lines += [Blank(), Blank(), *([note] if note is not None else []), function]
+        return _source(lines, self._columns)
+
+    def _distinct(self, bodies: Sequence[Body]) -> Iterator[tuple[Comment | None, Function]]:
+        """The functions, and the notes above them. Copies of a subgraph, which the editor keeps as
+        their own subgraphs, are one function under the name of the first.
+        """
+        known: dict[str, str] = {}
+        for body in bodies:
+            is_workflow = body is bodies[-1]
+            function = self._function(body, is_workflow=is_workflow)
+            note = self._notes[id(body)]
+            first = known.setdefault(_content(note, function), body.name)
+            self._functions[id(body)] = first
+            if is_workflow or first == body.name:
+                yield note, function
+
+    def _class_names(self, body: Body) -> Iterator[str]:
+        """The classes that a function may make nodes of."""
+        for step in body.steps.values():
+            node_class = self._classes.find(step.node.class_type) if isinstance(step, NodeStep) else None
+            if node_class is not None:
+                yield node_class.name
+
+    def _function(self, body: Body, is_workflow: bool) -> Function:
+        sections = self._sections(body)
+        runs = arrange(body, sections)
+        order = [key for run in runs for key in run.steps]
+        if is_workflow:
+            places = {key: place for place, key in enumerate(order)}
+            body.results.sort(key=lambda result: (places[result.step], result.slot))
+        carried = {key: one.carried or one.type for key, one in body.parameters.items()}
+        fitted = fit_body(body, order, self._classes, carried, self._results)
+        self._results[id(body)] = fitted.results
+        classes = (call.node_class.name for call in fitted.calls.values())
+        scope = NameScope([*FROM_COMFYFLOW, *self._functions.values(), *body.parameters, *classes])
+        writer = BodyWriter(fitted, scope, self._schema, self._imports, self._functions)
+        comments = dict(self._comments(body, sections.values()))
+        self._notes[id(body)] = comments.get(None)
+        statements = list(writer.statements(runs, comments))
+        arguments = [self._argument(one, writer) for one in body.parameters.values()]
+        defaults = [self._default(one) for one in body.parameters.values() if one.has_default]
+        decorators: list[ast.expr] = []
+        if is_workflow:
+            self._imports.comfyflow.add("workflow")
+            decorators.append(self._decorator())
+        definition = ast.FunctionDef(
+            body.name, _arguments(arguments, defaults), [], decorators, writer.returns()
+        )
+        if "type_params" in ast.FunctionDef._fields:
+            definition.type_params = []  # type: ignore[attr-defined,unused-ignore]
+        return Function(definition, [ast.Expr(ast.Constant(body.docstring)), *statements])
+
+    def _decorator(self) -> ast.expr:
+        if self._canvas is None:
+            return name("workflow")
+        keywords = [ast.keyword("canvas", ast.Constant(self._canvas))]
+        return ast.Call(name("workflow"), [], keywords)
+
+    def _sections(self, body: Body) -> dict[str, CanvasGroup]:
+        """The group of each step that is in one."""
+        groups = self._annotations.groups
+        found = {key: groups.get(key.removesuffix(call_key(""))) for key in body.steps}
+        return {key: group for key, group in found.items() if group is not None}
+
+    def _comments(
+        self, body: Body, groups: Iterable[CanvasGroup]
+    ) -> Iterator[tuple[CanvasGroup | None, Comment]]:
+        """The headings and the notes of each group; under None, the notes that are in none."""
+        notes: defaultdict[CanvasGroup | None, list[CanvasNote]] = defaultdict(list)
+        known = set(groups)
+        for note in self._annotations.notes.get(body.unit, ()):
+            notes[note.group if note.group in known else None].append(note)
+        for group in [None, *sorted(known, key=lambda one: one.number)]:
+            columns = self._columns - (len(INDENT) if group is not None else 0)
+            lines = [heading(group.title, columns)] if group is not None else []
+            for note in notes[group]:
+                lines += [*(["#"] if lines else []), *note_lines(note.title, note.text, columns)]
+            if lines:
+                yield group, Comment(lines)
+
+    def _argument(self, parameter: BodyParameter, writer: BodyWriter) -> ast.arg:
+        if parameter.carried:
+            return ast.arg(parameter.name, writer.carried_type(parameter.carried))
+        kind = parameter.type
+        if kind.startswith("_c."):
+            kind = self._imports.choice(kind.removeprefix("_c."))
+        return ast.arg(parameter.name, name(self._imports.any() if kind == ANY else kind))
+
+    def _default(self, parameter: BodyParameter) -> ast.expr:
+        """The default, or the name of the constant that holds it: long texts are by themselves."""
+        value = self._imports.constant(parameter.default)
+        text = parameter.default
+        room = self._columns - 2 * len(INDENT)
+        if (
+            not isinstance(text, str)
+            or isinstance(text, ForeignPath)
+            or (width(flat(value)) <= room and "\n" not in text.strip())
+        ):
+            return value
+        constant_name = self._constant_names.claim(parameter.name.upper())
+        self._constants[constant_name] = text
+        return name(constant_name)
+
+
+def _content(note: Comment | None, function: Function) -> str:
+    """All of a function but its name."""
+    definition = function.definition
+    head = (definition.args, definition.returns)
+    lines = [str(note), *(ast.dump(part) if part is not None else "" for part in head)]
+    return "\n".join(
+        [*lines, *(ast.dump(line) if isinstance(line, ast.AST) else str(line) for line in function.body)]
+    )
+
+
+def _arguments(arguments: list[ast.arg], defaults: list[ast.expr]) -> ast.arguments:
+    return ast.arguments(
+        posonlyargs=[],
+        args=arguments,
+        vararg=None,
+        kwonlyargs=[],
+        kw_defaults=[],
+        kwarg=None,
+        defaults=defaults,
+    )
+
+
+def _source(lines: list[Line], columns: int) -> str:
+    """The source of these lines: laid out, and read again to see that it is the same program."""
+    source = "\n".join(Layout(columns).block(lines)) + "\n"
+    meant = ast.Module([one for line in lines for one in _statements(line)], [])
+    rules = sorted(_excused(source, meant, columns))
+    if rules:
+        source = f"# ruff: noqa: {', '.join([*rules, 'RUF100'])}\n{source}"
+    if ast.dump(ast.parse(source)) != ast.dump(meant):
+        raise PythonSourceError("the source does not say what was meant; please report this workflow")
+    return source
+
+
+def _excused(source: str, module: ast.Module, columns: int) -> Iterator[str]:
+    """The rules of ruff that other people's text breaks whatever is done: letters that look like
+    others, addresses and folders that look like mistakes, names of a server's inputs.
+    """
+    if not source.isascii():
+        yield from ("RUF001", "RUF003")
+    if any(width(line) > columns and not _ends_with_address(line) for line in source.splitlines()):
+        yield "E501"
+    texts = {
+        node.value
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    if any("0.0.0.0" in text or "::" in text for text in texts):  # noqa: S104
+        yield "S104"
+    if any(text.startswith(("/tmp", "/var/tmp", "/dev/shm")) for text in texts):  # noqa: S108
+        yield "S108"
+    functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef))
+    if any(isinstance(default, ast.Call) for made in functions for default in made.args.defaults):
+        yield "B008"
+    keywords = (node.arg for node in ast.walk(module) if isinstance(node, ast.keyword))
+    if any(_SECRET_ARGUMENT.search(keyword or "") for keyword in keywords):
+        yield "S106"
+
+
+def _ends_with_address(line: str) -> bool:
+    """Whether a line is a comment that is only long because of the address at its end."""
+    return line.lstrip().startswith("#") and "://" in line.rpartition(" ")[2]
+
+
+def _statements(line: Line) -> list[ast.stmt]:
+    if isinstance(line, Function):
+        line.definition.body = [one for inner in line.body for one in _statements(inner)]
+        return [line.definition]
+    return [] if isinstance(line, (Comment, Blank)) else [line]

@@ -25,7 +25,7 @@ from comfynodes import (
 from ..node import Output
 from ..sockets import CLIP, CONDITIONING, LATENT, MASK, MODEL, VAE
 from ..workflows import workflow
-from .adapters import ControlNet, Lora, with_controlnets, with_loras
+from .checkpoint import ControlNet, Lora, with_controlnets, with_loras
 
 UNET = "flux1-dev.safetensors"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..diff.shown import brief
+from ..diff.value import brief
 from ..embedded_text import embedded_values
 from ..errors import BoundsError, MissingExtraError
 from ..graph.prompt import read_nodes, sendable

@@ -13,16 +13,22 @@ from ..graph.prompt import is_link
 from ..json_types import object_or_empty
 from ..schema import NodeSchema, Schema, unfold_inputs
 from .execution_order import ExecutionOrder
-from .failure import FailedNodes, NodeFailure, continues
-from .fault import WorkerKilledError
+from .failure import FailedNodes, NodeFailure, WorkerKilledError, continues
 from .node_cache import CacheEntry, NodeCache
 from .node_function import Blocked, Execution, InterruptedRunError, NodeContext, NodeFunction, NodeResult
-from .node_result import as_result, merged_outputs, merged_ui, nested_values, refuse_unknown, zipped
+from .node_result import (
+    as_result,
+    merged_outputs,
+    merged_ui,
+    nested_values,
+    refuse_unknown,
+    typed_outputs,
+    zipped,
+)
 from .run import PromptRun
-from .typed_output import typed_outputs
 
 if TYPE_CHECKING:
-    from .fault import Faults
+    from .failure import Faults
     from .folders import Folders
     from .node_function import NodeLibrary
     from .profile import Profile

@@ -1,4 +1,7 @@
-"""Nodes that fail: what the client is sent, and what continues without them.
+"""What can be made to go wrong on a simulated server, and what continues without the nodes that fail.
+
+Each fault is one that real servers have (recordings README) or that a network has. They are
+asked for in advance and used up one at a time, so that a test says what happens to which prompt.
 
 The policy ``continue_independent`` is that of ComfyUI's pull request 14918 (read, not run): after a
 node has raised, only the nodes that depend on it are left out.
@@ -6,14 +9,154 @@ node has raised, only the nodes that depend on it are left out.
 
 from __future__ import annotations
 
+import threading
+import time
 import traceback
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..json_types import object_or_empty
-from .fault import OutOfMemoryFault
 from .node_function import InterruptedRunError
+
+if TYPE_CHECKING:
+    from .node_function import NodeContext
+    from .prompt_queue import QueueItem
+
+
+class WorkerKilledError(BaseException):
+    """Ends the worker thread; the server continues answering. Never leaves the simulator."""
+
+
+class OutOfMemoryFault(MemoryError):
+    """A node that asks for more memory than there is."""
+
+
+class InjectedFault(RuntimeError):
+    """A node error that a test asked for, under the exception type that it named."""
+
+    def __init__(self, message: str, wire_type: str) -> None:
+        super().__init__(message)
+        self.wire_type = wire_type
+
+
+@dataclass(frozen=True)
+class NodeFault:
+    """A node that fails.
+
+    Attributes:
+        message: What it says.
+        exception_type: The exception's type on the wire.
+        class_type: Which nodes; None means any.
+        node_id: Which node, also by the id that clients see; None means any.
+        out_of_memory: Whether it is an out-of-memory error.
+    """
+
+    message: str
+    exception_type: str = "RuntimeError"
+    class_type: str | None = None
+    node_id: str | None = None
+    out_of_memory: bool = False
+
+    def hits(self, context: NodeContext) -> bool:
+        """Whether it is meant for this node."""
+        ids = (None, context.node_id, context.display_id)
+        return self.class_type in (None, context.class_type) and self.node_id in ids
+
+    def error(self) -> Exception:
+        """What the node raises."""
+        if self.out_of_memory:
+            return OutOfMemoryFault(self.message)
+        return InjectedFault(self.message, self.exception_type)
+
+
+@dataclass
+class Faults:
+    """The faults that are due.
+
+    Attributes:
+        node_faults: Used up one by one, by the first node that each is meant for.
+        rejections: Bodies of the 400 that the next POSTs of a prompt get.
+        lost_replies: How many POSTs of a prompt are carried out but never answered.
+        server_errors: How many POSTs of a prompt are carried out but answered 500.
+        history_delay: Seconds between a prompt's end and its entry in the history.
+        reply_delay: Seconds between queueing a prompt and answering its POST.
+        slow_nodes: Class name to seconds that its nodes take longer; None for every class. Like
+            most real nodes they cannot be interrupted while they work.
+        wait: How that time passes.
+        kill_worker: Whether the next prompt ends the worker.
+    """
+
+    node_faults: deque[NodeFault] = field(default_factory=deque[NodeFault])
+    rejections: deque[dict[str, Any]] = field(default_factory=deque[dict[str, Any]])
+    lost_replies: int = 0
+    server_errors: int = 0
+    history_delay: float = 0.0
+    reply_delay: float = 0.0
+    slow_nodes: dict[str | None, float] = field(default_factory=dict[str | None, float])
+    wait: Callable[[float], None] = time.sleep
+    kill_worker: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def before_run(self, _item: QueueItem) -> None:
+        """Called as a prompt starts.
+
+        Raises:
+            WorkerKilledError: It was asked for.
+        """
+        with self._lock:
+            kill, self.kill_worker = self.kill_worker, False
+        if kill:
+            raise WorkerKilledError
+
+    def before_node(self, context: NodeContext) -> None:
+        """Called before each execution of a node.
+
+        Raises:
+            Exception: The fault that is meant for it.
+        """
+        with self._lock:
+            fault = next((fault for fault in self.node_faults if fault.hits(context)), None)
+            if fault is not None:
+                self.node_faults.remove(fault)
+            seconds = self.slow_nodes.get(context.class_type, self.slow_nodes.get(None, 0.0))
+        if seconds:
+            self.wait(seconds)
+        if fault is not None:
+            raise fault.error()
+
+    def take_rejection(self) -> dict[str, Any] | None:
+        """The next response that rejects a prompt, or None."""
+        with self._lock:
+            return self.rejections.popleft() if self.rejections else None
+
+    def take_lost_reply(self) -> bool:
+        """Whether to drop the response that is about to be sent."""
+        with self._lock:
+            if self.lost_replies <= 0:
+                return False
+            self.lost_replies -= 1
+            return True
+
+    def take_server_error(self) -> bool:
+        """Whether to send a 500 instead of the next response."""
+        with self._lock:
+            if self.server_errors <= 0:
+                return False
+            self.server_errors -= 1
+            return True
+
+    def clear(self) -> None:
+        """Let everything go right again."""
+        with self._lock:
+            self.node_faults.clear()
+            self.rejections.clear()
+            self.slow_nodes.clear()
+            self.lost_replies = self.server_errors = 0
+            self.history_delay = self.reply_delay = 0.0
+            self.kill_worker = False
+
 
 OOM_TYPE: Final = "torch.OutOfMemoryError"
 OOM_TIPS: Final = "The server ran out of memory on its device: use a smaller batch or image."

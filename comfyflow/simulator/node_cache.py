@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from ..graph.prompt import is_link, sources_of
 from ..graph.walk import sources_first
 from ..json_types import is_list, is_object
-from .dynamic_prompt import DynamicPrompt
+from .execution_order import DynamicPrompt
 
 MAX_CHAIN: Final = 970
 """A node behind more nodes than this ends a real server's worker (recordings, l24b)."""

@@ -12,8 +12,7 @@ from .function_class import node_class
 
 if TYPE_CHECKING:
     from ..schema import NodeSchema
-    from .dynamic_prompt import DynamicPrompt
-    from .execution_order import ExecutionOrder
+    from .execution_order import DynamicPrompt, ExecutionOrder
     from .folders import Folders
 
 F = TypeVar("F", bound=Callable[..., Any])

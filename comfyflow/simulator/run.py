@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from .dynamic_prompt import DynamicPrompt
-from .execution_order import ExecutionOrder
+from .execution_order import DynamicPrompt, ExecutionOrder
 from .sockets import Sockets, image_frame, metadata_frame, text_frame
 
 if TYPE_CHECKING:

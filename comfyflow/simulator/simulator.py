@@ -21,19 +21,17 @@ from ..errors import SimulatorError
 from ..schema import Schema
 from .assets import Assets
 from .executor import Settings
-from .fault import Faults, NodeFault
-from .folders import Folders
-from .foreign import OCCUPY, foreign_item, with_foreign_work
-from .frontend import SETTINGS, frontend_folder
+from .failure import Faults, NodeFault
+from .folders import Folders, Installed, ModelFiles
 from .function_class import SimulatedNodes, SimulatedSchema
-from .instance import ServerInstance
-from .listening import listening
+from .instance import ServerInstance, listening
 from .live_schema import LiveNodes, given_schema
-from .model_files import Installed, ModelFiles
 from .node_function import USER_FUNCTIONS, NodeLibrary
 from .nodes import CORE
 from .profile import DEFAULT_PROFILE, Profile
+from .prompt_queue import OCCUPY, foreign_item, with_foreign_work
 from .routes import make_app
+from .routes.editor_routes import SETTINGS, frontend_folder
 from .validation import Replacements
 
 HOST: Final = "127.0.0.1"

@@ -2,6 +2,7 @@
 
 Pictures are float32 arrays of batch, height, width, channel between 0 and 1; masks lack the
 channel. The rest are the small descriptions below: enough to paint a picture from at the end.
+Type checkers see NumPy untyped, for its own types need a later Python than 3.10.
 """
 
 from __future__ import annotations
@@ -10,9 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from .arrays import FloatArray
+np: Any = import_module("numpy")
+"""NumPy itself."""
+
+FloatArray: TypeAlias = Any
+"""A NumPy array, of float32 where nothing else is said."""
+
+Random: TypeAlias = Any
+"""A ``numpy.random.Generator``."""
 
 
 @dataclass(frozen=True)

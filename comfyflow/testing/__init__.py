@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from .assertion import assert_count as assert_count
     from .assertion import assert_every as assert_every
     from .assertion import assert_valid as assert_valid
-    from .condition import Condition as Condition
-    from .condition import at_least as at_least
-    from .condition import at_most as at_most
-    from .condition import between as between
-    from .condition import linked as linked
-    from .condition import matching as matching
-    from .condition import one_of as one_of
-    from .condition import satisfying as satisfying
     from .golden import assert_prompt_matches as assert_prompt_matches
     from .output import assert_files as assert_files
     from .output import assert_images as assert_images
@@ -32,15 +24,23 @@ if TYPE_CHECKING:
     from .picture import assert_image_matches as assert_image_matches
     from .picture import compare_pictures as compare_pictures
     from .picture import perceptual_hash as perceptual_hash
+    from .query import Condition as Condition
     from .query import FoundNode as FoundNode
     from .query import FoundNodes as FoundNodes
     from .query import LinkedOutput as LinkedOutput
+    from .query import at_least as at_least
+    from .query import at_most as at_most
+    from .query import between as between
     from .query import find as find
     from .query import find_all as find_all
+    from .query import linked as linked
+    from .query import matching as matching
+    from .query import one_of as one_of
     from .query import path_between as path_between
+    from .query import satisfying as satisfying
 
 _EXPORTS = {
-    "Condition": "condition",
+    "Condition": "query",
     "FoundNode": "query",
     "FoundNodes": "query",
     "LinkedOutput": "query",
@@ -54,19 +54,19 @@ _EXPORTS = {
     "assert_prompt_matches": "golden",
     "assert_text": "output",
     "assert_valid": "assertion",
-    "at_least": "condition",
-    "at_most": "condition",
-    "between": "condition",
+    "at_least": "query",
+    "at_most": "query",
+    "between": "query",
     "compare_pictures": "picture",
     "find": "query",
     "find_all": "query",
-    "linked": "condition",
-    "matching": "condition",
+    "linked": "query",
+    "matching": "query",
     "metadata_of": "output",
-    "one_of": "condition",
+    "one_of": "query",
     "path_between": "query",
     "perceptual_hash": "picture",
-    "satisfying": "condition",
+    "satisfying": "query",
 }
 """Where each public name is; a module is imported when a name of it is first used: projects that
 do not use the plugin of pytest do not pay for it."""

@@ -9,8 +9,7 @@ from ..errors import NodeUsageError
 from ..graph.prompt import read_link
 from ..problem import Problem
 from ..user_lines import short_path
-from .condition import condition_of
-from .query import FoundNode, FoundNodes, What, described, find_all, missing, unlike
+from .query import FoundNode, FoundNodes, What, condition_of, described, find_all, missing, unlike
 from .session import current_schema
 from .subject import Looked, Subject
 

@@ -11,10 +11,9 @@ from ..errors import PromptError
 from ..graph.prompt import read_prompt
 from ..json_types import is_array, is_object
 from ..output_file import ImageFile, NodeOutput, OutputFile
-from .condition import condition_of
 from .golden import difference_lines
 from .picture import Picture, open_picture
-from .query import shown_value
+from .query import condition_of, shown_value
 from .subject import Looked, Subject
 
 if TYPE_CHECKING:

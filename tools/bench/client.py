@@ -31,7 +31,7 @@ from comfynodes import EmptyImage, PreviewImage
 
 from comfyflow import AsyncClient, Client, Workflow, workflow
 from comfyflow.client.message import FEATURE_FLAGS
-from comfyflow.exporter.embedding import embedded_workflow
+from comfyflow.exporter.writing import embedded_workflow
 from comfyflow.source import Source
 
 from ._process import ROOT

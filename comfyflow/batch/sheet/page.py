@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from ...picture.markup import template_environment
+from ...picture.picture import template_environment
 from .content import script_json
 
 _FOLDER: Final = Path(__file__).parent / "templates"

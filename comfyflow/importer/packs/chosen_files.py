@@ -1,4 +1,4 @@
-"""Packs whose nodes keep what was chosen, LoRAs, models and styles, in lists of their own."""
+"""Packs whose nodes keep lists of what was chosen: LoRAs, models and styles."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Packs with widgets beside the inputs of their classes: buttons, lists to pick texts from, displays.
 
-What such a widget holds is saved among the values, and sent.
+What these widgets hold is saved among the values, and sent.
 """
 
 from __future__ import annotations

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ...bounds import SIMULATED_SECONDS
 from ...json_types import object_or_empty
-from ..arrays import FloatArray, np
 from ..folders import WrittenFile
-from ..media import tags_of
 from ..node_function import NodeContext, NodeLibrary, NodeResult
 from ..painting import bounded
-from ..values import Latent, Model, Sound
+from ..values import FloatArray, Latent, Model, Sound, np
 from .image_nodes import file_digest
 
 LIBRARY = NodeLibrary()
@@ -21,6 +21,11 @@ node: Final = LIBRARY.node
 RATE: Final = 44100
 SCALE: Final = (0, 2, 4, 7, 9)
 """The steps of a pentatonic scale: no two of them sound wrong together."""
+
+
+def tags_of(prompt: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, str]:
+    """A prompt and what belongs to it, as the tags of a file."""
+    return {name: json.dumps(value) for name, value in {"prompt": prompt, **extra}.items()}
 
 
 def file_tags(context: NodeContext) -> dict[str, str]:
@@ -96,7 +101,7 @@ def load_audio(context: NodeContext, audio: str) -> Sound:
     Raises:
         ValueError: It is not one that can be read.
     """
-    from ..media.sound import read_sound
+    from ..media import read_sound
 
     path = context.folders.annotated(audio)
     try:
@@ -203,7 +208,7 @@ def save_sound(
         ending: ``flac``, ``mp3`` or ``opus``.
         quality: See `encode_sound`.
     """
-    from ..media.sound import encode_sound
+    from ..media import encode_sound
 
     saved: list[WrittenFile] = []
     for number, samples in enumerate(audio.samples):

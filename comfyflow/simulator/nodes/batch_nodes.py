@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ...json_types import is_object
-from ..arrays import FloatArray, np
 from ..node_function import NodeLibrary
-from .pixels import extend_to, resize, same_channels
+from ..values import FloatArray, np
+from .image_nodes import extend_to, resize, same_channels
 
 LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node

@@ -6,11 +6,10 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
-from ..arrays import FloatArray, np
 from ..node_function import NodeLibrary
 from ..painting import bounded
-from .image_nodes import picture
-from .pixels import resize, same_channels
+from ..values import FloatArray, np
+from .image_nodes import picture, resize, same_channels
 
 LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary
-from ..values import Conditioning, Latent, Model
+from ..values import Conditioning, FloatArray, Latent, Model, np
 from .batch_nodes import batched
+from .image_nodes import paste, resize
 from .mask_nodes import grow_mask
-from .pixels import paste, resize
 from .sampling_nodes import decode
 
 LIBRARY = NodeLibrary()

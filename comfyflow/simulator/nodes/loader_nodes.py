@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary
-from ..typed_output import settings
-from ..values import Conditioning, Model
+from ..node_result import settings
+from ..values import Conditioning, FloatArray, Model, np
 
 LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node

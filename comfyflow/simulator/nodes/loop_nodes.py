@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ...bounds import SIMULATED_ITERATIONS
 from ...graph.prompt import is_link
-from ..loop_classes import END, ITERATION, PROGRESS, RESULT, START
+from ..live_schema import END, ITERATION, PROGRESS, RESULT, START
 from ..node_function import Execution, NodeContext, NodeLibrary, NodeResult
 
 _OUTPUT: Final = "output_value"

@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary, NodeResult
-from ..values import Model
-from .pixels import resize
+from ..values import FloatArray, Model, np
+from .image_nodes import resize
 
 LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node

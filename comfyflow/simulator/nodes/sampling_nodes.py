@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from ..arrays import FloatArray, np
 from ..node_function import NodeContext, NodeLibrary
+from ..node_result import settings
 from ..painting import bounded, caption, enlarge, paint, preview
-from ..typed_output import settings
-from ..values import Conditioning, Guider, Latent, Model, Noise, Painting, Sampler, Sigmas
+from ..values import Conditioning, FloatArray, Guider, Latent, Model, Noise, Painting, Sampler, Sigmas, np
 
 LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node

@@ -1,20 +1,24 @@
-"""Nodes that write files, and those that show what comes in."""
+"""Nodes that write files, of pictures, latents, 3D models and drawings, and those that show what comes in."""
 
 from __future__ import annotations
 
 import json
+import struct
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from PIL.PngImagePlugin import PngInfo
 
-from ..arrays import FloatArray
 from ..folders import WrittenFile
 from ..node_function import NodeContext, NodeLibrary, NodeResult
-from .image_nodes import picture
+from ..values import FloatArray, Latent
+from .audio_nodes import file_tags
+from .image_nodes import file_digest, picture
 
 if TYPE_CHECKING:
     from PIL import Image
+
 
 LIBRARY = NodeLibrary()
 node: Final = LIBRARY.node
@@ -124,3 +128,131 @@ def shown_text(value: Any) -> str:
         return json.dumps(value, indent=4)
     except (TypeError, ValueError):
         return str(value)
+
+
+@node("SaveLatent")
+def save_latent(
+    context: NodeContext, samples: Latent, filename_prefix: str = "latents/ComfyUI"
+) -> NodeResult:
+    """A file of zeros in the shape of the latent, in the form of safetensors."""
+    shape = [samples.batch, samples.channels, samples.height // 8, samples.width // 8]
+    size = 4 * shape[0] * shape[1] * shape[2] * shape[3]
+    head: dict[str, Any] = {
+        "__metadata__": file_tags(context),
+        "latent_tensor": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]},
+        "latent_format_version_0": {"dtype": "F32", "shape": [0], "data_offsets": [size, size]},
+    }
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    file = context.folders.new_file(filename_prefix, "output", "latent")
+    file.path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(size))
+    return NodeResult((samples,), {"latents": [file.to_json()]})
+
+
+@node("LoadLatent", fingerprint=file_digest)
+def load_latent(context: NodeContext, latent: str) -> Latent:
+    """The shape of a file of the input folder.
+
+    Raises:
+        ValueError: It holds no latent.
+    """
+    data = context.folders.annotated(latent).read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    try:
+        batch, channels, height, width = json.loads(data[8 : 8 + length])["latent_tensor"]["shape"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{latent} is not a latent file: {error}") from None
+    return Latent(int(width) * 8, int(height) * 8, int(batch), int(channels))
+
+
+@node("SaveGLB")
+def save_glb(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **_rest: Any) -> NodeResult:
+    """A cube in the output folder, whatever the mesh is."""
+    file = _cube(context, filename_prefix, "output")
+    return NodeResult((), {"3d": [file.to_json()]})
+
+
+@node("Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud")
+def save_advanced(context: NodeContext, filename_prefix: str = "3d/ComfyUI", **values: Any) -> NodeResult:
+    """A cube in the output folder, named by its path there."""
+    file = _cube(context, filename_prefix, "output")
+    return _viewed(context, f"{file.subfolder}/{file.filename}".lstrip("/"), values)
+
+
+@node("Preview3DAdvanced", "PreviewGaussianSplat", "PreviewPointCloud")
+def preview_advanced(context: NodeContext, **values: Any) -> NodeResult:
+    """A cube in the temp folder, named without a path."""
+    return _viewed(context, _cube(context, context.class_type.lower(), "temp").filename, values)
+
+
+@node("Preview3D")
+def preview_3d(
+    context: NodeContext, model_file: Any = "", camera_info: Any = None, **_rest: Any
+) -> NodeResult:
+    """A model's file name, for the editor's viewer; a model that is linked is a file in the output folder."""
+    name = model_file if isinstance(model_file, str) else _cube(context, "preview3d", "output").filename
+    return NodeResult((), {"result": [name, camera_info, None]})
+
+
+def _cube(context: NodeContext, prefix: str, kind: str) -> WrittenFile:
+    file = context.folders.new_file(prefix, kind, "glb")
+    file.path.write_bytes(encode_glb(file_tags(context)))
+    return file
+
+
+def _viewed(context: NodeContext, name: str, values: Mapping[str, Any]) -> NodeResult:
+    """What a 3D viewer passes on, and what it shows."""
+    passed = {output.name: values.get(output.name) for output in context.schema.outputs}
+    return NodeResult(tuple(passed.values()), {"result": [name, passed.get("camera_info"), []]})
+
+
+@node("SaveSVGNode")
+def save_svg(context: NodeContext, svg: Any, filename_prefix: str = "svg/ComfyUI") -> NodeResult:
+    """A drawing in the output folder: of a string that is SVG that one, else an empty one."""
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"></svg>'
+    file = context.folders.new_file(filename_prefix, "output", "svg")
+    file.path.write_text(svg if isinstance(svg, str) and "<svg" in svg else empty, encoding="utf-8")
+    return NodeResult((svg,), {"images": [file.to_json()]})
+
+
+_CORNERS: Final = tuple((x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5))
+_SIDES: Final = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
+
+
+def encode_glb(extras: Mapping[str, Any]) -> bytes:
+    """A GLB file with a cube.
+
+    Args:
+        extras: What the file says of itself.
+    """
+    points = b"".join(struct.pack("<3f", *corner) for corner in _CORNERS)
+    triangles = [index for a, b, c, d in _SIDES for index in (a, b, c, a, c, d)]
+    indexes = struct.pack(f"<{len(triangles)}H", *triangles)
+    scene = {
+        "asset": {"version": "2.0", "generator": "comfyflow simulator", "extras": dict(extras)},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "buffers": [{"byteLength": len(points) + len(indexes)}],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": 0, "byteLength": len(points), "target": 34962},
+            {"buffer": 0, "byteOffset": len(points), "byteLength": len(indexes), "target": 34963},
+        ],
+        "accessors": [
+            {
+                "bufferView": 0, "componentType": 5126, "count": len(_CORNERS), "type": "VEC3",
+                "min": [-0.5, -0.5, -0.5], "max": [0.5, 0.5, 0.5],
+            },
+            {"bufferView": 1, "componentType": 5123, "count": len(triangles), "type": "SCALAR"},
+        ],
+    }  # fmt: skip
+    text = _chunk(b"JSON", json.dumps(scene).encode(), b" ")
+    binary = _chunk(b"BIN\0", points + indexes, b"\0")
+    body = text + binary
+    return b"glTF" + struct.pack("<2I", 2, len(body) + 12) + body
+
+
+def _chunk(kind: bytes, data: bytes, filler: bytes) -> bytes:
+    data += filler * (-len(data) % 4)
+    return struct.pack("<I", len(data)) + kind + data

@@ -9,11 +9,9 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ...json_types import object_or_empty
-from ..arrays import FloatArray, np
-from ..media import tags_of
 from ..node_function import NodeContext, NodeLibrary, NodeResult
-from ..values import Sound, Video, VideoValue
-from .audio_nodes import file_tags
+from ..values import FloatArray, Sound, Video, VideoValue, np
+from .audio_nodes import file_tags, tags_of
 from .image_nodes import file_digest, picture, read_picture
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ def decoded(video: Video | VideoValue) -> Video:
 
 
 def _read(path: Path) -> Video:
-    from ..media.video import is_recording, read_video
+    from ..media import is_recording, read_video
 
     data = path.read_bytes()
     try:
@@ -123,7 +121,7 @@ def save_video(
     **_rest: Any,
 ) -> NodeResult:
     """A video in the output folder: the streams of a loaded file as they are, where that can be."""
-    from ..media.video import can_be_copied, copy_streams, is_recording, write_video
+    from ..media import can_be_copied, copy_streams, is_recording, write_video
 
     container = object_or_empty(format)
     kind = str(container.get("format", "auto")) if container else str(format)
@@ -149,7 +147,7 @@ def save_webm(
     context: NodeContext, images: FloatArray, filename_prefix: str, fps: float, codec: str, crf: float
 ) -> NodeResult:
     """A WebM in the output folder, of VP9 or AV1; pictures with transparency keep it in VP9."""
-    from ..media.video import write_video
+    from ..media import write_video
 
     file = _new_file(context, filename_prefix, "webm", images)
     write_video(file.path, Video(images, fps), file_tags(context), codec, {"crf": str(crf), "b": "0"})

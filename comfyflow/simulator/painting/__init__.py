@@ -3,5 +3,5 @@
 from .canvas import caption as caption
 from .canvas import paint as paint
 from .canvas import preview as preview
-from .noise import bounded as bounded
-from .noise import enlarge as enlarge
+from .mood import bounded as bounded
+from .mood import enlarge as enlarge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from ..arrays import FloatArray, Random, np
+from ..values import FloatArray, Random, np
 from .mood import Mood
 
 _FINE = 3

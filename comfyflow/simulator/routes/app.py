@@ -9,19 +9,17 @@ from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
+from ..instance import SIMULATOR, simulator_of
 from ..profile import MAX_UPLOAD_BYTES
 from . import (
     asset_routes,
     editor_routes,
     file_routes,
-    info_routes,
-    internal_routes,
     job_routes,
     model_routes,
     prompt_routes,
     user_routes,
 )
-from .key import SIMULATOR, simulator_of
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -41,10 +39,10 @@ def make_app(simulator: Simulator) -> web.Application:
     """
     app = web.Application(client_max_size=MAX_UPLOAD_BYTES, middlewares=[guard_origin, answer_errors])
     app[SIMULATOR] = simulator
-    app.add_routes(internal_routes.ROUTES)
+    app.add_routes(editor_routes.INTERNAL_ROUTES)
     if simulator.profile.jobs:
         app.add_routes(asset_routes.ROUTES)
-    tables = [prompt_routes.ROUTES, file_routes.ROUTES, info_routes.ROUTES, model_routes.ROUTES]
+    tables = [prompt_routes.ROUTES, file_routes.ROUTES, model_routes.ROUTES]
     tables += [user_routes.ROUTES, editor_routes.ROUTES]
     if simulator.profile.jobs:
         # These are written with the prefix on real servers: /jobs is unknown, /api/api/jobs is not.

@@ -14,7 +14,7 @@ from aiohttp import web
 from ...input_file import asset_hash
 from ...json_types import array_or_empty, object_or_empty, text_or_empty
 from ..assets import HASH, StoredAsset
-from .key import simulator_of
+from ..instance import simulator_of
 
 ROUTES = web.RouteTableDef()
 """Written with the prefix on real servers: there is no ``/assets``."""

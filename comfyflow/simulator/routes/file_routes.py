@@ -17,9 +17,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from ...container import open_picture as open_container
 from ..folders import FOLDER_TYPES, Folders, PathEscapeError, split_annotation
+from ..instance import simulator_of
 from ..nodes.image_nodes import open_picture
 from ..profile import Profile
-from .key import simulator_of
 
 ROUTES = web.RouteTableDef()
 

@@ -10,10 +10,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from ...json_types import is_list, is_object, object_or_empty
-from ..instance import ServerInstance
+from ..instance import ServerInstance, instance_of, simulator_of
 from ..profile import Profile
 from ..prompt_queue import QueueItem
-from .key import instance_of, simulator_of
 
 ROUTES = web.RouteTableDef()
 

@@ -13,14 +13,12 @@ from typing import Any
 from aiohttp import web
 
 from ...json_types import object_or_empty
-from ..failure import CONTINUE_INDEPENDENT, FAIL_FAST, HIDDEN_POLICY_KEY, POLICIES, POLICY_KEY
-from ..fault import Faults
-from ..instance import ServerInstance
+from ..failure import CONTINUE_INDEPENDENT, FAIL_FAST, HIDDEN_POLICY_KEY, POLICIES, POLICY_KEY, Faults
+from ..instance import ServerInstance, instance_of, simulator_of
 from ..profile import Profile
 from ..prompt_queue import SECRET_KEYS, QueueItem
 from ..validation import apply_replacements, check_prompt
 from .job_routes import is_job_id
-from .key import instance_of, simulator_of
 
 ROUTES = web.RouteTableDef()
 

@@ -14,9 +14,9 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from ..folders import Folders, PathEscapeError
+from ..instance import simulator_of
 from ..profile import Profile
 from .file_routes import ACTIVE_IMAGES, ACTIVE_TYPES
-from .key import simulator_of
 
 ROUTES = web.RouteTableDef()
 

@@ -3,6 +3,7 @@
 from ...extra import needing
 
 with needing("generating workflows", "test"):
+    from .arguments import node_inputs as node_inputs
     from .fault import InvalidPrompt as InvalidPrompt
     from .fault import invalid_prompts as invalid_prompts
     from .graph import GraphOptions as GraphOptions
@@ -10,7 +11,6 @@ with needing("generating workflows", "test"):
     from .graph import prompts as prompts
     from .graph import workflow_of as workflow_of
     from .graph import workflows as workflows
-    from .node import node_inputs as node_inputs
 
 __all__ = [
     "GraphOptions",

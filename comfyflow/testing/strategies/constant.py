@@ -1,9 +1,13 @@
-"""Values that can be typed into an input: what a server takes for it as a constant."""
+"""Values that can be typed into an input: what a server takes for it as a constant.
+
+Some ComfyUI's own nodes ask for in their Python, without any /object_info declaring it, as in 0.3.64 and
+0.27.0. Nodes of other packages may have these checks too: `graphs` takes ``values`` for them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any, Final, TypeAlias
@@ -12,7 +16,7 @@ from hypothesis import strategies as st
 
 from ...graph.prompt import wrapped
 from ...json_types import is_array, is_number
-from ...schema import MISSING, InputSchema
+from ...schema import MISSING, InputSchema, NodeSchema
 from ...schema.input_schema import PRIMITIVES
 
 Values: TypeAlias = "st.SearchStrategy[Any]"
@@ -191,3 +195,47 @@ def _object(entry: InputSchema) -> Constants | None:
     if default is MISSING or default is None:
         return None
     return Constants(st.just(wrapped(list(default) if is_array(default) else default)))
+
+
+_BFL: Final = "comfy_api_nodes.nodes_bfl"
+_KLING: Final = "comfy_api_nodes.nodes_kling"
+_MOVES: Final = st.floats(-10.0, 10.0)
+
+CORE_VALUES: Final[Mapping[str, tuple[str, Mapping[str, st.SearchStrategy[Any]]]]] = {
+    "FluxProUltraImageNode": (
+        _BFL,
+        {"aspect_ratio": st.sampled_from(["16:9", "1:1", "9:16", "4:3", "1:4", "4:1"])},
+    ),
+    # All six must be numbers, not links, and at least one of them not zero.
+    "KlingCameraControls": (
+        _KLING,
+        {
+            **dict.fromkeys(("horizontal_movement", "vertical_movement", "pan", "tilt", "roll"), _MOVES),
+            "zoom": st.sampled_from([0.5, -0.5]) | st.floats(0.5, 10.0),
+        },
+    ),
+}
+"""By class: the module that defines it, and what some of its inputs take."""
+
+
+def core_values(node: NodeSchema) -> Mapping[str, st.SearchStrategy[Any]]:
+    """By input, what a node class takes of all that its schema allows; mostly nothing is said."""
+    known = CORE_VALUES.get(node.class_type)
+    return known[1] if known is not None and known[0] == node.python_module else {}
+
+
+CORE_EXACT_TYPES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "TripoConversionNode": ("comfy_api_nodes.nodes_tripo", frozenset({"original_model_task_id"})),
+}
+"""By class: the module that defines it, and the inputs whose type it looks at itself."""
+
+EXACT_TYPES: Final = frozenset({"MODEL_TASK_ID", "RIG_TASK_ID", "RETARGET_TASK_ID"})
+"""The types that the input looks for."""
+
+
+def core_exact_types(node: NodeSchema) -> frozenset[str]:
+    """The inputs of a node class that want an output which is declared to be of their type, mostly
+    none: neither ``*`` nor the type of a template will do.
+    """
+    known = CORE_EXACT_TYPES.get(node.class_type)
+    return known[1] if known is not None and known[0] == node.python_module else frozenset()

@@ -22,8 +22,7 @@ from ...errors import SchemaError
 from ...schema import InputSchema, NodeSchema, OutputSchema, Schema
 from ...schema.input_schema import ANY
 from ...validate.rules import ServerRules
-from .constant import Constants, constants_of
-from .core_values import EXACT_TYPES, core_exact_types, core_values
+from .constant import EXACT_TYPES, Constants, constants_of, core_exact_types, core_values
 
 NEVER: Final = math.inf
 """The cost of what cannot be made."""
