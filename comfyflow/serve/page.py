@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..picture.markup import template_environment
+from ..picture.picture import template_environment
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _SCRIPTS: Final = ("service.js", "form.js", "job.js", "page.js")
