@@ -328,7 +328,7 @@ const formOf = (schema) => {
     element,
     read: () => {
       let wrong = null;
-      const values = {};
+      const values = Object.create(null);
       each((field) => {
         field.tell("");
         try {
