@@ -16,6 +16,7 @@ import pytest
 from comfynodes import EmptyImage, SaveImage
 from PIL import Image
 
+from comfyflow.client import Client
 from comfyflow.importer import convert_workflow
 from comfyflow.serve.access import ApiKey
 from comfyflow.serve.served_workflow import ServedWorkflow
@@ -105,6 +106,19 @@ def test_a_job_gives_its_workflow_for_the_editor(served: Served, simulator: Simu
     assert made == simulator.prompts[-1].prompt
 
 
+def test_what_tells_of_a_job_has_its_values(served: Served) -> None:
+    """Prompts that are filled again too, of which the first was made with other values."""
+    for width in range(20, 26):
+        job = served.done("plain", {"width": width})
+        with Image.open(io.BytesIO(served.http.get(job["outputs"][0]["url"]).content)) as picture:
+            carried = json.loads(picture.info["workflow"])
+        for made in (served.http.get(job["workflow_url"]).json(), carried):
+            (note,) = [node for node in made["nodes"] if node["type"] == "MarkdownNote"]
+            assert note["widgets_values"][0].endswith(
+                f"- **width**: {width}\n- **height**: 8\n- **color**: 0"
+            )
+
+
 @pytest.mark.parametrize("name", ["inverted", "from_path"])
 def test_the_workflow_of_a_job_names_its_files_as_the_server_does(
     served: Served, simulator: Simulator, name: str
@@ -147,6 +161,25 @@ def test_a_workflow_that_is_not_what_it_was_is_not_told(simulator: Simulator, tm
         assert "not served any more" in told[1].json()["detail"]
         again = served.done("plain", {"width": 6})
         assert served.http.get(again["workflow_url"]).status_code == 200
+
+
+def test_a_job_is_opened_in_the_editor_of_its_server(simulator: Simulator, tmp_path: Path) -> None:
+    with serving(tmp_path / "out", simulator, functions=[plain], editor=True) as served:
+        assert served.http.get("/workflows").json()["editor"] is True
+        job = served.done("plain", {"width": 6})
+        for _ in range(2):
+            answer = served.http.post(f"{job['url']}/open")
+            assert answer.json() == {"server": simulator.url, "name": f"plain {job['id'][:8]}"}
+        with Client(simulator.url) as client:
+            kept = json.loads(client.get_userdata(f"workflows/plain {job['id'][:8]}.json"))
+        assert kept == served.http.get(job["workflow_url"]).json()
+
+
+def test_where_no_server_has_an_editor_none_is_opened(served: Served) -> None:
+    assert served.http.get("/workflows").json()["editor"] is False
+    answer = served.http.post(f"{served.done('plain', {})['url']}/open")
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_editor")
+    assert served.http.post("/jobs/none/open").status_code == 404
 
 
 def test_a_file_of_no_kind_is_a_mistake_of_its_parameter(served: Served) -> None:

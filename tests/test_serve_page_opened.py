@@ -186,6 +186,19 @@ def test_a_picture_is_made_with_progress_and_preview(browser: Any, served: Serve
     opened.check()
 
 
+def test_a_job_is_opened_in_the_editor(browser: Any, simulator: Simulator, tmp_path: Path) -> None:
+    with serving(tmp_path / "out", simulator, functions=[plain], editor=True) as served:
+        opened = Opened(browser, served, "plain")
+        opened.run()
+        opened.done().get_by_role("button", name="Open in the editor").click()
+        name = f"plain {served.http.get('/jobs').json()['jobs'][0]['id'][:8]}"
+        text = f"The editor has it: open {simulator.url}, and “{name}” in the sidebar's workflows."
+        opened.page.get_by_text(text).wait_for()
+        link = opened.page.get_by_role("link", name=simulator.url)
+        assert (link.get_attribute("rel"), link.get_attribute("target")) == ("noopener noreferrer", "_blank")
+        opened.check()
+
+
 def test_a_mistake_is_shown_at_its_field(browser: Any, served: Served) -> None:
     opened = Opened(browser, served, "noise")
     page = opened.page

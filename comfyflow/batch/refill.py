@@ -361,7 +361,7 @@ class _Template:
             prompt[node_id] = changed = {**node, "inputs": filled}
             lines[node_id] = _line(node_id, changed)
         if given:
-            source = _filled(source, prompt, given)
+            source = _filled(source, prompt, given, values)
         digest = hashlib.sha256("\n".join([lines[node_id] for node_id in self._order]).encode())
         uses = [*self._uses(source)]
         return Prepared(
@@ -388,20 +388,32 @@ class _Template:
                     yield use
 
 
-def _filled(source: Source, prompt: Prompt, given: Mapping[Input, Any]) -> Source:
+def _filled(source: Source, prompt: Prompt, given: Mapping[Input, Any], values: Mapping[str, Any]) -> Source:
     """A source with values in place of its own. (`dataclasses.replace` takes far longer.)"""
     read = source.read if source.read is not None else source.graph
     return Source(
         prompt,
         source.places,
         source.compiled,
-        source.workflow,
+        _called_with(source.workflow, values),
         source.editor,
         source.warnings,
         {**source.given, **given},
         source.name,
         read,
     )
+
+
+def _called_with(workflow: Workflow[Any] | None, values: Mapping[str, Any]) -> Workflow[Any] | None:
+    """A workflow whose call has values in place of marks: what is written into files tells of the call."""
+    call = workflow._call if workflow is not None else None
+    if workflow is None or call is None:
+        return workflow
+    args = tuple(values[each.name] if type(each) is _Mark else each for each in call.args)
+    kwargs = {name: values[each.name] if type(each) is _Mark else each for name, each in call.kwargs.items()}
+    made: Workflow[Any] = object.__new__(type(workflow))
+    made.__dict__.update(workflow.__dict__, _call=call._replace(args=args, kwargs=kwargs))
+    return made
 
 
 def _line(node_id: str, node: Mapping[str, Any]) -> str:

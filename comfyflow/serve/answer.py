@@ -124,6 +124,14 @@ class WorkflowsAnswer(_Answer):
     """What is served."""
 
     workflows: list[WorkflowAnswer]
+    editor: bool = Field(description="Whether `POST /jobs/ID/open` opens jobs in a server's editor.")
+
+
+class OpenedAnswer(_Answer):
+    """Where the editor has the workflow of a job."""
+
+    server: str = Field(description="The server's address, which shows its editor.")
+    name: str = Field(description="What the workflow is called in the sidebar of the editor.")
 
 
 class HealthAnswer(_Answer):

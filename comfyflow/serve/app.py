@@ -29,12 +29,13 @@ from .answer import (
     HealthAnswer,
     JobAnswer,
     JobsAnswer,
+    OpenedAnswer,
     WorkflowsAnswer,
 )
 from .event_stream import event_stream
 from .guard import Guard
 from .job_ledger import KnownJob
-from .job_workflow import job_workflow
+from .job_workflow import job_workflow, open_job
 from .metrics import MEDIA_TYPE as METRICS_TYPE
 from .openapi import job_operation, refusals
 from .output import output_response
@@ -113,6 +114,13 @@ class _Routes:
         add("/jobs/{job_id}/events", self.job_events, response_class=StreamingResponse)
         add("/jobs/{job_id}/outputs/{n}", self.job_output, response_class=FileResponse)
         add("/jobs/{job_id}/workflow", self.job_workflow, responses=refusals(401, 404, 410))
+        add(
+            "/jobs/{job_id}/open",
+            self.open_job,
+            "POST",
+            response_model=OpenedAnswer,
+            responses=refusals(401, 404, 410),
+        )
 
     async def refused(self, request: Request, error: Exception) -> Response:
         """Say why a request is refused."""
@@ -174,7 +182,7 @@ class _Routes:
             }
             for each in self._service.workflows.values()
         ]
-        return JSONResponse({"workflows": found})
+        return JSONResponse({"workflows": found, "editor": self._service.options.editor})
 
     async def workflow_schema(self, request: Request, name: str) -> Response:
         """Give the JSON Schema of a workflow's parameters."""
@@ -289,6 +297,11 @@ class _Routes:
         made = await job_workflow(self._service, known)
         named = f'attachment; filename="{known.job.workflow}.json"'
         return JSONResponse(made, headers={"Content-Disposition": named, "Cache-Control": "no-store"})
+
+    async def open_job(self, request: Request, job_id: str) -> JSONResponse:
+        """Save a job's workflow in its server's list of workflows, where the editor opens it."""
+        known = await self._service.job(job_id, self._who(request).name)
+        return JSONResponse(await open_job(self._service, known), headers={"Cache-Control": "no-store"})
 
 
 def _whole(text: str, name: str, least: int, most: int) -> int:

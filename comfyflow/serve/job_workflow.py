@@ -1,13 +1,15 @@
-"""The workflow of a job for ComfyUI's editor."""
+"""The workflow of a job for ComfyUI's editor: as a file, and in a server's list of workflows."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from typing import Any
 
 from ..batch.refill import Prepared
 from ..batch.row import Row
+from ..client import AsyncClient
 from ..errors import ComfyflowError
 from ..exporter import to_workflow
 from ..exporter.writing import FRONTEND
@@ -54,6 +56,37 @@ async def job_workflow(service: Service, known: KnownJob) -> dict[str, Any]:
         raise
     except (ComfyflowError, TypeError, ValueError) as error:
         raise Refusal(410, "no_workflow", service.paths.hidden(str(error).partition("\n")[0])) from error
+
+
+async def open_job(service: Service, known: KnownJob) -> dict[str, str]:
+    """Save a job's workflow where the sidebar of the editor lists it, of the server that ran the job.
+
+    The editor opens no file by its address, so a user opens the server's page and finds it there.
+
+    Args:
+        service: Has the job.
+        known: The job.
+
+    Returns:
+        The server's address and the workflow's name.
+
+    Raises:
+        Refusal: See `job_workflow`; or the service's servers have no editor.
+        ClientError: The server does not take it.
+    """
+    if not service.options.editor:
+        raise Refusal(
+            422,
+            "no_editor",
+            "the servers of this service have no editor: GET /jobs/ID/workflow gives the file",
+        )
+    made = await job_workflow(service, known)
+    servers, name = service.options.servers, f"{known.job.workflow} {known.job.id[:8]}"
+    url = known.record.server if known.record.server in servers else servers[0]
+    content = json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    async with AsyncClient(url, **service.options.options) as client:
+        await client.put_userdata(f"workflows/{name}.json", content)
+    return {"server": url, "name": name}
 
 
 def _without_paths(prepared: Prepared) -> Source:

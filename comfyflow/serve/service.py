@@ -63,6 +63,7 @@ class ServiceOptions:
         allow_paid: Whether nodes may run that call paid services.
         patience: Seconds that a server may be away before its jobs go elsewhere.
         webhooks: How webhooks are told.
+        editor: Whether the servers have an editor, and who may send jobs may save workflows for it.
     """
 
     servers: tuple[str, ...]
@@ -73,6 +74,7 @@ class ServiceOptions:
     allow_paid: bool = False
     patience: float = PATIENCE
     webhooks: WebhookOptions = field(default_factory=WebhookOptions)
+    editor: bool = False
 
 
 class Service:

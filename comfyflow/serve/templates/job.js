@@ -113,9 +113,9 @@ const told = (job, progress) => {
 const cardOf = (first, acts) => {
   const element = make("li", "card"), head = make("div", "bar"), state = make("span", "state"), when = make("time", "faint");
   const name = make("h3", "", first.workflow), live = make("div", "live"), line = make("span"), bar = make("progress"), preview = make("img", "preview");
-  const results = make("div", "results"), buttons = make("div", "buttons"), details = make("details"), note = make("p", "problem");
+  const results = make("div", "results"), buttons = make("div", "buttons"), place = make("p"), details = make("details"), note = make("p", "problem");
   let job = first, spoken = "";
-  note.setAttribute("role", "status");
+  for (const each of [note, place]) each.setAttribute("role", "status");
   element.setAttribute("aria-label", clean(`Job of ${first.workflow}`));
   bar.setAttribute("aria-label", clean(`Progress of ${first.workflow}`));
   preview.alt = "What the picture looks like so far";
@@ -137,8 +137,17 @@ const cardOf = (first, acts) => {
   }), `Cancel this job of ${first.workflow}`);
   const again = button("Use these values again", () => acts.again(job));
   const workflow = button("Workflow for the editor", guarded(async () => save(await (await request(first.workflow_url)).blob(), `${first.workflow}.json`)));
-  buttons.append(cancel, again, workflow);
-  element.append(head, live, note, results, details, buttons);
+  const edit = button("Open in the editor", guarded(async () => {
+    const { server, name } = readJson(await (await request(`${first.url}/open`, { method: "POST" })).text());
+    const link = make("a", "", server);
+    if (/^https?:/.test(server)) link.href = server;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    place.replaceChildren("The editor has it: open ", link, clean(`, and “${name}” in the sidebar's workflows.`));
+    link.focus();
+  }));
+  buttons.append(cancel, again, workflow, ...(acts.editor() ? [edit] : []));
+  element.append(head, live, note, results, details, buttons, place);
 
   const hear = (progress) => {
     const text = told(job, progress);

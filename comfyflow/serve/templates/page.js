@@ -3,7 +3,7 @@
 const STREAMS = 2;  // a browser opens six connections to a place, for all its tabs
 const PAGE = 20;
 const cards = new Map(), streams = new Map(), forms = new Map(), mine = new Set();
-let workflows = [], current = "", next = null, asked = 0, timer = 0;
+let workflows = [], editor = false, current = "", next = null, asked = 0, timer = 0;
 
 // Light or dark
 
@@ -20,6 +20,7 @@ $("theme").addEventListener("click", () => {
 const acts = {
   again: (job) => useAgain(job),
   gone: (job) => { const stream = streams.get(job.id); if (stream) { streams.delete(job.id); stream.abort(); queueMicrotask(watch); } },
+  editor: () => editor,
   speaks: (job) => mine.has(job.id),
 };
 const put = (job, first) => {
@@ -177,7 +178,7 @@ const links = () => {
 };
 const begin = async () => {
   try {
-    ({ workflows } = await get("/workflows"));
+    ({ workflows, editor } = await get("/workflows"));
     $("main").hidden = false;
     $("forget").hidden = !key;
     warn("");
