@@ -300,7 +300,7 @@ class _Routes:
 
     async def open_job(self, request: Request, job_id: str) -> JSONResponse:
         """Save a job's workflow in its server's list of workflows, where the editor opens it."""
-        known = await self._service.job(job_id, self._who(request).name)
+        known = self._service.job(job_id, self._who(request).name)
         return JSONResponse(await open_job(self._service, known), headers={"Cache-Control": "no-store"})
 
 
