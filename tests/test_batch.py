@@ -191,7 +191,7 @@ def test_what_no_server_can_run_is_never_sent(tmp_path: Path, server: Simulator)
     summary = asyncio.run(batch(Strange(), numbered(3), [server], tmp_path).run())
     assert (summary.counts["completed"], summary.counts["invalid"]) == (2, 1)
     assert records(tmp_path)[1].error == (
-        "no server has the node class 'Unheard'; the pack that it comes with may not be installed"
+        "no server has the node class 'Unheard'; the pack that provides it may not be installed"
     )
     assert len(server.prompts) == 2
 

@@ -66,7 +66,7 @@ def test_what_no_server_can_run_is_told_once_all_were_asked() -> None:
     made.available("x", {"Unheard": None})
     made.available("y", {**ALL, "Unheard": None})
     assert made.impossible() == {
-        1: "no server has the node class 'Unheard'; the pack that it comes with may not be installed",
+        1: "no server has the node class 'Unheard'; the pack that provides it may not be installed",
     }
     assert made.waiting == 1
 

@@ -160,7 +160,7 @@ def test_an_answer_that_only_drips_has_an_end(kind: str) -> None:
         serving(drip) as url,
         connected(kind, url, bounds=Bounds(rate=1000, grace=0), limits=ONCE) as client,
     ):
-        with pytest.raises(ServerUnreachable, match="fewer than 1000 bytes a second"):
+        with pytest.raises(ServerUnreachable, match="less than 1000 bytes a second"):
             client.system_stats()
         stop.set()
 

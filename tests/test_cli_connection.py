@@ -243,7 +243,7 @@ def test_a_secret_may_stand_in_a_file(open_server: Guarded, command: Command, tm
     [
         (["--basic", "hunter-2200"], "--basic expects NAME:PASSWORD"),
         (["--header", "hunter-2200"], "--header expects headers as NAME: VALUE"),
-        (["--bearer", "hunter-2200\nx"], "what is given for the header Authorization cannot be sent"),
+        (["--bearer", "hunter-2200\nx"], "the value of the header Authorization cannot be sent"),
         (["--berer", "hunter-2200"], "No such option"),
         (["--ca", "nothing.pem"], "cannot trust the certificates in nothing.pem: No such file"),
     ],
@@ -262,7 +262,7 @@ def test_what_cannot_be_used_is_not_shown(words: list[str], why: str, command: C
         ("beerer = 'hunter-2200'", "unknown setting 'beerer'; did you mean bearer?"),
         ("headers = 5", "headers must be a table"),
         ("[headers]\nX-Pass = [1]", "X-Pass must be a string"),
-        ('basic = "hunter-2200"', "is to be NAME:PASSWORD"),
+        ('basic = "hunter-2200"', "must be NAME:PASSWORD"),
     ],
 )
 def test_a_config_file_that_is_wrong(
@@ -336,7 +336,7 @@ def test_the_key_for_paid_services_goes_with_the_prompt(
         ('Basic realm="x"', [], "--basic"),
         ("Bearer", [], "--bearer"),
         ("", [], "--bearer, --basic, --api-key or --token"),
-        ("Bearer", ["--bearer", "hunter-2200"], "does not take the credentials that it was given"),
+        ("Bearer", ["--bearer", "hunter-2200"], "rejects the credentials that it was given"),
     ],
 )
 @pytest.mark.parametrize("name", ["status", "nodes"])

@@ -94,7 +94,7 @@ def test_pictures_that_only_a_socket_brings_are_not_lost(
     with socketless(server.url) as url:
         shown = command(*words, "--server", url)
         assert shown.code == 2
-        assert "SaveImageWebsocket #2 gives pictures over the WebSocket alone" in shown.err
+        assert "SaveImageWebsocket #2 gives pictures only over the WebSocket" in shown.err
         assert "403" in shown.err
         assert not server.prompts
     assert command(*words, "--server", server.url).code == 0

@@ -176,7 +176,7 @@ def test_names_that_no_server_shows_are_warned_of(
     warning, _, _, failure = run.err.splitlines()
     assert "SaveImage #2, input 'filename_prefix': is 'sub/take1..'" in warning
     assert "'sub/take1' can" in warning
-    assert "the server shows no file with '..' in its name" in failure
+    assert "the server does not serve files with '..' in their names" in failure
     assert run.code == 2
     assert "[file_not_shown]" in command("validate", file).out
 

@@ -74,7 +74,7 @@ def test_a_file_without_a_certificate(kind: str, content: str | None, tmp_path: 
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    why = "cannot trust the certificates in .*ca.pem: (No such file|it holds no certificate)"
+    why = "cannot trust the certificates in .*ca.pem: (No such file|it contains no certificate)"
     with pytest.raises(ClientError, match=why), connected(kind, "https://127.0.0.1:9", verify=path):
         pass
 
@@ -155,7 +155,7 @@ def test_a_path_that_was_forgotten(kind: str, server: Simulator, command: Comman
         url = f"http://127.0.0.1:{proxy.port}"
         with (
             connected(kind, url) as client,
-            pytest.raises(ServerError, match=rf"behind a path there, write it too: {url}/comfy"),
+            pytest.raises(ServerError, match=rf"below a path there, include it: {url}/comfy"),
         ):
             client.system_stats()
         for words in (["status"], ["nodes", "KSampler"]):
@@ -215,8 +215,8 @@ def test_no_proxy_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"WWW-Authenticate": "Basic realm=x"}, {}, "wants credentials: a name and a password, as basic="),
         ({"WWW-Authenticate": "Bearer"}, {}, "wants credentials: a token, as bearer="),
-        ({"WWW-Authenticate": "Bearer"}, {"bearer": "b-12345"}, "does not take the credentials"),
-        ({}, {}, "several users wants to know which: Client"),
+        ({"WWW-Authenticate": "Bearer"}, {"bearer": "b-12345"}, "rejects the credentials"),
+        ({}, {}, "several users needs to know which one: Client"),
     ],
 )
 def test_a_server_that_does_not_know_us(

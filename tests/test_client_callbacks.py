@@ -188,7 +188,7 @@ def test_closing_ends_the_calls(server: Simulator) -> None:
 def test_what_cannot_be_listened_to_is_refused(server: Simulator, kind: str) -> None:
     with connected(kind, server.url) as client:
         for wrong in (3, None, int, events.ServerEvent):
-            with pytest.raises(TypeError, match="a class of events of comfyflow"):
+            with pytest.raises(TypeError, match="an event class of comfyflow"):
                 client.on(wrong, print)
         assert client.registered == ()
     with (

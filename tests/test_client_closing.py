@@ -144,7 +144,7 @@ def test_an_answer_that_goes_on_and_on_has_the_time_that_it_was_given(kind: str)
     limits = Limits(retries=0)
     with connected(kind, "http://host", transport=transport, limits=limits) as client:
         began = time.monotonic()
-        with pytest.raises(ServerUnreachable, match="was not answered in time"):
+        with pytest.raises(ServerUnreachable, match="timed out"):
             client.request("GET", "/api/queue", timeout=0.3)
         assert time.monotonic() - began < 15
 
@@ -169,9 +169,9 @@ def test_a_server_that_takes_connections_and_never_answers_is_out_of_time(kind: 
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with connected(kind, url, backend="comfyui") as client:
             began = time.monotonic()
-            with pytest.raises(WaitTimeout, match=r"POST /api/prompt .* was not answered in time") as sent:
+            with pytest.raises(WaitTimeout, match=r"POST /api/prompt .* timed out") as sent:
                 client.run(prompt(), timeout=1)
-            assert f"prompt {sent.value.prompt_id} may be queued or not" in str(sent.value)
+            assert f"prompt {sent.value.prompt_id} may or may not be queued" in str(sent.value)
             mine = str(uuid.uuid4())
             with pytest.raises(WaitTimeout, match="the prompt was not sent") as unsent:
                 client.run(prompt(), prompt_id=mine, timeout=1)
@@ -216,12 +216,12 @@ def dripping(head: bytes) -> Iterator[str]:
 def test_headers_that_drip_have_the_time_that_an_answer_has(kind: str, head: bytes) -> None:
     began = time.monotonic()
     with dripping(head) as url, connected(kind, url, limits=Limits(retries=0, answer=0.5)) as client:
-        with pytest.raises(ServerUnreachable, match="was not answered in time") as caught:
+        with pytest.raises(ServerUnreachable, match="timed out") as caught:
             client.system_stats()
         assert caught.value.timed_out
-        with pytest.raises(ServerUnreachable, match="was not answered in time"):
+        with pytest.raises(ServerUnreachable, match="timed out"):
             client.request("GET", "/api/queue", timeout=0.3)
-        with pytest.raises(WaitTimeout, match="was not answered in time"):
+        with pytest.raises(WaitTimeout, match="timed out"):
             client.run(prompt(), timeout=1)
         assert time.monotonic() - began < 10
 

@@ -293,7 +293,7 @@ def test_a_redirect_that_leads_nowhere_is_an_error_of_the_server(kind: str, targ
 
     with (
         connected(kind, "http://host", transport=httpx.MockTransport(answer)) as client,
-        pytest.raises(ServerError, match="gave 302; it points elsewhere"),
+        pytest.raises(ServerError, match="gave 302; it redirects elsewhere"),
     ):
         client.view("a.png")
     assert len(asked) == (6 if target == "/again" else 1)
@@ -304,8 +304,8 @@ def test_a_redirect_that_leads_nowhere_is_an_error_of_the_server(kind: str, targ
 @pytest.mark.parametrize(
     ("proxy", "words"),
     [
-        ("weird://ada:tok-3f9a7c@host", "no address of a proxy"),
-        ("nonsense", "no address of a proxy"),
+        ("weird://ada:tok-3f9a7c@host", "not a proxy address"),
+        ("nonsense", "not a proxy address"),
         ("socks5://ada:tok-3f9a7c@host:1", "needs more packages"),
     ],
 )
@@ -382,7 +382,7 @@ def test_addresses(given: str, url: str) -> None:
     "given", ["", "http://", "ftp://host", "http://host:x", "http://host:99999", "http://[::1"]
 )
 def test_no_addresses(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ClientError, match="no address of a server"):
+    with pytest.raises(ClientError, match="not a server address"):
         read_address(given)
 
 

@@ -231,7 +231,9 @@ def test_an_answer_that_is_never_a_file_is_an_error(kind: str, wrong: str, tmp_p
         with pytest.raises(ServerError, match="/api/view") as caught:
             client.read(PNG)
         assert len(asked) == SOON.retries + 1
-        with pytest.raises(DownloadError, match=r"did not arrive whole: .* \(prompt the-prompt\)") as broken:
+        with pytest.raises(
+            DownloadError, match=r"did not arrive in full: .* \(prompt the-prompt\)"
+        ) as broken:
             client.save(PNG, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
     assert (caught.value.prompt_id, broken.value.prompt_id) == ("the-prompt", "the-prompt")

@@ -116,7 +116,7 @@ def test_pictures_that_nobody_would_get(polled: bool, told: bool, failure: str, 
     with pytest.raises(SocketUnavailable) as refused:
         time.drive(require_pictures(time.core, sending(time, polled=polled), told))
     words = str(refused.value)
-    assert words.startswith("First #3, Second #7 gives pictures over the WebSocket alone, which ")
+    assert words.startswith("First #3, Second #7 gives pictures only over the WebSocket, which ")
     assert says in words
     assert "SaveImage and PreviewImage" in words
     assert [request.path for request in time.requests] == ["/api/system_stats"] * asks

@@ -170,7 +170,7 @@ def test_what_failed_and_what_did_not_run() -> None:
     with pytest.raises(ExecutionError) as caught:
         result["4"]
     assert str(caught.value) == (
-        "flow.py:15: SaveImage #4 did not run, because a node that it needs failed: "
+        "flow.py:15: SaveImage #4 did not run because a node that it needs failed: "
         f"flow.py:12: Broken #3 raised ValueError: no (prompt {ID})"
     )
     assert set(result.missing) == {"3", "4"}
@@ -426,8 +426,8 @@ def test_the_error_is_one_of_a_node() -> None:
     assert str(error) == (
         f"prompt {ID} is a partial success: 1 node failed\n"
         "Broken #3 raised ValueError: no\n"
-        "did not run, because they need these: SaveImage #4\n"
-        "outputs came all the same: SaveImage #9 (`result` of this error has them)"
+        "did not run because they need these: SaveImage #4\n"
+        "outputs that came anyway: SaveImage #9 (`result` of this error has them)"
     )
 
 

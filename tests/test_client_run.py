@@ -439,10 +439,10 @@ def test_a_run_says_where_it_is() -> None:
     said.append(run.describe())
     run.finish(Outcome("success"))
     assert [*said, run.describe()] == [
-        "nothing was heard of it",
+        "no event has arrived for it",
         "2 prompts are before it in the queue",
         "it waits in the queue",
-        "the server has begun with it",
+        "the server has started it",
         "the server is at Sampling #3",
         "the server is at Sampling #3",
         "the server is at Sampling #3, 2 of 20",

@@ -403,7 +403,7 @@ def test_what_could_not_be_cancelled_may_go_on() -> None:
     run = submitted(server).run
     server.world.respond = lambda _: answer(b"no", 403)
     said = abandoned(server, Sending(run, accepted=True))
-    assert said.startswith(f"prompt {run.prompt_id} may go on, on the server: ")
+    assert said.startswith(f"prompt {run.prompt_id} may still be running on the server: ")
     assert "403" in said
     server.world.respond = server.respond
     stopped: list[Request] = []
@@ -438,7 +438,7 @@ def test_cancelling_ends_as_soon_as_the_prompt_is_out() -> None:
 def test_what_an_interrupt_does_is_one_of_two_words() -> None:
     assert cancels(WaitSettings()) is True
     assert cancels(WaitSettings(on_interrupt="leave")) is False
-    with pytest.raises(ValueError, match='on_interrupt is "cancel" or "leave", not \'stop\''):
+    with pytest.raises(ValueError, match='on_interrupt must be "cancel" or "leave", not \'stop\''):
         cancels(WaitSettings(on_interrupt="stop"))  # type: ignore[arg-type]
 
 

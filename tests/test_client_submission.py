@@ -66,7 +66,7 @@ def test_every_value_that_no_json_can_hold_is_named_with_its_node_and_input(valu
 def test_what_contains_itself_is_refused_and_ends() -> None:
     endless: list[Any] = []
     endless.append(endless)
-    with pytest.raises(PromptError, match="the prompt, or what is sent with it, is no JSON"):
+    with pytest.raises(PromptError, match="the prompt, or what is sent with it, is not valid JSON"):
         queued(None, Submission({"1": {"class_type": "A", "inputs": {"a": endless}}}))
 
 
@@ -222,7 +222,7 @@ def lacking(title: str | None, catalogue: Any) -> ModelServer:
     return server
 
 
-LACKS = "he server has no node class 'EmptyImag'; the pack that it comes with may not be installed."
+LACKS = "he server has no node class 'EmptyImag'; the pack that provides it may not be installed."
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_without_a_socket_the_queue_tells_that_it_runs() -> None:
     run = submitted(server).run
     with pytest.raises(WaitTimeout, match="1 prompts are before it in the queue"):
         waited(server, run, 20)
-    with pytest.raises(WaitTimeout, match="the server has begun with it"):
+    with pytest.raises(WaitTimeout, match="the server has started it"):
         waited(server, run, 20)
 
 
@@ -231,7 +231,7 @@ def hanging(server: ModelServer) -> Any:
 
     def hang(request: Any) -> Any:
         server.world._pass(server.world.core.limits.answer if request.timeout is None else request.timeout)
-        raise ServerUnreachable("was not answered in time")
+        raise ServerUnreachable("timed out")
 
     return hang
 

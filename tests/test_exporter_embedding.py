@@ -69,7 +69,7 @@ def test_what_was_read_from_a_picture_is_run_as_it_is(client: Client, tmp_path: 
 @pytest.mark.parametrize("given", ["flow.json", 3, []])
 def test_what_is_no_workflow_of_the_editor_is_not_embedded(client: Client, given: Any) -> None:
     with pytest.raises(
-        ClientError, match=r"editor_workflow is the editor's JSON, not .*: read_workflow\(FILE"
+        ClientError, match=r"editor_workflow must be the editor's JSON, not .*: read_workflow\(FILE"
     ):
         client.submit(picture(), editor_workflow=given)
 

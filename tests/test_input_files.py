@@ -300,11 +300,11 @@ def test_foreign_json_uploads_nothing_from_elsewhere(
         "not an image": name,
     }[how]
     before = uploads(server)
-    with pytest.raises(ValidationError, match="not uploaded without your word: --allow-upload"):
+    with pytest.raises(ValidationError, match="not uploaded without your permission: --allow-upload"):
         client.run(prompt(text))
     marked = saved(foreign_path(text))
     if how in ("absolute", "above"):
-        with pytest.raises(ValidationError, match="not uploaded without your word"):
+        with pytest.raises(ValidationError, match="not uploaded without your permission"):
             client.run(marked)
     assert uploads(server) == before
     assert width_of(client, client.run(prompt(text), allow_upload=True)) == 71

@@ -344,7 +344,7 @@ class Schedule:
         for name in sorted(need.classes):
             if all(name in classes for classes in lacks.values()):
                 return (
-                    f"no server has the node class {name!r}; the pack that it comes with may not be installed"
+                    f"no server has the node class {name!r}; the pack that provides it may not be installed"
                 )
         said = (f"{url} lacks {', '.join(classes)}" for url, classes in lacks.items())
         return f"no server has all node classes that it needs: {'; '.join(said)}"

@@ -1,4 +1,4 @@
-"""Where a server is, which credentials go there and nowhere else, and what to do where nobody is."""
+"""Where a server is, which credentials are sent there and nowhere else, and what to do if nothing answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}")
 
 
 _MISPLACED: Final = re.compile(r"//|:[^/]*@")
-"""A path that nobody means: of ``http:/ada:word@host``, for one, which must not be shown."""
+"""A path that no one intends, as in ``http:/ada:word@host``: it must not be shown."""
 
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -29,15 +29,14 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Credentials:
-    """What shows a server who we are.
+    """Credentials that identify us to a server.
 
-    They are added below httpx's own logging, to requests of one origin only, and are shown
-    nowhere.
+    They are added below httpx's own logging, only to requests to one origin, and are never shown.
 
     Attributes:
         headers: By name.
         query: Names and values for the query.
-        hidden: What else is secret: the key for paid services, which goes with prompts.
+        hidden: Other secrets: the key for paid services, which is sent with prompts.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -51,14 +50,14 @@ class Credentials:
         return bool(self.headers or self.query)
 
     def hide(self, text: str) -> str:
-        """A text without any secret that it might hold."""
+        """A string with every secret removed."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return text
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every form in which a secret may stand in a text, the longest first."""
+        """Every form in which a secret may appear in a string, the longest first."""
         found: set[str] = set()
         for value in (*self.headers.values(), *(value for _, value in self.query), *self.hidden):
             kind, _, bare = value.rpartition(" ")
@@ -78,7 +77,7 @@ class Address:
         scheme: ``http`` or ``https``.
         host: The host, an IPv6 address in brackets.
         port: The port.
-        base: The path below which the server's routes are: ``""`` or ``/comfy``.
+        base: The path that the server's routes are below: ``""`` or ``/comfy``.
     """
 
     scheme: str
@@ -88,7 +87,7 @@ class Address:
 
     @cached_property
     def origin(self) -> str:
-        """Scheme, host and port: what credentials are bound to."""
+        """Scheme, host and port, which credentials are bound to."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{self.host}{port}"
 
@@ -117,7 +116,7 @@ class Address:
         return f"{scheme}{self.url[len(self.scheme) :]}/ws?clientId={quote(client_id, safe='')}"
 
     def owns(self, url: str) -> bool:
-        """Whether an address is of the same origin."""
+        """Whether an address has the same origin."""
         if url.startswith(self._root):
             return True
         try:
@@ -133,15 +132,15 @@ class Address:
 
 
 def read_address(url: str | None = None) -> tuple[Address, Credentials]:
-    """The address in what a user writes, and the credentials that stand in it.
+    """Parse the address that a user writes, and the credentials in it.
 
     Args:
         url: ``http://127.0.0.1:8188``, ``https://user:word@host/base?token=…``, or only
-            ``host:port``. None means ``COMFYFLOW_SERVER``, the config file's, or else
+            ``host:port``. None means ``COMFYFLOW_SERVER``, the config file's server, or else
             `DEFAULT_SERVER`: see `named_server`.
 
     Raises:
-        ClientError: It is no address of a server.
+        ClientError: It is not a server address.
         ConfigurationError: The config file cannot be read.
     """
     text = (url if url is not None else named_server().url).strip()
@@ -156,13 +155,13 @@ def read_address(url: str | None = None) -> tuple[Address, Credentials]:
     except ValueError:
         port, host = None, ""
     if port is None or not host or _MISPLACED.search(parts.path):
-        raise ClientError(f"{redacted(text)!r} is no address of a server; write it like {DEFAULT_SERVER}")
+        raise ClientError(f"{redacted(text)!r} is not a server address; write it like {DEFAULT_SERVER}")
     base = parts.path.rstrip("/").removesuffix("/api")
     return Address(scheme, host, port, quote(base, safe="/%:@!$&'()*+,;=~-._")), _credentials_in(parts)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is this computer's alone.
+    """Whether an address is local to this computer.
 
     Args:
         host: The address, or a name.
@@ -174,10 +173,10 @@ def is_loopback(host: str) -> bool:
 
 
 def redacted(text: str) -> str:
-    """An address without what may be secret in it, even one that cannot be read.
+    """An address without anything that may be secret, even if the address cannot be parsed.
 
     Args:
-        text: What somebody wrote as an address: ``http://ada:pass/word@host?token=x``.
+        text: What a user wrote as an address: ``http://ada:pass/word@host?token=x``.
     """
     scheme, separator, rest = text.strip().partition("://")
     if not separator or not _SCHEME.fullmatch(scheme):
@@ -185,7 +184,7 @@ def redacted(text: str) -> str:
     plain = re.split(r"[?#]", rest, maxsplit=1)[0]
     if "@" in plain:
         plain = plain.rpartition("@")[2]
-    elif "@" in rest:  # a password with a ? in it, or an @ in the query: nobody can tell
+    elif "@" in rest:  # a password with a ? in it, or an @ in the query: there is no way to tell
         plain = "…"
     return f"{scheme}{separator}{plain}"
 
@@ -217,7 +216,7 @@ def _host(host: str) -> str:
 
 
 _PLAIN_HTTP: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL")
-"""Reasons of OpenSSL where what answers speaks no TLS."""
+"""OpenSSL's reasons when the other side does not speak TLS."""
 
 
 _OTHER_NAME: Final = frozenset({62, 64})
@@ -233,14 +232,15 @@ _USERS: Final = ("/api/settings", "/api/userdata", "/api/v2/userdata", "/api/use
 
 
 _EVERYWHERE: Final = ("/api/system_stats", "/api/object_info", "/api/prompt")
-"""Routes of every ComfyUI: who has them not is none. Other servers give 405 to a POST."""
+"""Routes that every ComfyUI has: a server without them is not ComfyUI. Other servers answer a POST with 405.
+"""
 
 
 _MORE: Final = "see docs/connecting.md"
 
 
 def for_connection(address: Address, error: BaseException, proxy: str | None) -> str:
-    """What to do about an error of a connection; ``""`` where nobody can say.
+    """Advice on a connection error; ``""`` if there is none.
 
     Args:
         address: The server.
@@ -258,9 +258,9 @@ def for_connection(address: Address, error: BaseException, proxy: str | None) ->
         error, (httpx.ProxyError, httpx.ConnectError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
     ):
         return (
-            f"the way there leads through the proxy {redacted(proxy)}, which HTTP_PROXY, "
-            f"HTTPS_PROXY, ALL_PROXY or proxy= names: is it there? "
-            f'NO_PROXY={address.host} or proxy="" goes without it'
+            f"the connection goes through the proxy {redacted(proxy)}, which HTTP_PROXY, "
+            f"HTTPS_PROXY, ALL_PROXY or proxy= names: is it running? "
+            f'NO_PROXY={address.host} or proxy="" bypasses it'
         )
     if address.scheme == "http" and isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError)):
         secure = f"https://{address.url.removeprefix('http://')}"
@@ -272,7 +272,7 @@ def for_connection(address: Address, error: BaseException, proxy: str | None) ->
 
 
 def for_answer(address: Address, request: Request, answer: Answer, signed: bool) -> str:
-    """What to do about an error that a server answers; ``""`` where nobody can say.
+    """Advice on an error answer of a server; ``""`` if there is none.
 
     Args:
         address: The server.
@@ -285,9 +285,9 @@ def for_answer(address: Address, request: Request, answer: Answer, signed: bool)
     if answer.status == 403:
         return f"the server refuses; are the credentials right? {_MORE}"
     if answer.status == 407:
-        return "the proxy wants credentials: http://NAME:PASSWORD@HOST:PORT in HTTP_PROXY or proxy="
+        return "the proxy requires credentials: http://NAME:PASSWORD@HOST:PORT in HTTP_PROXY or proxy="
     if answer.status == 413:
-        return "too large for this server; it is started with --max-upload-size"
+        return "too large for this server; its limit is set with --max-upload-size"
     if answer.status == 400 and address.scheme == "http" and b"https" in answer.content[:4096].lower():
         return f"it speaks TLS: write https://{address.url.removeprefix('http://')}"
     if answer.status in (404, 405) and request.path in _EVERYWHERE:
@@ -296,23 +296,24 @@ def for_answer(address: Address, request: Request, answer: Answer, signed: bool)
 
 
 def elsewhere(address: Address) -> str:
-    """What to do where an address has something, but no ComfyUI."""
+    """Advice for an address where something answers that is not ComfyUI."""
     if address.base:
-        return f"is {address.base} the path that the server is behind? {address.origin} answers"
-    return f"if ComfyUI is behind a path there, write it too: {address.url}/comfy"
+        return f"is {address.base} the right path? {address.origin} answers"
+    return f"if ComfyUI is below a path there, include it: {address.url}/comfy"
 
 
 def _for_stranger(request: Request, answer: Answer, signed: bool) -> str:
     wanted = answer.headers.get("www-authenticate", "").lower()
     if not wanted and request.path.startswith(_USERS):
         return (
-            "a server with several users wants to know which: Client(user=ID), --user ID or COMFYFLOW_USER; "
+            "a server with several users needs to know which one: Client(user=ID), --user ID or "
+            "COMFYFLOW_USER; "
             "client.users() lists them"
         )
     if signed:
-        first = "the server does not take the credentials that it was given"
+        first = "the server rejects the credentials that it was given"
     else:
-        first = "the server wants credentials"
+        first = "the server requires credentials"
     if wanted.startswith("basic"):
         return f"{first}: a name and a password, as basic=, --basic or COMFYFLOW_BASIC; {_MORE}"
     if wanted.startswith("bearer"):
@@ -325,11 +326,12 @@ def _for_stranger(request: Request, answer: Answer, signed: bool) -> str:
 
 def _for_certificate(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in _OTHER_NAME:
-        return "its certificate is for another name: use the name that it is for"
+        return "its certificate is for another name: use that name"
     if error.verify_code in (_EXPIRED, _NOT_YET):
-        return "its certificate is out of date (is this clock right?)"
+        return "its certificate has expired or is not valid yet (is this clock right?)"
     return (
-        "nobody who is trusted here has signed its certificate: give the file of who did, or of the "
+        "its certificate is not signed by an authority trusted here: give the authority's certificate "
+        "file, or the "
         'certificate itself, as verify="ca.pem", --ca ca.pem or COMFYFLOW_CA'
     )
 
@@ -340,7 +342,7 @@ def _speaks_http(error: ssl.SSLError) -> bool:
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """The error of TLS below an error of httpx."""
+    """The TLS error behind an httpx error."""
     for _ in range(10):
         if error is None or isinstance(error, ssl.SSLError):
             return error

@@ -1,11 +1,11 @@
 """The Comfy API v2 as a `Backend`: jobs, assets, and a stream of events for each job.
 
-Comfy Cloud serves it, and comfy-api-proxy does in front of a ComfyUI. What it has not, it is asked
-for in vain: no list of node classes, no folders, no texts of nodes, no priorities.
+Comfy Cloud serves it, and so does comfy-api-proxy in front of a ComfyUI. It has no list of node classes, no
+folders, no text outputs and no priorities.
 
-A job is sent under a key that counts once (``Idempotency-Key``): whoever sends it again is refused, and
-is not told which job the first one has become (comfy-api-proxy 0.1.6; other servers give the first
-job again). So each job is labelled with the id that this package gives the prompt, and found by it.
+A job is sent with an ``Idempotency-Key``: sending it again is refused, without saying which job the first one
+became (comfy-api-proxy 0.1.6; other servers return the first job). So each job is labelled with the id that
+this package gives the prompt, and is found by it.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _JOBS: Final = "/api/v2/jobs"
 
 
 _LOOKS: Final = (0.0, 0.1, 0.3, 0.8, 2.0)
-"""Pauses before each search for a job of which nobody knows whether it was taken."""
+"""Pauses before each search for a job that may or may not have been accepted."""
 
 
 _LISTED: Final = 100
-"""How many jobs such a search sees: the newest."""
+"""How many jobs this search looks at, the newest first."""
 
 
 _PARTNER_KEY: Final = "api_key_comfy_org"
@@ -56,15 +56,15 @@ _MISSING: Final[list[dict[str, Any]]] = [
     {
         "type": "output_missing",
         "message": "No file of it came",
-        "details": "the server may have dropped it for a mistake in it, or it gives texts alone: "
-        "the Comfy API v2 passes on neither",
+        "details": "the server may have dropped it because of a mistake, or it gives only text: "
+        "the Comfy API v2 reports neither",
         "extra_info": {},
     }
 ]
 
 
 class ApiV2:
-    """A server of the Comfy API v2, as one client knows it."""
+    """A Comfy API v2 server, as one client knows it."""
 
     name: ClassVar[str] = "comfy-api-v2"
     has_socket: ClassVar[bool] = False
@@ -73,19 +73,17 @@ class ApiV2:
 
     def __init__(self) -> None:
         self._labels = [_as_map, _as_text]
-        """The forms that a job's label may have here, the likeliest first."""
+        """The forms that a job's label may have, the likeliest first."""
 
     def refuse(self, options: RunSettings) -> None:
-        """Refuse what the API has no place for.
+        """Refuse options that the API does not support.
 
         Raises:
-            ClientError: Says what, and what to do instead.
+            ClientError: Names the option, and what to do instead.
         """
         for name in ("front", "number"):
             if getattr(options, name) not in (None, False):
-                raise no_such_feature(
-                    f"{name}=", "Jobs run in the order in which they are sent: leave it out"
-                )
+                raise no_such_feature(f"{name}=", "Jobs run in the order they are sent: leave it out")
         if options.node_failure_policy is not None:
             raise no_such_feature(
                 "node_failure_policy=", "The first node that fails ends the job: leave it out"
@@ -93,12 +91,12 @@ class ApiV2:
         if options.editor_workflow is not None:
             raise no_such_feature(
                 "editor_workflow=",
-                "Files carry the prompt alone, and the editor opens that too: leave it out",
+                "Files carry only the prompt, which the editor opens too: leave it out",
             )
         strange = [name for name in options.extra_data or {} if name != _PARTNER_KEY]
         if strange:
             raise no_such_feature(
-                f"extra_data[{strange[0]!r}]", f"It takes {_PARTNER_KEY} alone: partner_api_key="
+                f"extra_data[{strange[0]!r}]", f"It takes only {_PARTNER_KEY}: use partner_api_key="
             )
 
     def submit(self, core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[QueuedPrompt]:
@@ -106,13 +104,13 @@ class ApiV2:
 
         Args:
             core: The client.
-            run: The prompt; its id is the key and the label of the job, which gets an id of its own.
+            run: The prompt; its id is the job's key and label. The job gets its own id.
             submission: What is sent.
-            prepared: What the prompt was made of, for messages.
+            prepared: What the prompt was made from, for messages.
 
         Raises:
             PromptRejected: The server refuses it.
-            ServerError: Another error answer.
+            ServerError: The server answered with another error.
             ServerUnreachable: The server did not answer, and may not have the job.
         """
         doubtful, attempt = False, 0
@@ -152,37 +150,37 @@ class ApiV2:
         return (yield from self._sent(core, run, failure))
 
     def _sent(self, core: Core, run: Run, failure: ServerError | ServerUnreachable) -> Flow[QueuedPrompt]:
-        """The job that was sent under an id, though no answer has told which it is.
+        """Find the job that was sent under an id when no answer has identified it.
 
         Raises:
-            ServerUnreachable: Nobody knows.
-            ServerError: The same, where the server has answered.
+            ServerUnreachable: There is no way to know.
+            ServerError: The same, if the server has answered.
         """
-        known = f"prompt {run.prompt_id} may be queued or not: {failure}"
+        known = f"prompt {run.prompt_id} may or may not be queued: {failure}"
         for pause in _LOOKS:
             if pause:
                 yield from core.pause(pause)
             try:
                 job = yield from self._labelled(core, run.prompt_id)
             except (ServerError, ServerUnreachable) as error:
-                known = f"prompt {run.prompt_id} may be queued or not: {failure}; and since then {error}"
+                known = f"prompt {run.prompt_id} may or may not be queued: {failure}; and since then {error}"
                 continue
             if job is not None:
                 return QueuedPrompt(None, {}, job.id)
-        known += ". It was not sent again, for it might run twice"
+        known += ". It was not sent again, because it might run twice"
         if isinstance(failure, ServerError):
             raise ServerError(known, failure.status, failure.body)
         raise ServerUnreachable(known, timed_out=failure.timed_out)
 
     def _labelled(self, core: Core, label: str) -> Flow[ApiJob | None]:
-        """The job that has a label, among the newest; None where none has it."""
+        """Find the job with a label among the newest; None if there is none."""
         request = v2_request(core, "GET", _JOBS, query=(("limit", str(_LISTED)),))
         said = yield from fetch_json(core, request, is_object)
         jobs = map(read_api_job, array_or_empty(said.get("jobs")))
         return next((job for job in jobs if job is not None and job.label == label), None)
 
     def _wants_other_label(self, answer: Answer, code: str) -> bool:
-        """Whether a job was refused for the form of its label alone: then it is sent with another."""
+        """Whether a job was refused only because of the form of its label: then it is sent with another."""
         said = answer.content[:4096]
         refused = answer.status in (400, 422) and code != "invalid_workflow" and b"metadata" in said
         if refused and self._labels:
@@ -212,7 +210,7 @@ class ApiV2:
         return None if job is None else job.sighting
 
     def look(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
-        """See `Backend`: a job is asked for once, wherever it is."""
+        """See `Backend`: one request finds a job in any state."""
         return self.find(core, prompt_id)
 
     def queued(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
@@ -226,12 +224,12 @@ class ApiV2:
         return seen if seen is not None and seen.state == "ended" else None
 
     def _job(self, core: Core, job_id: str) -> Flow[ApiJob | None]:
-        """A job by its id, or by the id that its prompt had here; None where the server knows neither."""
+        """Find a job by its id, or by the id of its prompt here; None if the server knows neither."""
         request = v2_request(core, "GET", f"{_JOBS}/{segment(job_id)}")
         try:
             said = yield from fetch_json(core, request, lambda value: read_api_job(value) is not None)
         except ServerError as error:
-            if error.status == 404 and '"not_found"' in error.body:  # and no page of something in between
+            if error.status == 404 and '"not_found"' in error.body:  # and not a proxy's page
                 return (yield from self._labelled(core, job_id))
             raise
         return read_api_job(said)
@@ -250,9 +248,9 @@ class ApiV2:
         )
 
     def dropped(self, run: Run, outcome: Outcome, started: Started) -> Report | None:
-        """What is to be said of output nodes of which nothing came.
+        """What to report about output nodes that gave nothing.
 
-        ComfyUI drops an output with a mistake where others have none; the API does not pass that on.
+        ComfyUI drops an output that has a mistake and runs the others; the API does not report that.
         """
         if outcome.ending != "success":
             return None
@@ -281,25 +279,25 @@ class ApiV2:
         core: Core,
         content: bytes | Path,
         name: str,
-        kind: str,  # noqa: ARG002  # assets have no folder but that of inputs
+        kind: str,  # noqa: ARG002  # assets have only the input folder
         subfolder: str,
     ) -> Flow[UploadedFile]:
         """See `Backend`."""
-        path = f"input/{subfolder}/{name}" if subfolder else name  # the first folder says what kind it is
+        path = f"input/{subfolder}/{name}" if subfolder else name  # the first folder is its kind
         return UploadedFile(name, subfolder, asset_id=(yield from upload_asset(core, content, path)))
 
-    def has_file(self, core: Core, text: str) -> Flow[bool | None]:  # noqa: ARG002  # there is none to ask
+    def has_file(self, core: Core, text: str) -> Flow[bool | None]:  # noqa: ARG002  # there is no route to ask
         """See `Backend`: the API does not say."""
         yield from ()
         return None
 
-    def file_request(self, core: Core, file: OutputFile, folder: str) -> Request:  # noqa: ARG002  # nor folders
+    def file_request(self, core: Core, file: OutputFile, folder: str) -> Request:  # noqa: ARG002  # nor for folders
         """See `Backend`."""
         return content_request(core, file, IDENTITY)
 
 
 def _accepted(core: Core, request: Request, answer: Answer) -> ApiJob | None:
-    """The job of a good answer; None for one that is an error, or that cannot be read."""
+    """The job in an answer; None if it is an error or cannot be read."""
     if not answer.ok:
         return None
     try:
@@ -309,7 +307,7 @@ def _accepted(core: Core, request: Request, answer: Answer) -> ApiJob | None:
 
 
 def _workflow(submission: Submission) -> Mapping[str, Any]:
-    """What is sent: the nodes that the wanted outputs need, for the API runs all that it is given."""
+    """The nodes that the wanted outputs need: the API runs everything that it is given."""
     prompt = with_assets(submission.prompt, submission.assets)
     if submission.targets is None:
         return prompt

@@ -1,4 +1,4 @@
-"""Files of the Comfy API v2: assets, which are known by their id and by the BLAKE3 of their bytes."""
+"""Files of the Comfy API v2: assets, identified by an id and by the BLAKE3 hash of their bytes."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _ASSETS: Final = "/api/v2/assets"
 
 
 _SCANS: Final = 120
-"""How often a server is asked whether it has looked through a file that was uploaded."""
+"""How often a server is asked whether it has scanned an uploaded file."""
 
 
 _LOG: Final = logging.getLogger("comfyflow.uploads")
 
 
 def v2_request(core: Core, method: str, path: str, **options: Any) -> Request:
-    """A request for the API, which takes a key as a bearer token where ComfyUI's own routes take X-API-Key.
+    """A request to the API, which takes the key as a bearer token; ComfyUI's own routes take X-API-Key.
 
     Args:
         core: The client.
         method: ``GET``, ``POST``, ….
         path: Below the server's base path.
-        options: Further attributes of the request.
+        options: Other attributes of the request.
     """
     headers = dict(options.pop("headers", {}))
     known = {name.lower(): value for name, value in core.credentials.headers.items()}
@@ -45,12 +45,12 @@ def v2_request(core: Core, method: str, path: str, **options: Any) -> Request:
 
 
 def upload_asset(core: Core, content: bytes | Path, path: str) -> Flow[str]:
-    """Have the server make an asset of bytes that it has already; it is sent them if it has them not.
+    """Make an asset of bytes that the server may already have; they are sent only if it does not.
 
     Args:
         core: The client.
         content: The bytes, or the file that has them.
-        path: What the file is to be called, with the folder below the server's input folder.
+        path: The file's name, with its folder below the server's input folder.
 
     Returns:
         The id of the asset.
@@ -85,7 +85,7 @@ def upload_asset(core: Core, content: bytes | Path, path: str) -> Flow[str]:
 
 
 def _scanned(core: Core, asset_id: str) -> Flow[None]:
-    """Wait until the server has looked through a file: until then no job may name it."""
+    """Wait until the server has scanned a file: until then no job may name it."""
     for attempt in range(_SCANS):
         said = yield from fetch_json(
             core, v2_request(core, "GET", f"{_ASSETS}/{segment(asset_id)}"), _is_asset
@@ -96,7 +96,7 @@ def _scanned(core: Core, asset_id: str) -> Flow[None]:
 
 
 def content_hash(content: bytes | Path) -> str | None:
-    """The BLAKE3 of a file as the API writes it; None where nothing here can work it out.
+    """The BLAKE3 hash of a file as the API writes it; None if blake3 is not installed.
 
     Args:
         content: The bytes, or the file that has them.
@@ -110,14 +110,14 @@ def content_hash(content: bytes | Path) -> str | None:
         raise ClientError(f"cannot read {content!s} to upload it: {error.strerror or error}") from None
     if digest is None:
         _LOG.info(
-            "files are uploaded though the server may have them already; to ask it first: "
+            "files are uploaded even if the server already has them; to check first: "
             "pip install 'comfyflow-dsl[cloud]'"
         )
     return digest
 
 
 def asset_of(file: InputFile | UploadedFile | OutputFile | None) -> str:
-    """The id of the asset that a file is; empty where it is none."""
+    """The asset id of a file; empty if it is not an asset."""
     if isinstance(file, InputFile):
         file = file.uploaded
     if isinstance(file, UploadedFile):
@@ -129,7 +129,7 @@ def content_request(core: Core, file: OutputFile, headers: Mapping[str, str]) ->
     """The request for the bytes of an output.
 
     Raises:
-        ClientError: It is no asset.
+        ClientError: It is not an asset.
     """
     asset_id = asset_of(file)
     if not asset_id:
@@ -138,7 +138,7 @@ def content_request(core: Core, file: OutputFile, headers: Mapping[str, str]) ->
 
 
 def with_assets(prompt: Mapping[str, Any], assets: Mapping[Input, str]) -> Mapping[str, Any]:
-    """A prompt that names assets by their ids, where it named files.
+    """A prompt in which asset ids replace file names.
 
     Args:
         prompt: The prompt JSON.

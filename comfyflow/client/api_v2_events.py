@@ -1,7 +1,7 @@
 """The stream of events of one job of the Comfy API v2 (server-sent events).
 
-It adds to what asking for the job tells: who waits asks all the same, only less often. Nothing that is
-missed comes again, and each event tells all that there is to tell at that moment.
+It supplements polling the job: a wait still polls, only less often. A missed event is not repeated, but each
+event carries the whole state at that moment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NONE: Final = frozenset({404, 405, 501})
 
 
 class EventStream:
-    """Takes the stream as it arrives, and tells the run.
+    """Takes the stream as it arrives, and feeds the run.
 
     Args:
         core: The client.
@@ -45,7 +45,7 @@ class EventStream:
         self._node = ""
 
     def start(self, answer: Answer) -> bool:
-        """Take the body of a stream, and of nothing else."""
+        """Take the body only if it is an event stream."""
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._run.streamed = answer.status == 200 and kind == "text/event-stream"
         return self._run.streamed
@@ -78,7 +78,7 @@ class EventStream:
             self._size += len(value)
 
     def _event(self, kind: str, data: bytes) -> None:
-        """Tell the run what an event says. What nobody can read says nothing: the job is asked for."""
+        """Feed an event to the run. An unreadable event is ignored: the job is polled."""
         reader = _READERS.get(kind)
         if reader is None:
             return
@@ -112,7 +112,7 @@ class EventStream:
             run.feed(server.Progress(run.prompt_id, self._node, float(step), float(steps)))
 
     def _preview(self, said: Mapping[str, Any]) -> None:
-        """A preview is no output here, whatever node it is of: servers leave out some."""
+        """A preview is never an output here, whichever node sends it: servers omit some."""
         try:
             image = base64.b64decode(text_or_empty(said.get("data_base64")), validate=True)
         except (binascii.Error, ValueError):
@@ -127,11 +127,11 @@ _READERS: Final = {
     "progress": EventStream._progress,
     "preview": EventStream._preview,
 }
-"""Outputs are left to the job: there each node's come together."""
+"""Outputs are read from the job: there each node's outputs come together."""
 
 
 def follow(core: Core, run: Run) -> Flow[None]:
-    """Have a run told by its job's stream, opened again for as long as the run goes on.
+    """Feed a run from its job's stream, reopened for as long as the run lasts.
 
     Args:
         core: The client.

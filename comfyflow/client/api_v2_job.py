@@ -1,6 +1,6 @@
-"""What the Comfy API v2 says of a job, as this package tells of prompts.
+"""Jobs of the Comfy API v2, in the terms that this package uses for prompts.
 
-The forms are those of the API's published description (2.0.0) and of comfy-api-proxy 0.1.6.
+The forms are from the API's published description (2.0.0) and from comfy-api-proxy 0.1.6.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .run_event import Outcome
 from .submission import refusal_body
 
 LABEL: Final = "comfyflow"
-"""Under which name a job's labels hold the id that this package gave the prompt."""
+"""The label of a job that holds the id that this package gave the prompt."""
 
 
 _KEYS: Final = {
@@ -34,7 +34,7 @@ _KEYS: Final = {
     "audio": "audio",
     "latent": "latents",
 }
-"""Under which key a node gives files of a kind; the API tells the kind alone."""
+"""The output key for each kind of file; the API reports only the kind."""
 
 
 _WAITING: Final = frozenset({"queued"})
@@ -50,8 +50,8 @@ class ApiJob:
     Attributes:
         id: Its id.
         status: ``queued``, ``running``, ``canceling``, ``succeeded``, ``failed``, ``canceled`` or
-            ``expired``; of newer servers perhaps another.
-        label: The id that this package gave the prompt, where the job has it.
+            ``expired``; newer servers may use others.
+        label: The id that this package gave the prompt, if the job has it.
         raw: The server's own object.
     """
 
@@ -62,11 +62,11 @@ class ApiJob:
 
     @property
     def sighting(self) -> Sighting | None:
-        """Where the prompt is; None where the server does not have it.
+        """Where the prompt is; None if the server does not have it.
 
-        comfy-api-proxy (0.1.6) looks into the history of ComfyUI and then into its queue, and calls
-        ``expired`` what it finds in neither: a job that ends in between, too. So that is no end, but
-        a reason to ask again.
+        comfy-api-proxy (0.1.6) looks in ComfyUI's history and then in its queue, and reports ``expired`` if
+        the job is in neither, which includes a job that ends in between. So ``expired`` is not an end, but a
+        reason to ask again.
         """
         if self.status == "expired":
             return None
@@ -103,7 +103,7 @@ class ApiJob:
 
 
 def read_api_job(value: object) -> ApiJob | None:
-    """A job as the server tells it; None for what is none."""
+    """Parse a job as the server sends it; None if it is not one."""
     if not is_object(value) or not isinstance(value.get("id"), str) or not value["id"]:
         return None
     label = value.get("metadata")
@@ -113,16 +113,15 @@ def read_api_job(value: object) -> ApiJob | None:
 
 
 def queue_position(said: Mapping[str, Any]) -> int:
-    """How many prompts run or wait before one: the first that waits is at position 1."""
+    """How many prompts run or wait before this one: the first waiting prompt is at position 1."""
     position = said.get("queue_position")
     return int(position) if is_number(position) and 0 <= position < 1 << 31 else 0
 
 
 def read_outputs(listed: object) -> dict[str, Mapping[str, Any]]:
-    """Files of a job by node, in the form in which ComfyUI tells them.
+    """A job's files by node, in ComfyUI's form.
 
-    What else the server says of a file (the id and the hash of its asset, its address) stays with it;
-    a size of 0 says nothing.
+    Other properties of a file (its asset's id and hash, its address) are kept; a size of 0 means unknown.
     """
     found: dict[str, dict[str, list[Any]]] = {}
     for output in array_or_empty(listed):
@@ -143,12 +142,12 @@ def _read_file(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def error_code(answer: Answer) -> str:
-    """The code of an error answer, such as ``invalid_workflow``; empty where it has none."""
+    """The code of an error answer, such as ``invalid_workflow``; empty if it has none."""
     return text_or_empty(_error_in(answer).get("code"))
 
 
 def as_comfyui_refusal(answer: Answer) -> Answer:
-    """The answer that refuses a job, in the form in which ComfyUI refuses a prompt."""
+    """The answer that refuses a job, in the form of ComfyUI's refusal of a prompt."""
     said = _error_in(answer)
     errors = object_or_empty(object_or_empty(said.get("details")).get("node_errors"))
     body: dict[str, Any] = {
@@ -164,7 +163,7 @@ def as_comfyui_refusal(answer: Answer) -> Answer:
 
 
 def _node_error(entry: object) -> object:
-    """What is wrong with one node: ComfyUI's own object, or the short list of the API's description."""
+    """The errors of one node: ComfyUI's own object, or the short list from the API's description."""
     if not is_array(entry):
         return entry
     errors = [

@@ -1,4 +1,4 @@
-"""Carrying flows out by awaiting: httpx's and websockets' asyncio sides."""
+"""The driver that awaits: flows run on the asyncio sides of httpx and websockets."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ _SENDING_SECONDS: Final = 0.5
 
 
 def _spare_imports() -> None:
-    """Have httpcore not search for ``sniffio`` in vain.
+    """Keep httpcore from searching for a ``sniffio`` that is not installed.
 
-    It imports it four times for each request. Where it is not installed, as beside anyio 4.12, Python
-    searches the whole path each time, which takes a quarter of the processor time of a request.
+    It imports ``sniffio`` four times per request. If that is not installed, as with anyio 4.12, Python
+    searches the whole path each time, which takes a quarter of a request's processor time.
     """
     if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
         sys.modules["sniffio"] = cast("Any", None)
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    """Puts the credentials to requests of their own origin, and to no other."""
+    """Adds the credentials to requests to their own origin only."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, core: Core) -> None:
         self._inner = inner
@@ -90,17 +90,17 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 class AsyncDriver:
-    """Carries out what flows want; other tasks run while it waits.
+    """Carries out the effects of flows; other tasks run while it waits.
 
     Args:
         core: The client.
-        options: What it was made with.
+        options: The options it was created with.
         transport: An httpx transport instead of the network.
         connect: Opens sockets instead of websockets.
     """
 
     awaits: Final = True
-    """Whether what a function of the user's gives is awaited."""
+    """Whether the value of a user function is awaited."""
     new_signal: Final = LoopSignal
 
     def __init__(
@@ -134,8 +134,7 @@ class AsyncDriver:
         """Carry out a flow and return what it returns.
 
         Args:
-            flow: The flow; whatever ends it, a cancellation too, it has tidied up when this
-                returns.
+            flow: The flow; however it ends, by cancellation too, it has cleaned up when this returns.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -154,7 +153,7 @@ class AsyncDriver:
             flow.close()
 
     def start_socket(self) -> None:
-        """Have the socket opened, if it is not. Outside of a loop it waits for one."""
+        """Start opening the socket, unless it is open. Outside an event loop it waits for one."""
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -168,7 +167,7 @@ class AsyncDriver:
             self._caller = asyncio.get_running_loop().create_task(calling, name="comfyflow-callbacks")
 
     def call_back(self, callbacks: Callbacks) -> None:
-        """Have functions called with what comes over the socket, by a task of their own."""
+        """Start the task that calls functions with what comes over the socket."""
         self._callbacks = callbacks
         self.start_socket()
 
@@ -184,10 +183,10 @@ class AsyncDriver:
                 loop.call_exception_handler({"message": said, "exception": error})
 
     async def see_through(self, flow: Flow[T]) -> T:
-        """Carry out a flow in a task of its own: it goes on though the one who waits is cancelled.
+        """Carry out a flow in its own task: it continues even if the waiting task is cancelled.
 
         Args:
-            flow: The flow; it raises nothing.
+            flow: The flow; it must not raise.
         """
         task = asyncio.get_running_loop().create_task(self.drive(flow))
         self._going_on.add(task)
@@ -195,7 +194,7 @@ class AsyncDriver:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Close everything. Whoever waits is told."""
+        """Close everything. Pending waits end with an error."""
         if self._going_on:
             await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()
@@ -206,12 +205,12 @@ class AsyncDriver:
         await self._socket.close()
         await self._cut()
         await self._http.aclose()
-        await asyncio.sleep(0)  # tasks of websockets that were cancelled come to their end
+        await asyncio.sleep(0)  # let cancelled tasks of websockets finish
 
     def abandon(self) -> None:
-        """Close everything where the client was collected without having been closed.
+        """Close everything if the client was garbage-collected without being closed.
 
-        A collector may run in any thread: the loop closes, if it still goes round.
+        The collector may run in any thread: the loop does the closing if it still runs.
         """
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):
@@ -236,7 +235,7 @@ class AsyncDriver:
         task.add_done_callback(self._beside.discard)
 
     async def tell(self, function: Callable[[Any], Any], value: object) -> Any:
-        """Call a function of the user's, and await what it gives, if it can be."""
+        """Call a user function, and await its value if that is awaitable."""
         given = function(value)
         return await given if inspect.isawaitable(given) else given
 
@@ -254,7 +253,7 @@ class AsyncDriver:
         return results
 
     async def _end_calls(self) -> None:
-        """Let the function that is being called come to its end; one that does not is cancelled."""
+        """Let the function that is being called finish, and cancel it if it does not."""
         task = self._caller
         if task is None or task is asyncio.current_task():
             return
@@ -263,10 +262,10 @@ class AsyncDriver:
         await asyncio.gather(task, return_exceptions=True)
 
     async def _cut(self) -> None:
-        """Let what is being sent come to its end, and break off what does not.
+        """Let requests in flight finish, and cancel those that do not.
 
-        httpx would not close a connection that is only being made, nor does asyncio always
-        where that is cancelled at the moment at which it is there.
+        httpx does not close a connection that is still being made, and asyncio does not always if it is
+        cancelled at the moment that the connection is ready.
         """
         if self._sending:
             await asyncio.wait(self._sending, timeout=_SENDING_SECONDS)
@@ -277,7 +276,7 @@ class AsyncDriver:
         await asyncio.gather(*cut, return_exceptions=True)
 
     async def _send(self, effect: Send) -> Answer:
-        """Send a request in a task of its own, which `close` can break off."""
+        """Send a request in its own task, which `close` can cancel."""
         if self.core.hub.stop.is_set():
             raise closed(effect.request)
         task = asyncio.get_running_loop().create_task(self._exchange(effect))
@@ -327,7 +326,7 @@ class AsyncDriver:
 
 
 _CLOSING: Final[set[asyncio.Task[None]]] = set()
-"""A loop keeps no task alive by itself."""
+"""An event loop does not keep tasks alive."""
 
 
 def _close_abandoned(driver: AsyncDriver) -> None:
@@ -337,11 +336,11 @@ def _close_abandoned(driver: AsyncDriver) -> None:
 
 
 class AsyncSocketDriver:
-    """The WebSocket, read by a task of its own.
+    """The WebSocket, read by its own task.
 
     Args:
         core: The client.
-        options: How connections are made.
+        options: How to connect.
         connect: Opens sockets instead of websockets.
     """
 
@@ -355,19 +354,19 @@ class AsyncSocketDriver:
         self._opening = False
 
     def start(self) -> None:
-        """Have the task running."""
+        """Start the task, unless it runs."""
         if self._task is None and not self._core.hub.stop.is_set():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="comfyflow-socket")
 
     def hang_up(self) -> None:
-        """Break the connection; the task opens it again."""
+        """Break the connection; the task reopens it."""
         if self._connection is not None:
             task = asyncio.get_running_loop().create_task(_close(self._connection))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """End the task. One that closes its connection is let finish, so that nothing is left."""
+        """End the task. One that is closing its connection may finish, so that nothing is left."""
         task = self._task
         if task is None:
             return
@@ -404,7 +403,7 @@ class AsyncSocketDriver:
             return await self._hang_up()
         except Exception as error:
             foreign = self._connect is not None
-            failure = socket_failure(error, foreign, asyncio.TimeoutError)  # no OSError before 3.11
+            failure = socket_failure(error, foreign, asyncio.TimeoutError)  # not an OSError before 3.11
             if failure is None or failure is error:
                 raise
             raise failure from (error if foreign else None)
@@ -416,7 +415,7 @@ class AsyncSocketDriver:
         try:
             return await asyncio.wait_for(coming, seconds)
         except asyncio.TimeoutError:  # another class before Python 3.11
-            raise SocketFailure("the server did not greet") from None
+            raise SocketFailure("the server sent no greeting") from None
 
     async def _open(self) -> None:
         self._opening = True
@@ -449,6 +448,6 @@ class AsyncSocketDriver:
 
 
 async def _close(connection: AsyncWebSocket) -> None:
-    """Close a connection; one that cannot be closed is broken, as the one who receives will hear."""
+    """Close a connection; if it cannot be closed it is broken, and the receiver will notice."""
     with contextlib.suppress(Exception):
         await connection.close()

@@ -1,4 +1,4 @@
-"""A prompt that an `AsyncClient` has sent: what one waits for, watches and cancels."""
+"""A prompt that an `AsyncClient` has sent: wait for it, watch it, cancel it."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class AsyncHandle(BaseHandle[T_co]):
-    """A prompt that the server has. Made by `AsyncClient.submit`."""
+    """A prompt that the server has. Returned by `AsyncClient.submit`."""
 
     _driver: AsyncDriver
 
     async def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Outcome:
-        """Wait until the prompt has ended, well or not.
+        """Wait until the prompt has ended, successfully or not.
 
-        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
+        Interrupting the wait leaves the prompt running; `cancel` removes it from the server.
 
         Args:
-            timeout: Seconds; None for as long as it takes.
+            timeout: Seconds; None for no limit.
 
         Raises:
-            WaitTimeout: The time is over. The prompt goes on.
-            ServerUnreachable: The server has been away for too long.
+            WaitTimeout: The time is up. The prompt keeps running.
+            ServerUnreachable: The server has been unreachable for too long.
         """
         return await self._driver.drive(Wait(self._core, self._run, timeout).outcome())
 
     async def result(self, timeout: float | None = DEFAULT_TIMEOUT) -> T_co:
-        """Wait until the prompt has ended, and give what it gave.
+        """Wait until the prompt has ended, and return its result.
 
-        An interrupt of the wait lets the prompt go on; `cancel` takes it off the server.
+        Interrupting the wait leaves the prompt running; `cancel` removes it from the server.
 
         Args:
-            timeout: Seconds; None for as long as it takes.
+            timeout: Seconds; None for no limit.
 
         Raises:
-            ExecutionError: A node raised; `PartialSuccess`, where others gave their outputs.
+            ExecutionError: A node raised; `PartialSuccess` if other nodes gave their outputs.
             Interrupted: The run was stopped.
             PromptLost: The prompt was deleted, or the server restarted.
-            WaitTimeout: The time is over. The prompt goes on.
-            ServerUnreachable: The server has been away for too long.
+            WaitTimeout: The time is up. The prompt keeps running.
+            ServerUnreachable: The server has been unreachable for too long.
         """
         return await self._driver.drive(self._result(timeout))
 
     async def events(self, timeout: float | None = DEFAULT_TIMEOUT) -> AsyncIterator[RunEvent]:
-        """What happens to the prompt, from its beginning; the last one is `RunDone`.
+        """Yield the prompt's events from its beginning; the last one is `RunDone`.
 
         Args:
-            timeout: Seconds for all of it; None for as long as it takes.
+            timeout: Seconds for the whole wait; None for no limit.
 
         Raises:
-            WaitTimeout: The time is over. The prompt goes on.
-            ServerUnreachable: The server has been away for too long.
+            WaitTimeout: The time is up. The prompt keeps running.
+            ServerUnreachable: The server has been unreachable for too long.
         """
         feed = self._run.feed_for(self._core.new_signal())
         waiting = Wait(self._core, self._run, timeout)
@@ -74,11 +74,11 @@ class AsyncHandle(BaseHandle[T_co]):
             self._run.drop(feed)
 
     async def status(self) -> RunStatus:
-        """Where the prompt is now, by asking the server."""
+        """Ask the server where the prompt is now."""
         return await self._driver.drive(self._status())
 
     async def cancel(self, timeout: float = 30.0) -> bool:
-        """Take the prompt out of the queue, or stop it; returns when it is out.
+        """Remove the prompt from the queue, or stop it, and wait until it is gone.
 
         Args:
             timeout: Seconds to wait for its end.
@@ -87,6 +87,6 @@ class AsyncHandle(BaseHandle[T_co]):
             Whether there was anything to cancel.
 
         Raises:
-            WaitTimeout: It still runs.
+            WaitTimeout: It is still running.
         """
         return await self._driver.drive(self._cancel(timeout))

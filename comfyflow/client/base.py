@@ -1,4 +1,4 @@
-"""What the two clients and their handles have in common, and the little that each does in its own way."""
+"""What the two clients and their handles share, and the little in which they differ."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def awaiting(
 
 
 def refuse_coroutine(function: Callable[..., Any] | None, name: str) -> None:
-    """Refuse an ``async def`` where nobody would await it.
+    """Refuse an ``async def`` that would never be awaited.
 
     Args:
         function: The callback.
-        name: What it is called in the message.
+        name: Its name in the message.
 
     Raises:
         TypeError: It is one.
@@ -77,14 +77,16 @@ def refuse_coroutine(function: Callable[..., Any] | None, name: str) -> None:
     import inspect
 
     if inspect.iscoroutinefunction(function):
-        raise TypeError(f"{name} of a Client cannot be an async function: nobody awaits it; use AsyncClient")
+        raise TypeError(
+            f"{name} of a Client cannot be an async function: it would never be awaited; use AsyncClient"
+        )
 
 
 def _refuse_unknown(client: str, method: Callable[..., Any], keywords: Iterable[str]) -> None:
-    """Raise for a keyword that a method does not take.
+    """Raise for an unknown keyword of a method.
 
     Raises:
-        TypeError: There is one.
+        TypeError: There is an unknown keyword.
     """
     import inspect
 
@@ -92,7 +94,7 @@ def _refuse_unknown(client: str, method: Callable[..., Any], keywords: Iterable[
 
 
 def _described(method: Callable[..., Any], flow: Callable[..., Any]) -> Callable[..., Any]:
-    """The method under the flow's name, with its documentation and its parameters."""
+    """Make the method under the flow's name, with its documentation and parameters."""
     import inspect
 
     functools.update_wrapper(method, flow, assigned=("__doc__", "__name__", "__qualname__"), updated=())
@@ -114,10 +116,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class BaseClient:
-    """A client, apart from how it waits.
+    """A client, independent of how it waits.
 
     Args:
-        core: What it is.
+        core: The client's core.
     """
 
     def __init__(self, core: Core) -> None:
@@ -142,19 +144,19 @@ class BaseClient:
 
     @property
     def socket_error(self) -> str:
-        """Why the socket is not open; empty while it is, and before it was tried."""
+        """Why the socket is not open; empty while it is, and before the first attempt."""
         if not self._core.use_socket:
             return "the client was made with websocket=False"
         return self._core.hub.failure
 
     @property
     def closed(self) -> bool:
-        """Whether the client was closed."""
+        """Whether the client is closed."""
         return self._core.hub.stop.is_set()
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that go to the server with every request. They may hold credentials."""
+        """The headers that are sent to the server with every request. They may hold credentials."""
         return dict(self._core.credentials.headers)
 
     def api_url(self, route: str = "") -> str:
@@ -181,19 +183,19 @@ class BaseClient:
     def on(self, kind: str, function: Callable[[ServerEvent], object]) -> Callable[[], None]: ...
 
     def on(self, kind: Any, function: Callable[[Any], object]) -> Callable[[], None]:
-        """Have a function called whenever something comes over the socket, which is opened for it.
+        """Call a function for every event of a kind from the socket, which is opened for it.
 
-        Functions are called one after the other, in the order of the events, beside everything
-        else: by a thread of their own, or by a task, which awaits what an ``async def`` gives. They
-        may run prompts. What one raises is shown as an error of a thread or task is.
+        Functions are called one after the other, in the order of the events, concurrently with everything
+        else: in their own thread, or in a task, which awaits an ``async def``. They may run prompts. An
+        exception of one is reported like that of any thread or task.
 
         Args:
-            kind: A class of events of `comfyflow.client`, such as ``Progress``, or one that several derive
-                from; or the type of a message, ``"progress"``, also one that a node has of its own.
-            function: Is given the event.
+            kind: A class of events of `comfyflow.client`, such as ``Progress``, or a base class of several;
+                or a message type, ``"progress"``, including types that custom nodes define.
+            function: Called with the event.
 
         Returns:
-            A function that ends it.
+            A function that stops the calls.
 
         Raises:
             ClientError: The client was made with ``websocket=False``.
@@ -207,14 +209,14 @@ class BaseClient:
     def once(self, kind: str, function: Callable[[ServerEvent], object]) -> Callable[[], None]: ...
 
     def once(self, kind: Any, function: Callable[[Any], object]) -> Callable[[], None]:
-        """Have a function called with the next event of a kind, and not again; see `on`.
+        """Call a function with the next event of a kind only; see `on`.
 
         Args:
-            kind: A class of events, or the type of a message.
-            function: Is given the event.
+            kind: A class of events, or a message type.
+            function: Called with the event.
 
         Returns:
-            A function that ends it before.
+            A function that cancels it.
 
         Raises:
             ClientError: The client was made with ``websocket=False``.
@@ -223,14 +225,12 @@ class BaseClient:
 
     @property
     def registered(self) -> tuple[type[BaseServerEvent] | str, ...]:
-        """What functions are called for: the kinds that `on` and `once` were given."""
+        """The kinds of events that `on` and `once` registered functions for."""
         return self._callbacks.kinds
 
     def _subscribe(self, kind: Any, function: Callable[[Any], object], once: bool) -> Callable[[], None]:
         if not isinstance(kind, str) and not (isinstance(kind, type) and issubclass(kind, BaseServerEvent)):
-            raise TypeError(
-                f"on() takes a class of events of comfyflow.client or the type of a message, not {kind!r}"
-            )
+            raise TypeError(f"on() takes an event class of comfyflow.client or a message type, not {kind!r}")
         require_socket(self._core)
         self._refuse_function(function, "a callback")
         remove = self._callbacks.add(Subscription(kind, function, once))
@@ -239,33 +239,33 @@ class BaseClient:
         return remove
 
     def _refuse_function(self, function: Callable[[Any], object] | None, name: str) -> None:
-        """Refuse a function that cannot be called as it wants to be.
+        """Refuse an async function that the client cannot await.
 
         Raises:
-            TypeError: It is to be awaited, and nobody can.
+            TypeError: It must be awaited, which this client cannot do.
         """
 
     def _refuse_resolver(self, resolver: object) -> None:
-        """Refuse a resolver that cannot be called as it wants to be.
+        """Refuse an async resolver that the client cannot await.
 
         Raises:
-            ClientError: It is to be awaited, and nobody can.
+            ClientError: It must be awaited, which this client cannot do.
         """
 
     def _call_back(self) -> None:
-        """Have the functions called from now on."""
+        """Start calling the functions."""
         raise NotImplementedError
 
     # Requests
 
     def use(self, middleware: Middleware) -> Callable[[], None]:
-        """Have every request go through something, outside of all that it goes through already.
+        """Add a middleware that every request goes through, outside those added before.
 
         Args:
-            middleware: Is given the request and the way on, as the option ``middleware``.
+            middleware: Called with the request and the next step, like the option ``middleware``.
 
         Returns:
-            A function that takes it out again.
+            A function that removes it.
         """
         layers = self._core.middleware
         layers.insert(0, middleware)
@@ -285,14 +285,14 @@ class BaseClient:
         return tuple(self._core.middleware)
 
     def reset_cache(self) -> None:
-        """Forget what the server has said of itself: kept answers (see ``cache``), and its schema."""
+        """Forget what the server has said about itself: cached answers (see ``cache``) and its schema."""
         self._core.cache.clear()
         self._core.schemas.clear()
 
     # Results
 
     def register(self, resolver: Resolver[Any, Any]) -> None:
-        """Have ``result.resolve(node)`` make this of the outputs of a node class.
+        """Let ``result.resolve(node)`` use this for the outputs of a node class.
 
         Args:
             resolver: Made by `comfyflow.client.resolver`.
@@ -304,7 +304,7 @@ class BaseClient:
         filename: str,
         *,
         subfolder: str = "",
-        type: str = "output",  # noqa: A002  # the server's word
+        type: str = "output",  # noqa: A002  # the server's name for it
         preview: str | None = None,
         channel: str | None = None,
     ) -> str:
@@ -329,16 +329,16 @@ class BaseClient:
 
 
 class AsyncParts(BaseClient):
-    """What an `AsyncClient` does in its own way: its files cannot be read without being awaited."""
+    """The part that is specific to an `AsyncClient`: reading its files must be awaited."""
 
     _driver: AsyncDriver
 
     def read_file(self, file: OutputFile) -> bytes:
-        """For `OutputFile.bytes`, which cannot wait: refuses."""
+        """For `OutputFile.bytes`, which cannot await: refuses."""
         raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.aread()`")
 
     def save_file(self, file: OutputFile, path: Path) -> Path:  # noqa: ARG002
-        """For `OutputFile.save`, which cannot wait: refuses."""
+        """For `OutputFile.save`, which cannot await: refuses."""
         raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.asave(path)`")
 
     async def _aread_file(self, file: OutputFile) -> bytes:
@@ -351,7 +351,7 @@ class AsyncParts(BaseClient):
 
 
 class BlockingParts(BaseClient):
-    """What a `Client` does in its own way: it awaits nothing, whoever gives it what is to be awaited."""
+    """The part that is specific to a `Client`: it never awaits anything."""
 
     _driver: BlockingDriver
 
@@ -382,20 +382,20 @@ class BlockingParts(BaseClient):
         refuse_async(resolver)
 
     def _schema_of(self, version: Version | None) -> Schema:
-        """For `load_schema`, which must not keep a server waiting for patience's sake."""
+        """For `load_schema`, which must not retry for as long as a run would."""
         return self._driver.drive(whole_schema(self._core, version))
 
 
 class BaseHandle(Generic[T_co]):
-    """A prompt that the server has, apart from how it is waited for.
+    """A prompt that the server has, independent of how it is waited for.
 
     Args:
         core: The client.
         started: The prompt.
         source: Fetches files.
-        resolve: What to make of the result; None for the result itself.
-        resolvers: What the client makes of the outputs of some classes.
-        awaits: Whether what a resolver makes is awaited.
+        resolve: Converts the result; None for the result itself.
+        resolvers: The client's resolvers for the outputs of some classes.
+        awaits: Whether a resolver's value is awaited.
     """
 
     def __init__(
@@ -422,22 +422,22 @@ class BaseHandle(Generic[T_co]):
 
     @property
     def number(self) -> float | None:
-        """Its priority; None where the server's answer was lost."""
+        """Its priority; None if the server's answer was lost."""
         return self._started.number
 
     @property
     def report(self) -> Report | None:
-        """What the server found wrong with outputs that it dropped, or None."""
+        """What the server found wrong with the outputs that it dropped, or None."""
         return self._started.report
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What may go wrong although the server takes it; see `Report.warnings`."""
+        """What may go wrong although the server accepts it; see `Report.warnings`."""
         return self._started.warnings
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended; None while it has not, as far as is known here."""
+        """How it ended; None while it is not known to have ended."""
         return self._run.outcome
 
     def _result(self, timeout: float | None) -> Flow[T_co]:

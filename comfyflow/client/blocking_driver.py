@@ -1,4 +1,4 @@
-"""Carrying flows out by blocking: httpx, threads, and websockets' own thread."""
+"""The driver that blocks: httpx, threads, and websockets' own thread."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _CLOSING_SECONDS: Final = 5.0
 
 
 class _Transport(httpx.BaseTransport):
-    """Puts the credentials to requests of their own origin, and to no other."""
+    """Adds the credentials to requests to their own origin only."""
 
     def __init__(self, inner: httpx.BaseTransport, core: Core) -> None:
         self._inner = inner
@@ -77,17 +77,17 @@ class _Transport(httpx.BaseTransport):
 
 
 class BlockingDriver:
-    """Carries out what flows want, one thing after the other, in the thread that asks.
+    """Carries out the effects of flows, one after the other, in the calling thread.
 
     Args:
         core: The client.
-        options: What it was made with.
+        options: The options it was created with.
         transport: An httpx transport instead of the network.
         connect: Opens sockets instead of websockets.
     """
 
     awaits: Final = False
-    """Whether what a function of the user's gives is awaited."""
+    """Whether the value of a user function is awaited."""
     new_signal: Final = threading.Event
 
     def __init__(
@@ -116,7 +116,7 @@ class BlockingDriver:
         """Carry out a flow and return what it returns.
 
         Args:
-            flow: The flow; whatever ends it, Ctrl-C too, it has tidied up when this returns.
+            flow: The flow; however it ends, by Ctrl-C too, it has cleaned up when this returns.
             halt: Ends it from another thread.
         """
         try:
@@ -135,13 +135,13 @@ class BlockingDriver:
             flow.close()
 
     def start_socket(self) -> None:
-        """Have the socket opened, if it is not."""
+        """Start opening the socket, unless it is open."""
         self._socket.start()
 
     def call_back(self, callbacks: Callbacks) -> None:
-        """Have functions called with what comes over the socket, by a thread of their own.
+        """Start the thread that calls functions with what comes over the socket.
 
-        Not by the socket's: a function may wait for a prompt, and so for the socket.
+        Not the socket's thread: a function may wait for a prompt, and so for the socket.
         """
         if self._caller is None:
             self._caller = threading.Thread(
@@ -161,14 +161,14 @@ class BlockingDriver:
                 threading.excepthook(threading.ExceptHookArgs(told))
 
     def close(self) -> None:
-        """Close everything. Whoever waits is told."""
+        """Close everything. Pending waits end with an error."""
         self.core.hub.close()
         self._beside.halt()
         self._socket.close()
         self._http.close()
 
     def abandon(self) -> None:
-        """Close everything where the client was collected without having been closed."""
+        """Close everything if the client was garbage-collected without being closed."""
         self._beside.halt()
         self._socket.abandon()
         self._http.close()
@@ -194,11 +194,11 @@ class BlockingDriver:
             self.drive(flow, self._beside)
 
     def tell(self, function: Callable[[Any], Any], value: object) -> Any:
-        """Call a function of the user's."""
+        """Call a user function."""
         return function(value)
 
     def see_through(self, flow: Flow[T]) -> T:
-        """Carry out a flow where the one who waits was interrupted; a second interrupt ends it."""
+        """Carry out a flow after the wait was interrupted; a second interrupt ends it."""
         return self.drive(flow)
 
     def _send(self, effect: Send, halt: Halt | None) -> Answer:
@@ -241,11 +241,11 @@ class BlockingDriver:
 
 
 class BlockingSocketDriver:
-    """The WebSocket, read by a thread of its own.
+    """The WebSocket, read by its own thread.
 
     Args:
         core: The client.
-        options: How connections are made.
+        options: How to connect.
         connect: Opens sockets instead of websockets.
     """
 
@@ -260,27 +260,27 @@ class BlockingSocketDriver:
         self._abandoned = False
 
     def start(self) -> None:
-        """Have the thread running."""
+        """Start the thread, unless it runs."""
         with self._lock:
             if self._thread is None and not self._core.hub.stop.is_set():
                 self._thread = threading.Thread(target=self._run, name="comfyflow-socket", daemon=True)
                 self._thread.start()
 
     def hang_up(self) -> None:
-        """Break the connection; the thread opens it again."""
+        """Break the connection; the thread reopens it."""
         connection = self._connection
         if connection is not None:
             connection.close()
 
     def close(self) -> None:
-        """End the thread. One that waits for a connection ends by itself, when that is decided."""
+        """End the thread. One that waits for a connection ends by itself when the attempt does."""
         self.hang_up()
         thread = self._thread
         if thread is not None and not self._opening and thread is not threading.current_thread():
             thread.join(_CLOSING_SECONDS)
 
     def abandon(self) -> None:
-        """Have the thread end, where a collector asks: no lock is taken, nobody is waited for."""
+        """End the thread on behalf of the garbage collector: take no lock, wait for nothing."""
         self._abandoned = True
         opened = getattr(self._connection, "socket", None)
         opened = opened.inner if isinstance(opened, SharedTlsSocket) else opened
@@ -339,23 +339,23 @@ class BlockingSocketDriver:
             return self._connect(self._options.socket_request(self._core))
         from websockets.sync import client
 
-        # Of the newer websockets, only this one can be told which redirects to follow.
+        # Of the newer websockets APIs, only this one allows choosing which redirects to follow.
         connect: Any = getattr(client, "reconnect", client.connect)
         arguments = self._options.socket(self._core)
         if arguments["ssl"] is not None:
-            arguments["ssl"] = SharedTls(arguments["ssl"])  # websockets reads in a thread of its own
+            arguments["ssl"] = SharedTls(arguments["ssl"])  # websockets reads in its own thread
         connecting = cast("ClientConnection", within_origin(connect, self._core.address)(**arguments))
         # A connection's own __enter__ does nothing else.
         return connecting.__enter__()
 
     def _received(self, seconds: float | None) -> str | bytes:
         connection: Any = self._open_connection()
-        if seconds is None or self._connect is not None:  # a foreign socket knows no timeout
+        if seconds is None or self._connect is not None:  # a socket that was passed in has no timeout
             return cast("str | bytes", connection.recv())
         try:
             return cast("str | bytes", connection.recv(timeout=seconds))
         except TimeoutError:
-            raise SocketFailure("the server did not greet") from None
+            raise SocketFailure("the server sent no greeting") from None
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
@@ -369,7 +369,7 @@ class BlockingSocketDriver:
 
 
 def _watch(signal: Signal, seconds: float) -> None:
-    """Wait until a signal is set or the seconds have passed."""
+    """Wait until a signal is set or the time is up."""
     if not isinstance(signal, threading.Event):
         raise TypeError("a blocking client waits for threading events")
     signal.wait(seconds)

@@ -65,12 +65,12 @@ class Client(BlockingParts):
         url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
             ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
-        connect_socket: Opens the WebSocket, instead of the websockets package.
-        options: Further ones: see `ClientOptions`.
+        connect_socket: Opens the WebSocket instead of the websockets package.
+        options: Other options: see `ClientOptions`.
 
     Raises:
-        ClientError: The address is none.
-        TypeError: There is no such option.
+        ClientError: The address is not valid.
+        TypeError: An option is unknown.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Client(BlockingParts):
         self._collected.atexit = False
 
     def close(self) -> None:
-        """Close all connections. Prompts in flight go on; whoever waits gets a `ClientError`."""
+        """Close all connections. Prompts in flight keep running; pending waits raise `ClientError`."""
         self._collected.detach()
         self._driver.close()
 
@@ -165,32 +165,29 @@ class Client(BlockingParts):
         resolver: Callable[[Any], Any] | None = None,
         **options: Unpack[WaitOptions],
     ) -> Any:
-        """Run something and wait for what it gives.
+        """Run a workflow and wait for its result.
 
-        Ctrl-C cancels
-        the prompt on the server too, unless ``on_interrupt="leave"`` says otherwise. An error, and
-        a time that is over, let it go on.
+        Ctrl-C cancels the prompt on the
+        server too, unless ``on_interrupt="leave"`` is given. After an error or a timeout it keeps running.
 
         Args:
-            target: A workflow, a node, prompt JSON, the editor's JSON, the body of a request, or a
-                file that has one of them. Files given to nodes such as ``LoadImage`` are uploaded:
-                paths, bytes, pictures of Pillow and NumPy. Uploaded files and results of earlier
-                runs stand for themselves.
-            resolver: What to make of the result; its value is returned instead.
-            options: How it is run and waited for: see `WaitOptions`.
+            target: A workflow, a node, prompt JSON, the editor's JSON, a request body, or a file with one of
+                these. Files given to nodes such as ``LoadImage`` are uploaded: paths, bytes, Pillow and NumPy
+                pictures. Uploaded files and results of earlier runs are used as they are.
+            resolver: Converts the result; its value is returned instead.
+            options: How to run it and wait: see `WaitOptions`.
 
         Returns:
-            The `Result`: ``result.output`` is what the root gives, ``result[node]`` what a node
-            gives.
+            The `Result`: ``result.output`` is the root's output, ``result[node]`` that of a node.
 
         Raises:
-            ValidationError: It has problems; nothing was sent.
+            ValidationError: The workflow has problems; nothing was sent.
             PromptRejected: The server found problems; nothing was queued.
-            ExecutionError: A node raised; `PartialSuccess`, where others gave their outputs.
+            ExecutionError: A node raised; `PartialSuccess` if other nodes gave their outputs.
             Interrupted: The run was stopped.
             PromptLost: The prompt was deleted, or the server restarted.
-            WaitTimeout: The time is over. A prompt that was sent goes on; the error has its id.
-            ServerUnreachable: Nobody is there, or the server stays away for too long.
+            WaitTimeout: The time is up. A prompt that was sent keeps running; the error has its id.
+            ServerUnreachable: The server does not answer, or stays away for too long.
         """
         refuse_strangers("Client.run", options, WaitOptions, "target", "resolver")
         settings = WaitSettings(**options)
@@ -278,20 +275,20 @@ class Client(BlockingParts):
         resolver: Callable[[Any], Any] | None = None,
         **options: Unpack[SubmitOptions],
     ) -> Any:
-        """Queue something, and do not wait for it.
+        """Queue a workflow without waiting for it.
 
         Args:
             target: See `run`.
-            resolver: What ``handle.result()`` makes of the result.
-            options: How it is run: see `SubmitOptions`.
+            resolver: What ``handle.result()`` converts the result with.
+            options: How to run it: see `SubmitOptions`.
 
         Returns:
-            A `Handle`.
+            The `Handle`.
 
         Raises:
-            ValidationError: It has problems; nothing was sent.
+            ValidationError: The workflow has problems; nothing was sent.
             PromptRejected: The server found problems; nothing was queued.
-            WaitTimeout: The time is over. A prompt that was sent goes on; the error has its id.
+            WaitTimeout: The time is up. A prompt that was sent keeps running; the error has its id.
             ServerUnreachable: The server does not answer.
         """
         refuse_strangers("Client.submit", options, SubmitOptions, "target", "resolver")
@@ -305,11 +302,11 @@ class Client(BlockingParts):
     def attach(self, prompt_id: str, *, resolver: Callable[[Result[NodeOutput]], T]) -> Handle[T]: ...
 
     def attach(self, prompt_id: str, *, resolver: Callable[[Any], Any] | None = None) -> Any:
-        """Take up a prompt that is on the server: of an earlier program, or of somebody else.
+        """Attach to a prompt that is on the server: from an earlier program, or from someone else.
 
         Args:
             prompt_id: Its id.
-            resolver: What ``handle.result()`` makes of the result.
+            resolver: What ``handle.result()`` converts the result with.
 
         Raises:
             PromptLost: The server does not know it.
@@ -317,16 +314,16 @@ class Client(BlockingParts):
         return self._handle(self._driver.drive(running.attach(self._core, prompt_id)), resolver)
 
     def connect(self, timeout: float | None = None) -> Self:
-        """Have the WebSocket open. It is opened by itself when it is needed; this tells whether it can be.
+        """Open the WebSocket. It opens automatically when it is needed; this checks that it can.
 
         Args:
-            timeout: Seconds to try; by default those of ``Limits.socket``.
+            timeout: Seconds to try; ``Limits.socket`` by default.
 
         Returns:
             The client.
 
         Raises:
-            SocketUnavailable: It cannot be opened; says why.
+            SocketUnavailable: It cannot be opened; the message says why.
             ClientError: The client is closed, or was made with ``websocket=False``.
         """
         self._driver.drive(connect(self._core, timeout))
@@ -336,12 +333,12 @@ class Client(BlockingParts):
         self._driver.call_back(self._callbacks)
 
     def events(self, timeout: float | None = None) -> Iterator[ServerEvent]:
-        """Everything that comes over the socket from this call on, until the client is closed.
+        """Yield everything that comes over the socket from this call on, until the client is closed.
 
-        What comes before the first event is taken is kept: the last 10,000 events.
+        Events are buffered until they are read: the last 10,000.
 
         Args:
-            timeout: Seconds from now after which it ends; None for no end.
+            timeout: Seconds from now until it ends; None for no limit.
 
         Raises:
             ClientError: The client was made with ``websocket=False``.

@@ -35,18 +35,18 @@ class ComfyUI:
     keeps_ids: ClassVar[bool] = True
 
     def refuse(self, options: RunSettings) -> None:
-        """See `Backend`: all that can be asked for is asked of this server first."""
+        """See `Backend`: ComfyUI supports everything that can be requested."""
 
     def submit(self, core: Core, run: Run, submission: Submission, prepared: Source) -> Flow[QueuedPrompt]:
         """See `Backend`."""
         return submit(core, run, submission, prepared)
 
-    def listen(self, core: Core, run: Run) -> Flow[None]:  # noqa: ARG002  # the socket tells of all
-        """See `Backend`: the socket tells of every prompt of the client."""
+    def listen(self, core: Core, run: Run) -> Flow[None]:  # noqa: ARG002  # the socket reports all
+        """See `Backend`: the socket reports every prompt of the client."""
         yield from ()
 
     def find(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
-        """Ask history, queue, and history again: between the two no prompt can slip through."""
+        """Ask the history, the queue, and the history again: no prompt can slip through between them."""
         for look in (self.ended, self.queued, self.ended):
             seen = yield from look(core, prompt_id)
             if seen is not None and (seen.state != "ended" or seen.outcome is not None):
@@ -101,7 +101,7 @@ class ComfyUI:
         return store_image(core, content, name, subfolder, kind)
 
     def has_file(self, core: Core, text: str) -> Flow[bool | None]:
-        """See `Backend`: it is asked for the file."""
+        """See `Backend`: asks the server for the file."""
         bare, kind = bare_name(text), "input"
         if bare != text:
             kind = text[len(bare) :].strip(" []")

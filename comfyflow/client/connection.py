@@ -1,4 +1,4 @@
-"""How connections to a server are made: credentials, TLS, proxies, and sockets that are handed in."""
+"""How to connect to a server: credentials, TLS, proxies, and sockets that are passed in."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SocketRequest:
-    """A WebSocket that is to be opened.
+    """A WebSocket to open.
 
     Attributes:
-        url: Its address, with ``clientId`` and whatever credentials go into the query.
-        headers: What the handshake sends, credentials among it.
-        tls: How a ``wss`` address is to be checked; None for ``ws``, or no check.
+        url: Its address, with ``clientId`` and any credentials that belong in the query.
+        headers: The headers of the handshake, including credentials.
+        tls: How to verify a ``wss`` address; None for ``ws``, or for no verification.
         proxy: The address of the proxy to go through, or None.
-        timeout: Seconds that it may take.
-        largest: The largest message to take, in bytes.
+        timeout: The time limit, in seconds.
+        largest: The largest message to accept, in bytes.
     """
 
     url: str = field(repr=False)
@@ -50,9 +50,9 @@ class SocketRequest:
 
 
 class WebSocket(Protocol):
-    """An open WebSocket. One thread receives; another may close it, which ends the receiving.
+    """An open WebSocket. One thread receives; another may close it, which ends the receive.
 
-    Whatever a method raises means that the connection is broken; the client opens another.
+    Any exception of a method means that the connection is broken; the client opens another.
     """
 
     def send(self, text: str, /) -> object:
@@ -102,15 +102,15 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def make_core(url: str | None, new_signal: Callable[[], Signal], options: ClientSettings) -> Core:
-    """The core of a client.
+    """Make the core of a client.
 
     Args:
         url: The server; see `read_address`.
         new_signal: Makes a signal of the driver's kind.
-        options: What the client was made with.
+        options: The options that the client was created with.
 
     Raises:
-        ClientError: The address is none.
+        ClientError: The address is not valid.
     """
     address, given = read_address(url)
     headers: dict[str, str] = {}
@@ -144,7 +144,7 @@ def make_core(url: str | None, new_signal: Callable[[], Signal], options: Client
 
 
 def _is_for(server: str, address: Address) -> bool:
-    """Whether a configured server is the one that is used; one that cannot be read is none."""
+    """Whether a configured server is the one in use; one that cannot be read is not."""
     try:
         return read_address(server)[0].origin == address.origin
     except ClientError:
@@ -152,13 +152,13 @@ def _is_for(server: str, address: Address) -> bool:
 
 
 def _typed(configured: GivenCredentials) -> ClientSettings:
-    """Configured credentials as the options that they stand for."""
+    """The options that configured credentials stand for."""
     values = configured.values
     pair: tuple[str, str] | None = None
     if "basic" in values:
         name, colon, password = values["basic"].partition(":")
         if not colon:
-            raise ConfigurationError(f"basic, of {configured.by}, is to be NAME:PASSWORD")
+            raise ConfigurationError(f"basic, from {configured.by}, must be NAME:PASSWORD")
         pair = (name, password)
     return ClientSettings(
         token=values.get("token"),
@@ -172,7 +172,7 @@ def _typed(configured: GivenCredentials) -> ClientSettings:
 def _add(
     headers: dict[str, str], query: dict[str, str], options: ClientSettings, further: Mapping[str, str]
 ) -> None:
-    """Put what options say into the headers and the query."""
+    """Put the options' credentials into the headers and the query."""
     if (token := options.token) is not None:
         query["token"] = token
     if (name_and_password := options.basic) is not None:
@@ -187,28 +187,27 @@ def _add(
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
-    """Refuse what no HTTP header can hold, while nothing of it need be shown.
+    """Refuse what an HTTP header cannot hold, without showing its value.
 
     Raises:
-        ClientError: A name or a value cannot be sent: the end of a line that was read with a
-            token, for one.
+        ClientError: A name or a value cannot be sent, such as a token that was read with its line end.
     """
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
-            raise ClientError(f"{name!r:.60} is no name of an HTTP header")
+            raise ClientError(f"{name!r:.60} is not an HTTP header name")
         if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise ClientError(
-                f"what is given for the header {name} cannot be sent: HTTP takes visible ASCII, without "
-                "spaces or the end of a line around it (strip what was read from a file)"
+                f"the value of the header {name} cannot be sent: HTTP takes visible ASCII, without "
+                "surrounding spaces or line ends (strip what was read from a file)"
             )
 
 
 class ConnectionOptions:
-    """How connections are made, for both drivers.
+    """How to connect, for both drivers.
 
     Args:
         core: The client.
-        options: What the client was made with.
+        options: The options that the client was created with.
     """
 
     def __init__(self, core: Core, options: ClientSettings) -> None:
@@ -228,10 +227,10 @@ class ConnectionOptions:
         self.timeout: Final = httpx.Timeout(limits.answer, connect=limits.connect)
 
     def transport(self, kind: Callable[..., T]) -> T:
-        """A transport of httpx for this server.
+        """Make an httpx transport for this server.
 
         Raises:
-            ClientError: There is no way through the proxy that was named.
+            ClientError: The named proxy cannot be used.
         """
         try:
             verify = tls_context(True) if self.tls is True else self.tls
@@ -240,7 +239,7 @@ class ConnectionOptions:
             raise ClientError(_no_proxy(self.proxy or "", error)) from None
 
     def socket_request(self, core: Core) -> SocketRequest:
-        """The socket that is to be opened."""
+        """The socket to open."""
         import ssl
 
         address = core.address
@@ -272,10 +271,10 @@ class ConnectionOptions:
 
 
 def tls_context(verify: ssl.SSLContext | bool | str | os.PathLike[str]) -> ssl.SSLContext:
-    """What checks the certificate of a server, of its WebSocket too.
+    """The TLS context that verifies the server's certificate, for its WebSocket too.
 
     Raises:
-        ClientError: The file that was named holds no certificate.
+        ClientError: The named file contains no certificate.
     """
     import ssl
 
@@ -291,7 +290,7 @@ def tls_context(verify: ssl.SSLContext | bool | str | os.PathLike[str]) -> ssl.S
     try:
         return ssl.create_default_context(cafile=path)
     except ssl.SSLError:
-        reason = "it holds no certificate in PEM form"
+        reason = "it contains no certificate in PEM form"
     except OSError as error:
         reason = error.strerror or str(error)
     raise ClientError(f"cannot trust the certificates in {path}: {reason}")
@@ -299,10 +298,11 @@ def tls_context(verify: ssl.SSLContext | bool | str | os.PathLike[str]) -> ssl.S
 
 @functools.cache
 def _usual_tls_context(*_places: str | None) -> ssl.SSLContext:
-    """What trusts the usual authorities: reading their certificates takes longer than making a client.
+    """The context that trusts the usual authorities: reading their certificates takes longer than creating a
+    client.
 
     Args:
-        _places: What the environment says of where certificates are; httpx heeds it.
+        _places: Where the environment says that certificates are; httpx heeds it.
     """
     import httpx
 
@@ -310,7 +310,7 @@ def _usual_tls_context(*_places: str | None) -> ssl.SSLContext:
 
 
 def environment_proxy(address: Address) -> str | None:
-    """The proxy that the environment names for an address, if any."""
+    """The environment's proxy for an address, if any."""
     from urllib.request import getproxies, proxy_bypass
 
     host = address.host.strip("[]")
@@ -326,7 +326,7 @@ def _no_proxy(proxy: str, error: Exception) -> str:
     shown = redacted(proxy)
     if isinstance(error, ImportError):
         return f"the proxy {shown} needs more packages: pip install 'httpx[socks]' python-socks"
-    return f"{shown!r} is no address of a proxy; write it like http://127.0.0.1:3128"
+    return f"{shown!r} is not a proxy address; write it like http://127.0.0.1:3128"
 
 
 def _is_local(address: Address) -> bool:
@@ -334,10 +334,11 @@ def _is_local(address: Address) -> bool:
 
 
 def within_origin(connect: Any, address: Address) -> Any:
-    """The ``connect`` of websockets, following redirects within an origin only: its headers say who we are.
+    """The ``connect`` of websockets, which follows redirects only within an origin: its headers carry
+    credentials.
 
     Args:
-        connect: The class; or a function, as older versions have it, which follows none at all.
+        connect: The class; or a function, as in older versions, which follows no redirects.
         address: The server.
     """
     if not isinstance(connect, type):
@@ -356,7 +357,7 @@ def _with_query(url: str, credentials: Credentials) -> str:
 
 
 def _auth_headers(auth: httpx.Auth | None, address: Address) -> dict[str, str]:
-    """What an httpx auth class adds to a request, for the socket's own handshake."""
+    """The headers that an httpx auth class adds to a request, for the socket's handshake."""
     if auth is None:
         return {}
     import httpx
@@ -371,9 +372,9 @@ def _auth_headers(auth: httpx.Auth | None, address: Address) -> dict[str, str]:
 
 
 def _silent_logger() -> Any:
-    """A logger that tells nobody: websockets logs headers and addresses, with their secrets."""
+    """A logger that discards everything: websockets logs headers and addresses, with their secrets."""
     import logging
 
-    logger = logging.Logger("comfyflow.websocket", logging.CRITICAL + 1)  # noqa: LOG001  # no child of the root
+    logger = logging.Logger("comfyflow.websocket", logging.CRITICAL + 1)  # noqa: LOG001  # not a child of the root logger
     logger.propagate = False
     return logger

@@ -1,4 +1,4 @@
-"""What all flows share: the address, the retries, the answers that are kept, and how an error is read."""
+"""What all flows share: the address, retries, cached answers, and how errors are read."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _KEPT: Final = frozenset(
         "workflow_templates",
     }
 )
-"""The routes whose answers change only when somebody installs something."""
+"""The routes whose answers change only when something is installed."""
 
 
 class AnswerCache:
-    """What a server has said of what it has.
+    """Cached answers about what a server has installed.
 
     Args:
-        seconds: For how long an answer is good; 0 keeps nothing.
-        clock: Seconds, monotonic.
-        life: Changes whenever the server may be another one than before.
+        seconds: How long an answer is valid; 0 caches nothing.
+        clock: A monotonic clock, in seconds.
+        life: Changes whenever the server may be a different one.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float], life: Callable[[], object]) -> None:
@@ -59,7 +59,7 @@ class AnswerCache:
         self._kept: dict[object, tuple[float, Answer]] = {}
 
     def fetch(self, request: Request, forward: Forward) -> Flow[Answer]:
-        """The answer to a request: a kept one, or a new one, which is kept if it is worth it."""
+        """The answer to a request: a cached one, or a new one, which is cached if it is worth it."""
         if self._seconds <= 0 or not _is_kept(request):
             return (yield from forward(request))
         key = (self._life(), request.path, request.query, _frozen(request.headers))
@@ -72,7 +72,7 @@ class AnswerCache:
         return answer
 
     def clear(self) -> None:
-        """Ask anew from now on."""
+        """Forget all answers."""
         self._kept.clear()
 
 
@@ -95,46 +95,46 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 _PASSING: Final = frozenset({408, 425, 429})
-"""Answers of a server that is busy: worth asking again, like those from 500 on."""
+"""Answers of a busy server: worth asking again, like those from 500 up."""
 
 
 _LASTING: Final = frozenset({501, 505})
-"""What a server cannot do it cannot do the next time either."""
+"""A server that cannot do something will not be able to the next time."""
 
 
 _SHOWN: Final = 400
 
 
 _WORDS: Final = Bounds(json=4 * MIB, values=200_000)
-"""What is read to find the sentence in an error answer."""
+"""How much of an error answer is read to find its message."""
 
 
 _LEAST: Final = 0.5
-"""Seconds that a server gets for an answer even where the time is over."""
+"""Seconds that a server has to answer even if the time is up."""
 
 
 _SCHEMES: Final = ("http", "https")
 
 
 _TRAVELLING: Final = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
-"""Headers of a request that another origin may see; any other may say who we are."""
+"""Request headers that another origin may see; any other may identify us."""
 
 
 class Core:
-    """What a client is, apart from its connections.
+    """A client without its connections.
 
     Args:
         address: Where the server is.
-        credentials: What must never be shown.
+        credentials: Never shown.
         client_id: The id under which the server knows the socket.
-        limits: Times and tries.
+        limits: Timeouts and retries.
         bounds: How much a server may send.
         middleware: Wraps every request, outermost first.
         new_signal: Makes a `Signal` of the driver's kind.
-        recognition: What is spoken there, as far as is known.
-        use_socket: Whether there is to be a socket at all.
-        cache_seconds: For how long lists of what the server has are good.
-        clock: Seconds, monotonic.
+        recognition: The protocol spoken there, as far as known.
+        use_socket: Whether to use a socket at all.
+        cache_seconds: How long lists of what the server has are valid.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -158,35 +158,35 @@ class Core:
         self.limits: Limits = limits or Limits()
         self.bounds: Final = bounds or Bounds.from_environment()
         self.middleware: Final[list[Middleware]] = [*middleware]
-        """Shared with what `within` gives: a layer that is added later counts everywhere."""
+        """Shared with the copies from `within`: a layer that is added later applies everywhere."""
         self.new_signal = new_signal
         self.recognition: Final = recognition
         self.use_socket = use_socket
         self.partner_api_key: str | None = None
-        """For nodes that call paid services, where a run says nothing else."""
+        """For nodes that call paid services, unless a run gives its own."""
         self.trusted: str | None = None
         """The file with the certificates that are configured for this server."""
         self.until: float | None = None
-        """When what is done must have come to an end; see `within`."""
+        """When the current work must have ended; see `within`."""
         self.given: float | None = None
-        """The seconds that `within` gave it."""
+        """The seconds that `within` allowed."""
         self.clock = clock
         self.random: Final = random.Random()  # noqa: S311  # jitter
         self.uploads: dict[tuple[int, str, str], Any] = {}
-        """What was uploaded, by connection, name and content."""
+        """Uploaded files, by connection, name and content."""
         self.node_classes: dict[str, Any] = {}
-        """What the server said of single node classes."""
+        """The server's answers about single node classes."""
         self.disk: CacheFolder = CacheFolder(None)
-        """What is kept between runs."""
+        """The cache that is kept between runs."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub: Final = Hub(new_signal, self.clock)
         self.cache: Final = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)
 
     def within(self, seconds: float | None) -> Core:
-        """The same client, but all that is done with it comes to an end in some seconds.
+        """The same client, with a deadline for everything that is done with it.
 
         Args:
-            seconds: From now on; None for no other end than `limits`.
+            seconds: From now on; None for no deadline beyond `limits`.
         """
         hurried = copy.copy(self)
         hurried.until = None if seconds is None else self.clock() + max(seconds, 0.0)
@@ -194,7 +194,7 @@ class Core:
         return hurried
 
     def limited(self, limits: Limits) -> Core:
-        """The same client with other limits.
+        """The same client with different limits.
 
         Args:
             limits: The limits.
@@ -204,26 +204,26 @@ class Core:
         return other
 
     def left(self) -> float | None:
-        """The seconds until the end that `within` set; None where it set none."""
+        """The seconds until the deadline that `within` set; None if it set none."""
         return None if self.until is None else max(self.until - self.clock(), 0.0)
 
     def jitter(self, attempt: int) -> float:
-        """The pause before a repetition: it doubles each time, and is anything above its half."""
+        """The pause before a retry: it doubles each time, with jitter down to half."""
         doubled = self.limits.backoff * float(1 << min(attempt, 30))
         longest = min(doubled, self.limits.backoff_most)
         return longest * self.random.uniform(0.5, 1.0)
 
     def pause(self, seconds: float) -> Flow[None]:
-        """Do nothing for some seconds, but not beyond the end that `within` set."""
+        """Sleep, but not beyond the deadline that `within` set."""
         left = self.left()
         yield from sleep(seconds if left is None else min(seconds, left))
 
 
 def call(core: Core, request: Request, sink: BodySink | None = None) -> Flow[Answer]:
-    """Send a request and return its answer, if it is no error.
+    """Send a request and return its answer, unless it is an error.
 
-    What can be repeated without doing more is repeated, with growing pauses, when no answer came
-    or one that the next may be better than (`may_pass`).
+    An idempotent request is repeated, with growing pauses, if no answer came or if the error may be temporary
+    (`may_pass`).
 
     Raises:
         ServerUnreachable: No answer came.
@@ -235,13 +235,13 @@ def call(core: Core, request: Request, sink: BodySink | None = None) -> Flow[Ans
 def call_for(
     core: Core, request: Request, read: Callable[[Answer], T], sink: BodySink | None = None
 ) -> Flow[T]:
-    """Send a request as `call` does, and return what is read from its answer.
+    """Send a request as `call` does, and return the parsed answer.
 
     Args:
         core: The client.
         request: The request.
-        read: Reads the answer; raises `ServerError` with its status where it is none of the server's,
-            so that it is asked for again.
+        read: Parses the answer; raises `ServerError` with its status if it does not come from the server, so
+            that the request is repeated.
         sink: Takes the body.
 
     Raises:
@@ -268,15 +268,15 @@ def call_for(
 
 
 def patiently(core: Core, start: Callable[[], Flow[T]]) -> Flow[T]:
-    """Do something until the server answers, for as long as patience lasts.
+    """Repeat a flow until the server answers, as long as patience lasts.
 
     Args:
         core: The client.
-        start: Begins the flow; it must do no harm when it is done again.
+        start: Begins the flow, which must be safe to repeat.
 
     Raises:
-        ServerUnreachable: The server has been away for too long.
-        ServerError: It gives an error that waiting does not help against.
+        ServerUnreachable: The server has been unreachable for too long.
+        ServerError: It answers with an error that waiting does not cure.
     """
     since, attempt = core.clock(), 0
     while True:
@@ -291,9 +291,9 @@ def patiently(core: Core, start: Callable[[], Flow[T]]) -> Flow[T]:
 
 
 def may_pass(error: ServerUnreachable | ServerError) -> bool:
-    """Whether an error may be gone when one asks again.
+    """Whether an error may be gone on the next attempt.
 
-    An answer of 200 that cannot be read is the page of something in between, or cut short.
+    An answer of 200 that cannot be read is a proxy's page, or was cut short.
     """
     if isinstance(error, ServerUnreachable):
         return True
@@ -302,12 +302,12 @@ def may_pass(error: ServerUnreachable | ServerError) -> bool:
 
 
 def about(core: Core, prompt_id: str, flow: Flow[T]) -> Flow[T]:
-    """Carry out what is about one prompt: its errors name it, and keep to the time that there was.
+    """Carry out a flow about one prompt: its errors name the prompt and the deadline.
 
     Args:
         core: The client.
         prompt_id: The prompt's id.
-        flow: What is done.
+        flow: The flow.
     """
     try:
         return (yield from flow)
@@ -319,15 +319,15 @@ def about(core: Core, prompt_id: str, flow: Flow[T]) -> Flow[T]:
 
 
 def in_time(core: Core, error: ClientError, known: str = "") -> ClientError:
-    """The error as it is told: where the time that `within` set is over, that comes first.
+    """The error to report: if the deadline that `within` set has passed, that comes first.
 
-    That nobody is there at all is said as such; a server that is there and does not answer ran
-    out of time.
+    An unreachable server is reported as unreachable; a server that is there but does not answer has timed
+    out.
 
     Args:
         core: The client.
         error: What happened.
-        known: What is known of the prompt, as the end of a sentence.
+        known: What is known about the prompt, as the end of a sentence.
     """
     late = isinstance(error, ServerUnreachable) and (error.timed_out or not error.unsent)
     if not late or core.left() != 0.0:
@@ -356,19 +356,19 @@ def fetch_json(core: Core, request: Request, fits: Callable[[Any], bool] = lambd
     Args:
         core: The client.
         request: The request.
-        fits: Whether a value is what this route answers. What is not, like what is no JSON, does
-            not come from the server itself, and is asked for again.
+        fits: Whether a value has the shape of this route's answer. If not, like an answer that is not JSON,
+            it does not come from the server itself, and the request is repeated.
 
     Raises:
         ServerUnreachable: No answer came.
-        ServerError: The answer is an error, or no JSON, or not what was asked for.
+        ServerError: The answer is an error, is not JSON, or has the wrong shape.
     """
 
     def read(answer: Answer) -> Any:
         value = parse_json(core, request, answer) if answer.content else None
         if not fits(value):
             raise ServerError(
-                f"{request.label} of {core.address} gave what no ComfyUI server answers there",
+                f"{request.label} of {core.address} gave an answer that no ComfyUI server gives there",
                 answer.status,
                 _shown(core, answer),
             )
@@ -378,11 +378,11 @@ def fetch_json(core: Core, request: Request, fits: Callable[[Any], bool] = lambd
 
 
 def parse_json(core: Core, request: Request, answer: Answer) -> Any:
-    """The JSON value of an answer. ``NaN`` and ``Infinity`` are let through: servers write them.
+    """The JSON value of an answer. ``NaN`` and ``Infinity`` are allowed: servers write them.
 
     Raises:
-        ServerError: It is no JSON.
-        ClientError: It is larger than it may be.
+        ServerError: It is not JSON.
+        ClientError: It is too large.
     """
     try:
         check_json(answer.content, core.bounds, "the answer")
@@ -402,11 +402,11 @@ def parse_json(core: Core, request: Request, answer: Answer) -> Any:
 
 
 def error_of(core: Core, request: Request, answer: Answer) -> ServerError:
-    """The error that an answer is."""
+    """Make an error of an answer."""
     said = server_words(answer)
     detail = f": {core.credentials.hide(said)}" if said else ""
     if 300 <= answer.status < 400:
-        detail = "; it points elsewhere: use that address for the client"
+        detail = "; it redirects elsewhere: give the client that address"
     advice = core.recognition.advice(request, answer) or for_answer(
         core.address, request, answer, bool(core.credentials)
     )
@@ -416,7 +416,7 @@ def error_of(core: Core, request: Request, answer: Answer) -> ServerError:
 
 
 def server_words(answer: Answer) -> str:
-    """The sentence in an error answer: JSON in one of the servers' forms, or short plain text."""
+    """The message in an error answer: JSON in one of the servers' forms, or short plain text."""
     try:
         check_json(answer.content, _WORDS, "the answer")
         value: object = json.loads(answer.content)
@@ -465,7 +465,7 @@ def _follow(core: Core, request: Request, sink: BodySink | None) -> Flow[Answer]
 
 
 def _target(core: Core, request: Request, answer: Answer) -> str | None:
-    """Where a redirect leads; None where nobody can follow."""
+    """The target of a redirect; None if it cannot be followed."""
     said = answer.headers.get("location", "")
     try:
         target = urljoin(request.url or core.address.url_of(request.path, request.query), said)

@@ -1,4 +1,4 @@
-"""What a server says over its WebSocket, as types. `message.parse_message` makes them."""
+"""The events of a server's WebSocket, as types. `message.parse_message` creates them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ..json_types import is_object, text_of
 
 PARTIAL_SUCCESS: Final = "partial_success"
-"""What servers call the end of a prompt in which some nodes failed and some outputs came."""
+"""What servers call the end of a prompt if some nodes failed and some outputs came."""
 
 
 @dataclass(frozen=True)
 class BaseServerEvent:
-    """What all events of the socket derive from. `ServerEvent` is the union of them."""
+    """The base class of all socket events. `ServerEvent` is their union."""
 
 
 @dataclass(frozen=True)
 class PromptEvent(BaseServerEvent):
-    """Anything that belongs to one prompt.
+    """An event that belongs to one prompt.
 
     Attributes:
-        prompt_id: The prompt; None where an old form of the message does not say.
+        prompt_id: The prompt; None if an old form of the message does not name it.
     """
 
     prompt_id: str | None
@@ -30,21 +30,21 @@ class PromptEvent(BaseServerEvent):
 
 @dataclass(frozen=True)
 class Connected(BaseServerEvent):
-    """The socket is open. What happened while it was not is not told again."""
+    """The socket is open. Events from while it was closed are not repeated."""
 
     again: bool = False
 
 
 @dataclass(frozen=True)
 class Disconnected(BaseServerEvent):
-    """The socket is closed; it is opened again."""
+    """The socket is closed; it will be reopened."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True)
 class Status(BaseServerEvent):
-    """How many prompts are pending or running, of all clients."""
+    """The number of pending and running prompts of all clients."""
 
     queue_remaining: int | None
     sid: str | None = None
@@ -59,14 +59,14 @@ class FeatureFlags(BaseServerEvent):
 
 @dataclass(frozen=True)
 class ExecutionStart(PromptEvent):
-    """The server has begun with the prompt."""
+    """The server has started the prompt."""
 
     timestamp: float | None = None
 
 
 @dataclass(frozen=True)
 class ExecutionCached(PromptEvent):
-    """The nodes that need not run, because their results are still there."""
+    """The nodes that need not run because their results are cached."""
 
     nodes: tuple[str, ...] = ()
     timestamp: float | None = None
@@ -74,10 +74,10 @@ class ExecutionCached(PromptEvent):
 
 @dataclass(frozen=True)
 class Executing(PromptEvent):
-    """A node begins; with no node, the prompt has ended and is in the history.
+    """A node starts; without a node, the prompt has ended and is in the history.
 
     Attributes:
-        node: The node, perhaps one that another was expanded into (``5.0.0.1``).
+        node: The node, which may be the result of an expansion (``5.0.0.1``).
         display_node: The node of the prompt that stands for it.
     """
 
@@ -87,7 +87,7 @@ class Executing(PromptEvent):
 
 @dataclass(frozen=True)
 class Progress(PromptEvent):
-    """How far a node is."""
+    """The progress of a node."""
 
     node: str | None
     value: float
@@ -95,7 +95,7 @@ class Progress(PromptEvent):
 
 
 class NodeState(NamedTuple):
-    """What `ProgressState` says of one node.
+    """The state of one node in `ProgressState`.
 
     Attributes:
         state: ``running`` or ``finished``. A node that failed stays ``running``.
@@ -110,14 +110,14 @@ class NodeState(NamedTuple):
 
 @dataclass(frozen=True)
 class ProgressState(PromptEvent):
-    """How far every node is that has begun. It says everything again each time."""
+    """The progress of every node that has started. Each event carries the whole state."""
 
     nodes: Mapping[str, NodeState] = field(default_factory=dict[str, NodeState])
 
 
 @dataclass(frozen=True)
 class Executed(PromptEvent):
-    """What a node gave; None for a blocked node, or a cached one that gave nothing."""
+    """A node's output; None for a blocked node, or a cached one without output."""
 
     node: str
     display_node: str
@@ -126,18 +126,18 @@ class Executed(PromptEvent):
 
 @dataclass(frozen=True)
 class ExecutionSummary:
-    """What a server says at the end of a prompt in which nodes failed and others went on.
+    """A server's summary of a prompt in which nodes failed and others continued.
 
-    Servers say it of prompts sent with ``node_failure_policy="continue_independent"`` (after
-    0.36). All ids are those of nodes of the prompt.
+    Servers send it for prompts with ``node_failure_policy="continue_independent"`` (after 0.36). All ids are
+    those of nodes in the prompt.
 
     Attributes:
-        completion_status: ``partial_success``; None where no output was left.
+        completion_status: ``partial_success``; None if no output was left.
         execution_error_count: How many nodes failed.
-        failed_node_ids: The nodes that failed, or that were expanded into one that did.
-        blocked_node_ids: The nodes that did not run, because one before them had failed.
-        blocked_output_node_ids: Those of them that are outputs.
-        successful_output_node_ids: The outputs that came all the same.
+        failed_node_ids: The nodes that failed, or whose expansion contains one that did.
+        blocked_node_ids: The nodes that did not run because one before them had failed.
+        blocked_output_node_ids: Those that are output nodes.
+        successful_output_node_ids: The output nodes that succeeded anyway.
         has_errors: Whether any node failed.
     """
 
@@ -151,7 +151,7 @@ class ExecutionSummary:
 
     @property
     def partial(self) -> bool:
-        """Whether something failed, whatever else is said."""
+        """Whether anything failed, by any of the fields."""
         failed = self.execution_error_count > 0 or bool(self.failed_node_ids)
         return self.has_errors or failed or self.completion_status == PARTIAL_SUCCESS
 
@@ -161,7 +161,7 @@ class ExecutionSuccess(PromptEvent):
     """The prompt has run. The history may not have it yet.
 
     Attributes:
-        summary: Which nodes failed all the same; None where the server does not speak of any.
+        summary: Which nodes failed anyway; None if the server reports none.
     """
 
     timestamp: float | None = None
@@ -170,10 +170,10 @@ class ExecutionSuccess(PromptEvent):
 
 @dataclass(frozen=True)
 class ExecutionFailed(PromptEvent):
-    """A node raised. Without a timestamp it was only blocked, and the run goes on.
+    """A node raised. Without a timestamp it was only blocked, and the run continues.
 
     Attributes:
-        summary: Which nodes failed before, where others had gone on.
+        summary: Which nodes failed before, if others had continued.
     """
 
     node_id: str | None
@@ -194,15 +194,15 @@ class ExecutionFailed(PromptEvent):
 
 @dataclass(frozen=True)
 class ExecutionNodeFailed(PromptEvent):
-    """A node raised, and the run goes on with all that does not need it.
+    """A node raised, and the run continues with everything that does not need it.
 
     Servers send it (``execution_node_error``) in prompts with
     ``node_failure_policy="continue_independent"``.
 
     Attributes:
         node_id: The node of the prompt.
-        display_node: The node that people are shown: where `node_id` was expanded (a loop, say),
-            the one that failed within.
+        display_node: The node to show to users: if `node_id` was expanded (such as a loop), the inner node
+            that failed.
         node_type: The class of `display_node`.
     """
 
@@ -232,7 +232,7 @@ class SocketImage(PromptEvent):
 
     Attributes:
         image: The encoded picture.
-        format: ``jpeg`` or ``png``; ``""`` where the server says something else.
+        format: ``jpeg`` or ``png``; ``""`` for anything else.
         node: The node, or None in the old form, which belongs to the node that is executing.
         display_node: The node of the prompt that stands for it.
     """
@@ -245,7 +245,7 @@ class SocketImage(PromptEvent):
 
 @dataclass(frozen=True)
 class NodeMessage(PromptEvent):
-    """A text that a node shows while it runs, as nodes that call paid services do.
+    """Text that a node shows while it runs, as nodes that call paid services do.
 
     Servers send it to every client, without the prompt's id.
     """
@@ -272,7 +272,7 @@ class AssetEvent(BaseServerEvent):
 
 @dataclass(frozen=True)
 class Notification(BaseServerEvent):
-    """A sentence for people (Comfy Cloud)."""
+    """A notice for users (Comfy Cloud)."""
 
     value: str
     id: str | None = None
@@ -292,16 +292,16 @@ class UnknownMessage(BaseServerEvent):
 
     @property
     def prompt_id(self) -> str | None:
-        """The prompt that the data names as ``prompt_id``; None where they name none."""
+        """The prompt that the data names as ``prompt_id``; None if it names none."""
         return text_of(self.data, "prompt_id") if is_object(self.data) else None
 
 
 @dataclass(frozen=True)
 class UnknownFrame(BaseServerEvent):
-    """A binary frame of an unknown kind, or a known one that is cut short.
+    """A binary frame of an unknown kind, or a truncated one of a known kind.
 
     Attributes:
-        kind: Its first four bytes as a number, or None where there are fewer.
+        kind: Its first four bytes as a number, or None if there are fewer.
         data: All bytes.
     """
 
@@ -311,7 +311,7 @@ class UnknownFrame(BaseServerEvent):
 
 @dataclass(frozen=True)
 class UnreadableMessage(BaseServerEvent):
-    """A message that is no JSON, or a known one without what it must have."""
+    """A message that is not JSON, or a known one without its required fields."""
 
     text: str
     reason: str

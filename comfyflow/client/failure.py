@@ -1,4 +1,4 @@
-"""Runs that failed, wholly or in part, as errors: which node, which line, and what did not run."""
+"""Errors for runs that failed, wholly or in part: which node, which line, and what did not run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LISTED: Final = 100
 
 
 def error_of_outcome(run: Run, outcome: Outcome) -> RunError | None:
-    """The error of a run that gave no result; None for one that did, if only in part."""
+    """The error of a run without a result; None for one with a result, even a partial one."""
     name = f"prompt {run.prompt_id}"
     if outcome.ending in ("success", "partial_success"):
         return None
@@ -41,7 +41,7 @@ def error_of_outcome(run: Run, outcome: Outcome) -> RunError | None:
         )
     if outcome.ending == "lost":
         return PromptLost(
-            f"{name} is lost: {outcome.reason}. Somebody deleted it, or the server restarted", run.prompt_id
+            f"{name} is lost: {outcome.reason}. Someone deleted it, or the server restarted", run.prompt_id
         )
     failure = outcome.failure
     if failure is None:
@@ -50,12 +50,12 @@ def error_of_outcome(run: Run, outcome: Outcome) -> RunError | None:
 
 
 def node_error(run: Run, failure: ExecutionFailed | ExecutionNodeFailed, note: str = "") -> ExecutionError:
-    """The exception of a node as an error, with the line that made the node.
+    """A node's exception as an error, with the line that created the node.
 
     Args:
         run: The run.
-        failure: What the server says.
-        note: What else is to be said, as lines of their own.
+        failure: What the server reported.
+        note: What to add, on separate lines.
     """
     place = run.node(failure.node_id or "", _display_node(failure)).place
     source = f"\n  {place.source}" if place is not None and place.source else ""
@@ -73,11 +73,11 @@ def _traced(traceback: Iterable[str]) -> Iterator[str]:
 
 
 def partial_success(run: Run, result: Result[Any]) -> PartialSuccess:
-    """The error of a run in which nodes failed and others gave their outputs.
+    """The error of a run in which nodes failed and others gave outputs.
 
     Args:
         run: The run.
-        result: What it gave.
+        result: What it returned.
     """
     failed, blocked = list(result.failed.values()), result.blocked
     lines = [f"prompt {run.prompt_id} is a partial success: {_counted(len(failed))} failed"]
@@ -85,8 +85,8 @@ def partial_success(run: Run, result: Result[Any]) -> PartialSuccess:
     if len(failed) > _NAMED:
         lines.append(f"and {len(failed) - _NAMED} more")
     if blocked:
-        lines.append(f"did not run, because they need these: {named(run, blocked)}")
-    lines.append(f"outputs came all the same: {named(run, result.outputs) or 'none of files or texts'}")
+        lines.append(f"did not run because they need these: {named(run, blocked)}")
+    lines.append(f"outputs that came anyway: {named(run, result.outputs) or 'no files or text'}")
     return PartialSuccess("\n".join(lines), failed[0], result)
 
 
@@ -96,7 +96,7 @@ class NodeFailures:
     Args:
         run: The run.
         outcome: How it ended.
-        prompt: The prompt JSON, which says who needs whom.
+        prompt: The prompt JSON, which has the links.
     """
 
     def __init__(self, run: Run, outcome: Outcome, prompt: Mapping[str, Any]) -> None:
@@ -106,7 +106,7 @@ class NodeFailures:
 
     @functools.cached_property
     def failed(self) -> Mapping[str, ExecutionError]:
-        """The nodes that failed, by id: of an expanded node, or a loop, the one within it."""
+        """The nodes that failed, by id: for an expanded node or a loop, the inner node."""
         found: dict[str, ExecutionError] = {}
         told: set[str] = set()
         for failure in self._outcome.node_failures:
@@ -125,8 +125,8 @@ class NodeFailures:
     def blocked(self) -> Mapping[str, ExecutionError]:
         """The nodes that did not run, by id.
 
-        The server's summary names them, up to a hundred. Without one, and beyond these, they are
-        those that need a failed node and gave nothing.
+        The server's summary names up to a hundred. Without one, and beyond these, they are the nodes that
+        need a failed node and gave nothing.
         """
         if not self.failed:
             return {}
@@ -139,7 +139,7 @@ class NodeFailures:
         return {node_id: self._blocked(node_id) for node_id in dict.fromkeys(found)}
 
     def of(self, node_id: str) -> ExecutionError | None:
-        """Why a node gave nothing; None where no failure is the reason."""
+        """Why a node gave nothing; None if the reason is not a failure."""
         for failure in self._outcome.node_failures:
             if failure.node_id == node_id:
                 return self.failed[self._run.node(node_id, failure.display_node).node_id]
@@ -150,7 +150,7 @@ class NodeFailures:
         node = self._run.node(node_id)
         place = f"{node.place}: " if node.place is not None else ""
         who = _name(self._run, node_id)
-        message = f"{place}{who} did not run, because a node that it needs failed: {_first_line(cause)}"
+        message = f"{place}{who} did not run because a node that it needs failed: {_first_line(cause)}"
         return ExecutionError(
             message,
             self._run.prompt_id,
@@ -164,7 +164,7 @@ class NodeFailures:
 
     @functools.cached_property
     def _causes(self) -> Mapping[str, str]:
-        """The failed node that is nearest before each node, by links."""
+        """The nearest failed node upstream of each node."""
         sources = {node_id: sources_of(node) for node_id, node in self._prompt.items()}
         found = causes(self.failed, sources)
         return {node_id: cause for node_id, cause in found.items() if node_id not in self.failed}
@@ -183,7 +183,7 @@ class NodeFailures:
 
 
 def named(run: Run, node_ids: Collection[str]) -> str:
-    """Nodes by class and id, the first ones, for a message."""
+    """The first nodes by class and id, for a message."""
     shown = [_name(run, node_id) for node_id, _ in zip(node_ids, range(_NAMED), strict=False)]
     more = f" and {len(node_ids) - _NAMED} more" if len(node_ids) > _NAMED else ""
     return ", ".join(shown) + more
@@ -194,7 +194,7 @@ def _name(run: Run, node_id: str) -> str:
 
 
 def _policy_words(run: Run, outcome: Outcome) -> str:
-    """What is to be said where it was asked that others go on, and nothing came."""
+    """What to report if others were to continue, but nothing came."""
     also: Iterable[ExecutionNodeFailed] = outcome.node_failures
     lines = [_words(run, failure) for failure in also if not _same(failure, outcome.failure)]
     if lines:
@@ -205,13 +205,13 @@ def _policy_words(run: Run, outcome: Outcome) -> str:
     if not run.policy_known:
         return (
             f"\nThe server does not know the node failure policy {run.policy!r}: "
-            "what does not need this node was not run either"
+            "the nodes that do not need this one did not run either"
         )
     return f"\nAn error of this kind ends the prompt, whatever the node failure policy ({run.policy!r})"
 
 
 def _same(failure: ExecutionNodeFailed, last: ExecutionFailed | None) -> bool:
-    """Whether the error that ends the prompt is the last node's own, told again."""
+    """Whether the error that ends the prompt repeats the last node's own."""
     return last is not None and (failure.node_id, failure.exception_message) == (
         last.node_id,
         last.exception_message,

@@ -22,7 +22,7 @@ class Part:
 
     Attributes:
         name: The form field.
-        filename: What the server is told that the file is called.
+        filename: The file name that the server is given.
         content: The bytes, or the file to read them from when the request is sent.
     """
 
@@ -33,23 +33,23 @@ class Part:
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request, before the server's address and the credentials are put to it.
+    """One HTTP request, before the server's address and the credentials are added.
 
     Attributes:
         method: ``GET``, ``POST``, ….
         path: Below the server's base path, percent-encoded, starting with ``/``.
         query: Names and values, in order.
-        headers: Further headers.
+        headers: Additional headers.
         content: The body, or None.
         fields: Text fields of a multipart body.
         parts: Files of a multipart body.
         timeout: Seconds to wait for an answer, or None for the client's own.
-        repeatable: Whether sending it twice does no more than sending it once.
+        repeatable: Whether sending it twice has the same effect as sending it once.
         url: An absolute address instead of `path`, for redirects.
-        until: When all of it must be over, by the client's clock; None for no such end.
-        live: Whether the answer comes for as long as something goes on: then it is never too slow.
+        until: The deadline for the whole request, by the client's clock; None for no deadline.
+        live: Whether the answer streams for as long as something lasts: then it is never too slow.
 
-    A body is not shown: a prompt's may hold the key for paid nodes.
+    The body is not shown: a prompt may contain the key for paid nodes.
     """
 
     method: str
@@ -67,19 +67,19 @@ class Request:
 
     @property
     def label(self) -> str:
-        """What to call it in messages: no query, which might hold a secret."""
+        """Its name in messages: without the query, which might contain a secret."""
         return f"{self.method} {self.path}"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """The answer to a request.
 
     Attributes:
         status: The HTTP status.
         headers: By lowercase name.
-        content: The body; empty where it went into a sink. Not shown: a queue of 0.3.64 holds
-            the keys of whoever has sent its prompts.
+        content: The body; empty if it went into a sink. Not shown: a queue of 0.3.64 contains the keys of the
+            users who sent its prompts.
     """
 
     status: int
@@ -88,7 +88,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether it is no error and no redirect."""
+        """Whether it is neither an error nor a redirect."""
         return 200 <= self.status < 300
 
 
@@ -96,11 +96,11 @@ class BodySink(Protocol):
     """Takes the body of an answer as it arrives, so that it need not fit into memory."""
 
     def start(self, answer: Answer) -> bool:
-        """Told of the status and the headers; says whether it takes the body."""
+        """Called with the status and the headers; returns whether it takes the body."""
         ...
 
     def write(self, chunk: bytes) -> None:
-        """Takes the next bytes."""
+        """Take the next bytes."""
         ...
 
 
@@ -108,21 +108,21 @@ class Signal(Protocol):
     """Something that a flow can wait for. It may be set from another thread."""
 
     def set(self) -> None:
-        """Wake whoever waits."""
+        """Wake the waiters."""
         ...
 
     def clear(self) -> None:
-        """Make the next one wait."""
+        """Make the next waiter wait."""
         ...
 
     def is_set(self) -> bool:
-        """Whether nobody need wait."""
+        """Whether the signal is set."""
         ...
 
 
 @dataclass(frozen=True)
 class Send:
-    """Send a request; gives an `Answer`. Raises `ServerUnreachable` where none comes whole."""
+    """Send a request; gives an `Answer`. Raises `ServerUnreachable` if none arrives in full."""
 
     request: Request
     sink: BodySink | None = None
@@ -130,14 +130,14 @@ class Send:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Do nothing for some seconds."""
+    """Sleep for some seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Wait until a signal is set or the seconds have passed."""
+    """Wait until a signal is set or the time is up."""
 
     signal: Signal
     seconds: float
@@ -145,9 +145,9 @@ class Watch:
 
 @dataclass(frozen=True)
 class Gather:
-    """Carry out several flows at once, at most `limit` of them; gives their results in order.
+    """Carry out several flows concurrently, at most `limit` at once; gives their results in order.
 
-    The first error is raised when all have come to an end.
+    The first error is raised when all have ended.
     """
 
     flows: Sequence[Generator[Any, Any, Any]]
@@ -156,7 +156,7 @@ class Gather:
 
 @dataclass(frozen=True)
 class Tell:
-    """Call a function of the user's with a value. What it gives is awaited, if it can be."""
+    """Call a user function with a value. Its result is awaited if it is awaitable."""
 
     function: Callable[[Any], object]
     value: Any
@@ -164,14 +164,14 @@ class Tell:
 
 @dataclass(frozen=True)
 class Begin:
-    """Carry out a flow beside this one: until it ends, or the client is closed. It raises nothing."""
+    """Carry out a flow in the background, until it ends or the client is closed. It must not raise."""
 
     flow: Generator[Any, Any, None]
 
 
 @dataclass(frozen=True)
 class StartSocket:
-    """Have the socket's own flow running, if it is not."""
+    """Start the socket's own flow, unless it runs."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class Receive:
     """The next message of the socket, text or bytes. Raises `SocketFailure`.
 
     Attributes:
-        seconds: How long it may take to come; None: for ever.
+        seconds: How long it may take to arrive; None: no limit.
     """
 
     seconds: float | None = None
@@ -199,7 +199,7 @@ class Receive:
 
 @dataclass(frozen=True)
 class CloseSocket:
-    """Close the socket, and come back when it is closed."""
+    """Close the socket, and continue when it is closed."""
 
 
 Effect: TypeAlias = "Send | Sleep | Watch | Gather | Tell | Begin | StartSocket"
@@ -215,11 +215,11 @@ SocketFlow: TypeAlias = Generator[SocketEffect, Any, None]
 
 
 Forward: TypeAlias = Callable[[Request], "Flow[Answer]"]
-"""The way on for a request: its flow gives the answer."""
+"""The next step for a request: its flow gives the answer."""
 
 
 Middleware: TypeAlias = Callable[[Request, Forward], "Flow[Answer]"]
-"""Wraps every request: it is given the request and the way on, and returns the answer's flow."""
+"""Wraps every request: called with the request and the next step, it returns the answer's flow."""
 
 
 class SocketFailure(Exception):  # it never leaves this package
@@ -227,27 +227,27 @@ class SocketFailure(Exception):  # it never leaves this package
 
 
 def send(request: Request, sink: BodySink | None = None) -> Flow[Answer]:
-    """Send a request once and return what comes back, whatever its status."""
+    """Send a request once and return the answer, whatever its status."""
     answer: Answer = yield Send(request, sink)
     return answer
 
 
 def sleep(seconds: float) -> Flow[None]:
-    """Do nothing for some seconds."""
+    """Sleep for some seconds."""
     yield Sleep(seconds)
 
 
 def json_body(value: object) -> bytes:
-    """A JSON body in UTF-8, as small as it can be. Half of a surrogate pair can only be escaped.
+    """A compact JSON body in UTF-8. A lone surrogate can only be escaped.
 
     Raises:
-        ValueError: It holds NaN or infinity, or is nested too deep.
+        ValueError: It contains NaN or infinity, or is nested too deeply.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode()
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a path: slashes and dots in it cannot make it another route."""
+    """A string as one path segment: slashes and dots in it cannot turn it into another route."""
     quoted = quote(text, safe="", errors="surrogatepass")
     return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted

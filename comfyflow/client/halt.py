@@ -1,4 +1,4 @@
-"""Threads for whom nobody waits any more: they are told, and what they read is broken off."""
+"""Threads that nothing waits for any more: they are told to stop, and their reads are aborted."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _ENDING_SECONDS: Final = 2.0
 
 
 class Halted(BaseException):
-    """Ends a flow whose result nobody waits for any more. It never leaves its thread."""
+    """Ends a flow whose result is no longer wanted. It never leaves its thread."""
 
 
 class Halt:
-    """Tells threads that nobody waits for them, and breaks the answers that they read."""
+    """Tells threads to stop, and aborts the answers that they are reading."""
 
     def __init__(self) -> None:
         self._told = threading.Event()
@@ -27,25 +27,25 @@ class Halt:
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Raise `Halted` where nobody waits."""
+        """Raise `Halted` after `halt`."""
         if self._told.is_set():
             raise Halted
 
     def sleep(self, seconds: float) -> None:
-        """Do nothing for some seconds.
+        """Sleep for some seconds.
 
         Raises:
-            Halted: Nobody waits any more.
+            Halted: The result is no longer wanted.
         """
         self._told.wait(seconds)
         self.check()
 
     @contextlib.contextmanager
     def reading(self, response: httpx.Response) -> Generator[None, None, None]:
-        """While an answer is read: it is what `halt` breaks.
+        """Register an answer while it is read, so that `halt` aborts it.
 
         Raises:
-            Halted: Nobody waits: `halt` has passed this answer by.
+            Halted: `halt` came before this answer was registered.
         """
         with self._lock:
             self._reading.append(response)
@@ -69,10 +69,10 @@ def gather(
     flows: Sequence[Generator[Any, Any, Any]],
     limit: int,
 ) -> list[Any]:
-    """Carry out flows, so many at once.
+    """Carry out flows, at most `limit` at once.
 
-    The threads are no executor's: Python waits for those at its end, and a download that has
-    come to a standstill would hold up the program that Ctrl-C was to end.
+    The threads are not an executor's: Python waits for those at exit, and a stalled download would hold up
+    the program that Ctrl-C should end.
 
     Args:
         drive: Carries out one flow.
@@ -80,7 +80,7 @@ def gather(
         limit: How many at once.
 
     Returns:
-        Their results, in order. The first error is raised when all have come to an end.
+        Their results, in order. The first error is raised when all have ended.
     """
     results: list[Any] = [None] * len(flows)
     errors: dict[int, BaseException] = {}
@@ -96,7 +96,7 @@ def gather(
                 results[index] = drive(flow, halt)
             except Halted:
                 return
-            except BaseException as error:  # noqa: BLE001  # raised by the one who waits
+            except BaseException as error:  # noqa: BLE001  # raised in the waiting thread
                 errors[index] = error
 
     threads = [
@@ -121,7 +121,7 @@ def gather(
 
 
 def _shut(response: httpx.Response) -> None:
-    """Have whoever reads an answer read its end."""
+    """Make the reader of an answer see its end."""
     stream = response.extensions.get("network_stream")
     opened = stream.get_extra_info("socket") if stream is not None else None
     if opened is not None:

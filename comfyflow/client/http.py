@@ -25,7 +25,7 @@ _HTTPX_LOG: Final = logging.getLogger("httpx")
 
 
 ENCODINGS: Final = "gzip, deflate"
-"""The compressions that we ask for: those that can be unpacked piece by piece, within bounds."""
+"""The compressions that we accept: those that can be decompressed piece by piece, within bounds."""
 
 
 def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str,
         files: Closes what is opened here.
 
     Raises:
-        ClientError: A file that is to be sent cannot be read.
+        ClientError: A file to send cannot be read.
     """
     arguments: dict[str, Any] = {
         "method": request.method,
@@ -59,11 +59,10 @@ def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str,
 
 
 def goes_directly(http: httpx.Client | httpx.AsyncClient, request: Request, auth: httpx.Auth | None) -> bool:
-    """Whether a request may go to the transport without passing httpx's client.
+    """Whether a request may go to the transport without passing through httpx's client.
 
-    The client merges headers, and asks its cookies about each answer: that takes longer than all that
-    the transport does. It is needed where it has something to do: for auth, hooks, cookies, forms,
-    addresses of others, and its log.
+    The client merges headers, and checks its cookies for each answer, which takes longer than all the work of
+    the transport. It is needed only for auth, hooks, cookies, forms, other hosts, and its log.
     """
     return not (
         auth is not None
@@ -78,7 +77,7 @@ def goes_directly(http: httpx.Client | httpx.AsyncClient, request: Request, auth
 def direct_request(
     http: httpx.Client | httpx.AsyncClient, headers: Mapping[str, str], arguments: Mapping[str, Any]
 ) -> httpx.Request:
-    """A request as ``build_request`` of httpx's client makes it, for one that `goes_directly`.
+    """The request that ``build_request`` of httpx's client would build, for one that `goes_directly`.
 
     Args:
         http: The client.
@@ -109,7 +108,7 @@ def _parsed(url: str) -> httpx.URL:
 def keep_cookies(
     http: httpx.Client | httpx.AsyncClient, request: httpx.Request, response: httpx.Response
 ) -> None:
-    """Have httpx's client know the cookies of an answer that did not pass it."""
+    """Give httpx's client the cookies of an answer that bypassed it."""
     response.request = request
     if "set-cookie" in response.headers:
         http.cookies.extract_cookies(response)
@@ -125,7 +124,7 @@ def _content(content: bytes | Path, files: ExitStack) -> Any:
 
 
 def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
-    """The request as it goes out: with the credentials, if it goes to their origin.
+    """The request as it is sent: with the credentials, if it goes to their origin.
 
     This happens below httpx's own logging and event hooks, which see the request without them.
     """
@@ -146,9 +145,9 @@ def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
 
 
 def without_foreign_cookies(core: Core, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    """The response, with cookies only where it is of the credentials' origin.
+    """The response, with cookies only if it comes from the credentials' origin.
 
-    Cookies do not know ports: those of another port of the same host would come back here.
+    Cookies ignore ports: those of another port on the same host would come back here.
     """
     if not core.address.owns(str(request.url)):
         response.headers.pop("set-cookie", None)
@@ -156,7 +155,7 @@ def without_foreign_cookies(core: Core, request: httpx.Request, response: httpx.
 
 
 def pace_of(core: Core, request: Request) -> Pace:
-    """The time that a request has."""
+    """The time limit of a request."""
     return Pace(request.until, core.limits.answer if request.timeout is None else request.timeout)
 
 
@@ -185,22 +184,22 @@ class AnswerBody:
             self._end = core.clock() + seconds
         self._name = "answer" if self._sink is None else "file"
         self._most: int = getattr(core.bounds, self._name)
-        # What something else has read of it (a hook, a transport of a test) is unpacked already.
+        # A body that a hook or a test transport has read is decompressed already.
         coding = "" if response.is_stream_consumed else head.headers.get("content-encoding", "")
         self._unpacker = self._unpacker_of(coding.strip().lower())
 
     def _unpacker_of(self, coding: str) -> Unpacker | None:
-        """What unpacks an answer.
+        """The decompressor for an answer.
 
         Raises:
-            ClientError: It is packed in a way that nobody asked for.
+            ClientError: It is compressed in a way that was not requested.
         """
         if coding in ("", "identity"):
             return None
         if coding not in ("gzip", "x-gzip", "deflate"):
             raise ClientError(
-                f"{self._request.label}: the answer is packed as {coding!r:.40}, "
-                f"though only {ENCODINGS} was asked for"
+                f"{self._request.label}: the answer is compressed as {coding!r:.40}, "
+                f"but only {ENCODINGS} was requested"
             )
         return Unpacker(self._bounds, self._most, self._name, "the answer")
 
@@ -208,9 +207,8 @@ class AnswerBody:
         """Take the next bytes.
 
         Raises:
-            ClientError: They are more than there may be.
-            httpx.ReadTimeout: They come too slowly, or the time is over, though they have not
-                stopped coming.
+            ClientError: There are too many.
+            httpx.ReadTimeout: They arrive too slowly, or the time is up while they still arrive.
             httpx.DecodingError: They are damaged.
         """
         self._came += len(chunk)
@@ -246,12 +244,14 @@ class AnswerBody:
         import httpx
 
         raise httpx.ReadTimeout(
-            f"fewer than {self._bounds.rate} bytes a second come" if slow else "the answer still comes"
+            f"the answer comes at less than {self._bounds.rate} bytes a second"
+            if slow
+            else "the answer is still coming"
         )
 
     @property
     def answer(self) -> Answer:
-        """The answer, when all has come.
+        """The complete answer.
 
         Raises:
             httpx.DecodingError: The end is missing.
@@ -259,23 +259,23 @@ class AnswerBody:
         if self._unpacker is not None and self._came and not self._unpacker.whole:
             import httpx
 
-            raise httpx.DecodingError("the end of the compressed answer is missing")
+            raise httpx.DecodingError("the compressed answer is cut short")
         if self._sink is not None:
             return self._head
         return Answer(self._head.status, self._head.headers, bytes(self._content))
 
 
 def pieces(response: httpx.Response) -> Iterable[bytes] | None:
-    """The body where something else has read it already: a hook, or a transport of a test."""
+    """The body if a hook or a test transport has read it already."""
     return (response.content,) if response.is_stream_consumed else None
 
 
 def closed(request: Request) -> ClientError:
-    """The error of a request by a client that was closed; most often an output is saved too late."""
+    """The error of a request by a closed client; usually an output is saved too late."""
     name = dict(request.query).get("filename") if request.path == "/api/view" else None
     if name is not None:
         return ClientError(
-            f"{name} cannot be fetched: this client is closed. Save files before it is, in the block of "
+            f"{name} cannot be fetched: this client is closed. Save files before that, in the block of "
             "`with Client(...) as client:`"
         )
     return ClientError(f"{request.label}: this client is closed; make a new one")
@@ -290,7 +290,7 @@ def head_of(response: httpx.Response) -> Answer:
 def unreachable(
     core: Core, request: Request, error: Exception, proxy: str | None = None
 ) -> ServerUnreachable:
-    """What an error of httpx means, and what to do.
+    """What an httpx error means, and what to do.
 
     Args:
         core: The client.
@@ -314,7 +314,7 @@ def unreachable(
     if unsent:
         what = f"no ComfyUI server answers at {where}"
     elif isinstance(error, httpx.TimeoutException):
-        what = f"{request.label} of {where} was not answered in time"
+        what = f"{request.label} of {where} timed out"
     else:
         what = f"{request.label} of {where} broke off"
     reason = core.credentials.hide(str(error)) or type(error).__name__

@@ -1,16 +1,15 @@
 """Files given to nodes such as ``LoadImage``: uploaded, and named as the server names them.
 
-Which inputs take a file is a matter of types: the schema knows it, or the server says it of a class
-that the schema does not know. Whether a file is on the server only the server knows, at this
-moment, and it is asked.
+Which inputs take a file is a matter of types: the schema knows, or the server does for a class that is not in
+the schema. Only the server knows whether a file is there now, so it is asked.
 
-- A path object, bytes, a picture, or a file of an earlier run is meant as what it is.
-- A text that names a file here means the file here. Where the server has another one of that name,
-  the one here is uploaded under another name, and that is told. ``photo.png [input]`` means the
-  server's in any case.
-- Any other text means a file of the server. If it is not there, the prompt is not sent.
-- Out of somebody else's file (prompt JSON, the editor's JSON) only files below the current folder
-  are uploaded, of the kinds that such inputs take; for others the user gives his word.
+- A path object, bytes, a picture, or a file of an earlier run is used as it is.
+- A string that names a local file means that file. If the server has a different one under that name, the
+  local file is uploaded under another name, and this is reported. ``photo.png [input]`` always means the
+  server's.
+- Any other string means a file on the server. If it is missing, the prompt is not sent.
+- For paths in a workflow file (prompt JSON, the editor's JSON), only files below the current folder are
+  uploaded, of the kinds that the inputs take; others need the user's permission.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ _AT_ONCE: Final = 8
 
 
 _LONGEST: Final = 4096
-"""A longer text is no path."""
+"""A longer string is not a path."""
 
 
 _MESHES: Final = frozenset({".gltf", ".glb", ".obj", ".fbx", ".stl", ".spz", ".splat", ".ply", ".ksplat"})
@@ -59,14 +58,14 @@ _LOG: Final = logging.getLogger("comfyflow.uploads")
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that is sent to the server.
+    """A file sent to the server.
 
     Attributes:
         node_id: The node that wants it.
         input_name: Its input.
-        file: What is sent: a path, or what describes it.
+        file: The file: a path, or a description.
         reference: How the prompt names it now.
-        note: What the user should know of it, or ``""``.
+        note: What the user should know about it, or ``""``.
     """
 
     node_id: str
@@ -84,13 +83,13 @@ OnUpload = Callable[[Upload], object]
 
 @dataclass
 class Uploaded:
-    """What became of the files of a prompt.
+    """The result of resolving a prompt's files.
 
     Attributes:
         prompt: The prompt with the server's names.
-        uploads: What was sent.
-        errors: Files that are nowhere, or must not be sent, by node.
-        assets: The ids of those that are assets, by where the prompt names them.
+        uploads: The uploads.
+        errors: Files that were not found or must not be sent, by node.
+        assets: The ids of files that are assets, by their place in the prompt.
     """
 
     prompt: Mapping[str, Any]
@@ -106,11 +105,11 @@ class _GivenFile:
     Attributes:
         node_id: The node.
         name: The input.
-        index: Which of a list of files, or None.
-        file: What was given, or None for a text.
+        index: The index in a list of files, or None.
+        file: What was given, or None for a string.
         text: How the prompt names it.
-        entry: What the schema says of the input; None where nobody knows the class.
-        own: Whether the user gave it himself.
+        entry: The input in the schema; None if the class is unknown.
+        own: Whether the user gave it directly.
         takes: Whether the input may take a file at all.
     """
 
@@ -136,16 +135,16 @@ def upload_inputs(
 ) -> Flow[Uploaded]:
     """Upload the files that a prompt names, and name them as the server does.
 
-    Nothing is uploaded where one is missing. One file is uploaded once a client, by its content.
+    Nothing is uploaded if one is missing. Each file is uploaded once per client, by content.
 
     Args:
         core: The client.
         source: What is run.
-        schema: Says which inputs take files; of other classes the server is asked.
-        allow: Whether files that somebody else's JSON names may be anywhere on this computer.
+        schema: Says which inputs take files; for other classes the server is asked.
+        allow: Whether files named in a workflow file may be anywhere on this computer.
         targets: The output nodes that are run; None for all.
-        look: Whether the server is asked for the files that are not here.
-        on_upload: Told of each upload when it is done; without it, the log is.
+        look: Whether to ask the server for files that are not found locally.
+        on_upload: Called with each finished upload; without it, uploads are logged.
     """
     classes = yield from _classes(core, source, schema)
     uses = [use for use in _uses(source, classes) if use.file is not None or use.text]
@@ -181,8 +180,8 @@ def upload_once(
 ) -> Flow[tuple[UploadedFile, bool]]:
     """Upload a file, if this client has not yet uploaded one of the same name and content.
 
-    After the socket was away it is uploaded again: the server may be another one by then. A
-    server that has it keeps its own file.
+    After the socket was closed it is uploaded again: the server may be a different one by then. A server that
+    has the file keeps its own.
 
     Args:
         core: The client.
@@ -191,7 +190,7 @@ def upload_once(
         subfolder: The folder below.
 
     Returns:
-        What the server calls it, and whether it was sent now.
+        The server's name for it, and whether it was sent now.
 
     Raises:
         ClientError: It cannot be read.
@@ -214,7 +213,7 @@ def upload_once(
 def _classes(
     core: Core, source: Source, schema: Schema | None
 ) -> Flow[Callable[[object], NodeSchema | None]]:
-    """What is known of node classes: by the schema, and by the server where it may matter."""
+    """What is known about node classes: from the schema, and from the server where it may matter."""
     strange = {
         class_type
         for node_id, node in source.prompt.items()
@@ -274,7 +273,7 @@ def _in_input(
             continue
         file = InputFile.of(value)
         if file is not None and isinstance(file.content, Path) and declared is None and not unknown:
-            continue  # a path where a text is wanted
+            continue  # a path where a string is expected
         if file is None and (declared is None or _is_fixed_choice(declared, text)):
             continue
         own = file is not None or source.is_own(*place)
@@ -290,7 +289,7 @@ def _in_input(
 
 
 def _is_fixed_choice(entry: InputSchema, text: str) -> bool:
-    """Whether a text is a choice that is no file, such as ``none``."""
+    """Whether a string is a choice that is not a file, such as ``none``."""
     return text in (entry.choices or ()) and not is_media_file(bare_name(text))
 
 
@@ -306,7 +305,7 @@ def _needed(
     classes: Callable[[object], NodeSchema | None],
     targets: Sequence[str] | None,
 ) -> set[str] | None:
-    """The nodes that some output needs; the server looks at no others."""
+    """The nodes that some output needs; the server ignores the others."""
     sources: dict[str, list[str]] = {}
     roots: list[str] = []
     for node_id, node in prompt.items():
@@ -320,34 +319,34 @@ def _needed(
 
 
 def _here(core: Core, use: _GivenFile, allow: bool) -> InputFile | None:
-    """The file here that is to be uploaded, or None where there is none."""
+    """The local file to upload, or None."""
     if use.file is not None:
         sent = use.file.content is not None or _is_of_another(core, use.file) or _is_output(core, use.file)
         return use.file if sent else None
     if use.entry is not None and not use.entry.is_combo and not is_media_file(use.text):
-        return None  # a text for which a server says that it may be a file
+        return None  # a string that may be a file according to the server
     if is_annotated(use.text) or not _is_file(use.text) or not _may_be_sent(use, allow):
         return None
     return InputFile.of(Path(use.text))
 
 
 def _is_of_another(core: Core, file: InputFile) -> bool:
-    """Whether it is a file of another server than the one that runs the prompt."""
+    """Whether it is a file on a server other than the one that runs the prompt."""
     owner = file.origin._source if file.origin is not None else None
     return getattr(owner, "url", core.address.url) != core.address.url
 
 
 def _is_output(core: Core, file: InputFile) -> bool:
-    """Whether it is an output where outputs are no inputs, though both are assets.
+    """Whether it is an output on a server where outputs cannot be inputs, though both are assets.
 
-    comfy-api-proxy (0.1.6) names an output that is given as an input without its folder, so that
-    ComfyUI looks for it among its inputs.
+    comfy-api-proxy (0.1.6) drops the folder of an output that is used as an input, so ComfyUI looks for it
+    among its inputs.
     """
     return file.origin is not None and not core.recognition.likely.has_folders
 
 
 def _may_be_sent(use: _GivenFile, allow: bool) -> bool:
-    """Whether the user's word is there, or not needed."""
+    """Whether the user has allowed the upload, or need not."""
     if use.own or allow:
         return True
     if not is_plain_path(use.text) or not is_media_file(use.text):
@@ -357,16 +356,16 @@ def _may_be_sent(use: _GivenFile, allow: bool) -> bool:
 
 
 def _refuse_unfit(done: Uploaded, use: _GivenFile, file: InputFile) -> None:
-    """Say what cannot be sent: an input that takes no file, a path that leads to none."""
+    """Report what cannot be sent: an input that takes no file, a path without a file."""
     if not use.takes:
-        _err(done, use, f"takes no file, and is given {file.shown}")
+        _err(done, use, f"does not take a file, but was given {file.shown}")
     if isinstance(file.content, Path) and not file.content.is_file():
-        why = "it is a folder" if file.content.is_dir() else "there is no such file"
+        why = "it is a folder" if file.content.is_dir() else "file not found"
         _err(done, use, f"names {file.shown!r}, which cannot be read: {why} ({_absolute(file.shown)})")
 
 
 def _look(core: Core, source: Source, uses: Sequence[_GivenFile], allow: bool, done: Uploaded) -> Flow[None]:
-    """Find out which files the server does not have; what nobody can say is let through."""
+    """Find the files that the server does not have; unknown cases pass."""
     texts = list(dict.fromkeys(use.text for use in uses))
     if not texts:
         return
@@ -394,8 +393,8 @@ def _nowhere(core: Core, use: _GivenFile, allow: bool, listed: Sequence[str]) ->
         return f"names {use.text!r}, {where}"
     if _is_file(use.text) and not _may_be_sent(use, allow):
         return (
-            f"names {use.text!r}, {where}. There is such a file here, but the path comes from the "
-            "workflow and not from you, so it is not uploaded without your word: --allow-upload on the "
+            f"names {use.text!r}, {where}. That file exists here, but the path comes from the "
+            "workflow, not from you, so it is not uploaded without your permission: --allow-upload on the "
             "command line, allow_upload=True in Python, or give the path yourself"
         )
     near = nearest(use.text, [*listed, *_neighbours(use.text)])
@@ -404,7 +403,7 @@ def _nowhere(core: Core, use: _GivenFile, allow: bool, listed: Sequence[str]) ->
 
 
 def _neighbours(text: str) -> list[str]:
-    """The files here beside the one that a text names, as it would name them."""
+    """The local files next to the one that a string names, as it would name them."""
     folder = Path(text).parent
     try:
         return [

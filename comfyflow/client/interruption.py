@@ -1,4 +1,4 @@
-"""Waits that are interrupted: what becomes of the prompt, and how the user is told."""
+"""Interrupted waits: what happens to the prompt, and how the user learns of it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from .running import Sending, cancel
 from .waiting import Deadline
 
 CANCELLING_SECONDS: Final = 5.0
-"""How long an interrupt may be held up by telling the server of it."""
+"""How long cancelling on the server may delay an interrupt."""
 
 
 _ON_ITS_WAY: Final = 0.5
-"""How long a prompt may take to arrive whose sending was interrupted."""
+"""How long a prompt may take to arrive after its sending was interrupted."""
 
 
 _PAUSE: Final = 0.05
 
 
 def abandon(core: Core, attempt: Sending) -> Flow[str]:
-    """Cancel a prompt for which nobody waits any more, in a few seconds or not at all.
+    """Cancel a prompt that nothing waits for any more, within a few seconds or not at all.
 
     Args:
         core: The client.
         attempt: The prompt.
 
     Returns:
-        Why it may go on; empty where it does not.
+        Why it may keep running; empty if it does not.
     """
     run = attempt.run
     if run is None or run.outcome is not None:
@@ -40,12 +40,12 @@ def abandon(core: Core, attempt: Sending) -> Flow[str]:
         if attempt.accepted or run.seen or (yield from _arrives(hurried, run)):
             yield from cancel(hurried, run, CANCELLING_SECONDS)
     except ClientError as error:
-        return f"prompt {run.prompt_id} may go on, on the server: {error}"
+        return f"prompt {run.prompt_id} may still be running on the server: {error}"
     return ""
 
 
 def _arrives(core: Core, run: Run) -> Flow[bool]:
-    """Whether a prompt whose sending was interrupted comes into the queue after all."""
+    """Whether a prompt whose sending was interrupted reaches the queue after all."""
     waited = Deadline(core, _ON_ITS_WAY)
     while (yield from core.recognition.likely.queued(core, run.prompt_id)) is None:
         if waited.passed:
@@ -55,19 +55,19 @@ def _arrives(core: Core, run: Run) -> Flow[bool]:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether what ends a wait is an interrupt: Ctrl-C, the end of the program, a task that is cancelled.
+    """Whether an exception that ends a wait is an interrupt: Ctrl-C, the program's exit, or a cancelled task.
 
-    A coroutine that is closed is none: it can wait for nothing any more.
+    A closed coroutine is not one: it can no longer wait.
     """
     return not isinstance(error, (Exception, GeneratorExit))
 
 
 def add_note(interrupt: BaseException, text: str) -> None:
-    """Say something below an exception that ends a program.
+    """Add a note to an exception that ends a program.
 
     Args:
         interrupt: The exception.
-        text: What to say; nothing if it is empty.
+        text: The note; nothing if it is empty.
     """
     if not text:
         return

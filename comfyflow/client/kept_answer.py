@@ -1,7 +1,7 @@
-"""Answers that are kept between runs, as long as the server itself says that they still hold.
+"""Answers cached between runs, for as long as the server confirms that they are valid.
 
-ComfyUI gives its /object_info no ETag (0.3.64 to 0.33.0), so that nothing of it is kept: it lists files,
-which come and go while the server runs. What stands between us and a server may give one.
+ComfyUI sends no ETag with its /object_info (0.3.64 to 0.33.0), so it is not cached: it lists files, which
+come and go while the server runs. A proxy in front of the server may add one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _NOT_MODIFIED: Final = 304
 
 
 def unless_kept(core: Core, request: Request, send: Callable[[Request], Flow[Answer]]) -> Flow[Answer]:
-    """Send a request, and take the answer of an earlier run where the server says that it is the same.
+    """Send a request, and reuse the answer of an earlier run if the server says that it is unchanged.
 
     Args:
-        core: The client; it has the cache folder.
+        core: The client, which has the cache folder.
         request: A GET.
         send: Sends it.
 
@@ -44,7 +44,7 @@ def unless_kept(core: Core, request: Request, send: Callable[[Request], Flow[Ans
     content = core.disk.read(name, kept.tag, core.bounds.json)
     if content is not None:
         return Answer(200, answer.headers, content)
-    # It was damaged, or another process has replaced it meanwhile.
+    # It was damaged, or another process has replaced it.
     return _keep(core, name, (yield from send(request)))
 
 

@@ -15,21 +15,21 @@ class LoopSignal:
         self._waiting: list[asyncio.Future[None]] = []
 
     def set(self) -> None:
-        """Wake whoever waits."""
+        """Wake the waiters."""
         self._set = True
         for future in self._waiting:
             _release(future)
 
     def clear(self) -> None:
-        """Make the next one wait."""
+        """Make the next waiter wait."""
         self._set = False
 
     def is_set(self) -> bool:
-        """Whether nobody need wait."""
+        """Whether the signal is set."""
         return self._set
 
     async def wait(self, seconds: float) -> None:
-        """Wait until it is set or the seconds have passed."""
+        """Wait until it is set or the time is up."""
         if self._set:
             return
         loop = asyncio.get_running_loop()
@@ -49,7 +49,7 @@ def _release(future: asyncio.Future[None]) -> None:
 
 
 async def watch(signal: Signal, seconds: float) -> None:
-    """Wait until a signal is set or the seconds have passed."""
+    """Wait until a signal is set or the time is up."""
     if not isinstance(signal, LoopSignal):
         raise TypeError("an asyncio client waits for signals of its loop")
     await signal.wait(seconds)

@@ -1,4 +1,4 @@
-"""Messages and binary frames of the WebSocket to events. Nothing here ever raises.
+"""Converts messages and binary frames of the WebSocket to events. Nothing here ever raises.
 
 Sources: the recordings of 0.3.64 and 0.27.0; frames 3 and 4 as 0.27.0 and 0.33.0 send them, and
 frame 3 with a prompt's id as the editor reads it; execution_node_error and the summary of failed
@@ -33,9 +33,9 @@ FEATURE_FLAGS: Final = json.dumps(
         "data": {"supports_preview_metadata": True, "supports_progress_text_metadata": True},
     }
 )
-"""What a client sends first: previews and texts are to say to which prompt they belong.
+"""What a client sends first: it asks that previews and text name their prompt.
 
-0.27.0 and 0.33.0 know the first alone; the second changes the form of frame 3.
+0.27.0 and 0.33.0 know only the first; the second changes the form of frame 3.
 """
 
 
@@ -49,26 +49,25 @@ _SHOWN: Final = 200
 
 
 def parse_message(message: str | bytes) -> ServerEvent:
-    """What one message of the socket says.
+    """Parse one socket message.
 
     Args:
         message: A text message or a binary frame.
 
     Returns:
-        An event; `UnknownMessage`, `UnknownFrame` or `UnreadableMessage` where it is not known
-        or not whole.
+        An event; `UnknownMessage`, `UnknownFrame` or `UnreadableMessage` if it is unknown or incomplete.
     """
     return parse_text(message) if isinstance(message, str) else parse_frame(message)
 
 
 def parse_text(text: str) -> ServerEvent:
-    """What a text message says."""
+    """Parse a text message."""
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return events.UnreadableMessage(text[:_SHOWN], f"no JSON: {error}")
+        return events.UnreadableMessage(text[:_SHOWN], f"not JSON: {error}")
     if not is_object(value) or not isinstance(value.get("type"), str):
-        return events.UnreadableMessage(text[:_SHOWN], "no object with a type")
+        return events.UnreadableMessage(text[:_SHOWN], "not an object with a type")
     kind, data = value["type"], value.get("data")
     reader = _READERS.get(kind)
     if reader is None:
@@ -79,12 +78,14 @@ def parse_text(text: str) -> ServerEvent:
         return events.UnreadableMessage(text[:_SHOWN], f"{kind} has no object of data")
     event = reader(data)
     return (
-        event if event is not None else events.UnreadableMessage(text[:_SHOWN], f"{kind} lacks what it needs")
+        event
+        if event is not None
+        else events.UnreadableMessage(text[:_SHOWN], f"{kind} lacks a required field")
     )
 
 
 def parse_frame(data: bytes) -> ServerEvent:
-    """What a binary frame says."""
+    """Parse a binary frame."""
     kind = _number_at(data, 0)
     event: ServerEvent | None = None
     if kind == PREVIEW_IMAGE and len(data) > 8:
@@ -97,10 +98,10 @@ def parse_frame(data: bytes) -> ServerEvent:
 
 
 def _node_text(data: bytes) -> ServerEvent | None:
-    """A text of a node: ``node, text``; or ``prompt, node, text`` where the server knows the flag.
+    """Text from a node: ``node, text``; or ``prompt, node, text`` if the server knows the flag.
 
-    The two are told apart by the first field: prompt ids are UUIDs, and no text begins with the
-    length of a node's id.
+    The first field distinguishes the two: prompt ids are UUIDs, and no text begins with the length of a
+    node's id.
     """
     first, at = _text_at(data, 4)
     if first is None:
@@ -222,7 +223,7 @@ def _success(data: Mapping[str, Any]) -> ServerEvent | None:
 
 
 def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
-    """An ``execution_error``, from the socket or from a history entry."""
+    """Parse an ``execution_error``, from the socket or from a history entry."""
     prompt_id = text_of(data, "prompt_id")
     if prompt_id is None:
         return None
@@ -241,7 +242,7 @@ def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
 
 
 def read_node_failure(data: Mapping[str, Any]) -> events.ExecutionNodeFailed | None:
-    """An ``execution_node_error``, from the socket or from a history entry."""
+    """Parse an ``execution_node_error``, from the socket or from a history entry."""
     prompt_id, node = text_of(data, "prompt_id"), text_of(data, "node_id")
     shown = text_of(data, "display_node_id")
     if prompt_id is None:
@@ -260,10 +261,10 @@ def read_node_failure(data: Mapping[str, Any]) -> events.ExecutionNodeFailed | N
 
 
 def read_summary(data: Mapping[str, Any]) -> events.ExecutionSummary | None:
-    """What an event, a history entry's status or a job says of nodes that failed.
+    """Parse what an event, a history entry's status or a job reports about failed nodes.
 
     Returns:
-        The summary; None where nothing of it is said.
+        The summary; None if there is none.
     """
     if not any(name in data for name in _SUMMARY):
         return None
@@ -283,7 +284,7 @@ _SUMMARY: Final = frozenset(part.name for part in fields(events.ExecutionSummary
 
 
 def read_interruption(data: Mapping[str, Any]) -> events.ExecutionInterrupted | None:
-    """An ``execution_interrupted``, from the socket or from a history entry."""
+    """Parse an ``execution_interrupted``, from the socket or from a history entry."""
     prompt_id = text_of(data, "prompt_id")
     if prompt_id is None:
         return None

@@ -15,7 +15,7 @@ _WAITING: Final = "<progress></progress> {words}"
 
 
 class NotebookProgress:
-    """Shows what a run does, in place; what to give as ``on_event``.
+    """Shows a run's progress in place; use it as ``on_event``.
 
     Args:
         display: IPython's ``display``.
@@ -40,7 +40,7 @@ class NotebookProgress:
 
 
 def notebook_progress() -> NotebookProgress | None:
-    """What shows a run in the cell that waits for it; None where there is no notebook."""
+    """The display for a run in the cell that waits for it; None outside notebooks."""
     interactive = sys.modules.get("IPython")
     ask = getattr(interactive, "get_ipython", None)
     if ask is None or getattr(ask(), "kernel", None) is None:

@@ -1,4 +1,4 @@
-"""How prompts are run: every option, with what it is where it is left out."""
+"""How prompts are run: every option, with its default."""
 
 from __future__ import annotations
 
@@ -15,44 +15,43 @@ if TYPE_CHECKING:
 
 
 NodeFailurePolicy: TypeAlias = Literal["continue_independent"]
-"""What a server can be asked to do when a node fails, other than to end the prompt."""
+"""What a server can do when a node fails, other than end the prompt."""
 
 
 OnInterrupt: TypeAlias = Literal["cancel", "leave"]
 
 
 DEFAULT_TIMEOUT: Final = 3600.0
-"""Seconds that a wait takes at most where nothing else is said."""
+"""The default limit of a wait, in seconds."""
 
 
 class RunOptions(TypedDict, total=False):
     """How a prompt is run.
 
     Attributes:
-        front: Before all that wait.
+        front: Put it before all waiting prompts.
         number: Its priority; the lowest runs first. It is not sent again after a lost reply.
         prompt_id: Its id, a lowercase UUID; a new one by default.
         extra_data: What the server stores with it.
-        editor_workflow: The editor's workflow, to be embedded in the files; by default the one that
-            is run, if it is one.
-        workflow: Whether a workflow of the editor is embedded in the files, so that they open in the
-            editor. Where none is run and none is given, one is written of what is run, if all its
-            classes are known.
+        editor_workflow: The editor's workflow to embed in the files; by default the one that is run, if it is
+            one.
+        workflow: Whether to embed an editor workflow in the files, so that they open in the editor. If none
+            is run and none is given, one is exported from what is run, provided all its classes are known.
         partner_api_key: The key for nodes that call paid services.
         targets: The output nodes to run, nodes or ids; None for all.
-        validate: Whether to check it before it is sent. What would damage the server is refused
-            in any case.
-        schema: What to check it against, instead of what the node classes were generated from. Which
-            files and models are installed the server says, whatever is listed there.
-        allow_upload: Whether files are uploaded that somebody else's JSON names anywhere on this
-            computer; otherwise only those below the current folder are.
-        on_upload: Told of each file that was uploaded; an `AsyncClient` awaits what it gives.
-            Without it, the logger ``comfyflow.uploads`` is told.
-        websocket: False does without the socket for this prompt and asks the server instead. None: as
-            the client was made.
-        node_failure_policy: ``continue_independent`` has all nodes run that do not need one that
-            failed; the run then ends in `PartialSuccess`. By default the first failure ends the
-            prompt, as it does on a server that does not know the policy (to 0.36 at least).
+        validate: Whether to check it before it is sent. Prompts that would damage the server are always
+            refused.
+        schema: What to check it against, instead of the schema that the node classes were generated from.
+            Which files and models are installed is left to the server, whatever the schema lists.
+        allow_upload: Whether to upload files anywhere on this computer that a workflow file names; otherwise
+            only those below the current folder.
+        on_upload: Called with each uploaded file; an `AsyncClient` awaits its result. Without it, uploads go
+            to the logger ``comfyflow.uploads``.
+        websocket: False polls the server for this prompt instead of using the socket. None: the client's own
+            setting.
+        node_failure_policy: ``continue_independent`` runs all nodes that do not need a failed one; the run
+            then ends in `PartialSuccess`. By default the first failure ends the prompt, as it does on a
+            server that does not know the policy (to 0.36 at least).
     """
 
     front: bool
@@ -75,7 +74,7 @@ class SubmitOptions(RunOptions, total=False):
     """How a prompt is queued.
 
     Attributes:
-        timeout: Seconds for all that is done until it is queued; by default as long as it takes.
+        timeout: Seconds for everything until it is queued; no limit by default.
     """
 
     timeout: float | None
@@ -85,12 +84,12 @@ class WaitOptions(RunOptions, total=False):
     """How a prompt is run and waited for.
 
     Attributes:
-        timeout: Seconds for all of it; None for as long as it takes; an hour by default.
-        on_event: Told what happens meanwhile. An `AsyncClient` awaits what it gives.
-        on_interrupt: What becomes of the prompt when the wait is broken off, by Ctrl-C or by a
-            task that is cancelled (``task.cancel()``, ``asyncio.wait_for``). ``cancel``, the
-            default, takes it off the server, which holds up the interrupt for some seconds at
-            most; a second one ends that at once. ``leave`` lets it go on.
+        timeout: Seconds for everything; None for no limit; an hour by default.
+        on_event: Called with each event. An `AsyncClient` awaits its result.
+        on_interrupt: What happens to the prompt when the wait is interrupted, by Ctrl-C or because its task
+            is cancelled (``task.cancel()``, ``asyncio.wait_for``). ``cancel``, the default, removes it from
+            the server, which delays the interrupt by a few seconds at most; a second interrupt skips that.
+            ``leave`` lets it run.
     """
 
     timeout: float | None
@@ -98,9 +97,9 @@ class WaitOptions(RunOptions, total=False):
     on_interrupt: OnInterrupt
 
 
-@dataclass(frozen=True, repr=False)  # it may hold secrets
+@dataclass(frozen=True, repr=False)  # it may contain secrets
 class RunSettings:
-    """How a prompt is run: `RunOptions`, and what they are where they are left out."""
+    """How a prompt is run: `RunOptions`, with their defaults."""
 
     front: bool = False
     number: float | None = None
@@ -118,14 +117,14 @@ class RunSettings:
     node_failure_policy: NodeFailurePolicy | None = None
 
 
-@dataclass(frozen=True, repr=False)  # it may hold secrets
+@dataclass(frozen=True, repr=False)  # it may contain secrets
 class SubmitSettings(RunSettings):
     """How a prompt is queued: `SubmitOptions`."""
 
     timeout: float | None = None
 
 
-@dataclass(frozen=True, repr=False)  # it may hold secrets
+@dataclass(frozen=True, repr=False)  # it may contain secrets
 class WaitSettings(RunSettings):
     """How a prompt is run and waited for: `WaitOptions`."""
 

@@ -1,7 +1,7 @@
-"""Connections that keep to the time that a request was given.
+"""Connections that keep to a request's time limit.
 
-httpx's timeouts count from one piece to the next: a header that comes a byte at a time is never
-late for them. So each read, write and connection is given no more time than all of it has left.
+httpx's timeouts count from one chunk to the next: a header that arrives a byte at a time never times out. So
+each read, write and connection gets no more time than the whole request has left.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Pace:
-    """The time that one request has.
+    """The time limit of one request.
 
     Args:
-        until: When all of it must be over, by the monotonic clock; None for no such end.
+        until: The deadline for the whole request, by the monotonic clock; None for no deadline.
         answer: Seconds from the first wait for an answer to the end of its headers.
     """
 
@@ -32,14 +32,14 @@ class Pace:
         self._headed = False
 
     def headed(self) -> None:
-        """The headers are here."""
+        """The headers have arrived."""
         self._headed = True
 
     def left(self, reading: bool) -> float | None:
-        """The seconds that are left; None for no end.
+        """The seconds that are left; None for no deadline.
 
         Args:
-            reading: Whether it is an answer that is waited for.
+            reading: Whether an answer is being awaited.
         """
         now = time.monotonic()
         ends = [] if self._until is None else [self._until]
@@ -51,7 +51,7 @@ class Pace:
 
 
 _PACKET: Final = 16 * 1024
-"""What is smaller waits for what is written next."""
+"""Smaller chunks wait for the next write."""
 
 
 _PACE: Final[ContextVar[Pace | None]] = ContextVar("comfyflow_pace", default=None)
@@ -59,7 +59,7 @@ _PACE: Final[ContextVar[Pace | None]] = ContextVar("comfyflow_pace", default=Non
 
 @contextlib.contextmanager
 def paced(pace: Pace) -> Generator[None, None, None]:
-    """Have the connections that are used here keep a pace."""
+    """Make the connections that are used in this block keep a pace."""
     token = _PACE.set(pace)
     try:
         yield
@@ -68,7 +68,7 @@ def paced(pace: Pace) -> Generator[None, None, None]:
 
 
 def keep_pace(transport: T) -> T:
-    """Have an httpx transport's connections keep the pace of the request that they are used for.
+    """Make an httpx transport's connections keep the pace of their request.
 
     httpx has no option for httpcore's network backend, which is its documented place for this.
     """
@@ -87,14 +87,14 @@ def _within(timeout: float | None, late: type[Exception], reading: bool = False)
     if left is None:
         return timeout
     if left <= 0.0:
-        raise late("it took too long in all")
+        raise late("it took too long in total")
     return left if timeout is None else min(timeout, left)
 
 
 class _Outbox:
-    """Holds back small pieces until more comes or an answer is read.
+    """Holds back small chunks until more is written or an answer is read.
 
-    httpcore writes the head of a request and its body apart: two packets, and a server that is woken twice.
+    httpcore writes a request's head and body separately: two packets, which wake the server twice.
     """
 
     def __init__(self) -> None:
@@ -105,14 +105,14 @@ class _Outbox:
         return bool(self._held)
 
     def put(self, piece: bytes, timeout: float | None) -> bytes:
-        """Add a piece; gives what is to be written now, if anything."""
+        """Add a chunk; returns what to write now, if anything."""
         self.timeout = timeout
         whole = self._held + piece if self._held else piece
         self._held = whole if len(whole) < _PACKET else b""
         return b"" if self._held else whole
 
     def take(self) -> bytes:
-        """All that is held back."""
+        """Everything that is held back."""
         whole, self._held = self._held, b""
         return whole
 
@@ -125,7 +125,7 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._outbox:
             limit = _within(self._outbox.timeout, httpcore.WriteTimeout)
-            with contextlib.suppress(httpcore.WriteError):  # a server may have answered and closed
+            with contextlib.suppress(httpcore.WriteError):  # the server may have answered and closed
                 self._inner.write(self._outbox.take(), limit)
         return self._inner.read(max_bytes, _within(timeout, httpcore.ReadTimeout, reading=True))
 

@@ -1,4 +1,4 @@
-"""What a prompt gave, typed by its nodes; and the error, if it gave nothing."""
+"""The result of a prompt, typed by its nodes; or the error, if there is none."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ T = TypeVar("T")
 
 
 class Resolver(Generic[O, T]):
-    """What is made of the output of one node class. Made by `resolver`.
+    """Converts the output of one node class. Created by `resolver`.
 
     Args:
         node_class: The class.
-        function: Given the output of a node of it.
+        function: Called with the output of a node of the class.
     """
 
     def __init__(self, node_class: type[OutputNode[O]], function: Callable[[O], T]) -> None:
@@ -59,7 +59,7 @@ class Resolver(Generic[O, T]):
         self.function = function
 
     def __call__(self, result: Result[O]) -> T:
-        """What is made of a result whose root is a node of the class."""
+        """Convert a result whose root is a node of the class."""
         return self.function(result.output)
 
 
@@ -68,7 +68,7 @@ def _is_resolver(value: object) -> TypeGuard[Resolver[Any, Any]]:
 
 
 def resolver(node_class: type[OutputNode[O]]) -> Callable[[Callable[[O], T]], Resolver[O, T]]:
-    """Say what is made of the output of a node class; a decorator.
+    """Decorate a function that converts the output of a node class.
 
     ::
 
@@ -83,13 +83,13 @@ def resolver(node_class: type[OutputNode[O]]) -> Callable[[Callable[[O], T]], Re
     ``run`` awaits it.
 
     Args:
-        node_class: The class, of a generated package.
+        node_class: The class, from a generated package.
     """
     return lambda function: Resolver(node_class, function)
 
 
 def refuse_async(resolver: object) -> None:
-    """Say of an ``async def``, before anything is sent, that nobody would await it.
+    """Refuse an ``async def`` that would never be awaited, before anything is sent.
 
     Raises:
         ClientError: It is one.
@@ -102,7 +102,7 @@ def refuse_async(resolver: object) -> None:
 
 
 def refuse_awaitable(made: object, resolver: object) -> None:
-    """Say of what a resolver has made that nobody awaits it.
+    """Refuse a resolver's value that would never be awaited.
 
     Raises:
         ClientError: It is a coroutine or the like.
@@ -119,20 +119,20 @@ def _unawaited(resolver: object) -> ClientError:
     function = resolver.function if _is_resolver(resolver) else resolver
     name = getattr(function, "__name__", "it")
     return ClientError(
-        f"the resolver {name} has to be awaited, and a Client does not wait for it: make it a plain def, "
-        "whose files are read by file.bytes(), or use an AsyncClient"
+        f"the resolver {name} must be awaited, which a Client does not do: make it a plain def "
+        "that reads files with file.bytes(), or use an AsyncClient"
     )
 
 
 class Result(Generic[R_co]):
-    """What a prompt gave.
+    """The result of a prompt.
 
     Args:
         run: The run that has ended.
-        prepared: What was run.
-        report: What the server found wrong with outputs that it dropped.
+        prepared: The prompt.
+        report: What the server found wrong with the outputs that it dropped.
         source: Fetches files.
-        resolvers: What to make of the outputs of some classes, for `resolve`.
+        resolvers: Convert the outputs of some classes, for `resolve`.
         awaits: Whether it is an `AsyncClient`'s, so that resolvers may be ``async def``.
     """
 
@@ -161,12 +161,12 @@ class Result(Generic[R_co]):
 
     @property
     def output(self) -> R_co:
-        """What the workflow's root gave, in its shape: what a node gave in place of each node.
+        """The output of the workflow's root, in its shape: each node is replaced by its output.
 
         For prompt JSON, the output of its only output node.
 
         Raises:
-            ClientError: The prompt is JSON, and several nodes of it gave something.
+            ClientError: The prompt is JSON, and several of its nodes gave output.
         """
         workflow = self._prepared.workflow
         found: R_co = self._only() if workflow is None else self._given(workflow.root)
@@ -182,19 +182,18 @@ class Result(Generic[R_co]):
     def __getitem__(self, key: str | Node) -> NodeOutput: ...
 
     def __getitem__(self, key: Any) -> Any:
-        """What a node gave.
+        """The output of a node.
 
         Args:
-            key: A node of the workflow, the id of one in the prompt, or a `Resolver`, which
-                gives what it makes of each node of its class; what has to be awaited, where it
-                is an ``async def``.
+            key: A node of the workflow, the id of one in the prompt, or a `Resolver`, which gives its value
+                for each node of its class; awaitables, if it is an ``async def``.
 
         Raises:
             GraphError: The node is not in the workflow.
-            ClientError: The prompt has no node of that id.
+            ClientError: The prompt has no node with that id.
             PromptRejected: The server dropped this output.
-            DownloadError: The node sends its pictures over the socket, which was not there.
-            ExecutionError: The node failed, or did not run because one that it needs has failed.
+            DownloadError: The node sends its pictures over the socket, which was not open.
+            ExecutionError: The node failed, or did not run because one that it needs failed.
         """
         if _is_resolver(key):
             return self._resolved(key)
@@ -204,13 +203,13 @@ class Result(Generic[R_co]):
         return self._output(node_id)
 
     def resolve(self, node: Node) -> Any:
-        """What the resolver that the client knows for a node's class makes of it.
+        """Convert a node's output with the resolver registered for its class.
 
         Args:
             node: A node of the workflow.
 
         Raises:
-            ClientError: The client knows none: see `Client.register`.
+            ClientError: None is registered: see `Client.register`.
         """
         for node_class in type(node).__mro__:
             if node_class in self._resolvers:
@@ -219,20 +218,20 @@ class Result(Generic[R_co]):
 
     @property
     def outputs(self) -> Mapping[str, NodeOutput]:
-        """What every node gave that gave something, by id; the pictures of previews too."""
+        """The outputs of all nodes that gave any, by id; pictures of previews too."""
         return {node_id: self._output(node_id) for node_id in self._ids()}
 
     @property
     def completion_status(self) -> Literal["success", "partial_success"]:
-        """``partial_success`` where nodes failed and others went on, else ``success``.
+        """``partial_success`` if nodes failed and others continued, else ``success``.
 
-        A partial success is only to be had from `PartialSuccess.result`: what `run` returns is whole.
+        A partial success comes only from `PartialSuccess.result`: what `run` returns is complete.
         """
         return "success" if self.outcome.ending == "success" else "partial_success"
 
     @property
     def failed(self) -> Mapping[str, ExecutionError]:
-        """The nodes that failed, by id, each with its exception and the line that made it."""
+        """The nodes that failed, by id, each with its exception and the line that created it."""
         return self._failures.failed
 
     @property
@@ -242,12 +241,12 @@ class Result(Generic[R_co]):
 
     @property
     def summary(self) -> ExecutionSummary | None:
-        """What the server says of failed and blocked nodes; None where it says nothing."""
+        """What the server reports about failed and blocked nodes; None if it says nothing."""
         return self.outcome.summary
 
     @property
     def missing(self) -> Mapping[str, ClientError]:
-        """Nodes whose outputs did not come, by id, each with the error that ``result[node]`` raises.
+        """Nodes whose outputs are missing, by id, each with the error that ``result[node]`` raises.
 
         The server dropped them from the prompt (`PromptRejected`); they failed, or did not run
         because others had failed (`ExecutionError`); or their pictures come over the socket only,
@@ -272,7 +271,7 @@ class Result(Generic[R_co]):
         return f"<Result of prompt {self.prompt_id}: {count} file{'' if count == 1 else 's'}{partial}>"
 
     def _ids(self) -> list[str]:
-        """The nodes that gave something."""
+        """The nodes that gave output."""
         return list(dict.fromkeys(map(self._owner, (*self.outcome.outputs, *self.outcome.pictures))))
 
     def _resolved(self, resolver: Resolver[Any, T]) -> tuple[T, ...]:
@@ -295,7 +294,7 @@ class Result(Generic[R_co]):
         outputs = list(self.outputs)
         if len(outputs) != 1:
             named = ", ".join(outputs) or "none"
-            raise ClientError(f"the prompt has no one output; nodes that gave something: {named}")
+            raise ClientError(f"the prompt has no single output; nodes that gave output: {named}")
         return self._output(outputs[0])
 
     def _output(self, node_id: str) -> NodeOutput:
@@ -330,7 +329,7 @@ class Result(Generic[R_co]):
         return _fitting(NodeOutput(*given))(*given)
 
     def _lack(self, node_id: str) -> ClientError | None:
-        """Why a node's output is missing; None where it is not, or where nobody knows."""
+        """Why a node's output is missing; None if it is not, or if the reason is unknown."""
         if self.report is not None and any(problem.node_id == node_id for problem in self.report.problems):
             return PromptRejected(f"the server dropped node #{node_id}:\n{self.report}", self.report, 200)
         if node_id not in self._ids() and (failure := self._failures.of(node_id)) is not None:
@@ -345,10 +344,10 @@ class Result(Generic[R_co]):
         return None
 
     def _owner(self, node_id: str) -> str:
-        """The node of the prompt that an id means; ids of expanded nodes mean their first part.
+        """The prompt's node for an id; the first part of the id, for expanded nodes.
 
-        The ids of outputs are right as they are: the history's ``meta`` of a cached node may
-        name the node of an earlier prompt.
+        Output ids are right as they are: the history's ``meta`` of a cached node may name a node of an
+        earlier prompt.
         """
         if node_id in self._run.nodes or not self._run.nodes:
             return node_id
@@ -359,7 +358,7 @@ class Result(Generic[R_co]):
 
 
 def joined_outputs(outputs: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The outputs of one node that was expanded into several, put together by key."""
+    """The outputs of one node that was expanded into several, merged by key."""
     found: dict[str, Any] = {}
     for output in outputs:
         for key, value in output.items():
@@ -378,7 +377,7 @@ _KINDS: Final[Mapping[type[OutputFile], type[NodeOutput]]] = {
 
 
 def _fitting(output: NodeOutput) -> type[NodeOutput]:
-    """The class for what a node gave whose own class says nothing."""
+    """The output class for a node whose own class defines none."""
     kinds = {type(file) for file in output.files}
     if len(kinds) == 1:
         return _KINDS.get(kinds.pop(), NodeOutput)

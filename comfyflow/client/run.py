@@ -1,7 +1,6 @@
-"""One prompt in flight: what is known of it, from events, history and queue.
+"""One prompt in flight: what is known about it, from events, history and queue.
 
-`Run` does no I/O and never raises on what it is fed. It may be fed from one thread and asked
-from another.
+`Run` does no I/O and never raises on what it is fed. It may be fed from one thread and queried from another.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from .flow import Signal
 from .run_event import Ending, Outcome, RunEvent, RunNode, ending_with
 
 _KEPT: Final = 2_000
-"""How many events are kept for somebody who asks for them late."""
+"""How many events are kept for a reader that comes late."""
 
 
 _PREVIEWS: Final = 4
-"""How many of them may be previews: pictures are large."""
+"""How many of these may be previews: pictures are large."""
 
 
 PICTURE_CLASSES: Final = frozenset({"SaveImageWebsocket"})
@@ -35,7 +34,7 @@ class Feed:
     """Events of a run for one reader; a slow one loses previews first, then the oldest.
 
     Args:
-        signal: Set when there is something to read, or None while nobody reads.
+        signal: Set when there is something to read, or None without a reader.
         limit: How many events are kept.
         previews: How many previews are kept.
     """
@@ -69,11 +68,11 @@ class Feed:
 
     @property
     def events(self) -> tuple[RunEvent, ...]:
-        """What is to be read."""
+        """The number of unread events."""
         return tuple(self._events)
 
     def wake(self) -> None:
-        """Have the reader look again."""
+        """Make the reader look again."""
         if self._signal is not None:
             self._signal.set()
 
@@ -97,14 +96,14 @@ class Feed:
 
 
 class Run:
-    """What is known of one prompt.
+    """What is known about one prompt.
 
     Args:
         prompt_id: Its id.
-        prompt: The prompt JSON; empty for a prompt of somebody else.
+        prompt: The prompt JSON; empty for someone else's prompt.
         new_signal: Makes a signal of the driver's kind.
-        clock: Seconds, monotonic.
-        places: Where the user's source made the nodes, by id.
+        clock: A monotonic clock, in seconds.
+        places: Where the user's source creates the nodes, by id.
     """
 
     def __init__(
@@ -120,30 +119,30 @@ class Run:
         self.signal: Final = new_signal()
         """Set when the run may have ended, or when the server should be asked."""
         self.seen: bool = False
-        """Whether any event has named the prompt: then the server has it."""
+        """Whether an event has named the prompt, so that the server has it."""
         self.started: bool = False
         self.ending: Ending | None = None
-        """What the events say of the end; the history decides."""
+        """The end according to the events; the history decides."""
         self.recorded: bool = False
-        """Whether the server has said that the prompt is in the history."""
+        """Whether the server has reported that the prompt is in the history."""
         self.gap: bool = False
-        """Whether the socket was away, so that events may be missing."""
+        """Whether the socket was closed, so that events may be missing."""
         self.unsure: bool = False
         """Whether the server should be asked at once."""
         self.doubtful: bool = False
         """Whether it may have been queued twice."""
         self.cancelled: bool = False
-        """Whether we asked for its end."""
+        """Whether we asked to cancel it."""
         self.streamed: bool = False
-        """Whether a stream of its own tells of it now."""
+        """Whether its own stream is reporting on it."""
         self.polled: bool = False
-        """Whether it does without the socket."""
+        """Whether it does not use the socket."""
         self.policy: str | None = None
-        """What the server was asked to do when a node fails; None for what it does by default."""
+        """What the server was asked to do when a node fails; None for the default."""
         self.policy_known: bool = True
-        """Whether the server says that it knows such a policy."""
+        """Whether the server reports support for the policy."""
         self.senders: frozenset[str] = frozenset()
-        """The nodes that send their pictures over the socket, and nowhere else."""
+        """The nodes that send their pictures only over the socket."""
         self.ahead: int | None = None
         self.misses: int = 0
         self.last_news: float = clock()
@@ -167,7 +166,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether anything says that the run is over."""
+        """Whether anything indicates that the run is over."""
         return self.outcome is not None or self.ending is not None or self.recorded
 
     def feed(self, event: server.PromptEvent | server.UnknownMessage, news: bool = True) -> None:
@@ -175,7 +174,7 @@ class Run:
 
         Args:
             event: The event.
-            news: Whether it proves that the server has the prompt and tells of it.
+            news: Whether it proves that the server has the prompt and reports on it.
         """
         with self._lock:
             if news:
@@ -187,7 +186,7 @@ class Run:
                 reader(self, event)
 
     def preview(self, node_id: str, image: bytes, kind: str) -> None:
-        """A node shows what its picture looks like so far.
+        """Add a preview of a node's unfinished picture.
 
         Args:
             node_id: The node.
@@ -199,23 +198,23 @@ class Run:
                 self._emit(told.NodePreview(self.prompt_id, self.node(node_id), image, kind))
 
     def missed(self) -> None:
-        """The socket has come or gone: events may be missing, so the server is to be asked."""
+        """Note that the socket opened or closed: events may be missing, so the server must be asked."""
         with self._lock:
             self.gap = True
             self.unsure = True
             self._wake()
 
     def poke(self) -> None:
-        """Have whoever waits look again."""
+        """Make all waiters look again."""
         with self._lock:
             self._wake()
 
     def queued(self, ahead: int, running: bool) -> None:
-        """The server's queue has the prompt.
+        """Note that the prompt is in the server's queue.
 
         Args:
             ahead: How many prompts run or wait before it.
-            running: Whether it runs.
+            running: Whether it is running.
         """
         with self._lock:
             self.misses = 0
@@ -228,7 +227,7 @@ class Run:
             self.ahead = 0 if running else ahead
 
     def finish(self, outcome: Outcome) -> None:
-        """The run is over. Only the first outcome counts."""
+        """End the run. Only the first outcome counts."""
         with self._lock:
             if self.outcome is not None:
                 return
@@ -250,7 +249,7 @@ class Run:
             self._wake()
 
     def told_outcome(self) -> Outcome | None:
-        """The outcome as the events alone tell it; None where they do not tell it wholly."""
+        """The outcome from the events alone; None if they are incomplete."""
         with self._lock:
             if self.ending == "error" and self._failure is not None:
                 return Outcome("error", dict(self._outputs), failure=self._failure)
@@ -262,7 +261,7 @@ class Run:
             return None
 
     def pictures_whole(self, node_id: str) -> bool:
-        """Whether every picture of a node that sends its pictures over the socket is here."""
+        """Whether every picture of the nodes that send pictures over the socket has arrived."""
         with self._lock:
             sent = len(self._pictures.get(node_id, ()))
             return sent > 0 and (not self.gap or self._progress.get(node_id) == (sent, sent))
@@ -275,32 +274,32 @@ class Run:
             return feed
 
     def follow(self, feed: Feed) -> None:
-        """Put all events so far, and from now on, into somebody's own feed."""
+        """Put all events so far, and from now on, into a given feed."""
         with self._lock:
             for event in self._backlog.events:
                 feed.put(event)
             self._feeds.append(feed)
 
     def drop(self, feed: Feed) -> None:
-        """A reader reads no more."""
+        """Detach a reader."""
         with self._lock:
             if feed in self._feeds:
                 self._feeds.remove(feed)
 
     def node(self, node_id: str, shown: str | None = None) -> RunNode:
-        """The node of the prompt that an id means, also that of a node that was expanded into."""
+        """The prompt's node for an id, which may be that of an expanded node."""
         for candidate in (shown, node_id, self._owners.get(node_id), node_id.partition(".")[0]):
             if candidate is not None and candidate in self.nodes:
                 return self.nodes[candidate]
         return RunNode(shown or node_id, "", "", {})
 
     def has(self, node_id: str | None) -> bool:
-        """Whether a node may be one of this prompt, or one that such a node was expanded into."""
+        """Whether a node may belong to this prompt, directly or by expansion."""
         known = (node_id, self._owners.get(node_id or ""), (node_id or "").partition(".")[0])
         return node_id is None or not self.nodes or any(name in self.nodes for name in known)
 
     def describe(self) -> str:
-        """Where it is, as the end of a sentence."""
+        """Its state, as the end of a sentence."""
         with self._lock:
             if self.outcome is not None:
                 return f"it has ended ({self.outcome.ending})"
@@ -311,10 +310,10 @@ class Run:
                 steps = f", {value:g} of {maximum:g}" if maximum > 1 else ""
                 return f"the server is at {self.node(self._current)}{steps}"
             if self.started:
-                return "the server has begun with it"
+                return "the server has started it"
             if self.ahead:
                 return f"{self.ahead} prompts are before it in the queue"
-            return "it waits in the queue" if self.seen else "nothing was heard of it"
+            return "it waits in the queue" if self.seen else "no event has arrived for it"
 
     def _wake(self) -> None:
         self.signal.set()
@@ -327,7 +326,7 @@ class Run:
             feed.put(event)
 
     def _catch_up(self, outcome: Outcome) -> None:
-        """Tell what the history knows and no event has told: there was no socket, or it was late."""
+        """Emit what the history knows and no event has reported: there was no socket, or it was late."""
         self._owners.update(outcome.owners)
         if outcome.from_history and not self.started:
             self.started = True
@@ -406,8 +405,8 @@ class Run:
         self._emit(told.RunMessage(self.prompt_id, event.type, event.data))
 
     def _succeed(self, event: server.ExecutionSuccess) -> None:
-        # Nobody is woken: `executing {node: null}` follows at once, and only then the history
-        # has the prompt. Should it not come, whoever waits looks soon enough.
+        # No waiter is woken: `executing {node: null}` follows at once, and only then the history
+        # has the prompt. If it does not come, waiters look soon enough anyway.
         self._summary = event.summary
         self.ending = self.ending or "success"
 
@@ -443,16 +442,16 @@ class Run:
 
 
 def is_output_picture(node: RunNode, picture: server.SocketImage) -> bool:
-    """Whether a picture from the socket is an output: not a preview of something unfinished.
+    """Whether a picture from the socket is an output, not a preview of something unfinished.
 
-    ``SaveImageWebsocket`` sends its outputs as previews. Nodes of other packs that do the same
-    are known by this: previews are JPEG, and come from a node that others depend on.
+    ``SaveImageWebsocket`` sends its outputs as previews. Nodes of other packs that do the same are recognized
+    by this: previews are JPEG, and come from nodes that others depend on.
     """
     return node.class_type in PICTURE_CLASSES or (node.sink and picture.format == "png")
 
 
 def picture_senders(prompt: Mapping[str, Any], targets: Collection[str] | None) -> frozenset[str]:
-    """The nodes of a prompt that send their pictures over the socket, and nowhere else.
+    """The nodes of a prompt that send their pictures only over the socket.
 
     Args:
         prompt: The prompt JSON.

@@ -1,4 +1,4 @@
-"""What happens to one prompt, as a user wants to hear it, and how it ended."""
+"""The events of one prompt, in the user's terms, and how it ended."""
 
 from __future__ import annotations
 
@@ -25,21 +25,19 @@ class Outcome:
     """How a prompt ended.
 
     Attributes:
-        ending: ``success``; ``partial_success``: nodes failed, and others gave their outputs all
-            the same; ``error``; ``interrupted``; or ``lost``: it is in neither queue nor history
-            any more.
-        outputs: What nodes gave, by their ids; ids of expanded nodes too (``5.0.0.1``).
-        owners: The node of the prompt that stands for an expanded one.
-        pictures: What nodes sent over the socket as their outputs, by id.
+        ending: ``success``; ``partial_success``: nodes failed, but others gave their outputs; ``error``;
+            ``interrupted``; or ``lost``: it is no longer in queue or history.
+        outputs: Node outputs by id; ids of expanded nodes too (``5.0.0.1``).
+        owners: The prompt's node that an expanded one belongs to.
+        pictures: Outputs that nodes sent over the socket, by id.
         failure: The exception, for ``error``.
-        node_failures: The exceptions of nodes that did not end the run, in the order in which
-            they came.
-        summary: What the server says of failed and blocked nodes; None where it says nothing.
+        node_failures: The exceptions of nodes that did not end the run, in order of arrival.
+        summary: What the server reports about failed and blocked nodes; None if it says nothing.
         interruption: Where it was stopped, for ``interrupted``.
-        blocked: Nodes that did not run because something before them blocked them.
-        cached: Nodes that needed not run.
-        from_history: Whether the server's history says so, or only its events.
-        reason: A sentence about an ending that has no event of its own.
+        blocked: Nodes that did not run because a node before them blocked them.
+        cached: Nodes that did not need to run.
+        from_history: Whether this comes from the server's history, or only from its events.
+        reason: A sentence about an ending without an event.
         entry: The history's entry.
     """
 
@@ -63,15 +61,15 @@ class Outcome:
 def read_history_entry(entry: object, prompt_id: str) -> Outcome | None:
     """How a prompt ended, by its entry in the history.
 
-    The messages decide, not ``status_str``: of a cycle found at run time 0.3.64 and 0.27.0
-    say ``success`` beside an ``execution_error``, and of a partial success ``success`` is said too.
+    The messages decide, not ``status_str``: for a cycle found at run time, 0.3.64 and 0.27.0 report
+    ``success`` next to an ``execution_error``, and a partial success is reported as ``success`` too.
 
     Args:
         entry: The value under the prompt's id in ``GET /history/{id}``.
         prompt_id: That id.
 
     Returns:
-        The outcome, or None where the entry does not tell of an end.
+        The outcome, or None if the entry does not record an end.
     """
     if not is_object(entry):
         return None
@@ -128,12 +126,12 @@ def read_history_entry(entry: object, prompt_id: str) -> Outcome | None:
 def ending_with(
     ending: Ending | None, failures: Collection[ExecutionNodeFailed], summary: ExecutionSummary | None
 ) -> Ending | None:
-    """How a prompt ended, in the light of nodes that failed without ending it.
+    """How a prompt ended, given the nodes that failed without ending it.
 
     Args:
-        ending: What the server calls it: it says success where any output is left.
+        ending: The server's own ending: success if any output is left.
         failures: Nodes that failed.
-        summary: What the server says of such nodes.
+        summary: What the server reports about these nodes.
     """
     failed = bool(failures) or (summary is not None and summary.partial)
     return "partial_success" if ending == "success" and failed else ending
@@ -142,7 +140,7 @@ def ending_with(
 def _summary(
     entry: Mapping[str, Any], status: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]]
 ) -> ExecutionSummary | None:
-    """What a history entry says of failed nodes: its last message does, and its status may."""
+    """What a history entry reports about failed nodes: in its last message, and perhaps in its status."""
     last = (told.get(kind) for kind in ("execution_success", "execution_error"))
     places = (*last, status, status.get("execution_summary"), entry.get("execution_summary"))
     found = (read_summary(place) for place in places if is_object(place))
@@ -165,10 +163,10 @@ class RunNode:
 
     Args:
         node_id: Its id in the prompt.
-        class_type: Its class, ``""`` where the prompt is not known.
-        title: What people call it.
-        places: Where the user's source made the nodes, by id.
-        sink: Whether no other node uses what it gives.
+        class_type: Its class, ``""`` if the prompt is not known.
+        title: Its title.
+        places: Where the user's source creates the nodes, by id.
+        sink: Whether no other node uses its outputs.
     """
 
     __slots__ = ("_places", "class_type", "node_id", "sink", "title")
@@ -184,7 +182,7 @@ class RunNode:
 
     @property
     def place(self) -> Place | None:
-        """Where the user's source made it, where that is known."""
+        """Where the user's source creates it, if known."""
         return self._places.get(self.node_id)
 
     def __eq__(self, other: object) -> bool:
@@ -203,7 +201,7 @@ class RunNode:
 
 @dataclass(frozen=True)
 class BaseRunEvent:
-    """What all events of a prompt derive from. `RunEvent` is the union of them."""
+    """The base class of all events of a prompt. `RunEvent` is their union."""
 
     prompt_id: str
 
@@ -213,7 +211,7 @@ class FileUploaded(BaseRunEvent):
     """A file was sent to the server before the prompt was.
 
     Attributes:
-        upload: Which, and for which input.
+        upload: The upload, with its input.
     """
 
     upload: Upload
@@ -232,26 +230,26 @@ class RunQueued(BaseRunEvent):
 
 @dataclass(frozen=True)
 class RunStarted(BaseRunEvent):
-    """The server has begun with it."""
+    """The server has started it."""
 
 
 @dataclass(frozen=True)
 class NodesCached(BaseRunEvent):
-    """These nodes need not run: their results are still there."""
+    """These nodes need not run: their results are cached."""
 
     nodes: tuple[RunNode, ...]
 
 
 @dataclass(frozen=True)
 class NodeEvent(BaseRunEvent):
-    """Something that happened to one node of it."""
+    """An event of one of its nodes."""
 
     node: RunNode
 
 
 @dataclass(frozen=True)
 class NodeStarted(NodeEvent):
-    """The node begins. One that is expanded, or that waits for lazy inputs, begins repeatedly."""
+    """The node starts. A node that is expanded, or waits for lazy inputs, starts repeatedly."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +262,7 @@ class NodeProgress(NodeEvent):
 
 @dataclass(frozen=True)
 class NodePreview(NodeEvent):
-    """What the node's picture looks like so far. It is no output."""
+    """A preview of the node's unfinished picture. It is not an output."""
 
     image: bytes = field(repr=False)
     format: str
@@ -289,17 +287,17 @@ class NodePicture(NodePreview):
 
 @dataclass(frozen=True)
 class NodeText(NodeEvent):
-    """What the node says while it runs."""
+    """Text that the node shows while it runs."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class NodeOutputs(NodeEvent):
-    """The node has given something.
+    """The node has given output.
 
     Attributes:
-        raw: What the server says that it gave; None where it gave nothing.
+        raw: Its output as the server sent it; None if it gave nothing.
     """
 
     raw: Mapping[str, Any] | None
@@ -307,16 +305,16 @@ class NodeOutputs(NodeEvent):
 
 @dataclass(frozen=True)
 class NodeBlocked(NodeEvent):
-    """The node does not run, because something before it blocks it. The run goes on."""
+    """The node does not run because a node before it blocks it. The run continues."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class NodeFailed(NodeEvent):
-    """The node raised. The run goes on with what does not need it; see ``node_failure_policy``.
+    """The node raised. The run continues with the nodes that do not need it; see ``node_failure_policy``.
 
-    A failure that ends the run is no `NodeFailed`: `RunDone` tells it.
+    A failure that ends the run is not a `NodeFailed`: `RunDone` reports it.
 
     Attributes:
         exception_type: The exception's type on the server (``ValueError``).
@@ -336,10 +334,10 @@ class NodeFinished(NodeEvent):
 
 @dataclass(frozen=True)
 class RunMessage(BaseRunEvent):
-    """A message of a type of its own, as nodes of other packs send them.
+    """A message of a custom type, as nodes of other packs send.
 
-    Where it does not name the prompt (``prompt_id`` in its data), it goes to the one that the
-    server executes at that moment.
+    If it does not name the prompt (``prompt_id`` in its data), it goes to the one that the server is
+    executing.
 
     Attributes:
         type: Its type.
@@ -352,7 +350,7 @@ class RunMessage(BaseRunEvent):
 
 @dataclass(frozen=True)
 class RunDone(BaseRunEvent):
-    """The prompt has ended, well or not. Nothing comes after it."""
+    """The prompt has ended, successfully or not. No event follows."""
 
     outcome: Outcome
 

@@ -1,4 +1,4 @@
-"""From something to run to a run in flight; what can be asked of one, and what ends it."""
+"""From a target to a run in flight; how to query a run, and how to end it."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class Started:
     """A prompt that the server has.
 
     Attributes:
-        run: What is known of it.
-        prepared: What is run.
-        report: What is wrong with outputs that the server has dropped, or None.
-        number: Its priority, where the server said it.
+        run: What is known about it.
+        prepared: The prompt that is run.
+        report: What is wrong with the outputs that the server has dropped, or None.
+        number: Its priority, if the server reported it.
     """
 
     run: Run
@@ -68,18 +68,18 @@ class Started:
     report: Report | None
     number: float | None
     warnings: tuple[Problem, ...] = ()
-    """What may go wrong all the same, as far as is known before it is sent."""
+    """What may still go wrong, as far as is known before it is sent."""
     outputs: frozenset[str] = frozenset()
-    """The nodes of which outputs must come; see `Backend.expected`."""
+    """The nodes that must give outputs; see `Backend.expected`."""
 
 
 @dataclass
 class Sending:
-    """A prompt that is to be sent, is being sent, or is on the server.
+    """A prompt that will be sent, is being sent, or is on the server.
 
     Attributes:
-        run: The prompt, from the moment at which it may be on its way.
-        accepted: Whether the server has said that it has it.
+        run: The prompt, from the moment that it may be on its way.
+        accepted: Whether the server has confirmed that it has it.
     """
 
     run: Run | None = None
@@ -87,19 +87,19 @@ class Sending:
 
 
 def start(core: Core, target: Target, options: RunSettings, attempt: Sending | None = None) -> Flow[Started]:
-    """Check something, upload its files, and queue it.
+    """Check a target, upload its files, and queue it.
 
     Args:
         core: The client.
         target: What to run.
         options: How.
-        attempt: Is told how far it has come, for whoever is interrupted meanwhile.
+        attempt: Records its progress, in case of an interrupt.
 
     Raises:
-        ValidationError: It has problems that the server would refuse, or be damaged by.
-        SocketUnavailable: Some of its pictures come over the socket alone, and there is none.
+        ValidationError: It has problems that the server would refuse or that would damage it.
+        SocketUnavailable: Some of its pictures come only over the socket, and there is none.
         PromptRejected: The server refuses it.
-        WaitTimeout: The time is over.
+        WaitTimeout: The time is up.
         ClientError: The server cannot be reached, or gives an error.
     """
     try:
@@ -114,7 +114,7 @@ def start(core: Core, target: Target, options: RunSettings, attempt: Sending | N
 def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -> Flow[Started]:
     given = options.schema
     policy = asked_policy(options.node_failure_policy, options.extra_data)
-    prepared = yield from prepare(core, target, given)  # what cannot be compiled needs no server to say so
+    prepared = yield from prepare(core, target, given)  # a compile error does not need a server
     backend = yield from recognise(core)
     backend.refuse(options)
     if prepared.workflow is None:
@@ -162,10 +162,10 @@ def queued(core: Core, run: Run, submission: Submission, prepared: Source, attem
 
     Args:
         core: The client.
-        run: The prompt; it takes the id that the server has given it.
+        run: The prompt; it takes the id that the server gives it.
         submission: What is sent.
-        prepared: What is run.
-        attempt: Is told that the server has it.
+        prepared: The prompt that is run.
+        attempt: Records that the server has it.
 
     Raises:
         PromptRejected: The server refuses it.
@@ -192,29 +192,28 @@ def cancels(options: WaitSettings) -> bool:
     """Whether an interrupt cancels the prompt.
 
     Raises:
-        ValueError: ``on_interrupt`` is none of its values.
+        ValueError: ``on_interrupt`` has an unknown value.
     """
     wanted = options.on_interrupt
     if wanted not in ("cancel", "leave"):
-        raise ValueError(f'on_interrupt is "cancel" or "leave", not {wanted!r}')
+        raise ValueError(f'on_interrupt must be "cancel" or "leave", not {wanted!r}')
     return wanted == "cancel"
 
 
 def check(prepared: Source, schema: Schema | None, files: Uploaded, options: RunSettings) -> Report:
     """Refuse a prompt with problems before it is sent.
 
-    Without a schema nothing is known of its nodes; then only its shape is looked at, for what
-    kills a server's worker. Which files and models are installed is the server's to say, whatever
-    the schema lists.
+    Without a schema nothing is known about its nodes; then only its shape is checked, for what kills a
+    server's worker. Which files and models are installed is left to the server, whatever the schema lists.
 
     Args:
         prepared: The prompt.
-        schema: What to check it against; None where there is none.
-        files: What became of its files.
+        schema: The schema to check it against; None if there is none.
+        files: The result of resolving its files.
         options: With ``validate`` false, only what would damage the server is refused.
 
     Returns:
-        What is left to say of it.
+        The remaining warnings.
 
     Raises:
         ValidationError: It has some.
@@ -226,7 +225,7 @@ def check(prepared: Source, schema: Schema | None, files: Uploaded, options: Run
         _without_files(schema) if schema is not None else UNKNOWN,
         places=prepared.places,
         partial_execution_targets=_chosen(prepared, options),
-        file_exists=lambda _: True,  # they have been looked for
+        file_exists=lambda _: True,  # they have been searched for
     )
     if files.errors:
         known = report if schema is not None else report.refused()
@@ -260,7 +259,7 @@ def _without_files(schema: Schema) -> Schema:
 
 
 def attach(core: Core, prompt_id: str) -> Flow[Started]:
-    """Take up a prompt that is on the server: of an earlier program, or of somebody else.
+    """Attach to a prompt that is on the server: from an earlier program, or from someone else.
 
     Args:
         core: The client.
@@ -288,7 +287,7 @@ def _attach(core: Core, prompt_id: str) -> Flow[Started]:
 
 
 def _taken_up(core: Core, prompt_id: str, prompt: Mapping[str, Any], targets: Sequence[str]) -> Run:
-    """A run whose beginning was not heard, and whose events go to the client that has sent it."""
+    """A run whose beginning was missed, and whose events go to the client that sent it."""
     run = Run(prompt_id, prompt, core.new_signal, core.clock)
     run.senders = picture_senders(prompt, targets)
     run.gap = run.unsure = True
@@ -297,7 +296,7 @@ def _taken_up(core: Core, prompt_id: str, prompt: Mapping[str, Any], targets: Se
 
 
 def status(core: Core, run: Run) -> Flow[RunStatus]:
-    """Where a prompt is now, by asking the server.
+    """Ask the server where a prompt is now.
 
     Raises:
         ServerUnreachable: The server does not answer.
@@ -320,7 +319,7 @@ def _status(core: Core, run: Run) -> Flow[RunStatus]:
 
 
 def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
-    """Take a prompt out of the queue, or stop it; come back when it is out.
+    """Remove a prompt from the queue, or stop it, and wait until it is gone.
 
     An interrupt that comes between two prompts is lost on a real server, so it is repeated.
 
@@ -333,7 +332,7 @@ def cancel(core: Core, run: Run, timeout: float) -> Flow[bool]:
         Whether there was anything to cancel.
 
     Raises:
-        WaitTimeout: It still runs.
+        WaitTimeout: It is still running.
     """
     waiting = Wait(core, run, timeout)
     return (yield from about(waiting.core, run.prompt_id, _cancel(waiting, run)))
@@ -367,27 +366,28 @@ def _prompt_id(options: RunSettings) -> str:
     except (ValueError, AttributeError, TypeError):
         canonical = None
     if canonical != wanted:
-        raise ClientError(f"a prompt id is a lowercase UUID with hyphens, not {wanted!r:.80}")
+        raise ClientError(f"a prompt id must be a lowercase UUID with hyphens, not {wanted!r:.80}")
     return wanted
 
 
 def _refuse_used(core: Core, prompt_id: str) -> Flow[None]:
-    """A server runs a repeated id twice and mixes the two up: so it is refused here."""
+    """A server runs a repeated id twice and mixes the two up, so it is refused here."""
     if (yield from core.recognition.likely.look(core, prompt_id)) is not None:
-        raise ClientError(f"the server already has a prompt {prompt_id}; give each its own id")
+        raise ClientError(f"the server already has a prompt {prompt_id}; give each prompt its own id")
 
 
 def _editor_workflow(
     prepared: Source, options: RunSettings, schema: Schema | None
 ) -> Mapping[str, Any] | None:
-    """The editor's workflow that goes along: the one given, the one that is run, or one written of that."""
+    """The editor workflow to send along: the given one, the one that is run, or one exported from that."""
     if not options.workflow:
         return None
     given: object = options.editor_workflow
     if given is not None and not is_object(given):
         raise ClientError(
-            f"editor_workflow is the editor's JSON, not {type(given).__name__}: read_workflow(FILE).workflow"
-            " is that of a file"
+            f"editor_workflow must be the editor's JSON, not {type(given).__name__}: "
+            "read_workflow(FILE).workflow"
+            " reads it from a file"
         )
     known = options.editor_workflow or prepared.editor
     if known is not None or schema is None:
@@ -403,12 +403,12 @@ def extra_data(
     given: Mapping[str, Any] | None = None,
     partner_api_key: str | None = None,
 ) -> dict[str, Any]:
-    """What goes along with a prompt.
+    """The extra data to send with a prompt.
 
     Args:
-        core: The client; its key for nodes that call paid services is taken where no other is given.
+        core: The client; its key for nodes that call paid services is the default.
         editor: The editor's workflow, for the files that the prompt gives; None for none.
-        given: What the user wants to go along.
+        given: The user's own extra data.
         partner_api_key: A key for this prompt.
     """
     extra = dict(given or {})
@@ -433,7 +433,7 @@ def _submission(core: Core, prepared: Source, options: RunSettings, schema: Sche
 
 
 def _chosen(prepared: Source, options: RunSettings) -> list[str] | None:
-    """The ids of the outputs that are to run; None for all."""
+    """The ids of the outputs to run; None for all."""
     targets = options.targets
     return None if targets is None else _target_ids(prepared, targets)
 

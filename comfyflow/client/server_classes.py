@@ -1,4 +1,4 @@
-"""The classes of a server for commands that look at one workflow: only those that it uses are asked for."""
+"""A server's classes for commands that look at one workflow: only those that it uses are requested."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from .routes.node_class_routes import object_info_answer, server_told
 
 _AT_ONCE: Final = 8
 _PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
-"""Answers of a server that is busy, which may tell of the class the next time."""
+"""Answers of a busy server, which may succeed the next time."""
 _NAMES: Final = 16 * MIB
 _HALF: Final = re.compile("[\ud800-\udfff]")
-"""Half of a surrogate pair: servers do not read it from an address as it was written."""
+"""A lone surrogate: servers do not decode it from an address as it was written."""
 
 
 def asked_schema(url: str, **options: Unpack[ClientOptions]) -> Schema:
-    """The node classes of a server, each asked for when it is looked at.
+    """The node classes of a server, each requested on access.
 
     Args:
         url: The server.
         options: How to connect to it.
 
     Returns:
-        The schema. Where the server does not say its version, all classes are asked for at once: then
-        they tell it.
+        The schema. If the server does not report its version, all classes are requested at once, which
+            reveals it.
 
     Raises:
-        SchemaError: The server does not answer, also later, when a class is looked at.
+        SchemaError: The server does not answer, now or later, when a class is accessed.
     """
     source = ServerClasses(url, options)
     try:
@@ -58,7 +58,7 @@ def asked_schema(url: str, **options: Unpack[ClientOptions]) -> Schema:
 
 
 class ServerClasses:
-    """A server that is asked for classes; see `ClassSource`.
+    """A server as a source of classes; see `ClassSource`.
 
     Args:
         url: The server.
@@ -70,7 +70,7 @@ class ServerClasses:
         self._options = options
 
     def connected(self) -> Client:
-        """A client, which must be closed."""
+        """Make a client, which must be closed."""
         return Client(self._url, **self._options)
 
     def singly(self, names: list[str]) -> Mapping[str, Any] | None:
@@ -84,7 +84,7 @@ class ServerClasses:
             raise SchemaError(str(error)) from None
 
     def whole(self) -> Mapping[str, Any]:
-        """See `ClassSource`; what the classes are called is kept for later."""
+        """See `ClassSource`; the class names are cached."""
         try:
             with self.connected() as client:
                 core = client._core
@@ -113,25 +113,25 @@ def _names_of(core: Core) -> str:
 
 @dataclass
 class _Budget:
-    """What may still be asked for: bytes, and anything at all."""
+    """What may still be requested: bytes, and requests."""
 
     left: int
     refused: bool = False
 
 
 def single_classes(core: Core, names: list[str]) -> Flow[Mapping[str, Any] | None]:
-    """What a server says of single classes, several at once.
+    """Ask a server for single classes, several at once.
 
     Args:
         core: The client.
         names: The classes.
 
     Returns:
-        The entries of those that it has; None where it does not tell of each.
+        The entries of those that it has; None if it does not answer for each.
 
     Raises:
         ServerUnreachable: It does not answer.
-        ClientError: It says more than it may.
+        ClientError: Its answer is too large.
     """
     budget = _Budget(core.bounds.json)
     answers = yield Gather([_single(core, name, budget) for name in names], _AT_ONCE)
@@ -143,8 +143,8 @@ def single_classes(core: Core, names: list[str]) -> Flow[Mapping[str, Any] | Non
 def _single(core: Core, name: str, budget: _Budget) -> Flow[Mapping[str, Any]]:
     """The answer for one class: an object with its entry, or an empty one.
 
-    A server says of a class that it lacks ``{}``. Anything else that is no entry is no answer: a class that
-    raises gives 500, and a proxy that reads the ``/`` in a name another route.
+    For a class that it lacks, a server answers ``{}``. Anything else that is not an entry does not count: a
+    class that raises gives 500, and a proxy that decodes the ``/`` in a name gives another route.
     """
     if budget.refused:
         return {}
@@ -165,6 +165,6 @@ def _single(core: Core, name: str, budget: _Budget) -> Flow[Mapping[str, Any]]:
 
 
 def _ask(core: Core, request: Request) -> Flow[Answer]:
-    """Ask once; a server that is busy is asked again."""
+    """Ask once; a busy server is asked again."""
     answer = yield from ask(core, request)
     return (yield from call(core, request)) if answer.status in _PASSING else answer

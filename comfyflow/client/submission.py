@@ -1,8 +1,8 @@
 """Putting a prompt into a server's queue: exactly once, whatever the network does.
 
-A server runs a repeated prompt id twice, and may answer 500 to a prompt that it has queued
-(recordings of 0.3.64 and 0.27.0, s14 and l01). So nothing is sent again before the queue and the
-history have been searched for the first attempt.
+A server runs a repeated prompt id twice, and may answer 500 to a prompt that it has queued (recordings of
+0.3.64 and 0.27.0, s14 and l01). So nothing is resent before the queue and the history have been searched for
+the first attempt.
 """
 
 from __future__ import annotations
@@ -38,37 +38,37 @@ from .run import Run
 
 
 def asked_policy(wanted: object, extra_data: Mapping[str, Any] | None) -> str | None:
-    """The policy that a prompt asks for.
+    """The policy that a prompt requests.
 
     Args:
         wanted: The option ``node_failure_policy``.
-        extra_data: What is sent with the prompt; it may hold one too.
+        extra_data: What is sent with the prompt; it may contain a policy too.
 
     Returns:
-        The policy; None where the server is to do what it does by default.
+        The policy; None for the server's default.
 
     Raises:
-        ValueError: The option is none of its values.
+        ValueError: The option has an unknown value.
     """
     if wanted is not None and wanted not in get_args(NodeFailurePolicy):
-        raise ValueError(f'node_failure_policy is "continue_independent" or None, not {wanted!r}')
+        raise ValueError(f'node_failure_policy must be "continue_independent" or None, not {wanted!r}')
     given = wanted if wanted is not None else (extra_data or {}).get("node_failure_policy")
     return given if isinstance(given, str) else None
 
 
 def look_for_policy(core: Core, run: Run, policy: str | None) -> Flow[tuple[Problem, ...]]:
-    """Ask whether the server knows the policy that a prompt asks for, and keep it with the run.
+    """Ask whether the server knows the policy that a prompt requests, and keep it with the run.
 
-    Servers that know it say so (``supports_node_failure_policy`` in ``/features``); those up to
-    0.36 do not have it. The prompt is sent in any case: an unknown policy does no harm.
+    Servers that know it list ``supports_node_failure_policy`` in ``/features``; those up to 0.36 do not have
+    it. The prompt is sent in any case: an unknown policy does no harm.
 
     Args:
         core: The client.
         run: The prompt.
-        policy: What it asks for; None where it asks for nothing.
+        policy: The requested policy; None if there is none.
 
     Returns:
-        The warning that the server does not seem to know it, if it does not.
+        A warning if the server does not seem to know it.
     """
     if policy is None:
         return ()
@@ -79,7 +79,7 @@ def look_for_policy(core: Core, run: Run, policy: str | None) -> Flow[tuple[Prob
         known = False
     run.policy_known = known
     message = (
-        f"the server does not say that it knows the node failure policy {policy!r}; if it does not, "
+        f"the server does not report support for the node failure policy {policy!r}; without it, "
         "the first node that fails ends the prompt"
     )
     return () if known else (Problem("node_failure_policy_unknown", message, severity="warning"),)
@@ -89,19 +89,19 @@ _MISSING_CLASS: Final = "missing_node_type"
 
 
 _VERSION: Final = "0.27.0"
-"""Of a server of which nobody has said what it is."""
+"""For a server whose kind is unknown."""
 
 
 def with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[PromptRejected]:
-    """A refusal with the nearest names of what is installed, where the server did not tell them.
+    """A refusal with the nearest installed names, if the server did not list them.
 
     Args:
         core: The client.
         error: The refusal.
-        prepared: What was sent.
+        prepared: The prompt that was sent.
 
     Returns:
-        The same refusal, told better where the server says more.
+        The same refusal, with more detail if the server provides it.
     """
     from ..validate import Report
 
@@ -133,7 +133,7 @@ def with_choices(core: Core, error: PromptRejected, prepared: Source) -> Flow[Pr
 
 
 def _with_saved_classes(prepared: Source) -> Mapping[str, Any]:
-    """The prompt with the classes that the editor's JSON had: the editor sends none that it does not know."""
+    """The prompt with the classes from the editor's JSON: the editor sends none that it does not know."""
     saved = {
         warning.node_id: warning.class_type
         for warning in prepared.warnings
@@ -147,28 +147,28 @@ def _with_saved_classes(prepared: Source) -> Mapping[str, Any]:
 
 
 def _with_class_name(body: Mapping[str, Any], prompt: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A server's answer that names the class, where it names the node's title only, or nothing."""
+    """A server's answer, completed by the class if it names only the node's title, or nothing."""
     said = object_or_empty(body.get("error"))
     info = object_or_empty(said.get("extra_info"))
     node = object_or_empty(prompt.get(str(info.get("node_id"))))
     class_type, title = node.get("class_type"), info.get("node_title")
     if not isinstance(class_type, str) or title == class_type:
         return body
-    lacks = f"the server has no node class {class_type!r}; the pack that it comes with may not be installed"
+    lacks = f"the server has no node class {class_type!r}; the pack that provides it may not be installed"
     message = f"Node {title!r} not found: {lacks}." if title else f"T{lacks[1:]}."
     return {**body, "error": {**said, "message": message}}
 
 
 _LOOKS: Final = (0.0, 0.1, 0.3, 0.8)
-"""Pauses before each search for a prompt of which nobody knows whether it arrived."""
+"""Pauses before each search for a prompt that may or may not have arrived."""
 
 
 _REFUSAL: Final = Bounds(json=64 * MIB, values=2_000_000)
-"""What is read of the answer that refuses a prompt."""
+"""How much is read of an answer that refuses a prompt."""
 
 
 _CRASHES: Final = 1
-"""How often a prompt is sent again of which the server says 500: most often it would say so again."""
+"""How often a prompt is resent after a 500: usually the server would answer 500 again."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,9 @@ class QueuedPrompt:
     """A prompt that the server has queued.
 
     Attributes:
-        number: Its priority; None where the server's answer was lost.
-        node_errors: What is wrong with outputs that the server has dropped, as it sent it.
-        prompt_id: Under which id.
+        number: Its priority; None if the server's answer was lost.
+        node_errors: The errors of outputs that the server has dropped, as it sent them.
+        prompt_id: The id that it is queued under.
     """
 
     number: float | None
@@ -188,18 +188,18 @@ class QueuedPrompt:
 
 @dataclass(frozen=True)
 class Submission:
-    """What is sent with a prompt.
+    """A prompt with everything that is sent along.
 
     Attributes:
         prompt: The prompt JSON.
-        front: Whether it goes before all that wait.
-        number: Its priority; the lowest runs first. Not sent again after a lost reply.
+        front: Whether it goes before all waiting prompts.
+        number: Its priority; the lowest runs first. Not resent after a lost reply.
         extra_data: What the server stores with it: ``extra_pnginfo``, ``preview_method``, ….
         targets: Output nodes to run; None for all.
-        node_failure_policy: What to do when a node fails; None for what the server does by default.
+        node_failure_policy: What to do when a node fails; None for the server's default.
         client_id: The socket that its events go to; None for the client's own.
-        assets: The ids of files that are assets, by where the prompt names them; ComfyUI's own
-            routes need them not.
+        assets: The ids of files that are assets, by their place in the prompt; ComfyUI's own routes do not
+            need them.
     """
 
     prompt: Mapping[str, Any]
@@ -217,18 +217,18 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Fl
 
     Args:
         core: The client.
-        run: Hears the events; its prompt id is the one that is sent.
-        submission: The prompt and what goes with it.
-        prepared: What the prompt was made of, for messages.
+        run: Receives the events; its prompt id is the one that is sent.
+        submission: The prompt and what is sent along.
+        prepared: What the prompt was made from, for messages.
 
     Raises:
         PromptRejected: The server refuses it.
-        ServerError: Another error answer; the prompt is not queued.
+        ServerError: The server answered with another error; the prompt is not queued.
         ServerUnreachable: The server did not answer, and may not have the prompt.
-        WaitTimeout: The time is over; the prompt may be queued or not.
-        PromptError: Something in it is no JSON.
+        WaitTimeout: The time is up; the prompt may or may not be queued.
+        PromptError: Something in it cannot be written as JSON.
 
-    From the first attempt to send it on, an error has the prompt's id.
+    After the first attempt to send it, every error carries the prompt's id.
     """
     request = _request(core, run, submission, prepared)
     if core.left() == 0.0:
@@ -246,8 +246,8 @@ class _Sent:
     Args:
         core: The client.
         run: Hears the events.
-        submission: The prompt and what goes with it.
-        prepared: What the prompt was made of.
+        submission: The prompt and what is sent along.
+        prepared: What the prompt was made from.
     """
 
     def __init__(self, core: Core, run: Run, submission: Submission, prepared: Source) -> None:
@@ -259,10 +259,10 @@ class _Sent:
         self._pause = 0.0
 
     def accepted(self, request: Request) -> Flow[QueuedPrompt | ServerUnreachable]:
-        """Send it until the server has it, but never while the server may have it.
+        """Send it until the server has it, but never while the server may already have it.
 
         Returns:
-            What the server said; the error where it is certain that it was never sent.
+            The server's answer; the error if it is certain that it was never sent.
         """
         core, run = self._core, self._run
         for attempt in range(core.limits.retries + 1):
@@ -287,7 +287,7 @@ class _Sent:
         raise AssertionError("unreachable")
 
     def _send(self, request: Request) -> Flow[QueuedPrompt | ServerError | ServerUnreachable]:
-        """Send it once. An error that asking again may help against is returned."""
+        """Send it once. An error that a retry may cure is returned."""
         try:
             answer = yield from ask(self._core, request)
         except ServerUnreachable as error:
@@ -304,7 +304,7 @@ class _Sent:
 def remove_double(core: Core, run: Run) -> Flow[None]:
     """Delete the copies of a prompt that turns out to have been queued more than once.
 
-    Should that fail, it costs the server time, not the result.
+    If that fails, it costs server time, but not the result.
     """
     if run.doubtful:
         with contextlib.suppress(ServerUnreachable, ServerError):
@@ -312,10 +312,10 @@ def remove_double(core: Core, run: Run) -> Flow[None]:
 
 
 def _remove_copies(core: Core, prompt_id: str) -> Flow[None]:
-    """Delete all but one. A server deletes one waiting copy for each time that it is asked.
+    """Delete all but one. A server deletes one waiting copy per request.
 
-    While all of them wait, a request of which nobody knows whether it was carried out must not be
-    sent again: it would delete the last one too.
+    While all of them wait, a request that may or may not have been carried out must not be repeated: it could
+    delete the last one too.
     """
     listed = yield from queue(core)
     waiting = [entry for entry in listed.pending if entry.prompt_id == prompt_id]
@@ -328,11 +328,11 @@ def _remove_copies(core: Core, prompt_id: str) -> Flow[None]:
 
 
 def _arrived(core: Core, run: Run, failure: ServerError | ServerUnreachable) -> Flow[bool]:
-    """Whether the server has a prompt, after time enough for it to come in.
+    """Whether the server has a prompt, after enough time for it to arrive.
 
     Raises:
-        ServerUnreachable: Nobody knows: the server has been away for too long.
-        ServerError: Nobody knows: the server gives an error that waiting does not help against.
+        ServerUnreachable: Unknown: the server has been away for too long.
+        ServerError: Unknown: the server gives an error that waiting does not cure.
     """
     for pause in _LOOKS:
         if pause:
@@ -350,8 +350,8 @@ def _arrived(core: Core, run: Run, failure: ServerError | ServerUnreachable) -> 
 def _unknown(
     prompt_id: str, failure: ServerError | ServerUnreachable, error: ServerError | ServerUnreachable
 ) -> ServerError | ServerUnreachable:
-    """The error where a prompt was sent and nobody can be asked whether it arrived."""
-    said = f"prompt {prompt_id} may be queued or not: {failure}; and since then {error}"
+    """The error if a prompt was sent and there is no way to find out whether it arrived."""
+    said = f"prompt {prompt_id} may or may not be queued: {failure}; and since then {error}"
     if isinstance(error, ServerError):
         return ServerError(said, error.status, error.body)
     return ServerUnreachable(said, timed_out=error.timed_out)
@@ -384,25 +384,27 @@ def _request(core: Core, run: Run, submission: Submission, prepared: Source) -> 
 
 
 def prompt_body(body: Mapping[str, Any], submission: Submission, prepared: Source) -> bytes:
-    """What is sent, as JSON.
+    """The request body, as JSON.
 
     Args:
-        body: The object that is to be sent.
-        submission: What it was made of.
-        prepared: What the prompt was made of.
+        body: The object to send.
+        submission: What it was made from.
+        prepared: What the prompt was made from.
 
     Raises:
-        PromptError: Something in it is no JSON; each such value is named with its place.
+        PromptError: Something in it cannot be written as JSON; each of these values is named with its place.
     """
     try:
         return json_body(body)
     except (ValueError, TypeError, RecursionError) as error:
         told = "\n".join(_no_json(submission, prepared))
-        raise PromptError(told or f"the prompt, or what is sent with it, is no JSON: {error}") from None
+        raise PromptError(
+            told or f"the prompt, or what is sent with it, is not valid JSON: {error}"
+        ) from None
 
 
 def _no_json(submission: Submission, prepared: Source) -> Iterator[str]:
-    """Each value that no JSON can hold, with its node and input."""
+    """Each value that cannot be written as JSON, with its node and input."""
     for node_id, node in submission.prompt.items():
         entry = object_or_empty(node)
         inputs = object_or_empty(entry.get("inputs"))
@@ -420,7 +422,7 @@ def _no_json(submission: Submission, prepared: Source) -> Iterator[str]:
 
 
 def _strange(value: object) -> str | None:
-    """What in a value no JSON can hold; None where it can be written."""
+    """The part of a value that cannot be written as JSON; None if all of it can."""
     waiting, seen = [value], set[int]()
     while waiting:
         held = waiting.pop()
@@ -450,7 +452,7 @@ def _read_accepted(core: Core, request: Request, answer: Answer) -> QueuedPrompt
 
 
 def _refusal(core: Core, request: Request, answer: Answer, prepared: Source) -> ServerError:
-    """The error of an answer; raises at once where asking again cannot help."""
+    """The error of an answer; raises at once if a retry cannot help."""
     error = error_of(core, request, answer)
     if answer.status == 400:
         raise read_refusal(answer, prepared.prompt, prepared.places, error)
@@ -466,9 +468,9 @@ def read_refusal(
 
     Args:
         answer: The server's 400.
-        prompt: What was sent.
-        places: Where the user's source made the nodes.
-        error: What to raise where the answer is in no form that a server uses.
+        prompt: The prompt that was sent.
+        places: Where the user's source creates the nodes.
+        error: What to raise if the answer is not in any form that servers use.
     """
     from ..validate import Report
 
@@ -481,7 +483,7 @@ def read_refusal(
 
 
 def refusal_body(answer: Answer) -> Mapping[str, Any]:
-    """The object in an answer that refuses a prompt or a job; empty where none can be read."""
+    """The object in an answer that refuses a prompt or a job; empty if there is none."""
     import json
 
     try:

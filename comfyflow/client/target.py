@@ -1,4 +1,4 @@
-"""What can be run, for the signatures; `Source` makes a prompt of it."""
+"""What can be run, for signatures; `Source` makes a prompt from it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 Target: TypeAlias = (
     "Workflow[Any] | Node | Graph | Mapping[str, Any] | os.PathLike[str] | str | Source | WorkflowFile"
 )
-"""A workflow, a node, a graph, prompt JSON, editor JSON, the body of a request, a file that has one, or what
-`read_workflow` found in it."""
+"""A workflow, a node, a graph, prompt JSON, editor JSON, a request body, a file with one of these, or what
+`read_workflow` found in it.
+"""
 
 
 Several: TypeAlias = "Workflow[Sequence[Any]] | Workflow[Mapping[str, Any]] | Mapping[str, Any]"
-"""What may have several outputs, so that its result has no one type."""
+"""A target that may have several outputs, so that its result has no single type."""
 
 
 R1 = TypeVar("R1", bound=NodeOutput)
@@ -81,15 +82,15 @@ F = TypeVar("F", bound="NamedRoot | DataRoot")
 
 
 def prepare(core: Core, target: object, schema: Schema | None) -> Flow[Source]:
-    """Make a prompt of what is to be run.
+    """Make a prompt from a target.
 
-    Where that is the editor's JSON, it is converted as ``comfyflow run`` does it: with the classes of the
-    server, by the rules of the editor that the server requires.
+    The editor's JSON is converted as by ``comfyflow run``: with the server's classes, by the rules of the
+    editor that the server requires.
 
     Args:
         core: The client.
         target: See `Source.of`.
-        schema: What to convert the editor's JSON with, instead.
+        schema: The schema to convert the editor's JSON with instead.
 
     Raises:
         ClientError: It cannot be run; the message says what it is.
@@ -103,7 +104,7 @@ def prepare(core: Core, target: object, schema: Schema | None) -> Flow[Source]:
 
 
 def _is_json(target: object) -> bool:
-    read = sys.modules.get("comfyflow.importer.workflow_file")  # whoever has read a file has imported it
+    read = sys.modules.get("comfyflow.importer.workflow_file")  # reading a file has imported it
     return isinstance(target, (Mapping, str, bytes, os.PathLike)) or (
         read is not None and isinstance(target, read.WorkflowFile)
     )

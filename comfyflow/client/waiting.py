@@ -1,7 +1,7 @@
-"""Waiting: for a prompt to end, for the socket to open, for what comes over it.
+"""Waiting: for a prompt to end, for the socket to open, for events from it.
 
-Events come first, the history decides, and while the socket is silent the server is asked: so it
-works with the socket blocked, and nothing that a server forgets can make a wait endless.
+Events come first, the history decides, and while the socket is silent the server is polled: so waiting works
+with the socket blocked, and nothing that a server forgets can make a wait endless.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from .submission import remove_double
 from .web_socket import DueCall, Listener
 
 _RECORD_PAUSE: Final = 0.25
-"""How long ``executing {node: null}`` is waited for after ``execution_success``; it says that the
-history has the prompt (missing at the success itself in 17 of 50 runs of 0.27.0)."""
+"""How long to wait for ``executing {node: null}`` after ``execution_success``; it indicates that the history
+has the prompt (missing at the success itself in 17 of 50 runs of 0.27.0).
+"""
 
 
 _MISS_PAUSES: Final = (0.3, 1.0)
-"""Between the times that a prompt must be found in neither list before it is given up."""
+"""The interval between checks that must find a prompt in neither list before it is given up."""
 
 
 _LATE_EVENTS: Final = 0.25
-"""How long events may be on their way when the history already has the end."""
+"""How long events may still be in transit when the history already has the end."""
 
 
 _LATE_PICTURES: Final = 5.0
-"""The same where pictures come over the socket, which nothing else tells."""
+"""The same if pictures come over the socket, which is their only source."""
 
 
 class Deadline:
-    """When a wait is over.
+    """The deadline of a wait.
 
     Args:
         core: Its clock counts.
-        seconds: From now on; None for no end.
+        seconds: From now on; None for no limit.
     """
 
     def __init__(self, core: Core, seconds: float | None) -> None:
@@ -50,32 +51,32 @@ class Deadline:
         self.seconds = seconds
 
     def within(self, seconds: float) -> float:
-        """A pause that does not go beyond the end."""
+        """A pause, cut short by the deadline."""
         return seconds if self._end is None else max(min(seconds, self._end - self._clock()), 0.0)
 
     @property
     def left(self) -> float | None:
-        """The seconds that are left; None for no end."""
+        """The seconds that are left; None for no limit."""
         return None if self._end is None else max(self._end - self._clock(), 0.0)
 
     @property
     def passed(self) -> bool:
-        """Whether the time is over."""
+        """Whether the time is up."""
         return self._end is not None and self._clock() >= self._end
 
 
 class Wait:
-    """One wait for one run: how often the server is to be asked.
+    """One wait for one run: how often to poll the server.
 
     Args:
         core: The client.
         run: The run.
-        seconds: How long to wait; None for as long as it takes.
+        seconds: How long to wait; None for no limit.
     """
 
     def __init__(self, core: Core, run: Run, seconds: float | None) -> None:
         self.core: Final = core.within(seconds)
-        """No question to the server takes longer than the wait itself."""
+        """No request to the server takes longer than the wait itself."""
         self.run = run
         self.deadline: Final = Deadline(core, seconds)
         self._asked = core.clock()
@@ -88,8 +89,8 @@ class Wait:
         """The outcome, when there is one.
 
         Raises:
-            WaitTimeout: The time is over.
-            ServerUnreachable: The server has been away for too long.
+            WaitTimeout: The time is up.
+            ServerUnreachable: The server has been unreachable for too long.
         """
         return (yield from about(self.core, self.run.prompt_id, self._outcome()))
 
@@ -102,8 +103,8 @@ class Wait:
         """The next event, or None after the last one.
 
         Raises:
-            WaitTimeout: The time is over.
-            ServerUnreachable: The server has been away for too long.
+            WaitTimeout: The time is up.
+            ServerUnreachable: The server has been unreachable for too long.
         """
         return (yield from about(self.core, self.run.prompt_id, self._next_event(feed)))
 
@@ -115,14 +116,14 @@ class Wait:
             yield from self.step(feed.signal)
 
     def step(self, signal: Signal | None) -> Flow[None]:
-        """Wait until something happens, or do what is to be done.
+        """Wait until something happens, or do what is due.
 
         Args:
-            signal: What tells of something; None for the end of the run only.
+            signal: Set when something happens; None waits only for the end of the run.
         """
         run = self.run
         if self.core.hub.stop.is_set():
-            raise ClientError(f"the client was closed while it waited for prompt {run.prompt_id}")
+            raise ClientError(f"the client was closed while waiting for prompt {run.prompt_id}")
         if run.doubtful and run.started and not self._searched:
             self._searched = True
             yield from remove_double(self.core, run)
@@ -138,7 +139,7 @@ class Wait:
             yield from self._ask()
 
     def check_time(self) -> None:
-        """Raise where the time is over.
+        """Raise if the time is up.
 
         Raises:
             WaitTimeout: It is.
@@ -146,20 +147,20 @@ class Wait:
         if self.deadline.passed:
             seen = self.run.describe()
             if self._away is not None:
-                seen += f", but the server does not answer any more ({self._trouble})"
+                seen += f", but the server no longer answers ({self._trouble})"
             raise WaitTimeout(
                 f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:.3g} s; "
-                f"{seen}. It goes on: wait again, or cancel it",
+                f"{seen}. It keeps running: wait again, or cancel it",
                 self.run.prompt_id,
             )
 
     @property
     def _told(self) -> bool:
-        """Whether the socket or a stream tells of the run."""
+        """Whether the socket or a stream reports on the run."""
         return (self.core.hub.connected or self.run.streamed) and not self.run.polled
 
     def _until_asking(self) -> float:
-        """The seconds until the server is to be asked, if nothing happens before."""
+        """The seconds until the next poll, if nothing happens before."""
         run, limits = self.run, self.core.limits
         if run.unsure:
             return 0.0
@@ -187,7 +188,7 @@ class Wait:
         self._pause = min(max(self._pause, limits.poll) * (2.0 if connected else 1.5), longest)
 
     def _look(self) -> Flow[bool]:
-        """Ask the server where it is.
+        """Ask the server where the prompt is.
 
         Returns:
             Whether the history says how it ended.
@@ -200,7 +201,7 @@ class Wait:
             run.queued(seen.ahead, seen.state == "running")
             return False
         if run.misses == len(_MISS_PAUSES):
-            yield from self._finish(_gone(run, "it is in neither queue nor history any more"))
+            yield from self._finish(_gone(run, "it is no longer in queue or history"))
         else:
             yield from sleep(self.deadline.within(_MISS_PAUSES[run.misses]))
             run.misses += 1
@@ -219,9 +220,10 @@ class Wait:
         return True
 
     def _hear_out(self) -> Flow[None]:
-        """The history has the end, the socket has not told it: events are late, or it is deaf.
+        """The history has the end, but the socket has not reported it: events are late, or the socket is
+        deaf.
 
-        Of a deaf one nothing is waited for again: it is opened anew.
+        Nothing more is expected from a deaf socket: it is reopened.
         """
         run, hub = self.run, self.core.hub
         late = Deadline(self.core, self.deadline.within(_LATE_PICTURES if run.senders else _LATE_EVENTS))
@@ -234,10 +236,10 @@ class Wait:
             run.signal.clear()
 
     def _settle(self) -> Flow[None]:
-        """The events say that it is over: find out how.
+        """The events report the end: find out how it ended.
 
-        The history may be late where the events are whole. After a gap the server may also have
-        restarted since, and know nothing of the prompt.
+        The history may lag even if the events are complete. After a gap the server may also have restarted,
+        and know nothing about the prompt.
         """
         run = self.run
         run.signal.clear()
@@ -267,10 +269,9 @@ class Wait:
             pause = min(pause * 2, 1.0)
 
     def _bear(self, error: ServerUnreachable | ServerError) -> Flow[None]:
-        """The server did not answer: go on for a while. Raises where that cannot help.
+        """The server did not answer: keep trying for a while. Raises if that cannot help.
 
-        It knew its routes when the prompt was queued: that it has none now (404) is said by
-        something in between, for as long as the server is not there.
+        It knew its routes when the prompt was queued: a 404 now comes from a proxy, while the server is away.
         """
         if not may_pass(error) and not (isinstance(error, ServerError) and error.status == 404):
             raise error
@@ -295,7 +296,7 @@ class Wait:
 
 
 def _gone(run: Run, reason: str) -> Outcome:
-    """The end of a prompt that the server does not know any more. Ours, if we cancelled it."""
+    """The end of a prompt that the server no longer knows: cancelled, if we cancelled it."""
     return Outcome("interrupted" if run.cancelled else "lost", reason=reason)
 
 
@@ -303,35 +304,34 @@ _LONG = 3600.0
 
 
 def require_socket(core: Core) -> None:
-    """Refuse to listen where nothing can come.
+    """Refuse to listen if no events can come.
 
     Raises:
-        ClientError: The client does without a socket.
+        ClientError: The client does not use a socket.
     """
     if not core.use_socket:
         raise ClientError(
-            "this client was made with websocket=False, so no events come to it; without events, "
-            "handle.events() and on_event tell of a prompt by asking the server"
+            "this client was made with websocket=False, so it receives no events; "
+            "handle.events() and on_event report on a prompt by polling the server"
         )
     if not core.recognition.likely.has_socket:
         raise ClientError(
-            "the Comfy API v2 has no WebSocket that tells of all prompts; handle.events() and on_event tell "
-            "of one"
+            "the Comfy API v2 has no WebSocket for all prompts; handle.events() and on_event report on one"
         )
 
 
 def ready_socket(core: Core, needed: bool = False) -> Flow[None]:
-    """Have the socket open, or know that it cannot be had, before a prompt is sent.
+    """Open the socket, or find out that it is unavailable, before a prompt is sent.
 
     Args:
         core: The client.
-        needed: Whether the prompt is worth nothing without it: then it is tried for as long as
-            ``Limits.socket`` allows.
+        needed: Whether the prompt is useless without it: then it is tried for as long as ``Limits.socket``
+            allows.
     """
     if core.hub.connected:
         return
     left, longest = core.left(), core.limits.socket
-    # Time is left for what comes after: a server may answer all but the socket.
+    # Leave time for what follows: a server may answer everything but the socket.
     seconds = longest if left is None else min(left / 2, longest)
     if needed:
         yield from _until_open(core, seconds)
@@ -341,16 +341,16 @@ def ready_socket(core: Core, needed: bool = False) -> Flow[None]:
 
 
 def require_pictures(core: Core, run: Run, told: bool) -> Flow[None]:
-    """Refuse a prompt whose pictures nobody would get, while nothing was sent.
+    """Refuse a prompt whose pictures would be lost, before anything is sent.
 
     Args:
         core: The client.
         run: The prompt.
-        told: Whether it was said of this prompt whether it does without the socket.
+        told: Whether the choice to use the socket was made for this prompt.
 
     Raises:
-        SocketUnavailable: A node sends its pictures over the socket alone, and there is none.
-        ServerUnreachable: There is no server either.
+        SocketUnavailable: A node sends its pictures only over the socket, and there is none.
+        ServerUnreachable: The server does not answer either.
     """
     connected = core.hub.connected and not run.polled
     if connected or not run.senders:
@@ -359,7 +359,7 @@ def require_pictures(core: Core, run: Run, told: bool) -> Flow[None]:
     if not core.recognition.likely.has_socket:
         why = "which the Comfy API v2 does not have"
     elif not run.polled:
-        yield from system_stats(core)  # where nobody is, that is what is to be told
+        yield from system_stats(core)  # if nothing is there, report that
         why = core.hub.failure or "the server has not answered yet"
         why = f"which cannot be opened at {core.address.socket_url(core.client_id)}: {why}"
     elif told:
@@ -367,13 +367,13 @@ def require_pictures(core: Core, run: Run, told: bool) -> Flow[None]:
     else:
         why = "which this client was made without (websocket=False)"
     raise SocketUnavailable(
-        f"{names} gives pictures over the WebSocket alone, {why}. Nothing was sent. "
-        "SaveImage and PreviewImage give the same pictures without it; targets= can leave a node out"
+        f"{names} gives pictures only over the WebSocket, {why}. Nothing was sent. "
+        "SaveImage and PreviewImage give the same pictures without it; or leave the node out with targets="
     )
 
 
 def connect(core: Core, timeout: float | None) -> Flow[None]:
-    """Have the socket open; see `Client.connect`."""
+    """Open the socket; see `Client.connect`."""
     require_socket(core)
     seconds = core.limits.socket if timeout is None else timeout
     yield from _until_open(core, seconds)
@@ -387,7 +387,7 @@ def connect(core: Core, timeout: float | None) -> Flow[None]:
 
 
 def _until_open(core: Core, seconds: float) -> Flow[None]:
-    """Wait until the socket is open, however often it takes to open it."""
+    """Wait until the socket is open, however many attempts it takes."""
     listener: Listener[ServerEvent] = Listener(core.new_signal(), 1)
     core.hub.listen(listener)
     waited = Deadline(core, seconds)
@@ -399,7 +399,7 @@ def _until_open(core: Core, seconds: float) -> Flow[None]:
 
 
 def next_event(core: Core, listener: Listener[ServerEvent], deadline: Deadline) -> Flow[ServerEvent | None]:
-    """The next event; None when the time is over or the client is closed."""
+    """The next event; None when the time is up or the client is closed."""
     while (event := listener.take()) is None:
         if not (yield from _arrives(core, listener, deadline)):
             return None
@@ -407,7 +407,7 @@ def next_event(core: Core, listener: Listener[ServerEvent], deadline: Deadline) 
 
 
 def next_call(core: Core, due: Listener[DueCall]) -> Flow[DueCall | None]:
-    """The next function that is to be called; None when the client is closed."""
+    """The next function to call; None when the client is closed."""
     endless = Deadline(core, None)
     while (call := due.take()) is None:
         if not (yield from _arrives(core, due, endless)):
@@ -416,7 +416,7 @@ def next_call(core: Core, due: Listener[DueCall]) -> Flow[DueCall | None]:
 
 
 def _arrives(core: Core, listener: Listener[Any], deadline: Deadline) -> Flow[bool]:
-    """Wait until there may be something to take; gives whether anything can come still."""
+    """Wait until there may be something to take; returns whether anything can still come."""
     yield StartSocket()
     if listener.waiting:
         return True

@@ -1,4 +1,4 @@
-"""The WebSocket: who hears what comes over it, the functions that are called, and keeping it open."""
+"""The WebSocket: its listeners, the functions called for its events, and keeping it open."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ _BACKLOG: Final = 10_000
 
 
 _NAMELESS: Final = (Executing, Progress, SocketImage, NodeMessage)
-"""What has a form that does not name its prompt."""
+"""Events with a form that does not name the prompt."""
 
 
 class Hearer(Protocol):
-    """Takes what comes over the socket, at once and without waiting."""
+    """Takes socket events, immediately and without blocking."""
 
     def put(self, event: ServerEvent) -> None:
         """Take an event."""
         ...
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Note that no more events will come."""
         ...
 
 
 class Listener(Generic[T]):
-    """Events for somebody who has not read them yet.
+    """Buffered events for a reader.
 
     Args:
         signal: Set when there is something to read.
-        limit: How many are kept; the oldest are lost first.
+        limit: How many are kept; the oldest are dropped first.
     """
 
     def __init__(self, signal: Signal, limit: int = _BACKLOG) -> None:
@@ -91,7 +91,7 @@ class Listener(Generic[T]):
             return None
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Note that no more events will come."""
         self.closed = True
         self.signal.set()
 
@@ -101,16 +101,16 @@ class Hub:
 
     Args:
         new_signal: Makes a signal of the driver's kind.
-        clock: Seconds, monotonic.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, new_signal: Callable[[], Signal], clock: Callable[[], float]) -> None:
         self.settled: Final = new_signal()
-        """Set when the first attempt to connect has come to something."""
+        """Set when the first attempt to connect has succeeded or failed."""
         self.stop: Final = new_signal()
         """Set when the client is closed."""
         self.hang_up: Callable[[], None] = lambda: None
-        """Breaks the socket, so that it is opened anew; the driver sets it."""
+        """Breaks the socket, so that it is reopened; set by the driver."""
         self.connected: bool = False
         self.connections: int = 0
         self.failure: str = ""
@@ -121,19 +121,19 @@ class Hub:
         self._running: str | None = None
 
     def add(self, run: Run) -> None:
-        """Hand this run its events from now on."""
+        """Pass this run its events from now on."""
         with self._lock:
             self._runs[run.prompt_id] = run
 
     def remove(self, run: Run) -> None:
-        """This run needs no more events."""
+        """Stop passing events to this run."""
         with self._lock:
             self._runs.pop(run.prompt_id, None)
 
     def rename(self, run: Run, prompt_id: str) -> None:
-        """The server has queued this run under an id of its own, as servers did before ids were sent.
+        """Note that the server has queued this run under its own id, as servers did before clients sent ids.
 
-        What it has told of it until now went by, so it is to be asked.
+        Its events so far were missed, so the server must be asked.
         """
         self.remove(run)
         run.prompt_id = prompt_id
@@ -141,7 +141,7 @@ class Hub:
         run.missed()
 
     def listen(self, listener: Hearer) -> None:
-        """Hand this listener all events from now on, for as long as somebody keeps it."""
+        """Pass this listener all events from now on, for as long as it is referenced."""
         with self._lock:
             self._listeners = [known for known in self._listeners if known() not in (None, listener)]
             self._listeners.append(weakref.ref(listener))
@@ -149,12 +149,12 @@ class Hub:
             listener.close()
 
     def unlisten(self, listener: Hearer) -> None:
-        """This listener wants no more."""
+        """Stop passing events to this listener."""
         with self._lock:
             self._listeners = [known for known in self._listeners if known() not in (None, listener)]
 
     def dispatch(self, event: ServerEvent) -> None:
-        """Hand on one event of the socket."""
+        """Dispatch one socket event."""
         if isinstance(event, (PromptEvent, UnknownMessage)):
             event = self._handed(event)
         if self._listeners:
@@ -162,7 +162,7 @@ class Hub:
                 listener.put(event)
 
     def opened(self) -> None:
-        """The socket is open and the server has greeted us."""
+        """Note that the socket is open and the server has greeted us."""
         self.connections += 1
         self.connected = True
         self.failure = ""
@@ -171,7 +171,7 @@ class Hub:
         self.settled.set()
 
     def broken(self, reason: str) -> None:
-        """The socket could not be opened, or is closed."""
+        """Note that the socket could not be opened, or is closed."""
         was, self.connected, self.failure, self._running = self.connected, False, reason, None
         if was:
             self.dispatch(Disconnected(reason))
@@ -179,7 +179,7 @@ class Hub:
         self.settled.set()
 
     def close(self) -> None:
-        """The client is closed: nobody is to wait any more."""
+        """Note that the client is closed, which ends all waits."""
         self.stop.set()
         self.settled.set()
         for listener in self._listening():
@@ -193,17 +193,17 @@ class Hub:
         return [listener for known in self._listeners if (listener := known()) is not None]
 
     def _poke(self) -> None:
-        """What was missed must be asked for: a server tells nothing twice."""
+        """Make runs ask for what they missed: a server repeats no event."""
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
             run.missed()
 
     def _handed(self, event: E) -> E:
-        """Hand an event to the run that it belongs to; gives it with the prompt's id, where it had none.
+        """Pass an event to its run; returns it with the prompt's id, if it had none.
 
-        What is sent to every client and names no prompt may be of somebody else's: it is no news
-        of the run, which is asked for all the same.
+        An event that is sent to every client and names no prompt may belong to someone else's: it does not
+        count as news of the run, which is polled anyway.
         """
         if isinstance(event, Executing) and event.prompt_id is not None:
             self._running = event.prompt_id if event.node is not None else None
@@ -219,7 +219,7 @@ class Hub:
         return event
 
     def _executing(self, node: str | None) -> str | None:
-        """The prompt in flight that the server executes now, if only one can be meant.
+        """The prompt in flight that the server is executing, if there is only one candidate.
 
         Args:
             node: A node that it has; None for any.
@@ -235,13 +235,13 @@ class Hub:
 
 @dataclass(eq=False)
 class Subscription:
-    """A function and what it is called for.
+    """A function and the events that it is called for.
 
     Attributes:
         kind: A class of events, or the type of a message.
         function: Is given the event.
-        once: Whether the first event is the last.
-        active: Whether it is still to be called.
+        once: Whether it is called only once.
+        active: Whether it is still registered.
     """
 
     kind: type[BaseServerEvent] | str
@@ -250,7 +250,7 @@ class Subscription:
     active: bool = True
 
     def wants(self, event: ServerEvent) -> bool:
-        """Whether the function is to be called for an event."""
+        """Whether to call the function for an event."""
         kind = EVENT_CLASSES.get(self.kind, self.kind) if isinstance(self.kind, str) else self.kind
         if isinstance(kind, str):
             return getattr(event, "type", None) == kind
@@ -259,7 +259,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class DueCall:
-    """A function that is to be called with an event."""
+    """A function to call with an event."""
 
     subscription: Subscription
     event: ServerEvent
@@ -278,7 +278,7 @@ class Callbacks:
         self._subscriptions: tuple[Subscription, ...] = ()
 
     def add(self, subscription: Subscription) -> Callable[[], None]:
-        """Have a function called from now on; gives what ends that."""
+        """Register a function; returns a function that removes it."""
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
 
@@ -290,11 +290,11 @@ class Callbacks:
 
     @property
     def kinds(self) -> tuple[type[BaseServerEvent] | str, ...]:
-        """What functions are called for, each once, in the order in which they were added."""
+        """The kinds that functions are registered for, without duplicates, in order."""
         return tuple(dict.fromkeys(subscription.kind for subscription in self._subscriptions))
 
     def put(self, event: ServerEvent) -> None:
-        """An event has come: whoever wants it is to be called."""
+        """Schedule the functions registered for an event."""
         for subscription in self._subscriptions:
             if subscription.wants(event):
                 if subscription.once:
@@ -302,7 +302,7 @@ class Callbacks:
                 self.due.put(DueCall(subscription, event))
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Note that no more events will come."""
         self.due.close()
 
     def _drop(self, subscription: Subscription) -> None:
@@ -314,12 +314,12 @@ _RECEIVE: Final = Receive()
 
 
 def socket_failure(error: Exception, foreign: bool, *more: type[Exception]) -> SocketFailure | None:
-    """What an error of a socket means; None for one that is no failure of it.
+    """What a socket error means; None if it is not a failure of the socket.
 
     Args:
-        error: What websockets raised, or a foreign socket.
-        foreign: Whether the socket is one that was handed in: whatever it raises, it is broken.
-        more: Further classes of errors that mean that it is broken.
+        error: The exception of websockets, or of a socket that was passed in.
+        foreign: Whether the socket was passed in: any exception means that it is broken.
+        more: More exception classes that mean that it is broken.
     """
     from websockets.exceptions import WebSocketException
 
@@ -331,11 +331,11 @@ def socket_failure(error: Exception, foreign: bool, *more: type[Exception]) -> S
 
 
 def socket_flow(core: Core) -> SocketFlow:
-    """Open the socket, hand on what it says, and open it again when it breaks; until the end.
+    """Open the socket, dispatch its events, and reopen it when it breaks, until the client is closed.
 
-    The old socket is closed before a new one is opened: a real server (0.3.64, 0.27.0) that is
-    told goodbye by the first of two sockets with one id makes the other silent. It counts as
-    open when the server has greeted us: from then on it knows where to send.
+    The old socket is closed before a new one is opened: if the first of two sockets with one id closes, a
+    real server (0.3.64, 0.27.0) stops sending to the other. The socket counts as open when the server has
+    greeted us: from then on it knows where to send.
     """
     hub, attempt = core.hub, 0
     while not hub.stop.is_set():
@@ -343,7 +343,7 @@ def socket_flow(core: Core) -> SocketFlow:
             yield OpenSocket()
             yield Transmit(FEATURE_FLAGS)
             while True:
-                # A greeting may be slow, or never come from what stands between: another try may help.
+                # A greeting may be slow, or be swallowed by a proxy: another try may help.
                 receive = _RECEIVE if hub.connected else Receive(core.limits.socket / 2 * (attempt + 1))
                 message: str | bytes = yield receive
                 most = core.bounds.text_values
@@ -362,7 +362,7 @@ def socket_flow(core: Core) -> SocketFlow:
 
 
 _LOOK: Final = 0.5
-"""Seconds after which a wait looks whether the connection was closed here."""
+"""How often a wait checks whether the connection was closed here, in seconds."""
 
 
 class SharedTls:
@@ -384,7 +384,7 @@ class SharedTls:
 
 
 class SharedTlsSocket:
-    """A TLS connection that is read and written one call at a time; neither waits for the other.
+    """A TLS connection that can be read and written independently, one call at a time.
 
     Args:
         inner: The connection, with its handshake done.
@@ -397,11 +397,11 @@ class SharedTlsSocket:
         inner.setblocking(False)
 
     def settimeout(self, value: float | None) -> None:
-        """How long `recv` and `sendall` wait at most; None for as long as it takes."""
+        """How long `recv` and `sendall` wait at most; None for no limit."""
         self._timeout = value
 
     def recv(self, buflen: int) -> bytes:
-        """Some of what the other side says; nothing where it says no more.
+        """Receive some bytes; empty when the other side has finished.
 
         Raises:
             TimeoutError: Nothing came in time.
@@ -418,7 +418,7 @@ class SharedTlsSocket:
             self._wait(awaited)
 
     def sendall(self, data: Any) -> None:
-        """Say all of something.
+        """Send all bytes.
 
         Raises:
             TimeoutError: It could not be sent in time.
@@ -438,7 +438,7 @@ class SharedTlsSocket:
                 self._wait(awaited)
 
     def shutdown(self, how: int) -> None:
-        """End the connection below TLS; whoever reads is told. No lock is taken: nobody is waited for."""
+        """End the connection below TLS, which wakes the reader. It takes no lock, so it never blocks."""
         socket.socket.shutdown(self.inner, how)
 
     def close(self) -> None:
@@ -446,25 +446,25 @@ class SharedTlsSocket:
         self.inner.close()
 
     def fileno(self) -> int:
-        """The number of the socket, -1 where it is closed."""
+        """The file descriptor of the socket, -1 if it is closed."""
         return self.inner.fileno()
 
     def _wait(self, event: int) -> None:
         end = None if self._timeout is None else time.monotonic() + self._timeout
         with selectors.DefaultSelector() as selector:
-            while self.inner.fileno() >= 0:  # a selector is not told that a socket is closed
+            while self.inner.fileno() >= 0:  # a selector does not notice that a socket is closed
                 left = _LOOK if end is None else min(end - time.monotonic(), _LOOK)
                 try:
                     selector.register(self.inner, event)
                     ready = selector.select(max(left, 0.0))
                     selector.unregister(self.inner)
-                except (ValueError, KeyError):  # closed at this moment
+                except (ValueError, KeyError):  # closed just now
                     break
                 if ready:
                     return
                 if end is not None and time.monotonic() >= end:
                     raise TimeoutError("timed out")
-        raise OSError(errno.EBADF, "the connection was closed meanwhile")
+        raise OSError(errno.EBADF, "the connection was closed in the meantime")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)

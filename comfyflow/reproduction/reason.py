@@ -57,7 +57,7 @@ def reasons(trial: Trial, comparison: Comparison | None, new: bytes, cached: Seq
         trial: What was run.
         comparison: How near the new file is; None where there is none.
         new: The new file, or nothing.
-        cached: The nodes that the server did not run, because it had their results.
+        cached: The nodes that the server did not run because it had their results.
     """
     found = list(_of_run(trial, cached))
     if comparison is None or comparison.closeness in ("alike", "different"):

@@ -78,7 +78,7 @@ def test_an_upload_is_listed(client: Any, uploaded: str) -> None:
 def test_any_of_some_tags(client: Any, assets_on: Server, uploaded: str) -> None:
     if not assets_on.since(0, 33):
         for asked in (client.assets, client.asset_tags):
-            with pytest.raises(ClientError, match=re.escape("takes no tags_any; 0.33 and later do")):
+            with pytest.raises(ClientError, match=re.escape("does not support tags_any; 0.33 and later do")):
                 asked(tags_any=["input"])
         return
     assert client.assets(tags_any=["input", "output"], name_contains=uploaded).total == 1

@@ -1,1 +1,1 @@
-"""The routes of a server: what is asked, and what the answers hold. Each is a method of both clients."""
+"""A server's routes: the requests, and what the answers contain. Each is a method of both clients."""

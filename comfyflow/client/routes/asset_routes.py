@@ -1,7 +1,7 @@
-"""Routes about assets: the files that a server keeps a list of, with tags and hashes.
+"""Routes about assets: the files that a server lists, with tags and hashes.
 
-Off by default up to 0.33 at least (``--enable-assets``); ``client.features()`` says ``assets``. Off,
-every route answers 503. ComfyUI calls the routes unstable.
+Off by default up to at least 0.33 (``--enable-assets``); ``client.features()`` has ``assets``. If off, every
+route answers 503. ComfyUI calls the routes unstable.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ class Asset:
 
     Attributes:
         id: The id of this entry; one file may have several.
-        name: What it was called when it was uploaded, or its file's name.
-        hash: ``blake3:…``; None where the server has not computed it.
-        loader_path: How an input that loads such files names it: below the folder of its kind, or
-            below input, output or temp. None where nothing can load it.
-        display_name: What to call it for people.
+        name: Its name when it was uploaded, or its file's name.
+        hash: ``blake3:…``; None if the server has not computed it.
+        loader_path: How an input that loads this kind of file names it: below the folder of its kind, or
+            below input, output or temp. None if nothing can load it.
+        display_name: The name to show to users.
         size: In bytes.
-        mime_type: What kind of file it is.
-        tags: ``input``, ``output``, ``models``, ``model_type:loras``, …, and one's own.
-        preview_url: Where the server shows a picture of it, below its address.
+        mime_type: Its MIME type.
+        tags: ``input``, ``output``, ``models``, ``model_type:loras``, …, and custom ones.
+        preview_url: The path of its preview picture, below the server's address.
         job_id: The prompt that made it.
-        user_metadata: What its user has stored with it.
-        metadata: What the server knows of its content.
+        user_metadata: What the user has stored with it.
+        metadata: What the server knows about its content.
         created_at: When it was listed, in ISO 8601.
-        updated_at: When that was changed.
-        created_new: Whether `Client.upload_asset` brought the server something new.
+        updated_at: When the entry was changed.
+        created_new: Whether `Client.upload_asset` sent content that was new to the server.
         raw: The server's own object.
     """
 
@@ -70,11 +70,11 @@ class AssetPage:
     """Some of a server's assets.
 
     Attributes:
-        assets: They.
+        assets: This page of them.
         total: How many there are in all.
-        has_more: Whether there are others behind them.
-        next_cursor: What ``after`` takes for the next page; None where there is none, or where a
-            server counts by ``offset`` alone.
+        has_more: Whether more follow.
+        next_cursor: The ``after`` of the next page; None if there is none, or if the server supports only
+            ``offset``.
     """
 
     assets: tuple[Asset, ...]
@@ -102,18 +102,18 @@ def assets(
     offset: int | None = None,
     after: str | None = None,
 ) -> Flow[AssetPage]:
-    """The files that the server has listed, the newest first where nothing else is said.
+    """The files that the server has listed, by default the newest first.
 
     Args:
         tags_all: Only those with all of these tags, at most 100.
         tags_any: Only those with one of these tags (0.33 and later).
         tags_none: Only those with none of these tags.
-        name_contains: Only those in whose name this stands.
-        sort: By what.
+        name_contains: Only those whose name contains this.
+        sort: The property to sort by.
         order: ``asc`` or ``desc``.
         limit: How many, at most 500; 20 by default.
         offset: How many to skip.
-        after: The ``next_cursor`` of the page before; `offset` does not count then.
+        after: The ``next_cursor`` of the previous page; `offset` is ignored then.
 
     Raises:
         ServerError: Assets are off (503), or an argument is wrong (400).
@@ -141,7 +141,7 @@ def assets(
 
 
 def asset(core: Core, asset_id: str) -> Flow[Asset | None]:
-    """One asset; None where there is none of that id.
+    """One asset; None if there is none with that id.
 
     Args:
         asset_id: Its id.
@@ -182,14 +182,14 @@ def asset_tags(
     return {tag: int(count) for tag, count in counts.items() if is_number(count)}
 
 
-def has_asset(core: Core, hash: str) -> Flow[bool]:  # noqa: A002  # the server's word
-    """Whether the server has a file of this content among its assets.
+def has_asset(core: Core, hash: str) -> Flow[bool]:  # noqa: A002  # the server's name for it
+    """Whether the server has a file with this content among its assets.
 
     Args:
         hash: ``blake3:`` and 64 digits.
 
     Raises:
-        ServerError: Assets are off (503), or it is no hash (400).
+        ServerError: Assets are off (503), or it is not a hash (400).
     """
     asked = Request("HEAD", f"/api/assets/hash/{segment(hash)}")
     answer = yield from ask(core, asked)
@@ -201,18 +201,18 @@ def has_asset(core: Core, hash: str) -> Flow[bool]:  # noqa: A002  # the server'
 def upload_asset(
     core: Core, source: UploadSource, *, tags: Sequence[str] = ("input",), name: str | None = None
 ) -> Flow[Asset]:
-    """Give the server a file as an asset. A file that it has already is not sent again.
+    """Upload a file as an asset. A file that the server already has is not sent again.
 
-    For that its hash is needed, and for the hash the package ``blake3``; without it the file is
-    sent, and the server finds out itself. A file that the server has is listed a second time, and
-    that entry has no `Asset.loader_path`: a picture that a prompt is to load is better given to the
-    node itself, or to `Client.upload_image`.
+    That needs the file's hash, which needs the package ``blake3``; without it the file is sent anyway, and
+    the server compares. A file that the server has is listed a second time, and that entry has no
+    `Asset.loader_path`: give a picture that a prompt should load to the node itself, or to
+    `Client.upload_image`.
 
     Args:
-        source: A file, its bytes, or a picture of Pillow or NumPy, which is sent as PNG.
-        tags: One of ``input``, ``output`` and ``models`` says where it goes; ``models`` takes another
-            one, such as ``model_type:loras``. Others are your own.
-        name: What it is to be called; by default the file's own name.
+        source: A file, its bytes, or a Pillow or NumPy picture, which is sent as PNG.
+        tags: One of ``input``, ``output`` and ``models`` says where it goes; ``models`` needs another one,
+            such as ``model_type:loras``. Others are up to you.
+        name: Its name; by default the file's own name.
 
     Raises:
         ClientError: The file cannot be read.
@@ -231,12 +231,12 @@ def upload_asset(
         )
     found = read_asset((yield from fetch_json(core, request)))
     if found is None:
-        raise ServerError(f"{request.label} of {core.address} gave no asset", 200)
+        raise ServerError(f"{request.label} of {core.address} did not return an asset", 200)
     return found
 
 
 def read_asset(entry: object) -> Asset | None:
-    """An asset as a server tells it; None for what is none."""
+    """Parse an asset as a server sends it; None if it is not one."""
     if not is_object(entry) or not isinstance(entry.get("id"), str):
         return None
     size = entry.get("size")
@@ -263,7 +263,7 @@ def read_asset(entry: object) -> Asset | None:
 def _tag_query(
     core: Core, tags_all: Sequence[str], tags_any: Sequence[str], tags_none: Sequence[str]
 ) -> Flow[tuple[tuple[str, str], ...]]:
-    """Tags as the server takes them."""
+    """Tags in the server's form."""
     if not (tags_all or tags_any or tags_none):
         return ()
     stats = yield from system_stats(core)
@@ -271,7 +271,9 @@ def _tag_query(
     names = ("tags_all", "tags_any", "tags_none")
     if version is not None and not ServerRules(version).filters_tags:
         if tags_any:
-            raise ClientError(f"ComfyUI {version} at {core.address} takes no tags_any; 0.33 and later do")
+            raise ClientError(
+                f"ComfyUI {version} at {core.address} does not support tags_any; 0.33 and later do"
+            )
         names = ("include_tags", "", "exclude_tags")
     given = zip(names, (tags_all, tags_any, tags_none), strict=True)
     return tuple((name, ",".join(tags)) for name, tags in given if tags)

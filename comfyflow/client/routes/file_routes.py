@@ -1,4 +1,4 @@
-"""Files on the server: looking at them, uploading them, downloading them."""
+"""Files on the server: viewing, uploading and downloading them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 
 IDENTITY: Final = {"Accept-Encoding": "identity"}
-"""A compressed answer could neither be resumed nor be checked for its length."""
+"""A compressed answer could not be resumed, nor its length checked."""
 
 
 def _of_prompt(flow: Callable[P, Flow[T]]) -> Callable[P, Flow[T]]:
-    """What is done with a file, its errors about the prompt that has written it."""
+    """Carry out a flow about a file; its errors name the prompt that wrote the file."""
 
     @functools.wraps(flow)
     def named(*args: P.args, **kwargs: P.kwargs) -> Flow[T]:
@@ -45,7 +45,7 @@ def _of_prompt(flow: Callable[P, Flow[T]]) -> Callable[P, Flow[T]]:
 def view_request(
     filename: str,
     subfolder: str = "",
-    type: str = "output",  # noqa: A002  # the server's word
+    type: str = "output",  # noqa: A002  # the server's name for it
     preview: str | None = None,
     channel: str | None = None,
 ) -> Request:
@@ -60,7 +60,7 @@ def view_url(
     core: Core,
     filename: str,
     subfolder: str,
-    type: str,  # noqa: A002  # the server's word
+    type: str,  # noqa: A002  # the server's name for it
     preview: str | None,
     channel: str | None,
 ) -> str:
@@ -74,7 +74,7 @@ def view(
     filename: str,
     *,
     subfolder: str = "",
-    type: str = "output",  # noqa: A002  # the server's word
+    type: str = "output",  # noqa: A002  # the server's name for it
     preview: str | None = None,
     channel: str | None = None,
 ) -> Flow[bytes]:
@@ -88,21 +88,23 @@ def view(
         channel: ``rgb``, ``rgba`` or ``a``: only these channels, as PNG.
 
     Raises:
-        ServerError: There is no such file (404), or the server refuses the name.
+        ServerError: The file does not exist (404), or the server refuses the name.
     """
     return (yield from _file_of(core, view_request(filename, subfolder, type, preview, channel), filename))
 
 
 def _file_of(core: Core, request: Request, filename: str) -> Flow[bytes]:
-    """The file that is answered to a request.
+    """The file in the answer to a request.
 
     Raises:
-        ServerError: The answer is an error, or no file.
+        ServerError: The answer is an error, or not a file.
     """
 
     def read(answer: Answer) -> bytes:
         if _is_other(answer, filename):
-            raise ServerError(f"{request.label} of {core.address} gave no file, but {_OTHER}", answer.status)
+            raise ServerError(
+                f"{request.label} of {core.address} did not return a file, but {_OTHER}", answer.status
+            )
         return answer.content
 
     return (yield from call_for(core, request, read))
@@ -116,7 +118,7 @@ def read(core: Core, file: OutputFile) -> Flow[bytes]:
         file: A file of a result.
 
     Raises:
-        DownloadError: The server has it no more.
+        DownloadError: The server no longer has it.
     """
     if file.loaded:
         return file.bytes()
@@ -145,7 +147,7 @@ def fetch(core: Core, file: OutputFile, path: Path) -> Flow[Path]:
         path: The file to write.
 
     Raises:
-        DownloadError: It did not arrive whole, or the server has it no more.
+        DownloadError: It did not arrive in full, or the server no longer has it.
     """
     if file.loaded:
         path.write_bytes(file.bytes())
@@ -158,22 +160,22 @@ def fetch(core: Core, file: OutputFile, path: Path) -> Flow[Path]:
 def save(
     core: Core, file: OutputFile, path: str | os.PathLike[str], *, overwrite: bool | None = None
 ) -> Flow[Path]:
-    """Write an output file; a download that breaks off goes on where it stopped.
+    """Save an output file; an interrupted download resumes where it stopped.
 
     Args:
         file: A file of a result.
-        path: The file to write, or a folder, in which it gets its own name. A folder is one that
-            exists, or that ends with a ``/``. Folders above the file are made.
-        overwrite: Whether a file of that name is replaced. By default one that you name is; in a
+        path: The file to write, or a folder, in which it keeps its own name. A path is a folder if it exists
+            as one, or ends with ``/``. Missing parent folders are created.
+        overwrite: Whether to replace an existing file. By default a file that you name is replaced; in a
             folder it is not, and the new file gets a number: ``a (1).png``.
 
     Returns:
         The file that was written.
 
     Raises:
-        DownloadError: It did not arrive whole, or the server has it no more; or `overwrite` is
-            False and there is a file.
-        SaveError: It cannot be written here; an `OSError` too.
+        DownloadError: It did not arrive in full, or the server no longer has it; or `overwrite` is False and
+            the file exists.
+        SaveError: It cannot be written; also an `OSError`.
     """
     with SavedFile.at(path, file.name, overwrite) as saved:
         yield from fetch(core, file, saved.partial)
@@ -188,20 +190,20 @@ def download(
     parallel: int = 4,
     overwrite: bool = False,
 ) -> Flow[list[Path]]:
-    """Write files into a folder, several at once.
+    """Save files into a folder, several at once.
 
     Args:
-        files: Files, what a node gave, or a whole result.
-        folder: Where to; it is made if it is not there. No name of the server leaves it.
+        files: Files, a node's output, or a whole result.
+        folder: The target folder; created if missing. No name from the server can leave it.
         parallel: How many at once.
-        overwrite: Whether a file of the same name is replaced; otherwise the new one gets a
-            number. Files of one call never replace each other.
+        overwrite: Whether to replace a file of the same name; otherwise the new one gets a number. Files of
+            one call never replace each other.
 
     Returns:
         The files that were written, in the order of `files`.
 
     Raises:
-        DownloadError: One did not arrive whole. The others are written all the same.
+        DownloadError: One did not arrive in full. The others are still written.
     """
     tried = yield from download_each(core, files, folder, parallel=parallel, overwrite=overwrite)
     for path in tried:
@@ -218,7 +220,7 @@ def download_each(
     parallel: int = 4,
     overwrite: bool = False,
 ) -> Flow[list[Path | ClientError]]:
-    """As `download`, but what went wrong with one file is its result, and is not raised."""
+    """Like `download`, but an error of one file is its result instead of being raised."""
     root = Path(folder)
     with local_errors(root):
         root.mkdir(parents=True, exist_ok=True)
@@ -250,20 +252,19 @@ def _listed(files: OutputFile | NodeOutput | Result[Any] | Iterable[OutputFile])
 
 
 def _free(target: Path, taken: set[Path], overwrite: bool) -> Path:
-    """A path that no other file of this download has, and no file on disk."""
+    """A path that neither another file of this download nor a file on disk has."""
     return next(
         path for path in numbered(target) if path not in taken and (overwrite or not os.path.lexists(path))
     )
 
 
-_OTHER: Final = "the words of something in between"
+_OTHER: Final = "an error page of a proxy"
 
 
 def _is_other(answer: Answer, filename: str) -> bool:
-    """Whether a good answer is not the file, but the words of something in between.
+    """Whether a successful answer is not the file, but a proxy's page.
 
-    ComfyUI (0.3.64, 0.27.0) never sends a file as a web page; as JSON none whose name says something
-    else.
+    ComfyUI (0.3.64, 0.27.0) never sends a file as a web page, nor as JSON without a JSON file name.
     """
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     named = mimetypes.guess_type(filename)[0]
@@ -273,11 +274,11 @@ def _is_other(answer: Answer, filename: str) -> bool:
 
 
 class _PartialFile:
-    """Takes a file as it arrives, and what is left of it after a break.
+    """Takes a file as it arrives, and the rest of it after an interruption.
 
     Args:
         opened: Where it is written.
-        name: What the server calls it.
+        name: Its name on the server.
     """
 
     def __init__(self, opened: IO[bytes], name: str) -> None:
@@ -288,17 +289,16 @@ class _PartialFile:
         self.tag = ""
 
     def headers(self) -> dict[str, str]:
-        """What asks for the rest."""
+        """The headers that request the rest."""
         if not self.received or not self.tag:
             return {}
         return {"Range": f"bytes={self.received}-", "If-Range": self.tag}
 
     def start(self, answer: Answer) -> bool:
-        """Takes the body of a file, whole or the rest.
+        """Take the body of a file, complete or the rest.
 
-        The rest counts only where it says that it is of the same file: ComfyUI (0.3.64, 0.27.0)
-        looks at ``If-Range`` only where it is a date, and so gives the rest of a file that has
-        changed since.
+        The rest is used only if it is marked as part of the same file: ComfyUI (0.3.64, 0.27.0) honours
+        ``If-Range`` only if it is a date, and so sends the rest of a file that has changed since.
         """
         if answer.status not in (200, 206) or _is_other(answer, self._name):
             return False
@@ -317,7 +317,7 @@ class _PartialFile:
         return True
 
     def write(self, chunk: bytes) -> None:
-        """Takes the next bytes."""
+        """Take the next bytes."""
         self._opened.write(chunk)
         self.received += len(chunk)
 
@@ -342,7 +342,7 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
                 raise ServerUnreachable(f"the answer was {_OTHER}")
             if answer.status in (200, 206) and partial.expected in (None, partial.received):
                 return
-            reason = f"{partial.received} of {partial.expected} bytes came"
+            reason = f"{partial.received} of {partial.expected} bytes arrived"
             if partial.expected is not None and 0 <= partial.expected < partial.received:
                 raise DownloadError(f"{file.annotated_name} is not what the server said: {reason}")
             if answer.status not in (200, 206):
@@ -357,12 +357,12 @@ def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
             reason = str(error)
         attempt = 0 if partial.received > before else attempt + 1
         if attempt > core.limits.retries:
-            raise DownloadError(f"{file.annotated_name} did not arrive whole: {reason}")
+            raise DownloadError(f"{file.annotated_name} did not arrive in full: {reason}")
         yield from core.pause(max(core.jitter(attempt), pause))
 
 
 def _folders(file: OutputFile) -> list[str]:
-    """The server's folders in which a file may be; several where the server gives a bare name."""
+    """The server's folders that a file may be in; several if the server gives a bare name."""
     others = ("output", "temp", "input") if file.key == "result" else ()
     return [file.type, *(folder for folder in others if folder != file.type)]
 
@@ -370,13 +370,14 @@ def _folders(file: OutputFile) -> list[str]:
 def _missing(file: OutputFile, error: ServerError) -> ClientError:
     if error.status == 400 and ".." in file.name:
         return DownloadError(
-            f"{file.annotated_name} is in the server's {file.type} folder, but the server shows no file "
-            "with '..' in its name: give another filename_prefix"
+            f"{file.annotated_name} is in the server's {file.type} folder, but the server does not serve "
+            "files "
+            "with '..' in their names: use another filename_prefix"
         )
     return _gone(file) if error.status == 404 else error
 
 
 def _gone(file: OutputFile) -> DownloadError:
     return DownloadError(
-        f"the server has {file.annotated_name} no more; a cached result may name a file that was deleted"
+        f"the server has {file.annotated_name} no more; a cached result may name a deleted file"
     )

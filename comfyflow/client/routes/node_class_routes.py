@@ -1,4 +1,4 @@
-"""The server's node classes: all of them, kept where that is wanted, or those that one prompt uses."""
+"""The server's node classes: all of them, cached on request, or those that one prompt uses."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SchemaCache:
     """The node classes of one server in one version.
 
     Args:
-        core: The client; it keeps one schema in memory.
+        core: The client, which keeps one schema in memory.
         version: The server's version.
-        max_age: Seconds for which a schema is good.
-        folder: Where it is kept on disk; None for nowhere.
+        max_age: Seconds that a schema is valid for.
+        folder: Where to cache it on disk; None for nowhere.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class SchemaCache:
         self._path = Path(folder) / f"object_info-{key}.json.gz" if folder is not None else None
 
     def find(self) -> Schema | None:
-        """One that is good, from memory or from disk."""
+        """A valid schema from memory or disk."""
         kept = self._core.schemas.get(self._version)
         if kept is not None and self._core.clock() - kept[0] < self._max_age:
             return kept[1]
         return self._read() if self._path is not None else None
 
     def keep(self, raw: Mapping[str, Any]) -> Schema:
-        """A new one, kept for later."""
+        """A new schema, which is cached."""
         if self._path is not None:
             self._write(self._path, raw)
         return self._remember(raw, self._core.clock())
@@ -66,7 +66,7 @@ class SchemaCache:
         return schema
 
     def _read(self) -> Schema | None:
-        """What is on disk; None where there is none, or it is too old or damaged."""
+        """The schema on disk; None if there is none, or it is too old or damaged."""
         if self._path is None:
             return None
         try:
@@ -81,7 +81,7 @@ class SchemaCache:
         return self._remember(raw, self._core.clock() - age)
 
     def _write(self, path: Path, raw: Mapping[str, Any]) -> None:
-        """A cache that cannot be written is none; the schema is here all the same."""
+        """A cache that cannot be written is skipped; the schema is available anyway."""
         partial = path.with_name(f"{path.name}.{self._core.random.getrandbits(32):08x}.part")
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,22 +93,22 @@ _AT_ONCE: Final = 8
 
 
 _SINGLY: Final = 100
-"""Classes that are asked for one by one; for more, the whole catalogue comes faster."""
+"""Up to this many classes are requested one by one; for more, the whole catalogue is faster."""
 
 
 def class_infos(
     core: Core, names: Iterable[str], *, anew: bool = False
 ) -> Flow[Mapping[str, Mapping[str, Any] | None]]:
-    """Ask the server for node classes, several at once; what it said before is taken again.
+    """Ask the server for node classes, several at once; earlier answers are reused.
 
     Args:
         core: The client.
         names: The classes.
-        anew: Ask again: the lists of files may be others by now.
+        anew: Ask again: the file lists may have changed.
 
     Returns:
-        What ``GET /object_info/CLASS`` says of each; None where it does not know it, or does not
-        say.
+        The answer of ``GET /object_info/CLASS`` for each; None if the class is unknown, or there is no
+            answer.
     """
     wanted = list(dict.fromkeys(names))
     asked = wanted if anew else [name for name in wanted if name not in core.node_classes]
@@ -119,11 +119,11 @@ def class_infos(
 
 
 def with_server_classes(core: Core, schema: Schema, names: Iterable[str]) -> Flow[Schema]:
-    """A schema with what the server says of classes that are missing in it.
+    """A schema extended by the server's answers about classes that it lacks.
 
     Args:
         core: The client.
-        schema: What is known already.
+        schema: The schema known so far.
         names: The classes that are used.
     """
     missing = sorted({name for name in names if name not in schema.raw})
@@ -132,7 +132,7 @@ def with_server_classes(core: Core, schema: Schema, names: Iterable[str]) -> Flo
     try:
         infos = yield from class_infos(core, missing)
     except ClientError:
-        return schema  # whoever needs the server will say that it does not answer
+        return schema  # the step that needs the server will report that it does not answer
     found = {name: info for name, info in infos.items() if info is not None}
     if not found:
         return schema
@@ -140,14 +140,14 @@ def with_server_classes(core: Core, schema: Schema, names: Iterable[str]) -> Flo
 
 
 def of_server(core: Core, known: Schema, names: Iterable[str]) -> Flow[Schema]:
-    """A schema with what the server says of these classes, and the editor that it requires.
+    """A schema with the server's answers about these classes, and the editor that it requires.
 
-    The editor makes prompts of the classes of the server that it runs on, which may have others than
-    `known` under the same names: of another release, or a pack's.
+    The editor creates prompts from its own server's classes, which may differ from those in `known`
+    under the same names: from another release, or from a pack.
 
     Args:
         core: The client.
-        known: Has the classes that the server does not know, or does not tell of.
+        known: Supplies the classes that the server does not know or report.
         names: The classes that are used.
     """
     wanted = sorted(set(names))
@@ -160,7 +160,7 @@ def of_server(core: Core, known: Schema, names: Iterable[str]) -> Flow[Schema]:
             infos = yield from class_infos(core, wanted)
             found = {name: info for name, info in infos.items() if info is not None}
     except ClientError:
-        return known  # whoever needs the server will say that it does not answer
+        return known  # the step that needs the server will report that it does not answer
     return Schema(
         layered(found, known.raw),
         stats.version,
@@ -183,7 +183,7 @@ def object_info(core: Core, class_type: str | None = None) -> Flow[dict[str, Any
     """The node classes of the server, as it describes them.
 
     Args:
-        class_type: Only this class; the answer is empty where there is none. None gives all.
+        class_type: Only this class; the answer is empty if it is unknown. None gives all.
     """
     path = "/api/object_info" if class_type is None else f"/api/object_info/{segment(class_type)}"
     return (yield from _object(core, path))
@@ -193,13 +193,13 @@ def schema(core: Core, *, max_age: float = 0.0, folder: str | os.PathLike[str] |
     """The node classes of the server, for validation.
 
     Args:
-        max_age: Seconds for which one that was fetched before is taken again, while the server's
-            version is the same. A file that is put into a models folder is not seen before.
-        folder: Where to keep it on disk as well, for other clients and later programs.
+        max_age: Seconds that an earlier answer is reused for, while the server's version is the same. Files
+            added to a models folder are not seen before that.
+        folder: Where to cache it on disk as well, for other clients and later programs.
 
     Raises:
-        ServerError: The server gives an error.
-        SchemaError: What it gives is no /object_info.
+        ServerError: The server answers with an error.
+        SchemaError: The answer is not an /object_info.
     """
     stats = yield from system_stats(core)
     version = stats.system.comfyui_version or None
@@ -212,14 +212,14 @@ def schema(core: Core, *, max_age: float = 0.0, folder: str | os.PathLike[str] |
 
 
 def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
-    """The node classes of a server of which nothing need be known, for `load_schema`.
+    """The node classes of any server, for `load_schema`.
 
     Args:
-        version: What it is known to be; None asks it, where it answers that.
+        version: Its version, if known; None asks the server, if it supports that.
 
     Raises:
-        ServerError: The server gives an error.
-        SchemaError: What it gives is no /object_info.
+        ServerError: The server answers with an error.
+        SchemaError: The answer is not an /object_info.
     """
     found = yield from object_info_answer(core)
     raw = parse_object_info(found.content, f"/object_info of {core.address}", core.bounds)
@@ -231,19 +231,19 @@ def whole_schema(core: Core, version: Version | None) -> Flow[Schema]:
 
 
 def object_info_answer(core: Core) -> Flow[Answer]:
-    """What a server says of all its classes, unread.
+    """A server's answer about all its classes, unparsed.
 
     Raises:
-        ServerError: The server gives an error.
+        ServerError: The server answers with an error.
     """
     return (yield from _first_of(core, "/api/object_info", "/object_info"))
 
 
 def whole_catalogue(core: Core) -> Flow[Mapping[str, Any]]:
-    """What a server says of all its classes; of many, each is decoded when it is looked at.
+    """A server's answer about all its classes; if there are many, each is decoded on access.
 
     Raises:
-        ServerError: The server gives an error, or no /object_info.
+        ServerError: The server answers with an error, or not with an /object_info.
     """
     answer = yield from object_info_answer(core)
     try:
@@ -253,7 +253,7 @@ def whole_catalogue(core: Core) -> Flow[Mapping[str, Any]]:
 
 
 def server_told(core: Core) -> Flow[SystemStats]:
-    """What a server says of itself; nothing where it is something that has only saved answers of one."""
+    """What a server reports about itself; nothing if it only serves saved answers."""
     try:
         stats = yield from _first_of(core, "/api/system_stats", "/system_stats")
         said = parse_json(core, Request("GET", "/api/system_stats"), stats)
@@ -263,7 +263,7 @@ def server_told(core: Core) -> Flow[SystemStats]:
 
 
 def _first_of(core: Core, path: str, older: str) -> Flow[Answer]:
-    """The answer of a route, or of the name that it had before servers knew ``/api``."""
+    """The answer of a route, or of its name from before servers knew ``/api``."""
     try:
         return (yield from unless_kept(core, Request("GET", path), partial(call, core)))
     except ServerError as error:
@@ -317,7 +317,7 @@ def hypernetworks(core: Core) -> Flow[list[str]]:
 
 
 def _choices(core: Core, class_type: str, name: str) -> Flow[list[str]]:
-    """The choices of a combo, in the V1 and the V3 form; none where the class is not there."""
+    """The choices of a combo, in the V1 and V3 forms; empty if the class is missing."""
     found = Schema((yield from object_info(core, class_type))).get(class_type)
     entry = found.by_name.get(name) if found is not None else None
     return [

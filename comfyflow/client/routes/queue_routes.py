@@ -1,4 +1,4 @@
-"""The server's queue, history and jobs: routes, and what their answers hold."""
+"""The server's queue, history and jobs: routes, and what their answers contain."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ class QueueEntry:
         number: Its priority; the lowest runs first.
         prompt_id: Its id.
         prompt: The prompt JSON.
-        extra_data: What was sent with it. 0.3.64 shows other people's API keys here; they are
-            left out.
+        extra_data: What was sent with it. 0.3.64 exposes other users' API keys here; they are removed.
         targets: The output nodes that it runs for.
     """
 
@@ -38,7 +37,7 @@ class QueueEntry:
 
 @dataclass(frozen=True)
 class Queue:
-    """What the server runs and what waits, each in the order in which it is run."""
+    """What the server runs and what waits, each in running order."""
 
     running: tuple[QueueEntry, ...]
     pending: tuple[QueueEntry, ...]
@@ -47,7 +46,7 @@ class Queue:
         return len(self.running) + len(self.pending)
 
     def find(self, prompt_id: str) -> int | None:
-        """How many prompts are before this one: 0 where it runs; None where it is not there."""
+        """How many prompts are before this one: 0 if it is running; None if it is not there."""
         if any(entry.prompt_id == prompt_id for entry in self.running):
             return 0
         for index, entry in enumerate(self.pending):
@@ -56,7 +55,7 @@ class Queue:
         return None
 
     def runs(self, prompt_id: str) -> bool:
-        """Whether this prompt runs now."""
+        """Whether this prompt is running."""
         return any(entry.prompt_id == prompt_id for entry in self.running)
 
 
@@ -66,7 +65,7 @@ class HistoryEntry:
 
     Attributes:
         prompt_id: Its id.
-        outcome: How it ended; None where the entry does not say.
+        outcome: How it ended; None if the entry does not say.
         prompt: The prompt JSON.
         raw: The server's own object.
         targets: The output nodes that it ran for.
@@ -93,7 +92,7 @@ def queue_remaining(core: Core) -> Flow[int]:
 
 
 def delete_queued(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
-    """Take pending prompts out of the queue. Unknown and running ones are let be.
+    """Remove pending prompts from the queue. Unknown and running ones are ignored.
 
     Args:
         prompt_ids: Their ids.
@@ -103,7 +102,7 @@ def delete_queued(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
 
 
 def clear_queue(core: Core) -> Flow[None]:
-    """Take all pending prompts out of the queue, other people's too."""
+    """Remove all pending prompts from the queue, including other users'."""
     yield from call(core, Request("POST", "/api/queue", content=json_body({"clear": True})))
 
 
@@ -125,7 +124,7 @@ def history(
 
 
 def history_entry(core: Core, prompt_id: str) -> Flow[HistoryEntry | None]:
-    """One prompt that has ended; None where the history does not have it.
+    """One prompt that has ended; None if the history does not have it.
 
     Args:
         prompt_id: Its id.
@@ -140,7 +139,7 @@ def history_entry(core: Core, prompt_id: str) -> Flow[HistoryEntry | None]:
 
 
 def delete_history(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
-    """Take prompts out of the history. Their files stay.
+    """Remove prompts from the history. Their files stay.
 
     Args:
         prompt_ids: Their ids.
@@ -150,16 +149,16 @@ def delete_history(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
 
 
 def clear_history(core: Core) -> Flow[None]:
-    """Take all prompts out of the history, other people's too."""
+    """Remove all prompts from the history, including other users'."""
     yield from call(core, Request("POST", "/api/history", content=json_body({"clear": True})))
 
 
 def interrupt(core: Core, prompt_id: str | None = None) -> Flow[None]:
-    """Stop what runs.
+    """Stop the running prompt.
 
     Args:
-        prompt_id: Stop only this prompt, and only if it runs. None stops whatever runs, other
-            people's prompts too.
+        prompt_id: Stop only this prompt, and only if it is running. None stops any running prompt, including
+            other users'.
     """
     body = json_body({"prompt_id": prompt_id} if prompt_id is not None else {})
     named = prompt_id is not None  # without a name, a second request might stop the next one
@@ -167,7 +166,7 @@ def interrupt(core: Core, prompt_id: str | None = None) -> Flow[None]:
 
 
 def _is_queue(value: object) -> bool:
-    """Whether an answer is a queue: of any other nobody may conclude that it is empty."""
+    """Whether an answer is a queue: any other answer does not prove that it is empty."""
     return is_object(value) and any(is_array(value.get(name)) for name in ("queue_running", "queue_pending"))
 
 
@@ -205,12 +204,12 @@ def _history_entry(prompt_id: str, entry: Mapping[str, Any]) -> HistoryEntry:
 
 @dataclass(frozen=True)
 class JobPreview:
-    """The output that stands for a job: a saved file before a preview, and text last (since 0.33).
+    """The output that represents a job: a saved file before a preview, and text last (since 0.33).
 
     Attributes:
         node_id: The node that gave it.
-        media_type: Under which key it did: ``images``, ``video``, ``audio``, ``3d``, ``text``.
-        file: The file, which `Client.read` fetches; None for a text.
+        media_type: The output key: ``images``, ``video``, ``audio``, ``3d``, ``text``.
+        file: The file, which `Client.read` fetches; None for text.
         text: The text; None for a file.
         truncated: Whether the text is only the beginning.
     """
@@ -228,19 +227,19 @@ class Job:
 
     Attributes:
         id: The prompt's id.
-        status: ``pending``, ``in_progress``, ``completed``, ``failed`` or ``cancelled``; of newer
-            servers perhaps another. A partial success is ``completed``: see `summary`.
+        status: ``pending``, ``in_progress``, ``completed``, ``failed`` or ``cancelled``; newer servers may
+            use others. A partial success is ``completed``: see `summary`.
         priority: Its number in the queue.
         create_time: When it was queued.
-        execution_start_time: When the server began with it.
+        execution_start_time: When the server started it.
         execution_end_time: When it ended.
         outputs_count: How many files it gave.
         previewable_outputs_count: How many of them can be shown; None before 0.33.
-        preview: The output that stands for it.
+        preview: The output that represents it.
         workflow_id: The id of the editor's workflow.
         failure: Why it failed.
         node_failures: Nodes that failed without ending it (`Client.job`, after 0.36).
-        summary: What the server says of nodes that failed; None where it says nothing.
+        summary: What the server reports about nodes that failed; None if it says nothing.
         outputs: What nodes gave, by id (`Client.job`).
         raw: The server's own object.
     """
@@ -262,7 +261,7 @@ class Job:
     raw: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Any:
-        """What the server says under a name; a job was a dictionary before it had a type."""
+        """A property of the server's object by name; a job was a dictionary before it had a type."""
         return self.raw[name]
 
 
@@ -280,8 +279,8 @@ def jobs(
 
     Args:
         status: Some of ``pending``, ``in_progress``, ``completed``, ``failed``, ``cancelled``;
-            none for all.
-        workflow_id: Only those of the editor's workflow of this id.
+            empty for all.
+        workflow_id: Only those of the editor workflow with this id.
         sort_by: ``created_at`` or ``execution_duration``.
         sort_order: ``asc`` or ``desc``.
         limit: How many.
@@ -305,7 +304,7 @@ def jobs(
 
 
 def job(core: Core, prompt_id: str) -> Flow[Job | None]:
-    """One job, with what it gave; None where there is none, or the server is older than 0.6.
+    """One job with its outputs; None if there is none, or the server is older than 0.6.
 
     Args:
         prompt_id: The prompt's id.
@@ -320,10 +319,10 @@ def cancel_jobs(core: Core, prompt_ids: Sequence[str]) -> Flow[bool]:
         prompt_ids: Their ids.
 
     Returns:
-        Whether any of them was there to be cancelled.
+        Whether any of them could be cancelled.
 
     Raises:
-        ServerError: The server is older (404), or an id is none (400).
+        ServerError: The server is older (404), or an id is invalid (400).
     """
     body = json_body({"job_ids": list(prompt_ids)})
     said = object_or_empty((yield from fetch_json(core, Request("POST", "/api/jobs/cancel", content=body))))
@@ -331,7 +330,7 @@ def cancel_jobs(core: Core, prompt_ids: Sequence[str]) -> Flow[bool]:
 
 
 def read_job(entry: object) -> Job | None:
-    """A job as a server tells it; None for what is none."""
+    """Parse a job as a server sends it; None if it is not one."""
     if not is_object(entry) or not isinstance(entry.get("id"), str):
         return None
     prompt_id: str = entry["id"]

@@ -1,7 +1,7 @@
-"""What a server says of itself, as types: its system, model files, users, files and log.
+"""What a server reports about itself, as types: its system, model files, users, files and log.
 
-Each is the server's own object too, as a mapping: what a newer server says beside what is known here is
-found in it by name.
+Each is also a mapping, the server's own object: properties of newer servers that are not known here can be
+read from it by name.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class ServerObject(Mapping[str, Any]):
 class SystemInfo(ServerObject):
     """The computer that a server runs on, and the versions of what runs there.
 
-    What a server does not say is None: other software that speaks ComfyUI's protocol, and older versions,
-    say less.
+    What a server does not report is None: older versions, and other software that speaks ComfyUI's protocol,
+    report less.
     """
 
     @property
@@ -71,7 +71,7 @@ class SystemInfo(ServerObject):
 
     @property
     def python_version(self) -> str | None:
-        """The version of Python, with that of its compiler."""
+        """The versions of Python and of its compiler."""
         return self._text("python_version")
 
     @property
@@ -97,12 +97,12 @@ class SystemInfo(ServerObject):
 
     @property
     def ram_free(self) -> int | None:
-        """The memory that is free, in bytes."""
+        """The free memory, in bytes."""
         return self._count("ram_free")
 
 
 class Device(ServerObject):
-    """A device that a server computes on. Sizes are bytes."""
+    """A compute device of a server. Sizes are in bytes."""
 
     @property
     def name(self) -> str | None:
@@ -116,7 +116,7 @@ class Device(ServerObject):
 
     @property
     def index(self) -> int | None:
-        """Which of its kind; None for the only one."""
+        """Its index within its kind; None for the only one."""
         return self._count("index")
 
     @property
@@ -126,22 +126,22 @@ class Device(ServerObject):
 
     @property
     def vram_free(self) -> int | None:
-        """Its memory that is free."""
+        """Its free memory."""
         return self._count("vram_free")
 
     @property
     def torch_vram_total(self) -> int | None:
-        """The memory that PyTorch holds."""
+        """The memory that PyTorch has reserved."""
         return self._count("torch_vram_total")
 
     @property
     def torch_vram_free(self) -> int | None:
-        """The memory that PyTorch holds and does not use."""
+        """The memory that PyTorch has reserved but does not use."""
         return self._count("torch_vram_free")
 
 
 class SystemStats(ServerObject):
-    """What ``GET /system_stats`` says: the server's system and its devices."""
+    """The answer of ``GET /system_stats``: the server's system and its devices."""
 
     @property
     def system(self) -> SystemInfo:
@@ -150,12 +150,12 @@ class SystemStats(ServerObject):
 
     @property
     def devices(self) -> tuple[Device, ...]:
-        """What it computes on, the one that is used first."""
+        """Its compute devices, the default one first."""
         return tuple(Device(entry) for entry in array_or_empty(self.raw.get("devices")) if is_object(entry))
 
     @property
     def version(self) -> Version | None:
-        """The server's version; None where it does not say one that can be read."""
+        """The server's version; None if it reports none that can be parsed."""
         return Version.parse(self.system.comfyui_version or "")
 
     @property
@@ -166,7 +166,7 @@ class SystemStats(ServerObject):
 
 
 class ServerFile(ServerObject):
-    """A file on a server, as it lists it."""
+    """A file in a server's listing."""
 
     @property
     def name(self) -> str:
@@ -180,26 +180,26 @@ class ServerFile(ServerObject):
 
     @property
     def modified(self) -> float | None:
-        """When it was written last, in seconds since 1970."""
+        """When it was last written, in seconds since 1970."""
         return self._number("modified")
 
 
 class ModelFile(ServerFile):
-    """A file in one of a server's model folders, by its path there, as the inputs of loaders take it."""
+    """A file in a server's model folder, by its path there, as the inputs of loaders take it."""
 
     @property
     def path_index(self) -> int | None:
-        """In which of the folders of its kind it is: there may be several."""
+        """The index of the folder of its kind that it is in: there may be several."""
         return self._count("pathIndex")
 
     @property
     def created(self) -> float | None:
-        """When it was made, in seconds since 1970."""
+        """When it was created, in seconds since 1970."""
         return self._number("created")
 
 
 class Users(ServerObject):
-    """Where a server keeps what belongs to its users, and who they are."""
+    """Where a server stores user data, and its users."""
 
     @property
     def storage(self) -> str | None:
@@ -208,19 +208,19 @@ class Users(ServerObject):
 
     @property
     def migrated(self) -> bool | None:
-        """Whether the settings of the one user are on the server; None where there are several users."""
+        """Whether the single user's settings are on the server; None if there are several users."""
         value = self.raw.get("migrated")
         return value if isinstance(value, bool) else None
 
     @property
     def names(self) -> Mapping[str, str]:
-        """The users' names, by the id that ``Client(user=…)`` takes; empty where there is only one."""
+        """The users' names, by the id that ``Client(user=…)`` takes; empty if there is only one."""
         known = object_or_empty(self.raw.get("users"))
         return {user: name for user, name in known.items() if isinstance(name, str)}
 
 
 class UserFile(ServerFile):
-    """A file or a folder of a server's user."""
+    """A file or folder of a server's user."""
 
     @property
     def path(self) -> str:
@@ -243,5 +243,5 @@ class LogEntry(ServerObject):
 
     @property
     def text(self) -> str:
-        """What was written: a line, or a part of one."""
+        """The text: a line, or part of one."""
         return self._text("m") or ""

@@ -1,4 +1,4 @@
-"""Routes about the server itself: what it is, what it can do, what it has installed."""
+"""Routes about the server itself: its system, its features, and what it has installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def request(
     files: Mapping[str, tuple[str, bytes]] | None = None,
     timeout: float | None = None,
 ) -> Flow[Answer]:
-    """Send any request to the server, for routes that have no method of their own.
+    """Send any request to the server, for routes without their own method.
 
     Args:
         method: ``GET``, ``POST``, ….
@@ -32,7 +32,7 @@ def request(
         query: Names and values.
         json: The body, as JSON.
         content: The body, as it is.
-        headers: Further headers.
+        headers: Additional headers.
         files: Files of a multipart body: name and bytes, by field.
         timeout: Seconds to wait for the answer.
 
@@ -64,7 +64,7 @@ def system_stats(core: Core) -> Flow[SystemStats]:
 
 
 def features(core: Core) -> Flow[dict[str, Any]]:
-    """What the server can do, by name."""
+    """The server's features, by name."""
     return (yield from _object(core, "/api/features"))
 
 
@@ -90,7 +90,7 @@ def models(core: Core, folder: str) -> Flow[list[str]]:
         folder: Its kind.
 
     Raises:
-        ServerError: There is no such folder (404).
+        ServerError: The folder does not exist (404).
     """
     return (yield from _texts(core, f"/api/models/{segment(folder)}"))
 
@@ -107,7 +107,7 @@ def model_files(core: Core, folder: str) -> Flow[list[ModelFile]]:
 
 
 def model_metadata(core: Core, folder: str, filename: str) -> Flow[dict[str, Any] | None]:
-    """The metadata in a safetensors file; None where it has none.
+    """The metadata in a safetensors file; None if it has none.
 
     Args:
         folder: Its kind.
@@ -118,11 +118,11 @@ def model_metadata(core: Core, folder: str, filename: str) -> Flow[dict[str, Any
 
 
 def free(core: Core, *, unload_models: bool = True, free_memory: bool = False) -> Flow[None]:
-    """Have the server give memory back.
+    """Make the server free memory.
 
     Args:
-        unload_models: Whether models leave the graphics memory.
-        free_memory: Whether cached results go too.
+        unload_models: Whether to unload models from graphics memory.
+        free_memory: Whether to drop cached results too.
     """
     body = json_body({"unload_models": unload_models, "free_memory": free_memory})
     yield from call(core, Request("POST", "/api/free", content=body))
@@ -141,10 +141,10 @@ def log_entries(core: Core) -> Flow[list[LogEntry]]:
 
 
 def subscribe_logs(core: Core, *, enabled: bool = True) -> Flow[None]:
-    """Have the log sent over the socket, as `LogEntries` events.
+    """Receive the log over the socket, as `LogEntries` events.
 
     Args:
-        enabled: False ends it.
+        enabled: False stops it.
     """
     body = json_body({"clientId": core.client_id, "enabled": enabled})
     yield from call(core, Request("PATCH", "/internal/logs/subscribe", content=body))
@@ -162,7 +162,7 @@ def translations(core: Core) -> Flow[dict[str, Any]]:
 
 
 def node_replacements(core: Core) -> Flow[dict[str, Any]]:
-    """Which classes the server takes in place of old ones (0.14 and later; else empty)."""
+    """The classes that the server uses in place of old ones (0.14 and later; else empty)."""
     return (yield from find_object(core, Request("GET", "/api/node_replacements"))) or {}
 
 
@@ -175,7 +175,9 @@ def _object(core: Core, path: str) -> Flow[dict[str, Any]]:
     asked = Request("GET", path)
     said = yield from fetch_json(core, asked)
     if not is_object(said):
-        raise ServerError(f"{asked.label} of {core.address} gave no object; is that a ComfyUI server?", 200)
+        raise ServerError(
+            f"{asked.label} of {core.address} did not return an object; is that a ComfyUI server?", 200
+        )
     return dict(said)
 
 
@@ -188,7 +190,7 @@ def _listed_texts(said: object) -> list[str]:
 
 
 def find_object(core: Core, asked: Request) -> Flow[dict[str, Any] | None]:
-    """The object of an answer; None where the server has none (404)."""
+    """The object of an answer; None if the server has none (404)."""
     try:
         said = yield from fetch_json(core, asked)
     except ServerError as error:

@@ -1,4 +1,4 @@
-"""Files that are sent to a server, whole or as a mask of one that it has."""
+"""Uploads to a server: files, or masks for files that it has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..core import Core, fetch_json
 from ..flow import Flow, Part, Request, json_body
 
 UploadSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | PillowPicture | PixelArray
-"""What can be uploaded: a file, its bytes, or a picture of Pillow or NumPy."""
+"""What can be uploaded: a file, its bytes, or a Pillow or NumPy picture."""
 
 
 def upload_image(
@@ -25,27 +25,27 @@ def upload_image(
     *,
     name: str | None = None,
     subfolder: str = "",
-    type: str = "input",  # noqa: A002  # the server's word
+    type: str = "input",  # noqa: A002  # the server's name for it
     overwrite: bool = False,
 ) -> Flow[UploadedFile]:
-    """Put a file into one of the server's folders: a picture, or anything else.
+    """Upload a file into one of the server's folders: a picture, or anything else.
 
-    A server of the Comfy API v2 keeps assets instead: it has one folder, replaces nothing, and is sent
-    only what it has not.
+    A Comfy API v2 server stores assets instead: it has one folder, replaces nothing, and is sent only files
+    that it does not have.
 
     Args:
-        source: A file, its bytes, or a picture of Pillow or NumPy, which is sent as PNG.
-        name: What it is to be called; by default the file's own name. The server chooses
-            another where one of that name with other content is there already.
+        source: A file, its bytes, or a Pillow or NumPy picture, which is sent as PNG.
+        name: Its name; by default the file's own name. The server chooses another if a file with that name
+            and other content exists.
         subfolder: The folder below `type`.
         type: ``input``, ``temp`` or ``output``.
-        overwrite: Whether to replace one of that name.
+        overwrite: Whether to replace a file of that name.
 
     Returns:
-        What the server calls it: use its ``reference``.
+        The server's name for it: use its ``reference``.
 
     Raises:
-        ClientError: The file cannot be read, or it is no picture that can be sent.
+        ClientError: The file cannot be read, or it is not a picture that can be sent.
         ServerError: The server refuses it.
     """
     if core.recognition.likely.has_folders:
@@ -64,10 +64,10 @@ def store_image(
     source: UploadSource,
     name: str | None,
     subfolder: str,
-    type: str,  # noqa: A002  # the server's word
+    type: str,  # noqa: A002  # the server's name for it
     overwrite: bool = False,
 ) -> Flow[UploadedFile]:
-    """Put a file into one of the folders of a ComfyUI server; see `upload_image`."""
+    """Upload a file into a folder of a ComfyUI server; see `upload_image`."""
     request = _upload("/api/upload/image", source, name, subfolder, type, overwrite, {})
     return (yield from _uploaded(core, request))
 
@@ -79,22 +79,21 @@ def upload_mask(
     *,
     name: str | None = None,
     subfolder: str = "",
-    type: str = "input",  # noqa: A002  # the server's word
+    type: str = "input",  # noqa: A002  # the server's name for it
     overwrite: bool = False,
 ) -> Flow[UploadedFile]:
-    """Make the alpha of a picture the mask of a picture that the server has.
+    """Upload a picture's alpha channel as the mask of a picture on the server.
 
     Args:
-        source: A PNG with the mask as its alpha, its bytes, or a picture of Pillow or NumPy.
+        source: A PNG with the mask as its alpha, its bytes, or a Pillow or NumPy picture.
         original: The picture on the server.
-        name: What the new picture is to be called.
+        name: The name of the new picture.
         subfolder: See `upload_image`.
         type: See `upload_image`.
         overwrite: See `upload_image`.
 
     Returns:
-        The new picture. Where the original is missing, the server says nothing and writes
-        nothing.
+        The new picture. If the original is missing, the server reports nothing and writes nothing.
     """
     reference = {"filename": original.name, "subfolder": original.subfolder, "type": original.type}
     fields = {"original_ref": json_body(reference).decode()}
@@ -120,10 +119,10 @@ def _upload(
 
 
 def upload_content(source: UploadSource) -> tuple[bytes | Path, str]:
-    """What is sent, and what it is called where nothing else is said.
+    """The content to send, and its default name.
 
     Raises:
-        ClientError: It is nothing that can be sent.
+        ClientError: It cannot be sent.
     """
     if isinstance(source, (bytes, bytearray)):
         return bytes(source), "upload.png"
@@ -133,11 +132,11 @@ def upload_content(source: UploadSource) -> tuple[bytes | Path, str]:
     try:
         file = InputFile.of(source)
     except ValueError as error:
-        raise ClientError(f"this cannot be uploaded: {error}") from None
+        raise ClientError(f"the file cannot be uploaded: {error}") from None
     if file is None or file.content is None:
         raise ClientError(
-            f"a {builtins.type(source).__name__} cannot be uploaded; give a file, its bytes, or a picture of "
-            "Pillow or NumPy (a file of a result: client.read(file) has its bytes)"
+            f"a {builtins.type(source).__name__} cannot be uploaded; give a file, its bytes, or a "
+            "Pillow or NumPy picture (for a file of a result: client.read(file) returns its bytes)"
         )
     return file.content, file.name
 

@@ -17,16 +17,16 @@ def users(core: Core) -> Flow[Users]:
 
 
 def create_user(core: Core, name: str) -> Flow[str]:
-    """Make a user, on a server with several.
+    """Create a user, on a server with several.
 
     Args:
-        name: What to call it.
+        name: The user's name.
 
     Returns:
         Its id, for ``Client(user=…)``.
 
     Raises:
-        ServerError: There is one of that name (400).
+        ServerError: The name is taken (400).
     """
     body = json_body({"username": name})
     said = yield from fetch_json(core, Request("POST", "/api/users", content=body, repeatable=False))
@@ -39,7 +39,7 @@ def settings(core: Core) -> Flow[dict[str, Any]]:
 
 
 def setting(core: Core, setting_id: str) -> Flow[Any]:
-    """One setting of the user; None where it is not set.
+    """One setting of the user; None if it is not set.
 
     Args:
         setting_id: Its id.
@@ -67,11 +67,11 @@ def store_setting(core: Core, setting_id: str, value: object) -> Flow[None]:
 
 
 def list_userdata(core: Core, folder: str = ".", *, recurse: bool = True) -> Flow[list[str]]:
-    """The paths of the user's files below a folder, relative to it; none where it is not there.
+    """The paths of the user's files below a folder, relative to it; empty if it does not exist.
 
     Args:
-        folder: ``workflows``, for one; by default all.
-        recurse: Whether to look into its folders.
+        folder: Such as ``workflows``; by default all.
+        recurse: Whether to include its subfolders.
     """
     query = (("dir", folder), ("recurse", "true" if recurse else "false"))
     try:
@@ -84,7 +84,7 @@ def list_userdata(core: Core, folder: str = ".", *, recurse: bool = True) -> Flo
 
 
 def browse_userdata(core: Core, folder: str = "") -> Flow[list[UserFile]]:
-    """What is in a folder of the user, folders first.
+    """The contents of a folder of the user, folders first.
 
     Args:
         folder: The folder.
@@ -97,10 +97,10 @@ def get_userdata(core: Core, path: str) -> Flow[bytes]:
     """A file of the user.
 
     Args:
-        path: ``workflows/a.json``, for one.
+        path: Such as ``workflows/a.json``.
 
     Raises:
-        ServerError: There is none (404).
+        ServerError: There is no such file (404).
     """
     answer = yield from call(core, Request("GET", f"/api/userdata/{segment(path)}"))
     return answer.content
@@ -110,9 +110,9 @@ def put_userdata(core: Core, path: str, content: bytes, *, overwrite: bool = Tru
     """Write a file of the user.
 
     Args:
-        path: Where to; its folders are made.
+        path: The target path; missing folders are created.
         content: The bytes.
-        overwrite: False refuses (409) where there is one.
+        overwrite: False refuses (409) if the file exists.
 
     Returns:
         The path.
@@ -126,9 +126,9 @@ def move_userdata(core: Core, path: str, target: str, *, overwrite: bool = False
     """Move a file of the user.
 
     Args:
-        path: Which.
-        target: Where to.
-        overwrite: Whether one that is there is replaced.
+        path: The file's path.
+        target: The new path.
+        overwrite: Whether to replace an existing file.
 
     Returns:
         The new path.
@@ -142,9 +142,9 @@ def delete_userdata(core: Core, path: str) -> Flow[None]:
     """Delete a file of the user.
 
     Args:
-        path: Which.
+        path: The file's path.
 
     Raises:
-        ServerError: There is none (404).
+        ServerError: There is no such file (404).
     """
     yield from call(core, Request("DELETE", f"/api/userdata/{segment(path)}", repeatable=False))
