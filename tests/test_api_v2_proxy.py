@@ -154,7 +154,7 @@ def test_what_the_server_dropped_and_the_api_does_not_tell(client: Any) -> None:
 def test_texts_do_not_come_and_that_is_said(client: Any) -> None:
     text = PreviewAny(source="a")
     result = client.run(Workflow((red(), text)), timeout=SECONDS)
-    with pytest.raises(PromptRejected, match="texts alone"):
+    with pytest.raises(PromptRejected, match="only text"):
         _ = result[text]
 
 

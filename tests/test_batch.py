@@ -85,9 +85,9 @@ def test_a_second_run_does_nothing_and_a_longer_sweep_goes_on(tmp_path: Path, se
 def test_a_ledger_of_another_batch_is_refused(tmp_path: Path, server: Simulator) -> None:
     asyncio.run(batch(Texts(), numbered(3), [server], tmp_path).run())
     changed = [*numbered(2), Row(2, {"n": 77})]
-    with pytest.raises(LedgerError, match=r"another batch: its row 2 is \{\"n\":2\}, and here it is"):
+    with pytest.raises(LedgerError, match=r"another batch: its row 2 is \{\"n\":2\}, but here it is"):
         asyncio.run(batch(Texts(), changed, [server], tmp_path).run())
-    with pytest.raises(LedgerError, match="has 3 rows, and this sweep only 2"):
+    with pytest.raises(LedgerError, match="has 3 rows, but this sweep only 2"):
         asyncio.run(batch(Texts(), numbered(2), [server], tmp_path).run())
     assert len(server.prompts) == 3
 
@@ -346,7 +346,7 @@ def test_a_batch_goes_on_with_the_files_of_the_folder_in_which_it_was_begun(
     monkeypatch.chdir(here)
     run(prompt, rows[:1], servers=server.url, out=out)
     monkeypatch.chdir(elsewhere)
-    with pytest.raises(LedgerError, match=rf"row 1 names the file other.png, which stands in {here}"):
+    with pytest.raises(LedgerError, match=rf"row 1 names the file other.png, which is in {here}"):
         run(prompt, rows, servers=server.url, out=out)
     (here / "other.png").unlink()  # what is no more cannot be meant
     assert run(prompt, rows, servers=server.url, out=out).is_whole

@@ -262,7 +262,7 @@ def test_a_server_is_called_by_its_machine_and_port() -> None:
     assert server_name("http://127.0.0.1:8188") == f"comfyui:{socket.gethostname()}:8188"
     assert server_name("https://gpu/base/") == "comfyui:gpu:443/base"
     assert server_name("http://127.0.0.1:8188", "left") == "comfyui:left"
-    with pytest.raises(CommandError, match="is no name for a server"):
+    with pytest.raises(CommandError, match="is not a valid server name"):
         server_name("http://gpu", "a b")
 
 
@@ -276,7 +276,7 @@ def test_a_ledger_with_rows_beside_workers_wants_dask(tmp_path: Path, server: Si
 def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_fleet, "_CONNECTS", 0.2)
     address = f"tcp://127.0.0.1:{free_port()}"
-    with pytest.raises(ServerUnreachable, match=f"no scheduler of Dask answers at {address}"):
+    with pytest.raises(ServerUnreachable, match=f"no Dask scheduler answers at {address}"):
         asyncio.run(dask_batch(Texts(), 1, address, tmp_path).run())
 
 

@@ -188,7 +188,7 @@ def test_a_ledger_that_was_let_go_can_be_held_again(path: Path, ledger: Ledger) 
 
 
 def test_there_must_be_a_ledger_and_it_must_be_one(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="there is no ledger"):
+    with pytest.raises(LedgerError, match="ledger not found"):
         Ledger(path)
     path.write_text("no database " * 100)
     with pytest.raises(LedgerError, match="file is not a database; is that a batch's ledger"):
@@ -200,7 +200,7 @@ def test_there_must_be_a_ledger_and_it_must_be_one(path: Path, tmp_path: Path) -
     with pytest.raises(LedgerError, match="of another program"):
         Ledger(other)
     assert other.read_bytes() == before
-    with pytest.raises(LedgerError, match="unable to open database file; choose a folder"):
+    with pytest.raises(LedgerError, match="unable to open database file; choose an existing folder"):
         Ledger(tmp_path / "nowhere" / "ledger.sqlite", create=True)
 
 
@@ -269,7 +269,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(path: Path, ledger: Ledger) -
     ledger.write([Added(0, {"text": "x"})])
     pages = ledger._database.execute("PRAGMA page_count").fetchone()[0]
     ledger._database.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(LedgerError, match="database or disk is full; make room and run the same command"):
+    with pytest.raises(LedgerError, match="database or disk is full; free some space and run the same command"):
         ledger.write([Added(number, {"text": "x" * 4000}) for number in range(1, 30)])
     assert [row.number for row in ledger.rows()] == [0]
     ledger._database.execute("PRAGMA max_page_count = 1000000")

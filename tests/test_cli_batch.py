@@ -118,7 +118,7 @@ def test_what_is_wrong_with_the_rows_is_told_before_anything_is_sent(
 
 
 def test_a_ledger_that_is_none_and_rows_that_are_none(tmp_path: Path, command: Command) -> None:
-    assert "there is no ledger" in command("batch", "status", str(tmp_path)).err
+    assert "ledger not found" in command("batch", "status", str(tmp_path)).err
     with Ledger(tmp_path / LEDGER_NAME, create=True):
         pass
     assert "--rows expects numbers" in command("batch", "retry", str(tmp_path), "--rows", "3,x").err
@@ -235,7 +235,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
     )
     assert full.returncode == 2, full.stderr
     assert "Traceback" not in full.stderr
-    assert "make room" in full.stderr or "look at the disk" in full.stderr
+    assert "free some space" in full.stderr or "check the disk" in full.stderr
     done = command(*grid, "--out", str(out))
     assert done.code == 0, done.err
     assert [state for state, _ in rows(out)] == ["completed"] * 60

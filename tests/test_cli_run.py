@@ -262,7 +262,7 @@ def page() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("status", "why"),
-    [(200, "a web page, not data"), (404, "gave 404"), (401, "wants credentials"), (502, "502")],
+    [(200, "a web page, not data"), (404, "gave 404"), (401, "requires credentials"), (502, "502")],
 )
 def test_what_is_no_comfyui_server_is_called_so(
     command: Command, page: str, status: int, why: str, monkeypatch: pytest.MonkeyPatch

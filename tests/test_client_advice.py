@@ -159,8 +159,8 @@ def test_a_path_that_was_forgotten(kind: str, server: Simulator, command: Comman
         ):
             client.system_stats()
         for words in (["status"], ["nodes", "KSampler"]):
-            assert f"write it too: {url}/comfy" in command(*words, "--server", url).err
-        with pytest.raises(SchemaError, match="write it too"):
+            assert f"include it: {url}/comfy" in command(*words, "--server", url).err
+        with pytest.raises(SchemaError, match="include it"):
             load_schema(url)
 
 
@@ -170,7 +170,7 @@ def test_an_address_that_takes_no_prompts(kind: str) -> None:
     reply = b"HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     with answering(lambda _: reply) as port:
         url = f"http://127.0.0.1:{port}"
-        with connected(kind, url, limits=ONCE) as client, pytest.raises(ServerError, match="write it too"):
+        with connected(kind, url, limits=ONCE) as client, pytest.raises(ServerError, match="include it"):
             client.run(prompt(), websocket=False)
 
 
@@ -179,9 +179,9 @@ def test_a_web_page_in_the_place_of_a_server(command: Command) -> None:
     reply = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page)
     with answering(lambda _: reply) as port:
         url = f"http://127.0.0.1:{port}"
-        with connected("Client", url) as client, pytest.raises(ServerError, match="write it too"):
+        with connected("Client", url) as client, pytest.raises(ServerError, match="include it"):
             client.system_stats()
-        assert "write it too" in command("status", "--server", url).err
+        assert "include it" in command("status", "--server", url).err
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -213,8 +213,8 @@ def test_no_proxy_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("headers", "options", "why"),
     [
-        ({"WWW-Authenticate": "Basic realm=x"}, {}, "wants credentials: a name and a password, as basic="),
-        ({"WWW-Authenticate": "Bearer"}, {}, "wants credentials: a token, as bearer="),
+        ({"WWW-Authenticate": "Basic realm=x"}, {}, "requires credentials: a name and a password, as basic="),
+        ({"WWW-Authenticate": "Bearer"}, {}, "requires credentials: a token, as bearer="),
         ({"WWW-Authenticate": "Bearer"}, {"bearer": "b-12345"}, "rejects the credentials"),
         ({}, {}, "several users needs to know which one: Client"),
     ],

@@ -138,7 +138,7 @@ def test_tags_are_asked_for_as_the_server_knows_them(version: str, asked: dict[s
 
 def test_a_server_that_would_ignore_a_tag_is_not_asked() -> None:
     server = Server("0.27.0")
-    with pytest.raises(ClientError, match=r"0\.27\.0 .* takes no tags_any"):
+    with pytest.raises(ClientError, match=r"0\.27\.0 .* does not support tags_any"):
         server.world.drive(assets(server.world.core, tags_any=["a"]))
     assert [request.path for request in server.world.requests] == ["/api/system_stats"]
 

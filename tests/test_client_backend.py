@@ -130,7 +130,7 @@ def test_an_api_that_lets_nobody_in_says_so_before_anything_is_sent() -> None:
     address = Address(respond)
     with (
         Client("http://host", **address.options()) as client,
-        pytest.raises(ServerError, match=r"wants credentials.*who are you"),
+        pytest.raises(ServerError, match=r"requires credentials.*who are you"),
     ):
         client.run(PLAIN, timeout=10)
     assert not [asked for asked in address.asked if asked.startswith("POST")]

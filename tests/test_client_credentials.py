@@ -219,7 +219,7 @@ def test_a_redirected_prompt_is_not_sent_elsewhere(here: Recorder) -> None:
     url = f"http://127.0.0.1:{here.port}"
     with (
         connected("Client", url, transport=transport) as client,
-        pytest.raises(ServerError, match="points elsewhere"),
+        pytest.raises(ServerError, match="redirects elsewhere"),
     ):
         client.free()
 

@@ -204,7 +204,7 @@ def test_a_blocking_client_refuses_async_resolvers_before_it_sends_anything(
     before = len(server.prompts)
     with Client(server.url) as client:
         for method in (client.run, client.submit):
-            with pytest.raises(ClientError, match=r"the resolver sizes? has to be awaited.*AsyncClient"):
+            with pytest.raises(ClientError, match=r"the resolver sizes? must be awaited.*AsyncClient"):
                 method(picture(3), resolver=one)
     assert len(server.prompts) == before
 
@@ -216,14 +216,14 @@ def test_a_blocking_client_refuses_what_has_to_be_awaited(server: Simulator) -> 
         return size(result)
 
     with Client(server.url) as client:
-        with pytest.raises(ClientError, match="the resolver later has to be awaited"):
+        with pytest.raises(ClientError, match="the resolver later must be awaited"):
             client.run(picture(4), resolver=later)
         made = picture(5)
         result = client.run(made)
-        with pytest.raises(ClientError, match="the resolver sizes has to be awaited"):
+        with pytest.raises(ClientError, match="the resolver sizes must be awaited"):
             _ = result[sizes]
         client.register(sizes)
-        with pytest.raises(ClientError, match="the resolver sizes has to be awaited"):
+        with pytest.raises(ClientError, match="the resolver sizes must be awaited"):
             client.run(made).resolve(made)
 
 

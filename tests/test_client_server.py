@@ -166,7 +166,7 @@ def test_prompt_json(client: Any) -> None:
         result["77"]
     two = client.run(prompt_of((red(), red())))
     assert len(two.files) == 2
-    with pytest.raises(ClientError, match="no one output"):
+    with pytest.raises(ClientError, match="no single output"):
         _ = two.output
 
 

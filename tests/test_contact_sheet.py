@@ -118,7 +118,7 @@ def test_rows_without_pictures_say_why(tmp_path: Path) -> None:
     troubles = [page["troubles"][each["thumbnail"]] for each in damaged["files"]]
     assert troubles[0] == "it cannot be shown: the first bytes say that it is not an image"
     assert troubles[1].startswith("it cannot be shown: ")
-    assert page["troubles"][gone["files"][0]["thumbnail"]] == "the file is not there"
+    assert page["troubles"][gone["files"][0]["thumbnail"]] == "the file does not exist"
     assert [each["kind"] for each in gone["files"]] == ["picture", "sound", "file"]
     assert ["url" in each for each in gone["files"]] == [True, True, False]  # an SVG could run scripts
     assert [line.partition(":")[0] for line in made.unreadable] == ["3_0_0.png", "3_0_1.png", "4_0_0.png"]
@@ -233,7 +233,7 @@ def test_too_much_for_a_page_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="there is no ledger"):
+    with pytest.raises(LedgerError, match="ledger not found"):
         contact_sheet(tmp_path / "nothing", tmp_path / "sheet.html")
     folder = grid(tmp_path / "sweep", 1, 1).write()
     with pytest.raises(PictureError, match=r"name it sheet\.html"):

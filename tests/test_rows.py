@@ -102,7 +102,7 @@ def test_an_axis_is_written_as_on_a_command_line(axis: str, expected: list[Any])
         (["steps"], "NAME=VALUE"),
         (["steps="], "has no values"),
         (["steps=1,,2"], "empty value"),
-        (["steps=1", "steps=2"], "written twice"),
+        (["steps=1", "steps=2"], "given twice"),
         (['prompt="a'], "cannot be read"),
         ([], "at least one axis"),
     ],
@@ -203,7 +203,7 @@ def test_a_sample_of_a_file_and_of_what_has_none(tmp_path: Path) -> None:
     rows = Rows.csv(written(tmp_path, "prompt\n" + "".join(f"p{n}\n" for n in range(30)))) * Rows.seeds(2)
     found = rows.sample(10).checked(poster)
     assert len({tuple(row.parameters.values()) for row in found}) == 10
-    with pytest.raises(RowsError, match="not of a generator"):
+    with pytest.raises(RowsError, match="not from a generator"):
         Rows.of(iter([{}])).sample(2)
     with pytest.raises(RowsError, match="at least 1 row"):
         rows.sample(0)
@@ -240,12 +240,12 @@ def test_all_problems_of_a_csv_file_are_told_at_once(tmp_path: Path) -> None:
     text = 'prompt,stesp,steps,cfg,cfg,seed,\na,1,ten,,,1.23E+15,\n"b\nb",,60,,,,left over\n,,1,x,,,,more\n'
     assert refused(Rows.csv(written(tmp_path, text))) == [
         "rows.csv, line 1: stesp is not a parameter; did you mean 'steps'?",
-        "rows.csv, line 1: cfg stands twice: in columns D and E",
+        "rows.csv, line 1: cfg appears twice: in columns D and E",
         "rows.csv, line 2: steps expects an integer, at least 1, at most 50, not 'ten'",
         "rows.csv, line 2: seed expects an integer, not '1.23E+15' (" + ROUNDED,
-        "rows.csv, line 3: 'left over' stands in column G, which has no name",
+        "rows.csv, line 3: 'left over' is in column G, which has no name",
         "rows.csv, line 3: steps expects an integer, at least 1, at most 50, not '60'",
-        "rows.csv, line 5: 'more' stands in column H, which has no name",
+        "rows.csv, line 5: 'more' is in column H, which has no name",
         "rows.csv, line 5: cfg expects a number, not 'x'",
     ]
 
@@ -265,12 +265,12 @@ def test_a_problem_that_many_rows_have_is_told_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "line 1: there is nothing in it"),
+        (b"", "line 1: it is empty"),
         (b'prompt\n"a\nb\n', "line 2: the row that begins here does not end: a quote is not closed"),
         (b'prompt,steps\n"a"x,2\n', "line 2: cannot be read"),
         (b"prompt\nok\nB\xe4r\n", "line 3: is not in the encoding utf-8; save the file as UTF-8"),
-        (b"prompt\na\0b\n", "line 2: has a NUL"),
-        (b'prompt,steps\na, "b, c"\n', "no space may stand between a separator and a quote"),
+        (b"prompt\na\0b\n", "line 2: contains a NUL"),
+        (b'prompt,steps\na, "b, c"\n', "there must be no space between a separator and a quote"),
         (b"\xff\xfea", "is not in the encoding utf-16"),
         (b"prompt\n" + b"x" * 5_000_000, "line 2: the line is longer"),
         (b",".join(b"c%d" % number for number in range(1001)), "1,001 columns"),
@@ -287,11 +287,11 @@ def test_a_file_that_is_not_there_and_an_encoding_that_there_is_none_of(tmp_path
         Rows.csv(tmp_path / "no.csv")
     with pytest.raises(RowsError, match="cannot be read"):
         Rows.jsonl(tmp_path)
-    with pytest.raises(RowsError, match="no encoding 'x'"):
+    with pytest.raises(RowsError, match="unknown encoding 'x'"):
         Rows.csv(written(tmp_path, "prompt\na\n"), encoding="x").checked(poster)
 
 
-ROUNDED = "a spreadsheet has rounded a large number: make the column one of texts)"
+ROUNDED = "a spreadsheet has rounded a large number: format the column as text)"
 CELL = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=12)
 
 
@@ -340,18 +340,18 @@ def test_all_problems_of_json_lines_are_told_at_once(tmp_path: Path) -> None:
     ]
     found = refused(Rows.jsonl(written(tmp_path, "\n".join(lines), "r.jsonl")))
     assert [each.partition(", ")[2] for each in found[:-1]] == [
-        "line 1: is no JSON: Expecting ',' delimiter: line 2 column 1 (char 15)",
-        "line 2: is no JSON object but '[1]'; JSON Lines has one a line",
+        "line 1: is not JSON: Expecting ',' delimiter: line 2 column 1 (char 15)",
+        "line 2: is not a JSON object but '[1]'; JSON Lines has one per line",
         "line 3: has 'prompt' twice",
         "line 4: promt is not a parameter; did you mean 'prompt'?",
         "line 4: steps expects an integer, at least 1, at most 50, not 'x'",
         "line 4: cfg expects a number, not None: input should be a valid number",
         "line 4: prompt is missing; it expects a string",
-        "line 5: is no JSON: NaN is no JSON",
+        "line 5: is not JSON: NaN is not JSON",
         "line 6: negative_prompt is not a parameter; did you mean 'negative'?",
         "line 6: no-such is not a parameter; valid parameters: " + ", ".join(poster.parameters),
     ]
-    assert found[-1].startswith("r.jsonl, line 7: is no JSON: ")
+    assert found[-1].startswith("r.jsonl, line 7: is not JSON: ")
 
 
 def test_a_row_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,9 +372,9 @@ def test_a_row_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "photos/deep/d.png",
     ]
     for pattern, message in [
-        ("image=photos/*.webp", "no file fits photos/\\*.webp; photos has a.png, b.png, c.jpg"),
+        ("image=photos/*.webp", "no file matches photos/\\*.webp; photos has a.png, b.png, c.jpg"),
         ("image=photos/aa.png", r"did you mean photos/a.png\?"),
-        ("image=fotos/*.png", "there is no folder fotos"),
+        ("image=fotos/*.png", "folder not found: fotos"),
         ("image", "NAME=PATTERN"),
     ]:
         with pytest.raises(RowsError, match=message):
@@ -398,7 +398,7 @@ def test_rows_of_python() -> None:
         {"prompt": "a", "steps": 3}
     ]
     assert refused(Rows.of([{"prompt": "a", "cfg": float("nan")}, {"prompt": "a", "image": b"x"}])) == [
-        "row 0: cfg got nan, which JSON cannot hold; leave a value out for the default",
+        "row 0: cfg got nan, which JSON cannot hold; omit the value for the default",
         "row 1: image expects a path, not b'x': input is not a valid path for <class 'pathlib.Path'>",
     ]
     with pytest.raises(RowsError, match=r"to_dict\('records'\)"):

@@ -1,4 +1,4 @@
-"""Many prompts on many servers: a sweep of rows, and the ledger of what became of each."""
+"""Many prompts on many servers: a sweep of rows, and a ledger of what happened to each."""
 
 from ..errors import LedgerError, RowsError
 from .driver import Batch

@@ -1,4 +1,4 @@
-"""What is to be written into the ledger, and what is told once it is there."""
+"""Changes to write to the ledger, and the events to emit once they are there."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ from .report import BatchEvent, RowEvent
 from .row import Row
 
 _TOGETHER: Final = 0.05
-"""Seconds for which a change waits for others, to be written in one transaction with them."""
+"""Seconds that a change waits for others, to be written with them in one transaction."""
 
 _FEW: Final = 4
-"""Changes of less than this part of what is in flight wait for others: the servers have enough to do."""
+"""If changes are fewer than this share of the rows in flight, they wait for others: the servers are busy
+enough.
+"""
 
 
 class Alarm(asyncio.Event):
-    """Wakes who writes changes: at once, or when one has waited for long enough."""
+    """Wakes the writer of changes: immediately, or when a change has waited long enough."""
 
     def __init__(self) -> None:
         super().__init__()
         self._timer: asyncio.TimerHandle | None = None
 
     def changed(self, waiting: int, in_flight: int) -> None:
-        """Wake, if it is time.
+        """Wake the writer, if it is time.
 
         Args:
             waiting: How many changes wait to be written.
@@ -51,7 +53,7 @@ class Alarm(asyncio.Event):
             self._timer = asyncio.get_running_loop().call_later(_TOGETHER, self.set)
 
     def clear(self) -> None:
-        """Begin to wait anew."""
+        """Restart the wait."""
         super().clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -62,13 +64,13 @@ class Books:
     """Changes that wait to be written, in one transaction with those that are about to happen.
 
     Args:
-        on_event: Told what happens.
+        on_event: Called with each event.
         wake: Called when there is something to write.
     """
 
     def __init__(self, on_event: Callable[[BatchEvent], object] | None, wake: Callable[[], None]) -> None:
         self.counts: Counter[State] = Counter()
-        """How many rows are in each state, what waits to be written among it."""
+        """How many rows are in each state, including changes that wait to be written."""
         self.completed: Counter[str] = Counter()
         """How many rows each server has completed in this run."""
         self.failures: Counter[str] = Counter()
@@ -85,34 +87,34 @@ class Books:
         return len(self._waiting)
 
     def take(self) -> Sequence[tuple[Change, RowEvent | None]]:
-        """What waits to be written, each with what is told then."""
+        """The changes that wait to be written, each with its event."""
         taken, self._waiting = self._waiting, []
         return taken
 
     def tell(self, event: BatchEvent | None) -> None:
-        """Tell of something that is written."""
+        """Emit the event of a change that is written."""
         if event is not None and self._on_event is not None:
             self._on_event(event)
 
     def added(self, row: Row) -> None:
-        """A row was read from the sweep."""
+        """Add a row that was read from the sweep."""
         self.counts["pending"] += 1
         self._write(Added(row.number, row.parameters))
 
     def joined(self, change: Added) -> None:
-        """A row has come that is in no sweep; it is told of once it is written."""
+        """Add a row that is not in a sweep; its event is emitted once it is written."""
         self.counts["pending"] += 1
         self._write(change, RowEvent(change.number, "pending"))
 
     def sent(self, attempt: Attempt) -> None:
-        """A row is sent; that is written already."""
+        """Note that a row is sent, which is written already."""
         self._moved("pending", "in_progress")
         self.tell(RowEvent(attempt.row, "in_progress", attempt.server, attempt.prompt_id))
 
     def has_completed(
         self, attempt: Attempt, files: tuple[SavedOutput, ...], texts: Mapping[str, Any]
     ) -> None:
-        """A row has ended well, and its files are here."""
+        """Record a row that has succeeded, with its files on disk."""
         self._moved("in_progress", "completed")
         self.completed[attempt.server] += 1
         self.ended += 1
@@ -123,7 +125,7 @@ class Books:
         )
 
     def returned(self, attempt: Attempt, ending: Ending, error: str) -> None:
-        """An attempt gave nothing, and its row waits again."""
+        """Record an attempt that failed, whose row waits again."""
         self._moved("in_progress", "pending")
         self._write(
             Returned(attempt.row, attempt.prompt_id, time.time(), ending, error),
@@ -136,7 +138,7 @@ class Books:
         Args:
             row: The attempt that failed, or the number of a row that was not sent.
             ending: Why.
-            error: What is to be said of it.
+            error: The error message.
         """
         state: Literal["failed", "invalid", "cancelled"] = "failed"
         if ending == "invalid" or ending == "cancelled":  # type checkers follow this
@@ -156,7 +158,7 @@ class Books:
             self._write(SetAside(row, None, now, state, failure, error), event)
 
     def settled(self, prompt_id: str, ending: Ending) -> None:
-        """It is known what became of a prompt whose row went elsewhere."""
+        """Record what happened to a prompt whose row was sent elsewhere."""
         self._write(Settled(prompt_id, time.time(), ending))
 
     def _moved(self, before: State, after: State) -> None:

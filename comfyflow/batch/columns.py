@@ -1,4 +1,4 @@
-"""The columns that rows may have: the parameters of what is run, and what a cell of each may hold."""
+"""The columns that rows may have: the parameters of the target, and what each cell may contain."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .row import JSON, RowProblem
 
 SEED_NAMES: Final = ("seed", "noise_seed")
 LARGEST_SEED: Final = 2**32 - 1
-"""Of a drawn seed: every node takes it, and it stays what it is in JavaScript and in a spreadsheet."""
+"""The limit of drawn seeds: every node accepts them, and JavaScript and spreadsheets keep them exact."""
 
 _SCALARS: Final = frozenset({bool, int, str, type(None)})
 _DEEPEST: Final = 100
 
 
 class Text(str):
-    """A value as somebody wrote it, in a cell or on a command line: the column says what it means."""
+    """A value as the user wrote it, in a cell or on a command line: the column says what it means."""
 
     __slots__ = ()
 
@@ -34,27 +34,27 @@ class Column(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, as it stands in a row."""
+        """Its name in a row."""
         ...
 
     @property
     def largest(self) -> float | None:
-        """The largest number that it takes; None where that is not said."""
+        """The largest number that it accepts; None if unknown."""
         ...
 
     def of_text(self, text: str) -> JSON:
-        """The JSON value that a text stands for.
+        """Parse a string as a JSON value.
 
         Raises:
-            ParameterError: It is no such value.
+            ParameterError: It is not a valid value.
         """
         ...
 
     def of_value(self, value: Any) -> JSON:
-        """The JSON value for one of Python, or for one that is JSON already.
+        """Convert a Python value, or one that is already JSON, to a JSON value.
 
         Raises:
-            ParameterError: It is no such value, or none that JSON can hold.
+            ParameterError: It is not a valid value, or not one that JSON can hold.
         """
         ...
 
@@ -63,15 +63,15 @@ class Columns(Protocol):
     """All columns that rows may have."""
 
     def column(self, name: str) -> Column:
-        """The column that a name means.
+        """The column for a name.
 
         Raises:
-            ParameterError: There is none; the reason has the nearest right name.
+            ParameterError: There is none; the reason suggests the nearest name.
         """
         ...
 
     def seed(self) -> Column:
-        """The column that seeds are for where no other is named.
+        """The default column for seeds.
 
         Raises:
             ParameterError: There is none, or there are several.
@@ -80,7 +80,7 @@ class Columns(Protocol):
 
     @property
     def required(self) -> Mapping[str, str]:
-        """The columns that every row must have, and what is to be said where one has not."""
+        """The columns that every row must have, and the message if one is missing."""
         ...
 
 
@@ -112,14 +112,14 @@ class ParameterColumn:
         return self._as_json(self._parameter.from_texts([str(text)]), str(text))
 
     def of_value(self, value: Any) -> JSON:
-        """See `Column`. Numbers of NumPy and the like are plain ones."""
+        """See `Column`. NumPy numbers and the like become plain ones."""
         scalar = getattr(value, "item", None)
         if callable(scalar) and getattr(value, "ndim", None) == 0:
             value = scalar()
         return self._as_json(self._parameter.from_json(value), value)
 
     def _as_json(self, value: Any, given: Any) -> JSON:
-        """What stands for a value in JSON: what `Parameter.from_json` makes the same value of."""
+        """The JSON form of a value, from which `Parameter.from_json` makes the same value."""
         if type(value) in _SCALARS:
             plain: JSON = value
             return plain
@@ -133,7 +133,7 @@ class ParameterColumn:
         if isinstance(given, (str, list, dict)):
             return plain_json(given, self.name)
         kind = type(given).__name__
-        raise ParameterError(self.name, f"got a {kind}, which no row can hold; give a path, or what JSON has")
+        raise ParameterError(self.name, f"got a {kind}, which a row cannot hold; give a path or a JSON value")
 
     def _candidates(self, value: Any, given: Any) -> Iterable[Any]:
         from pydantic_core import to_jsonable_python
@@ -172,7 +172,7 @@ class ParameterColumns:
         return ParameterColumn(found)
 
     def seed(self) -> Column:
-        """See `Columns`: ``seed`` or ``noise_seed``, or the only one whose name ends so."""
+        """See `Columns`: ``seed`` or ``noise_seed``, or the only one whose name ends in one of these."""
         for name in SEED_NAMES:
             if name in self._parameters:
                 return self.column(name)
@@ -180,20 +180,20 @@ class ParameterColumns:
         if len(ending) == 1:
             return self.column(ending[0])
         known = ", ".join(ending or self._parameters) or "none"
-        what = "are several seeds" if ending else "is no seed"
+        what = "are several seeds" if ending else "is not a seed"
         raise ParameterError(
             "seed", f"is not a parameter, and there {what}; name one: NAME=COUNT, of {known}"
         )
 
 
 def columns_of(given: WorkflowFunction[..., Any] | Parameters | Columns) -> Columns:
-    """The columns for a workflow function, for its parameters, or what is columns already.
+    """The columns for a workflow function, for its parameters, or the columns themselves.
 
-    Of a function they are narrowed by the schema beside its node classes; see
+    Those of a function are narrowed by the schema of its node classes; see
     `WorkflowFunction.typed_parameters`.
 
     Args:
-        given: One of these.
+        given: Any of these.
     """
     if isinstance(given, WorkflowFunction):
         return ParameterColumns(Parameters(given.typed_parameters()))
@@ -201,7 +201,7 @@ def columns_of(given: WorkflowFunction[..., Any] | Parameters | Columns) -> Colu
 
 
 class Converter:
-    """Turns what was given for rows into JSON values, and says what cannot be.
+    """Converts values given for rows to JSON values, and reports those that cannot be.
 
     Args:
         columns: The columns that rows may have.
@@ -227,11 +227,11 @@ class Converter:
         """One row.
 
         Args:
-            given: Values by the name of the column.
-            place: Where they stand.
+            given: Values by column name.
+            place: Where they come from.
 
         Returns:
-            The values that are right, and what is wrong.
+            The valid values, and the problems.
         """
         made: dict[str, JSON] = {}
         problems: tuple[RowProblem, ...] = ()
@@ -258,24 +258,24 @@ def cell(column: Column, value: Any) -> JSON:
         value: A `Text`, or a value.
 
     Raises:
-        ParameterError: It is no such value.
+        ParameterError: It is not a valid value.
     """
     return column.of_text(value) if type(value) is Text else column.of_value(value)
 
 
 def finite(value: float, name: str) -> float:
-    """A number that JSON can hold.
+    """Check that JSON can hold a number.
 
     Raises:
-        ParameterError: It is infinite, or none.
+        ParameterError: It is infinite or NaN.
     """
     if not math.isfinite(value):
-        raise ParameterError(name, f"got {value}, which JSON cannot hold; leave a value out for the default")
+        raise ParameterError(name, f"got {value}, which JSON cannot hold; omit the value for the default")
     return value
 
 
 def plain_json(value: Any, name: str, depth: int = 0) -> JSON:
-    """A value with lists for tuples, made of nothing that JSON cannot hold.
+    """A value with lists for tuples, of which every part can be JSON.
 
     Raises:
         ParameterError: JSON cannot hold it.
@@ -299,17 +299,17 @@ def plain_json(value: Any, name: str, depth: int = 0) -> JSON:
 
 
 def decode_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """JSON as rows have it: no NaN and no infinity.
+    """Parse JSON as rows allow it: without NaN and infinity.
 
     Raises:
-        ValueError: It is no JSON.
-        RecursionError: It is nested too deep.
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
     """
     return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=pairs)
 
 
 def _refuse_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def _same(one: Any, other: Any) -> bool:

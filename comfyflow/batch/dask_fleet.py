@@ -1,9 +1,9 @@
-"""Servers of a batch that stand beside workers of Dask.
+"""Servers of a batch that have Dask workers beside them.
 
-The ledger decides as ever which row goes to which server, and has the prompt's id before a task is sent.
-A task is bound to its server by a resource, not to a worker: when a worker ends, the scheduler keeps the
-task for the next one beside the same server; when the scheduler ends, the task is sent again to the next
-scheduler. Either way the worker finds the prompt in its server, if it came so far.
+As usual, the ledger decides which row goes to which server, and has the prompt's id before a task is sent. A
+resource binds a task to its server, not to a worker: when a worker ends, the scheduler keeps the task for the
+next one beside the same server; when the scheduler ends, the task is sent again to the next scheduler. Either
+way the worker finds the prompt on its server, if it got that far.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from ..client import ClientOptions
 
 _LOOKS: Final = 1.0
-"""Seconds between two looks at which workers there are."""
+"""Seconds between checks of which workers there are."""
 
 _MOMENT: Final = 0.1
-"""Seconds between two looks at whether a client has found its scheduler again."""
+"""Seconds between checks whether a client has found its scheduler again."""
 
 _AWAY: Final = 600.0
-"""Seconds for which a scheduler is waited for that has ended."""
+"""Seconds to wait for a scheduler that has ended."""
 
 _CONNECTS: Final = 10.0
 _ANSWERS: Final = 120.0
 """Seconds that a connection, and an answer of a worker, may take."""
 
 _CLOSES: Final = ("closing", "closed")
-"""What a client is of whose tasks nothing is heard any more."""
+"""The states of a client whose tasks report nothing any more."""
 
 _DEATHS: Final = 2
-"""How often a task may be given up by the scheduler because workers ended that had it."""
+"""How often the scheduler may give up a task because its worker ended."""
 
 _PIECES: Final = 8
-"""How many pieces of files are read at once."""
+"""How many chunks of files are read at once."""
 
 
 class DaskServers:
@@ -53,12 +53,11 @@ class DaskServers:
 
     Args:
         address: The scheduler's address.
-        security: How it is connected to; by default as Dask is configured.
-        shared: The folder of the outputs as the workers see it; they write files there. Without it files are
-            sent.
-        depth: How many rows a server has at once.
-        options: How servers are connected to that an earlier run had without Dask.
-        patience: Seconds that a worker may be away before its rows go elsewhere.
+        security: How to connect; by default as Dask is configured.
+        shared: The output folder as the workers see it, to write files there. Without it, files are sent.
+        depth: How many rows to queue per server.
+        options: How to connect to servers that an earlier run had without Dask.
+        patience: Seconds that a worker may be away before its rows are sent elsewhere.
 
     Raises:
         MissingExtraError: Dask is not installed.
@@ -93,11 +92,11 @@ class DaskServers:
         self._told = ""
 
     async def start(self, out: Path) -> Sequence[str]:
-        """Connect to the scheduler; gives the servers that its workers stand beside.
+        """Connect to the scheduler; returns the servers that its workers are beside.
 
         Raises:
             ServerUnreachable: No scheduler answers.
-            SaveError: Nothing can be written into the folder.
+            SaveError: The folder cannot be written to.
         """
         await self.client(patience=0.0)
         if self.shared:
@@ -107,14 +106,14 @@ class DaskServers:
         return [*self._workers]
 
     def _mark(self, out: Path) -> None:
-        """Put a file into the folder of the outputs by which workers know it."""
+        """Put a file into the output folder that identifies it to workers."""
         with local_errors(out):
             for old in out.glob(".shared-*"):
                 old.unlink(missing_ok=True)
             (out / self.token).touch()
 
     def make(self, name: str) -> RowServer:
-        """The server of a name; one that is an address was in use without Dask."""
+        """The server with a name; if that is an address, it was in use without Dask."""
         if not self.is_own(name):
             return self._named.make(name)
         self._seen.setdefault(name, time.monotonic())
@@ -125,7 +124,7 @@ class DaskServers:
         return name.startswith(WORKER_PREFIX)
 
     async def watch(self, joined: Callable[[str], None]) -> None:
-        """Tell of servers whose workers join."""
+        """Yield servers whose workers join."""
         while True:
             await asyncio.sleep(_LOOKS)
             await self._look()
@@ -133,14 +132,14 @@ class DaskServers:
                 joined(name)
 
     async def close(self) -> None:
-        """Close the connection; what servers have goes on."""
+        """Close the connection; prompts on servers keep running."""
         if self._out is not None:
             (self._out / self.token).unlink(missing_ok=True)
         if self._client is not None:
             await self._client.close()
 
     async def client(self, patience: float = _AWAY) -> Any:
-        """A client of the scheduler, which may be another one than before.
+        """A client of the scheduler, which may be a different one than before.
 
         Args:
             patience: Seconds that the scheduler may be away.
@@ -154,15 +153,15 @@ class DaskServers:
                 reason = await self._connected()
                 if reason and time.monotonic() >= end:
                     raise ServerUnreachable(
-                        f"no scheduler of Dask answers at {self.address} ({reason}); what became of the rows "
+                        f"no Dask scheduler answers at {self.address} ({reason}); what happened to the rows "
                         "is in the ledger"
                     )
             return self._client
 
     async def _connected(self) -> str:
-        """Have the client find its scheduler, or make another one; gives why that did not succeed.
+        """Reconnect the client to its scheduler, or create another; returns why that failed.
 
-        A client that is about to close takes tasks of which nothing is heard any more.
+        A client that is about to close accepts tasks, but never reports on them.
         """
         if self._client is not None and self._client.status == "connecting":
             await asyncio.sleep(_MOMENT)
@@ -170,7 +169,7 @@ class DaskServers:
         return await self._connect()
 
     async def _connect(self) -> str:
-        """Connect to the scheduler; gives why that did not succeed."""
+        """Connect to the scheduler; returns why that failed."""
         try:
             self._client = await self._dask.Client(
                 self.address,
@@ -186,15 +185,15 @@ class DaskServers:
         return ""
 
     def workers(self, name: str) -> Sequence[str]:
-        """The addresses of the workers beside a server, when last looked."""
+        """The addresses of the workers beside a server, at the last check."""
         return self._workers.get(name, ())
 
     def away(self, name: str) -> float:
-        """For how many seconds no worker was beside a server, while there was a scheduler."""
+        """How many seconds a server has had no worker, while there was a scheduler."""
         return time.monotonic() - self._seen[name]
 
     async def _look(self) -> None:
-        """See which workers there are. Without a scheduler nobody can tell, and none is away."""
+        """Check which workers there are. Without a scheduler that is unknown, and none counts as away."""
         client = await self.client()
         try:
             told = await asyncio.wait_for(client.scheduler.identity(n_workers=-1), _ANSWERS)
@@ -202,7 +201,7 @@ class DaskServers:
             told = None
         now = time.monotonic()
         if told is None or told["id"] != self._told:
-            # Workers need a moment to find a scheduler that has just begun.
+            # Workers need a moment to find a scheduler that has just started.
             self._seen = dict.fromkeys(self._seen, now)
         if told is None:
             return
@@ -224,7 +223,7 @@ class DaskServers:
         return (await self._asked(name, self.workers(name)[-1:], what, arguments))[0]
 
     async def put(self, name: str, *piece: Any) -> None:
-        """Send a piece of a file to each worker beside a server: see `dask_worker.ask`.
+        """Send a chunk of a file to each worker beside a server: see `dask_worker.ask`.
 
         Raises:
             ServerUnreachable: There is none, or one does not answer or cannot keep it.
@@ -235,7 +234,7 @@ class DaskServers:
         self, name: str, workers: Sequence[str], what: str, arguments: Sequence[Any]
     ) -> list[Any]:
         if not workers:
-            raise ServerUnreachable(f"no worker of Dask stands beside {name} now")
+            raise ServerUnreachable(f"there is no Dask worker beside {name} now")
         client = await self.client()
         try:
             asking = client.run(ask, what, *arguments, workers=[*workers])
@@ -249,7 +248,7 @@ class DaskServers:
         return [each["answer"] for each in told]
 
     async def run(self, name: str, task: dict[str, Any]) -> dict[str, Any] | None:
-        """Have the worker beside a server run a row; None where there is none for too long.
+        """Run a row with the worker beside a server; None if there is none for too long.
 
         Args:
             name: The server.
@@ -298,13 +297,13 @@ class DaskServers:
         await asyncio.wait_for(future.cancel(), GOES_OFF)
 
     async def forget(self, prompt_id: str) -> None:
-        """Have the scheduler not begin with a row any more."""
+        """Keep the scheduler from starting a row."""
         client = await self.client()
         await self._cancelled(self._dask.Future(f"comfyflow-{prompt_id}", client))
 
 
 async def _awaited(future: Any) -> tuple[dict[str, Any] | None, BaseException | None]:
-    """What a future gives, or how it failed; neither, where the scheduler or the result is gone."""
+    """A future's result, or how it failed; neither if the scheduler or the result is gone."""
     distributed = dask_distributed()
     ended: tuple[type[BaseException], ...] = (
         distributed.client.FutureCancelledError,
@@ -314,5 +313,5 @@ async def _awaited(future: Any) -> tuple[dict[str, Any] | None, BaseException | 
         return await future, None
     except ended:
         return None, None
-    except Exception as error:  # noqa: BLE001  # told with the row
+    except Exception as error:  # noqa: BLE001  # reported with the row
         return None, error

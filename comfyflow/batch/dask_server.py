@@ -1,4 +1,4 @@
-"""A server that stands beside a worker of Dask: rows go to it as tasks, and their files come back."""
+"""A server beside a Dask worker: rows go to it as tasks, and their files come back."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from .dask_fleet import DaskServers
 
 GOES_OFF: Final = 10.0
-"""Seconds that taking a prompt off may take."""
+"""Seconds that removing a prompt may take."""
 
 _FETCHES: Final = 3
-"""How often the files of a row are fetched again because its worker has ended meanwhile."""
+"""How often the files of a row are fetched again because its worker has ended."""
 
 _UPLOADS: Final = 8 * MIB
-"""How many bytes of a row's input files go with its task; further files go before it, in pieces."""
+"""How many bytes of a row's input files go with its task; other files go before it, in chunks."""
 
 
 class DaskServer:
-    """A server that a worker of Dask stands beside.
+    """A server with a Dask worker beside it.
 
     Args:
         fleet: The cluster.
-        name: What the ledger calls it.
+        name: Its name in the ledger.
     """
 
     def __init__(self, fleet: DaskServers, name: str) -> None:
@@ -48,11 +48,11 @@ class DaskServer:
         self._fleet: Final = fleet
 
     def doing(self) -> str:
-        """Nobody knows."""
+        """See `Server`: unknown here."""
         return ""
 
     async def close(self) -> None:
-        """The connection is the cluster's."""
+        """See `Server`: the connection belongs to the cluster."""
 
     async def offers(self, classes: Iterable[str]) -> Mapping[str, Offer | None]:
         """Ask for node classes.
@@ -69,11 +69,11 @@ class DaskServer:
     async def send(
         self, attempt: Attempt, source: Source, *, uploads: Sequence[object], alone: bool = False
     ) -> Ended:
-        """Have the prompt sent, and wait for its end.
+        """Send the prompt through a worker, and wait for its end.
 
         Raises:
             Stopped: The task was cancelled.
-            SaveError: The worker cannot write what it gave.
+            SaveError: The worker cannot write its outputs.
         """
         task = self._task(attempt)
         task |= {"prompt": source.prompt, "alone": alone}
@@ -87,11 +87,11 @@ class DaskServer:
         return await self._run(task)
 
     async def _uploaded(self, attempt: Attempt, source: Source) -> list[dict[str, Any]]:
-        """The files of this computer that a prompt names, as its task has them: with their bytes, or sent.
+        """The local files that a prompt names, as its task carries them: with their bytes, or sent before.
 
         Raises:
             OSError: One cannot be read.
-            ServerUnreachable: No worker takes them.
+            ServerUnreachable: No worker accepts them.
         """
         found: list[dict[str, Any]] = []
         left = _UPLOADS
@@ -107,7 +107,7 @@ class DaskServer:
         return found
 
     async def _put(self, attempt: Attempt, index: int, path: Path) -> dict[str, Any]:
-        """Send a file in pieces to where its row may run; gives its size and digest."""
+        """Send a file in chunks to where its row may run; returns its size and digest."""
         digest, size = hashlib.sha256(), 0
         with await asyncio.to_thread(path.open, "rb") as opened:
             while piece := await asyncio.to_thread(opened.read, PIECE):
@@ -118,16 +118,16 @@ class DaskServer:
         return {"content": None, "size": size, "sha256": digest.hexdigest()}
 
     async def take_up(self, attempt: Attempt) -> Ended:
-        """Have the prompt looked for, and wait for its end.
+        """Find the prompt through a worker, and wait for its end.
 
         Raises:
             Stopped: The task was cancelled.
-            SaveError: The worker cannot write what it gave.
+            SaveError: The worker cannot write its outputs.
         """
         return await self._run(self._task(attempt))
 
     async def remove(self, prompt_ids: Iterable[str]) -> Mapping[str, Ending]:
-        """Have prompts taken off.
+        """Remove prompts from the server.
 
         Raises:
             ServerUnreachable: It cannot be asked.
@@ -136,10 +136,10 @@ class DaskServer:
         return found
 
     async def save(self, attempt: Attempt, given: dict[str, Any], folder: Path) -> Ended:
-        """Fetch the files of a row, or see that they are there.
+        """Fetch the files of a row, or check that they are there.
 
         Raises:
-            SaveError: One cannot be written, or is not where workers have written it.
+            SaveError: One cannot be written, or is not where a worker wrote it.
         """
         if self._fleet.shared:
             files = tuple([await _there(folder, file) for file in given["files"]])
@@ -153,7 +153,7 @@ class DaskServer:
             if ended.result is None:
                 return Ended("download", ended.error) if ended.ending == "unsent" else ended
             given = ended.result
-        return Ended("download", f"the worker beside {self.url} ended each time that its files were fetched")
+        return Ended("download", f"the worker beside {self.url} ended each time its files were fetched")
 
     def _task(self, attempt: Attempt) -> dict[str, Any]:
         return {
@@ -175,7 +175,7 @@ class DaskServer:
                 raise
             raise Stopped(off=await self._off(task["prompt_id"])) from interrupt
         if told is None:
-            away = f"no worker of Dask stands beside {self.url} any more"
+            away = f"there is no longer a Dask worker beside {self.url}"
             return Ended("abandoned", away, server_gone=True)
         unsaved = told.get("unsaved")
         if unsaved is not None:
@@ -185,7 +185,7 @@ class DaskServer:
         return Ended(told["ending"], told["error"], result, told["server_gone"])
 
     async def _off(self, prompt_id: str) -> bool:
-        """Take a prompt off; gives whether it certainly is."""
+        """Remove a prompt; returns whether it certainly is gone."""
         try:
             await self._fleet.forget(prompt_id)
             return bool(await asyncio.wait_for(self.remove([prompt_id]), GOES_OFF))
@@ -193,7 +193,7 @@ class DaskServer:
             return False
 
     async def _fetched(self, attempt: Attempt, given: dict[str, Any], folder: Path) -> Ended | None:
-        """Write the files of a row; None where the worker does not have them any more."""
+        """Write the files of a row; None if the worker no longer has them."""
         saved: list[SavedOutput] = []
         try:
             for index, file in enumerate(given["files"]):
@@ -209,11 +209,11 @@ class DaskServer:
         return Ended("completed", files=tuple(saved), texts=given["texts"])
 
     async def _arrive(self, attempt: Attempt, file: dict[str, Any], path: Path) -> None:
-        """Write a file from its head and further pieces.
+        """Write a file from its head and further chunks.
 
         Raises:
             _Gone: The worker does not have it any more.
-            DownloadError: It is not the file that was told of.
+            DownloadError: It is not the file that was announced.
         """
         digest, size, piece = hashlib.sha256(), 0, file["head"]
         with path.open("wb") as opened:
@@ -226,7 +226,7 @@ class DaskServer:
                 async with self._fleet.pieces:
                     piece = await self._piece(attempt, file["name"], size)
         if digest.hexdigest() != file["sha256"]:
-            raise DownloadError(f"{file['name']} of row {attempt.row} has not arrived as {self.url} gave it")
+            raise DownloadError(f"{file['name']} of row {attempt.row} did not arrive as {self.url} sent it")
 
     async def _piece(self, attempt: Attempt, name: str, offset: int) -> bytes:
         try:
@@ -238,7 +238,7 @@ class DaskServer:
         return piece
 
     async def _drop(self, attempt: Attempt, given: dict[str, Any]) -> None:
-        """Say that the files are here; a worker that has ended has dropped them already."""
+        """Report that the files have arrived; a worker that has ended has dropped them already."""
         if any(len(file["head"]) < file["size"] for file in given["files"]):
             try:
                 await self._fleet.ask(self.url, "drop", attempt.prompt_id)
@@ -251,7 +251,7 @@ class _Gone(Exception):
 
 
 async def _there(folder: Path, file: dict[str, Any]) -> SavedOutput:
-    """A file that a worker has written into the shared folder; network folders may show it a little later.
+    """A file that a worker wrote to the shared folder; network folders may show it a little later.
 
     Raises:
         SaveError: It is not there.
@@ -262,12 +262,12 @@ async def _there(folder: Path, file: dict[str, Any]) -> SavedOutput:
         await asyncio.sleep(pause)
         if path.is_file() and path.stat().st_size == file["size"]:
             return SavedOutput(path.name, file["node_id"], file["size"], file["sha256"])
-    why = FileNotFoundError(2, "a worker has written it to --shared, and it is not here")
+    why = FileNotFoundError(2, "a worker wrote it to --shared, but it is not here")
     raise SaveError(str(path), why)
 
 
 def _input_files(source: Source) -> Iterator[tuple[str, str, Path]]:
-    """The files of this computer that a prompt names: node, input, path."""
+    """The local files that a prompt names: node, input, path."""
     for node_id, node in source.prompt.items():
         for name, text in node["inputs"].items():
             value = source.value(node_id, name)
@@ -276,7 +276,7 @@ def _input_files(source: Source) -> Iterator[tuple[str, str, Path]]:
 
 
 def _is_sent(source: Source, node_id: str, name: str, value: object) -> bool:
-    """Whether a value is a file that is sent: the user's own, or one below this folder."""
+    """Whether a value is a file to send: the user's own, or one below this folder."""
     if isinstance(value, Path):
         return True
     if not isinstance(value, str) or not is_media_file(value) or not is_file(value):

@@ -1,8 +1,8 @@
-"""A worker of Dask that stands beside a ComfyUI server and runs rows of batches on it.
+"""A Dask worker beside a ComfyUI server, which runs rows of batches on it.
 
-What a submitter sends is plain data and a function of this module. A task may come again, because a worker
-or the scheduler ended meanwhile: it looks for its prompt's id in the server's queue and history before it
-queues it, so the prompt runs once.
+A submitter sends plain data and a function of this module. A task may come again, because a worker or the
+scheduler ended: it looks for its prompt's id in the server's queue and history before queueing it, so the
+prompt runs once.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ if TYPE_CHECKING:
     from ..client import ClientOptions
 
 RESOURCE: Final = "comfyui"
-"""The resource of which each worker has one, and of which each row takes its share."""
+"""The resource that each worker has one of, and that each row takes its share of."""
 
 HEAD: Final = MIB
-"""How many bytes of files come with the end of a row; the others are read in pieces."""
+"""How many bytes of files come with a row's end; the others are read in chunks."""
 
 PIECE: Final = 4 * MIB
 """How many bytes of a file are sent at once."""
 
 _THREADS: Final = 8
-"""How many rows a worker has in hand at once; more of them wait at the worker."""
+"""How many rows a worker handles at once; more of them wait at the worker."""
 
 _REMEMBERED: Final = 10_000
-"""How many prompts are remembered that are not to be sent any more."""
+"""How many cancelled prompts are remembered, so that they are not sent."""
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 """Seconds before a worker that could not register tries again; they double from the first to the last."""
 
 _NAME: Final = re.compile(r"[\w.:\[\]/-]{1,200}")
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  # compared with
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  # only compared with
 
 
 def dask_distributed() -> Any:
-    """The library ``distributed``, which says nothing of its types.
+    """The library ``distributed``, which has no type hints.
 
     Raises:
         MissingExtraError: It is not installed.
@@ -65,14 +65,14 @@ def dask_distributed() -> Any:
 
 
 def server_name(url: str, name: str = "") -> str:
-    """What ledgers call the server beside a worker; it must be the same after a restart.
+    """The server's name in ledgers, which must be the same after a restart.
 
     Args:
-        url: The server's address, as the worker has it.
-        name: What the user calls it; by default the machine and the port.
+        url: The server's address, as the worker sees it.
+        name: The name that the user chose; by default the machine and the port.
 
     Raises:
-        CommandError: It is no name.
+        CommandError: It is not a valid name.
     """
     if not name:
         parts = urlsplit(url)
@@ -81,7 +81,9 @@ def server_name(url: str, name: str = "") -> str:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         name = f"{host}:{port}{parts.path.rstrip('/')}"
     if not _NAME.fullmatch(name):
-        raise CommandError(f"{name!r} is no name for a server: letters, digits and ._:/- only, 200 at most")
+        raise CommandError(
+            f"{name!r} is not a valid server name: use only letters, digits and ._:/-, at most 200"
+        )
     return WORKER_PREFIX + name
 
 
@@ -90,7 +92,7 @@ class Station:
 
     Args:
         server: The server.
-        name: What ledgers call it.
+        name: Its name in ledgers.
     """
 
     def __init__(self, server: BatchServer, name: str) -> None:
@@ -109,7 +111,7 @@ class Station:
         await self.server.close()
 
     async def run(self, task: Mapping[str, Any], folder: Path, *, first: bool) -> dict[str, Any]:
-        """Run a row, or wait for it where it runs already.
+        """Run a row, or wait for it if it is already running.
 
         Args:
             task: See `run_row`.
@@ -139,15 +141,15 @@ class Station:
             told = {"path": error.filename, "errno": error.errno, "strerror": error.strerror}
             return {**_plain(Ended("download")), "unsaved": told}
         except Stopped as stopped:
-            return _plain(Ended("cancelled" if stopped.off else "abandoned", "it was taken off"))
+            return _plain(Ended("cancelled" if stopped.off else "abandoned", "it was removed"))
         return await asyncio.to_thread(_with_heads, _plain(ended), folder, bool(shared))
 
     async def _ended(
         self, attempt: Attempt, task: Mapping[str, Any], folder: Path, looks: Sequence[float]
     ) -> Ended:
-        """Find the prompt, or else send it."""
+        """Find the prompt, or send it."""
         if attempt.prompt_id in self._final:
-            return Ended("unsent", "it was given up before it was sent")
+            return Ended("unsent", "it was cancelled before it was sent")
         ended = await self.server.take_up(attempt, looks=looks)
         if ended.ending != "unsent":
             return ended
@@ -162,24 +164,24 @@ class Station:
             elif not await asyncio.to_thread(_is_whole, path, entry["size"], entry["sha256"]):
                 self._refuse(attempt.prompt_id)
                 return Ended(
-                    "unsent", f"{entry['name']} has not come to the worker: it began after it was sent"
+                    "unsent", f"{entry['name']} did not reach the worker, which started after it was sent"
                 )
             given[entry["node_id"], entry["input"]] = path
         source = Source(task["prompt"], given=given)
         return await self.server.send(attempt, source, uploads=tuple(given), alone=task["alone"])
 
     def _refuse(self, prompt_id: str) -> None:
-        """Send a prompt no more, should its task still come."""
+        """Never send a prompt, even if its task still comes."""
         self._final[prompt_id] = None
         while len(self._final) > _REMEMBERED:
             del self._final[next(iter(self._final))]
 
     async def offers(self, classes: Sequence[str], shared: str, token: str) -> dict[str, Any]:
-        """What the server has; see `ask`.
+        """The server's node classes; see `ask`.
 
         Args:
             classes: The node classes to ask for.
-            shared: The folder of the outputs as the workers see it; empty where files are sent.
+            shared: The output folder as the workers see it; empty if files are sent.
             token: A file in it.
         """
         if shared and not await asyncio.to_thread((Path(shared) / token).is_file):
@@ -190,7 +192,7 @@ class Station:
         }
 
     async def remove(self, prompt_ids: Sequence[str]) -> dict[str, str]:
-        """Take prompts off, and send none of them any more."""
+        """Remove prompts, and never send them."""
         running: list[asyncio.Task[Any]] = []
         for prompt_id in prompt_ids:
             self._refuse(prompt_id)
@@ -205,14 +207,14 @@ _STATIONS: Final[WeakKeyDictionary[Any, Station]] = WeakKeyDictionary()
 
 
 async def run_row(task: dict[str, Any]) -> dict[str, Any]:
-    """The task of a row.
+    """Run the task of a row.
 
     Args:
-        task: ``row``, ``prompt_id``, ``prompt_hash``; ``prompt``: the prompt JSON, None where it is only
-            looked for; ``uploads``: ``node_id``, ``input``, ``name`` and ``content`` of each file, or, where
-            it was put here before, None with ``size`` and ``sha256``; ``alone``: whether the server
-            is freed before it; ``worker``: the only worker that can have it as the first one, or None;
-            ``shared``: the folder that files are written into, or None.
+        task: ``row``, ``prompt_id``, ``prompt_hash``; ``prompt``: the prompt JSON, None to only look for it;
+            ``uploads``: ``node_id``, ``input``, ``name`` and ``content`` of each file, or, if it was put here
+            before, None with ``size`` and ``sha256``; ``alone``: whether to free the server before it;
+            ``worker``: the only worker that can be the first to have it, or None; ``shared``: the folder to
+            write files to, or None.
 
     Returns:
         ``ending``, ``error``, ``server_gone``, ``texts`` and ``files``, each with its ``head``, the first of
@@ -224,12 +226,12 @@ async def run_row(task: dict[str, Any]) -> dict[str, Any]:
 
 
 async def ask(what: str, *arguments: Any, dask_worker: Any = None) -> dict[str, Any]:
-    """Ask a worker something beside its tasks.
+    """Ask a worker something outside its tasks.
 
     Args:
         what: ``offers``, ``remove``, ``put``, ``read`` or ``drop``.
         arguments: See the methods of `Station`, `_put`, `_read` and `_drop`.
-        dask_worker: The worker; Dask gives it.
+        dask_worker: The worker, passed by Dask.
 
     Returns:
         ``answer``, or ``error``.
@@ -247,7 +249,7 @@ async def ask(what: str, *arguments: Any, dask_worker: Any = None) -> dict[str, 
 
 
 def _read(folder: Path, prompt_id: str, name: str, offset: int) -> bytes | None:
-    """The next bytes of a file of a row; None where it is not here any more."""
+    """The next bytes of a row's file; None if it is no longer here."""
     try:
         with (folder / clean_name(prompt_id) / clean_name(name)).open("rb") as opened:
             opened.seek(offset)
@@ -257,12 +259,12 @@ def _read(folder: Path, prompt_id: str, name: str, offset: int) -> bytes | None:
 
 
 def _drop(folder: Path, prompt_id: str) -> None:
-    """The files of a row are read."""
+    """Drop a row's files, which have been read."""
     shutil.rmtree(folder / clean_name(prompt_id), ignore_errors=True)
 
 
 def _put(folder: Path, prompt_id: str, index: int, name: str, offset: int, piece: bytes) -> None:
-    """The next bytes of a file that a row is to have."""
+    """Store the next bytes of a row's input file."""
     path = _input(folder / clean_name(prompt_id), index, name)
     if offset == 0:
         _written(path, piece)
@@ -273,17 +275,17 @@ def _put(folder: Path, prompt_id: str, index: int, name: str, offset: int, piece
 
 
 def _input(folder: Path, index: int, name: str) -> Path:
-    """Where a file stands that a row is to have."""
+    """The path of a row's input file."""
     return folder / f"input-{index}" / clean_name(name)
 
 
 def _is_whole(path: Path, size: int, digest: str) -> bool:
-    """Whether a file has come as it was sent."""
+    """Whether a file arrived as it was sent."""
     return path.is_file() and sealed(path) == (size, digest)
 
 
 def _folder(worker: Any) -> Path:
-    """Where a worker keeps files; what a killed one leaves there, Dask removes."""
+    """Where a worker keeps files; Dask removes what a killed worker leaves there."""
     return Path(worker.local_directory) / "comfyflow"
 
 
@@ -298,7 +300,7 @@ def _written(path: Path, content: bytes) -> None:
 
 
 def _plain(ended: Ended) -> dict[str, Any]:
-    """An end as plain data."""
+    """An outcome as plain data."""
     return {
         "ending": ended.ending,
         "error": ended.error,
@@ -312,7 +314,7 @@ def _plain(ended: Ended) -> dict[str, Any]:
 
 
 def _with_heads(told: dict[str, Any], folder: Path, shared: bool) -> dict[str, Any]:
-    """Put the first bytes of the files to an end; what is told whole need not be kept."""
+    """Add the first bytes of the files to an outcome; files sent completely need not be kept."""
     left = 0 if shared else HEAD
     for file in told["files"]:
         file["head"] = b""
@@ -336,23 +338,23 @@ async def work(
     host: str | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Be a worker of Dask beside a ComfyUI server, until this is cancelled.
+    """Run a Dask worker beside a ComfyUI server until this is cancelled.
 
-    Where the scheduler ends, it is waited for until it is back; prompts go on meanwhile.
+    If the scheduler ends, the worker waits until it is back; meanwhile prompts keep running.
 
     Args:
         scheduler: The address of the scheduler.
         comfyui: The address of the server.
         name: What ledgers call the server: see `server_name`.
         options: How the server is connected to.
-        patience: Seconds that the server may be away before its rows go elsewhere.
-        scratch: A folder for files that are on their way.
-        host: The address at which this worker listens; by default one that the scheduler reaches.
-        say: Told what happens.
+        patience: Seconds that the server may be away before its rows are sent elsewhere.
+        scratch: A folder for files in transit.
+        host: The address that this worker listens on; by default one that the scheduler can reach.
+        say: Called with each event.
 
     Raises:
         MissingExtraError: Dask is not installed.
-        CommandError: `name` is none.
+        CommandError: `name` is not valid.
     """
     distributed = dask_distributed()
     called = server_name(comfyui, name)
@@ -382,7 +384,7 @@ async def work(
 
 
 async def _registered(worker: Any, begun: Callable[[], object]) -> None:
-    """Have a worker work until it ends."""
+    """Run a worker until it ends."""
     try:
         started: Awaitable[Any] = worker
         await started

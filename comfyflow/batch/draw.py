@@ -1,7 +1,7 @@
-"""Numbers drawn without repetition, in any amount: seeds, and samples of grids.
+"""Numbers drawn without repetition, in any quantity: seeds, and samples of grids.
 
-The same key draws the same numbers on every machine and in every version of Python, and the first
-hundred of a thousand are the hundred that would have been drawn alone.
+The same key draws the same numbers on every machine and in every version of Python, and the first hundred of
+a thousand are the same as a hundred drawn alone.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _ROUNDS: Final = 6
 class Draw:
     """The whole numbers below a size, each once, in an order that looks random.
 
-    A Feistel network is a permutation of numbers of 2n bits whatever its round function is; numbers
-    that are too large are sent through it again until they are not (Black and Rogaway, "Ciphers with
-    arbitrary finite domains", 2002). So no number has to be remembered to be drawn only once.
+    A Feistel network permutes numbers of 2n bits, whatever its round function; numbers that are too large are
+    sent through it again until they fit (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).
+    So each number is drawn only once without keeping track.
 
     Args:
         size: How many numbers there are.
-        key: Which of the orders.
+        key: Selects the order.
     """
 
     def __init__(self, size: int, key: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Running a batch: rows to servers, what they gave to disk, and every act into the ledger before it."""
+"""Running a batch: rows go to servers, outputs to disk, and every act into the ledger first."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEPTH: Final = 3
-"""How many rows a server has at once: one runs, the others wait for it to be free."""
+"""How many rows to queue per server: one runs, the others wait."""
 
 WINDOW: Final = 1000
-"""How many rows wait at most to be sent; among these servers choose."""
+"""How many rows may wait to be sent; servers choose among these."""
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
-"""Seconds for which a server is left alone that does not answer; they double from the first to the last."""
+"""Seconds that a server that does not answer is skipped for; they double from the first to the last."""
 
 _GIVEN_UP: Final = 600.0
-"""Seconds after which a batch ends for which no server is there."""
+"""Seconds after which a batch without any server ends."""
 
 _LOOKS: Final = 1.0
-"""Seconds between two looks at what others have changed in the ledger."""
+"""Seconds between checks for changes that others made to the ledger."""
 
 
 class Batch:
     """A sweep of rows that runs on servers.
 
     Args:
-        maker: Makes prompts of rows: a `Recipe`.
+        maker: Makes prompts from rows: a `Recipe`.
         rows: The sweep.
-        servers: The addresses of the servers, or what makes them.
-        out: The folder of the outputs; its ledger is in it.
-        depth: How many rows a server has at once.
-        window: How many rows wait at most to be sent.
-        options: How servers are connected to.
-        patience: Seconds that a server may be away before the rows that it has go elsewhere.
-        on_event: Told what happens; it must not wait.
+        servers: The addresses of the servers, or a fleet.
+        out: The output folder; its ledger is in it.
+        depth: How many rows to queue per server.
+        window: How many rows may wait to be sent.
+        options: How to connect to servers.
+        patience: Seconds that a server may be away before its rows are sent elsewhere.
+        on_event: Called with each event; it must not block.
     """
 
     def __init__(
@@ -101,27 +101,27 @@ class Batch:
         self._cancelled: set[int] = set()
         self._failure: BaseException | None = None
 
-    # What others may do with it
+    # Control from outside
 
     def finish(self) -> None:
-        """Send nothing more; it ends when what servers have has ended."""
+        """Send no more rows; the batch ends when the rows on servers have ended."""
         self._ending = True
         self._wake.set()
 
     def stop(self) -> None:
-        """Take what servers have off them, and end. The rows wait for the next run."""
+        """Remove all prompts from the servers, and end. Their rows wait for the next run."""
         self._ending = self._stopped = True
         for task in self._tasks.values():
             task.cancel()
         self._wake.set()
 
     def _changed(self) -> None:
-        """Have the main loop go round, now or when there is more to do."""
+        """Wake the main loop, now or when there is more to do."""
         self._wake.changed(self._books.waiting, self._schedule.in_flight)
 
     @property
     def standing(self) -> Standing:
-        """Where it is."""
+        """Its progress."""
         total = getattr(self._rows, "total", None)
         servers = tuple(
             ServerStanding(
@@ -194,7 +194,7 @@ class Batch:
         self._helpers.append(asyncio.create_task(self._guarded(coroutine)))
 
     async def _guarded(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run something beside the main loop, which raises what it raises."""
+        """Run a coroutine beside the main loop, which raises its exceptions."""
         try:
             await coroutine
         except Exception as error:  # noqa: BLE001  # the main loop raises it
@@ -220,7 +220,7 @@ class Batch:
             await self._wake.wait()
 
     async def _write(self, assigned: Sequence[Assignment]) -> None:
-        """Write down what has happened and what is about to happen; then have it happen."""
+        """Record what has happened and what is about to happen; then let it happen."""
         written = self._books.take()
         now = time.time()
         attempts = {
@@ -243,24 +243,24 @@ class Batch:
             else:
                 self._books.sent(attempt)
                 self._begin(attempt, self._send(self._servers[each.server], attempt, each.alone))
-                if self._stopped or each.number in self._cancelled:  # while it was written down
+                if self._stopped or each.number in self._cancelled:  # while it was being recorded
                     asyncio.get_running_loop().call_soon(self._interrupt, each.number)
         if refused:
             self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
 
     def _interrupt(self, number: int) -> None:
-        """Have a server not go on with a row; a task that has not begun would never see it: `call_soon`."""
+        """Cancel a row on a server; with `call_soon`, because a task that has not started would miss it."""
         if number in self._tasks:
             self._tasks[number].cancel()
 
     def _refused(self, number: int) -> None:
-        """A row was about to be sent that somebody has cancelled meanwhile."""
+        """Drop a row that was about to be sent, but has been cancelled."""
 
     def _give_up(self) -> None:
-        """End where rows wait and no server is there for them.
+        """End the batch if rows wait and there is no server for them.
 
         Raises:
-            ServerUnreachable: So it is, for too long.
+            ServerUnreachable: This has lasted too long.
         """
         if self._tasks or not self._schedule.waiting:
             self._useful = time.monotonic()
@@ -272,7 +272,7 @@ class Batch:
         waiting = self._books.counts["pending"]
         rows = f"{waiting:,} rows wait; " if waiting else ""
         return ServerUnreachable(
-            f"no server takes the rows ({said or 'none answers'}); {rows}run the same command again to go on"
+            f"no server takes the rows ({said or 'none answers'}); {rows}run the command again to continue"
         )
 
     def _refuse_impossible(self) -> None:
@@ -289,7 +289,7 @@ class Batch:
         self._wake.set()
 
     async def _read_pending(self) -> None:
-        """Read the rows of the ledger that wait and are not here."""
+        """Read waiting rows from the ledger that are not in memory."""
         async for read in self._reader.pending(
             lambda number: number in self._prepared or number in self._tasks
         ):
@@ -308,7 +308,7 @@ class Batch:
             self._queue(number, read.prepared, read.need)
 
     def _queue(self, number: int, prepared: PreparedRow, need: Need) -> None:
-        """Have a row wait for a server."""
+        """Put a row in the queue for a server."""
         self._prepared[number] = (prepared, need)
         self._schedule.add(number, need)
         self._ask_for_classes()
@@ -320,7 +320,7 @@ class Batch:
                 asking.set()
 
     async def _look(self) -> None:
-        """See what others change in the ledger: rows that are to be sent again, the end of it all."""
+        """Watch the ledger for changes by others: rows to send again, or the cancellation of all."""
         version = await self._with_ledger(lambda: self._ledger.version)
         while True:
             await asyncio.sleep(_LOOKS)
@@ -336,13 +336,13 @@ class Batch:
             self._books.counts = Counter(await self._with_ledger(self._ledger.counts))
 
     async def _cancel_all(self) -> None:
-        """Somebody has cancelled every row."""
+        """Every row has been cancelled."""
         self.finish()
 
     # Servers
 
     def _join(self, name: str) -> None:
-        """A server is there, and gets rows once it has said what it has."""
+        """Add a server, which gets rows once it has listed what it has."""
         if name in self._servers:
             return
         server = self._fleet.make(name)
@@ -353,7 +353,7 @@ class Batch:
             self._help(self._attend(server))
 
     async def _attend(self, server: RowServer) -> None:
-        """Ask a server what it has, and leave it alone for a while where it does not answer."""
+        """Ask a server what it has, and skip it for a while if it does not answer."""
         url, asking = server.url, self._asking[server.url]
         pause = _FIRST_PAUSE
         while True:
@@ -381,14 +381,14 @@ class Batch:
                     await asyncio.sleep(pause)
 
     def _lose(self, url: str, reason: str) -> None:
-        """A server does not answer."""
+        """Note that a server does not answer."""
         if self._reasons.get(url) != reason:
             self._books.tell(ServerEvent(url, available=False, reason=reason))
         self._reasons[url] = reason
         self._schedule.away(url)
 
     async def _settle(self, server: RowServer) -> None:
-        """Take prompts off a server that was away, and whose rows went elsewhere."""
+        """Remove prompts from a server that was away, whose rows were sent elsewhere."""
         found = await self._with_ledger(lambda: self._ledger.attempts(abandoned=True))
         left = [each.prompt_id for each in found if each.server == server.url]
         if left:
@@ -431,7 +431,7 @@ class Batch:
     async def _finish(
         self, server: RowServer, attempt: Attempt, wait: Callable[[Attempt], Awaitable[Ended]]
     ) -> None:
-        """Wait for an attempt's end, fetch what it gave, and say what becomes of the row."""
+        """Wait for an attempt's end, fetch its outputs, and decide what happens to the row."""
         try:
             ended = await wait(attempt)
             if ended.result is not None:
@@ -440,7 +440,7 @@ class Batch:
             if attempt.row in self._cancelled:
                 self._set_aside(attempt, Ended("cancelled"))
                 if isinstance(stopped, Stopped) and not stopped.off:
-                    self._books.settled(attempt.prompt_id, "abandoned")  # it is taken off later
+                    self._books.settled(attempt.prompt_id, "abandoned")  # it is removed later
             elif isinstance(stopped, Stopped):
                 if stopped.off:
                     self._books.returned(attempt, "cancelled", "the batch was stopped")
@@ -457,7 +457,7 @@ class Batch:
         self._books.has_completed(attempt, ended.files, ended.texts)
 
     async def _judge(self, attempt: Attempt, ended: Ended) -> None:
-        """Say what becomes of a row that gave nothing."""
+        """Decide what happens to a row whose attempt failed."""
         cancelled = await self._with_ledger(lambda: self._ledger.kept("cancelled"))
         earlier = await self._with_ledger(lambda: self._ledger.failures_of(attempt.row))
         if cancelled or attempt.row in self._cancelled:

@@ -1,4 +1,4 @@
-"""The editor's workflow that goes along with a row, so that the files which it gives open in the editor."""
+"""The editor workflow sent with a row, so that its files open in the editor."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..schema import Schema
 from ..source import Source
 
 _EMBEDS: Final = "EXTRA_PNGINFO"
-"""The hidden input of a node class that is given the workflow, to write it into its files."""
+"""The hidden input through which a node class gets the workflow, to write it into its files."""
 
 
 class Embedding:
-    """Writes the workflows of prompts, with the classes as the server describes them.
+    """Exports the workflows of prompts, with the classes as the server describes them.
 
-    A workflow is written only where a node of the prompt takes one: a batch reads the history of every
-    row, and a server repeats there what was sent.
+    A workflow is exported only if a node of the prompt takes one: a batch reads the history of every row,
+    where the server repeats what was sent.
     """
 
     def __init__(self) -> None:
         self._schemas: OrderedDict[frozenset[str], Schema | None] = OrderedDict()
 
     def of(self, core: Core, source: Source) -> Flow[Mapping[str, Any] | None]:
-        """The workflow of a prompt; None where no node takes it, or the editor cannot hold it.
+        """The workflow of a prompt; None if no node takes it, or the editor cannot represent it.
 
         Args:
             core: The client of the server.
-            source: What is sent, with the prompt as the server gets it.
+            source: The source, with the prompt as it is sent to the server.
 
         Raises:
             ClientError: The server cannot be asked for its classes.
@@ -49,7 +49,7 @@ class Embedding:
 
 
 def _schema(core: Core, classes: frozenset[str]) -> Flow[Schema | None]:
-    """The classes of a prompt; None where none of them takes a workflow."""
+    """The classes of a prompt; None if none of them takes a workflow."""
     infos = yield from class_infos(core, classes)
     schema = Schema({name: info for name, info in infos.items() if info is not None})
     known = (schema.get(name) for name in classes)
@@ -57,7 +57,7 @@ def _schema(core: Core, classes: frozenset[str]) -> Flow[Schema | None]:
 
 
 def _written(source: Source, schema: Schema) -> Mapping[str, Any] | None:
-    """The file of the editor with the values of the row, where it came from one; else a new one."""
+    """The editor's file with the row's values, if the prompt came from one; else a new workflow."""
     from ..exporter import to_workflow
     from ..exporter.writing import embedded_workflow
 
@@ -67,5 +67,5 @@ def _written(source: Source, schema: Schema) -> Mapping[str, Any] | None:
         try:
             return to_workflow(source, schema)
         except (ConversionError, ExportError):
-            pass  # a new one can be written all the same
+            pass  # a new one can still be exported
     return embedded_workflow(source, schema)

@@ -1,4 +1,4 @@
-"""The servers of a batch: those that are named, or those beside the workers of a Dask cluster."""
+"""The servers of a batch: named ones, or those beside the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from ..client import ClientOptions
 
 WORKER_PREFIX = "comfyui:"
-"""What the names of servers begin with that only a worker of Dask can reach."""
+"""The prefix of the names of servers that only a Dask worker can reach."""
 
 
 class RowServer(Protocol):
-    """A server as a batch sees it; `BatchServer` says more of each act."""
+    """A server as a batch sees it; `BatchServer` describes each method."""
 
     leaves_prompts: bool
 
     @property
     def url(self) -> str:
-        """What the ledger calls it."""
+        """Its name in the ledger."""
         ...
 
     def doing(self) -> str:
-        """What it does, as the end of a line."""
+        """What it is doing, as the end of a line."""
         ...
 
     async def offers(self, classes: Iterable[str]) -> Mapping[str, Offer | None]:
@@ -48,11 +48,11 @@ class RowServer(Protocol):
         ...
 
     async def save(self, attempt: Attempt, given: Any, folder: Path) -> Ended:
-        """Write what a row gave."""
+        """Write a row's outputs."""
         ...
 
     async def remove(self, prompt_ids: Iterable[str]) -> Mapping[str, Ending]:
-        """Take prompts off that nobody waits for any more."""
+        """Remove prompts that are no longer wanted."""
         ...
 
     async def close(self) -> None:
@@ -61,41 +61,41 @@ class RowServer(Protocol):
 
 
 class Fleet(Protocol):
-    """Makes the servers of a batch, and knows which there are."""
+    """Creates the servers of a batch, and knows which there are."""
 
     @property
     def is_open(self) -> bool:
-        """Whether servers may join that nobody knows of yet."""
+        """Whether further servers may join."""
         ...
 
     async def start(self, out: Path) -> Sequence[str]:
-        """Begin.
+        """Start.
 
         Args:
-            out: The folder of the outputs.
+            out: The output folder.
 
         Returns:
-            The names of the servers that there are.
+            The names of the servers.
         """
         ...
 
     def make(self, name: str) -> RowServer:
-        """A server.
+        """Create a server.
 
         Args:
             name: Its name.
 
         Raises:
-            LedgerError: Another kind of fleet has it.
+            LedgerError: It belongs to another kind of fleet.
         """
         ...
 
     def is_own(self, name: str) -> bool:
-        """Whether a server may join that had this name in an earlier run."""
+        """Whether a server that had this name in an earlier run may join."""
         ...
 
     async def watch(self, joined: Callable[[str], None]) -> None:
-        """Tell of servers that join, for as long as any may."""
+        """Yield servers that join, for as long as any may."""
         ...
 
     async def close(self) -> None:
@@ -108,8 +108,8 @@ class NamedServers:
 
     Args:
         urls: The addresses.
-        options: How they are connected to.
-        patience: Seconds that one may be away before its rows go elsewhere.
+        options: How to connect to they.
+        patience: Seconds that one may be away before its rows are sent elsewhere.
     """
 
     is_open = False
@@ -119,19 +119,19 @@ class NamedServers:
         self._options: ClientOptions = options
         self._patience = patience
 
-    async def start(self, out: Path) -> Sequence[str]:  # noqa: ARG002  # they have nothing to do with it
+    async def start(self, out: Path) -> Sequence[str]:  # noqa: ARG002  # not needed here
         """Their addresses."""
         return self._urls
 
     def make(self, name: str) -> BatchServer:
-        """A server by its address.
+        """Create a server by its address.
 
         Raises:
-            LedgerError: It stands beside a worker of Dask, and nobody else reaches it.
+            LedgerError: It is beside a Dask worker, and can only be reached through that.
         """
         if name.startswith(WORKER_PREFIX):
             raise LedgerError(
-                f"the ledger has rows that run beside a worker of Dask ({name}); run the same command again "
+                f"the ledger has rows running beside a Dask worker ({name}); run the same command again "
                 "with --dask SCHEDULER, which finds them"
             )
         return BatchServer(name, self._options, self._patience)

@@ -1,7 +1,7 @@
-"""Who holds a ledger: one process at a time, whatever becomes of it.
+"""The holder of a ledger: one process at a time, however it ends.
 
-A lock of SQLite's on an empty file beside the ledger: the system releases it when the process ends, by a
-SIGKILL too, on every system that SQLite runs on.
+An SQLite lock on an empty file next to the ledger: the system releases it when the process ends, even by
+SIGKILL, on every system that SQLite runs on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Holder:
     Attributes:
         pid: Its process id.
         host: The machine that it runs on.
-        since: Since when, in seconds since 1970.
+        since: When it took the ledger, in seconds since 1970.
     """
 
     pid: int
@@ -42,7 +42,7 @@ class Holder:
 
     @classmethod
     def read(cls, said: Mapping[str, Any] | None) -> Holder | None:
-        """A holder as a ledger names it; None for anything else."""
+        """Parse a holder from a ledger; None for anything else."""
         try:
             return cls(**said) if said is not None else None
         except TypeError:
@@ -58,7 +58,7 @@ class Hold:
 
     Args:
         ledger: The ledger's file.
-        known: Whom the ledger names as its holder.
+        known: The holder named in the ledger.
 
     Raises:
         LedgerError: Another process has it, or the folder cannot be written to.
@@ -73,12 +73,12 @@ class Hold:
             if not is_busy(error):
                 raise LedgerError(f"cannot write {path}: {error}; choose another folder with --out") from None
             raise LedgerError(
-                f"{ledger} is in use by {known or 'another process'}; wait until it has ended. What "
-                "`comfyflow batch retry` and `comfyflow batch cancel` change meanwhile, it takes up"
+                f"{ledger} is in use by {known or 'another process'}; wait until it has ended. "
+                "It applies changes by `comfyflow batch retry` and `comfyflow batch cancel` while it runs"
             ) from None
 
     def release(self) -> None:
-        """Let another process have it."""
+        """Release the ledger."""
         self._lock.close()
 
 
@@ -100,7 +100,7 @@ def is_held(ledger: Path) -> bool:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether somebody else has the lock that was asked for."""
+    """Whether someone else has the requested lock."""
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 

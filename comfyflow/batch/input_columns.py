@@ -1,4 +1,4 @@
-"""The columns for a prompt that is no Python: its inputs, as ``NODE.INPUT`` names them."""
+"""The columns for a prompt that does not come from Python: its inputs, as ``NODE.INPUT``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from .row import JSON
 class InputColumns:
     """The inputs of a prompt as columns.
 
-    ``3.steps``, ``KSampler.steps`` and ``My sampler.steps`` name an input by the node's id, its class or
-    its title; ``steps`` alone does where one node has such a value. ``seed`` is every seed of the prompt.
+    ``3.steps``, ``KSampler.steps`` and ``My sampler.steps`` name an input by the node's id, its class or its
+    title; ``steps`` alone is enough if only one node has that input. ``seed`` is every seed of the prompt.
 
     Args:
         source: The prompt.
-        schema: Of the server: tells types and ranges. Without one the value that stands there does.
-        named: Inputs that have names of their own, which come first.
+        schema: The server's schema, which has types and ranges. Without one, the current values determine the
+            types.
+        named: Inputs with their own names, which take precedence.
     """
 
     def __init__(self, source: Source, schema: Schema | None, named: Sequence[NamedInput] = ()) -> None:
@@ -51,10 +52,10 @@ class InputColumns:
         return self.column("seed")
 
     def places(self, name: str) -> list[Input]:
-        """The inputs that a column means; several only for the seeds.
+        """The inputs for a column; several only for seeds.
 
         Raises:
-            ParameterError: There is none; or several fit, and the reason names them.
+            ParameterError: There is none, or several match; the reason names them.
         """
         if name in self._named:
             return [*self._named[name]]
@@ -69,7 +70,7 @@ class InputColumns:
             inputs = self._graph[node_id].inputs
             if input_name not in inputs and entry_of(self._graph, node_id, input_name, self._schema) is None:
                 hint = did_you_mean(input_name, inputs, f"its inputs: {', '.join(inputs) or 'none'}")
-                raise ParameterError(name, f"names no input of node #{node_id}; {hint}")
+                raise ParameterError(name, f"is not an input of node #{node_id}; {hint}")
             return [(node_id, input_name)]
         return [self._only(name)]
 
@@ -78,12 +79,14 @@ class InputColumns:
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
-            raise ParameterError(name, f"fits {len(fitting)} nodes; pick one by id: {', '.join(fitting)}")
+            raise ParameterError(
+                name, f"matches {len(fitting)} nodes; choose one by id: {', '.join(fitting)}"
+            )
         hint = did_you_mean(node, names_of_nodes(self._graph), f"there are: {', '.join(self._graph)}")
-        raise ParameterError(name, f"names no node; {hint}")
+        raise ParameterError(name, f"does not name a node; {hint}")
 
     def _only(self, name: str) -> Input:
-        """The one value of that name."""
+        """The only input with a name."""
         values = [
             (node_id, key)
             for node_id, node in self._graph.items()
@@ -95,10 +98,10 @@ class InputColumns:
             return found[0]
         if found:
             names = ", ".join(f"{node_id}.{name}" for node_id, _ in found[:10])
-            raise ParameterError(name, f"is a value of {len(found)} nodes; name one: {names}")
+            raise ParameterError(name, f"is an input of {len(found)} nodes; name one: {names}")
         known = [*self._named, *(key for _, key in values)]
         known += [f"{self._graph[node_id].class_type}.{key}" for node_id, key in values]
-        raise ParameterError(name, f"is no input; {did_you_mean(name, known, 'write NODE.INPUT')}")
+        raise ParameterError(name, f"is not an input; {did_you_mean(name, known, 'write NODE.INPUT')}")
 
     def _seeds(self) -> list[Input]:
         return [
@@ -117,8 +120,8 @@ class InputColumn(ParameterColumn):
     """An input as a column.
 
     Args:
-        name: What to call it.
-        annotation: What it takes; ``Any`` is JSON where a text can be read as such, and else the text.
+        name: Its name.
+        annotation: Its type; for ``Any``, a string that is valid JSON is parsed, and any other is kept.
     """
 
     def __init__(self, name: str, annotation: Any) -> None:
@@ -139,7 +142,7 @@ class InputColumn(ParameterColumn):
 
 
 def nodes_called(graph: Graph, name: str) -> list[str]:
-    """The ids of the nodes that a name means: an id, or what is the title or class of some.
+    """The ids of the nodes that a name means: an id, a title or a class.
 
     Args:
         graph: The graph.
@@ -149,7 +152,7 @@ def nodes_called(graph: Graph, name: str) -> list[str]:
 
 
 def names_of_nodes(graph: Graph) -> list[str]:
-    """All names that nodes go by, for messages."""
+    """All names of nodes, for messages."""
     return [*dict.fromkeys(word for node in graph.values() for word in _names(node)), *graph]
 
 

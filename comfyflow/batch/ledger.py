@@ -1,7 +1,7 @@
-"""The ledger: one SQLite file that has the truth about a batch.
+"""The ledger: one SQLite file with the truth about a batch.
 
-What is about to happen is written before it happens, and many changes go into one transaction, which is on
-the disk (``synchronous=FULL``) before anything is done because of it.
+Everything is recorded before it happens, and many changes go into one transaction, which is on disk
+(``synchronous=FULL``) before anything is done because of it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from .record import (
 )
 
 LEDGER_NAME: Final = "ledger.sqlite"
-"""What the ledger is called in the folder of the outputs."""
+"""The ledger's file name in the output folder."""
 
 _BUSY_SECONDS: Final = 30.0
-"""How long a transaction waits for that of another process."""
+"""How long a transaction waits for another process's."""
 
 _BUSY_PAUSE: Final = 0.01
 
@@ -53,7 +53,7 @@ _ROWS: Final = """
 """
 
 _KNOWN: Final = tuple(RowRecord.__dataclass_fields__)[:11]
-"""What the columns of `_ROWS` are in a record, but for the last one."""
+"""The columns of `_ROWS` in a record, except the last one."""
 
 _RETRY: Final = """
     UPDATE row SET state = 'pending', failure = NULL, error = NULL, ended = NULL
@@ -66,31 +66,31 @@ _ATTEMPTS: Final = """
 
 
 Writer: TypeAlias = Callable[[sqlite3.Connection, Any], "int | None"]
-"""Makes a change within a transaction; gives the number of a row that is not to be sent after all."""
+"""Makes a change within a transaction; returns the number of a row that must not be sent after all."""
 
 
 class Ledger:
     """A batch's ledger; a context manager.
 
-    It may be used by one thread at a time, and need not always be the same one. What derives from it
-    may have tables and changes of its own.
+    One thread may use it at a time, not necessarily always the same one. Subclasses may add their own tables
+    and changes.
 
     Args:
         path: Its file.
-        create: Whether it is made where there is none.
+        create: Whether to create it if missing.
 
     Raises:
-        LedgerError: There is none, it cannot be read, or it is another program's or a newer version's.
+        LedgerError: It does not exist, cannot be read, or belongs to another program or a newer version.
     """
 
     writers: ClassVar[Mapping[type[Change], Writer]]
-    """What makes each kind of change."""
+    """The function for each kind of change."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path: Final = path
         self._hold: Hold | None = None
         if not create and not path.is_file():
-            raise LedgerError(f"there is no ledger {path}; `comfyflow batch` makes one in the folder --out")
+            raise LedgerError(f"ledger not found: {path}; `comfyflow batch` creates one in the folder --out")
         with self._errors():
             self._database: Final = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -106,10 +106,10 @@ class Ledger:
             raise
 
     def hold(self) -> None:
-        """Take the right to run its rows, which one process has at a time.
+        """Acquire the right to run its rows, which only one process can have.
 
         Raises:
-            LedgerError: Another process has it; says which.
+            LedgerError: Another process has it; the message names it.
         """
         self._hold = Hold(self.path, Holder.read(self.kept("holder")))
         current = Holder.current()
@@ -117,11 +117,11 @@ class Ledger:
 
     @property
     def holder(self) -> Holder | None:
-        """The process that runs its rows now; None where none does."""
+        """The process that is running its rows; None if none is."""
         return Holder.read(self.kept("holder")) if is_held(self.path) else None
 
     def close(self) -> None:
-        """Close it, and let another process run its rows."""
+        """Close it, and release the right to run its rows."""
         self._database.close()
         if self._hold is not None:
             self._hold.release()
@@ -135,16 +135,16 @@ class Ledger:
     ) -> None:
         self.close()
 
-    # What is kept of the batch
+    # Properties of the batch
 
     def kept(self, name: str) -> Any:
-        """What is kept of the batch under a name; None where nothing is."""
+        """A stored property of the batch; None if it is not set."""
         with self._errors():
             found = self._database.execute("SELECT value FROM batch WHERE name = ?", (name,)).fetchone()
         return None if found is None else json.loads(found[0])
 
     def keep(self, values: Mapping[str, Any]) -> None:
-        """Keep JSON values of the batch, each under its name."""
+        """Store properties of the batch as JSON values."""
         with self._transaction():
             self._database.executemany(
                 "INSERT OR REPLACE INTO batch VALUES (?, ?)",
@@ -154,16 +154,16 @@ class Ledger:
     # Changes
 
     def write(self, changes: Iterable[Change]) -> set[int]:
-        """Make changes, all of them or none, on the disk when this returns.
+        """Make changes, all or none; they are on disk when this returns.
 
         Args:
-            changes: In their order.
+            changes: The changes, in order.
 
         Returns:
-            The rows that are not to be sent after all: somebody has cancelled them since they were read.
+            The rows that must not be sent after all: they have been cancelled since they were read.
 
         Raises:
-            LedgerError: They cannot be written: no room, no right, a lock that lasts.
+            LedgerError: They cannot be written: no space, no permission, or a lasting lock.
         """
         refused: set[int] = set()
         with self._transaction():
@@ -174,25 +174,25 @@ class Ledger:
         return refused
 
     def retry(self, numbers: Iterable[int] | None = None, states: Sequence[State] = ("failed",)) -> int:
-        """Have rows sent again that were set aside.
+        """Queue rows again that were set aside.
 
         Args:
-            numbers: Which; None for all of these states.
-            states: In which states they may be; not ``completed`` or ``in_progress``.
+            numbers: Which rows; None for all in these states.
+            states: The states that they may be in; not ``completed`` or ``in_progress``.
 
         Returns:
-            How many.
+            The number of rows.
         """
         return self._each(_RETRY, json.dumps(states), numbers)
 
     def cancel(self, numbers: Iterable[int] | None = None) -> int:
-        """Take out rows that wait. What runs is the servers' to stop.
+        """Cancel waiting rows. Running ones must be stopped on the servers.
 
         Args:
-            numbers: Which; None for all that wait.
+            numbers: Which rows; None for all that wait.
 
         Returns:
-            How many.
+            The number of rows.
         """
         return self._each("UPDATE row SET state = 'cancelled' WHERE state = ?", "pending", numbers)
 
@@ -203,7 +203,7 @@ class Ledger:
             ordered = (self._database.execute(f"{order} AND number = ?", (value, each)) for each in numbers)
             return sum(each.rowcount for each in ordered)
 
-    # What it knows
+    # Queries
 
     def counts(self) -> dict[State, int]:
         """How many rows are in each state."""
@@ -213,24 +213,24 @@ class Ledger:
 
     @property
     def size(self) -> int:
-        """How many rows were read from the sweep: the number of the next one."""
+        """How many rows have been read from the sweep: the number of the next one."""
         with self._errors():
             found: int | None = self._database.execute("SELECT max(number) FROM row").fetchone()[0]
         return 0 if found is None else found + 1
 
     @property
     def version(self) -> int:
-        """Another number after each change that another connection has made."""
+        """A number that changes after each change by another connection."""
         with self._errors():
             found: int = self._database.execute("PRAGMA data_version").fetchone()[0]
         return found
 
     def rows(self, states: Sequence[State] = STATES, start: int = 0) -> Iterator[RowRecord]:
-        """Rows in the order of their numbers, a page at a time, so that others may write meanwhile.
+        """Rows by number, a page at a time, so that others can write in between.
 
         Args:
-            states: Those in these states.
-            start: From this number on.
+            states: The states to include.
+            start: The first number.
         """
         wanted = json.dumps(states)
         while True:
@@ -241,11 +241,11 @@ class Ledger:
             start = found[-1].number + 1
 
     def page(self, states: Sequence[State], start: int) -> list[RowRecord]:
-        """The first `PAGE` of `rows`, or fewer where there are not so many."""
+        """The first `PAGE` of `rows`, or fewer."""
         return self._page(start, json.dumps(states), PAGE)
 
     def row(self, number: int) -> RowRecord | None:
-        """One row; None where it was not read yet.
+        """One row; None if it has not been read yet.
 
         Args:
             number: Its position.
@@ -260,7 +260,7 @@ class Ledger:
         return [_record(row, files.get(row[0], ())) for row in found]
 
     def parameters(self, start: int, stop: int) -> list[str]:
-        """The parameters of rows as they are stored: JSON texts.
+        """The parameters of rows as they are stored: JSON strings.
 
         Args:
             start: The first row.
@@ -276,7 +276,7 @@ class Ledger:
         """The prompts that may be on a server.
 
         Args:
-            abandoned: Those whose rows went elsewhere, instead of those that are waited for.
+            abandoned: Those whose rows were sent elsewhere, instead of those that are expected.
         """
         with self._errors():
             found = self._database.execute(_ATTEMPTS, ("abandoned" if abandoned else None,)).fetchall()
@@ -320,10 +320,10 @@ class Ledger:
 
     @contextmanager
     def _errors(self) -> Generator[None]:
-        """Make what SQLite raises one of our errors.
+        """Convert SQLite's exceptions to our errors.
 
         Raises:
-            LedgerError: It raised.
+            LedgerError: SQLite raised.
         """
         try:
             yield
@@ -332,12 +332,12 @@ class Ledger:
 
 
 def _write_ahead(database: sqlite3.Connection) -> None:
-    """Have a database write ahead; SQLite itself does not wait for another process to let it."""
+    """Switch a database to write-ahead logging; SQLite itself does not wait for other processes here."""
     end = time.monotonic() + _BUSY_SECONDS
     while database.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             if database.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "delete":
-                return  # there is no such thing in memory
+                return  # not available in memory
         except sqlite3.OperationalError as error:
             if not is_busy(error) or time.monotonic() > end:
                 raise
@@ -345,15 +345,15 @@ def _write_ahead(database: sqlite3.Connection) -> None:
 
 
 def batch_ledger(path: Path) -> Path:
-    """The ledger that a path means: the file, or the one in that folder."""
+    """The ledger at a path: the file, or the one in that folder."""
     return path / LEDGER_NAME if path.is_dir() else path
 
 
 def _told(error: sqlite3.Error) -> str:
-    """What SQLite says, and what to do."""
+    """SQLite's message, with advice."""
     said = str(error)
     if is_busy(error):
-        return "another process is writing to it and does not stop; try again later"
+        return "another process keeps writing to it; try again later"
     for words, advice in _ADVICE.items():
         if words in said:
             return f"{said}; {advice}"
@@ -361,10 +361,10 @@ def _told(error: sqlite3.Error) -> str:
 
 
 _ADVICE: Final = {
-    "full": "make room and run the same command again: what is done is kept",
-    "readonly": "choose a folder that you may write into",
-    "unable to open": "choose a folder that is there and that you may write into",
-    "disk I/O error": "look at the disk and run the same command again: what is done is kept",
+    "full": "free some space and run the same command again: finished rows are kept",
+    "readonly": "choose a folder that you can write to",
+    "unable to open": "choose an existing folder that you can write to",
+    "disk I/O error": "check the disk and run the same command again: finished rows are kept",
 }
 
 

@@ -1,6 +1,6 @@
-"""The tables of a ledger, and how one of an older version gets them.
+"""The tables of a ledger, and how a ledger of an older version gets them.
 
-``docs/batch.md`` describes them for whoever opens a ledger in sqlite3.
+``docs/batch.md`` describes them for users who open a ledger in sqlite3.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import LedgerError
 
 APPLICATION_ID: Final = 0x436F6D42
-"""By which a ledger is known among SQLite files (``PRAGMA application_id``): ``ComB``."""
+"""Identifies a ledger among SQLite files (``PRAGMA application_id``): ``ComB``."""
 
 MIGRATIONS: Final = (
     """
@@ -61,23 +61,23 @@ MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     """,
 )
-"""What each version adds to the one before it; ``PRAGMA user_version`` counts them."""
+"""What each version adds to the previous one; ``PRAGMA user_version`` counts them."""
 
 
 def migrate(database: sqlite3.Connection, name: str) -> None:
-    """Give a ledger the tables of this version; nothing of it is lost.
+    """Give a ledger the tables of this version, without losing data.
 
     Args:
         database: The ledger; an empty file becomes one.
         name: Its file, for messages.
 
     Raises:
-        LedgerError: It is another program's file, or a newer version's.
+        LedgerError: It belongs to another program, or to a newer version.
     """
     version = _version(database, name)
     if version == len(MIGRATIONS):
         return
-    # One transaction: a ledger has all of a version or nothing of it, and two processes do not do it twice.
+    # One transaction: a ledger gets all of a version or nothing, and two processes do not both do it.
     database.execute("BEGIN IMMEDIATE")
     try:
         for number in range(_version(database, name), len(MIGRATIONS)):

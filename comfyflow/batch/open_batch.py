@@ -1,4 +1,4 @@
-"""A batch without a sweep: its rows come while it runs, and it runs until it is told to end."""
+"""A batch without a sweep: its rows come while it runs, and it runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class OpenBatch(Batch):
     """Runs rows that come one by one; see `Batch`.
 
     Args:
-        maker: Makes prompts of rows.
-        servers: What makes the servers.
-        out: The folder of the outputs; the ledger is in it.
+        maker: Makes prompts from rows.
+        servers: Creates the servers.
+        out: The output folder; the ledger is in it.
         ledger: Opens the ledger.
         depth: How many rows a server has at once.
         on_event: Told what happens; it must not wait.
@@ -55,15 +55,15 @@ class OpenBatch(Batch):
         self._judging: set[int] = set()
 
     def prepared(self, row: Row) -> ReadRow:
-        """A row with its prompt, or with why there is none; nothing is done with it yet."""
+        """Prepare a row: its prompt, or why there is none. Nothing is done with it yet."""
         return self._reader.read(row, is_new=True)
 
     def add(self, read: ReadRow, change: Added) -> None:
-        """Take a row; `on_event` is told once the ledger has it.
+        """Add a row; `on_event` is called once the ledger has it.
 
         Args:
             read: The row and its prompt: see `prepared`. Its number is the next one.
-            change: What is to be written of it.
+            change: The change to write for it.
 
         Raises:
             ValueError: It has no prompt.
@@ -74,7 +74,7 @@ class OpenBatch(Batch):
         self._queue(read.row.number, read.prepared, read.need)
 
     def cancel(self, number: int) -> None:
-        """Take a row out that waits, or that a server has; of one that has ended nothing changes."""
+        """Cancel a row that waits, or that a server has; one that has ended does not change."""
         if self._schedule.waits(number):
             self._schedule.remove(number)
             self._set_aside(number, Ended("cancelled"))
@@ -91,7 +91,7 @@ class OpenBatch(Batch):
             super()._interrupt(number)
 
     async def call(self, act: Callable[[], T]) -> T:
-        """Do something with the ledger, in the thread that has it."""
+        """Use the ledger, in the thread that owns it."""
         return await self._with_ledger(act)
 
     @override
@@ -126,7 +126,7 @@ class OpenBatch(Batch):
 
     @override
     def _changed(self) -> None:
-        self._wake.set()  # somebody waits for each row
+        self._wake.set()  # someone waits for each row
 
     @override
     def _give_up(self) -> None:

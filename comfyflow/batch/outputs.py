@@ -1,4 +1,4 @@
-"""Writing what rows gave: under names of ours, over nothing that is there, and whole."""
+"""Writing the outputs of rows: under our own names, completely, and never over existing files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def output_name(attempt: Attempt, index: int, server_name: str) -> str:
 
     Args:
         attempt: The row and its prompt.
-        index: Which of the row's files.
-        server_name: What the server calls it.
+        index: The index among the row's files.
+        server_name: Its name on the server.
     """
     suffix = Path(clean_name(server_name)).suffix
     return f"{attempt.row}_{attempt.prompt_hash:.8}_{index}{suffix if len(suffix) <= _LONGEST_SUFFIX else ''}"
@@ -38,20 +38,20 @@ async def save_outputs(
 ) -> tuple[SavedOutput, ...]:
     """Write the files of a row, one after the other.
 
-    What an earlier process wrote before it ended, and did not write down, is taken as it is where it has
-    the same bytes; otherwise the new file gets a number.
+    A file that an earlier process wrote but did not record is reused if it has the same bytes; otherwise the
+    new file gets a number.
 
     Args:
         client: The client of the server that has them.
         files: The files.
-        folder: Where to.
+        folder: The target folder.
         attempt: The row and its prompt.
 
     Returns:
-        The files in their order; they are on the disk.
+        The files in order; they are on disk.
 
     Raises:
-        DownloadError: One did not arrive whole, or the server has it no more.
+        DownloadError: One did not arrive in full, or the server no longer has it.
         SaveError: One cannot be written.
         ServerUnreachable: The server does not answer.
     """
@@ -77,11 +77,11 @@ async def save_output(
 
     Args:
         arrive: Writes its bytes to a path.
-        target: The name that it is to get.
+        target: Its intended path.
         node_id: The node that gave it.
 
     Returns:
-        The file; it is on the disk.
+        The file; it is on disk.
 
     Raises:
         SaveError: It cannot be written.
@@ -99,7 +99,7 @@ async def save_output(
 
 
 def sealed(path: Path) -> tuple[int, str]:
-    """The size and the SHA-256 of a file, once its bytes are on the disk."""
+    """The size and SHA-256 of a file, once its bytes are on disk."""
     with path.open("rb") as opened:
         os.fsync(opened.fileno())
         size, digest = 0, hashlib.sha256()

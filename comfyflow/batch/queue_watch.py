@@ -1,8 +1,8 @@
-"""When one of many prompts on a server has probably ended: by how many the server says that remain.
+"""When one of many prompts on a server has probably ended, judging by how many remain in its queue.
 
-Of each prompt a server tells a dozen events and more, with previews among them. A batch needs to know one
-thing, that it is over, and reads the rest from the history. So its prompts are sent under an id that no
-socket has, and what is left to hear is the length of the queue, which is told to everybody.
+A server sends a dozen or more events per prompt, including previews. A batch only needs to know that the
+prompt has ended, and reads the rest from the history. So its prompts are sent under an id that no socket has,
+and the only events left are queue lengths, which every client receives.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ..client.event import Connected, Disconnected, ServerEvent, Status
 from ..client.run import Run
 
 _PAUSE: Final = 0.1
-"""Seconds after which the length of the queue is compared with what should be in it."""
+"""Seconds after which the queue length is compared with the expected one."""
 
 
 class QueueWatch:
-    """Has whoever waits for a prompt look into the history when it may be there.
+    """Makes waiters look for their prompt in the history when it may be there.
 
-    A hint that comes too early costs a look, one that does not come costs the pause until the next one.
+    A hint that comes too early costs a lookup; one that does not come costs the pause until the next lookup.
     """
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class QueueWatch:
         self._due = False
 
     def add(self, run: Run) -> None:
-        """The server has a prompt."""
+        """Note that the server has a prompt."""
         self._runs[run.prompt_id] = run
         self._compare_later()
 
     def remove(self, run: Run) -> None:
-        """A prompt has ended."""
+        """Note that a prompt has ended."""
         self._runs.pop(run.prompt_id, None)
         self._told.discard(run.prompt_id)
 
     def put(self, event: ServerEvent) -> None:
-        """Hear an event of the socket."""
+        """Receive a socket event."""
         if isinstance(event, Status) and event.queue_remaining is not None:
             before, self._remaining = self._remaining, event.queue_remaining
             self._tell(0 if before is None else before - self._remaining)
@@ -52,10 +52,10 @@ class QueueWatch:
             self._tell(len(self._runs))
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Note that no more events will come."""
 
     def _tell(self, count: int) -> None:
-        """Have the oldest prompts looked for, so many of those that were not."""
+        """Wake the waiters of the oldest prompts that have not been looked up."""
         fresh = (run for run in self._runs.values() if run.prompt_id not in self._told)
         for run in [*islice(fresh, max(count, 0))]:
             self._told.add(run.prompt_id)

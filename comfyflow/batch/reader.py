@@ -1,4 +1,4 @@
-"""Rows as they are needed: those of the ledger that wait, then the rest of the sweep."""
+"""Rows on demand: those that wait in the ledger, then the rest of the sweep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _AT_ONCE: Final = 16
-"""After so many rows others have their turn."""
+"""After this many rows, other tasks get their turn."""
 
 
 class PreparedRow(Protocol):
@@ -45,17 +45,17 @@ class PreparedRow(Protocol):
 
     @property
     def uploads(self) -> Sequence[object]:
-        """The files of this computer that the prompt names."""
+        """The local files that the prompt names."""
         ...
 
     @property
     def source(self) -> Source:
-        """The prompt with what is known of it: its files, and where its nodes were made."""
+        """The prompt with its files, and with where its nodes were created."""
         ...
 
 
 class RowMaker(Protocol):
-    """What turns rows into prompts: see `Recipe`."""
+    """Turns rows into prompts: see `Recipe`."""
 
     def prepare(self, row: Row) -> PreparedRow:
         """The prompt of a row."""
@@ -64,13 +64,13 @@ class RowMaker(Protocol):
 
 @dataclass(frozen=True)
 class ReadRow:
-    """A row that is ready to be sent, or cannot be.
+    """A row that is ready to be sent, or that cannot be.
 
     Attributes:
         row: The row.
         is_new: Whether the ledger does not have it yet.
-        prepared: Its prompt; None where there is none.
-        problem: Why there is none.
+        prepared: Its prompt; None if it has none.
+        problem: Why it has none.
     """
 
     row: Row
@@ -80,7 +80,7 @@ class ReadRow:
 
     @property
     def need(self) -> Need:
-        """What it needs of a server."""
+        """What it needs from a server."""
         if self.prepared is None:
             return Need(frozenset())
         return Need(self.prepared.classes, self.prepared.models)
@@ -91,10 +91,10 @@ class RowReader:
 
     Args:
         ledger: The ledger.
-        call: Does something with the ledger, in the thread that has it.
+        call: Uses the ledger, in the thread that owns it.
         maker: Makes prompts of rows.
         rows: The sweep.
-        folder: The folder in which the batch was begun: what relative paths of files are relative to.
+        folder: The folder that the batch was started in, which relative file paths are relative to.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class RowReader:
         self._folder = None if folder is None or folder == Path.cwd() else folder
 
     async def pending(self, known: Callable[[int], bool]) -> AsyncIterator[ReadRow]:
-        """The rows of the ledger that wait.
+        """Yield the rows of the ledger that wait.
 
         Args:
-            known: Tells which need not be read, because they are here already.
+            known: Whether a row need not be read, because it is already in memory.
         """
         start = 0
         while True:
@@ -129,10 +129,10 @@ class RowReader:
             start = found[-1].number + 1
 
     async def rest(self) -> AsyncIterator[ReadRow]:
-        """The rows of the sweep that the ledger does not have.
+        """Yield the rows of the sweep that the ledger does not have.
 
         Raises:
-            LedgerError: Those that it has are others: it is the ledger of another batch.
+            LedgerError: Those that it has are different: it belongs to another batch.
         """
         size: int = await self._call(lambda: self._ledger.size)
         number, stored = 0, list[str]()
@@ -151,26 +151,26 @@ class RowReader:
                 await asyncio.sleep(0)
         if number < size:
             raise LedgerError(
-                f"{self._ledger.path} has {size:,} rows, and this sweep only {number:,}: it is the ledger of "
+                f"{self._ledger.path} has {size:,} rows, but this sweep only {number:,}: it is the ledger of "
                 "another batch; choose another folder with --out"
             )
 
     def _compare(self, row: Row, number: int, stored: str) -> None:
         if stored_parameters(row.parameters) != stored:
             raise LedgerError(
-                f"{self._ledger.path} is the ledger of another batch: its row {number} is {stored:.200}, and "
+                f"{self._ledger.path} is the ledger of another batch: its row {number} is {stored:.200}, but "
                 f"here it is {stored_parameters(row.parameters):.200}; choose another folder with --out"
             )
 
     def read(self, row: Row, *, is_new: bool) -> ReadRow:
-        """A row with its prompt, or with why there is none.
+        """Prepare a row: its prompt, or why there is none.
 
         Args:
             row: The row.
             is_new: Whether the ledger does not have it yet.
 
         Raises:
-            LedgerError: It names a file of the folder in which the batch was begun, and this is another.
+            LedgerError: It names a file in the folder that the batch was started in, which is not this one.
         """
         problems = getattr(row, "problems", ())
         if problems:
@@ -186,21 +186,21 @@ class RowReader:
             return ReadRow(row, is_new, None, str(error)[:LONGEST_ERROR])
 
     def _refuse_other_files(self, row: Row, prepared: PreparedRow) -> None:
-        """Refuse a path that means another file here than where the batch was begun."""
+        """Refuse a path that means a different file here than where the batch was started."""
         if self._folder is None:
             return
         for use in prepared.uploads:
             path = getattr(use, "path", None)
             if isinstance(path, Path) and _is_other(path, self._folder / path):
                 raise LedgerError(
-                    f"row {row.number} names the file {path}, which stands in {self._folder}, where the "
-                    "batch was begun; run the same command there"
+                    f"row {row.number} names the file {path}, which is in {self._folder}, where the "
+                    "batch was started; run the same command there"
                 )
 
     def _refused(self, prepared: PreparedRow) -> str:
-        """What would damage a server that is sent this prompt; asked once of prompts of the same classes.
+        """What in this prompt would damage a server; checked once for prompts with the same classes.
 
-        Everything else that may be wrong the server itself says.
+        The server itself reports everything else.
         """
         if prepared.classes in self._judged:
             return ""
@@ -214,7 +214,7 @@ class RowReader:
 
 
 def begun_in(ledger: Ledger) -> Path:
-    """The folder in which a batch was begun; from now on this one, where that is not known."""
+    """The folder that a batch was started in; if unknown, this one from now on."""
     known = ledger.kept("folder")
     if not isinstance(known, str):
         known = str(Path.cwd())
@@ -223,7 +223,7 @@ def begun_in(ledger: Ledger) -> Path:
 
 
 def _is_other(here: Path, there: Path) -> bool:
-    """Whether a path means another file in another folder, which is still there."""
+    """Whether a path means a different file in another folder, which still exists."""
     return there.exists() and not (here.exists() and here.samefile(there))
 
 

@@ -1,4 +1,4 @@
-"""What a ledger knows of a row, and every change that can be made to it."""
+"""What a ledger knows about a row, and every change that can be made to it."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 State: TypeAlias = Literal["pending", "in_progress", "completed", "failed", "invalid", "cancelled"]
-"""Where a row is.
+"""The state of a row.
 
-``pending``: it waits to be sent. ``in_progress``: its prompt id and its server are written down; the
-server may have it, or not yet. ``completed``: it ended well, and its files are here. ``failed``: it is set
-aside, and `RowRecord.failure` says why. ``invalid``: it was never sent, because no server can run it.
-``cancelled``: somebody took it out.
+``pending``: it waits to be sent. ``in_progress``: its prompt id and server are recorded; the server may or
+may not have it yet. ``completed``: it succeeded, and its files are on disk. ``failed``: it is set aside, and
+`RowRecord.failure` says why. ``invalid``: it was never sent, because no server can run it. ``cancelled``:
+someone cancelled it.
 """
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 
 LONGEST_ERROR: Final = 4000
-"""How many characters are kept of what went wrong with a row."""
+"""How many characters of a row's error are kept."""
 
 Failure: TypeAlias = Literal[
     "server_gone", "out_of_memory", "node_error", "invalid", "lost", "interrupted", "download"
 ]
-"""Why an attempt gave nothing.
+"""Why an attempt failed.
 
 ``server_gone``: the server did not answer. ``out_of_memory``: it ran out of memory. ``node_error``: a node
-raised. ``invalid``: it was refused. ``lost``: the server does not know the prompt any more, because it
-restarted or somebody deleted it. ``interrupted``: somebody stopped it. ``download``: it ended well, and its
-files could not be fetched.
+raised. ``invalid``: it was refused. ``lost``: the server no longer knows the prompt, because it restarted or
+someone deleted it. ``interrupted``: someone stopped it. ``download``: it succeeded, but its files could not
+be fetched.
 """
 
 Ending: TypeAlias = Literal["completed", "unsent", "abandoned", "cancelled"] | Failure
 """How an attempt ended.
 
 ``unsent``: it is certain that the server never had it. ``abandoned``: the server has been away for too long,
-and the row goes elsewhere; should the server come back, the prompt is taken off it.
+and the row is sent elsewhere; if the server comes back, the prompt is removed from it.
 """
 
 
 def failure_of(ending: Ending) -> Failure | None:
-    """The class of failure that an ending of an attempt is; None where it is none."""
+    """The class of failure for an attempt's ending; None if it is not a failure."""
     if ending == "completed" or ending == "cancelled":  # type checkers follow this
         return None
     return "server_gone" if ending == "unsent" or ending == "abandoned" else ending
@@ -48,10 +48,10 @@ def failure_of(ending: Ending) -> Failure | None:
 
 @dataclass(frozen=True)
 class SavedOutput:
-    """A file that a row gave.
+    """An output file of a row.
 
     Attributes:
-        name: Its name in the folder of the outputs.
+        name: Its name in the output folder.
         node_id: The node that gave it.
         size: Its size in bytes.
         sha256: The SHA-256 of its bytes, in hexadecimal digits.
@@ -65,22 +65,22 @@ class SavedOutput:
 
 @dataclass(frozen=True)
 class RowRecord:
-    """What the ledger knows of a row.
+    """What the ledger knows about a row.
 
     Attributes:
         number: Its position in the sweep, from 0.
         parameters: Its parameters.
-        state: Where it is.
-        prompt_hash: The hash of the prompt that it became; None before it was sent.
-        server: The server that has or had it last.
-        prompt_id: Under which id.
+        state: Its state.
+        prompt_hash: The hash of its prompt; None before it is sent.
+        server: The server that has it, or had it last.
+        prompt_id: Its prompt's id.
         attempts: How often it was sent.
-        failure: Why the last attempt failed; None where it did not.
-        error: What was said of it.
-        sent: When it was sent last, in seconds since 1970.
+        failure: Why the last attempt failed; None if it did not.
+        error: The error message.
+        sent: When it was last sent, in seconds since 1970.
         ended: When it ended.
-        texts: The texts that it gave, by node id.
-        files: The files that it gave.
+        texts: Its text outputs, by node id.
+        files: Its output files.
     """
 
     number: int
@@ -130,11 +130,11 @@ class Added:
 
 @dataclass(frozen=True)
 class Sent:
-    """A row is about to be sent: written before it is.
+    """A row is about to be sent; recorded before it is.
 
     Attributes:
-        attempt: Where it goes, and under which id.
-        at: When.
+        attempt: Where it is sent, and under which id.
+        at: The time.
     """
 
     attempt: Attempt
@@ -143,12 +143,12 @@ class Sent:
 
 @dataclass(frozen=True)
 class Completed:
-    """A row ended well, and its files are here.
+    """A row has succeeded, and its files are on disk.
 
     Attributes:
         number: The row's number.
-        prompt_id: The attempt that did it.
-        at: When.
+        prompt_id: The attempt that succeeded.
+        at: The time.
         files: Its files.
         texts: Its texts, by node id.
     """
@@ -162,14 +162,14 @@ class Completed:
 
 @dataclass(frozen=True)
 class Returned:
-    """An attempt gave nothing, and the row waits to be sent again.
+    """An attempt failed, and the row waits to be sent again.
 
     Attributes:
         number: The row's number.
         prompt_id: The attempt.
-        at: When.
+        at: The time.
         ending: How it ended.
-        error: What was said of it.
+        error: The error message.
     """
 
     number: int
@@ -185,11 +185,11 @@ class SetAside:
 
     Attributes:
         number: The row's number.
-        prompt_id: The attempt that failed; None where it was never sent.
-        at: When.
+        prompt_id: The attempt that failed; None if it was never sent.
+        at: The time.
         state: ``failed``, ``invalid`` or ``cancelled``.
-        failure: Why; None where it was cancelled before it was sent.
-        error: What was said of it.
+        failure: Why; None if it was cancelled before it was sent.
+        error: The error message.
     """
 
     number: int
@@ -202,11 +202,11 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of an attempt that was abandoned.
+    """What happened to an abandoned attempt.
 
     Attributes:
         prompt_id: The attempt.
-        at: When.
+        at: The time.
         ending: How it ended.
     """
 

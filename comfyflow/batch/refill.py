@@ -1,4 +1,4 @@
-"""Prompts of rows: compiled once and filled again where that is proved to give the same.
+"""Prompts of rows: compiled once, and refilled if that is proved to give the same.
 
 ::
 
@@ -6,11 +6,11 @@
     for row in Rows.csv("rows.csv").checked(recipe.columns):
         prepared = recipe.prepare(row)
 
-Of a workflow function, `value_flow` finds out which parameters only become values of inputs. For each
-combination of the others the graph is compiled once, with marks in place of these values, and later
-rows put their values there. Filled prompts are compared with ones that are compiled again: the first,
-and ever fewer of the later ones. Where anything is in doubt the function is compiled anew for each row.
-Prompt JSON and workflows of the editor are read once, and filled by ``NODE.INPUT``.
+For a workflow function, `value_flow` finds out which parameters only become input values. For each
+combination of the others, the graph is compiled once with marks in place of these values, and later rows fill
+in theirs. Filled prompts are compared with freshly compiled ones: the first, and ever fewer of the later
+ones. In case of doubt the function is compiled for each row. Prompt JSON and editor workflows are read once,
+and filled by ``NODE.INPUT``.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from .row import ProblemList, Row
 _LOG: Final = logging.getLogger("comfyflow.batch")
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 _PLAIN: Final = (str, int, float, type(Path()))
-"""The types of values that are put into a prompt without another look at how it is made."""
+"""The types of values that are put into a prompt without checking again how it is made."""
 
 
 class FileUse(NamedTuple):
-    """A file of this computer that an input takes.
+    """A local file that an input takes.
 
     Attributes:
         node_id: The node.
@@ -69,9 +69,9 @@ class Prepared:
     """The prompt of one row.
 
     Attributes:
-        prompt: The prompt JSON. Rows share the nodes that they do not differ in: copy what you change.
-        hash: Of the nodes with their classes, inputs and ids, without titles: 64 hexadecimal digits.
-        uploads: The files of this computer that the prompt names.
+        prompt: The prompt JSON. Rows share the nodes that do not differ: copy what you change.
+        hash: A hash of the nodes' classes, inputs and ids, without titles: 64 hexadecimal digits.
+        uploads: The local files that the prompt names.
         classes: The node classes that a server must have.
         models: The files that a server must have, as it lists them.
         source: The same for `Client.run` and `Client.submit`: they upload the files.
@@ -86,13 +86,13 @@ class Prepared:
 
 
 class Recipe(ABC):
-    """What makes the prompts of rows. Made by `Recipe.of`.
+    """Makes the prompts of rows. Created by `Recipe.of`.
 
     Attributes:
-        name: What to call it.
-        columns: What its rows may have: `Rows.checked` takes it.
+        name: Its name.
+        columns: The columns that its rows may have: pass it to `Rows.checked`.
         filled: How many prompts were filled.
-        compiled: How many prompts were compiled, or read, anew.
+        compiled: How many prompts were compiled, or read, from scratch.
     """
 
     def __init__(self, name: str, columns: Columns, schema: Schema | None) -> None:
@@ -112,17 +112,17 @@ class Recipe(ABC):
         converting: Converting | None = None,
         named: Sequence[NamedInput] | None = None,
     ) -> Recipe:
-        """The recipe for whatever can be run.
+        """Make the recipe for a target.
 
         Args:
-            target: A workflow function; or a workflow, a node, a graph, prompt JSON, a workflow of the
-                editor, a path, a `Source`: see `Source.of`.
-            schema: Of the server in use. It tells the types of inputs, what is a model and what a file;
-                by default, the one beside the node classes, and else the reference package's.
-            name: What to call it; by default what it is called.
+            target: A workflow function; or a workflow, a node, a graph, prompt JSON, an editor workflow, a
+                path, a `Source`: see `Source.of`.
+            schema: The schema of the server in use, which has the types of inputs, and says which are models
+                and files; by default that of the node classes, or else the reference package's.
+            name: Its name; by default the target's.
             converting: How to convert the editor's JSON.
-            named: Inputs of what is no Python function that have names of their own; by default, those
-                in the file ``NAME.parameters.toml`` beside a file, if there is one.
+            named: Named inputs of a target that is not a Python function; by default, those in the file
+                ``NAME.parameters.toml`` next to it, if there is one.
 
         Raises:
             ComfyflowError: See `Source.of`; or that file cannot be read.
@@ -137,18 +137,18 @@ class Recipe(ABC):
 
     @property
     def schema(self) -> Schema | None:
-        """The schema that tells what is a model and what a file; None until a prompt needs one."""
+        """The schema that says which inputs are models and files; None until a prompt needs one."""
         return self._schema
 
     def prepare(self, row: Row) -> Prepared:
         """The prompt of a row.
 
         Args:
-            row: A row that is typed by `columns`.
+            row: A row that was typed by `columns`.
 
         Raises:
             RowsError: The row has problems.
-            ParameterError: It has a column that there is none of, or a value of the wrong kind.
+            ParameterError: It has an unknown column, or a value of the wrong kind.
             CompileError: See `Workflow.compile`.
             Exception: What the workflow function itself raises.
         """
@@ -183,7 +183,7 @@ class _FunctionRecipe(Recipe):
         arguments = self._parameters.from_json(values)
         flow = self._flow
         if flow is not None and not flow.holds():
-            flow = self._flow = None  # what the function reads has changed, and may change again
+            flow = self._flow = None  # the function's inputs have changed, and may change again
         if flow is None:
             return self._anew(arguments)
         own = {
@@ -216,8 +216,8 @@ class _FunctionRecipe(Recipe):
             if fresh.hash != filled.hash or fresh.prompt != filled.prompt:
                 self._flow = None
                 _LOG.warning(
-                    "%s gave another prompt than the one that was filled for the same row; "
-                    "it is compiled anew for each row from now on",
+                    "%s gave a different prompt than the one filled for the same row; "
+                    "it is compiled for each row from now on",
                     self.name,
                 )
             return fresh
@@ -240,7 +240,7 @@ class _FunctionRecipe(Recipe):
         return workflow
 
     def _template(self, arguments: Mapping[str, Any], own: Mapping[str, Any]) -> _Template | None:
-        """The prompt with places for these values; None where that does not work."""
+        """The prompt with places for these values; None if that does not work."""
         marks = {name: _Mark(name) for name in own}
         try:
             workflow = self._called({**arguments, **marks})
@@ -248,7 +248,7 @@ class _FunctionRecipe(Recipe):
             for node, name in found:
                 node._inputs[name] = own[found[node, name].name]
             compiled = workflow.compile()
-        except Exception:  # noqa: BLE001  # what is wrong with the row is said where it is compiled anew
+        except Exception:  # noqa: BLE001  # the row's errors are reported when it is compiled
             self._flow = None
             return None
         places = {(compiled.ids[node], name): mark.name for (node, name), mark in found.items()}
@@ -296,10 +296,10 @@ class _Mark:
 
 
 def _marked(workflow: Workflow[Any]) -> Iterator[tuple[tuple[Node, str], _Mark]]:
-    """The inputs in which marks stand.
+    """The inputs that contain marks.
 
     Raises:
-        LookupError: A node is bypassed: what is linked in its place may depend on values.
+        LookupError: A node is bypassed: the links that replace it may depend on values.
     """
     for node in linked_nodes(workflow.roots):
         if node._marks is not None and node._marks.bypassed:
@@ -314,8 +314,8 @@ class _Template:
 
     Args:
         source: The prompt, and where it comes from.
-        places: The inputs that are filled, and by which parameter.
-        schema: Tells which inputs take models and files.
+        places: The inputs to fill, with their parameters.
+        schema: Says which inputs take models and files.
     """
 
     def __init__(self, source: Source, places: Mapping[Input, str], schema: Schema) -> None:
@@ -341,10 +341,10 @@ class _Template:
         """The prompt with these values.
 
         Args:
-            values: By the parameter.
+            values: By parameter.
 
         Raises:
-            CompileError: A value is none that a prompt can hold.
+            CompileError: A prompt cannot hold a value.
         """
         source, lines = self._source, self._lines
         prompt: Prompt = dict(source.prompt)
@@ -417,12 +417,12 @@ def _called_with(workflow: Workflow[Any] | None, values: Mapping[str, Any]) -> W
 
 
 def _line(node_id: str, node: Mapping[str, Any]) -> str:
-    """What the hash takes of a node."""
+    """The part of a node that is hashed."""
     return _encode([node_id, node.get("class_type"), node.get("inputs")])
 
 
 def _file_inputs(schema: Schema, node: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """The inputs of a node that take a file, and whether it is one that is uploaded."""
+    """The inputs of a node that take a file, and whether the file is uploaded."""
     inputs = object_or_empty(node.get("inputs"))
     known = schema.get(node.get("class_type", ""))
     entries = unfold_inputs(known.inputs, inputs) if known is not None else ()

@@ -1,4 +1,4 @@
-"""What a batch tells while it runs, and when it has ended."""
+"""The events of a running batch, and its summary."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .record import STATES, Failure, SavedOutput, State
 
 @dataclass(frozen=True)
 class RowEvent:
-    """A row has come to another state, and the ledger has it.
+    """A row has changed its state, and the ledger has recorded it.
 
     Attributes:
         number: The row.
         state: Its state.
         server: The server that has or had it.
         prompt_id: Its prompt's id.
-        failure: Why it failed, or waits again; None where it did not fail.
-        error: What was said of it.
+        failure: Why it failed, or waits again; None if it did not fail.
+        error: The error message.
         files: Its files.
     """
 
@@ -35,12 +35,12 @@ class RowEvent:
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """A server gets rows from now on, or is left alone for a while.
+    """A server gets rows from now on, or is skipped for a while.
 
     Attributes:
         url: The server.
-        available: Which of the two.
-        reason: Why it is left alone.
+        available: Whether it gets rows.
+        reason: Why it is skipped.
     """
 
     url: str
@@ -53,14 +53,14 @@ BatchEvent: TypeAlias = RowEvent | ServerEvent
 
 @dataclass(frozen=True)
 class ServerStanding:
-    """What a server of a batch does.
+    """What a server of a batch is doing.
 
     Attributes:
         url: The server.
         available: Whether it gets rows.
         rows: The rows that it has.
         completed: How many rows it has completed in this run.
-        doing: What it is at, as the end of a sentence; empty where nobody knows.
+        doing: What it is doing, as the end of a sentence; empty if unknown.
         reason: Why it gets none.
     """
 
@@ -74,14 +74,14 @@ class ServerStanding:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a batch is.
+    """The progress of a batch.
 
     Attributes:
-        total: How many rows the sweep has; None where nobody knows.
+        total: How many rows the sweep has; None if unknown.
         counts: How many rows are in each state.
-        here: How many rows came to an end in this run.
-        seconds: For how long it runs.
-        servers: What each server does.
+        here: How many rows ended in this run.
+        seconds: How long it has been running.
+        servers: What each server is doing.
     """
 
     total: int | None
@@ -92,27 +92,27 @@ class Standing:
 
     @property
     def ended(self) -> int:
-        """How many rows need nothing more."""
+        """How many rows are finished."""
         return sum(self.counts[state] for state in STATES if state not in ("pending", "in_progress"))
 
     @property
     def rate(self) -> float:
-        """Rows a second, since this run began."""
+        """Rows per second, since this run started."""
         return self.here / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """The seconds that the rest takes at this rate; None where nobody knows."""
+        """The remaining seconds at this rate; None if unknown."""
         return None if self.total is None or not self.here else (self.total - self.ended) / self.rate
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a batch has come to.
+    """The summary of a batch.
 
     Attributes:
         counts: How many rows are in each state.
-        out: The folder of the outputs.
+        out: The output folder.
         ledger: The ledger's file.
         seconds: How long it took.
         stopped: Whether it was stopped before its end.

@@ -1,4 +1,4 @@
-"""What becomes of a row whose attempt gave nothing, by the class of what went wrong."""
+"""What happens to a row whose attempt failed, by the class of failure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final, Literal, TypeAlias
 from .record import Ending
 
 Verdict: TypeAlias = Literal["again", "alone", "aside"]
-"""``again``: it waits for whichever server is free. ``alone``: it is sent once more, to a server that was
-freed and does nothing else meanwhile. ``aside``: it is not sent again until somebody says so.
+"""``again``: it waits for any free server. ``alone``: it is sent once more, to a server that was freed and
+does nothing else meanwhile. ``aside``: it is not sent again until someone retries it.
 """
 
 _MOST: Final[Mapping[str, int]] = {"lost": 5, "abandoned": 5, "server_gone": 5, "download": 3}
-"""How often a row may end so. One that takes a server down with it must not go from server to server."""
+"""How often a row may end in each way. A row that brings a server down must not go from server to server."""
 
 
 def verdict(ending: Ending, earlier: Mapping[str, int]) -> Verdict:

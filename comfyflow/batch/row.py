@@ -14,20 +14,20 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 """A value that JSON can hold."""
 
 _SHOWN: Final = 20
-"""So many different problems are told."""
+"""At most this many different problems are reported."""
 _PLACES: Final = 3
-"""So many places are told of a problem that many rows have."""
+"""At most this many places are reported for a problem of many rows."""
 
 
 @dataclass(frozen=True)
 class RowProblem:
-    """Something that is wrong with a row.
+    """A problem of a row.
 
     Attributes:
-        column: The column, as it was given; ``""`` where the row as a whole is wrong.
-        reason: What is wrong; with the column in front it is a sentence.
-        place: Where the row stands: ``rows.csv, line 7``; ``""`` where only its number tells.
-        row: The number of the row; None where it is wrong for all, as the name of a column is.
+        column: The column, as given; ``""`` if the row as a whole is wrong.
+        reason: The predicate of a sentence whose subject is the column.
+        place: Where the row is: ``rows.csv, line 7``; ``""`` if only its number is known.
+        row: The number of the row; None if all rows have the problem, such as a wrong column name.
     """
 
     column: str
@@ -42,7 +42,7 @@ class RowProblem:
 
     @property
     def sentence(self) -> str:
-        """What is wrong, without the place."""
+        """The problem, without the place."""
         return f"{self.column} {self.reason}" if self.column else self.reason
 
     def __str__(self) -> str:
@@ -55,9 +55,9 @@ class Row:
 
     Attributes:
         number: Its position in the sweep, from 0.
-        parameters: JSON values by the parameter's name; what is not there is the default.
-        place: Where it stands: ``rows.csv, line 7``; ``""`` where only its number tells.
-        problems: What is wrong with it. A row with problems must not be sent.
+        parameters: JSON values by the parameter's name; missing ones have their defaults.
+        place: Where it is: ``rows.csv, line 7``; ``""`` if only its number is known.
+        problems: Its problems. A row with problems must not be sent.
     """
 
     number: int
@@ -67,19 +67,19 @@ class Row:
 
     @property
     def where(self) -> str:
-        """What to call it in a message."""
+        """Its name in messages."""
         return f"row {self.number} ({self.place})" if self.place else f"row {self.number}"
 
 
 class ProblemList:
-    """The problems of many rows, so that they can be told at once; of a great many, the first are kept."""
+    """The problems of many rows, to report them together; if there are very many, the first are kept."""
 
     def __init__(self) -> None:
         self.kept: list[RowProblem] = []
         self.count: int = 0
 
     def add(self, problems: Iterable[RowProblem]) -> None:
-        """Take more of them."""
+        """Add problems."""
         for problem in problems:
             self.count += 1
             if len(self.kept) < ROW_PROBLEMS:
@@ -89,7 +89,7 @@ class ProblemList:
         """Raise if there are any.
 
         Raises:
-            RowsError: There are.
+            RowsError: There are problems.
         """
         if self.count:
             raise RowsError("\n".join(self._lines()), self.kept, self.count)

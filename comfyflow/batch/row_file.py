@@ -1,7 +1,6 @@
 """Rows in files: CSV as spreadsheets write it, and JSON Lines.
 
-Files are read line by line, as often as they are asked for. Every row knows the line on which it
-begins.
+Files are read line by line, each time the rows are iterated. Every row knows the line that it begins on.
 """
 
 from __future__ import annotations
@@ -38,22 +37,22 @@ _Record = tuple[int, "list[str] | str"]
 
 
 class _Unreadable(Exception):
-    """A file, from some line on; the text says why."""
+    """A file cannot be read from some line on; the string says why."""
 
 
 class CsvFile(RowSource):
     """The rows of a CSV file: the first line names the columns.
 
-    The separator is the one of comma, semicolon and tab that the first line has most of, or what
-    ``sep=`` in front of it says. An empty cell is the default; rows without any value are skipped,
-    and so are columns whose name begins with ``#``.
+    The separator is comma, semicolon or tab, whichever is most frequent in the first line, or the one given
+    by a ``sep=`` line before it. An empty cell means the default; rows without values are skipped, and so are
+    columns whose name begins with ``#``.
 
     Args:
         path: The file.
-        encoding: How it is encoded; by default UTF-8, or UTF-16 where it begins so.
+        encoding: How it is encoded; by default UTF-8, or UTF-16 if it begins with its mark.
 
     Raises:
-        RowsError: There is no such file.
+        RowsError: The file does not exist.
     """
 
     def __init__(self, path: Path, encoding: str | None = None) -> None:
@@ -82,7 +81,7 @@ class CsvFile(RowSource):
             key = name if isinstance(column, str) else column.name
             if key in first:
                 where = f"columns {_letters(first[key])} and {_letters(index)}"
-                problems.add([RowProblem(name, f"stands twice: in {where}", self._place(1))])
+                problems.add([RowProblem(name, f"appears twice: in {where}", self._place(1))])
             elif isinstance(column, str):
                 problems.add([RowProblem(name, column, self._place(1))])
             else:
@@ -91,25 +90,25 @@ class CsvFile(RowSource):
         return _CsvColumns(self, columns)
 
     def converted_rows(self, columns: Mapping[int, Column | None]) -> Iterator[Given]:
-        """The rows, with the cells of these columns as JSON.
+        """Yield the rows, with the cells of these columns as JSON.
 
         Args:
             columns: The columns by their position.
 
         Raises:
-            RowsError: It cannot be read any more.
+            RowsError: It can no longer be read.
         """
         return self.rows(*self._read(), columns)
 
     def rows(
         self, header: list[str], rows: Iterator[_Record], columns: Mapping[int, Column | None]
     ) -> Iterator[Given]:
-        """The rows as they are given out.
+        """Yield the rows.
 
         Args:
             header: The names of the columns.
-            rows: What stands below.
-            columns: The columns that count, by their position; the cells of None stay texts.
+            rows: The lines below.
+            columns: The columns to use, by position; the cells of None stay strings.
         """
         for line, cells in rows:
             place = self._place(line)
@@ -146,13 +145,13 @@ class CsvFile(RowSource):
             raise
 
     def _read(self) -> tuple[list[str], Generator[_Record]]:
-        """The names of the columns, and what stands below.
+        """The names of the columns, and the lines below.
 
         Raises:
-            RowsError: There is no first line that can be read.
+            RowsError: There is no readable first line.
         """
         records = self._records()
-        line, first = next(records, (1, "there is nothing in it; the first line names the columns"))
+        line, first = next(records, (1, "it is empty; the first line must name the columns"))
         if isinstance(first, str):
             raise RowsError(f"{self._place(line)}: {first}")
         if len(first) > ROW_COLUMNS:
@@ -188,7 +187,7 @@ class CsvFile(RowSource):
 
 
 class _CsvColumns(RowSource):
-    """A CSV file of which the columns are known; None where it cannot be read."""
+    """A CSV file whose columns are known; None if it cannot be read."""
 
     def __init__(self, file: CsvFile, columns: Mapping[int, Column | None] | None) -> None:
         self._file = file
@@ -200,13 +199,13 @@ class _CsvColumns(RowSource):
 
 
 class JsonLines(RowSource):
-    """The rows of a file of JSON Lines: an object a line. Empty lines are skipped.
+    """The rows of a JSON Lines file: one object per line. Empty lines are skipped.
 
     Args:
         path: The file.
 
     Raises:
-        RowsError: There is no such file.
+        RowsError: The file does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -238,12 +237,14 @@ class JsonLines(RowSource):
         try:
             value = decode_json(text, members)
         except (ValueError, RecursionError) as error:
-            hint = "; JSON Lines has one object a line" if text.lstrip()[:1] == "[" else ""
-            return _broken(f"is no JSON: {error}{hint}", place)
+            hint = "; JSON Lines has one object per line" if text.lstrip()[:1] == "[" else ""
+            return _broken(f"is not JSON: {error}{hint}", place)
         if twice:
             return _broken(f"has {', '.join(map(repr, twice))} twice", place)
         if not is_object(value):
-            return _broken(f"is no JSON object but {text.strip()!r:.60}; JSON Lines has one a line", place)
+            return _broken(
+                f"is not a JSON object but {text.strip()!r:.60}; JSON Lines has one per line", place
+            )
         return Given(value, place)
 
 
@@ -256,24 +257,22 @@ def _counts(name: str) -> bool:
 
 
 def _unnamed(header: list[str], cells: list[str], place: str) -> tuple[RowProblem, ...]:
-    """What is wrong with cells that stand under no name."""
+    """The problems of cells in columns without a name."""
     if len(cells) <= len(header) and "" not in header:
         return ()
     found = [index for index, text in enumerate(cells) if text and header[index : index + 1] == [""]]
     found += [index for index in range(len(header), len(cells)) if cells[index]]
     hint = ""
     if any(text[:1] == " " and text.lstrip()[:1] == '"' for text in cells):
-        hint = "; no space may stand between a separator and a quote"
+        hint = "; there must be no space between a separator and a quote"
     return tuple(
-        RowProblem(
-            "", f"{cells[index]!r:.60} stands in column {_letters(index)}, which has no name{hint}", place
-        )
+        RowProblem("", f"{cells[index]!r:.60} is in column {_letters(index)}, which has no name{hint}", place)
         for index in found
     )
 
 
 def _letters(index: int) -> str:
-    """How a spreadsheet calls a column: A, B, … Z, AA."""
+    """A spreadsheet's name for a column: A, B, … Z, AA."""
     name = ""
     index += 1
     while index:
@@ -284,7 +283,7 @@ def _letters(index: int) -> str:
 
 def _explained(reason: str, text: str) -> str:
     if _ROUNDED.fullmatch(text):
-        return f"{reason} (a spreadsheet has rounded a large number: make the column one of texts)"
+        return f"{reason} (a spreadsheet has rounded a large number: format the column as text)"
     return reason
 
 
@@ -296,13 +295,13 @@ def _about(error: csv.Error) -> str:
 
 
 def _separator_of(line: str) -> str:
-    """The sign that separates the names in a first line: the most frequent one outside quotes."""
+    """The separator in a first line: the most frequent candidate outside quotes."""
     outside = "".join(line.split('"')[::2])
     return max(_SEPARATORS, key=outside.count)
 
 
 def _encoding_of(path: Path) -> str:
-    """How a file is encoded, by the bytes that it begins with.
+    """A file's encoding, by its first bytes.
 
     Raises:
         RowsError: It cannot be read.
@@ -319,11 +318,11 @@ def _opened(path: Path, encoding: str) -> IO[str]:
     try:
         return path.open(encoding=encoding, newline="", errors="surrogateescape")
     except LookupError:
-        raise _Unreadable(f"there is no encoding {encoding!r}") from None
+        raise _Unreadable(f"unknown encoding {encoding!r}") from None
 
 
 def _lines(file: IO[str], encoding: str) -> Iterator[str]:
-    """The lines of a file, each with its end.
+    """The lines of a file, with line ends.
 
     Raises:
         _Unreadable: A line is too long, or not in the encoding.
@@ -340,8 +339,8 @@ def _lines(file: IO[str], encoding: str) -> Iterator[str]:
         if not line.isascii() and _NO_UTF8.search(line):
             raise _Unreadable(
                 f"is not in the encoding {encoding}; save the file as UTF-8 "
-                "(in Excel: CSV UTF-8), or say how it is encoded"
+                "(in Excel: CSV UTF-8), or specify its encoding"
             )
         if "\0" in line:
-            raise _Unreadable("has a NUL character, which no text has; is it a file of rows?")
+            raise _Unreadable("contains a NUL character, which text never does; is it a file of rows?")
         yield line

@@ -1,7 +1,7 @@
 """Where rows come from: axes of a grid and their product, samples, lists, streams.
 
-A source gives rows one by one and holds none. `RowSource.converted` gives the same source with its
-values turned into JSON: those of an axis at once, those of other sources as they come.
+A source yields rows one by one and stores none. `RowSource.converted` returns the same source with its values
+converted to JSON: those of an axis immediately, those of other sources as they come.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .row import ProblemList, Row, RowProblem
 
 
 class Given(NamedTuple):
-    """A row as a source gives it.
+    """A row from a source.
 
     Attributes:
-        values: Values by the name of the column.
-        place: Where it stands, or ``""``.
-        problems: What is wrong with it.
+        values: Values by column name.
+        place: Where it is, or ``""``.
+        problems: Its problems.
     """
 
     values: Mapping[str, Any]
@@ -40,9 +40,9 @@ class RowSource(ABC):
     """Where rows come from.
 
     Attributes:
-        total: How many rows there are; None where that is not known, or where there is no end.
+        total: How many rows there are; None if unknown or endless.
         repeatable: Whether the rows can be read a second time.
-        settled: Whether all rows have the same columns, and each value was checked already.
+        settled: Whether all rows have the same columns, and every value has been checked.
     """
 
     total: int | None = None
@@ -57,23 +57,23 @@ class RowSource(ABC):
             yield given
 
     def at(self, index: int) -> Given | None:
-        """The row at a position; None where rows can only be read one after another."""
+        """The row at a position; None if rows can only be read in sequence."""
         del index
         return None
 
     def converted(self, converter: Converter, problems: ProblemList) -> RowSource:
-        """The same with values of JSON.
+        """The same source with JSON values.
 
         Args:
-            converter: What turns values into JSON.
-            problems: Takes what is wrong with all rows at once: the name of a column, a value of an axis.
+            converter: Converts values to JSON.
+            problems: Collects problems of all rows: a column name, a value of an axis.
         """
         del problems
         return Converted(self, converter)
 
 
 class Converted(RowSource):
-    """Another source, each row converted as it comes."""
+    """Another source, whose rows are converted as they come."""
 
     def __init__(self, source: RowSource, converter: Converter) -> None:
         self._source = source
@@ -101,11 +101,11 @@ class Converted(RowSource):
 
 
 class Axis(RowSource):
-    """One column with its values; a row for each.
+    """One column with its values: one row for each.
 
     Args:
-        name: The column; ``""`` is that of the seeds.
-        values: The values; texts that people wrote are `Text`.
+        name: The column; ``""`` for the seeds.
+        values: The values; strings that users wrote are `Text`.
     """
 
     def __init__(self, name: str, values: Sequence[Any], *, settled: bool = False) -> None:
@@ -142,13 +142,13 @@ class Axis(RowSource):
 
 
 class SeedAxis(RowSource):
-    """Seeds, each another: the same ones in every batch with the same key.
+    """Distinct seeds: the same ones in every batch with the same key.
 
     Args:
-        name: The column; None is the one that seeds are for.
+        name: The column; None for the default one.
         count: How many.
-        key: Which ones.
-        largest: The largest.
+        key: Selects which ones.
+        largest: The largest seed.
     """
 
     def __init__(
@@ -187,13 +187,13 @@ class SeedAxis(RowSource):
 
 
 class Product(RowSource):
-    """Every row of one source with every row of the others; the last one turns fastest.
+    """Every row of one source with every row of the others; the last one varies fastest.
 
     Args:
-        parts: The sources. Only the first may be one that can be read once.
+        parts: The sources. Only the first may be readable only once.
 
     Raises:
-        RowsError: Another one can be read only once, or has no end.
+        RowsError: Another one can be read only once, or is endless.
     """
 
     def __init__(self, parts: Sequence[RowSource]) -> None:
@@ -201,7 +201,7 @@ class Product(RowSource):
         for part in self._parts[1:]:
             if not part.repeatable:
                 raise RowsError(
-                    "rows of a generator or a stream can be read only once: let them stand first, "
+                    "rows of a generator or a stream can be read only once: put them first, "
                     "or make them a list"
                 )
         totals = [part.total for part in self._parts]
@@ -253,9 +253,9 @@ class Sample(RowSource):
     """Some rows of a source, drawn without repetition; a larger sample begins with the smaller one.
 
     Args:
-        source: The source; its rows can be asked for by position.
-        count: How many; all of them where there are no more.
-        key: Which ones.
+        source: The source, whose rows are available by position.
+        count: How many; all if there are fewer.
+        key: Selects which ones.
     """
 
     def __init__(self, source: RowSource, count: int, key: int) -> None:
@@ -282,10 +282,10 @@ class Sample(RowSource):
 
 
 class Listed(RowSource):
-    """Rows of Python: mappings, or `Row`.
+    """Rows from Python: mappings, or `Row`.
 
     Args:
-        rows: A list of them, another collection, or what gives them one after another.
+        rows: A list or other collection of them, or an iterable.
     """
 
     def __init__(self, rows: Iterable[Any]) -> None:
@@ -303,10 +303,10 @@ class Listed(RowSource):
 
 
 class Streamed(RowSource):
-    """Rows of Python that come asynchronously.
+    """Rows from Python that come asynchronously.
 
     Args:
-        rows: What gives them.
+        rows: An asynchronous iterable of them.
     """
 
     repeatable = False
@@ -325,7 +325,7 @@ class Streamed(RowSource):
 
 
 def given_of(row: Any) -> Given:
-    """A row of Python.
+    """A row from Python.
 
     Args:
         row: A mapping, or a `Row`.
@@ -341,23 +341,27 @@ def given_of(row: Any) -> Given:
     if isinstance(row, str):
         hint = "; a DataFrame gives rows by to_dict('records')"
     raise RowsError(
-        f"a row is a mapping of parameters to values, not {row!r:.60} ({type(row).__name__}){hint}"
+        f"a row must be a mapping of parameters to values, not {row!r:.60} ({type(row).__name__}){hint}"
     )
 
 
 def listed(source: RowSource) -> RowSource:
-    """A source of which rows can be asked for by position: itself, or what it has in a list.
+    """A source whose rows are available by position: itself, or its rows in a list.
 
     Raises:
-        RowsError: It has no end, or too many rows.
+        RowsError: It is endless, or has too many rows.
     """
     if source.total is not None and (source.total == 0 or source.at(0) is not None):
         return source
     if not source.repeatable:
-        raise RowsError("a sample can be drawn of a grid, a file or a list, not of a generator or a stream")
+        raise RowsError(
+            "a sample can be drawn from a grid, a file or a list, but not from a generator or a stream"
+        )
     rows = list(islice(source, AXIS_VALUES + 1))
     if len(rows) > AXIS_VALUES:
-        raise RowsError(f"a sample can be drawn of {AXIS_VALUES:,} rows of a file, and there are more")
+        raise RowsError(
+            f"a sample can be drawn from at most {AXIS_VALUES:,} rows of a file, and there are more"
+        )
     return _Kept(rows)
 
 

@@ -1,4 +1,4 @@
-"""The rows of a sweep: grids, seeds, files, folders of pictures, anything that Python can iterate.
+"""The rows of a sweep: grids, seeds, files, folders of pictures, any Python iterable.
 
 ::
 
@@ -6,11 +6,11 @@
     rows = Rows.csv("rows.csv").checked(txt2img)
     for row in rows: ...
 
-Rows are made one by one, as they are asked for. `Rows.checked` types them by the parameters of what
-is run. What can be read twice (a grid, a file, a list) is checked as a whole before the first row is
-given out, and everything that is wrong is told at once. What can be read only once (a generator, an
-asynchronous source), and what stands behind the first million rows, is checked as it comes: a row
-that is wrong has `Row.problems` then, and is not to be sent.
+Rows are made one by one, on demand. `Rows.checked` types them by the parameters of the target. A source that
+can be read twice (a grid, a file, a list) is checked completely before the first row is yielded, and all
+problems are reported together. A source that can be read only once (a generator, an asynchronous source), and
+everything after the first million rows, is checked as it comes: an invalid row then has `Row.problems`, and
+must not be sent.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _LISTED: Final = 5
 
 
 class Rows(Iterable[Row], AsyncIterable[Row]):
-    """Rows of parameters, made as they are asked for.
+    """Rows of parameters, made on demand.
 
-    ``one * other`` is every row of one with every row of the other, the last turning fastest.
+    ``one * other`` is every row of one with every row of the other; the last varies fastest.
 
     Args:
         source: Where they come from; see the class methods.
-        columns: What they were typed by.
+        columns: The columns that they were typed by.
     """
 
     def __init__(self, source: RowSource, columns: Columns | None = None) -> None:
@@ -55,11 +55,11 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
 
     @classmethod
     def of(cls, rows: Iterable[Any] | AsyncIterable[Any]) -> Rows:
-        """Rows of Python.
+        """Rows from Python.
 
         Args:
-            rows: Mappings of parameters to values, or `Row`; a list of them, or what gives them one
-                after another, without an end or asynchronously too.
+            rows: Mappings of parameters to values, or `Row`; a list of them, or an iterable, which may be
+                endless or asynchronous.
         """
         if isinstance(rows, Rows):
             return rows
@@ -72,12 +72,12 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
         """All combinations of some values.
 
         Args:
-            axes: Values by the parameter's name; or axes as one writes them on a command line:
-                ``steps=10,20,30``, with quotes around a text that has a comma, or as a JSON array.
-            values: The same by keywords.
+            axes: Values by the parameter's name; or axes as on the command line: ``steps=10,20,30``, with
+                quotes around a string that contains a comma, or as a JSON array.
+            values: The same as keywords.
 
         Raises:
-            RowsError: An axis has no value, is written twice, or is no axis.
+            RowsError: An axis has no value, is given twice, or is invalid.
         """
         found: list[tuple[str, list[Any]]] = []
         for axis in (*axes, values):
@@ -93,14 +93,14 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
 
     @classmethod
     def seeds(cls, count: int | str, *, key: int = 0) -> Rows:
-        """Different seeds, the same ones whenever they are asked for.
+        """Distinct seeds, the same ones each time.
 
         Args:
-            count: How many; ``NAME=COUNT`` where the parameter is not called ``seed``.
+            count: How many; ``NAME=COUNT`` if the parameter is not called ``seed``.
             key: Another key gives other seeds.
 
         Raises:
-            RowsError: It is no number above 0.
+            RowsError: It is not a number above 0.
         """
         name, separator, number = str(count).rpartition("=")
         try:
@@ -108,7 +108,9 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
         except ValueError:
             many = 0
         if many < 1 or (separator and not name):
-            raise RowsError(f"seeds are COUNT, or NAME=COUNT, with a count above 0; not {str(count)!r:.60}")
+            raise RowsError(
+                f"seeds must be COUNT, or NAME=COUNT, with a count above 0; not {str(count)!r:.60}"
+            )
         return cls(SeedAxis(name or None, many, key))
 
     @classmethod
@@ -117,42 +119,42 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
 
         Args:
             path: The file.
-            encoding: How it is encoded; by default UTF-8, or UTF-16 where it begins so.
+            encoding: Its encoding; by default UTF-8, or UTF-16 if it begins with its mark.
 
         Raises:
-            RowsError: There is no such file.
+            RowsError: The file does not exist.
         """
         return cls(CsvFile(Path(path), encoding))
 
     @classmethod
     def jsonl(cls, path: str | os.PathLike[str]) -> Rows:
-        """The rows of a file of JSON Lines: an object a line.
+        """The rows of a JSON Lines file: one object per line.
 
         Args:
             path: The file.
 
         Raises:
-            RowsError: There is no such file.
+            RowsError: The file does not exist.
         """
         return cls(JsonLines(Path(path)))
 
     @classmethod
     def each(cls, *written: str, **patterns: str) -> Rows:
-        """A row for each file that a pattern fits, in the order of their names.
+        """A row for each file that matches a pattern, sorted by name.
 
         Args:
             written: ``image=photos/*.png``; ``**`` stands for any number of folders.
-            patterns: The same by keywords. Of several patterns, all combinations.
+            patterns: The same as keywords. With several patterns, all combinations.
 
         Raises:
-            RowsError: No file fits.
+            RowsError: No file matches.
         """
         found: list[tuple[str, str]] = []
         for text in written:
             name, separator, pattern = text.partition("=")
             if not separator or not name or not pattern:
                 raise RowsError(
-                    f"files are given as NAME=PATTERN, such as image=photos/*.png; not {text!r:.60}"
+                    f"files must be given as NAME=PATTERN, such as image=photos/*.png; not {text!r:.60}"
                 )
             found.append((name.strip(), pattern))
         found += patterns.items()
@@ -163,30 +165,30 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
         return self._product([self._source, other._source])
 
     def sample(self, count: int, *, key: int = 0) -> Rows:
-        """Some of the rows, in an order that looks random; the same ones whenever they are asked for.
+        """A random sample of the rows; the same ones each time.
 
-        Nothing is listed for it: of a grid of any size a few rows cost no more than they are. A larger
+        Nothing is listed for it: the cost depends only on the size of the sample, not of the grid. A larger
         sample begins with the smaller one.
 
         Args:
-            count: How many; all rows where there are no more.
+            count: How many; all if there are fewer.
             key: Another key draws others.
 
         Raises:
-            RowsError: It is no number above 0, or these rows can be read only once.
+            RowsError: It is not a number above 0, or these rows can be read only once.
         """
         if count < 1:
-            raise RowsError(f"a sample has at least 1 row, not {count}")
+            raise RowsError(f"a sample must have at least 1 row, not {count}")
         return Rows(Sample(listed(self._source), count, key), self._columns)
 
     def checked(self, columns: WorkflowFunction[..., Any] | Parameters | Columns) -> Rows:
-        """The same rows, typed; see the module for what is checked now, and what as it comes.
+        """The same rows, typed; see the module for what is checked now, and what is checked later.
 
         Args:
-            columns: What is run, or its columns.
+            columns: The target, or its columns.
 
         Raises:
-            RowsError: Something is wrong with them: everything, by row and column.
+            RowsError: They have problems; all are listed, by row and column.
         """
         known = columns_of(columns)
         problems = ProblemList()
@@ -208,9 +210,9 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
 
     @property
     def total(self) -> int | None:
-        """How many rows there are; None where there is no end, and where that is not known.
+        """How many rows there are; None if unknown or endless.
 
-        Of a file it is known once it was checked.
+        For a file it is known once it has been checked.
         """
         return self._source.total if self._source.total is not None else self._counted
 
@@ -245,14 +247,14 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
     @classmethod
     def _product(cls, parts: list[RowSource]) -> Rows:
         if not parts:
-            raise RowsError("a grid has at least one axis: steps=10,20,30")
+            raise RowsError("a grid must have at least one axis: steps=10,20,30")
         if len(parts) > ROW_COLUMNS:
-            raise RowsError(f"a sweep has at most {ROW_COLUMNS:,} axes, not {len(parts):,}")
+            raise RowsError(f"a sweep can have at most {ROW_COLUMNS:,} axes, not {len(parts):,}")
         return cls(Product(parts) if len(parts) > 1 else parts[0])
 
 
 def _is_broken(problems: tuple[RowProblem, ...]) -> bool:
-    """Whether a row could not be read at all: that it then lacks something need not be said."""
+    """Whether a row could not be read at all: its missing values need not be reported then."""
     return any(not problem.column for problem in problems)
 
 
@@ -260,23 +262,25 @@ def _written(axis: str) -> tuple[str, list[Any]]:
     """The name and the values of an axis on a command line.
 
     Raises:
-        RowsError: It is none.
+        RowsError: It is not an axis.
     """
     name, separator, text = axis.partition("=")
     name = name.strip()
     if not separator or not name:
-        raise RowsError(f"an axis is NAME=VALUE,VALUE,…, not {axis!r:.60}")
+        raise RowsError(f"an axis must be NAME=VALUE,VALUE,…, not {axis!r:.60}")
     if text.lstrip()[:1] == "[":
         try:
             values = decode_json(text)
         except (ValueError, RecursionError):
-            values = None  # a text that begins so
+            values = None  # a string that begins like that
         if is_array(values):
             return name, _values(name, values)
     try:
         cells = next(csv.reader([text], skipinitialspace=True, strict=True), list[str]())
     except csv.Error as error:
-        raise RowsError(f"the axis {name} cannot be read: {error}; write quotes in a text twice") from None
+        raise RowsError(
+            f"the axis {name} cannot be read: {error}; double the quotes within a string"
+        ) from None
     if "" in cells:
         raise RowsError(f'the axis {name} has an empty value; write it as JSON: {name}=["", "…"]')
     return name, _values(name, map(Text, cells))
@@ -294,35 +298,35 @@ def _values(name: str, given: Iterable[Any]) -> list[Any]:
 def _refuse_twice(names: list[str]) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise RowsError(f"the axis {name} is written twice; give all its values at once: {name}=…,…")
+            raise RowsError(f"the axis {name} is given twice; give all its values together: {name}=…,…")
 
 
 def _files(pattern: str) -> list[Text]:
-    """The files that a pattern fits, sorted.
+    """The files that match a pattern, sorted.
 
     Raises:
         RowsError: There is none, or there are too many.
     """
-    pattern = os.path.expanduser(pattern)  # noqa: PTH111  # a pattern is no path
+    pattern = os.path.expanduser(pattern)  # noqa: PTH111  # a pattern is not a path
     found: list[str] = []
     for path in iglob(pattern, recursive=True):  # noqa: PTH207  # keeps a pattern relative or absolute
         if os.path.isfile(path):  # noqa: PTH113
             found.append(path)
             if len(found) > AXIS_VALUES:
-                raise RowsError(f"{pattern} fits more than {AXIS_VALUES:,} files")
+                raise RowsError(f"{pattern} matches more than {AXIS_VALUES:,} files")
     if not found:
-        raise RowsError(f"no file fits {pattern}{_beside(pattern)}")
+        raise RowsError(f"no file matches {pattern}{_beside(pattern)}")
     return [Text(path) for path in sorted(found)]
 
 
 def _beside(pattern: str) -> str:
-    """What there is where a pattern looks: the end of a message."""
+    """What exists where a pattern looks: the end of a message."""
     folder, wanted = os.path.split(pattern)
     where = Path(folder or ".")
     try:
         names = sorted(path.name for path in islice(where.iterdir(), 1000) if path.is_file())
     except OSError:
-        return f"; there is no folder {where}" if "*" not in folder and not where.exists() else ""
+        return f"; folder not found: {where}" if "*" not in folder and not where.exists() else ""
     if not names:
         return f"; {where} has no files"
     near = nearest(wanted, names)

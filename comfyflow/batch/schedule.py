@@ -1,10 +1,10 @@
 """Which row goes to which server next, without I/O.
 
-A server is given only what it can run: rows whose node classes it has, and whose files it lists. What no
-server lists goes to any that has the classes, and that server says what is wrong: some take more than they
-list. Rows that need the same models go to the same server, one after the other, so that it loads them once: a
-server stays with the models that it has for as long as rows wait for them, and then takes those that most
-rows wait for and fewest servers have.
+A server gets only rows that it can run: those whose node classes it has, and whose files it lists. A row
+whose files no server lists goes to any server with its classes, which reports what is wrong: some accept more
+than they list. Rows that need the same models go to the same server, one after the other, so that it loads
+them once: a server keeps its models for as long as rows wait for them, and then takes those that most rows
+wait for and fewest servers have.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from itertools import islice
 from typing import Final
 
 _LOOKED_AT: Final = 64
-"""How many kinds of rows are compared when a server is to turn to another one."""
+"""How many kinds of rows are compared when a server switches to another one."""
 
 _OVERTAKEN: Final = 4
-"""After how many times the window a row that waits is taken before all others."""
+"""A waiting row is taken before all others after this many times the window."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a row needs of a server.
+    """What a row needs from a server.
 
     Attributes:
         classes: Node classes.
@@ -40,8 +40,8 @@ class Offer:
     """A node class that a server has.
 
     Attributes:
-        files: Every choice that its inputs list at this moment.
-        is_open: Whether it has inputs whose choices only the server itself can tell.
+        files: Every choice that its inputs currently list.
+        is_open: Whether it has inputs whose choices only the server knows.
     """
 
     files: frozenset[str] = frozenset()
@@ -50,12 +50,12 @@ class Offer:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A row that is to be sent.
+    """A row to send.
 
     Attributes:
         number: The row.
         server: The server.
-        alone: Whether the server is to be freed before it.
+        alone: Whether to free the server before it.
     """
 
     number: int
@@ -65,15 +65,15 @@ class Assignment:
 
 @dataclass
 class _Server:
-    """What is known of a server.
+    """What is known about a server.
 
     Attributes:
         available: Whether it answered when it was last asked.
-        asked: What it said of the classes that it was asked for; None for one that it does not have.
+        asked: Its answers about the requested classes; None for a class that it does not have.
         in_flight: The rows that it has.
-        warm: What the row that it was given last needs.
-        reserved: The row that it is to run alone, once it has nothing else.
-        alone: Whether it runs that one now.
+        warm: What its last row needs.
+        reserved: The row that it will run alone, once it has nothing else.
+        alone: Whether it is running that row.
     """
 
     available: bool = False
@@ -84,7 +84,7 @@ class _Server:
     alone: bool = False
 
     def lacks(self, need: Need) -> tuple[list[str], list[str]]:
-        """The classes and the files that it does not have."""
+        """The classes and files that it lacks."""
         classes = sorted(name for name in need.classes if self.asked.get(name) is None)
         offers = [offer for name in need.classes if (offer := self.asked.get(name)) is not None]
         if any(offer.is_open for offer in offers):
@@ -96,11 +96,11 @@ class _Server:
 
 
 class Schedule:
-    """The rows that wait, the servers, and who gets what.
+    """The waiting rows, the servers, and which server gets what.
 
     Args:
-        depth: How many rows a server has at once.
-        window: How many rows wait at most; a row that four times as many have overtaken is next.
+        depth: How many rows to queue per server.
+        window: How many rows may wait; a row that four times as many have overtaken is next.
     """
 
     def __init__(self, depth: int, window: int) -> None:
@@ -117,19 +117,19 @@ class Schedule:
     # Servers
 
     def add_server(self, url: str) -> None:
-        """Know a server; it gets nothing before it is `available`."""
+        """Add a server; it gets nothing before it is `available`."""
         self._servers.setdefault(url, _Server())
 
     def unknown(self, url: str) -> frozenset[str]:
-        """The classes that rows wait for and that a server was not asked for yet."""
+        """The classes that waiting rows need and that a server has not been asked for."""
         return frozenset(self._classes - self._servers[url].asked.keys())
 
     def available(self, url: str, offers: Mapping[str, Offer | None]) -> None:
-        """A server answers.
+        """Note that a server answers.
 
         Args:
             url: The server.
-            offers: What it says of the classes that it was asked for; None for one that it does not have.
+            offers: Its answers about the requested classes; None for a class that it does not have.
         """
         server = self._servers[url]
         server.available = True
@@ -137,9 +137,9 @@ class Schedule:
         self._runnable.clear()
 
     def away(self, url: str) -> None:
-        """A server does not answer: it gets nothing until it is `available` again.
+        """Note that a server does not answer: it gets nothing until it is `available` again.
 
-        When it comes back it may have other files, and none of its models in memory.
+        When it comes back it may have other files, and no models in memory.
         """
         server = self._servers[url]
         server.available = False
@@ -154,12 +154,12 @@ class Schedule:
     # Rows
 
     def add(self, number: int, need: Need, *, again: bool = False) -> None:
-        """A row waits.
+        """Add a waiting row.
 
         Args:
             number: The row.
             need: What it needs.
-            again: Whether it was sent before: then it is the first of its kind.
+            again: Whether it was sent before: then it goes first within its kind.
         """
         self._waiting[number] = need
         if need not in self._kinds:
@@ -172,12 +172,12 @@ class Schedule:
         self._newest = max(self._newest, number)
 
     def add_alone(self, number: int, need: Need) -> None:
-        """A row waits for a server that has nothing else to do."""
+        """Add a row that waits for an idle server."""
         self._alone[number] = need
         self._classes |= need.classes
 
     def remove(self, number: int) -> None:
-        """A row does not wait any more."""
+        """Remove a waiting row."""
         self._waiting.pop(number, None)
         if self._alone.pop(number, None) is not None:
             for server in self._servers.values():
@@ -185,11 +185,11 @@ class Schedule:
                     server.reserved = None
 
     def taken(self, url: str, number: int) -> None:
-        """A server has a row already, from before."""
+        """Note that a server has a row from an earlier run."""
         self._servers[url].in_flight.add(number)
 
     def finished(self, url: str, number: int) -> None:
-        """A server has a row no longer."""
+        """Note that a server no longer has a row."""
         server = self._servers[url]
         server.in_flight.discard(number)
         if server.alone and not server.in_flight:
@@ -228,7 +228,7 @@ class Schedule:
                 found.append(Assignment(number, url, alone=True))
         free = [url for url, server in self._servers.items() if self._is_free(server)]
         while free:
-            # One each, whoever has least first: the last rows of a sweep are spread.
+            # One each, the server with the fewest first: this spreads the last rows of a sweep.
             free.sort(key=lambda url: len(self._servers[url].in_flight))
             free = [url for url in free if self._give(url, found) and self._is_free(self._servers[url])]
         return found
@@ -257,14 +257,14 @@ class Schedule:
         return number
 
     def _trim(self, need: Need) -> bool:
-        """Drop the rows at a kind's head that do not wait any more; gives whether any is left."""
+        """Drop the rows at a kind's head that no longer wait; returns whether any is left."""
         kind = self._kinds[need]
         while kind and kind[0] not in self._waiting:
             kind.popleft()
         return bool(kind)
 
     def _choose(self, url: str) -> Need | None:
-        """The kind of rows that a server is given next."""
+        """The kind of rows that a server gets next."""
         for need in [need for need in islice(self._kinds, _LOOKED_AT) if not self._trim(need)]:
             del self._kinds[need]
         server = self._servers[url]
@@ -303,7 +303,7 @@ class Schedule:
         return all(need.classes <= each.asked.keys() and not each.can_run(need) for each in servers)
 
     def _reserve(self) -> None:
-        """Choose a server for each row that is to run alone: the one that is free soonest."""
+        """Choose a server for each row that must run alone: the one that is free soonest."""
         reserved = {server.reserved for server in self._servers.values()}
         for number, need in self._alone.items():
             if number in reserved:
@@ -320,9 +320,9 @@ class Schedule:
                 min(fitting, key=lambda server: len(server.in_flight)).reserved = number
 
     def impossible(self) -> dict[int, str]:
-        """The rows that no server can run, each with the reason; they wait no longer.
+        """The rows that no server can run, each with the reason; they no longer wait.
 
-        Nothing is said of a row while a server that might run it has not been asked.
+        A row is not reported while a server that might run it has not been asked.
         """
         found: dict[int, str] = {}
         if not self._servers:

@@ -1,4 +1,4 @@
-"""One of the servers of a batch: what it has, and prompts that are sent to it under ids of ours."""
+"""One of the servers of a batch: what it has, and prompts sent to it under our own ids."""
 
 from __future__ import annotations
 
@@ -47,29 +47,30 @@ from .schedule import Offer
 T = TypeVar("T")
 
 PATIENCE: Final = 60.0
-"""Seconds that a server may be away before the rows that it has go elsewhere."""
+"""Seconds that a server may be away before its rows are sent elsewhere."""
 
 LOOKS: Final = (0.1, 0.3, 0.8)
-"""Pauses before each further search for a prompt that an earlier process may have sent."""
+"""Pauses before each repeated search for a prompt that an earlier process may have sent."""
 
 _OF_THE_PROMPT: Final = (400, 413, 422)
-"""Answers that say something of the prompt, and not of the server."""
+"""Answers that concern the prompt, not the server."""
 
 _FREQUENT: Final = ("/api/prompt", "/api/history/")
-"""What is asked once a row and more."""
+"""Requests that are made at least once per row."""
 
 _LONG_PAUSE: Final = 3600.0
 
 _AT_ONCE: Final = 1
-"""How many frequent requests a server gets at once: each takes a connection of its own, and the more of these
-there are the more httpcore has to do for each request."""
+"""How many frequent requests a server gets at once: each takes its own connection, and the more connections
+there are, the more httpcore has to do for each request.
+"""
 
 
 _NO_BATCH: Final = (
-    "a batch needs servers that keep the ids of prompts, and the Comfy API v2 gives jobs ids of its own: "
-    "give the address of the ComfyUI behind it, or run the rows by client.run. Nothing was sent"
+    "a batch needs servers that keep the ids of prompts, and the Comfy API v2 gives jobs its own ids: "
+    "give the address of the ComfyUI behind it, or run the rows with client.run. Nothing was sent"
 )
-"""What is said of rows at such an address."""
+"""The error of rows at a Comfy API v2 address."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ class Ended:
 
     Attributes:
         ending: How.
-        error: What is to be said of it.
-        result: What it gave, if it ended well, for `BatchServer.save`.
+        error: The error message.
+        result: Its result, if it succeeded, for `BatchServer.save`.
         server_gone: Whether the server does not answer.
         files: Its files, once they are saved.
-        texts: Its texts, by node id, once its files are saved.
+        texts: Its text outputs, by node id, once its files are saved.
     """
 
     ending: Ending
@@ -98,9 +99,9 @@ class BatchServer:
 
     Args:
         url: Its address.
-        options: How it is connected to.
-        patience: Seconds that it may be away before its rows go elsewhere.
-        listens: Whether what happens to each prompt is heard over the socket, and not only its end.
+        options: How to connect to it.
+        patience: Seconds that it may be away before its rows are sent elsewhere.
+        listens: Whether to receive all events of each prompt over the socket, not only its end.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class BatchServer:
         self.client: Final = AsyncClient(url, **wanted)
         self.url: Final = self.client.url
         self.leaves_prompts: bool = False
-        """Whether a task that is cancelled leaves its prompt where it is."""
+        """Whether a cancelled task leaves its prompt on the server."""
         self._listens: Final = listens
         self._watch: Final = QueueWatch()
         self._nobody: Final = str(uuid.uuid4())
@@ -127,7 +128,7 @@ class BatchServer:
         """The prompts that it has, by row."""
 
     async def close(self) -> None:
-        """Close the connections. Prompts that it has go on."""
+        """Close the connections. Prompts on the server keep running."""
         await self.client.close()
 
     async def offers(self, classes: Iterable[str]) -> Mapping[str, Offer | None]:
@@ -137,7 +138,7 @@ class BatchServer:
             classes: Their names.
 
         Raises:
-            ClientError: It does not answer, or is no ComfyUI server.
+            ClientError: It does not answer, or is not a ComfyUI server.
         """
         core = self.client._core
         await self._drive(system_stats(core))
@@ -147,15 +148,15 @@ class BatchServer:
     async def send(
         self, attempt: Attempt, source: Source, *, uploads: Sequence[object], alone: bool = False
     ) -> Ended:
-        """Send a prompt with its files and wait for its end; what goes wrong is told, not raised.
+        """Send a prompt with its files and wait for its end; errors are returned, not raised.
 
-        A task that is cancelled takes the prompt off the server, unless `leaves_prompts` says otherwise.
+        A cancelled task removes the prompt from the server, unless `leaves_prompts` is set.
 
         Args:
             attempt: Its row and its id.
             source: The prompt, and where it comes from.
-            uploads: The files that it names and that are to be uploaded.
-            alone: Whether the server is to be freed before it.
+            uploads: The files that it names, to upload.
+            alone: Whether to free the server before it.
 
         Raises:
             Stopped: The task was cancelled.
@@ -173,27 +174,27 @@ class BatchServer:
 
         Args:
             attempt: Its row and its id.
-            looks: The pauses before each further search for it.
+            looks: The pauses before each repeated search for it.
 
         Returns:
-            How it ended; ``unsent`` where the server has it in neither queue nor history.
+            How it ended; ``unsent`` if the server has it in neither queue nor history.
         """
         sending = Sending()
         return await self._ended(attempt, sending, self._taken_up(attempt, sending, looks), known=False)
 
     async def save(self, attempt: Attempt, given: Result[Any], folder: Path) -> Ended:
-        """Write the files of a row that ended well.
+        """Write the files of a row that succeeded.
 
         Args:
             attempt: The row and its prompt.
-            given: What it gave.
-            folder: Where to.
+            given: Its outputs.
+            folder: The target folder.
 
         Returns:
-            ``completed`` with its files and texts once they are on the disk; or what went wrong with them.
+            ``completed`` with its files and texts once they are on disk; or what went wrong with them.
 
         Raises:
-            SaveError: One cannot be written here.
+            SaveError: One cannot be written.
         """
         try:
             files = await save_outputs(self.client, given.files, folder, attempt)
@@ -207,7 +208,7 @@ class BatchServer:
         return Ended("completed", files=files, texts=texts)
 
     async def free(self) -> None:
-        """Have it unload all models and forget all results.
+        """Make it unload all models and forget all results.
 
         Raises:
             ClientError: It does not answer.
@@ -215,13 +216,13 @@ class BatchServer:
         await self._drive(free(self.client._core, unload_models=True, free_memory=True))
 
     async def remove(self, prompt_ids: Iterable[str]) -> dict[str, Ending]:
-        """Take prompts off that nobody waits for any more.
+        """Remove prompts that are no longer wanted.
 
         Args:
             prompt_ids: Their ids.
 
         Returns:
-            What became of each.
+            What happened to each.
 
         Raises:
             ClientError: It does not answer.
@@ -229,7 +230,7 @@ class BatchServer:
         return await self._drive(_removed(self, tuple(prompt_ids)))
 
     def doing(self) -> str:
-        """What it does, as the end of a line; empty where it does nothing of ours."""
+        """What it is doing, as the end of a line; empty if it is doing nothing for this batch."""
         runs = [run for run in self.runs.values() if run.started and not run.ended]
         return runs[0].describe() if runs else ""
 
@@ -237,13 +238,13 @@ class BatchServer:
         return await self.client._driver.drive(flow)
 
     async def _ended(self, attempt: Attempt, sending: Sending, flow: Flow[Ended], *, known: bool) -> Ended:
-        """How a flow ends an attempt.
+        """The outcome of an attempt by a flow.
 
         Args:
             attempt: The attempt.
-            sending: How far it has come.
+            sending: Its progress.
             flow: The flow.
-            known: Whether the server has nothing of it before `sending` says so.
+            known: Whether the server is known not to have it until `sending` indicates it.
         """
         try:
             return await self._drive(flow)
@@ -269,17 +270,17 @@ class BatchServer:
             self.runs.pop(attempt.row, None)
 
     def followed(self, attempt: Attempt, run: Run) -> None:
-        """A prompt is about to be sent, or was found; a class that derives from this one may follow it."""
+        """Called when a prompt is about to be sent, or was found; subclasses may follow it."""
         self.runs[attempt.row] = run
 
     def uploaded(self, source: Source, uploads: Sequence[object]) -> Flow[Mapping[str, Any] | Ended]:
-        """The prompt with the server's names of its files, once they are there; or why it cannot be sent.
+        """The prompt with the server's names of its files, once they are uploaded; or why it cannot be sent.
 
         Args:
             source: The prompt.
             uploads: The files that it names.
         """
-        del uploads  # the server itself says which inputs take files
+        del uploads  # the server itself knows which inputs take files
         files = yield from upload_inputs(self.client._core, source, None)
         if files.errors:
             said = (f"{error.message} ({error.details})" for each in files.errors.values() for error in each)
@@ -346,10 +347,10 @@ class BatchServer:
 
 
 class Turns:
-    """Has requests wait for one another; a middleware.
+    """A middleware that limits concurrent requests.
 
     Args:
-        most: How many go at once.
+        most: How many may run at once.
     """
 
     def __init__(self, most: int) -> None:
@@ -357,7 +358,7 @@ class Turns:
         self._waiting: deque[LoopSignal] = deque()
 
     def take(self, request: Request, forward: Forward) -> Flow[Answer]:
-        """Send a request when it is its turn."""
+        """Send a request when its turn comes."""
         if not request.path.startswith(_FREQUENT):
             return (yield from forward(request))
         if self._free:
@@ -387,10 +388,10 @@ class Turns:
 
 
 class Stopped(asyncio.CancelledError):
-    """A task that was cancelled while a server had its prompt.
+    """A task was cancelled while a server had its prompt.
 
     Args:
-        off: Whether the prompt is off the server; otherwise it may go on there.
+        off: Whether the prompt was removed from the server; otherwise it may keep running there.
     """
 
     def __init__(self, off: bool) -> None:
@@ -421,11 +422,11 @@ def _removed(server: BatchServer, prompt_ids: tuple[str, ...]) -> Flow[dict[str,
 
 
 def offer(name: str, info: Mapping[str, Any]) -> Offer:
-    """What a server offers by a class.
+    """What a server offers through a class.
 
     Args:
         name: The class.
-        info: What ``/object_info`` says of it.
+        info: Its entry in ``/object_info``.
     """
     inputs = read_node(name, info).inputs
     return Offer(

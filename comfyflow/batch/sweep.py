@@ -31,36 +31,36 @@ def run(
     options: ClientOptions | None = None,
     on_event: Callable[[BatchEvent], object] | None = None,
 ) -> Summary:
-    """Run something once for each row, and wait for the end.
+    """Run a target once for each row, and wait for the end.
 
     ::
 
         rows = Rows.grid(steps=[10, 20, 30]) * Rows.seeds(8)
         summary = batch.run(txt2img, rows, servers=["http://gpu1:8188", "http://gpu2:8188"], out="sweep")
 
-    The same call again goes on where an earlier one ended, however it ended: the ledger in the folder
-    knows what became of each row. Ctrl-C leaves what servers have to them, for the next call to find.
+    Repeating the call continues where an earlier one ended, however it ended: the ledger in the folder knows
+    what happened to each row. Ctrl-C leaves prompts on the servers, for the next call to find.
 
     Args:
-        target: What to run: a workflow function; or a workflow, prompt JSON, the editor's JSON, a file; or a
+        target: What to run: a workflow function, a workflow, prompt JSON, the editor's JSON, a file, or a
             `Recipe`.
         rows: A sweep: `Rows`, or an iterable of mappings of parameters to values, which may be endless or
             asynchronous.
-        servers: The addresses of the servers; none for those that are configured.
-        out: The folder of the outputs and the ledger.
-        depth: How many rows a server has at once.
-        window: How many rows wait at most to be sent; among these a server is given such as need the models
-            that it has loaded.
-        patience: Seconds that a server may be away before the rows that it has go elsewhere.
-        options: How servers are connected to: see `ClientOptions`.
-        on_event: Told what happens; it must not wait.
+        servers: The addresses of the servers; empty for the configured ones.
+        out: The output folder and the ledger.
+        depth: How many rows to queue per server.
+        window: How many rows may wait to be sent; among these, a server gets rows that need the models that
+            it has loaded.
+        patience: Seconds that a server may be away before its rows are sent elsewhere.
+        options: How to connect to servers: see `ClientOptions`.
+        on_event: Called with each event; it must not block.
 
     Returns:
-        What became of the rows.
+        What happened to the rows.
 
     Raises:
-        RowsError: Something is wrong with the rows; nothing was sent.
-        LedgerError: The ledger cannot be used: it is another batch's, or another process runs it.
+        RowsError: The rows have problems; nothing was sent.
+        LedgerError: The ledger cannot be used: it belongs to another batch, or another process is running it.
         SaveError: An output cannot be written.
         ServerUnreachable: No server takes the rows.
         ComfyflowError: `target` cannot be run: see `Recipe.of`.
@@ -92,10 +92,10 @@ async def arun(
     options: ClientOptions | None = None,
     on_event: Callable[[BatchEvent], object] | None = None,
 ) -> Summary:
-    """Run something once for each row, for asyncio; see `run`.
+    """Run a target once for each row, for asyncio; see `run`.
 
-    A task that is cancelled leaves what servers have where it is, for the next call to find; `Batch.finish`
-    and `Batch.stop` end a batch in order.
+    A cancelled task leaves prompts on the servers, for the next call to find; `Batch.finish` and `Batch.stop`
+    end a batch cleanly.
 
     Args:
         target: See `run`.
@@ -109,7 +109,7 @@ async def arun(
         on_event: See `run`.
 
     Returns:
-        What became of the rows.
+        What happened to the rows.
 
     Raises:
         ComfyflowError: See `run`.
@@ -142,26 +142,26 @@ def submit(
     patience: float = PATIENCE,
     on_event: Callable[[BatchEvent], object] | None = None,
 ) -> Summary:
-    """Run something once for each row on the workers of a Dask cluster, and wait for the end.
+    """Run a target once for each row on the workers of a Dask cluster, and wait for the end.
 
-    Each worker stands beside a ComfyUI of its own: ``comfyflow worker SCHEDULER --comfyui URL``. The ledger
-    stays here, and the same call again goes on where an earlier one ended. Workers that join get rows.
+    Each worker is beside its own ComfyUI: ``comfyflow worker SCHEDULER --comfyui URL``. The ledger stays
+    here, and repeating the call continues where an earlier one ended. Workers that join get rows.
 
     Args:
         target: See `run`.
         rows: See `run`.
-        client: A ``distributed.Client``, or the address of a scheduler. The batch has a connection of its
-            own to that scheduler.
-        out: The folder of the outputs and the ledger.
-        shared: That folder as the workers see it, if they do: then they write the files there. Otherwise
-            the files come back in pieces.
-        depth: How many rows a server has at once.
+        client: A ``distributed.Client``, or the address of a scheduler. The batch opens its own connection to
+            that scheduler.
+        out: The output folder and the ledger.
+        shared: That folder as the workers see it, if they do: then they write the files there. Otherwise the
+            files come back in chunks.
+        depth: How many rows to queue per server.
         window: See `run`.
-        patience: Seconds that a worker may be away before its rows go elsewhere.
-        on_event: Told what happens; it must not wait.
+        patience: Seconds that a worker may be away before its rows are sent elsewhere.
+        on_event: Called with each event; it must not block.
 
     Returns:
-        What became of the rows.
+        What happened to the rows.
 
     Raises:
         MissingExtraError: Dask is not installed.

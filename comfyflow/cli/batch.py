@@ -42,7 +42,7 @@ _DEFAULT: Final = "run"
 
 
 class BatchCommands(click.Group):
-    """The commands of a batch; what is not one of their names is what a batch runs."""
+    """The commands of a batch; any other word is the target to run."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words; ``run`` need not be among them."""
@@ -156,11 +156,11 @@ def sweep(
     seeds: str | None = None,
     sample: int | None = None,
 ) -> Rows:
-    """The rows that the options say, typed by what is run.
+    """The rows that the options specify, typed by the target.
 
     Raises:
-        CommandError: The options say no rows, or a word is not an option.
-        RowsError: Something is wrong with the rows.
+        CommandError: The options specify no rows, or a word is not an option.
+        RowsError: The rows have problems.
     """
     from ..batch import Rows
 
@@ -186,7 +186,7 @@ def sweep(
 
 
 def _expect_column(recipe: Recipe, name: str) -> None:
-    """Where no rows are given, an unknown parameter may be a mistyped option that would have given them.
+    """If no rows are given, an unknown parameter may be a mistyped option for rows.
 
     Raises:
         CommandError: There is no parameter of that name.
@@ -268,7 +268,7 @@ async def _interruptible(made: Batch) -> Summary:
 
 @contextlib.contextmanager
 def _interrupts(made: Batch, loop: asyncio.AbstractEventLoop) -> Generator[None]:
-    """Have the first Ctrl-C end a batch in order, the second at once, and the third as ever."""
+    """Make the first Ctrl-C end a batch cleanly, the second immediately, and the third as usual."""
     times = 0
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -294,7 +294,7 @@ def _interrupts(made: Batch, loop: asyncio.AbstractEventLoop) -> Generator[None]
 
 
 def _tell(summary: Summary, *, as_json: bool, quiet: bool) -> int:
-    """Say what a batch has come to; returns the exit code."""
+    """Print a batch's summary; returns the exit code."""
     counts = summary.counts
     code = FAILED if counts["failed"] else PROBLEMS if counts["invalid"] else 0
     code = INTERRUPTED if summary.stopped else code

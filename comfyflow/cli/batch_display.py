@@ -1,4 +1,4 @@
-"""What a batch looks like while it runs: a table on a terminal, lines where there is none, or JSON."""
+"""The display of a running batch: a table on a terminal, lines elsewhere, or JSON."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LONGEST: Final = 200
 
 
 class BatchDisplay(Protocol):
-    """A listener for what happens to a batch."""
+    """A display for the events of a batch."""
 
     def show(self, event: BatchEvent) -> None:
-        """Show what has happened."""
+        """Show an event."""
         ...
 
     def close(self) -> None:
-        """Leave the screen as it is to stay."""
+        """Leave the screen in its final state."""
         ...
 
 
@@ -42,21 +42,21 @@ class Silent:
 
 
 class BatchJsonLines:
-    """One JSON object a line, on standard output."""
+    """One JSON object per line, on standard output."""
 
     def show(self, event: BatchEvent) -> None:
         """Write it."""
         write_line(event_json(event))
 
     def close(self) -> None:
-        """Nothing: every line is out already."""
+        """Do nothing: every line has been written already."""
 
 
 class Lines:
     """A line every few seconds on standard error, and one for each row that is set aside.
 
     Args:
-        standing: Tells where the batch is.
+        standing: Returns the batch's progress.
     """
 
     def __init__(self, standing: Callable[[], Standing]) -> None:
@@ -65,7 +65,7 @@ class Lines:
         self._said = ""
 
     def show(self, event: BatchEvent) -> None:
-        """Write what went wrong, and now and then where the batch is."""
+        """Write what went wrong, and now and then the progress."""
         _tell_trouble(event)
         now = self._standing()
         if now.seconds >= self._next:
@@ -73,7 +73,7 @@ class Lines:
             self._say(now)
 
     def close(self) -> None:
-        """Write where it is at the end."""
+        """Write the final progress."""
         self._say(self._standing())
 
     def _say(self, now: Standing) -> None:
@@ -87,7 +87,7 @@ class Table:
     """A bar and the servers, on standard error.
 
     Args:
-        standing: Tells where the batch is.
+        standing: Returns the batch's progress.
     """
 
     def __init__(self, standing: Callable[[], Standing]) -> None:
@@ -111,7 +111,7 @@ class Table:
             self._live.console.print(plain(line), markup=False, highlight=False)
 
     def close(self) -> None:
-        """Take the table off the screen, and write where the batch is at the end."""
+        """Remove the table, and write the final progress."""
         self._live.stop()
         say(progress_line(self._standing()), err=True)
 
@@ -137,11 +137,11 @@ class Table:
 
 
 def batch_display(standing: Callable[[], Standing], *, as_json: bool, quiet: bool) -> BatchDisplay:
-    """The display for whoever looks.
+    """The display for the output.
 
     Args:
-        standing: Tells where the batch is.
-        as_json: One JSON object a line.
+        standing: Returns the batch's progress.
+        as_json: One JSON object per line.
         quiet: Only what went wrong.
     """
     if as_json:
@@ -152,7 +152,7 @@ def batch_display(standing: Callable[[], Standing], *, as_json: bool, quiet: boo
 
 
 def progress_line(now: Standing) -> str:
-    """Where a batch is, in one line."""
+    """A batch's progress, in one line."""
     of = "" if now.total is None else f" of {now.total:,}"
     parts = [f"{now.counts['completed']:,}{of} rows done"]
     parts += [
@@ -161,7 +161,7 @@ def progress_line(now: Standing) -> str:
     if now.counts["in_progress"]:
         parts.append(f"{now.counts['in_progress']:,} running")
     if now.here:
-        parts.append(f"{now.rate:.1f} a second")
+        parts.append(f"{now.rate:.1f} per second")
     left = now.seconds_left
     if left is not None and left > 0:
         parts.append(f"{duration(left)} left")
@@ -169,7 +169,7 @@ def progress_line(now: Standing) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: ``3 h 05 min``, ``4 min 10 s``, ``12 s``."""
+    """Seconds for people: ``3 h 05 min``, ``4 min 10 s``, ``12 s``."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
@@ -179,7 +179,7 @@ def duration(seconds: float) -> str:
 
 
 def trouble(event: BatchEvent) -> str:
-    """What went wrong, in one line; empty where nothing did."""
+    """What went wrong, in one line; empty if nothing did."""
     if isinstance(event, ServerEvent):
         return "" if event.available else f"{event.url} is skipped for a while: {_first(event.reason)}"
     if event.state in ("failed", "invalid"):

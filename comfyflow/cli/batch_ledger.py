@@ -1,4 +1,4 @@
-"""What can be done with a batch's ledger: look at it, have rows sent again, take them out, write them out."""
+"""Commands for a batch's ledger: show it, retry rows, cancel rows, export rows."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def cancel(ledger: Path, numbers: str | None) -> None:
 
 
 async def _stop(ledger: Ledger, attempts: Sequence[Attempt]) -> list[str]:
-    """Take prompts off servers, and write that down where no process does; gives what went wrong."""
+    """Remove prompts from servers, and record it if no other process does; returns what went wrong."""
     from ..batch.fleet import NamedServers
     from ..batch.record import SetAside
     from ..batch.server import PATIENCE
@@ -224,7 +224,7 @@ def export(
 
 
 def _names(rows: Iterable[RowRecord]) -> list[str]:
-    """The names of all parameters, in the order in which they come."""
+    """The names of all parameters, in order of appearance."""
     return list(dict.fromkeys(name for row in rows for name in row.parameters))
 
 
@@ -274,5 +274,5 @@ def _write_csv(stream: TextIO, rows: Iterable[RowRecord], names: Sequence[str], 
 
 
 def _cell(value: object) -> object:
-    """A parameter as a cell of a spreadsheet."""
+    """A parameter as a spreadsheet cell."""
     return value if isinstance(value, (str, type(None))) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""``comfyflow contact-sheet``: what a batch gave, on one page."""
+"""``comfyflow contact-sheet``: the outputs of a batch on one page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..batch.record import State
 
 _TOLD: Final = 5
-"""How many files are reported that have no thumbnail."""
+"""How many files without a thumbnail are reported."""
 
 
 @click.command("contact-sheet", short_help="Show a batch's results on one page.")
@@ -71,7 +71,7 @@ def contact_sheet(
     from ..batch import contact_sheet as write_sheet
 
     made = write_sheet(ledger, output, x=x, y=y, title=title, states=states, rows=chosen)
-    beside = f"; its thumbnails are in {made.folder}, beside it" if made.folder is not None else ""
+    beside = f"; its thumbnails are in {made.folder}, next to it" if made.folder is not None else ""
     say(
         f"{made.path}: {made.rows:,} rows, {made.thumbnails:,} thumbnails, {made.made:,} of them new{beside}",
         err=True,

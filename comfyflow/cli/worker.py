@@ -1,4 +1,4 @@
-"""``comfyflow worker``: a worker of Dask beside a ComfyUI server."""
+"""``comfyflow worker``: a Dask worker beside a ComfyUI server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .plain_text import say
 
 
 def quiet_dask() -> None:
-    """Have Dask log only what went wrong; its configuration of logging is made when it is imported.
+    """Make Dask log only errors; it configures its logging on import.
 
     Raises:
         MissingExtraError: It is not installed.

@@ -1,6 +1,6 @@
-"""What is on a contact sheet: rows with their parameters, files and errors, as JSON for the page.
+"""The content of a contact sheet: rows with their parameters, files and errors, as JSON for the page.
 
-All texts come from strangers. The page gets them as data, and never as markup.
+All strings are untrusted. The page gets them as data, never as markup.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..record import STATES, RowRecord, SavedOutput, State
 from .thumbnail import MEDIA_TYPES, Thumbnails, kind_of
 
 _LEAST_FILLED: Final = 0.5
-"""A grid that chooses itself has something in at least this part of its cells."""
+"""An automatically chosen grid has something in at least this share of its cells."""
 
 
 class SheetContent:
@@ -31,8 +31,7 @@ class SheetContent:
     Args:
         ledger: Where they are.
         thumbnails: The thumbnails of their files.
-        beside: The way from the page to the folder of the outputs, for the files themselves; a part of
-            a URL.
+        beside: The path from the page to the output folder, for the files themselves, as part of a URL.
         states: Only rows in these states.
         numbers: Only these rows; None for all.
 
@@ -52,11 +51,11 @@ class SheetContent:
         self._thumbnails = thumbnails
         self._beside = beside
         self.columns: dict[str, dict[str, int]] = {}
-        """The parameters by name: each value that one has, as JSON, and its number."""
+        """The parameters by name: each of their values, as JSON, with its number."""
         self.files: dict[str, SavedOutput] = {}
-        """What has a thumbnail, by the thumbnail's name."""
+        """The files that have a thumbnail, by the thumbnail's name."""
         self.outputs: dict[str, Path] = {}
-        """The files that browsers show, by their names."""
+        """The files that browsers can show, by name."""
         self.rows: list[dict[str, Any]] = []
         size = 0
         for row in ledger.rows(states):
@@ -66,17 +65,17 @@ class SheetContent:
             size += len(row.error or "") + sum(map(len, self.rows[-1].get("texts", ())))
             if len(self.rows) > SHEET_ROWS:
                 raise PictureError(
-                    f"{ledger.path} has more than {SHEET_ROWS:,} rows, which is too much for a page; "
-                    "choose some of them by --rows or --state"
+                    f"{ledger.path} has more than {SHEET_ROWS:,} rows, which is too many for a page; "
+                    "choose some of them with --rows or --state"
                 )
         width = len(self.columns)
-        for each in self.rows:  # a parameter that came later
+        for each in self.rows:  # a parameter that appeared later
             each["values"] += [-1] * (width - len(each["values"]))
         size += sum(len(value) for values in self.columns.values() for value in values)
         if size > SHEET_SIZE:
             raise PictureError(
-                f"the texts of {ledger.path} are larger than {readable(SHEET_SIZE)}, which is too much for "
-                "a page; choose some of its rows by --rows or --state"
+                f"the text of {ledger.path} is larger than {readable(SHEET_SIZE)}, which is too much for "
+                "a page; choose some of its rows with --rows or --state"
             )
 
     def _row(self, row: RowRecord) -> dict[str, Any]:
@@ -113,14 +112,14 @@ class SheetContent:
         return made
 
     def axes(self, x: str | None, y: str | None) -> tuple[int | None, int | None]:
-        """The columns that a grid has for its axes; None for none.
+        """The columns that a grid uses as axes; None for no grid.
 
         Args:
-            x: The parameter that was chosen for the columns of the grid.
-            y: That for its lines. Where neither is chosen and two parameters vary, it is these.
+            x: The parameter chosen for the columns of the grid.
+            y: The parameter for its rows. If neither is chosen and two parameters vary, those are used.
 
         Raises:
-            PictureError: There is no such parameter.
+            PictureError: The parameter does not exist.
         """
         names = list(self.columns)
         for name in (x, y):
@@ -142,12 +141,12 @@ class SheetContent:
         return len(values) > 1 or any(row["values"][index] < 0 for row in self.rows)
 
     def document(self, title: str, folder: str, **more: Any) -> dict[str, Any]:
-        """All that the page needs.
+        """Everything that the page needs.
 
         Args:
-            title: What the sheet is called.
-            folder: The way from the page to the thumbnails; a part of a URL.
-            more: What else it needs.
+            title: The sheet's title.
+            folder: The path from the page to the thumbnails, as part of a URL.
+            more: Other data for the page.
         """
         columns = [
             {"name": name, "values": list(values), "label": shown(name)}
@@ -164,18 +163,18 @@ class SheetContent:
 
 
 def _shown_text(text: object) -> str:
-    """What a node told: some texts, as a rule."""
+    """The text of a node: usually a list of strings."""
     if is_array(text) and all(isinstance(each, str) for each in text):
         return shown("\n".join(map(str, text)))
     return shown(text)
 
 
 def sheet_id(path: Path) -> str:
-    """What a page keeps its favourites under: the same for each sheet of a ledger."""
+    """The key that a page stores its favourites under: the same for each sheet of a ledger."""
     return hashlib.sha256(str(path.resolve()).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def script_json(value: object) -> str:
-    """JSON that can stand in a page: all ASCII, and nothing in it that begins or ends markup."""
+    """JSON that can be embedded in a page: all ASCII, without anything that begins or ends markup."""
     text = json.dumps(value, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

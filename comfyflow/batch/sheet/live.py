@@ -1,4 +1,4 @@
-"""A contact sheet of a batch that runs: a page on loopback that shows new rows as they come."""
+"""A contact sheet of a running batch: a page on loopback that shows new rows as they come."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .thumbnail import MEDIA_TYPES, SUFFIX, Thumbnails
 
 HOST: Final = "127.0.0.1"
 _IDLE: Final = 30.0
-"""After so many seconds without a request a connection is closed."""
+"""A connection is closed after this many seconds without a request."""
 
 
 class LiveSheet:
     """A contact sheet that is served.
 
-    It listens on loopback alone, answers only requests for its own name, and gives out nothing but the page,
-    thumbnails and files that the ledger lists.
+    It listens only on loopback, answers only requests for its own name, and serves only the page, thumbnails
+    and files that the ledger lists.
 
     Args:
         ledger: The batch's ledger, or the folder that has it.
-        port: Where it listens; 0 for any that is free.
+        port: The port to listen on; 0 for any free one.
         x: See `contact_sheet`.
         y: See `contact_sheet`.
         title: See `contact_sheet`.
@@ -41,8 +41,8 @@ class LiveSheet:
         numbers: Only rows with these numbers.
 
     Raises:
-        LedgerError: There is no such ledger, or it cannot be read.
-        PictureError: The port is taken, there is no such parameter, or there is too much for a page.
+        LedgerError: The ledger does not exist, or it cannot be read.
+        PictureError: The port is in use, the parameter does not exist, or there is too much for a page.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class LiveSheet:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The page's address."""
         return f"http://{HOST}:{self._server.server_port}/"
 
     def serve(self) -> None:
@@ -86,7 +86,7 @@ class LiveSheet:
         self._server.serve_forever(poll_interval=0.1)
 
     def close(self) -> None:
-        """Stop listening. A `serve` of another thread ends."""
+        """Stop listening. A `serve` in another thread returns."""
         self._server.shutdown()
         self._end()
 
@@ -102,7 +102,7 @@ class LiveSheet:
             self._end()
 
     def _now(self) -> tuple[int, SheetContent]:
-        """What the ledger has now, and its version.
+        """The ledger's current content, and its version.
 
         Raises:
             LedgerError: It cannot be read.
@@ -116,18 +116,18 @@ class LiveSheet:
             return self._read
 
     def document(self) -> dict[str, Any]:
-        """What is on the page now."""
+        """The page's current content."""
         version, content = self._now()
         across, down = self._axes
         more: dict[str, Any] = {"id": self._id, "x": across, "y": down, "troubles": {}, "live": True}
         return content.document(self._title, "thumbnail/", version=str(version), **more)
 
     def changed(self, since: str) -> bytes | None:
-        """What is on the page now, as JSON; None where it is what it was."""
+        """The page's current content, as JSON; None if it has not changed."""
         return None if str(self._now()[0]) == since else json.dumps(self.document()).encode("ascii")
 
     def thumbnail(self, name: str) -> Path | None:
-        """A thumbnail, which is made if it is not there; None where there is none."""
+        """A thumbnail, which is made if missing; None if there can be none."""
         file = self._now()[1].files.get(name)
         if file is None:
             return None
@@ -135,7 +135,7 @@ class LiveSheet:
         return path if path.is_file() or not self.thumbnails.make([file])[1] else None
 
     def output(self, name: str) -> Path | None:
-        """A file that the ledger lists, where it is there and browsers show it."""
+        """A file that the ledger lists, if it exists and browsers can show it."""
         path = self._now()[1].outputs.get(name)
         return path if path is not None and path.is_file() else None
 
@@ -158,7 +158,7 @@ class _SheetRequest(BaseHTTPRequestHandler):
         """Answer a request."""
         port = self.server.server_port
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
-            self._say(HTTPStatus.FORBIDDEN)  # a site whose name was made to lead here
+            self._say(HTTPStatus.FORBIDDEN)  # a site whose name was made to resolve here
             return
         asked = urlsplit(self.path)
         folder, _, name = unquote(asked.path, errors="surrogateescape").lstrip("/").partition("/")
@@ -186,8 +186,8 @@ class _SheetRequest(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the reader has gone
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as it is called there
-        """Say nothing of requests."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # named so in the base class
+        """Do not log requests."""
 
     def _head(self, status: int, length: int, media_type: str = "", cached: str = "no-store") -> None:
         self.send_response(status)

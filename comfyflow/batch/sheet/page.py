@@ -14,12 +14,12 @@ _FOLDER: Final = Path(__file__).parent / "templates"
 def sheet_page(document: dict[str, Any], *, live: bool = False) -> str:
     """The page.
 
-    Its policy allows the one script and the one style sheet that are in it, by their hashes, and pictures,
-    video and sound of the place where it is itself.
+    Its policy allows its own script and style sheet, by their hashes, and pictures, video and sound from its
+    own origin.
 
     Args:
-        document: What is on it.
-        live: Whether it asks the server that it came from for what is new.
+        document: Its content.
+        live: Whether it polls its server for changes.
     """
     return (
         template_environment(_FOLDER)

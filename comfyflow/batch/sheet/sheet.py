@@ -1,4 +1,4 @@
-"""A contact sheet: one page, with the thumbnails in it or, where there are many, in a folder beside it."""
+"""A contact sheet: one page, with its thumbnails embedded or, if there are many, in a folder next to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .page import sheet_page
 from .thumbnail import Thumbnails
 
 THUMBNAILS: Final = "thumbnails"
-"""What the folder of the thumbnails is called, beside the ledger."""
+"""The name of the thumbnail folder, next to the ledger."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class ContactSheet:
 
     Attributes:
         path: The page.
-        folder: The folder with its thumbnails, which must stay beside it; None where they are in it.
+        folder: The folder with its thumbnails, which must stay next to it; None if they are embedded.
         rows: How many rows it shows.
         thumbnails: How many thumbnails it shows.
-        made: How many of them were made now; the others were there.
-        unreadable: The files that have none, with the reason.
+        made: How many of them were made now; the others existed.
+        unreadable: The files without one, with the reason.
     """
 
     path: Path
@@ -56,33 +56,35 @@ def contact_sheet(
     states: Sequence[State] = STATES,
     rows: Iterable[int] | None = None,
 ) -> ContactSheet:
-    """Write a page that shows what the rows of a batch gave.
+    """Write a page that shows the outputs of a batch.
 
-    The page makes no request but for its own thumbnails and the files of the batch, and runs nothing but
-    its own script. Thumbnails are kept beside the ledger, and made once.
+    The page requests only its own thumbnails and the files of the batch, and runs only its own script.
+    Thumbnails are kept next to the ledger, and made once.
 
     Args:
         ledger: The batch's ledger, or the folder that has it.
-        output: The page; its name ends with ``.html``.
-        x: The parameter whose values are the columns of a grid. Where neither axis is chosen, and two
-            parameters vary, it is these; where others do, the rows make a wall.
-        y: The parameter whose values are its lines.
-        title: What it is called; by default as the folder of the batch.
+        output: The page; its name must end with ``.html``.
+        x: The parameter whose values are the columns of a grid. If neither axis is chosen, and exactly two
+            parameters vary, those are used; otherwise the rows form a wall.
+        y: The parameter whose values are its rows.
+        title: Its title; by default the name of the batch's folder.
         states: Only rows in these states.
         rows: Only rows with these numbers.
 
     Returns:
-        What was written.
+        The sheet that was written.
 
     Raises:
-        LedgerError: There is no such ledger, or it cannot be read.
-        PictureError: The name is no page's, there is no such parameter, or there is too much for a page.
+        LedgerError: The ledger does not exist, or it cannot be read.
+        PictureError: The name is not a page's, the parameter does not exist, or there is too much for a page.
         MissingExtraError: Pillow is not installed: the extra ``images``.
         SaveError: A file cannot be written.
     """
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
-        raise PictureError(f"a contact sheet is a page: name it {target.stem or 'sheet'}.html, not {target}")
+        raise PictureError(
+            f"a contact sheet must be a page: name it {target.stem or 'sheet'}.html, not {target}"
+        )
     path = batch_ledger(Path(ledger))
     thumbnails = Thumbnails(path.parent, path.parent / THUMBNAILS)
     with Ledger(path) as opened:
@@ -109,10 +111,10 @@ def _chosen(rows: Iterable[int] | None) -> Collection[int] | None:
 
 
 def _way(page: Path, outputs: Path) -> str:
-    """The way from a page's folder to that of the outputs, as a part of a URL."""
+    """The path from a page's folder to the output folder, as part of a URL."""
     try:
         way = os.path.relpath(outputs.resolve(), page.resolve())
-    except ValueError:  # two drives
+    except ValueError:  # different drives
         return f"{outputs.resolve().as_uri()}/"
     parts = Path(way).as_posix()
     return "./" if parts == "." else f"./{quote(parts.encode('utf-8', 'surrogateescape'))}/"
@@ -123,7 +125,7 @@ def _base64(path: Path) -> str:
 
 
 def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
-    """Have files in another folder too: one file with two names, where the file system can do that.
+    """Put files into another folder too: as hard links, if the file system supports them.
 
     Raises:
         SaveError: They cannot be written.

@@ -1,4 +1,4 @@
-"""Thumbnails of what rows gave: made once, and kept beside the ledger."""
+"""Thumbnails of outputs: made once, and kept next to the ledger."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Kind: TypeAlias = Literal["picture", "video", "sound", "file"]
-"""What a file is to a reader."""
+"""What kind of file a reader sees."""
 
 SIDE: Final = 320
-"""How many pixels the longer side of a thumbnail has."""
+"""The longer side of a thumbnail, in pixels."""
 
 SUFFIX: Final = ".webp"
 
 _QUALITY: Final = 78
 _FORM: Final = f"1 {SIDE} {_QUALITY}"
-"""Part of a thumbnail's name, so that another form makes new ones."""
+"""Part of a thumbnail's name, so that a changed format makes new ones."""
 
 _SUFFIXES: Final[Mapping[str, Kind]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp"), "picture"),
@@ -59,23 +59,23 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".opus": "audio/ogg",
     ".m4a": "audio/mp4",
 }
-"""What browsers show, and what none of them runs a script of: no SVG and no HTML."""
+"""What browsers show without running scripts: no SVG and no HTML."""
 
 
 def kind_of(name: str) -> Kind:
-    """What a file is, by the end of its name."""
+    """A file's kind, by its suffix."""
     return _SUFFIXES.get(Path(name).suffix.lower(), "file")
 
 
 class Thumbnails:
     """The thumbnails of a batch.
 
-    They are named by what they show, so that a file that two rows gave has one, and a file that has one
+    They are named by their content, so that a file that two rows gave has only one, and a file that has one
     is not opened again.
 
     Args:
-        outputs: The folder of the outputs.
-        folder: Where thumbnails are kept.
+        outputs: The output folder.
+        folder: The folder of the thumbnails.
     """
 
     def __init__(self, outputs: Path, folder: Path) -> None:
@@ -83,7 +83,7 @@ class Thumbnails:
         self.folder: Final = folder
 
     def name(self, file: SavedOutput) -> str:
-        """What the thumbnail of a file is called; ``""`` where there can be none.
+        """The name of a file's thumbnail; ``""`` if there can be none.
 
         Args:
             file: The file, as the ledger knows it.
@@ -94,17 +94,17 @@ class Thumbnails:
         return f"{hashlib.sha256(shown).hexdigest()[:32]}{SUFFIX}"
 
     def source(self, file: SavedOutput) -> Path | None:
-        """Where a file is; None where its name is none of a file in the folder of the outputs."""
+        """Where a file is; None if its name cannot be in the output folder."""
         return self.outputs / file.name if file.name and clean_name(file.name) == file.name else None
 
     def make(self, files: Iterable[SavedOutput]) -> tuple[int, dict[str, str]]:
-        """Make the thumbnails that are not there yet.
+        """Make the missing thumbnails.
 
         Args:
-            files: What they show.
+            files: The files to show.
 
         Returns:
-            How many were made; and why some cannot be, by their names.
+            How many were made, and why some cannot be, by name.
 
         Raises:
             MissingExtraError: Pillow is not installed.
@@ -124,7 +124,7 @@ class Thumbnails:
         return len(missing) - len(troubles), troubles
 
     def made(self, file: SavedOutput) -> str:
-        """Make one thumbnail; why it cannot be made, or ``""``.
+        """Make one thumbnail; returns why it cannot be made, or ``""``.
 
         Raises:
             MissingExtraError: Pillow is not installed.
@@ -135,10 +135,10 @@ class Thumbnails:
         source = self.source(file)
         try:
             if source is None or not source.is_file():
-                return "the file is not there"
+                return "the file does not exist"
             size = source.stat().st_size
             if size > THUMBNAIL_SOURCE:
-                return f"the file has {readable(size)}; no thumbnail is made of more than {_MOST}"
+                return f"the file has {readable(size)}; thumbnails are made of at most {_MOST}"
             data = small_picture(source.read_bytes(), kind_of(file.name))
         except MissingExtraError as error:
             if error.extra == "images":
@@ -155,18 +155,18 @@ _MOST: Final = readable(THUMBNAIL_SOURCE)
 
 
 def small_picture(data: bytes, kind: Kind, side: int = SIDE) -> bytes:
-    """A file as a small WebP picture.
+    """Convert a file to a small WebP picture.
 
     Args:
         data: The file.
         kind: A picture or a video.
-        side: How many pixels the longer side has at most.
+        side: The largest longer side, in pixels.
 
     Raises:
         MissingExtraError: A library is not installed.
-        ValueError: It is no picture or video, or has too many pixels.
+        ValueError: It is not a picture or video, or has too many pixels.
         OSError: It is damaged.
-        BoundsError: What it carries beside the picture is too large.
+        BoundsError: The data that it carries besides the picture is too large.
     """
     opened = _first_frame(data) if kind == "video" else open_picture(data)
     if opened.width * opened.height > THUMBNAIL_PIXELS:
@@ -186,7 +186,7 @@ def small_picture(data: bytes, kind: Kind, side: int = SIDE) -> bytes:
 
 
 def _eight_bits(picture: Image) -> Image:
-    """A grey picture of more bits, with its darkest point black and its brightest white."""
+    """Scale a grey picture of more bits: its darkest point becomes black, its brightest white."""
     numbers = picture.convert("F")
     low, high = cast("tuple[float, float]", numbers.getextrema())
     scale = 255 / (high - low) if high > low else 0.0
@@ -198,16 +198,16 @@ def _first_frame(data: bytes) -> Image:
 
     Raises:
         MissingExtraError: PyAV is not installed.
-        ValueError: It is no video, or has too many pixels.
+        ValueError: It is not a video, or has too many pixels.
         OSError: It is damaged.
     """
     with open_recording(data, decoding=True) as container:
         streams: list[Any] = list(container.streams.video)
         if not streams:
-            raise ValueError("there is no video in it")
+            raise ValueError("it contains no video")
         if streams[0].width * streams[0].height > THUMBNAIL_PIXELS:
             raise ValueError(f"it has more than {THUMBNAIL_PIXELS:,} pixels")
         for frame in container.decode(streams[0]):
             made: Image = frame.to_image()
             return made
-    raise ValueError("there are no frames in it")
+    raise ValueError("it contains no frames")
